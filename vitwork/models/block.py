@@ -1,0 +1,60 @@
+"""A model as a sequence of blocks: the unit that analyses observe, compare and remove."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+Kind = Literal["stem", "conv", "msa", "mlp", "pool", "head"]
+Layout = Literal["nchw", "nhwc", "tokens", "vector"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One step of a model; composing a model's blocks in order is the model.
+
+    Attributes:
+        name: dotted module path where there is one, unique in the model.
+        kind: what it does; ``pool`` changes resolution between stages, ``head`` ends in logits.
+        stage: 0 for the stem, then 1, 2, …; the head carries the last stage's number.
+        module: maps the previous block's output to this one's; shares the model's parameters.
+        layout: how to read its output: ``nchw``, ``nhwc``, ``tokens`` (b, prefix + h·w, c) or ``vector`` (logits).
+        prefix: leading tokens without a place in the image (class token).
+        downsamples: whether its output has a lower resolution than its input.
+        stage_end: whether it is the last block of its stage.
+        skip: the residual connection alone, projection kept; None where the block has none.
+        attention: gives the attention weights (b, heads, queries, keys) for the block's input, for ``msa`` kinds whose
+            structure is understood, else None. Rows sum to one. Windowed attention folds windows into b.
+    """
+
+    name: str
+    kind: Kind
+    stage: int
+    module: nn.Module
+    layout: Layout = "nchw"
+    prefix: int = 0
+    downsamples: bool = False
+    stage_end: bool = False
+    skip: Callable[[Tensor], Tensor] | None = None
+    attention: Callable[[Tensor], Tensor] | None = None
+
+    def feature_map(self, output: Tensor) -> Tensor:
+        """Return the block's output as (b, c, h, w), without prefix tokens.
+
+        Raises:
+            ValueError: the output has no spatial layout, or its tokens do not form a square.
+        """
+        if self.layout == "nchw":
+            return output
+        if self.layout == "nhwc":
+            return output.permute(0, 3, 1, 2)
+        if self.layout == "tokens":
+            tokens = output[:, self.prefix :]
+            side = round(tokens.shape[1] ** 0.5)
+            if side * side != tokens.shape[1]:
+                raise ValueError(f"block {self.name}: {tokens.shape[1]} tokens do not form a square")
+            return tokens.transpose(1, 2).reshape(tokens.shape[0], -1, side, side)
+        raise ValueError(f"block {self.name} ends in a vector, not in a feature map")
