@@ -1,0 +1,184 @@
+"""Eigenvalues of a symmetric operator that can only be multiplied with, by Lanczos with full re-orthogonalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Which = Literal["magnitude", "extremes"]
+Operator = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Eigenpairs:
+    """Ritz approximations of wanted eigenpairs.
+
+    Attributes:
+        values: (k,) float64; by magnitude, largest first, or for ``extremes`` the largest, then the smallest, descending.
+        residuals: (k,) float64, ‖A y − θ y‖ of the unit Ritz vectors; an eigenvalue lies within it of each value.
+        vectors: (k, n) unit Ritz vectors in the operator's precision.
+        products: operator products spent.
+        converged: whether every value met the tolerance.
+    """
+
+    values: Tensor
+    residuals: Tensor
+    vectors: Tensor
+    products: int
+    converged: bool
+
+
+def wanted(values: Tensor, k: int, which: Which) -> Tensor:
+    """Return the indices of the wanted ``k`` of some eigenvalues, in the order in which they are reported."""
+    if which == "magnitude":
+        return values.abs().argsort(descending=True, stable=True)[:k]
+    order = values.argsort(descending=True, stable=True)
+    top = min((k + 1) // 2, len(order))
+    low = min(k // 2, len(order) - top)
+    return torch.cat([order[:top], order[len(order) - low :]])
+
+
+class Krylov:
+    """An orthonormal basis grown by an operator, with the operator's projection on it.
+
+    Each new product is orthogonalised against the whole basis twice, and its coefficients are the new column of the
+    projection. After `restart` the basis holds Ritz vectors and the recurrence goes on from them (thick restart, Wu &
+    Simon 2000): the same step serves both, because nothing relies on the projection being tridiagonal.
+
+    Args:
+        apply: the symmetric operator, on vectors like ``start``.
+        start: first direction, any length above zero.
+        capacity: most basis vectors held at once; memory is ``capacity + 1`` vectors.
+        generator: draws a fresh direction when the space is exhausted (an eigenvalue may be multiple).
+    """
+
+    def __init__(self, apply: Operator, start: Tensor, capacity: int, generator: torch.Generator) -> None:
+        self.apply, self.generator = apply, generator
+        self.capacity = min(capacity, start.numel())
+        self.basis = start.new_empty(self.capacity + 1, start.numel())
+        self.basis[0] = start / torch.linalg.vector_norm(start)
+        self.projection = torch.zeros(self.capacity, self.capacity, dtype=torch.float64)
+        self.steps = 0
+        self.products = 0
+        self.since_break = 0
+        self.coupling = 0.0
+        self.eps = torch.finfo(start.dtype).eps
+
+    def _orthogonalise(self, vector: Tensor) -> Tensor:
+        """Remove the basis from a vector in place; return what was removed, as coefficients."""
+        basis = self.basis[: self.steps]
+        coefficients = basis @ vector
+        vector.sub_(coefficients @ basis)
+        again = basis @ vector
+        vector.sub_(again @ basis)
+        return coefficients + again
+
+    def step(self) -> None:
+        """Multiply once and grow the basis by one vector."""
+        vector = self.apply(self.basis[self.steps])
+        self.steps += 1
+        self.products += 1
+        column = self._orthogonalise(vector)
+        norm = torch.linalg.vector_norm(vector)
+        found = torch.cat([column, norm[None]]).to("cpu", torch.float64)  # the one wait for the device per product
+        last = self.steps - 1
+        self.projection[: self.steps, last] = self.projection[last, : self.steps] = found[:-1]
+        self.coupling = float(found[-1])
+        scale = float(self.projection[: self.steps, : self.steps].abs().max())
+        self.since_break += 1
+        if self.coupling <= 10 * self.eps * scale:
+            self._begin_anew(vector)
+        else:
+            self.basis[self.steps] = vector / norm
+
+    def _begin_anew(self, vector: Tensor) -> None:
+        self.coupling, self.since_break = 0.0, 0
+        if self.steps < vector.numel():
+            fresh = torch.randn(vector.shape, generator=self.generator, dtype=vector.dtype, device=vector.device)
+            self._orthogonalise(fresh)
+            self.basis[self.steps] = fresh / torch.linalg.vector_norm(fresh)
+
+    def ritz(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return all Ritz values (ascending), their residuals and their coefficients (columns)."""
+        values, vectors = torch.linalg.eigh(self.projection[: self.steps, : self.steps])
+        return values, self.coupling * vectors[-1].abs(), vectors
+
+    def combine(self, coefficients: Tensor) -> Tensor:
+        """Return the Ritz vectors (rows) of some coefficient columns."""
+        return coefficients.T.to(self.basis) @ self.basis[: self.steps]
+
+    def restart(self, keep: Tensor) -> None:
+        """Shrink the basis to the Ritz vectors at some indices, and go on from the last direction."""
+        values, _, vectors = self.ritz()
+        kept = self.combine(vectors[:, keep])
+        self.basis[len(keep)] = self.basis[self.steps]
+        self.basis[: len(keep)] = kept
+        self.steps = len(keep)
+        self.projection.zero_()
+        self.projection[: self.steps, : self.steps] = values[keep].diag()
+
+
+def _settled(values: Tensor, residuals: Tensor, keep: Tensor, tolerance: float, eps: float) -> bool:
+    """Say whether the wanted Ritz values are known to the relative tolerance.
+
+    The error of a Ritz value is at most its residual r, and at most r² over the gap to the rest of the spectrum
+    (Parlett 1998, §11.7), here estimated from the other Ritz values.
+    """
+    distance = (values[keep][:, None] - values[None, :]).abs()
+    distance[torch.arange(len(keep)), keep] = float("inf")
+    r = residuals[keep]
+    error = torch.minimum(r, r.square() / distance.amin(dim=1))
+    # Values at the noise of the arithmetic (a Hessian of low rank) have no relative accuracy to reach.
+    noise = 50 * eps * float(values.abs().max())
+    return bool(((error <= tolerance * values[keep].abs()) | (r <= noise)).all())
+
+
+def eigenpairs(
+    apply: Operator,
+    start: Tensor,
+    k: int,
+    *,
+    which: Which = "magnitude",
+    tolerance: float = 1e-3,
+    capacity: int = 64,
+    max_products: int = 500,
+    generator: torch.Generator | None = None,
+) -> Eigenpairs:
+    """Return the wanted ``k`` eigenpairs of a symmetric operator.
+
+    Args:
+        apply: the operator.
+        start: (n,) start vector; a generic one, as a direction that it lacks cannot be found.
+        k: eigenpairs wanted, at most n.
+        which: ``magnitude`` or signed ``extremes`` (see `Eigenpairs`).
+        tolerance: relative accuracy of the eigenvalues.
+        capacity: basis vectors held before a restart; at least ``2 k + 2`` are used.
+        max_products: products after which to stop all the same.
+        generator: for fresh directions; a fixed seed when None.
+
+    Raises:
+        ValueError: ``k`` is not between 1 and n.
+    """
+    if not 1 <= k <= start.numel():
+        raise ValueError(f"{k} eigenvalues of an operator on {start.numel()} numbers")
+    generator = generator or torch.Generator(start.device).manual_seed(0)
+    space = Krylov(apply, start, max(capacity, 2 * k + 2), generator)
+    fewest = min(k + 2, space.basis.shape[1])
+    while True:
+        space.step()
+        values, residuals, vectors = space.ritz()
+        keep = wanted(values, k, which)
+        complete = space.steps == start.numel()
+        # A fresh direction after exhaustion needs as many steps as the first to show a multiple eigenvalue.
+        enough = space.steps >= fewest and space.since_break >= min(fewest, 2)
+        settled = complete or (enough and _settled(values, residuals, keep, tolerance, space.eps))
+        if settled or space.products >= max(max_products, k):
+            break
+        if space.steps == space.capacity:
+            space.restart(wanted(values, min(2 * k, space.capacity - 1), which))
+    chosen = vectors[:, keep]
+    return Eigenpairs(values[keep], residuals[keep], space.combine(chosen), space.products, settled)

@@ -1,0 +1,166 @@
+"""The Hessian of a model's loss as a linear operator that is never formed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from vitwork.analysis.batchnorm import BatchNorm, evaluation_mode, mixes_examples
+from vitwork.errors import VitworkError
+
+Batch = tuple[Tensor, Tensor]
+Select = Callable[[str, nn.Parameter], bool]
+
+# A smooth deterministic loss repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
+_REPEATABLE = 1e-5
+
+
+def trainable(name: str, parameter: nn.Parameter) -> bool:
+    """Select the parameters that training moves (the default of every measurement)."""
+    del name
+    return parameter.requires_grad
+
+
+class HessianOperator:
+    """Multiplies vectors by the Hessian of ``mean cross-entropy + (weight_decay / 2)·|w|²`` at a model's weights.
+
+    The mean is over the examples of all batches, so a short last batch counts for what it holds. Products are exact
+    (Pearlmutter 1994): the derivative of ``gradient · v`` by a second backward pass. A loss that fits one forward pass
+    keeps its graph, and every product costs about two gradients; else the passes are rebuilt one micro-batch at a time.
+
+    The model itself is only read: products run on detached copies of its parameters and buffers. Its mode is changed
+    while a pass runs and restored after.
+
+    Args:
+        model: a classifier that maps images to logits.
+        batches: ``(images, targets)`` pairs; targets are class indices (b,) or soft targets (b, classes).
+        weight_decay: coefficient λ of the penalty ``(λ/2)·|w|²`` over the selected parameters.
+        select: chooses parameters by name and value; the Hessian is that of the loss in these alone.
+        batchnorm: ``eval`` uses running statistics, ``train`` those of each batch.
+        micro_batch: most examples in one pass; None passes whole batches.
+
+    Raises:
+        VitworkError: no parameter selected, no example, a loss that does not repeat, or a micro-batch with BatchNorm
+            in train mode (splitting would change the loss).
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        batches: Iterable[Batch],
+        weight_decay: float = 0.0,
+        *,
+        select: Select = trainable,
+        batchnorm: BatchNorm = "eval",
+        micro_batch: int | None = None,
+    ) -> None:
+        chosen = [(name, value) for name, value in model.named_parameters() if select(name, value)]
+        if not chosen:
+            raise VitworkError("the model has no trainable parameter, so its loss has no Hessian")
+        self.model, self.weight_decay, self.batchnorm = model, weight_decay, batchnorm
+        self.names = [name for name, _ in chosen]
+        self.parameters = [value.detach().clone().requires_grad_() for _, value in chosen]
+        self.device, self.dtype = self.parameters[0].device, self.parameters[0].dtype
+        self.shapes = [value.shape for value in self.parameters]
+        self.bounds = [0, *torch.tensor([value.numel() for value in self.parameters]).cumsum(0).tolist()]
+        self.size = int(self.bounds[-1])
+        self.chunks = list(self._split(batches, micro_batch))
+        self.examples = sum(len(targets) for _, targets in self.chunks)
+        if not self.examples:
+            raise VitworkError("the batches hold no example, so there is no loss to differentiate")
+        self._kept: list[Tensor | None] | None = None
+        self._check_repeatable()
+
+    def _split(self, batches: Iterable[Batch], micro_batch: int | None) -> Iterator[Batch]:
+        whole = mixes_examples(self.model, self.batchnorm)
+        for images, targets in batches:
+            size = len(targets) if micro_batch is None else micro_batch
+            if whole and size < len(targets):
+                raise VitworkError("BatchNorm over each batch's own statistics cannot be split into micro-batches")
+            kind = self.dtype if targets.is_floating_point() else torch.long
+            inputs = torch.split(images.to(self.device, self.dtype), size)
+            yield from zip(inputs, torch.split(targets.to(self.device, kind), size), strict=True)
+
+    @contextmanager
+    def _passing(self) -> Iterator[None]:
+        plain = torch.autocast(self.device.type, enabled=False)
+        with evaluation_mode(self.model, self.batchnorm), sdpa_kernel(SDPBackend.MATH), torch.enable_grad(), plain:
+            yield
+
+    def _losses(self, images: Tensor, targets: Tensor) -> Tensor:
+        # Fresh buffers for each pass: BatchNorm in train mode writes to them, and an older graph may still need its own.
+        state: Mapping[str, Tensor] = {
+            **{name: value.detach() for name, value in self.model.named_parameters()},
+            **{name: value.clone() for name, value in self.model.named_buffers()},
+            **dict(zip(self.names, self.parameters, strict=True)),
+        }
+        logits = functional_call(self.model, dict(state), (images,))
+        return F.cross_entropy(logits, targets, reduction="none")
+
+    def _gradients(self, chunk: Batch, *, create_graph: bool) -> list[Tensor | None]:
+        with self._passing():
+            loss = self._losses(*chunk).sum() / self.examples
+            return list(torch.autograd.grad(loss, self.parameters, create_graph=create_graph, allow_unused=True))
+
+    def _check_repeatable(self) -> None:
+        with self._passing(), torch.no_grad():
+            first, second = (self._losses(*self.chunks[0]) for _ in range(2))
+        if not torch.isfinite(first).all():
+            raise VitworkError("the loss is not finite at these weights, so its curvature is not defined")
+        if ((first - second).abs() > _REPEATABLE * (1 + first.abs())).any():
+            raise VitworkError("the loss changes when the same batch is passed again: the model is random in eval mode")
+
+    def _flat(self, pieces: Iterable[Tensor | None]) -> Tensor:
+        zero = self.parameters[0].new_zeros
+        found = zip(pieces, self.shapes, strict=True)
+        return torch.cat([zero(shape.numel()) if x is None else x.detach().reshape(-1) for x, shape in found])
+
+    def pieces(self, vector: Tensor) -> list[Tensor]:
+        """Return views of a flat vector in the shapes of the parameters."""
+        cut = [vector[low:high] for low, high in pairwise(self.bounds)]
+        return [piece.view(shape) for piece, shape in zip(cut, self.shapes, strict=True)]
+
+    def weights(self) -> Tensor:
+        """Return the selected parameters as one flat vector."""
+        return self._flat(self.parameters)
+
+    def gradient(self) -> Tensor:
+        """Return the gradient of the whole loss, flat; a graph that fits is kept for the products that follow."""
+        if len(self.chunks) == 1:
+            return self._flat(self._graph()) + self.weight_decay * self.weights()
+        total = self.weight_decay * self.weights()
+        for chunk in self.chunks:
+            total += self._flat(self._gradients(chunk, create_graph=False))
+        return total
+
+    def _graph(self) -> list[Tensor | None]:
+        if self._kept is None:
+            self._kept = self._gradients(self.chunks[0], create_graph=True)
+        return self._kept
+
+    def _times(self, gradients: list[Tensor | None], vector: Tensor, *, keep: bool) -> Tensor:
+        # A gradient that does not depend on the weights (a parameter the loss is linear in) contributes nothing.
+        found = [
+            (g, v) for g, v in zip(gradients, self.pieces(vector), strict=True) if g is not None and g.requires_grad
+        ]
+        if not found:
+            return torch.zeros_like(vector)
+        outputs, seeds = zip(*found, strict=True)
+        products = torch.autograd.grad(outputs, self.parameters, seeds, retain_graph=keep, allow_unused=True)
+        return self._flat(products)
+
+    def __call__(self, vector: Tensor) -> Tensor:
+        """Return the Hessian times a flat vector of length `size`."""
+        if len(self.chunks) == 1:
+            return self._times(self._graph(), vector, keep=True).add_(vector, alpha=self.weight_decay)
+        total = self.weight_decay * vector
+        for chunk in self.chunks:
+            total += self._times(self._gradients(chunk, create_graph=True), vector, keep=False)
+        return total
