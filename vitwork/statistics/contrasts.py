@@ -1,0 +1,176 @@
+"""What a comparison is decided with: an estimate, a two-sided p-value for any value of the effect, and its inversion.
+
+Every contrast answers the same three questions (`estimate`, `p`, `interval`), so that one decision rule serves
+differences, ratios, ranks and samples without spread. Arrays of samples are accepted along leading axes; the
+simulations of error rates therefore run the very code that decides claims.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+SKEW_PENALTY = 4.0
+"""Factor on p, on top of 1, when one arm carries the whole standard error (chosen by simulation, docs/statistics.md)."""
+
+
+class Contrast(Protocol):
+    """An effect that can be tested against any value."""
+
+    @property
+    def estimate(self) -> Any:
+        """The effect, a float (or an array over leading axes)."""
+
+    @property
+    def method(self) -> str:
+        """The test in the field's terms."""
+
+    def p(self, value: float) -> Any:
+        """Return the two-sided p-value of the hypothesis that the effect equals ``value``."""
+
+    def interval(self, alpha: float) -> tuple[Any, Any]:
+        """Return the two-sided ``1 - alpha`` interval."""
+
+
+@dataclass(frozen=True)
+class StudentContrast:
+    """A difference of means against its standard error.
+
+    Attributes:
+        estimate: difference of means, or mean of one sample.
+        error: standard error.
+        df: degrees of freedom, ``min(n_a, n_b) - 1``.
+        penalty: factor >= 1 on the p-value, see `student`.
+        method: the test in the field's terms.
+    """
+
+    estimate: Any
+    error: Any
+    df: float
+    penalty: Any
+    method: str
+
+    def p(self, value: float) -> Any:
+        """Return the penalised two-sided p-value of "the effect equals value"."""
+        from scipy.special import stdtr
+
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.abs(np.asarray(self.estimate) - value) / np.asarray(self.error)
+        return np.minimum(1.0, self.penalty * 2.0 * stdtr(self.df, -np.where(np.isnan(t), 0.0, t)))
+
+    def interval(self, alpha: float) -> tuple[Any, Any]:
+        """Return the values that `p` does not reject at ``alpha``."""
+        from scipy.special import stdtrit
+
+        half = -stdtrit(self.df, alpha / (2.0 * np.asarray(self.penalty))) * self.error
+        return self.estimate - half, self.estimate + half
+
+
+def student(a: ArrayLike, b: ArrayLike | None = None) -> StudentContrast:
+    """Contrast the means of two independent samples, or one sample's mean with zero; samples lie on the last axis.
+
+    The statistic is Welch's. Its reference is Student's t with ``min(n_a, n_b) - 1`` degrees of freedom, which is
+    conservative for normal data whatever the two variances (Mickey & Brown, Ann. Math. Stat. 37, 1966). Skewness
+    cancels between arms of like spread but not when one arm carries the standard error, as every one-sample and
+    paired comparison does; p is therefore multiplied by ``1 + 4 * imbalance``, where imbalance in [0, 1] is the
+    normalised difference of the arms' squared standard errors.
+    """
+    a = np.asarray(a, dtype=np.float64)
+    n_a = a.shape[-1]
+    part_a = a.var(axis=-1, ddof=1) / n_a
+    if b is None:
+        return StudentContrast(
+            a.mean(axis=-1), np.sqrt(part_a), n_a - 1.0, 1.0 + SKEW_PENALTY, "penalised one-sample t"
+        )
+    b = np.asarray(b, dtype=np.float64)
+    n_b = b.shape[-1]
+    part_b = b.var(axis=-1, ddof=1) / n_b
+    total = part_a + part_b
+    with np.errstate(divide="ignore", invalid="ignore"):
+        imbalance = np.nan_to_num(np.abs(part_a - part_b) / total)
+    estimate = a.mean(axis=-1) - b.mean(axis=-1)
+    return StudentContrast(
+        estimate,
+        np.sqrt(total),
+        min(n_a, n_b) - 1.0,
+        1.0 + SKEW_PENALTY * imbalance,
+        "penalised Welch t, min(n) - 1 df",
+    )
+
+
+@dataclass(frozen=True)
+class RatioContrast:
+    """The ratio of two means; a value r is tested through mean(a) - r mean(b) = 0 (Fieller)."""
+
+    a: Array
+    b: Array
+    paired: bool = False
+    method: str = "penalised Welch t on mean(a) - r mean(b) (Fieller)"
+
+    @property
+    def estimate(self) -> float:
+        """Ratio of the means."""
+        return float(self.a.mean() / self.b.mean()) if self.b.mean() else math.nan
+
+    def p(self, value: float) -> float:
+        """Return the two-sided p-value of "the ratio of means equals value"."""
+        scaled = value * self.b
+        contrast = student(self.a - scaled) if self.paired or scaled.size == 1 else student(self.a, scaled)
+        return float(contrast.p(0.0))
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return the connected set of ratios around the estimate that `p` does not reject at ``alpha``."""
+        return self._edge(-1.0, alpha), self._edge(1.0, alpha)
+
+    def _edge(self, direction: float, alpha: float) -> float:
+        """Walk outwards until a ratio is rejected, then bisect; infinite when none is."""
+        inside, step = self.estimate, abs(self.estimate) * 1e-3 or 1e-3
+        for _ in range(60):
+            outside = self.estimate + direction * step
+            if self.p(outside) <= alpha:
+                break
+            inside, step = outside, step * 2.0
+        else:
+            return direction * math.inf
+        for _ in range(60):
+            middle = 0.5 * (inside + outside)
+            inside, outside = (inside, middle) if self.p(middle) <= alpha else (middle, outside)
+        return outside
+
+
+@dataclass(frozen=True)
+class ExactContrast:
+    """Samples whose values are all alike in each arm: nothing but the relabelling of seeds carries information.
+
+    Attributes:
+        estimate: the one value of the effect that the data show.
+        smallest: the smallest two-sided p-value that the permutations of this design can give.
+    """
+
+    estimate: float
+    smallest: float
+    method: str = "exact permutation (no spread in any arm)"
+
+    def p(self, value: float) -> float:
+        """Return 1 at the estimate and the design's smallest p-value elsewhere."""
+        return 1.0 if math.isclose(value, self.estimate, rel_tol=1e-9, abs_tol=1e-12) else self.smallest
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return the estimate alone when the design can reject at ``alpha``, else the whole line."""
+        return (self.estimate, self.estimate) if self.smallest <= alpha else (-math.inf, math.inf)
+
+
+def smallest_p(n_a: int, n_b: int) -> float:
+    """Return the smallest two-sided p of an exact test: label permutations, or sign flips where ``n_b`` is 0."""
+    return min(1.0, 2.0 / math.comb(n_a + n_b, n_a) if n_b else 2.0 ** (1 - n_a))
+
+
+def has_spread(*samples: Array) -> bool:
+    """Return whether any sample varies by more than the rounding of its numbers."""
+    return any(np.ptp(sample) > 1e-12 * np.abs(sample).max() for sample in samples if sample.size)

@@ -1,0 +1,142 @@
+"""From a contrast to a verdict: the one rule that every hypothesis is decided by."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from vitwork.claim import Alternative, Effect, Verdict
+from vitwork.errors import VitworkError
+from vitwork.statistics.contrasts import Contrast
+from vitwork.statistics.power import seeds_needed
+
+FEWEST_SEEDS = 3
+"""Fewer seeds per arm never decide: below three the error rates of docs/statistics.md were not established."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the data, fixed before they are seen.
+
+    Attributes:
+        alternative: the paper's side of ``margin``.
+        margin: the value of the effect that separates the sides.
+        alpha: two-sided error rate.
+        scale: what the effect is.
+        equivalence: half-width of the band around ``margin`` inside which the paper's difference is denied; or None.
+    """
+
+    alternative: Alternative = "less"
+    margin: float = 0.0
+    alpha: float = 0.05
+    scale: str = "difference"
+    equivalence: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.alternative not in ("less", "greater", "two-sided"):
+            raise VitworkError(f"alternative must be less, greater or two-sided, not {self.alternative!r}")
+        if not 0.0 < self.alpha < 1.0:
+            raise VitworkError(f"alpha must lie between 0 and 1, not {self.alpha}")
+        if self.equivalence is not None and not self.equivalence > 0.0:
+            raise VitworkError(f"the equivalence band must have a positive half-width, not {self.equivalence}")
+
+    def side(self, estimate: float) -> Verdict:
+        """Return the verdict that a decided difference on the estimate's side of the margin carries."""
+        if self.alternative == "two-sided" or (estimate < self.margin) == (self.alternative == "less"):
+            return Verdict.REPRODUCED
+        return Verdict.CONTRADICTED
+
+
+def undecided(question: Question, n_a: int, n_b: int, reason: str, estimate: float = math.nan) -> Effect:
+    """Return the effect of data that no test applies to."""
+    return Effect(
+        estimate, -math.inf, math.inf, n_a, n_b, math.nan, Verdict.INCONCLUSIVE, question.alternative,
+        question.margin, question.alpha, question.scale, "none", math.nan, None, reason,
+    )  # fmt: skip
+
+
+def decide(contrast: Contrast, question: Question, n_a: int, n_b: int, note: str = "") -> Effect:
+    """Judge a contrast against the question's margin and, where one was declared, its equivalence band.
+
+    A difference and its equivalence cannot both be wrong at once: the first errs only when the effect equals the
+    margin, the second only when it lies outside the band. Each may therefore use all of alpha, and ``p`` is the
+    smaller of the two.
+
+    Args:
+        contrast: the tested effect.
+        question: what was asked.
+        n_a: seeds of the first arm.
+        n_b: seeds of the second arm, 0 for a constant.
+        note: a clause on the data that the reason must not hide, for example diverged runs.
+    """
+    estimate = float(contrast.estimate)
+    low, high = (float(edge) for edge in contrast.interval(question.alpha))
+    p, method = float(contrast.p(question.margin)), contrast.method
+    verdict = question.side(estimate) if p <= question.alpha else Verdict.INCONCLUSIVE
+    alike = _equivalence_p(contrast, question)
+    if alike < p:
+        p, method = alike, f"{method}; equivalence by two one-sided tests"
+        verdict = Verdict.CONTRADICTED if p <= question.alpha else Verdict.INCONCLUSIVE
+    effect = Effect(
+        estimate, low, high, n_a, n_b, p, verdict, question.alternative, question.margin, question.alpha,
+        question.scale, method, p,
+    )  # fmt: skip
+    needed = settling_seeds(effect, question.alpha) if verdict is Verdict.INCONCLUSIVE else None
+    return with_verdict(effect, verdict, p, needed, note)
+
+
+def _equivalence_p(contrast: Contrast, question: Question) -> float:
+    """Return the larger p of the two one-sided tests against the band's edges; 1 where it does not apply."""
+    band = question.equivalence
+    if band is None or not abs(float(contrast.estimate) - question.margin) < band:
+        return 1.0
+    return max(float(contrast.p(question.margin + sign * band)) for sign in (-1.0, 1.0)) / 2.0
+
+
+def settling_seeds(effect: Effect, alpha: float) -> int | None:
+    """Return the seeds per arm that would show the estimated effect at ``alpha`` with 80 % power.
+
+    The standard error is recovered from the interval with the penalty of a typical imbalance between the arms; the
+    answer is a plan, not a promise, since the estimate itself is uncertain.
+    """
+    from scipy.special import stdtrit
+
+    n = min(effect.n_a, effect.n_b or effect.n_a)
+    distance = abs(effect.estimate - effect.margin)
+    half = effect.high - effect.estimate if effect.estimate < effect.margin else effect.estimate - effect.low
+    if n < 2 or not (math.isfinite(distance) and math.isfinite(half)) or half <= 0.0:
+        return None
+    penalty = 3.0 if effect.n_b else 5.0
+    error = half / -float(stdtrit(n - 1.0, effect.alpha / (2.0 * penalty)))
+    needed = seeds_needed(distance / (error * math.sqrt(n)), alpha, penalty=penalty, arms=1)
+    return None if needed is None else max(needed, n + 1)
+
+
+def with_verdict(effect: Effect, verdict: Verdict, adjusted: float, needed: int | None, note: str = "") -> Effect:
+    """Return the effect with a verdict, its corrected p-value, the seeds it would take and one plain sentence."""
+    return replace(
+        effect,
+        verdict=verdict,
+        adjusted_p=adjusted,
+        seeds_needed=needed,
+        reason=_reason(effect, verdict, adjusted, needed, note),
+    )
+
+
+def _reason(effect: Effect, verdict: Verdict, adjusted: float, needed: int | None, note: str) -> str:
+    seeds = f"{effect.n_a} and {effect.n_b} seeds" if effect.n_b else f"{effect.n_a} seeds"
+    family = f", {adjusted:.2g} over the session" if adjusted > effect.p else ""
+    found = f"{effect.scale} {effect.estimate:.3g} [{effect.low:.3g}, {effect.high:.3g}], {seeds}, p = {effect.p:.2g}{family}"
+    if verdict is Verdict.REPRODUCED:
+        tail = f"clear of {effect.margin:.3g} on the paper's side"
+    elif verdict is Verdict.CONTRADICTED and "equivalence" in effect.method:
+        tail = f"inside the declared band around {effect.margin:.3g}"
+    elif verdict is Verdict.CONTRADICTED:
+        tail = f"clear of {effect.margin:.3g} on the other side"
+    elif needed is not None:
+        tail = f"not clear of {effect.margin:.3g}; about {needed} seeds per arm would probably settle it"
+    elif math.isfinite(effect.high - effect.low):
+        tail = f"not clear of {effect.margin:.3g}; no number of seeds up to 1000 is likely to settle it"
+    else:
+        tail = f"the runs' order does not clear {effect.margin:.3g}"
+    return f"{found}: {tail}" + (f" ({note})" if note else "")

@@ -1,0 +1,47 @@
+"""How many seeds a verdict takes, and the smallest effect that a number of seeds can show."""
+
+from __future__ import annotations
+
+import math
+
+POWER = 0.8
+MOST_SEEDS = 1000
+
+
+def detectable(n: int, alpha: float = 0.05, *, power: float = POWER, penalty: float = 1.0, arms: int = 2) -> float:
+    """Return the smallest effect, in standard deviations of one arm, that ``n`` seeds per arm show with ``power``.
+
+    Uses the central-t approximation (critical value plus power quantile) with ``n - 1`` degrees of freedom, the ones
+    that decisions use. For Holm's procedure over m hypotheses, ``alpha / m`` is what the first decision faces.
+
+    Args:
+        n: seeds per arm.
+        alpha: two-sided error rate of the decision.
+        power: wanted probability of a decision.
+        penalty: factor on p for unequal spreads, between 1 and 5 (`vitwork.statistics.contrasts.student`).
+        arms: 2 for a comparison of two arms, 1 for one against a constant or for pairs.
+    """
+    from scipy.special import stdtrit
+
+    if n < 2:
+        return math.inf
+    quantiles = stdtrit(n - 1.0, power) - stdtrit(n - 1.0, alpha / (2.0 * penalty))
+    return float(quantiles * math.sqrt(arms / n))
+
+
+def seeds_needed(
+    effect: float, alpha: float = 0.05, *, power: float = POWER, penalty: float = 1.0, arms: int = 2
+) -> int | None:
+    """Return the fewest seeds per arm that show a standardised ``effect`` with ``power``; None beyond 1000."""
+    if not math.isfinite(effect) or detectable(MOST_SEEDS, alpha, power=power, penalty=penalty, arms=arms) > abs(
+        effect
+    ):
+        return None
+    low, high = 2, MOST_SEEDS  # detectable(high) <= effect; it falls with n
+    while low < high:
+        middle = (low + high) // 2
+        if detectable(middle, alpha, power=power, penalty=penalty, arms=arms) <= abs(effect):
+            high = middle
+        else:
+            low = middle + 1
+    return max(3, high)
