@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
-SKEW_PENALTY = 4.0
+SKEW_PENALTY = 5.0
 """Factor on p, on top of 1, when one arm carries the whole standard error (chosen by simulation, docs/statistics.md)."""
 
 
@@ -78,7 +78,7 @@ def student(a: ArrayLike, b: ArrayLike | None = None) -> StudentContrast:
     The statistic is Welch's. Its reference is Student's t with ``min(n_a, n_b) - 1`` degrees of freedom, which is
     conservative for normal data whatever the two variances (Mickey & Brown, Ann. Math. Stat. 37, 1966). Skewness
     cancels between arms of like spread but not when one arm carries the standard error, as every one-sample and
-    paired comparison does; p is therefore multiplied by ``1 + 4 * imbalance``, where imbalance in [0, 1] is the
+    paired comparison does; p is therefore multiplied by ``1 + 5 * imbalance``, where imbalance in [0, 1] is the
     normalised difference of the arms' squared standard errors.
     """
     a = np.asarray(a, dtype=np.float64)

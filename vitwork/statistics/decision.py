@@ -106,7 +106,7 @@ def settling_seeds(effect: Effect, alpha: float) -> int | None:
     half = effect.high - effect.estimate if effect.estimate < effect.margin else effect.estimate - effect.low
     if n < 2 or not (math.isfinite(distance) and math.isfinite(half)) or half <= 0.0:
         return None
-    penalty = 3.0 if effect.n_b else 5.0
+    penalty = 3.5 if effect.n_b else 6.0
     error = half / -float(stdtrit(n - 1.0, effect.alpha / (2.0 * penalty)))
     needed = seeds_needed(distance / (error * math.sqrt(n)), alpha, penalty=penalty, arms=1)
     return None if needed is None else max(needed, n + 1)
