@@ -1,0 +1,174 @@
+"""Classification and calibration metrics of one set of predictions (claim sheet, section 3.8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+CONFIDENT = 0.9
+OFFICIAL_BATCH = 100  # images per batch in the official evaluation, whose NLL is a mean of batch means
+OFFICIAL_EPSILON = 1e-7  # added to the denominators of the official ratios
+
+Array = Tensor | NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Predictions:
+    """What every metric needs, on the logits' device.
+
+    Attributes:
+        probabilities: softmax of the logits (n, classes).
+        labels: true classes (n,).
+        confidence: largest probability (n,).
+        predicted: its class (n,).
+    """
+
+    probabilities: Tensor
+    labels: Tensor
+    confidence: Tensor
+    predicted: Tensor
+
+    @property
+    def right(self) -> Tensor:
+        return self.predicted == self.labels
+
+
+def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = False) -> dict[str, Any]:
+    """Measure predictions.
+
+    With c the largest softmax probability of an example (its confidence):
+
+    ====================  ==============================================================================================
+    ``acc``, ``acc_90``   share of right predictions, among all and among c > 0.9
+    ``nll``               mean over examples of -log p(label), from the logits, hence finite; nats
+    ``ece``               Σ_b (n_b / n) |accuracy_b - confidence_b| over equal bins of c, each (low, high]
+    ``signed_ece``        the same with confidence_b - accuracy_b: positive when over-confident
+    ``iou``, ``iou_90``   intersection over union, mean over the classes that occur (among c > 0.9: occur there)
+    ``unc_90``            P(c ≤ 0.9 | wrong)
+    ``freq_90``           P(c > 0.9)
+    ``top_5``             share of labels among the five largest logits (all of them where there are fewer classes)
+    ``brier``             mean over examples of the squared distance of the probabilities to the one-hot label
+    ``bins``              reliability diagram: ``edges`` (bins + 1), ``count``, ``accuracy``, ``confidence`` (bins each)
+    ====================  ==============================================================================================
+
+    A ratio over no example is NaN. The official variant follows the released code instead: NLL from the stored softmax
+    as the mean of means over consecutive batches of 100 (infinite where a probability underflows), mean confidences over
+    [low, high) against counts over (low, high] (so that confidence 1.0 counts as 0), 1e-7 in denominators, and 0 for a
+    ratio over no example.
+
+    Args:
+        logits: (n, classes).
+        labels: class indices (n,), or soft targets (n, classes), which `nll` uses as they are and the other metrics by
+            their largest entry.
+        bins: number of bins of confidence.
+        official: compute the released code's variant.
+
+    Returns:
+        The metrics by name: floats, and lists under ``bins``.
+
+    Raises:
+        ValueError: there is no example, or the shapes do not fit.
+    """
+    scores = torch.as_tensor(logits)
+    # The released code works on single-precision probabilities; ours are exact to double precision.
+    scores = scores.float() if official else scores.double()
+    targets = torch.as_tensor(labels, device=scores.device)
+    if scores.ndim != 2 or len(scores) == 0 or len(scores) != len(targets):
+        raise ValueError(f"logits {tuple(scores.shape)} and labels {tuple(targets.shape)} do not belong together")
+    hard = targets.argmax(dim=1) if targets.ndim == 2 else targets.long()
+    probabilities = scores.softmax(dim=1)
+    confidence, predicted = probabilities.max(dim=1)
+    found = _Predictions(probabilities, hard, confidence, predicted)
+    nothing = 0.0 if official else float("nan")
+    epsilon = OFFICIAL_EPSILON if official else 0.0
+    diagram = _diagram(found, bins, official=official)
+    metrics = {
+        "nll": _official_nll(probabilities, targets) if official else _nll(scores, targets),
+        **_shares(found, nothing, epsilon),
+        "top_5": _top(found, 5) / (len(hard) + epsilon),
+        "brier": float((probabilities - F.one_hot(hard, scores.shape[1])).square().sum(dim=1).mean()),
+        **_errors(diagram, epsilon),
+    }
+    return {**metrics, "bins": diagram}
+
+
+def _nll(scores: Tensor, targets: Tensor) -> float:
+    soft = targets.to(scores) if targets.ndim == 2 else targets.long()
+    return float(F.cross_entropy(scores, soft))
+
+
+def _official_nll(probabilities: Tensor, targets: Tensor) -> float:
+    parts = [slice(start, start + OFFICIAL_BATCH) for start in range(0, len(targets), OFFICIAL_BATCH)]
+    means = [_nll(probabilities[part].log(), targets[part]) for part in parts]
+    return sum(means) / (len(means) + OFFICIAL_EPSILON)
+
+
+def _ratio(part: float, whole: float, nothing: float) -> float:
+    return part / whole if whole else nothing
+
+
+def _shares(found: _Predictions, nothing: float, epsilon: float) -> dict[str, float]:
+    """Return the metrics that are ratios of counts."""
+    sure, right = found.confidence > CONFIDENT, found.right
+    n, confident, wrong = len(right), int(sure.sum()), int((~right).sum())
+    unsure_wrong = int((~right & ~sure).sum())
+    return {
+        "acc": float(right.double().mean()),
+        "acc_90": _ratio(int((right & sure).sum()), confident, nothing),
+        "iou": _iou(found, torch.ones_like(sure), nothing),
+        "iou_90": _iou(found, sure, nothing),
+        "unc_90": _ratio(unsure_wrong, wrong + epsilon, nothing),
+        "freq_90": confident / (n + epsilon),
+    }
+
+
+def _iou(found: _Predictions, kept: Tensor, nothing: float) -> float:
+    """Return the mean over occurring classes of TP / (TP + FP + FN), among the examples `kept`."""
+    classes = found.probabilities.shape[1]
+    pairs = (classes * found.labels + found.predicted)[kept]
+    confusion = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).double()
+    hits, true, guessed = confusion.diagonal(), confusion.sum(dim=1), confusion.sum(dim=0)
+    occurs = true > 0
+    if not bool(occurs.any()):
+        return nothing
+    return float((hits[occurs] / (true + guessed - hits)[occurs]).mean())
+
+
+def _top(found: _Predictions, k: int) -> int:
+    """Return how many labels are among the k most probable classes."""
+    best = found.probabilities.topk(min(k, found.probabilities.shape[1]), dim=1).indices
+    return int((best == found.labels[:, None]).sum())
+
+
+def _diagram(found: _Predictions, bins: int, *, official: bool) -> dict[str, list[float]]:
+    """Return the reliability diagram."""
+    edges = torch.linspace(0, 1, bins + 1, dtype=torch.double)
+    inner = edges[1:-1].to(found.confidence.device)
+    confidence = found.confidence.double()
+    place = torch.bucketize(confidence, inner)  # (low, high]
+    count = torch.bincount(place, minlength=bins).double()
+    hits = torch.bincount(place, weights=found.right.double(), minlength=bins)
+    if official:
+        below = confidence < 1
+        place = torch.bucketize(confidence, inner, right=True)  # [low, high)
+        total = torch.bincount(place[below], weights=confidence[below], minlength=bins) / (count + OFFICIAL_EPSILON)
+    else:
+        total = torch.bincount(place, weights=confidence, minlength=bins) / count.clamp(min=1)
+    return {
+        "edges": edges.tolist(),
+        "count": count.tolist(),
+        "accuracy": (hits / count.clamp(min=1)).tolist(),
+        "confidence": total.tolist(),
+    }
+
+
+def _errors(diagram: dict[str, list[float]], epsilon: float) -> dict[str, float]:
+    """Return the expected calibration error and its signed form."""
+    count, accuracy, confidence = (torch.tensor(diagram[key]).double() for key in ("count", "accuracy", "confidence"))
+    weight, excess = count / (count.sum() + epsilon), confidence - accuracy
+    return {"ece": float((weight * excess.abs()).sum()), "signed_ece": float((weight * excess).sum())}
