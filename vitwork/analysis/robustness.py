@@ -1,0 +1,124 @@
+"""What spoils a model's predictions: noise of one frequency band, common corruptions, and conflicting cues.
+
+The models are evaluated in eval mode and left as they were. Accuracies are shares, changes are differences from the
+accuracy on the clean images (negative: worse).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from vitwork.analysis.batchnorm import evaluation_mode
+from vitwork.data.noise import Band, add_band_noise
+
+Batch = tuple[Tensor, Tensor]
+PAPER_FREQUENCIES = tuple(step / 10 for step in range(1, 10))
+"""Centres of the paper's bands in units of π per pixel (Fig. 2b)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseBands:
+    """Accuracy under noise of one band at a time.
+
+    Attributes:
+        frequencies: centres of the bands, in units of π per pixel.
+        clean: accuracy on the clean images.
+        accuracy_change: accuracy with the noise minus `clean`, per band.
+        rms: expected root mean square of the added noise, per band, in units of the normalised image.
+        standard_error: standard error of each change over images (not over trainings).
+        band: amplitude, half-width and power; its frequency is that of the first band.
+    """
+
+    frequencies: tuple[float, ...]
+    clean: float
+    accuracy_change: tuple[float, ...]
+    rms: tuple[float, ...]
+    standard_error: tuple[float, ...]
+    band: Band
+
+
+@dataclass(frozen=True, slots=True)
+class CueConflict:
+    """Decisions on images whose outline and texture belong to different classes.
+
+    Attributes:
+        shape: share of images that are given the class of their outline.
+        texture: share that are given the class of their texture.
+        bias: `shape` / (`shape` + `texture`), the shape bias of Geirhos et al. (2019); NaN where both are zero.
+        decided: number of images given either class.
+    """
+
+    shape: float
+    texture: float
+    bias: float
+    decided: int
+
+
+def noise_bands(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    frequencies: Sequence[float] = PAPER_FREQUENCIES,
+    band: Band | None = None,
+    seed: int = 0,
+) -> NoiseBands:
+    """Measure the accuracy under noise of one band at a time (claim sheet, section 3.5).
+
+    Args:
+        model: the model.
+        batches: normalised images and class indices (or soft targets, of which the largest entry counts).
+        frequencies: centres of the bands, in units of π per pixel.
+        band: half-width, amplitude and power; its own frequency is not used. The default is `Band`'s.
+        seed: seed of the noise; every band and every image has its own.
+
+    Returns:
+        The change of accuracy per band.
+    """
+    shape = band or Band(frequencies[0])
+    bands = [replace(shape, frequency=frequency) for frequency in frequencies]
+    hits, first, size = [], 0, 0
+    with torch.no_grad(), evaluation_mode(model):
+        for images, targets in batches:
+            size = images.shape[-1]
+            noisy = (add_band_noise(images, each, seed + number, first) for number, each in enumerate(bands))
+            hits.append(torch.stack([_right(model, version, targets) for version in (images, *noisy)]))
+            first += len(images)
+    right = torch.cat(hits, dim=1).double()
+    change = right[1:] - right[0]
+    return NoiseBands(
+        tuple(frequencies),
+        float(right[0].mean()),
+        tuple(change.mean(dim=1).tolist()),
+        tuple(each.rms(size) for each in bands),
+        tuple((change.std(dim=1) / change.shape[1] ** 0.5).tolist()),
+        bands[0],
+    )
+
+
+def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, textures: Tensor) -> CueConflict:
+    """Measure whether outline or texture decides (`vitwork.data.embedded.conflict` draws such images).
+
+    Args:
+        model: a model trained on images whose cues agree.
+        batches: normalised images with any targets, in the order of `shapes` and `textures`.
+        shapes, textures: the class of each image's outline and of its texture (n,).
+
+    Returns:
+        How often each cue decided.
+    """
+    with torch.no_grad(), evaluation_mode(model):
+        decisions = torch.cat([model(images).argmax(dim=1) for images, _ in batches]).cpu()
+    by_shape = int((decisions == shapes.cpu()).sum())
+    by_texture = int((decisions == textures.cpu()).sum())
+    decided, n = by_shape + by_texture, len(decisions)
+    return CueConflict(by_shape / n, by_texture / n, by_shape / decided if decided else float("nan"), decided)
+
+
+def _right(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    """Return which images are classified rightly, on the model's device."""
+    labels = targets.argmax(dim=1) if targets.ndim == 2 else targets
+    right: Tensor = model(images).argmax(dim=1) == labels
+    return right
