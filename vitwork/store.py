@@ -7,9 +7,17 @@ whole file or none, and notices one that was truncated or altered.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from vitwork.errors import VitworkError
 
@@ -60,3 +68,73 @@ def read_sealed(path: Path) -> bytes:
     if seal != SEAL + hashlib.sha256(content).digest():
         raise CorruptFileError(f"{path} is truncated or was altered since it was written.")
     return content
+
+
+class Store:
+    """Content-addressed results: one folder per run and one record per measurement, shared by any number of processes.
+
+    Args:
+        root: folder of the store; made when missing.
+
+    Raises:
+        VitworkError: the folder cannot be made or written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        probe = root / f".writable-{os.getpid()}"
+        write_atomically(probe, b"")
+        probe.unlink(missing_ok=True)
+
+    def run_folder(self, key: str) -> Path:
+        """Return the folder of a run's checkpoints."""
+        return self.root / "runs" / key
+
+    def _record_path(self, key: str) -> Path:
+        return self.root / "records" / key[:2] / f"{key}.json"
+
+    def has(self, key: str) -> bool:
+        """Return whether a record was written under `key`, without checking it."""
+        return self._record_path(key).is_file()
+
+    def read(self, key: str) -> dict[str, Any] | None:
+        """Return the record under `key`, or None; one that is damaged is set aside, and then there is none."""
+        path = self._record_path(key)
+        try:
+            record: dict[str, Any] = json.loads(read_sealed(path))
+        except FileNotFoundError:
+            return None
+        except CorruptFileError as error:
+            self.set_aside(path, error)
+            return None
+        return record
+
+    def write(self, key: str, record: Mapping[str, Any]) -> None:
+        """Write a record under `key`; numbers survive exactly, NaN and infinities included."""
+        write_sealed(self._record_path(key), json.dumps(record).encode())
+
+    @staticmethod
+    def set_aside(path: Path, why: Exception) -> None:
+        """Move a damaged file out of the way, keep it for inspection, and warn."""
+        aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+        path.rename(aside)
+        warnings.warn(f"{why} It was set aside as {aside.name} and is made anew.", stacklevel=3)
+
+    @contextmanager
+    def lease(self, key: str) -> Iterator[bool]:
+        """Try to be the one process that works on `key`; yields whether it succeeded, without waiting.
+
+        The operating system ends the lease with its process, so work of a killed process can be taken over at once.
+        """
+        path = self.root / "leases" / f"{key}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()

@@ -1,0 +1,194 @@
+"""From tests to verdicts: each claim's test is read three times. Imports no torch.
+
+*Plan*: the test runs with a `Measure` that only notes what is asked for. *Weigh*: with the values in the store, every
+comparison becomes an effect, and Holm's correction over the whole session turns effects into verdicts. *Deliver*: the
+test runs for pytest, and each comparison is as true as its verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vitwork.claim import Claim, Effect, Hypothesis, Verdict, combine
+from vitwork.execution.plan import Plan, Wanted
+from vitwork.measurements.base import Quantity
+from vitwork.profiles import Profile
+from vitwork.sample import Comparison, Sample
+from vitwork.store import Store
+
+Values = tuple[float, ...]
+
+
+class NotMeasuredError(Exception):
+    """A quantity cannot be had at this profile or was lost; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a claim's test is given: ``measure(quantity, **parameters)(arm)`` is a sample with one value per seed."""
+
+    profile: Profile
+    values: Callable[[list[Wanted], Quantity, dict[str, Any]], Values]
+    plan: Plan
+    decide: Callable[[Comparison], bool]
+
+    def __call__(self, quantity: Quantity, **parameters: Any) -> Callable[[str], Sample]:
+        """Return a function from an arm's name to the sample of `quantity`, measured with `parameters`."""
+        given, own = quantity.split(parameters)
+        complete = {
+            **quantity.measurement.parameters,
+            **self.profile.effort.get(quantity.measurement.name, {}),
+            **given,
+        }
+
+        def sample(arm: str) -> Sample:
+            wanted = self._wanted(arm, quantity, complete)
+            seeds = tuple(range(self.profile.seeds))
+            return Sample(quantity, arm, complete, seeds, self.values(wanted, quantity, own), self.decide)
+
+        return sample
+
+    def _wanted(self, arm: str, quantity: Quantity, parameters: dict[str, Any]) -> list[Wanted]:
+        if arm not in self.profile.arms:
+            raise NotMeasuredError(f"needs the arm {arm}, which the profile {self.profile.name} does not train")
+        condition, when = self.profile.arms[arm], parameters.get("when")
+        if when is not None and when not in condition.recipe.snapshots:
+            raise NotMeasuredError(f"needs {arm} at {when}, of which its recipe keeps no snapshot")
+        return [self.plan.want(condition, seed, quantity.measurement, parameters) for seed in range(self.profile.seeds)]
+
+
+@dataclass(slots=True)
+class Case:
+    """One test of a claim, with what it needs and what was found.
+
+    Attributes:
+        name: the test's identity, for hypotheses and reruns.
+        claim: what it decides.
+        chapter: the part of the paper.
+        parameters: the test's parameters.
+        body: the test, called with `measure` and the parameters; None for a test that measures nothing.
+        comparisons, effects: the hypotheses in the order in which the test states them.
+        wanted: the measurements that it rests on.
+        lacking: why it could not be measured, empty when it was.
+        broken: whether `lacking` is a fault, not a limit of the profile.
+    """
+
+    name: str
+    claim: Claim
+    chapter: str
+    parameters: dict[str, Any]
+    body: Callable[..., Any] | None
+    comparisons: list[Comparison] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    wanted: list[Wanted] = field(default_factory=list)
+    lacking: str = ""
+    broken: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of this test alone: every comparison in it has to hold."""
+        return Verdict.NOT_MEASURED if self.lacking else combine(effect.verdict for effect in self.effects)
+
+    @property
+    def hypotheses(self) -> list[Hypothesis]:
+        """The hypotheses with their effects."""
+        given = ",".join(f"{name}={value}" for name, value in self.parameters.items())
+        stem = f"{self.claim.id}[{given}]" if given else self.claim.id
+        pairs = zip(self.comparisons, self.effects, strict=True)
+        return [
+            Hypothesis(f"{stem}:{place}", self.claim.id, comparison.statement, self.parameters, effect)
+            for place, (comparison, effect) in enumerate(pairs, start=1)
+        ]
+
+
+class Court:
+    """Plans, weighs and delivers the verdicts of a session's claims.
+
+    Args:
+        profile: the scale at which the claims are tested.
+        store: where results lie.
+        plan: filled by `hear`.
+    """
+
+    def __init__(self, profile: Profile, store: Store, plan: Plan) -> None:
+        self.profile, self.store, self.plan = profile, store, plan
+        self.cases: dict[str, Case] = {}
+
+    def hear(self, cases: Iterable[Case]) -> None:
+        """Plan: note every measurement that the cases ask for."""
+        for case in cases:
+            self.cases[case.name] = case
+            if case.body is None:
+                continue
+            noted: list[Wanted] = []
+
+            def values(
+                wanted: list[Wanted], _quantity: Quantity, _own: dict[str, Any], to: list[Wanted] = noted
+            ) -> Values:
+                to.extend(wanted)
+                return ()
+
+            self._read(case, values, lambda _comparison: True)
+            case.wanted = list({wanted.key: wanted for wanted in noted}.values())
+
+    def weigh(self, failures: Mapping[str, str]) -> None:
+        """Turn what lies in the store into effects, and effects into verdicts at the session's error rate.
+
+        Args:
+            failures: what could not be done, by run key.
+        """
+        for case in self.cases.values():
+            broken = next((failures[wanted.run.key] for wanted in case.wanted if wanted.run.key in failures), "")
+            if broken:
+                case.lacking, case.broken = broken, True
+            if case.body is not None and not case.lacking:
+                self._weigh(case)
+        self._correct()
+
+    def _weigh(self, case: Case) -> None:
+        def note(comparison: Comparison) -> bool:
+            case.comparisons.append(comparison)
+            case.effects.append(comparison.test(self.profile.alpha))
+            return True
+
+        self._read(case, self._stored, note)
+
+    def _correct(self) -> None:
+        """Apply Holm's correction over all hypotheses of the session."""
+        from vitwork.statistics import holm
+
+        decided = iter(holm([effect for case in self.cases.values() for effect in case.effects], self.profile.alpha))
+        for case in self.cases.values():
+            case.effects = [next(decided) for _ in case.effects]
+
+    def measure(self, case: Case) -> Measure:
+        """Deliver: return the `Measure` under which each comparison is as true as its verdict.
+
+        An inconclusive comparison counts as true here: the test goes on, and is reported as undecided at its end.
+        """
+        verdicts = iter([effect.verdict for effect in case.effects])
+        return Measure(self.profile, self._stored, self.plan, lambda _: next(verdicts) is not Verdict.CONTRADICTED)
+
+    def _read(
+        self,
+        case: Case,
+        values: Callable[[list[Wanted], Quantity, dict[str, Any]], Values],
+        decide: Callable[[Comparison], bool],
+    ) -> None:
+        assert case.body is not None
+        try:
+            case.body(measure=Measure(self.profile, values, self.plan, decide), **case.parameters)
+        except NotMeasuredError as why:
+            case.lacking = str(why)
+
+    def _stored(self, wanted: list[Wanted], quantity: Quantity, own: dict[str, Any]) -> Values:
+        return tuple(self._value(want, quantity, own) for want in wanted)
+
+    def _value(self, want: Wanted, quantity: Quantity, own: dict[str, Any]) -> float:
+        record = self.store.read(want.key)
+        if record is None:
+            raise NotMeasuredError(f"the record of {want.measurement.name} of {want.run.arm.name} is missing")
+        return math.nan if record["values"] is None else quantity.value(record["values"], **own)

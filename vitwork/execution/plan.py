@@ -1,0 +1,74 @@
+"""The runs and measurements that a set of claims needs, each once. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vitwork.arms import Arm
+from vitwork.data import fingerprint
+from vitwork.measurements.base import Measurement
+from vitwork.provenance import digest, source_hash
+from vitwork.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training of one arm with one seed; `key` changes with anything that could change its outcome."""
+
+    arm: Arm
+    seed: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One measurement of one run, with all its parameters, filed under `key`."""
+
+    run: Run
+    measurement: Measurement
+    parameters: Mapping[str, Any]
+    key: str
+
+
+@dataclass(slots=True)
+class Plan:
+    """What has to be in the store before the claims can be judged.
+
+    Attributes:
+        data: folder of the images, or None for those the project provides or downloads.
+        runs: by key, in the order in which they are worked on.
+        wanted: measurements by key.
+    """
+
+    data: Path | None = None
+    runs: dict[str, Run] = field(default_factory=dict)
+    wanted: dict[str, Wanted] = field(default_factory=dict)
+
+    def want(self, arm: Arm, seed: int, measurement: Measurement, parameters: Mapping[str, Any]) -> Wanted:
+        """Add a measurement, and the run that it is taken on, unless they are planned already."""
+        run = identify(arm, seed, self.data)
+        self.runs.setdefault(run.key, run)
+        key = measurement.key(run.key, parameters)
+        return self.wanted.setdefault(key, Wanted(run, measurement, dict(parameters), key))
+
+    def missing(self, store: Store) -> list[Run]:
+        """Return the runs that are not trained or lack a measurement: seed by seed, so that all arms grow together."""
+        lacking = {wanted.run.key for wanted in self.wanted.values() if not store.has(wanted.key)}
+        runs = [run for run in self.runs.values() if run.key in lacking or not store.has(run.key)]
+        return sorted(runs, key=lambda run: run.seed)
+
+    def measurements(self, run: Run) -> list[Wanted]:
+        """Return the measurements of one run."""
+        return [wanted for wanted in self.wanted.values() if wanted.run.key == run.key]
+
+
+def identify(arm: Arm, seed: int, data: Path | None) -> Run:
+    """Return the run of an arm and a seed; arms that differ in their name alone share their runs."""
+    sources = [source_hash("vitwork.training.engine")]
+    if ":" in arm.model and not arm.model.startswith("timm:"):
+        sources.append(source_hash(arm.model.partition(":")[0]))
+    parts = [arm.model, arm.options, arm.recipe, arm.data, fingerprint(arm.data, data), seed, sources]
+    return Run(arm, seed, digest(parts))

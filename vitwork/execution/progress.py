@@ -1,0 +1,79 @@
+"""Live progress: every worker keeps one small file, anyone may read them. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from vitwork.store import Store
+
+STALE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What one worker is doing: which run, which stage of it, and how far the whole plan is."""
+
+    worker: str
+    run: str
+    stage: str
+    done: int
+    total: int
+    started: float
+    updated: float
+
+    @property
+    def line(self) -> str:
+        """The status in one line."""
+        return f"{self.worker} {self.run}: {self.stage}"
+
+
+class Reporter:
+    """Writes one worker's status; losing an update is harmless, so nothing is flushed to disk."""
+
+    def __init__(self, store: Store, worker: str, total: int) -> None:
+        self.worker, self.total, self.started = worker, total, time.time()
+        self.path = store.root / "progress" / f"{worker}-{os.getpid()}.json"
+
+    def report(self, run: str, stage: str, done: int) -> None:
+        """Say what is being done now."""
+        status = Status(self.worker, run, stage, done, self.total, self.started, time.time())
+        temporary = self.path.with_suffix(".new")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(asdict(status)), encoding="utf-8")
+        temporary.replace(self.path)
+
+    def stage(self, run: str, done: Callable[[], int]) -> Callable[[str], None]:
+        """Return a function that reports stages of one run."""
+        return lambda stage: self.report(run, stage, done())
+
+    def end(self) -> None:
+        """Remove the status: nothing is being done any more."""
+        self.path.unlink(missing_ok=True)
+
+
+def statuses(store_root: Path) -> list[Status]:
+    """Return what the workers of a store are doing; those that fell silent are left out."""
+    found = []
+    for path in sorted((store_root / "progress").glob("*.json")):
+        try:
+            status = Status(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            continue
+        if time.time() - status.updated < STALE_SECONDS:
+            found.append(status)
+    return found
+
+
+def summary(found: list[Status]) -> str:
+    """Return how far the plan is, as one line, or an empty one when nobody works."""
+    if not found:
+        return ""
+    done, total = max(status.done for status in found), max(status.total for status in found)
+    elapsed = time.time() - min(status.started for status in found)
+    left = f", about {elapsed / done * (total - done) / 60:.1f} min left" if done else ""
+    return f"[{done}/{total} runs{left}] " + " | ".join(status.line for status in found)

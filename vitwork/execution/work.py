@@ -1,0 +1,153 @@
+"""Bring a plan into the store: whoever is idle takes the next run that nobody works on. Imports torch only to work."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitwork.data.spec import DataSpec
+from vitwork.errors import VitworkError
+from vitwork.execution.plan import Plan, Run, Wanted
+from vitwork.execution.progress import Reporter
+from vitwork.provenance import plain
+from vitwork.store import CorruptFileError, Store
+
+if TYPE_CHECKING:
+    from vitwork.data.images import Splits
+
+POLL_SECONDS = 0.2
+Stage = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One process that works on a plan.
+
+    Attributes:
+        store: where results go.
+        data: folder of the images, or None.
+        name, index, count: this worker's name and place among how many.
+        device: ``auto``, ``cpu`` or a torch device.
+        failures: what could not be done, by run key; filled while working.
+    """
+
+    store: Store
+    data: Path | None = None
+    name: str = "main"
+    index: int = 0
+    count: int = 1
+    device: str = "auto"
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def drain(self, plan: Plan) -> None:
+        """Work until every run of the plan is trained and measured, by this process or another."""
+        waiting = plan.missing(self.store)
+        if not waiting:
+            return
+        self._settle()
+        total = len(plan.runs)
+        reporter = Reporter(self.store, self.name, total)
+        try:
+            while waiting:
+                took = self._take_one(plan, waiting, reporter)
+                waiting = [run for run in plan.missing(self.store) if run.key not in self.failures]
+                if not took and waiting:
+                    time.sleep(POLL_SECONDS)
+        finally:
+            reporter.end()
+
+    def _take_one(self, plan: Plan, waiting: list[Run], reporter: Reporter) -> bool:
+        """Do the first run that nobody else works on; return whether there was one."""
+        for run in waiting:
+            with self.store.lease(run.key) as free:
+                if not free:
+                    continue
+                stage = reporter.stage(f"{run.arm.name} seed {run.seed}", lambda: len(plan.runs) - len(waiting))
+                try:
+                    self.complete(run, plan.measurements(run), stage)
+                except VitworkError as error:
+                    self.failures[run.key] = str(error)
+                except Exception as error:  # noqa: BLE001 - one run's fault must not take the other runs down
+                    self.failures[run.key] = f"{type(error).__name__} in {run.arm.name} seed {run.seed}: {error}"
+                return True
+        return False
+
+    def complete(self, run: Run, wanted: list[Wanted], stage: Stage) -> None:
+        """Train `run` unless it is trained, and take the measurements that are missing."""
+        record = self.store.read(run.key) or self._train(run, stage)
+        try:
+            self._measure(run, record, wanted, stage)
+        except (CorruptFileError, FileNotFoundError) as damage:
+            self.store.set_aside(self.store.run_folder(run.key), damage)
+            self._measure(run, self._train(run, stage), wanted, stage)
+
+    def _train(self, run: Run, stage: Stage) -> dict[str, Any]:
+        from vitwork.training.engine import train
+
+        stage("training")
+        outcome = train(
+            run.arm,
+            run.seed,
+            splits(run.arm.data, self.data),
+            self.store.run_folder(run.key),
+            device=self.torch_device(),
+            progress=lambda progress: stage(str(progress)),
+        )
+        record = {"arm": plain(run.arm), "seed": run.seed, "finished": time.time(), **plain(outcome)}
+        self.store.write(run.key, record)
+        return record
+
+    def _measure(self, run: Run, record: dict[str, Any], wanted: list[Wanted], stage: Stage) -> None:
+        from vitwork.measurements.run import TrainedRun
+
+        folder = self.store.run_folder(run.key)
+        trained = TrainedRun(run.arm, run.seed, folder, splits(run.arm.data, self.data), self.torch_device())
+        for want in wanted:
+            if self.store.read(want.key) is not None:
+                continue
+            stage(f"measuring {want.measurement.name}")
+            started = time.perf_counter()
+            values = want.measurement(trained, **want.parameters) if record["status"] == "finished" else None
+            self.store.write(
+                want.key,
+                {
+                    "run": run.key,
+                    "name": want.measurement.name,
+                    "parameters": plain(want.parameters),
+                    "seconds": time.perf_counter() - started,
+                    "values": values,
+                },
+            )
+
+    def _settle(self) -> None:
+        """Divide the processor's threads among the workers: more threads than cores slow everyone down."""
+        import torch
+
+        torch.set_num_threads(max(1, cores() // self.count))
+
+    def torch_device(self) -> str:
+        """Return this worker's device: the i-th of those that the caller allowed."""
+        import torch
+
+        if self.device != "auto":
+            return self.device
+        devices = torch.cuda.device_count()  # counts within CUDA_VISIBLE_DEVICES, so indices are into the caller's list
+        return f"cuda:{self.index % devices}" if devices else "cpu"
+
+
+def cores() -> int:
+    """Return the processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@lru_cache(maxsize=2)
+def splits(spec: DataSpec, root: Path | None) -> Splits:
+    """Return the images, kept in memory for the runs that follow."""
+    from vitwork.data import load
+
+    return load(spec, root)

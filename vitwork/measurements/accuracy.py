@@ -1,0 +1,48 @@
+"""How well a run classifies: accuracy, likelihood and calibration on the test images, likelihood on training images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitwork.measurements.base import Record, measurement, quantity
+
+if TYPE_CHECKING:
+    from vitwork.measurements.run import TrainedRun
+
+
+@measurement
+def evaluation(run: TrainedRun, *, when: str = "end", batch_size: int = 250) -> Record:
+    """Return the metrics of `calibration.evaluate` on the test images and the NLL of augmented training images."""
+    import torch
+    from torch.nn import functional as F
+
+    from vitwork.analysis import calibration
+
+    model = run.model(when)
+    with torch.inference_mode():
+        test = run.test_batches(batch_size)
+        logits = torch.cat([model(images) for images, _ in test])
+        metrics = calibration.evaluate(logits, torch.cat([labels for _, labels in test]))
+        total, count = 0.0, 0
+        for images, targets in run.augmented(-(-len(run.splits.train.labels) // batch_size), batch_size):
+            total += float(F.cross_entropy(model(images), targets, reduction="sum"))
+            count += len(images)
+    return {**metrics, "train_nll": total / count}
+
+
+@quantity(evaluation, unit="%")
+def accuracy(record: Record) -> float:
+    """Return the share of test images classified right."""
+    return 100.0 * float(record["acc"])
+
+
+@quantity(evaluation, unit="%")
+def error(record: Record) -> float:
+    """Return the share of test images classified wrong."""
+    return 100.0 - 100.0 * float(record["acc"])
+
+
+@quantity(evaluation, name="training NLL", unit="nats")
+def training_nll(record: Record) -> float:
+    """Return the mean negative log-likelihood of augmented training images."""
+    return float(record["train_nll"])

@@ -1,0 +1,88 @@
+"""What a measurement and a quantity are. Imports no torch.
+
+A *measurement* analyses one trained run and returns a record of numbers, which is stored. A *quantity* is the one
+number per seed that a claim compares, made of such a record.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from vitwork.provenance import digest, source_hash
+
+if TYPE_CHECKING:
+    from vitwork.measurements.run import TrainedRun
+
+Record = dict[str, Any]
+Scale = Literal["difference", "log-ratio"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A function of a trained run and of parameters that returns a JSON-able record.
+
+    Attributes:
+        name: what records are filed under.
+        function: called as ``function(run, **parameters)``.
+    """
+
+    name: str
+    function: Callable[..., Record]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters and their defaults; a parameter without default must be given."""
+        _, *rest = inspect.signature(self.function).parameters.values()
+        return {parameter.name: parameter.default for parameter in rest}
+
+    def key(self, run_key: str, parameters: Mapping[str, Any]) -> str:
+        """Return the key of the record, which changes with the run, the parameters and the analysis source."""
+        return digest([run_key, self.name, parameters, source_hash(self.function.__module__)])
+
+    def __call__(self, run: TrainedRun, **parameters: Any) -> Record:
+        """Measure `run`."""
+        return self.function(run, **parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """The number per seed that claims compare.
+
+    Attributes:
+        name: what statements call it.
+        measurement: the measurement whose record it is made of.
+        value: called as ``value(record, **parameters)``.
+        unit: unit of the number, empty for none.
+        scale: whether arms are compared by difference or, for positive quantities, by the ratio of geometric means.
+    """
+
+    name: str
+    measurement: Measurement
+    value: Callable[..., float]
+    unit: str = ""
+    scale: Scale = "difference"
+
+    def split(self, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Divide `parameters` into those of the measurement and those of the value."""
+        own = self.measurement.parameters
+        given = {name: value for name, value in parameters.items() if name in own}
+        return given, {name: value for name, value in parameters.items() if name not in own}
+
+
+def measurement(function: Callable[..., Record]) -> Measurement:
+    """Make a measurement of a function of (run, parameters…)."""
+    return Measurement(function.__name__, function)
+
+
+def quantity(
+    of: Measurement, name: str = "", unit: str = "", scale: Scale = "difference"
+) -> Callable[[Callable[..., float]], Quantity]:
+    """Make a quantity of a function of (record, parameters…)."""
+
+    def make(value: Callable[..., float]) -> Quantity:
+        return Quantity(name or value.__name__.replace("_", " "), of, value, unit, scale)
+
+    return make

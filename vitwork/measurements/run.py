@@ -1,0 +1,79 @@
+"""A trained run as measurements see it: its model at any snapshot, and its data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vitwork.arms import Arm
+from vitwork.data.augmentation import Augmenter
+from vitwork.data.images import ImageSet, Splits
+from vitwork.models import as_blocks, create
+from vitwork.models.block import Block
+from vitwork.training.engine import load_snapshot
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedRun:
+    """One trained network of an arm.
+
+    Attributes:
+        arm: the condition.
+        seed: the run's seed.
+        folder: where its snapshots lie.
+        splits: the images it was trained and is tested on.
+        device: where measurements are made.
+    """
+
+    arm: Arm
+    seed: int
+    folder: Path
+    splits: Splits
+    device: str = "cpu"
+
+    def model(self, when: str | int = "end") -> nn.Module:
+        """Return the network in evaluation mode, as it was at a snapshot of its recipe."""
+        model = create(self.arm.model, num_classes=len(self.splits.train.classes), **self.arm.options)
+        model.load_state_dict(load_snapshot(self.folder, when, "cpu"))
+        return model.to(self.device).eval()
+
+    def blocks(self, when: str | int = "end") -> list[Block]:
+        """Return the network's blocks."""
+        return as_blocks(self.model(when))
+
+    def test_batches(self, batch_size: int = 250, limit: int | None = None) -> list[Batch]:
+        """Return the test images, normalised and in order, with their classes."""
+        test = self.splits.test
+        count = len(test.labels) if limit is None else min(limit, len(test.labels))
+        return [
+            (_normalised(test, slice(start, min(start + batch_size, count)), self.device), labels.to(self.device))
+            for start, labels in zip(range(0, count, batch_size), test.labels[:count].split(batch_size), strict=True)
+        ]
+
+    def training_batches(self, batches: int, batch_size: int) -> list[Batch]:
+        """Return mini-batches of augmented training images, drawn once (claim sheet 3.1).
+
+        Every arm sees the same images at one seed; the draws are those of the arm's own recipe.
+        """
+        return list(self.augmented(batches, batch_size))
+
+    def augmented(self, batches: int, batch_size: int) -> Iterator[Batch]:
+        """Yield the batches of `training_batches` one at a time."""
+        train, recipe = self.splits.train, self.arm.recipe
+        generator = torch.Generator().manual_seed(self.seed)
+        chosen = torch.randperm(len(train.labels), generator=generator)[: batches * batch_size]
+        augmenter = Augmenter(recipe.augmentation, len(train.classes), train.mean, train.std, recipe.label_smoothing)
+        draws = torch.Generator(self.device).manual_seed(self.seed)
+        for places in chosen.split(batch_size):
+            yield augmenter(train.images[places].to(self.device), train.labels[places].to(self.device), draws)
+
+
+def _normalised(images: ImageSet, part: slice, device: str) -> Tensor:
+    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (images.mean, images.std))
+    return (images.images[part].to(device).float() / 255 - mean) / std
