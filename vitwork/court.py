@@ -183,6 +183,8 @@ class Court:
             case.body(measure=Measure(self.profile, values, self.plan, decide), **case.parameters)
         except NotMeasuredError as why:
             case.lacking = str(why)
+        except Exception as fault:  # noqa: BLE001 - one faulty test must not take the session down; pytest shows it
+            case.lacking, case.broken = f"{type(fault).__name__} in the test: {fault}", True
 
     def _stored(self, wanted: list[Wanted], quantity: Quantity, own: dict[str, Any]) -> Values:
         return tuple(self._value(want, quantity, own) for want in wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -77,3 +78,28 @@ def summary(found: list[Status]) -> str:
     elapsed = time.time() - min(status.started for status in found)
     left = f", about {elapsed / done * (total - done) / 60:.1f} min left" if done else ""
     return f"[{done}/{total} runs{left}] " + " | ".join(status.line for status in found)
+
+
+class Ticker(threading.Thread):
+    """Prints on the controller what the workers are doing, while they work.
+
+    Args:
+        store_root: the store whose workers are watched.
+        write: prints a line.
+        seconds: between two lines.
+    """
+
+    def __init__(self, store_root: Path, write: Callable[[str], object], seconds: float = 15.0) -> None:
+        super().__init__(daemon=True)
+        self.store_root, self.write, self.seconds = store_root, write, seconds
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        """Print until `stop` is called; nothing when nobody works."""
+        while not self.ended.wait(self.seconds):
+            if line := summary(statuses(self.store_root)):
+                self.write(line)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self.ended.set()

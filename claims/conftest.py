@@ -1,0 +1,12 @@
+"""What a session of claims asks for before any worker starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from vitwork.plugin import prepare
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Stop a session that cannot succeed with one sentence."""
+    prepare(config)

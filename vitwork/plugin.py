@@ -1,0 +1,225 @@
+"""The pytest side: options, the `measure` fixture, the session's work, verdicts as outcomes. Imports no torch.
+
+Every process collects the same claims and so knows the same plan. Each worker (or the only process) first helps to
+bring the plan into the store, then weighs all claims, and then runs its share of the tests. The controller collects
+what the tests found through their reports, which survive a killed worker.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vitwork import profiles
+from vitwork.claim import Verdict
+from vitwork.court import Case, Court, Measure
+from vitwork.data import fingerprint
+from vitwork.errors import VitworkError
+from vitwork.execution.plan import Plan
+from vitwork.execution.progress import Ticker
+from vitwork.execution.work import Worker
+from vitwork.results import Collector, payload
+from vitwork.sample import Sample
+from vitwork.store import Store
+from vitwork.verdicts import table
+
+STORE: pytest.StashKey[Store] = pytest.StashKey()
+COURT: pytest.StashKey[Court] = pytest.StashKey()
+COLLECTOR: pytest.StashKey[Collector] = pytest.StashKey()
+
+
+class Hooks:
+    """The hook that this plugin offers."""
+
+    @pytest.hookspec
+    def pytest_vitwork_results(self, config: pytest.Config, results: dict[str, Any], folder: Path) -> list[str]:  # type: ignore[empty-body]
+        """Called on the controller with the session's results; returns lines to print, such as a report's path."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(Hooks)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("vitwork", "claims of 'How Do Vision Transformers Work?'")
+    group.addoption("--profile", default="smoke", help=f"scale: {', '.join(profiles.PROFILES)} (default: smoke)")
+    group.addoption("--data", type=Path, help="folder of images: Hugging Face-layout Parquet files, or an image folder")
+    group.addoption("--store", type=Path, help="folder of runs and records (default: .vitwork beside the claims)")
+    group.addoption("--report", type=Path, help="folder of the report (default: report-PROFILE in the store)")
+    group.addoption("--seeds", type=int, help="trained networks per arm, in place of the profile's number")
+    group.addoption("--device", default="auto", help="auto, cpu or a torch device (default: auto)")
+
+
+def prepare(config: pytest.Config) -> None:
+    """Ask for profile, data and store before any worker starts, so that a mistake costs one sentence and no time.
+
+    Raises:
+        pytest.UsageError: one of them cannot be used.
+    """
+    try:
+        profile = _profile(config)
+        for spec in {arm.data for arm in profile.arms.values()}:
+            fingerprint(spec, config.option.data)
+        chosen: Path = config.option.store or config.rootpath / ".vitwork"
+        config.stash[STORE] = Store(chosen.resolve())
+    except VitworkError as error:
+        raise pytest.UsageError(str(error)) from error
+    if not _is_worker(config):
+        config.stash[COLLECTOR] = Collector(time.time())
+        config.pluginmanager.register(config.stash[COLLECTOR])
+
+
+def _profile(config: pytest.Config) -> profiles.Profile:
+    profile = profiles.find(config.option.profile)
+    if config.option.seeds is None:
+        return profile
+    if config.option.seeds < 1:
+        raise VitworkError(f"--seeds must be at least 1, not {config.option.seeds}.")
+    return replace(profile, seeds=config.option.seeds)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+# Plan, work, weigh.
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Read every collected claim and note the runs and measurements that it needs."""
+    items = [item for item in session.items if isinstance(item, pytest.Function) and item.get_closest_marker("claim")]
+    if items:
+        config = session.config
+        if STORE not in config.stash:
+            prepare(config)
+        court = Court(_profile(config), config.stash[STORE], Plan(config.option.data))
+        court.hear([_case(item) for item in items])
+        config.stash[COURT] = court
+
+
+def _case(item: pytest.Function) -> Case:
+    marker = item.get_closest_marker("claim")
+    assert marker is not None
+    parameters = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    chapter = (inspect.getdoc(item.module) or item.module.__name__).splitlines()[0].rstrip(".")
+    body = item.function if "measure" in item.fixturenames else None
+    return Case(item.nodeid, marker.args[0], chapter, parameters, body)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
+    """Work and weigh before the first test; where the workers can be seen, show what they do meanwhile."""
+    config = session.config
+    ticker = _ticker(config)
+    try:
+        court = config.stash.get(COURT, None)
+        if court is not None and not config.option.collectonly:
+            worker = _worker(config, court.store)
+            worker.drain(court.plan)
+            court.weigh(worker.failures)
+        return (yield)
+    finally:
+        ticker.stop()
+
+
+def _ticker(config: pytest.Config) -> Ticker:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    store = config.stash.get(STORE, None)
+    ticker = Ticker(store.root if store else Path(), terminal.write_line if terminal else print)
+    if store is not None and terminal is not None and not _is_worker(config):
+        ticker.start()
+    return ticker
+
+
+def _worker(config: pytest.Config, store: Store) -> Worker:
+    given = getattr(config, "workerinput", {"workerid": "gw0", "workercount": 1})
+    name = str(given["workerid"])
+    return Worker(
+        store, config.option.data, name, int(name.removeprefix("gw")), int(given["workercount"]), config.option.device
+    )
+
+
+# Deliver.
+
+
+@pytest.fixture
+def measure(request: pytest.FixtureRequest) -> Measure:
+    """Measure a quantity on arms: ``measure(quantity, **parameters)(arm)`` is a sample with one value per seed."""
+    court = request.config.stash[COURT]
+    case = court.cases[request.node.nodeid]
+    if case.broken:
+        pytest.fail(f"not measured: {case.lacking}", pytrace=False)
+    if case.lacking:
+        pytest.skip(f"not measured: {case.lacking}")
+    return court.measure(case)
+
+
+def _case_of(item: pytest.Item) -> Case | None:
+    court = item.config.stash.get(COURT, None)
+    return court.cases.get(item.nodeid) if court else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Let a test that nothing contradicts but that is not decided end as an expected failure, with the reason."""
+    outcome = yield
+    case = _case_of(item)
+    if case is not None and case.body is not None and case.verdict is Verdict.INCONCLUSIVE:
+        reasons = [effect.reason for effect in case.effects if effect.verdict is Verdict.INCONCLUSIVE]
+        pytest.xfail("inconclusive: " + "; ".join(reasons))
+    return outcome
+
+
+def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
+    """Explain a contradicted comparison by its effect, in one line."""
+    if not isinstance(left, Sample) or COURT not in config.stash:
+        return None
+    shown = repr(left), repr(right)
+    reasons = [
+        effect.reason
+        for case in config.stash[COURT].cases.values()
+        for comparison, effect in zip(case.comparisons, case.effects, strict=True)
+        if effect.verdict is Verdict.CONTRADICTED and (repr(comparison.a), repr(comparison.b)) == shown
+    ]
+    return [f"{shown[0]} {op} {shown[1]}: {reasons[0] if reasons else 'contradicted'}"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, pytest.TestReport]:
+    """Let the report carry the claim's evidence to the controller, and its verdict into JUnit files."""
+    report: pytest.TestReport = yield
+    case = _case_of(item)
+    if case is not None and (call.when == "call" or (call.when == "setup" and not report.passed)):
+        evidence = payload(case, passed=report.passed)
+        report.vitwork = evidence  # type: ignore[attr-defined]  # xdist carries attributes of plain types along
+        report.user_properties += [("claim", case.claim.id), ("verdict", evidence["verdict"])]
+    return report
+
+
+# The controller's last word.
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
+    """After everything else has been said, make the report and print the verdicts."""
+    outcome = yield
+    config = session.config
+    collector = config.stash.get(COLLECTOR, None)
+    if collector is not None and collector.evidence:
+        profile, store = _profile(config), config.stash[STORE]
+        command = " ".join(["pytest", *map(str, config.invocation_params.args)])
+        results = collector.results(profile, store, config.rootpath, command, config.option.data)
+        folder = config.option.report or store.root / f"report-{profile.name}"
+        answers = config.hook.pytest_vitwork_results(config=config, results=results, folder=folder)
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        for line in [*table(results), *(line for answer in answers for line in answer)]:
+            (terminal.write_line if terminal else print)(line)
+    return outcome

@@ -1,0 +1,192 @@
+"""Results of a session: what tests report to the controller, and the document made of it. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vitwork.claim import Verdict, combine
+from vitwork.court import Case
+from vitwork.data import fingerprint
+from vitwork.profiles import Profile
+from vitwork.provenance import commit, hardware, plain, versions
+from vitwork.sample import Comparison, Sample
+from vitwork.store import Store
+
+SCHEMA = "vitwork-results/1"
+Json = dict[str, Any]
+
+
+def payload(case: Case, *, passed: bool) -> Json:
+    """Return what the report of a test carries to the controller: plain data only.
+
+    Args:
+        case: the test's case, weighed.
+        passed: whether the test passed, which is the verdict of a test that measures nothing.
+    """
+    verdict = case.verdict
+    if case.body is None:
+        verdict = Verdict.REPRODUCED if passed else Verdict.CONTRADICTED
+    hypotheses = [
+        {
+            **plain(hypothesis),
+            "quantity": comparison.a.quantity.name,
+            "unit": comparison.a.quantity.unit,
+            **_sides(comparison),
+        }
+        for hypothesis, comparison in zip(case.hypotheses, case.comparisons, strict=True)
+    ]
+    return {
+        "nodeid": case.name,
+        "claim": plain(case.claim),
+        "chapter": case.chapter,
+        "verdict": str(verdict),
+        "lacking": case.lacking,
+        "hypotheses": without_nan(hypotheses),
+        "wanted": [[want.key, want.run.key, want.run.arm.name, want.run.seed] for want in case.wanted],
+    }
+
+
+def _sides(comparison: Comparison) -> Json:
+    return {"a": _side(comparison.a), "b": _side(comparison.b)}
+
+
+def _side(side: Sample | float) -> Json:
+    if isinstance(side, Sample):
+        return {"arm": side.arm, "label": side.label, "seeds": list(side.seeds), "values": list(side.values)}
+    return {"constant": side}
+
+
+def without_nan(value: Any) -> Any:
+    """Return `value` with None in place of NaN and infinities, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@dataclass(slots=True)
+class Collector:
+    """A pytest plugin of the controller that keeps the evidence of every test that ended.
+
+    Attributes:
+        started: when the session started, in seconds since the epoch.
+        evidence: what `payload` returned, by test.
+    """
+
+    started: float
+    evidence: dict[str, Json] = field(default_factory=dict)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep a report's evidence; the reports of xdist's workers pass here too."""
+        if evidence := getattr(report, "vitwork", None):
+            self.evidence[evidence["nodeid"]] = evidence
+
+    def results(self, profile: Profile, store: Store, project: Path, command: str, data: Path | None) -> Json:
+        """Return the session's results in the published schema."""
+        evidence = list(self.evidence.values())
+        wanted = {key: (run, arm, seed) for item in evidence for key, run, arm, seed in item["wanted"]}
+        runs = {run: (arm, seed) for run, arm, seed in wanted.values()}
+        measurements = [_measurement(store, key, *place) for key, place in wanted.items()]
+        finished = time.time()
+        revision, dirty = commit(project)
+        specs = {arm.data for arm in profile.arms.values()}
+        results = {
+            "schema": SCHEMA,
+            "profile": {"name": profile.name, "summary": profile.summary, "deviations": list(profile.deviations)},
+            "provenance": {
+                "command": command,
+                "commit": revision,
+                "dirty": dirty,
+                "versions": versions(),
+                "hardware": hardware(),
+                "dataset": {
+                    "name": ", ".join(sorted({spec.source for spec in specs})),
+                    "fingerprint": ", ".join(sorted(fingerprint(spec, data) for spec in specs)),
+                },
+                "started": self.started,
+                "finished": finished,
+                "seconds": finished - self.started,
+            },
+            "runs": [_run(store, key, *place) for key, place in runs.items()],
+            "measurements": measurements,
+            "hypotheses": [hypothesis for item in evidence for hypothesis in item["hypotheses"]],
+        }
+        seconds = {entry["key"]: entry["seconds"] or 0.0 for entry in results["runs"]}
+        seconds |= {entry["key"]: entry["seconds"] or 0.0 for entry in measurements}
+        results["claims"] = [_claim(group, seconds) for group in _by_claim(evidence)]
+        return dict(without_nan(results))
+
+
+def _by_claim(evidence: Iterable[Json]) -> list[list[Json]]:
+    groups: dict[str, list[Json]] = {}
+    for item in evidence:
+        groups.setdefault(item["claim"]["id"], []).append(item)
+    return list(groups.values())
+
+
+def _claim(group: list[Json], seconds: dict[str, float]) -> Json:
+    """Return a claim's entry, made of the tests that decide it."""
+    first = group[0]
+    rule = first["claim"]["rule"]
+    verdicts = [Verdict(hypothesis["effect"]["verdict"]) for item in group for hypothesis in item["hypotheses"]]
+    verdicts += [Verdict(item["verdict"]) for item in group if not item["hypotheses"]]
+    verdict = combine(verdicts, rule)
+    keys = {key for item in group for pair in item["wanted"] for key in pair[:2]}
+    return {
+        **first["claim"],
+        "chapter": first["chapter"],
+        "verdict": str(verdict),
+        "reason": _reason(group, verdict, verdicts),
+        "hypotheses": [hypothesis["id"] for item in group for hypothesis in item["hypotheses"]],
+        "arms": sorted({arm for item in group for _, _, arm, _ in item["wanted"]}),
+        "cost_seconds": sum(seconds.get(key, 0.0) for key in keys),
+        "rerun": f"pytest {first['nodeid'].partition('[')[0]}",
+    }
+
+
+def _reason(group: list[Json], verdict: Verdict, verdicts: list[Verdict]) -> str:
+    """Return why a claim's verdict is what it is: the reason of the first hypothesis that bears it."""
+    reasons = [
+        f"{hypothesis['statement']}: {hypothesis['effect']['reason']}"
+        for item in group
+        for hypothesis in item["hypotheses"]
+        if hypothesis["effect"]["verdict"] == verdict
+    ]
+    reasons += [f"not measured: {item['lacking']}" for item in group if item["lacking"]]
+    bearing = sum(found is verdict for found in verdicts)
+    count = f"{bearing} of {len(verdicts)} hypotheses {verdict}" if len(verdicts) > 1 else ""
+    return "; ".join(part for part in (count, reasons[0] if reasons else "") if part) or f"the test says {verdict}"
+
+
+def _run(store: Store, key: str, arm: str, seed: int) -> Json:
+    record = store.read(key) or {}
+    planned = record.get("arm", {})
+    return {
+        "key": key,
+        "arm": arm,
+        "seed": seed,
+        "model": planned.get("model"),
+        "options": planned.get("options", {}),
+        "recipe": planned.get("recipe", {}),
+        **{name: record.get(name) for name in ("parameters", "status", "seconds", "images_per_second", "mode")},
+        "history": record.get("history", []),
+    }
+
+
+def _measurement(store: Store, key: str, run: str, arm: str, seed: int) -> Json:
+    record = store.read(key) or {}
+    return {
+        "key": key,
+        "run": run,
+        "arm": arm,
+        "seed": seed,
+        **{name: record.get(name) for name in ("name", "parameters", "seconds", "values")},
+    }

@@ -1,0 +1,59 @@
+"""The table of verdicts for a terminal. Imports no torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HEADER = ("claim", "verdict", "effect [interval]", "n", "cost")
+
+
+def table(results: dict[str, Any]) -> list[str]:
+    """Return the table's lines: a row per claim, and below it a row per hypothesis."""
+    hypotheses = {hypothesis["id"]: hypothesis for hypothesis in results["hypotheses"]}
+    rows: list[tuple[str, ...]] = [HEADER]
+    for claim in results["claims"]:
+        rows.append((claim["id"], claim["verdict"], "", "", _minutes(claim["cost_seconds"])))
+        rows += [_row(hypotheses[id]) for id in claim["hypotheses"]]
+        if not claim["hypotheses"]:
+            rows.append((f"  {claim['reason']}", "", "", "", ""))
+    # a long reason has the row to itself and does not widen the columns
+    widths = [max(len(row[column]) for row in rows if any(row[1:])) for column in range(len(HEADER))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return ["", *lines[:1], "-" * (sum(widths) + 2 * len(widths) - 2), *lines[1:], "", _totals(results)]
+
+
+def _row(hypothesis: dict[str, Any]) -> tuple[str, ...]:
+    effect = hypothesis["effect"]
+    given = ", ".join(f"{name} {value}" for name, value in hypothesis["parameters"].items())
+    statement = f"  {hypothesis['statement']}" + (f" ({given})" if given else "")
+    n = f"{effect['n_a']}" + (f"+{effect['n_b']}" if effect["n_b"] else "")
+    return statement, effect["verdict"], interval(effect, hypothesis["unit"]), n, ""
+
+
+def interval(effect: dict[str, Any], unit: str = "") -> str:
+    """Return an effect and its interval in words; logarithms of ratios are shown as factors."""
+    import math
+
+    values = [effect[name] for name in ("estimate", "low", "high")]
+    if effect["scale"] == "log-ratio":
+        values = [value if value is None else math.exp(min(value, 700.0)) for value in values]
+    sign = "" if effect["scale"] == "log-ratio" else "+"
+    estimate, low, high = ("∞" if value is None else f"{value:{sign}.3g}" for value in values)
+    mark = "×" if effect["scale"] == "log-ratio" else ""
+    return f"{mark}{estimate} [{low}, {high}]{f' {unit}' if unit else ''}"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min"
+
+
+def _totals(results: dict[str, Any]) -> str:
+    counts: dict[str, int] = {}
+    for claim in results["claims"]:
+        counts[claim["verdict"]] = counts.get(claim["verdict"], 0) + 1
+    found = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    trained = sum(run["seconds"] or 0.0 for run in results["runs"])
+    return (
+        f"{len(results['claims'])} claims at profile {results['profile']['name']}: {found}. "
+        f"{len(results['runs'])} runs, {trained / 60:.1f} min of training; costs of runs that claims share count for each."
+    )
