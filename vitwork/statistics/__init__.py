@@ -3,8 +3,29 @@
 Error rates, coverage and power by simulation: docs/statistics.md.
 """
 
+from vitwork.statistics.baseline import Event, compare_to_baseline
 from vitwork.statistics.comparison import compare
+from vitwork.statistics.meta import Summary, meta, summarise
 from vitwork.statistics.multiplicity import holm
 from vitwork.statistics.power import detectable, seeds_needed
+from vitwork.statistics.sequential import sequential
+from vitwork.statistics.structured import equivalent, layer_share, ordering, rank_agreement, share_of_layers, trend
 
-__all__ = ["compare", "detectable", "holm", "seeds_needed"]
+__all__ = [
+    "Event",
+    "Summary",
+    "compare",
+    "compare_to_baseline",
+    "detectable",
+    "equivalent",
+    "holm",
+    "layer_share",
+    "meta",
+    "ordering",
+    "rank_agreement",
+    "seeds_needed",
+    "sequential",
+    "share_of_layers",
+    "summarise",
+    "trend",
+]

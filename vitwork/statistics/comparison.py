@@ -59,24 +59,17 @@ def compare(
     Raises:
         VitworkError: when the question itself makes no sense (unknown scale, pairs of different number).
     """
-    if scale not in NEUTRAL:
-        raise VitworkError(f"scale must be one of {', '.join(NEUTRAL)}, not {scale!r}")
-    question = Question(alternative, margin or NEUTRAL[scale], alpha, scale, equivalence)
+    question = ask(alternative, margin, alpha, scale, equivalence)
     constant = np.ndim(b) == 0
-    first, second = _sample(a), _sample([b] if constant else b)  # type: ignore[list-item, arg-type]
+    first, second = samples(a, b)
     if paired and first.size != second.size and not constant:
         raise VitworkError(f"paired samples must have as many seeds: {first.size} and {second.size}")
     n_a, n_b = first.size, 0 if constant else second.size
-    if min(first.size, second.size) == 0:
-        return undecided(question, n_a, n_b, "an arm has no runs")
-    if scale in ("ratio", "log-ratio") and min(np.nanmin(s, initial=math.inf) for s in (first, second)) < 0.0:
-        return undecided(question, n_a, n_b, f"a {scale} needs values that are not negative")
     few = f"fewer than {FEWEST_SEEDS} seeds per arm never decide"
-    if first.size < 2 or (second.size < 2 and not constant):
-        return undecided(question, n_a, n_b, few, _estimate(first, second, scale))
-    if scale == "log-ratio":
-        with np.errstate(divide="ignore"):  # a zero becomes -inf and is judged by order
-            first, second = np.log(first), np.log(second)
+    problem = unfit(first, second, scale)
+    if problem or first.size < 2 or (second.size < 2 and not constant):
+        return undecided(question, n_a, n_b, problem or few, _estimate(first, second, scale))
+    first, second = on_scale(first, second, scale)
     contrast, note = _contrast(first, second, question, paired=paired and not constant, constant=constant)
     effect = decide(contrast, question, n_a, n_b, note)
     if min(n_a, n_b or n_a) < FEWEST_SEEDS:
@@ -87,9 +80,44 @@ def compare(
     return effect
 
 
-def _sample(values: Values) -> Array:
-    """Return a vector of float64; None stands for a run without a value."""
-    return np.asarray([math.nan if value is None else value for value in values], dtype=np.float64).reshape(-1)
+def ask(
+    alternative: Alternative, margin: float, alpha: float, scale: Scale, equivalence: float | None = None
+) -> Question:
+    """Return the question, with the scale's own value for a margin of 0.
+
+    Raises:
+        VitworkError: when the scale is unknown.
+    """
+    if scale not in NEUTRAL:
+        raise VitworkError(f"scale must be one of {', '.join(NEUTRAL)}, not {scale!r}")
+    return Question(alternative, margin or NEUTRAL[scale], alpha, scale, equivalence)
+
+
+def samples(a: Values, b: Values | float) -> tuple[Array, Array]:
+    """Return both arms as vectors of float64, a constant as a vector of one; None is a run without a value."""
+    sides = (a, [b] if np.ndim(b) == 0 else b)
+    first, second = (
+        np.asarray([math.nan if value is None else value for value in side], dtype=np.float64).reshape(-1)  # type: ignore[union-attr]
+        for side in sides
+    )
+    return first, second
+
+
+def unfit(a: Array, b: Array, scale: Scale) -> str:
+    """Say why the samples cannot be compared on the scale; empty when they can."""
+    if not a.size or not b.size:
+        return "an arm has no runs"
+    if scale in ("ratio", "log-ratio") and min(np.nanmin(sample, initial=math.inf) for sample in (a, b)) < 0.0:
+        return f"a {scale} needs values that are not negative"
+    return ""
+
+
+def on_scale(a: Array, b: Array, scale: Scale) -> tuple[Array, Array]:
+    """Return logarithms for a log-ratio (a zero becomes -inf and is judged by order), else the samples."""
+    if scale != "log-ratio":
+        return a, b
+    with np.errstate(divide="ignore"):
+        return np.log(a), np.log(b)
 
 
 def _estimate(a: Array, b: Array, scale: Scale) -> float:

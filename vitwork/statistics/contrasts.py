@@ -8,6 +8,7 @@ simulations of error rates therefore run the very code that decides claims.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
-SKEW_PENALTY = 5.0
+SKEW_PENALTY = 6.0
 """Factor on p, on top of 1, when one arm carries the whole standard error (chosen by simulation, docs/statistics.md)."""
 
 
@@ -45,8 +46,8 @@ class StudentContrast:
     Attributes:
         estimate: difference of means, or mean of one sample.
         error: standard error.
-        df: degrees of freedom, ``min(n_a, n_b) - 1``.
-        penalty: factor >= 1 on the p-value, see `student`.
+        df: degrees of freedom, ``min(n) - 1``.
+        penalty: factor >= 1 on the p-value, see `linear`.
         method: the test in the field's terms.
     """
 
@@ -72,36 +73,36 @@ class StudentContrast:
         return self.estimate - half, self.estimate + half
 
 
-def student(a: ArrayLike, b: ArrayLike | None = None) -> StudentContrast:
-    """Contrast the means of two independent samples, or one sample's mean with zero; samples lie on the last axis.
+def linear(samples: Sequence[ArrayLike], weights: Sequence[float]) -> StudentContrast:
+    """Contrast the weighted sum of the means of independent samples with any value; samples lie on the last axis.
 
-    The statistic is Welch's. Its reference is Student's t with ``min(n_a, n_b) - 1`` degrees of freedom, which is
-    conservative for normal data whatever the two variances (Mickey & Brown, Ann. Math. Stat. 37, 1966). Skewness
-    cancels between arms of like spread but not when one arm carries the standard error, as every one-sample and
-    paired comparison does; p is therefore multiplied by ``1 + 5 * imbalance``, where imbalance in [0, 1] is the
-    normalised difference of the arms' squared standard errors.
+    The statistic is Welch's. Its reference is Student's t with ``min(n) - 1`` degrees of freedom, which for two arms
+    of normal data is conservative whatever the variances (Mickey & Brown, Ann. Math. Stat. 37, 1966). Skewness
+    cancels between arms of like spread and opposite weight, but not when one side carries the standard error, as in
+    every one-sample and paired comparison; p is therefore multiplied by ``1 + SKEW_PENALTY * imbalance``, where
+    imbalance in [0, 1] is the normalised difference of the squared standard errors of the two sides.
     """
-    a = np.asarray(a, dtype=np.float64)
-    n_a = a.shape[-1]
-    part_a = a.var(axis=-1, ddof=1) / n_a
-    if b is None:
-        return StudentContrast(
-            a.mean(axis=-1), np.sqrt(part_a), n_a - 1.0, 1.0 + SKEW_PENALTY, "penalised one-sample t"
-        )
-    b = np.asarray(b, dtype=np.float64)
-    n_b = b.shape[-1]
-    part_b = b.var(axis=-1, ddof=1) / n_b
-    total = part_a + part_b
+    estimate: Any = 0.0
+    total: Any = 0.0
+    signed: Any = 0.0
+    fewest = math.inf
+    for values, weight in zip(samples, weights, strict=True):
+        if weight == 0.0:
+            continue
+        sample = np.asarray(values, dtype=np.float64)
+        estimate = estimate + weight * sample.mean(axis=-1)
+        part = weight**2 * sample.var(axis=-1, ddof=1) / sample.shape[-1]
+        total, signed = total + part, signed + math.copysign(1.0, weight) * part
+        fewest = min(fewest, sample.shape[-1])
     with np.errstate(divide="ignore", invalid="ignore"):
-        imbalance = np.nan_to_num(np.abs(part_a - part_b) / total)
-    estimate = a.mean(axis=-1) - b.mean(axis=-1)
-    return StudentContrast(
-        estimate,
-        np.sqrt(total),
-        min(n_a, n_b) - 1.0,
-        1.0 + SKEW_PENALTY * imbalance,
-        "penalised Welch t, min(n) - 1 df",
-    )
+        imbalance = np.nan_to_num(np.abs(signed) / total)
+    name = "penalised one-sample t" if len(samples) == 1 else "penalised Welch t, min(n) - 1 df"
+    return StudentContrast(estimate, np.sqrt(total), fewest - 1.0, 1.0 + SKEW_PENALTY * imbalance, name)
+
+
+def student(a: ArrayLike, b: ArrayLike | None = None) -> StudentContrast:
+    """Contrast the means of two independent samples, or one sample's mean with zero (see `linear`)."""
+    return linear([a], [1.0]) if b is None else linear([a, b], [1.0, -1.0])
 
 
 @dataclass(frozen=True)

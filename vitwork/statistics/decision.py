@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from vitwork.claim import Alternative, Effect, Verdict
 from vitwork.errors import VitworkError
-from vitwork.statistics.contrasts import Contrast
-from vitwork.statistics.power import seeds_needed
+from vitwork.statistics.contrasts import SKEW_PENALTY, Contrast
+from vitwork.statistics.power import MOST_SEEDS, seeds_needed
 
 FEWEST_SEEDS = 3
 """Fewer seeds per arm never decide: below three the error rates of docs/statistics.md were not established."""
@@ -81,8 +81,9 @@ def decide(contrast: Contrast, question: Question, n_a: int, n_b: int, note: str
         estimate, low, high, n_a, n_b, p, verdict, question.alternative, question.margin, question.alpha,
         question.scale, method, p,
     )  # fmt: skip
-    needed = settling_seeds(effect, question.alpha) if verdict is Verdict.INCONCLUSIVE else None
-    return with_verdict(effect, verdict, p, needed, note)
+    if verdict is Verdict.INCONCLUSIVE:
+        effect = replace(effect, seeds_needed=settling_seeds(effect, question.alpha))
+    return replace(effect, reason=_reason(effect, note))
 
 
 def _equivalence_p(contrast: Contrast, question: Question) -> float:
@@ -106,37 +107,26 @@ def settling_seeds(effect: Effect, alpha: float) -> int | None:
     half = effect.high - effect.estimate if effect.estimate < effect.margin else effect.estimate - effect.low
     if n < 2 or not (math.isfinite(distance) and math.isfinite(half)) or half <= 0.0:
         return None
-    penalty = 3.5 if effect.n_b else 6.0
+    penalty = 1.0 + SKEW_PENALTY * (0.5 if effect.n_b else 1.0)
     error = half / -float(stdtrit(n - 1.0, effect.alpha / (2.0 * penalty)))
     needed = seeds_needed(distance / (error * math.sqrt(n)), alpha, penalty=penalty, arms=1)
     return None if needed is None else max(needed, n + 1)
 
 
-def with_verdict(effect: Effect, verdict: Verdict, adjusted: float, needed: int | None, note: str = "") -> Effect:
-    """Return the effect with a verdict, its corrected p-value, the seeds it would take and one plain sentence."""
-    return replace(
-        effect,
-        verdict=verdict,
-        adjusted_p=adjusted,
-        seeds_needed=needed,
-        reason=_reason(effect, verdict, adjusted, needed, note),
-    )
-
-
-def _reason(effect: Effect, verdict: Verdict, adjusted: float, needed: int | None, note: str) -> str:
+def _reason(effect: Effect, note: str) -> str:
+    """Return one sentence: what was found, and what it says about the margin."""
     seeds = f"{effect.n_a} and {effect.n_b} seeds" if effect.n_b else f"{effect.n_a} seeds"
-    family = f", {adjusted:.2g} over the session" if adjusted > effect.p else ""
-    found = f"{effect.scale} {effect.estimate:.3g} [{effect.low:.3g}, {effect.high:.3g}], {seeds}, p = {effect.p:.2g}{family}"
-    if verdict is Verdict.REPRODUCED:
+    found = f"{effect.scale} {effect.estimate:.3g} [{effect.low:.3g}, {effect.high:.3g}], {seeds}, p = {effect.p:.2g}"
+    if effect.verdict is Verdict.REPRODUCED:
         tail = f"clear of {effect.margin:.3g} on the paper's side"
-    elif verdict is Verdict.CONTRADICTED and "equivalence" in effect.method:
+    elif effect.verdict is Verdict.CONTRADICTED and "equivalence" in effect.method:
         tail = f"inside the declared band around {effect.margin:.3g}"
-    elif verdict is Verdict.CONTRADICTED:
+    elif effect.verdict is Verdict.CONTRADICTED:
         tail = f"clear of {effect.margin:.3g} on the other side"
-    elif needed is not None:
-        tail = f"not clear of {effect.margin:.3g}; about {needed} seeds per arm would probably settle it"
+    elif effect.seeds_needed is not None:
+        tail = f"not clear of {effect.margin:.3g}; about {effect.seeds_needed} seeds per arm would probably settle it"
     elif math.isfinite(effect.high - effect.low):
-        tail = f"not clear of {effect.margin:.3g}; no number of seeds up to 1000 is likely to settle it"
+        tail = f"not clear of {effect.margin:.3g}; no number of seeds up to {MOST_SEEDS} is likely to settle it"
     else:
         tail = f"the runs' order does not clear {effect.margin:.3g}"
     return f"{found}: {tail}" + (f" ({note})" if note else "")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from vitwork.claim import Effect, Verdict
-from vitwork.statistics.decision import Question, settling_seeds, with_verdict
+from vitwork.statistics.decision import Question, settling_seeds
 
 
 def holm_adjust(p: Sequence[float]) -> list[float]:
@@ -37,16 +38,33 @@ def holm(effects: Sequence[Effect], alpha: float = 0.05) -> list[Effect]:
 
 
 def _judged(effect: Effect, adjusted: float, alpha: float) -> Effect:
+    """Return one effect at the family's level."""
     if math.isnan(effect.p) or effect.method == "none":
         return effect
-    note = effect.reason.rpartition(" (")[2].rstrip(")") if effect.reason.endswith(")") else ""
+    found, _, tail = effect.reason.rpartition(": ")
+    family = f", {adjusted:.2g} over the session" if adjusted > effect.p else ""
     if adjusted <= alpha and not _barred(effect):
         verdict = effect.verdict
         if verdict is Verdict.INCONCLUSIVE:  # the family's alpha is wider than the effect's own
             verdict = Question(effect.alternative, effect.margin).side(effect.estimate)
-        return with_verdict(effect, verdict, adjusted, None, note)
-    factor = adjusted / effect.p if effect.p > 0.0 else 1.0
-    return with_verdict(effect, Verdict.INCONCLUSIVE, adjusted, settling_seeds(effect, alpha / factor), note)
+            tail = "decided at the session's error rate"
+        return replace(
+            effect, verdict=verdict, adjusted_p=adjusted, seeds_needed=None, reason=f"{found}{family}: {tail}"
+        )
+    needed = None
+    if "one-sided" not in effect.method:  # seeds for a difference are not seeds for an equivalence
+        needed = settling_seeds(effect, alpha * effect.p / adjusted if effect.p > 0.0 else alpha)
+    if effect.verdict is not Verdict.INCONCLUSIVE or needed is not None:
+        note = f" ({tail.rpartition(' (')[2]}" if tail.endswith(")") else ""
+        seeds = f"; about {needed} seeds per arm would probably settle it" if needed else ""
+        tail = f"not decided at the session's error rate{seeds}{note}"
+    return replace(
+        effect,
+        verdict=Verdict.INCONCLUSIVE,
+        adjusted_p=adjusted,
+        seeds_needed=needed,
+        reason=f"{found}{family}: {tail}",
+    )
 
 
 def _barred(effect: Effect) -> bool:

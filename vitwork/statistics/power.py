@@ -18,7 +18,7 @@ def detectable(n: int, alpha: float = 0.05, *, power: float = POWER, penalty: fl
         n: seeds per arm.
         alpha: two-sided error rate of the decision.
         power: wanted probability of a decision.
-        penalty: factor on p for unequal spreads, between 1 and 6 (`vitwork.statistics.contrasts.student`).
+        penalty: factor on p for unequal spreads, at least 1 (`vitwork.statistics.contrasts.linear`).
         arms: 2 for a comparison of two arms, 1 for one against a constant or for pairs.
     """
     from scipy.special import stdtrit

@@ -1,0 +1,176 @@
+"""E-processes: evidence that may be judged after every seed.
+
+An e-process is a non-negative process whose expectation under the hypothesis never exceeds one at any stopping time.
+By Ville's inequality it passes 1 / alpha with probability at most alpha, however the number of seeds was chosen, and
+1 / (its running maximum) is a p-value that stays valid whenever one looks; Holm's procedure applies to it as it is.
+
+The i-th seeds of the two arms form a pair, in the order of their numbers, so that arms of unequal variance need no
+approximation; seeds that the store already holds are used in that order and never chosen.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vitwork.statistics.contrasts import SKEW_PENALTY
+from vitwork.statistics.decision import FEWEST_SEEDS
+
+Array = NDArray[np.float64]
+
+MIXTURE = 4.0
+"""Variance of the normal mixture over standardised effects of a pair: suits the effects of one to six standard
+deviations that a handful of seeds can show (docs/statistics.md)."""
+
+
+def safe_t(t: ArrayLike, n: ArrayLike, delta: float, df: ArrayLike | None = None) -> Any:
+    """Return the e-value of the one-sided safe t-test designed for the standardised effect ``delta``.
+
+    It is the likelihood ratio of the t statistic under ``delta`` and under 0 (Grünwald, de Heide & Koolen, "Safe
+    testing", JRSS-B 2024, section 4.3), in closed form through Kummer's function.
+
+    Args:
+        t: one-sample, paired or pooled two-sample t statistic; large values favour ``delta > 0``.
+        n: effective number of seeds: n for one sample or pairs, ``n_a n_b / (n_a + n_b)`` for two samples.
+        delta: the standardised effect that the test is designed for; its negative tests the other side.
+        df: degrees of freedom; ``n - 1`` by default.
+    """
+    from scipy.special import gammaln, hyp1f1
+
+    t, n = np.asarray(t, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    nu = n - 1.0 if df is None else np.asarray(df, dtype=np.float64)
+    shift = np.sqrt(n) * delta
+    x = shift * t * math.sqrt(2.0) / np.sqrt(nu + t**2)
+    even = hyp1f1((nu + 1.0) / 2.0, 0.5, x**2 / 4.0)
+    odd = x * np.exp(gammaln(nu / 2.0 + 1.0) - gammaln((nu + 1.0) / 2.0)) * hyp1f1(nu / 2.0 + 1.0, 1.5, x**2 / 4.0)
+    return np.exp(-(shift**2) / 2.0) * (even + odd)
+
+
+def log_e_value(t: ArrayLike, n: ArrayLike, mixture: float = MIXTURE) -> Any:
+    """Return the logarithm of the two-sided safe t-test's e-value with a normal mixture over standardised effects.
+
+    Args:
+        t: t statistic of ``n`` pairs or single values.
+        n: number of pairs.
+        mixture: variance of the mixing normal distribution.
+    """
+    ratio, spread = np.asarray(t, dtype=np.float64) ** 2 / (np.asarray(n) - 1.0), 1.0 + np.asarray(n) * mixture
+    return -0.5 * np.log(spread) + 0.5 * np.asarray(n) * (np.log1p(ratio) - np.log1p(ratio / spread))
+
+
+@dataclass(frozen=True)
+class SafeContrast:
+    """The mean of paired differences under optional stopping; samples lie on the last axis, in the order of seeds.
+
+    Attributes:
+        pairs: a - b per seed, or the values of one sample.
+        penalty: factor on the anytime p-value after each seed (see `vitwork.statistics.contrasts.linear`).
+    """
+
+    pairs: Array
+    penalty: Any
+    method: str = "safe t-test on pairs of seeds, valid at any stopping time"
+
+    @property
+    def estimate(self) -> Any:
+        """Mean of the paired differences so far."""
+        return self.pairs.mean(axis=-1)
+
+    def _moments(self) -> tuple[Array, Array, Array]:
+        """Return number, mean and standard error after every seed from the third on."""
+        n = np.arange(1, self.pairs.shape[-1] + 1, dtype=np.float64)
+        origin = self.pairs[..., :1]  # moments about a data value do not cancel
+        moved = self.pairs - origin
+        mean = np.cumsum(moved, axis=-1) / n
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variance = np.maximum(np.cumsum(moved**2, axis=-1) - n * mean**2, 0.0) / (n - 1.0)
+        keep = slice(FEWEST_SEEDS - 1, None)
+        return n[keep], (mean + origin)[..., keep], np.sqrt(variance / n)[..., keep]
+
+    def p(self, value: float) -> Any:
+        """Return the anytime p-value of "the mean equals value", counted where the side was today's side."""
+        n, mean, error = self._moments()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.nan_to_num((mean - value) / error, posinf=0.0, neginf=0.0)  # no spread yet: no evidence yet
+        path = np.log(self.penalty) - log_e_value(t, n)
+        same = np.sign(mean - value) == np.sign(np.asarray(self.estimate) - value)[..., None]
+        return np.exp(np.minimum(0.0, np.where(same, path, 0.0).min(axis=-1)))
+
+    def interval(self, alpha: float) -> tuple[Any, Any]:
+        """Return the confidence sequence's present interval: the means with e-value below penalty / alpha."""
+        n, mean, error = self._moments()
+        spread = 1.0 + n[-1] * MIXTURE
+        level = (self.penalty[..., -1] / alpha * math.sqrt(spread)) ** (2.0 / n[-1])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            squared = np.where(level < spread, (n[-1] - 1.0) * (level - 1.0) / (1.0 - level / spread), math.inf)
+        half = np.sqrt(squared) * error[..., -1]
+        half = np.where(error[..., -1] > 0.0, half, math.inf)
+        return mean[..., -1] - half, mean[..., -1] + half
+
+
+def safe_contrast(a: ArrayLike, b: ArrayLike | None = None, *, paired: bool = False) -> SafeContrast:
+    """Contrast seeds that arrive in order; ``b`` None for one sample, ``paired`` when the design itself pairs."""
+    a = np.asarray(a, dtype=np.float64)
+    pairs = a if b is None else a - np.asarray(b, dtype=np.float64)
+    imbalance = np.ones_like(pairs[..., FEWEST_SEEDS - 1 :])
+    if b is not None and not paired:
+        spreads = [_running_variance(np.asarray(sample, dtype=np.float64)) for sample in (a, b)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            imbalance = np.nan_to_num(np.abs(spreads[0] - spreads[1]) / (spreads[0] + spreads[1]), nan=1.0)
+    return SafeContrast(pairs, 1.0 + SKEW_PENALTY * imbalance)
+
+
+def _running_variance(sample: Array) -> Array:
+    """Return the variance after every seed from the third on (biased; only ratios are used)."""
+    n = np.arange(1, sample.shape[-1] + 1)
+    moved = sample - sample[..., :1]
+    mean = np.cumsum(moved, axis=-1) / n
+    running: Array = np.maximum(np.cumsum(moved**2, axis=-1) / n - mean**2, 0.0)
+    return running[..., FEWEST_SEEDS - 1 :]
+
+
+@dataclass(frozen=True)
+class SignContrast:
+    """The share of pairs in which ``a`` exceeds ``b`` under optional stopping; needs no assumption on shapes.
+
+    The e-process bets on the signs with the Krichevsky-Trofimov mixture. Pairs without a number count against
+    whatever is to be shown.
+
+    Attributes:
+        least, most: 1 where a exceeds b, 0 where not, 1/2 for ties; unknown pairs 0 in ``least`` and 1 in ``most``.
+        shown: what to report as the estimate; the share itself when None.
+    """
+
+    least: Array
+    most: Array
+    shown: float | None = None
+    margin: float = 0.5
+    method: str = "betting on signs of pairs, valid at any stopping time"
+
+    @property
+    def estimate(self) -> float:
+        """The share so far, or what was asked to be shown."""
+        return float((self.least.mean() + self.most.mean()) / 2.0) if self.shown is None else self.shown
+
+    def p(self, value: float) -> float:
+        """Return the anytime p-value of "the share is one half" at the margin; other values cannot be rejected."""
+        return max(self._p(self.least), self._p(self.most)) if value == self.margin else 1.0
+
+    def _p(self, wins: Array) -> float:
+        from scipy.special import betaln
+
+        n, won = np.arange(1, wins.size + 1), np.cumsum(wins)
+        path = n * math.log(2.0) + betaln(won + 0.5, n - won + 0.5) - betaln(0.5, 0.5)
+        same = np.sign(won / n - 0.5) == np.sign(wins.mean() - 0.5)
+        return float(np.exp(-np.maximum(0.0, np.where(same, path, 0.0).max())))
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return the half of the line that the signs leave, or all of it."""
+        whole = (0.0, 1.0) if self.shown is None else (-math.inf, math.inf)
+        if self.p(self.margin) > alpha:
+            return whole
+        return (self.margin, whole[1]) if self.least.mean() > 0.5 else (whole[0], self.margin)
