@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vitwork.arms import Arm
 from vitwork.data.augmentation import Augmenter
-from vitwork.data.images import ImageSet, Splits
+from vitwork.data.images import Splits
 from vitwork.models import as_blocks, create
 from vitwork.models.block import Block
 from vitwork.training.engine import load_snapshot
@@ -50,11 +50,9 @@ class TrainedRun:
     def test_batches(self, batch_size: int = 250, limit: int | None = None) -> list[Batch]:
         """Return the test images, normalised and in order, with their classes."""
         test = self.splits.test
-        count = len(test.labels) if limit is None else min(limit, len(test.labels))
-        return [
-            (_normalised(test, slice(start, min(start + batch_size, count)), self.device), labels.to(self.device))
-            for start, labels in zip(range(0, count, batch_size), test.labels[:count].split(batch_size), strict=True)
-        ]
+        count = len(test) if limit is None else min(limit, len(test))
+        parts = [slice(start, min(start + batch_size, count)) for start in range(0, count, batch_size)]
+        return [(test.normalised(part).to(self.device), test.labels[part].to(self.device)) for part in parts]
 
     def training_batches(self, batches: int, batch_size: int) -> list[Batch]:
         """Return mini-batches of augmented training images, drawn once (claim sheet 3.1).
@@ -67,13 +65,9 @@ class TrainedRun:
         """Yield the batches of `training_batches` one at a time."""
         train, recipe = self.splits.train, self.arm.recipe
         generator = torch.Generator().manual_seed(self.seed)
-        chosen = torch.randperm(len(train.labels), generator=generator)[: batches * batch_size]
+        chosen = torch.randperm(len(train), generator=generator)[: batches * batch_size]
         augmenter = Augmenter(recipe.augmentation, len(train.classes), train.mean, train.std, recipe.label_smoothing)
         draws = torch.Generator(self.device).manual_seed(self.seed)
         for places in chosen.split(batch_size):
             yield augmenter(train.images[places].to(self.device), train.labels[places].to(self.device), draws)
 
-
-def _normalised(images: ImageSet, part: slice, device: str) -> Tensor:
-    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (images.mean, images.std))
-    return (images.images[part].to(device).float() / 255 - mean) / std
