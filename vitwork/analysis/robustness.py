@@ -6,13 +6,16 @@ accuracy on the clean images (negative: worse).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from vitwork.analysis import calibration
 from vitwork.analysis.batchnorm import evaluation_mode
+from vitwork.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.noise import Band, add_band_noise
 
 Batch = tuple[Tensor, Tensor]
@@ -39,6 +42,29 @@ class NoiseBands:
     rms: tuple[float, ...]
     standard_error: tuple[float, ...]
     band: Band
+
+
+@dataclass(frozen=True, slots=True)
+class Corrupted:
+    """Predictions under common corruptions.
+
+    Attributes:
+        clean: metrics of `vitwork.analysis.calibration.evaluate` on the clean images.
+        metrics: the same for each (corruption, severity).
+    """
+
+    clean: dict[str, Any]
+    metrics: dict[tuple[str, int], dict[str, Any]]
+
+    def mean(self, metric: str = "acc") -> float:
+        """Return the unweighted mean of a metric over all corruptions and severities (the paper's "robustness")."""
+        return float(sum(found[metric] for found in self.metrics.values())) / len(self.metrics)
+
+    def relative_error(self, reference: Corrupted) -> float:
+        """Return the mean over corruptions of this model's error, summed over severities, over the reference's (mCE)."""
+        names = sorted({name for name, _ in self.metrics})
+        ratios = [_summed_error(self, name) / _summed_error(reference, name) for name in names]
+        return sum(ratios) / len(ratios)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +124,48 @@ def noise_bands(
     )
 
 
+def corruptions(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    normalise: Callable[[Tensor], Tensor],
+    *,
+    names: Sequence[str] = CORRUPTIONS,
+    severities: Sequence[int] = SEVERITIES,
+    seed: int = 0,
+    batch_size: int = 256,
+) -> Corrupted:
+    """Measure the metrics of section 3.8 of the claim sheet on corrupted images (section 3.10).
+
+    Args:
+        model: the model.
+        images: uint8 images (n, 3, size, size).
+        labels: class indices (n,).
+        normalise: turns uint8 images into the model's input.
+        names: corruptions, see `vitwork.data.corruptions.CORRUPTIONS`.
+        severities: from 1 to 5.
+        seed: seed of the corruptions.
+        batch_size: images per forward pass; the corruptions do not depend on it.
+
+    Returns:
+        The metrics on the clean images and per corruption and severity.
+    """
+
+    def measure(corrupted: Callable[[Tensor, int], Tensor]) -> dict[str, Any]:
+        starts = range(0, len(images), batch_size)
+        parts = ((images[start : start + batch_size], start) for start in starts)
+        logits = [model(normalise(corrupted(part, start))).float() for part, start in parts]
+        return calibration.evaluate(torch.cat(logits), labels)
+
+    def by(name: str, severity: int) -> Callable[[Tensor, int], Tensor]:
+        return lambda part, start: corrupt(part, name, severity, seed, start)
+
+    with torch.no_grad(), evaluation_mode(model):
+        clean = measure(lambda part, _: part)
+        metrics = {(name, severity): measure(by(name, severity)) for name in names for severity in severities}
+    return Corrupted(clean, metrics)
+
+
 def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, textures: Tensor) -> CueConflict:
     """Measure whether outline or texture decides (`vitwork.data.embedded.conflict` draws such images).
 
@@ -115,6 +183,10 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
     by_texture = int((decisions == textures.cpu()).sum())
     decided, n = by_shape + by_texture, len(decisions)
     return CueConflict(by_shape / n, by_texture / n, by_shape / decided if decided else float("nan"), decided)
+
+
+def _summed_error(result: Corrupted, name: str) -> float:
+    return float(sum(1 - found["acc"] for (kind, _), found in result.metrics.items() if kind == name))
 
 
 def _right(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:

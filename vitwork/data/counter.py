@@ -30,14 +30,15 @@ class Counter:
     """
 
     def __init__(self, seed: int, first: int = 0, device: torch.device | str = "cpu") -> None:
-        self._seed, self._first, self._device, self._uses = seed, first, torch.device(device), 0
+        self._seed, self._first, self._uses = seed, first, 0
+        self.device = torch.device(device)
 
     def words(self, *shape: int) -> Tensor:
         """Return int64 numbers in [0, 2^32) of the shape (images, …)."""
         self._uses += 1
         key = _mix(_mix(torch.tensor(self._seed & MASK)) ^ self._uses).item()
-        images = torch.arange(self._first, self._first + shape[0], device=self._device)
-        places = torch.arange(math.prod(shape[1:]), device=self._device)
+        images = torch.arange(self._first, self._first + shape[0], device=self.device)
+        places = torch.arange(math.prod(shape[1:]), device=self.device)
         rows, columns = _mix(images ^ key)[:, None], _mix(places + key & MASK)
         # Two words of the row enter, so that rows are not reorderings of one another.
         return _mix(_mix(rows ^ columns) ^ _mix(rows + 1 & MASK)).reshape(shape)

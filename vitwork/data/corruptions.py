@@ -1,0 +1,74 @@
+"""The 15 common corruptions at 5 severities (Hendrycks & Dietterich 2019) on batches of images, on any device.
+
+A corruption draws its numbers from `vitwork.data.counter` and computes in double precision, so that a seed gives the same
+images on CPU and GPU and for every batch size. The images are not those of the CIFAR-C and ImageNet-C files (other random
+numbers; frost is drawn, not photographed; ImageNet-C is compressed as JPEG once more), for which there are readers in
+`vitwork.data.corruption_files`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vitwork.data import corruptions_digital as digital
+from vitwork.data import corruptions_noise as noise
+from vitwork.data import corruptions_weather as weather
+from vitwork.data.counter import Counter
+from vitwork.data.jpeg import jpeg_compression
+from vitwork.data.severity import SEVERITIES, setting
+from vitwork.errors import VitworkError
+
+Corruption = Callable[[Tensor, Any, Counter], Tensor]
+
+FUNCTIONS: dict[str, Corruption] = {
+    "gaussian_noise": noise.gaussian_noise,
+    "shot_noise": noise.shot_noise,
+    "impulse_noise": noise.impulse_noise,
+    "defocus_blur": noise.defocus_blur,
+    "glass_blur": noise.glass_blur,
+    "motion_blur": noise.motion_blur,
+    "zoom_blur": noise.zoom_blur,
+    "snow": weather.snow,
+    "frost": weather.frost,
+    "fog": weather.fog,
+    "brightness": weather.brightness,
+    "contrast": digital.contrast,
+    "elastic_transform": digital.elastic_transform,
+    "pixelate": digital.pixelate,
+    "jpeg_compression": jpeg_compression,
+}
+CORRUPTIONS = tuple(FUNCTIONS)
+
+__all__ = ["CORRUPTIONS", "SEVERITIES", "corrupt"]
+
+
+def corrupt(images: Tensor, name: str, severity: int, seed: int = 0, first: int = 0) -> Tensor:
+    """Corrupt images.
+
+    Args:
+        images: uint8 (n, 3, size, size).
+        name: one of `CORRUPTIONS`.
+        severity: from 1 to 5; the strength also depends on the images' size, see `vitwork.data.severity`.
+        seed: seed of the corruption.
+        first: position in the data set of the first image, which selects its random numbers.
+
+    Returns:
+        The corrupted images, uint8, values rounded down as in the original generators.
+
+    Raises:
+        VitworkError: there is no such corruption or severity.
+        ValueError: the images are not square uint8 images with three channels.
+    """
+    if name not in FUNCTIONS:
+        raise VitworkError(f"There is no corruption called {name!r}; there are {', '.join(CORRUPTIONS)}.")
+    if severity not in SEVERITIES:
+        raise VitworkError(f"Severity is a whole number from 1 to 5, not {severity}.")
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
+        raise ValueError(f"expected uint8 images (n, 3, size, size), got {images.dtype} {tuple(images.shape)}")
+    random = Counter(seed, first, images.device)
+    changed = FUNCTIONS[name](images.double(), setting(name, severity, images.shape[-1]), random)
+    return noise.truncated(changed).to(torch.uint8)
