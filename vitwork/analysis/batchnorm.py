@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.overrides import TorchFunctionMode
 
 BatchNorm = Literal["eval", "train"]
+
+
+def _layers(model: nn.Module) -> list[_BatchNorm]:
+    return [module for module in model.modules() if isinstance(module, _BatchNorm)]
 
 
 @contextmanager
@@ -32,5 +39,33 @@ def evaluation_mode(model: nn.Module, batchnorm: BatchNorm = "eval") -> Iterator
 
 def mixes_examples(model: nn.Module, batchnorm: BatchNorm = "eval") -> bool:
     """Say whether one example's output depends on the rest of its batch."""
-    layers = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    layers = _layers(model)
     return bool(layers) and (batchnorm == "train" or any(layer.running_mean is None for layer in layers))
+
+
+class AffineBatchNorm(TorchFunctionMode):
+    """Within it, BatchNorm over running statistics is one multiplication and one addition, which is all that it does.
+
+    The built-in kernel's second derivative is slow on a CPU; that of these two operations is not.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Replace ``batch_norm`` where it uses running statistics; pass everything else on."""
+        del types
+        options = dict(kwargs or {})
+        if func is not F.batch_norm or options["training"]:
+            return func(*args, **options)
+        return _affine(*args, weight=options["weight"], bias=options["bias"], eps=options["eps"])
+
+
+def _affine(
+    x: Tensor, mean: Tensor, variance: Tensor, *, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> Tensor:
+    scale = torch.rsqrt(variance + eps)
+    scale = scale if weight is None else scale * weight
+    shift = -mean * scale
+    shift = shift if bias is None else shift + bias
+    shape = (1, -1, *(1,) * (x.dim() - 2))
+    return x * scale.view(shape) + shift.view(shape)

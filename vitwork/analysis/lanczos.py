@@ -9,8 +9,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vitwork.errors import VitworkError
+
 Which = Literal["magnitude", "extremes"]
 Operator = Callable[[Tensor], Tensor]
+
+_ROUGHLY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +69,47 @@ class Krylov:
         self.steps = 0
         self.products = 0
         self.since_break = 0
+        self.exhausted = False
         self.coupling = 0.0
         self.eps = torch.finfo(start.dtype).eps
 
-    def _orthogonalise(self, vector: Tensor) -> Tensor:
-        """Remove the basis from a vector in place; return what was removed, as coefficients."""
+    def _orthogonalise(self, vector: Tensor, recent: int = 0) -> Tensor:
+        """Remove the basis from a vector in place; return what was removed, as coefficients.
+
+        A first pass over the ``recent`` basis vectors takes out what is large; the second, over all, the rounding.
+        """
+        first = self.basis[recent : self.steps]
+        removed = first @ vector
+        vector.sub_(removed @ first)
         basis = self.basis[: self.steps]
         coefficients = basis @ vector
         vector.sub_(coefficients @ basis)
-        again = basis @ vector
-        vector.sub_(again @ basis)
-        return coefficients + again
+        coefficients[recent:] += removed
+        return coefficients
 
     def step(self) -> None:
-        """Multiply once and grow the basis by one vector."""
+        """Multiply once and grow the basis by one vector.
+
+        Raises:
+            VitworkError: the product is not finite.
+        """
         vector = self.apply(self.basis[self.steps])
         self.steps += 1
         self.products += 1
-        column = self._orthogonalise(vector)
+        # By symmetry a new product touches the last two basis vectors only, but all of them just after a restart.
+        column = self._orthogonalise(vector, 0 if self.since_break == 0 else max(0, self.steps - 2))
         norm = torch.linalg.vector_norm(vector)
-        found = torch.cat([column, norm[None]]).to("cpu", torch.float64)  # the one wait for the device per product
+        found = torch.cat([column, norm[None]]).cpu().double()  # the one wait for the device per product
+        if not torch.isfinite(found).all():
+            raise VitworkError("a Hessian product is not finite at these weights, so curvature is not defined there")
         last = self.steps - 1
         self.projection[: self.steps, last] = self.projection[last, : self.steps] = found[:-1]
         self.coupling = float(found[-1])
         scale = float(self.projection[: self.steps, : self.steps].abs().max())
         self.since_break += 1
         if self.coupling <= 10 * self.eps * scale:
+            # A random direction that is an eigenvector by itself: so is every direction that is left.
+            self.exhausted |= self.since_break == 1
             self._begin_anew(vector)
         else:
             self.basis[self.steps] = vector / norm
@@ -111,30 +130,43 @@ class Krylov:
         """Return the Ritz vectors (rows) of some coefficient columns."""
         return coefficients.T.to(self.basis) @ self.basis[: self.steps]
 
-    def restart(self, keep: Tensor) -> None:
-        """Shrink the basis to the Ritz vectors at some indices, and go on from the last direction."""
+    def restart(self, k: int, which: Which) -> None:
+        """Shrink the basis to the wanted ``k`` Ritz vectors, and go on from the last direction."""
         values, _, vectors = self.ritz()
+        keep = wanted(values, k, which)
         kept = self.combine(vectors[:, keep])
         self.basis[len(keep)] = self.basis[self.steps]
         self.basis[: len(keep)] = kept
         self.steps = len(keep)
+        self.since_break = 0
         self.projection.zero_()
         self.projection[: self.steps, : self.steps] = values[keep].diag()
 
 
-def _settled(values: Tensor, residuals: Tensor, keep: Tensor, tolerance: float, eps: float) -> bool:
-    """Say whether the wanted Ritz values are known to the relative tolerance.
+def _errors(values: Tensor, residuals: Tensor, keep: Tensor) -> Tensor:
+    """Bound the error of some Ritz values.
 
-    The error of a Ritz value is at most its residual r, and at most r² over the gap to the rest of the spectrum
-    (Parlett 1998, §11.7), here estimated from the other Ritz values.
+    It is at most the residual r, and at most r² over the gap to the rest of the spectrum (Parlett 1998, §11.7), which
+    the other Ritz values estimate.
     """
     distance = (values[keep][:, None] - values[None, :]).abs()
     distance[torch.arange(len(keep)), keep] = float("inf")
-    r = residuals[keep]
-    error = torch.minimum(r, r.square() / distance.amin(dim=1))
+    return torch.minimum(residuals[keep], residuals[keep].square() / distance.amin(dim=1))
+
+
+def _settled(space: Krylov, k: int, which: Which, tolerance: float) -> bool:
+    """Say whether the wanted Ritz values are known to the relative tolerance.
+
+    One value more must be roughly known: while a wanted eigenvalue is still missing, it is on its way through there.
+    """
+    values, residuals, _ = space.ritz()
+    known = torch.cat([wanted(values, k, which), wanted(values, k + (1 if which == "magnitude" else 2), which)])
+    tolerances = torch.full((len(known),), _ROUGHLY, dtype=torch.float64)
+    tolerances[:k] = tolerance
     # Values at the noise of the arithmetic (a Hessian of low rank) have no relative accuracy to reach.
-    noise = 50 * eps * float(values.abs().max())
-    return bool(((error <= tolerance * values[keep].abs()) | (r <= noise)).all())
+    noise = 50 * space.eps * values.abs().max()
+    met = _errors(values, residuals, known) <= tolerances * values[known].abs()
+    return bool((met | (residuals[known] <= noise)).all())
 
 
 def eigenpairs(
@@ -144,7 +176,7 @@ def eigenpairs(
     *,
     which: Which = "magnitude",
     tolerance: float = 1e-3,
-    capacity: int = 64,
+    capacity: int = 40,
     max_products: int = 500,
     generator: torch.Generator | None = None,
 ) -> Eigenpairs:
@@ -170,15 +202,15 @@ def eigenpairs(
     fewest = min(k + 2, space.basis.shape[1])
     while True:
         space.step()
-        values, residuals, vectors = space.ritz()
-        keep = wanted(values, k, which)
-        complete = space.steps == start.numel()
-        # A fresh direction after exhaustion needs as many steps as the first to show a multiple eigenvalue.
-        enough = space.steps >= fewest and space.since_break >= min(fewest, 2)
-        settled = complete or (enough and _settled(values, residuals, keep, tolerance, space.eps))
+        complete = space.steps == start.numel()  # then the projection is the whole operator
+        # After a break, a multiple eigenvalue needs a second step from the fresh direction to show.
+        enough = space.steps >= fewest and (space.since_break > 1 or space.exhausted)
+        settled = complete or (enough and _settled(space, k, which, tolerance))
         if settled or space.products >= max(max_products, k):
             break
         if space.steps == space.capacity:
-            space.restart(wanted(values, min(2 * k, space.capacity - 1), which))
+            space.restart(min(2 * k, space.capacity - 1), which)
+    values, residuals, vectors = space.ritz()
+    keep = wanted(values, k, which)
     chosen = vectors[:, keep]
     return Eigenpairs(values[keep], residuals[keep], space.combine(chosen), space.products, settled)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +13,12 @@ from torch.func import functional_call
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from vitwork.analysis.batchnorm import BatchNorm, evaluation_mode, mixes_examples
+from vitwork.analysis.batchnorm import AffineBatchNorm, BatchNorm, evaluation_mode, mixes_examples
 from vitwork.errors import VitworkError
 
 Batch = tuple[Tensor, Tensor]
 Select = Callable[[str, nn.Parameter], bool]
+Result = TypeVar("Result")
 
 # A smooth deterministic loss repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
 _REPEATABLE = 1e-5
@@ -44,11 +46,12 @@ class HessianOperator:
         weight_decay: coefficient λ of the penalty ``(λ/2)·|w|²`` over the selected parameters.
         select: chooses parameters by name and value; the Hessian is that of the loss in these alone.
         batchnorm: ``eval`` uses running statistics, ``train`` those of each batch.
-        micro_batch: most examples in one pass; None passes whole batches.
+        micro_batch: most examples in one pass; None passes whole batches, and halves them when memory runs out.
+        probe: check first that the loss is finite and repeats (two forward passes of the first micro-batch).
 
     Raises:
-        VitworkError: no parameter selected, no example, a loss that does not repeat, or a micro-batch with BatchNorm
-            in train mode (splitting would change the loss).
+        VitworkError: no parameter selected, no example, a loss that does not repeat, or a batch that would have to be
+            split although BatchNorm uses its own statistics (splitting would change the loss).
     """
 
     def __init__(
@@ -60,38 +63,60 @@ class HessianOperator:
         select: Select = trainable,
         batchnorm: BatchNorm = "eval",
         micro_batch: int | None = None,
+        probe: bool = True,
     ) -> None:
         chosen = [(name, value) for name, value in model.named_parameters() if select(name, value)]
         if not chosen:
             raise VitworkError("the model has no trainable parameter, so its loss has no Hessian")
         self.model, self.weight_decay, self.batchnorm = model, weight_decay, batchnorm
         self.names = [name for name, _ in chosen]
-        self.parameters = [value.detach().clone().requires_grad_() for _, value in chosen]
+        self.parameters = [_compact(value.detach()).requires_grad_() for _, value in chosen]
         self.device, self.dtype = self.parameters[0].device, self.parameters[0].dtype
         self.shapes = [value.shape for value in self.parameters]
         self.bounds = [0, *torch.tensor([value.numel() for value in self.parameters]).cumsum(0).tolist()]
         self.size = int(self.bounds[-1])
+        self._whole = mixes_examples(model, batchnorm)
         self.chunks = list(self._split(batches, micro_batch))
         self.examples = sum(len(targets) for _, targets in self.chunks)
         if not self.examples:
             raise VitworkError("the batches hold no example, so there is no loss to differentiate")
         self._kept: list[Tensor | None] | None = None
-        self._check_repeatable()
+        if probe:
+            self._bounded(self._check_repeatable)
 
     def _split(self, batches: Iterable[Batch], micro_batch: int | None) -> Iterator[Batch]:
-        whole = mixes_examples(self.model, self.batchnorm)
         for images, targets in batches:
             size = len(targets) if micro_batch is None else micro_batch
-            if whole and size < len(targets):
-                raise VitworkError("BatchNorm over each batch's own statistics cannot be split into micro-batches")
+            if self._whole and size < len(targets):
+                raise VitworkError(
+                    f"a batch of {len(targets)} cannot be passed {size} at a time: BatchNorm uses its statistics"
+                )
             kind = self.dtype if targets.is_floating_point() else torch.long
-            inputs = torch.split(images.to(self.device, self.dtype), size)
+            inputs = torch.split(_compact(images.to(self.device, self.dtype)), size)
             yield from zip(inputs, torch.split(targets.to(self.device, kind), size), strict=True)
+
+    def _bounded(self, compute: Callable[[], Result]) -> Result:
+        """Compute; when memory runs out, halve the largest passes and compute again."""
+        while True:
+            try:
+                return compute()
+            except RuntimeError as error:
+                size = max(len(targets) for _, targets in self.chunks)
+                if size == 1 or not _out_of_memory(error):
+                    raise
+            # Past the handler, so that the failed pass's tensors, which its traceback holds, are free.
+            self._kept = None
+            self.chunks = list(self._split(self.chunks, (size + 1) // 2))
 
     @contextmanager
     def _passing(self) -> Iterator[None]:
-        plain = torch.autocast(self.device.type, enabled=False)
-        with evaluation_mode(self.model, self.batchnorm), sdpa_kernel(SDPBackend.MATH), torch.enable_grad(), plain:
+        with (
+            evaluation_mode(self.model, self.batchnorm),
+            sdpa_kernel(SDPBackend.MATH),
+            AffineBatchNorm(),
+            torch.enable_grad(),
+            torch.autocast(self.device.type, enabled=False),
+        ):
             yield
 
     def _losses(self, images: Tensor, targets: Tensor) -> Tensor:
@@ -132,9 +157,10 @@ class HessianOperator:
         return self._flat(self.parameters)
 
     def gradient(self) -> Tensor:
-        """Return the gradient of the whole loss, flat; a graph that fits is kept for the products that follow."""
-        if len(self.chunks) == 1:
-            return self._flat(self._graph()) + self.weight_decay * self.weights()
+        """Return the gradient of the whole loss, flat."""
+        return self._bounded(self._gradient)
+
+    def _gradient(self) -> Tensor:
         total = self.weight_decay * self.weights()
         for chunk in self.chunks:
             total += self._flat(self._gradients(chunk, create_graph=False))
@@ -158,9 +184,21 @@ class HessianOperator:
 
     def __call__(self, vector: Tensor) -> Tensor:
         """Return the Hessian times a flat vector of length `size`."""
-        if len(self.chunks) == 1:
-            return self._times(self._graph(), vector, keep=True).add_(vector, alpha=self.weight_decay)
+        return self._bounded(lambda: self._product(vector))
+
+    def _product(self, vector: Tensor) -> Tensor:
         total = self.weight_decay * vector
+        if len(self.chunks) == 1:
+            return total.add_(self._times(self._graph(), vector, keep=True))
         for chunk in self.chunks:
             total += self._times(self._gradients(chunk, create_graph=True), vector, keep=False)
         return total
+
+
+def _compact(value: Tensor) -> Tensor:
+    """Copy a tensor; images and convolution kernels with channels last, the order that convolutions run fastest in."""
+    return value.clone(memory_format=torch.channels_last if value.dim() == 4 else torch.contiguous_format)
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
