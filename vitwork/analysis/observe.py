@@ -1,0 +1,316 @@
+"""Run a model block by block over images, in evaluation mode and bounded memory, and let reducers watch.
+
+One pass serves any number of reducers: each sees what enters and what leaves every block and keeps only what it needs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vitwork.models.block import Block
+
+Batch = tuple[Tensor, Tensor]
+Part = Literal["stream", "branch"]
+
+# A reducer's temporaries stay within a few times this many elements, whatever the batch (16 MiB in float32, which also
+# suits a CPU's cache).
+ELEMENTS_AT_ONCE = 1 << 22
+
+
+class Reducer:
+    """Something that watches a pass; subclasses override what they need."""
+
+    def see(self, index: int, block: Block, entering: Tensor, leaving: Tensor) -> None:
+        """Take in one block's input and output for the current mini-batch; ``index`` counts blocks from 0."""
+
+    def end_batch(self) -> None:
+        """Take note that every block has seen the current mini-batch."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a pass took.
+
+    Attributes:
+        images: images that went through.
+        seconds: wall-clock time; a GPU's queue is waited for.
+        peak_bytes: highest memory so far: allocated on the device for a GPU, the process's resident set for a CPU
+            (a high-water mark, so it includes what came before the pass); None where the system does not tell.
+    """
+
+    images: int
+    seconds: float
+    peak_bytes: int | None
+
+
+@contextmanager
+def evaluating(blocks: Iterable[Block]) -> Iterator[None]:
+    """Put the blocks' modules into evaluation mode without gradients, and give every module its own mode back."""
+    modes = {module: module.training for block in blocks for module in block.module.modules()}
+    for module in modes:
+        module.training = False
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def device_of(blocks: Iterable[Block]) -> torch.device:
+    """Return the device of the blocks' first parameter or buffer, the CPU where there is none."""
+    for block in blocks:
+        for tensor in (*block.module.parameters(), *block.module.buffers()):
+            return tensor.device
+    return torch.device("cpu")
+
+
+def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None = None) -> Tensor:
+    """Apply a function that treats images alone, in parts of the batch where the whole does not fit.
+
+    Args:
+        function: maps (b, …) to (b, …), each row from its own row only.
+        x: the batch.
+        at_once: rows per call at most; None for as many as fit.
+
+    Returns:
+        ``function(x)``; a call that runs out of memory is repeated on two halves, down to one row.
+
+    Raises:
+        torch.OutOfMemoryError: one row alone does not fit.
+    """
+    if at_once is not None and len(x) > at_once:
+        return torch.cat([in_parts(function, part) for part in torch.split(x, at_once)])
+    try:
+        return function(x)
+    except torch.OutOfMemoryError:
+        if len(x) == 1:
+            raise
+    # Outside the handler, because the exception's traceback keeps the failed call's tensors alive.
+    return torch.cat([in_parts(function, part) for part in x.chunk(2)])
+
+
+def bounded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply a function that treats images alone on parts of at most ``ELEMENTS_AT_ONCE`` elements."""
+    return in_parts(function, x, max(1, ELEMENTS_AT_ONCE // max(1, x[0].numel())))
+
+
+def observe(
+    blocks: Sequence[Block], batches: Iterable[Batch], *reducers: Reducer, images_at_once: int | None = None
+) -> Cost:
+    """Compose the blocks over the mini-batches and show every block's input and output to the reducers.
+
+    A mini-batch is advanced block by block as a whole, so that reducers which relate images see all of it, while the
+    inside of a block runs on at most ``images_at_once`` images (fewer where memory ends).
+
+    Args:
+        blocks: the model, in order; put into evaluation mode for the pass.
+        batches: (images, targets) pairs; the targets are not used.
+        reducers: what to show the pass to.
+        images_at_once: images inside a block at a time; None for the mini-batch.
+
+    Returns:
+        The images seen, the time and the peak memory.
+    """
+    device, images, start = device_of(blocks), 0, time.perf_counter()
+    with evaluating(blocks):
+        for batch, _ in batches:
+            x = batch.to(device, non_blocking=True)
+            images += len(x)
+            for index, block in enumerate(blocks):
+                y = in_parts(block.module, x, images_at_once)
+                for reducer in reducers:
+                    reducer.see(index, block, x, y)
+                x = y
+            for reducer in reducers:
+                reducer.end_batch()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return Cost(images, time.perf_counter() - start, peak_memory(device))
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Return the highest memory so far in bytes: of the GPU's allocator, or of the process; None where unknown."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:  # not a Unix system
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if _counts_bytes() else peak * 1024
+
+
+def _counts_bytes() -> bool:
+    """Say whether ru_maxrss is in bytes (macOS) rather than kibibytes (Linux)."""
+    import sys
+
+    return sys.platform == "darwin"
+
+
+def as_feature_map(x: Tensor) -> Tensor:
+    """Return (b, c, h, w) from (b, c, h, w) or from the tokens (b, n, c) of a square image without class token.
+
+    Raises:
+        ValueError: another number of dimensions, or tokens that do not form a square.
+    """
+    if x.dim() == 4:
+        return x
+    if x.dim() != 3:
+        raise ValueError(f"a feature map is (b, c, h, w) or (b, tokens, c), not {tuple(x.shape)}")
+    side = round(x.shape[1] ** 0.5)
+    if side * side != x.shape[1]:
+        raise ValueError(f"{x.shape[1]} tokens do not form a square; leave the class token out")
+    return x.transpose(1, 2).reshape(len(x), -1, side, side)
+
+
+def mean_and_error(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean over images (dimension 0) and its standard error; the error of a single image is NaN."""
+    values = values.cpu().double()
+    mean = values.mean(0)
+    squares = (values - mean).square().sum(0)
+    n = len(values)
+    return mean, (squares / (n - 1) / n).sqrt() if n > 1 else torch.full_like(mean, float("nan"))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What was measured on one block, image by image.
+
+    Attributes:
+        block: the block.
+        size: height and width of the measured feature map.
+        values: (images, k), the measurement on the block's output (or on its residual branch).
+        before: the same on what enters the block; None where that is no feature map (the image, or another layout).
+        jump: whether the block changes the resolution, so that before and after do not compare.
+    """
+
+    block: Block
+    size: tuple[int, int]
+    values: Tensor
+    before: Tensor | None
+    jump: bool
+
+
+class PerImage(Reducer):
+    """Measure each block's feature map, image by image.
+
+    Args:
+        blocks: the model that will be observed.
+        measure: maps a feature map (b, c, h, w) to (b, k).
+        part: ``stream`` measures a block's output; ``branch`` measures what it adds to its residual connection, on the
+            blocks that have one.
+        smallest: feature maps with a side shorter than this are left out.
+    """
+
+    def __init__(
+        self, blocks: Sequence[Block], measure: Callable[[Tensor], Tensor], part: Part = "stream", smallest: int = 1
+    ) -> None:
+        self.blocks = blocks
+        self.measure = measure
+        self.part = part
+        self.smallest = smallest
+        self.left_out: set[str] = set()
+        self._values: dict[int, list[Tensor]] = {}
+        self._before: dict[int, list[Tensor]] = {}
+        self._sizes: dict[int, tuple[tuple[int, int], tuple[int, int] | None]] = {}
+        self._last: tuple[tuple[int, int], Tensor] | None = None
+
+    def see(self, index: int, block: Block, entering: Tensor, leaving: Tensor) -> None:
+        """Measure one block; see the base class."""
+        if block.layout == "vector" or (self.part == "branch" and block.skip is None):
+            self._last = None
+            return
+        out = leaving - block.skip(entering) if self.part == "branch" and block.skip is not None else leaving
+        feature_map = block.feature_map(out)
+        size = (feature_map.shape[2], feature_map.shape[3])
+        if min(size) < self.smallest:
+            self.left_out.add(block.name)
+            self._last = None
+            return
+        before = self._enter(index, entering)
+        values = bounded(self.measure, feature_map)
+        self._values.setdefault(index, []).append(values)
+        self._sizes[index] = (size, before[0] if before else None)
+        if before:
+            self._before.setdefault(index, []).append(before[1])
+        if self.part == "stream":
+            self._last = (size, values)
+
+    def _enter(self, index: int, entering: Tensor) -> tuple[tuple[int, int], Tensor] | None:
+        """Return size and measurement of what enters; in a stream that is what the previous block left."""
+        if self.part == "stream":
+            return self._last
+        if index == 0:
+            return None
+        feature_map = self.blocks[index - 1].feature_map(entering)
+        size = (feature_map.shape[2], feature_map.shape[3])
+        return (size, bounded(self.measure, feature_map)) if min(size) >= self.smallest else None
+
+    def end_batch(self) -> None:
+        """Forget the last block's values; see the base class."""
+        self._last = None
+
+    def traces(self) -> tuple[Trace, ...]:
+        """Return what was seen, in the order of the blocks."""
+        return tuple(
+            Trace(
+                self.blocks[index],
+                self._sizes[index][0],
+                torch.cat(values),
+                torch.cat(self._before[index]) if index in self._before else None,
+                self.blocks[index].downsamples or self._sizes[index][0] != self._sizes[index][1],
+            )
+            for index, values in self._values.items()
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """The change of a measurement from what enters a block to what it hands on (or to its residual branch).
+
+    Attributes:
+        name: the block's name.
+        kind: the block's kind.
+        stage: the block's stage.
+        jump: whether the resolution changes here, so that the change is no property of the block's operation.
+        value: mean over images.
+        error: standard error over images, paired.
+    """
+
+    name: str
+    kind: str
+    stage: int
+    jump: bool
+    value: float
+    error: float
+
+
+def changes(traces: Iterable[Trace], reading: Callable[[Tensor], Tensor]) -> tuple[Change, ...]:
+    """Return the change across each block that has a before.
+
+    Args:
+        traces: the measurements.
+        reading: takes one number per image from (images, k): (images,).
+    """
+    found = []
+    for trace in traces:
+        if trace.before is None:
+            continue
+        value, error = mean_and_error(reading(trace.values) - reading(trace.before))
+        block = trace.block
+        found.append(Change(block.name, block.kind, block.stage, trace.jump, value.item(), error.item()))
+    return tuple(found)
+
+
+def mean_change(found: Iterable[Change], kind: str) -> float:
+    """Return the mean change over the blocks of a kind within a resolution; NaN where there is none."""
+    values = [change.value for change in found if change.kind == kind and not change.jump]
+    return sum(values) / len(values) if values else float("nan")

@@ -1,0 +1,116 @@
+"""Spatial variance of feature maps and its change across blocks (paper, Fig. 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from vitwork.analysis.observe import (
+    Batch,
+    Change,
+    Cost,
+    Part,
+    PerImage,
+    as_feature_map,
+    changes,
+    mean_and_error,
+    observe,
+)
+from vitwork.errors import VitworkError
+from vitwork.models.block import Block
+
+SMALLEST = 2  # one position has no variance
+
+
+def feature_map_variance(feature_map: Tensor) -> float:
+    """Return the unbiased variance over positions, averaged over batch and channels.
+
+    The paper's text allows another reading (variance over samples); this is what its released code computes.
+
+    Args:
+        feature_map: (b, c, h, w), or (b, n, c) tokens without class token.
+
+    Returns:
+        The variance in the feature map's squared unit; NaN for a single position.
+    """
+    return float(spatial_variance(as_feature_map(feature_map).detach()).mean())
+
+
+def spatial_variance(feature_map: Tensor) -> Tensor:
+    """Return each image's spatial variance, averaged over channels: (b, c, h, w) to (b, 1)."""
+    if not feature_map.is_floating_point() or feature_map.element_size() < 4:
+        feature_map = feature_map.float()
+    return feature_map.var((-2, -1)).mean(1, keepdim=True)
+
+
+@dataclass(frozen=True)
+class VarianceProfile:
+    """Spatial variance per block; blocks with logits or a single position are left out.
+
+    Attributes:
+        blocks: the blocks' names.
+        kinds: their kinds.
+        stages: their stages.
+        downsamples: whether a block changes the resolution.
+        variance: per block, mean over images.
+        error: per block, standard error over images.
+        changes: the change of variance across each block; resolution jumps are marked.
+        log_changes: the change of the variance's natural logarithm, which is free of the feature maps' scale.
+        cost: what the pass took.
+    """
+
+    blocks: tuple[str, ...]
+    kinds: tuple[str, ...]
+    stages: tuple[int, ...]
+    downsamples: tuple[bool, ...]
+    variance: tuple[float, ...]
+    error: tuple[float, ...]
+    changes: tuple[Change, ...]
+    log_changes: tuple[Change, ...]
+    cost: Cost
+
+
+class Variances(PerImage):
+    """Reducer behind `by_block`, for passes shared with other reducers."""
+
+    def __init__(self, blocks: Sequence[Block], *, part: Part = "stream") -> None:
+        super().__init__(blocks, spatial_variance, part, SMALLEST)
+
+    def result(self, cost: Cost) -> VarianceProfile:
+        """Return the result of the passes so far."""
+        traces = self.traces()
+        if not traces:
+            raise VitworkError("No block of this model gives a feature map, so it has no spatial variance.")
+        summary = [mean_and_error(trace.values[:, 0]) for trace in traces]
+        return VarianceProfile(
+            blocks=tuple(trace.block.name for trace in traces),
+            kinds=tuple(trace.block.kind for trace in traces),
+            stages=tuple(trace.block.stage for trace in traces),
+            downsamples=tuple(trace.block.downsamples for trace in traces),
+            variance=tuple(mean.item() for mean, _ in summary),
+            error=tuple(error.item() for _, error in summary),
+            changes=changes(traces, lambda values: values[:, 0]),
+            log_changes=changes(traces, lambda values: values[:, 0].log()),
+            cost=cost,
+        )
+
+
+def by_block(blocks: Sequence[Block], batches: Iterable[Batch], *, part: Part = "stream") -> VarianceProfile:
+    """Measure the spatial variance of every block's feature map over images (paper, Fig. 9).
+
+    Args:
+        blocks: the model.
+        batches: (images, targets) pairs.
+        part: ``stream`` for blocks' outputs; ``branch`` for what a block adds to its residual connection, whose changes
+            compare the branch with what enters the block.
+
+    Returns:
+        Variances and changes across blocks, with standard errors over images.
+
+    Raises:
+        VitworkError: no block gives a feature map.
+    """
+    variances = Variances(blocks, part=part)
+    return variances.result(observe(blocks, batches, variances))
