@@ -1,0 +1,237 @@
+"""Similarity of representations: linear centred kernel alignment (CKA), exact and by unbiased mini-batches.
+
+`cka` follows Kornblith et al. (2019), the mini-batch form Nguyen et al. (2021), which the paper uses for Fig. 10a.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vitwork.analysis.observe import ELEMENTS_AT_ONCE, Batch, Cost, Reducer, observe
+from vitwork.errors import VitworkError
+from vitwork.models.block import Block
+
+SMALLEST = 4  # the unbiased estimator divides by n (n − 3)
+
+
+def gram(x: Tensor) -> Tensor:
+    """Return the inner products of the centred rows of (n, …), (n, n) in double precision.
+
+    Features are taken in slices, so that the centred copy stays small; centring them first keeps single precision from
+    losing the variation beside a large mean.
+    """
+    features = x.detach().flatten(1)
+    if not features.is_floating_point() or features.element_size() < 4:
+        features = features.float()
+    total = torch.zeros(len(x), len(x), dtype=torch.float64, device=x.device)
+    for part in torch.split(features, max(1, ELEMENTS_AT_ONCE // max(1, len(x))), dim=1):
+        centred = part - part.mean(0)
+        total += centred @ centred.T
+    return total
+
+
+def cka(x: Tensor, y: Tensor) -> float:
+    """Return the linear CKA of two representations of the same examples.
+
+    CKA = ‖YᵀX‖² / (‖XᵀX‖ ‖YᵀY‖) with centred columns and Frobenius norms, computed through the examples' inner products.
+
+    Args:
+        x: (n, …), an example per row.
+        y: (n, …), the same examples in the same order; the features may differ in number.
+
+    Returns:
+        A number in [0, 1]; NaN where a representation is the same for all examples.
+
+    Raises:
+        ValueError: the numbers of examples differ.
+    """
+    if len(x) != len(y):
+        raise ValueError(f"CKA compares the same examples, not {len(x)} with {len(y)}")
+    k, m = gram(x), gram(y)
+    scale = k.norm() * m.norm()
+    return float((k * m).sum() / scale) if scale > 0 else math.nan
+
+
+def u_centred(k: Tensor) -> Tensor:
+    """Return (…, n, n) inner products with a zero diagonal and rows and columns that sum to zero.
+
+    The inner product of two such matrices over n (n − 3) is the unbiased estimator HSIC₁ (claim sheet 3.7) of the
+    Hilbert–Schmidt independence criterion.
+    """
+    n = k.shape[-1]
+    k = k - torch.diag_embed(k.diagonal(dim1=-2, dim2=-1))
+    rows = k.sum(-1) / (n - 2)
+    centre = rows.sum(-1)[..., None, None] / (n - 1)
+    k = k - rows[..., :, None] - rows[..., None, :] + centre
+    return k - torch.diag_embed(k.diagonal(dim1=-2, dim2=-1))
+
+
+class MinibatchCKA:
+    """Linear CKA between several representations, accumulated over mini-batches without bias.
+
+    CKA_ij = Σ_b n_b HSIC₁(K_i, K_j) / √(Σ_b n_b HSIC₁(K_i, K_i) · Σ_b n_b HSIC₁(K_j, K_j)); the weight n_b, the examples
+    in mini-batch b, keeps a short last batch from counting like a full one and changes nothing otherwise. The ratio may
+    leave [0, 1] slightly. Mini-batches of fewer than four examples have no unbiased estimate and are left out.
+    """
+
+    def __init__(self) -> None:
+        self._total: Tensor | None = None
+        self.examples = 0
+        self.left_out = 0
+
+    def update(self, *representations: Tensor) -> None:
+        """Take in the representations (n, …) of one mini-batch, always in the same order."""
+        self.update_grams([gram(x) for x in representations])
+
+    def update_grams(self, grams: Sequence[Tensor]) -> None:
+        """Take in the inner products (n, n) of one mini-batch."""
+        n = len(grams[0])
+        if n < SMALLEST:
+            self.left_out += n
+            return
+        flat = u_centred(torch.stack(list(grams))).flatten(1)
+        # n · HSIC₁ of all pairs at once
+        inner = flat @ flat.T / (n - 3)
+        self._total = inner if self._total is None else self._total + inner
+        self.examples += n
+
+    def matrix(self) -> Tensor:
+        """Return CKA between all pairs, (representations, representations); NaN where the estimate is undefined."""
+        if self._total is None:
+            raise VitworkError("CKA needs a mini-batch of at least four images.")
+        scale = self._total.diagonal().sqrt()
+        return (self._total / (scale[:, None] * scale)).cpu()
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """CKA between all pairs of blocks.
+
+    Attributes:
+        blocks: the blocks' names; blocks with logits are left out.
+        kinds: their kinds.
+        stages: their stages.
+        cka: (blocks, blocks).
+        cost: what the pass took.
+    """
+
+    blocks: tuple[str, ...]
+    kinds: tuple[str, ...]
+    stages: tuple[int, ...]
+    cka: Tensor
+    cost: Cost
+
+    def within_minus_across(self, stages: Sequence[int] | None = None, *, same_distance: bool = False) -> float:
+        """Return how much more alike blocks of one stage are than blocks of two stages.
+
+        Args:
+            stages: stages to use instead of the model's, one per block: pseudo-stages for a single-stage network. Blocks
+                of stage 0 (the stem) do not count.
+            same_distance: compare only pairs that lie the same number of blocks apart, and average over distances by
+                their number of pairs. Neighbours are alike in any network and mostly share a stage, so the plain score is
+                positive even without stages; this one is not.
+
+        Returns:
+            Mean CKA of pairs within a stage minus that of pairs across stages; NaN where either kind is missing.
+        """
+        stages = self.stages if stages is None else stages
+        pairs = [
+            (j - i, stages[i] == stages[j], self.cka[i, j].item())
+            for j in range(len(stages))
+            for i in range(j)
+            if stages[i] > 0 and stages[j] > 0
+        ]
+        if not same_distance:
+            return _gap([(within, value) for _, within, value in pairs])
+        weighted, weights = 0.0, 0
+        for distance in {distance for distance, _, _ in pairs}:
+            here = [(within, value) for d, within, value in pairs if d == distance]
+            gap = _gap(here)
+            if not math.isnan(gap):
+                weighted += gap * len(here)
+                weights += len(here)
+        return weighted / weights if weights else math.nan
+
+
+def _gap(pairs: Sequence[tuple[bool, float]]) -> float:
+    """Return the mean value of the pairs within minus that of the others."""
+    within = [value for same, value in pairs if same]
+    across = [value for same, value in pairs if not same]
+    if not within or not across:
+        return math.nan
+    return sum(within) / len(within) - sum(across) / len(across)
+
+
+def pseudo_stages(blocks: int, stages: int, stem: int = 1) -> tuple[int, ...]:
+    """Return stage numbers that cut ``blocks`` blocks after the first ``stem`` (stage 0) into equal consecutive stages."""
+    rest = blocks - stem
+    return (0,) * stem + tuple(1 + i * stages // rest for i in range(rest))
+
+
+def _as_handed_on(block: Block, leaving: Tensor) -> Tensor | None:
+    """Return everything that a block hands on, class token included; None for logits."""
+    return None if block.layout == "vector" else leaving
+
+
+class Similarities(Reducer):
+    """Reducer behind `matrix`, for passes shared with other reducers."""
+
+    def __init__(
+        self, blocks: Sequence[Block], select: Callable[[Block, Tensor], Tensor | None] = _as_handed_on
+    ) -> None:
+        self.blocks = blocks
+        self.select = select
+        self.accumulator = MinibatchCKA()
+        self._grams: dict[int, Tensor] = {}
+
+    def see(self, index: int, block: Block, entering: Tensor, leaving: Tensor) -> None:  # noqa: ARG002 - the base's signature
+        """Keep the inner products of one block's output; see the base class."""
+        chosen = self.select(block, leaving)
+        if chosen is not None:
+            self._grams[index] = gram(chosen)
+
+    def end_batch(self) -> None:
+        """Compare the mini-batch's blocks; see the base class."""
+        if not self._grams:
+            raise VitworkError("No block of this model gives a representation to compare.")
+        self.accumulator.update_grams(list(self._grams.values()))
+
+    def result(self, cost: Cost) -> Similarity:
+        """Return the result of the passes so far."""
+        chosen = [self.blocks[index] for index in self._grams]
+        return Similarity(
+            blocks=tuple(block.name for block in chosen),
+            kinds=tuple(block.kind for block in chosen),
+            stages=tuple(block.stage for block in chosen),
+            cka=self.accumulator.matrix(),
+            cost=cost,
+        )
+
+
+def matrix(
+    blocks: Sequence[Block],
+    batches: Iterable[Batch],
+    *,
+    select: Callable[[Block, Tensor], Tensor | None] = _as_handed_on,
+) -> Similarity:
+    """Measure the mini-batch CKA between all pairs of a model's blocks (paper, Fig. 10a).
+
+    Args:
+        blocks: the model.
+        batches: (images, targets) pairs of at least four images; the estimate's spread falls with the batch size.
+        select: what of a block's output (b, …) is compared; None leaves the block out. By default all of it, class token
+            included, and no logits.
+
+    Returns:
+        The matrix, and the score of stage-aligned block structure.
+
+    Raises:
+        VitworkError: no block or no mini-batch can be compared.
+    """
+    reducer = Similarities(blocks, select)
+    return reducer.result(observe(blocks, batches, reducer))
