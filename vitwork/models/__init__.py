@@ -1,0 +1,25 @@
+"""Models by name, published weights, and any model as a sequence of blocks. Torch is imported on first use."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vitwork.models.attention_backend import math_attention
+    from vitwork.models.block import Block
+    from vitwork.models.creation import create
+
+__all__ = ["Block", "create", "math_attention"]
+
+_HOME = {
+    "Block": "block",
+    "create": "creation",
+    "math_attention": "attention_backend",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

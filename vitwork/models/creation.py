@@ -1,0 +1,75 @@
+"""Models by name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from difflib import get_close_matches
+from typing import Any
+
+from torch import nn
+
+from vitwork.errors import VitworkError
+from vitwork.models.catalogue import ENTRIES
+
+
+def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
+    """Build a model, with fresh weights from torch's global generator.
+
+    Args:
+        name: one of `vitwork models`; ``timm:NAME`` for timm's (``pretrained=True`` for its weights); or
+            ``package.module:function`` for your own, called with ``num_classes`` and the options.
+        num_classes: classes.
+        **options: what the builder takes; `vitwork.models.catalogue` names each builder. ``match=(name, options)``
+            scales the widths to that model's parameter count, ``match_by="flops"`` to its FLOPs.
+
+    Returns:
+        The model in training mode on the CPU; ``input_size`` on it says (channels, height, width) where known.
+
+    Raises:
+        VitworkError: there is no such name or option, or sizes do not fit together.
+    """
+    if name.startswith("timm:"):
+        return from_timm(name.removeprefix("timm:"), num_classes, options)
+    if ":" in name:
+        return from_function(name, num_classes, options)
+    if name not in ENTRIES:
+        near = get_close_matches(name, ENTRIES, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`vitwork models` lists those there are"
+        raise VitworkError(f"there is no model {name!r}: {hint}")
+    entry = ENTRIES[name]
+    arguments = {**entry.preset, **options}
+    accepted = inspect.signature(entry.build).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
+    unknown = [option for option in options if option not in accepted]
+    if unknown and not takes_any:
+        raise VitworkError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(list(accepted)[1:])}")
+    model = entry.build(num_classes, **arguments)
+    size = int(arguments.get("image_size", 32))
+    model.input_size = (3, size, size)  # type: ignore[assignment]  # a plain attribute for as_blocks
+    return model
+
+
+def from_timm(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:
+    """Build timm's `name`; ``drop_path`` means timm's ``drop_path_rate`` and ``image_size`` its ``img_size``."""
+    import timm
+
+    renamed = {{"drop_path": "drop_path_rate", "image_size": "img_size"}.get(k, k): v for k, v in options.items()}
+    try:
+        model: nn.Module = timm.create_model(name, num_classes=num_classes, **renamed)
+    except (RuntimeError, ValueError, TypeError, OSError) as error:
+        raise VitworkError(f"timm does not build {name!r} with {renamed}: {str(error).splitlines()[0]}") from error
+    return model
+
+
+def from_function(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:
+    """Call a user's ``package.module:function``."""
+    module, _, function = name.partition(":")
+    try:
+        build = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise VitworkError(f"{name} cannot be imported: {error}") from error
+    model = build(num_classes=num_classes, **options)
+    if not isinstance(model, nn.Module):
+        raise VitworkError(f"{name} returned a {type(model).__name__}, not a torch.nn.Module")
+    return model
