@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
@@ -69,3 +70,26 @@ def _affine(
     shift = shift if bias is None else shift + bias
     shape = (1, -1, *(1,) * (x.dim() - 2))
     return x * scale.view(shape) + shift.view(shape)
+
+
+def recalibrate(model: nn.Module, state: dict[str, Tensor], inputs: Iterable[Tensor]) -> None:
+    """Estimate the running statistics anew, as the mean over batches of their statistics, weighted by their sizes.
+
+    Args:
+        model: the model; only read.
+        state: parameters and buffers by name; its running statistics are overwritten, in place.
+        inputs: batches of images; all but the last should be of one size.
+    """
+    layers = [layer for layer in _layers(model) if layer.running_mean is not None]
+    momenta = [layer.momentum for layer in layers]
+    seen = 0
+    try:
+        with evaluation_mode(model, "train"), torch.no_grad():
+            for images in inputs if layers else ():
+                seen += len(images)
+                for layer in layers:
+                    layer.momentum = len(images) / seen  # the first batch replaces what was there
+                functional_call(model, state, (images,))
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum

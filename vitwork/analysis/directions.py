@@ -1,0 +1,93 @@
+"""Directions in weight space along which a loss surface is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vitwork.errors import VitworkError
+
+Direction = Mapping[str, Tensor]
+
+
+def is_filter(name: str, parameter: nn.Parameter) -> bool:
+    """Select the weights of convolutions and linear maps: what Li et al. perturb.
+
+    Biases, norm parameters, class tokens and position embeddings stay at their values.
+    """
+    return parameter.requires_grad and parameter.dim() > 1 and name.endswith("weight")
+
+
+def normalised(direction: Tensor, weight: Tensor, *, official: bool = False) -> Tensor:
+    """Scale a direction to the weights, filter by filter (Li et al. 2018, section 4).
+
+    Args:
+        direction: same shape as ``weight``.
+        weight: (filters, …); a filter is all that makes one output.
+        official: take norms along the first axis instead, as the paper's code does (claim sheet 4.2, item 1): this
+            normalises each input position across the filters and leaves no filter's norm matched.
+    """
+    axes = (0,) if official else tuple(range(1, weight.dim()))
+    length = direction.square().sum(axes, keepdim=True).sqrt()
+    return direction * weight.square().sum(axes, keepdim=True).sqrt() / length.clamp_min(torch.finfo(length.dtype).tiny)
+
+
+def random_pair(model: nn.Module, seed: int = 0, *, official: bool = False) -> tuple[Direction, Direction]:
+    """Return two Gaussian directions with each filter as long as the model's (drawn on the CPU: the same everywhere)."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw() -> Direction:
+        return {
+            name: normalised(
+                torch.randn(weight.shape, generator=generator).to(weight), weight.detach(), official=official
+            )
+            for name, weight in model.named_parameters()
+            if is_filter(name, weight)
+        }
+
+    return draw(), draw()
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The plane in which a training path varies most.
+
+    Attributes:
+        pair: two orthonormal directions.
+        coordinates: (states, 2) float64, the path on the plane; the centre is the origin.
+        explained: share of the path's squared distance from the centre that each direction holds.
+    """
+
+    pair: tuple[Direction, Direction]
+    coordinates: Tensor
+    explained: tuple[float, float]
+
+
+def principal_pair(states: Sequence[Mapping[str, Tensor]], centre: Mapping[str, Tensor]) -> Principal:
+    """Return the first two principal directions of a training path around its end (Li et al. 2018, section 7).
+
+    Args:
+        states: at least two snapshots of the path.
+        centre: the state that the surface is drawn around; only its floating-point tensors of two or more dimensions
+            count.
+
+    Raises:
+        VitworkError: the states differ from the centre in fewer than two directions.
+    """
+    names = [name for name, value in centre.items() if value.is_floating_point() and value.dim() > 1]
+    offsets = torch.stack([torch.cat([(state[n] - centre[n]).double().flatten() for n in names]) for state in states])
+    # The Gram matrix has as few rows as there are snapshots, whatever the size of the model.
+    values, vectors = torch.linalg.eigh(offsets @ offsets.T)
+    if len(values) < 2 or values[-2] <= 1e-12 * values[-1]:
+        raise VitworkError("the snapshots span fewer than two directions, so they define no plane")
+    top = vectors[:, [-1, -2]].T @ offsets / values[[-1, -2], None].sqrt()
+    sizes = [centre[name].numel() for name in names]
+    first, second = (
+        {name: part.view(centre[name].shape) for name, part in zip(names, torch.split(row, sizes), strict=True)}
+        for row in top
+    )
+    shares = values[[-1, -2]] / values.sum()
+    return Principal((first, second), offsets @ top.T, (float(shares[0]), float(shares[1])))

@@ -1,0 +1,180 @@
+"""The loss surface on planes through the weights, and its curvature (paper Fig. 1a)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from vitwork.analysis.batchnorm import evaluation_mode, recalibrate
+from vitwork.analysis.directions import Direction, random_pair
+from vitwork.analysis.memory import summed
+from vitwork.analysis.operator import Batch
+from vitwork.errors import VitworkError
+
+Statistics = Literal["fixed", "recalibrated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Curvature:
+    """Second derivatives of a quadratic fit to the middle of a surface.
+
+    Attributes:
+        along: (pairs, 2) float64, along the first and the second direction.
+        cross: (pairs,) float64, mixed derivative.
+        errors: (pairs, 2) float64, standard errors of ``along`` from the misfit of the quadratic.
+    """
+
+    along: Tensor
+    cross: Tensor
+    errors: Tensor
+
+    @property
+    def mean(self) -> float:
+        """Mean over all directions."""
+        return float(self.along.mean())
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the mean over pairs of directions; from the misfit alone when there is one pair."""
+        if len(self.along) > 1:
+            return float(self.along.mean(dim=1).std() / len(self.along) ** 0.5)
+        return float(self.errors.square().sum().sqrt() / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """Loss on a grid around the weights, in one or more planes.
+
+    Attributes:
+        x, y: (points,) float64 coordinates along the first and the second direction.
+        nll: (pairs, points, points) float64, mean negative log-likelihood over all examples, in nats; [pair, row of y,
+            column of x]. Infinite or NaN where the network overflows.
+        l2: (pairs, points, points) float64, ½·|w|² over all trainable parameters; the training loss is
+            ``nll + weight_decay·l2``. With ``official``, the sum of the parameters' unsquared norms.
+        batchnorm: statistics that BatchNorm used.
+        official: whether directions and L2 are those of the paper's code.
+    """
+
+    x: Tensor
+    y: Tensor
+    nll: Tensor
+    l2: Tensor
+    batchnorm: Statistics
+    official: bool
+
+    def curvature(self, radius: float = 0.3, weight_decay: float = 0.0) -> Curvature:
+        """Fit the loss ``nll + weight_decay·l2`` where both coordinates are within ``radius`` of the middle."""
+        return fit(self.x, self.y, self.nll + weight_decay * self.l2, radius)
+
+
+def fit(x: Tensor, y: Tensor, surface: Tensor, radius: float) -> Curvature:
+    """Fit quadratics to surfaces by least squares.
+
+    Args:
+        x, y: coordinates of columns and rows.
+        surface: (pairs, rows, columns); values that are not finite are left out.
+        radius: largest absolute coordinate that counts.
+
+    Raises:
+        VitworkError: fewer than seven finite values within the radius (six coefficients and one for the error).
+    """
+    rows, columns = torch.meshgrid(y.double(), x.double(), indexing="ij")
+    inside = (rows.abs() <= radius + 1e-9) & (columns.abs() <= radius + 1e-9)
+    fits = [_fit_one(rows[inside], columns[inside], values[inside].double()) for values in surface]
+    along, cross, errors = (torch.stack(parts) for parts in zip(*fits, strict=True))
+    return Curvature(along, cross, errors)
+
+
+def _fit_one(y: Tensor, x: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    finite = torch.isfinite(values)
+    x, y, values = x[finite], y[finite], values[finite]
+    if len(values) < 7:
+        raise VitworkError(
+            f"a quadratic fit needs seven finite values near the middle of the surface, not {len(values)}"
+        )
+    terms = torch.stack([x.square() / 2, y.square() / 2, x * y, x, y, torch.ones_like(x)], dim=1)
+    coefficients = torch.linalg.lstsq(terms, values[:, None]).solution[:, 0]
+    variance = (values - terms @ coefficients).square().sum() / (len(values) - terms.shape[1])
+    errors = (variance * torch.linalg.inv(terms.T @ terms).diagonal()).sqrt()
+    return coefficients[:2], coefficients[2], errors[:2]
+
+
+def surface(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    *,
+    extent: float = 1.0,
+    points: int = 21,
+    seeds: Sequence[int] = (0,),
+    directions: Sequence[tuple[Direction, Direction]] | None = None,
+    batchnorm: Statistics = "fixed",
+    official: bool = False,
+) -> Surface:
+    """Return the loss on a grid in planes through the weights (paper Fig. 1a; Li et al. 2018).
+
+    Args:
+        model: a classifier from images to logits; left exactly as found.
+        batches: ``(images, targets)``, targets as class indices or soft targets. Draw the augmentation once: then every
+            point sees the same data. Every example weighs the same.
+        extent: largest coordinate, in units of the directions.
+        points: grid points per axis; odd numbers include the weights themselves.
+        seeds: one pair of random filter-normalised directions each (see `vitwork.analysis.directions.random_pair`).
+        directions: pairs to use instead, for example of `vitwork.analysis.directions.principal_pair`.
+        batchnorm: ``fixed`` keeps the running statistics of the middle (as the paper, which penalises networks with
+            BatchNorm); ``recalibrated`` estimates them anew at every point, on the batches.
+        official: normalise directions and sum L2 as the paper's code does.
+
+    Raises:
+        VitworkError: the batches hold no example.
+    """
+    parameters = {name: value.detach() for name, value in model.named_parameters()}
+    device = next(iter(parameters.values())).device
+    data = [(images.to(device), targets.to(device)) for images, targets in batches]
+    if not sum(len(targets) for _, targets in data):
+        raise VitworkError("the batches hold no example, so there is no loss surface")
+    trained = [name for name, value in model.named_parameters() if value.requires_grad]
+    pairs = directions or [random_pair(model, seed, official=official) for seed in seeds]
+    axis = torch.linspace(-extent, extent, points, dtype=torch.float64)
+    nll = torch.empty(len(pairs), points, points, dtype=torch.float64)
+    l2 = torch.empty_like(nll)
+    with torch.no_grad():
+        for place in torch.cartesian_prod(*(torch.arange(size) for size in nll.shape)).tolist():
+            pair, row, column = place
+            moved = _moved(parameters, pairs[pair], (float(axis[column]), float(axis[row])))
+            nll[pair, row, column] = _loss(model, moved, data, batchnorm)
+            l2[pair, row, column] = _l2([moved[name] for name in trained], official=official)
+    return Surface(axis, axis.clone(), nll, l2, batchnorm, official)
+
+
+def _moved(
+    parameters: Mapping[str, Tensor], pair: tuple[Direction, Direction], at: tuple[float, float]
+) -> dict[str, Tensor]:
+    moved = dict(parameters)
+    for direction, distance in zip(pair, at, strict=True):
+        for name in direction.keys() & parameters.keys():
+            moved[name] = moved[name] + distance * direction[name].to(moved[name])
+    return moved
+
+
+def _loss(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Batch], batchnorm: Statistics) -> Tensor:
+    state = {**parameters, **{name: value.clone() for name, value in model.named_buffers()}}
+    if batchnorm == "recalibrated":
+        recalibrate(model, state, [images for images, _ in data])
+
+    def total(images: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(functional_call(model, state, (images,)), targets, reduction="sum").double()
+
+    with evaluation_mode(model):
+        totals = [summed(total, images, targets) for images, targets in data]
+    return torch.stack(totals).sum() / sum(len(targets) for _, targets in data)
+
+
+def _l2(parameters: Sequence[Tensor], *, official: bool) -> Tensor:
+    norms = torch.stack([torch.linalg.vector_norm(value) for value in parameters]).double()
+    return norms.sum() if official else norms.square().sum() / 2
