@@ -1,0 +1,30 @@
+"""Images: where they come from, how they are augmented, how they are spoilt.
+
+Importing this package imports no torch; its functions are fetched when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from vitwork.data.spec import DataSpec
+
+if TYPE_CHECKING:
+    from vitwork.data.images import ImageSet, Splits
+    from vitwork.data.sources import fingerprint, load
+
+__all__ = ["DataSpec", "ImageSet", "Splits", "fingerprint", "load"]
+
+_HOMES = {
+    "ImageSet": "vitwork.data.images",
+    "Splits": "vitwork.data.images",
+    "fingerprint": "vitwork.data.sources",
+    "load": "vitwork.data.sources",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,106 @@
+"""CIFAR-10 and CIFAR-100 by download: torchvision's copy, or the one on the Hugging Face hub."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+from vitwork.data.cache import cache_folder
+from vitwork.data.parquet import open_parquet
+from vitwork.data.records import Collection, Record
+from vitwork.errors import VitworkError
+
+DOWNLOADS = {"cifar10": ("CIFAR10", "uoft-cs/cifar10"), "cifar100": ("CIFAR100", "uoft-cs/cifar100")}
+"""For each source: torchvision's class and the hub's repository."""
+
+
+def open_download(source: str) -> Collection:
+    """Return a data set that is downloaded when it is first read.
+
+    torchvision's copy comes first; torchvision checks its archive against the published checksum. Where it cannot be
+    had and huggingface_hub is installed, the hub's copy is taken.
+
+    Raises:
+        VitworkError: the source has no download. Reading raises it when neither copy can be had.
+    """
+    if source not in DOWNLOADS:
+        raise VitworkError(f"The source {source} has no download; name the folder that holds its images with --data.")
+    splits = {split: partial(_read, source, split) for split in ("train", "test")}
+    return Collection(f"download of {source}", (), partial(_class_names, source), splits)
+
+
+def open_torchvision(root: Path, source: str) -> Collection:
+    """Open the folder into which torchvision unpacked `source`; torchvision checks every file's checksum.
+
+    Raises:
+        VitworkError: reading raises it when files are missing or altered.
+    """
+    splits = {split: partial(_unpacked, source, split, root) for split in ("train", "test")}
+    files = tuple(sorted(path for path in root.glob("cifar-10*-*/*") if path.is_file()))
+    return Collection(str(root), files, lambda: _names(_torchvision(source, "train", root)), splits)
+
+
+def _read(source: str, split: str) -> Iterator[Record]:
+    try:
+        return _records(_torchvision(source, split, _folder(), download=True), f"{source} ({split})")
+    except (URLError, OSError, RuntimeError) as error:
+        return _hub(source, error).splits[split]()
+
+
+def _class_names(source: str) -> tuple[str, ...]:
+    # Asked after the images were read, so one of the two copies is on the disk.
+    try:
+        return _names(_torchvision(source, "train", _folder()))
+    except (OSError, RuntimeError) as error:
+        return _hub(source, error).classes()
+
+
+def _unpacked(source: str, split: str, root: Path) -> Iterator[Record]:
+    try:
+        return _records(_torchvision(source, split, root), str(root))
+    except (OSError, RuntimeError) as error:
+        raise VitworkError(f"{root} does not hold {source} as torchvision unpacks it: files miss or differ.") from error
+
+
+def _folder() -> Path:
+    return cache_folder() / "downloads"
+
+
+def _torchvision(source: str, split: str, root: Path, *, download: bool = False) -> Any:
+    from torchvision import datasets
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        return getattr(datasets, DOWNLOADS[source][0])(root, train=split == "train", download=download)
+
+
+def _records(dataset: Any, where: str) -> Iterator[Record]:
+    pairs = zip(dataset.data, dataset.targets, strict=True)
+    return (Record(pixels, int(label), f"{where}, row {row}") for row, (pixels, label) in enumerate(pairs))
+
+
+def _names(dataset: Any) -> tuple[str, ...]:
+    return tuple(dataset.classes)
+
+
+def _hub(source: str, reason: Exception) -> Collection:
+    """Return the hub's copy; `reason` is why torchvision's could not be had."""
+    try:
+        from huggingface_hub import snapshot_download
+
+        place = snapshot_download(
+            DOWNLOADS[source][1], repo_type="dataset", allow_patterns="*.parquet", local_dir=_folder() / f"hub-{source}"
+        )
+    except Exception as error:
+        raise VitworkError(
+            f"{source} could not be downloaded ({reason}); connect to the network, or name a folder that holds it "
+            "with --data."
+        ) from error
+    folders = {path.parent for path in Path(place).rglob("*.parquet")}
+    if len(folders) != 1:
+        raise VitworkError(f"The hub's copy of {source} in {place} is not laid out as expected; remove it.")
+    return open_parquet(folders.pop())

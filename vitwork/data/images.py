@@ -1,0 +1,116 @@
+"""Images in memory, as the rest of vitwork sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vitwork.errors import VitworkError
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSet:
+    """Labelled images of one size.
+
+    Attributes:
+        images: uint8 (n, 3, height, width), RGB.
+        labels: int64 (n,), numbers of classes.
+        classes: the names of the classes.
+        mean, std: per-channel normalisation on the scale 0 to 1 that training and measurements use.
+        fingerprint: hash of the content of the whole data set that these images are a part of.
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: str | torch.device) -> ImageSet:
+        """Return the same images on `device`."""
+        images, labels = self.images.to(device), self.labels.to(device)
+        return ImageSet(images, labels, self.classes, self.mean, self.std, self.fingerprint)
+
+    def normalised(self, index: slice | Tensor = slice(None)) -> Tensor:
+        """Return the chosen images as the models take them: float32 (k, 3, height, width), not augmented."""
+        return normalise(self.images[index], self.mean, self.std)
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The images that an arm is trained on and those that it is judged on."""
+
+    train: ImageSet
+    test: ImageSet
+
+
+def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """Return uint8 images (n, 3, h, w) as float32 with `mean` subtracted and divided by `std` (0 to 1 scale)."""
+    scale = torch.tensor([1 / (255 * s) for s in std], device=images.device).view(-1, 1, 1)
+    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=images.device).view(-1, 1, 1)
+    return torch.addcmul(shift, images.to(torch.float32), scale)
+
+
+def measured_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation of each channel of uint8 images, on the scale 0 to 1."""
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    means, stds = [], []
+    for channel in images.transpose(0, 1):
+        share = torch.bincount(channel.flatten(), minlength=256).to(torch.float64) / channel.numel()
+        mean = (share * levels).sum()
+        means.append(float(mean))
+        stds.append(max(float((share * (levels - mean) ** 2).sum().sqrt()), 1 / 255))
+    return tuple(means), tuple(stds)
+
+
+def pool(images: Tensor, size: int) -> Tensor:
+    """Average-pool uint8 images (n, 3, h, w) down to `size` × `size`, rounding to the nearest level.
+
+    Raises:
+        VitworkError: the images are smaller than `size`.
+    """
+    height, width = images.shape[-2:]
+    if (height, width) == (size, size):
+        return images
+    if size > min(height, width):
+        raise VitworkError(f"Images of {height}×{width} pixels cannot be pooled to {size}×{size}.")
+    parts = [F.adaptive_avg_pool2d(part.to(torch.float32), size).round_() for part in torch.split(images, 4096)]
+    return torch.cat([part.to(torch.uint8) for part in parts])
+
+
+def balanced_prefix(labels: Tensor, classes: int, count: int | None = None, fraction: float = 1.0) -> Tensor:
+    """Return the rows of a subset that takes the first images of each class.
+
+    Args:
+        labels: int64 (n,).
+        classes: number of classes.
+        count: images in all, spread over the classes as evenly as possible (the first classes take what is over);
+            None for all.
+        fraction: share of each class that may be used, rounded down, at least one image (paper, Fig. 4).
+
+    Returns:
+        Row numbers in ascending order, int64.
+
+    Raises:
+        VitworkError: a class has too few images.
+    """
+    chosen = []
+    for number in range(classes):
+        rows = (labels == number).nonzero()[:, 0]
+        rows = rows[: max(1, int(len(rows) * fraction))] if fraction < 1 else rows
+        if count is not None:
+            wanted = count // classes + (number < count % classes)
+            if wanted > len(rows):
+                raise VitworkError(
+                    f"{count} images in equal shares need {wanted} of class {number}; it has {len(rows)}."
+                )
+            rows = rows[:wanted]
+        chosen.append(rows)
+    return torch.cat(chosen).sort().values

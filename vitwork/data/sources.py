@@ -1,0 +1,161 @@
+"""Where images come from. Imports torch only when images are loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitwork.data import embedded
+from vitwork.data.cache import content_fingerprint, decoded
+from vitwork.data.decoding import Decoded
+from vitwork.data.records import Collection, files_below
+from vitwork.data.spec import DataSpec
+from vitwork.errors import VitworkError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vitwork.data.images import ImageSet, Splits
+
+SOURCES = ("embedded", "cifar10", "cifar100", "imagenet", "folder")
+
+NORMALISATION = {
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
+    "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+"""Mean and standard deviation that the paper's configurations use (claim sheet 2.1); other sources are measured."""
+
+EMBEDDED_SIZE, EMBEDDED_TRAIN, EMBEDDED_TEST = 16, 2000, 1000
+
+
+def load(spec: DataSpec, root: Path | None = None) -> Splits:
+    """Load the images of an arm into memory.
+
+    Args:
+        spec: which images.
+        root: folder that holds them: Parquet files in the layout of the Hugging Face hub, an image folder
+            (``train/<class>/…``, ``test/<class>/…`` or ``val/…``), WebDataset tar shards, or what torchvision
+            unpacks. None downloads CIFAR-10 and CIFAR-100. Drawn images (``embedded``) need none.
+
+    Returns:
+        Training and test images, pooled to ``spec.size``, reduced to ``spec.train``, ``spec.test``, ``spec.fraction``.
+
+    Raises:
+        VitworkError: unknown source, a folder that is missing, empty or holds nothing known, a corrupt image, no
+            network, more images asked for than there are.
+    """
+    if spec.source == "embedded":
+        return _drawn(spec)
+    import torch
+
+    from vitwork.data.images import Splits, measured_statistics
+
+    data = decoded(_collection(spec, root), spec.size)
+    train, test = (torch.from_numpy(data.images[split]) for split in ("train", "test"))
+    statistics = NORMALISATION.get(spec.source) or measured_statistics(train)
+    return Splits(
+        _subset(
+            train,
+            data,
+            "train",
+            size=spec.size,
+            count=spec.train,
+            fraction=spec.fraction,
+            statistics=statistics,
+        ),
+        _subset(test, data, "test", size=spec.size, count=spec.test, fraction=1.0, statistics=statistics),
+    )
+
+
+def fingerprint(spec: DataSpec, root: Path | None = None) -> str:
+    """Return a hash of the content of the whole data set that `spec` takes its images from.
+
+    It is the same for every copy of the data, whatever the files' format and order. Files are decoded at the first
+    call; later calls compare names, sizes and modification times. Imports no torch unless something is downloaded.
+
+    Raises:
+        VitworkError: as `load`.
+    """
+    if spec.source == "embedded":
+        return hashlib.sha256(f"embedded {embedded.VERSION} {spec.size or EMBEDDED_SIZE}".encode()).hexdigest()
+    return content_fingerprint(_collection(spec, root), spec.size)
+
+
+def open_folder(root: Path) -> Collection:
+    """Open a folder of images in whichever layout it has.
+
+    Raises:
+        VitworkError: the folder is missing, empty, or of no known layout.
+    """
+    from vitwork.data.folder import holds_class_folders, open_image_folder
+    from vitwork.data.parquet import open_parquet
+    from vitwork.data.tar import open_tar
+
+    if not root.is_dir():
+        raise VitworkError(f"The data folder {root} does not exist or is not a folder.")
+    layouts: tuple[tuple[Callable[[Path], bool], Callable[[Path], Collection]], ...] = (
+        (lambda folder: bool(files_below(folder, "*.parquet")), open_parquet),
+        (lambda folder: bool(files_below(folder, "*.tar")), open_tar),
+        (holds_class_folders, open_image_folder),
+    )
+    for belongs, opening in layouts:
+        if belongs(root):
+            return opening(root)
+    if not any(root.iterdir()):
+        raise VitworkError(f"The data folder {root} is empty.")
+    raise VitworkError(f"{root} holds neither Parquet files, nor tar shards, nor train/<class>/ folders of images.")
+
+
+def _collection(spec: DataSpec, root: Path | None) -> Collection:
+    from vitwork.data.download import DOWNLOADS, open_download, open_torchvision
+
+    if spec.source not in SOURCES:
+        raise VitworkError(f"Unknown data source {spec.source!r}; there are {', '.join(SOURCES)}.")
+    if root is None:
+        return open_download(spec.source)
+    if spec.source in DOWNLOADS and any(root.glob("cifar-10*-*/meta")) | any(root.glob("cifar-10*-*/batches.meta")):
+        return open_torchvision(root.resolve(), spec.source)
+    return open_folder(root.resolve())
+
+
+def _subset(
+    images: Tensor,
+    data: Decoded,
+    split: str,
+    *,
+    size: int | None,
+    count: int | None,
+    fraction: float,
+    statistics: tuple[tuple[float, ...], tuple[float, ...]],
+) -> ImageSet:
+    import torch
+
+    from vitwork.data.images import ImageSet, balanced_prefix, pool
+
+    labels = torch.from_numpy(data.labels[split])
+    if count is not None or fraction < 1:
+        rows = balanced_prefix(labels, len(data.classes), count, fraction)
+        images, labels = images[rows], labels[rows]
+    images = images if size is None else pool(images, size)
+    return ImageSet(images, labels, data.classes, *statistics, data.fingerprint)
+
+
+def _drawn(spec: DataSpec) -> Splits:
+    import torch
+
+    from vitwork.data.images import ImageSet, Splits, balanced_prefix, measured_statistics
+
+    size = spec.size or EMBEDDED_SIZE
+    train = embedded.draw(spec.train or EMBEDDED_TRAIN, size=size, split="train")
+    test = embedded.draw(spec.test or EMBEDDED_TEST, size=size, split="test")
+    images, labels = torch.from_numpy(train.images), torch.from_numpy(train.shapes)
+    statistics = measured_statistics(images)
+    rows = balanced_prefix(labels, len(embedded.CLASSES), fraction=spec.fraction)
+    facts = (embedded.CLASSES, *statistics, fingerprint(spec))
+    return Splits(
+        ImageSet(images[rows], labels[rows], *facts),
+        ImageSet(torch.from_numpy(test.images), torch.from_numpy(test.shapes), *facts),
+    )
