@@ -54,7 +54,9 @@ class Recipe:
         sam: radius of sharpness-aware minimisation, 0 for off.
         ema: decay of the weight average kept beside the weights, 0 for off.
         snapshots: when weights are kept: ``init``, ``warmup``, ``end``, or a number of epochs after warm-up.
-        precision: ``fp32``, or ``bf16`` autocast.
+        precision: ``fp32``, ``tf32`` (matrix units of a GPU round to 10 bits), or ``bf16`` autocast.
+        compile: mode of torch.compile (``default``, ``reduce-overhead`` for CUDA graphs, ``max-autotune``), empty for none.
+        deterministic: use deterministic kernels only, for debugging on a GPU; a CPU run is deterministic anyway.
     """
 
     name: str = "deit-300"
@@ -75,5 +77,7 @@ class Recipe:
     sam: float = 0.0
     ema: float = 0.0
     snapshots: tuple[str | int, ...] = ("init", "warmup", "end")
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    compile: Literal["", "default", "reduce-overhead", "max-autotune"] = ""
+    deterministic: bool = False
     augmentation: Augmentation = Augmentation()

@@ -1,0 +1,29 @@
+"""Accuracy and loss on a test set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+if TYPE_CHECKING:
+    from vitwork.data.images import ImageSet
+
+BATCH = 500
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, images: ImageSet, device: torch.device, memory: torch.memory_format) -> dict[str, float]:
+    """Return ``accuracy`` and ``nll`` (nats per image) of a model in evaluation mode, which it is put into."""
+    model.eval()
+    nll = torch.zeros((), device=device)
+    correct = torch.zeros((), device=device)
+    images = images.to(device)
+    for start in range(0, len(images), BATCH):
+        x, labels = images.normalised(slice(start, start + BATCH)), images.labels[start : start + BATCH]
+        logits = model(x.contiguous(memory_format=memory)).float()
+        nll += F.cross_entropy(logits, labels, reduction="sum")
+        correct += (logits.argmax(1) == labels).sum()
+    return {"accuracy": correct.item() / len(images.labels), "nll": nll.item() / len(images.labels)}

@@ -1,0 +1,63 @@
+"""How a training is computed: device, precision, memory layout, compilation, determinism; said in one line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from torch import nn
+
+from vitwork.training.recipe import Recipe
+
+
+def layout(model: nn.Module) -> torch.memory_format:
+    """Return channels-last when most of the weights are convolutions (about 1.2 times faster on a CPU), else default."""
+    convolutions = sum(module.weight.numel() for module in model.modules() if isinstance(module, nn.Conv2d))
+    mostly = 2 * convolutions > sum(parameter.numel() for parameter in model.parameters())
+    return torch.channels_last if mostly else torch.contiguous_format
+
+
+def autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[object]:
+    """Return the context of forward passes: bfloat16 autocast where the recipe asks for it."""
+    if recipe.precision != "bf16":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+@contextmanager
+def numerics(recipe: Recipe) -> Iterator[None]:
+    """Fix what decides the digits of a computation, and restore it.
+
+    Single precision means single precision: no TF32. A deterministic recipe uses deterministic kernels only.
+    """
+    matmul, convolution = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    benchmark = torch.backends.cudnn.benchmark
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    try:
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = recipe.precision == "tf32"
+        torch.backends.cudnn.benchmark = not recipe.deterministic
+        if recipe.deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+            torch.use_deterministic_algorithms(True)
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = matmul, convolution
+        torch.backends.cudnn.benchmark = benchmark
+        torch.use_deterministic_algorithms(deterministic)
+
+
+def describe(recipe: Recipe, device: torch.device, memory: torch.memory_format, processes: int = 1) -> str:
+    """Return the mode of a training in words, as kept with the run."""
+    parts = [
+        torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        recipe.precision,
+        "channels-last" if memory == torch.channels_last else "",
+        f"compiled ({recipe.compile})" if recipe.compile else "",
+        "deterministic" if recipe.deterministic else "",
+        f"{torch.get_num_threads()} threads" if device.type == "cpu" and torch.get_num_threads() > 1 else "",
+        f"{processes} processes" if processes > 1 else "",
+        f"torch {torch.__version__}",
+    ]
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,52 @@
+"""Learning rate and snapshots as functions of the optimiser step. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+
+from vitwork.errors import VitworkError
+from vitwork.training.recipe import Recipe
+
+
+def total_epochs(recipe: Recipe) -> int:
+    """Return the epochs of a training: the warm-up comes on top (claim sheet 2.1)."""
+    return recipe.warmup_epochs + recipe.epochs
+
+
+def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
+    """Return the learning rate of optimiser step `step` (from 0).
+
+    Linear from 0 over the warm-up's steps, then the recipe's schedule, which unlike the official code's moves at every
+    step and not once per epoch (cosine) and leaves the milestones where they are (step).
+    """
+    warmup = recipe.warmup_epochs * steps_per_epoch
+    if step < warmup:
+        return recipe.lr * step / warmup
+    done = (step - warmup) / steps_per_epoch
+    if recipe.schedule == "step":
+        return recipe.lr * recipe.step_factor ** sum(done >= milestone for milestone in recipe.milestones)
+    return recipe.lr * 0.5 * (1 + math.cos(math.pi * done / recipe.epochs))
+
+
+def snapshot_name(when: str | int) -> str:
+    """Return the file stem of a snapshot: ``init``, ``warmup``, ``end``, or ``epoch-N`` for a number."""
+    return f"epoch-{when}" if isinstance(when, int) else when
+
+
+def snapshot_steps(recipe: Recipe, steps_per_epoch: int) -> dict[int, list[str]]:
+    """Return for each optimiser step the names of the snapshots taken before it.
+
+    Raises:
+        VitworkError: a snapshot lies outside the training.
+    """
+    epochs = {"init": 0, "warmup": recipe.warmup_epochs, "end": total_epochs(recipe)}
+    steps: dict[int, list[str]] = {}
+    for when in recipe.snapshots:
+        epoch = recipe.warmup_epochs + when if isinstance(when, int) else epochs.get(when, -1)
+        if not 0 <= epoch <= total_epochs(recipe):
+            raise VitworkError(
+                f"Recipe {recipe.name} asks for a snapshot at {when!r}, but it knows init, warmup, end and the epochs "
+                f"up to {recipe.epochs}."
+            )
+        steps.setdefault(epoch * steps_per_epoch, []).append(snapshot_name(when))
+    return steps

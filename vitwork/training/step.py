@@ -1,0 +1,107 @@
+"""One optimiser step; nothing in it reads a value back from the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from vitwork.training import mode, optimisers
+from vitwork.training.recipe import Recipe
+
+
+@contextmanager
+def frozen_statistics(model: nn.Module) -> Iterator[None]:
+    """Keep batch normalisation from following the batches seen meanwhile; it still normalises by them."""
+    layers = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    momenta = [layer.momentum for layer in layers]
+    try:
+        for layer in layers:
+            layer.momentum = 0.0
+        yield
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+
+
+class Tally:
+    """Sums over the training images of an epoch, kept on the device until somebody asks.
+
+    Args:
+        device: where the sums are kept.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.sums = torch.zeros(2, dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device)
+        self.seen = 0
+
+    @torch.no_grad()
+    def add(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Count a batch: its mean loss, and how often the largest target was predicted."""
+        correct = (logits.argmax(1) == targets.argmax(1)).sum()
+        self.sums += torch.stack([loss.detach() * len(logits), correct]).to(self.sums.dtype)
+        self.seen += len(logits)
+
+    def read(self) -> tuple[float, float]:
+        """Return mean loss and accuracy; waits for the device."""
+        loss, correct = self.sums.tolist()
+        return loss / max(self.seen, 1), correct / max(self.seen, 1)
+
+    def reset(self) -> None:
+        """Start a new epoch."""
+        self.sums.zero_()
+        self.seen = 0
+
+
+class Step:
+    """Forward, loss, backward, clipping and update by recipe.
+
+    Args:
+        model: whose weights are trained.
+        recipe: how.
+        device: where the model is.
+        forward: what computes logits, when it is not the model itself (data-parallel).
+    """
+
+    def __init__(
+        self, model: nn.Module, recipe: Recipe, device: torch.device, forward: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
+        self.model = model
+        self.recipe = recipe
+        self.device = device
+        self.memory = mode.layout(model)
+        self.forward: Callable[[Tensor], Tensor] = forward or model
+        if recipe.compile:
+            self.forward = torch.compile(self.forward, mode=recipe.compile)
+        groups = optimisers.parameter_groups(model, recipe)
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.optimiser = optimisers.make_optimiser(groups, recipe)
+        self.average = optimisers.Average(model, recipe.ema) if recipe.ema else None
+        self.tally = Tally(device)
+
+    def _gradients(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        with mode.autocast(self.recipe, self.device):
+            logits = self.forward(x)
+        loss = F.cross_entropy(logits.float(), targets)
+        torch.autograd.backward(loss)
+        return loss, logits
+
+    def __call__(self, x: Tensor, targets: Tensor, rate: float) -> None:
+        """Take one step at learning rate `rate` on normalised images and soft targets (b, classes)."""
+        x = x.contiguous(memory_format=self.memory)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss, logits = self._gradients(x, targets)
+        if self.recipe.sam:
+            with frozen_statistics(self.model):
+                optimisers.sharpness_aware(self.parameters, self.recipe.sam, lambda: self._gradients(x, targets))
+        if self.recipe.clip is not None:
+            optimisers.clip([p.grad for p in self.parameters if p.grad is not None], self.recipe.clip)
+        optimisers.set_learning_rate(self.optimiser, rate)
+        self.optimiser.step()
+        if self.average is not None:
+            self.average.update()
+        self.tally.add(loss, logits, targets)
