@@ -123,16 +123,21 @@ class Court:
             self.cases[case.name] = case
             if case.body is None:
                 continue
-            noted: list[Wanted] = []
+            self._plan(case)
 
-            def values(
-                wanted: list[Wanted], _quantity: Quantity, _own: dict[str, Any], to: list[Wanted] = noted
-            ) -> Values:
-                to.extend(wanted)
-                return ()
+    def _plan(self, case: Case) -> None:
+        noted: dict[str, Wanted] = {}
 
-            self._read(case, values, lambda _comparison: True)
-            case.wanted = list({wanted.key: wanted for wanted in noted}.values())
+        def values(wanted: list[Wanted], _quantity: Quantity, _own: dict[str, Any]) -> Values:
+            noted.update((want.key, want) for want in wanted)
+            return ()
+
+        def note(comparison: Comparison) -> bool:
+            case.comparisons.append(comparison)
+            return True
+
+        self._read(case, values, note)
+        case.wanted = list(noted.values())
 
     def weigh(self, failures: Mapping[str, str]) -> None:
         """Turn what lies in the store into effects, and effects into verdicts at the session's error rate.
@@ -141,6 +146,7 @@ class Court:
             failures: what could not be done, by run key.
         """
         for case in self.cases.values():
+            case.comparisons, case.effects = [], []
             broken = next((failures[wanted.run.key] for wanted in case.wanted if wanted.run.key in failures), "")
             if broken:
                 case.lacking, case.broken = broken, True

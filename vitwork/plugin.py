@@ -24,14 +24,19 @@ from vitwork.errors import VitworkError
 from vitwork.execution.plan import Plan
 from vitwork.execution.progress import Ticker
 from vitwork.execution.work import Worker
+from vitwork.planning import plan_lines
+from vitwork.regression import Baseline
 from vitwork.results import Collector, payload
 from vitwork.sample import Sample
+from vitwork.statistics.baseline import Event
 from vitwork.store import Store
 from vitwork.verdicts import table
 
 STORE: pytest.StashKey[Store] = pytest.StashKey()
 COURT: pytest.StashKey[Court] = pytest.StashKey()
 COLLECTOR: pytest.StashKey[Collector] = pytest.StashKey()
+BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
+CHANGES: pytest.StashKey[list[Event]] = pytest.StashKey()
 
 
 class Hooks:
@@ -53,6 +58,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--store", type=Path, help="folder of runs and records (default: .vitwork beside the claims)")
     group.addoption("--report", type=Path, help="folder of the report (default: report-PROFILE in the store)")
     group.addoption("--seeds", type=int, help="trained networks per arm, in place of the profile's number")
+    group.addoption(
+        "--baseline", type=Path, help="results.json of an earlier session: fail only where something changed"
+    )
+    group.addoption("--plan", action="store_true", help="print what the session would cost and could see, and stop")
     group.addoption("--device", default="auto", help="auto, cpu or a torch device (default: auto)")
 
 
@@ -68,6 +77,8 @@ def prepare(config: pytest.Config) -> None:
             fingerprint(spec, config.option.data)
         chosen: Path = config.option.store or config.rootpath / ".vitwork"
         config.stash[STORE] = Store(chosen.resolve())
+        if config.option.baseline is not None:
+            config.stash[BASELINE] = Baseline.read(config.option.baseline, profile.name)
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
     if not _is_worker(config):
@@ -101,6 +112,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         court = Court(_profile(config), config.stash[STORE], Plan(config.option.data))
         court.hear([_case(item) for item in items])
         config.stash[COURT] = court
+        if config.option.plan:
+            pytest.exit("\n".join(plan_lines(court)), returncode=0)
 
 
 def _case(item: pytest.Function) -> Case:
@@ -123,6 +136,8 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
             worker = _worker(config, court.store)
             worker.drain(court.plan)
             court.weigh(worker.failures)
+            if BASELINE in config.stash:
+                config.stash[CHANGES] = config.stash[BASELINE].events(court)
         return (yield)
     finally:
         ticker.stop()
@@ -156,6 +171,7 @@ def measure(request: pytest.FixtureRequest) -> Measure:
     if case.broken:
         pytest.fail(f"not measured: {case.lacking}", pytrace=False)
     if case.lacking:
+        _fail_if_changed(request.node, case)
         pytest.skip(f"not measured: {case.lacking}")
     return court.measure(case)
 
@@ -167,13 +183,39 @@ def _case_of(item: pytest.Item) -> Case | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Let a test that nothing contradicts but that is not decided end as an expected failure, with the reason."""
-    outcome = yield
+    """Let a test that nothing contradicts but that is not decided end as an expected failure, with the reason.
+
+    Against a baseline, let it fail where something changed, and end as expected where a claim is contradicted as before.
+    """
     case = _case_of(item)
-    if case is not None and case.body is not None and case.verdict is Verdict.INCONCLUSIVE:
-        reasons = [effect.reason for effect in case.effects if effect.verdict is Verdict.INCONCLUSIVE]
-        pytest.xfail("inconclusive: " + "; ".join(reasons))
+    measured = case is not None and case.body is not None
+    try:
+        outcome = yield
+    except AssertionError:
+        if case is None or not measured or CHANGES not in item.config.stash:
+            raise
+        _fail_if_changed(item, case)
+        pytest.xfail("contradicted, as in the baseline")
+    if case is not None and measured:
+        _fail_if_changed(item, case)
+        if case.verdict is Verdict.INCONCLUSIVE:
+            reasons = [effect.reason for effect in case.effects if effect.verdict is Verdict.INCONCLUSIVE]
+            pytest.xfail("inconclusive: " + "; ".join(reasons))
     return outcome
+
+
+def _fail_if_changed(item: pytest.Item, case: Case) -> None:
+    own = {hypothesis.id for hypothesis in case.hypotheses}
+    changes = [
+        event
+        for event in item.config.stash.get(CHANGES, [])
+        if event.breaking
+        and (
+            event.hypothesis in own or (event.kind == "newly skipped" and event.claim == case.claim.id and case.lacking)
+        )
+    ]
+    if changes:
+        pytest.fail("changed since the baseline: " + "; ".join(f"{e.kind}: {e.detail}" for e in changes), pytrace=False)
 
 
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
@@ -220,6 +262,18 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
         folder = config.option.report or store.root / f"report-{profile.name}"
         answers = config.hook.pytest_vitwork_results(config=config, results=results, folder=folder)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
-        for line in [*table(results), *(line for answer in answers for line in answer)]:
+        gone = _vanished(config, results)
+        for line in [*table(results), *gone, *(line for answer in answers for line in answer)]:
             (terminal.write_line if terminal else print)(line)
+        if gone and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
     return outcome
+
+
+def _vanished(config: pytest.Config, results: dict[str, Any]) -> list[str]:
+    """Return a line per claim that the baseline has and this session lost; a session of chosen tests loses nothing."""
+    chosen = config.option.keyword or config.option.markexpr or any("::" in argument for argument in config.args)
+    if BASELINE not in config.stash or chosen:
+        return []
+    gone = config.stash[BASELINE].vanished(claim["id"] for claim in results["claims"])
+    return [f"VANISHED since the baseline: {claim}" for claim in gone]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,12 +117,23 @@ class Collector:
             },
             "runs": [_run(store, key, *place) for key, place in runs.items()],
             "measurements": measurements,
-            "hypotheses": [hypothesis for item in evidence for hypothesis in item["hypotheses"]],
         }
-        seconds = {entry["key"]: entry["seconds"] or 0.0 for entry in results["runs"]}
-        seconds |= {entry["key"]: entry["seconds"] or 0.0 for entry in measurements}
-        results["claims"] = [_claim(group, seconds) for group in _by_claim(evidence)]
-        return dict(without_nan(results))
+        seconds = {entry["key"]: entry["seconds"] or 0.0 for entry in [*results["runs"], *measurements]}
+        return dict(without_nan({**results, **judged(evidence, seconds)}))
+
+
+def judged(evidence: Iterable[Json], seconds: Mapping[str, float]) -> Json:
+    """Return the claims and hypotheses of a results document.
+
+    Args:
+        evidence: what `payload` returned for each test.
+        seconds: what runs and measurements cost, by key.
+    """
+    items = list(evidence)
+    return {
+        "claims": [_claim(group, seconds) for group in _by_claim(items)],
+        "hypotheses": [hypothesis for item in items for hypothesis in item["hypotheses"]],
+    }
 
 
 def _by_claim(evidence: Iterable[Json]) -> list[list[Json]]:
@@ -132,7 +143,7 @@ def _by_claim(evidence: Iterable[Json]) -> list[list[Json]]:
     return list(groups.values())
 
 
-def _claim(group: list[Json], seconds: dict[str, float]) -> Json:
+def _claim(group: list[Json], seconds: Mapping[str, float]) -> Json:
     """Return a claim's entry, made of the tests that decide it."""
     first = group[0]
     rule = first["claim"]["rule"]

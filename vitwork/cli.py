@@ -1,0 +1,126 @@
+"""The command line: everything around a session of claims. Imports torch only in the commands that compute."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from vitwork import profiles
+from vitwork.errors import VitworkError
+
+Command = Callable[[Sequence[str]], int]
+
+
+def train(arguments: Sequence[str]) -> int:
+    """Train every missing run of a profile; any number of processes, on any machines, may share the store."""
+    from vitwork.execution.plan import Plan, identify
+    from vitwork.execution.work import Worker
+    from vitwork.store import Store
+
+    parser = _parser("train", train)
+    _scale(parser)
+    parser.add_argument("--arms", help="arms to train, separated by commas (default: all of the profile)")
+    parser.add_argument("--seeds", type=int, help="trained networks per arm, in place of the profile's number")
+    parser.add_argument("--device", default="auto", help="auto, cpu or a torch device")
+    given = parser.parse_args(arguments)
+    profile = profiles.find(given.profile)
+    chosen = given.arms.split(",") if given.arms else list(profile.arms)
+    if unknown := [name for name in chosen if name not in profile.arms]:
+        raise VitworkError(f"The profile {profile.name} has no arm {unknown[0]!r}; it has {', '.join(profile.arms)}.")
+    plan = Plan(given.data)
+    for seed in range(given.seeds or profile.seeds):
+        for name in chosen:
+            run = identify(profile.arms[name], seed, given.data)
+            plan.runs[run.key] = run
+    worker = Worker(Store(given.store.resolve()), given.data, device=given.device)
+    missing = len(plan.missing(worker.store))
+    print(f"{missing} of {len(plan.runs)} runs are missing.")
+    worker.drain(plan)
+    for reason in worker.failures.values():
+        print(reason, file=sys.stderr)
+    return 1 if worker.failures else 0
+
+
+def status(arguments: Sequence[str]) -> int:
+    """Show what the workers of a store are doing."""
+    from vitwork.execution.progress import statuses, summary
+
+    parser = _parser("status", status)
+    _store(parser)
+    parser.add_argument("--watch", action="store_true", help="repeat every five seconds until interrupted")
+    given = parser.parse_args(arguments)
+    while True:
+        print(summary(statuses(given.store.resolve())) or "Nobody is working on this store.", flush=True)
+        if not given.watch:
+            return 0
+        time.sleep(5)
+
+
+def models(arguments: Sequence[str]) -> int:
+    """List the models that can be made by name."""
+    from vitwork.models import table_lines
+
+    _parser("models", models).parse_args(arguments)
+    print("\n".join(table_lines()))
+    return 0
+
+
+def plan(arguments: Sequence[str]) -> int:
+    """Show what a session of claims would cost and the smallest effects it could see."""
+    import pytest
+
+    parser = _parser("plan", plan)
+    _scale(parser)
+    parser.add_argument("claims", nargs="*", default=["claims"], help="files or folders of claims (default: claims)")
+    given = parser.parse_args(arguments)
+    data = ["--data", str(given.data)] if given.data else []
+    return int(
+        pytest.main([*given.claims, "-q", "--plan", "--profile", given.profile, "--store", str(given.store), *data])
+    )
+
+
+def _parser(name: str, command: Command) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(f"vitwork {name}", description=command.__doc__)
+
+
+def _store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", type=Path, default=Path(".vitwork"), help="folder of runs and records")
+
+
+def _scale(parser: argparse.ArgumentParser) -> None:
+    _store(parser)
+    parser.add_argument("--profile", default="smoke", help=f"one of {', '.join(profiles.PROFILES)}")
+    parser.add_argument("--data", type=Path, help="folder of images")
+
+
+COMMANDS: dict[str, Command] = {"train": train, "plan": plan, "status": status, "models": models}
+
+
+def commands() -> dict[str, Command]:
+    """Return the commands by name: those of this module and those that installed packages add (``vitwork.commands``)."""
+    added = {point.name: point.load for point in entry_points(group="vitwork.commands")}
+
+    def deferred(load: Callable[[], Command]) -> Command:
+        return lambda arguments: load()(arguments)
+
+    return {**COMMANDS, **{name: deferred(load) for name, load in added.items()}}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; a mistake of the user ends in one sentence and exit status 2."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    available = commands()
+    if not given or given[0] not in available:
+        print(f"usage: vitwork COMMAND …, with COMMAND one of {', '.join(available)}", file=sys.stderr)
+        return 0 if given[:1] in (["-h"], ["--help"]) else 2
+    try:
+        return available[given[0]](given[1:])
+    except VitworkError as error:
+        print(f"vitwork: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,55 @@
+"""Claims against a baseline: the question is no longer whether a claim holds, but whether that changed. No torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vitwork.court import Court
+from vitwork.errors import VitworkError
+from vitwork.results import judged, payload
+from vitwork.statistics.baseline import Event, compare_to_baseline
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """An earlier results document.
+
+    Attributes:
+        path: its file.
+        document: its content.
+    """
+
+    path: Path
+    document: dict[str, Any]
+
+    @classmethod
+    def read(cls, path: Path, profile: str) -> Baseline:
+        """Read the results file of an earlier session of the same profile.
+
+        Raises:
+            VitworkError: there is no such file, it is no results file, or it is of another profile.
+        """
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            found = document["profile"]["name"]
+        except OSError as error:
+            raise VitworkError(f"Cannot read the baseline {path}: {error.strerror}.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise VitworkError(f"The baseline {path} is not a results file.") from error
+        if found != profile:
+            raise VitworkError(f"The baseline {path} is of the profile {found!r}, not of {profile!r}.")
+        return cls(path, document)
+
+    def events(self, court: Court) -> list[Event]:
+        """Return what changed since, judged over all hypotheses of the session at once."""
+        now = judged([payload(case, passed=True) for case in court.cases.values()], {})
+        return compare_to_baseline(self.document, now, court.profile.alpha)
+
+    def vanished(self, claims: Iterable[str]) -> list[str]:
+        """Return the ids of claims that the baseline has and a complete session has not."""
+        present = set(claims)
+        return [claim["id"] for claim in self.document["claims"] if claim["id"] not in present]
