@@ -82,7 +82,7 @@ def plasma(batch: int, size: int, decay: float, random: Counter) -> Tensor:
         half = step // 2
 
         def middle(total: Tensor, rough: float = roughness) -> Tensor:
-            return total / 4 + rough * rough * (2 * random.uniform(*total.shape) - 1)
+            return total / 4 + rough * rough * (2 * random.uniform(*total.shape).double() - 1)
 
         corner = field[:, ::step, ::step]
         rows = corner + corner.roll(-1, 1)

@@ -79,7 +79,11 @@ def box_matrix(size: int, target: int) -> Matrix:
 
 
 def disk_kernel(radius: float, blur: float) -> Tensor:
-    """Return a disk of `radius` pixels, blurred by a narrow Gaussian against aliasing; its entries sum to one."""
+    """Return a disk of `radius` pixels, blurred by a narrow Gaussian against aliasing.
+
+    Its entries sum to one, but to about 1.01 where the disk touches the border of its array (radius 8 and above), as the
+    generators' library mirrors the array there.
+    """
     # The generators use 17×17 and a 3×3 blur up to radius 8, above it the disk's own size and a 5×5 blur.
     reach, half = (8, 1) if radius <= 8 else (int(radius), 2)
     line = np.arange(-reach, reach + 1)

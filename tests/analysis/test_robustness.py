@@ -1,0 +1,134 @@
+"""Accuracy under band noise, corruptions and conflicting cues, with models whose answers are known."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from vitwork.analysis.robustness import corruptions, cue_conflict, noise_bands
+from vitwork.data.embedded import conflict
+from vitwork.data.noise import Band, add_band_noise
+
+GENERATOR = torch.Generator().manual_seed(0)
+
+
+class Power(nn.Module):
+    """Class 1 where the mean square of the band-passed image exceeds a threshold, else class 0."""
+
+    def __init__(self, band):
+        super().__init__()
+        line = (torch.fft.fftfreq(16) * 2).abs()
+        largest = torch.maximum(line[:, None], line)
+        self.keep = (largest - band).abs() < 0.13
+
+    def forward(self, images):
+        power = (torch.fft.fft2(images) * self.keep).abs().square().mean(dim=(1, 2, 3))
+        return torch.stack([torch.ones_like(power), power], dim=1)
+
+
+def test_noise_hurts_the_model_that_looks_at_its_band():
+    """A detector of one band fails under noise there and nowhere far from it."""
+    images, labels = torch.zeros(40, 3, 16, 16), torch.zeros(40, dtype=torch.long)
+    batches = [(images[:25], labels[:25]), (images[25:], labels[25:])]
+    low, high = (noise_bands(Power(band), batches, (0.2, 0.9)) for band in (0.2, 0.9))
+    assert (low.clean, low.accuracy_change) == (1.0, (-1.0, 0.0))
+    assert high.accuracy_change == (0.0, -1.0)
+    assert low.rms == pytest.approx([Band(frequency).rms(16) for frequency in (0.2, 0.9)])
+
+
+def test_noise_bands_matches_a_plain_loop():
+    """Cutting the data into ragged batches changes nothing; the mean over examples is taken."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 5)).eval()
+    images, labels = torch.randn(23, 3, 16, 16, generator=GENERATOR), torch.arange(23) % 5
+    band = Band(0.0, eps=2.0, power="equal")
+    found = noise_bands(model, [(images[:16], labels[:16]), (images[16:], labels[16:])], (0.3, 0.7), band, seed=5)
+    for number, frequency in enumerate((0.3, 0.7)):
+        noisy = add_band_noise(images, Band(frequency, eps=2.0, power="equal"), 5 + number)
+        right = [(model(part).argmax(1) == labels).double() for part in (noisy, images)]
+        assert found.accuracy_change[number] == pytest.approx((right[0] - right[1]).mean().item())
+        error = (right[0] - right[1]).std().item() / 23**0.5
+        assert found.standard_error[number] == pytest.approx(error)
+    assert found.rms == (2.0, 2.0)
+
+
+def test_soft_targets_count_by_their_largest_entry():
+    """Targets (b, classes) give the same answer as their labels."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 5))
+    images, labels = torch.randn(20, 3, 16, 16, generator=GENERATOR), torch.arange(20) % 5
+    soft = 0.5 * nn.functional.one_hot(labels, 5) + 0.1
+    assert noise_bands(model, [(images, labels)], (0.5,)) == noise_bands(model, [(images, soft)], (0.5,))
+
+
+def test_models_are_left_as_they_were():
+    """Training mode comes back and no statistics move."""
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.Dropout(0.5), nn.Flatten(), nn.Linear(3 * 16 * 16, 2)).train()
+    model[1].eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    noise_bands(model, [(torch.randn(8, 3, 16, 16), torch.zeros(8, dtype=torch.long))], (0.5,))
+    assert [module.training for module in model] == [True, False, True, True]
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+class Brightness(nn.Module):
+    """Class 1 for images whose mean is above one half."""
+
+    def forward(self, images):
+        mean = images.mean(dim=(1, 2, 3))
+        return 100 * torch.stack([0.5 - mean, mean - 0.5], dim=1)
+
+
+def test_corruptions_report_metrics_and_their_mean():
+    """A model of brightness errs on brightened dark images and on no rescaled contrast; the mean is unweighted."""
+    dark = torch.full((20, 3, 32, 32), 120, dtype=torch.uint8)
+    found = corruptions(
+        Brightness(),
+        dark,
+        torch.zeros(20),
+        lambda images: images.float() / 255,
+        names=("brightness", "contrast"),
+        severities=(1, 5),
+        batch_size=7,
+    )
+    accuracy = {key: metrics["acc"] for key, metrics in found.metrics.items()}
+    assert accuracy == {("brightness", 1): 0, ("brightness", 5): 0, ("contrast", 1): 1, ("contrast", 5): 1}
+    assert (found.clean["acc"], found.mean(), found.mean("brier")) == pytest.approx((1, 0.5, 1), abs=0.3)
+
+
+def test_relative_error_compares_corruption_by_corruption():
+    """Twice the error everywhere is a relative error of two, whatever the corruption's difficulty."""
+    images, labels = torch.zeros(10, 3, 32, 32, dtype=torch.uint8), torch.zeros(10)
+    base = corruptions(Brightness(), images, labels, lambda x: x / 255, names=("fog", "contrast"), severities=(1,))
+    easy = {key: {"acc": 1 - share} for key, share in zip(base.metrics, (0.1, 0.4), strict=True)}
+    hard = {key: {"acc": 1 - 2 * (1 - metrics["acc"])} for key, metrics in easy.items()}
+    result = type(base)
+    assert result({}, hard).relative_error(result({}, easy)) == pytest.approx(2)
+
+
+def test_cue_conflict_counts_decisions():
+    """Models that always follow one cue, or neither, are told apart."""
+    drawn = conflict(180)
+    shapes, textures = torch.from_numpy(drawn.shapes), torch.from_numpy(drawn.textures)
+    images = torch.from_numpy(drawn.images).float()
+
+    class Oracle(nn.Module):
+        def __init__(self, answers):
+            super().__init__()
+            self.answers, self.seen = answers, 0
+
+        def forward(self, batch):
+            part = self.answers[self.seen : self.seen + len(batch)]
+            self.seen += len(batch)
+            return nn.functional.one_hot(part, 20).float()
+
+    half = torch.where(torch.arange(180) % 3 == 0, shapes, textures)
+    for answers, shape, texture in ((shapes, 1, 0), (textures, 0, 1), (half, 1 / 3, 2 / 3)):
+        batches = [(images[:100], shapes[:100]), (images[100:], shapes[100:])]
+        found = cue_conflict(Oracle(answers), batches, shapes, textures)
+        assert (found.shape, found.texture, found.bias) == pytest.approx((shape, texture, shape))
+        assert found.decided == 180
+    nobody = cue_conflict(Oracle(shapes + 10), [(images, shapes)], shapes, textures)
+    assert math.isnan(nobody.bias)
+    assert nobody.decided == 0
