@@ -100,25 +100,24 @@ def _scale(parser: argparse.ArgumentParser) -> None:
 COMMANDS: dict[str, Command] = {"train": train, "plan": plan, "status": status, "models": models}
 
 
-def commands() -> dict[str, Command]:
-    """Return the commands by name: those of this module and those that installed packages add (``vitwork.commands``)."""
-    added = {point.name: point.load for point in entry_points(group="vitwork.commands")}
-
-    def deferred(load: Callable[[], Command]) -> Command:
-        return lambda arguments: load()(arguments)
-
-    return {**COMMANDS, **{name: deferred(load) for name, load in added.items()}}
+def command(name: str) -> Command | None:
+    """Return a command of this module, or one that an installed package adds under ``vitwork.commands``, or None."""
+    if name in COMMANDS:
+        return COMMANDS[name]
+    added: list[Command] = [point.load() for point in entry_points(group="vitwork.commands", name=name)]
+    return added[0] if added else None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a mistake of the user ends in one sentence and exit status 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    available = commands()
-    if not given or given[0] not in available:
-        print(f"usage: vitwork COMMAND …, with COMMAND one of {', '.join(available)}", file=sys.stderr)
+    run = command(given[0]) if given else None
+    if run is None:
+        known = [*COMMANDS, *sorted(entry_points(group="vitwork.commands").names)]
+        print(f"usage: vitwork COMMAND …, with COMMAND one of {', '.join(known)}", file=sys.stderr)
         return 0 if given[:1] in (["-h"], ["--help"]) else 2
     try:
-        return available[given[0]](given[1:])
+        return run(given[1:])
     except VitworkError as error:
         print(f"vitwork: {error}", file=sys.stderr)
         return 2
