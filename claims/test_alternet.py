@@ -20,19 +20,3 @@ from vitwork.measurements import accuracy
 def test_alternet_is_more_accurate(measure: Measure, control: str) -> None:
     percent = measure(accuracy.accuracy)
     assert percent("alternet") > percent(control)
-
-
-@claim(
-    "stage-end-not-model-end",
-    "MSAs help at the ends of stages, not only at the end of the model.",
-    paper=Paper(
-        "Section 4",
-        "no ablation at equal count; four MSAs give 84.0 % with one at the end of c2, 83.5 % with it inside c3",
-        read_from="vector plot",
-    ),
-    contradicted_by="placements with the same number of MSAs that do not differ, or differ the other way",
-)
-@pytest.mark.parametrize("elsewhere", ["alternet-stage-start", "alternet-model-end"])
-def test_stage_end_is_the_better_place(measure: Measure, elsewhere: str) -> None:
-    percent = measure(accuracy.accuracy)
-    assert percent("alternet") > percent(elsewhere)

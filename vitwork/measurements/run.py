@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from vitwork.arms import Arm
 from vitwork.data.augmentation import Augmenter
 from vitwork.data.images import Splits
-from vitwork.models import as_blocks, create
+from vitwork.models import as_blocks
 from vitwork.models.block import Block
-from vitwork.training.engine import load_snapshot
+from vitwork.training.engine import build_model, load_snapshot
 
 Batch = tuple[Tensor, Tensor]
 
@@ -39,7 +39,7 @@ class TrainedRun:
 
     def model(self, when: str | int = "end") -> nn.Module:
         """Return the network in evaluation mode, as it was at a snapshot of its recipe."""
-        model = create(self.arm.model, num_classes=len(self.splits.train.classes), **self.arm.options)
+        model = build_model(self.arm, len(self.splits.train.classes))
         model.load_state_dict(load_snapshot(self.folder, when, "cpu"))
         return model.to(self.device).eval()
 
@@ -70,4 +70,3 @@ class TrainedRun:
         draws = torch.Generator(self.device).manual_seed(self.seed)
         for places in chosen.split(batch_size):
             yield augmenter(train.images[places].to(self.device), train.labels[places].to(self.device), draws)
-

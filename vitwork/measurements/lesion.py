@@ -1,0 +1,51 @@
+"""What removing one block of a trained network costs (paper, Fig. 10b)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitwork.measurements.base import Record, measurement, quantity
+
+if TYPE_CHECKING:
+    from vitwork.measurements.run import TrainedRun
+
+
+@measurement
+def lesion(run: TrainedRun, *, when: str = "end", images: int = 500) -> Record:
+    """Return the change of test accuracy and NLL when each block's residual branch is dropped, one at a time."""
+    from vitwork.analysis.lesion import study
+
+    found = study(run.blocks(when), run.test_batches(limit=images))
+    return {
+        "units": list(found.units),
+        "kinds": list(found.kinds),
+        "stages": list(found.stages),
+        "stage_end": list(found.stage_end),
+        "accuracy": found.accuracy,
+        "accuracy_change": list(found.accuracy_change),
+        "nll_change": list(found.nll_change),
+    }
+
+
+def _mean_loss(record: Record, chosen: list[bool]) -> float:
+    """Return the mean loss of accuracy over the chosen units, in percentage points."""
+    losses = [-100.0 * change for change, taken in zip(record["accuracy_change"], chosen, strict=True) if taken]
+    return sum(losses) / len(losses)
+
+
+def _stage_starts(record: Record) -> list[bool]:
+    stages = record["stages"]
+    return [place == 0 or stages[place - 1] != stage for place, stage in enumerate(stages)]
+
+
+@quantity(lesion, name="loss by removing a stage's last block", unit="pp")
+def loss_at_stage_end(record: Record, first_stage: int = 1) -> float:
+    """Return the mean accuracy lost by removing the last block of a stage, from `first_stage` on."""
+    chosen = [end and stage >= first_stage for end, stage in zip(record["stage_end"], record["stages"], strict=True)]
+    return _mean_loss(record, chosen)
+
+
+@quantity(lesion, name="loss by removing a stage's first block", unit="pp")
+def loss_at_stage_start(record: Record) -> float:
+    """Return the mean accuracy lost by removing the first block of a stage."""
+    return _mean_loss(record, _stage_starts(record))
