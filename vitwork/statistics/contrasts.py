@@ -131,7 +131,7 @@ class RatioContrast:
 
     def _edge(self, direction: float, alpha: float) -> float:
         """Walk outwards until a ratio is rejected, then bisect; infinite when none is."""
-        inside, step = self.estimate, abs(self.estimate) * 1e-3 or 1e-3
+        inside, step = self.estimate, abs(self.estimate) * 0.05 or 1e-3
         for _ in range(60):
             outside = self.estimate + direction * step
             if self.p(outside) <= alpha:
@@ -139,7 +139,7 @@ class RatioContrast:
             inside, step = outside, step * 2.0
         else:
             return direction * math.inf
-        for _ in range(60):
+        for _ in range(45):
             middle = 0.5 * (inside + outside)
             inside, outside = (inside, middle) if self.p(middle) <= alpha else (middle, outside)
         return outside

@@ -91,14 +91,18 @@ class SafeContrast:
         keep = slice(FEWEST_SEEDS - 1, None)
         return n[keep], (mean + origin)[..., keep], np.sqrt(variance / n)[..., keep]
 
-    def p(self, value: float) -> Any:
-        """Return the anytime p-value of "the mean equals value", counted where the side was today's side."""
+    def p_path(self, value: float) -> Any:
+        """Return penalty / e-value of "the mean equals value" after every seed from the third on, at most 1."""
         n, mean, error = self._moments()
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.nan_to_num((mean - value) / error, posinf=0.0, neginf=0.0)  # no spread yet: no evidence yet
-        path = np.log(self.penalty) - log_e_value(t, n)
+        return np.exp(np.minimum(0.0, np.log(self.penalty) - log_e_value(t, n)))
+
+    def p(self, value: float) -> Any:
+        """Return the anytime p-value: the smallest so far, among looks at which the side was today's side."""
+        _, mean, _ = self._moments()
         same = np.sign(mean - value) == np.sign(np.asarray(self.estimate) - value)[..., None]
-        return np.exp(np.minimum(0.0, np.where(same, path, 0.0).min(axis=-1)))
+        return np.where(same, self.p_path(value), 1.0).min(axis=-1)
 
     def interval(self, alpha: float) -> tuple[Any, Any]:
         """Return the confidence sequence's present interval: the means with e-value below penalty / alpha."""

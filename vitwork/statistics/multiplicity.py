@@ -52,7 +52,7 @@ def _judged(effect: Effect, adjusted: float, alpha: float) -> Effect:
             effect, verdict=verdict, adjusted_p=adjusted, seeds_needed=None, reason=f"{found}{family}: {tail}"
         )
     needed = None
-    if "one-sided" not in effect.method:  # seeds for a difference are not seeds for an equivalence
+    if "at alpha" not in effect.method:  # seeds for a difference are not seeds for an equivalence
         needed = settling_seeds(effect, alpha * effect.p / adjusted if effect.p > 0.0 else alpha)
     if effect.verdict is not Verdict.INCONCLUSIVE or needed is not None:
         note = f" ({tail.rpartition(' (')[2]}" if tail.endswith(")") else ""

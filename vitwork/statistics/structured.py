@@ -159,8 +159,9 @@ def equivalent(
 ) -> Effect:
     """Decide a claim of no difference: reproduced inside the band, contradicted outside it.
 
-    Two one-sided tests at alpha each show that the effect lies within ``band`` of no difference; an interval that
-    lies wholly outside the band contradicts the claim. A mere lack of significance shows neither.
+    The claim is reproduced when the interval lies within ``band`` of no difference (two one-sided tests, each at
+    alpha / 2 because the error of skewed data lies on one side), and contradicted when it lies wholly outside. A mere
+    lack of significance shows neither.
 
     Args:
         a: one value per seed of the first arm.
@@ -178,7 +179,7 @@ def equivalent(
     if math.isnan(inside.p):
         return inside
     distance = inside.estimate - inside.margin
-    verdict, p, where = Verdict.INCONCLUSIVE, max(side.p for side in sides) / 2.0, "not clear of the band's edges"
+    verdict, p, where = Verdict.INCONCLUSIVE, max(side.p for side in sides), "not clear of the band's edges"
     if abs(distance) > band:
         p = sides[1].p if distance > 0.0 else sides[0].p
         verdict, where = (Verdict.CONTRADICTED, "outside") if p <= alpha else (verdict, where)
@@ -186,6 +187,6 @@ def equivalent(
         verdict, where = Verdict.REPRODUCED, "inside"
     found = f"{scale} {inside.estimate:.3g} [{inside.low:.3g}, {inside.high:.3g}], p = {p:.2g}"
     return replace(
-        inside, verdict=verdict, p=p, adjusted_p=p, method=f"{sides[0].method}; two one-sided tests", seeds_needed=None,
+        inside, verdict=verdict, p=p, adjusted_p=p, method=f"{sides[0].method}; both edges of a band at alpha", seeds_needed=None,
         reason=f"{found}: {where} (band {inside.margin:.3g} ± {band:.3g})",
     )  # fmt: skip

@@ -1,0 +1,303 @@
+"""Error rates, coverage and power of every decision path, by simulation; writes the tables of docs/statistics.md.
+
+Run `python benchmarks/calibration.py --write docs/statistics.md` after any change to a test, or without --write to
+look. `--runs` sets the simulated experiments per cell (default 100 000, some minutes on one core).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vitwork.claim import Verdict
+from vitwork.statistics import compare, detectable, equivalent, ordering, share_of_layers, summarise
+from vitwork.statistics import simulation as sim
+from vitwork.statistics.contrasts import SKEW_PENALTY, student
+from vitwork.statistics.evalues import safe_contrast
+from vitwork.statistics.multiplicity import holm_adjust
+
+START, END = "<!-- calibration: start -->", "<!-- calibration: end -->"
+SEEDS = (3, 4, 5, 6, 8, 10, 15, 20)
+UNEQUAL = ((3, 20), (5, 10), (10, 20))
+SPREADS = (1.0, 1.5, 2.0, 3.0, 4.0, 10.0, 100.0)
+FIXED: tuple[tuple[str, sim.Path, bool], ...] = (
+    ("difference or ratio of two arms", sim.two_arms, True),
+    ("one arm against a constant", sim.one_sample, False),
+    ("paired", sim.paired, True),
+    ("probability of superiority", sim.order, True),
+    ("trend over four arms", sim.slope, True),
+    ("equivalence, effect on the band's edge", sim.equivalence, True),
+    ("change against a baseline", sim.change, True),
+)
+STOPPING: tuple[tuple[str, sim.Path, bool], ...] = (
+    ("two arms", sim.stopping_two_arms, True),
+    ("one arm against a constant", sim.stopping_one_sample, False),
+    ("(misuse: `compare` after every seed)", sim.stopping_compare, True),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=100_000)
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args(arguments)
+    began = time.perf_counter()
+    rng = np.random.default_rng(20220216)
+    parts = [
+        type_one(rng, options.runs), stopping(rng, options.runs), tails(rng, options.runs), scalar(rng, options.runs // 20),
+        coverage(rng, options.runs), families(rng, options.runs // 20), power(rng, options.runs // 20),
+        saved(rng, options.runs // 20),
+    ]  # fmt: skip
+    text = "\n\n".join(parts)
+    text += (
+        f"\n\n{options.runs} simulated experiments per cell (a twentieth for the paths run one by one), seed 20220216."
+    )
+    print(text)
+    print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr)
+    if options.write:
+        page = options.write.read_text(encoding="utf-8")
+        before, _, rest = page.partition(START)
+        _, _, after = rest.partition(END)
+        options.write.write_text(f"{before}{START}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+
+
+def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"### {title}", "", "| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def percent(rate: sim.Rate) -> str:
+    """Upper 99 % bound in percent, bold above 5 %."""
+    text = f"{100 * rate.upper:.2f}"
+    return text if rate.upper <= 0.05 else f"**{text}**"
+
+
+def conditions(shape: str, sizes: Iterable[tuple[int, int]], *, spreads: bool) -> list[sim.Condition]:
+    """Every spread ratio, either way round where the arms differ in seeds."""
+    found = []
+    for n_a, n_b in sizes:
+        for spread in SPREADS if spreads else (1.0,):
+            condition = sim.Condition(shape, spread, n_a, n_b)
+            found += [condition] if n_a == n_b else [condition, condition.swapped()]
+    return found
+
+
+def worst(
+    rng: np.random.Generator, path: sim.Path, cases: Iterable[sim.Condition], runs: int, alpha: float
+) -> sim.Rate:
+    return max((sim.rate(path(rng, case, runs), alpha) for case in cases), key=lambda rate: rate.upper)
+
+
+def type_one(rng: np.random.Generator, runs: int) -> str:
+    rows = []
+    for name, path, spreads in FIXED:
+        for shape in sim.SHAPES:
+            cells = [worst(rng, path, conditions(shape, [(n, n)], spreads=spreads), runs, 0.05) for n in SEEDS]
+            if path in (sim.two_arms, sim.order, sim.equivalence):
+                cells.append(worst(rng, path, conditions(shape, UNEQUAL, spreads=True), runs, 0.05))
+            rows.append([name, shape, *(percent(cell) for cell in cells)])
+            if len(rows[-1]) < len(SEEDS) + 3:
+                rows[-1].append("–")
+    header = ["path", "shape", *(f"n = {n}" for n in SEEDS), "n unequal"]
+    return table("Type-I error at alpha = 5 %: upper 99 % bound in %, worst spread ratio of 1 … 100", header, rows)
+
+
+def stopping(rng: np.random.Generator, runs: int) -> str:
+    rows = []
+    for name, path, spreads in STOPPING:
+        for shape in sim.SHAPES:
+            cases = conditions(shape, [(20, 20)], spreads=spreads)
+            rows.append([name, shape, percent(worst(rng, path, cases, runs, 0.05))])
+    return table(
+        "Optional stopping after every seed, n = 3 … 20: upper 99 % bound in %", ["path", "shape", "error"], rows
+    )
+
+
+def tails(rng: np.random.Generator, runs: int) -> str:
+    rows = []
+    levels = (0.05 / 15, 0.05 / 60)
+    for shape in sim.SHAPES:
+        row = [shape]
+        for spreads in ((1.0,), SPREADS):
+            for n in (5, 8, 20):
+                cases = [sim.Condition(shape, spread, n, n) for spread in spreads]
+                p = [sim.two_arms(rng, case, 2 * runs) for case in cases]
+                row.append(" / ".join(f"{max((v <= level).mean() for v in p) / level:.2f}" for level in levels))
+        rows.append(row)
+    header = ["shape", *(f"{kind}, n = {n}" for kind in ("like spread", "worst spread") for n in (5, 8, 20))]
+    return table("Far tail, two arms: actual over nominal error at alpha = 5 %/15 and 5 %/60", header, rows)
+
+
+def scalar(rng: np.random.Generator, runs: int) -> str:
+    """Paths that have no vectorised form, run through the public functions."""
+    rows = []
+    for name, draw in SCALAR:
+        row = [name]
+        for n in (3, 5, 6, 10, 20):
+            wrong = sum(draw(rng, n) for _ in range(runs))
+            row.append(percent(sim.Rate(wrong, runs)))
+        rows.append(row)
+    return table(
+        "Paths run one by one: upper 99 % bound in %", ["path", *(f"n = {n}" for n in (3, 5, 6, 10, 20))], rows
+    )
+
+
+def decided(verdict: Verdict) -> bool:
+    return verdict is not Verdict.INCONCLUSIVE
+
+
+def diverging(rng: np.random.Generator, n: int) -> bool:
+    a, b = (np.where(rng.random(n) < 0.2, np.nan, rng.standard_normal(n)) for _ in range(2))
+    return decided(compare(a, b).verdict)
+
+
+def ratio(rng: np.random.Generator, n: int) -> bool:
+    return decided(compare(2.0 * rng.gamma(4.0, size=n), rng.gamma(4.0, size=n), margin=2.0, scale="ratio").verdict)
+
+
+def logarithms(rng: np.random.Generator, n: int) -> bool:
+    """Log-normal arms of equal median, strongly skewed (6.2) and barely skewed, on the log-ratio."""
+    a, b = np.exp(rng.standard_normal(n)), np.exp(0.1 * rng.standard_normal(n))
+    return decided(compare(a, b, scale="log-ratio").verdict)
+
+
+def weakest(rng: np.random.Generator, n: int) -> bool:
+    """The claimed order fails in one step only, by equality: the hardest case for "reproduced"."""
+    arms = [rng.standard_normal(n) + place for place in (0.0, 30.0, 30.0, 60.0)]
+    return ordering(arms).verdict is Verdict.REPRODUCED
+
+
+def all_alike(rng: np.random.Generator, n: int) -> bool:
+    """No step at all: the hardest case for "contradicted"."""
+    return ordering([rng.standard_normal(n) for _ in range(4)]).verdict is Verdict.CONTRADICTED
+
+
+def nested(rng: np.random.Generator, n: int) -> bool:
+    """Twelve layers whose values share a part per seed; half of the layers are below 0 on average."""
+    return decided(share_of_layers(rng.standard_normal((n, 1)) + 0.5 * rng.standard_normal((n, 12))).verdict)
+
+
+def outside(rng: np.random.Generator, n: int) -> bool:
+    """Equivalence is claimed, the effect lies on the band's edge: neither verdict is right."""
+    return decided(equivalent(rng.standard_normal(n) + 2.0, rng.standard_normal(n), 2.0).verdict)
+
+
+def coin(rng: np.random.Generator, n: int) -> bool:
+    """Two-valued data: mostly ties, the exact path where no seed differs."""
+    a, b = (np.round(rng.random(n)) for _ in range(2))
+    return decided(compare(a, b).verdict)
+
+
+def settings(rng: np.random.Generator, n: int) -> bool:
+    """n settings of five seeds with very unequal errors and true effects that vary about 0."""
+    spread = rng.choice([0.2, 1.0, 3.0], size=n)
+    means = rng.standard_normal(n) + spread * rng.standard_normal(n) / np.sqrt(5.0)
+    errors = spread * np.sqrt(rng.chisquare(4, size=n) / 4.0 / 5.0)
+    return decided(summarise(means, errors).effect.verdict)
+
+
+SCALAR: tuple[tuple[str, Callable[[np.random.Generator, int], bool]], ...] = (
+    ("two arms, a fifth of the runs diverge", diverging),
+    ("ratio of skewed means, margin 2", ratio),
+    ("log-ratio, log-normal arms of skew 6.2 and 0.3", logarithms),
+    ("order of four arms, one step absent", weakest),
+    ("order of four arms, no step: contradicted", all_alike),
+    ("share of twelve layers, layers correlated in a seed", nested),
+    ("claim of no difference, effect on the band's edge", outside),
+    ("two-valued data of equal mean", coin),
+    ("random effects over n settings", settings),
+)
+
+
+def coverage(rng: np.random.Generator, runs: int) -> str:
+    rows = []
+    for shape in sim.SHAPES:
+        row = [shape]
+        for n in (3, 5, 10, 20):
+            lowest = 1.0
+            for spread in SPREADS:
+                low, high = student(*sim.Condition(shape, spread, n, n).draw(rng, runs)).interval(0.05)
+                lowest = min(lowest, float(((low <= 0.0) & (high >= 0.0)).mean()))
+            row.append(f"{100 * lowest:.1f}")
+        low, high = safe_contrast(*sim.Condition(shape, 1.0, 20, 20).draw(rng, runs)).interval(0.05)
+        row.append(f"{100 * float(((low <= 0.0) & (high >= 0.0)).mean()):.1f}")
+        rows.append(row)
+    header = ["shape", *(f"two arms, n = {n}" for n in (3, 5, 10, 20)), "confidence sequence at n = 20"]
+    return table("Coverage of 95 % intervals in %, worst spread ratio of 1 … 100", header, rows)
+
+
+def families(rng: np.random.Generator, runs: int) -> str:
+    rows = []
+    for n in (5, 8, 10, 20):
+        p = sim.family(rng, 60, n, runs)
+        fixed = sum(min(holm_adjust(list(row))) <= 0.05 for row in p)
+        row = sum(min(values) <= 0.05 for values in p)
+        rows.append([str(n), percent(sim.Rate(int(fixed), runs)), f"{100 * row / runs:.1f}"])
+    header = ["n", "Holm, upper 99 % bound in %", "uncorrected, in %"]
+    return table("Any wrong decision among 60 correlated hypotheses", header, rows)
+
+
+def power(rng: np.random.Generator, runs: int) -> str:
+    """Smallest effect seen with 80 % power, planned and simulated."""
+    rows = []
+    for n in (3, 5, 6, 8, 10, 15, 20):
+        row = [str(n)]
+        for count in (1, 15, 60):
+            planned = detectable(n, 0.05 / count, penalty=1.0 + SKEW_PENALTY / 2.0)
+            a, b = rng.standard_normal((2, 4 * runs, n))
+            share = float((student(a + planned, b).p(0.0) <= 0.05 / count).mean())
+            row.append(f"{planned:.2f} ({100 * share:.0f} %)")
+        alone = detectable(n, 0.05 / 15, penalty=1.0 + SKEW_PENALTY, arms=1)
+        row.append(f"{alone:.2f}")
+        rows.append(row)
+    header = ["n", "1 hypothesis", "first of 15", "first of 60", "one arm against a constant, first of 15"]
+    return table(
+        "Smallest effect seen with 80 % power, in standard deviations of one arm (simulated power)", header, rows
+    )
+
+
+def saved(rng: np.random.Generator, runs: int) -> str:
+    """Mean seeds per arm of the sequential design against the fixed design planned for a given effect."""
+    rows = []
+    most = 60
+    for count in (1, 15):
+        level = 0.05 / count
+        for planned in (1.5, 2.0, 3.0):
+            base = rng.standard_normal((2, runs, most))
+            fixed = next(
+                n
+                for n in range(3, most)
+                if (student(base[0, :, :n] + planned, base[1, :, :n]).p(0.0) <= level).mean() >= 0.8
+            )
+            row = [str(count), f"{planned:g}", str(fixed)]
+            first = stops(base, planned, level, most)
+            budget = int(np.quantile(first, 0.8))
+            for factor in (1.0, 1.5, 2.0, 3.0):
+                seeds = np.minimum(stops(base, factor * planned, level, budget), budget)
+                row.append(f"{seeds.mean():.1f} ({100 * (1 - seeds.mean() / fixed):+.0f} %)")
+            rows.append([*row[:3], str(budget), *row[3:]])
+    header = [
+        "hypotheses",
+        "planned effect",
+        "fixed n",
+        "sequential budget",
+        *(f"true effect × {f:g}" for f in (1, 1.5, 2, 3)),
+    ]
+    return table(
+        "Mean seeds per arm with `--seeds auto` (saved against the fixed design of equal power, 80 %)", header, rows
+    )
+
+
+def stops(base: np.ndarray, effect: float, level: float, most: int) -> np.ndarray:
+    """First number of seeds at which the sequential test decides; ``most + 1`` where it never does."""
+    path = safe_contrast(base[0, :, :most] + effect, base[1, :, :most]).p_path(0.0) <= level
+    return np.where(path.any(axis=1), path.argmax(axis=1) + 3, most + 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""Error rates by simulation: samples of known shape, and every decision path run on them under its own null hypothesis.
+
+The fast version runs in tests/statistics, the full one in benchmarks/calibration.py; both call the code that decides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitwork.statistics.contrasts import linear, smallest_p, student
+from vitwork.statistics.evalues import safe_contrast
+from vitwork.statistics.ranks import binomial_p
+
+Array = NDArray[np.float64]
+Generator = np.random.Generator
+Size = tuple[int, ...]
+
+SHAPES: Mapping[str, Callable[[Generator, Size], Array]] = MappingProxyType(
+    {
+        "normal": lambda rng, size: rng.standard_normal(size),
+        "uniform": lambda rng, size: math.sqrt(12.0) * (rng.random(size) - 0.5),
+        "t, 3 df": lambda rng, size: rng.standard_t(3, size) / math.sqrt(3.0),
+        "Laplace": lambda rng, size: rng.laplace(0.0, math.sqrt(0.5), size),
+        "5 % outliers": lambda rng, size: rng.standard_normal(size) * np.where(rng.random(size) < 0.05, 10.0, 1.0),
+        "gamma, skew 1": lambda rng, size: rng.gamma(4.0, 0.5, size) - 2.0,
+        "exponential, skew 2": lambda rng, size: rng.standard_exponential(size) - 1.0,
+        "log-normal, skew 1.75": lambda rng, size: _log_normal(rng, size, 0.5),
+        "log-normal, skew 6.2": lambda rng, size: _log_normal(rng, size, 1.0),
+    }
+)
+"""Shapes with mean 0 and (nearly) unit variance."""
+
+
+def _log_normal(rng: Generator, size: Size, sigma: float) -> Array:
+    mean = math.exp(sigma**2 / 2.0)
+    drawn: Array = (np.exp(sigma * rng.standard_normal(size)) - mean) / (mean * math.sqrt(math.expm1(sigma**2)))
+    return drawn
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the data are like when nothing is to be found.
+
+    Attributes:
+        shape: a key of `SHAPES`.
+        spread: standard deviation of the second arm relative to the first (of each arm to the one before in a trend).
+        n_a, n_b: seeds per arm.
+    """
+
+    shape: str
+    spread: float = 1.0
+    n_a: int = 5
+    n_b: int = 5
+
+    def draw(self, rng: Generator, runs: int) -> tuple[Array, Array]:
+        """Return two arms (runs, seeds) of equal mean."""
+        shape = SHAPES[self.shape]
+        return shape(rng, (runs, self.n_a)), self.spread * shape(rng, (runs, self.n_b))
+
+    def swapped(self) -> Condition:
+        """Return the condition with the numbers of seeds exchanged."""
+        return replace(self, n_a=self.n_b, n_b=self.n_a)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Share of simulated experiments that ended in a wrong decision."""
+
+    wrong: int
+    runs: int
+
+    @property
+    def value(self) -> float:
+        """The share."""
+        return self.wrong / self.runs
+
+    @property
+    def upper(self) -> float:
+        """Upper 99 % confidence bound (Clopper-Pearson)."""
+        from scipy.special import betaincinv
+
+        return 1.0 if self.wrong == self.runs else float(betaincinv(self.wrong + 1.0, self.runs - self.wrong, 0.99))
+
+
+def rate(p: Array, alpha: float) -> Rate:
+    """Return how often p-values that belong to true hypotheses are at most alpha."""
+    return Rate(int((p <= alpha).sum()), p.size)
+
+
+Path = Callable[[Generator, Condition, int], Array]
+"""A decision path: returns one p-value per simulated experiment in which the hypothesis is true."""
+
+
+def two_arms(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Difference of means of two arms; the ratio of means is this path with the second arm scaled."""
+    return np.asarray(student(*condition.draw(rng, runs)).p(0.0))
+
+
+def one_sample(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Mean of one arm against a constant."""
+    return np.asarray(student(condition.draw(rng, runs)[0]).p(0.0))
+
+
+def paired(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Mean of paired differences: a common part per seed that both arms share, and an own part each."""
+    a, b = condition.draw(rng, runs)
+    common = SHAPES[condition.shape](rng, (runs, condition.n_a))
+    return np.asarray(student((common + a) - (common + b)).p(0.0))
+
+
+def order(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Probability of superiority of arms with equal median."""
+    a, b = condition.draw(rng, runs)
+    a, b = a - _median(condition.shape), b - condition.spread * _median(condition.shape)
+    share = (a[:, :, None] > b[:, None, :]).mean(axis=(1, 2))
+    n = min(condition.n_a, condition.n_b)
+    values, place = np.unique(share, return_inverse=True)
+    return np.array([binomial_p(value * n, n, 0.5) for value in values])[place]
+
+
+def _median(shape: str) -> float:
+    """Return the median of a shape (its mean is 0)."""
+    if shape.startswith("exponential"):
+        return math.log(2.0) - 1.0
+    if shape.startswith("log-normal"):
+        sigma = 0.5 if "1.75" in shape else 1.0
+        mean = math.exp(sigma**2 / 2.0)
+        return (1.0 - mean) / (mean * math.sqrt(math.expm1(sigma**2)))
+    return 3.672060748850 / 2.0 - 2.0 if shape.startswith("gamma") else 0.0
+
+
+def slope(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Trend over four arms without trend, the spread growing by the condition's factor in total."""
+    shape, growth = SHAPES[condition.shape], condition.spread ** (1.0 / 3.0)
+    arms = [growth**level * shape(rng, (runs, condition.n_a)) for level in range(4)]
+    return np.asarray(linear(arms, [-0.3, -0.1, 0.1, 0.3]).p(0.0))
+
+
+def equivalence(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Equivalence claimed although the effect lies on the band's edge (band of three standard deviations)."""
+    a, b = condition.draw(rng, runs)
+    band = 3.0 * max(1.0, condition.spread)
+    contrast = student(a + band, b)
+    inside = np.abs(contrast.estimate) < band
+    return np.where(inside, np.maximum(contrast.p(-band), contrast.p(band)), 1.0)
+
+
+def change(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Difference of two effects, as against a baseline, the second arm's spread being the condition's factor."""
+    (a, b), (c, d) = condition.draw(rng, runs), condition.draw(rng, runs)
+    return np.asarray(linear([a, b, c, d], [1.0, -1.0, -1.0, 1.0]).p(0.0))
+
+
+def stopping_two_arms(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Two arms looked at after every seed from the third on: the smallest p-value over all looks."""
+    return np.asarray(safe_contrast(*condition.draw(rng, runs)).p_path(0.0).min(axis=-1))
+
+
+def stopping_one_sample(rng: Generator, condition: Condition, runs: int) -> Array:
+    """One arm against a constant, looked at after every seed."""
+    return np.asarray(safe_contrast(condition.draw(rng, runs)[0]).p_path(0.0).min(axis=-1))
+
+
+def stopping_compare(rng: Generator, condition: Condition, runs: int) -> Array:
+    """The fixed-design test misused: looked at after every seed. Not a path of the suite; shows why."""
+    a, b = condition.draw(rng, runs)
+    looks = range(3, condition.n_a + 1)
+    return np.asarray(np.min([student(a[:, :n], b[:, :n]).p(0.0) for n in looks], axis=0))
+
+
+def no_spread(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Two-valued data (a fair coin per seed) where only samples without any spread reach the exact path."""
+    a, b = (rng.random((runs, n)) < 0.5 for n in (condition.n_a, condition.n_b))
+    constant = (np.ptp(a, axis=1) == 0) & (np.ptp(b, axis=1) == 0) & (a[:, 0] != b[:, 0])
+    return np.where(constant, smallest_p(condition.n_a, condition.n_b), 1.0)
+
+
+def family(rng: Generator, count: int, n: int, runs: int, shared: float = 0.5) -> Array:
+    """Return p-values (runs, count) of true hypotheses that share arms and a common part of the noise.
+
+    Hypothesis k compares arm k with arm k + 1, so neighbours share an arm, and every seed's values have a correlation
+    of ``shared`` over all arms, as measurements of one trained network do.
+    """
+    common = rng.standard_normal((runs, n, 1))
+    arms = math.sqrt(shared) * common + math.sqrt(1.0 - shared) * rng.standard_normal((runs, n, count + 1))
+    own = math.sqrt(shared) * rng.standard_normal((runs, n, 1)) + math.sqrt(1.0 - shared) * rng.standard_normal(
+        (runs, n, count + 1)
+    )
+    columns = [student(arms[:, :, k], own[:, :, k + 1]).p(0.0) for k in range(count)]
+    return np.stack(columns, axis=1)
