@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from statistics import fmean
 
@@ -34,8 +35,9 @@ def plan_lines(court: Court, workers: int = 1) -> list[str]:
     level = profile.alpha / max(1, hypotheses)
     smallest = detectable(profile.seeds, level)
     lines += ["", f"{hypotheses} hypotheses, {profile.seeds} seeds per arm, family-wise error rate {profile.alpha:g}:"]
-    lines += [f"  two arms must differ by {smallest:.2f} standard deviations over seeds to be decided first"]
-    lines += [f"  {case.claim.id}: {len(case.comparisons)} hypotheses" for case in cases if case.comparisons]
+    lines += [f"two arms must differ by {smallest:.1f} standard deviations over seeds for the first decision", ""]
+    counts = Counter(case.claim.id for case in cases for _ in case.comparisons)
+    lines += [f"  {claim}: {count}" for claim, count in counts.items()]
     lines += [f"  {case.claim.id}: not measured, {case.lacking}" for case in cases if case.lacking]
     return lines
 

@@ -23,7 +23,7 @@ from vitwork.data import fingerprint
 from vitwork.errors import VitworkError
 from vitwork.execution.plan import Plan
 from vitwork.execution.progress import Ticker
-from vitwork.execution.work import Worker
+from vitwork.execution.work import Worker, cores
 from vitwork.planning import plan_lines
 from vitwork.regression import Baseline
 from vitwork.results import Collector, payload
@@ -113,7 +113,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         court.hear([_case(item) for item in items])
         config.stash[COURT] = court
         if config.option.plan:
-            pytest.exit("\n".join(plan_lines(court)), returncode=0)
+            session.items.clear()  # nothing runs, and the session ends well
+            terminal = config.pluginmanager.get_plugin("terminalreporter")
+            for line in plan_lines(court, cores()):
+                (terminal.write_line if terminal else print)(line)
 
 
 def _case(item: pytest.Function) -> Case:
@@ -132,7 +135,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
     ticker = _ticker(config)
     try:
         court = config.stash.get(COURT, None)
-        if court is not None and not config.option.collectonly:
+        if court is not None and session.items and not config.option.collectonly:
             worker = _worker(config, court.store)
             worker.drain(court.plan)
             court.weigh(worker.failures)

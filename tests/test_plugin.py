@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TINY = """
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vitwork import profiles
+from vitwork.data.spec import DataSpec
+from vitwork.plugin import prepare
+from vitwork.training.recipe import Augmentation, Recipe
+
+pytest_plugins = ["vitwork.plugin"]
+torch.set_num_threads(1)
+
+recipe = Recipe(name="tiny", epochs=1, warmup_epochs=1, batch_size=32, lr=3e-3, drop_path=0.0, augmentation=Augmentation(crop_padding=1))
+networks = profiles.Networks(
+    cnn=("preresnet_18", {"depths": (1, 1), "widths": (4, 8)}),
+    alternet=("alternet_18", {"depths": (2, 2), "widths": (4, 8), "heads": (1, 1), "head_dim": 4, "window_size": 4}),
+    vit=("vit_ti", {"image_size": 16, "patch_size": 4, "dim": 8, "depth": 1, "heads": 2, "head": "gap"}),
+    msas=(0, 1),
+)
+arms = profiles.conditions(networks, recipe, DataSpec("embedded", size=16, train=100, test=60))
+arms["diverging"] = replace(arms["vit"], name="diverging", recipe=replace(recipe, lr=1e30, clip=None))
+profiles.PROFILES["tiny"] = replace(profiles.SMOKE, name="tiny", arms=arms, seeds=3, effort={})
+
+
+def pytest_configure(config):
+    prepare(config)
+"""
+
+CLAIMS = '''
+"""Chapter of the tests."""
+import pytest
+from vitwork.claim import Paper, claim
+from vitwork.measurements.base import measurement, quantity
+
+PAPER = Paper("Fig. 0", "none")
+
+
+@measurement
+def size(run, *, when="end"):
+    return {"parameters": sum(p.numel() for p in run.model(when).parameters()) + 0.001 * run.seed}
+
+
+@quantity(size, name="size")
+def count(record):
+    return record["parameters"]
+
+
+@claim("smaller", "A ViT is smaller.", paper=PAPER)
+@pytest.mark.parametrize("when", ["warmup", "end"])
+def test_smaller(measure, when):
+    assert measure(count, when=when)("vit") < measure(count, when=when)("resnet")
+
+
+@claim("larger", "A ViT is larger.", paper=PAPER)
+def test_larger(measure):
+    assert measure(count)("vit") > measure(count)("resnet")
+
+
+@claim("itself", "A ViT differs from itself.", paper=PAPER)
+def test_itself(measure):
+    assert measure(count)("vit") < measure(count)("vit")
+
+
+@claim("elsewhere", "A Swin is small.", paper=PAPER)
+def test_elsewhere(measure):
+    assert measure(count)("swin") < 1
+
+
+@claim("theorem", "One is one.", paper=PAPER)
+def test_theorem():
+    assert 1 == 1
+'''
+
+
+@pytest.fixture
+def session(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A project with claims at a scale that trains in a moment."""
+    pytester.makeconftest(TINY)
+    pytester.makepyfile(test_claims=CLAIMS)
+    return pytester
+
+
+def run(session: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return session.runpytest_subprocess("--profile", "tiny", "-p", "no:cacheprovider", *arguments)
+
+
+def records(session: pytest.Pytester) -> dict[Path, int]:
+    """Return the store's files and when they were written."""
+    return {path: path.stat().st_mtime_ns for path in (session.path / ".vitwork").glob("r*/**/*") if path.is_file()}
+
+
+def test_verdicts_become_outcomes(session: pytest.Pytester) -> None:
+    """Reproduced passes, contradicted fails with its effect, undecided xfails, not measured skips; a table ends it all."""
+    result = run(session, "-rxs")
+    result.assert_outcomes(passed=3, failed=1, xfailed=1, skipped=1)
+    result.stdout.fnmatch_lines(
+        ["*AssertionError: assert <size(vit) = * > <size(resnet) = *clear of 0 on the other side*"]
+    )
+    result.stdout.fnmatch_lines(
+        ["*inconclusive: *", "*not measured: needs the arm swin, which the profile tiny does not train*"]
+    )
+    result.stdout.fnmatch_lines(
+        [
+            "claim *verdict *effect*",
+            "smaller *reproduced*",
+            "larger *contradicted*",
+            "itself *inconclusive*",
+            "elsewhere *not measured*",
+            "theorem *reproduced*",
+        ]
+    )
+    assert result.stdout.lines[-1].startswith("5 claims at profile tiny: ")
+
+
+def test_unchanged_session_does_no_work(session: pytest.Pytester) -> None:
+    """The second session trains nothing, measures nothing, does not import torch, and finds the same."""
+    first = run(session, "-n", "2")
+    before = records(session)
+    session.makepyfile(
+        sitecustomize="import atexit, sys; atexit.register(lambda: print('TORCH' if 'torch' in sys.modules else 'LIGHT'))"
+    )
+    (session.path / "conftest.py").write_text(
+        TINY.replace("import torch\\n", "").replace("torch.set_num_threads(1)", "")
+    )
+    second = session.run(
+        "env",
+        f"PYTHONPATH={session.path}",
+        *map(str, session._getpytestargs()),
+        "--profile",
+        "tiny",
+        "-p",
+        "no:cacheprovider",
+        "-s",
+    )
+    assert records(session) == before
+    assert "TORCH" not in second.stdout.str()
+    assert "LIGHT" in second.stdout.str()
+    assert second.parseoutcomes()["passed"] == first.parseoutcomes()["passed"] == 3
+
+
+def test_workers_share_the_work(session: pytest.Pytester) -> None:
+    """Two workers train each run once, and the controller has the evidence of both."""
+    result = run(session, "-n", "2", "--junitxml", "junit.xml")
+    assert result.parseoutcomes() == {"passed": 3, "failed": 1, "xfailed": 1, "skipped": 1}
+    trained = list((session.path / ".vitwork" / "runs").iterdir())
+    assert len(trained) == 6
+    junit = (session.path / "junit.xml").read_text()
+    assert '<property name="verdict" value="contradicted"' in junit
+
+
+def test_interrupted_session_continues(session: pytest.Pytester) -> None:
+    """Runs that an earlier session finished are used as they are."""
+    run(session, "-k", "itself")
+    before = records(session)
+    assert len(before) > 0
+    run(session)
+    after = records(session)
+    assert {path: after[path] for path in before} == before
+    assert len(after) > len(before)
+
+
+def test_damaged_snapshot_is_trained_anew(session: pytest.Pytester) -> None:
+    """A truncated checkpoint is noticed, set aside and redone, and the verdicts stay."""
+    run(session)
+    for path in (session.path / ".vitwork" / "records").rglob("*.json"):
+        if b'"name": "size"' in path.read_bytes():
+            path.unlink()
+    victim = next((session.path / ".vitwork" / "runs").glob("*/end.pt"))
+    victim.write_bytes(victim.read_bytes()[:-100])
+    result = run(session)
+    result.assert_outcomes(passed=3, failed=1, xfailed=1, skipped=1)
+
+
+def test_diverged_run_is_shown_as_such(session: pytest.Pytester) -> None:
+    """A training whose loss is no number is an outcome: the claim stays undecided and says why."""
+    session.makepyfile(
+        test_claims=CLAIMS
+        + """
+
+@claim("stable", "Training is stable.", paper=PAPER)
+def test_stable(measure):
+    assert measure(count)("diverging") < measure(count)("resnet")
+"""
+    )
+    result = run(session, "-k", "stable", "-rx")
+    result.assert_outcomes(xfailed=1, deselected=6)
+    result.stdout.fnmatch_lines(["*inconclusive:*without a finite value*"])
+
+
+def baseline(session: pytest.Pytester, change: Any = None) -> str:
+    """Write this session's results as a baseline, changed as asked."""
+    (session.path / "conftest.py").write_text(
+        TINY
+        + """
+import json
+
+def pytest_vitwork_results(config, results, folder):
+    with open("results.json", "w") as file:
+        json.dump(results, file)
+    return []
+"""
+    )
+    run(session)
+    document = json.loads((session.path / "results.json").read_text())
+    if change:
+        change(document)
+    (session.path / "baseline.json").write_text(json.dumps(document))
+    return "baseline.json"
+
+
+def test_nothing_changed_since_the_baseline(session: pytest.Pytester) -> None:
+    """Against its own results a session succeeds, contradicted claims included."""
+    result = run(session, "--baseline", baseline(session))
+    assert result.ret == 0
+    result.assert_outcomes(passed=3, xfailed=2, skipped=1)
+
+
+def test_flipped_and_vanished_claims_fail(session: pytest.Pytester) -> None:
+    """A verdict that flipped fails its test, and a claim that disappeared fails the session."""
+
+    def change(document: dict[str, Any]) -> None:
+        for hypothesis in document["hypotheses"]:
+            if hypothesis["claim"] == "larger":
+                hypothesis["effect"]["verdict"] = "reproduced"
+        document["claims"].append({**document["claims"][0], "id": "gone", "sentence": "Quite another sentence."})
+
+    result = run(session, "--baseline", baseline(session, change))
+    assert result.ret == 1
+    result.assert_outcomes(passed=3, failed=1, xfailed=1, skipped=1)
+    result.stdout.fnmatch_lines(["*changed since the baseline: flipped: reproduced before, contradicted now*"])
+    result.stdout.fnmatch_lines(["VANISHED since the baseline: gone"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--profile", "nope"), "There is no profile 'nope'; choose one of *"),
+        (("--seeds", "0"), "--seeds must be at least 1, not 0."),
+        (("--store", "conftest.py/store"), "Cannot write *"),
+        (("--baseline", "missing.json"), "Cannot read the baseline missing.json: *"),
+        (("--profile", "cifar10-micro", "--data", "missing"), "The data folder missing does not exist*"),
+    ],
+)
+def test_mistakes_are_one_sentence(session: pytest.Pytester, arguments: tuple[str, ...], sentence: str) -> None:
+    """Bad input stops the session before it starts, with one sentence and exit status 4."""
+    result = run(session, "-n", "2", *arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {sentence}"])
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+def test_plan_trains_nothing(session: pytest.Pytester) -> None:
+    """A plan tells runs and the smallest effect that can be decided, and does nothing."""
+    result = run(session, "--plan")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        ["6 runs to do*", "* hypotheses, 3 seeds per arm*", "two arms must differ by * standard deviations*"]
+    )
+    assert not records(session)
