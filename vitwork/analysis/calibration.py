@@ -91,7 +91,7 @@ def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = F
         "nll": _official_nll(probabilities, targets) if official else _nll(scores, targets),
         **_shares(found, nothing, epsilon),
         "top_5": _top(found, 5) / (len(hard) + epsilon),
-        "brier": float((probabilities - F.one_hot(hard, scores.shape[1])).square().sum(dim=1).mean()),
+        "brier": _brier(probabilities, hard),
         **_errors(diagram, epsilon),
     }
     return {**metrics, "bins": diagram}
@@ -106,6 +106,11 @@ def _official_nll(probabilities: Tensor, targets: Tensor) -> float:
     parts = [slice(start, start + OFFICIAL_BATCH) for start in range(0, len(targets), OFFICIAL_BATCH)]
     means = [_nll(probabilities[part].log(), targets[part]) for part in parts]
     return sum(means) / (len(means) + OFFICIAL_EPSILON)
+
+
+def _brier(probabilities: Tensor, labels: Tensor) -> float:
+    of_label = probabilities.gather(1, labels[:, None]).squeeze(1)
+    return float((probabilities.square().sum(dim=1) - 2 * of_label + 1).mean())
 
 
 def _ratio(part: float, whole: float, nothing: float) -> float:
@@ -130,9 +135,9 @@ def _shares(found: _Predictions, nothing: float, epsilon: float) -> dict[str, fl
 def _iou(found: _Predictions, kept: Tensor, nothing: float) -> float:
     """Return the mean over occurring classes of TP / (TP + FP + FN), among the examples `kept`."""
     classes = found.probabilities.shape[1]
-    pairs = (classes * found.labels + found.predicted)[kept]
-    confusion = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).double()
-    hits, true, guessed = confusion.diagonal(), confusion.sum(dim=1), confusion.sum(dim=0)
+    # The margins and the diagonal of the confusion matrix are enough.
+    chosen = (found.labels[kept & found.right], found.labels[kept], found.predicted[kept])
+    hits, true, guessed = (torch.bincount(each, minlength=classes).double() for each in chosen)
     occurs = true > 0
     if not bool(occurs.any()):
         return nothing
