@@ -1,0 +1,221 @@
+"""Running blocks over images: composition, modes, splitting, memory, changes."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from hand_made import batches, block, conv_net, images, in_layout, token_net
+from torch import nn
+
+from vitwork.analysis import fourier, variance
+from vitwork.analysis.observe import (
+    Change,
+    PerImage,
+    Reducer,
+    as_feature_map,
+    bounded,
+    evaluating,
+    in_parts,
+    mean_and_error,
+    mean_change,
+    observe,
+)
+
+
+class Record(Reducer):
+    def __init__(self):
+        self.seen = []
+        self.ends = 0
+
+    def see(self, index, block, entering, leaving):
+        self.seen.append((index, block.name, entering.clone(), leaving.clone()))
+
+    def end_batch(self):
+        self.ends += 1
+
+
+@pytest.mark.parametrize("net", [conv_net, token_net])
+def test_blocks_are_composed_in_order(net):
+    """Every block's input is the one before's output, and the last output is the composed model's."""
+    blocks, data, record = net(), batches(5, 2), Record()
+    cost = observe(blocks, data, record)
+    assert (cost.images, record.ends) == (5, 3)
+    model = nn.Sequential(*(b.module for b in blocks)).eval()
+    first = record.seen[: len(blocks)]
+    assert [(i, name) for i, name, *_ in first] == [(i, b.name) for i, b in enumerate(blocks)]
+    assert all(torch.equal(a[3], b[2]) for a, b in pairwise(first))
+    assert torch.equal(first[-1][3], model(data[0][0]))
+
+
+def test_a_pass_is_in_evaluation_mode_without_gradients_and_gives_modes_back():
+    """Dropout and BatchNorm do not act during a pass; every module has its own mode again after it, even after a crash."""
+    blocks = conv_net()
+    for b in blocks:
+        b.module.train()
+    frozen = blocks[1].module.branch[1].eval()
+    before = {name: value.clone() for name, value in frozen.state_dict().items()}
+    record = Record()
+    observe(blocks, batches(4, 4), record)
+    observe(blocks, batches(4, 4), record)
+    half = len(record.seen) // 2
+    assert all(torch.equal(a[3], b[3]) for a, b in zip(record.seen[:half], record.seen[half:], strict=True))
+    assert not any(leaving.requires_grad for *_, leaving in record.seen)
+    with pytest.raises(RuntimeError):  # images with too many channels
+        observe(blocks, batches(4, 4, channels=4))
+    assert blocks[1].module.branch[3].training
+    assert not frozen.training
+    assert all(torch.equal(value, before[name]) for name, value in frozen.state_dict().items())
+
+
+@pytest.mark.parametrize("net", [conv_net, token_net])
+def test_splitting_a_batch_changes_nothing(net):
+    """One image at a time inside the blocks gives the numbers of the whole batch."""
+    whole, split = Record(), Record()
+    observe(net(), batches(6, 6), whole)
+    observe(net(), batches(6, 6), split, images_at_once=1)
+    for a, b in zip(whole.seen, split.seen, strict=True):
+        torch.testing.assert_close(a[3], b[3], rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_that_does_not_fit_is_halved():
+    """Out of memory leads to smaller calls with the same result, until one row alone does not fit."""
+    sizes = []
+
+    def hungry(limit):
+        def function(x):
+            sizes.append(len(x))
+            if len(x) > limit:
+                raise torch.OutOfMemoryError
+            return x * 2
+
+        return function
+
+    x = torch.arange(11.0)[:, None]
+    assert torch.equal(in_parts(hungry(3), x), x * 2)
+    assert max(sizes) == 11
+    assert torch.equal(in_parts(hungry(3), x, at_once=4), x * 2)
+    with pytest.raises(torch.OutOfMemoryError):
+        in_parts(hungry(0), x)
+
+
+def test_reducers_work_on_bounded_parts(monkeypatch):
+    """A measurement never gets more than the allowed elements at once, unless one image alone has more."""
+    monkeypatch.setattr("vitwork.analysis.observe.ELEMENTS_AT_ONCE", 100)
+    sizes = []
+
+    def function(x):
+        sizes.append(x.numel())
+        return x.flatten(1).sum(1)
+
+    x = images(7, side=4)
+    assert torch.equal(bounded(function, x), x.flatten(1).sum(1))
+    assert max(sizes) <= 100
+    assert bounded(function, images(2, side=16)).shape == (2,)
+
+
+def test_no_feature_map_outlives_its_mini_batch():
+    """Reducers keep numbers per image, not feature maps, however many mini-batches there are."""
+    alive, most = [], []
+
+    class Watch(Reducer):
+        def see(self, index, block, entering, leaving):
+            alive.append(weakref.ref(leaving))
+
+        def end_batch(self):
+            most.append(sum(reference() is not None for reference in alive))
+
+    blocks = conv_net()
+    observe(blocks, batches(20, 2), fourier.Spectra(blocks), variance.Variances(blocks), Watch())
+    assert max(most) <= 2
+
+
+def test_reducers_share_a_pass():
+    """Two reducers in one pass give what each gives alone."""
+    blocks, data = token_net(), batches(6, 4)
+    spectra, variances = fourier.Spectra(blocks), variance.Variances(blocks)
+    cost = observe(blocks, data, spectra, variances)
+    assert spectra.result(cost).delta_changes == fourier.log_amplitude(blocks, data).delta_changes
+    assert variances.result(cost).variance == variance.by_block(blocks, data).variance
+    assert cost.seconds > 0
+    assert cost.peak_bytes is None or cost.peak_bytes > 1e6
+
+
+@pytest.mark.parametrize("layout", ["nhwc", "tokens"])
+def test_layouts_are_read_alike(layout):
+    """A feature map measures the same however a block hands it on, and class tokens do not count."""
+    functions = [torch.tanh, torch.relu, lambda x: x.cumsum(-1)]
+    expected = PerImage(in_layout(functions, "nchw"), lambda z: z.flatten(1))
+    found = PerImage(blocks := in_layout(functions, layout), lambda z: z.flatten(1))
+    observe(expected.blocks, batches(5, 2), expected)
+    observe(blocks, batches(5, 2), found)
+    for a, b in zip(expected.traces(), found.traces(), strict=True):
+        assert torch.equal(a.values, b.values)
+        assert (a.size, a.jump) == (b.size, b.jump)
+
+
+def test_before_is_what_entered():
+    """A stream's before is the previous block's value, and the first block has none."""
+    blocks = conv_net()
+    reducer = PerImage(blocks, lambda z: z.mean((2, 3)))
+    observe(blocks, batches(5, 2), reducer)
+    traces = reducer.traces()
+    assert [trace.block.name for trace in traces] == [b.name for b in blocks[:-1]]
+    assert traces[0].before is None
+    for before, after in pairwise(traces):
+        assert torch.equal(before.values, after.before)
+    assert [trace.jump for trace in traces[1:]] == [False, False, True, False, False]
+
+
+def test_a_change_of_shape_is_a_jump_even_unannounced():
+    """A block that halves the map without saying so does not count as a change within a resolution."""
+    blocks = [block("a", nn.Identity()), block("b", nn.AvgPool2d(2)), block("c", nn.Identity())]
+    found = variance.by_block(blocks, batches(3, 3))
+    assert [change.jump for change in found.changes] == [True, False]
+
+
+def test_branches_are_measured_against_what_enters():
+    """The branch part measures a block's output minus its residual connection, where there is one."""
+    blocks, data = conv_net(), batches(4, 4)
+    reducer = PerImage(blocks, lambda z: z.flatten(1), "branch")
+    observe(blocks, data, reducer)
+    traces = reducer.traces()
+    assert [trace.block.name for trace in traces] == ["one", "two", "three", "four"]
+    with evaluating(blocks):
+        x = blocks[0].module(data[0][0])
+        branch = blocks[1].module.branch(x)
+    torch.testing.assert_close(traces[0].values, branch.flatten(1), rtol=1e-4, atol=1e-5)
+    assert torch.equal(traces[0].before, x.flatten(1))
+
+
+def test_standard_error_matches_scipy():
+    """Mean and standard error are scipy's; one image has no error."""
+    values = torch.randn(9, 4, dtype=torch.float64)
+    mean, error = mean_and_error(values)
+    np.testing.assert_allclose(mean, values.numpy().mean(0))
+    np.testing.assert_allclose(error, scipy.stats.sem(values.numpy()))
+    assert mean_and_error(values[:1])[1].isnan().all()
+
+
+def test_mean_change_skips_jumps_and_other_kinds():
+    """Only changes of the kind within a resolution are averaged."""
+    changes = [
+        Change("a", "msa", 1, jump=False, value=1.0, error=0.0),
+        Change("b", "msa", 1, jump=True, value=50.0, error=0.0),
+        Change("c", "mlp", 1, jump=False, value=9.0, error=0.0),
+        Change("d", "msa", 1, jump=False, value=2.0, error=0.0),
+    ]
+    assert mean_change(changes, "msa") == 1.5
+    assert math.isnan(mean_change(changes, "conv"))
+
+
+@pytest.mark.parametrize("shape", [(2, 10, 3), (5,), (2, 3, 4, 4, 4)])
+def test_what_is_no_feature_map_is_refused(shape):
+    """Tokens off a square, vectors and volumes are errors, not silent reshapes."""
+    with pytest.raises(ValueError, match=r"square|feature map"):
+        as_feature_map(torch.zeros(shape))

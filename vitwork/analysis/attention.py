@@ -1,0 +1,298 @@
+"""What attention weights do, read from the weights themselves (beyond the paper).
+
+An attention matrix A maps a signal over tokens to averages of it. For a Fourier mode e_f of the token grid:
+
+- ``gain``: √(mean over queries of |A e_f|²), what goes in at f and comes out anywhere;
+- ``transfer``: |⟨e_f, A e_f⟩| / n, what goes in at f and comes out at f, the response of A's mean kernel;
+- ``emitted``: √(mean over white inputs of |⟨e_f, A x⟩|²/n), what comes out at f when all frequencies go in.
+
+Each is 1 for A = I. A low-pass filter has a gain that falls with f; rows that sum to one give the gain 1 at f = 0 and at
+most 1 elsewhere, so attention never amplifies a frequency relative to the mean.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from vitwork.analysis.fourier import frequencies, ring_weights
+from vitwork.analysis.observe import Batch, Cost, Reducer, in_parts, mean_and_error, observe
+from vitwork.errors import VitworkError
+from vitwork.models.block import Block
+
+ONE_NUMBER = ("distance", "entropy", "elsewhere", "effective_rank")
+SPECTRA = ("gain", "transfer", "emitted")
+
+
+def stochastic_error(weights: Tensor) -> float:
+    """Return by how much weights (…, queries, keys) miss being non-negative with rows that sum to one; 0 at best."""
+    below = (-weights).amax().clamp(min=0)
+    return float(torch.maximum(below, (weights.sum(-1) - 1).abs().amax()))
+
+
+def hull_excess(values: Tensor, outputs: Tensor, directions: Tensor) -> Tensor:
+    """Return how far outputs lie outside the convex hull of the values, by direction.
+
+    The hull's extent along a direction u is the largest ⟨u, v⟩ over the values v.
+
+    Args:
+        values: (…, keys, c).
+        outputs: (…, queries, c).
+        directions: (d, c).
+
+    Returns:
+        (…, d), the outputs' extent minus the hull's; nowhere positive for averages of the values, and positive in some
+        direction for a point outside.
+    """
+    return (outputs @ directions.T).amax(-2) - (values @ directions.T).amax(-2)
+
+
+def contraction(weights: Tensor) -> Tensor:
+    """Return Dobrushin's coefficient τ of row-stochastic weights (…, n, keys), (…).
+
+    τ = ½ max over two queries of Σ|difference of their rows|. The range of any signal, max − min over tokens, shrinks at
+    least by τ per application; so repeated attention with τ < 1 converges to a constant signal.
+    """
+    coefficient: Tensor = torch.cdist(weights, weights, p=1).amax((-2, -1)) / 2
+    return coefficient
+
+
+def ranges(weights: Tensor, x: Tensor, steps: int) -> Tensor:
+    """Return the range over tokens of x (…, n, c) after 0 … ``steps`` applications of the weights, (steps + 1, …, c)."""
+    found = [x.amax(-2) - x.amin(-2)]
+    for _ in range(steps):
+        x = weights @ x
+        found.append(x.amax(-2) - x.amin(-2))
+    return torch.stack(found)
+
+
+def effective_rank(weights: Tensor) -> Tensor:
+    """Return exp of the entropy of the normalised singular values (Roy & Vetterli 2007): (…, n, m) to (…)."""
+    singular = torch.linalg.svdvals(weights)
+    share = singular / singular.sum(-1, keepdim=True)
+    rank: Tensor = torch.special.entr(share).sum(-1).exp()
+    return rank
+
+
+def distances(side: int, device: torch.device | None = None) -> Tensor:
+    """Return the Euclidean distances (n, n) between the n = side² places of a grid, in tokens."""
+    place = torch.cartesian_prod(torch.arange(side), torch.arange(side)).float()
+    return torch.cdist(place, place).to(device)
+
+
+def _transform(rows: Tensor, side: int) -> Tensor:
+    """Return the 2-d Fourier transform of each row (…, side²), its half-plane flattened."""
+    transformed: Tensor = torch.fft.rfft2(rows.reshape(*rows.shape[:-1], side, side))
+    return transformed.flatten(-2)
+
+
+def grid_side(shape: Sequence[int], prefix: int) -> int | None:
+    """Return the side of the grid that weights of this shape span, or None where `statistics` does not apply."""
+    queries, keys = shape[-2:]
+    n = queries - prefix
+    side = math.isqrt(max(n, 0))
+    return side if side * side == n and n > 0 and keys - queries in {0, 1} else None
+
+
+def spectra(grid: Tensor) -> dict[str, Tensor]:
+    """Return gain, transfer and emitted of attention between the places of a square grid, averaged over directions.
+
+    Args:
+        grid: (…, n, n) weights, n = side².
+
+    Returns:
+        Each (…, rings); ring r is at 2πr/side. A ring's number is the root of its mean power.
+    """
+    n = grid.shape[-1]
+    side = math.isqrt(n)
+    by_key, by_query = _transform(grid, side), _transform(grid.mT, side)
+    # The inner product with e_f over queries turns each row's transform back by its own place.
+    turns = _transform(torch.eye(n, dtype=grid.dtype, device=grid.device), side).conj()
+    rings = ring_weights(side, side, grid.device, grid.dtype)
+    power = {
+        "gain": by_key.abs().square().mean(-2),
+        "transfer": ((turns * by_key).sum(-2) / n).abs().square(),
+        "emitted": by_query.abs().square().mean(-2),
+    }
+    return {name: (value @ rings).sqrt() for name, value in power.items()}
+
+
+def statistics(weights: Tensor, prefix: int = 0, *, rank: bool = True) -> dict[str, Tensor]:
+    """Describe attention weights, head by head.
+
+    Args:
+        weights: (b, heads, queries, keys), rows sum to one. Queries are ``prefix`` tokens and a square grid; keys are the
+            same and, at most, one more that stands for padding.
+        prefix: leading tokens without a place; their rows count for the rank only.
+        rank: whether to compute the effective rank, which costs more than all else; NaN otherwise.
+
+    Returns:
+        ``distance`` (b, heads): mean distance from query to key in tokens, by the weights among the grid's keys;
+        ``entropy``: of a row over all keys, in nats; ``elsewhere``: share of weight on prefix and padding;
+        ``effective_rank``: of the whole matrix; ``gain``, ``transfer``, ``emitted`` (b, heads, rings): see the module,
+        for the grid's rows and columns as they are.
+
+    Raises:
+        ValueError: the queries beside the prefix do not form a square grid, or the keys are other tokens.
+    """
+    side = grid_side(weights.shape, prefix)
+    if side is None:
+        raise ValueError(f"weights {tuple(weights.shape)} with {prefix} prefix tokens do not span a square grid")
+    n = side * side
+    weights = weights if weights.dtype in {torch.float32, torch.float64} else weights.float()
+    rows = weights[..., prefix:, :]
+    grid = rows[..., prefix : prefix + n]
+    share = grid.sum(-1)
+    far = (grid * distances(side, grid.device).to(grid.dtype)).sum(-1)
+    return {
+        "distance": (far / share.clamp(min=torch.finfo(share.dtype).tiny)).mean(-1),
+        "entropy": torch.special.entr(rows).sum(-1).mean(-1),
+        "elsewhere": (rows.sum(-1) - share).mean(-1),
+        "effective_rank": effective_rank(weights) if rank else torch.full_like(share[..., 0], float("nan")),
+        **spectra(grid),
+    }
+
+
+@dataclass(frozen=True)
+class AttentionStudy:
+    """Attention of every block that tells its weights; per block in the order of the model.
+
+    Errors are standard errors over images. Means over windows are taken first, where attention is windowed.
+
+    Attributes:
+        blocks: the blocks' names.
+        stages: their stages.
+        sides: sides of the grids that attention spans (the window's, where windowed).
+        frequencies: (k,), of the rings, in units of π; corners reach √2.
+        distance: (heads,), mean distance of attention in tokens.
+        distance_error: (heads,).
+        uniform_distance: the distance of uniform attention over the grid, for comparison.
+        entropy: (heads,), nats.
+        entropy_error: (heads,).
+        elsewhere: (heads,), share of weight on class tokens and padding.
+        effective_rank: (heads,), over the first images only.
+        effective_rank_error: (heads,).
+        gain: (k,), mean over heads and images; see the module.
+        gain_error: (k,).
+        transfer: (k,).
+        transfer_error: (k,).
+        emitted: (k,).
+        emitted_error: (k,).
+        left_out: names of msa blocks that do not tell their weights or attend to other tokens than a square grid's.
+        cost: what the pass took.
+    """
+
+    blocks: tuple[str, ...]
+    stages: tuple[int, ...]
+    sides: tuple[int, ...]
+    frequencies: tuple[Tensor, ...]
+    distance: tuple[Tensor, ...]
+    distance_error: tuple[Tensor, ...]
+    uniform_distance: tuple[float, ...]
+    entropy: tuple[Tensor, ...]
+    entropy_error: tuple[Tensor, ...]
+    elsewhere: tuple[Tensor, ...]
+    effective_rank: tuple[Tensor, ...]
+    effective_rank_error: tuple[Tensor, ...]
+    gain: tuple[Tensor, ...]
+    gain_error: tuple[Tensor, ...]
+    transfer: tuple[Tensor, ...]
+    transfer_error: tuple[Tensor, ...]
+    emitted: tuple[Tensor, ...]
+    emitted_error: tuple[Tensor, ...]
+    left_out: tuple[str, ...]
+    cost: Cost
+
+
+def _packed(block: Block, rank: bool, x: Tensor) -> Tensor:
+    """Return the statistics of a block's attention over images x, side by side: (b, heads, 4 + 3·rings)."""
+    assert block.attention is not None
+    found = statistics(block.attention(x), block.prefix, rank=rank)
+    packed = torch.cat([torch.stack([found[name] for name in ONE_NUMBER], -1), *(found[name] for name in SPECTRA)], -1)
+    # Windows are folded into the first dimension, the image's number slowest; constant weights may come once.
+    per_image = packed.expand(len(x), -1, -1) if len(packed) == 1 else packed
+    return per_image.reshape(len(x), -1, *packed.shape[1:]).mean(1)
+
+
+class Attentions(Reducer):
+    """Reducer behind `describe`, for passes shared with other reducers."""
+
+    def __init__(self, blocks: Sequence[Block], *, images_at_once: int = 16, rank_images: int = 64) -> None:
+        self.blocks = blocks
+        self.images_at_once = images_at_once
+        self.rank_images = rank_images
+        self._found: dict[int, list[Tensor]] = {}
+        self._sides: dict[int, int] = {}
+        self._left_out: set[int] = set()
+
+    def see(self, index: int, block: Block, entering: Tensor, leaving: Tensor) -> None:  # noqa: ARG002 - the base's signature
+        """Describe one block's weights; see the base class."""
+        if block.attention is not None and index not in self._sides:
+            side = grid_side(block.attention(entering[:1]).shape, block.prefix)
+            if side is not None:
+                self._sides[index] = side
+        if index not in self._sides:
+            if block.kind == "msa":
+                self._left_out.add(index)
+            return
+        seen = sum(len(found) for found in self._found.setdefault(index, []))
+        ranked = min(len(entering), max(0, self.rank_images - seen))
+        for part, rank in ((entering[:ranked], True), (entering[ranked:], False)):
+            if len(part):
+                packed = in_parts(partial(_packed, block, rank), part, self.images_at_once)
+                self._found[index].append(packed)
+
+    def result(self, cost: Cost) -> AttentionStudy:
+        """Return the result of the passes so far."""
+        if not self._found:
+            raise VitworkError("No block of this model tells its attention weights.")
+        indices = list(self._found)
+        single: list[dict[str, tuple[Tensor, Tensor]]] = []
+        for index in indices:
+            packed = torch.cat(self._found[index])
+            count = len(ONE_NUMBER)
+            numbers = dict(zip(ONE_NUMBER, packed[..., :count].unbind(-1), strict=True))
+            numbers["effective_rank"] = numbers["effective_rank"][~numbers["effective_rank"].isnan().any(1)]
+            curves = dict(zip(SPECTRA, packed[..., count:].mean(1).chunk(len(SPECTRA), -1), strict=True))
+            single.append({name: mean_and_error(values) for name, values in (numbers | curves).items()})
+        means = {name: tuple(found[name][0] for found in single) for name in ONE_NUMBER + SPECTRA}
+        errors = {f"{name}_error": tuple(found[name][1] for found in single) for name in ONE_NUMBER + SPECTRA}
+        del errors["elsewhere_error"]
+        sides = tuple(self._sides[index] for index in indices)
+        return AttentionStudy(
+            blocks=tuple(self.blocks[index].name for index in indices),
+            stages=tuple(self.blocks[index].stage for index in indices),
+            sides=sides,
+            frequencies=tuple(frequencies(side, len(gain)) for side, gain in zip(sides, means["gain"], strict=True)),
+            uniform_distance=tuple(distances(side).mean().item() for side in sides),
+            left_out=tuple(self.blocks[index].name for index in sorted(self._left_out)),
+            cost=cost,
+            **means,
+            **errors,
+        )
+
+
+def describe(
+    blocks: Sequence[Block], batches: Iterable[Batch], *, images_at_once: int = 16, rank_images: int = 64
+) -> AttentionStudy:
+    """Measure distance, entropy, frequency response and rank of a model's attention over images.
+
+    Args:
+        blocks: the model.
+        batches: (images, targets) pairs.
+        images_at_once: images whose weights are held at a time; one image needs heads · tokens² numbers.
+        rank_images: images whose effective rank is computed, from the first on; a singular value decomposition per head.
+
+    Returns:
+        The statistics with standard errors over images.
+
+    Raises:
+        VitworkError: no block tells its attention weights.
+    """
+    reducer = Attentions(blocks, images_at_once=images_at_once, rank_images=rank_images)
+    return reducer.result(observe(blocks, batches, reducer))
