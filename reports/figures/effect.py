@@ -1,0 +1,110 @@
+"""Every seed as a point, and the effect with its interval: how a hypothesis was decided."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from reports.figures.base import Json, Palette, mean
+from reports.plot import Plot, mark
+from reports.scale import label, number, span
+from reports.words import factor, quantity, shown
+
+ROW = 26.0
+
+
+def seeds(hypothesis: Json, palette: Palette) -> str:
+    """Return a strip of points per arm, one point per seed, with a bar at the mean (geometric for ratios)."""
+    scale = str((hypothesis["effect"] or {}).get("scale", "difference"))
+    sides = [side for side in (hypothesis["a"], hypothesis["b"]) if "constant" not in side]
+    constants = [float(side["constant"]) for side in (hypothesis["a"], hypothesis["b"]) if "constant" in side]
+    values = [value for side in sides for value in side["values"] if value is not None]
+    if not values:
+        return ""
+    log = factor(scale) and min(values) > 0
+    unit = f" ({hypothesis['unit']})" if hypothesis.get("unit") else ""
+    plot = Plot(
+        f"{hypothesis['quantity']}{unit} of every seed: {hypothesis['statement']}",
+        span(values, log=log, include=constants),
+        (-0.5, len(sides) - 0.5),
+        f"{hypothesis['quantity']}{unit}, one point per network",
+        log_x=log,
+        height=46 + ROW * len(sides),
+        margin=(96, 4, 10, 36),
+    )
+    for place, side in enumerate(sides):
+        _strip(plot, side, len(sides) - 1 - place, palette[str(side["arm"])], log=log)
+    for constant in constants:
+        plot.rule(x=constant, kind="dashrule")
+    return plot.render(grid=False)
+
+
+def _strip(plot: Plot, side: Json, row: float, series: int, *, log: bool) -> None:
+    finite = [value for value in side["values"] if value is not None]
+    arm = str(side["arm"])
+    plot.text(plot.margin[0] - 6, plot.sy(row) + 3.5, arm if len(arm) <= 15 else arm[:14] + "…", "end", "row")
+    centre = mean([math.log(value) if log else value for value in finite])
+    if centre is not None:
+        at = math.exp(centre) if log else centre
+        top = plot.sy(row) - 8
+        plot.parts.append(f'<path class="mean s{series % 8}" d="M{number(plot.sx(at))} {number(top)}v16"/>')
+    tips = [f"{arm}, seed {seed}: {quantity(value, 4)}" for seed, value in zip(side["seeds"], side["values"], strict=False)]
+    plot.marks(((value, row, tip) for value, tip in zip(side["values"], tips, strict=False)), series)
+
+
+def interval(hypothesis: Json) -> str:
+    """Return the effect with its interval against the margin; empty when there is no estimate."""
+    found = hypothesis["effect"] or {}
+    scale = str(found.get("scale", "difference"))
+    estimate, low, high, margin = (shown(found.get(name), scale) for name in ("estimate", "low", "high", "margin"))
+    if estimate is None or margin is None:
+        return ""
+    log = factor(scale)
+    ends = [value for value in (estimate, low, high, margin) if value is not None]
+    unit = f" ({hypothesis['unit']})" if hypothesis.get("unit") and not log else ""
+    names = {"log-ratio": "ratio of geometric means", "difference": "difference of means"}
+    plot = Plot(
+        f"Effect and interval of {hypothesis['statement']}: {quantity(estimate)} from {quantity(low)} to {quantity(high)}",
+        span(ends, pad=0.15, log=log),
+        (-1.0, 1.0),
+        f"{names.get(scale, scale)}{unit}",
+        log_x=log,
+        height=72 + ROW / 2,
+        margin=(14, 18, 14, 36),
+    )
+    plot.rule(x=margin, kind="dashrule")
+    at, side = plot.sx(margin), -1 if found.get("alternative") == "less" else 1
+    if found.get("alternative") in ("less", "greater"):
+        words = "← paper’s side" if side < 0 else "paper’s side →"
+        inside = plot.margin[0] + 70 < at if side < 0 else at < plot.width - plot.margin[2] - 70
+        anchor = ("end" if side < 0 else "start") if inside else "middle"
+        plot.text(at + (5 * side if inside else 0), 12, words, anchor)
+    left, right = (plot.x[0] if low is None else low), (plot.x[1] if high is None else high)
+    verdict = str(found.get("verdict", "")).replace(" ", "-")
+    plot.parts.append(f'<path class="interval v-{escape(verdict)}" d="M{number(plot.sx(left))} {number(plot.sy(0))}H{number(plot.sx(right))}"/>')
+    plot.parts.append(f'<path class="estimate v-{escape(verdict)}" d="{mark(plot.sx(estimate), plot.sy(0), 3, 4.5)}"/>')
+    return plot.render(xticks=[(tick, label(tick)) for tick in plot.sx.ticks(4)], grid=False)
+
+
+def tiny(effects: Sequence[Json], width: float = 96) -> str:
+    """Return small intervals one below the other, each in units of its own reach, the paper's side on the right."""
+    rows = [effect for effect in effects if effect and effect.get("estimate") is not None][:6]
+    if not rows:
+        return ""
+    step, middle = 7.0, width / 2
+    parts = [f'<path class="zero" d="M{number(middle)} 0V{number(step * len(rows) + 3)}"/>']
+    for place, effect in enumerate(rows):
+        margin, y = effect.get("margin") or 0.0, step * place + 5
+        flip = -1.0 if effect.get("alternative") == "less" else 1.0
+        known = [effect.get(name) for name in ("low", "estimate", "high")]
+        offsets = [None if value is None else flip * (value - margin) for value in known]
+        reach = max((abs(offset) for offset in offsets if offset is not None), default=0.0) or 1.0
+        ends = sorted(offset if offset is not None else side * 1.2 * reach for offset, side in zip(offsets[::2], (-flip, flip), strict=True))
+        pixels = [middle + (middle - 3) * min(1.0, max(-1.0, end / reach)) for end in ends]
+        at = middle + (middle - 3) * (offsets[1] or 0.0) / reach
+        kind = escape(str(effect.get("verdict", "")).replace(" ", "-"))
+        parts.append(f'<path class="interval v-{kind}" d="M{number(pixels[0])} {number(y)}H{number(pixels[1])}"/>')
+        parts.append(f'<circle class="estimate v-{kind}" cx="{number(at)}" cy="{number(y)}" r="2.4"/>')
+    height = number(step * len(rows) + 3)
+    return f'<svg class="tiny" viewBox="0 0 {number(width)} {height}" width="{number(width)}" height="{height}" aria-hidden="true">{"".join(parts)}</svg>'

@@ -1,0 +1,174 @@
+"""A panel that writes SVG: axes, lines, marks, bars. Standard library only.
+
+Why not matplotlib: importing it takes longer than a small report may, and its figures do not follow the reader's light
+or dark theme. Here colours are classes (``s0`` … ``s7``) that the page's style sheet fills in, text stays text, and a
+figure takes a millisecond and a few kilobytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Literal
+
+from reports.scale import Point, Scale, label, number
+
+Stroke = Literal["line", "thin", "dash"]
+SERIES = 8
+"""Colours in the style sheet; later series repeat them."""
+
+
+@dataclass(slots=True)
+class Plot:
+    """One panel: axes, grid and marks, in pixels of its own view box.
+
+    Attributes:
+        title: what a screen reader says of it.
+        x, y: value intervals of the axes.
+        xlabel, ylabel: names with units.
+        log_x, log_y: logarithmic axes.
+        width, height: of the view box.
+        margin: left, top, right, bottom.
+    """
+
+    title: str
+    x: Point
+    y: Point
+    xlabel: str = ""
+    ylabel: str = ""
+    log_x: bool = False
+    log_y: bool = False
+    width: float = 340
+    height: float = 220
+    margin: tuple[float, float, float, float] = (46, 8, 10, 36)
+    parts: list[str] = field(default_factory=list)
+
+    @property
+    def sx(self) -> Scale:
+        """The horizontal scale."""
+        return Scale(*self.x, self.margin[0], self.width - self.margin[2], self.log_x)
+
+    @property
+    def sy(self) -> Scale:
+        """The vertical scale; large values are at the top."""
+        return Scale(*self.y, self.height - self.margin[3], self.margin[1], self.log_y)
+
+    def line(self, points: Iterable[tuple[float | None, float | None]], series: int, kind: Stroke = "line") -> None:
+        """Draw a line through the finite points, broken where one is missing."""
+        path, pen = [], "M"
+        for x, y in points:
+            if x is None or y is None or not (math.isfinite(x) and math.isfinite(y)):
+                pen = "M"
+                continue
+            path.append(f"{pen}{number(self.sx(x))} {number(self.sy(y))}")
+            pen = "L"
+        self.parts.append(f'<path class="{kind} s{series % SERIES}" d="{"".join(path)}"/>')
+
+    def marks(
+        self, points: Iterable[tuple[float | None, float | None, str]], series: int, shape: int | None = None, size: float = 3.2
+    ) -> None:
+        """Draw a mark per finite point; the text is shown when a pointer rests on it."""
+        for x, y, text in points:
+            if x is not None and y is not None and math.isfinite(x) and math.isfinite(y):
+                outline = mark(self.sx(x), self.sy(y), series if shape is None else shape, size)
+                tip = f"<title>{escape(text)}</title>" if text else ""
+                self.parts.append(f'<path class="mark s{series % SERIES}" d="{outline}">{tip}</path>')
+
+    def bar(self, x: float, low: float, high: float, series: int, half: float, text: str = "") -> None:
+        """Draw an upright bar around `x` with `half` its width in pixels."""
+        top, bottom = sorted((self.sy(low), self.sy(high)))
+        box = f'x="{number(self.sx(x) - half)}" y="{number(top)}" width="{number(2 * half)}"'
+        tip = f"<title>{escape(text)}</title>" if text else ""
+        self.parts.append(f'<rect class="bar s{series % SERIES}" {box} height="{number(bottom - top)}">{tip}</rect>')
+
+    def rule(self, *, x: float | None = None, y: float | None = None, kind: str = "zero") -> None:
+        """Draw a line across the panel at `x` or `y`."""
+        left, top, right, bottom = self.margin
+        if x is not None:
+            ends = f"M{number(self.sx(x))} {number(top)}V{number(self.height - bottom)}"
+        else:
+            ends = f"M{number(left)} {number(self.sy(y or 0.0))}H{number(self.width - right)}"
+        self.parts.append(f'<path class="{kind}" d="{ends}"/>')
+
+    def text(self, x: float, y: float, words: str, anchor: str = "middle", kind: str = "note") -> None:
+        """Write words at pixels."""
+        self.parts.append(
+            f'<text class="{kind}" x="{number(x)}" y="{number(y)}" text-anchor="{anchor}">{escape(words)}</text>'
+        )
+
+    def render(self, *, xticks: Sequence[tuple[float, str]] | None = None, grid: bool = True) -> str:
+        """Return the SVG element.
+
+        Args:
+            xticks: values and texts in place of round numbers; an empty list for none.
+            grid: whether lines are drawn at the ticks of the vertical axis, with their numbers.
+        """
+        axes = self._axis_x(xticks)
+        if grid:
+            axes += self._axis_y()
+        return (
+            f'<svg viewBox="0 0 {number(self.width)} {number(self.height)}" role="img" aria-label="{escape(self.title)}">'
+            f"{''.join(axes)}{''.join(self.parts)}</svg>"
+        )
+
+    def _axis_x(self, xticks: Sequence[tuple[float, str]] | None) -> list[str]:
+        left, _, right, bottom = self.margin
+        base = self.height - bottom
+        parts = [f'<path class="axis" d="M{number(left)} {number(base)}H{number(self.width - right)}"/>']
+        ticks = [(tick, label(tick)) for tick in self.sx.ticks()] if xticks is None else xticks
+        for tick, words in ticks:
+            at = number(self.sx(tick))
+            parts.append(f'<path class="axis" d="M{at} {number(base)}v4"/>')
+            parts.append(f'<text x="{at}" y="{number(base + 15)}" text-anchor="middle">{escape(words)}</text>')
+        middle = (left + self.width - right) / 2
+        if self.xlabel:
+            words = escape(self.xlabel)
+            parts.append(f'<text class="name" x="{number(middle)}" y="{number(self.height - 5)}" text-anchor="middle">{words}</text>')
+        return parts
+
+    def _axis_y(self) -> list[str]:
+        left, top, right, bottom = self.margin
+        parts = []
+        for tick in self.sy.ticks():
+            at = self.sy(tick)
+            parts.append(f'<path class="grid" d="M{number(left)} {number(at)}H{number(self.width - right)}"/>')
+            parts.append(f'<text x="{number(left - 5)}" y="{number(at + 3.5)}" text-anchor="end">{label(tick)}</text>')
+        if self.ylabel:
+            middle = (top + self.height - bottom) / 2
+            turn = f'transform="translate(10 {number(middle)}) rotate(-90)"'
+            parts.append(f'<text class="name" {turn} text-anchor="middle">{escape(self.ylabel)}</text>')
+        return parts
+
+
+# Outlines within -1 … 1, of about equal area, in the order of the series: after the disc (drawn as an arc) square,
+# triangle, diamond, triangle upside down, plus, cross and upright bar. Colour is never the only difference.
+OUTLINES: tuple[tuple[Point, ...], ...] = (
+    (),
+    ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
+    ((0, -1.25), (1.2, 0.9), (-1.2, 0.9)),
+    ((0, -1.35), (1.35, 0), (0, 1.35), (-1.35, 0)),
+    ((0, 1.25), (1.2, -0.9), (-1.2, -0.9)),
+    tuple(
+        (x / 2.4, y / 2.4)
+        for x, y in ((-1, -3), (1, -3), (1, -1), (3, -1), (3, 1), (1, 1), (1, 3), (-1, 3), (-1, 1), (-3, 1), (-3, -1), (-1, -1))
+    ),
+    ((-1.1, -0.6), (-0.6, -1.1), (0, -0.5), (0.6, -1.1), (1.1, -0.6), (0.5, 0), (1.1, 0.6), (0.6, 1.1), (0, 0.5), (-0.6, 1.1), (-1.1, 0.6), (-0.5, 0)),
+    ((-0.5, -1.3), (0.5, -1.3), (0.5, 1.3), (-0.5, 1.3)),
+)
+
+
+def mark(x: float, y: float, shape: int, size: float = 3.2) -> str:
+    """Return the outline of a mark at pixels as path data.
+
+    Args:
+        x, y: centre.
+        shape: index of the outline.
+        size: about half its width.
+    """
+    outline = OUTLINES[shape % len(OUTLINES)]
+    if not outline:
+        return f"M{number(x - size)} {number(y)}a{size} {size} 0 1 0 {2 * size} 0a{size} {size} 0 1 0 {-2 * size} 0"
+    corners = (f"{number(x + dx * size)} {number(y + dy * size)}" for dx, dy in outline)
+    return f"M{'L'.join(corners)}z"

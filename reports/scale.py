@@ -1,0 +1,79 @@
+"""From values to pixels: scales, ticks and the text of numbers. Standard library only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+Point = tuple[float, float]
+
+
+def number(value: float) -> str:
+    """Return a coordinate with one decimal, as short as possible."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def label(value: float) -> str:
+    """Return a tick's text: at most four significant digits, a true minus sign, no exponent for common sizes."""
+    if value and not 1e-3 <= abs(value) < 1e5:
+        mantissa, exponent = f"{value:.0e}".split("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", "−")
+    return f"{value:.4g}".replace("-", "−")
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A map from values to pixels.
+
+    Attributes:
+        low, high: values at `start` and `stop`.
+        start, stop: pixels.
+        log: whether equal factors, not equal differences, are equally far apart.
+    """
+
+    low: float
+    high: float
+    start: float
+    stop: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        """Return the pixel of `value`, held within a plot's length of the plot."""
+        low, high, value = (math.log(max(v, 1e-300)) if self.log else v for v in (self.low, self.high, value))
+        part = (value - low) / (high - low)
+        return self.start + (self.stop - self.start) * min(2.0, max(-1.0, part))
+
+    def ticks(self, about: int = 5) -> list[float]:
+        """Return about so many round values between `low` and `high`."""
+        if self.log and self.high / self.low > 8:
+            return self._decades()
+        step = _round_step((self.high - self.low) / about)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        return [place * step for place in range(first, last + 1)]
+
+    def _decades(self) -> list[float]:
+        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        every = max(1, len(decades) // 6)
+        steps = (1, 3) if len(decades) <= 3 else (1,)
+        marks = [step * 10.0**decade for decade in decades[::every] for step in steps]
+        return [mark for mark in marks if self.low * (1 - 1e-9) <= mark <= self.high * (1 + 1e-9)]
+
+
+def _round_step(rough: float) -> float:
+    size = 10.0 ** math.floor(math.log10(rough))
+    return next(factor * size for factor in (1, 2, 5, 10) if factor * size >= rough * 0.999)
+
+
+def span(values: Iterable[float | None], *, pad: float = 0.06, log: bool = False, include: Sequence[float] = ()) -> Point:
+    """Return an interval that holds all finite values, widened by `pad` of its length at both ends."""
+    finite = [value for value in (*values, *include) if value is not None and math.isfinite(value)]
+    if log:
+        finite = [value for value in finite if value > 0]
+        low, high = (min(finite), max(finite)) if finite else (1.0, 10.0)
+        factor = (high / low) ** pad if high > low else 1.5
+        return low / factor, high * factor
+    low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
+    room = (high - low) * pad or abs(low) * 0.1 or 1.0
+    return low - room, high + room

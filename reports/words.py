@@ -1,0 +1,110 @@
+"""Numbers in words: effects, durations, sizes, moments. Standard library only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+Json = Mapping[str, Any]
+VERDICTS = ("reproduced", "contradicted", "inconclusive", "not measured")
+SYMBOLS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "?", "not measured": "–"}
+
+
+def quantity(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
+    """Return a number with so many significant digits and a true minus sign; a dash for None."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:{'+' if sign else ''}.{digits}g}".replace("-", "−")
+
+
+def factor(scale: str) -> bool:
+    """Return whether effects on this scale are logarithms, to be shown as factors."""
+    return scale == "log-ratio"
+
+
+def shown(value: float | None, scale: str) -> float | None:
+    """Return a value of an effect as it is shown: logarithms of ratios as factors."""
+    if value is None or not math.isfinite(value):
+        return None
+    return math.exp(min(value, 700.0)) if factor(scale) else value
+
+
+def effect(found: Json, unit: str = "") -> str:
+    """Return estimate and interval, for example ``×0.42 [0.30, 0.58]`` or ``+2.1 [0.4, 3.8] %``."""
+    scale = str(found.get("scale", "difference"))
+    estimate, low, high = (shown(found.get(name), scale) for name in ("estimate", "low", "high"))
+    if estimate is None and low is None and high is None:
+        return "no estimate"
+    sign = scale == "difference"
+    mark = "×" if factor(scale) else ""
+    ends = ("−∞" if low is None and sign else "0" if low is None else quantity(low, sign=sign), quantity(high, sign=sign))
+    tail = f" {unit}" if unit and sign else ""
+    return f"{mark}{quantity(estimate, sign=sign)} [{ends[0]}, {'∞' if high is None else ends[1]}]{tail}"
+
+
+def decision(found: Json) -> str:
+    """Return how an effect was decided: margin, side, n, p and method."""
+    scale = str(found.get("scale", "difference"))
+    margin = quantity(shown(found.get("margin", 0.0), scale))
+    n = f"n = {found.get('n_a')}" + (f" + {found.get('n_b')}" if found.get("n_b") else "")
+    parts = [f"the paper's side is {found.get('alternative', 'less')} than {'×' if factor(scale) else ''}{margin}", n]
+    if (adjusted := found.get("adjusted_p")) is not None or found.get("p") is not None:
+        kind = "p after Holm" if adjusted is not None else "p"
+        parts.append(f"{kind} = {quantity(adjusted if adjusted is not None else found.get('p'), 2)}")
+    if found.get("alpha") is not None:
+        parts.append(f"error rate {quantity(found['alpha'])}")
+    if found.get("seeds_needed"):
+        parts.append(f"about {found['seeds_needed']} seeds per arm would probably settle it")
+    if found.get("method"):
+        parts.append(str(found["method"]))
+    return "; ".join(parts)
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration in the unit that suits it."""
+    if seconds is None:
+        return "–"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def moment(seconds: float | str | None) -> str:
+    """Return a moment in UTC; text stays as it is."""
+    if isinstance(seconds, (int, float)):
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return str(seconds or "–")
+
+
+def size(number: float | None) -> str:
+    """Return a count of bytes."""
+    return f"{number / 2**30:.1f} GiB" if isinstance(number, (int, float)) else "–"
+
+
+def count(number: float | None) -> str:
+    """Return a large count with three significant digits."""
+    if not isinstance(number, (int, float)):
+        return "–"
+    for limit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if number >= limit:
+            return f"{number / limit:.3g}{name}"
+    return str(number)
+
+
+def settings(given: Json) -> str:
+    """Return parameters as a short list of names and values, nested ones in brackets."""
+    parts = []
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            parts.append(f"{name} ({settings(value)})" if value else f"{name}: none")
+        else:
+            shown_value = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+            parts.append(f"{name} {'none' if shown_value is None else shown_value}")
+    return ", ".join(parts)
+
+
+def tally(claims: list[Json]) -> dict[str, int]:
+    """Return how many claims have each verdict, all four of them, in the order of `VERDICTS`."""
+    return {verdict: sum(claim["verdict"] == verdict for claim in claims) for verdict in VERDICTS}
