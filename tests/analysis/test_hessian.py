@@ -1,0 +1,329 @@
+"""Hessian spectra against dense float64 Hessians, closed forms, finite differences, PyHessian and curvlinops."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from vitwork.analysis import hessian
+from vitwork.analysis.batchnorm import evaluation_mode
+from vitwork.analysis.hessian import Spectrum, blockwise, hvp, top_eigenvalues
+from vitwork.analysis.operator import HessianOperator
+from vitwork.errors import VitworkError
+from vitwork.models import math_attention
+
+
+class Attention(nn.Module):
+    """One block of attention over the pixels of an image, with LayerNorm and GELU."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.norm = nn.Linear(3, 4), nn.LayerNorm(4)
+        self.qkv, self.head = nn.Linear(4, 12), nn.Linear(4, 3)
+
+    def forward(self, x):
+        tokens = self.embed(x.flatten(2).transpose(1, 2))
+        q, k, v = self.qkv(self.norm(tokens)).chunk(3, dim=-1)
+        return self.head(F.gelu(tokens + F.scaled_dot_product_attention(q, k, v)).mean(1))
+
+
+def convolution():
+    return nn.Sequential(
+        nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(12, 3)
+    )
+
+
+NETS = {"convolution": convolution, "attention": Attention}
+
+
+def build(kind: str) -> nn.Module:
+    torch.manual_seed(0)
+    net = NETS[kind]().double()
+    for buffer in net.buffers():
+        if buffer.is_floating_point():
+            buffer.add_(0.3 * torch.rand_like(buffer))
+    return net
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(7, 3, 4, 4, generator=generator, dtype=torch.float64)
+    return x, torch.randint(3, (7,), generator=generator)
+
+
+def dense(model, batch, batchnorm="eval", weight_decay=0.0):
+    """The whole Hessian by torch's own double differentiation, row by row."""
+    names, sizes = zip(*((name, value.shape) for name, value in model.named_parameters()), strict=True)
+    start = torch.cat([value.detach().flatten() for value in model.parameters()])
+
+    def loss(flat):
+        parts = torch.split(flat, [size.numel() for size in sizes])
+        state = {name: part.view(size) for name, part, size in zip(names, parts, sizes, strict=True)}
+        buffers = {name: value.clone() for name, value in model.named_buffers()}
+        logits = functional_call(model, state | buffers, (batch[0],))
+        return F.cross_entropy(logits, batch[1]) + weight_decay / 2 * flat.square().sum()
+
+    with evaluation_mode(model, batchnorm), math_attention():
+        return torch.autograd.functional.hessian(loss, start)
+
+
+CASES = [("convolution", "eval"), ("convolution", "train"), ("attention", "eval")]
+
+
+@pytest.mark.parametrize(("kind", "batchnorm"), CASES)
+def test_products_are_those_of_the_dense_hessian(kind, batchnorm, batch):
+    """Products agree with a dense float64 Hessian, for each mode of BatchNorm and for attention, with weight decay."""
+    model = build(kind)
+    whole = dense(model, batch, batchnorm, 0.3)
+    vector = torch.randn(len(whole), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    product = hvp(model, [batch], vector, 0.3, batchnorm=batchnorm)
+    torch.testing.assert_close(product, whole @ vector, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize(("kind", "batchnorm"), CASES)
+def test_eigenvalues_are_those_of_the_dense_hessian(kind, batchnorm, batch):
+    """Top-5 by magnitude and signed extremes agree with a dense eigensolver within the tolerance."""
+    model = build(kind)
+    values = torch.linalg.eigvalsh(dense(model, batch, batchnorm))
+    expected = values[values.abs().argsort(descending=True)[:5]]
+    found = top_eigenvalues(model, [batch], batchnorm=batchnorm)
+    assert found.converged == (True,)
+    torch.testing.assert_close(found.eigenvalues[0], expected, rtol=1e-3, atol=0)
+    extremes = top_eigenvalues(model, [batch], 4, which="extremes", batchnorm=batchnorm)
+    torch.testing.assert_close(extremes.eigenvalues[0], values[[-1, -2, 1, 0]], rtol=1e-3, atol=0)
+
+
+def test_products_are_the_change_of_the_gradient(batch):
+    """A product is the central difference of gradients along the vector."""
+    model = build("attention")
+    vector = torch.randn(sum(p.numel() for p in model.parameters()), dtype=torch.float64)
+    product, step = hvp(model, [batch], vector, 0.1), 1e-5
+
+    def moved(sign):
+        other = build("attention")
+        weights = nn.utils.parameters_to_vector(other.parameters()).detach() + sign * step * vector
+        nn.utils.vector_to_parameters(weights, other.parameters())
+        return HessianOperator(other, [batch], 0.1).gradient()
+
+    torch.testing.assert_close(product, (moved(1) - moved(-1)) / (2 * step), rtol=1e-5, atol=1e-7)
+
+
+def test_a_logistic_regression_in_closed_form():
+    """For one example x and zero weights the Hessian is (diag(p) - ppᵀ) ⊗ xxᵀ, whose eigenvalues are known."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 4, bias=False))
+    nn.init.zeros_(model[1].weight)
+    x = torch.full((1, 1, 2, 2), 3.0)
+    found = top_eigenvalues(model, [(x, torch.tensor([2]))], 4, weight_decay=0.5)
+    torch.testing.assert_close(found.eigenvalues[0], torch.tensor([9.5, 9.5, 9.5, 0.5]).double(), rtol=1e-5, atol=0)
+
+
+def test_weight_decay_shifts_every_eigenvalue(batch):
+    """The penalty (λ/2)·|w|² adds λ, no more and no less."""
+    model = build("convolution")
+    plain, decayed = (top_eigenvalues(model, [batch], 3, decay, which="extremes", tolerance=1e-9) for decay in (0, 0.7))
+    torch.testing.assert_close(decayed.eigenvalues, plain.eigenvalues + 0.7, rtol=1e-7, atol=1e-8)
+
+
+def test_soft_targets_weigh_the_classes(batch):
+    """One-hot targets equal class indices, and mixed targets mix the Hessians."""
+    model = build("attention")
+    x, y = batch
+    vector = torch.randn(sum(p.numel() for p in model.parameters()), dtype=torch.float64)
+    first, second = F.one_hot(y, 3).double(), F.one_hot((y + 1) % 3, 3).double()
+    torch.testing.assert_close(hvp(model, [(x, first)], vector), hvp(model, [(x, y)], vector))
+    mixed = hvp(model, [(x, 0.3 * first + 0.7 * second)], vector)
+    parts = hvp(model, [(x, y)], vector), hvp(model, [(x, (y + 1) % 3)], vector)
+    torch.testing.assert_close(mixed, 0.3 * parts[0] + 0.7 * parts[1])
+
+
+@pytest.mark.parametrize("kind", NETS)
+def test_ragged_batches_and_micro_batches_weigh_every_example_alike(kind, batch):
+    """Batches of five and two, or passes of three, give the Hessian of all seven examples at once."""
+    model = build(kind)
+    x, y = batch
+    vector = torch.randn(sum(p.numel() for p in model.parameters()), dtype=torch.float64)
+    whole = hvp(model, [batch], vector, 0.2)
+    torch.testing.assert_close(hvp(model, [(x[:5], y[:5]), (x[5:], y[5:])], vector, 0.2), whole)
+    torch.testing.assert_close(hvp(model, [batch], vector, 0.2, micro_batch=3), whole)
+    halves = hvp(model, [(x[:5], y[:5])], vector), hvp(model, [(x[5:], y[5:])], vector)
+    assert not torch.allclose(sum(halves) / 2, whole, rtol=1e-3)
+
+
+def test_a_batch_that_does_not_fit_is_split(batch, monkeypatch):
+    """When memory runs out, passes are halved until they fit, and nothing else changes."""
+    model = build("attention")
+    expected = top_eigenvalues(model, [batch], 3, tolerance=1e-8)
+    real, sizes = HessianOperator._losses, []
+
+    def limited(self, images, targets):
+        sizes.append(len(images))
+        if len(images) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(self, images, targets)
+
+    monkeypatch.setattr(HessianOperator, "_losses", limited)
+    found = top_eigenvalues(model, [batch], 3, tolerance=1e-8)
+    torch.testing.assert_close(found.eigenvalues, expected.eigenvalues, rtol=1e-7, atol=0)
+    assert max(sizes) == 7
+    assert sizes[-1] <= 2
+
+
+def test_a_batch_that_batchnorm_needs_whole_is_not_split(batch):
+    """Splitting would change the loss under batch statistics, and is refused."""
+    with pytest.raises(VitworkError, match="BatchNorm uses its statistics"):
+        top_eigenvalues(build("convolution"), [batch], batchnorm="train", micro_batch=3)
+
+
+@pytest.mark.parametrize("batchnorm", ["eval", "train"])
+def test_the_model_is_left_as_found(batch, batchnorm):
+    """Mode, weights, buffers, requires_grad and gradients are untouched, and no_grad around the call does no harm."""
+    model = build("convolution").train()
+    model[5].bias.requires_grad_(False)
+    for value in model.parameters():
+        value.grad = torch.ones_like(value)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with torch.no_grad():
+        found = top_eigenvalues(model, [batch], batchnorm=batchnorm)
+    assert torch.isfinite(found.eigenvalues).all()
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(module.training for module in model.modules())
+    assert [value.requires_grad for value in model.parameters()] == [True] * 5 + [False]
+    assert all(torch.equal(value.grad, torch.ones_like(value)) for value in model.parameters())
+
+
+def test_frozen_parameters_are_left_out(batch):
+    """The Hessian is in the trainable parameters: that of the rest is a sub-block."""
+    model = build("convolution")
+    whole = dense(model, batch)
+    for value in list(model.parameters())[2:]:
+        value.requires_grad_(False)
+    values = torch.linalg.eigvalsh(whole[:84, :84])
+    found = top_eigenvalues(model, [batch], 2)
+    torch.testing.assert_close(
+        found.eigenvalues[0], values[values.abs().argsort(descending=True)[:2]], rtol=1e-3, atol=0
+    )
+
+
+def test_unused_parameters_have_no_curvature(batch):
+    """A parameter that the loss does not depend on has a row of zeros instead of crashing the measurement."""
+    model = build("convolution")
+    expected = top_eigenvalues(model, [batch], tolerance=1e-8).eigenvalues
+    model.register_parameter("idle", nn.Parameter(torch.ones(4).double()))
+    torch.testing.assert_close(top_eigenvalues(model, [batch], tolerance=1e-8).eigenvalues, expected, rtol=1e-7, atol=0)
+
+
+def test_randomness_in_eval_mode_is_detected(batch):
+    """A loss that changes between two passes of one batch is refused before any number."""
+
+    class Noisy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = build("convolution")
+
+        def forward(self, x):
+            return F.dropout(self.net(x), 0.5, training=True)
+
+    with pytest.raises(VitworkError, match="random in eval mode"):
+        top_eigenvalues(Noisy(), [batch])
+
+
+def test_conditions_that_a_user_can_mend_are_named(batch):
+    """No batch, no example, nothing trainable, weights that are not finite: one sentence each."""
+    model = build("convolution")
+    with pytest.raises(VitworkError, match="no batch"):
+        top_eigenvalues(model, [])
+    with pytest.raises(VitworkError, match="no example"):
+        top_eigenvalues(model, [(batch[0][:0], batch[1][:0])])
+    with pytest.raises(VitworkError, match="no trainable parameter"):
+        top_eigenvalues(build("convolution").requires_grad_(False), [batch])
+    model[0].weight.data[0] = float("nan")
+    with pytest.raises(VitworkError, match="not finite"):
+        top_eigenvalues(model, [batch])
+
+
+def test_each_batch_is_measured_by_itself_and_repeats(batch):
+    """A batch's eigenvalues do not depend on the batches before it, and the same call gives the same bits."""
+    model = build("attention")
+    other = (batch[0].flip(0) * 2, batch[1])
+    both = top_eigenvalues(model, [other, batch])
+    alone = top_eigenvalues(model, [batch])
+    assert torch.equal(both.eigenvalues[1], alone.eigenvalues[0])
+    assert both.batch_sizes == (7, 7)
+    assert torch.equal(top_eigenvalues(model, [batch]).eigenvalues, alone.eigenvalues)
+
+
+def test_nep_and_ape_pool_all_values():
+    """NEP is the share below zero and APE the mean of the positive values; without any positive value APE is NaN."""
+    values = torch.tensor([[4.0, -2.0], [2.0, 0.0]]).double()
+    spectrum = Spectrum(values, values * 0, (1, 1), (1, 1), (True, True), "magnitude", "eval")
+    assert spectrum.nep == 0.25
+    assert spectrum.ape == 3.0
+    nothing = Spectrum(-values.abs(), values * 0, (1, 1), (1, 1), (True, True), "magnitude", "eval")
+    assert math.isnan(nothing.ape)
+
+
+@pytest.mark.filterwarnings("ignore:Using backward")
+@pytest.mark.parametrize("kind", NETS)
+def test_pyhessian_agrees(kind, batch):
+    """PyHessian's power iteration, run to a fine tolerance, finds the same top eigenvalue (in float32, its precision)."""
+    pyhessian = pytest.importorskip("pyhessian")
+    model = build(kind).float()
+    data = batch[0].float(), batch[1]
+    found = top_eigenvalues(model, [data], 2)
+    with math_attention():
+        other = pyhessian.hessian(model, nn.CrossEntropyLoss(), data=data, cuda=False)
+        (value,), _ = other.eigenvalues(maxIter=500, tol=1e-6, top_n=1)
+    assert float(found.eigenvalues[0, 0]) == pytest.approx(value, rel=2e-3)
+
+
+@pytest.mark.parametrize("kind", NETS)
+def test_curvlinops_agrees(kind, batch):
+    """curvlinops' Hessian operator over ragged batches gives the same products."""
+    curvlinops = pytest.importorskip("curvlinops")
+    model = build(kind).eval()
+    # curvlinops 3.0.1 on torch 2.15 is wrong in the rows of a LayerNorm's weight, as dense Hessians and finite
+    # differences show, so this oracle judges the net without it.
+    model.norm = nn.Identity()
+    data = [(batch[0][:5], batch[1][:5]), (batch[0][5:], batch[1][5:])]
+    vector = torch.randn(sum(p.numel() for p in model.parameters()), dtype=torch.float64)
+    with math_attention():
+        operator = curvlinops.HessianLinearOperator(model, nn.CrossEntropyLoss(), list(model.parameters()), data)
+        expected = operator @ vector
+    torch.testing.assert_close(hvp(model, data, vector), expected)
+
+
+def test_blocks_of_the_hessian(batch):
+    """A group's spectrum is that of its diagonal block; a group smaller than k gives what it has."""
+    model = build("convolution")
+    whole = dense(model, batch)
+    groups = {"kernel": ["0.weight"], "norm": ["1.weight", "1.bias"]}
+    found = blockwise(model, [batch], 7, groups=groups, tolerance=1e-8)
+    for name, (low, high) in {"kernel": (0, 81), "norm": (84, 90)}.items():
+        values = torch.linalg.eigvalsh(whole[low:high, low:high])
+        expected = values[values.abs().argsort(descending=True)[:7]]
+        torch.testing.assert_close(found[name].eigenvalues[0], expected, rtol=1e-6, atol=1e-9)
+    assert found["norm"].eigenvalues.shape == (1, 6)
+
+
+def test_a_products_graph_is_kept_for_one_pass_only(batch, monkeypatch):
+    """Products on one pass differentiate once; a loss in several passes rebuilds each, so that one is held at a time."""
+    model, calls = build("attention"), []
+    real = HessianOperator._gradients
+    monkeypatch.setattr(HessianOperator, "_gradients", lambda self, *a, **k: (calls.append(1), real(self, *a, **k))[1])
+    for micro, expected in ((None, 1), (4, 4)):
+        calls.clear()
+        operator = HessianOperator(model, [batch], micro_batch=micro)
+        for _ in range(2):
+            operator(torch.ones(operator.size, dtype=torch.float64))
+        assert len(calls) == expected
+
+
+def test_the_public_names_are_there():
+    """What the package promises lives in this module."""
+    assert {"density", "trace", "hvp", "blockwise", "top_eigenvalues", "Spectrum", "Density"} <= set(dir(hessian))

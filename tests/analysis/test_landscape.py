@@ -1,0 +1,202 @@
+"""Loss surfaces: closed forms, Hessian products, and the definitions of Li et al. (2018)."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from vitwork.analysis import landscape
+from vitwork.analysis.directions import normalised, principal_pair, random_pair
+from vitwork.analysis.hessian import hvp
+from vitwork.analysis.landscape import fit, surface
+from vitwork.errors import VitworkError
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(64, 3)]
+    return nn.Sequential(*layers).double()
+
+
+@pytest.fixture
+def batches():
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(7, 3, 6, 6, generator=generator, dtype=torch.float64)
+    y = torch.randint(3, (7,), generator=generator)
+    return [(x[:5], y[:5]), (x[5:], y[5:])]
+
+
+def test_every_filter_is_as_long_as_the_weights(model):
+    """Per-filter norms of a direction equal the model's; biases, norms and whatever is no filter stay still."""
+    first, second = random_pair(model, 3)
+    assert set(first) == {"0.weight", "5.weight"}
+    for name, direction in first.items():
+        weight = model.get_parameter(name).detach()
+        torch.testing.assert_close(direction.flatten(1).norm(dim=1), weight.flatten(1).norm(dim=1))
+        assert not torch.equal(direction, second[name])
+
+
+def test_the_official_normalisation_is_another_one():
+    """Along the first axis, as the paper's code does, position norms match and filter norms do not."""
+    weight, direction = torch.randn(4, 5, generator=torch.Generator().manual_seed(0)), torch.ones(4, 5)
+    official = normalised(direction, weight, official=True)
+    torch.testing.assert_close(official.norm(dim=0), weight.norm(dim=0))
+    assert not torch.allclose(official.norm(dim=1), weight.norm(dim=1))
+
+
+def test_a_seed_names_its_directions(model):
+    """The same seed gives the same directions, another seed others."""
+    assert torch.equal(random_pair(model, 3)[0]["5.weight"], random_pair(model, 3)[0]["5.weight"])
+    assert not torch.equal(random_pair(model, 3)[0]["5.weight"], random_pair(model, 4)[0]["5.weight"])
+
+
+def test_the_middle_is_the_loss_and_the_corner_the_moved_loss(model, batches):
+    """Every example weighs the same, rows are y and columns x, and L2 is half the squared norm."""
+    pair = random_pair(model, 0)
+    found = surface(model, batches, points=3, extent=0.5, directions=[pair])
+    x, y = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    model.eval()
+    torch.testing.assert_close(found.nll[0, 1, 1], F.cross_entropy(model(x), y))
+    for name, weight in model.named_parameters():
+        if name in pair[0]:
+            weight.data += 0.5 * pair[0][name] - 0.5 * pair[1][name]
+    torch.testing.assert_close(found.nll[0, 0, 2], F.cross_entropy(model(x), y))
+    torch.testing.assert_close(found.l2[0, 0, 2], sum(w.square().sum() for w in model.parameters()) / 2)
+
+
+def test_curvature_is_that_of_the_hessian(model, batches):
+    """On a small patch the fitted second derivatives are dᵀHd of exact Hessian products, also for soft targets."""
+    model.eval()
+    soft = [(x, F.one_hot(y, 3).double() * 0.9 + 0.1 / 3) for x, y in batches]
+    pair = random_pair(model, 5)
+    found = surface(model, soft, points=5, extent=2e-3, directions=[pair]).curvature(1.0, weight_decay=0.1)
+    flat = [
+        torch.cat([d.get(name, torch.zeros_like(w)).flatten() for name, w in model.named_parameters()]) for d in pair
+    ]
+    products = [hvp(model, soft, v, weight_decay=0.1) for v in flat]
+    expected = torch.stack([v @ p for v, p in zip(flat, products, strict=True)])
+    torch.testing.assert_close(found.along[0], expected, rtol=1e-4, atol=0)
+    torch.testing.assert_close(found.cross[0], flat[0] @ products[1], rtol=1e-3, atol=1e-4)
+
+
+def test_a_quadratic_is_fitted_exactly_and_its_error_is_zero():
+    """The fit returns the coefficients of a quadratic and leaves out what is infinite or too far."""
+    axis = torch.linspace(-1, 1, 11).double()
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    values = (1 + 2 * x - y + 3 * x**2 + 4 * y**2 + 5 * x * y)[None].clone()
+    values[0, 5, 5] = float("inf")
+    values[0, 0, 0] = 1e9
+    found = fit(axis, axis, values, 0.6)
+    torch.testing.assert_close(found.along[0], torch.tensor([6.0, 8.0]).double())
+    torch.testing.assert_close(found.cross[0], torch.tensor(5.0).double())
+    assert found.errors.max() < 1e-9
+    with pytest.raises(VitworkError, match="seven finite values"):
+        fit(axis, axis, values, 0.1)
+
+
+def test_the_standard_error_covers_noise():
+    """Over many noisy quadratics the estimates scatter as their standard errors say."""
+    axis = torch.linspace(-1, 1, 7).double()
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    noise = torch.randn(200, 7, 7, generator=torch.Generator().manual_seed(0)).double()
+    found = fit(axis, axis, 3 * x**2 + 4 * y**2 + noise, 1.0)
+    assert float(((found.along - torch.tensor([6.0, 8.0])) / found.errors).std()) == pytest.approx(1, abs=0.15)
+    assert found.standard_error == pytest.approx(float(found.along.mean(dim=1).std()) / 200**0.5)
+    assert abs(found.mean - 7) < 4 * found.standard_error
+
+
+def test_confident_mistakes_stay_finite():
+    """The loss of certain but wrong predictions is finite: log-sum-exp, never the log of a softmax."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    model[1].weight.data.copy_(torch.tensor([[1e4] * 4, [-1e4] * 4]))
+    found = surface(model, [(torch.ones(3, 1, 2, 2), torch.ones(3, dtype=torch.long))], points=3, extent=0.1)
+    assert torch.isfinite(found.nll).all()
+    assert found.nll[0, 1, 1] == pytest.approx(8e4, rel=1e-4)
+
+
+@torch.no_grad()
+def test_recalibrated_statistics_are_those_of_the_batches(model, batches):
+    """With equal batches, recalibrated BatchNorm gives the loss under the averaged batch statistics."""
+    x, y = batches[0]
+    found = surface(model, [(x, y)], points=1, extent=0.0, batchnorm="recalibrated")
+    feature = F.conv2d(x, model[0].weight, model[0].bias)
+    mean, variance = feature.mean((0, 2, 3)), feature.var((0, 2, 3))
+    hidden = torch.tanh(F.batch_norm(feature, mean, variance, model[1].weight, model[1].bias))
+    torch.testing.assert_close(found.nll[0, 0, 0], F.cross_entropy(model[5](hidden.flatten(1)), y))
+    fixed = surface(model, [(x, y)], points=1, extent=0.0)
+    assert not torch.isclose(found.nll, fixed.nll).item()
+
+
+@torch.no_grad()
+def test_scaling_a_layer_before_batchnorm_is_forgiven_only_by_recalibration(model, batches):
+    """Rescaled weights before BatchNorm are the same function, which only recalibrated statistics see."""
+    grow = {"0.weight": model[0].weight.detach().clone()}
+    model[0].bias.data.zero_()
+    still = {"0.weight": torch.zeros_like(model[0].weight)}
+    options = {"points": 3, "extent": 0.9, "directions": [(grow, still)]}
+    fixed = surface(model, batches[:1], **options).nll[0, 0]
+    forgiven = surface(model, batches[:1], batchnorm="recalibrated", **options).nll[0, 0]
+    assert float(forgiven[1:].std()) < 1e-4
+    assert float(fixed[1:].std()) > 1e-3
+
+
+@pytest.mark.parametrize("batchnorm", ["fixed", "recalibrated"])
+def test_the_model_is_left_as_found(model, batches, batchnorm):
+    """Mode, weights, buffers, momentum and gradients are untouched."""
+    model.train()
+    model[1].momentum = 0.25
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    surface(model, batches, points=2, batchnorm=batchnorm)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert model.training
+    assert model[3].training
+    assert model[1].momentum == 0.25
+    assert all(value.grad is None for value in model.parameters())
+
+
+def test_a_pass_that_does_not_fit_is_split(model, batches, monkeypatch):
+    """When memory runs out, halves are passed instead, with the same result."""
+    expected = surface(model, batches, points=2).nll
+    real, sizes = landscape.functional_call, []
+
+    def limited(module, state, args):
+        sizes.append(len(args[0]))
+        if len(args[0]) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(module, state, args)
+
+    monkeypatch.setattr(landscape, "functional_call", limited)
+    torch.testing.assert_close(surface(model, batches, points=2).nll, expected)
+    assert max(sizes) == 5
+
+
+def test_official_surfaces_sum_norms(model, batches):
+    """The official L2 is the sum of the parameters' norms, unsquared."""
+    found = surface(model, batches, points=1, extent=0.0, official=True)
+    torch.testing.assert_close(found.l2[0, 0, 0], sum(w.norm() for w in model.parameters()).detach())
+
+
+def test_principal_directions_hold_a_plane_path():
+    """A path in a plane is explained by two orthonormal directions, and its coordinates keep all distances."""
+    generator = torch.Generator().manual_seed(0)
+    frame, centre = torch.randn(2, 4, 5, generator=generator), torch.randn(4, 5, generator=generator)
+    path = [(3.0, 1.0), (2.0, -1.0), (0.5, 0.7)]
+    states = [{"w": centre + a * frame[0] + b * frame[1]} for a, b in path]
+    plane = principal_pair(states, {"w": centre})
+    first, second = (direction["w"] for direction in plane.pair)
+    assert float((first * first).sum()) == pytest.approx(1)
+    assert float((first * second).sum()) == pytest.approx(0, abs=1e-6)
+    assert sum(plane.explained) == pytest.approx(1)
+    lengths = torch.stack([(s["w"] - centre).norm() for s in states]).double()
+    torch.testing.assert_close(plane.coordinates.norm(dim=1), lengths, rtol=1e-5, atol=1e-6)
+    with pytest.raises(VitworkError, match="fewer than two directions"):
+        principal_pair([{"w": centre + 1}, {"w": centre + 2}], {"w": centre})
+
+
+def test_no_example_is_refused(model):
+    """Without examples there is no surface."""
+    with pytest.raises(VitworkError, match="no example"):
+        surface(model, [])

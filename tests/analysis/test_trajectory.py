@@ -1,0 +1,67 @@
+"""Training paths whose polar coordinates are known."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from vitwork.analysis.trajectory import polar
+from vitwork.errors import VitworkError
+
+
+def state(x: float, y: float, **more: float) -> dict[str, torch.Tensor]:
+    return {"a.weight": torch.tensor([x]), "b.weight": torch.tensor([[y]])} | {
+        name.replace("__", "."): torch.tensor(value) for name, value in more.items()
+    }
+
+
+def test_a_straight_path():
+    """On the straight line the radius falls from one to zero, the angle is zero, and the path has length one."""
+    states = [state(3 + 4 * t, 1 - 2 * t) for t in (0, 0.25, 0.5, 1)]
+    path = polar(states, states[0], states[-1])
+    assert path.radius == pytest.approx((1, 0.75, 0.5, 0), abs=1e-6)
+    assert path.angle[:3] == pytest.approx((0, 0, 0), abs=1e-6)
+    assert math.isnan(path.angle[3])
+    assert path.length == pytest.approx(1, abs=1e-6)
+    assert path.turning == pytest.approx(0, abs=1e-6)
+
+
+def test_a_half_circle():
+    """Half way round the optimum the angle is π at the initial radius, and the length that of the polygon."""
+    points = [state(math.cos(t), math.sin(t)) for t in (0, math.pi / 2, math.pi)]
+    path = polar(iter(points), points[0], state(0, 0))
+    assert path.radius == pytest.approx((1, 1, 1), abs=1e-6)
+    assert path.angle == pytest.approx((0, math.pi / 2, math.pi), abs=1e-6)
+    assert path.length == pytest.approx(2 * math.sqrt(2), abs=1e-6)
+    assert path.turning == pytest.approx(math.pi / 2, abs=1e-6)
+
+
+def test_scale_and_shift_do_not_matter():
+    """Radius, angle, length and turning are unchanged when all weights are scaled and shifted."""
+    raw = torch.randn(5, 2, generator=torch.Generator().manual_seed(0)).tolist()
+    one = [state(x, y) for x, y in raw]
+    other = [state(7 * x - 3, 7 * y + 2) for x, y in raw]
+    a, b = polar(one, one[0], one[-1]), polar(other, other[0], other[-1])
+    assert a.radius == pytest.approx(b.radius, abs=1e-5)
+    assert a.angle[:-1] == pytest.approx(b.angle[:-1], abs=1e-5)
+    assert (a.length, a.turning) == pytest.approx((b.length, b.turning), abs=1e-4)
+
+
+def test_running_statistics_and_counters_do_not_count():
+    """BatchNorm's buffers are left out unless asked for."""
+    first = state(1, 0, n__running_mean=5.0, n__num_batches_tracked=0)
+    last = state(0, 0, n__running_mean=0.0, n__num_batches_tracked=9)
+    middle = state(0.5, 0, n__running_mean=5.0, n__num_batches_tracked=4)
+    assert polar([middle], first, last).radius == pytest.approx((0.5,))
+    everything = polar([middle], first, last, select=lambda _: True)
+    assert everything.radius == pytest.approx((math.hypot(0.5, 5) / math.hypot(1, 5),))
+
+
+def test_paths_without_polar_coordinates_are_refused():
+    """No distance from start to end, or a foreign snapshot, is one clear sentence."""
+    with pytest.raises(VitworkError, match="ends where it starts"):
+        polar([], state(1, 1), state(1, 1))
+    with pytest.raises(VitworkError, match=r"lacks b\.weight"):
+        polar([{"a.weight": torch.ones(1)}], state(1, 1), state(0, 0))
