@@ -12,7 +12,7 @@ from vitwork.errors import VitworkError
 
 
 def state(x: float, y: float, **more: float) -> dict[str, torch.Tensor]:
-    return {"a.weight": torch.tensor([x]), "b.weight": torch.tensor([[y]])} | {
+    return {"a.weight": torch.tensor([float(x)]), "b.weight": torch.tensor([[float(y)]])} | {
         name.replace("__", "."): torch.tensor(value) for name, value in more.items()
     }
 
