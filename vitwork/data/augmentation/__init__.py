@@ -1,0 +1,113 @@
+"""Augmentation in batches, on the device that holds the images, in distribution that of timm's PIL pipeline.
+
+Crop, mirror, RandAugment and erasing are drawn for each image. Mixup and cutmix are drawn once for a mini-batch, as in
+the official recipe (timm's batch mode).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vitwork.data.augmentation import geometry, mixing
+from vitwork.data.augmentation.randaugment import rand_augment
+from vitwork.data.augmentation.resized_crop import draw_crops, resized_crop
+from vitwork.data.images import normalise
+from vitwork.errors import VitworkError
+from vitwork.training.recipe import Augmentation
+
+__all__ = ["Augmenter"]
+
+
+class Augmenter:
+    """Turns uint8 images and class numbers into what a training step takes.
+
+    The host never waits for the device: every draw is made there, from the caller's generator.
+
+    Args:
+        augmentation: what is done.
+        num_classes: number of classes.
+        mean, std: per-channel normalisation on the scale 0 to 1.
+        label_smoothing: share of a target that is spread over all classes.
+    """
+
+    def __init__(
+        self,
+        augmentation: Augmentation,
+        num_classes: int,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        label_smoothing: float = 0.0,
+    ) -> None:
+        self.augmentation = augmentation
+        self.num_classes = num_classes
+        self.mean, self.std = mean, std
+        self.label_smoothing = label_smoothing
+        self._fill: dict[torch.device, Tensor] = {}
+
+    def __call__(
+        self, images: Tensor, labels: Tensor, generator: torch.Generator, groups: int = 1
+    ) -> tuple[Tensor, Tensor]:
+        """Augment a batch.
+
+        Args:
+            images: uint8 (b, 3, h, w).
+            labels: int64 (b,).
+            generator: source of all draws, on the images' device.
+            groups: number of mini-batches of equal size that stand one after another in the batch; each has its own
+                draw of mixup or cutmix and mixes only within itself. Several at once cost less than one by one.
+
+        Returns:
+            Normalised images, float32 (b, 3, h, w), and targets, float32 (b, classes).
+
+        Raises:
+            VitworkError: the batch cannot be divided into `groups`.
+        """
+        if len(images) % groups:
+            raise VitworkError(f"{len(images)} images cannot be divided into {groups} mini-batches of equal size.")
+        settings = self.augmentation
+        images = self._place(images, generator)
+        if settings.randaugment is not None:
+            images = rand_augment(images, settings.randaugment, self._fill_on(images.device), generator)
+        x = normalise(images, self.mean, self.std)
+        if settings.erasing:
+            x = mixing.erase(x, settings.erasing, generator)
+        targets = mixing.smoothed_targets(labels, self.num_classes, self.label_smoothing)
+        return self._mix(x, targets, groups, generator) if settings.mixup or settings.cutmix else (x, targets)
+
+    def _place(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Crop and mirror."""
+        settings = self.augmentation
+        uniform = torch.rand(3, len(images), generator=generator, device=images.device)
+        if settings.resized_crop:
+            height, width = images.shape[-2:]
+            crops = draw_crops(len(images), height, width, generator)
+            images = resized_crop(images, crops, uniform[0] < 0.5)
+        elif settings.crop_padding:
+            top, left = (uniform[:2] * (2 * settings.crop_padding + 1)).to(torch.int64)
+            images = geometry.padded_crop(images, top, left, settings.crop_padding)
+        return geometry.flip(images, uniform[2] < settings.flip) if settings.flip else images
+
+    def _mix(self, x: Tensor, targets: Tensor, groups: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        settings = self.augmentation
+        shares, means = mixing.own_share(
+            groups,
+            (x.shape[-2], x.shape[-1]),
+            mixup=settings.mixup,
+            cutmix=settings.cutmix,
+            probability=settings.mix_probability,
+            switch=settings.switch,
+            generator=generator,
+        )
+        mixed, soft = mixing.mix(
+            x.view(groups, -1, *x.shape[1:]), targets.view(groups, -1, self.num_classes), shares, means
+        )
+        return mixed.view_as(x), soft.view_as(targets)
+
+    def _fill_on(self, device: torch.device) -> Tensor:
+        """Return timm's fill colour, the mean in 256 levels, copied to a device once."""
+        if device not in self._fill:
+            self._fill[device] = torch.tensor([min(255, round(255 * m)) for m in self.mean], dtype=torch.uint8).to(
+                device
+            )
+        return self._fill[device]
