@@ -65,6 +65,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--device", default="auto", help="auto, cpu or a torch device (default: auto)")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "claim(claim): the test decides a claim of the paper")
+
+
 def prepare(config: pytest.Config) -> None:
     """Ask for profile, data and store before any worker starts, so that a mistake costs one sentence and no time.
 
