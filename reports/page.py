@@ -101,12 +101,11 @@ def render(results: Json) -> str:
 
 
 def _lead(results: Json) -> str:
-    claims = results["claims"]
-    tally = words.tally(claims)
-    decided = tally["reproduced"] + tally["contradicted"]
+    tally = words.tally(results["claims"])
+    measured = len(results["claims"]) - tally["not measured"]
     return (
-        f"{len(claims)} claims were put to the test on {len(results['runs'])} trained networks. "
-        f"{decided} could be decided at this scale: {tally['reproduced']} reproduced, {tally['contradicted']} contradicted."
+        f"{len(results['claims'])} claims, {measured} of them put to the test on {len(results['runs'])} trained networks; "
+        f"{tally['reproduced'] + tally['contradicted']} could be decided at this scale."
     )
 
 
@@ -153,7 +152,7 @@ def _chapters(results: Json, palette: Palette) -> list[Json]:
 def _claim(claim: Json, hypotheses: list[Json], results: Json, palette: Palette, anchor: str) -> Json:
     effects = [hypothesis["effect"] or {} for hypothesis in hypotheses]
     sizes = sorted({count for found in effects for count in (found.get("n_a"), found.get("n_b")) if count})
-    drawn = draw(claim, hypotheses, results["measurements"], palette)
+    drawn = draw(claim, results["measurements"], palette)
     return {
         **claim,
         "anchor": anchor,

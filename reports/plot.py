@@ -55,7 +55,13 @@ class Plot:
         """The vertical scale; large values are at the top."""
         return Scale(*self.y, self.height - self.margin[3], self.margin[1], self.log_y)
 
-    def line(self, points: Iterable[tuple[float | None, float | None]], series: int, kind: Stroke = "line") -> None:
+    def line(
+        self,
+        points: Iterable[tuple[float | None, float | None]],
+        series: int,
+        kind: Stroke = "line",
+        opacity: float = 1.0,
+    ) -> None:
         """Draw a line through the finite points, broken where one is missing."""
         path, pen = [], "M"
         for x, y in points:
@@ -64,17 +70,22 @@ class Plot:
                 continue
             path.append(f"{pen}{number(self.sx(x))} {number(self.sy(y))}")
             pen = "L"
-        self.parts.append(f'<path class="{kind} s{series % SERIES}" d="{"".join(path)}"/>')
+        faded = f' opacity="{opacity:.2f}"' if opacity < 1 else ""
+        self.parts.append(f'<path class="{kind} s{series % SERIES}"{faded} d="{"".join(path)}"/>')
 
     def marks(
-        self, points: Iterable[tuple[float | None, float | None, str]], series: int, shape: int | None = None, size: float = 3.2
+        self,
+        points: Iterable[tuple[float | None, float | None, str]],
+        series: int,
+        kind: Literal["mark", "hollow", "faint"] = "mark",
+        size: float = 3.2,
     ) -> None:
-        """Draw a mark per finite point; the text is shown when a pointer rests on it."""
+        """Draw a mark per finite point, in the outline of its series; its text shows when a pointer rests on it."""
         for x, y, text in points:
             if x is not None and y is not None and math.isfinite(x) and math.isfinite(y):
-                outline = mark(self.sx(x), self.sy(y), series if shape is None else shape, size)
+                outline = mark(self.sx(x), self.sy(y), series, size)
                 tip = f"<title>{escape(text)}</title>" if text else ""
-                self.parts.append(f'<path class="mark s{series % SERIES}" d="{outline}">{tip}</path>')
+                self.parts.append(f'<path class="{kind} s{series % SERIES}" d="{outline}">{tip}</path>')
 
     def bar(self, x: float, low: float, high: float, series: int, half: float, text: str = "") -> None:
         """Draw an upright bar around `x` with `half` its width in pixels."""

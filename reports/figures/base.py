@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 Json = Mapping[str, Any]
 Row = tuple[Any, ...]
+FIGURE = re.compile(r"\b(?:[A-F]\.)?\d+[a-d]?\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,11 @@ class View:
     palette: Palette
 
     @property
+    def figures(self) -> tuple[str, ...]:
+        """The numbers of the paper's figures that the claim names, for example ``("1c", "4")``."""
+        return figures(self.where)
+
+    @property
     def arms(self) -> list[str]:
         """The arms in the order of the palette."""
         return sorted({str(entry["arm"]) for entry in self.entries}, key=self.palette.__getitem__)
@@ -102,13 +109,25 @@ class View:
         for entry in self.entries:
             given = ", ".join(f"{key} {entry['parameters'].get(key)}" for key in varied)
             groups.setdefault(given, []).append(entry)
-        return [(name, View(self.where, tuple(group), self.palette)) for name, group in groups.items()]
+        ordered = sorted(groups.items(), key=lambda item: _moment(item[1][0]["parameters"].get("when")))
+        return [(name, View(self.where, tuple(group), self.palette)) for name, group in ordered]
 
     def seeds(self) -> str:
         """Say how many networks per arm are drawn."""
         counts = sorted({len({entry["seed"] for entry in self.of(arm)}) for arm in self.arms})
         shown = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         return f"n = {shown} network{'' if counts == [1] else 's'} per arm"
+
+
+def figures(where: str) -> tuple[str, ...]:
+    """Return the figure numbers in a place of the paper: ``Fig. 1c, 4`` gives ``("1c", "4")``."""
+    return tuple(FIGURE.findall(where)) if where.lstrip().startswith("Fig") or "Fig" in where else ()
+
+
+def _moment(when: Any) -> tuple[int, float]:
+    """Return where a snapshot stands in time: init, warm-up, epochs in order, end."""
+    named = {"init": 0, "warmup": 1, "end": 3, None: 0}
+    return (named[when], 0.0) if when in named else (2, float(when) if str(when).isdigit() else 0.0)
 
 
 def mean(values: Iterable[float | None]) -> float | None:

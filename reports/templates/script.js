@@ -75,5 +75,57 @@
   let closed = [];
   addEventListener('beforeprint', () => { closed = all('details:not([open])'); for (const part of closed) part.open = true; });
   addEventListener('afterprint', () => { for (const part of closed) part.open = false; });
-  //SURFACE//
+
+  // Loss surfaces: the facets of the drawing, projected again as the reader turns it (as in figures/surface.py).
+  const stops = [[0, 32, 76], [55, 67, 109], [107, 109, 113], [149, 143, 120], [200, 181, 98], [253, 231, 55]];
+  const colour = (part) => {
+    const level = Math.min(1, Math.max(0, part)) * (stops.length - 1);
+    const low = Math.min(Math.floor(level), stops.length - 2);
+    return `rgb(${stops[low].map((c, k) => Math.round(c + (level - low) * (stops[low + 1][k] - c))).join(' ')})`;
+  };
+  const surface = (panel) => {
+    const z = JSON.parse(panel.dataset.surface);
+    const group = panel.querySelector('g');
+    const [turn, tilt] = ['turn', 'tilt'].map((input) => panel.querySelector(`[name=${input}]`));
+    const [rows, columns] = [z.length, z[0].length];
+    const draw = () => {
+      const [a, b] = [turn.value, tilt.value].map((degrees) => degrees * Math.PI / 180);
+      const points = z.map((row, i) => row.map((height, j) => {
+        const [x, y] = [2 * j / (columns - 1) - 1, 2 * i / (rows - 1) - 1];
+        const along = x * Math.sin(a) + y * Math.cos(a);
+        return [170 + 105 * (x * Math.cos(a) - y * Math.sin(a)),
+          155 + 105 * (along * Math.sin(b) - (height - 0.25) * 1.1 * Math.cos(b)),
+          -(along * Math.cos(b) + height * Math.sin(b))];
+      }));
+      const facets = [];
+      for (let i = 0; i + 1 < rows; i++) {
+        for (let j = 0; j + 1 < columns; j++) {
+          const corners = [[i, j], [i, j + 1], [i + 1, j + 1], [i + 1, j]];
+          const heights = corners.map(([p, q]) => z[p][q]);
+          if (heights.includes(null)) continue;
+          const at = corners.map(([p, q]) => points[p][q]);
+          facets.push([at.reduce((sum, p) => sum + p[2], 0), colour(heights.reduce((sum, h) => sum + h) / 4),
+            `M${at.map((p) => `${p[0].toFixed(1)} ${p[1].toFixed(1)}`).join('L')}z`]);
+        }
+      }
+      facets.sort((one, other) => other[0] - one[0]);
+      const drawn = [...group.children];
+      facets.forEach(([, fill, path], k) => { drawn[k].setAttribute('fill', fill); drawn[k].setAttribute('d', path); });
+    };
+    for (const input of [turn, tilt]) input.addEventListener('input', draw);
+    const picture = panel.querySelector('svg');
+    let from = null;
+    picture.addEventListener('pointerdown', (event) => {
+      from = [event.clientX, event.clientY, +turn.value, +tilt.value];
+      picture.setPointerCapture(event.pointerId);
+    });
+    picture.addEventListener('pointermove', (event) => {
+      if (!from) return;
+      turn.value = (from[2] - (event.clientX - from[0]) / 2 + 540) % 360 - 180;
+      tilt.value = from[3] + (event.clientY - from[1]) / 3;
+      draw();
+    });
+    for (const end of ['pointerup', 'pointercancel']) picture.addEventListener(end, () => { from = null; });
+  };
+  for (const panel of all('[data-surface]')) surface(panel);
 })();

@@ -1,0 +1,52 @@
+"""Noise in bands of spatial frequency: what each band costs in accuracy (Fig. 2b)."""
+
+from __future__ import annotations
+
+from reports import paper
+from reports.figures.base import Figure, Panel, View, columns
+from reports.plot import Plot
+from reports.scale import span
+from reports.words import quantity
+
+LABELS = ("frequency of the noise (π)", "change of accuracy (pp)")
+
+
+def draw(view: View) -> Figure | None:
+    """Return the change of accuracy by band, beside the paper's."""
+    panels = [Panel(f"Here{f', {given}' if given else ''}", _ours(part)) for given, part in view.settings()]
+    families = {arm.split("-")[0] for arm in view.arms}
+    theirs = {arm: values for arm, values in paper.NOISE_BANDS.items() if arm in families}
+    if theirs:
+        plot = Plot("The paper's noise bands", (0.05, 0.95), span(sum(theirs.values(), ()), include=(0.0,)), *LABELS)
+        for arm, values in theirs.items():
+            points = [(place / 10, value) for place, value in enumerate(values, start=1)]
+            plot.line(points, view.palette[arm])
+            plot.marks(((x, y, f"{paper.NETWORKS[arm]}: {quantity(y)}") for x, y in points), view.palette[arm])
+        panels.append(Panel("ResNet-50 and ViT-Ti on ImageNet, n = 1 each", plot.render(), "paper"))
+    rows = [
+        (entry["arm"], entry["seed"], entry["parameters"].get("power"), frequency, 100 * change)
+        for entry in view.entries
+        for frequency, change in zip(entry["values"]["frequencies"], entry["values"]["accuracy_change"], strict=False)
+    ]
+    return Figure(
+        "Accuracy under noise of one frequency band",
+        tuple(panels),
+        f"Points are networks, lines their means ({view.seeds()}).",
+        view.palette.legend(view.arms),
+        ("arm", "seed", "power", "frequency (π)", "change of accuracy (pp)"),
+        tuple(rows),
+    )
+
+
+def _ours(view: View) -> str:
+    changes = {arm: [[100 * y for y in entry["values"]["accuracy_change"]] for entry in view.of(arm)] for arm in view.arms}
+    frequencies = {arm: view.of(arm)[0]["values"]["frequencies"] for arm in view.arms}
+    every = [value for rows in changes.values() for row in rows for value in row]
+    plot = Plot("Change of accuracy by band", span(sum(map(list, frequencies.values()), [])), span(every, include=(0.0,)), *LABELS)
+    plot.rule(y=0.0)
+    for arm, rows in changes.items():
+        for entry, row in zip(view.of(arm), rows, strict=True):
+            tips = [f"{arm}, seed {entry['seed']}: {quantity(value)}" for value in row]
+            plot.marks(zip(frequencies[arm], row, tips, strict=False), view.palette[arm], "faint", 2.2)
+        plot.line(zip(frequencies[arm], columns(rows), strict=False), view.palette[arm])
+    return plot.render()
