@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vitwork.training import mode, optimisers
+from vitwork.training.distributed import World
 from vitwork.training.recipe import Recipe
 
 
@@ -46,10 +47,11 @@ class Tally:
         self.sums += torch.stack([loss.detach() * len(logits), correct]).to(self.sums.dtype)
         self.seen += len(logits)
 
-    def read(self) -> tuple[float, float]:
-        """Return mean loss and accuracy; waits for the device."""
-        loss, correct = self.sums.tolist()
-        return loss / max(self.seen, 1), correct / max(self.seen, 1)
+    def read(self, world: World | None = None) -> tuple[float, float]:
+        """Return mean loss and accuracy, over the processes of `world` where given; waits for the device."""
+        sums, seen = (self.sums, self.seen) if world is None else (world.sum(self.sums), self.seen * world.processes)
+        loss, correct = sums.tolist()
+        return loss / max(seen, 1), correct / max(seen, 1)
 
     def reset(self) -> None:
         """Start a new epoch."""

@@ -1,0 +1,74 @@
+"""Data parallel over processes that torchrun started; alone, everything here does nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The processes of a training: this one's number, and how many there are."""
+
+    rank: int = 0
+    processes: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and reports."""
+        return self.rank == 0
+
+    def sum(self, value: Tensor) -> Tensor:
+        """Return the sum over processes."""
+        if self.processes > 1:
+            value = value.clone()
+            dist.all_reduce(value)
+        return value
+
+    def gather(self, value: Any) -> list[Any]:
+        """Return every process's value, by rank."""
+        values = [value] * self.processes
+        if self.processes > 1:
+            dist.all_gather_object(values, value)
+        return values
+
+    def follow(self, value: bool) -> bool:
+        """Return the leading process's decision."""
+        return bool(self.gather(value)[0]) if self.processes > 1 else value
+
+    def parallel(self, model: nn.Module, device: torch.device) -> nn.Module:
+        """Return what computes the model's outputs; its gradients are means over processes."""
+        if self.processes == 1:
+            return model
+        return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[World]:
+    """Join the processes that torchrun started with this one, and leave them at the end."""
+    if not dist.is_torchelastic_launched() or int(os.environ["WORLD_SIZE"]) == 1:
+        yield World()
+        return
+    own = not dist.is_initialized()
+    if own:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield World(dist.get_rank(), dist.get_world_size())
+    finally:
+        if own:
+            dist.destroy_process_group()
+
+
+def local_device(device: torch.device) -> torch.device:
+    """Return this process's GPU where several processes share a machine, else `device`."""
+    if device.type == "cuda" and dist.is_torchelastic_launched():
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    return device

@@ -1,0 +1,237 @@
+"""A training under way: its state, its steps, and what it leaves on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from vitwork.arms import Arm
+from vitwork.errors import VitworkError
+from vitwork.store import write_sealed
+from vitwork.training import checkpoint, generators, mode, schedule
+from vitwork.training.batches import Augment, Batches
+from vitwork.training.distributed import World
+from vitwork.training.evaluation import evaluate
+from vitwork.training.outcome import Outcome, Progress
+from vitwork.training.step import Step
+from vitwork.training.stochastic import StochasticDepth
+
+if TYPE_CHECKING:
+    import torch
+
+    from vitwork.data.images import ImageSet, Splits
+
+FINITE_EVERY = 64  # steps between looks at the loss: rare enough not to hold a GPU up, often enough to stop early
+
+
+def build_model(arm: Arm, num_classes: int) -> nn.Module:
+    """Return the arm's untrained model, with the recipe's stochastic depth unless the arm's options set another."""
+    from vitwork.models import create
+
+    drop_path = {"drop_path": arm.recipe.drop_path} if arm.recipe.drop_path else {}
+    return create(arm.model, num_classes, **{**drop_path, **arm.options})
+
+
+def make_augment(arm: Arm, images: ImageSet) -> Augment:
+    """Return the arm's augmentation for a training set, label smoothing included."""
+    from vitwork.data.augmentation import Augmenter
+
+    recipe = arm.recipe
+    augment: Augment = Augmenter(
+        recipe.augmentation, len(images.classes), images.mean, images.std, label_smoothing=recipe.label_smoothing
+    )
+    return augment
+
+
+class Run:
+    """A training under way: all that changes during it, and the folder that it is saved to.
+
+    Args:
+        arm, seed: what is trained.
+        splits: training and test images.
+        folder: for snapshots, the checkpoint and the outcome.
+        device: where it is trained.
+        world: the processes that train it together.
+        checkpoint_seconds: least time between two checkpoints; they never take more than about a twentieth of it.
+    """
+
+    def __init__(
+        self,
+        arm: Arm,
+        seed: int,
+        splits: Splits,
+        folder: Path,
+        *,
+        device: torch.device,
+        world: World,
+        checkpoint_seconds: float,
+    ) -> None:
+        self.arm, self.recipe, self.seed, self.folder = arm, arm.recipe, seed, folder
+        self.device, self.world, self.test = device, world, splits.test
+        self.model = build_model(arm, len(splits.train.classes)).to(device)
+        self.model.to(memory_format=mode.layout(self.model))
+        self.batches = Batches(
+            splits.train,
+            make_augment(arm, splits.train),
+            batch_size=self.recipe.batch_size,
+            seed=seed,
+            device=device,
+            share=(world.rank, world.processes),
+        )
+        draws = generators.generator(device, seed, "stochastic depth", world.rank)
+        self.depth = StochasticDepth(self.model, self.recipe.batch_size, draws)
+        self.step = Step(self.model, self.recipe, device, world.parallel(self.model, device))
+        self.epochs = schedule.total_epochs(self.recipe)
+        self.total = self.epochs * len(self.batches)
+        self.snapshots = schedule.snapshot_steps(self.recipe, len(self.batches))
+        self.done = 0
+        self.history: list[dict[str, Any]] = []
+        self.seconds = 0.0
+        self.started = self.saved = time.perf_counter()
+        self.started_at = 0
+        self.interval = checkpoint_seconds
+        self.identity = repr((arm.model, dict(arm.options), self.recipe, seed, splits.train.fingerprint, self.total))
+
+    @property
+    def images_done(self) -> int:
+        """Training images seen so far."""
+        whole, part = divmod(self.done, len(self.batches))
+        return whole * len(self.batches.labels) + part * self.recipe.batch_size
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that the rest of the training depends on."""
+        tally, average = self.step.tally, self.step.average
+        mine = {
+            "tally": (tally.sums, tally.seen),
+            "augmentation": self.batches.state(self.done % len(self.batches)),
+            "depth": self.depth.generator.get_state(),
+            "generators": generators.global_state(self.device),
+        }
+        return {
+            "identity": self.identity,
+            "done": self.done,
+            "history": self.history,
+            "seconds": self.seconds + time.perf_counter() - self.started,
+            "model": self.model.state_dict(),
+            "optimiser": self.step.optimiser.state_dict(),
+            "average": average.state if average is not None else None,
+            "processes": self.world.gather(mine),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a saved state.
+
+        Raises:
+            VitworkError: it belongs to another run.
+        """
+        if state["identity"] != self.identity:
+            raise VitworkError(f"{self.folder} holds the checkpoint of another run; give this one a folder of its own.")
+        if len(state["processes"]) != self.world.processes:
+            raise VitworkError(
+                f"{self.folder} was trained by {len(state['processes'])} processes; resume it with as many."
+            )
+        self.done, self.history, self.seconds = state["done"], state["history"], state["seconds"]
+        self.model.load_state_dict(state["model"])
+        self.step.optimiser.load_state_dict(state["optimiser"])
+        if self.step.average is not None:
+            self.step.average.state = state["average"]
+        mine = state["processes"][self.world.rank]
+        self.step.tally.sums, self.step.tally.seen = mine["tally"][0].to(self.device), mine["tally"][1]
+        self.batches.generator.set_state(mine["augmentation"].cpu())
+        self.depth.generator.set_state(mine["depth"].cpu())
+        generators.set_global_state(mine["generators"], self.device)
+        self.started_at = self.images_done
+
+    def save_if_due(self) -> None:
+        """Write a checkpoint when the last one is old enough."""
+        if not self.world.follow(time.perf_counter() - self.saved >= self.interval):
+            return
+        before = time.perf_counter()
+        state = self.state()
+        if self.world.leads:
+            checkpoint.write_tensors(self.folder / "checkpoint.pt", state)
+        self.saved = time.perf_counter()
+        self.interval = max(self.interval, 20 * (self.saved - before)) if self.interval else 0.0
+
+    def take_snapshots(self) -> None:
+        """Keep the weights where the recipe asks for it."""
+        for name in self.snapshots.get(self.done, []) if self.world.leads else []:
+            checkpoint.save_snapshot(self.folder, name, self.model.state_dict())
+            if self.step.average is not None:
+                checkpoint.save_snapshot(self.folder, f"{name}-ema", self.step.average.state)
+
+    def progress(self) -> Progress:
+        """Return how far the run is; waits for the device."""
+        loss, accuracy = self.step.tally.read()
+        rate = (self.images_done - self.started_at) / max(time.perf_counter() - self.started, 1e-9)
+        left = self.epochs * len(self.batches.labels) - self.images_done
+        epoch = min(self.done // len(self.batches) + 1, self.epochs)
+        return Progress(epoch, self.epochs, self.done, self.total, loss, accuracy, rate, left / max(rate, 1e-9))
+
+    def epoch(self, report: Callable[[], None]) -> bool:
+        """Train to the end of the epoch under way; False when it diverged."""
+        epoch, start = divmod(self.done, len(self.batches))
+        self.model.train()
+        rate = 0.0
+        for x, targets in self.batches.epoch(epoch, start):
+            rate = schedule.learning_rate(self.recipe, self.done, len(self.batches))
+            self.depth.draw(len(x))
+            self.step(x, targets, rate)
+            self.done += 1
+            if self.done % FINITE_EVERY == 0 and not math.isfinite(self.step.tally.read(self.world)[0]):
+                break
+            # The end of an epoch is saved with its history, below; several processes agree only now and then.
+            if self.done % len(self.batches) and (self.world.processes == 1 or self.done % FINITE_EVERY == 0):
+                self.save_if_due()
+            report()
+        loss, accuracy = self.step.tally.read(self.world)
+        self.history.append({"epoch": epoch + 1, "loss": loss, "accuracy": accuracy, "lr": rate})
+        self.step.tally.reset()
+        if math.isfinite(loss):
+            self.save_if_due()
+        return math.isfinite(loss)
+
+    def train(self, report: Callable[[], None]) -> bool:
+        """Train to the end; False when the loss or the weights stopped being finite."""
+        while self.done < self.total:
+            if self.done % len(self.batches) == 0:
+                self.take_snapshots()
+            if not self.epoch(report):
+                return False
+        results = {"test": evaluate(self.model, self.test, self.device, self.step.memory)}
+        if self.step.average is not None:
+            trained = {key: value.clone() for key, value in self.model.state_dict().items()}
+            self.model.load_state_dict(self.step.average.state)
+            results["ema"] = evaluate(self.model, self.test, self.device, self.step.memory)
+            self.model.load_state_dict(trained)
+        for name, values in results.items():
+            self.history[-1].update({f"{name}_{key}": value for key, value in values.items()})
+        if not math.isfinite(results["test"]["nll"]):
+            return False
+        self.take_snapshots()
+        return True
+
+    def outcome(self, finished: bool) -> Outcome:
+        """Write and return how the run ended; its checkpoint is no longer needed."""
+        seconds = self.seconds + time.perf_counter() - self.started
+        outcome = Outcome(
+            status="finished" if finished else "diverged",
+            history=self.history,
+            seconds=seconds,
+            images_per_second=self.images_done / seconds,
+            mode=mode.describe(self.recipe, self.device, self.step.memory, self.world.processes),
+            parameters=checkpoint.parameter_count(self.model),
+        )
+        if not self.world.leads:
+            return outcome
+        content = {"identity": self.identity, **dataclasses.asdict(outcome)}
+        write_sealed(self.folder / "outcome.json", json.dumps(content).encode())
+        (self.folder / "checkpoint.pt").unlink(missing_ok=True)
+        return outcome

@@ -1,0 +1,52 @@
+"""TensorBoard event files of a training, for those who watch it there; needs the extra ``vitwork[tensorboard]``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from vitwork.errors import VitworkError
+from vitwork.training.outcome import Outcome, Progress
+
+
+class EventFiles(AbstractContextManager["EventFiles"]):
+    """Writes progress and outcome of a training as scalars; use as `train(…, progress=events.progress)`.
+
+    Args:
+        folder: where TensorBoard will look.
+        then: another receiver of progress, called as well.
+
+    Raises:
+        VitworkError: tensorboard is not installed.
+    """
+
+    def __init__(self, folder: Path, then: Callable[[Progress], None] | None = None) -> None:
+        try:
+            from torch.utils.tensorboard.writer import SummaryWriter
+        except ImportError as error:
+            raise VitworkError("Event files need tensorboard: install vitwork[tensorboard].") from error
+        writer: Any = SummaryWriter
+        self.writer = writer(str(folder))
+        self.then = then
+
+    def progress(self, progress: Progress) -> None:
+        """Write how far a training is."""
+        for name in ("loss", "accuracy", "images_per_second"):
+            self.writer.add_scalar(f"train/{name}", getattr(progress, name), progress.step)
+        if self.then is not None:
+            self.then(progress)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Write each epoch's values and the test results."""
+        for entry in outcome.history:
+            for name, value in entry.items():
+                if name != "epoch":
+                    self.writer.add_scalar(f"epoch/{name}", value, entry["epoch"])
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        self.writer.close()
