@@ -49,14 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     began = time.perf_counter()
     rng = np.random.default_rng(20220216)
     parts = [
-        type_one(rng, options.runs), stopping(rng, options.runs), tails(rng, options.runs), scalar(rng, options.runs // 20),
-        coverage(rng, options.runs), families(rng, options.runs // 20), power(rng, options.runs // 20),
-        saved(rng, options.runs // 20),
+        type_one(rng, options.runs), stopping(rng, options.runs), tails(rng, options.runs), scalar(rng, options.runs // 10),
+        coverage(rng, options.runs), families(rng, options.runs // 10), power(rng, options.runs // 10),
+        saved(rng, options.runs // 10),
     ]  # fmt: skip
     text = "\n\n".join(parts)
-    text += (
-        f"\n\n{options.runs} simulated experiments per cell (a twentieth for the paths run one by one), seed 20220216."
-    )
+    text += f"\n\n{options.runs} simulated experiments per cell (a tenth for the paths run one by one), seed 20220216."
     print(text)
     print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr)
     if options.write:

@@ -38,9 +38,22 @@ class Contrast(Protocol):
     def interval(self, alpha: float) -> tuple[Any, Any]:
         """Return the two-sided ``1 - alpha`` interval."""
 
+    def below(self, value: float) -> bool:
+        """Return whether a decision against ``value`` says that the effect is smaller."""
+
+
+class Sided:
+    """A contrast whose decisions follow the side of its estimate."""
+
+    estimate: Any
+
+    def below(self, value: float) -> bool:
+        """Return whether the estimate is smaller than ``value``."""
+        return bool(self.estimate < value)
+
 
 @dataclass(frozen=True)
-class StudentContrast:
+class StudentContrast(Sided):
     """A difference of means against its standard error.
 
     Attributes:
@@ -106,7 +119,7 @@ def student(a: ArrayLike, b: ArrayLike | None = None) -> StudentContrast:
 
 
 @dataclass(frozen=True)
-class RatioContrast:
+class RatioContrast(Sided):
     """The ratio of two means; a value r is tested through mean(a) - r mean(b) = 0 (Fieller)."""
 
     a: Array
@@ -146,7 +159,7 @@ class RatioContrast:
 
 
 @dataclass(frozen=True)
-class ExactContrast:
+class ExactContrast(Sided):
     """Samples whose values are all alike in each arm: nothing but the relabelling of seeds carries information.
 
     Attributes:

@@ -40,9 +40,9 @@ class Question:
         if self.equivalence is not None and not self.equivalence > 0.0:
             raise VitworkError(f"the equivalence band must have a positive half-width, not {self.equivalence}")
 
-    def side(self, estimate: float) -> Verdict:
-        """Return the verdict that a decided difference on the estimate's side of the margin carries."""
-        if self.alternative == "two-sided" or (estimate < self.margin) == (self.alternative == "less"):
+    def side(self, *, below: bool) -> Verdict:
+        """Return the verdict of a decided difference from the margin, below it or above."""
+        if self.alternative == "two-sided" or below == (self.alternative == "less"):
             return Verdict.REPRODUCED
         return Verdict.CONTRADICTED
 
@@ -72,7 +72,7 @@ def decide(contrast: Contrast, question: Question, n_a: int, n_b: int, note: str
     estimate = float(contrast.estimate)
     low, high = (float(edge) for edge in contrast.interval(question.alpha))
     p, method = float(contrast.p(question.margin)), contrast.method
-    verdict = question.side(estimate) if p <= question.alpha else Verdict.INCONCLUSIVE
+    verdict = question.side(below=contrast.below(question.margin)) if p <= question.alpha else Verdict.INCONCLUSIVE
     alike = _equivalence_p(contrast, question)
     if alike < p:
         p, method = alike, f"{method}; equivalence, both edges at alpha"
@@ -101,20 +101,43 @@ def _equivalence_p(contrast: Contrast, question: Question) -> float:
 def settling_seeds(effect: Effect, alpha: float) -> int | None:
     """Return the seeds per arm that would show the estimated effect at ``alpha`` with 80 % power.
 
-    The standard error is recovered from the interval with the penalty of a typical imbalance between the arms; the
-    answer is a plan, not a promise, since the estimate itself is uncertain.
+    The answer is a plan, not a promise, since the estimate itself is uncertain.
     """
-    from scipy.special import stdtrit
-
     n = min(effect.n_a, effect.n_b or effect.n_a)
     distance = abs(effect.estimate - effect.margin)
     half = effect.high - effect.estimate if effect.estimate < effect.margin else effect.estimate - effect.low
     if n < 2 or not (math.isfinite(distance) and math.isfinite(half)) or half <= 0.0:
         return None
-    penalty = 1.0 + SKEW_PENALTY * (0.5 if effect.n_b else 1.0)
-    error = half / -float(stdtrit(n - 1.0, effect.alpha / (2.0 * penalty)))
+    penalty = _penalty(effect, distance / half, n - 1.0)
+    error = half / _quantile(n - 1.0, effect.alpha / penalty)
     needed = seeds_needed(distance / (error * math.sqrt(n)), alpha, penalty=penalty, arms=1)
     return None if needed is None else max(needed, n + 1)
+
+
+def _penalty(effect: Effect, ratio: float, df: float) -> float:
+    """Recover the penalty from an effect's p-value and interval, which rest on the same standard error.
+
+    ``ratio`` is the effect's distance from the margin in half intervals. The implied p-value is monotone in the
+    penalty; near p = alpha every penalty implies the same and any will do.
+    """
+    from scipy.special import stdtr
+
+    def implied(penalty: float) -> float:
+        return penalty * 2.0 * float(stdtr(df, -ratio * _quantile(df, effect.alpha / penalty)))
+
+    low, high = 1.0, 1.0 + SKEW_PENALTY
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        too_small = (implied(middle) < effect.p) == (ratio < 1.0)
+        low, high = (middle, high) if too_small else (low, middle)
+    return 0.5 * (low + high)
+
+
+def _quantile(df: float, alpha: float) -> float:
+    """Return the two-sided critical value of Student's t."""
+    from scipy.special import stdtrit
+
+    return -float(stdtrit(df, alpha / 2.0))
 
 
 def _reason(effect: Effect, note: str) -> str:

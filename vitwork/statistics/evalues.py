@@ -17,10 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vitwork.statistics.contrasts import SKEW_PENALTY
+from vitwork.statistics.contrasts import Sided
 from vitwork.statistics.decision import FEWEST_SEEDS
 
 Array = NDArray[np.float64]
+
+STOPPING_PENALTY = 8.0
+"""Factor on p for unequal spreads as in `vitwork.statistics.contrasts.SKEW_PENALTY`, larger because every look adds to
+the error that skewed data make (docs/statistics.md)."""
 
 MIXTURE = 4.0
 """Variance of the normal mixture over standardised effects of a pair: suits the effects of one to six standard
@@ -63,7 +67,7 @@ def log_e_value(t: ArrayLike, n: ArrayLike, mixture: float = MIXTURE) -> Any:
 
 
 @dataclass(frozen=True)
-class SafeContrast:
+class SafeContrast(Sided):
     """The mean of paired differences under optional stopping; samples lie on the last axis, in the order of seeds.
 
     Attributes:
@@ -125,7 +129,7 @@ def safe_contrast(a: ArrayLike, b: ArrayLike | None = None, *, paired: bool = Fa
         spreads = [_running_variance(np.asarray(sample, dtype=np.float64)) for sample in (a, b)]
         with np.errstate(divide="ignore", invalid="ignore"):
             imbalance = np.nan_to_num(np.abs(spreads[0] - spreads[1]) / (spreads[0] + spreads[1]), nan=1.0)
-    return SafeContrast(pairs, 1.0 + SKEW_PENALTY * imbalance)
+    return SafeContrast(pairs, 1.0 + STOPPING_PENALTY * imbalance)
 
 
 def _running_variance(sample: Array) -> Array:
@@ -162,7 +166,13 @@ class SignContrast:
 
     def p(self, value: float) -> float:
         """Return the anytime p-value of "the share is one half" at the margin; other values cannot be rejected."""
-        return max(self._p(self.least), self._p(self.most)) if value == self.margin else 1.0
+        if value != self.margin or self.least.mean() <= 0.5 <= self.most.mean():
+            return 1.0
+        return max(self._p(self.least), self._p(self.most))
+
+    def below(self, value: float) -> bool:
+        """Return whether even the most favourable share is below one half."""
+        return value == self.margin and bool(self.most.mean() < 0.5)
 
     def _p(self, wins: Array) -> float:
         from scipy.special import betaln
@@ -177,4 +187,4 @@ class SignContrast:
         whole = (0.0, 1.0) if self.shown is None else (-math.inf, math.inf)
         if self.p(self.margin) > alpha:
             return whole
-        return (self.margin, whole[1]) if self.least.mean() > 0.5 else (whole[0], self.margin)
+        return (whole[0], self.margin) if self.below(self.margin) else (self.margin, whole[1])

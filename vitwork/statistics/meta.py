@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vitwork.claim import Effect, Verdict
 from vitwork.errors import VitworkError
-from vitwork.statistics.contrasts import StudentContrast
+from vitwork.statistics.contrasts import Sided, StudentContrast
 from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, undecided
 
 Array = NDArray[np.float64]
@@ -42,7 +42,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class CautiousContrast:
+class CautiousContrast(Sided):
     """A weighted summary that decides only what the plain t-test on the settings' effects decides as well.
 
     Weights rest on standard errors that a few seeds estimate badly; a setting that looks precise by chance then
@@ -80,7 +80,7 @@ def paule_mandel(estimates: Array, errors: Array) -> float:
     low, high = 0.0, float(np.ptp(estimates) ** 2 + (errors**2).max())
     while excess(high) > 0.0:
         high *= 2.0
-    for _ in range(200):
+    for _ in range(60):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if excess(middle) > 0.0 else (low, middle)
     return 0.5 * (low + high)

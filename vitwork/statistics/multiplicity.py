@@ -46,7 +46,7 @@ def _judged(effect: Effect, adjusted: float, alpha: float) -> Effect:
     if adjusted <= alpha and not _barred(effect):
         verdict = effect.verdict
         if verdict is Verdict.INCONCLUSIVE:  # the family's alpha is wider than the effect's own
-            verdict = Question(effect.alternative, effect.margin).side(effect.estimate)
+            verdict = Question(effect.alternative, effect.margin).side(below=effect.estimate < effect.margin)
             tail = "decided at the session's error rate"
         return replace(
             effect, verdict=verdict, adjusted_p=adjusted, seeds_needed=None, reason=f"{found}{family}: {tail}"
@@ -68,5 +68,5 @@ def _judged(effect: Effect, adjusted: float, alpha: float) -> Effect:
 
 
 def _barred(effect: Effect) -> bool:
-    """Return whether the effect was left undecided although its p-value was small enough (too few seeds)."""
-    return effect.verdict is Verdict.INCONCLUSIVE and effect.p <= effect.alpha
+    """Return whether the effect stays undecided: too few seeds, or no finite estimate to take a side from."""
+    return effect.verdict is Verdict.INCONCLUSIVE and (effect.p <= effect.alpha or math.isinf(effect.high - effect.low))

@@ -53,6 +53,10 @@ class SuperiorityContrast:
         nearest = self.least if self.least > value else self.most
         return binomial_p(nearest * self.n, self.n, value)
 
+    def below(self, value: float) -> bool:
+        """Return whether even the most favourable share is smaller than ``value``."""
+        return self.most < value
+
     def interval(self, alpha: float) -> tuple[float, float]:
         """Return the Clopper-Pearson interval, widened over the places of runs without a number."""
         from scipy.special import betaincinv
@@ -96,8 +100,12 @@ class OrderContrast:
         """Return the p-value at the margin; other values cannot be rejected."""
         return self.superiority.p(0.5) if value == self.margin else 1.0
 
+    def below(self, value: float) -> bool:
+        """Return the side on which the order of the runs lies; the estimate has no say."""
+        return value == self.margin and self.superiority.below(0.5)
+
     def interval(self, alpha: float) -> tuple[float, float]:
         """Return the half line that the order of the runs leaves, or the whole line."""
         if self.p(self.margin) > alpha:
             return -math.inf, math.inf
-        return (self.margin, math.inf) if self.superiority.estimate > 0.5 else (-math.inf, self.margin)
+        return (-math.inf, self.margin) if self.below(self.margin) else (self.margin, math.inf)

@@ -99,6 +99,8 @@ def ordering(
 def _support(effect: Effect) -> float:
     """Return how strongly an effect speaks for the paper's side: positive on it, negative against it."""
     for_paper = (effect.estimate < effect.margin) == (effect.alternative == "less")
+    if effect.verdict is not Verdict.INCONCLUSIVE:
+        for_paper = effect.verdict is Verdict.REPRODUCED
     return (1.0 if for_paper else -1.0) * (1.0 - effect.p)
 
 

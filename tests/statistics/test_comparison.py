@@ -1,0 +1,258 @@
+"""One comparison: numbers against scipy and by hand, verdicts, and input that is not as it should be."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from vitwork.claim import Verdict
+from vitwork.errors import VitworkError
+from vitwork.statistics import compare
+from vitwork.statistics.contrasts import SKEW_PENALTY, linear, student
+from vitwork.statistics.ranks import binomial_p
+
+NAN, INF = math.nan, math.inf
+A = np.array([0.9, 1.4, 0.3, 1.1, 0.8])
+B = np.array([4.2, 5.1, 3.6, 4.9, 4.0])
+VALUES = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=0, max_size=8)
+
+
+def penalty(a, b):
+    """The factor on p, written out a second time."""
+    parts = a.var(ddof=1) / a.size, b.var(ddof=1) / b.size
+    return 1 + SKEW_PENALTY * abs(parts[0] - parts[1]) / sum(parts)
+
+
+def test_welch_statistic_with_conservative_degrees_of_freedom():
+    """The p-value is Welch's statistic from scipy against Student's t with min(n) - 1 df, times the penalty."""
+    t = stats.ttest_ind(A, B, equal_var=False).statistic
+    assert compare(A, B).p == pytest.approx(penalty(A, B) * 2 * stats.t.sf(abs(t), 4), rel=1e-10)
+
+
+def test_equal_spreads_carry_no_penalty():
+    """With equal standard errors the p-value is the plain t test's with min(n) - 1 df."""
+    t = stats.ttest_ind(A, A + 2.0).statistic
+    assert compare(A, A + 2.0).p == pytest.approx(2 * stats.t.sf(abs(t), 4), rel=1e-9)
+
+
+def test_one_sample_is_scipys_with_full_penalty():
+    """Against a constant, p is scipy's one-sample p times 1 + penalty."""
+    expected = (1 + SKEW_PENALTY) * stats.ttest_1samp(A, 3.0).pvalue
+    assert compare(A, 3.0).p == pytest.approx(expected, rel=1e-10)
+    assert compare(A, 3.0).n_b == 0
+
+
+def test_pairs_are_one_sample_of_differences():
+    """Pairing is the one-sample test of the differences."""
+    effect = compare(A, B, paired=True)
+    assert effect.p == pytest.approx((1 + SKEW_PENALTY) * stats.ttest_rel(A, B).pvalue, rel=1e-10)
+    assert effect.estimate == pytest.approx((A - B).mean())
+
+
+@pytest.mark.parametrize("scale", ["difference", "ratio", "log-ratio", "probability"])
+def test_interval_inverts_the_test(scale):
+    """A margin just inside the interval is not rejected and one just outside is, on every scale."""
+    a, b = np.exp(A), np.exp(B - 2.0)
+    a, b = np.concatenate([a, a * 1.1]), np.concatenate([b, b * 1.1])
+    effect = compare(a, b, scale=scale)
+    for edge, outwards in ((effect.low, -1.0), (effect.high, 1.0)):
+        if scale == "probability" and edge in (0.0, 1.0):
+            continue
+        inside, outside = edge - outwards * 1e-6, edge + outwards * 1e-6
+        assert compare(a, b, "two-sided", inside, scale=scale).p > 0.05
+        assert compare(a, b, "two-sided", outside, scale=scale).p < 0.05 + 1e-9
+
+
+def test_log_ratio_is_the_difference_of_logarithms():
+    """The log-ratio scale is the difference scale after taking logarithms."""
+    a, b = np.exp(A), np.exp(B)
+    assert compare(a, b, scale="log-ratio").p == pytest.approx(compare(A, B).p, rel=1e-9)
+
+
+def test_ratio_of_proportional_arms_scales():
+    """Scaling one arm scales the ratio and its interval by the same factor."""
+    plain, scaled = compare(A, B, scale="ratio"), compare(10 * A, B, scale="ratio")
+    assert scaled.estimate == pytest.approx(10 * plain.estimate)
+    assert (scaled.low, scaled.high) == pytest.approx((10 * plain.low, 10 * plain.high), rel=1e-6)
+
+
+def test_probability_agrees_with_the_binomial_test_for_a_constant():
+    """Against a constant the order path is scipy's exact binomial (sign) test."""
+    values = np.array([1, 2, 3, 4, 5, 6, 7, -1, 8, 9.0])
+    expected = stats.binomtest(9, 10).pvalue
+    assert compare(values, 0.0, "greater", scale="probability").p == pytest.approx(expected, rel=1e-10)
+    interval = stats.binomtest(9, 10).proportion_ci(0.95, "exact")
+    effect = compare(values, 0.0, "greater", scale="probability")
+    assert (effect.low, effect.high) == pytest.approx((interval.low, interval.high), rel=1e-9)
+
+
+def test_order_path_is_more_cautious_than_the_exact_rank_test():
+    """The binomial bound never gives a smaller p than the exact Mann-Whitney test."""
+    rng = np.random.default_rng(4)
+    for _ in range(50):
+        a, b = rng.standard_normal(8), rng.standard_normal(8) + 1.0
+        assert compare(a, b, scale="probability").p >= stats.mannwhitneyu(a, b, method="exact").pvalue - 1e-12
+
+
+@pytest.mark.parametrize(
+    ("alternative", "verdict"),
+    [("less", Verdict.REPRODUCED), ("greater", Verdict.CONTRADICTED), ("two-sided", Verdict.REPRODUCED)],
+)
+def test_verdict_follows_the_side(alternative, verdict):
+    """A decided difference reproduces the paper's side and contradicts the other."""
+    assert compare(A, B, alternative).verdict is verdict
+
+
+def test_margin_moves_the_line():
+    """An effect of -3.4 is reproduced beyond -1, undecided at -3.4 and contradicted at -6."""
+    verdicts = [compare(A, B, "less", margin).verdict for margin in (-1.0, -3.4, -6.0)]
+    assert verdicts == [Verdict.REPRODUCED, Verdict.INCONCLUSIVE, Verdict.CONTRADICTED]
+
+
+def test_equivalence_band_contradicts_a_claimed_difference():
+    """Arms that agree within the declared band contradict the claim; without a band they leave it open."""
+    near = A + 0.05
+    assert compare(A, near).verdict is Verdict.INCONCLUSIVE
+    effect = compare(A, near, equivalence=2.0)
+    assert effect.verdict is Verdict.CONTRADICTED
+    assert "band" in effect.reason
+    assert -2.0 < effect.low < effect.high < 2.0
+
+
+def test_inconclusive_says_how_many_seeds():
+    """An undecided effect names seeds, and that many seeds decide it in most repetitions."""
+    rng = np.random.default_rng(7)
+    effect = compare(np.array([0.1, 1.0, -0.9, 0.4, -0.6]), np.array([1.2, 2.4, 0.3, 1.6, 0.5]))
+    assert effect.verdict is Verdict.INCONCLUSIVE
+    assert 6 <= effect.seeds_needed <= 40
+    n = effect.seeds_needed
+    wins = [
+        compare(0.75 * rng.standard_normal(n), 0.75 * rng.standard_normal(n) + 1.2).verdict is Verdict.REPRODUCED
+        for _ in range(200)
+    ]
+    assert np.mean(wins) > 0.7
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [([], [1.0, 2.0]), ([1.0], [2.0, 3.0, 4.0]), ([1.0, 2.0], [8.0, 9.0]), ([1.0, 1.0], 5.0)]
+)
+def test_too_few_seeds_never_decide(a, b):
+    """Fewer than three seeds in an arm are inconclusive, with the reason."""
+    effect = compare(a, b)
+    assert effect.verdict is Verdict.INCONCLUSIVE
+    assert "seeds" in effect.reason or "no runs" in effect.reason
+
+
+def test_no_spread_is_decided_by_permutation():
+    """Five equal values against five equal values have p = 2/252; three against three have 0.1."""
+    assert compare([1.0] * 5, [2.0] * 5).p == pytest.approx(2 / 252)
+    assert compare([1.0] * 5, [2.0] * 5).verdict is Verdict.REPRODUCED
+    assert compare([1.0] * 3, [2.0] * 3).verdict is Verdict.INCONCLUSIVE
+    assert compare([1.0] * 5, 2.0).p == pytest.approx(1 / 16)
+    assert compare([2.0] * 5, [2.0] * 5).verdict is Verdict.INCONCLUSIVE
+
+
+def test_rounding_is_not_spread():
+    """Values that differ by rounding only are decided by permutation, not by a t of a million."""
+    effect = compare([0.1 + 0.2, 0.3, 0.3, 0.3, 0.3], [0.4] * 5)
+    assert effect.p == pytest.approx(2 / 252)
+
+
+def test_diverged_runs_are_counted_against_every_verdict():
+    """With one of ten runs lost the arms are still decided by order; with one of five they are not."""
+    ten = compare([*np.arange(9.0), NAN], np.arange(10.0) + 20.0)
+    assert ten.verdict is Verdict.REPRODUCED
+    assert ten.p == pytest.approx(binomial_p(1, 10, 0.5))
+    assert ten.n_a == 10
+    assert "1 and 0 runs" in ten.reason
+    five = compare([*A[:4], NAN], B)
+    assert five.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_diverged_run_never_helps():
+    """Replacing any run by NaN never makes the p-value smaller than the same order without the loss."""
+    a, b = np.arange(10.0), np.arange(10.0) + 20.0
+    for place in range(10):
+        lost = a.copy()
+        lost[place] = NAN
+        assert compare(lost, b).p > compare(a, b, scale="probability").p
+
+
+def test_all_runs_diverged_is_inconclusive():
+    """An arm without any number is answered."""
+    effect = compare([NAN] * 10, np.arange(10.0))
+    assert effect.verdict is Verdict.INCONCLUSIVE
+    assert math.isnan(effect.estimate)
+
+
+def test_infinite_losses_are_ordered():
+    """An infinite loss is worse than any number and keeps its place."""
+    effect = compare(np.arange(10.0), [*np.arange(9.0) + 20.0, INF])
+    assert effect.p == pytest.approx(binomial_p(0, 10, 0.5))
+    assert effect.verdict is Verdict.REPRODUCED
+
+
+def test_zeros_and_negatives_on_a_log_scale():
+    """A zero on the log scale is judged by order; a negative value is refused with a reason."""
+    assert compare([0.0] * 10, np.arange(10.0) + 1.0, scale="log-ratio").verdict is Verdict.REPRODUCED
+    assert "not negative" in compare([-1.0, 1.0, 2.0], B, scale="log-ratio").reason
+
+
+def test_none_is_a_run_without_value():
+    """A null from a results file is a diverged run."""
+    assert compare([1.0, None, 3.0], B).reason == compare([1.0, NAN, 3.0], B).reason
+
+
+@pytest.mark.parametrize(
+    "options", [{"scale": "sum"}, {"alternative": "below"}, {"alpha": 0.0}, {"equivalence": -1.0}, {"paired": True}]
+)
+def test_senseless_questions_are_refused(options):
+    """A question that makes no sense raises an error for the user."""
+    with pytest.raises(VitworkError):
+        compare(A, B[:4], **options)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    VALUES,
+    VALUES,
+    st.sampled_from(["difference", "ratio", "log-ratio", "probability"]),
+    st.sampled_from(["less", "greater", "two-sided"]),
+)
+def test_any_input_is_answered(a, b, scale, alternative):
+    """Whatever the numbers, the answer is an effect with a p-value in [0, 1] or none, and a reason."""
+    effect = compare(a, b, alternative, scale=scale)
+    assert effect.reason
+    assert math.isnan(effect.p) or 0.0 <= effect.p <= 1.0
+    assert effect.verdict in (Verdict.REPRODUCED, Verdict.CONTRADICTED, Verdict.INCONCLUSIVE)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.floats(-100, 100, width=32), min_size=3, max_size=8),
+    st.lists(st.floats(-100, 100, width=32), min_size=3, max_size=8),
+)
+def test_exchanging_arms_exchanges_sides(a, b):
+    """compare(a, b, less) and compare(b, a, greater) are the same statement."""
+    one, other = compare(a, b, "less"), compare(b, a, "greater")
+    assert one.verdict is other.verdict
+    assert one.p == pytest.approx(other.p, rel=1e-6, abs=1e-12)
+
+
+def test_linear_contrast_of_two_is_student():
+    """Weights 1 and -1 give the two-sample contrast, and a zero weight leaves an arm out."""
+    assert linear([A, B, A], [1.0, -1.0, 0.0]).p(0.0) == pytest.approx(student(A, B).p(0.0))
+
+
+def test_import_is_light():
+    """Importing the statistics loads neither torch nor scipy."""
+    import subprocess
+    import sys
+
+    code = "import sys, vitwork.statistics; print(sorted({'torch', 'scipy', 'pandas'} & set(sys.modules)))"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -1,0 +1,71 @@
+"""Holm's procedure over a session."""
+
+import math
+
+import numpy as np
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from vitwork.claim import Verdict
+from vitwork.statistics import compare, holm
+from vitwork.statistics.multiplicity import holm_adjust
+
+RNG = np.random.default_rng(0)
+
+
+def test_adjusted_values_are_statsmodels():
+    """Adjusted p-values equal statsmodels' for random families, ties included."""
+    for size in (1, 2, 7, 60):
+        p = np.round(RNG.random(size) ** 3, 3)
+        assert holm_adjust(list(p)) == pytest.approx(list(multipletests(p, method="holm")[1]))
+
+
+def test_what_was_not_tested_does_not_count():
+    """NaN stays NaN and does not make the others pay."""
+    adjusted = holm_adjust([0.01, math.nan, 0.02])
+    assert adjusted[0] == pytest.approx(0.02)
+    assert math.isnan(adjusted[1])
+
+
+def test_a_single_decision_can_fall_in_a_family():
+    """An effect decided alone becomes inconclusive among sixty, with the seeds that the family asks for."""
+    a, b = np.array([0.0, 1.0, -1.0, 0.5, -0.5]), np.array([4.0, 5.0, 3.0, 4.5, 3.5])
+    alone = compare(a, b)
+    assert alone.verdict is Verdict.REPRODUCED
+    among = holm([alone, *(compare(a, a[::-1] + 0.1) for _ in range(59))])[0]
+    assert among.verdict is Verdict.INCONCLUSIVE
+    assert among.adjusted_p == pytest.approx(60 * alone.p)
+    assert among.seeds_needed > 5
+    assert "session" in among.reason
+
+
+def test_strong_effects_survive_a_family():
+    """A difference of forty standard deviations is decided among sixty, both ways, and keeps its order."""
+    a = np.array([0.0, 1.0, -1.0, 0.5, -0.5])
+    effects = [compare(a, a + 40.0), compare(a + 40.0, a), *(compare(a, a[::-1] + 0.1) for _ in range(58))]
+    judged = holm(effects)
+    assert [effect.verdict for effect in judged[:2]] == [Verdict.REPRODUCED, Verdict.CONTRADICTED]
+    assert {effect.verdict for effect in judged[2:]} == {Verdict.INCONCLUSIVE}
+
+
+def test_too_few_seeds_stay_undecided_in_a_family():
+    """Two seeds per arm do not decide however small their p-value."""
+    assert holm([compare([1.0, 1.001], [500.0, 500.001])])[0].verdict is Verdict.INCONCLUSIVE
+
+
+def test_untested_effects_pass_through():
+    """An effect that no test applied to is returned as it is."""
+    effect = compare([], [1.0])
+    assert holm([effect]) == [effect]
+
+
+def test_equivalence_survives_or_falls_like_a_difference():
+    """A verdict from the equivalence band is corrected like any other."""
+    a = np.array([0.0, 1.0, -1.0, 0.5, -0.5])
+    inside = compare(a, a, equivalence=30.0)
+    assert holm([inside] * 5)[0].verdict is Verdict.CONTRADICTED
+    assert holm([inside] * 5)[0].reason.endswith("band around 0")
+    barely = compare(a, a, equivalence=1.7)
+    assert barely.verdict is Verdict.CONTRADICTED
+    assert holm([barely] * 40)[0].verdict is Verdict.INCONCLUSIVE
+    assert holm([barely] * 40)[0].seeds_needed is None

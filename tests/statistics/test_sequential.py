@@ -1,0 +1,132 @@
+"""E-values against published numbers, and decisions after every seed."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import integrate, optimize, stats
+
+from vitwork.claim import Verdict
+from vitwork.errors import VitworkError
+from vitwork.statistics import compare, sequential
+from vitwork.statistics.evalues import log_e_value, safe_contrast, safe_t
+
+NAN = float("nan")
+SLEEP = np.array([1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4])  # Student's differences, R's `sleep`
+
+
+@pytest.mark.parametrize(("t", "e"), [(0.48905, 0.21959), (4.34239, 635.0411)])
+def test_published_safe_paired_t_test(t, e):
+    """R's safestats 0.8 prints these e-values for its paired example (n = 63, designed delta 0.29)."""
+    assert float(safe_t(t, 63, 0.29)) == pytest.approx(e, rel=2e-5)
+
+
+def test_published_batch_design_needs_63_pairs():
+    """safestats plans 63 pairs for 80 % power at delta 0.42426 and threshold 20, one-sided; so do we."""
+
+    def power(n):
+        critical = optimize.brentq(lambda t: float(safe_t(t, n, 0.29)) - 20.0, 0.0, 20.0)
+        return stats.nct.sf(critical, n - 1, np.sqrt(n) * 0.4242641)
+
+    assert power(62) < 0.8 < power(63)
+
+
+@pytest.mark.parametrize(("t", "n", "delta"), [(1.7, 7, 0.8), (-2.0, 5, 1.0), (6.0, 12, 0.5)])
+def test_safe_t_is_a_ratio_of_scipys_densities(t, n, delta):
+    """The closed form is the ratio of noncentral and central t densities."""
+    expected = stats.nct.pdf(t, n - 1, np.sqrt(n) * delta) / stats.t.pdf(t, n - 1)
+    assert float(safe_t(t, n, delta)) == pytest.approx(expected, rel=1e-8)
+
+
+def test_mixture_is_the_integral_of_safe_t_tests():
+    """The closed form of the mixture equals the numerical integral over designed effects."""
+    expected, _ = integrate.quad(lambda delta: float(safe_t(1.7, 7, delta)) * stats.norm.pdf(delta, 0, 2), -12, 12)
+    assert np.exp(log_e_value(1.7, 7, 4.0)) == pytest.approx(expected, rel=1e-8)
+
+
+def test_published_bayes_factor_of_the_sleep_data():
+    """Mixed further over an inverse gamma it is the JZS Bayes factor: 17.25888 for Student's sleep data (BayesFactor)."""
+    t, n, r = SLEEP.mean() / SLEEP.std(ddof=1) * np.sqrt(10), 10, np.sqrt(0.5)
+
+    def integrand(precision):
+        return np.exp(log_e_value(t, n, 1 / precision)) * stats.gamma.pdf(precision, 0.5, scale=2 / r**2)
+
+    assert integrate.quad(integrand, 0, np.inf)[0] == pytest.approx(17.25888, rel=1e-5)
+
+
+def test_expectation_under_the_null_is_at_most_one():
+    """E-values of normal seeds average to one, at a fixed n and at a stopping time that wants them large."""
+    data = np.random.default_rng(1).standard_normal((20000, 12))
+    n = np.arange(3, 13)
+    t = np.stack([data[:, :k].mean(1) / data[:, :k].std(1, ddof=1) * np.sqrt(k) for k in n], axis=1)
+    e = np.exp(log_e_value(t, n, 1.0))
+    assert e[:, -1].mean() == pytest.approx(1.0, abs=0.2)
+    stop = np.where((e > 3).any(1), (e > 3).argmax(1), n.size - 1)
+    assert e[np.arange(e.shape[0]), stop].mean() < 1.15
+
+
+def test_decides_a_clear_difference_early():
+    """Six standard deviations are decided within seven seeds, and more seeds keep the verdict."""
+    rng = np.random.default_rng(3)
+    a, b = rng.standard_normal(15), rng.standard_normal(15) + 6.0
+    verdicts = [sequential(a[:n], b[:n]).verdict for n in range(3, 16)]
+    assert verdicts.index(Verdict.REPRODUCED) <= 4
+    assert set(verdicts[verdicts.index(Verdict.REPRODUCED) :]) == {Verdict.REPRODUCED}
+    assert sequential(b, a).verdict is Verdict.CONTRADICTED
+
+
+def test_p_never_rises_as_seeds_arrive():
+    """The anytime p-value is a running minimum while the side stays the same."""
+    rng = np.random.default_rng(5)
+    a, b = rng.standard_normal(20), rng.standard_normal(20) + 3.0
+    p = [sequential(a[:n], b[:n]).p for n in range(3, 21)]
+    assert all(later <= earlier + 1e-15 for earlier, later in pairwise(p))
+
+
+def test_costs_more_than_the_fixed_design_at_the_same_seeds():
+    """At the last look the anytime interval is wider than the fixed design's."""
+    rng = np.random.default_rng(6)
+    a, b = rng.standard_normal(10), rng.standard_normal(10)
+    fixed, anytime = compare(a, b), sequential(a, b)
+    assert anytime.high - anytime.low > 0.9 * (fixed.high - fixed.low)
+    assert anytime.estimate == pytest.approx(fixed.estimate)
+
+
+def test_interval_is_where_the_e_value_stays_below_its_threshold():
+    """At the edge of the interval, penalty over e-value equals alpha."""
+    rng = np.random.default_rng(8)
+    contrast = safe_contrast(rng.standard_normal(9), rng.standard_normal(9) + 1.0)
+    for edge in contrast.interval(0.05):
+        assert contrast.p_path(float(edge))[-1] == pytest.approx(0.05, rel=1e-6)
+
+
+def test_waiting_seeds_and_too_few():
+    """Seeds without a partner wait; fewer than three pairs never decide."""
+    a, b = np.arange(10.0), np.arange(10.0) + 50.0
+    assert sequential(a, b[:6]).p == sequential(a[:6], b[:6]).p
+    assert sequential(a[:2], b[:2]).verdict is Verdict.INCONCLUSIVE
+
+
+def test_signs_decide_when_runs_diverge():
+    """Ten of eleven pairs on one side and one diverged are decided by betting; the lost pair counts against."""
+    a, b = [*np.arange(10.0), NAN], np.arange(11.0) + 50.0
+    effect = sequential(a, b)
+    assert effect.verdict is Verdict.REPRODUCED
+    assert effect.p > sequential(np.arange(11.0), b, scale="probability").p
+    assert sequential([NAN] * 10, b).verdict is Verdict.INCONCLUSIVE
+
+
+def test_constants_bands_and_refusals():
+    """A constant is one sample; a band is shown by pairs too; a ratio is refused with advice."""
+    rng = np.random.default_rng(2)
+    values = 5.0 + 0.1 * rng.standard_normal(12)
+    assert sequential(values, 4.0, "greater").verdict is Verdict.REPRODUCED
+    assert sequential(values, 5.0, equivalence=1.0).verdict is Verdict.CONTRADICTED
+    assert "log-ratio" in sequential(values, values, scale="ratio").reason
+    with pytest.raises(VitworkError):
+        sequential(values, values, scale="sum")
+
+
+def test_seeds_without_spread_are_no_evidence():
+    """Equal differences have no noise to be measured against and decide nothing."""
+    assert sequential([1.0] * 10, [2.0] * 10).verdict is Verdict.INCONCLUSIVE
