@@ -13,8 +13,7 @@ from torch.nn import functional as F
 
 from vitwork.analysis.batchnorm import evaluation_mode, recalibrate
 from vitwork.analysis.directions import Direction, random_pair
-from vitwork.analysis.memory import summed
-from vitwork.analysis.operator import Batch
+from vitwork.analysis.observe import Batch, in_parts
 from vitwork.errors import VitworkError
 
 Statistics = Literal["fixed", "recalibrated"]
@@ -167,11 +166,12 @@ def _loss(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Bat
     if batchnorm == "recalibrated":
         recalibrate(model, state, [images for images, _ in data])
 
-    def total(images: Tensor, targets: Tensor) -> Tensor:
-        return F.cross_entropy(functional_call(model, state, (images,)), targets, reduction="sum").double()
+    def logits(images: Tensor) -> Tensor:
+        found: Tensor = functional_call(model, state, (images,))
+        return found
 
     with evaluation_mode(model):
-        totals = [summed(total, images, targets) for images, targets in data]
+        totals = [F.cross_entropy(in_parts(logits, x), targets, reduction="sum").double() for x, targets in data]
     return torch.stack(totals).sum() / sum(len(targets) for _, targets in data)
 
 

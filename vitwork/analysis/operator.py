@@ -13,7 +13,6 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from vitwork.analysis.batchnorm import AffineBatchNorm, BatchNorm, evaluation_mode, mixes_examples
-from vitwork.analysis.memory import out_of_memory
 from vitwork.errors import VitworkError
 from vitwork.models import math_attention
 
@@ -103,7 +102,7 @@ class HessianOperator:
                 return compute()
             except RuntimeError as error:
                 size = max(len(targets) for _, targets in self.chunks)
-                if size == 1 or not out_of_memory(error):
+                if size == 1 or not _out_of_memory(error):
                     raise
             # Past the handler, so that the failed pass's tensors, which its traceback holds, are free.
             self._kept = None
@@ -199,3 +198,8 @@ class HessianOperator:
 def _compact(value: Tensor) -> Tensor:
     """Copy a tensor; images and convolution kernels with channels last, the order that convolutions run fastest in."""
     return value.clone(memory_format=torch.channels_last if value.dim() == 4 else torch.contiguous_format)
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    # The CPU's allocator has no exception of its own.
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
