@@ -5,7 +5,7 @@ import pytest
 from statsmodels.stats.power import TTestPower
 
 from vitwork.statistics import detectable, seeds_needed
-from vitwork.statistics.contrasts import student
+from vitwork.statistics.contrasts import SKEW_PENALTY, student
 
 
 @pytest.mark.parametrize("n", [5, 10, 20])
@@ -13,7 +13,7 @@ from vitwork.statistics.contrasts import student
 def test_smallest_effect_has_the_stated_power(n, alpha):
     """Simulated pairs of arms at the smallest detectable effect are decided in about 80 % (75 to 92)."""
     a, b = np.random.default_rng(n).standard_normal((2, 4000, n))
-    effect = detectable(n, alpha, penalty=4.0)
+    effect = detectable(n, alpha)
     assert 0.75 < (student(a + effect, b).p(0.0) <= alpha).mean() < 0.92
 
 
@@ -21,7 +21,7 @@ def test_one_arm_agrees_with_statsmodels():
     """Without a penalty the one-sample plan is within a tenth of statsmodels' exact power calculation."""
     for n in (6, 12, 30):
         exact = TTestPower().solve_power(nobs=n, alpha=0.05, power=0.8)
-        assert detectable(n, 0.05, arms=1) == pytest.approx(exact, rel=0.1)
+        assert detectable(n, 0.05, penalty=1.0, arms=1) == pytest.approx(exact, rel=0.1)
 
 
 def test_seeds_invert_the_smallest_effect():
@@ -38,3 +38,9 @@ def test_hopeless_effects_have_no_number():
     assert seeds_needed(1e-3) is None
     assert seeds_needed(float("nan")) is None
     assert detectable(1) == float("inf")
+
+
+def test_one_arm_expects_the_full_penalty():
+    """Against a constant the plan counts with the penalty that one arm always pays."""
+    assert detectable(8, arms=1) == detectable(8, penalty=1.0 + SKEW_PENALTY, arms=1)
+    assert detectable(8) > detectable(8, penalty=1.0)
