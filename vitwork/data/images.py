@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vitwork.data.constants import constant
 from vitwork.errors import VitworkError
 
 
@@ -53,9 +54,9 @@ class Splits:
 
 def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """Return uint8 images (n, 3, h, w) as float32 with `mean` subtracted and divided by `std` (0 to 1 scale)."""
-    scale = torch.tensor([1 / (255 * s) for s in std], device=images.device).view(-1, 1, 1)
-    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=images.device).view(-1, 1, 1)
-    return torch.addcmul(shift, images.to(torch.float32), scale)
+    scale = constant(tuple(1 / (255 * s) for s in std), torch.float32, images.device)
+    shift = constant(tuple(-m / s for m, s in zip(mean, std, strict=True)), torch.float32, images.device)
+    return images.to(torch.float32, copy=True).mul_(scale.view(-1, 1, 1)).add_(shift.view(-1, 1, 1))
 
 
 def measured_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

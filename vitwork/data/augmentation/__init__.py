@@ -12,6 +12,7 @@ from torch import Tensor
 from vitwork.data.augmentation import geometry, mixing
 from vitwork.data.augmentation.randaugment import rand_augment
 from vitwork.data.augmentation.resized_crop import draw_crops, resized_crop
+from vitwork.data.constants import constant
 from vitwork.data.images import normalise
 from vitwork.errors import VitworkError
 from vitwork.training.recipe import Augmentation
@@ -43,7 +44,7 @@ class Augmenter:
         self.num_classes = num_classes
         self.mean, self.std = mean, std
         self.label_smoothing = label_smoothing
-        self._fill: dict[torch.device, Tensor] = {}
+        self.fill = tuple(min(255, round(255 * m)) for m in mean)
 
     def __call__(
         self, images: Tensor, labels: Tensor, generator: torch.Generator, groups: int = 1
@@ -68,7 +69,9 @@ class Augmenter:
         settings = self.augmentation
         images = self._place(images, generator)
         if settings.randaugment is not None:
-            images = rand_augment(images, settings.randaugment, self._fill_on(images.device), generator)
+            images = rand_augment(
+                images, settings.randaugment, constant(self.fill, torch.uint8, images.device), generator
+            )
         x = normalise(images, self.mean, self.std)
         if settings.erasing:
             x = mixing.erase(x, settings.erasing, generator)
@@ -83,10 +86,11 @@ class Augmenter:
             height, width = images.shape[-2:]
             crops = draw_crops(len(images), height, width, generator)
             images = resized_crop(images, crops, uniform[0] < 0.5)
-        elif settings.crop_padding:
-            top, left = (uniform[:2] * (2 * settings.crop_padding + 1)).to(torch.int64)
-            images = geometry.padded_crop(images, top, left, settings.crop_padding)
-        return geometry.flip(images, uniform[2] < settings.flip) if settings.flip else images
+        padding = 0 if settings.resized_crop else settings.crop_padding
+        if not padding and not settings.flip:
+            return images
+        top, left = (uniform[:2] * (2 * padding + 1)).to(torch.int64)
+        return geometry.crop_and_flip(images, top, left, uniform[2] < settings.flip, padding)
 
     def _mix(self, x: Tensor, targets: Tensor, groups: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         settings = self.augmentation
@@ -103,11 +107,3 @@ class Augmenter:
             x.view(groups, -1, *x.shape[1:]), targets.view(groups, -1, self.num_classes), shares, means
         )
         return mixed.view_as(x), soft.view_as(targets)
-
-    def _fill_on(self, device: torch.device) -> Tensor:
-        """Return timm's fill colour, the mean in 256 levels, copied to a device once."""
-        if device not in self._fill:
-            self._fill[device] = torch.tensor([min(255, round(255 * m)) for m in self.mean], dtype=torch.uint8).to(
-                device
-            )
-        return self._fill[device]

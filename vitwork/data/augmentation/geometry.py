@@ -6,24 +6,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vitwork.data.constants import constant
+
+LINEAR = (0.0, 0.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+CUBIC = (0.0, -1.0, 2.0, -1.0, 1.0, 0.0, -2.0, 1.0, 0.0, 1.0, 1.0, -1.0, 0.0, 0.0, -1.0, 1.0)
+"""Interpolation weights of four neighbouring pixels: four polynomials of the place between the second and the third,
+each by its coefficients of power 0 to 3. Cubic convolution has the parameter -1, which PIL takes for affine maps."""
+
 SNAP = 5e-4
 """Added before rounding down, so that a level that is whole in exact arithmetic is not lost to float32."""
 
 
-def flip(images: Tensor, chosen: Tensor) -> Tensor:
-    """Mirror the chosen images, bool (b,), left to right."""
-    return torch.where(chosen.view(-1, 1, 1, 1), images.flip(-1), images)
+def crop_and_flip(images: Tensor, top: Tensor, left: Tensor, flipped: Tensor, padding: int) -> Tensor:
+    """Pad the images with black, cut their own size out at a place, and mirror some left to right.
 
-
-def padded_crop(images: Tensor, top: Tensor, left: Tensor, padding: int) -> Tensor:
-    """Pad each image (b, c, h, w) with `padding` black pixels and cut its own size out at (`top`, `left`), int64 (b,)."""
+    Args:
+        images: uint8 (b, c, h, w).
+        top, left: place of the crop within the padded image, int64 (b,).
+        flipped: which images are mirrored, bool (b,).
+        padding: pixels on every side.
+    """
     height, width = images.shape[-2:]
-    padded = F.pad(images, (padding, padding, padding, padding))
-    windows = padded.unfold(2, height, 1).unfold(3, width, 1)
-    return windows[torch.arange(len(images), device=images.device), :, top, left]
+    across = torch.arange(width, device=images.device)
+    columns = torch.where(flipped.unsqueeze(1), width - 1 - across, across) + left.unsqueeze(1)
+    rows = torch.arange(height, device=images.device) + top.unsqueeze(1)
+    places = (rows * (width + 2 * padding)).unsqueeze(2) + columns.unsqueeze(1)
+    padded = F.pad(images, (padding, padding, padding, padding)).flatten(2)
+    return padded.gather(2, places.flatten(1).unsqueeze(1).expand(-1, images.shape[1], -1)).view_as(images)
 
 
-def slide(images: Tensor, offset: Tensor, bicubic: Tensor, fill: Tensor, reach: int) -> Tensor:
+def slide(images: Tensor, offset: Tensor, bicubic: Tensor, fill: Tensor) -> Tensor:
     """Move every row of every image sideways: shears and translations, which PIL computes as general affine maps.
 
     One row has one offset and so one set of four weights, which is what makes this cheaper than `affine`.
@@ -33,7 +45,6 @@ def slide(images: Tensor, offset: Tensor, bicubic: Tensor, fill: Tensor, reach: 
         offset: float32 (b, h): the output pixel x of a row shows the row's point x + offset.
         bicubic: bool (b,): cubic interpolation with PIL's parameter -1 for affine maps, else linear.
         fill: uint8 (3,), colour of points outside the image.
-        reach: a whole number that no offset exceeds.
 
     Returns:
         uint8 (b, 3, h, w).
@@ -41,19 +52,17 @@ def slide(images: Tensor, offset: Tensor, bicubic: Tensor, fill: Tensor, reach: 
     b, _, height, width = images.shape
     device = images.device
     whole = offset.floor()
-    weights = _weights(offset - whole, bicubic.view(-1, 1))
-    beyond = torch.arange(-reach - 1, width + reach + 2, device=device).clamp_(0, width - 1)
-    windows = images[..., beyond].unfold(3, width + 3, 1)
-    sample = torch.arange(b, device=device).view(-1, 1)
-    row = torch.arange(height, device=device)
-    taps = windows[sample, :, row, whole.to(torch.int64) + reach].to(torch.float32)  # (b, h, 3, w + 3)
-    mixed = taps[..., :width] * weights[0].view(b, height, 1, 1)
+    weights = _weights(offset - whole, bicubic).view(b, 4, 1, height, 1)
+    reach = torch.arange(-1, width + 2, device=device)
+    columns = (whole.to(torch.int64).unsqueeze(-1) + reach).clamp_(0, width - 1)
+    taps = images.gather(3, columns.unsqueeze(1).expand(-1, 3, -1, -1)).to(torch.float32)
+    mixed = taps[..., :width] * weights[:, 0]
     for tap in (1, 2, 3):
-        mixed.addcmul_(taps[..., tap : tap + width], weights[tap].view(b, height, 1, 1))
+        mixed.addcmul_(taps[..., tap : tap + width], weights[:, tap])
     levels = mixed.add_(SNAP).clamp_(0, 255).to(torch.uint8)
     point = torch.arange(width, device=device) + 0.5 + offset.unsqueeze(-1)
     inside = (point >= 0) & (point < width)
-    return torch.where(inside.unsqueeze(2), levels, fill.view(3, 1)).transpose(1, 2)
+    return torch.where(inside.unsqueeze(1), levels, fill.view(3, 1, 1))
 
 
 def affine(images: Tensor, matrix: Tensor, bicubic: Tensor, fill: Tensor) -> Tensor:
@@ -77,15 +86,17 @@ def affine(images: Tensor, matrix: Tensor, bicubic: Tensor, fill: Tensor) -> Ten
     x = terms[:, 0] * across + terms[:, 1] * down + terms[:, 2]
     y = terms[:, 3] * across + terms[:, 4] * down + terms[:, 5]
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    columns, across_weights = _taps(x, bicubic, width)
-    rows, down_weights = _taps(y, bicubic, height)
+    columns, across_weights = _taps(x.flatten(1), bicubic, width)
+    rows, down_weights = _taps(y.flatten(1), bicubic, height)
     start = torch.arange(b, device=device).view(-1, 1, 1) * (height * width)
-    # Taps come first, so that these products run along the pixels; a bag needs them last.
-    places = ((rows * width + start).unsqueeze(1) + columns).view(16, -1).t().contiguous()
-    weights = (down_weights.unsqueeze(1) * across_weights).view(16, -1).t().contiguous()
+    # Pixels come last, so that these products run along them; a bag needs its taps last.
+    places = ((rows * width + start).unsqueeze(2) + columns.unsqueeze(1)).flatten(1, 2)
+    weights = (down_weights.unsqueeze(2) * across_weights.unsqueeze(1)).flatten(1, 2)
     pixels = images.permute(0, 2, 3, 1).reshape(-1, channels).to(torch.float32)
     # A bag of sixteen weighted pixels is one fused kernel where gathering them first would be many.
-    mixed = F.embedding_bag(places, pixels, per_sample_weights=weights, mode="sum")
+    mixed = F.embedding_bag(
+        places.mT.reshape(-1, 16), pixels, per_sample_weights=weights.mT.reshape(-1, 16), mode="sum"
+    )
     levels = mixed.add_(SNAP).clamp_(0, 255).to(torch.uint8).view(b, height, width, channels)
     return torch.where(inside.unsqueeze(-1), levels, fill).permute(0, 3, 1, 2)
 
@@ -99,20 +110,17 @@ def rotation(degrees: Tensor, height: int, width: int) -> Tensor:
 
 
 def _taps(points: Tensor, bicubic: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """Return the four pixels of a line that each point (b, h, w) is mixed from, and their weights, (4, b, h, w)."""
+    """Return the four pixels of a line that each point (b, n) is mixed from, and their weights, (b, 4, n) each."""
     shifted = points - 0.5
     first = shifted.floor()
-    weights = _weights(shifted - first, bicubic.view(-1, 1, 1))
-    reach = torch.arange(-1, 3, device=points.device).view(4, 1, 1, 1)
-    return (first.to(torch.int64) + reach).clamp_(0, length - 1), torch.stack(weights)
+    reach = torch.arange(-1, 3, device=points.device).view(4, 1)
+    pixels = (first.to(torch.int64).unsqueeze(1) + reach).clamp_(0, length - 1)
+    return pixels, _weights(shifted - first, bicubic)
 
 
-def _weights(d: Tensor, bicubic: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the weights of the four pixels about a point that lies `d` (0 to 1) beyond the second of them."""
-    e = 1 - d
-    return (
-        torch.where(bicubic, -d * e * e, 0.0),
-        torch.where(bicubic, e * (1 + d - d * d), e),
-        torch.where(bicubic, d * (1 + e - e * e), d),
-        torch.where(bicubic, -e * d * d, 0.0),
-    )
+def _weights(d: Tensor, bicubic: Tensor) -> Tensor:
+    """Return the weights (b, 4, n) of the four pixels about points `d` (b, n), 0 to 1, beyond the second of them."""
+    squared = d * d
+    powers = torch.stack([torch.ones_like(d), d, squared, squared * d], 1)
+    polynomials = constant(LINEAR + CUBIC, torch.float32, d.device).view(2, 4, 4)
+    return polynomials.index_select(0, bicubic.to(torch.int64)) @ powers

@@ -114,8 +114,7 @@ def slide_rows(images: Tensor, level: Tensor, shear: Tensor, bicubic: Tensor, fi
     height, width = images.shape[-2:]
     rows = torch.arange(height, device=images.device) + 0.5
     offset = torch.where(shear.view(-1, 1), (level * 0.03).view(-1, 1) * rows, (level * (0.045 * width)).view(-1, 1))
-    reach = 1 + int(HIGHEST_LEVEL * max(0.03 * height, 0.045 * width))
-    return geometry.slide(images, offset, bicubic, fill, reach)
+    return geometry.slide(images, offset, bicubic, fill)
 
 
 def slide_columns(images: Tensor, level: Tensor, shear: Tensor, bicubic: Tensor, fill: Tensor) -> Tensor:
