@@ -72,8 +72,14 @@ def ranges(weights: Tensor, x: Tensor, steps: int) -> Tensor:
 
 
 def effective_rank(weights: Tensor) -> Tensor:
-    """Return exp of the entropy of the normalised singular values (Roy & Vetterli 2007): (…, n, m) to (…)."""
-    singular = torch.linalg.svdvals(weights)
+    """Return exp of the entropy of the normalised singular values (Roy & Vetterli 2007): (…, n, m) to (…).
+
+    The singular values are roots of the eigenvalues of W Wᵀ in double precision, which measured faster than, and as
+    exact as, a singular value decomposition.
+    """
+    weights = weights.double()
+    squares: Tensor = torch.linalg.eigvalsh(weights @ weights.mT)
+    singular = squares.clamp(min=0).sqrt()
     share = singular / singular.sum(-1, keepdim=True)
     rank: Tensor = torch.special.entr(share).sum(-1).exp()
     return rank
@@ -153,7 +159,9 @@ def statistics(weights: Tensor, prefix: int = 0, *, rank: bool = True) -> dict[s
         "distance": (far / share.clamp(min=torch.finfo(share.dtype).tiny)).mean(-1),
         "entropy": torch.special.entr(rows).sum(-1).mean(-1),
         "elsewhere": (rows.sum(-1) - share).mean(-1),
-        "effective_rank": effective_rank(weights) if rank else torch.full_like(share[..., 0], float("nan")),
+        "effective_rank": effective_rank(weights).to(share.dtype)
+        if rank
+        else torch.full_like(share[..., 0], float("nan")),
         **spectra(grid),
     }
 
@@ -286,7 +294,7 @@ def describe(
         blocks: the model.
         batches: (images, targets) pairs.
         images_at_once: images whose weights are held at a time; one image needs heads · tokens² numbers.
-        rank_images: images whose effective rank is computed, from the first on; a singular value decomposition per head.
+        rank_images: images whose effective rank is computed, from the first on; an eigenvalue problem per head.
 
     Returns:
         The statistics with standard errors over images.
