@@ -1,7 +1,7 @@
 """Error rates, coverage and power of every decision path, by simulation; writes the tables of docs/statistics.md.
 
 Run `python benchmarks/calibration.py --write docs/statistics.md` after any change to a test, or without --write to
-look. `--runs` sets the simulated experiments per cell (default 100 000, some minutes on one core).
+look. `--runs` sets the simulated experiments per cell (default 10 000, some minutes on one core).
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 from vitwork.claim import Verdict
 from vitwork.statistics import compare, detectable, equivalent, ordering, share_of_layers, summarise
@@ -21,6 +23,8 @@ from vitwork.statistics.contrasts import SKEW_PENALTY, student
 from vitwork.statistics.evalues import safe_contrast
 from vitwork.statistics.multiplicity import holm_adjust
 
+SEED = 20220216
+CONFIRM = 5
 START, END = "<!-- calibration: start -->", "<!-- calibration: end -->"
 SEEDS = (3, 4, 5, 6, 8, 10, 15, 20)
 UNEQUAL = ((3, 20), (5, 10), (10, 20))
@@ -43,18 +47,14 @@ STOPPING: tuple[tuple[str, sim.Path, bool], ...] = (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=100_000)
+    parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args(arguments)
     began = time.perf_counter()
-    rng = np.random.default_rng(20220216)
-    parts = [
-        type_one(rng, options.runs), stopping(rng, options.runs), tails(rng, options.runs), scalar(rng, options.runs // 10),
-        coverage(rng, options.runs), families(rng, options.runs // 10), power(rng, options.runs // 10),
-        saved(rng, options.runs // 10),
-    ]  # fmt: skip
-    text = "\n\n".join(parts)
-    text += f"\n\n{options.runs} simulated experiments per cell (a tenth for the paths run one by one), seed 20220216."
+    tables = (alternatives, type_one, stopping, tails, scalar, coverage, families, power, saved)
+    text = "\n\n".join(part(np.random.default_rng([SEED, place]), options.runs) for place, part in enumerate(tables))
+    text += f"\n\nBase of {options.runs} simulated experiments per condition; the worst condition of a cell was simulated anew"
+    text += f" {CONFIRM} times as often, and that rate is shown. Seed {SEED}."
     print(text)
     print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr)
     if options.write:
@@ -86,18 +86,53 @@ def conditions(shape: str, sizes: Iterable[tuple[int, int]], *, spreads: bool) -
 
 
 def worst(
-    rng: np.random.Generator, path: sim.Path, cases: Iterable[sim.Condition], runs: int, alpha: float
+    rng: np.random.Generator, path: sim.Path, cases: Iterable[sim.Condition], runs: int, alpha: float = 0.05
 ) -> sim.Rate:
-    return max((sim.rate(path(rng, case, runs), alpha) for case in cases), key=lambda rate: rate.upper)
+    """Rate of the condition that looks worst, on fresh experiments, so that the choice does not colour it."""
+    found = max(cases, key=lambda case: sim.rate(path(rng, case, runs), alpha).value)
+    return sim.rate(path(rng, found, CONFIRM * runs), alpha)
+
+
+def satterthwaite(rng: np.random.Generator, condition: sim.Condition, runs: int) -> np.ndarray:
+    """Welch's test as in the textbooks."""
+    return np.asarray(stats.ttest_ind(*condition.draw(rng, runs), axis=1, equal_var=False).pvalue)
+
+
+def without_penalty(rng: np.random.Generator, condition: sim.Condition, runs: int) -> np.ndarray:
+    """Welch's statistic with min(n) - 1 degrees of freedom and nothing else."""
+    contrast = student(*condition.draw(rng, runs))
+    return np.asarray(replace(contrast, penalty=1.0).p(0.0))
+
+
+def alternatives(rng: np.random.Generator, runs: int) -> str:
+    """The tests that were not chosen, beside the one that was."""
+    sizes = [(n, n) for n in SEEDS]
+    cases = {
+        "same shape and spread, exponential": [sim.Condition("exponential, skew 2", 1.0, *size) for size in sizes],
+        "normal, spread ratio up to 100": conditions("normal", sizes, spreads=True),
+        "exponential, 3 against 20 seeds, like spread": [sim.Condition("exponential, skew 2", 1.0, 3, 20)],
+        "exponential, spread ratio up to 100": conditions("exponential, skew 2", sizes, spreads=True),
+    }
+    rows = [
+        [name, *(percent(worst(rng, path, found, runs)) for path in (satterthwaite, without_penalty, sim.two_arms))]
+        for name, found in cases.items()
+    ]
+    header = [
+        "two arms, n = 3 … 20, worst case",
+        "Welch, Satterthwaite's df",
+        "Welch, min(n) − 1 df",
+        "with the penalty",
+    ]
+    return table("Why this test: upper 99 % bound of the type-I error in %", header, rows)
 
 
 def type_one(rng: np.random.Generator, runs: int) -> str:
     rows = []
     for name, path, spreads in FIXED:
         for shape in sim.SHAPES:
-            cells = [worst(rng, path, conditions(shape, [(n, n)], spreads=spreads), runs, 0.05) for n in SEEDS]
+            cells = [worst(rng, path, conditions(shape, [(n, n)], spreads=spreads), runs) for n in SEEDS]
             if path in (sim.two_arms, sim.order, sim.equivalence):
-                cells.append(worst(rng, path, conditions(shape, UNEQUAL, spreads=True), runs, 0.05))
+                cells.append(worst(rng, path, conditions(shape, UNEQUAL, spreads=True), runs))
             rows.append([name, shape, *(percent(cell) for cell in cells)])
             if len(rows[-1]) < len(SEEDS) + 3:
                 rows[-1].append("–")
@@ -110,7 +145,7 @@ def stopping(rng: np.random.Generator, runs: int) -> str:
     for name, path, spreads in STOPPING:
         for shape in sim.SHAPES:
             cases = conditions(shape, [(20, 20)], spreads=spreads)
-            rows.append([name, shape, percent(worst(rng, path, cases, runs, 0.05))])
+            rows.append([name, shape, percent(worst(rng, path, cases, 2 * runs))])
     return table(
         "Optional stopping after every seed, n = 3 … 20: upper 99 % bound in %", ["path", "shape", "error"], rows
     )
@@ -124,7 +159,7 @@ def tails(rng: np.random.Generator, runs: int) -> str:
         for spreads in ((1.0,), SPREADS):
             for n in (5, 8, 20):
                 cases = [sim.Condition(shape, spread, n, n) for spread in spreads]
-                p = [sim.two_arms(rng, case, 2 * runs) for case in cases]
+                p = [sim.two_arms(rng, case, 10 * runs) for case in cases]
                 row.append(" / ".join(f"{max((v <= level).mean() for v in p) / level:.2f}" for level in levels))
         rows.append(row)
     header = ["shape", *(f"{kind}, n = {n}" for kind in ("like spread", "worst spread") for n in (5, 8, 20))]
@@ -219,7 +254,7 @@ def coverage(rng: np.random.Generator, runs: int) -> str:
         for n in (3, 5, 10, 20):
             lowest = 1.0
             for spread in SPREADS:
-                low, high = student(*sim.Condition(shape, spread, n, n).draw(rng, runs)).interval(0.05)
+                low, high = student(*sim.Condition(shape, spread, n, n).draw(rng, 3 * runs)).interval(0.05)
                 lowest = min(lowest, float(((low <= 0.0) & (high >= 0.0)).mean()))
             row.append(f"{100 * lowest:.1f}")
         low, high = safe_contrast(*sim.Condition(shape, 1.0, 20, 20).draw(rng, runs)).interval(0.05)

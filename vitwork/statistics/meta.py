@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vitwork.claim import Effect, Verdict
+from vitwork.claim import Effect
 from vitwork.errors import VitworkError
 from vitwork.statistics.contrasts import Sided, StudentContrast
 from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, undecided
@@ -166,8 +166,3 @@ def meta(effects: Sequence[Effect]) -> Summary | None:
     first = effects[0]
     question = Question(first.alternative, first.margin, first.alpha, first.scale)
     return summarise([e for e, _ in usable], [s for _, s in usable], question)
-
-
-def holds_everywhere(effects: Sequence[Effect]) -> bool:
-    """Return whether every setting by itself reproduced the hypothesis."""
-    return bool(effects) and all(effect.verdict is Verdict.REPRODUCED for effect in effects)
