@@ -30,7 +30,9 @@ def csv_link(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         filled = True
         if text.tell() > LARGEST:
             return ""
-    return f"data:text/csv;charset=utf-8,{quote(text.getvalue(), safe=' ,.;:/()=')}".replace(" ", "%20") if filled else ""
+    return (
+        f"data:text/csv;charset=utf-8,{quote(text.getvalue(), safe=' ,.;:/()=')}".replace(" ", "%20") if filled else ""
+    )
 
 
 def _cell(value: Any) -> Any:

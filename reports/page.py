@@ -2,72 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
-from collections.abc import Iterable, Mapping
-from functools import cache
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from reports import words
 from reports.csv_link import csv_link
 from reports.figures import draw, effect, structure, training
 from reports.figures.base import Figure, Palette
-from reports.plot import mark
+from reports.html import anchors, environment, visible
 
 Json = dict[str, Any]
-TEMPLATES = Path(__file__).parent / "templates"
-HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-"""Control characters, lone surrogates and marks that change the direction of text."""
-
-
-def visible(value: Any) -> Any:
-    """Return `value` with characters that could hide or reorder text replaced, in all strings and keys within."""
-    if isinstance(value, str):
-        return HIDDEN.sub("\ufffd", value)
-    if isinstance(value, Mapping):
-        return {visible(str(key)): visible(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        # numbers are the bulk of a document: rows of them pass as they are
-        return value if value and isinstance(value[0], (int, float)) else [visible(item) for item in value]
-    return value
-
-
-@cache
-def environment() -> Environment:
-    """Return the environment of the templates; everything is escaped that is not `Markup`."""
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    made.globals |= {"symbols": words.SYMBOLS, "swatch": swatch}
-    return made
-
-
-def swatch(series: int) -> Markup:
-    """Return the mark of a series for a legend."""
-    outline = mark(8, 8, series, 5.5)
-    return Markup(f'<svg class="swatch s{series % 8}" viewBox="0 0 16 16" aria-hidden="true"><path d="{outline}"/></svg>')
-
-
-def asset(name: str) -> tuple[str, str]:
-    """Return a style sheet or script and its hash for the content security policy."""
-    text = (TEMPLATES / name).read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return text, f"'sha256-{digest}'"
-
-
-def anchors(kind: str, names: Iterable[str]) -> dict[str, str]:
-    """Return an id of the page for each name: letters, digits and hyphens only, all different."""
-    found: dict[str, str] = {}
-    for name in names:
-        stem = f"{kind}-{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-')[:80]}"
-        taken = set(found.values())
-        found[name] = next(stem + tail for tail in ("", *(f"-{n}" for n in range(2, len(found) + 3))) if stem + tail not in taken)
-    return found
 
 
 def render(results: Json) -> str:
@@ -79,24 +23,23 @@ def render(results: Json) -> str:
     results = visible(results)
     palette = Palette.of(results)
     arm_anchors = anchors("arm", [*palette.order, *(arm for claim in results["claims"] for arm in claim["arms"])])
-    style, style_hash = asset("style.css")
-    script, script_hash = asset("script.js")
-    return environment().get_template("page.html.j2").render(
-        profile=results["profile"],
-        lead=_lead(results),
-        tally=words.tally(results["claims"]),
-        hardware=_hardware(results),
-        cost=_cost(results),
-        when=words.moment(results["provenance"].get("started")),
-        chapters=_chapters(results, palette),
-        anchors=arm_anchors,
-        arms=_arms(results, palette, arm_anchors),
-        curves=_with_data(training.draw(results["runs"], palette), "training"),
-        provenance=_provenance(results["provenance"]),
-        style=style,
-        style_hash=style_hash,
-        script=script,
-        script_hash=script_hash,
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            profile=results["profile"],
+            lead=_lead(results),
+            tally=words.tally(results["claims"]),
+            hardware=_hardware(results),
+            cost=_cost(results),
+            when=words.moment(results["provenance"].get("started")),
+            chapters=_chapters(results, palette),
+            anchors=arm_anchors,
+            arms=_arms(results, palette, arm_anchors),
+            curves=_with_data(training.draw(results["runs"], palette), "training"),
+            provenance=_provenance(results["provenance"]),
+            scripts=("theme.js", "report.js"),
+        )
     )
 
 
@@ -111,7 +54,11 @@ def _lead(results: Json) -> str:
 
 def _hardware(results: Json) -> str:
     found = results["provenance"].get("hardware", {})
-    parts = [found.get("accelerator"), found.get("processor"), f"{found['cores']} cores" if found.get("cores") else None]
+    parts = [
+        found.get("accelerator"),
+        found.get("processor"),
+        f"{found['cores']} cores" if found.get("cores") else None,
+    ]
     parts += [f"{words.size(found['memory'])} memory" if found.get("memory") else None, found.get("system")]
     return ", ".join(str(part) for part in parts if part)
 
@@ -133,7 +80,10 @@ def _provenance(found: Json) -> list[tuple[str, str]]:
         ("Started", words.moment(found.get("started"))),
         ("Finished", words.moment(found.get("finished"))),
         ("Data", f"{dataset.get('name', '')}, fingerprint {dataset.get('fingerprint', '')}" if dataset else ""),
-        ("Hardware", ", ".join(f"{key} {words.size(value) if key == 'memory' else value}" for key, value in hardware.items())),
+        (
+            "Hardware",
+            ", ".join(f"{key} {words.size(value) if key == 'memory' else value}" for key, value in hardware.items()),
+        ),
         ("Versions", ", ".join(f"{name} {version}" for name, version in found.get("versions", {}).items())),
     ]
 
@@ -157,11 +107,15 @@ def _claim(claim: Json, hypotheses: list[Json], results: Json, palette: Palette,
         **claim,
         "anchor": anchor,
         "plain": claim["reason"][:1].upper() + claim["reason"][1:],
-        "search": " ".join([claim["id"], claim["sentence"], claim["paper"]["where"], claim["reason"], *claim["arms"]]).lower(),
+        "search": " ".join(
+            [claim["id"], claim["sentence"], claim["paper"]["where"], claim["reason"], *claim["arms"]]
+        ).lower(),
         "hypotheses": [_hypothesis(hypothesis, palette) for hypothesis in hypotheses],
         "csv": csv_link(SEED_COLUMNS, _seed_rows(hypotheses)),
         "tiny": effect.tiny(effects),
-        "headline": words.effect(effects[0], hypotheses[0].get("unit", "")) if len(effects) == 1 else f"{len(effects)} comparisons",
+        "headline": words.effect(effects[0], hypotheses[0].get("unit", ""))
+        if len(effects) == 1
+        else f"{len(effects)} comparisons",
         "n": "–".join(str(size) for size in (sizes[:1] + sizes[-1:] if len(sizes) > 1 else sizes)),
         "cost": words.duration(claim["cost_seconds"]) if claim["cost_seconds"] else "",
         "all_deviations": [*results["profile"].get("deviations", []), *claim["deviations"]],

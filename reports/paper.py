@@ -99,7 +99,13 @@ ACCURACY_ROBUSTNESS: dict[str, tuple[float, float]] = {
     "resnet": (82.48, 64.98),
     "alternet": (84.02, 66.67),
 }
-NETWORKS = {"resnet": "ResNet-50", "vit": "ViT-Ti", "alternet": "AlterNet-50", "vit-local-3": "ViT-Ti, 3×3", "vit-local-5": "ViT-Ti, 5×5"}
+NETWORKS = {
+    "resnet": "ResNet-50",
+    "vit": "ViT-Ti",
+    "alternet": "AlterNet-50",
+    "vit-local-3": "ViT-Ti, 3×3",
+    "vit-local-5": "ViT-Ti, 5×5",
+}
 """What the paper's network for an arm of ours is called."""
 # Fig. 1a: rise of the loss from the centre to radius 1 (NLL and L2), from the published surfaces.
 SURFACE_RISE: dict[str, tuple[float, float]] = {"vit": (2.61, 9.99), "resnet": (3.71, 16.76)}

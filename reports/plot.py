@@ -15,7 +15,7 @@ from typing import Literal
 
 from reports.scale import Point, Scale, label, number
 
-Stroke = Literal["line", "thin", "dash"]
+Stroke = Literal["line", "thin", "dash", "contour"]
 SERIES = 8
 """Colours in the style sheet; later series repeat them."""
 
@@ -31,6 +31,8 @@ class Plot:
         log_x, log_y: logarithmic axes.
         width, height: of the view box.
         margin: left, top, right, bottom.
+        parts: what was drawn so far.
+        tagged: left end, right end and base line of the names written so far.
     """
 
     title: str
@@ -44,6 +46,7 @@ class Plot:
     height: float = 220
     margin: tuple[float, float, float, float] = (46, 8, 10, 36)
     parts: list[str] = field(default_factory=list)
+    tagged: list[tuple[float, float, float]] = field(default_factory=list)
 
     @property
     def sx(self) -> Scale:
@@ -87,9 +90,9 @@ class Plot:
                 tip = f"<title>{escape(text)}</title>" if text else ""
                 self.parts.append(f'<path class="{kind} s{series % SERIES}" d="{outline}">{tip}</path>')
 
-    def bar(self, x: float, low: float, high: float, series: int, half: float, text: str = "") -> None:
-        """Draw an upright bar around `x` with `half` its width in pixels."""
-        top, bottom = sorted((self.sy(low), self.sy(high)))
+    def bar(self, x: float, value: float, series: int, half: float, text: str = "") -> None:
+        """Draw an upright bar from zero to `value` around `x`, with `half` its width in pixels."""
+        top, bottom = sorted((self.sy(0.0), self.sy(value)))
         box = f'x="{number(self.sx(x) - half)}" y="{number(top)}" width="{number(2 * half)}"'
         tip = f"<title>{escape(text)}</title>" if text else ""
         self.parts.append(f'<rect class="bar s{series % SERIES}" {box} height="{number(bottom - top)}">{tip}</rect>')
@@ -108,6 +111,21 @@ class Plot:
         self.parts.append(
             f'<text class="{kind}" x="{number(x)}" y="{number(y)}" text-anchor="{anchor}">{escape(words)}</text>'
         )
+
+    def tag(self, x: float, y: float, words: str) -> None:
+        """Write the name of a point beside it, where no other name is."""
+        px, py, length = self.sx(x), self.sy(y), 6.0 * len(words)
+        right, left = (px + 7, py + 4, "start"), (px - 7, py + 4, "end")
+        above, below = (px, py - 7, "middle"), (px, py + 15, "middle")
+        higher, lower = (px + 7, py - 5, "start"), (px + 7, py + 13, "start")
+        for at, base, anchor in (right, left, above, below, higher, lower, right):
+            start = at - {"start": 0.0, "middle": length / 2, "end": length}[anchor]
+            inside = start >= self.margin[0] and start + length <= self.width and base >= 10
+            free = all(abs(base - b) > 10 or start > stop or start + length < begin for begin, stop, b in self.tagged)
+            if inside and free:
+                break
+        self.tagged.append((start, start + length, base))
+        self.text(at, base, words, anchor)
 
     def render(self, *, xticks: Sequence[tuple[float, str]] | None = None, grid: bool = True) -> str:
         """Return the SVG element.
@@ -136,7 +154,9 @@ class Plot:
         middle = (left + self.width - right) / 2
         if self.xlabel:
             words = escape(self.xlabel)
-            parts.append(f'<text class="name" x="{number(middle)}" y="{number(self.height - 5)}" text-anchor="middle">{words}</text>')
+            parts.append(
+                f'<text class="name" x="{number(middle)}" y="{number(self.height - 5)}" text-anchor="middle">{words}</text>'
+            )
         return parts
 
     def _axis_y(self) -> list[str]:
@@ -163,9 +183,35 @@ OUTLINES: tuple[tuple[Point, ...], ...] = (
     ((0, 1.25), (1.2, -0.9), (-1.2, -0.9)),
     tuple(
         (x / 2.4, y / 2.4)
-        for x, y in ((-1, -3), (1, -3), (1, -1), (3, -1), (3, 1), (1, 1), (1, 3), (-1, 3), (-1, 1), (-3, 1), (-3, -1), (-1, -1))
+        for x, y in (
+            (-1, -3),
+            (1, -3),
+            (1, -1),
+            (3, -1),
+            (3, 1),
+            (1, 1),
+            (1, 3),
+            (-1, 3),
+            (-1, 1),
+            (-3, 1),
+            (-3, -1),
+            (-1, -1),
+        )
     ),
-    ((-1.1, -0.6), (-0.6, -1.1), (0, -0.5), (0.6, -1.1), (1.1, -0.6), (0.5, 0), (1.1, 0.6), (0.6, 1.1), (0, 0.5), (-0.6, 1.1), (-1.1, 0.6), (-0.5, 0)),
+    (
+        (-1.1, -0.6),
+        (-0.6, -1.1),
+        (0, -0.5),
+        (0.6, -1.1),
+        (1.1, -0.6),
+        (0.5, 0),
+        (1.1, 0.6),
+        (0.6, 1.1),
+        (0, 0.5),
+        (-0.6, 1.1),
+        (-1.1, 0.6),
+        (-0.5, 0),
+    ),
     ((-0.5, -1.3), (0.5, -1.3), (0.5, 1.3), (-0.5, 1.3)),
 )
 

@@ -66,7 +66,9 @@ def _round_step(rough: float) -> float:
     return next(factor * size for factor in (1, 2, 5, 10) if factor * size >= rough * 0.999)
 
 
-def span(values: Iterable[float | None], *, pad: float = 0.06, log: bool = False, include: Sequence[float] = ()) -> Point:
+def span(
+    values: Iterable[float | None], *, pad: float = 0.06, log: bool = False, include: Sequence[float] = ()
+) -> Point:
     """Return an interval that holds all finite values, widened by `pad` of its length at both ends."""
     finite = [value for value in (*values, *include) if value is not None and math.isfinite(value)]
     if log:

@@ -15,8 +15,8 @@ def plain(text: str) -> str:
     """Return text of others so that Markdown shows it as it is, on one line of bounded length."""
     line = " ".join(str(text).split())
     line = line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
-    # a mention or an issue number would notify and link: a zero-width joiner keeps it text
-    return SPECIAL.sub(r"\\\1", line).replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\u2060")
+    # a mention or an issue number would notify and link: a word joiner keeps it text
+    return SPECIAL.sub(r"\\\1", line).replace("@", "@\u2060")
 
 
 def markdown(results: dict[str, Any]) -> str:
@@ -37,9 +37,19 @@ def markdown(results: dict[str, Any]) -> str:
         effects = "<br>".join(
             plain(effect(hypothesis["effect"], hypothesis["unit"])) for hypothesis in found[:4] if hypothesis["effect"]
         )
-        cells = (SYMBOLS.get(claim["verdict"], ""), plain(claim["id"]), claim["verdict"], effects, duration(claim["cost_seconds"]))
+        cells = (
+            SYMBOLS.get(claim["verdict"], ""),
+            plain(claim["id"]),
+            claim["verdict"],
+            effects,
+            duration(claim["cost_seconds"]),
+        )
         lines.append(f"| {' | '.join(cells)} |")
     commit = str(provenance.get("commit") or "")[:12] or "outside git"
     changed = ", with uncommitted changes" if provenance.get("dirty") else ""
-    lines += ["", f"{len(results['runs'])} runs in {duration(provenance.get('seconds'))}; commit {plain(commit)}{changed}.", ""]
+    lines += [
+        "",
+        f"{len(results['runs'])} runs in {duration(provenance.get('seconds'))}; commit {plain(commit)}{changed}.",
+        "",
+    ]
     return "\n".join(lines)

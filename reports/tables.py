@@ -43,9 +43,25 @@ def measurements(results: Json) -> tuple[list[Json], dict[str, str]]:
 def hypotheses(results: Json) -> tuple[list[Json], dict[str, str]]:
     """Return the rows of the hypotheses, effects and values by seed spread out, and the kinds of their columns."""
     effects = ("estimate", "low", "high", "p", "margin", "alpha", "adjusted_p")
-    texts = ("id", "claim", "statement", "parameters", "quantity", "unit", "verdict", "alternative", "scale", "method", "reason")
+    texts = (
+        "id",
+        "claim",
+        "statement",
+        "parameters",
+        "quantity",
+        "unit",
+        "verdict",
+        "alternative",
+        "scale",
+        "method",
+        "reason",
+    )
     kinds = dict.fromkeys(texts, "text") | {"a_arm": "text", "b_arm": "text"} | dict.fromkeys(effects, "number")
-    kinds |= dict.fromkeys(("n_a", "n_b", "seeds_needed"), "count") | {"constant": "number", "a_values": "numbers", "b_values": "numbers"}
+    kinds |= dict.fromkeys(("n_a", "n_b", "seeds_needed"), "count") | {
+        "constant": "number",
+        "a_values": "numbers",
+        "b_values": "numbers",
+    }
     rows = []
     for entry in results["hypotheses"]:
         a, b = entry["a"], entry["b"]

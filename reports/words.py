@@ -39,7 +39,10 @@ def effect(found: Json, unit: str = "") -> str:
         return "no estimate"
     sign = scale == "difference"
     mark = "×" if factor(scale) else ""
-    ends = ("−∞" if low is None and sign else "0" if low is None else quantity(low, sign=sign), quantity(high, sign=sign))
+    ends = (
+        "−∞" if low is None and sign else "0" if low is None else quantity(low, sign=sign),
+        quantity(high, sign=sign),
+    )
     tail = f" {unit}" if unit and sign else ""
     return f"{mark}{quantity(estimate, sign=sign)} [{ends[0]}, {'∞' if high is None else ends[1]}]{tail}"
 

@@ -64,7 +64,10 @@ def _strips(view: View) -> str:
         centre = mean(row)
         if centre is not None:
             plot.line([(centre, place - 0.32), (centre, place + 0.32)], view.palette[arm])
-        tips = [f"{arm}, seed {entry['seed']}: {quantity(value, 4)} %" for entry, value in zip(view.of(arm), row, strict=True)]
+        tips = [
+            f"{arm}, seed {entry['seed']}: {quantity(value, 4)} %"
+            for entry, value in zip(view.of(arm), row, strict=True)
+        ]
         plot.marks(((value, place, tip) for value, tip in zip(row, tips, strict=True)), view.palette[arm])
     return plot.render(grid=False)
 
@@ -72,13 +75,14 @@ def _strips(view: View) -> str:
 def _cloud(arms: Cloud, palette: Palette, names: bool = False) -> str:
     x = [point[0] for points in arms.values() for point in points]
     y = [point[1] for points in arms.values() for point in points]
-    plot = Plot("Test error against training NLL", span(x, pad=0.12), span(y, pad=0.1), "test error (%)", "training NLL (nats)")
+    plot = Plot(
+        "Test error against training NLL", span(x, pad=0.12), span(y, pad=0.1), "test error (%)", "training NLL (nats)"
+    )
     for arm, points in arms.items():
         plot.marks(points, palette[arm], size=3.6)
         if names:
-            for px, py, tip in points:
-                left = plot.sx(px) > plot.width - 70
-                plot.text(plot.sx(px) + (-7 if left else 7), plot.sy(py) + 4, tip, "end" if left else "start")
+            for point in points:
+                plot.tag(*point)
     return plot.render()
 
 
@@ -86,10 +90,10 @@ def _paper(view: View) -> list[Panel]:
     panels = []
     for figure in view.figures:
         if figure in paper.ERROR_NLL:
-            theirs = {
-                arm: [(*point, paper.NETWORKS.get(arm, arm))] for arm, point in paper.ERROR_NLL[figure].items()
-            }
-            panels.append(Panel(f"Fig. {figure}, CIFAR-100, n = 1 each", _cloud(theirs, view.palette, names=True), "paper"))
+            theirs = {arm: [(*point, paper.NETWORKS.get(arm, arm))] for arm, point in paper.ERROR_NLL[figure].items()}
+            panels.append(
+                Panel(f"Fig. {figure}, CIFAR-100, n = 1 each", _cloud(theirs, view.palette, names=True), "paper")
+            )
         if figure == "12a":
             panels.append(Panel("Fig. 12a, CIFAR-100, n = 1 each; hollow: rejected", _build_up(view.palette), "paper"))
         if figure == "12b":
@@ -100,13 +104,17 @@ def _paper(view: View) -> list[Panel]:
 def _build_up(palette: Palette) -> str:
     steps = paper.BUILD_UP
     plot = Plot(
-        "The paper's build-up path", (-0.4, 5.6), span([step[2] for step in steps]), "number of MSAs", "test accuracy (%)"
+        "The paper's build-up path",
+        (-0.4, 5.9),
+        span([step[2] for step in steps]),
+        "number of MSAs",
+        "test accuracy (%)",
     )
     series = palette["alternet"]
     plot.line([(step[0], step[2]) for step in steps if step[3]], series)
     for place, name, value, kept in steps:
         plot.marks([(place, value, f"{name}: {value} %")], series, "mark" if kept else "hollow")
-        plot.text(plot.sx(place) + 6, plot.sy(value) + (12 if kept else 4), name, "start")
+        plot.tag(place, value, name)
     return plot.render()
 
 
@@ -114,13 +122,16 @@ def _robustness(palette: Palette) -> str:
     numbers = paper.ACCURACY_ROBUSTNESS
     accuracy, robustness = zip(*numbers.values(), strict=True)
     plot = Plot(
-        "The paper's accuracy and robustness", span(accuracy, pad=0.1), span(robustness, pad=0.1), "accuracy (%)", "robustness (%)"
+        "The paper's accuracy and robustness",
+        span(accuracy, pad=0.1),
+        span(robustness, pad=0.1),
+        "accuracy (%)",
+        "robustness (%)",
     )
     for arm, (x, y) in numbers.items():
         name = paper.NETWORKS.get(arm, arm)
         plot.marks([(x, y, name)], palette[arm], size=3.6)
-        left = plot.sx(x) > plot.width / 2
-        plot.text(plot.sx(x) + (-7 if left else 7), plot.sy(y) + 4, name, "end" if left else "start")
+        plot.tag(x, y, name)
     return plot.render()
 
 

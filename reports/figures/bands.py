@@ -17,7 +17,12 @@ def draw(view: View) -> Figure | None:
     families = {arm.split("-")[0] for arm in view.arms}
     theirs = {arm: values for arm, values in paper.NOISE_BANDS.items() if arm in families}
     if theirs:
-        plot = Plot("The paper's noise bands", (0.05, 0.95), span(sum(theirs.values(), ()), include=(0.0,)), *LABELS)
+        plot = Plot(
+            "The paper's noise bands",
+            (0.05, 0.95),
+            span([value for row in theirs.values() for value in row], include=(0.0,)),
+            *LABELS,
+        )
         for arm, values in theirs.items():
             points = [(place / 10, value) for place, value in enumerate(values, start=1)]
             plot.line(points, view.palette[arm])
@@ -39,10 +44,17 @@ def draw(view: View) -> Figure | None:
 
 
 def _ours(view: View) -> str:
-    changes = {arm: [[100 * y for y in entry["values"]["accuracy_change"]] for entry in view.of(arm)] for arm in view.arms}
+    changes = {
+        arm: [[100 * y for y in entry["values"]["accuracy_change"]] for entry in view.of(arm)] for arm in view.arms
+    }
     frequencies = {arm: view.of(arm)[0]["values"]["frequencies"] for arm in view.arms}
     every = [value for rows in changes.values() for row in rows for value in row]
-    plot = Plot("Change of accuracy by band", span(sum(map(list, frequencies.values()), [])), span(every, include=(0.0,)), *LABELS)
+    plot = Plot(
+        "Change of accuracy by band",
+        span(frequency for row in frequencies.values() for frequency in row),
+        span(every, include=(0.0,)),
+        *LABELS,
+    )
     plot.rule(y=0.0)
     for arm, rows in changes.items():
         for entry, row in zip(view.of(arm), rows, strict=True):

@@ -107,7 +107,7 @@ class View:
         )
         groups: dict[str, list[Json]] = {}
         for entry in self.entries:
-            given = ", ".join(f"{key} {entry['parameters'].get(key)}" for key in varied)
+            given = ", ".join(_setting(key, entry["parameters"].get(key)) for key in varied)
             groups.setdefault(given, []).append(entry)
         ordered = sorted(groups.items(), key=lambda item: _moment(item[1][0]["parameters"].get("when")))
         return [(name, View(self.where, tuple(group), self.palette)) for name, group in ordered]
@@ -122,6 +122,14 @@ class View:
 def figures(where: str) -> tuple[str, ...]:
     """Return the figure numbers in a place of the paper: ``Fig. 1c, 4`` gives ``("1c", "4")``."""
     return tuple(FIGURE.findall(where)) if where.lstrip().startswith("Fig") or "Fig" in where else ()
+
+
+def _setting(name: str, value: Any) -> str:
+    """Return a parameter in words: ``after warm-up``, ``at the end``, ``batchnorm eval``."""
+    if name != "when":
+        return f"{name} {value}"
+    named = {"init": "before training", "warmup": "after warm-up", "end": "at the end"}
+    return named.get(str(value), f"at epoch {value}")
 
 
 def _moment(when: Any) -> tuple[int, float]:

@@ -20,6 +20,8 @@ def cells(grid: Grid, box: tuple[float, float, float, float], interval: tuple[fl
     """
     left, top, width, height = box
     dx, dy = width / len(grid[0]), height / len(grid)
+    # a little wider than the grid asks for, so that no seam shows between neighbours
+    wide, tall = number(dx + 0.3), number(dy + 0.3)
     low, high = interval
     paths: dict[str, list[str]] = {}
     for row, values in enumerate(grid):
@@ -27,7 +29,7 @@ def cells(grid: Grid, box: tuple[float, float, float, float], interval: tuple[fl
         for column, value in enumerate(values):
             if value is not None:
                 fill = colour((value - low) / (high - low) if high > low else 0.5)
-                corner = f"M{number(left + column * dx)} {number(y)}h{dx:.2f}v{dy:.2f}h-{dx:.2f}z"
+                corner = f"M{number(left + column * dx)} {number(y)}h{wide}v{tall}h-{wide}z"
                 paths.setdefault(fill, []).append(corner)
     return "".join(f'<path class="cell" fill="{fill}" d="{"".join(parts)}"/>' for fill, parts in paths.items())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 
 from reports import paper
 from reports.figures.base import Figure, Json, Palette, Panel, Row, View, columns
@@ -11,7 +12,7 @@ from reports.scale import span
 from reports.words import quantity
 
 Values = Callable[[Json], Sequence[float | None]]
-Curve = tuple[str, Sequence[str], list[Sequence[float | None]]]  # arm, kinds of the blocks, values by seed
+Curve = tuple[str, Sequence[str], Sequence[Sequence[float | None]]]  # arm, kinds of the blocks, values by seed
 
 
 def log_amplitude(view: View) -> Figure | None:
@@ -38,7 +39,7 @@ def log_amplitude(view: View) -> Figure | None:
 
 def variance(view: View) -> Figure | None:
     """Return the spatial variance of feature maps by depth."""
-    panels = _panels(view, lambda values: values["variance"], "feature map variance")
+    panels = _panels(view, itemgetter("variance"), "feature map variance")
     panels += _paper(view, paper.VARIANCE, "feature map variance")
     return Figure(
         "Variance of feature maps by depth",
@@ -46,7 +47,7 @@ def variance(view: View) -> Figure | None:
         f"Filled marks follow an MSA, hollow ones any other block; thin lines are single networks ({view.seeds()}).",
         view.palette.legend(view.arms),
         ("arm", "seed", "when", "block", "kind", "variance"),
-        _table(view, lambda values: values["variance"]),
+        _table(view, itemgetter("variance")),
     )
 
 
@@ -55,7 +56,7 @@ def attention(view: View) -> Figure | None:
     panels: list[Panel] = []
     for name, unit in (("distance", "mean attention distance"), ("entropy", "attention entropy (nats)")):
         if all(name in entry["values"] for entry in view.entries):
-            panels += _panels(view, lambda values, name=name: values[name], unit)
+            panels += _panels(view, itemgetter(name), unit)
     if not panels:
         return None
     return Figure(
@@ -64,7 +65,7 @@ def attention(view: View) -> Figure | None:
         f"One mark per attention block; thin lines are single networks ({view.seeds()}).",
         view.palette.legend(view.arms),
         ("arm", "seed", "when", "block", "kind", "distance"),
-        _table(view, lambda values: values["distance"]) if "distance" in view.entries[0]["values"] else (),
+        _table(view, itemgetter("distance")) if "distance" in view.entries[0]["values"] else (),
     )
 
 

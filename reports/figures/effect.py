@@ -8,7 +8,7 @@ from html import escape
 
 from reports.figures.base import Json, Palette, mean
 from reports.plot import Plot, mark
-from reports.scale import label, number, span
+from reports.scale import Scale, label, number, span
 from reports.words import factor, quantity, shown
 
 ROW = 26.0
@@ -49,7 +49,9 @@ def _strip(plot: Plot, side: Json, row: float, series: int, *, log: bool) -> Non
         at = math.exp(centre) if log else centre
         top = plot.sy(row) - 8
         plot.parts.append(f'<path class="mean s{series % 8}" d="M{number(plot.sx(at))} {number(top)}v16"/>')
-    tips = [f"{arm}, seed {seed}: {quantity(value, 4)}" for seed, value in zip(side["seeds"], side["values"], strict=False)]
+    tips = [
+        f"{arm}, seed {seed}: {quantity(value, 4)}" for seed, value in zip(side["seeds"], side["values"], strict=False)
+    ]
     plot.marks(((value, row, tip) for value, tip in zip(side["values"], tips, strict=False)), series)
 
 
@@ -82,7 +84,9 @@ def interval(hypothesis: Json) -> str:
         plot.text(at + (5 * side if inside else 0), 12, words, anchor)
     left, right = (plot.x[0] if low is None else low), (plot.x[1] if high is None else high)
     verdict = str(found.get("verdict", "")).replace(" ", "-")
-    plot.parts.append(f'<path class="interval v-{escape(verdict)}" d="M{number(plot.sx(left))} {number(plot.sy(0))}H{number(plot.sx(right))}"/>')
+    plot.parts.append(
+        f'<path class="interval v-{escape(verdict)}" d="M{number(plot.sx(left))} {number(plot.sy(0))}H{number(plot.sx(right))}"/>'
+    )
     plot.parts.append(f'<path class="estimate v-{escape(verdict)}" d="{mark(plot.sx(estimate), plot.sy(0), 3, 4.5)}"/>')
     return plot.render(xticks=[(tick, label(tick)) for tick in plot.sx.ticks(4)], grid=False)
 
@@ -100,7 +104,10 @@ def tiny(effects: Sequence[Json], width: float = 96) -> str:
         known = [effect.get(name) for name in ("low", "estimate", "high")]
         offsets = [None if value is None else flip * (value - margin) for value in known]
         reach = max((abs(offset) for offset in offsets if offset is not None), default=0.0) or 1.0
-        ends = sorted(offset if offset is not None else side * 1.2 * reach for offset, side in zip(offsets[::2], (-flip, flip), strict=True))
+        ends = sorted(
+            offset if offset is not None else side * 1.2 * reach
+            for offset, side in zip(offsets[::2], (-flip, flip), strict=True)
+        )
         pixels = [middle + (middle - 3) * min(1.0, max(-1.0, end / reach)) for end in ends]
         at = middle + (middle - 3) * (offsets[1] or 0.0) / reach
         kind = escape(str(effect.get("verdict", "")).replace(" ", "-"))
@@ -108,3 +115,24 @@ def tiny(effects: Sequence[Json], width: float = 96) -> str:
         parts.append(f'<circle class="estimate v-{kind}" cx="{number(at)}" cy="{number(y)}" r="2.4"/>')
     height = number(step * len(rows) + 3)
     return f'<svg class="tiny" viewBox="0 0 {number(width)} {height}" width="{number(width)}" height="{height}" aria-hidden="true">{"".join(parts)}</svg>'
+
+
+def pair(old: Json, new: Json, width: float = 200) -> str:
+    """Return two intervals on one axis, the earlier one above, with the margin of the later; empty without estimates."""
+    sides = [found if found.get("estimate") is not None else None for found in (old, new)]
+    known = [found for found in sides if found]
+    if not known:
+        return ""
+    margin = known[-1].get("margin") or 0.0
+    ends = [found[name] for found in known for name in ("low", "estimate", "high") if found.get(name) is not None]
+    low, high = span([*ends, margin])
+    scale = Scale(low, high, 3, width - 3)
+    parts = [f'<path class="dashrule" d="M{number(scale(margin))} 0V28"/>']
+    for y, found in zip((8, 20), sides, strict=True):
+        if found:
+            kind = escape(str(found.get("verdict", "")).replace(" ", "-"))
+            left, right = (low if found.get("low") is None else found["low"]), found.get("high")
+            right = high if right is None else right
+            parts.append(f'<path class="interval v-{kind}" d="M{number(scale(left))} {y}H{number(scale(right))}"/>')
+            parts.append(f'<circle class="estimate v-{kind}" cx="{number(scale(found["estimate"]))}" cy="{y}" r="3"/>')
+    return f'<svg class="tiny" viewBox="0 0 {number(width)} 28" width="{number(width)}" height="28" aria-hidden="true">{"".join(parts)}</svg>'

@@ -24,7 +24,9 @@ def draw(view: View) -> Figure | None:
     if "10b" in view.figures:
         units = [(f"stage {stage} {kind}", kind, stage) for stage, kind, _ in paper.SWIN_LESION]
         values = [value for _, _, value in paper.SWIN_LESION]
-        panels.append(Panel("Swin-Ti, n = 1; the first two bars are off its scale", _bars("Swin-Ti", units, [values]), "paper"))
+        panels.append(
+            Panel("Swin-Ti, n = 1; the first two bars are off its scale", _bars("Swin-Ti", units, [values]), "paper")
+        )
     kinds = dict.fromkeys(kind for entry in view.entries for kind in entry["values"]["kinds"])
     rows = [
         (entry["arm"], entry["seed"], unit, kind, stage, 100 * change)
@@ -65,7 +67,7 @@ def _bars(arm: str, units: Sequence[Unit], seeds: Sequence[Sequence[float | None
         if place and stage != units[place - 1][2]:
             plot.rule(x=place - 0.5, kind="divide")
         if value is not None:
-            plot.bar(place, 0.0, value, SERIES.get(kind, 7), half, f"{name}: {quantity(value)} pp")
+            plot.bar(place, value, SERIES.get(kind, 7), half, f"{name}: {quantity(value)} pp")
     for row in seeds if len(seeds) > 1 else ():
         for place, value in enumerate(row):
             plot.marks([(place, value, "")], SERIES.get(units[place][1], 7), "faint", 1.7)

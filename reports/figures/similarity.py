@@ -52,5 +52,5 @@ def _map(arm: str, entries: list[Json]) -> str:
         if stages[place] != stages[place - 1]:
             plot.rule(x=place, kind="contour")
             plot.rule(y=place, kind="contour")
-    plot.parts.append(ramp(36 + SIDE - 90, SIDE + 28, 74, ("0", "1")))
+    plot.parts.append(ramp(36 + SIDE - 44, SIDE + 26, 44, ("0", "1")))
     return plot.render(xticks=[])

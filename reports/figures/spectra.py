@@ -26,19 +26,22 @@ def draw(view: View) -> Figure | None:
         "Densities are smoothed for the eye only, thin lines are single networks; the axis leaves out the outermost "
         f"1 % on either side ({view.seeds()}).",
         view.palette.legend(view.arms),
-        ("arm", "seed", "setting", "batch", "place", "eigenvalue"),
+        ("arm", "seed", "setting", "batch", *(f"eigenvalue {place}" for place in range(1, _most(view) + 1))),
         _rows(view),
     )
 
 
 def _rows(view: View) -> tuple[Row, ...]:
     return tuple(
-        (entry["arm"], entry["seed"], given, batch, place, value)
+        (entry["arm"], entry["seed"], given, batch, *values)
         for given, part in view.settings()
         for entry in part.entries
         for batch, values in enumerate(entry["values"]["eigenvalues"])
-        for place, value in enumerate(values, start=1)
     )
+
+
+def _most(view: View) -> int:
+    return max(len(values) for entry in view.entries for values in entry["values"]["eigenvalues"])
 
 
 def _pooled(entry: Json) -> np.ndarray:
@@ -69,7 +72,9 @@ def _density(view: View) -> str:
 
 def smooth(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
     """Return a Gaussian kernel density of `values` on `grid`, with Silverman's bandwidth."""
-    spread = min(float(values.std()), float(np.subtract(*np.quantile(values, (0.75, 0.25)))) / 1.34) or float(values.std())
+    spread = min(float(values.std()), float(np.subtract(*np.quantile(values, (0.75, 0.25)))) / 1.34) or float(
+        values.std()
+    )
     width = max(0.9 * spread * values.size**-0.2, float(grid[1] - grid[0]))
     kernels = np.exp(-0.5 * ((grid[:, None] - values[None, :]) / width) ** 2)
     density: np.ndarray = kernels.sum(axis=1) / (values.size * width * np.sqrt(2 * np.pi))
@@ -99,14 +104,15 @@ def _shares(view: View) -> list[Panel]:
             nep, ape = zip(*numbers.values(), strict=True)
             plot = Plot(
                 f"The paper's Fig. {figure} after warm-up",
-                span(nep, pad=0.3, include=(0.0,)),
-                span(ape, pad=0.2, include=(0.0,)),
+                (-0.06 * max(nep), 1.35 * max(nep)),
+                (0.0, 1.2 * max(ape)),
                 "negative eigenvalues, NEP (%)",
                 "mean positive, APE",
             )
             for arm, (x, y) in numbers.items():
-                series = view.palette[arm.split(",")[0]]
-                plot.marks([(x, y, arm)], series, "hollow" if "," in arm else "mark", 4)
-                plot.text(plot.sx(x), plot.sy(y) - 8, arm)
+                network, _, rest = arm.partition(",")
+                name = paper.NETWORKS[network] + (f",{rest}" if rest else "")
+                plot.marks([(x, y, name)], view.palette[network], "hollow" if rest else "mark", 4)
+                plot.tag(x, y, name)
             panels.append(Panel(f"Fig. {figure} after warm-up, n = 1 each", plot.render(), "paper"))
     return panels

@@ -14,7 +14,14 @@ SERIES = {"stem": 7, "conv": 1, "msa": 0, "mlp": 2, "pool": 4, "head": 6}
 
 def draw(arm: str, measurements: Sequence[Json]) -> str:
     """Return the blocks of an arm as a strip; empty where no measurement names them."""
-    found = next((e["values"] for e in measurements if e["arm"] == arm and (e.get("values") or {}).get("kinds") and "blocks" in e["values"]), None)
+    found = next(
+        (
+            e["values"]
+            for e in measurements
+            if e["arm"] == arm and (e.get("values") or {}).get("kinds") and "blocks" in e["values"]
+        ),
+        None,
+    )
     if found is None:
         return ""
     x, y, parts, stage = 4.0, 20.0, [], None
@@ -28,7 +35,9 @@ def draw(arm: str, measurements: Sequence[Json]) -> str:
             x += 8 if x > 4.0 else 0
             parts.append(f'<text x="{number(x)}" y="{number(top - 5)}">{words}</text>')
             stage = at
-        parts.append(_block(x, top, (str(name), str(kind)), down=bool((found.get("downsamples") or [False] * 999)[place])))
+        parts.append(
+            _block(x, top, (str(name), str(kind)), down=bool((found.get("downsamples") or [False] * 999)[place]))
+        )
         x += 42
     height = number(y + 52 * lines + 34)
     return f'<svg viewBox="0 0 830 {height}" role="img" aria-label="Blocks of {escape(arm)}: {escape(", ".join(map(str, found["kinds"])))}">{"".join(parts)}</svg>'

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from html import escape
+from typing import cast
 
 from reports import paper
 from reports.figures.base import Figure, Json, Panel, View
@@ -34,18 +35,20 @@ def draw(view: View) -> Figure | None:
         name = f"{entry['arm']}, seed {entry['seed']}"
         panels.append(Panel(f"{name}: NLL above its minimum", _flat(name, entry["values"], rise, top)))
         scaled = [[None if value is None else round(value / top, 3) for value in row] for row in rise]
-        panels.append(Panel(f"{name}, to be turned", _solid(name, scaled), surface=json.dumps(scaled, separators=(",", ":"))))
+        panels.append(
+            Panel(f"{name}, to be turned", _solid(name, scaled), surface=json.dumps(scaled, separators=(",", ":")))
+        )
     rows = [
         (entry["arm"], entry["seed"], x, y, value)
         for entry in entries
         for y, row in zip(entry["values"]["y"], entry["values"]["nll"], strict=True)
         for x, value in zip(entry["values"]["x"], row, strict=True)
     ]
-    rise = "; ".join(f"{paper.NETWORKS[arm]} {nll} NLL and {l2} L2" for arm, (nll, l2) in paper.SURFACE_RISE.items())
+    theirs = "; ".join(f"{paper.NETWORKS[arm]} {nll} NLL and {l2} L2" for arm, (nll, l2) in paper.SURFACE_RISE.items())
     return Figure(
         "Loss surface around the trained weights",
         tuple(panels),
-        f"Two random directions, filter-normalised; one scale of heights for all. In the paper the loss rises from the centre to radius 1 by: {rise}.",
+        f"Two random directions, filter-normalised; one scale of heights for all. In the paper the loss rises from the centre to radius 1 by: {theirs}.",
         (),
         ("arm", "seed", "x", "y", "NLL"),
         tuple(rows),
@@ -75,13 +78,15 @@ def _flat(name: str, values: Json, rise: Heights, top: float) -> str:
         "first direction", "second direction", width=320, height=SIDE + 62, margin=(46, 8, 44, 54),
     )  # fmt: skip
     plot.parts.append(cells(rise, (46, 8, SIDE, SIDE), (0.0, top)))
-    heights = np.ma.masked_invalid(np.asarray([[math.nan if v is None else v for v in row] for row in rise], dtype=float))
+    heights = np.ma.masked_invalid(
+        np.asarray([[math.nan if v is None else v for v in row] for row in rise], dtype=float)
+    )
     generator = contour_generator(np.asarray(x), np.asarray(y), heights)
     for level in np.linspace(0.0, top, 11)[1:-1]:
-        for line in generator.lines(float(level)):
-            plot.line(((float(a), float(b)) for a, b in line), 0)
-            plot.parts[-1] = plot.parts[-1].replace('class="line s0"', 'class="contour"')
-    plot.parts.append(ramp(46 + SIDE - 110, SIDE + 50, 74, ("0", label(top))))
+        # typed for every form that contourpy can return; this one is a list of (points, 2)
+        for line in cast("list[np.ndarray]", generator.lines(float(level))):
+            plot.line(((float(a), float(b)) for a, b in line), 0, "contour")
+    plot.parts.append(ramp(46 + SIDE - 44, SIDE + 45, 44, ("0", label(top))))
     return plot.render()
 
 
@@ -118,7 +123,9 @@ def _solid(name: str, heights: Heights) -> str:
                 ]
                 outline = "L".join(f"{number(px)} {number(py)}" for px, py, _ in points)
                 facets.append((sum(depth for _, _, depth in points), colour(sum(known) / 4), outline))
-    drawn = "".join(f'<path class="facet" fill="{fill}" d="M{outline}z"/>' for _, fill, outline in sorted(facets, reverse=True))
+    drawn = "".join(
+        f'<path class="facet" fill="{fill}" d="M{outline}z"/>' for _, fill, outline in sorted(facets, reverse=True)
+    )
     return (
         f'<svg viewBox="0 0 {number(VIEW[0])} {number(VIEW[1])}" role="img" '
         f'aria-label="Loss surface of {escape(name)} in three dimensions"><g>{drawn}</g></svg>'

@@ -26,7 +26,11 @@ def draw(runs: Sequence[Json], palette: Palette) -> Figure | None:
             plot.line(curve, palette[arm], "thin")
         middle = columns([loss for _, loss in curve] for curve in curves)
         plot.line(zip([epoch for epoch, _ in curves[0]], middle, strict=False), palette[arm])
-    rows = tuple((run["arm"], run["seed"], epoch.get("epoch"), epoch.get("loss")) for run in runs for epoch in run.get("history") or [])
+    rows = tuple(
+        (run["arm"], run["seed"], epoch.get("epoch"), epoch.get("loss"))
+        for run in runs
+        for epoch in run.get("history") or []
+    )
     return Figure(
         "Training",
         (Panel("Loss on the training data", plot.render()),),

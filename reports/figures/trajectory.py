@@ -17,7 +17,10 @@ Polar = tuple[float, float, str]
 def draw(view: View) -> Figure | None:
     """Return the path of every network, beside the paper's."""
     ours = [
-        (arm, [_path(entry["values"]["radius"], entry["values"]["angle"], arm, entry["seed"]) for entry in view.of(arm)])
+        (
+            arm,
+            [_path(entry["values"]["radius"], entry["values"]["angle"], arm, entry["seed"]) for entry in view.of(arm)],
+        )
         for arm in view.arms
     ]
     panels = [Panel("Here, one path per network", _plot(view, ours))]
@@ -28,11 +31,15 @@ def draw(view: View) -> Figure | None:
         if arm in families
     ]
     if theirs:
-        panels.append(Panel("ResNet-50 and ViT-Ti, a few points read from the plot, n = 1 each", _plot(view, theirs), "paper"))
+        panels.append(
+            Panel("ResNet-50 and ViT-Ti, a few points read from the plot, n = 1 each", _plot(view, theirs), "paper")
+        )
     rows = [
         (entry["arm"], entry["seed"], epoch, radius, angle)
         for entry in view.entries
-        for epoch, radius, angle in zip(*(entry["values"][name] for name in ("epochs", "radius", "angle")), strict=False)
+        for epoch, radius, angle in zip(
+            *(entry["values"][name] for name in ("epochs", "radius", "angle")), strict=False
+        )
     ]
     return Figure(
         "Trajectory of the weights",
@@ -60,10 +67,16 @@ def _plot(view: View, arms: Iterable[tuple[str, list[list[Polar]]]]) -> str:
     left = max((-r * math.cos(a) for _, paths in arms for path in paths for r, a, _ in path), default=0.0)
     low, width = -max(0.25 * reach, 1.1 * left), 340.0
     height = 8 + 36 + (width - 56) * reach * 1.08 / (reach - low)
-    plot = Plot("Path of the weights, polar", (low, reach), (-0.08 * reach, reach), "radius · cos(angle)", "radius · sin(angle)", height=height)
-    for circle in (0.25, 0.5, 0.75, 1.0, 1.5, 2.0):
+    plot = Plot(
+        "Path of the weights, polar",
+        (low, reach),
+        (-0.08 * reach, reach),
+        "radius, relative to the start",
+        height=height,
+    )
+    for circle in (0.5, 1.0, 1.5, 2.0):
         if circle <= reach:
-            turns = [math.pi * step / 48 for step in range(-2, 51)]
+            turns = [math.pi * step / 48 for step in range(49)]
             inside = [(circle * math.cos(a), circle * math.sin(a)) for a in turns if circle * math.cos(a) >= low]
             plot.line(inside, 7, "thin")
             plot.text(plot.sx(circle), plot.sy(0) + 11, label(circle))
@@ -71,5 +84,5 @@ def _plot(view: View, arms: Iterable[tuple[str, list[list[Polar]]]]) -> str:
         for path in paths:
             points = [(r * math.cos(a), r * math.sin(a), tip) for r, a, tip in path]
             plot.line([(x, y) for x, y, _ in points], view.palette[arm], opacity=0.75)
-            plot.marks(points, view.palette[arm], "mark", 1.9)
+            plot.marks(points, view.palette[arm], "mark", 2.4)
     return plot.render(xticks=[], grid=False)

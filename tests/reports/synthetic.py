@@ -8,7 +8,9 @@ from typing import Any
 
 Json = dict[str, Any]
 
-HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>\"'&]]>--></style></title>{{7*7}}=cmd|' /C calc'!A0\u202e"
+HOSTILE = (
+    "<script>alert('x')</script><img src=x onerror=alert(1)>\"'&]]>--></style></title>{{7*7}}=cmd|' /C calc'!A0\u202e"
+)
 """Markup, quotes, template syntax, a spreadsheet formula and a direction override in one string."""
 
 CHAPTERS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -285,7 +287,10 @@ def _similarity(dice: random.Random, arm: str) -> Json:
     noise = [[dice.uniform(0, 0.05) for _ in places] for _ in places]
     stages = structure["stages"]
     cka = [
-        [1.0 if i == j else max(0, 0.95 - 0.12 * abs(i - j) - 0.2 * (stages[i] != stages[j]) - noise[i][j]) for j in places]
+        [
+            1.0 if i == j else max(0, 0.95 - 0.12 * abs(i - j) - 0.2 * (stages[i] != stages[j]) - noise[i][j])
+            for j in places
+        ]
         for i in places
     ]
     return {"blocks": structure["blocks"], "stages": stages, "cka": cka, "within_minus_across": dice.uniform(0.1, 0.4)}
@@ -343,7 +348,8 @@ def _claim(
     if verdict != "not measured":
         for number, when in enumerate(("warmup", "end"), start=1):
             decided = verdict if number == 1 or verdict == "reproduced" else "inconclusive"
-            hypotheses.append(_hypothesis(dice, (id, number, when), used, quantity, decided, len(document["runs"])))
+            seeds = list(dict.fromkeys(run["seed"] for run in document["runs"]))
+            hypotheses.append(_hypothesis(dice, (id, number, when, decided), used, quantity, seeds))
     names = MEASURED_BY_FIGURE.get(where.removeprefix("Fig. ").split(",")[0], ("evaluation",))
     keys = [
         measured["key"]
@@ -378,15 +384,13 @@ def _claim(
 
 def _hypothesis(
     dice: random.Random,
-    name: tuple[str, int, str],
+    name: tuple[str, int, str, str],
     arms: list[str],
     quantity: tuple[str, str, str],
-    verdict: str,
-    runs: int,
+    seeds: list[int],
 ) -> Json:
-    claim, number, when = name
+    claim, number, when, verdict = name
     title, unit, scale = quantity
-    seeds = list(range(runs // len(ARMS)))
     centre = {"reproduced": -1.0, "contradicted": 1.0}.get(verdict, -0.1)
     low, high = centre - 0.5, centre + 0.5
     a = [math.exp(3 + centre / 2 + dice.gauss(0, 0.2)) for _ in seeds]

@@ -1,25 +1,7 @@
 'use strict';
 (() => {
-  const root = document.documentElement;
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
   const at = (id) => document.getElementById(id);
-  root.classList.add('js');
-
-  // Theme: the system's unless the reader chose; remembered where storage is allowed.
-  const theme = at('theme');
-  const dark = () => (root.dataset.theme || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
-  const name = () => { theme.textContent = dark() ? 'Light theme' : 'Dark theme'; };
-  const remembered = (value) => {
-    try {
-      if (value) localStorage.setItem('vitwork-theme', value);
-      return localStorage.getItem('vitwork-theme');
-    } catch { return value; }
-  };
-  if (['dark', 'light'].includes(remembered())) root.dataset.theme = remembered();
-  theme.hidden = false;
-  name();
-  theme.addEventListener('click', () => { root.dataset.theme = dark() ? 'light' : 'dark'; remembered(root.dataset.theme); name(); });
-
   // Filters: a row and the section of its claim are shown together.
   const form = at('filters');
   const sections = new Map(all('details.claim').map((section) => [section.dataset.claim, section]));

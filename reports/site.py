@@ -1,0 +1,128 @@
+"""Several reports as one site: an index with every claim at every profile, and its effects as forest plots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from reports import words
+from reports.html import anchors, environment, visible
+from reports.results import load
+from reports.scale import Scale, number, span
+from vitwork.errors import VitworkError
+
+Json = dict[str, Any]
+
+
+def index(folder: Path) -> Path:
+    """Write ``index.html`` into a folder of reports.
+
+    Args:
+        folder: each of its sub-folders that holds ``report.html`` and ``results.json`` is listed.
+
+    Returns:
+        The path of the index.
+
+    Raises:
+        VitworkError: there is no report, one cannot be read, or the index cannot be written.
+    """
+    places = sorted(path.parent for path in folder.glob("*/report.html") if (path.parent / "results.json").is_file())
+    if not places:
+        raise VitworkError(f"There is no report in {folder}: expected sub-folders with report.html and results.json.")
+    reports = [(place.name, visible(load(place))) for place in places]
+    page = folder / "index.html"
+    try:
+        page.write_text(_page(reports), encoding="utf-8")
+    except OSError as error:
+        raise VitworkError(f"The index cannot be written to {folder}: {error.strerror or error}.") from error
+    return page
+
+
+def _page(reports: Sequence[tuple[str, Json]]) -> str:
+    return (
+        environment()
+        .get_template("index.html.j2")
+        .render(
+            scripts=("theme.js",),
+            reports=[_report(name, document) for name, document in reports],
+            chapters=_chapters(reports),
+        )
+    )
+
+
+def _report(name: str, document: Json) -> Json:
+    provenance = document["provenance"]
+    return {
+        "link": f"./{quote(name)}/report.html",
+        "profile": document["profile"],
+        "tally": words.tally(document["claims"]),
+        "commit": str(provenance.get("commit") or "")[:12],
+        "when": words.moment(provenance.get("finished")),
+        "runs": len(document["runs"]),
+    }
+
+
+def _chapters(reports: Sequence[tuple[str, Json]]) -> list[Json]:
+    """Return every claim of any report with its verdict in each, by chapter."""
+    found = []
+    for name, document in reports:
+        places = anchors("claim", [claim["id"] for claim in document["claims"]])
+        effects = {hypothesis["id"]: hypothesis for hypothesis in document["hypotheses"]}
+        found.append((name, {claim["id"]: claim for claim in document["claims"]}, places, effects))
+    chapters: dict[str, dict[str, Json]] = {}
+    for _, claims, _, _ in found:
+        for id, claim in claims.items():
+            chapters.setdefault(claim["chapter"], {}).setdefault(id, claim)
+    return [
+        {
+            "name": chapter,
+            "claims": [
+                {
+                    "id": id,
+                    "sentence": claim["sentence"],
+                    "cells": [
+                        (claims[id]["verdict"], f"./{quote(name)}/report.html#{places[id]}") if id in claims else None
+                        for name, claims, places, _ in found
+                    ],
+                    "forest": _forest([_effects(claims.get(id), effects) for _, claims, _, effects in found]),
+                }
+                for id, claim in entries.items()
+            ],
+        }
+        for chapter, entries in chapters.items()
+    ]
+
+
+def _effects(claim: Json | None, hypotheses: Json) -> Json | None:
+    """Return the effect of a claim's first hypothesis, None where there is no estimate."""
+    ids = claim["hypotheses"] if claim else []
+    effect = hypotheses[ids[0]]["effect"] if ids and ids[0] in hypotheses else None
+    return effect if effect and effect.get("estimate") is not None else None
+
+
+def _forest(effects: Sequence[Json | None], width: float = 150) -> str:
+    """Return one interval per report on a common axis, the margin dashed."""
+    known = [effect for effect in effects if effect]
+    if not known or len({effect.get("scale") for effect in known}) > 1:
+        return ""
+    margin = known[0].get("margin") or 0.0
+    ends = [effect[name] for effect in known for name in ("low", "estimate", "high") if effect.get(name) is not None]
+    low, high = span([*ends, margin])
+    scale = Scale(low, high, 3, width - 3)
+    height = 11 * len(effects) + 3
+    parts = [f'<path class="dashrule" d="M{number(scale(margin))} 0V{height}"/>']
+    for place, effect in enumerate(effects):
+        if effect:
+            y, kind = 11 * place + 7, escape(str(effect.get("verdict", "")).replace(" ", "-"))
+            left, right = (
+                fallback if effect.get(name) is None else effect[name]
+                for name, fallback in (("low", low), ("high", high))
+            )
+            parts.append(f'<path class="interval v-{kind}" d="M{number(scale(left))} {y}H{number(scale(right))}"/>')
+            parts.append(
+                f'<circle class="estimate v-{kind}" cx="{number(scale(effect["estimate"]))}" cy="{y}" r="2.6"/>'
+            )
+    return f'<svg class="tiny" viewBox="0 0 {number(width)} {height}" width="{number(width)}" height="{height}" aria-hidden="true">{"".join(parts)}</svg>'
