@@ -22,8 +22,8 @@ torch.set_num_threads(1)
 
 recipe = Recipe(name="tiny", epochs=1, warmup_epochs=1, batch_size=32, lr=3e-3, drop_path=0.0, augmentation=Augmentation(crop_padding=1))
 networks = profiles.Networks(
-    cnn=("preresnet_18", {"depths": (1, 1), "widths": (4, 8)}),
-    alternet=("alternet_18", {"depths": (2, 2), "widths": (4, 8), "heads": (1, 1), "head_dim": 4, "window_size": 4}),
+    cnn=("preresnet_18", {"depths": (1, 1), "widths": (8, 16)}),
+    alternet=("alternet_18", {"depths": (2, 2), "widths": (8, 16), "heads": (1, 1), "head_dim": 4, "window_size": 4}),
     vit=("vit_ti", {"image_size": 16, "patch_size": 4, "dim": 8, "depth": 1, "heads": 2, "head": "gap"}),
     msas=(0, 1),
 )
@@ -241,11 +241,25 @@ def test_flipped_and_vanished_claims_fail(session: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["VANISHED since the baseline: gone"])
 
 
+def test_seeds_are_added_until_settled(session: pytest.Pytester) -> None:
+    """With --seeds auto an undecided claim gets further seeds up to the budget, and a settled one does not."""
+    result = run(session, "-n", "2", "--seeds", "auto", "--max-seeds", "6", "-k", "smaller or itself")
+    result.stdout.fnmatch_lines(["*size(vit) < size(vit) *inconclusive*6+6*"])
+    trained = [json.loads(path.read_bytes()[:-47])["arm"]["name"] for path in outcomes(session)]
+    assert trained.count("vit") == 6
+    assert 3 <= trained.count("resnet") < 6
+
+
+def outcomes(session: pytest.Pytester) -> list[Path]:
+    """Return the records of runs."""
+    return [path for path in (session.path / ".vitwork/records").rglob("*.json") if b'"arm": ' in path.read_bytes()]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (("--profile", "nope"), "There is no profile 'nope'; choose one of *"),
-        (("--seeds", "0"), "--seeds must be at least 1, not 0."),
+        (("--seeds", "0"), "--seeds takes a number from 1, or auto, not 0."),
         (("--store", "conftest.py/store"), "Cannot write *"),
         (("--baseline", "missing.json"), "Cannot read the baseline missing.json: *"),
         (("--profile", "cifar10-micro", "--data", "missing"), "The data folder missing does not exist*"),

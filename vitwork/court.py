@@ -26,11 +26,12 @@ class NotMeasuredError(Exception):
     """A quantity cannot be had at this profile or was lost; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Measure:
     """What a claim's test is given: ``measure(quantity, **parameters)(arm)`` is a sample with one value per seed."""
 
     profile: Profile
+    seeds: int
     values: Callable[[list[Wanted], Quantity, dict[str, Any]], Values]
     plan: Plan
     decide: Callable[[Comparison], bool]
@@ -46,8 +47,9 @@ class Measure:
 
         def sample(arm: str) -> Sample:
             wanted = self._wanted(arm, quantity, complete)
-            seeds = tuple(range(self.profile.seeds))
-            return Sample(quantity, arm, complete, seeds, self.values(wanted, quantity, own), self.decide)
+            return Sample(
+                quantity, arm, complete, tuple(range(self.seeds)), self.values(wanted, quantity, own), self.decide
+            )
 
         return sample
 
@@ -70,6 +72,7 @@ class Case:
         chapter: the part of the paper.
         parameters: the test's parameters.
         body: the test, called with `measure` and the parameters; None for a test that measures nothing.
+        seeds: trained networks per arm that it is judged on.
         comparisons, effects: the hypotheses in the order in which the test states them.
         wanted: the measurements that it rests on.
         lacking: why it could not be measured, empty when it was.
@@ -81,6 +84,7 @@ class Case:
     chapter: str
     parameters: dict[str, Any]
     body: Callable[..., Any] | None
+    seeds: int = 0
     comparisons: list[Comparison] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     wanted: list[Wanted] = field(default_factory=list)
@@ -111,21 +115,33 @@ class Court:
         profile: the scale at which the claims are tested.
         store: where results lie.
         plan: filled by `hear`.
+        sequential: whether seeds are added until verdicts are settled, so that tests must be valid at every look.
     """
 
-    def __init__(self, profile: Profile, store: Store, plan: Plan) -> None:
-        self.profile, self.store, self.plan = profile, store, plan
+    def __init__(self, profile: Profile, store: Store, plan: Plan, *, sequential: bool = False) -> None:
+        self.profile, self.store, self.plan, self.sequential = profile, store, plan, sequential
         self.cases: dict[str, Case] = {}
 
     def hear(self, cases: Iterable[Case]) -> None:
         """Plan: note every measurement that the cases ask for."""
         for case in cases:
             self.cases[case.name] = case
-            if case.body is None:
-                continue
+            case.seeds = self.profile.seeds
+            if case.body is not None:
+                self._plan(case)
+
+    def open(self) -> list[Case]:
+        """Return the cases that more seeds could settle."""
+        return [case for case in self.cases.values() if case.verdict is Verdict.INCONCLUSIVE]
+
+    def extend(self, cases: Iterable[Case]) -> None:
+        """Plan one more seed for each of the cases; seeds are always taken in order."""
+        for case in cases:
+            case.seeds += 1
             self._plan(case)
 
     def _plan(self, case: Case) -> None:
+        case.comparisons = []
         noted: dict[str, Wanted] = {}
 
         def values(wanted: list[Wanted], _quantity: Quantity, _own: dict[str, Any]) -> Values:
@@ -157,7 +173,7 @@ class Court:
     def _weigh(self, case: Case) -> None:
         def note(comparison: Comparison) -> bool:
             case.comparisons.append(comparison)
-            case.effects.append(comparison.test(self.profile.alpha))
+            case.effects.append(comparison.test(self.profile.alpha, sequential=self.sequential))
             return True
 
         self._read(case, self._stored, note)
@@ -176,7 +192,9 @@ class Court:
         An inconclusive comparison counts as true here: the test goes on, and is reported as undecided at its end.
         """
         verdicts = iter([effect.verdict for effect in case.effects])
-        return Measure(self.profile, self._stored, self.plan, lambda _: next(verdicts) is not Verdict.CONTRADICTED)
+        return Measure(
+            self.profile, case.seeds, self._stored, self.plan, lambda _: next(verdicts) is not Verdict.CONTRADICTED
+        )
 
     def _read(
         self,
@@ -186,7 +204,7 @@ class Court:
     ) -> None:
         assert case.body is not None
         try:
-            case.body(measure=Measure(self.profile, values, self.plan, decide), **case.parameters)
+            case.body(measure=Measure(self.profile, case.seeds, values, self.plan, decide), **case.parameters)
         except NotMeasuredError as why:
             case.lacking = str(why)
         except Exception as fault:  # noqa: BLE001 - one faulty test must not take the session down; pytest shows it

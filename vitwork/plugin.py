@@ -8,6 +8,7 @@ what the tests found through their reports, which survive a killed worker.
 from __future__ import annotations
 
 import inspect
+import os
 import time
 from collections.abc import Generator
 from dataclasses import replace
@@ -23,6 +24,7 @@ from vitwork.data import fingerprint
 from vitwork.errors import VitworkError
 from vitwork.execution.plan import Plan
 from vitwork.execution.progress import Ticker
+from vitwork.execution.rounds import Budget, settle
 from vitwork.execution.work import Worker, cores
 from vitwork.planning import plan_lines
 from vitwork.regression import Baseline
@@ -31,6 +33,9 @@ from vitwork.sample import Sample
 from vitwork.statistics.baseline import Event
 from vitwork.store import Store
 from vitwork.verdicts import table
+
+FIRST_SEEDS = 3
+"""Seeds per arm of the first look with ``--seeds auto``: fewer never decide."""
 
 STORE: pytest.StashKey[Store] = pytest.StashKey()
 COURT: pytest.StashKey[Court] = pytest.StashKey()
@@ -57,7 +62,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--data", type=Path, help="folder of images: Hugging Face-layout Parquet files, or an image folder")
     group.addoption("--store", type=Path, help="folder of runs and records (default: .vitwork beside the claims)")
     group.addoption("--report", type=Path, help="folder of the report (default: report-PROFILE in the store)")
-    group.addoption("--seeds", type=int, help="trained networks per arm, in place of the profile's number")
+    group.addoption("--seeds", help="trained networks per arm in place of the profile's number, or auto: until settled")
+    group.addoption("--max-seeds", type=int, default=20, help="most seeds per arm with --seeds auto (default: 20)")
+    group.addoption("--max-minutes", type=float, help="with --seeds auto, start no further seed after this time")
     group.addoption(
         "--baseline", type=Path, help="results.json of an earlier session: fail only where something changed"
     )
@@ -92,11 +99,18 @@ def prepare(config: pytest.Config) -> None:
 
 def _profile(config: pytest.Config) -> profiles.Profile:
     profile = profiles.find(config.option.profile)
-    if config.option.seeds is None:
+    seeds = config.option.seeds
+    if seeds is None:
         return profile
-    if config.option.seeds < 1:
-        raise VitworkError(f"--seeds must be at least 1, not {config.option.seeds}.")
-    return replace(profile, seeds=config.option.seeds)
+    if seeds == "auto":
+        return replace(profile, seeds=FIRST_SEEDS)
+    if not seeds.isdecimal() or int(seeds) < 1:
+        raise VitworkError(f"--seeds takes a number from 1, or auto, not {seeds}.")
+    return replace(profile, seeds=int(seeds))
+
+
+def _budget(config: pytest.Config) -> Budget | None:
+    return Budget(config.option.max_seeds, config.option.max_minutes) if config.option.seeds == "auto" else None
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -113,7 +127,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         config = session.config
         if STORE not in config.stash:
             prepare(config)
-        court = Court(_profile(config), config.stash[STORE], Plan(config.option.data))
+        court = Court(
+            _profile(config),
+            config.stash[STORE],
+            Plan(config.option.data),
+            sequential=_budget(config) is not None,
+        )
         court.hear([_case(item) for item in items])
         config.stash[COURT] = court
         if config.option.plan:
@@ -141,8 +160,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
         court = config.stash.get(COURT, None)
         if court is not None and session.items and not config.option.collectonly:
             worker = _worker(config, court.store)
-            worker.drain(court.plan)
-            court.weigh(worker.failures)
+            settle(court, worker, _budget(config), _session_name(config))
             if BASELINE in config.stash:
                 config.stash[CHANGES] = config.stash[BASELINE].events(court)
         return (yield)
@@ -165,6 +183,11 @@ def _worker(config: pytest.Config, store: Store) -> Worker:
     return Worker(
         store, config.option.data, name, int(name.removeprefix("gw")), int(given["workercount"]), config.option.device
     )
+
+
+def _session_name(config: pytest.Config) -> str:
+    given = getattr(config, "workerinput", {})
+    return str(given.get("testrunuid", f"{os.getpid()}-{time.time_ns()}"))
 
 
 # Deliver.

@@ -104,9 +104,16 @@ class Comparison:
         """Whether both sides come from the same networks, seed by seed."""
         return isinstance(self.b, Sample) and self.a.arm == self.b.arm and self.a.seeds == self.b.seeds
 
-    def test(self, alpha: float) -> Effect:
-        """Return the effect and its verdict at the two-sided error rate `alpha`."""
-        from vitwork.statistics import compare
+    def test(self, alpha: float, *, sequential: bool = False) -> Effect:
+        """Return the effect and its verdict at the two-sided error rate `alpha`.
+
+        Args:
+            alpha: error rate.
+            sequential: test validly after every seed, at the price of some power.
+        """
+        from vitwork import statistics
+
+        compare = statistics.sequential if sequential else statistics.compare
 
         margin = (self.b.margin if isinstance(self.b, Sample) else 0.0) - self.a.margin
         right = self.b.values if isinstance(self.b, Sample) else self.b

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 HEADER = ("claim", "verdict", "effect [interval]", "n", "cost")
@@ -32,15 +33,14 @@ def _row(hypothesis: dict[str, Any]) -> tuple[str, ...]:
 
 def interval(effect: dict[str, Any], unit: str = "") -> str:
     """Return an effect and its interval in words; logarithms of ratios are shown as factors."""
-    import math
-
     values = [effect[name] for name in ("estimate", "low", "high")]
     if effect["scale"] == "log-ratio":
         values = [value if value is None else math.exp(min(value, 700.0)) for value in values]
     sign = "" if effect["scale"] == "log-ratio" else "+"
-    estimate, low, high = ("∞" if value is None else f"{value:{sign}.3g}" for value in values)
-    mark = "×" if effect["scale"] == "log-ratio" else ""
-    return f"{mark}{estimate} [{low}, {high}]{f' {unit}' if unit else ''}"
+    unknown = ("?", "-∞", "∞")
+    shown = [mark if value is None else f"{value:{sign}.3g}" for value, mark in zip(values, unknown, strict=True)]
+    times = "×" if effect["scale"] == "log-ratio" else ""
+    return f"{times}{shown[0]} [{shown[1]}, {shown[2]}]{f' {unit}' if unit else ''}"
 
 
 def _minutes(seconds: float) -> str:
