@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vitwork.models.attention_backend import math_attention
     from vitwork.models.block import Block
+    from vitwork.models.blocks import as_blocks
     from vitwork.models.creation import create
 
-__all__ = ["Block", "create", "math_attention"]
+__all__ = ["Block", "as_blocks", "create", "math_attention"]
 
 _HOME = {
     "Block": "block",
+    "as_blocks": "blocks",
     "create": "creation",
     "math_attention": "attention_backend",
 }

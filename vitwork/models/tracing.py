@@ -1,0 +1,334 @@
+"""Record a model's forward pass as a graph, with the shapes that flow along it.
+
+torch.fx follows the Python code with stand-ins for tensors. These stand-ins carry shapes (computed on fake tensors, so
+nothing is calculated), which lets code that branches on sizes be followed; only the batch size stays symbolic.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import einops
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.fx import Graph, Node, Proxy, Tracer
+from torch.fx.node import map_arg
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _NormBase
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from vitwork.errors import VitworkError
+
+BATCH = 37  # a prime that few sizes of models are multiples of: such sizes are taken for the batch's
+ACTIVATIONS = {"relu", "relu_", "gelu", "silu", "silu_", "hardtanh", "hardtanh_", "hardswish", "hardswish_", "elu"}
+ACTIVATIONS |= {"leaky_relu", "leaky_relu_", "mish", "tanh", "clamp", "clamp_", "celu", "softplus"}
+POOLS = {"avg_pool2d", "max_pool2d_with_indices", "max_pool2d", "avg_pool1d"}
+COLLAPSES = {"_adaptive_avg_pool2d", "adaptive_max_pool2d", "adaptive_avg_pool2d", "mean", "amax", "select"}
+LINEARS = {"addmm", "mm", "linear"}
+LEAVES = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.Linear, nn.Conv1d, nn.Conv2d, nn.MultiheadAttention)
+
+
+@dataclass
+class Trace:
+    """A model's graph.
+
+    Attributes:
+        root: module that the graph's targets are relative to; its only child is ``model``.
+        graph: the recorded operations.
+        values: result of every node, tensors as fake ones.
+        tags: what a node does: conv, pointwise, linear, matmul, mix, softmax, sdpa, pool, collapse, act, norm.
+        owners: dotted path of the module in whose code a node stands.
+        dynamic: nodes that depend on the images.
+    """
+
+    root: nn.Module
+    graph: Graph
+    values: dict[Node, Any] = field(default_factory=dict)
+    tags: dict[Node, frozenset[str]] = field(default_factory=dict)
+    owners: dict[Node, str] = field(default_factory=dict)
+    dynamic: set[Node] = field(default_factory=set)
+
+
+class Root(nn.Module):
+    """Calls the model with images alone, so that its other arguments keep their defaults."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Any:
+        """Return what the model returns."""
+        return self.model(x)
+
+
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's class is not typed
+    """Notes the elementary operations executed inside."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's class is not typed
+        self.seen: set[str] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, _types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        name = func.overloadpacket.__name__
+        if name == "convolution":
+            name = "conv" if args[1].shape[2:].numel() > 1 else "pointwise"
+        self.seen.add(name)
+        return func(*args, **(kwargs or {}))
+
+
+def tags_of(seen: set[str], sources: int) -> frozenset[str]:
+    """Sum up elementary operations; `sources` counts the operands that depend on the images."""
+    tags = seen & {"conv", "pointwise"}
+    if any("scaled_dot_product" in name for name in seen):
+        tags.add("sdpa")
+    if {"_softmax", "_safe_softmax"} & seen:
+        tags.add("softmax")
+    if {"bmm", "baddbmm"} & seen:
+        tags.add("matmul" if sources > 1 else "mix")
+    for tag, names in (("pool", POOLS), ("collapse", COLLAPSES), ("linear", LINEARS), ("act", ACTIVATIONS)):
+        if names & seen:
+            tags.add(tag)
+    if any("norm" in name for name in seen):
+        tags.add("norm")
+    return frozenset(tags)
+
+
+class ShapedProxy(Proxy):
+    """A stand-in whose shape is known."""
+
+    tracer: ShapeTracer
+
+    @property
+    def value(self) -> Any:
+        """Result of the node, tensors as fake ones."""
+        return self.tracer.trace_of.values[self.node]
+
+    @property
+    def shape(self) -> Any:
+        """Sizes; numbers but for the batch size and its multiples."""
+        value = self.value
+        if self.node not in self.tracer.trace_of.dynamic:
+            return value.shape
+        symbolic = [dim == 0 or size % BATCH == 0 for dim, size in enumerate(value.shape)]
+        return tuple(
+            self.tracer.create_proxy("call_method", "size", (self, dim), {}) if symbolic[dim] else size
+            for dim, size in enumerate(value.shape)
+        )
+
+    def size(self, dim: int | None = None) -> Any:
+        """As `shape`."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> int:
+        """Number of dimensions."""
+        return int(self.value.dim())
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return int(self.value.dim())
+
+    @property
+    def dtype(self) -> Any:
+        """Element type."""
+        return self.value.dtype
+
+    @property
+    def device(self) -> Any:
+        """Device."""
+        return self.value.device
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __index__(self) -> int:
+        return int(self.value)
+
+
+class ShapeTracer(Tracer):
+    """torch.fx's tracer, evaluating every node on fake tensors as it is made."""
+
+    proxy_buffer_attributes = True
+
+    def __init__(self, model: nn.Module, images: Tensor, opaque: frozenset[str], fake: FakeTensorMode) -> None:
+        super().__init__(autowrap_functions=(einops.rearrange, einops.repeat, einops.reduce))
+        self.images, self.opaque = images, opaque
+        self.fake = fake
+        self.evaluating = False
+        self.stack: list[str] = []
+        self.failed: str | None = None
+        self.trace_of = Trace(Root(model), Graph())
+
+    def run(self) -> Trace:
+        """Trace the model."""
+        self.trace_of.graph = self.trace(self.trace_of.root)
+        return self.trace_of
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether a module is one node: torch's own, those without children, and those that cannot be followed."""
+        if isinstance(m, (nn.Sequential, nn.ModuleList)) and module_qualified_name not in self.opaque:
+            return False
+        simple = isinstance(m, LEAVES) or not any(True for _ in m.children())
+        return simple or module_qualified_name in self.opaque or super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Follow a module, remembering where we are and where it fails."""
+        if self.evaluating:
+            return forward(*args, **kwargs)
+        self.stack.append(self.path_of_module(m))
+        try:
+            return super().call_module(m, forward, args, kwargs)
+        except Exception:
+            self.failed = self.failed or self.stack[-1]
+            raise
+        finally:
+            self.stack.pop()
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        """Stand in for parameters and buffers, except while evaluating."""
+        if self.evaluating:
+            return attr_val
+        found = super().getattr(attr, attr_val, parameter_proxy_cache)
+        if isinstance(found, Proxy) and isinstance(attr_val, Tensor):
+            self.trace_of.values[found.node] = attr_val  # the model's own code may have replaced a buffer
+        return found
+
+    def proxy(self, node: Node) -> Proxy:
+        """Make the stand-in of a node."""
+        return ShapedProxy(node, self)
+
+    def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *rest: Any, **named: Any) -> Any:
+        """Record a node and evaluate it."""
+        proxy = super().create_proxy(kind, target, args, kwargs, *rest, **named)
+        self.evaluate(proxy.node)
+        return proxy
+
+    def evaluate(self, node: Node) -> None:
+        """Compute a node's fake value and note what it does."""
+        trace, recorder = self.trace_of, Recorder()
+        args = map_arg(node.args, lambda n: trace.values[n])
+        kwargs = map_arg(node.kwargs, lambda n: trace.values[n])
+        self.evaluating = True
+        try:
+            with self.fake, recorder:
+                trace.values[node] = self.result(node, args, kwargs)
+        finally:
+            self.evaluating = False
+        sources = [n for n in node.all_input_nodes if n in trace.dynamic]
+        if node.op == "placeholder" or sources:
+            trace.dynamic.add(node)
+        tensors = 2 if node.op == "call_module" else sum(isinstance(trace.values[n], Tensor) for n in sources)
+        tags = tags_of(recorder.seen, tensors)
+        module = self.root.get_submodule(str(node.target)) if node.op == "call_module" else None
+        if node.target is F.linear or isinstance(module, nn.Linear):
+            tags = frozenset({"linear"})
+        if node.target is F.scaled_dot_product_attention:
+            tags = frozenset({"sdpa"})
+        trace.tags[node] = tags
+        path = str(node.target) if node.op == "call_module" else (self.stack[-1] if self.stack else "")
+        trace.owners[node] = path.removeprefix("model").removeprefix(".")
+
+    def result(self, node: Node, args: Any, kwargs: Any) -> Any:
+        """Execute one node."""
+        if node.op == "placeholder":
+            return self.images
+        if node.op == "get_attr":
+            module, _, name = str(node.target).rpartition(".")
+            return getattr(self.root.get_submodule(module), name)
+        if node.op == "call_module":
+            return self.root.get_submodule(str(node.target))(*args, **kwargs)
+        if node.op == "call_method":
+            return getattr(args[0], str(node.target))(*args[1:], **kwargs)
+        if node.op == "call_function":
+            return node.target(*args, **kwargs)  # type: ignore[operator]  # a function by the node's definition
+        return args[0]
+
+    def to_bool(self, obj: Proxy) -> bool:
+        """Decide a branch by the known value."""
+        return bool(self.trace_of.values[obj.node])
+
+    def iter(self, obj: Proxy) -> Iterator[Any]:
+        """Go through a sequence of known length."""
+        return iter(
+            [
+                self.create_proxy("call_function", operator.getitem, (obj, index), {})
+                for index in range(len(self.trace_of.values[obj.node]))
+            ]
+        )
+
+
+@contextmanager
+def unchanged(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside; after it modules have their own mode again, and none has kept a fake tensor."""
+    held = [
+        (module, module.training, dict(vars(module)), dict(module.named_buffers(recurse=False)))
+        for module in model.modules()
+    ]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode, attributes, buffers in held:
+            module.training = mode
+            for name, value in [*vars(module).items(), *module.named_buffers(recurse=False)]:
+                if isinstance(value, FakeTensor):
+                    setattr(module, name, attributes.get(name, buffers.get(name)))
+
+
+def image_size_of(model: nn.Module, images: Callable[[tuple[int, ...]], Tensor]) -> tuple[int, ...]:
+    """Find the image size that a model takes: what it says itself, else 32 or 224 pixels, whichever it accepts."""
+    stated = getattr(model, "input_size", None)
+    sizes = [getattr(module, "img_size", None) for module in model.modules()]
+    embedded = next(((size, size) if isinstance(size, int) else size for size in sizes if size), None)
+    config = (getattr(model, "pretrained_cfg", None) or {}).get("input_size")
+    known = stated or (embedded and (3, *embedded)) or config
+    if known:
+        return tuple(known)
+    reasons = []
+    for side in (32, 224):
+        try:
+            model(images((3, side, side)))
+        except Exception as error:  # noqa: BLE001  # whatever a model raises, it does not take this size
+            reasons.append(f"{side} pixels ({str(error).splitlines()[0][:120]})")
+        else:
+            return (3, side, side)
+    raise VitworkError(f"{type(model).__name__} takes no images of {' or '.join(reasons)}: say which with input_size")
+
+
+def trace(model: nn.Module, input_size: tuple[int, ...] | None = None) -> Trace:
+    """Record a model's graph in evaluation mode; modules that cannot be followed become one node.
+
+    Raises:
+        VitworkError: the model takes no image of a known size, or its own code cannot be followed.
+    """
+    parameter = next(iter(model.parameters()), torch.zeros(()))
+    fake = FakeTensorMode(allow_non_fake_inputs=True)
+
+    def images(size: tuple[int, ...]) -> Tensor:
+        return torch.zeros(BATCH, *size, dtype=parameter.dtype, device=parameter.device)
+
+    with torch.no_grad():
+        with unchanged(model), fake:
+            example = images(tuple(input_size) if input_size else image_size_of(model, images))
+        opaque: frozenset[str] = frozenset()
+        while True:
+            tracer = ShapeTracer(model, example, opaque, fake)
+            try:
+                with unchanged(model):
+                    return tracer.run()
+            except Exception as error:
+                path = tracer.failed
+                if path is None or path == "model" or path in opaque:
+                    where = (path or "").removeprefix("model.") or type(model).__name__
+                    reason = str(error).split("\n", maxsplit=1)[0][:200]
+                    raise VitworkError(f"vitwork cannot follow the code of {where}: {reason}") from error
+                opaque |= {path}
