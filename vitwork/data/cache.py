@@ -68,8 +68,8 @@ def _cached(collection: Collection, size: int | None, read: Callable[[Path], T])
     places = _places(collection, size)
     try:
         return read(_found(places, size))
-    except (FileNotFoundError, CorruptFileError):
-        pass
+    except (OSError, CorruptFileError):
+        pass  # seen to below, by whoever holds the lock
     with locked(places[0].with_suffix(".lock")):
         try:
             return read(_found(places, size))

@@ -51,9 +51,12 @@ def load(spec: DataSpec, root: Path | None = None) -> Splits:
         return _drawn(spec)
     import torch
 
+    from vitwork.data.download import check
     from vitwork.data.images import Splits, measured_statistics
 
     data = decoded(_collection(spec, root), spec.size)
+    if root is None:
+        check(spec.source, data.fingerprint)
     train, test = (torch.from_numpy(data.images[split]) for split in ("train", "test"))
     statistics = NORMALISATION.get(spec.source) or measured_statistics(train)
     return Splits(

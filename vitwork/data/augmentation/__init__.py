@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vitwork.data.augmentation import geometry, mixing
 from vitwork.data.augmentation.randaugment import rand_augment
-from vitwork.data.augmentation.resized_crop import draw_crops, resized_crop
+from vitwork.data.augmentation.resizing import draw_crops, resized_crop
 from vitwork.data.constants import constant
 from vitwork.data.images import normalise
 from vitwork.errors import VitworkError

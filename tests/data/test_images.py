@@ -1,0 +1,86 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from vitwork.data import images
+from vitwork.errors import VitworkError
+
+
+def pixels(n=6, side=8):
+    return torch.randint(0, 256, (n, 3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(n))
+
+
+def test_package_imports_no_torch():
+    """`import vitwork.data` is quick; its functions come when they are used."""
+    program = "import sys, vitwork.data; assert 'torch' not in sys.modules; print(vitwork.data.ImageSet.__name__)"
+    assert (
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        == "ImageSet\n"
+    )
+
+
+def test_normalise_subtracts_and_divides():
+    """Normalisation is (x / 255 - mean) / std, and leaves the images as they were."""
+    x = pixels()
+    before = x.clone()
+    mean, std = (0.1, 0.2, 0.3), (0.5, 0.25, 0.2)
+    wanted = (x.double() / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+    assert torch.allclose(images.normalise(x, mean, std).double(), wanted, atol=1e-5)
+    assert torch.equal(x, before)
+
+
+def test_measured_statistics_are_numpys():
+    """Means and deviations of the channels agree with numpy in float64."""
+    x = pixels(20)
+    mean, std = images.measured_statistics(x)
+    values = x.numpy().astype(np.float64) / 255
+    assert mean == pytest.approx(values.mean((0, 2, 3)), abs=1e-12)
+    assert std == pytest.approx(values.std((0, 2, 3)), abs=1e-12)
+
+
+def test_statistics_of_one_colour_do_not_divide_by_zero():
+    """A constant channel gets a deviation above 0."""
+    assert min(images.measured_statistics(torch.zeros(2, 3, 4, 4, dtype=torch.uint8))[1]) > 0
+
+
+def test_pooling_averages_blocks():
+    """Pooling is the rounded mean of each block; the own size is kept as it is."""
+    x = pixels()
+    blocks = x.double().unfold(2, 4, 4).unfold(3, 4, 4).mean((-1, -2))
+    assert (images.pool(x, 2) - blocks).abs().max() <= 0.5
+    assert images.pool(x, 8) is x
+    with pytest.raises(VitworkError, match="cannot be pooled to 9×9"):
+        images.pool(x, 9)
+
+
+@pytest.mark.parametrize(("count", "shares"), [(6, [2, 2, 2]), (7, [3, 2, 2]), (None, [4, 5, 3])])
+def test_prefix_takes_the_first_of_each_class(count, shares):
+    """Counts are equal to within one, and the earliest rows are taken."""
+    labels = torch.tensor([0, 1, 1, 2, 0, 1, 0, 2, 1, 0, 2, 1])
+    rows = images.balanced_prefix(labels, 3, count)
+    assert labels[rows].bincount().tolist() == shares
+    for number, share in enumerate(shares):
+        wanted = (labels == number).nonzero()[:share, 0]
+        assert rows[labels[rows] == number].tolist() == wanted.tolist()
+
+
+def test_fraction_is_per_class_and_rounds_down():
+    """Six per cent of 50 and of 100 are 3 and 6, and one image is the least."""
+    labels = torch.tensor([0] * 50 + [1] * 100 + [2] * 3)
+    assert labels[images.balanced_prefix(labels, 3, fraction=0.06)].bincount().tolist() == [3, 6, 1]
+
+
+def test_too_few_images_are_an_error():
+    """A class that is too small is named."""
+    with pytest.raises(VitworkError, match="need 3 of class 1; it has 1"):
+        images.balanced_prefix(torch.tensor([0, 0, 0, 1]), 2, 6)
+
+
+def test_image_set_moves_and_normalises():
+    """A set knows its length, its device and its normalised images."""
+    part = images.ImageSet(pixels(), torch.arange(6), ("a",), (0.5,) * 3, (0.5,) * 3, "f").to("cpu")
+    assert len(part) == 6
+    assert torch.allclose(part.normalised(slice(0, 2)), part.images[:2] / 127.5 - 1, atol=1e-6)
