@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from vitwork.training import generators
 if TYPE_CHECKING:
     from vitwork.data.images import ImageSet
 
-Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+Augment = Callable[[Tensor, Tensor, torch.Generator, int], tuple[Tensor, Tensor]]
 
 PIXELS_AT_ONCE = 2**19  # augmented together: as many batches as this holds, so that small images are cheap to augment
 RESIDENT_SHARE = 0.3  # of the device's free memory: larger data sets stay where they are and are streamed
@@ -35,7 +36,8 @@ class Batches:
 
     Args:
         images: the training images; a memory-mapped tensor is read as it is needed.
-        augment: maps (uint8 images, labels, generator) to (normalised images, soft targets).
+        augment: maps (uint8 images, labels, generator, number of mini-batches that they are) to (normalised images,
+            soft targets).
         batch_size: images per step, over all processes; the last batch of an epoch may be smaller.
         seed: the run's seed.
         device: where the batches go.
@@ -74,6 +76,11 @@ class Batches:
         """Return the images of an epoch (from 0) in the order in which they are seen, on the CPU."""
         return torch.randperm(len(self.labels), generator=generators.generator("cpu", self.seed, "order", epoch))
 
+    def _group_starts(self) -> list[int]:
+        """Return the first batches of the groups that are augmented together; a smaller last batch is one of its own."""
+        whole = len(self.labels) // self.batch_size
+        return [*range(0, whole, self.group), *range(whole, len(self))]
+
     def _pick(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """Return the chosen images and labels on the device; where they are streamed, copied without waiting."""
         images, labels = self.images[chosen], self.labels[chosen]
@@ -93,14 +100,17 @@ class Batches:
             order = order.pin_memory().to(self.device, non_blocking=True)
         whole = [batch[: len(batch) // processes * processes] for batch in torch.split(order, self.batch_size)]
         batches = [batch[rank::processes] for batch in whole if len(batch)]
-        for first in range(start - start % self.group, len(batches), self.group):
-            group = batches[first : first + self.group]
+        firsts = self._group_starts()
+        for first, end in itertools.pairwise([*firsts, len(self)]):
+            if end <= start:
+                continue
+            group = batches[first:end]
             self.group_state = self.generator.get_state()
-            images, targets = self.augment(*self._pick(torch.cat(group)), self.generator)
-            sizes = [len(batch) for batch in group]
-            pairs = list(zip(torch.split(images, sizes), torch.split(targets, sizes), strict=True))
+            images, targets = self.augment(*self._pick(torch.cat(group)), self.generator, len(group))
+            size = len(group[0])
+            pairs = list(zip(torch.split(images, size), torch.split(targets, size), strict=True))
             yield from pairs[max(0, start - first) :]
 
     def state(self, start: int) -> Tensor:
         """Return the generator's state from which the epoch under way continues with batch `start`."""
-        return self.group_state if start % self.group else self.generator.get_state()
+        return self.generator.get_state() if start in self._group_starts() else self.group_state

@@ -13,7 +13,7 @@ import torch
 from vitwork.arms import Arm
 from vitwork.errors import VitworkError
 from vitwork.store import CorruptFileError, read_sealed
-from vitwork.training import checkpoint, distributed, generators, mode
+from vitwork.training import checkpoint, distributed, generators, mode, schedule
 from vitwork.training.checkpoint import load_snapshot
 from vitwork.training.outcome import Outcome, Progress
 from vitwork.training.run import Run, build_model, make_augment
@@ -87,6 +87,7 @@ def train(
     Raises:
         VitworkError: the folder cannot be written or holds another run, or the recipe cannot be carried out.
     """
+    schedule.check(arm.recipe)
     device = distributed.local_device(torch.device(device))
     with distributed.joined(device) as world, generators.seeded(seed, device), mode.numerics(arm.recipe):
         run = Run(arm, seed, splits, folder, device=device, world=world, checkpoint_seconds=checkpoint_seconds)

@@ -12,6 +12,7 @@ from typing import Any
 
 from vitwork.errors import VitworkError
 from vitwork.training.recipe import Augmentation, RandAugment, Recipe
+from vitwork.training.schedule import check
 
 DEIT_300 = Recipe(
     name="deit-300",
@@ -68,12 +69,13 @@ def override(recipe: Recipe, assignment: str) -> Recipe:
             may be none; several values separated by commas.
 
     Raises:
-        VitworkError: there is no such field, or the value is not of its type.
+        VitworkError: there is no such field, or the value is not of its type or range.
     """
     field, sign, text = assignment.partition("=")
     if not sign:
         raise VitworkError(f"Write a change of recipe as field=value, not {assignment!r}.")
     changed: Recipe = _replaced(recipe, field.strip().split("."), text.strip(), field.strip())
+    check(changed)
     return changed
 
 

@@ -13,6 +13,30 @@ def total_epochs(recipe: Recipe) -> int:
     return recipe.warmup_epochs + recipe.epochs
 
 
+def check(recipe: Recipe) -> None:
+    """Refuse a recipe that cannot be carried out.
+
+    Raises:
+        VitworkError: a number is outside its range.
+    """
+    sound = {
+        "epochs": recipe.epochs >= 1,
+        "warmup_epochs": recipe.warmup_epochs >= 0,
+        "batch_size": recipe.batch_size >= 1,
+        "lr": 0 < recipe.lr < math.inf,
+        "weight_decay": 0 <= recipe.weight_decay < math.inf,
+        "momentum": 0 <= recipe.momentum < 1,
+        "label_smoothing": 0 <= recipe.label_smoothing < 1,
+        "clip": recipe.clip is None or recipe.clip > 0,
+        "drop_path": 0 <= recipe.drop_path < 1,
+        "sam": 0 <= recipe.sam < math.inf,
+        "ema": 0 <= recipe.ema < 1,
+    }
+    for field, is_sound in sound.items():
+        if not is_sound:
+            raise VitworkError(f"Recipe {recipe.name}: {field} cannot be {getattr(recipe, field)}.")
+
+
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     """Return the learning rate of optimiser step `step` (from 0).
 
@@ -42,8 +66,9 @@ def snapshot_steps(recipe: Recipe, steps_per_epoch: int) -> dict[int, list[str]]
     epochs = {"init": 0, "warmup": recipe.warmup_epochs, "end": total_epochs(recipe)}
     steps: dict[int, list[str]] = {}
     for when in recipe.snapshots:
-        epoch = recipe.warmup_epochs + when if isinstance(when, int) else epochs.get(when, -1)
-        if not 0 <= epoch <= total_epochs(recipe):
+        after = when if isinstance(when, int) else epochs.get(when, -1)
+        epoch = recipe.warmup_epochs + after if isinstance(when, int) else after
+        if after < 0 or epoch > total_epochs(recipe):
             raise VitworkError(
                 f"Recipe {recipe.name} asks for a snapshot at {when!r}, but it knows init, warmup, end and the epochs "
                 f"up to {recipe.epochs}."
