@@ -55,8 +55,10 @@ def decode(collection: Collection, size: int | None) -> Decoded:
     labels: dict[str, NDArray[np.int64]] = {}
     total = hashlib.sha256()
     largest = 0
-    for split, read in collection.splits.items():
-        images[split], labels[split], side, digest = _decode_split(read(), size, f"{collection.where} ({split})")
+    for split in collection.splits:
+        images[split], labels[split], side, digest = _decode_split(
+            collection.read(split), size, f"{collection.where} ({split})"
+        )
         largest = max(largest, side)
         total.update(f"{split}:{len(labels[split])}:".encode() + digest)
     classes = _checked_classes(collection, labels)

@@ -47,7 +47,7 @@ def open_download(source: str) -> Collection:
     """
     if source not in DOWNLOADS:
         raise VitworkError(f"The source {source} has no download; name the folder that holds its images with --data.")
-    splits = {split: partial(_read, source, split) for split in ("train", "test")}
+    splits = {split: [partial(_read, source, split)] for split in ("train", "test")}
     return Collection(f"download of {source}", (), partial(_class_names, source), splits)
 
 
@@ -57,7 +57,7 @@ def open_torchvision(root: Path, source: str) -> Collection:
     Raises:
         VitworkError: reading raises it when files are missing or altered.
     """
-    splits = {split: partial(_unpacked, source, split, root) for split in ("train", "test")}
+    splits = {split: [partial(_unpacked, source, split, root)] for split in ("train", "test")}
     files = tuple(sorted(path for path in root.glob("cifar-10*-*/*") if path.is_file()))
     return Collection(str(root), files, lambda: _names(_torchvision(source, "train", root)), splits)
 
@@ -66,7 +66,7 @@ def _read(source: str, split: str) -> Iterator[Record]:
     try:
         return _records(_torchvision(source, split, _folder(), download=True), f"{source} ({split})")
     except (URLError, OSError, RuntimeError) as error:
-        return _hub(source, error).splits[split]()
+        return _hub(source, error).read(split)
 
 
 def _class_names(source: str) -> tuple[str, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from vitwork.data.records import Collection, Record, split_of, train_and_test
+from vitwork.data.records import Collection, Part, Record, split_of, train_and_test
 from vitwork.errors import VitworkError
 
+PART = 64
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
 
 
@@ -32,7 +34,7 @@ def open_image_folder(root: Path) -> Collection:
     for split, images in files.items():
         if not images:
             raise VitworkError(f"{groups[split][0]} holds no class folder with images.")
-    splits = {split: partial(_read, images) for split, images in files.items()}
+    splits = {split: _parts(images) for split, images in files.items()}
     return Collection(
         str(root), tuple(path for images in files.values() for path, _ in images), lambda: classes, splits
     )
@@ -50,6 +52,12 @@ def _images(folders: tuple[Path, ...], classes: tuple[str, ...]) -> list[tuple[P
         for path in sorted((folder / name).rglob("*"))
         if path.suffix.lower() in SUFFIXES
     ]
+
+
+def _parts(images: list[tuple[Path, int]]) -> list[Part]:
+    """Return parts of mixed classes, so that readers who take some of the parts meet all classes."""
+    mixed = random.Random(0).sample(images, len(images))
+    return [partial(_read, mixed[start : start + PART]) for start in range(0, len(mixed), PART)]
 
 
 def _read(images: list[tuple[Path, int]]) -> Iterator[Record]:

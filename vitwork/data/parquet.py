@@ -24,7 +24,7 @@ def open_parquet(root: Path) -> Collection:
             label column, and for a row without image or class number.
     """
     groups = train_and_test(root, files_below(root, "*.parquet"))
-    splits = {split: partial(_read, group) for split, group in groups.items()}
+    splits = {split: [partial(_read, path) for path in group] for split, group in groups.items()}
     files = tuple(path for group in groups.values() for path in group)
     return Collection(str(root), files, partial(_class_names, groups["train"][0]), splits)
 
@@ -58,20 +58,19 @@ def _class_names(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def _read(files: tuple[Path, ...]) -> Iterator[Record]:
+def _read(path: Path) -> Iterator[Record]:
     import pyarrow as pa
 
-    for path in files:
-        image, label = _columns(path)
-        row = 0
-        try:
-            for batch in _open(path).iter_batches(batch_size=ROWS_AT_ONCE, columns=[image, label]):
-                for content, number in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True):
-                    where = f"{path}, row {row}"
-                    yield Record(_content(content, where), _label(number, where), where)
-                    row += 1
-        except (pa.ArrowException, OSError) as error:
-            raise VitworkError(f"{path} cannot be read after row {row}: {_first_line(error)}.") from error
+    image, label = _columns(path)
+    row = 0
+    try:
+        for batch in _open(path).iter_batches(batch_size=ROWS_AT_ONCE, columns=[image, label]):
+            for content, number in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True):
+                where = f"{path}, row {row}"
+                yield Record(_content(content, where), _label(number, where), where)
+                row += 1
+    except (pa.ArrowException, OSError) as error:
+        raise VitworkError(f"{path} cannot be read after row {row}: {_first_line(error)}.") from error
 
 
 def _content(value: Any, where: str) -> bytes:

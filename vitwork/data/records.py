@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,9 @@ class Record(NamedTuple):
     where: str
 
 
+Part: TypeAlias = Callable[[], Iterator[Record]]
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     """A data set that can be read.
@@ -47,13 +51,17 @@ class Collection:
         where: what messages call it.
         files: the files whose change is a change of the data; empty where the content is fixed by its name.
         classes: function that reads the names of the classes; it returns none where the classes have only numbers.
-        splits: for ``train`` and ``test``, a function that starts reading.
+        splits: for ``train`` and ``test``, the parts that can be read one by one, each a function that starts reading.
     """
 
     where: str
     files: tuple[Path, ...]
     classes: Callable[[], tuple[str, ...]]
-    splits: Mapping[str, Callable[[], Iterator[Record]]]
+    splits: Mapping[str, Sequence[Part]]
+
+    def read(self, split: str) -> Iterator[Record]:
+        """Read a split from its first part to its last."""
+        return chain.from_iterable(part() for part in self.splits[split])
 
 
 def files_below(root: Path, pattern: str) -> tuple[Path, ...]:

@@ -25,7 +25,7 @@ def open_tar(root: Path) -> Collection:
         VitworkError: a split is missing.
     """
     groups = train_and_test(root, files_below(root, "*.tar"))
-    splits = {split: partial(_read, shards) for split, shards in groups.items()}
+    splits = {split: [partial(_read, shard) for shard in shards] for split, shards in groups.items()}
     files = tuple(path for group in groups.values() for path in group)
     return Collection(str(root), files, partial(_class_names, root), splits)
 
@@ -35,14 +35,13 @@ def _class_names(root: Path) -> tuple[str, ...]:
     return tuple(line.strip() for line in lists[0].read_text().splitlines() if line.strip()) if lists else ()
 
 
-def _read(shards: tuple[Path, ...]) -> Iterator[Record]:
-    for shard in shards:
-        for key, parts in _samples(shard):
-            where = f"{shard}, sample {key}"
-            content = next((content for suffix, content in parts.items() if f".{suffix}" in SUFFIXES), None)
-            if content is None:
-                raise VitworkError(f"{where} holds no image.")
-            yield Record(content, _label(parts, where), where)
+def _read(shard: Path) -> Iterator[Record]:
+    for key, parts in _samples(shard):
+        where = f"{shard}, sample {key}"
+        content = next((content for suffix, content in parts.items() if f".{suffix}" in SUFFIXES), None)
+        if content is None:
+            raise VitworkError(f"{where} holds no image.")
+        yield Record(content, _label(parts, where), where)
 
 
 def _samples(shard: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
