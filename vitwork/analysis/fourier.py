@@ -73,8 +73,8 @@ def diagonal_log_amplitude(feature_map: Tensor, window: Literal["hann"] | None =
         raise ValueError(f"the diagonal needs a square feature map, not {tuple(feature_map.shape[-2:])}; read radially")
     z = _real(feature_map)
     parts = z.flatten(2) @ _diagonal_modes(side, window, z.device, z.dtype)
-    cosines, sines = parts.chunk(2, -1)
-    return (torch.hypot(cosines, sines) + FLOOR).log().mean(1)
+    cosines, sines = parts.square().chunk(2, -1)
+    return ((cosines + sines).sqrt_() + FLOOR).log_().mean(1)
 
 
 def radial_log_amplitude(feature_map: Tensor, window: Literal["hann"] | None = None) -> Tensor:
