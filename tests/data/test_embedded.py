@@ -16,8 +16,8 @@ from vitwork.data.textures import TEXTURES
 from vitwork.data.uniform import Stream, direction, wave
 
 DIGESTS = {
-    16: "e0f80184b3f334cd8d1c8afc937f50de6a428e60ac1fe12cfa2d84ffe7f5df57",
-    32: "17db01472256fff6afb6e9a5812bbc5a88d42d7ce6f74518c55033b46634f347",
+    16: "7fb882b4be2ef807d8d2daf4e1a94c00089c157d6500e8468780b0cf8a7661e5",
+    32: "aaf444268dbb1887ecec17110014a6e4389b69937fc245ce5c5c1ba13c98c670",
 }
 
 
