@@ -66,12 +66,12 @@ class Plot:
         opacity: float = 1.0,
     ) -> None:
         """Draw a line through the finite points, broken where one is missing."""
-        path, pen = [], "M"
+        path, pen, sx, sy = [], "M", self.sx, self.sy
         for x, y in points:
             if x is None or y is None or not (math.isfinite(x) and math.isfinite(y)):
                 pen = "M"
                 continue
-            path.append(f"{pen}{number(self.sx(x))} {number(self.sy(y))}")
+            path.append(f"{pen}{number(sx(x))} {number(sy(y))}")
             pen = "L"
         faded = f' opacity="{opacity:.2f}"' if opacity < 1 else ""
         self.parts.append(f'<path class="{kind} s{series % SERIES}"{faded} d="{"".join(path)}"/>')

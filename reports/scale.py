@@ -40,9 +40,11 @@ class Scale:
 
     def __call__(self, value: float) -> float:
         """Return the pixel of `value`, held within a plot's length of the plot."""
-        low, high, value = (math.log(max(v, 1e-300)) if self.log else v for v in (self.low, self.high, value))
+        low, high = self.low, self.high
+        if self.log:
+            low, high, value = math.log(low), math.log(high), math.log(max(value, 1e-300))
         part = (value - low) / (high - low)
-        return self.start + (self.stop - self.start) * min(2.0, max(-1.0, part))
+        return self.start + (self.stop - self.start) * (-1.0 if part < -1.0 else min(part, 2.0))
 
     def ticks(self, about: int = 5) -> list[float]:
         """Return about so many round values between `low` and `high`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,22 @@ Json = dict[str, Any]
 def write_tables(results: Json, folder: Path) -> None:
     """Write ``runs.parquet``, ``measurements.parquet`` and ``hypotheses.parquet`` into `folder`.
 
-    What has no fixed shape (options, recipes, values of a measurement) is a column of JSON text. pyarrow writes them:
-    importing pandas, which reads them, would take longer than the rest of a small report.
+    What has no fixed shape (options, recipes, values of a measurement) is a column of JSON text. Rows go through Arrow's
+    JSON reader because its converter of Python objects imports pandas, which takes longer than a small report may.
     """
     import pyarrow as pa
+    from pyarrow import json as arrow
     from pyarrow import parquet
 
+    types = {"text": pa.string(), "count": pa.int64(), "number": pa.float64(), "numbers": pa.list_(pa.float64())}
     tables = {"runs": runs(results), "measurements": measurements(results), "hypotheses": hypotheses(results)}
     for name, (rows, kinds) in tables.items():
-        types = {"text": pa.string(), "count": pa.int64(), "number": pa.float64(), "numbers": pa.list_(pa.float64())}
         schema = pa.schema([(column, types[kind]) for column, kind in kinds.items()])
-        parquet.write_table(pa.Table.from_pylist(rows, schema=schema), folder / f"{name}.parquet", compression="zstd")
+        lines = "\n".join(map(dump, rows)).encode()
+        with parquet.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd") as writer:
+            if rows:
+                reading = arrow.ReadOptions(use_threads=False, block_size=len(lines) + 1)
+                writer.write_table(arrow.read_json(BytesIO(lines), reading, arrow.ParseOptions(explicit_schema=schema)))
 
 
 def runs(results: Json) -> tuple[list[Json], dict[str, str]]:

@@ -1,0 +1,196 @@
+"""The plotting surface and the words of numbers."""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+from itertools import pairwise
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports import paper, words
+from reports.figures import SHOWN_IN, effect
+from reports.figures.base import Palette, View, figures
+from reports.figures.colours import colour
+from reports.figures.spectra import smooth
+from reports.figures.surface import project
+from reports.plot import OUTLINES, Plot, mark
+from reports.scale import Scale, label, number, span
+
+
+def parse(svg):
+    """Return the root of a drawing that this test made itself."""
+    return ET.fromstring(svg)  # noqa: S314 - ours
+
+
+finite = st.floats(-1e9, 1e9)
+
+
+@given(st.lists(finite, min_size=1, max_size=20), st.booleans())
+def test_a_span_holds_every_value_and_its_ticks_lie_within(values, log):
+    """Axes show everything that is drawn on them."""
+    if log:
+        values = [abs(value) + 1e-6 for value in values]
+    low, high = span(values, log=log)
+    assert low < min(values) <= max(values) < high
+    scale = Scale(low, high, 0.0, 100.0, log)
+    assert all(-1e-3 <= scale(value) <= 100.001 for value in values)
+    ticks = scale.ticks()
+    assert all(low - 1e-6 * abs(low) <= tick <= high + 1e-6 * abs(high) for tick in ticks)
+    assert len(ticks) <= 14
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True) | st.none())
+def test_numbers_in_words_never_fail(value):
+    """NaN, infinities and None are dashes."""
+    text = words.quantity(value)
+    assert (text == "–") is (value is None or not math.isfinite(value))
+    assert "-" not in text.replace("e-", "")
+
+
+def test_ticks_are_round_numbers():
+    """Steps of 1, 2 or 5 times a power of ten; decades on a logarithmic axis."""
+    assert Scale(0, 1, 0, 1).ticks() == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    assert Scale(0.5, 2000, 0, 1, log=True).ticks() == pytest.approx([1, 10, 100, 1000])
+    assert [label(tick) for tick in (0, -2.5, 1e6, 1e-5)] == ["0", "−2.5", "1e6", "1e−5"]
+    assert [number(value) for value in (0.04, 3.0, 2.25)] == ["0", "3", "2.2"]
+
+
+def test_effects_are_said_on_the_scale_of_the_claim():
+    """Ratios as factors, differences with sign and unit."""
+    ratio = {"estimate": math.log(0.5), "low": math.log(0.25), "high": 0.0, "scale": "log-ratio"}
+    assert words.effect(ratio, "nats") == "×0.5 [0.25, 1]"
+    difference = {"estimate": 2.0, "low": -1.0, "high": None, "scale": "difference"}
+    assert words.effect(difference, "%") == "+2 [−1, ∞] %"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(None, "–"), (0.5, "0.5 s"), (75, "75 s"), (600, "10.0 min"), (9000, "2.5 h")]
+)
+def test_durations_choose_their_unit(seconds, said):
+    """Seconds, minutes, hours."""
+    assert words.duration(seconds) == said
+
+
+def test_every_outline_is_closed_and_centred():
+    """Marks differ in shape but not in place."""
+    for shape in range(1, len(OUTLINES)):
+        points = np.array(OUTLINES[shape])
+        assert np.abs(points.mean(axis=0)).max() < 0.3
+        assert mark(10, 10, shape).endswith("z")
+
+
+def test_a_plot_is_well_formed_and_escapes_its_words():
+    """Titles, tips and names are text, whatever they contain."""
+    plot = Plot("<&>", (0, 1), (0, 1), "<x>", "y & z")
+    plot.marks([(0.5, 0.5, "<tip>"), (None, 1, "none"), (math.nan, 1, "none")], 0)
+    plot.line([(0, 0), (None, 1), (1, 1)], 9)
+    plot.bar(0.5, 0.7, 1, 5, "<bar>")
+    plot.tag(0.5, 0.5, "<b>")
+    root = parse(plot.render())
+    assert root.attrib["aria-label"] == "<&>"
+    assert [title.text for title in root.iter("title")] == ["<tip>", "<bar>"]
+    broken = next(path.attrib["d"] for path in root.iter("path") if path.attrib["class"] == "line s1")
+    assert broken.count("M") == 2
+
+
+def test_names_of_near_points_do_not_cover_each_other():
+    """Two points at one place are named at two."""
+    plot = Plot("", (0, 1), (0, 1))
+    for name in ("one", "two", "three"):
+        plot.tag(0.5, 0.5, name)
+    boxes = plot.tagged
+    for place, (start, stop, base) in enumerate(boxes):
+        for begin, end, other in boxes[place + 1 :]:
+            assert abs(base - other) > 10 or stop < begin or end < start
+
+
+def test_the_interval_is_drawn_on_the_paper_side_where_it_lies_there():
+    """In the small drawing of the matrix, right of the line is the paper's side, whichever sign that has."""
+    for alternative, sign in (("less", -1), ("greater", 1)):
+        found = {
+            "estimate": 2.0 * sign,
+            "low": 1.0 * sign,
+            "high": 3.0 * sign,
+            "alternative": alternative,
+            "verdict": "reproduced",
+        }
+        found["low"], found["high"] = sorted((found["low"], found["high"]))
+        root = parse(effect.tiny([found]))
+        assert float(next(root.iter("circle")).attrib["cx"]) > 48
+    unbounded = {"estimate": -1.0, "low": None, "high": 0.5, "alternative": "less", "verdict": "inconclusive"}
+    path = next(p for p in parse(effect.tiny([unbounded])).iter("path") if "interval" in p.attrib["class"])
+    left, right = (float(part) for part in path.attrib["d"][1:].replace("H", " ").split()[0::2])
+    assert left < 48 < right > 90
+
+
+def test_a_density_integrates_to_one_and_matches_the_normal_kernel():
+    """The curve for the eye is a density: against the mean of normal distributions of the same width."""
+    values = np.random.default_rng(0).normal(3, 2, 400)
+    grid = np.linspace(-8, 14, 500)
+    density = smooth(values, grid)
+    assert np.trapezoid(density, grid) == pytest.approx(1.0, abs=1e-3)
+    spread = min(values.std(), np.subtract(*np.quantile(values, (0.75, 0.25))) / 1.34)
+    normal = [NormalDist(value, 0.9 * spread * 400**-0.2) for value in values]
+    expected = [sum(one.pdf(x) for one in normal) / 400 for x in grid[::25]]
+    assert np.allclose(density[::25], expected)
+
+
+def test_colours_rise_in_lightness():
+    """The ramp reads the same in grey."""
+    channels = [[int(colour(part)[k : k + 2], 16) for k in (1, 3, 5)] for part in np.linspace(0, 1, 20)]
+    light = [0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in channels]
+    assert all(after > before for before, after in pairwise(light))
+
+
+def test_a_turned_surface_keeps_lengths_in_depth_and_plane():
+    """The projection is a rotation: squared lengths before scaling are the same at every angle."""
+    for turn, tilt in ((0, 90), (35, 30), (120, 10)):
+        origin, other = project(0, 0, 0.25, turn, tilt), project(0.3, 0.4, 0.25, turn, tilt)
+        across, down, depth = ((b - a) for a, b in zip(origin, other, strict=True))
+        assert (across / 105) ** 2 + (down / 105) ** 2 + depth**2 == pytest.approx(0.25)
+
+
+def test_figure_numbers_are_found_in_places_of_the_paper():
+    """One place may name several figures."""
+    assert figures("Fig. 1c, 4") == ("1c", "4")
+    assert figures("Fig. C.4b") == ("C.4b",)
+    assert figures("Section 2") == ()
+    assert {place for places in SHOWN_IN.values() for place in places} == {
+        place for places in SHOWN_IN.values() for place in figures(f"Fig. {', '.join(places)}")
+    }
+
+
+def test_settings_are_told_apart_by_what_varies_in_order_of_time():
+    """Snapshots from first to last, then other parameters."""
+    entries = [
+        {"arm": "vit", "seed": 0, "parameters": {"when": when, "batchnorm": mode, "k": 5}, "values": {}}
+        for mode in ("train", "eval")
+        for when in ("end", 100, "warmup")
+    ]
+    names = [name for name, _ in View("", tuple(entries), Palette()).settings()]
+    assert names[0].startswith("after warm-up")
+    assert names[2].startswith("at epoch 100")
+    assert names[4].startswith("at the end")
+    assert {name.split(", ")[1] for name in names} == {"batchnorm eval", "batchnorm train"}
+
+
+def test_the_paper_s_numbers_agree_with_each_other():
+    """Readings of one network in several figures, and lengths of lists, against the claim sheet's own statements."""
+    for numbers in (paper.LOG_AMPLITUDE, paper.VARIANCE):
+        assert {arm: len(values) for arm, values in numbers.items()} == {
+            arm: len(kinds) for arm, kinds in paper.KINDS.items()
+        }
+    changes = np.diff(paper.LOG_AMPLITUDE["vit"])
+    assert (changes[0::2] < 0).sum() in (9, 8)
+    assert (changes[1::2] > 0).sum() == 8
+    assert changes[0::2].sum() == pytest.approx(-0.18, abs=0.02)
+    assert changes[1::2].sum() == pytest.approx(-0.32, abs=0.02)
+    variance = np.diff(paper.VARIANCE["vit"])
+    assert (variance[0::2] < 0).all()
+    assert paper.ACCURACY_ROBUSTNESS["alternet"][0] == paper.BUILD_UP[4][2]
+    assert paper.ACCURACY_ROBUSTNESS["vit"][0] == pytest.approx(100 - paper.ERROR_NLL["5a"]["vit"][0], abs=0.05)
