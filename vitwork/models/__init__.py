@@ -9,14 +9,16 @@ if TYPE_CHECKING:
     from vitwork.models.attention_backend import math_attention
     from vitwork.models.block import Block
     from vitwork.models.blocks import as_blocks
+    from vitwork.models.checkpoints import load_checkpoint
     from vitwork.models.creation import create
 
-__all__ = ["Block", "as_blocks", "create", "math_attention"]
+__all__ = ["Block", "as_blocks", "create", "load_checkpoint", "math_attention"]
 
 _HOME = {
     "Block": "block",
     "as_blocks": "blocks",
     "create": "creation",
+    "load_checkpoint": "checkpoints",
     "math_attention": "attention_backend",
 }
 

@@ -1,0 +1,143 @@
+"""From the official code's and timm 0.5.4's parameter names to ours and today's timm's.
+
+Which names a state dict has is read off its keys, so that depths, widths, windows and kernels need no entry here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+State = Mapping[str, Tensor]
+Rules = tuple[tuple[str, str], ...]
+
+TRUNK: Rules = (  # residual networks: layer0 is the stem, layer1 … the stages
+    (r"^layer0\.(?:layer0\.)?0\.", "stem.conv."),
+    (r"^layer0\.(?:layer0\.)?1\.", "stem.norm."),
+    (r"^classifier\.0\.bn\.", "head.norm."),
+    (r"^classifier\.0\.dense\.", "head.fc."),
+)
+ATTENTION: Rules = (
+    (r"^attn\.pos_embedding$", "mixer.table"),
+    (r"^attn\.attn\.to_out\.0\.", "mixer.proj."),
+    (r"^attn\.attn\.", "mixer."),
+)
+BLOCKS: tuple[tuple[str, Rules], ...] = (  # a key that only this kind of block has, and how its keys are renamed
+    (
+        "conv1.0.weight",
+        ((r"^conv(\d)\.0\.", r"conv\1."), (r"^conv(\d)\.1\.", r"bn\1."), (r"^shortcut\.", "downsample.")),
+    ),
+    (
+        "bn.weight",
+        (
+            (r"^bn\.", "norm1."),
+            (r"^conv([23])\.0\.", r"norm\1."),
+            (r"^conv([23])\.2\.", r"conv\1."),
+            (r"^shortcut\.0\.", "shortcut."),
+        ),
+    ),
+    ("norm1.weight", ((r"^shortcut\.0\.", "shortcut."), *ATTENTION)),
+    ("norm.weight", ((r"^norm\.", "norm2."), (r"^conv\.0\.", "conv."), (r"^conv\.1\.", "norm1."), *ATTENTION)),
+)
+TRANSFORMER: Rules = (
+    (r"^embedding\.0\.patch_embedding\.1\.", "patch_embed.proj."),
+    (r"^embedding\.0\.", "patch_embed.proj."),
+    (r"^embedding\.1\.cls_token$", "cls_token"),
+    (r"^embedding\.2\.pos_embedding$", "pos_embed"),
+    (r"^transformers\.(\d+)\.norm([12])\.(?:1\.)?", r"blocks.\1.norm\2."),
+    (r"^transformers\.(\d+)\.attn\.to_out\.0\.", r"blocks.\1.attn.proj."),
+    (r"^transformers\.(\d+)\.attn\.to_qkv\.", r"blocks.\1.attn.qkv."),
+    (r"^transformers\.(\d+)\.attn\.to_(q|kv)\.", r"blocks.\1.attn.to_\2."),
+    (r"^transformers\.(\d+)\.ff\.net\.0\.", r"blocks.\1.mlp.fc1."),
+    (r"^transformers\.(\d+)\.ff\.net\.3\.", r"blocks.\1.mlp.fc2."),
+)
+
+
+def rename(key: str, rules: Rules) -> str:
+    """Apply the first rule that matches."""
+    for pattern, replacement in rules:
+        renamed, count = re.subn(pattern, replacement, key)
+        if count:
+            return renamed
+    return key
+
+
+def is_official_transformer(state: State) -> bool:
+    """Whether keys are those of the official ViT or convolutional-MSA ViT."""
+    return any(key.startswith("embedding.") for key in state)
+
+
+def translate(state: State, target: State) -> dict[str, Tensor]:
+    """Rename a state dict to the keys of a model of ours, and reshape what is stored in another form.
+
+    Args:
+        state: in official names, in timm 0.5.4's, or in today's.
+        target: state dict of the model that shall take it.
+
+    Returns:
+        The renamed state; keys that no rule knows stay, for the caller to report.
+    """
+    if any(key.startswith("layer0.") for key in state) and any(key.startswith("stages.") for key in target):
+        return residual(state)
+    if is_official_transformer(state):
+        return transformer(state, target)
+    return modern(state)
+
+
+def residual(state: State) -> dict[str, Tensor]:
+    """Translate the official ResNet, pre-activation ResNet and AlterNet."""
+    within: dict[str, set[str]] = {}
+    for key in state:
+        found = re.match(r"layer([1-9]\d*)\.(\d+)\.(.*)", key)
+        if found:
+            within.setdefault(f"{found[1]}.{found[2]}", set()).add(found[3])
+    renamed = {}
+    for key, value in state.items():
+        found = re.match(r"layer([1-9]\d*)\.(\d+)\.(.*)", key)
+        if found is None:
+            renamed[rename(key, TRUNK)] = value
+            continue
+        inside = within[f"{found[1]}.{found[2]}"]
+        rules = next((rules for sign, rules in BLOCKS if sign in inside), ())
+        renamed[f"stages.{int(found[1]) - 1}.{found[2]}.{rename(found[3], rules)}"] = value
+    return renamed
+
+
+def transformer(state: State, target: State) -> dict[str, Tensor]:
+    """Translate the official ViT and convolutional-MSA ViT; 1×1 convolutions become linear layers."""
+    last = max((int(key.split(".")[1]) for key in state if re.match(r"classifier\.\d+\.weight", key)), default=0)
+    norm = "fc_norm" if "fc_norm.weight" in target else "norm"
+    head: Rules = ((rf"^classifier\.{last}\.", "head."), (rf"^classifier\.{last - 1}\.", f"{norm}."))
+    renamed = {rename(key, (*TRANSFORMER, *head)): value for key, value in state.items()}
+    for key in [key for key in renamed if key.endswith(".to_q.weight")]:
+        stem = key.removesuffix("to_q.weight")
+        renamed[f"{stem}qkv.weight"] = torch.cat([renamed.pop(key), renamed.pop(f"{stem}to_kv.weight")])
+    patches = renamed.get("patch_embed.proj.weight")
+    if patches is not None and patches.dim() == 2:  # rows are (height, width, channel) of a patch
+        side = round((patches.shape[1] / 3) ** 0.5)
+        renamed["patch_embed.proj.weight"] = patches.reshape(-1, side, side, 3).permute(0, 3, 1, 2)
+    return {
+        key: value.flatten(1) if value.shape[2:] == (1, 1) and key in target and target[key].dim() == 2 else value
+        for key, value in renamed.items()
+    }
+
+
+def modern(state: State) -> dict[str, Tensor]:
+    """Translate timm 0.5.4: stages ended with their pooling where today they begin with it; buffers were stored."""
+    shift_pit = "transformers.0.pool.conv.weight" in state
+    shift_swin = "layers.0.downsample.reduction.weight" in state
+    renamed = {}
+    for key, value in state.items():
+        if key.endswith(("relative_position_index", "attn_mask")):
+            continue
+        name = key
+        if shift_pit:
+            name = re.sub(r"^transformers\.(\d+)\.pool\.", lambda m: f"transformers.{int(m[1]) + 1}.pool.", name)
+        if shift_swin:
+            name = re.sub(r"^layers\.(\d+)\.downsample\.", lambda m: f"layers.{int(m[1]) + 1}.downsample.", name)
+            name = re.sub(r"^head\.(weight|bias)$", r"head.fc.\1", name)
+        renamed[name] = value
+    return renamed
