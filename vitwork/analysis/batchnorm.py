@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.overrides import TorchFunctionMode
 
 BatchNorm = Literal["eval", "train"]
 
@@ -42,34 +40,6 @@ def mixes_examples(model: nn.Module, batchnorm: BatchNorm = "eval") -> bool:
     """Say whether one example's output depends on the rest of its batch."""
     layers = _layers(model)
     return bool(layers) and (batchnorm == "train" or any(layer.running_mean is None for layer in layers))
-
-
-class AffineBatchNorm(TorchFunctionMode):
-    """Within it, BatchNorm over running statistics is one multiplication and one addition, which is all that it does.
-
-    The built-in kernel's second derivative is slow on a CPU; that of these two operations is not.
-    """
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Replace ``batch_norm`` where it uses running statistics; pass everything else on."""
-        del types
-        options = dict(kwargs or {})
-        if func is not F.batch_norm or options["training"]:
-            return func(*args, **options)
-        return _affine(*args, weight=options["weight"], bias=options["bias"], eps=options["eps"])
-
-
-def _affine(
-    x: Tensor, mean: Tensor, variance: Tensor, *, weight: Tensor | None, bias: Tensor | None, eps: float
-) -> Tensor:
-    scale = torch.rsqrt(variance + eps)
-    scale = scale if weight is None else scale * weight
-    shift = -mean * scale
-    shift = shift if bias is None else shift + bias
-    shape = (1, -1, *(1,) * (x.dim() - 2))
-    return x * scale.view(shape) + shift.view(shape)
 
 
 def recalibrate(model: nn.Module, state: dict[str, Tensor], inputs: Iterable[Tensor]) -> None:

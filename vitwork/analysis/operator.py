@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from vitwork.analysis.batchnorm import AffineBatchNorm, BatchNorm, evaluation_mode, mixes_examples
+from vitwork.analysis.batchnorm import BatchNorm, evaluation_mode, mixes_examples
+from vitwork.analysis.second_derivatives import CheapSecondDerivatives
 from vitwork.errors import VitworkError
 from vitwork.models import math_attention
 
@@ -113,7 +114,7 @@ class HessianOperator:
         with (
             evaluation_mode(self.model, self.batchnorm),
             math_attention(),
-            AffineBatchNorm(),
+            CheapSecondDerivatives(),
             torch.enable_grad(),
             torch.autocast(self.device.type, enabled=False),
         ):

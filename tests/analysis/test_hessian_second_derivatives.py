@@ -1,0 +1,72 @@
+"""The replaced functions are equal to torch's, to their second derivatives."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+from torch.autograd import gradcheck, gradgradcheck
+from torch.nn import functional as F
+
+from vitwork.analysis.second_derivatives import CheapSecondDerivatives
+
+
+def draw(*shape, grad=True):
+    generator = torch.Generator().manual_seed(sum(shape) + 17 * len(shape))
+    return torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_(grad)
+
+
+def softmaxes(x):
+    return F.softmax(x, -1) + torch.softmax(x, dim=1) * x.softmax(dim=-1)
+
+
+def norm(x, weight, bias):
+    mean, variance = torch.tensor([0.3, -0.2]).double(), torch.tensor([1.5, 0.7]).double()
+    return F.batch_norm(x, mean, variance, weight, bias) + F.batch_norm(x, mean, variance)
+
+
+def masked(q, k, v):
+    mask = torch.zeros(3, 3).double().masked_fill(torch.eye(3) > 0, float("-inf"))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=0.4)
+
+
+CASES = {
+    "convolution": (partial(F.conv2d, padding=1), (draw(2, 2, 4, 4), draw(3, 2, 3, 3), draw(3))),
+    "strided": (partial(F.conv2d, stride=2, padding=(1, 0)), (draw(1, 2, 5, 5), draw(2, 2, 3, 3))),
+    "grouped": (partial(F.conv2d, dilation=2, groups=2), (draw(1, 4, 5, 5), draw(4, 2, 2, 2))),
+    "patches": (partial(F.conv2d, stride=2), (draw(2, 3, 4, 4, grad=False), draw(2, 3, 2, 2))),
+    "frozen kernel": (F.conv2d, (draw(1, 2, 4, 4), draw(2, 2, 3, 3, grad=False))),
+    "same": (partial(F.conv2d, padding="same"), (draw(1, 2, 3, 3), draw(2, 2, 3, 3))),
+    "gelu": (F.gelu, (draw(3, 5),)),
+    "tanh gelu": (partial(F.gelu, approximate="tanh"), (draw(3, 5),)),
+    "softmax": (softmaxes, (draw(3, 4),)),
+    "attention": (F.scaled_dot_product_attention, (draw(2, 3, 4), draw(2, 3, 4), draw(2, 3, 5))),
+    "masked attention": (masked, (draw(2, 3, 4), draw(2, 3, 4), draw(2, 3, 5))),
+    "batch norm": (norm, (draw(3, 2, 2, 2), draw(2), draw(2))),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_values_gradients_and_second_derivatives(case):
+    """Values equal torch's; gradients and second derivatives equal finite differences."""
+    function, inputs = CASES[case]
+    expected = function(*inputs)
+    with CheapSecondDerivatives():
+        torch.testing.assert_close(function(*inputs), expected)
+
+    def replaced(*args):
+        with CheapSecondDerivatives():
+            return function(*args)
+
+    assert gradcheck(replaced, inputs)
+    assert gradgradcheck(replaced, inputs)
+
+
+def test_batch_statistics_are_left_to_torch():
+    """BatchNorm over the batch's own statistics, and attention with dropout or boolean masks, are not replaced."""
+    x, mask = draw(4, 2, 2, 2), torch.eye(2).bool()
+    with CheapSecondDerivatives():
+        torch.testing.assert_close(F.batch_norm(x, None, None, training=True).mean(), torch.tensor(0.0).double())
+        found = F.scaled_dot_product_attention(x, x, x, attn_mask=mask)
+    torch.testing.assert_close(found, x)
