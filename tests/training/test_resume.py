@@ -82,7 +82,8 @@ def test_killed_at_random_steps(tmp_path):
     """kill -9 of the training process at random moments, six times over, costs nothing but time."""
     train(small.arm(small.RESNET, **HARD), 0, small.splits(), tmp_path / "whole")
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["test_resume"])  # torch is imported once, not once per process
+    # What takes long to import is imported once, not once per process.
+    processes.set_forkserver_preload(["vitwork.training.run", "vitwork.models.vit", "vitwork.data.augmentation", "pytest"])
     draw, folder, steps = random.Random(0), tmp_path / "parts", []
     for _ in range(6):
         mine, its = processes.Pipe(duplex=False)
