@@ -230,7 +230,7 @@ def _packed(block: Block, rank: bool, x: Tensor) -> Tensor:
 class Attentions(Reducer):
     """Reducer behind `describe`, for passes shared with other reducers."""
 
-    def __init__(self, blocks: Sequence[Block], *, images_at_once: int = 16, rank_images: int = 64) -> None:
+    def __init__(self, blocks: Sequence[Block], *, images_at_once: int = 16, rank_images: int = 16) -> None:
         self.blocks = blocks
         self.images_at_once = images_at_once
         self.rank_images = rank_images
@@ -286,7 +286,7 @@ class Attentions(Reducer):
 
 
 def describe(
-    blocks: Sequence[Block], batches: Iterable[Batch], *, images_at_once: int = 16, rank_images: int = 64
+    blocks: Sequence[Block], batches: Iterable[Batch], *, images_at_once: int = 16, rank_images: int = 16
 ) -> AttentionStudy:
     """Measure distance, entropy, frequency response and rank of a model's attention over images.
 
