@@ -93,6 +93,12 @@ def test_pages_open_from_disk_in_silence_and_fit_their_window(browser, pages, ki
         assert width <= SIZES[size][0]
 
 
+def test_the_table_of_claims_can_be_read_on_a_phone(browser, pages):
+    """The sentence of a claim has most of the width."""
+    with Watched(browser, pages["report"], "phone") as page:
+        assert page.locator("tr.row th").first.bounding_box()["width"] > 190
+
+
 def test_search_chapter_and_verdict_filter_rows_and_sections(browser, pages):
     """Rows, sections and the spoken count agree; reset brings everything back."""
     with Watched(browser, pages["report"]) as page:
