@@ -10,7 +10,7 @@ from timm.data.transforms import RandomResizedCropAndInterpolation
 from torchvision.transforms import functional as TF
 
 from vitwork.data import DataSpec, load
-from vitwork.data.augmentation import Augmenter, colour, geometry, mixing, randaugment, resizing
+from vitwork.data.augmentation import Augmenter, colour, geometry, mixing, randaugment, resizing, rows
 from vitwork.errors import VitworkError
 from vitwork.training.recipe import Augmentation, RandAugment
 
@@ -92,18 +92,14 @@ def test_operation_beside_pil(name, pictures, monkeypatch):
     assert (difference > 0).float().mean() < 0.01
 
 
-def test_masked_and_selected_rows_agree(pictures):
+def test_masked_and_selected_rows_agree(pictures, monkeypatch):
     """What an accelerator does (compute all, keep some) equals what a CPU does (compute some)."""
-    kinds = torch.arange(N) % (len(randaugment.OPERATIONS) + 1)
-    levels = torch.full((N,), 8.7)
-    turn = randaugment.Turn(kinds, levels, levels, kinds % 2 == 0)
-    fill = torch.tensor(FILL, dtype=torch.uint8)
-    selected = pictures.clone()
-    randaugment.apply_operations(selected, turn, fill)
-    for kind in range(len(randaugment.OPERATIONS) + 1):
-        everywhere = pictures.clone()
-        randaugment.apply_operations(everywhere, turn._replace(kinds=torch.full((N,), kind)), fill)
-        assert torch.equal(selected[kinds == kind], everywhere[kinds == kind])
+    augmenter = Augmenter(Augmentation(randaugment=RandAugment(), mixup=1.0, cutmix=0.8), 10, MEAN, STD)
+    labels = torch.arange(N) % 10
+    selected = [augmenter(pictures, labels, generator(seed))[0] for seed in range(4)]
+    monkeypatch.setattr(randaugment, "on_rows", rows.on_all)
+    masked = [augmenter(pictures, labels, generator(seed))[0] for seed in range(4)]
+    assert all(torch.equal(a, b) for a, b in zip(selected, masked, strict=True))
 
 
 def test_crop_and_flip_beside_torchvision(pictures):
@@ -277,6 +273,15 @@ def test_same_generator_same_result_and_images_untouched(pictures):
     assert torch.equal(pictures, before)
     assert first[0].dtype == first[1].dtype == torch.float32
     assert first[1].sum(1).allclose(torch.ones(N))
+
+
+def test_autocast_changes_nothing(pictures):
+    """Under the caller's bf16 autocast, levels keep their eight bits and more."""
+    augmenter = Augmenter(Augmentation(resized_crop=True, randaugment=RandAugment()), 10, MEAN, STD)
+    plain = augmenter(pictures, torch.zeros(N, dtype=torch.int64), generator())[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        cast = augmenter(pictures, torch.zeros(N, dtype=torch.int64), generator())[0]
+    assert torch.equal(plain, cast)
 
 
 def test_groups_mix_only_within_themselves(pictures):

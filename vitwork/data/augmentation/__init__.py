@@ -66,6 +66,13 @@ class Augmenter:
         """
         if len(images) % groups:
             raise VitworkError(f"{len(images)} images cannot be divided into {groups} mini-batches of equal size.")
+        # Levels from 0 to 255 do not fit the eight bits of bfloat16's fraction, should the caller be under autocast.
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+            return self._augmented(images, labels, generator, groups)
+
+    def _augmented(
+        self, images: Tensor, labels: Tensor, generator: torch.Generator, groups: int
+    ) -> tuple[Tensor, Tensor]:
         settings = self.augmentation
         images = self._place(images, generator)
         if settings.randaugment is not None:

@@ -64,8 +64,11 @@ def auto_contrast(images: Tensor) -> Tensor:
 def equalize(images: Tensor) -> Tensor:
     """Return tables (b, 3, 256) that spread each channel's levels evenly."""
     flat = images.flatten(2).to(torch.int64)
-    counts = flat.new_zeros(*flat.shape[:2], 256, dtype=torch.int32)
-    counts.scatter_add_(2, flat, torch.ones_like(flat, dtype=torch.int32))
+    bins = torch.arange(flat.shape[0] * 3, device=images.device).view(-1, 3, 1) * 256 + flat
+    counts = flat.new_zeros(flat.shape[0] * 3 * 256, dtype=torch.int32)
+    # Over one dimension, because only that has a deterministic form on a GPU.
+    counts.scatter_add_(0, bins.flatten(), torch.ones_like(bins, dtype=torch.int32).flatten())
+    counts = counts.view(-1, 3, 256)
     highest = flat.amax(2, keepdim=True)
     step = (flat.shape[2] - counts.gather(2, highest)) // 255
     below = counts.cumsum(2) - counts + step // 2

@@ -120,7 +120,8 @@ def _taps(points: Tensor, bicubic: Tensor, length: int) -> tuple[Tensor, Tensor]
 
 def _weights(d: Tensor, bicubic: Tensor) -> Tensor:
     """Return the weights (b, 4, n) of the four pixels about points `d` (b, n), 0 to 1, beyond the second of them."""
-    squared = d * d
-    powers = torch.stack([torch.ones_like(d), d, squared, squared * d], 1)
-    polynomials = constant(LINEAR + CUBIC, torch.float32, d.device).view(2, 4, 4)
-    return polynomials.index_select(0, bicubic.to(torch.int64)) @ powers
+    polynomials = constant(LINEAR + CUBIC, torch.float32, d.device).view(2, 4, 4, 1)
+    constants, linear, squared, cubed = polynomials.index_select(0, bicubic.to(torch.int64)).unbind(2)
+    # By Horner's rule and not by a matrix product, which an accelerator may round to fewer digits.
+    d = d.unsqueeze(1)
+    return torch.addcmul(constants, d, torch.addcmul(linear, d, torch.addcmul(squared, d, cubed)))

@@ -20,10 +20,18 @@ def on_rows(mask: Tensor, target: Tensor, function: Callable[..., Tensor], *argu
         function: maps rows to rows, each by itself.
         arguments: tensors of b rows.
     """
-    if target.device.type == "cpu":
-        rows = mask.nonzero()[:, 0]
-        if len(rows):
-            target.index_copy_(0, rows, function(*(argument.index_select(0, rows) for argument in arguments)))
-    else:
-        chosen = mask.view(-1, *(1 for _ in target.shape[1:]))
-        target.copy_(torch.where(chosen, function(*arguments), target))
+    on_device = on_some if target.device.type == "cpu" else on_all
+    on_device(mask, target, function, *arguments)
+
+
+def on_some(mask: Tensor, target: Tensor, function: Callable[..., Tensor], *arguments: Tensor) -> None:
+    """Do what `on_rows` says by computing the chosen rows; the host must know how many there are."""
+    rows = mask.nonzero()[:, 0]
+    if len(rows):
+        target.index_copy_(0, rows, function(*(argument.index_select(0, rows) for argument in arguments)))
+
+
+def on_all(mask: Tensor, target: Tensor, function: Callable[..., Tensor], *arguments: Tensor) -> None:
+    """Do what `on_rows` says by computing every row; the host knows nothing."""
+    chosen = mask.view(-1, *(1 for _ in target.shape[1:]))
+    target.copy_(torch.where(chosen, function(*arguments), target))
