@@ -83,7 +83,9 @@ def test_killed_at_random_steps(tmp_path):
     train(small.arm(small.RESNET, **HARD), 0, small.splits(), tmp_path / "whole")
     processes = multiprocessing.get_context("forkserver")
     # What takes long to import is imported once, not once per process.
-    processes.set_forkserver_preload(["vitwork.training.run", "vitwork.models.vit", "vitwork.data.augmentation", "pytest"])
+    processes.set_forkserver_preload(
+        ["vitwork.training.run", "vitwork.models.vit", "vitwork.data.augmentation", "pytest"]
+    )
     draw, folder, steps = random.Random(0), tmp_path / "parts", []
     for _ in range(6):
         mine, its = processes.Pipe(duplex=False)

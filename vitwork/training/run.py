@@ -191,11 +191,17 @@ class Run:
             if self.done % len(self.batches) and (self.world.processes == 1 or self.done % FINITE_EVERY == 0):
                 self.save_if_due()
             report()
-        loss, accuracy = self.step.tally.read(self.world)
-        self.history.append({"epoch": epoch + 1, "loss": loss, "accuracy": accuracy, "lr": rate})
-        self.step.tally.reset()
-        if math.isfinite(loss):
+        finite = self.end_epoch(rate)
+        if finite:
             self.save_if_due()
+        return finite
+
+    def end_epoch(self, rate: float) -> bool:
+        """Add an epoch to the history, which may be cut short; False when its loss is not finite."""
+        loss, accuracy = self.step.tally.read(self.world)
+        epoch = math.ceil(self.done / len(self.batches))
+        self.history.append({"epoch": epoch, "loss": loss, "accuracy": accuracy, "lr": rate})
+        self.step.tally.reset()
         return math.isfinite(loss)
 
     def train(self, report: Callable[[], None]) -> bool:
@@ -205,6 +211,10 @@ class Run:
                 self.take_snapshots()
             if not self.epoch(report):
                 return False
+        return self.finish()
+
+    def finish(self) -> bool:
+        """Test the trained weights and keep them; False when they are not finite."""
         results = {"test": evaluate(self.model, self.test, self.device, self.step.memory)}
         if self.step.average is not None:
             trained = {key: value.clone() for key, value in self.model.state_dict().items()}
