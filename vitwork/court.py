@@ -59,7 +59,7 @@ class Measure:
         condition, when = self.profile.arms[arm], parameters.get("when")
         if when is not None and when not in condition.recipe.snapshots:
             raise NotMeasuredError(f"needs {arm} at {when}, of which its recipe keeps no snapshot")
-        return [self.plan.want(condition, seed, quantity.measurement, parameters) for seed in range(self.profile.seeds)]
+        return [self.plan.want(condition, seed, quantity.measurement, parameters) for seed in range(self.seeds)]
 
 
 @dataclass(slots=True)
@@ -99,13 +99,19 @@ class Case:
     @property
     def hypotheses(self) -> list[Hypothesis]:
         """The hypotheses with their effects."""
-        given = ",".join(f"{name}={value}" for name, value in self.parameters.items())
+        shown = {name: _shown(value) for name, value in self.parameters.items()}
+        given = ",".join(f"{name}={value}" for name, value in shown.items())
         stem = f"{self.claim.id}[{given}]" if given else self.claim.id
         pairs = zip(self.comparisons, self.effects, strict=True)
         return [
-            Hypothesis(f"{stem}:{place}", self.claim.id, comparison.statement, self.parameters, effect)
+            Hypothesis(f"{stem}:{place}", self.claim.id, comparison.statement, shown, effect)
             for place, (comparison, effect) in enumerate(pairs, start=1)
         ]
+
+
+def _shown(value: Any) -> str | int | float:
+    """Return a parameter as ids and reports show it; a quantity by its name."""
+    return value if isinstance(value, (str, int, float)) else str(getattr(value, "name", value))
 
 
 class Court:

@@ -79,3 +79,15 @@ def conv_change(record: Record, relative_to: str) -> float:
 def msa_variance_change(record: Record) -> float:
     """Return the mean change of the log feature-map variance across MSA blocks."""
     return _mean(record["changes"], "msa")
+
+
+@quantity(variance, name="log variance change of MLPs")
+def mlp_variance_change(record: Record) -> float:
+    """Return the mean change of the log feature-map variance across MLP blocks."""
+    return _mean(record["changes"], "mlp")
+
+
+@quantity(variance, name="log variance change of Convs")
+def conv_variance_change(record: Record) -> float:
+    """Return the mean change of the log feature-map variance across Conv blocks within a stage."""
+    return _mean(record["changes"], "conv")
