@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,17 @@ class World:
     def follow(self, value: bool) -> bool:
         """Return the leading process's decision."""
         return bool(self.gather(value)[0]) if self.processes > 1 else value
+
+    def leader_first(self, call: Callable[[], T]) -> T:
+        """Return this process's result of `call`, which may change files: the leading process goes first."""
+        if self.processes == 1:
+            return call()
+        if self.leads:
+            result = call()
+            dist.barrier()
+            return result
+        dist.barrier()
+        return call()
 
     def parallel(self, model: nn.Module, device: torch.device) -> nn.Module:
         """Return what computes the model's outputs; its gradients are means over processes."""

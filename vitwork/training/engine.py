@@ -91,8 +91,9 @@ def train(
     device = distributed.local_device(torch.device(device))
     with distributed.joined(device) as world, generators.seeded(seed, device), mode.numerics(arm.recipe):
         run = Run(arm, seed, splits, folder, device=device, world=world, checkpoint_seconds=checkpoint_seconds)
-        if (outcome := stored_outcome(run)) is not None:
+        if (outcome := world.leader_first(lambda: stored_outcome(run))) is not None:
             return outcome
-        if (state := checkpoint.read_or_set_aside(folder / "checkpoint.pt", device)) is not None:
+        state = world.leader_first(lambda: checkpoint.read_or_set_aside(folder / "checkpoint.pt", device))
+        if state is not None:
             run.restore(state)
         return run.outcome(run.train(reporter(run, progress if world.leads else None, every)))

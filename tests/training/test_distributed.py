@@ -1,0 +1,115 @@
+"""Data parallel by torchrun, with two gloo processes on a CPU."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import small_trainings as small
+import torch
+
+from vitwork.training.batches import Batches
+from vitwork.training.distributed import World, joined, local_device
+from vitwork.training.engine import load_snapshot, train
+from vitwork.training.recipe import Augmentation
+
+PLAIN = Augmentation(crop_padding=0, flip=0.0)
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+import torch
+import test_distributed as test
+from vitwork.training.engine import train
+import small_trainings as small
+torch.set_num_threads(1)
+folder = Path(sys.argv[2])
+
+import torch.distributed as dist
+dist.init_process_group("gloo")  # kept over several trainings
+train(test.plain_arm(), 0, small.splits(), folder / "plain")
+train(test.augmented_arm(), 0, small.splits(), folder / "whole")
+
+import vitwork.training.run as run
+epoch = run.Run.epoch
+def first_epoch_only(self, report):
+    if self.done:
+        raise KeyboardInterrupt
+    return epoch(self, report)
+run.Run.epoch = first_epoch_only
+try:
+    train(test.augmented_arm(), 0, small.splits(), folder / "parts", checkpoint_seconds=0.0)
+except KeyboardInterrupt:
+    pass
+dist.barrier()  # the first process writes
+run.Run.epoch = epoch
+assert (folder / "parts" / "checkpoint.pt").exists()
+train(test.augmented_arm(), 0, small.splits(), folder / "parts")
+dist.destroy_process_group()
+"""
+
+
+def plain_arm():
+    return small.arm(small.VIT, augmentation=PLAIN, drop_path=0.0, lr=1e-3)
+
+
+def augmented_arm():
+    return small.arm(small.RESNET)
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(tmp_path):
+    """Two processes end with the weights of one, up to rounding, and resume from a checkpoint bit for bit."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += [str(tmp_path / "script.py"), str(Path(__file__).parent), str(tmp_path)]
+    result = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    outcome = train(plain_arm(), 0, small.splits(), tmp_path / "solo")
+    assert "processes" not in outcome.mode
+    assert b"2 processes" in (tmp_path / "plain" / "outcome.json").read_bytes()
+    expected, actual = load_snapshot(tmp_path / "solo", "end"), load_snapshot(tmp_path / "plain", "end")
+    for key, value in expected.items():
+        torch.testing.assert_close(actual[key], value, rtol=2e-3, atol=2e-4)
+    whole, parts = load_snapshot(tmp_path / "whole", "end"), load_snapshot(tmp_path / "parts", "end")
+    assert all(torch.equal(whole[key], parts[key]) for key in whole)
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize("resident", [True, False])
+def test_processes_share_a_batch(processes, resident):
+    """The shares of a step are disjoint, equally large, and together the batch that one process would see."""
+    images = small.images(50, 1)
+
+    def identity(x, labels, generator, groups):
+        return x, labels
+
+    def batches(share):
+        made = Batches(
+            images, identity, batch_size=12, seed=0, device=torch.device("cpu"), share=share, resident=resident
+        )
+        return list(made.epoch(0))
+
+    whole = batches((0, 1))
+    shares = [batches((rank, processes)) for rank in range(processes)]
+    assert {len(share) for share in shares} == {4 if processes == 3 else 5}
+    for step, parts in enumerate(zip(*shares, strict=True)):
+        assert len({len(x) for x, _ in parts}) == 1
+        seen = {tuple(image.flatten().tolist()) for x, _ in parts for image in x}
+        everything = [tuple(image.flatten().tolist()) for image in whole[step][0]]
+        assert seen <= set(everything)
+        assert len(everything) - len(seen) < processes
+
+
+def test_alone_nothing_is_joined():
+    """Without torchrun there is one process, and sums and decisions are its own."""
+    with joined(torch.device("cpu")) as world:
+        assert world == World(0, 1)
+        assert world.leads
+        assert world.follow(True)
+        assert world.sum(torch.ones(2)).tolist() == [1, 1]
+    assert local_device(torch.device("cuda")) == torch.device("cuda")
