@@ -128,11 +128,11 @@ def alternatives(rng: np.random.Generator, runs: int) -> str:
 
 def type_one(rng: np.random.Generator, runs: int) -> str:
     rows = []
-    for name, path, spreads in FIXED:
+    for (name, path, spreads), stream in zip(FIXED, rng.spawn(len(FIXED)), strict=True):
         for shape in sim.SHAPES:
-            cells = [worst(rng, path, conditions(shape, [(n, n)], spreads=spreads), runs) for n in SEEDS]
+            cells = [worst(stream, path, conditions(shape, [(n, n)], spreads=spreads), runs) for n in SEEDS]
             if path in (sim.two_arms, sim.order, sim.equivalence):
-                cells.append(worst(rng, path, conditions(shape, UNEQUAL, spreads=True), runs))
+                cells.append(worst(stream, path, conditions(shape, UNEQUAL, spreads=True), runs))
             rows.append([name, shape, *(percent(cell) for cell in cells)])
             if len(rows[-1]) < len(SEEDS) + 3:
                 rows[-1].append("–")
