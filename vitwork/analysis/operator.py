@@ -149,9 +149,11 @@ class HessianOperator:
         return torch.cat([zero(shape.numel()) if x is None else x.detach().reshape(-1) for x, shape in found])
 
     def pieces(self, vector: Tensor) -> list[Tensor]:
-        """Return views of a flat vector in the shapes of the parameters."""
-        cut = [vector[low:high] for low, high in pairwise(self.bounds)]
-        return [piece.view(shape) for piece, shape in zip(cut, self.shapes, strict=True)]
+        """Return the parts of a flat vector in the shapes (and memory order) of the parameters."""
+        cut = [
+            vector[low:high].view(shape) for (low, high), shape in zip(pairwise(self.bounds), self.shapes, strict=True)
+        ]
+        return [piece.contiguous(memory_format=_order(piece)) for piece in cut]
 
     def weights(self) -> Tensor:
         """Return the selected parameters as one flat vector."""
@@ -196,9 +198,13 @@ class HessianOperator:
         return total
 
 
+def _order(value: Tensor) -> torch.memory_format:
+    """Return the memory order for a tensor: images and convolution kernels run fastest with channels last."""
+    return torch.channels_last if value.dim() == 4 else torch.contiguous_format
+
+
 def _compact(value: Tensor) -> Tensor:
-    """Copy a tensor; images and convolution kernels with channels last, the order that convolutions run fastest in."""
-    return value.clone(memory_format=torch.channels_last if value.dim() == 4 else torch.contiguous_format)
+    return value.clone(memory_format=_order(value))
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
