@@ -258,7 +258,7 @@ def _log_amplitude(dice: random.Random, arm: str) -> Json:
         delta.append([level * (place / 3) ** 0.5 for place in range(4)])
     return {
         **structure,
-        "frequencies": [place / 4 for place in range(4)],
+        "frequencies": [[place / 4 for place in range(4)] for _ in delta],
         "delta": delta,
         "relative": [[value - row[1] for value in row] for row in delta],
     }

@@ -28,7 +28,7 @@ QUIET = (
     "disable-sync",
     "no-first-run",
 )
-SIZES = {"desktop": (1200, 900), "phone": (375, 740)}
+SIZES = {"desktop": (1200, 900), "sheet": (794, 1123), "phone": (375, 740)}
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright's Python package")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
@@ -93,10 +93,11 @@ def test_pages_open_from_disk_in_silence_and_fit_their_window(browser, pages, ki
         assert width <= SIZES[size][0]
 
 
-def test_the_table_of_claims_can_be_read_on_a_phone(browser, pages):
-    """The sentence of a claim has most of the width."""
-    with Watched(browser, pages["report"], "phone") as page:
-        assert page.locator("tr.row th").first.bounding_box()["width"] > 190
+@pytest.mark.parametrize("size", SIZES)
+def test_the_sentence_of_a_claim_has_most_of_the_table(browser, pages, size):
+    """On a phone, on a tablet or sheet of paper, and on a desktop."""
+    with Watched(browser, pages["report"], size) as page:
+        assert page.locator("tr.row th").first.bounding_box()["width"] > 0.4 * min(SIZES[size][0], 1100)
 
 
 def test_search_chapter_and_verdict_filter_rows_and_sections(browser, pages):
