@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from vitwork.models.blocks import as_blocks
     from vitwork.models.checkpoints import load_checkpoint
     from vitwork.models.creation import create
+    from vitwork.models.table import rows
 
-__all__ = ["Block", "as_blocks", "create", "load_checkpoint", "math_attention"]
+__all__ = ["Block", "as_blocks", "create", "load_checkpoint", "math_attention", "rows"]
 
 _HOME = {
     "Block": "block",
@@ -20,6 +21,7 @@ _HOME = {
     "create": "creation",
     "load_checkpoint": "checkpoints",
     "math_attention": "attention_backend",
+    "rows": "table",
 }
 
 

@@ -38,7 +38,7 @@ def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) 
     groups = group(recorded, cut(recorded))
     if len(groups) < 3:
         raise VitworkError(f"{type(model).__name__} has no place where a single tensor carries everything")
-    for found in groups:
+    for found in groups[:-1]:
         check_separable(recorded, found)
     blocks = [describe(recorded, found, i, len(groups)) for i, found in enumerate(groups)]
     blocks = unique_names(number_stages(settle_layouts(blocks, recorded, groups)))

@@ -11,6 +11,7 @@ from torch import nn
 
 from vitwork.errors import VitworkError
 from vitwork.models.catalogue import ENTRIES
+from vitwork.models.matching import matched_widths, weigh
 
 
 def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
@@ -37,17 +38,33 @@ def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
         near = get_close_matches(name, ENTRIES, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "`vitwork models` lists those there are"
         raise VitworkError(f"there is no model {name!r}: {hint}")
-    entry = ENTRIES[name]
-    arguments = {**entry.preset, **options}
-    accepted = inspect.signature(entry.build).parameters
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
+    if "match" in options:
+        options = matched(name, num_classes, dict(options))
+    build, arguments = ENTRIES[name].build, {**ENTRIES[name].preset, **options}
+    accepted = list(inspect.signature(build).parameters)[1:]
     unknown = [option for option in options if option not in accepted]
-    if unknown and not takes_any:
-        raise VitworkError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(list(accepted)[1:])}")
-    model = entry.build(num_classes, **arguments)
+    if unknown:
+        raise VitworkError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(accepted)}")
+    model = build(num_classes, **arguments)
     size = int(arguments.get("image_size", 32))
     model.input_size = (3, size, size)  # type: ignore[assignment]  # a plain attribute for as_blocks
     return model
+
+
+def matched(name: str, num_classes: int, options: dict[str, Any]) -> dict[str, Any]:
+    """Replace the option ``match=(other, its options)`` by widths that give `name` that model's size."""
+    other, others = options.pop("match")
+    measure = options.pop("match_by", "parameters")
+    size = int(options.get("image_size", 32))
+    build = inspect.signature(ENTRIES[name].build).parameters
+    if "widths" not in build:
+        raise VitworkError(f"{name} has no widths to scale: match takes a convolution network")
+    widths = options.get("widths", ENTRIES[name].preset.get("widths", build["widths"].default))
+    target = weigh(lambda: create(other, num_classes, **others), measure, size)
+    found = matched_widths(
+        lambda scaled: create(name, num_classes, **{**options, "widths": scaled}), widths, target, measure, size
+    )
+    return {**options, "widths": found}
 
 
 def from_timm(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:

@@ -11,7 +11,7 @@ from torch.fx import Graph, GraphModule, Node
 from torch.nn import functional as F
 
 from vitwork.errors import VitworkError
-from vitwork.models.partition import WEIGHTED, Group
+from vitwork.models.partition import Group, has_tensor
 from vitwork.models.tracing import BATCH, Trace
 
 
@@ -34,8 +34,8 @@ def copy_until(
     graph = Graph()
     placed: dict[Node, Any] = {source: graph.placeholder("x")}
     for node in wanted(recorded, source, ends, redirect):
-        if node.op == "call_method" and node.target == "size" and node.args[0] not in placed:
-            placed[node] = batch_size(recorded, graph, node, source, placed[source])
+        if is_foreign_size(recorded, node, source):
+            placed[node] = own_size(recorded, graph, recorded.values[node], source, placed[source])
         else:
             placed[node] = graph.node_copy(node, lambda n: placed[redirect.get(n, n)])
     return graph, placed
@@ -54,20 +54,28 @@ def wanted(recorded: Trace, source: Node, ends: list[Node], redirect: Mapping[No
                 f"the structure of {recorded.owners[ends[0]]} is not understood: it reads the images again"
             )
         found.add(node)
-        foreign_size = node.op == "call_method" and node.target == "size" and node < source
-        waiting += [] if foreign_size else [redirect.get(n, n) for n in node.all_input_nodes]
+        if not is_foreign_size(recorded, node, source):
+            waiting += [redirect.get(n, n) for n in node.all_input_nodes]
     return [node for node in recorded.graph.nodes if node in found]
 
 
-def batch_size(recorded: Trace, graph: Graph, node: Node, source: Node, x: Node) -> Any:
-    """Express a size of an earlier tensor by the batch size of the module's input."""
-    size, batch = recorded.values[node], recorded.values[source].shape[0]
+def is_foreign_size(recorded: Trace, node: Node, source: Node) -> bool:
+    """Whether a node is a size, not a tensor, that comes from before `source`."""
+    if node not in recorded.dynamic or has_tensor(recorded.values[node]):
+        return False
+    reads_size = node.op == "call_method" and node.target == "size"
+    return node < source or (reads_size and all(n is not source and n < source for n in node.all_input_nodes))
+
+
+def own_size(recorded: Trace, graph: Graph, value: Any, source: Node, x: Node) -> Any:
+    """Express sizes of earlier tensors by the batch size of the module's input; sizes of the image are constants."""
+    if isinstance(value, (list, tuple)):
+        return [own_size(recorded, graph, part, source, x) for part in value]
+    batch = recorded.values[source].shape[0]
+    if not isinstance(value, int) or value % BATCH:
+        return value
     own = graph.call_method("size", (x, 0))
-    if size == batch:
-        return own
-    if size % BATCH:
-        return size
-    return graph.call_function(scaled, (own, size, batch))
+    return own if value == batch else graph.call_function(scaled, (own, value, batch))
 
 
 def scaled(own: int, size: int, batch: int) -> int:
@@ -82,11 +90,12 @@ def attention_of(recorded: Trace, found: Group) -> Callable[[Tensor], Tensor] | 
             names = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
             given: dict[str, Any] = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
             return weights_module(recorded, found, given)
-        value = recorded.values[node]
-        if "softmax" in recorded.tags[node] and isinstance(value, Tensor) and value.dim() >= 3:
-            if node.op == "call_module" and recorded.tags[node] & WEIGHTED:
-                return None
-            return weights_module(recorded, found, {"weights": node})
+    products = [node for node in found.nodes if "matmul" in recorded.tags[node] and node.op != "call_module"]
+    for node in reversed(products):
+        weights = node.all_input_nodes[0]
+        behind = wanted(recorded, found.source, [weights], {}) if recorded.values[weights].dim() > 2 else []
+        if any("softmax" in recorded.tags[before] for before in behind):
+            return weights_module(recorded, found, {"weights": weights})
     return None
 
 

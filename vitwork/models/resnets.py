@@ -158,6 +158,24 @@ def alternet(
     )
 
 
-def preresnet(num_classes: int, **options: Any) -> nn.Module:
+def preresnet(
+    num_classes: int,
+    *,
+    depths: Sequence[int],
+    bottleneck: bool,
+    widths: Sequence[int] = WIDTHS,
+    image_size: int = 32,
+    drop_path: float = 0.0,
+    blur: bool | Sequence[int] = False,
+) -> nn.Module:
     """Pre-activation ResNet: `alternet` without MSA blocks."""
-    return alternet(num_classes, msas=None, **options)
+    return alternet(
+        num_classes,
+        depths=depths,
+        msas=None,
+        bottleneck=bottleneck,
+        widths=widths,
+        image_size=image_size,
+        drop_path=drop_path,
+        blur=blur,
+    )

@@ -215,6 +215,9 @@ class ShapeTracer(Tracer):
     def evaluate(self, node: Node) -> None:
         """Compute a node's fake value and note what it does."""
         trace, recorder = self.trace_of, Recorder()
+        for constant in node.all_input_nodes:
+            if constant not in trace.values:  # fx makes nodes of tensor constants without telling
+                self.evaluate(constant)
         args = map_arg(node.args, lambda n: trace.values[n])
         kwargs = map_arg(node.kwargs, lambda n: trace.values[n])
         self.evaluating = True
