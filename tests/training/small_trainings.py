@@ -19,6 +19,10 @@ CLASSES = ("a", "b", "c", "d")
 
 RESNET = ("preresnet_18", {"depths": (1, 1), "widths": (8, 16)})
 VIT = ("vit_ti", {"image_size": 8, "patch_size": 4, "dim": 16, "depth": 2, "heads": 2, "head": "gap"})
+ALTERNET = (
+    "alternet_18",
+    {"depths": (2, 2), "widths": (8, 16), "msas": (0, 1), "window_size": 4, "heads": (1, 2), "head_dim": 8},
+)
 
 RECIPE = Recipe(
     name="test",

@@ -20,8 +20,17 @@ def assert_same_weights(one, other, tolerance=2e-4):
             torch.testing.assert_close(actual[key], value, rtol=tolerance * 10, atol=tolerance, msg=f"{when} {key}")
 
 
-@pytest.mark.parametrize("network", [small.RESNET, small.VIT], ids=["resnet", "vit"])
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize(
+    ("network", "optimizer"),
+    [
+        (small.RESNET, "adamw"),
+        (small.RESNET, "sgd"),
+        (small.VIT, "adamw"),
+        (small.VIT, "sgd"),
+        (small.ALTERNET, "adamw"),
+    ],
+    ids=["resnet-adamw", "resnet-sgd", "vit-adamw", "vit-sgd", "alternet-adamw"],
+)
 def test_each_seed_equals_its_solo_run(tmp_path, network, optimizer):
     """Trained together, every seed has its solo run's weights, statistics, stochastic depth and history, up to rounding."""
     arm, splits = small.arm(network, optimizer=optimizer, lr=1e-3), small.splits()

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from vitwork.arms import Arm
+from vitwork.models import math_attention
 from vitwork.training import checkpoint, engine, generators, mode, optimisers, schedule
 from vitwork.training.distributed import World
 from vitwork.training.outcome import Outcome, Progress
@@ -118,8 +119,10 @@ class Together:
             torch.stack([run.depth.layers[name].factors for run in self.runs], out=self.buffers[f"{name}.factors"])
         x, targets = (torch.stack(parts) for parts in zip(*batches, strict=True))
         self.optimiser.zero_grad(set_to_none=True)
-        losses, logits = vmap(self._forward, randomness="different")(self.parameters, self.buffers, x, targets)
-        torch.autograd.backward(losses.sum())
+        # The fused attention kernels do not see under vmap that a relative-position bias needs its gradient.
+        with math_attention():
+            losses, logits = vmap(self._forward, randomness="different")(self.parameters, self.buffers, x, targets)
+            torch.autograd.backward(losses.sum())
         if self.recipe.clip is not None:
             self._clip(self.recipe.clip)
         optimisers.set_learning_rate(self.optimiser, rate)

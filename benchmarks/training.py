@@ -1,0 +1,271 @@
+"""Images per second of a whole training step, side by side in one run: ours, the official loop, a loop as timm's.
+
+    python benchmarks/training.py --official CHECKOUT [--scale paper] [--device cuda] [--save FILE]
+
+All three train the same network (ours) with the DeiT-300 recipe on the same random pictures, with batch 96:
+
+- official: the checkout's own datasets, transforms, Mixup and `train_epoch`, fp32, DataLoader workers;
+- timm: timm's transforms, Mixup and soft-target loss in a DataLoader, channels-last, autocast where --amp asks for it;
+- vitwork: pictures on the device, batched augmentation, this project's step (fp32; bf16 with --amp).
+
+Rounds of all three alternate, so that a busy machine slows all alike; ratios are medians over rounds. Workers are kept
+between epochs and the first round is thrown away, which favours the other two. `--seeds N` adds N seeds in one program
+against one after another.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import platform
+import statistics
+import sys
+import tempfile
+import time
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from PIL import Image
+from timm.data import Mixup, create_transform
+from timm.loss import SoftTargetCrossEntropy
+from timm.optim import create_optimizer_v2
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
+
+from vitwork.arms import Arm
+from vitwork.data.images import ImageSet, Splits
+from vitwork.training import mode
+from vitwork.training.distributed import World
+from vitwork.training.recipes import DEIT_300
+from vitwork.training.run import Run, build_model
+from vitwork.training.seeds import Together
+
+CLASSES = 100
+MEAN, STD = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
+NETWORKS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+    "small": {
+        "ViT, dim 64, depth 4, patch 4": ("vit_ti", {"patch_size": 4, "dim": 64, "depth": 4, "heads": 4}),
+        "ResNet 16/32/64": ("preresnet_18", {"depths": (2, 2, 2), "widths": (16, 32, 64)}),
+        "AlterNet 16/32/64": (
+            "alternet_18",
+            {"depths": (2, 2, 2), "widths": (16, 32, 64), "msas": (0, 1, 1), "window_size": 4, "heads": (1, 2, 4), "head_dim": 16},
+        ),
+    },
+    "paper": {
+        "ViT-Ti, patch 2": ("vit_ti", {"patch_size": 2}),
+        "ResNet-50": ("resnet_50", {}),
+        "AlterNet-50": ("alternet_50", {"window_size": 4}),
+    },
+}  # fmt: skip
+
+
+def pictures(count: int) -> ImageSet:
+    """Return random smooth pictures of 32×32 pixels."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(count, 3, 8, 8, generator=generator)
+    images = (nn.functional.interpolate(coarse, size=32, mode="bilinear") * 255).to(torch.uint8)
+    labels = torch.randint(0, CLASSES, (count,), generator=generator)
+    return ImageSet(images, labels, tuple(map(str, range(CLASSES))), MEAN, STD, "random")
+
+
+class PilPictures(Dataset[tuple[Any, int]]):
+    """The same pictures as PIL images with a transform, in the place of torchvision's CIFAR."""
+
+    images: ImageSet
+
+    def __init__(self, *_: Any, transform: Any, **__: Any) -> None:
+        self.transform = transform
+        self.pixels = self.images.images.permute(0, 2, 3, 1).contiguous().numpy()
+        self.targets = self.images.labels.tolist()
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        return self.transform(Image.fromarray(self.pixels[index])), self.targets[index]
+
+
+def loader(dataset: Dataset[tuple[Any, int]], workers: int) -> DataLoader[tuple[Any, int]]:
+    return DataLoader(dataset, batch_size=96, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
+
+
+def arm_of(network: tuple[str, dict[str, Any]], amp: bool) -> Arm:
+    recipe = dataclasses.replace(DEIT_300, precision="bf16" if amp else "fp32")
+    return Arm("benchmark", network[0], network[1], recipe)
+
+
+def official_epoch(checkout: Path, arm: Arm, device: torch.device, workers: int) -> Callable[[], object]:
+    """Return one epoch of the official loop, with the pictures in the place of its CIFAR files."""
+    sys.path.insert(0, str(checkout))
+    sys.modules.setdefault("requests", types.ModuleType("requests"))  # it would download checkpoints
+    import ops.datasets
+    import ops.trains
+
+    ops.datasets.torchvision.datasets.CIFAR100 = PilPictures
+    train, _ = ops.datasets.get_cifar100(mean=MEAN, std=STD, padding=4, auto_augment="rand-m9-n2-mstd1.0")
+    batches = loader(train, workers)
+    model = build_model(arm, CLASSES).to(device)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1.25e-4, weight_decay=0.05)
+    mixup = Mixup(num_classes=CLASSES, mixup_alpha=1.0, cutmix_alpha=0.8, prob=1.0, label_smoothing=0.1)
+    gpu = device.type == "cuda"
+    return lambda: ops.trains.train_epoch(optimiser, model, batches, 0.1, mixup, 5, gpu=gpu)
+
+
+def timm_epoch(arm: Arm, device: torch.device, workers: int) -> Callable[[], object]:
+    """Return one epoch of a loop made of timm's parts."""
+    transform = create_transform(
+        32, is_training=True, no_aug=False, scale=(1.0, 1.0), ratio=(1.0, 1.0), color_jitter=0.0,
+        auto_augment="rand-m9-mstd1.0", interpolation="bicubic", mean=MEAN, std=STD,
+    )  # fmt: skip
+    batches = loader(PilPictures(transform=transform), workers)
+    model = build_model(arm, CLASSES).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = create_optimizer_v2(model, opt="adamw", lr=1.25e-4, weight_decay=0.05)
+    mixup = Mixup(num_classes=CLASSES, mixup_alpha=1.0, cutmix_alpha=0.8, prob=1.0, label_smoothing=0.1)
+    criterion = SoftTargetCrossEntropy()
+
+    def epoch() -> None:
+        model.train()
+        for x, labels in batches:
+            images, targets = mixup(x.to(device, non_blocking=True), labels.to(device, non_blocking=True))
+            images = images.contiguous(memory_format=torch.channels_last)
+            with mode.autocast(arm.recipe, device):
+                loss = criterion(model(images).float(), targets)
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            optimiser.step()
+
+    return epoch
+
+
+def our_run(arm: Arm, images: ImageSet, device: torch.device, seed: int = 0) -> Run:
+    torch.manual_seed(seed)
+    folder = Path(tempfile.gettempdir()) / "never-written"
+    splits = Splits(images, images)
+    return Run(arm, seed, splits, folder, device=device, world=World(), checkpoint_seconds=1e9)
+
+
+def our_epoch(arm: Arm, images: ImageSet, device: torch.device) -> Callable[[], object]:
+    run = our_run(arm, images, device)
+    return lambda: run.epoch(lambda: None)
+
+
+def seconds(work: Callable[[], object], device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    started = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started
+
+
+def rounds(contestants: dict[str, Callable[[], object]], count: int, device: torch.device) -> dict[str, list[float]]:
+    """Return the seconds of each contestant in each round; the first round warms up and is not counted."""
+    taken: dict[str, list[float]] = {name: [] for name in contestants}
+    for number in range(count + 1):
+        for name, work in contestants.items():
+            spent = seconds(work, device)
+            if number:
+                taken[name].append(spent)
+    return taken
+
+
+def flops_per_image(arm: Arm, device: torch.device) -> float:
+    """Return the floating-point operations of forward and backward for one image, as torch counts them."""
+    model = build_model(arm, CLASSES).to(device)
+    with FlopCounterMode(display=False) as counter:
+        model(torch.zeros(4, 3, 32, 32, device=device)).sum().backward()
+    return counter.get_total_flops() / 4
+
+
+def ratio(reference: list[float], ours: list[float]) -> str:
+    ratios = [theirs / mine for theirs, mine in zip(reference, ours, strict=True)]
+    return f"{statistics.median(ratios):.2f} × ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def compare_loops(options: argparse.Namespace, images: ImageSet, device: torch.device) -> list[dict[str, Any]]:
+    rows = []
+    for name, network in NETWORKS[options.scale].items():
+        arm = arm_of(network, options.amp)
+        contestants = {"timm": timm_epoch(arm, device, options.workers), "vitwork": our_epoch(arm, images, device)}
+        if options.official:
+            contestants["official"] = official_epoch(options.official, arm_of(network, False), device, options.workers)
+        taken = rounds(contestants, options.rounds, device)
+        rate = len(images.labels) / statistics.median(taken["vitwork"])
+        row: dict[str, Any] = {"network": name, "vitwork images/s": round(rate)}
+        row["vitwork GFLOP/s"] = round(rate * flops_per_image(arm, device) / 1e9, 1)
+        for other in sorted(taken.keys() - {"vitwork"}):
+            row[f"{other} images/s"] = round(len(images.labels) / statistics.median(taken[other]))
+            row[f"against {other}"] = ratio(taken[other], taken["vitwork"])
+        rows.append(row)
+        print(row, flush=True)
+    return rows
+
+
+def compare_seeds(options: argparse.Namespace, images: ImageSet, device: torch.device) -> list[dict[str, Any]]:
+    """Return what N seeds in one program gain against one after another."""
+    rows = []
+    for name, network in NETWORKS[options.scale].items():
+        arm = arm_of(network, options.amp)
+        solo = [our_run(arm, images, device, seed) for seed in range(options.seeds)]
+        joint = Together([our_run(arm, images, device, seed) for seed in range(options.seeds)])
+        contestants = {
+            "solo": lambda solo=solo: [run.epoch(lambda: None) for run in solo],
+            "together": lambda joint=joint: joint.epoch(lambda: None),
+        }
+        taken = rounds(contestants, options.rounds, device)
+        rows.append({"network": name, f"{options.seeds} seeds together": ratio(taken["solo"], taken["together"])})
+        print(rows[-1], flush=True)
+    return rows
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    columns = list(rows[0])
+    lines = [columns, ["---"] * len(columns), *([str(row[column]) for column in columns] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "timm": timm.__version__,
+        "python": platform.python_version(),
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--official", type=Path, help="checkout of the official repository")
+    parser.add_argument("--scale", choices=NETWORKS, default="small")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--images", type=int, default=960)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--amp", action="store_true", help="bf16 autocast for timm and vitwork")
+    parser.add_argument("--seeds", type=int, default=0, help="also compare this many seeds together with solo runs")
+    parser.add_argument("--save", type=Path, help="write the table as Markdown")
+    options = parser.parse_args()
+    device, images = torch.device(options.device), pictures(options.images)
+    PilPictures.images = images
+    facts = machine(device) | {
+        key: str(value) for key, value in vars(options).items() if key not in {"official", "save"}
+    }
+    parts = [f"`{json.dumps(facts)}`", table(compare_loops(options, images, device))]
+    if options.seeds:
+        parts.append(table(compare_seeds(options, images, device)))
+    print("\n\n".join(parts))
+    if options.save:
+        options.save.write_text("\n\n".join(["# Training steps, measured by benchmarks/training.py", *parts]) + "\n")
+
+
+if __name__ == "__main__":
+    main()
