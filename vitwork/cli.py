@@ -62,10 +62,10 @@ def status(arguments: Sequence[str]) -> int:
 
 def models(arguments: Sequence[str]) -> int:
     """List the models that can be made by name."""
-    from vitwork.models import table_lines
+    from vitwork.models.table import lines
 
     _parser("models", models).parse_args(arguments)
-    print("\n".join(table_lines()))
+    print("\n".join(lines()))
     return 0
 
 

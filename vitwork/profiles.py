@@ -76,7 +76,10 @@ MICRO_NETWORKS = Networks(
         "alternet_18",
         {"depths": (2, 2, 2), "widths": (16, 32, 64), "heads": (1, 2, 4), "head_dim": 16, "window_size": 4},
     ),
-    vit=("vit_ti", {"image_size": 16, "patch_size": 2, "dim": 64, "depth": 4, "heads": 4, "head": "gap"}),
+    vit=(
+        "vit_ti",
+        {"image_size": 16, "patch_size": 2, "dim": 64, "depth": 4, "heads": 4, "mlp_ratio": 2, "head": "gap"},
+    ),
     msas=(0, 1, 1),
 )
 """Networks of about 0.1 to 0.2 million parameters for 16×16 images: 8×8 tokens, maps of 16, 8 and 4 pixels."""
@@ -105,24 +108,26 @@ MICRO_RECIPE = Recipe(
     augmentation=Augmentation(crop_padding=2),
 )
 SMALL_NETWORKS = "networks of 0.1 to 0.2 million parameters in place of 5 to 33 million"
-WEAK_RECIPE = "padded crop and flip only, AdamW 3e-3: no RandAugment, mixup, CutMix or label smoothing"
+WEAK_RECIPE = "padded crop and flip only, AdamW at a higher rate: no RandAugment, mixup, CutMix or label smoothing"
 RECIPE_OF_MANY = "one recipe for convolutional networks and Transformers alike, tuned for neither"
 
 _MICRO_EFFORT: dict[str, dict[str, Any]] = {"spectrum": {"batches": 8, "batch_size": 16}}
 
+# Batch, rate and length were set before any claim was measured, by one seed's fit in the time there is: the ResNet learns
+# most of the drawn images and the ViT leaves chance. A ViT needs many more epochs to learn them as well.
+SMOKE_RECIPE = replace(MICRO_RECIPE, name="smoke", epochs=5, batch_size=32, lr=2e-3)
+
 SMOKE = Profile(
     name="smoke",
-    summary="drawn images of 16×16 pixels, networks of 0.1 to 0.2 million parameters, five epochs, five seeds",
+    summary="drawn images of 16×16 pixels, networks of 0.1 to 0.2 million parameters, six epochs, five seeds",
     expected="about five minutes on two CPU cores",
-    arms=conditions(
-        MICRO_NETWORKS, replace(MICRO_RECIPE, epochs=4), DataSpec("embedded", size=16, train=2000, test=1000)
-    ),
+    arms=conditions(MICRO_NETWORKS, SMOKE_RECIPE, DataSpec("embedded", size=16, train=2000, test=1000)),
     seeds=5,
     effort={**_MICRO_EFFORT, "spectrum": {"batches": 4, "batch_size": 16}},
     deviations=(
         "drawn images of 16×16 pixels in place of CIFAR-100",
         SMALL_NETWORKS,
-        "five epochs",
+        "six epochs, after which the ViT has only begun to learn",
         WEAK_RECIPE,
         RECIPE_OF_MANY,
     ),
@@ -130,10 +135,10 @@ SMOKE = Profile(
 
 CIFAR10_MICRO = Profile(
     name="cifar10-micro",
-    summary="CIFAR-10 pooled to 16×16 pixels, 5,000 training images, 0.1 to 0.2 million parameters, nine epochs",
+    summary="CIFAR-10 pooled to 16×16 pixels, 5,000 training images, 0.1 to 0.2 million parameters, nine epochs, eight seeds",
     expected="about 30 minutes on two CPU cores",
     arms=conditions(MICRO_NETWORKS, MICRO_RECIPE, DataSpec("cifar10", size=16, train=5000, test=2000)),
-    seeds=5,
+    seeds=8,
     effort=_MICRO_EFFORT,
     deviations=(
         "CIFAR-10 in place of CIFAR-100, average-pooled to 16×16 pixels, 5,000 training images",

@@ -157,6 +157,7 @@ def _claim(group: list[Json], seconds: Mapping[str, float]) -> Json:
         "verdict": str(verdict),
         "reason": _reason(group, verdict, verdicts),
         "hypotheses": [hypothesis["id"] for item in group for hypothesis in item["hypotheses"]],
+        "measurements": sorted({key for item in group for key, *_ in item["wanted"]}),
         "arms": sorted({arm for item in group for _, _, arm, _ in item["wanted"]}),
         "cost_seconds": sum(seconds.get(key, 0.0) for key in keys),
         "rerun": f"pytest {first['nodeid'].partition('[')[0]}",

@@ -45,7 +45,8 @@ class TrainedRun:
 
     def blocks(self, when: str | int = "end") -> list[Block]:
         """Return the network's blocks."""
-        return as_blocks(self.model(when))
+        _, channels, height, width = self.splits.test.images.shape
+        return as_blocks(self.model(when), (channels, height, width))
 
     def test_batches(self, batch_size: int = 250, limit: int | None = None) -> list[Batch]:
         """Return the test images, normalised and in order, with their classes."""
