@@ -133,11 +133,11 @@ class Evil:
 def test_a_file_that_would_execute_is_refused(tmp_path, monkeypatch):
     """A sealed pickle that would run a command is refused with a clear error, and nothing runs."""
     monkeypatch.chdir(tmp_path)
-    torch.save({"weights": Evil()}, "evil", pickle_module=pickle)
+    torch.save({"weights": Evil()}, "evil", pickle_protocol=2)
     write_sealed(tmp_path / "end.pt", Path("evil").read_bytes())
     with pytest.raises(VitworkError, match="is not loaded"):
         load_snapshot(tmp_path, "end")
-    write_sealed(tmp_path / "raw.pt", pickle.dumps(Evil()))
+    write_sealed(tmp_path / "raw.pt", pickle.dumps(Evil(), protocol=2))
     with pytest.raises(VitworkError):
         read_tensors(tmp_path / "raw.pt")
     assert not Path("executed").exists()

@@ -48,8 +48,8 @@ def numerics(recipe: Recipe) -> Iterator[None]:
         torch.use_deterministic_algorithms(deterministic)
 
 
-def describe(recipe: Recipe, device: torch.device, memory: torch.memory_format, processes: int = 1) -> str:
-    """Return the mode of a training in words, as kept with the run."""
+def describe(recipe: Recipe, device: torch.device, memory: torch.memory_format, *notes: str) -> str:
+    """Return the mode of a training in words, as kept with the run; `notes` are said as they are."""
     parts = [
         torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         recipe.precision,
@@ -57,7 +57,7 @@ def describe(recipe: Recipe, device: torch.device, memory: torch.memory_format, 
         f"compiled ({recipe.compile})" if recipe.compile else "",
         "deterministic" if recipe.deterministic else "",
         f"{torch.get_num_threads()} threads" if device.type == "cpu" and torch.get_num_threads() > 1 else "",
-        f"{processes} processes" if processes > 1 else "",
+        *notes,
         f"torch {torch.__version__}",
     ]
     return ", ".join(part for part in parts if part)

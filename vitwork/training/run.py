@@ -15,7 +15,7 @@ from torch import nn
 from vitwork.arms import Arm
 from vitwork.errors import VitworkError
 from vitwork.store import write_sealed
-from vitwork.training import checkpoint, generators, mode, schedule
+from vitwork.training import checkpoint, generators, linear, mode, schedule
 from vitwork.training.batches import Augment, Batches
 from vitwork.training.distributed import World
 from vitwork.training.evaluation import evaluate
@@ -85,6 +85,7 @@ class Run:
             device=device,
             share=(world.rank, world.processes),
         )
+        self.fast_linear = not self.recipe.compile and linear.accelerate(self.model)
         draws = generators.generator(device, seed, "stochastic depth", world.rank)
         self.depth = StochasticDepth(self.model, self.recipe.batch_size, draws)
         self.step = Step(self.model, self.recipe, device, world.parallel(self.model, device))
@@ -228,6 +229,12 @@ class Run:
         self.take_snapshots()
         return True
 
+    def mode(self) -> str:
+        """Return how the run is computed, in words."""
+        notes = ["oneDNN linear layers"] if self.fast_linear else []
+        notes += [f"{self.world.processes} processes"] if self.world.processes > 1 else []
+        return mode.describe(self.recipe, self.device, self.step.memory, *notes)
+
     def outcome(self, finished: bool) -> Outcome:
         """Write and return how the run ended; its checkpoint is no longer needed."""
         seconds = self.seconds + time.perf_counter() - self.started
@@ -236,7 +243,7 @@ class Run:
             history=self.history,
             seconds=seconds,
             images_per_second=self.images_done / seconds,
-            mode=mode.describe(self.recipe, self.device, self.step.memory, self.world.processes),
+            mode=self.mode(),
             parameters=checkpoint.parameter_count(self.model),
         )
         if not self.world.leads:

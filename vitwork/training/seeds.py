@@ -18,7 +18,7 @@ from torch.func import functional_call, vmap
 
 from vitwork.arms import Arm
 from vitwork.models import math_attention
-from vitwork.training import checkpoint, engine, generators, mode, optimisers, schedule
+from vitwork.training import checkpoint, engine, generators, linear, mode, optimisers, schedule
 from vitwork.training.distributed import World
 from vitwork.training.outcome import Outcome, Progress
 from vitwork.training.recipe import Recipe
@@ -46,6 +46,9 @@ class Together:
     def __init__(self, runs: Sequence[Run]) -> None:
         self.runs = runs
         self.recipe, self.device = runs[0].recipe, runs[0].device
+        for run in runs:
+            linear.restore(run.model)
+            run.fast_linear = False
         named = [dict(run.model.named_parameters()) for run in runs]
         self.parameters = {
             name: torch.stack([own[name].detach() for own in named]).requires_grad_(parameter.requires_grad)

@@ -1,0 +1,56 @@
+import copy
+
+import pytest
+import small_trainings as small
+import torch
+from torch import nn
+
+from vitwork.training import linear
+from vitwork.training.engine import build_model
+
+needs_it = pytest.mark.skipif(not linear.pays(), reason="this processor's linear layers are left to torch")
+
+
+@needs_it
+@pytest.mark.parametrize("shape", [(7, 5), (3, 9, 5), (2, 3, 4, 5), (1, 5)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_products_and_gradients_are_torchs(shape, bias):
+    """Output and all gradients equal those in double precision as closely as torch's own do."""
+    torch.manual_seed(0)
+    layer = nn.Linear(5, 6, bias=bias)
+    fast, exact = copy.deepcopy(layer), copy.deepcopy(layer).double()
+    assert linear.accelerate(nn.Sequential(fast))
+    x = torch.randn(shape, requires_grad=True)
+    x64 = x.detach().double().requires_grad_()
+    weights = torch.randn(*shape[:-1], 6)
+    (fast(x) * weights).sum().backward()
+    (exact(x64) * weights).sum().backward()
+    torch.testing.assert_close(fast(x).double(), exact(x64), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(x.grad.double(), x64.grad, rtol=1e-5, atol=1e-6)
+    for mine, theirs in zip(fast.parameters(), exact.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad.double(), theirs.grad, rtol=1e-5, atol=1e-6)
+
+
+@needs_it
+def test_a_whole_network_computes_the_same():
+    """A ViT's loss gradient is the same with either kind of layer, and nothing of the model's names changes."""
+    torch.manual_seed(0)
+    plain = build_model(small.arm(small.VIT, drop_path=0.0), 4)
+    fast = copy.deepcopy(plain)
+    assert linear.accelerate(fast)
+    assert fast.state_dict().keys() == plain.state_dict().keys()
+    x = torch.randn(8, 3, 8, 8)
+    for model in (plain, fast):
+        model(x).logsumexp(1).sum().backward()
+    for mine, theirs in zip(fast.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-3, atol=1e-4)
+
+
+def test_restored_layers_are_torchs():
+    """Undone, no layer is other than torch's; other kinds of layer are never touched."""
+    model = nn.Sequential(nn.Linear(3, 3), nn.MultiheadAttention(4, 2), nn.Conv2d(3, 3, 1))
+    linear.accelerate(model)
+    assert type(model[2]) is nn.Conv2d
+    assert type(model[1].out_proj) is not linear.OneDnnLinear
+    linear.restore(model)
+    assert type(model[0]) is nn.Linear
