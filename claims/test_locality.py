@@ -38,5 +38,5 @@ def test_local_attention_has_lower_error(measure: Measure, local: str) -> None:
 )
 @LOCAL
 def test_local_attention_has_fewer_negative_eigenvalues(measure: Measure, local: str) -> None:
-    nep = measure(hessian.nep, when="warmup", batchnorm="eval")
+    nep = measure(hessian.nep, when="warmup")
     assert nep(local) < nep("vit")

@@ -112,6 +112,10 @@ WEAK_RECIPE = "padded crop and flip only, AdamW at a higher rate: no RandAugment
 RECIPE_OF_MANY = "one recipe for convolutional networks and Transformers alike, tuned for neither"
 
 _MICRO_EFFORT: dict[str, dict[str, Any]] = {"spectrum": {"batches": 8, "batch_size": 16}}
+_SMOKE_EFFORT: dict[str, dict[str, Any]] = {
+    "spectrum": {"batches": 3, "batch_size": 16},
+    **{name: {"images": 250} for name in ("log_amplitude", "variance", "lesion", "noise_bands")},
+}
 
 # Batch, rate and length were set before any claim was measured, by one seed's fit in the time there is: the ResNet learns
 # most of the drawn images and the ViT leaves chance. A ViT needs many more epochs to learn them as well.
@@ -123,7 +127,7 @@ SMOKE = Profile(
     expected="about five minutes on two CPU cores",
     arms=conditions(MICRO_NETWORKS, SMOKE_RECIPE, DataSpec("embedded", size=16, train=2000, test=1000)),
     seeds=5,
-    effort={**_MICRO_EFFORT, "spectrum": {"batches": 4, "batch_size": 16}},
+    effort=_SMOKE_EFFORT,
     deviations=(
         "drawn images of 16×16 pixels in place of CIFAR-100",
         SMALL_NETWORKS,
