@@ -6,6 +6,7 @@ import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from pickletools import genops
 from typing import Any
 
 import torch
@@ -80,17 +81,23 @@ def read(path: Path) -> Any:
         raise VitworkError(f"there is no checkpoint {path}")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        text = str(error)
-        if "global" in text.lower() and "WeightsUnpickler error" in text:
+    except PermissionError as error:
+        raise VitworkError(f"{path} cannot be read: {error.strerror}") from error
+    except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        if "unsupported global" in str(error).lower() or names_functions(path):
             raise VitworkError(
                 f"{path} is refused: it holds Python objects other than tensors, which could run code"
             ) from error
         raise VitworkError(f"{path} is truncated or no checkpoint") from error
-    except (EOFError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise VitworkError(f"{path} is truncated or no checkpoint") from error
-    except OSError as error:
-        raise VitworkError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def names_functions(path: Path) -> bool:
+    """Whether a file that torch does not know is a pickle that names functions; it is read as text, not executed."""
+    try:
+        with path.open("rb") as file:
+            return any(operation.name in {"GLOBAL", "STACK_GLOBAL", "INST"} for operation, _, _ in genops(file))
+    except ValueError:  # no pickle, or the end of one is missing
+        return False
 
 
 def unwrap(stored: Any, label: str) -> dict[str, Tensor]:

@@ -201,7 +201,7 @@ def convnext(
 
     Args:
         num_classes: classes.
-        depths, widths: blocks and channels of each stage.
+        depths, widths: blocks and channels of each stage; timm has four.
         image_size, patch_size: in pixels; the stem's patches are 1 for small images and 4 for large ones.
         kernel_size: of the depthwise convolutions.
         drop_path: stochastic depth of the last block.
@@ -217,20 +217,26 @@ def convnext(
 
 
 def vgg(
-    num_classes: int, *, depths: Sequence[int], widths: Sequence[int] = (64, 128, 256, 512, 512), image_size: int = 32
+    num_classes: int,
+    *,
+    depths: Sequence[int],
+    widths: Sequence[int] = (64, 128, 256, 512, 512),
+    mlp_ratio: float = 1.0,
+    image_size: int = 32,
 ) -> nn.Module:
     """VGG with batch normalisation; the head averages the map to 7×7 before its hidden layers of 4096, as officially.
 
     Args:
         num_classes: classes.
         depths, widths: convolutions and channels of each stage, each followed by 2×2 max pooling.
+        mlp_ratio: first hidden layer of the head over 4096.
         image_size: side of the images in pixels (the network takes any).
     """
     del image_size
     layers: list[int | str] = []
     for depth, width in zip(depths, widths, strict=True):
         layers += [*[width] * depth, "M"]
-    return VGG(layers, num_classes=num_classes, norm_layer=nn.BatchNorm2d)
+    return VGG(layers, num_classes=num_classes, mlp_ratio=mlp_ratio, norm_layer=nn.BatchNorm2d)
 
 
 def mobilenet(num_classes: int, *, width: str = "100", image_size: int = 32, drop_path: float = 0.0) -> nn.Module:

@@ -24,7 +24,7 @@ def flops(model: nn.Module, image_size: int) -> int:
     device = next(model.parameters()).device
     counter = FlopCounterMode(display=False)
     modes = [(module, module.training) for module in model.modules()]
-    with torch.no_grad(), counter:
+    with counter:  # with gradients on: the counter hooks into them
         model.eval()(torch.zeros(1, 3, image_size, image_size, device=device))
     for module, mode in modes:
         module.training = mode

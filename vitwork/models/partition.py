@@ -180,11 +180,17 @@ def group(trace: Trace, pieces: list[Piece]) -> list[Group]:
     first, last = stem_end(pieces), head_start(trace, pieces)
     groups = [Group(pieces[:first])]
     for current in pieces[first:last]:
-        if joins(trace, groups[-1], current, stem=len(groups) == 1):
+        if joins(trace, groups[-1], current, stem=len(groups) == 1) or prepares(groups[-1], current):
             groups[-1].pieces.append(current)
         else:
             groups.append(Group([current]))
     return [*merge_weightless(trace, groups), Group(pieces[last:])]
+
+
+def prepares(before: Group, current: Piece) -> bool:
+    """Whether a group only normalises and activates what a branching piece of the same module then takes."""
+    weightless = before.core is None and not any(piece.weighted or "pool" in piece.tags for piece in before.pieces)
+    return weightless and current.core and current.unit is not None and current.unit == before.unit
 
 
 def stem_end(pieces: list[Piece]) -> int:

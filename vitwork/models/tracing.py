@@ -15,7 +15,7 @@ from typing import Any
 import einops
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensor, FakeTensorMode
 from torch.fx import Graph, Node, Proxy, Tracer
 from torch.fx.node import map_arg
 from torch.nn import functional as F
@@ -331,7 +331,8 @@ def trace(model: nn.Module, input_size: tuple[int, ...] | None = None) -> Trace:
             except Exception as error:
                 path = tracer.failed
                 if path is None or path == "model" or path in opaque:
-                    where = (path or "").removeprefix("model.") or type(model).__name__
-                    reason = str(error).split("\n", maxsplit=1)[0][:200]
+                    where = (path or "model").removeprefix("model").removeprefix(".") or type(model).__name__
+                    by_value = isinstance(error, DataDependentOutputException)
+                    reason = "it branches on values" if by_value else str(error).split("\n", maxsplit=1)[0][:200]
                     raise VitworkError(f"vitwork cannot follow the code of {where}: {reason}") from error
                 opaque |= {path}
