@@ -11,7 +11,7 @@ from timm.layers import DropPath
 from torch import nn
 
 from vitwork.errors import VitworkError
-from vitwork.models import create, rows
+from vitwork.models import create, rows, table
 from vitwork.models.catalogue import ENTRIES
 from vitwork.models.matching import flops, parameters
 from vitwork.models.resnets import layout
@@ -142,6 +142,18 @@ def test_models_of_timm_and_of_users():
     assert own(torch.zeros(2, 3, 8, 8)).shape == (2, 4)
 
 
+def test_models_without_stochastic_depth_are_built_without_it():
+    """A recipe's drop_path does not keep a plain network from being built."""
+    for name, options in (("alexnet", {"hidden": 8}), ("timm:vgg11", {}), (f"{__name__}:build", {})):
+        with torch.device("meta"):
+            assert isinstance(create(name, 4, drop_path=0.1, **options), nn.Module)
+
+
+def no_model(num_classes):
+    """A user's mistake."""
+    return num_classes
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -157,7 +169,8 @@ def test_models_of_timm_and_of_users():
         ("vit_ti", {"match": ("resnet_18", {})}, "has no widths to scale"),
         ("timm:no_such_model", {}, "timm does not build 'no_such_model'"),
         ("no.such.module:build", {}, "cannot be imported"),
-        ("builtins:dict", {}, "returned a dict, not a torch.nn.Module"),
+        (f"{__name__}:no_model", {}, "returned int, not a torch.nn.Module"),
+        (f"{__name__}:build", {"height": 3}, "does not take height"),
     ],
 )
 def test_mistakes_get_one_sentence(name, options, message):
@@ -172,6 +185,14 @@ def test_the_table_counts_without_storage():
     assert row.parameters == parameters(create("preresnet_18"))
     assert row.flops == flops(create("preresnet_18"), 32)
     assert len(ENTRIES) > 50
+
+
+def test_the_table_is_laid_out_in_columns(monkeypatch):
+    """The terminal's table has a heading, and one line per name with parameters and FLOPs under their headings."""
+    monkeypatch.setattr(table, "ENTRIES", {name: ENTRIES[name] for name in ("vit_ti", "preresnet_18")})
+    heading, vit, _ = table.lines()
+    assert vit.split() == ["vit_ti", "32", "5.39", "M", "3.338", "G", "timm", "VisionTransformer"]
+    assert heading.index("FLOPs") + len("FLOPs") == vit.index("3.338 G") + len("3.338 G")
 
 
 def test_importing_the_package_imports_no_torch():

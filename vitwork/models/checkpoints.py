@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,7 +81,9 @@ def read(path: Path) -> Any:
     if not path.is_file():
         raise VitworkError(f"there is no checkpoint {path}")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # on pickles of other makers, which are refused below
+            return torch.load(path, map_location="cpu", weights_only=True)
     except PermissionError as error:
         raise VitworkError(f"{path} cannot be read: {error.strerror}") from error
     except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, KeyError, OSError, zipfile.BadZipFile) as error:

@@ -68,25 +68,36 @@ def matched(name: str, num_classes: int, options: dict[str, Any]) -> dict[str, A
 
 
 def from_timm(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:
-    """Build timm's `name`; ``drop_path`` means timm's ``drop_path_rate`` and ``image_size`` its ``img_size``."""
+    """Build timm's `name`; ``drop_path`` means timm's ``drop_path_rate`` and ``image_size`` its ``img_size``.
+
+    Models without stochastic depth are built without it.
+    """
     import timm
 
     renamed = {{"drop_path": "drop_path_rate", "image_size": "img_size"}.get(k, k): v for k, v in options.items()}
     try:
         model: nn.Module = timm.create_model(name, num_classes=num_classes, **renamed)
     except (RuntimeError, ValueError, TypeError, OSError) as error:
+        if "drop_path" in options and isinstance(error, TypeError) and "drop_path_rate" in str(error):
+            return from_timm(name, num_classes, {k: v for k, v in options.items() if k != "drop_path"})
         raise VitworkError(f"timm does not build {name!r} with {renamed}: {str(error).splitlines()[0]}") from error
     return model
 
 
 def from_function(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:
-    """Call a user's ``package.module:function``."""
+    """Call a user's ``package.module:function``; ``drop_path`` is passed only to functions that take it."""
     module, _, function = name.partition(":")
     try:
         build = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
         raise VitworkError(f"{name} cannot be imported: {error}") from error
-    model = build(num_classes=num_classes, **options)
+    accepted = inspect.signature(build).parameters
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
+    given = {k: v for k, v in options.items() if k != "drop_path" or k in accepted or open_ended}
+    unknown = [option for option in ("num_classes", *given) if option not in accepted and not open_ended]
+    if unknown:
+        raise VitworkError(f"{name} does not take {', '.join(unknown)}")
+    model = build(num_classes=num_classes, **given)
     if not isinstance(model, nn.Module):
-        raise VitworkError(f"{name} returned a {type(model).__name__}, not a torch.nn.Module")
+        raise VitworkError(f"{name} returned {type(model).__name__}, not a torch.nn.Module")
     return model

@@ -223,6 +223,7 @@ def vgg(
     widths: Sequence[int] = (64, 128, 256, 512, 512),
     mlp_ratio: float = 1.0,
     image_size: int = 32,
+    drop_path: float = 0.0,
 ) -> nn.Module:
     """VGG with batch normalisation; the head averages the map to 7×7 before its hidden layers of 4096, as officially.
 
@@ -231,8 +232,9 @@ def vgg(
         depths, widths: convolutions and channels of each stage, each followed by 2×2 max pooling.
         mlp_ratio: first hidden layer of the head over 4096.
         image_size: side of the images in pixels (the network takes any).
+        drop_path: without effect: there is no residual branch to drop.
     """
-    del image_size
+    del image_size, drop_path
     layers: list[int | str] = []
     for depth, width in zip(depths, widths, strict=True):
         layers += [*[width] * depth, "M"]

@@ -59,6 +59,7 @@ def prevgg(
     widths: Sequence[int] = (64, 128, 256, 512, 512),
     hidden: int = 4096,
     image_size: int = 32,
+    drop_path: float = 0.0,
 ) -> nn.Module:
     """Pre-activation VGG: BN, ReLU, convolution from the images on, as officially.
 
@@ -67,8 +68,9 @@ def prevgg(
         depths, widths: convolutions and channels of each stage; stages are parted by 2×2 max pooling.
         hidden: size of the head's hidden layers.
         image_size: side of the images in pixels (the network takes any).
+        drop_path: without effect: there is no residual branch to drop.
     """
-    del image_size
+    del image_size, drop_path
     stages, dim = [], 3
     for stage, (depth, width) in enumerate(zip(depths, widths, strict=True)):
         layers: list[nn.Module] = [nn.MaxPool2d(2)] if stage else []
@@ -80,14 +82,16 @@ def prevgg(
     return StagedNet(stages[0], stages[1:], head)
 
 
-def alexnet(num_classes: int, *, hidden: int = 4096, image_size: int = 32) -> nn.Module:
+def alexnet(num_classes: int, *, hidden: int = 4096, image_size: int = 32, drop_path: float = 0.0) -> nn.Module:
     """AlexNet without local response normalisation; small images get 3×3 convolutions of stride 2 at the stem.
 
     Args:
         num_classes: classes.
         hidden: size of the head's hidden layers.
         image_size: side of the images in pixels.
+        drop_path: without effect: there is no residual branch to drop.
     """
+    del drop_path
     small = image_size <= SMALL_IMAGE
     pool = 2 if small else 3
     stem = ConvAct(3, 64, 3, 2, 1) if small else ConvAct(3, 64, 11, 4, 2)

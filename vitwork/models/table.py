@@ -53,6 +53,22 @@ def rows(image_sizes: Sequence[int] = IMAGE_SIZES, names: Sequence[str] | None =
     return measured
 
 
+def lines(image_sizes: Sequence[int] = (32,)) -> list[str]:
+    """Lay the table out for a terminal: a heading and one line per model and image size."""
+    cells = [
+        ("name", "image", "parameters", "FLOPs", "code"),
+        *(
+            (row.name, f"{row.image_size}", f"{row.parameters / 1e6:.2f} M", f"{row.flops / 1e9:.3f} G", row.source)
+            for row in rows(image_sizes)
+        ),
+    ]
+    widths = [max(len(line[column]) for line in cells) for column in range(4)]
+    return [
+        "  ".join([name.ljust(widths[0]), *(c.rjust(w) for c, w in zip(numbers, widths[1:], strict=True)), source])
+        for name, *numbers, source in cells
+    ]
+
+
 def markdown(table: Sequence[Row]) -> str:
     """Write the table as Markdown."""
     lines = [
