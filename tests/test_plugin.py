@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,6 @@ TINY = """
 from dataclasses import replace
 
 import pytest
-import torch
 
 from vitwork import profiles
 from vitwork.data.spec import DataSpec
@@ -18,7 +20,6 @@ from vitwork.plugin import prepare
 from vitwork.training.recipe import Augmentation, Recipe
 
 pytest_plugins = ["vitwork.plugin"]
-torch.set_num_threads(1)
 
 recipe = Recipe(name="tiny", epochs=1, warmup_epochs=1, batch_size=32, lr=3e-3, drop_path=0.0, augmentation=Augmentation(crop_padding=1))
 networks = profiles.Networks(
@@ -34,6 +35,16 @@ profiles.PROFILES["tiny"] = replace(profiles.SMOKE, name="tiny", arms=arms, seed
 
 def pytest_configure(config):
     prepare(config)
+"""
+
+KEEP_RESULTS = """
+import json
+
+
+def pytest_vitwork_results(config, results, folder):
+    with open("results.json", "w") as file:
+        json.dump(results, file)
+    return []
 """
 
 CLAIMS = '''
@@ -82,11 +93,25 @@ def test_theorem():
 '''
 
 
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A finished session of two workers: its folder and what it printed. The other tests start from its store."""
+    folder = tmp_path_factory.mktemp("base")
+    (folder / "conftest.py").write_text(TINY + KEEP_RESULTS)
+    (folder / "test_claims.py").write_text(CLAIMS)
+    command = [sys.executable, "-m", "pytest", "--profile", "tiny", "-n", "2", "-rxs", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "--junitxml", "junit.xml"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    return folder, done.stdout + done.stderr
+
+
 @pytest.fixture
-def session(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A project with claims at a scale that trains in a moment."""
+def session(pytester: pytest.Pytester, base: tuple[Path, str]) -> pytest.Pytester:
+    """A project with claims at a scale that trains in a moment, and everything trained."""
     pytester.makeconftest(TINY)
     pytester.makepyfile(test_claims=CLAIMS)
+    shutil.copytree(base[0] / ".vitwork", pytester.path / ".vitwork")
     return pytester
 
 
@@ -99,38 +124,39 @@ def records(session: pytest.Pytester) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in (session.path / ".vitwork").glob("r*/**/*") if path.is_file()}
 
 
-def test_verdicts_become_outcomes(session: pytest.Pytester) -> None:
+def test_verdicts_become_outcomes(base: tuple[Path, str]) -> None:
     """Reproduced passes, contradicted fails with its effect, undecided xfails, not measured skips; a table ends it all."""
-    result = run(session, "-rxs")
-    result.assert_outcomes(passed=3, failed=1, xfailed=1, skipped=1)
-    result.stdout.fnmatch_lines(
-        ["*AssertionError: assert <size(vit) = * > <size(resnet) = *clear of 0 on the other side*"]
-    )
-    result.stdout.fnmatch_lines(
-        ["*inconclusive: *", "*not measured: needs the arm swin, which the profile tiny does not train*"]
-    )
-    result.stdout.fnmatch_lines(
-        [
-            "claim *verdict *effect*",
-            "smaller *reproduced*",
-            "larger *contradicted*",
-            "itself *inconclusive*",
-            "elsewhere *not measured*",
-            "theorem *reproduced*",
-        ]
-    )
-    assert result.stdout.lines[-1].startswith("5 claims at profile tiny: ")
+    lines = pytest.LineMatcher(base[1].splitlines())
+    lines.fnmatch_lines(["*assert <size(vit) = * > <size(resnet) = *clear of 0 on the other side"])
+    lines.fnmatch_lines(["*needs the arm swin, which the profile tiny does not train*", "*inconclusive: *"])
+    lines.fnmatch_lines(["=* 1 failed, 3 passed, 1 skipped, 1 xfailed*"])
+    table = [line.split()[:2] for line in lines.lines[-20:] if line and not line.startswith(" ")]
+    for row in (
+        "smaller reproduced",
+        "larger contradicted",
+        "itself inconclusive",
+        "elsewhere not",
+        "theorem reproduced",
+    ):
+        assert row.split() in table
+    assert lines.lines[-1].startswith("5 claims at profile tiny: ")
+
+
+def test_workers_share_the_work(base: tuple[Path, str]) -> None:
+    """Two workers train each run once, and the controller has the evidence of both, for JUnit too."""
+    folder, _ = base
+    assert len(list((folder / ".vitwork" / "runs").iterdir())) == 6
+    results = json.loads((folder / "results.json").read_text())
+    assert len(results["runs"]) == 6
+    assert {run["status"] for run in results["runs"]} == {"finished"}
+    assert '<property name="verdict" value="contradicted"' in (folder / "junit.xml").read_text()
 
 
 def test_unchanged_session_does_no_work(session: pytest.Pytester) -> None:
     """The second session trains nothing, measures nothing, does not import torch, and finds the same."""
-    first = run(session, "-n", "2")
     before = records(session)
     session.makepyfile(
         sitecustomize="import atexit, sys; atexit.register(lambda: print('TORCH' if 'torch' in sys.modules else 'LIGHT'))"
-    )
-    (session.path / "conftest.py").write_text(
-        TINY.replace("import torch\\n", "").replace("torch.set_num_threads(1)", "")
     )
     second = session.run(
         "env",
@@ -142,36 +168,26 @@ def test_unchanged_session_does_no_work(session: pytest.Pytester) -> None:
         "no:cacheprovider",
         "-s",
     )
+    second.assert_outcomes(passed=3, failed=1, xfailed=1, skipped=1)
     assert records(session) == before
     assert "TORCH" not in second.stdout.str()
     assert "LIGHT" in second.stdout.str()
-    assert second.parseoutcomes()["passed"] == first.parseoutcomes()["passed"] == 3
-
-
-def test_workers_share_the_work(session: pytest.Pytester) -> None:
-    """Two workers train each run once, and the controller has the evidence of both."""
-    result = run(session, "-n", "2", "--junitxml", "junit.xml")
-    assert result.parseoutcomes() == {"passed": 3, "failed": 1, "xfailed": 1, "skipped": 1}
-    trained = list((session.path / ".vitwork" / "runs").iterdir())
-    assert len(trained) == 6
-    junit = (session.path / "junit.xml").read_text()
-    assert '<property name="verdict" value="contradicted"' in junit
 
 
 def test_interrupted_session_continues(session: pytest.Pytester) -> None:
-    """Runs that an earlier session finished are used as they are."""
-    run(session, "-k", "itself")
+    """What an earlier session finished is used as it is, and only what is missing is done."""
     before = records(session)
-    assert len(before) > 0
-    run(session)
+    lost = [path for path in before if path.suffix == ".json" and b'"name": "size"' in path.read_bytes()][:2]
+    for path in lost:
+        path.unlink()
+    run(session).assert_outcomes(passed=3, failed=1, xfailed=1, skipped=1)
     after = records(session)
-    assert {path: after[path] for path in before} == before
-    assert len(after) > len(before)
+    assert set(after) == set(before)
+    assert {path for path in before if after[path] != before[path]} == set(lost)
 
 
 def test_damaged_snapshot_is_trained_anew(session: pytest.Pytester) -> None:
     """A truncated checkpoint is noticed, set aside and redone, and the verdicts stay."""
-    run(session)
     for path in (session.path / ".vitwork" / "records").rglob("*.json"):
         if b'"name": "size"' in path.read_bytes():
             path.unlink()
@@ -197,35 +213,23 @@ def test_stable(measure):
     result.stdout.fnmatch_lines(["*inconclusive:*without a finite value*"])
 
 
-def baseline(session: pytest.Pytester, change: Any = None) -> str:
-    """Write this session's results as a baseline, changed as asked."""
-    (session.path / "conftest.py").write_text(
-        TINY
-        + """
-import json
-
-def pytest_vitwork_results(config, results, folder):
-    with open("results.json", "w") as file:
-        json.dump(results, file)
-    return []
-"""
-    )
-    run(session)
-    document = json.loads((session.path / "results.json").read_text())
+def baseline(base: tuple[Path, str], session: pytest.Pytester, change: Any = None) -> str:
+    """Write the finished session's results as a baseline, changed as asked."""
+    document = json.loads((base[0] / "results.json").read_text())
     if change:
         change(document)
     (session.path / "baseline.json").write_text(json.dumps(document))
     return "baseline.json"
 
 
-def test_nothing_changed_since_the_baseline(session: pytest.Pytester) -> None:
+def test_nothing_changed_since_the_baseline(base: tuple[Path, str], session: pytest.Pytester) -> None:
     """Against its own results a session succeeds, contradicted claims included."""
-    result = run(session, "--baseline", baseline(session))
+    result = run(session, "--baseline", baseline(base, session))
     assert result.ret == 0
     result.assert_outcomes(passed=3, xfailed=2, skipped=1)
 
 
-def test_flipped_and_vanished_claims_fail(session: pytest.Pytester) -> None:
+def test_flipped_and_vanished_claims_fail(base: tuple[Path, str], session: pytest.Pytester) -> None:
     """A verdict that flipped fails its test, and a claim that disappeared fails the session."""
 
     def change(document: dict[str, Any]) -> None:
@@ -234,7 +238,7 @@ def test_flipped_and_vanished_claims_fail(session: pytest.Pytester) -> None:
                 hypothesis["effect"]["verdict"] = "reproduced"
         document["claims"].append({**document["claims"][0], "id": "gone", "sentence": "Quite another sentence."})
 
-    result = run(session, "--baseline", baseline(session, change))
+    result = run(session, "--baseline", baseline(base, session, change))
     assert result.ret == 1
     result.assert_outcomes(passed=3, failed=1, xfailed=1, skipped=1)
     result.stdout.fnmatch_lines(["*changed since the baseline: flipped: reproduced before, contradicted now*"])
@@ -275,6 +279,7 @@ def test_mistakes_are_one_sentence(session: pytest.Pytester, arguments: tuple[st
 
 def test_plan_trains_nothing(session: pytest.Pytester) -> None:
     """A plan tells runs and the smallest effect that can be decided, and does nothing."""
+    shutil.rmtree(session.path / ".vitwork")
     result = run(session, "--plan")
     assert result.ret == 0
     result.stdout.fnmatch_lines(
