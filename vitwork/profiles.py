@@ -111,9 +111,13 @@ SMALL_NETWORKS = "networks of 0.1 to 0.2 million parameters in place of 5 to 33 
 WEAK_RECIPE = "padded crop and flip only, AdamW at a higher rate: no RandAugment, mixup, CutMix or label smoothing"
 RECIPE_OF_MANY = "one recipe for convolutional networks and Transformers alike, tuned for neither"
 
-_MICRO_EFFORT: dict[str, dict[str, Any]] = {"spectrum": {"batches": 8, "batch_size": 16}}
+_MICRO_EFFORT: dict[str, dict[str, Any]] = {
+    "spectrum": {"batches": 6, "batch_size": 16},
+    "evaluation": {"training_images": 2000},
+}
 _SMOKE_EFFORT: dict[str, dict[str, Any]] = {
-    "spectrum": {"batches": 3, "batch_size": 16},
+    "spectrum": {"batches": 2, "batch_size": 16},
+    "evaluation": {"training_images": 500},
     **{name: {"images": 250} for name in ("log_amplitude", "variance", "lesion", "noise_bands")},
 }
 
@@ -125,7 +129,7 @@ SMOKE = Profile(
     name="smoke",
     summary="drawn images of 16×16 pixels, networks of 0.1 to 0.2 million parameters, six epochs, five seeds",
     expected="about five minutes on two CPU cores",
-    arms=conditions(MICRO_NETWORKS, SMOKE_RECIPE, DataSpec("embedded", size=16, train=2000, test=1000)),
+    arms=conditions(MICRO_NETWORKS, SMOKE_RECIPE, DataSpec("embedded", size=16, train=1600, test=1000)),
     seeds=5,
     effort=_SMOKE_EFFORT,
     deviations=(
@@ -139,13 +143,13 @@ SMOKE = Profile(
 
 CIFAR10_MICRO = Profile(
     name="cifar10-micro",
-    summary="CIFAR-10 pooled to 16×16 pixels, 5,000 training images, 0.1 to 0.2 million parameters, nine epochs, eight seeds",
+    summary="CIFAR-10 pooled to 16×16 pixels, 4,000 training images, 0.1 to 0.2 million parameters, nine epochs, seven seeds",
     expected="about 30 minutes on two CPU cores",
-    arms=conditions(MICRO_NETWORKS, MICRO_RECIPE, DataSpec("cifar10", size=16, train=5000, test=2000)),
-    seeds=8,
+    arms=conditions(MICRO_NETWORKS, MICRO_RECIPE, DataSpec("cifar10", size=16, train=4000, test=2000)),
+    seeds=7,
     effort=_MICRO_EFFORT,
     deviations=(
-        "CIFAR-10 in place of CIFAR-100, average-pooled to 16×16 pixels, 5,000 training images",
+        "CIFAR-10 in place of CIFAR-100, average-pooled to 16×16 pixels, 4,000 training images",
         SMALL_NETWORKS,
         "nine epochs",
         WEAK_RECIPE,

@@ -11,8 +11,17 @@ if TYPE_CHECKING:
 
 
 @measurement
-def evaluation(run: TrainedRun, *, when: str = "end", batch_size: int = 250) -> Record:
-    """Return the metrics of `calibration.evaluate` on the test images and the NLL of augmented training images."""
+def evaluation(
+    run: TrainedRun, *, when: str = "end", batch_size: int = 250, training_images: int | None = None
+) -> Record:
+    """Return the metrics of `calibration.evaluate` on the test images and the NLL of augmented training images.
+
+    Args:
+        run: what is measured.
+        when: at which snapshot.
+        batch_size: images at once.
+        training_images: how many training images, drawn at random, the NLL is averaged over; None for all.
+    """
     import torch
     from torch.nn import functional as F
 
@@ -24,7 +33,8 @@ def evaluation(run: TrainedRun, *, when: str = "end", batch_size: int = 250) -> 
         logits = torch.cat([model(images) for images, _ in test])
         metrics = calibration.evaluate(logits, torch.cat([labels for _, labels in test]))
         total, count = 0.0, 0
-        for images, targets in run.augmented(-(-len(run.splits.train.labels) // batch_size), batch_size):
+        wanted = training_images or len(run.splits.train)
+        for images, targets in run.augmented(-(-wanted // batch_size), batch_size):
             total += float(F.cross_entropy(model(images), targets, reduction="sum"))
             count += len(images)
     return {**metrics, "train_nll": total / count}
