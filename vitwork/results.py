@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterable, Mapping
@@ -42,7 +43,7 @@ def payload(case: Case, *, passed: bool) -> Json:
         }
         for hypothesis, comparison in zip(case.hypotheses, case.comparisons, strict=True)
     ]
-    return {
+    evidence = {
         "nodeid": case.name,
         "claim": plain(case.claim),
         "chapter": case.chapter,
@@ -51,6 +52,8 @@ def payload(case: Case, *, passed: bool) -> Json:
         "hypotheses": without_nan(hypotheses),
         "wanted": [[want.key, want.run.key, want.run.arm.name, want.run.seed] for want in case.wanted],
     }
+    plain_data: Json = json.loads(json.dumps(evidence))  # what xdist sends must have no types of ours or of numpy
+    return plain_data
 
 
 def _sides(comparison: Comparison) -> Json:
