@@ -6,91 +6,14 @@ import math
 import random
 from typing import Any
 
+from tests.reports.sheet import CHAPTERS
+
 Json = dict[str, Any]
 
 HOSTILE = (
     "<script>alert('x')</script><img src=x onerror=alert(1)>\"'&]]>--></style></title>{{7*7}}=cmd|' /C calc'!A0\u202e"
 )
 """Markup, quotes, template syntax, a spreadsheet formula and a direction override in one string."""
-
-CHAPTERS: dict[str, tuple[tuple[str, str], ...]] = {
-    "Optimisation and the loss landscape": (
-        ("landscape-vit-flatter", "Fig. 1a"),
-        ("trajectory-vit-smooth", "Fig. 1b"),
-        ("hessian-vit-smaller", "Fig. 1c, 4"),
-        ("hessian-vit-negative", "Fig. 1c, 4"),
-        ("nonconvexity-early", "Fig. 1c"),
-        ("more-data-convexifies", "Fig. 4"),
-        ("resnet-indifferent-to-data", "Section 2"),
-        ("bias-lowers-error-and-nll", "Fig. 5a"),
-        ("bias-cifar10-imagenet", "Fig. C.1"),
-        ("vit-no-overfit-small-data", "Fig. 5b"),
-        ("gap-suppresses-nep", "Fig. 6"),
-        ("gap-improves-accuracy", "Section 2"),
-        ("sam-helps-vit", "Section 2"),
-        ("local-msa-error", "Fig. 7a"),
-        ("local-msa-nll", "Fig. 7a"),
-        ("local-msa-nep", "Fig. 7b"),
-        ("local-5x5-fewer-negatives-than-3x3", "Fig. 7b"),
-        ("data-specificity-not-range", "Section 2"),
-        ("small-patch-hurts", "Fig. C.2a"),
-        ("patch-flat-vs-convex", "Fig. C.2b"),
-        ("long-training-no-rescue", "Fig. C.3"),
-        ("pit-suppresses-negatives", "Fig. C.4b"),
-        ("swin-lowers-magnitude-keeps-negatives", "Fig. C.4b"),
-        ("pit-swin-flatter-surface", "Fig. C.4a"),
-        ("heads-reduce-nep-ape", "Fig. C.5"),
-        ("headdim-reduces-nep-ape", "Fig. C.6"),
-        ("size-flat-early-sharp-late", "Fig. C.7"),
-        ("vit-s-below-resnet50", "Fig. C.7c"),
-        ("augmentation-flattens-but-nonconvex", "Fig. F.1b"),
-        ("augmentation-underconfident", "Fig. F.1a"),
-        ("need-l2-and-augmentation", "README"),
-    ),
-    "Frequency": (
-        ("msa-lowpass", "Fig. 8"),
-        ("mlp-highpass", "Fig. 8"),
-        ("early-msa-act-like-conv", "Fig. 8"),
-        ("vit-reduces-hf", "Fig. 2a"),
-        ("resnet-amplifies-hf", "Fig. 2a"),
-        ("pit-swin-lowpass", "Fig. D.2"),
-        ("noise-hf-hurts-resnet", "Fig. 2b"),
-        ("noise-lf-hurts-vit", "Fig. 2b"),
-        ("shape-vs-texture", "Section 3"),
-    ),
-    "Variance of feature maps": (
-        ("msa-reduces-variance", "Fig. 9"),
-        ("conv-mlp-raise-variance", "Fig. 9"),
-        ("variance-accumulates", "Fig. 9"),
-        ("resnet-variance-peaks-stage-end", "Fig. 9"),
-        ("pit-swin-variance", "Fig. D.1"),
-    ),
-    "Stages": (
-        ("cka-block-structure", "Fig. 10a"),
-        ("cka-vit-no-blocks", "Fig. D.3"),
-        ("lesion-periodic", "Fig. 10b"),
-        ("lesion-resnet-early-stage", "Fig. 10b"),
-        ("lesion-resnet-stage-start", "Fig. 10b"),
-        ("lesion-swin-mlp-at-start", "Fig. 10b"),
-        ("lesion-swin-msa-at-end", "Fig. 10b"),
-        ("lesion-vit-pit", "Fig. D.4"),
-    ),
-    "AlterNet and the design rules": (
-        ("buildup-rule", "Fig. 12a"),
-        ("buildup-c3-extra-hurts", "Fig. 12a"),
-        ("buildup-stops-at-four", "Fig. 12a"),
-        ("stage-end-not-model-end", "Section 4"),
-        ("alternet-beats-cnn-small-data", "Fig. 12b"),
-        ("alternet-robust", "Fig. 12b"),
-        ("cnn-beats-vit-small-data", "Fig. 12b"),
-        ("alternet-flatter", "Fig. 12c"),
-        ("alternet-imagenet", "Fig. E.1"),
-        ("late-heads-rule", "Section 4.2"),
-        ("throughput-comparable", "Appendix A.1"),
-        ("msa-shares-blur-properties", "Appendix B"),
-    ),
-}
-"""The sheet: chapter → (claim, where in the paper)."""
 
 ARMS = ("resnet", "vit", "vit-local-3", "vit-local-5", "vit-cls", "alternet", "resnet-matched", "alternet-stage-start")
 QUANTITIES = (("APE", "", "log-ratio"), ("NEP", "%", "difference"), ("accuracy", "%", "difference"))
