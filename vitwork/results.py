@@ -97,7 +97,9 @@ class Collector:
         evidence = list(self.evidence.values())
         wanted = {key: (run, arm, seed) for item in evidence for key, run, arm, seed in item["wanted"]}
         runs = {run: (arm, seed) for run, arm, seed in wanted.values()}
+        trained = [_run(store, key, *place) for key, place in runs.items()]
         measurements = [_measurement(store, key, *place) for key, place in wanted.items()]
+        seconds = {entry["key"]: entry["seconds"] or 0.0 for entry in [*trained, *measurements]}
         finished = time.time()
         revision, dirty = commit(project)
         specs = {arm.data for arm in profile.arms.values()}
@@ -118,10 +120,9 @@ class Collector:
                 "finished": finished,
                 "seconds": finished - self.started,
             },
-            "runs": [_run(store, key, *place) for key, place in runs.items()],
+            "runs": trained,
             "measurements": measurements,
         }
-        seconds = {entry["key"]: entry["seconds"] or 0.0 for entry in [*results["runs"], *measurements]}
         return dict(without_nan({**results, **judged(evidence, seconds)}))
 
 

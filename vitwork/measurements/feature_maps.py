@@ -54,7 +54,7 @@ def _change(change: object) -> Record:
 def _mean(changes: list[Record], kind: str) -> float:
     """Return the mean change over blocks of a kind that keep the resolution."""
     values = [change["value"] for change in changes if change["kind"] == kind and not change["jump"]]
-    return sum(values) / len(values)
+    return float(sum(values) / len(values))
 
 
 @quantity(log_amplitude, name="high-frequency change of MSAs", unit="log amplitude")

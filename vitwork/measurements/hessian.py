@@ -60,4 +60,4 @@ def nep(record: Record) -> float:
 def negativity(record: Record) -> float:
     """Return how far the spectrum reaches below zero, relative to above; needs ``which="extremes"``."""
     ratios = [max(0.0, -min(batch)) / max(batch) for batch in record["eigenvalues"]]
-    return sum(ratios) / len(ratios)
+    return float(sum(ratios) / len(ratios))

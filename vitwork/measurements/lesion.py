@@ -30,7 +30,7 @@ def lesion(run: TrainedRun, *, when: str = "end", images: int = 500) -> Record:
 def _mean_loss(record: Record, chosen: list[bool]) -> float:
     """Return the mean loss of accuracy over the chosen units, in percentage points."""
     losses = [-100.0 * change for change, taken in zip(record["accuracy_change"], chosen, strict=True) if taken]
-    return sum(losses) / len(losses)
+    return float(sum(losses) / len(losses))
 
 
 def _stage_starts(record: Record) -> list[bool]:

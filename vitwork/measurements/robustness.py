@@ -40,7 +40,7 @@ def change(record: Record, between: tuple[float, float]) -> float:
 @quantity(noise_bands, name="relative accuracy change under noise", unit="%")
 def relative_change(record: Record, between: tuple[float, float]) -> float:
     """Return the mean change of accuracy over the bands in a range, as a share of the clean accuracy."""
-    return 100.0 * _mean(record, between) / record["clean"]
+    return 100.0 * _mean(record, between) / float(record["clean"])
 
 
 def _mean(record: Record, between: tuple[float, float]) -> float:

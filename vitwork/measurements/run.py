@@ -69,5 +69,5 @@ class TrainedRun:
         chosen = torch.randperm(len(train), generator=generator)[: batches * batch_size]
         augmenter = Augmenter(recipe.augmentation, len(train.classes), train.mean, train.std, recipe.label_smoothing)
         draws = torch.Generator(self.device).manual_seed(self.seed)
-        for places in chosen.split(batch_size):
+        for places in torch.split(chosen, batch_size):
             yield augmenter(train.images[places].to(self.device), train.labels[places].to(self.device), draws)
