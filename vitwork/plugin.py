@@ -270,7 +270,8 @@ def pytest_runtest_makereport(
     report: pytest.TestReport = yield
     case = _case_of(item)
     if case is not None and (call.when == "call" or (call.when == "setup" and not report.passed)):
-        evidence = payload(case, passed=report.passed)
+        place = list(item.config.stash[COURT].cases).index(item.nodeid)
+        evidence = payload(case, place, passed=report.passed)
         report.vitwork = evidence  # type: ignore[attr-defined]  # xdist carries attributes of plain types along
         report.user_properties += [("claim", case.claim.id), ("verdict", evidence["verdict"])]
     return report

@@ -24,11 +24,12 @@ SCHEMA = "vitwork-results/1"
 Json = dict[str, Any]
 
 
-def payload(case: Case, *, passed: bool) -> Json:
+def payload(case: Case, place: int, *, passed: bool) -> Json:
     """Return what the report of a test carries to the controller: plain data only.
 
     Args:
         case: the test's case, weighed.
+        place: its place among the session's cases, which orders the report.
         passed: whether the test passed, which is the verdict of a test that measures nothing.
     """
     verdict = case.verdict
@@ -45,6 +46,7 @@ def payload(case: Case, *, passed: bool) -> Json:
     ]
     evidence = {
         "nodeid": case.name,
+        "place": place,
         "claim": plain(case.claim),
         "chapter": case.chapter,
         "verdict": str(verdict),
@@ -94,7 +96,7 @@ class Collector:
 
     def results(self, profile: Profile, store: Store, project: Path, command: str, data: Path | None) -> Json:
         """Return the session's results in the published schema."""
-        evidence = list(self.evidence.values())
+        evidence = sorted(self.evidence.values(), key=lambda item: int(item["place"]))
         wanted = {key: (run, arm, seed) for item in evidence for key, run, arm, seed in item["wanted"]}
         runs = {run: (arm, seed) for run, arm, seed in wanted.values()}
         trained = [_run(store, key, *place) for key, place in runs.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-HEADER = ("claim", "verdict", "effect [interval]", "n", "cost")
+HEADER = ("claim", "verdict", "effect [interval]", "n", "cost", "hypothesis")
 
 
 def table(results: dict[str, Any]) -> list[str]:
@@ -13,22 +13,21 @@ def table(results: dict[str, Any]) -> list[str]:
     hypotheses = {hypothesis["id"]: hypothesis for hypothesis in results["hypotheses"]}
     rows: list[tuple[str, ...]] = [HEADER]
     for claim in results["claims"]:
-        rows.append((claim["id"], claim["verdict"], "", "", _minutes(claim["cost_seconds"])))
+        reason = "" if claim["hypotheses"] else claim["reason"]
+        rows.append((claim["id"], claim["verdict"], "", "", _minutes(claim["cost_seconds"]), reason))
         rows += [_row(hypotheses[id]) for id in claim["hypotheses"]]
-        if not claim["hypotheses"]:
-            rows.append((f"  {claim['reason']}", "", "", "", ""))
-    # a long reason has the row to itself and does not widen the columns
-    widths = [max(len(row[column]) for row in rows if any(row[1:])) for column in range(len(HEADER))]
+    # the last column holds sentences, which need no padding
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER) - 1)] + [0]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return ["", *lines[:1], "-" * (sum(widths) + 2 * len(widths) - 2), *lines[1:], "", _totals(results)]
+    return ["", *lines[:1], "-" * len(lines[0]), *lines[1:], "", _totals(results)]
 
 
 def _row(hypothesis: dict[str, Any]) -> tuple[str, ...]:
     effect = hypothesis["effect"]
     given = ", ".join(f"{name} {value}" for name, value in hypothesis["parameters"].items())
-    statement = f"  {hypothesis['statement']}" + (f" ({given})" if given else "")
+    statement = hypothesis["statement"] + (f" ({given})" if given else "")
     n = f"{effect['n_a']}" + (f"+{effect['n_b']}" if effect["n_b"] else "")
-    return statement, effect["verdict"], interval(effect, hypothesis["unit"]), n, ""
+    return "", effect["verdict"], interval(effect, hypothesis["unit"]), n, "", statement
 
 
 def interval(effect: dict[str, Any], unit: str = "") -> str:
