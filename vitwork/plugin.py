@@ -27,6 +27,7 @@ from vitwork.execution.progress import Ticker
 from vitwork.execution.rounds import Budget, settle
 from vitwork.execution.work import Worker, cores
 from vitwork.planning import plan_lines
+from vitwork.provenance import commit
 from vitwork.regression import Baseline
 from vitwork.results import Collector, payload
 from vitwork.sample import Sample
@@ -93,7 +94,7 @@ def prepare(config: pytest.Config) -> None:
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
     if not _is_worker(config):
-        config.stash[COLLECTOR] = Collector(time.time())
+        config.stash[COLLECTOR] = Collector(time.time(), commit(config.rootpath))
         config.pluginmanager.register(config.stash[COLLECTOR])
 
 
@@ -288,8 +289,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     collector = config.stash.get(COLLECTOR, None)
     if collector is not None and collector.evidence:
         profile, store = _profile(config), config.stash[STORE]
-        command = " ".join(["pytest", *map(str, config.invocation_params.args)])
-        results = collector.results(profile, store, config.rootpath, command, config.option.data)
+        results = collector.results(profile, store, _command(config), config.option.data)
         folder = config.option.report or store.root / f"report-{profile.name}"
         answers = config.hook.pytest_vitwork_results(config=config, results=results, folder=folder)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
@@ -299,6 +299,12 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
         if gone and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
     return outcome
+
+
+def _command(config: pytest.Config) -> str:
+    """Return what was typed; of absolute paths only the last part, since a published report says nothing of a machine."""
+    arguments = (str(argument) for argument in config.invocation_params.args)
+    return " ".join(["pytest", *(Path(word).name if Path(word).is_absolute() else word for word in arguments)])
 
 
 def _vanished(config: pytest.Config, results: dict[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from vitwork.claim import Verdict, combine
 from vitwork.court import Case
 from vitwork.data import fingerprint
 from vitwork.profiles import Profile
-from vitwork.provenance import commit, hardware, plain, versions
+from vitwork.provenance import hardware, plain, versions
 from vitwork.sample import Comparison, Sample
 from vitwork.store import Store
 
@@ -83,10 +83,12 @@ class Collector:
 
     Attributes:
         started: when the session started, in seconds since the epoch.
+        revision: the project's git commit at that time, and whether the tree had changes.
         evidence: what `payload` returned, by test.
     """
 
     started: float
+    revision: tuple[str, bool]
     evidence: dict[str, Json] = field(default_factory=dict)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -94,7 +96,7 @@ class Collector:
         if evidence := getattr(report, "vitwork", None):
             self.evidence[evidence["nodeid"]] = evidence
 
-    def results(self, profile: Profile, store: Store, project: Path, command: str, data: Path | None) -> Json:
+    def results(self, profile: Profile, store: Store, command: str, data: Path | None) -> Json:
         """Return the session's results in the published schema."""
         evidence = sorted(self.evidence.values(), key=lambda item: int(item["place"]))
         wanted = {key: (run, arm, seed) for item in evidence for key, run, arm, seed in item["wanted"]}
@@ -103,15 +105,14 @@ class Collector:
         measurements = [_measurement(store, key, *place) for key, place in wanted.items()]
         seconds = {entry["key"]: entry["seconds"] or 0.0 for entry in [*trained, *measurements]}
         finished = time.time()
-        revision, dirty = commit(project)
         specs = {arm.data for arm in profile.arms.values()}
         results = {
             "schema": SCHEMA,
             "profile": {"name": profile.name, "summary": profile.summary, "deviations": list(profile.deviations)},
             "provenance": {
                 "command": command,
-                "commit": revision,
-                "dirty": dirty,
+                "commit": self.revision[0],
+                "dirty": self.revision[1],
                 "versions": versions(),
                 "hardware": hardware(),
                 "dataset": {
