@@ -53,6 +53,15 @@ class Hooks:
         """Called on the controller with the session's results; returns lines to print, such as a report's path."""
 
 
+class NothingRuns:
+    """A plugin that ends a session well before its first test."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> bool:
+        """Stand in for the loop over the tests."""
+        return True
+
+
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(Hooks)
 
@@ -137,7 +146,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         court.hear([_case(item) for item in items])
         config.stash[COURT] = court
         if config.option.plan:
-            session.items.clear()  # nothing runs, and the session ends well
+            config.pluginmanager.register(NothingRuns())
             terminal = config.pluginmanager.get_plugin("terminalreporter")
             for line in plan_lines(court, cores()):
                 (terminal.write_line if terminal else print)(line)
@@ -159,7 +168,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
     ticker = _ticker(config)
     try:
         court = config.stash.get(COURT, None)
-        if court is not None and session.items and not config.option.collectonly:
+        if court is not None and not (config.option.collectonly or config.option.plan):
             worker = _worker(config, court.store)
             settle(court, worker, _budget(config), _session_name(config))
             if BASELINE in config.stash:
@@ -274,7 +283,7 @@ def pytest_runtest_makereport(
         place = list(item.config.stash[COURT].cases).index(item.nodeid)
         evidence = payload(case, place, passed=report.passed)
         report.vitwork = evidence  # type: ignore[attr-defined]  # xdist carries attributes of plain types along
-        report.user_properties += [("claim", case.claim.id), ("verdict", evidence["verdict"])]
+        item.user_properties += [("claim", case.claim.id), ("verdict", evidence["verdict"])]
     return report
 
 
