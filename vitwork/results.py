@@ -126,7 +126,10 @@ class Collector:
             "runs": trained,
             "measurements": measurements,
         }
-        return dict(without_nan({**results, **judged(evidence, seconds)}))
+        found = judged(evidence, seconds)
+        for claim in found["claims"]:
+            claim["rerun"] += f" --profile {profile.name}"
+        return dict(without_nan({**results, **found}))
 
 
 def judged(evidence: Iterable[Json], seconds: Mapping[str, float]) -> Json:
