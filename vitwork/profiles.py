@@ -128,7 +128,7 @@ SMOKE_RECIPE = replace(MICRO_RECIPE, name="smoke", epochs=5, batch_size=32, lr=2
 SMOKE = Profile(
     name="smoke",
     summary="drawn images of 16×16 pixels, networks of 0.1 to 0.2 million parameters, six epochs, five seeds",
-    expected="about five minutes on two CPU cores",
+    expected="about six minutes on two CPU cores, the environment's set-up included",
     arms=conditions(MICRO_NETWORKS, SMOKE_RECIPE, DataSpec("embedded", size=16, train=1600, test=1000)),
     seeds=5,
     effort=_SMOKE_EFFORT,
@@ -144,7 +144,7 @@ SMOKE = Profile(
 CIFAR10_MICRO = Profile(
     name="cifar10-micro",
     summary="CIFAR-10 pooled to 16×16 pixels, 4,000 training images, 0.1 to 0.2 million parameters, nine epochs, seven seeds",
-    expected="about 30 minutes on two CPU cores",
+    expected="21 minutes on two CPU cores",
     arms=conditions(MICRO_NETWORKS, MICRO_RECIPE, DataSpec("cifar10", size=16, train=4000, test=2000)),
     seeds=7,
     effort=_MICRO_EFFORT,
