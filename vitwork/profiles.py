@@ -9,7 +9,8 @@ from typing import Any
 from vitwork.arms import Arm
 from vitwork.data.spec import DataSpec
 from vitwork.errors import VitworkError
-from vitwork.training.recipe import Augmentation, RandAugment, Recipe
+from vitwork.training.recipe import Augmentation, Recipe
+from vitwork.training.recipes import DEIT_300
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ PAPER_NETWORKS = Networks(
 )
 """The paper's networks at 32×32; patch 4, as where it compares local with global attention (Fig. 7)."""
 
-PAPER_AUGMENTATION = Augmentation(randaugment=RandAugment(), mixup=1.0, cutmix=0.8)
-PAPER_RECIPE = Recipe(augmentation=PAPER_AUGMENTATION)
+PAPER_RECIPE = replace(DEIT_300, snapshots=("init", "warmup", "end"))
+SHORT_RECIPE = replace(PAPER_RECIPE, epochs=30, precision="bf16")
 
 MICRO_RECIPE = Recipe(
     name="micro",
@@ -158,14 +159,15 @@ CIFAR10_MICRO = Profile(
 )
 
 _PAPER_EFFORT: dict[str, dict[str, Any]] = {"spectrum": {"batches": 313, "batch_size": 16}}
+_SHORT_EFFORT: dict[str, dict[str, Any]] = {"spectrum": {"batches": 32, "batch_size": 16}}
 
 CIFAR10 = Profile(
     name="cifar10",
     summary="CIFAR-10 at full size, the paper's networks and recipe for 30 epochs",
     expected="hours on one GPU",
-    arms=conditions(PAPER_NETWORKS, replace(PAPER_RECIPE, epochs=30, precision="bf16"), DataSpec("cifar10")),
+    arms=conditions(PAPER_NETWORKS, SHORT_RECIPE, DataSpec("cifar10")),
     seeds=5,
-    effort={"spectrum": {"batches": 32, "batch_size": 16}},
+    effort=_SHORT_EFFORT,
     deviations=("CIFAR-10 in place of CIFAR-100", "35 epochs in place of 305", "bf16 autocast"),
 )
 
@@ -183,8 +185,8 @@ CIFAR100 = replace(
     name="cifar100",
     summary="CIFAR-100 with the paper's networks and recipe for 30 epochs",
     expected="hours on one GPU",
-    arms=conditions(PAPER_NETWORKS, replace(PAPER_RECIPE, epochs=30, precision="bf16"), DataSpec("cifar100")),
-    effort={"spectrum": {"batches": 32, "batch_size": 16}},
+    arms=conditions(PAPER_NETWORKS, SHORT_RECIPE, DataSpec("cifar100")),
+    effort=_SHORT_EFFORT,
     deviations=("35 epochs in place of 305", "bf16 autocast"),
 )
 
