@@ -1,22 +1,17 @@
-"""Where a number comes from: keys, source hashes, versions, hardware. Imports no torch."""
+"""Where a number comes from: keys, source hashes, the git commit. Imports no torch."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.metadata
 import importlib.util
 import json
-import os
-import platform
 import subprocess
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-PACKAGES = ("vitwork", "torch", "torchvision", "timm", "numpy", "scipy", "pytest", "pytest-xdist")
 
 
 def plain(value: Any) -> Any:
@@ -106,36 +101,6 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
             ):
                 node.body = node.body[1:] or [ast.Pass()]
     return tree
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that numbers depend on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def hardware() -> dict[str, Any]:
-    """Return processor, cores, memory (bytes) and operating system; training records name their accelerator."""
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None,
-        "system": f"{platform.system()} {platform.machine()}",
-    }
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def commit(folder: Path) -> tuple[str, bool]:

@@ -15,13 +15,16 @@ import pytest
 from vitwork.claim import Verdict, combine
 from vitwork.court import Case
 from vitwork.data import fingerprint
+from vitwork.execution.plan import code
+from vitwork.machine import hardware, versions
 from vitwork.profiles import Profile
-from vitwork.provenance import hardware, plain, versions
+from vitwork.provenance import plain, source_hash
 from vitwork.sample import Comparison, Sample
 from vitwork.store import Store
 
 SCHEMA = "vitwork-results/1"
 Json = dict[str, Any]
+Costs = Mapping[str, float]
 
 
 def payload(case: Case, place: int, *, passed: bool) -> Json:
@@ -53,9 +56,17 @@ def payload(case: Case, place: int, *, passed: bool) -> Json:
         "lacking": case.lacking,
         "hypotheses": without_nan(hypotheses),
         "wanted": [[want.key, want.run.key, want.run.arm.name, want.run.seed] for want in case.wanted],
+        "code": _code(case),
     }
     plain_data: Json = json.loads(json.dumps(evidence))  # what xdist sends must have no types of ours or of numpy
     return plain_data
+
+
+def _code(case: Case) -> dict[str, str]:
+    """Return the hash of the code that the case's runs and measurements were keyed by, for each of its modules."""
+    modules = {module for want in case.wanted for module in code(want.run.arm)}
+    modules |= {want.measurement.function.__module__ for want in case.wanted}
+    return {module: source_hash(module) for module in sorted(modules)}
 
 
 def _sides(comparison: Comparison) -> Json:
@@ -103,7 +114,9 @@ class Collector:
         runs = {run: (arm, seed) for run, arm, seed in wanted.values()}
         trained = [_run(store, key, *place) for key, place in runs.items()]
         measurements = [_measurement(store, key, *place) for key, place in wanted.items()]
-        seconds = {entry["key"]: entry["seconds"] or 0.0 for entry in [*trained, *measurements]}
+        entries = [*trained, *measurements]
+        seconds = {entry["key"]: entry["seconds"] or 0.0 for entry in entries}
+        joules = {entry["key"]: entry["joules"] for entry in entries if entry["joules"] is not None}
         finished = time.time()
         specs = {arm.data for arm in profile.arms.values()}
         results = {
@@ -113,6 +126,7 @@ class Collector:
                 "command": command,
                 "commit": self.revision[0],
                 "dirty": self.revision[1],
+                "code": dict(sorted({pair for item in evidence for pair in item["code"].items()})),
                 "versions": versions(),
                 "hardware": hardware(),
                 "dataset": {
@@ -126,22 +140,23 @@ class Collector:
             "runs": trained,
             "measurements": measurements,
         }
-        found = judged(evidence, seconds)
+        found = judged(evidence, seconds, joules)
         for claim in found["claims"]:
             claim["rerun"] += f" --profile {profile.name}"
         return dict(without_nan({**results, **found}))
 
 
-def judged(evidence: Iterable[Json], seconds: Mapping[str, float]) -> Json:
+def judged(evidence: Iterable[Json], seconds: Costs, joules: Costs | None = None) -> Json:
     """Return the claims and hypotheses of a results document.
 
     Args:
         evidence: what `payload` returned for each test.
         seconds: what runs and measurements cost, by key.
+        joules: the energy of those of which it is known.
     """
     items = list(evidence)
     return {
-        "claims": [_claim(group, seconds) for group in _by_claim(items)],
+        "claims": [_claim(group, seconds, joules or {}) for group in _by_claim(items)],
         "hypotheses": [hypothesis for item in items for hypothesis in item["hypotheses"]],
     }
 
@@ -153,7 +168,7 @@ def _by_claim(evidence: Iterable[Json]) -> list[list[Json]]:
     return list(groups.values())
 
 
-def _claim(group: list[Json], seconds: Mapping[str, float]) -> Json:
+def _claim(group: list[Json], seconds: Costs, joules: Costs) -> Json:
     """Return a claim's entry, made of the tests that decide it."""
     first = group[0]
     rule = first["claim"]["rule"]
@@ -170,6 +185,8 @@ def _claim(group: list[Json], seconds: Mapping[str, float]) -> Json:
         "measurements": sorted({key for item in group for key, *_ in item["wanted"]}),
         "arms": sorted({arm for item in group for _, _, arm, _ in item["wanted"]}),
         "cost_seconds": sum(seconds.get(key, 0.0) for key in keys),
+        # part of the energy would read like all of it
+        **({"cost_joules": sum(joules[key] for key in keys)} if keys and keys <= joules.keys() else {}),
         "rerun": f"pytest {first['nodeid'].partition('[')[0]}",
     }
 
@@ -198,7 +215,10 @@ def _run(store: Store, key: str, arm: str, seed: int) -> Json:
         "model": planned.get("model"),
         "options": planned.get("options", {}),
         "recipe": planned.get("recipe", {}),
-        **{name: record.get(name) for name in ("parameters", "status", "seconds", "images_per_second", "mode")},
+        **{
+            name: record.get(name)
+            for name in ("parameters", "status", "seconds", "joules", "images_per_second", "mode")
+        },
         "history": record.get("history", []),
     }
 
@@ -210,5 +230,5 @@ def _measurement(store: Store, key: str, run: str, arm: str, seed: int) -> Json:
         "run": run,
         "arm": arm,
         "seed": seed,
-        **{name: record.get(name) for name in ("name", "parameters", "seconds", "values")},
+        **{name: record.get(name) for name in ("name", "parameters", "seconds", "joules", "values")},
     }

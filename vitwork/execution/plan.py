@@ -67,8 +67,12 @@ class Plan:
 
 def identify(arm: Arm, seed: int, data: Path | None) -> Run:
     """Return the run of an arm and a seed; arms that differ in their name alone share their runs."""
-    sources = [source_hash("vitwork.training.engine")]
-    if ":" in arm.model and not arm.model.startswith("timm:"):
-        sources.append(source_hash(arm.model.partition(":")[0]))
+    sources = [source_hash(module) for module in code(arm)]
     parts = [arm.model, arm.options, arm.recipe, arm.data, fingerprint(arm.data, data), seed, sources]
     return Run(arm, seed, digest(parts))
+
+
+def code(arm: Arm) -> list[str]:
+    """Return the modules whose code decides what a training gives: ours, and that of a user's model."""
+    own = ":" in arm.model and not arm.model.startswith("timm:")
+    return ["vitwork.training.engine", *([arm.model.partition(":")[0]] if own else [])]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vitwork import energy
 from vitwork.data.spec import DataSpec
 from vitwork.errors import VitworkError
 from vitwork.execution.plan import Plan, Run, Wanted
@@ -90,15 +92,19 @@ class Worker:
         from vitwork.training.engine import train
 
         stage("training")
-        outcome = train(
-            run.arm,
-            run.seed,
-            splits(run.arm.data, self.data),
-            self.store.run_folder(run.key),
-            device=self.torch_device(),
-            progress=lambda progress: stage(str(progress)),
-        )
-        record = {"arm": plain(run.arm), "seed": run.seed, "finished": time.time(), **plain(outcome)}
+        folder, device = self.store.run_folder(run.key), self.torch_device()
+        resumed = folder.is_dir() and any(folder.iterdir())
+        with self._energy() as used:
+            outcome = train(
+                run.arm,
+                run.seed,
+                splits(run.arm.data, self.data),
+                folder,
+                device=device,
+                progress=lambda progress: stage(str(progress)),
+            )
+        joules = None if resumed else used.joules  # of a training in parts, only the last part would be known
+        record = {"arm": plain(run.arm), "seed": run.seed, "finished": time.time(), "joules": joules, **plain(outcome)}
         self.store.write(run.key, record)
         return record
 
@@ -112,7 +118,8 @@ class Worker:
                 continue
             stage(f"measuring {want.measurement.name}")
             started = time.perf_counter()
-            values = want.measurement(trained, **want.parameters) if record["status"] == "finished" else None
+            with self._energy() as used:
+                values = want.measurement(trained, **want.parameters) if record["status"] == "finished" else None
             self.store.write(
                 want.key,
                 {
@@ -120,6 +127,7 @@ class Worker:
                     "name": want.measurement.name,
                     "parameters": plain(want.parameters),
                     "seconds": time.perf_counter() - started,
+                    "joules": used.joules,
                     "values": values,
                 },
             )
@@ -129,6 +137,15 @@ class Worker:
         import torch
 
         torch.set_num_threads(max(1, cores() // self.count))
+
+    def _energy(self) -> AbstractContextManager[energy.Energy]:
+        """Measure what a block uses: this worker's share of its device."""
+        device, sharing = self.torch_device(), self.count
+        if self.device == "auto" and device != "cpu":
+            import torch
+
+            sharing = len(range(self.index % torch.cuda.device_count(), self.count, torch.cuda.device_count()))
+        return energy.meter(device, sharing)
 
     def torch_device(self) -> str:
         """Return this worker's device: the i-th of those that the caller allowed."""

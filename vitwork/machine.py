@@ -1,0 +1,102 @@
+"""What a session ran on: versions, processor, accelerators. Imports no torch where there is no GPU."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import runpy
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("vitwork", "torch", "torchvision", "timm", "numpy", "scipy", "pytest", "pytest-xdist")
+DRIVER = Path("/proc/driver/nvidia/version")
+"""Where Linux names the loaded NVIDIA driver."""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """Return processor, cores, memory (bytes), operating system and accelerators."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None,
+        "system": f"{platform.system()} {platform.machine()}",
+        **accelerators(),
+    }
+
+
+def accelerators() -> dict[str, str | None]:
+    """Return the GPUs by name, the driver's version and the CUDA runtime's; None for each where no GPU can be seen.
+
+    NVML tells where nvidia-ml-py is installed; else torch does, which is imported only where a driver is loaded.
+    """
+    try:
+        names, driver = _ask_nvml() if importlib.util.find_spec("pynvml") else _ask_torch()
+    except Exception:  # noqa: BLE001 - a broken driver must not cost a session its results
+        names, driver = [], None
+    if not names:
+        return dict.fromkeys(("accelerator", "driver", "cuda"))
+    shown = (f"{count} × {name}" if count > 1 else name for name, count in Counter(names).items())
+    return {"accelerator": ", ".join(shown), "driver": driver, "cuda": _cuda_runtime()}
+
+
+@contextmanager
+def nvml() -> Iterator[Any]:
+    """Give NVIDIA's management library, started; raises whatever it says where there is none."""
+    import pynvml
+
+    pynvml.nvmlInit()
+    try:
+        yield pynvml
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _ask_nvml() -> tuple[list[str], str | None]:
+    with nvml() as library:
+        handles = map(library.nvmlDeviceGetHandleByIndex, range(library.nvmlDeviceGetCount()))
+        return [str(library.nvmlDeviceGetName(handle)) for handle in handles], str(library.nvmlSystemGetDriverVersion())
+
+
+def _ask_torch() -> tuple[list[str], str | None]:
+    if not DRIVER.is_file():
+        return [], None
+    import torch
+
+    found = re.search(r"\d+\.\d+(\.\d+)?", DRIVER.read_text(encoding="utf-8"))
+    names = [torch.cuda.get_device_name(place) for place in range(torch.cuda.device_count())]
+    return names, found.group() if found else None
+
+
+def _cuda_runtime() -> str | None:
+    """Return the version of CUDA that torch was built for, without importing torch."""
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return None
+    told = runpy.run_path(str(Path(spec.origin).with_name("version.py"))).get("cuda")
+    return None if told is None else str(told)
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
