@@ -26,7 +26,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitwork.analysis import attention, fourier, lesion, similarity, variance
-from vitwork.analysis.observe import Batch, evaluating, observe, peak_memory
+from vitwork.analysis.memory import peak_memory
+from vitwork.analysis.observe import Batch, evaluating, observe
 from vitwork.models.block import Block
 from vitwork.models.blocks import as_blocks
 from vitwork.models.creation import create

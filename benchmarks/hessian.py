@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitwork.analysis.hessian import top_eigenvalues
-from vitwork.analysis.observe import peak_memory
+from vitwork.analysis.memory import peak_memory
 from vitwork.analysis.operator import HessianOperator
 from vitwork.data.embedded import draw
 from vitwork.models import create, math_attention

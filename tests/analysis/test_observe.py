@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from hand_made import batches, block, conv_net, images, in_layout, token_net
+from hand_made import batches, block, conv_net, in_layout, token_net
 from torch import nn
 
 from vitwork.analysis import fourier, variance
@@ -19,9 +19,7 @@ from vitwork.analysis.observe import (
     PerImage,
     Reducer,
     as_feature_map,
-    bounded,
     evaluating,
-    in_parts,
     mean_and_error,
     mean_change,
     observe,
@@ -81,42 +79,6 @@ def test_splitting_a_batch_changes_nothing(net):
     observe(net(), batches(6, 6), split, images_at_once=1)
     for a, b in zip(whole.seen, split.seen, strict=True):
         torch.testing.assert_close(a[3], b[3], rtol=1e-4, atol=1e-5)
-
-
-def test_a_batch_that_does_not_fit_is_halved():
-    """Out of memory leads to smaller calls with the same result, until one row alone does not fit."""
-    sizes = []
-
-    def hungry(limit):
-        def function(x):
-            sizes.append(len(x))
-            if len(x) > limit:
-                raise torch.OutOfMemoryError
-            return x * 2
-
-        return function
-
-    x = torch.arange(11.0)[:, None]
-    assert torch.equal(in_parts(hungry(3), x), x * 2)
-    assert max(sizes) == 11
-    assert torch.equal(in_parts(hungry(3), x, at_once=4), x * 2)
-    with pytest.raises(torch.OutOfMemoryError):
-        in_parts(hungry(0), x)
-
-
-def test_reducers_work_on_bounded_parts(monkeypatch):
-    """A measurement never gets more than the allowed elements at once, unless one image alone has more."""
-    monkeypatch.setattr("vitwork.analysis.observe.ELEMENTS_AT_ONCE", 100)
-    sizes = []
-
-    def function(x):
-        sizes.append(x.numel())
-        return x.flatten(1).sum(1)
-
-    x = images(7, side=4)
-    assert torch.equal(bounded(function, x), x.flatten(1).sum(1))
-    assert max(sizes) <= 100
-    assert bounded(function, images(2, side=16)).shape == (2,)
 
 
 def test_no_feature_map_outlives_its_mini_batch():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -103,8 +104,7 @@ def test_relative_error_compares_corruption_by_corruption():
     base = corruptions(Brightness(), images, labels, lambda x: x / 255, names=("fog", "contrast"), severities=(1,))
     easy = {key: {"acc": 1 - share} for key, share in zip(base.metrics, (0.1, 0.4), strict=True)}
     hard = {key: {"acc": 1 - 2 * (1 - metrics["acc"])} for key, metrics in easy.items()}
-    result = type(base)
-    assert result({}, hard).relative_error(result({}, easy)) == pytest.approx(2)
+    assert replace(base, metrics=hard).relative_error(replace(base, metrics=easy)) == pytest.approx(2)
 
 
 def test_cue_conflict_counts_decisions():

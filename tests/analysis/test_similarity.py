@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitwork.analysis import similarity
-from vitwork.analysis.observe import Cost
+from vitwork.analysis.memory import Cost
 from vitwork.errors import VitworkError
 
 

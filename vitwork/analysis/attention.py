@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from vitwork.analysis.fourier import frequencies, ring_weights
-from vitwork.analysis.observe import Batch, Cost, Reducer, in_parts, mean_and_error, observe
+from vitwork.analysis.memory import Cost, in_parts
+from vitwork.analysis.observe import Batch, Reducer, mean_and_error, observe
 from vitwork.errors import VitworkError
 from vitwork.models.block import Block
 

@@ -16,10 +16,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vitwork.analysis.memory import Cost
 from vitwork.analysis.observe import (
     Batch,
     Change,
-    Cost,
     Part,
     PerImage,
     Trace,

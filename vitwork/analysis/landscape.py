@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from vitwork.analysis.batchnorm import evaluation_mode, recalibrate
 from vitwork.analysis.directions import Direction, random_pair
-from vitwork.analysis.observe import Batch, in_parts
+from vitwork.analysis.memory import Cost, Meter, in_parts
+from vitwork.analysis.observe import Batch
 from vitwork.errors import VitworkError
 
 Statistics = Literal["fixed", "recalibrated"]
@@ -58,6 +59,7 @@ class Surface:
             ``nll + weight_decay·l2``. With ``official``, the sum of the parameters' unsquared norms.
         batchnorm: statistics that BatchNorm used.
         official: whether directions and L2 are those of the paper's code.
+        cost: what the surface took.
     """
 
     x: Tensor
@@ -66,6 +68,7 @@ class Surface:
     l2: Tensor
     batchnorm: Statistics
     official: bool
+    cost: Cost
 
     def curvature(self, radius: float = 0.3, weight_decay: float = 0.0) -> Curvature:
         """Fit the loss ``nll + weight_decay·l2`` where both coordinates are within ``radius`` of the middle."""
@@ -134,8 +137,9 @@ def surface(
     """
     parameters = {name: value.detach() for name, value in model.named_parameters()}
     device = next(iter(parameters.values())).device
+    meter = Meter(device)
     data = [(images.to(device), targets.to(device)) for images, targets in batches]
-    if not sum(len(targets) for _, targets in data):
+    if not (examples := sum(len(targets) for _, targets in data)):
         raise VitworkError("the batches hold no example, so there is no loss surface")
     trained = [name for name, value in model.named_parameters() if value.requires_grad]
     pairs = directions or [random_pair(model, seed, official=official) for seed in seeds]
@@ -148,7 +152,7 @@ def surface(
             moved = _moved(parameters, pairs[pair], (float(axis[column]), float(axis[row])))
             nll[pair, row, column] = _loss(model, moved, data, batchnorm)
             l2[pair, row, column] = _l2([moved[name] for name in trained], official=official)
-    return Surface(axis, axis.clone(), nll, l2, batchnorm, official)
+    return Surface(axis, axis.clone(), nll, l2, batchnorm, official, meter.cost(examples))
 
 
 def _moved(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vitwork.analysis.observe import Batch, Cost, device_of, evaluating, in_parts, mean_and_error, peak_memory
+from vitwork.analysis.memory import Cost, Meter, in_parts
+from vitwork.analysis.observe import Batch, device_of, evaluating, mean_and_error
 from vitwork.errors import VitworkError
 from vitwork.models.block import Block
 
@@ -194,7 +194,8 @@ def study(
         raise VitworkError("No block of this model has a residual branch to remove.")
     if blocks[-1].layout != "vector":
         raise VitworkError("A lesion study needs a model that ends in logits.")
-    device, start, found = device_of(blocks), time.perf_counter(), []
+    device, found = device_of(blocks), []
+    meter = Meter(device)
     with evaluating(blocks):
         for images, labels in batches:
             x, targets = images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
@@ -214,5 +215,5 @@ def study(
         nll_change=tuple(change[:, 1].tolist()),
         nll_error=tuple(error[:, 1].tolist()),
         left_out=left_out,
-        cost=Cost(len(scores), time.perf_counter() - start, peak_memory(device)),
+        cost=meter.cost(len(scores)),
     )

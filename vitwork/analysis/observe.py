@@ -5,7 +5,6 @@ One pass serves any number of reducers: each sees what enters and what leaves ev
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,14 +13,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vitwork.analysis.memory import Cost, Meter, bounded, in_parts
 from vitwork.models.block import Block
 
 Batch = tuple[Tensor, Tensor]
 Part = Literal["stream", "branch"]
-
-# A reducer's temporaries stay within a few times this many elements, whatever the batch (16 MiB in float32, which also
-# suits a CPU's cache).
-ELEMENTS_AT_ONCE = 1 << 22
 
 
 class Reducer:
@@ -32,22 +28,6 @@ class Reducer:
 
     def end_batch(self) -> None:
         """Take note that every block has seen the current mini-batch."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a pass took.
-
-    Attributes:
-        images: images that went through.
-        seconds: wall-clock time; a GPU's queue is waited for.
-        peak_bytes: highest memory so far: allocated on the device for a GPU, the process's resident set for a CPU
-            (a high-water mark, so it includes what came before the pass); None where the system does not tell.
-    """
-
-    images: int
-    seconds: float
-    peak_bytes: int | None
 
 
 @contextmanager
@@ -72,36 +52,6 @@ def device_of(blocks: Iterable[Block]) -> torch.device:
     return torch.device("cpu")
 
 
-def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None = None) -> Tensor:
-    """Apply a function that treats images alone, in parts of the batch where the whole does not fit.
-
-    Args:
-        function: maps (b, …) to (b, …), each row from its own row only.
-        x: the batch.
-        at_once: rows per call at most; None for as many as fit.
-
-    Returns:
-        ``function(x)``; a call that runs out of memory is repeated on two halves, down to one row.
-
-    Raises:
-        torch.OutOfMemoryError: one row alone does not fit.
-    """
-    if at_once is not None and len(x) > at_once:
-        return torch.cat([in_parts(function, part) for part in torch.split(x, at_once)])
-    try:
-        return function(x)
-    except torch.OutOfMemoryError:
-        if len(x) == 1:
-            raise
-    # Outside the handler, because the exception's traceback keeps the failed call's tensors alive.
-    return torch.cat([in_parts(function, part) for part in x.chunk(2)])
-
-
-def bounded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply a function that treats images alone on parts of at most ``ELEMENTS_AT_ONCE`` elements."""
-    return in_parts(function, x, max(1, ELEMENTS_AT_ONCE // max(1, x[0].numel())))
-
-
 def observe(
     blocks: Sequence[Block], batches: Iterable[Batch], *reducers: Reducer, images_at_once: int | None = None
 ) -> Cost:
@@ -119,7 +69,8 @@ def observe(
     Returns:
         The images seen, the time and the peak memory.
     """
-    device, images, start = device_of(blocks), 0, time.perf_counter()
+    device, images = device_of(blocks), 0
+    meter = Meter(device)
     with evaluating(blocks):
         for batch, _ in batches:
             x = batch.to(device, non_blocking=True)
@@ -131,28 +82,7 @@ def observe(
                 x = y
             for reducer in reducers:
                 reducer.end_batch()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return Cost(images, time.perf_counter() - start, peak_memory(device))
-
-
-def peak_memory(device: torch.device) -> int | None:
-    """Return the highest memory so far in bytes: of the GPU's allocator, or of the process; None where unknown."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    try:
-        import resource
-    except ImportError:  # not a Unix system
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if _counts_bytes() else peak * 1024
-
-
-def _counts_bytes() -> bool:
-    """Say whether ru_maxrss is in bytes (macOS) rather than kibibytes (Linux)."""
-    import sys
-
-    return sys.platform == "darwin"
+    return meter.cost(images)
 
 
 def as_feature_map(x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ accuracy on the clean images (negative: worse).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from vitwork.analysis import calibration
 from vitwork.analysis.batchnorm import evaluation_mode
+from vitwork.analysis.memory import Cost, Meter, in_parts
 from vitwork.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.noise import Band, add_band_noise
 
@@ -34,6 +35,7 @@ class NoiseBands:
         rms: expected root mean square of the added noise, per band, in units of the normalised image.
         standard_error: standard error of each change over images (not over trainings).
         band: amplitude, half-width and power; its frequency is that of the first band.
+        cost: what the passes took.
     """
 
     frequencies: tuple[float, ...]
@@ -42,6 +44,7 @@ class NoiseBands:
     rms: tuple[float, ...]
     standard_error: tuple[float, ...]
     band: Band
+    cost: Cost = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,12 @@ class Corrupted:
     Attributes:
         clean: metrics of `vitwork.analysis.calibration.evaluate` on the clean images.
         metrics: the same for each (corruption, severity).
+        cost: what the passes took.
     """
 
     clean: dict[str, Any]
     metrics: dict[tuple[str, int], dict[str, Any]]
+    cost: Cost = field(compare=False)
 
     def mean(self, metric: str = "acc") -> float:
         """Return the unweighted mean of a metric over all corruptions and severities (the paper's "robustness")."""
@@ -76,12 +81,14 @@ class CueConflict:
         texture: share that are given the class of their texture.
         bias: `shape` / (`shape` + `texture`), the shape bias of Geirhos et al. (2019); NaN where both are zero.
         decided: number of images given either class.
+        cost: what the pass took.
     """
 
     shape: float
     texture: float
     bias: float
     decided: int
+    cost: Cost = field(compare=False)
 
 
 def noise_bands(
@@ -106,6 +113,7 @@ def noise_bands(
     shape = band or Band(frequencies[0])
     bands = [replace(shape, frequency=frequency) for frequency in frequencies]
     hits, first, size = [], 0, 0
+    meter = Meter(_device(model))
     with torch.no_grad(), evaluation_mode(model):
         for images, targets in batches:
             size = images.shape[-1]
@@ -121,6 +129,7 @@ def noise_bands(
         tuple(each.rms(size) for each in bands),
         tuple((change.std(dim=1) / change.shape[1] ** 0.5).tolist()),
         bands[0],
+        meter.cost(first),
     )
 
 
@@ -154,16 +163,17 @@ def corruptions(
     def measure(corrupted: Callable[[Tensor, int], Tensor]) -> dict[str, Any]:
         starts = range(0, len(images), batch_size)
         parts = ((images[start : start + batch_size], start) for start in starts)
-        logits = [model(normalise(corrupted(part, start))).float() for part, start in parts]
+        logits = [in_parts(model, normalise(corrupted(part, start))).float() for part, start in parts]
         return calibration.evaluate(torch.cat(logits), labels)
 
     def by(name: str, severity: int) -> Callable[[Tensor, int], Tensor]:
         return lambda part, start: corrupt(part, name, severity, seed, start)
 
+    meter = Meter(_device(model))
     with torch.no_grad(), evaluation_mode(model):
         clean = measure(lambda part, _: part)
         metrics = {(name, severity): measure(by(name, severity)) for name in names for severity in severities}
-    return Corrupted(clean, metrics)
+    return Corrupted(clean, metrics, meter.cost(len(images)))
 
 
 def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, textures: Tensor) -> CueConflict:
@@ -177,12 +187,19 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
     Returns:
         How often each cue decided.
     """
+    meter = Meter(_device(model))
     with torch.no_grad(), evaluation_mode(model):
-        decisions = torch.cat([model(images).argmax(dim=1) for images, _ in batches]).cpu()
+        decisions = torch.cat([in_parts(model, images).argmax(dim=1) for images, _ in batches]).cpu()
     by_shape = int((decisions == shapes.cpu()).sum())
     by_texture = int((decisions == textures.cpu()).sum())
     decided, n = by_shape + by_texture, len(decisions)
-    return CueConflict(by_shape / n, by_texture / n, by_shape / decided if decided else float("nan"), decided)
+    bias = by_shape / decided if decided else float("nan")
+    return CueConflict(by_shape / n, by_texture / n, bias, decided, meter.cost(n))
+
+
+def _device(model: nn.Module) -> torch.device:
+    tensors = (*model.parameters(), *model.buffers())
+    return tensors[0].device if tensors else torch.device("cpu")
 
 
 def _summed_error(result: Corrupted, name: str) -> float:
@@ -192,5 +209,5 @@ def _summed_error(result: Corrupted, name: str) -> float:
 def _right(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     """Return which images are classified rightly, on the model's device."""
     labels = targets.argmax(dim=1) if targets.ndim == 2 else targets
-    right: Tensor = model(images).argmax(dim=1) == labels
+    right: Tensor = in_parts(model, images).argmax(dim=1) == labels
     return right

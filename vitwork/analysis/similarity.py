@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vitwork.analysis.observe import ELEMENTS_AT_ONCE, Batch, Cost, Reducer, observe
+from vitwork.analysis.memory import ELEMENTS_AT_ONCE, Cost
+from vitwork.analysis.observe import Batch, Reducer, observe
 from vitwork.errors import VitworkError
 from vitwork.models.block import Block
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from vitwork.analysis.memory import Cost, Meter
 from vitwork.errors import VitworkError
 
 State = Mapping[str, Tensor]
@@ -23,12 +24,14 @@ class Trajectory:
         angle: θ_t between w_t − w_opt and w_init − w_opt, in radians; NaN where w_t is the optimum.
         length: length of the path through the states, over ‖w_init − w_opt‖; 1 for a straight path from start to end.
         turning: sum of the angles between successive steps, in radians; 0 for a straight path.
+        cost: what it took; no image is looked at.
     """
 
     radius: tuple[float, ...]
     angle: tuple[float, ...]
     length: float
     turning: float
+    cost: Cost = field(compare=False)
 
 
 def learned(name: str) -> bool:
@@ -50,6 +53,7 @@ def polar(
     Raises:
         VitworkError: the optimum is the initial state, or a state lacks a tensor that the optimum has.
     """
+    meter = Meter(torch.device("cpu"))
     names = [name for name, value in optimum.items() if value.is_floating_point() and select(name)]
     centre = _vector(optimum, names)
     start = _vector(initial, names) - centre
@@ -70,7 +74,7 @@ def polar(
             turning += 0.0 if math.isnan(turn) else turn
             step = move
         previous = offset
-    return Trajectory(tuple(radius), tuple(angle), length, turning)
+    return Trajectory(tuple(radius), tuple(angle), length, turning, meter.cost(0))
 
 
 def _vector(state: State, names: list[str]) -> Tensor:

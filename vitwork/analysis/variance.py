@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from vitwork.analysis.memory import Cost
 from vitwork.analysis.observe import (
     Batch,
     Change,
-    Cost,
     Part,
     PerImage,
     as_feature_map,
