@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vitwork.measurements.run import TrainedRun
 
 Record = dict[str, Any]
-Scale = Literal["difference", "log-ratio"]
+Scale = Literal["difference", "ratio", "log-ratio", "probability"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ class Quantity:
         measurement: the measurement whose record it is made of.
         value: called as ``value(record, **parameters)``.
         unit: unit of the number, empty for none.
-        scale: whether arms are compared by difference or, for positive quantities, by the ratio of geometric means.
+        scale: how arms are compared: by ``difference`` or ``ratio`` of means, by ``log-ratio`` (of geometric means, for
+            positive quantities) or by the ``probability`` that a run of one exceeds a run of the other.
     """
 
     name: str
