@@ -18,6 +18,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from vitwork.analysis.attention_derivatives import Attention
+
 Pair = tuple[int, int]
 Geometry = tuple[Pair, Pair, Pair, int]  # stride, padding, dilation, groups
 Maybe = Tensor | None
@@ -97,7 +99,10 @@ class _Pointwise(Function):
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None, None]:
-        return _PointwiseGradient.apply(g, *ctx.saved_tensors), None, None, None
+        x, first, second = ctx.saved_tensors
+        if not torch.is_grad_enabled():  # the last pass: nothing will be differentiated again
+            return g * first, None, None, None
+        return _PointwiseGradient.apply(g, x, first, second), None, None, None
 
 
 class _PointwiseGradient(Function):
@@ -127,8 +132,16 @@ class _Softmax(Function):
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Tensor:
-        found: Tensor = _SoftmaxGradient.apply(g, *ctx.saved_tensors)
+        (y,) = ctx.saved_tensors
+        if not torch.is_grad_enabled():
+            return _softmax_gradient(g, y)
+        found: Tensor = _SoftmaxGradient.apply(g, y)
         return found
+
+
+def _softmax_gradient(g: Tensor, y: Tensor) -> Tensor:
+    """Return y·(g − Σ g y) in one pass over memory, which is what a large attention map costs."""
+    return torch.ops.aten._softmax_backward_data(g, y, -1, y.dtype)
 
 
 class _SoftmaxGradient(Function):
@@ -136,9 +149,8 @@ class _SoftmaxGradient(Function):
 
     @staticmethod
     def forward(ctx: Any, g: Tensor, y: Tensor) -> Tensor:
-        centred = g - (g * y).sum(-1, keepdim=True)
-        ctx.save_for_backward(g, y, centred)
-        return y * centred
+        ctx.save_for_backward(g, y, g - (g * y).sum(-1, keepdim=True))
+        return _softmax_gradient(g, y)
 
     @staticmethod
     @once_differentiable
@@ -191,11 +203,16 @@ def _attention(  # noqa: PLR0917  # the signature of the function that it stands
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Maybe:
-    if dropout_p or is_causal or enable_gqa or (attn_mask is not None and attn_mask.dtype == torch.bool):
+    constant = attn_mask is None or not (attn_mask.dtype == torch.bool or attn_mask.requires_grad)
+    if dropout_p or is_causal or enable_gqa or not constant or query.shape[:-2] != key.shape[:-2]:
         return None
-    scores = (query * (query.shape[-1] ** -0.5 if scale is None else scale)) @ key.transpose(-2, -1)
-    weights: Tensor = _Softmax.apply(scores if attn_mask is None else scores + attn_mask)
-    return weights @ value
+    heads = query.shape[:-2]
+    q, k, v = (x.reshape(-1, *x.shape[-2:]) for x in (query, key, value))
+    mask = attn_mask
+    if mask is not None and mask.dim() > 2:
+        mask = mask.expand(*heads, *mask.shape[-2:]).reshape(-1, *mask.shape[-2:])
+    y: Tensor = Attention.apply(q * (q.shape[-1] ** -0.5 if scale is None else scale), k, v, mask)
+    return y.view(*heads, *y.shape[-2:])
 
 
 def _batch_norm(x: Tensor, mean: Maybe, variance: Maybe, **options: Any) -> Maybe:
