@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from vitwork.arms import Arm
 from vitwork.provenance import digest, source_hash
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ Record = dict[str, Any]
 Scale = Literal["difference", "ratio", "log-ratio", "probability"]
 
 
+def nothing(arm: Arm) -> str:
+    """Say that an arm lacks nothing."""
+    del arm
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """A function of a trained run and of parameters that returns a JSON-able record.
@@ -27,10 +34,12 @@ class Measurement:
     Attributes:
         name: what records are filed under.
         function: called as ``function(run, **parameters)``.
+        lacks: says what an arm would need to be measured, empty for nothing.
     """
 
     name: str
     function: Callable[..., Record]
+    lacks: Callable[[Arm], str] = nothing
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -73,9 +82,22 @@ class Quantity:
         return given, {name: value for name, value in parameters.items() if name not in own}
 
 
-def measurement(function: Callable[..., Record]) -> Measurement:
+def measurement(function: Callable[..., Record], lacks: Callable[[Arm], str] = nothing) -> Measurement:
     """Make a measurement of a function of (run, parameters…)."""
-    return Measurement(function.__name__, function)
+    return Measurement(function.__name__, function, lacks)
+
+
+def columns(result: object, *names: str) -> Record:
+    """Return fields of an analysis' result as records have them: sequences as lists, tensors as numbers."""
+    return {name: _listed(getattr(result, name)) for name in names}
+
+
+def _listed(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return [_listed(item) for item in value] if isinstance(value, (tuple, list)) else value
 
 
 def quantity(

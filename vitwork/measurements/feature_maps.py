@@ -2,53 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from vitwork.measurements.base import Record, measurement, quantity
+from vitwork.measurements.base import Record, columns, measurement, quantity
 
 if TYPE_CHECKING:
+    from vitwork.analysis.fourier import LogAmplitude
+    from vitwork.analysis.variance import VarianceProfile
     from vitwork.measurements.run import TrainedRun
+
+
+BLOCKS = ("blocks", "kinds", "stages", "downsamples", "cost")
+
+
+def _passed(run: TrainedRun, when: str, images: int) -> tuple[LogAmplitude, VarianceProfile]:
+    """Return spectra and variances of the blocks' feature maps, from one pass over test images that is made once."""
+    from vitwork.analysis.fourier import Spectra
+    from vitwork.analysis.observe import observe
+    from vitwork.analysis.variance import Variances
+
+    def look() -> tuple[LogAmplitude, VarianceProfile]:
+        blocks = run.blocks(when)
+        spectra, variances = Spectra(blocks), Variances(blocks)
+        cost = observe(blocks, run.test_batches(limit=images), spectra, variances)
+        return spectra.result(cost), variances.result(cost)
+
+    return run.once(("feature maps", when, images), look)
 
 
 @measurement
 def log_amplitude(run: TrainedRun, *, when: str = "end", images: int = 500) -> Record:
     """Return Δ log amplitude per block and frequency, and its change across every block, over test images."""
-    from vitwork.analysis import fourier
-
-    found = fourier.log_amplitude(run.blocks(when), run.test_batches(limit=images))
+    found, _ = _passed(run, when, images)
+    changes = {"DC": found.delta_changes, "first frequency": found.relative_changes}
     return {
-        "blocks": list(found.blocks),
-        "kinds": list(found.kinds),
-        "stages": list(found.stages),
-        "downsamples": list(found.downsamples),
-        "frequencies": [values.tolist() for values in found.frequencies],
-        "delta": [values.tolist() for values in found.delta],
-        "relative": [values.tolist() for values in found.relative],
-        "changes": {
-            "DC": [_change(change) for change in found.delta_changes],
-            "first frequency": [_change(change) for change in found.relative_changes],
-        },
+        **columns(found, *BLOCKS, "frequencies", "delta", "delta_error", "relative", "relative_error"),
+        "changes": {zero: [asdict(change) for change in across] for zero, across in changes.items()},
     }
 
 
 @measurement
 def variance(run: TrainedRun, *, when: str = "end", images: int = 500) -> Record:
     """Return the spatial variance of every block's feature map, and its change across every block."""
-    from vitwork.analysis.variance import by_block
-
-    found = by_block(run.blocks(when), run.test_batches(limit=images))
-    return {
-        "blocks": list(found.blocks),
-        "kinds": list(found.kinds),
-        "stages": list(found.stages),
-        "downsamples": list(found.downsamples),
-        "variance": list(found.variance),
-        "changes": [_change(change) for change in found.log_changes],
-    }
-
-
-def _change(change: object) -> Record:
-    return {name: getattr(change, name) for name in ("name", "kind", "stage", "jump", "value", "error")}
+    _, found = _passed(run, when, images)
+    changes = [asdict(change) for change in found.log_changes]
+    return {**columns(found, *BLOCKS, "variance", "error"), "changes": changes}
 
 
 def _mean(changes: list[Record], kind: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vitwork.measurements.base import Record, measurement, quantity
+from vitwork.measurements.base import Record, columns, measurement, quantity
 
 if TYPE_CHECKING:
     from vitwork.measurements.run import TrainedRun
@@ -16,15 +16,8 @@ def lesion(run: TrainedRun, *, when: str = "end", images: int = 500) -> Record:
     from vitwork.analysis.lesion import study
 
     found = study(run.blocks(when), run.test_batches(limit=images))
-    return {
-        "units": list(found.units),
-        "kinds": list(found.kinds),
-        "stages": list(found.stages),
-        "stage_end": list(found.stage_end),
-        "accuracy": found.accuracy,
-        "accuracy_change": list(found.accuracy_change),
-        "nll_change": list(found.nll_change),
-    }
+    names = ("units", "kinds", "stages", "stage_end", "accuracy", "accuracy_change", "nll_change", "cost")
+    return columns(found, *names)
 
 
 def _mean_loss(record: Record, chosen: list[bool]) -> float:

@@ -1,10 +1,13 @@
-"""What noise of one frequency band costs (paper, Fig. 2b)."""
+"""What spoils a run's predictions: noise of one band, corruptions, conflicting cues (paper, Fig. 2b and 12b)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from vitwork.measurements.base import Record, measurement, quantity
+from vitwork.arms import Arm
+from vitwork.measurements.base import Record, columns, measurement, quantity
 
 if TYPE_CHECKING:
     from vitwork.measurements.run import TrainedRun
@@ -23,12 +26,7 @@ def noise_bands(run: TrainedRun, *, when: str = "end", power: str = "fixed", ima
 
     band = Band(robustness.PAPER_FREQUENCIES[0], eps=0.7 if power == "fixed" else 0.3, power=cast("Any", power))
     found = robustness.noise_bands(run.model(when), run.test_batches(limit=images), band=band, seed=run.seed)
-    return {
-        "frequencies": list(found.frequencies),
-        "clean": found.clean,
-        "accuracy_change": list(found.accuracy_change),
-        "rms": list(found.rms),
-    }
+    return columns(found, "frequencies", "clean", "accuracy_change", "standard_error", "rms", "cost")
 
 
 @quantity(noise_bands, name="accuracy change under noise", unit="pp")
@@ -51,3 +49,85 @@ def _mean(record: Record, between: tuple[float, float]) -> float:
         if low - 1e-9 <= frequency <= high + 1e-9
     ]
     return float(sum(chosen) / len(chosen))
+
+
+@measurement
+def corruptions(
+    run: TrainedRun, *, when: str = "end", images: int = 10_000, severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+) -> Record:
+    """Return the accuracy under each of the fifteen corruptions; every run sees the same corrupted images.
+
+    Args:
+        run: what is measured.
+        when: at which snapshot.
+        images: number of test images, from the first on.
+        severities: from 1 to 5.
+    """
+    from vitwork.analysis import robustness
+    from vitwork.data.corruptions import CORRUPTIONS
+    from vitwork.data.images import normalise
+
+    test = run.splits.test
+    found = robustness.corruptions(
+        run.model(when),
+        test.images[:images].to(run.device),
+        test.labels[:images].to(run.device),
+        lambda pixels: normalise(pixels, test.mean, test.std),
+        severities=severities,
+    )
+    return {
+        "names": list(CORRUPTIONS),
+        "severities": list(severities),
+        "accuracy": [[found.metrics[name, severity]["acc"] for severity in severities] for name in CORRUPTIONS],
+        "clean": found.clean["acc"],
+        **columns(found, "cost"),
+    }
+
+
+@quantity(corruptions, name="accuracy under corruptions", unit="%")
+def corrupted_accuracy(record: Record) -> float:
+    """Return the unweighted mean accuracy over corruptions and severities, the paper's robustness."""
+    found = [value for severities in record["accuracy"] for value in severities]
+    return 100.0 * float(sum(found) / len(found))
+
+
+@quantity(corruptions, name="share of the accuracy kept under corruptions", unit="%")
+def kept_accuracy(record: Record) -> float:
+    """Return the mean accuracy under corruptions as a share of the clean accuracy."""
+    return float(corrupted_accuracy.value(record) / record["clean"])
+
+
+def _not_drawn(arm: Arm) -> str:
+    return "" if arm.data.source == "embedded" else "needs images whose cues can be set against each other: drawn ones"
+
+
+@partial(measurement, lacks=_not_drawn)
+def cue_conflict(run: TrainedRun, *, when: str = "end", images: int = 900) -> Record:
+    """Return how often the outline and how often the texture decides on drawn images where the two disagree."""
+    import torch
+
+    from vitwork.analysis import robustness
+    from vitwork.data.embedded import conflict
+
+    test = run.splits.test
+    drawn = conflict(images, size=test.images.shape[-1])
+    shapes, textures = torch.from_numpy(drawn.shapes), torch.from_numpy(drawn.textures)
+    against = replace(test, images=torch.from_numpy(drawn.images), labels=shapes)
+    found = robustness.cue_conflict(run.model(when), [(against.normalised().to(run.device), shapes)], shapes, textures)
+    agreeing = run.test_batches(limit=images)
+    with torch.inference_mode():
+        right = sum(int((run.model(when)(x).argmax(1) == labels).sum()) for x, labels in agreeing)
+    return {
+        "shape_bias": found.bias,
+        "shape_share": found.shape,
+        "texture_share": found.texture,
+        "accuracy": right / sum(len(labels) for _, labels in agreeing),
+        "n": found.decided,
+        **columns(found, "cost"),
+    }
+
+
+@quantity(cue_conflict, name="shape bias", unit="%")
+def shape_bias(record: Record) -> float:
+    """Return the share of decisions for the outline among those for the outline or the texture (Geirhos et al. 2019)."""
+    return 100.0 * float(record["shape_bias"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from vitwork.models.block import Block
 from vitwork.training.engine import build_model, load_snapshot
 
 Batch = tuple[Tensor, Tensor]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class TrainedRun:
         folder: where its snapshots lie.
         splits: the images it was trained and is tested on.
         device: where measurements are made.
+        kept: what measurements share, see `once`.
     """
 
     arm: Arm
@@ -36,17 +39,33 @@ class TrainedRun:
     folder: Path
     splits: Splits
     device: str = "cpu"
+    kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, key: Hashable, make: Callable[[], Result]) -> Result:
+        """Return ``make()``, made for the first measurement that asks for `key` and shared with the others."""
+        if key not in self.kept:
+            self.kept[key] = make()
+        shared: Result = self.kept[key]
+        return shared
+
+    def state(self, when: str | int = "end") -> dict[str, Tensor]:
+        """Return the weights and buffers at a snapshot of the recipe, on the CPU."""
+        return load_snapshot(self.folder, when, "cpu")
 
     def model(self, when: str | int = "end") -> nn.Module:
-        """Return the network in evaluation mode, as it was at a snapshot of its recipe."""
-        model = build_model(self.arm, len(self.splits.train.classes))
-        model.load_state_dict(load_snapshot(self.folder, when, "cpu"))
-        return model.to(self.device).eval()
+        """Return the network in evaluation mode, as it was at a snapshot; measurements leave it as it is."""
+
+        def build() -> nn.Module:
+            model = build_model(self.arm, len(self.splits.train.classes))
+            model.load_state_dict(self.state(when))
+            return model.to(self.device).eval()
+
+        return self.once(("model", when), build)
 
     def blocks(self, when: str | int = "end") -> list[Block]:
         """Return the network's blocks."""
         _, channels, height, width = self.splits.test.images.shape
-        return as_blocks(self.model(when), (channels, height, width))
+        return self.once(("blocks", when), lambda: as_blocks(self.model(when), (channels, height, width)))
 
     def test_batches(self, batch_size: int = 250, limit: int | None = None) -> list[Batch]:
         """Return the test images, normalised and in order, with their classes."""

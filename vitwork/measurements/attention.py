@@ -1,0 +1,37 @@
+"""What a run's attention weights do, read from the weights themselves (beyond the paper)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from vitwork.measurements.base import Record, columns, measurement, quantity
+
+if TYPE_CHECKING:
+    from vitwork.measurements.run import TrainedRun
+
+
+@measurement
+def attention(run: TrainedRun, *, when: str = "end", images: int = 250, rank_images: int = 16) -> Record:
+    """Return distance, entropy, frequency gain and effective rank of every block's attention over test images."""
+    from vitwork.analysis.attention import describe
+
+    found = describe(run.blocks(when), run.test_batches(limit=images), rank_images=rank_images)
+    over_heads = ("distance", "entropy", "elsewhere", "effective_rank")
+    return {
+        **columns(found, "blocks", "stages", "sides", "frequencies", "uniform_distance", "left_out", "cost"),
+        **columns(found, "gain", "gain_error", "transfer", "emitted"),
+        **{name: [heads.mean().item() for heads in getattr(found, name)] for name in over_heads},
+        "distance_by_head": columns(found, "distance")["distance"],
+    }
+
+
+@quantity(attention, name="high- over low-frequency gain of attention", unit="log ratio")
+def gain_slope(record: Record) -> float:
+    """Return the logarithm of the gain at π (or just below) over that at the lowest frequency but 0, mean over blocks."""
+    slopes = []
+    for frequencies, gain in zip(record["frequencies"], record["gain"], strict=True):
+        highest = max(place for place, frequency in enumerate(frequencies) if frequency <= 1.0)
+        if highest > 1:  # a grid of two places a side has a single frequency
+            slopes.append(math.log(gain[highest] / gain[1]))
+    return sum(slopes) / len(slopes) if slopes else math.nan

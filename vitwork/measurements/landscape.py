@@ -1,0 +1,137 @@
+"""The loss around a run's weights and the path that led to them (paper, Fig. 1a and 1b)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING
+
+from vitwork.arms import Arm
+from vitwork.measurements.base import Record, columns, measurement, quantity
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vitwork.measurements.run import TrainedRun
+
+
+@measurement
+def surface(
+    run: TrainedRun,
+    *,
+    when: str = "end",
+    batchnorm: str = "fixed",
+    images: int = 2000,
+    extent: float = 1.0,
+    points: int = 21,
+    radius: float = 0.3,
+) -> Record:
+    """Return NLL and L2 of augmented training data on a plane through the weights, and their curvature.
+
+    The two directions are drawn anew for every seed, so that the spread over runs holds that over directions.
+
+    Args:
+        run: what is measured.
+        when: at which snapshot.
+        batchnorm: ``fixed`` running statistics, or ``recalibrated`` at every point.
+        images: number of training images, drawn and augmented once.
+        extent: largest coordinate, in units of the directions.
+        points: grid points per axis, odd.
+        radius: largest coordinate that the quadratic fit uses.
+    """
+    from typing import Any, cast
+
+    from vitwork.analysis import landscape
+
+    batch_size = min(images, 250)
+    found = landscape.surface(
+        run.model(when),
+        run.training_batches(-(-images // batch_size), batch_size),
+        extent=extent,
+        points=points,
+        seeds=(run.seed,),
+        batchnorm=cast("Any", batchnorm),
+    )
+    decay = run.arm.recipe.weight_decay
+    nll, both = found.curvature(radius), found.curvature(radius, decay)
+    return {
+        **columns(found, "x", "y", "cost"),
+        "nll": found.nll[0].tolist(),
+        "l2": found.l2[0].tolist(),
+        "weight_decay": decay,
+        "curvature": {"nll": nll.mean, "error": nll.standard_error, "nll + l2": both.mean},
+    }
+
+
+@quantity(surface, name="curvature of the NLL")
+def curvature(record: Record) -> float:
+    """Return the mean second derivative of the NLL along the directions, by a quadratic fit near the weights."""
+    return float(record["curvature"]["nll"])
+
+
+@quantity(surface, name="rise of the loss to the border", unit="nats")
+def rise(record: Record) -> float:
+    """Return how far NLL + L2 lies above its value at the weights: the median over the border of the plane."""
+    size = len(record["x"])
+    ends = (0, size - 1)
+
+    def loss(row: int, column: int) -> float:
+        value = float(record["nll"][row][column] + record["weight_decay"] * record["l2"][row][column])
+        return math.inf if math.isnan(value) else value  # the network overflows there
+
+    border = [loss(row, column) for row in range(size) for column in range(size) if row in ends or column in ends]
+    return median(border) - loss(size // 2, size // 2)
+
+
+def _few_snapshots(arm: Arm) -> str:
+    kept = arm.recipe.snapshots
+    if "init" in kept and "end" in kept and len(kept) > 3:
+        return ""
+    return f"needs {arm.name} during training, of which its recipe keeps no snapshot"
+
+
+@partial(measurement, lacks=_few_snapshots)
+def trajectory(run: TrainedRun) -> Record:
+    """Return the path of the weights in polar coordinates around its end, over all snapshots of the recipe."""
+    from vitwork.analysis.trajectory import polar
+
+    recipe = run.arm.recipe
+    named = {"init": 0, "warmup": recipe.warmup_epochs, "end": recipe.warmup_epochs + recipe.epochs}
+    epochs = {when: recipe.warmup_epochs + when if isinstance(when, int) else named[when] for when in recipe.snapshots}
+    order = sorted(epochs, key=lambda when: epochs[when])
+
+    def states() -> Iterator[dict[str, Tensor]]:
+        return (run.state(when) for when in order)
+
+    found = polar(states(), run.state("init"), run.state("end"))
+    return {
+        "epochs": [epochs[when] for when in order],
+        **columns(found, "radius", "angle", "length", "turning", "cost"),
+    }
+
+
+@quantity(trajectory, name="length of the path")
+def length(record: Record) -> float:
+    """Return the length of the path over the distance of its ends; 1 for a straight one."""
+    return float(record["length"])
+
+
+@quantity(trajectory, name="turning of the path", unit="rad")
+def turning(record: Record) -> float:
+    """Return the sum of the angles between successive steps; 0 for a straight path."""
+    return float(record["turning"])
+
+
+@quantity(trajectory, name="largest distance from the end on the way")
+def farthest(record: Record) -> float:
+    """Return the largest distance from the final weights after the start, relative to that of the start."""
+    return float(max(record["radius"][1:]))
+
+
+@quantity(trajectory, name="largest step away from the end")
+def largest_retreat(record: Record) -> float:
+    """Return the largest growth of the distance from the final weights between two snapshots; negative if it only falls."""
+    return float(max(after - before for before, after in pairwise(record["radius"])))

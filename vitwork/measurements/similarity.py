@@ -1,0 +1,40 @@
+"""How alike a run's blocks represent images: CKA, within stages and across them (paper, Fig. 10a and D.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitwork.measurements.base import Record, columns, measurement, quantity
+
+if TYPE_CHECKING:
+    from vitwork.measurements.run import TrainedRun
+
+
+@measurement
+def similarity(run: TrainedRun, *, when: str = "end", images: int = 1000, pseudo_stages: int = 4) -> Record:
+    """Return CKA between all blocks, and how much more alike blocks of one stage are than blocks of two.
+
+    Args:
+        run: what is measured.
+        when: at which snapshot.
+        images: number of test images, in mini-batches of 250.
+        pseudo_stages: into how many equal parts a network of a single stage is cut for the score.
+    """
+    from vitwork.analysis import similarity as analysis
+
+    found = analysis.matrix(run.blocks(when), run.test_batches(limit=images))
+    stages = found.stages
+    if len(set(stages) - {0}) < 2:
+        stages = analysis.pseudo_stages(len(stages), pseudo_stages, stem=stages.count(0))
+    return {
+        **columns(found, "blocks", "cka", "cost"),
+        "stages": list(stages),
+        "within_minus_across": found.within_minus_across(stages),
+        "within_minus_across_at_equal_distance": found.within_minus_across(stages, same_distance=True),
+    }
+
+
+@quantity(similarity, name="CKA within minus across stages")
+def block_structure(record: Record, pairs: str = "all") -> float:
+    """Return the score of stage-aligned blocks, over all pairs or comparing pairs ``at equal distance`` only."""
+    return float(record["within_minus_across" + ("" if pairs == "all" else "_at_equal_distance")])
