@@ -10,7 +10,7 @@ from vitwork.arms import Arm
 from vitwork.data.spec import DataSpec
 from vitwork.errors import VitworkError
 from vitwork.training.recipe import Augmentation, Recipe
-from vitwork.training.recipes import DEIT_300
+from vitwork.training.recipes import DEIT_300, WEAK
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,70 @@ def conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, 
         "vit-local-3": (vit, {**local, "kernel_size": 3}),
         "vit-local-5": (vit, {**local, "kernel_size": 5}),
     }
-    return {name: Arm(name, model, options, recipe, data) for name, (model, options) in models.items()}
+    return {
+        name: Arm(name, model, options, recipe if name in FOLLOWED else _unfollowed(recipe), data)
+        for name, (model, options) in models.items()
+    }
+
+
+FOLLOWED = ("resnet", "vit")
+"""Arms whose path a claim follows: only they keep snapshots between warm-up and end, since those take much space."""
+
+
+def _unfollowed(recipe: Recipe) -> Recipe:
+    """Return the recipe without the snapshots between warm-up and end."""
+    return replace(recipe, snapshots=tuple(when for when in recipe.snapshots if isinstance(when, str)))
+
+
+def further_conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
+    """Return the arms that only profiles with a GPU can afford: what they change is in their names."""
+    (cnn, cnn_options), (alternet, alternet_options), (vit, vit_options) = networks.cnn, networks.alternet, networks.vit
+    shallow = {**vit_options, "depth": 6}
+    models: dict[str, tuple[str, Mapping[str, Any]]] = {
+        "vit-cls": (vit, {**vit_options, "head": "cls"}),
+        "vit-static-3": (vit, {**vit_options, "attention": "static", "kernel_size": 3}),
+        "vit-s": ("vit_s", vit_options),
+        "pit": ("pit_ti", {}),
+        "swin": ("swin_t", {}),
+        "resnet-blur": (cnn, {**cnn_options, "blur": True}),
+        **{f"vit-patch-{size}": (vit, {**vit_options, "patch_size": size}) for size in (2, 8)},
+        **{f"vit-heads-{heads}": (vit, {**shallow, "heads": heads, "head_dim": 64}) for heads in (1, 3, 12)},
+        **{f"vit-head-dim-{dim}": (vit, {**shallow, "heads": 3, "head_dim": dim}) for dim in (16, 256)},
+        **{
+            "alternet-" + "".join(map(str, msas)): (alternet, {**alternet_options, "msas": msas})
+            for msas in (
+                (0, 0, 0, 0),
+                (0, 0, 0, 1),
+                (0, 0, 0, 2),
+                (0, 0, 1, 2),
+                (0, 0, 2, 2),
+                (0, 2, 1, 2),
+                (1, 1, 1, 2),
+            )
+        },
+    }
+    usual = _unfollowed(recipe)
+    weak = replace(WEAK, epochs=usual.epochs, precision=usual.precision, snapshots=usual.snapshots)
+    six, two = replace(data, fraction=0.06), replace(data, fraction=0.02)
+    as_many_steps = replace(
+        usual, epochs=round(usual.epochs / six.fraction), warmup_epochs=round(usual.warmup_epochs / six.fraction)
+    )
+    arms = [
+        *(Arm(name, model, options, usual, data) for name, (model, options) in models.items()),
+        Arm("vit-sam", vit, vit_options, replace(usual, sam=0.05), data),  # the radius of Foret et al. (2021)
+        Arm("vit-weak-augmentation", vit, vit_options, weak, data),
+        Arm("resnet-weak-augmentation", cnn, cnn_options, weak, data),
+        Arm("vit-2-percent-data", vit, vit_options, usual, two),
+        Arm("vit-6-percent-data", vit, vit_options, usual, six),
+        Arm("vit-6-percent-data-as-many-steps", vit, vit_options, as_many_steps, six),
+        Arm("resnet-6-percent-data", cnn, cnn_options, usual, six),
+    ]
+    return {arm.name: arm for arm in arms}
+
+
+def all_conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
+    """Return the arms of every claim."""
+    return conditions(networks, recipe, data) | further_conditions(networks, recipe, data)
 
 
 MICRO_NETWORKS = Networks(
@@ -93,8 +156,10 @@ PAPER_NETWORKS = Networks(
 )
 """The paper's networks at 32×32; patch 4, as where it compares local with global attention (Fig. 7)."""
 
-PAPER_RECIPE = replace(DEIT_300, snapshots=("init", "warmup", "end"))
-SHORT_RECIPE = replace(PAPER_RECIPE, epochs=30, precision="bf16")
+PAPER_RECIPE = replace(DEIT_300, snapshots=("init", "warmup", 20, 50, 100, 150, 200, 250, "end"))
+SHORT_RECIPE = replace(
+    PAPER_RECIPE, epochs=30, precision="bf16", snapshots=("init", "warmup", 2, 5, 10, 15, 20, 25, "end")
+)
 
 MICRO_RECIPE = Recipe(
     name="micro",
@@ -106,6 +171,7 @@ MICRO_RECIPE = Recipe(
     label_smoothing=0.0,
     clip=1.0,
     drop_path=0.0,
+    snapshots=("init", "warmup", 1, 2, 4, 6, "end"),
     augmentation=Augmentation(crop_padding=2),
 )
 SMALL_NETWORKS = "networks of 0.1 to 0.2 million parameters in place of 5 to 33 million"
@@ -115,16 +181,26 @@ RECIPE_OF_MANY = "one recipe for convolutional networks and Transformers alike, 
 _MICRO_EFFORT: dict[str, dict[str, Any]] = {
     "spectrum": {"batches": 6, "batch_size": 16},
     "evaluation": {"training_images": 2000},
+    "similarity": {"pseudo_stages": 3},
+    "surface": {"images": 250, "extent": 0.9, "points": 7},
+    "corruptions": {"images": 250, "severities": (1, 3, 5)},
 }
 _SMOKE_EFFORT: dict[str, dict[str, Any]] = {
     "spectrum": {"batches": 2, "batch_size": 16},
     "evaluation": {"training_images": 500},
     **{name: {"images": 250} for name in ("log_amplitude", "variance", "lesion", "noise_bands")},
+    "similarity": {"images": 250, "pseudo_stages": 3},
+    "surface": {"images": 64, "extent": 0.6, "points": 5},
+    "attention": {"images": 100, "rank_images": 4},
+    "corruptions": {"images": 100, "severities": (3,)},
+    "cue_conflict": {"images": 270},
 }
 
 # Batch, rate and length were set before any claim was measured, by one seed's fit in the time there is: the ResNet learns
 # most of the drawn images and the ViT leaves chance. A ViT needs many more epochs to learn them as well.
-SMOKE_RECIPE = replace(MICRO_RECIPE, name="smoke", epochs=5, batch_size=32, lr=2e-3)
+SMOKE_RECIPE = replace(
+    MICRO_RECIPE, name="smoke", epochs=5, batch_size=32, lr=2e-3, snapshots=("init", "warmup", 1, 2, 3, 4, "end")
+)
 
 SMOKE = Profile(
     name="smoke",
@@ -158,14 +234,20 @@ CIFAR10_MICRO = Profile(
     ),
 )
 
-_PAPER_EFFORT: dict[str, dict[str, Any]] = {"spectrum": {"batches": 313, "batch_size": 16}}
-_SHORT_EFFORT: dict[str, dict[str, Any]] = {"spectrum": {"batches": 32, "batch_size": 16}}
+_PAPER_EFFORT: dict[str, dict[str, Any]] = {
+    "spectrum": {"batches": 313, "batch_size": 16},
+    "surface": {"images": 10_000},
+}
+_SHORT_EFFORT: dict[str, dict[str, Any]] = {
+    "spectrum": {"batches": 32, "batch_size": 16},
+    "corruptions": {"images": 2000},
+}
 
 CIFAR10 = Profile(
     name="cifar10",
     summary="CIFAR-10 at full size, the paper's networks and recipe for 30 epochs",
     expected="hours on one GPU",
-    arms=conditions(PAPER_NETWORKS, SHORT_RECIPE, DataSpec("cifar10")),
+    arms=all_conditions(PAPER_NETWORKS, SHORT_RECIPE, DataSpec("cifar10")),
     seeds=5,
     effort=_SHORT_EFFORT,
     deviations=("CIFAR-10 in place of CIFAR-100", "35 epochs in place of 305", "bf16 autocast"),
@@ -175,7 +257,7 @@ PAPER = Profile(
     name="paper",
     summary="CIFAR-100 with the paper's networks, recipe and 305 epochs",
     expected="GPU-days; shared among machines by one store",
-    arms=conditions(PAPER_NETWORKS, PAPER_RECIPE, DataSpec("cifar100")),
+    arms=all_conditions(PAPER_NETWORKS, PAPER_RECIPE, DataSpec("cifar100")),
     seeds=5,
     effort=_PAPER_EFFORT,
 )
@@ -185,7 +267,7 @@ CIFAR100 = replace(
     name="cifar100",
     summary="CIFAR-100 with the paper's networks and recipe for 30 epochs",
     expected="hours on one GPU",
-    arms=conditions(PAPER_NETWORKS, SHORT_RECIPE, DataSpec("cifar100")),
+    arms=all_conditions(PAPER_NETWORKS, SHORT_RECIPE, DataSpec("cifar100")),
     effort=_SHORT_EFFORT,
     deviations=("35 epochs in place of 305", "bf16 autocast"),
 )

@@ -56,3 +56,9 @@ def error(record: Record) -> float:
 def training_nll(record: Record) -> float:
     """Return the mean negative log-likelihood of augmented training images."""
     return float(record["train_nll"])
+
+
+@quantity(evaluation, name="confidence above accuracy", unit="%")
+def overconfidence(record: Record) -> float:
+    """Return the signed calibration error: mean confidence minus accuracy, negative when under-confident."""
+    return 100.0 * float(record["signed_ece"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from vitwork.measurements.base import Record, columns, measurement, quantity
@@ -90,3 +92,61 @@ def mlp_variance_change(record: Record) -> float:
 def conv_variance_change(record: Record) -> float:
     """Return the mean change of the log feature-map variance across Conv blocks within a stage."""
     return _mean(record["changes"], "conv")
+
+
+@quantity(variance, name="log variance change of MSAs at stage starts")
+def msa_variance_change_at_start(record: Record) -> float:
+    """Return the mean change of the log feature-map variance across the first MSA of each stage."""
+    first: dict[int, float] = {}
+    for change in record["changes"]:
+        if change["kind"] == "msa" and not change["jump"]:
+            first.setdefault(change["stage"], change["value"])
+    return float(sum(first.values()) / len(first))
+
+
+@quantity(log_amplitude, name="high-frequency change of early MSAs", unit="log amplitude")
+def early_msa_change(record: Record, relative_to: str) -> float:
+    """Return the mean change across the MSAs from the second to a quarter of the depth: the 2nd and 3rd of twelve."""
+    values = [change["value"] for change in record["changes"][relative_to] if change["kind"] == "msa"]
+    early = values[1 : max(2, len(values) // 4)]
+    return float(sum(early) / len(early))
+
+
+@quantity(log_amplitude, name="high frequencies of deep blocks above the embedding's", unit="log amplitude")
+def deep_minus_stem(record: Record, relative_to: str) -> float:
+    """Return the highest frequency's log amplitude in the deeper half of the blocks minus that after the stem."""
+    highest = [values[-1] for values in record["delta" if relative_to == "DC" else "relative"]]
+    deep = highest[(len(highest) + 1) // 2 :]
+    return float(sum(deep) / len(deep) - highest[0])
+
+
+@quantity(variance, name="slope of log variance over depth")
+def variance_trend(record: Record) -> float:
+    """Return the least-squares slope of the log feature-map variance over the normalised depth."""
+    logs = [math.log(value) for value in record["variance"]]
+    depths = [place / (len(logs) - 1) for place in range(len(logs))]
+    centre, mean = sum(depths) / len(depths), sum(logs) / len(logs)
+    covariance = sum((x - centre) * (y - mean) for x, y in zip(depths, logs, strict=True))
+    return covariance / sum((x - centre) ** 2 for x in depths)
+
+
+def _by_stage(record: Record) -> list[list[float]]:
+    """Return the log variances of each stage's blocks, the stem left out."""
+    stages: dict[int, list[float]] = {}
+    for stage, value in zip(record["stages"], record["variance"], strict=True):
+        if stage > 0:
+            stages.setdefault(stage, []).append(math.log(value))
+    return list(stages.values())
+
+
+@quantity(variance, name="smallest lead of a stage's last block", unit="log variance")
+def lead_of_stage_end(record: Record) -> float:
+    """Return by how much the last block's log variance exceeds all others of its stage, in the stage where it least does."""
+    return min(values[-1] - max(values[:-1]) for values in _by_stage(record) if len(values) > 1)
+
+
+@quantity(variance, name="change of log variance between stages")
+def reset_between_stages(record: Record) -> float:
+    """Return the mean change of the log variance from the last block of a stage to the first of the next."""
+    steps = [after[0] - before[-1] for before, after in pairwise(_by_stage(record))]
+    return sum(steps) / len(steps)

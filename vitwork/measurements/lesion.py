@@ -42,3 +42,29 @@ def loss_at_stage_end(record: Record, first_stage: int = 1) -> float:
 def loss_at_stage_start(record: Record) -> float:
     """Return the mean accuracy lost by removing the first block of a stage."""
     return _mean_loss(record, _stage_starts(record))
+
+
+@quantity(lesion, name="further loss at a stage's start than at the end before it", unit="pp")
+def jump_between_stages(record: Record) -> float:
+    """Return how much more accuracy the first block of a stage costs than the last one of the stage before, on average."""
+    starts = [place for place, first in enumerate(_stage_starts(record)) if first and place]
+    change = record["accuracy_change"]
+    return 100.0 * float(sum(change[place - 1] - change[place] for place in starts) / len(starts))
+
+
+@quantity(lesion, name="loss by removing a block", unit="pp")
+def loss_in_stage(record: Record, stage: str) -> float:
+    """Return the mean accuracy lost by removing a block of the ``first`` or the ``last`` stage."""
+    wanted = (min if stage == "first" else max)(record["stages"])
+    return _mean_loss(record, [found == wanted for found in record["stages"]])
+
+
+@quantity(lesion, name="loss by removing one sub-layer of a stage", unit="pp")
+def loss_of(record: Record, kind: str, place: str) -> float:
+    """Return the mean accuracy lost by removing the ``first`` or the ``last`` block of a kind in a stage."""
+    by_stage: dict[int, list[int]] = {}
+    for unit, (found, stage) in enumerate(zip(record["kinds"], record["stages"], strict=True)):
+        if found == kind:
+            by_stage.setdefault(stage, []).append(unit)
+    chosen = {units[0 if place == "first" else -1] for units in by_stage.values()}
+    return _mean_loss(record, [unit in chosen for unit in range(len(record["kinds"]))])
