@@ -136,6 +136,9 @@ class Worker:
         """Divide the processor's threads among the workers: more threads than cores slow everyone down."""
         import torch
 
+        from vitwork.training.mode import keep_memory
+
+        keep_memory()
         torch.set_num_threads(max(1, cores() // self.count))
 
     def _energy(self) -> AbstractContextManager[energy.Energy]:

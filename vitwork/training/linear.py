@@ -24,6 +24,11 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return result
 
 
+def transposed_product(a: Tensor, b: Tensor) -> Tensor:
+    """Return a.T @ b of matrices with many rows; the first operand is copied, so the narrower one comes first."""
+    return product(a.t(), b.t()) if a.shape[1] <= b.shape[1] else product(b.t(), a.t()).t()
+
+
 class Linear(torch.autograd.Function):
     """x @ weight.T + bias, whose three products are oneDNN's."""
 
@@ -41,7 +46,7 @@ class Linear(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         flat = gradient.flatten(0, -2)
         by_x = product(gradient, weight.t()) if ctx.needs_input_grad[0] else None
-        by_weight = product(flat.t(), x.flatten(0, -2).t()) if ctx.needs_input_grad[1] else None
+        by_weight = transposed_product(flat, x.flatten(0, -2)) if ctx.needs_input_grad[1] else None
         by_bias = flat.sum(0) if ctx.biased and ctx.needs_input_grad[2] else None
         return by_x, by_weight, by_bias
 

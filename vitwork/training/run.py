@@ -233,6 +233,8 @@ class Run:
         """Return how the run is computed, in words."""
         notes = ["oneDNN linear layers"] if self.fast_linear else []
         notes += [f"{self.world.processes} processes"] if self.world.processes > 1 else []
+        if self.recipe.drop_path and not self.depth.layers:
+            notes.append(f"no stochastic depth to set to {self.recipe.drop_path:g}")
         return mode.describe(self.recipe, self.device, self.step.memory, *notes)
 
     def outcome(self, finished: bool) -> Outcome:
