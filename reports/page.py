@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports import words
-from reports.csv_link import csv_link
+from reports.csv_link import Tables
 from reports.figures import draw, effect, structure, training
 from reports.figures.base import Figure, Palette
 from reports.html import anchors, environment, visible
@@ -21,7 +21,7 @@ def render(results: Json) -> str:
         results: a document of the schema ``vitwork-results/1``.
     """
     results = visible(results)
-    palette = Palette.of(results)
+    palette, tables = Palette.of(results), Tables()
     arm_anchors = anchors("arm", [*palette.order, *(arm for claim in results["claims"] for arm in claim["arms"])])
     return (
         environment()
@@ -33,11 +33,12 @@ def render(results: Json) -> str:
             hardware=_hardware(results),
             cost=_cost(results),
             when=words.moment(results["provenance"].get("started")),
-            chapters=_chapters(results, palette),
+            chapters=_chapters(results, palette, tables),
             anchors=arm_anchors,
             arms=_arms(results, palette, arm_anchors),
-            curves=_with_data(training.draw(results["runs"], palette), "training"),
+            curves=_with_data(training.draw(results["runs"], palette), "training", tables),
             provenance=_provenance(results["provenance"]),
+            tables=tables,
             scripts=("theme.js", "report.js"),
         )
     )
@@ -67,7 +68,18 @@ def _cost(results: Json) -> str:
     trained = sum(run["seconds"] or 0.0 for run in results["runs"])
     measured = sum(entry["seconds"] or 0.0 for entry in results["measurements"])
     session = results["provenance"].get("seconds")
-    return f"{words.duration(trained)} of training, {words.duration(measured)} of measuring; this session took {words.duration(session)}"
+    parts = f"{words.duration(trained)} of training, {words.duration(measured)} of measuring"
+    return f"{parts}{_energy(results)}; this session took {words.duration(session)}"
+
+
+def _energy(results: Json) -> str:
+    """Return the energy of all runs and measurements, and of how many it is known when not of all."""
+    entries = [*results["runs"], *results["measurements"]]
+    known = [entry["joules"] for entry in entries if entry.get("joules") is not None]
+    if not known:
+        return ""
+    part = "" if len(known) == len(entries) else f" (known for {len(known)} of {len(entries)} runs and measurements)"
+    return f", {words.energy(sum(known))}{part}"
 
 
 def _provenance(found: Json) -> list[tuple[str, str]]:
@@ -82,44 +94,53 @@ def _provenance(found: Json) -> list[tuple[str, str]]:
         ("Data", f"{dataset.get('name', '')}, fingerprint {dataset.get('fingerprint', '')}" if dataset else ""),
         (
             "Hardware",
-            ", ".join(f"{key} {words.size(value) if key == 'memory' else value}" for key, value in hardware.items()),
+            ", ".join(
+                f"{key} {words.size(value) if key == 'memory' else value}"
+                for key, value in hardware.items()
+                if value is not None
+            ),
         ),
+        ("Code", ", ".join(f"{module} {hash}" for module, hash in found.get("code", {}).items())),
         ("Versions", ", ".join(f"{name} {version}" for name, version in found.get("versions", {}).items())),
     ]
 
 
-def _chapters(results: Json, palette: Palette) -> list[Json]:
+def _chapters(results: Json, palette: Palette, tables: Tables) -> list[Json]:
     hypotheses = {hypothesis["id"]: hypothesis for hypothesis in results["hypotheses"]}
     places = anchors("claim", [claim["id"] for claim in results["claims"]])
     chapters: dict[str, list[Json]] = {}
     for claim in results["claims"]:
         found = [hypotheses[id] for id in claim["hypotheses"] if id in hypotheses]
-        entry = _claim(claim, found, results, palette, places[claim["id"]])
+        drawn = draw(claim, results["measurements"], palette)
+        anchor = places[claim["id"]]
+        entry = {
+            **_claim(claim, found, palette),
+            "anchor": anchor,
+            "csv": tables.link(SEED_COLUMNS, _seed_rows(found)),
+            "all_deviations": [*results["profile"].get("deviations", []), *claim["deviations"]],
+            "figures": [_with_data(figure, f"{anchor}-{place}", tables) for place, figure in enumerate(drawn, start=1)],
+        }
         chapters.setdefault(claim["chapter"], []).append(entry)
     return [{"name": name, "claims": claims} for name, claims in chapters.items()]
 
 
-def _claim(claim: Json, hypotheses: list[Json], results: Json, palette: Palette, anchor: str) -> Json:
+def _claim(claim: Json, hypotheses: list[Json], palette: Palette) -> Json:
     effects = [hypothesis["effect"] or {} for hypothesis in hypotheses]
     sizes = sorted({count for found in effects for count in (found.get("n_a"), found.get("n_b")) if count})
-    drawn = draw(claim, results["measurements"], palette)
     return {
         **claim,
-        "anchor": anchor,
         "plain": claim["reason"][:1].upper() + claim["reason"][1:],
         "search": " ".join(
             [claim["id"], claim["sentence"], claim["paper"]["where"], claim["reason"], *claim["arms"]]
         ).lower(),
         "hypotheses": [_hypothesis(hypothesis, palette) for hypothesis in hypotheses],
-        "csv": csv_link(SEED_COLUMNS, _seed_rows(hypotheses)),
         "tiny": effect.tiny(effects),
         "headline": words.effect(effects[0], hypotheses[0].get("unit", ""))
         if len(effects) == 1
         else f"{len(effects)} comparisons",
         "n": "–".join(str(size) for size in (sizes[:1] + sizes[-1:] if len(sizes) > 1 else sizes)),
-        "cost": words.duration(claim["cost_seconds"]) if claim["cost_seconds"] else "",
-        "all_deviations": [*results["profile"].get("deviations", []), *claim["deviations"]],
-        "figures": [_with_data(figure, f"{anchor}-{place}") for place, figure in enumerate(drawn, start=1)],
+        "cost": words.cost(claim["cost_seconds"]),
+        "whole_cost": words.cost(claim["cost_seconds"], claim.get("cost_joules")),
     }
 
 
@@ -149,11 +170,11 @@ def _seed_rows(hypotheses: list[Json]) -> list[tuple[Any, ...]]:
     ]
 
 
-def _with_data(figure: Figure | None, name: str) -> Json | None:
+def _with_data(figure: Figure | None, name: str, tables: Tables) -> Json | None:
     if figure is None:
         return None
     shown = {field: getattr(figure, field) for field in ("title", "panels", "note", "legend", "rows")}
-    return {**shown, "csv": csv_link(figure.header, figure.rows), "file": f"{name}.csv"}
+    return {**shown, "csv": tables.link(figure.header, figure.rows), "file": f"{name}.csv"}
 
 
 def _arms(results: Json, palette: Palette, places: Mapping[str, str]) -> list[Json]:
@@ -170,6 +191,7 @@ def _arms(results: Json, palette: Palette, places: Mapping[str, str]) -> list[Js
             "options": words.settings(group[0].get("options") or {}),
             "recipe": words.settings(group[0].get("recipe") or {}),
             "structure": structure.draw(arm, results["measurements"]),
+            "metered": any(run.get("joules") is not None for run in group),
             "runs": [_run(run) for run in sorted(group, key=lambda run: run["seed"])],
         }
         for arm, group in runs.items()
@@ -193,6 +215,7 @@ def _run(run: Json) -> Json:
         "status": run.get("status"),
         "loss": words.quantity(losses[-1], 4) if losses else "–",
         "time": words.quantity(run.get("seconds")),
+        "energy": words.energy(run.get("joules")),
         "speed": words.quantity(run.get("images_per_second"), 4),
         "key": run["key"],
     }

@@ -35,14 +35,15 @@ def write_tables(results: Json, folder: Path) -> None:
 def runs(results: Json) -> tuple[list[Json], dict[str, str]]:
     """Return the rows of the runs and the kinds of their columns."""
     kinds = dict.fromkeys(("key", "arm", "model", "options", "recipe", "status", "mode", "history"), "text")
-    kinds |= {"seed": "count", "parameters": "count", "seconds": "number", "images_per_second": "number"}
+    kinds |= {"seed": "count", "parameters": "count", "seconds": "number", "joules": "number"}
+    kinds |= {"images_per_second": "number"}
     return [_row(run, kinds) for run in results["runs"]], kinds
 
 
 def measurements(results: Json) -> tuple[list[Json], dict[str, str]]:
     """Return the rows of the measurements and the kinds of their columns."""
     kinds = dict.fromkeys(("key", "run", "arm", "name", "parameters", "values"), "text")
-    kinds |= {"seed": "count", "seconds": "number"}
+    kinds |= {"seed": "count", "seconds": "number", "joules": "number"}
     return [_row(entry, kinds) for entry in results["measurements"]], kinds
 
 

@@ -10,6 +10,10 @@ from typing import Any
 Json = Mapping[str, Any]
 VERDICTS = ("reproduced", "contradicted", "inconclusive", "not measured")
 SYMBOLS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "?", "not measured": "–"}
+MARKS = {"log-ratio": "×", "ratio": "×", "probability": "P "}
+"""What stands before an effect of these scales; other effects are differences."""
+OPEN_ENDS = {"log-ratio": ("0", "∞"), "ratio": ("0", "∞"), "probability": ("0", "1")}
+"""What an interval without limit reaches."""
 
 
 def quantity(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
@@ -32,27 +36,25 @@ def shown(value: float | None, scale: str) -> float | None:
 
 
 def effect(found: Json, unit: str = "") -> str:
-    """Return estimate and interval, for example ``×0.42 [0.30, 0.58]`` or ``+2.1 [0.4, 3.8] %``."""
+    """Return estimate and interval, for example ``×0.42 [0.30, 0.58]``, ``+2.1 [0.4, 3.8] %`` or ``P 0.93 [0.7, 1]``."""
     scale = str(found.get("scale", "difference"))
     estimate, low, high = (shown(found.get(name), scale) for name in ("estimate", "low", "high"))
     if estimate is None and low is None and high is None:
         return "no estimate"
     sign = scale == "difference"
-    mark = "×" if factor(scale) else ""
-    ends = (
-        "−∞" if low is None and sign else "0" if low is None else quantity(low, sign=sign),
-        quantity(high, sign=sign),
-    )
+    least, most = OPEN_ENDS.get(scale, ("−∞", "∞"))
+    ends = (least if low is None else quantity(low, sign=sign), most if high is None else quantity(high, sign=sign))
     tail = f" {unit}" if unit and sign else ""
-    return f"{mark}{quantity(estimate, sign=sign)} [{ends[0]}, {'∞' if high is None else ends[1]}]{tail}"
+    return f"{MARKS.get(scale, '')}{quantity(estimate, sign=sign)} [{ends[0]}, {ends[1]}]{tail}"
 
 
 def decision(found: Json) -> str:
     """Return how an effect was decided: margin, side, n, p and method."""
     scale = str(found.get("scale", "difference"))
     margin = quantity(shown(found.get("margin", 0.0), scale))
+    mark = MARKS.get(scale, "")
     n = f"n = {found.get('n_a')}" + (f" + {found.get('n_b')}" if found.get("n_b") else "")
-    parts = [f"the paper's side is {found.get('alternative', 'less')} than {'×' if factor(scale) else ''}{margin}", n]
+    parts = [f"the paper's side is {found.get('alternative', 'less')} than {mark}{margin}", n]
     if (adjusted := found.get("adjusted_p")) is not None or found.get("p") is not None:
         kind = "p after Holm" if adjusted is not None else "p"
         parts.append(f"{kind} = {quantity(adjusted if adjusted is not None else found.get('p'), 2)}")
@@ -72,6 +74,21 @@ def duration(seconds: float | None) -> str:
     if seconds < 99.5:
         return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def energy(joules: float | None) -> str:
+    """Return an energy in the unit that suits it, empty for None."""
+    if joules is None:
+        return ""
+    for limit, size, unit in ((1e3, 1.0, "J"), (1e6, 1e3, "kJ")):
+        if joules < limit:
+            return f"{joules / size:.3g} {unit}"
+    return f"{joules / 3.6e6:.3g} kWh"
+
+
+def cost(seconds: float | None, joules: float | None = None) -> str:
+    """Return time, and energy where it is known; empty where nothing was spent."""
+    return ", ".join(part for part in (duration(seconds) if seconds else "", energy(joules)) if part)
 
 
 def moment(seconds: float | str | None) -> str:

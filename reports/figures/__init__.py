@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from reports.figures import accuracy, bands, depth, lesion, similarity, spectra, surface, trajectory
+from reports.figures import (
+    accuracy,
+    attention,
+    bands,
+    corruptions,
+    cue_conflict,
+    depth,
+    lesion,
+    similarity,
+    spectra,
+    surface,
+    trajectory,
+)
 from reports.figures.base import Figure, Json, Palette, View, figures
 
 FIGURES: dict[str, Callable[[View], Figure | None]] = {
@@ -19,8 +31,10 @@ FIGURES: dict[str, Callable[[View], Figure | None]] = {
     "variance": depth.variance,
     "similarity": similarity.draw,
     "lesion": lesion.draw,
-    "attention": depth.attention,
+    "attention": attention.draw,
     "evaluation": accuracy.draw,
+    "corruptions": corruptions.draw,
+    "cue_conflict": cue_conflict.draw,
 }
 """What draws each kind of measurement; other kinds have no figure."""
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from reports import paper
-from reports.figures.base import Figure, Palette, Panel, View, columns, mean
+from reports.figures import corruptions
+from reports.figures.base import Figure, Json, Palette, Panel, View, columns
+from reports.figures.points import cloud, strips
 from reports.plot import Plot
 from reports.scale import span
 from reports.words import quantity
-
-Cloud = Mapping[str, Sequence[tuple[float, float, str]]]
-ROW = 22.0
 
 
 def draw(view: View) -> Figure | None:
     """Return what the final evaluation of every network says, beside the paper's panels for the same figure."""
     _, last = view.settings()[-1]
-    panels = [Panel("Accuracy, one point per network", _strips(last))]
+    accuracies = {arm: [_accuracy(entry) for entry in last.of(arm)] for arm in last.arms}
+    drawn = strips("Accuracy of every network", "test accuracy (%)", accuracies, view.palette)
+    panels = [Panel("Accuracy, one point per network", drawn)]
     if len(last.arms) > 1 and all("train_nll" in entry["values"] for entry in last.entries):
         ours = {
             arm: [
@@ -27,7 +26,12 @@ def draw(view: View) -> Figure | None:
             ]
             for arm in last.arms
         }
-        panels.append(Panel("Test error and fit to augmented training data", _cloud(ours, view.palette)))
+        panels.append(
+            Panel(
+                "Test error and fit to augmented training data",
+                cloud("Test error against training NLL", ERROR_NLL, ours, view.palette),
+            )
+        )
     panels += _paper(view)
     if all("bins" in entry["values"] for entry in last.entries):
         panels.append(Panel("Reliability: accuracy by confidence", _reliability(last)))
@@ -45,45 +49,13 @@ def draw(view: View) -> Figure | None:
     )
 
 
+ERROR_NLL = ("test error (%)", "training NLL (nats)")
 METRICS = ("acc", "nll", "train_nll", "ece", "signed_ece")
 
 
-def _strips(view: View) -> str:
-    values = {arm: [100 * entry["values"]["acc"] for entry in view.of(arm)] for arm in view.arms}
-    every = [value for row in values.values() for value in row]
-    plot = Plot(
-        "Accuracy of every network",
-        span(every),
-        (-0.5, len(values) - 0.5),
-        "test accuracy (%)",
-        height=44 + ROW * len(values),
-        margin=(112, 4, 10, 36),
-    )
-    for place, (arm, row) in enumerate(reversed(values.items())):
-        plot.text(106, plot.sy(place) + 3.5, arm if len(arm) < 18 else f"{arm[:16]}…", "end", "row")
-        centre = mean(row)
-        if centre is not None:
-            plot.line([(centre, place - 0.32), (centre, place + 0.32)], view.palette[arm])
-        tips = [
-            f"{arm}, seed {entry['seed']}: {quantity(value, 4)} %"
-            for entry, value in zip(view.of(arm), row, strict=True)
-        ]
-        plot.marks(((value, place, tip) for value, tip in zip(row, tips, strict=True)), view.palette[arm])
-    return plot.render(grid=False)
-
-
-def _cloud(arms: Cloud, palette: Palette, names: bool = False) -> str:
-    x = [point[0] for points in arms.values() for point in points]
-    y = [point[1] for points in arms.values() for point in points]
-    plot = Plot(
-        "Test error against training NLL", span(x, pad=0.12), span(y, pad=0.1), "test error (%)", "training NLL (nats)"
-    )
-    for arm, points in arms.items():
-        plot.marks(points, palette[arm], size=3.6)
-        if names:
-            for point in points:
-                plot.tag(*point)
-    return plot.render()
+def _accuracy(entry: Json) -> tuple[float, str]:
+    percent = 100 * entry["values"]["acc"]
+    return percent, f"{entry['arm']}, seed {entry['seed']}: {quantity(percent, 4)} %"
 
 
 def _paper(view: View) -> list[Panel]:
@@ -92,12 +64,16 @@ def _paper(view: View) -> list[Panel]:
         if figure in paper.ERROR_NLL:
             theirs = {arm: [(*point, paper.NETWORKS.get(arm, arm))] for arm, point in paper.ERROR_NLL[figure].items()}
             panels.append(
-                Panel(f"Fig. {figure}, CIFAR-100, n = 1 each", _cloud(theirs, view.palette, names=True), "paper")
+                Panel(
+                    f"Fig. {figure}, CIFAR-100, n = 1 each",
+                    cloud("The paper's test error against training NLL", ERROR_NLL, theirs, view.palette, names=True),
+                    "paper",
+                )
             )
         if figure == "12a":
             panels.append(Panel("Fig. 12a, CIFAR-100, n = 1 each; hollow: rejected", _build_up(view.palette), "paper"))
         if figure == "12b":
-            panels.append(Panel("Fig. 12b, CIFAR-100, n = 1 each", _robustness(view.palette), "paper"))
+            panels.append(Panel("Fig. 12b, CIFAR-100, n = 1 each", corruptions.published(view.palette), "paper"))
     return panels
 
 
@@ -115,23 +91,6 @@ def _build_up(palette: Palette) -> str:
     for place, name, value, kept in steps:
         plot.marks([(place, value, f"{name}: {value} %")], series, "mark" if kept else "hollow")
         plot.tag(place, value, name)
-    return plot.render()
-
-
-def _robustness(palette: Palette) -> str:
-    numbers = paper.ACCURACY_ROBUSTNESS
-    accuracy, robustness = zip(*numbers.values(), strict=True)
-    plot = Plot(
-        "The paper's accuracy and robustness",
-        span(accuracy, pad=0.1),
-        span(robustness, pad=0.1),
-        "accuracy (%)",
-        "robustness (%)",
-    )
-    for arm, (x, y) in numbers.items():
-        name = paper.NETWORKS.get(arm, arm)
-        plot.marks([(x, y, name)], palette[arm], size=3.6)
-        plot.tag(x, y, name)
     return plot.render()
 
 

@@ -1,4 +1,4 @@
-"""Quantities by depth: log amplitude (Fig. 2a, 8), variance (Fig. 9), range of attention. Blocks from stem to head."""
+"""Quantities by depth, blocks from stem to head: log amplitude (Fig. 2a, 8), variance (Fig. 9), and others alike."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Curve = tuple[str, Sequence[str], Sequence[Sequence[float | None]]]  # arm, kind
 def log_amplitude(view: View) -> Figure | None:
     """Return Δ log amplitude at the highest frequency by depth, and by frequency for every block."""
     ylabel = "Δ log amplitude, highest freq."
-    panels = _panels(view, lambda values: [row[-1] if row else None for row in values["delta"]], ylabel)
-    panels += [_by_frequency(view, arm) for arm in view.arms]
-    panels += _paper(view, paper.LOG_AMPLITUDE, ylabel)
+    drawn = panels(view, lambda values: [row[-1] if row else None for row in values["delta"]], ylabel)
+    drawn += [by_frequency(view, arm, "delta", "Δ log amplitude") for arm in view.arms]
+    drawn += _paper(view, paper.LOG_AMPLITUDE, ylabel)
     rows = [
         (entry["arm"], entry["seed"], entry["parameters"].get("when"), block, kind, frequency, delta)
         for entry in view.entries
@@ -29,7 +29,7 @@ def log_amplitude(view: View) -> Figure | None:
     ]
     return Figure(
         "Log amplitude of feature maps by depth",
-        tuple(panels),
+        tuple(drawn),
         f"Filled marks follow an MSA, hollow ones any other block; thin lines are single networks ({view.seeds()}).",
         view.palette.legend(view.arms),
         ("arm", "seed", "when", "block", "kind", "frequency (π)", "delta log amplitude"),
@@ -39,33 +39,15 @@ def log_amplitude(view: View) -> Figure | None:
 
 def variance(view: View) -> Figure | None:
     """Return the spatial variance of feature maps by depth."""
-    panels = _panels(view, itemgetter("variance"), "feature map variance")
-    panels += _paper(view, paper.VARIANCE, "feature map variance")
+    drawn = panels(view, itemgetter("variance"), "feature map variance")
+    drawn += _paper(view, paper.VARIANCE, "feature map variance")
     return Figure(
         "Variance of feature maps by depth",
-        tuple(panels),
+        tuple(drawn),
         f"Filled marks follow an MSA, hollow ones any other block; thin lines are single networks ({view.seeds()}).",
         view.palette.legend(view.arms),
         ("arm", "seed", "when", "block", "kind", "variance"),
         _table(view, itemgetter("variance")),
-    )
-
-
-def attention(view: View) -> Figure | None:
-    """Return distance and entropy of attention by depth."""
-    panels: list[Panel] = []
-    for name, unit in (("distance", "mean attention distance"), ("entropy", "attention entropy (nats)")):
-        if all(name in entry["values"] for entry in view.entries):
-            panels += _panels(view, itemgetter(name), unit)
-    if not panels:
-        return None
-    return Figure(
-        "Range of attention by depth",
-        tuple(panels),
-        f"One mark per attention block; thin lines are single networks ({view.seeds()}).",
-        view.palette.legend(view.arms),
-        ("arm", "seed", "when", "block", "kind", "distance"),
-        _table(view, itemgetter("distance")) if "distance" in view.entries[0]["values"] else (),
     )
 
 
@@ -80,28 +62,30 @@ def _table(view: View, values: Values) -> tuple[Row, ...]:
 
 
 def _rows(values: Json) -> Iterable[tuple[str, str, Sequence[float], Sequence[float]]]:
-    return zip(values["blocks"], _kinds(values), _frequencies(values), values["delta"], strict=False)
+    return zip(values["blocks"], _kinds(values), frequencies(values), values["delta"], strict=False)
 
 
-def _frequencies(values: Json) -> list[Sequence[float]]:
-    """Return the frequencies of every block; older records hold one list for all of them."""
+def frequencies(values: Json, name: str = "delta") -> list[Sequence[float]]:
+    """Return the frequencies at which `name` is known for every block; older records hold one list for all blocks."""
     found = values["frequencies"]
-    return list(found) if found and isinstance(found[0], (list, tuple)) else [found] * len(values["delta"])
+    return list(found) if found and isinstance(found[0], (list, tuple)) else [found] * len(values[name])
 
 
 def _kinds(values: Json) -> Sequence[str]:
     return list(values.get("kinds") or ["msa"] * len(values["blocks"]))
 
 
-def _panels(view: View, values: Values, ylabel: str) -> list[Panel]:
-    panels = []
+def panels(view: View, values: Values, ylabel: str) -> list[Panel]:
+    """Return what `values` takes of every record, by depth; a panel for each setting of the measurement."""
+    drawn = []
     for given, part in view.settings():
         curves = [
             (arm, _kinds(part.of(arm)[0]["values"]), [list(values(entry["values"])) for entry in part.of(arm)])
             for arm in part.arms
         ]
-        panels.append(Panel(f"Here{f', {given}' if given else ''}", _plot(curves, ylabel, view.palette)))
-    return panels
+        title = ylabel.partition(" (")[0]
+        drawn.append(Panel(f"{title}{f', {given}' if given else ''}", _plot(curves, ylabel, view.palette)))
+    return drawn
 
 
 def _paper(view: View, numbers: Mapping[str, Sequence[float]], ylabel: str) -> list[Panel]:
@@ -133,20 +117,19 @@ def _plot(curves: Sequence[Curve], ylabel: str, palette: Palette) -> str:
     return plot.render()
 
 
-def _by_frequency(view: View, arm: str) -> Panel:
+def by_frequency(view: View, arm: str, name: str, ylabel: str) -> Panel:
     """Return one line per block, pale near the input and strong near the output, of the last snapshot (Fig. 2a)."""
     given, part = view.settings()[-1]
     entries = part.of(arm) or view.of(arm)
-    values = entries[0]["values"]
-    frequencies = _frequencies(values)
-    blocks = [columns(rows) for rows in zip(*(entry["values"]["delta"] for entry in entries), strict=False)]
+    blocks = [columns(rows) for rows in zip(*(entry["values"][name] for entry in entries), strict=False)]
+    x = frequencies(entries[0]["values"], name)
     plot = Plot(
-        f"Δ log amplitude by frequency, {arm}",
-        (0.0, 1.0),
+        f"{ylabel} by frequency, {arm}",
+        span((value for row in x for value in row), pad=0.02, include=(0.0, 1.0)),
         span(value for row in blocks for value in row),
         "frequency (π)",
-        "Δ log amplitude",
+        ylabel,
     )
-    for place, (x, y) in enumerate(zip(frequencies, blocks, strict=False)):
-        plot.line(zip(x, y, strict=False), view.palette[arm], opacity=0.2 + 0.8 * (place + 1) / len(blocks))
+    for place, points in enumerate(zip(x, blocks, strict=False)):
+        plot.line(zip(*points, strict=False), view.palette[arm], opacity=0.2 + 0.8 * (place + 1) / len(blocks))
     return Panel(f"{arm}{f', {given}' if given else ''}: from input (pale) to output", plot.render())

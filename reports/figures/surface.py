@@ -8,80 +8,112 @@ from collections.abc import Sequence
 from html import escape
 from typing import cast
 
+import numpy as np
+
 from reports import paper
-from reports.figures.base import Figure, Json, Panel, View
+from reports.figures.base import Figure, Json, Panel, Row, View
 from reports.figures.cells import cells, ramp
 from reports.figures.colours import colour
 from reports.plot import Plot
 from reports.scale import label, number
 
-MOST = 6
+MOST = 4
 """Networks drawn at most."""
+FINEST = 21
+"""Points per side of a drawing at most; finer grids are thinned out, their data are in the table."""
 SIDE = 230.0
 TURN, TILT = 35.0, 30.0
 VIEW = (340.0, 250.0)
 """Width and height of the view in three dimensions."""
 
-Heights = Sequence[Sequence[float | None]]
+Grid = np.ndarray
+"""Heights (points of y, points of x), NaN where the network overflows."""
 
 
 def draw(view: View) -> Figure | None:
-    """Return contours and a turnable view per network; all networks share one scale of colours."""
-    entries = _chosen(view)
-    rises = [_rise(entry["values"]["nll"]) for entry in entries]
-    top = max(value for rise in rises for row in rise for value in row if value is not None) or 1.0
+    """Return contours and a turnable view per network, of NLL, L2 and their sum; each has one scale for all networks."""
+    chosen = _chosen(view)
     panels = []
-    for entry, rise in zip(entries, rises, strict=True):
-        name = f"{entry['arm']}, seed {entry['seed']}"
-        panels.append(Panel(f"{name}: NLL above its minimum", _flat(name, entry["values"], rise, top)))
-        scaled = [[None if value is None else round(value / top, 3) for value in row] for row in rise]
-        panels.append(
-            Panel(f"{name}, to be turned", _solid(name, scaled), surface=json.dumps(scaled, separators=(",", ":")))
-        )
-    rows = [
-        (entry["arm"], entry["seed"], x, y, value)
-        for entry in entries
-        for y, row in zip(entry["values"]["y"], entry["values"]["nll"], strict=True)
-        for x, value in zip(entry["values"]["x"], row, strict=True)
-    ]
+    for name, grids in _parts([entry["values"] for _, entry in chosen]).items():
+        rises = [grid - np.nanmin(grid) for grid in grids]
+        top = max(float(np.nanmax(rise)) for rise in rises) or 1.0
+        for (title, entry), rise in zip(chosen, rises, strict=True):
+            panels += _pair(f"{title}: {name} above its minimum", entry["values"], rise, top)
     theirs = "; ".join(f"{paper.NETWORKS[arm]} {nll} NLL and {l2} L2" for arm, (nll, l2) in paper.SURFACE_RISE.items())
     return Figure(
         "Loss surface around the trained weights",
         tuple(panels),
-        f"Two random directions, filter-normalised; one scale of heights for all. In the paper the loss rises from the centre to radius 1 by: {theirs}.",
+        "Two random directions, filter-normalised; each part of the loss has one scale of heights for all networks. In "
+        f"the paper the loss rises from the centre to radius 1 by: {theirs}.",
         (),
-        ("arm", "seed", "x", "y", "NLL"),
-        tuple(rows),
+        ("arm", "seed", "setting", "x", "y", "NLL", "L2"),
+        tuple(row for given, part in view.settings() for entry in part.entries for row in _rows(given, entry)),
     )
 
 
-def _chosen(view: View) -> list[Json]:
-    """Return the first seed's records of every arm, then those of further seeds, at most `MOST`."""
-    ranked = [(place, entry) for arm in view.arms for place, entry in enumerate(view.of(arm))]
-    return [entry for _, entry in sorted(ranked, key=lambda pair: pair[0])][:MOST]
+def _chosen(view: View) -> list[tuple[str, Json]]:
+    """Return the first seed's records of every arm and setting, then those of further seeds, at most `MOST`."""
+    ranked = [
+        (place, f"{arm}, seed {entry['seed']}{f', {given}' if given else ''}", entry)
+        for given, part in view.settings()
+        for arm in part.arms
+        for place, entry in enumerate(part.of(arm))
+    ]
+    return [(title, entry) for _, title, entry in sorted(ranked, key=lambda found: found[0])][:MOST]
 
 
-def _rise(heights: Heights) -> list[list[float | None]]:
-    """Return heights above the lowest one."""
-    low = min(value for row in heights for value in row if value is not None)
-    return [[None if value is None else value - low for value in row] for row in heights]
+def _parts(records: Sequence[Json]) -> dict[str, list[Grid]]:
+    """Return the parts of the loss that every record holds on its grid, and their sum."""
+    nll = [np.asarray(record["nll"], dtype=float) for record in records]
+    l2 = [_penalty(record) for record in records]
+    if not all(penalty.shape for penalty in l2):
+        return {"NLL": nll}
+    return {"NLL": nll, "L2": l2, "NLL + L2": [a + b for a, b in zip(nll, l2, strict=True)]}
 
 
-def _flat(name: str, values: Json, rise: Heights, top: float) -> str:
-    import numpy as np
+def _penalty(record: Json) -> Grid:
+    """Return L2 as the training weighs it: ``l2`` is ½·|w|²; records of early versions have one number for all points."""
+    penalty: Grid = np.asarray(record["l2"], dtype=float) * record.get("weight_decay", 1.0)
+    return penalty
+
+
+def _rows(given: str, entry: Json) -> list[Row]:
+    values, penalty = entry["values"], _penalty(entry["values"])
+    l2 = penalty.tolist() if penalty.shape else [[None] * len(values["x"])] * len(values["y"])
+    return [
+        (entry["arm"], entry["seed"], given, x, y, value, other)
+        for y, *rows in zip(values["y"], values["nll"], l2, strict=True)
+        for x, value, other in zip(values["x"], *rows, strict=True)
+    ]
+
+
+def _pair(title: str, values: Json, rise: Grid, top: float) -> list[Panel]:
+    """Return the contours of a surface, and the view to be turned."""
+    step = -(-(len(rise) - 1) // (FINEST - 1))
+    thin = rise[::step, ::step]
+    axes = [np.asarray(values[name], dtype=float)[::step] for name in ("x", "y")]
+    scaled = _listed(np.round(thin / top, 3))
+    return [
+        Panel(title, _flat(title, (axes[0], axes[1]), thin, top)),
+        Panel(f"{title}, to be turned", _solid(title, scaled), surface=json.dumps(scaled, separators=(",", ":"))),
+    ]
+
+
+def _listed(grid: Grid) -> list[list[float | None]]:
+    return [[None if math.isnan(value) else value for value in row] for row in grid.tolist()]
+
+
+def _flat(title: str, axes: tuple[Grid, Grid], rise: Grid, top: float) -> str:
     from contourpy import contour_generator
 
-    x, y = values["x"], values["y"]
-    half = (x[-1] - x[0]) / (len(x) - 1) / 2
+    (left, right), (low, high) = ((float(axis[0]), float(axis[-1])) for axis in axes)
+    half = (right - left) / (len(axes[0]) - 1) / 2
     plot = Plot(
-        f"Contours of the loss of {name}", (x[0] - half, x[-1] + half), (y[0] - half, y[-1] + half),
+        f"Contours: {title}", (left - half, right + half), (low - half, high + half),
         "first direction", "second direction", width=320, height=SIDE + 62, margin=(46, 8, 44, 54),
     )  # fmt: skip
-    plot.parts.append(cells(rise, (46, 8, SIDE, SIDE), (0.0, top)))
-    heights = np.ma.masked_invalid(
-        np.asarray([[math.nan if v is None else v for v in row] for row in rise], dtype=float)
-    )
-    generator = contour_generator(np.asarray(x), np.asarray(y), heights)
+    plot.parts.append(cells(_listed(rise), (46, 8, SIDE, SIDE), (0.0, top)))
+    generator = contour_generator(*axes, np.ma.masked_invalid(rise))
     for level in np.linspace(0.0, top, 11)[1:-1]:
         # typed for every form that contourpy can return; this one is a list of (points, 2)
         for line in cast("list[np.ndarray]", generator.lines(float(level))):
@@ -107,7 +139,7 @@ def project(x: float, y: float, z: float, turn: float, tilt: float) -> tuple[flo
     )
 
 
-def _solid(name: str, heights: Heights) -> str:
+def _solid(title: str, heights: Sequence[Sequence[float | None]]) -> str:
     """Return the facets of the surface from the farthest to the nearest."""
     count, width = len(heights), len(heights[0])
     facets = []
@@ -128,5 +160,5 @@ def _solid(name: str, heights: Heights) -> str:
     )
     return (
         f'<svg viewBox="0 0 {number(VIEW[0])} {number(VIEW[1])}" role="img" '
-        f'aria-label="Loss surface of {escape(name)} in three dimensions"><g>{drawn}</g></svg>'
+        f'aria-label="In three dimensions: {escape(title)}"><g>{drawn}</g></svg>'
     )

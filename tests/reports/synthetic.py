@@ -19,6 +19,21 @@ ARMS = ("resnet", "vit", "vit-local-3", "vit-local-5", "vit-cls", "alternet", "r
 QUANTITIES = (("APE", "", "log-ratio"), ("NEP", "%", "difference"), ("accuracy", "%", "difference"))
 VERDICTS = ("reproduced", "reproduced", "reproduced", "contradicted", "inconclusive", "inconclusive", "not measured")
 SPECTRAL = ("1c", "4", "6", "7b", "C.2b", "C.4b", "C.5", "C.6", "C.7", "C.7c", "F.1b", "12c")
+CORRUPTIONS = (
+    "gaussian_noise",
+    "shot_noise",
+    "defocus_blur",
+    "motion_blur",
+    "fog",
+    "brightness",
+    "contrast",
+    "pixelate",
+)
+MEASURED_BY_CLAIM = {
+    "alternet-robust": ("corruptions",),
+    "shape-vs-texture": ("cue_conflict",),
+    "data-specificity-not-range": ("attention",),
+}
 MEASURED_BY_FIGURE = {
     **dict.fromkeys(SPECTRAL, ("spectrum",)),
     "1a": ("surface",),
@@ -82,7 +97,16 @@ def _provenance() -> Json:
         "commit": "0123456789abcdef0123456789abcdef01234567",
         "dirty": True,
         "versions": {"python": "3.11.9", "vitwork": "0.1.0", "torch": "2.15.0", "timm": "1.0.31", "numpy": "2.2.0"},
-        "hardware": {"processor": "Synthetic CPU @ 2.0 GHz", "cores": 2, "memory": 8 * 2**30, "system": "Linux x86_64"},
+        "hardware": {
+            "processor": "Synthetic CPU @ 2.0 GHz",
+            "cores": 2,
+            "memory": 8 * 2**30,
+            "system": "Linux x86_64",
+            "accelerator": "2 × Synthetic GPU",
+            "driver": "570.86.15",
+            "cuda": "13.2",
+        },
+        "code": {"vitwork.measurements.hessian": "a" * 20, "vitwork.training.engine": "b" * 20},
         "dataset": {"name": "synthetic", "fingerprint": "0" * 20},
         "started": 1_760_000_000.0,
         "finished": 1_760_000_295.0,
@@ -102,6 +126,7 @@ def _run(dice: random.Random, arm: str, seed: int) -> Json:
         "parameters": 180_000 if "vit" in arm else 175_000,
         "status": "finished",
         "seconds": dice.uniform(3, 9),
+        "joules": dice.uniform(100, 200),
         "images_per_second": dice.uniform(2000, 4000),
         "mode": "single",
         "history": [{"epoch": epoch, "loss": loss, "accuracy": 1 - loss / 2.5} for epoch, loss in enumerate(losses)],
@@ -117,6 +142,9 @@ def _measurements(dice: random.Random, arm: str, seed: int, grid: int) -> list[J
         ("similarity", {"when": "end"}, _similarity(dice, arm)),
         ("lesion", {"when": "end"}, _lesion(dice, arm)),
         ("trajectory", {}, _trajectory(dice, arm)),
+        ("attention", {"when": "end"}, _attention(dice)),
+        ("corruptions", {"when": "end"}, _corruptions(dice, arm)),
+        ("cue_conflict", {"when": "end"}, _cue_conflict(dice)),
     ]
     made += [
         ("spectrum", {"when": when, "batchnorm": batchnorm, "which": "magnitude"}, _spectrum(dice, arm, when))
@@ -134,6 +162,7 @@ def _measurements(dice: random.Random, arm: str, seed: int, grid: int) -> list[J
             "name": name,
             "parameters": parameters,
             "seconds": dice.uniform(0.2, 3),
+            "joules": dice.uniform(5, 60),
             "values": values,
         }
         for place, (name, parameters, values) in enumerate(made)
@@ -257,7 +286,38 @@ def _surface(dice: random.Random, arm: str, grid: int) -> Json:
     steep = 2.0 if "vit" in arm else 5.0
     nll = [[1 + steep * (x * x + 1.7 * y * y) + dice.uniform(0, 0.1) for x in axis] for y in axis]
     nll[0][0] = None  # type: ignore[call-overload]  # a loss that is not finite, as JSON has it
-    return {"x": axis, "y": axis, "nll": nll, "l2": 38.0, "curvature": steep}
+    l2 = [[38 + 9 * (x * x + y * y) for x in axis] for y in axis]
+    return {"x": axis, "y": axis, "nll": nll, "l2": l2, "weight_decay": 0.05, "curvature": {"nll": steep}}
+
+
+def _attention(dice: random.Random) -> Json:
+    blocks = range(4)
+    return {
+        "blocks": [f"blocks.{place}.msa" for place in blocks],
+        "stages": [1] * len(blocks),
+        "frequencies": [[ring / 8 for ring in range(9)] for _ in blocks],
+        "distance": [2 + place + dice.uniform(0, 0.5) for place in blocks],
+        "entropy": [4 - 0.3 * place + dice.uniform(0, 0.2) for place in blocks],
+        "effective_rank": [12.0 + place for place in blocks],
+        "gain": [[1 / (1 + (place + 1) * ring) for ring in range(9)] for place in blocks],
+    }
+
+
+def _corruptions(dice: random.Random, arm: str) -> Json:
+    clean = 0.62 if "vit" in arm else 0.74
+    accuracy = [[clean - 0.06 * severity * dice.random() for severity in range(1, 6)] for _ in CORRUPTIONS]
+    return {"names": list(CORRUPTIONS), "severities": [1, 2, 3, 4, 5], "accuracy": accuracy, "clean": clean}
+
+
+def _cue_conflict(dice: random.Random) -> Json:
+    shape, texture = dice.uniform(0.1, 0.5), dice.uniform(0.2, 0.4)
+    return {
+        "shape_bias": shape / (shape + texture),
+        "shape_share": shape,
+        "texture_share": texture,
+        "accuracy": 0.6,
+        "n": int(900 * (shape + texture)),
+    }
 
 
 def _claim(
@@ -273,7 +333,8 @@ def _claim(
             decided = verdict if number == 1 or verdict == "reproduced" else "inconclusive"
             seeds = list(dict.fromkeys(run["seed"] for run in document["runs"]))
             hypotheses.append(_hypothesis(dice, (id, number, when, decided), used, quantity, seeds))
-    names = MEASURED_BY_FIGURE.get(where.removeprefix("Fig. ").split(",")[0], ("evaluation",))
+    by_figure = MEASURED_BY_FIGURE.get(where.removeprefix("Fig. ").split(",")[0], ("evaluation",))
+    names = MEASURED_BY_CLAIM.get(id, by_figure)
     keys = [
         measured["key"]
         for measured in document["measurements"]
@@ -300,6 +361,7 @@ def _claim(
         "arms": used,
         "measurements": keys,
         "cost_seconds": dice.uniform(5, 90),
+        "cost_joules": dice.uniform(900, 5000),
         "rerun": f"pytest claims/test_synthetic.py::test_{id.replace('-', '_')}",
     }
     return claim, hypotheses

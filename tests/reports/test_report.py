@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import csv
+import gzip
 import io
 import json
 import math
@@ -22,8 +24,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reports import words
 from reports.build import build
-from reports.csv_link import csv_link
+from reports.csv_link import LARGEST, Tables
 from reports.html import anchors, environment, visible
 from reports.page import render
 from reports.results import SCHEMA_FILE
@@ -167,6 +170,29 @@ def test_the_page_names_every_claim_and_its_numbers(full, page):
     assert "×0.368 [0.223, 0.607]" in text
 
 
+def test_the_page_tells_code_driver_and_energy(full, page):
+    """Hashes of the code, the accelerator with its driver, joules in a unit that suits; nothing where none is known."""
+    text = "".join(Elements(page).text)
+    assert f"vitwork.measurements.hessian {'a' * 20}" in text
+    assert "driver 570.86.15, cuda 13.2" in text
+    total = sum(entry["joules"] for entry in [*full["runs"], *full["measurements"]])
+    assert f"of measuring, {total / 1e3:.3g} kJ; this session" in text
+    first = full["claims"][0]
+    assert f"{first['cost_joules'] / 1e3:.3g} kJ" in text.split(first["sentence"])[2]
+    measured = copy.deepcopy(full["measurements"][:3])
+    measured[0]["joules"] = None
+    partly = "".join(Elements(render({**full, "runs": [], "measurements": measured})).text)
+    assert "known for 2 of 3 runs and measurements" in partly
+    assert "kJ" not in "".join(Elements(render(json.loads(EARLIER.read_text()))).text)
+
+
+@pytest.mark.parametrize(("joules", "said"), [(None, ""), (12.34, "12.3 J"), (4.5e4, "45 kJ"), (7.2e6, "2 kWh")])
+def test_energies_choose_their_unit(joules, said):
+    """Joules, kilojoules, kilowatt-hours; a claim's cost has both time and energy where both are known."""
+    assert words.energy(joules) == said
+    assert words.cost(90, joules) == f"90 s, {said}".removesuffix(", ")
+
+
 def test_every_seed_is_a_point_with_its_value(full, page):
     """Each hypothesis draws one mark per seed that has a value, named by seed."""
     hypothesis = full["hypotheses"][0]
@@ -190,6 +216,24 @@ def test_the_csv_in_the_page_holds_the_seeds_to_six_digits(full, page):
     assert len(rows) == len(wanted)
     for row, value in zip(rows, wanted, strict=True):
         assert row["value"] == ("" if value is None else f"{value:.6g}")
+
+
+def test_large_tables_are_in_the_page_too_compressed_and_once(page):
+    """What the script unpacks is the table, whatever its size; equal tables share their place."""
+    tables = Tables()
+    rows = [(place, 'a,"</script>') for place in range(LARGEST // 10)]
+    assert tables.link(("n", "text"), []) is None
+    assert tables.link(("n", "text"), rows[:3]).table is None
+    assert [tables.link(("n", "text"), rows).table for _ in range(2)] == [0, 0]
+    assert tables.link(("n", "words"), rows).table == 1
+    assert "<" not in tables.packed()
+    packed = [gzip.decompress(base64.b64decode(text)).decode() for text in json.loads(tables.packed())]
+    assert [list(csv.reader(io.StringIO(text)))[2] for text in packed] == [["1", 'a,"</script>']] * 2
+    links = Elements(page).of("a")
+    placed = {int(a["data-table"]) for a in links if "data-table" in a}
+    kept = json.loads(page.split('id="tables">')[1].split("</script>")[0])
+    assert placed == set(range(len(kept)))
+    assert len([a for a in links if "data-table" in a or "download" in a]) > 80
 
 
 def test_nothing_is_loaded_and_nothing_runs_inline(page):
@@ -221,7 +265,7 @@ def test_hostile_names_stay_text(hostile_page):
     found = Elements(hostile_page)
     harmless = Elements(render(synthetic.results(claims=20)))
     assert not found.of("img")
-    assert len(found.of("script")) == len(harmless.of("script")) == 2
+    assert len(found.of("script")) == len(harmless.of("script")) == 3
     assert not any(name.startswith("on") for _, attributes in found.tags for name in attributes)
     text = "".join(found.text)
     assert "<script>alert('x')</script>" in text
@@ -258,8 +302,8 @@ def test_anchors_are_plain_and_all_different(names):
 @given(st.text(max_size=60))
 def test_cells_of_the_csv_are_no_formulas(text):
     """A spreadsheet reads text as text."""
-    link = csv_link(("a",), [(text,)])
-    cell = next(csv.reader(io.StringIO(unquote(link.split(",", 1)[1]).partition("\n")[2], newline="")), [""])[0]
+    link = Tables().link(("a",), [(text,)])
+    cell = next(csv.reader(io.StringIO(unquote(link.href.split(",", 1)[1]).partition("\n")[2], newline="")), [""])[0]
     assert cell[:1] not in ("=", "+", "-", "@", "\t", "\r")
     assert cell.lstrip("'").replace("\r", "") == text.lstrip("'").replace("\r", "") or "\x00" in text
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import random
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from statistics import NormalDist
@@ -13,13 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import paper, words
-from reports.figures import SHOWN_IN, effect
+from reports.figures import SHOWN_IN, attention, corruptions, cue_conflict, effect, surface
 from reports.figures.base import Palette, View, figures
 from reports.figures.colours import colour
 from reports.figures.spectra import smooth
 from reports.figures.surface import project
 from reports.plot import OUTLINES, Plot, mark
 from reports.scale import Scale, label, number, span
+from tests.reports import synthetic
 
 
 def parse(svg):
@@ -66,6 +69,8 @@ def test_effects_are_said_on_the_scale_of_the_claim():
     assert words.effect(ratio, "nats") == "×0.5 [0.25, 1]"
     difference = {"estimate": 2.0, "low": -1.0, "high": None, "scale": "difference"}
     assert words.effect(difference, "%") == "+2 [−1, ∞] %"
+    assert words.effect({"estimate": 0.5, "low": None, "high": 0.9, "scale": "ratio"}, "nats") == "×0.5 [0, 0.9]"
+    assert words.effect({"estimate": 0.9, "low": 0.6, "high": None, "scale": "probability"}) == "P 0.9 [0.6, 1]"
 
 
 @pytest.mark.parametrize(
@@ -153,6 +158,89 @@ def test_a_turned_surface_keeps_lengths_in_depth_and_plane():
         origin, other = project(0, 0, 0.25, turn, tilt), project(0.3, 0.4, 0.25, turn, tilt)
         across, down, depth = ((b - a) for a, b in zip(origin, other, strict=True))
         assert (across / 105) ** 2 + (down / 105) ** 2 + depth**2 == pytest.approx(0.25)
+
+
+def _record(arm, seed, values, **parameters):
+    return {"arm": arm, "seed": seed, "parameters": {"when": "end", **parameters}, "values": values}
+
+
+@pytest.fixture
+def dice():
+    return random.Random(0)
+
+
+def test_nll_and_l2_are_drawn_apart_and_together(dice):
+    """Heights to be turned are those of the record, L2 as the training weighs it; a scalar L2 leaves the NLL alone."""
+    values = {**synthetic._surface(dice, "vit", 5), "weight_decay": 0.5}
+    figure = surface.draw(View("Fig. 1a", (_record("vit", 0, values),), Palette()))
+    nll, l2 = np.array(values["nll"], dtype=float), 0.5 * np.array(values["l2"])
+    turned = [np.array(json.loads(panel.surface), dtype=float) for panel in figure.panels if panel.surface]
+    for drawn, expected in zip(turned, (nll, l2, nll + l2), strict=True):
+        rise = expected - np.nanmin(expected)
+        assert np.allclose(drawn, rise / np.nanmax(rise), atol=6e-4, equal_nan=True)
+    assert [row[-1] for row in figure.rows] == pytest.approx(l2.ravel().tolist())
+    for panel in figure.panels:
+        parse(panel.svg)
+    old = surface.draw(View("Fig. 1a", (_record("vit", 0, {**values, "l2": 38.0}),), Palette()))
+    assert len(old.panels) == 2
+
+
+def test_fine_surfaces_are_thinned_and_different_settings_are_named(dice):
+    """41 points per side are drawn as 21, ends included; all of them are in the table."""
+    entries = tuple(
+        _record("vit", 0, synthetic._surface(dice, "vit", 41), batchnorm=mode) for mode in ("fixed", "recalibrated")
+    )
+    figure = surface.draw(View("Fig. 1a", entries, Palette()))
+    assert {len(json.loads(panel.surface)) for panel in figure.panels if panel.surface} == {21}
+    assert len(figure.rows) == 2 * 41 * 41
+    assert {"batchnorm fixed", "batchnorm recalibrated"} <= {
+        part for panel in figure.panels for part in panel.heading.replace(":", ",").split(", ")
+    }
+
+
+def test_a_corruption_s_points_are_its_mean_accuracies(dice):
+    """By severity from the clean accuracy on, by kind over severities, in per cent."""
+    values = synthetic._corruptions(dice, "vit")
+    entries = tuple(_record("vit", seed, values) for seed in range(3))
+    figure = corruptions.draw(View("Fig. 12b", entries, Palette()))
+    by_severity, by_kind, both, theirs = (parse(panel.svg) for panel in figure.panels)
+    assert figure.panels[3].source == "paper"
+    tips = [tip.text for tip in by_severity.iter("title")]
+    found = np.array(values["accuracy"])
+    assert tips[0] == f"vit, seed 0: {words.quantity(100 * values['clean'])} %"
+    assert tips[5] == f"vit, seed 0: {words.quantity(100 * found[:, 4].mean())} %"
+    kinds = {tip.text for tip in by_kind.iter("title")}
+    assert kinds == {
+        f"vit, {name}: {words.quantity(100 * row.mean())} %" for name, row in zip(values["names"], found, strict=True)
+    }
+    assert len(list(both.iter("title"))) == 3
+    assert len(list(theirs.iter("title"))) == len(paper.ACCURACY_ROBUSTNESS)
+    assert len(figure.rows) == 3 * found.size
+
+
+def test_attention_is_drawn_by_depth_and_by_frequency(dice):
+    """One panel per number of a block, one line per block and frequency; a record without ranks loses that panel only."""
+    entries = tuple(_record("vit", seed, synthetic._attention(dice)) for seed in range(2))
+    figure = attention.draw(View("Section 3", entries, Palette()))
+    assert len(figure.panels) == 4
+    lines = [path for path in parse(figure.panels[-1].svg).iter("path") if path.attrib["class"] == "line s0"]
+    assert len(lines) == len(entries[0]["values"]["blocks"])
+    assert figure.rows[0][4] == entries[0]["values"]["distance"][0]
+    for entry in entries:
+        del entry["values"]["effective_rank"]
+    assert len(attention.draw(View("Section 3", entries, Palette())).panels) == 3
+
+
+def test_shape_bias_is_a_point_per_network_against_one_half(dice):
+    """A network that never decides for either cue has no point and stays in the table."""
+    entries = (_record("vit", 0, synthetic._cue_conflict(dice)), _record("resnet", 0, synthetic._cue_conflict(dice)))
+    entries[1]["values"]["shape_bias"] = None
+    figure = cue_conflict.draw(View("Section 3", entries, Palette()))
+    strip = parse(figure.panels[0].svg)
+    bias = 100 * entries[0]["values"]["shape_bias"]
+    assert [tip.text.split(" %")[0] for tip in strip.iter("title")] == [f"vit, seed 0: {words.quantity(bias)}"]
+    assert any(path.attrib["class"] == "dashrule" for path in strip.iter("path"))
+    assert [row[0] for row in figure.rows] == ["vit", "resnet"]
 
 
 def test_figure_numbers_are_found_in_places_of_the_paper():
