@@ -6,7 +6,7 @@ import pytest
 
 from vitwork.claim import Paper, claim
 from vitwork.court import Measure
-from vitwork.measurements import accuracy
+from vitwork.measurements import accuracy, hessian
 
 
 @claim(
@@ -20,3 +20,88 @@ from vitwork.measurements import accuracy
 def test_alternet_is_more_accurate(measure: Measure, control: str) -> None:
     percent = measure(accuracy.accuracy)
     assert percent("alternet") > percent(control)
+
+
+@claim(
+    "alternet-flatter",
+    "MSAs in AlterNet suppress large Hessian eigenvalues early in training.",
+    paper=Paper(
+        "Fig. 12c",
+        "average positive eigenvalue (APE) after warm-up 431 for AlterNet-50, 572 for ResNet-50",
+        read_from="integrals of the plotted densities",
+    ),
+    contradicted_by="an average positive eigenvalue of AlterNet that is not below the ResNet's",
+    confounds=("AlterNet has more parameters",),
+)
+def test_alternet_is_flatter(measure: Measure) -> None:
+    ape = measure(hessian.ape, when="warmup")
+    assert ape("alternet") < ape("resnet")
+
+
+BUILD_UP = Paper(
+    "Fig. 12a",
+    "accuracy 82.5 % without MSA, 83.5, 83.7, 83.8, 84.0 % with one to four; 83.5 % with a second one in c3 in place of the "
+    "fourth; 83.4 and 83.8 % with a fifth in c2 and c1",
+    read_from="vector plot",
+)
+SELECTED = ("the paper chose its steps by test accuracy",)
+
+
+@claim(
+    "buildup-rule",
+    "Replacing Convs by MSAs from the end of the last stage on, and then at the end of earlier ones, keeps raising accuracy.",
+    paper=BUILD_UP,
+    contradicted_by="an accuracy that does not rise along the accepted steps",
+    deviations=("arms are named by their MSAs per stage",),
+    confounds=SELECTED,
+)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("alternet-0000", "alternet-0001"),
+        ("alternet-0001", "alternet-0002"),
+        ("alternet-0002", "alternet-0012"),
+        ("alternet-0012", "alternet"),
+    ],
+)
+def test_each_accepted_msa_helps(measure: Measure, before: str, after: str) -> None:
+    percent = measure(accuracy.accuracy)
+    assert percent(before) < percent(after)
+
+
+@claim(
+    "buildup-c3-extra-hurts",
+    "A further MSA inside the third stage lowers accuracy; one at the end of the second raises it.",
+    paper=BUILD_UP,
+    contradicted_by="a further MSA in the third stage that does not hurt, or one in the second that does not help",
+    confounds=SELECTED,
+)
+def test_extra_msa_in_third_stage_hurts(measure: Measure) -> None:
+    percent = measure(accuracy.accuracy)
+    assert percent("alternet-0022") < percent("alternet-0012")
+    assert percent("alternet") > percent("alternet-0012")
+
+
+@claim(
+    "buildup-stops-at-four",
+    "A fifth MSA lowers accuracy wherever it goes.",
+    paper=BUILD_UP,
+    contradicted_by="a fifth MSA that helps",
+    confounds=SELECTED,
+)
+@pytest.mark.parametrize("five", ["alternet-0212", "alternet-1112"])
+def test_fifth_msa_hurts(measure: Measure, five: str) -> None:
+    percent = measure(accuracy.accuracy)
+    assert percent(five) < percent("alternet")
+
+
+@claim(
+    "msa-shares-blur-properties",
+    "A fixed blur before subsampling improves a ResNet, as MSAs do; MSAs do more.",
+    paper=Paper("Appendix B", "none here: an analogy to spatial smoothing (Park & Kim, 2021)", read_from="description"),
+    contradicted_by="a blur that does not help, or one that helps as much as MSAs",
+)
+def test_blur_helps_and_msas_help_more(measure: Measure) -> None:
+    percent = measure(accuracy.accuracy)
+    assert percent("resnet-blur") > percent("resnet")
+    assert percent("alternet") > percent("resnet-blur")

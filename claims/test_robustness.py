@@ -6,7 +6,7 @@ import pytest
 
 from vitwork.claim import Paper, claim
 from vitwork.court import Measure
-from vitwork.measurements import robustness
+from vitwork.measurements import accuracy, robustness
 from vitwork.measurements.base import Quantity
 from vitwork.measurements.robustness import HIGH, LOW
 
@@ -45,3 +45,52 @@ def test_high_frequency_noise_hurts_resnet_more(measure: Measure, loss: Quantity
 def test_low_frequency_noise_hurts_vit_more(measure: Measure, loss: Quantity) -> None:
     change = measure(loss, between=LOW)
     assert change("vit") < change("resnet")
+
+
+@claim(
+    "shape-vs-texture",
+    "A ViT decides by shape, a ResNet by texture.",
+    paper=Paper("Section 3", "none: inferred from Fig. 2"),
+    contradicted_by="a shape bias of the ViT that is not above the ResNet's on the same data",
+    deviations=("measured on drawn images whose outline and texture are of different classes",),
+    confounds=("the textures are of high and the outlines of low frequency by design",),
+)
+def test_vit_decides_more_by_shape(measure: Measure) -> None:
+    bias = measure(robustness.shape_bias)
+    assert bias("vit") > bias("resnet")
+
+
+CORRUPTED = ("fifteen corruptions drawn by this project, with the strengths of the published sets",)
+
+
+@claim(
+    "cnn-beats-vit-small-data",
+    "On small data a CNN is more accurate and more robust than a ViT.",
+    paper=Paper(
+        "Fig. 12b",
+        "accuracy 82.5 % and robustness 65.0 % for ResNet-50; 66.5 % and 51.9 % for ViT-Ti",
+        read_from="vector plot",
+    ),
+    contradicted_by="a ViT at or above the ResNet in accuracy or robustness",
+    deviations=CORRUPTED,
+    confounds=("the ResNet has several times the ViT's parameters in the paper",),
+)
+@pytest.mark.parametrize("good", [accuracy.accuracy, robustness.corrupted_accuracy], ids=["clean", "corrupted"])
+def test_resnet_beats_vit(measure: Measure, good: Quantity) -> None:
+    percent = measure(good)
+    assert percent("resnet") > percent("vit")
+
+
+@claim(
+    "alternet-robust",
+    "AlterNet is more robust to corruptions than the ResNet, beyond what its accuracy explains.",
+    paper=Paper("Fig. 12b", "robustness 66.7 % for AlterNet-50, 65.0 % for ResNet-50", read_from="vector plot"),
+    contradicted_by="no gain, or one that the clean accuracy explains",
+    deviations=(*CORRUPTED, "also read as a share of the clean accuracy, in which the paper's networks hardly differ"),
+)
+@pytest.mark.parametrize(
+    "robust", [robustness.corrupted_accuracy, robustness.kept_accuracy], ids=["absolute", "relative"]
+)
+def test_alternet_is_more_robust(measure: Measure, robust: Quantity) -> None:
+    percent = measure(robust)
+    assert percent("alternet") > percent("resnet")

@@ -6,7 +6,9 @@ import pytest
 
 from vitwork.claim import Paper, claim
 from vitwork.court import Measure
-from vitwork.measurements import accuracy, lesion
+from vitwork.measurements import accuracy, lesion, similarity
+
+LESION = "the lesion drops a block's residual branch and keeps its projection; the paper's rule is unknown"
 
 stage_end = claim(
     "stage-end-not-model-end",
@@ -18,7 +20,7 @@ stage_end = claim(
         read_from="vector plot",
     ),
     contradicted_by="placements with the same number of MSAs that do not differ, or differ the other way",
-    deviations=("the lesion drops a block's residual branch and keeps its projection; the paper's rule is unknown",),
+    deviations=(LESION,),
 )
 
 
@@ -44,3 +46,104 @@ def test_msa_at_stage_end_matters_more_than_conv_there(measure: Measure) -> None
 )
 def test_stage_start_matters_more_in_resnet(measure: Measure) -> None:
     assert measure(lesion.loss_at_stage_start)("resnet") > measure(lesion.loss_at_stage_end)("resnet")
+
+
+@claim(
+    "lesion-periodic",
+    "The damage of removing a block varies with the period of a stage: it falls within a stage and jumps at the next.",
+    paper=Paper("Fig. 10b", "periodic in ResNet-50 and Swin-Ti", read_from="description"),
+    contradicted_by="a damage that does not depend on the place in the stage",
+    deviations=("ResNet only", LESION),
+    confounds=("the first block of a stage also changes width and resolution; its projection is kept",),
+)
+def test_damage_has_the_period_of_a_stage(measure: Measure) -> None:
+    assert measure(lesion.loss_at_stage_start)("resnet") > measure(lesion.loss_at_stage_end)("resnet")
+    assert measure(lesion.jump_between_stages)("resnet") > 0
+
+
+@claim(
+    "lesion-resnet-early-stage",
+    "In a ResNet, removing a block of an early stage hurts more than removing one of a late stage.",
+    paper=Paper("Fig. 10b", "early stages cost more accuracy than late ones in ResNet-50", read_from="description"),
+    contradicted_by="a loss in the first stage that is not above the loss in the last",
+    deviations=("the first stage against the last", LESION),
+)
+def test_early_stage_matters_more_in_resnet(measure: Measure) -> None:
+    assert measure(lesion.loss_in_stage, stage="first")("resnet") > measure(lesion.loss_in_stage, stage="last")(
+        "resnet"
+    )
+
+
+@claim(
+    "lesion-swin-mlp-at-start",
+    "At the start of a stage of a Swin, removing the MLP hurts more than removing the MSA.",
+    paper=Paper(
+        "Fig. 10b",
+        "first MLP against first MSA: −0.60, −0.42 (stage 2); −0.69, −0.23 (3); −1.07, −1.09 (4) pp",
+        read_from="vector plot",
+    ),
+    contradicted_by="a majority of stages the other way round",
+    deviations=("read as the mean over stages", LESION),
+)
+def test_mlp_matters_more_at_stage_starts_of_swin(measure: Measure) -> None:
+    mlp, msa = (measure(lesion.loss_of, kind=kind, place="first")("swin") for kind in ("mlp", "msa"))
+    assert mlp > msa
+
+
+@claim(
+    "lesion-swin-msa-at-end",
+    "At the end of a stage of a Swin, removing the MSA hurts more than removing the MLP.",
+    paper=Paper(
+        "Fig. 10b",
+        "last MSA against last MLP: −1.96, −0.43 (stage 1); −1.44, −0.22 (2); −0.56, 0.00 (3); −1.88, −1.00 (4) pp",
+        read_from="vector plot",
+    ),
+    contradicted_by="a majority of stages the other way round",
+    deviations=("read as the mean over stages", LESION),
+)
+def test_msa_matters_more_at_stage_ends_of_swin(measure: Measure) -> None:
+    msa, mlp = (measure(lesion.loss_of, kind=kind, place="last")("swin") for kind in ("msa", "mlp"))
+    assert msa > mlp
+
+
+@claim(
+    "lesion-vit-pit",
+    "In a ViT, too, the last MSA matters more than the last MLP.",
+    paper=Paper("Fig. D.4", "late MSAs are important in ViT-Ti and PiT-Ti", read_from="description"),
+    contradicted_by="a loss by the last MSA that is not above the loss by the last MLP",
+    deviations=("ViT only", LESION),
+    confounds=("the author agrees that deep ViTs do not show it, whose attention collapses",),
+)
+def test_last_msa_matters_more_than_last_mlp_in_vit(measure: Measure) -> None:
+    msa, mlp = (measure(lesion.loss_of, kind=kind, place="last")("vit") for kind in ("msa", "mlp"))
+    assert msa > mlp
+
+
+@claim(
+    "cka-block-structure",
+    "In a network of several stages, blocks of one stage are more alike than blocks of two stages.",
+    paper=Paper(
+        "Fig. 10a, D.3", "stage-aligned blocks in the maps of ResNet-50, Swin-Ti and PiT-Ti", read_from="heat maps"
+    ),
+    contradicted_by="a similarity within stages that is not above the similarity across stages",
+    deviations=(
+        "ResNet only; blocks' outputs and no pooling or head",
+        "also at equal distances, since neighbours are alike in any network and mostly share a stage",
+    ),
+)
+@pytest.mark.parametrize("pairs", ["all", "at equal distance"])
+def test_blocks_of_a_stage_are_alike(measure: Measure, pairs: str) -> None:
+    assert measure(similarity.block_structure, pairs=pairs)("resnet") > 0
+
+
+@claim(
+    "cka-vit-no-blocks",
+    "A ViT, which has a single stage, lacks the block structure of a network of several stages.",
+    paper=Paper("Fig. D.3", "no blocks in the map of ViT-Ti", read_from="heat map"),
+    contradicted_by="a ViT whose score is at or above that of the network of several stages",
+    deviations=("the ViT is cut into as many equal parts as the ResNet has stages",),
+)
+@pytest.mark.parametrize("pairs", ["all", "at equal distance"])
+def test_vit_has_less_block_structure(measure: Measure, pairs: str) -> None:
+    score = measure(similarity.block_structure, pairs=pairs)
+    assert score("vit") < score("resnet")

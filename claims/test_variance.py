@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from vitwork.claim import Paper, claim
 from vitwork.court import Measure
 from vitwork.measurements import feature_maps
@@ -33,3 +35,50 @@ def test_msas_lower_variance(measure: Measure) -> None:
 def test_convs_and_mlps_raise_variance(measure: Measure) -> None:
     assert measure(feature_maps.conv_variance_change)("resnet") > 0
     assert measure(feature_maps.mlp_variance_change)("vit") > 0
+
+
+@claim(
+    "variance-accumulates",
+    "The spatial variance of the feature map tends to grow with depth.",
+    paper=Paper(
+        "Fig. 9",
+        "ViT-Ti .017 after the embedding, .088 at most in the middle, .093 at the end",
+        read_from="vector plot",
+    ),
+    contradicted_by="a variance without upward trend",
+    deviations=("read as the slope of the logarithm over the depth, stem included",),
+    confounds=("a residual stream does this almost by construction",),
+)
+@pytest.mark.parametrize("arm", ["vit", "resnet"])
+def test_variance_grows_with_depth(measure: Measure, arm: str) -> None:
+    assert measure(feature_maps.variance_trend)(arm) > 0
+
+
+@claim(
+    "resnet-variance-peaks-stage-end",
+    "In a ResNet the variance peaks at the end of every stage and starts anew in the next.",
+    paper=Paper(
+        "Fig. 9",
+        "ResNet-50 rises within stages 1 to 3 to .455, .765 and .836 and falls to .359, .371 and .170 after them",
+        read_from="vector plot",
+    ),
+    contradicted_by="a stage whose largest variance is not at its end",
+    deviations=("read on the logarithm, in the stage where the last block leads by least",),
+    confounds=("a residual stream accumulates variance within a stage almost by construction",),
+)
+def test_variance_peaks_at_stage_ends(measure: Measure) -> None:
+    assert measure(feature_maps.lead_of_stage_end)("resnet") > 0
+    assert measure(feature_maps.reset_between_stages)("resnet") < 0
+
+
+@claim(
+    "pit-swin-variance",
+    "In PiT and Swin, MSAs lower the variance at the starts of stages.",
+    paper=Paper("Fig. D.1", "no numbers known", read_from="description"),
+    contradicted_by="a mean change across the first MSAs of the stages that is not negative",
+    deviations=DEVIATIONS,
+    confounds=CONFOUNDS,
+)
+@pytest.mark.parametrize("arm", ["pit", "swin"])
+def test_first_msas_of_stages_lower_variance(measure: Measure, arm: str) -> None:
+    assert measure(feature_maps.msa_variance_change_at_start)(arm) < 0

@@ -1,0 +1,175 @@
+"""Convexity: what suppresses a ViT's negative Hessian eigenvalues? (Section 2, Appendix C and F)."""
+
+from __future__ import annotations
+
+import pytest
+
+from vitwork.claim import Paper, claim
+from vitwork.court import Measure
+from vitwork.measurements import hessian, landscape
+from vitwork.measurements.base import Quantity
+
+NO_NUMBERS = "no numbers known"
+DENSITIES = "integrals of the plotted densities"
+CONFOUNDS = ("NEP counts only negative values among the five largest magnitudes of a mini-batch",)
+LESS_OF_BOTH = pytest.mark.parametrize("bad", [hessian.nep, hessian.ape], ids=["nep", "ape"])
+
+
+@claim(
+    "more-data-convexifies",
+    "More training data suppresses a ViT's negative eigenvalues early in training.",
+    paper=Paper("Fig. 4", "NEP after warm-up 33.7 % with 6 % of CIFAR-100, 9.0 % with all of it", read_from=DENSITIES),
+    contradicted_by="a negative eigenvalue proportion that is not higher on small data, also after as many steps",
+    confounds=(*CONFOUNDS, "fewer images are fewer steps at equal epochs; hence an arm with as many steps beside it"),
+)
+@pytest.mark.parametrize("small", ["vit-6-percent-data", "vit-6-percent-data-as-many-steps"])
+def test_more_data_suppresses_negative_eigenvalues(measure: Measure, small: str) -> None:
+    nep = measure(hessian.nep, when="warmup")
+    assert nep(small) > nep("vit")
+
+
+@claim(
+    "resnet-indifferent-to-data",
+    "A ResNet, nearly convex already, gains little convexity from more data.",
+    paper=Paper("Section 2", "none", read_from="description"),
+    contradicted_by="a negative eigenvalue proportion on small data that is higher by five points or more",
+    deviations=("little is taken as less than five percentage points; the ViT's gain in the paper is 25",),
+    confounds=CONFOUNDS,
+)
+def test_resnet_gains_little_from_data(measure: Measure) -> None:
+    nep = measure(hessian.nep, when="warmup")
+    assert nep("resnet-6-percent-data") < nep("resnet") + 5
+
+
+@claim(
+    "gap-suppresses-nep",
+    "Global average pooling in place of the class token suppresses negative eigenvalues.",
+    paper=Paper("Fig. 6", NO_NUMBERS, read_from="description"),
+    contradicted_by="a negative eigenvalue proportion with pooling at or above that with a class token",
+    confounds=CONFOUNDS,
+)
+def test_pooling_suppresses_negative_eigenvalues(measure: Measure) -> None:
+    nep = measure(hessian.nep, when="warmup")
+    assert nep("vit") < nep("vit-cls")
+
+
+@claim(
+    "heads-reduce-nep-ape",
+    "More heads make a ViT's loss more convex and flatter.",
+    paper=Paper("Fig. C.5", NO_NUMBERS, read_from="description"),
+    contradicted_by="an NEP or APE that does not fall with the number of heads",
+    deviations=("half the depth, as in the paper; 64 channels per head, though the paper's rule is not fully clear",),
+    confounds=(*CONFOUNDS, "more heads of equal width are more parameters"),
+)
+@LESS_OF_BOTH
+@pytest.mark.parametrize(("few", "many"), [(1, 3), (3, 12)])
+def test_more_heads_are_flatter_and_more_convex(measure: Measure, bad: Quantity, few: int, many: int) -> None:
+    value = measure(bad, when="warmup")
+    assert value(f"vit-heads-{many}") < value(f"vit-heads-{few}")
+
+
+@claim(
+    "headdim-reduces-nep-ape",
+    "Wider heads make a ViT's loss more convex and flatter.",
+    paper=Paper("Fig. C.6", NO_NUMBERS, read_from="description"),
+    contradicted_by="an NEP or APE that does not fall with the width of a head",
+    deviations=("half the depth, three heads of 16, 64 and 256 channels",),
+    confounds=(*CONFOUNDS, "wider heads are more parameters"),
+)
+@LESS_OF_BOTH
+@pytest.mark.parametrize(("narrow", "wide"), [("vit-head-dim-16", "vit-heads-3"), ("vit-heads-3", "vit-head-dim-256")])
+def test_wider_heads_are_flatter_and_more_convex(measure: Measure, bad: Quantity, narrow: str, wide: str) -> None:
+    value = measure(bad, when="warmup")
+    assert value(wide) < value(narrow)
+
+
+@claim(
+    "patch-flat-vs-convex",
+    "Smaller patches make a ViT's loss flatter and less convex.",
+    paper=Paper("Fig. C.2b", NO_NUMBERS, read_from="description"),
+    contradicted_by="an APE that does not rise, or an NEP that does not fall, with the size of patches",
+    confounds=CONFOUNDS,
+)
+@pytest.mark.parametrize(("smaller", "larger"), [("vit-patch-2", "vit"), ("vit", "vit-patch-8")])
+def test_smaller_patches_are_flatter_and_less_convex(measure: Measure, smaller: str, larger: str) -> None:
+    ape, nep = measure(hessian.ape, when="warmup"), measure(hessian.nep, when="warmup")
+    assert ape(smaller) < ape(larger)
+    assert nep(smaller) > nep(larger)
+
+
+@claim(
+    "size-flat-early-sharp-late",
+    "A larger ViT starts flatter.",
+    paper=Paper("Fig. C.7", NO_NUMBERS, read_from="description"),
+    contradicted_by="an average positive eigenvalue of ViT-S after warm-up that is not below that of ViT-Ti",
+    deviations=("only the start: what the paper says of late training is ambiguous",),
+)
+def test_larger_vit_starts_flatter(measure: Measure) -> None:
+    ape = measure(hessian.ape, when="warmup")
+    assert ape("vit-s") < ape("vit")
+
+
+@claim(
+    "vit-s-below-resnet50",
+    "Even a ViT of the ResNet's size has smaller eigenvalues.",
+    paper=Paper("Fig. C.7c", NO_NUMBERS, read_from="description"),
+    contradicted_by="an average positive eigenvalue of ViT-S at or above the ResNet's",
+    confounds=("LayerNorm against BatchNorm, whose mode alone changes the eigenvalues several times",),
+)
+@pytest.mark.parametrize("when", ["warmup", "end"])
+def test_vit_of_equal_size_has_smaller_eigenvalues(measure: Measure, when: str) -> None:
+    ape = measure(hessian.ape, when=when)
+    assert ape("vit-s") < ape("resnet")
+
+
+@claim(
+    "pit-suppresses-negatives",
+    "The several stages of PiT lower the share of negative eigenvalues early in training.",
+    paper=Paper("Fig. C.4b", NO_NUMBERS, read_from="description"),
+    contradicted_by="a negative eigenvalue proportion of PiT at or above ViT's",
+    confounds=CONFOUNDS,
+)
+def test_pit_suppresses_negative_eigenvalues(measure: Measure) -> None:
+    nep = measure(hessian.nep, when="warmup")
+    assert nep("pit") < nep("vit")
+
+
+@claim(
+    "swin-lowers-magnitude-keeps-negatives",
+    "Swin's local attention has negative eigenvalues and yet much smaller magnitudes.",
+    paper=Paper("Fig. C.4b", NO_NUMBERS, read_from="description"),
+    contradicted_by="an average positive eigenvalue of Swin that is not below ViT's",
+    confounds=CONFOUNDS,
+)
+def test_swin_is_flat_and_not_convex(measure: Measure) -> None:
+    ape, nep = measure(hessian.ape, when="warmup"), measure(hessian.nep, when="warmup")
+    assert ape("swin") < ape("vit")
+    assert nep("swin") > 0
+
+
+@claim(
+    "pit-swin-flatter-surface",
+    "Several stages and local attention flatten a Transformer's loss surface.",
+    paper=Paper("Fig. C.4a", "surfaces of PiT-Ti and Swin-Ti beside ViT-Ti's", read_from="plot"),
+    contradicted_by="a surface of PiT or Swin that is not flatter",
+    deviations=("read as the curvature of the NLL at the weights, in filter-normalised directions",),
+)
+@pytest.mark.parametrize("arm", ["pit", "swin"])
+def test_multi_stage_transformers_are_flatter(measure: Measure, arm: str) -> None:
+    curvature = measure(landscape.curvature)
+    assert curvature(arm) < curvature("vit")
+
+
+@claim(
+    "augmentation-flattens-but-nonconvex",
+    "Strong augmentation shrinks eigenvalues and creates many negative ones.",
+    paper=Paper("Fig. F.1b", NO_NUMBERS, "CIFAR-100, weak is padded crop and flip", "memory of the plot"),
+    contradicted_by="an APE that is not lower, or an NEP that is not higher, under strong augmentation",
+    deviations=("measured after warm-up, each network on its own augmentation",),
+    confounds=CONFOUNDS,
+)
+@pytest.mark.parametrize("arm", ["vit", "resnet"])
+def test_strong_augmentation_is_flat_and_not_convex(measure: Measure, arm: str) -> None:
+    ape, nep = measure(hessian.ape, when="warmup"), measure(hessian.nep, when="warmup")
+    assert ape(arm) < ape(f"{arm}-weak-augmentation")
+    assert nep(arm) > nep(f"{arm}-weak-augmentation")

@@ -1,0 +1,112 @@
+"""Inductive bias: do networks with weak bias overfit, or do they fit badly? (Section 2, Fig. 5)."""
+
+from __future__ import annotations
+
+import pytest
+
+from vitwork.claim import Paper, claim
+from vitwork.court import Measure
+from vitwork.measurements import accuracy
+from vitwork.measurements.base import Quantity
+
+READ_AS = pytest.mark.parametrize("bad", [accuracy.error, accuracy.training_nll], ids=["error", "nll"])
+AUGMENTED = "the training NLL is that of augmented training images"
+
+
+@claim(
+    "bias-lowers-error-and-nll",
+    "The stronger the inductive bias, the lower both test error and training NLL: weak bias is not overfitting.",
+    paper=Paper(
+        "Fig. 5a",
+        "error 17.3 % (ResNet-50), 22.4 % (Twins-S), 23.3 % (Swin-Ti), 33.5 % (ViT-Ti); "
+        "training NLL 2.09, 2.17, 2.23, 2.52",
+        read_from="vector plot",
+    ),
+    contradicted_by="a network of stronger bias whose error or training NLL is not lower",
+    deviations=("a ResNet, a ViT with local attention and a ViT stand for strong, middle and weak bias", AUGMENTED),
+    confounds=("sizes differ", "the strength of a bias is an informal order"),
+)
+@READ_AS
+@pytest.mark.parametrize(("stronger", "weaker"), [("resnet", "vit-local-3"), ("vit-local-3", "vit")])
+def test_stronger_bias_has_lower_error_and_nll(measure: Measure, bad: Quantity, stronger: str, weaker: str) -> None:
+    value = measure(bad)
+    assert value(stronger) < value(weaker)
+
+
+@claim(
+    "vit-no-overfit-small-data",
+    "As data shrink, a ViT's error and its training NLL both rise: it does not overfit even 2 % of CIFAR-100.",
+    paper=Paper("Fig. 5b", "both rise as data shrink; no numbers known", read_from="description"),
+    contradicted_by="a training NLL that falls as data shrink",
+    deviations=(AUGMENTED,),
+    confounds=("the strong augmentation, which the authors credit", "fewer images are fewer steps at equal epochs"),
+)
+@READ_AS
+@pytest.mark.parametrize(
+    ("more", "less"), [("vit", "vit-6-percent-data"), ("vit-6-percent-data", "vit-2-percent-data")]
+)
+def test_vit_does_not_overfit_small_data(measure: Measure, bad: Quantity, more: str, less: str) -> None:
+    value = measure(bad)
+    assert value(more) < value(less)
+
+
+@claim(
+    "long-training-no-rescue",
+    "On small data, longer training does not bring a ViT to the level of a ResNet.",
+    paper=Paper("Fig. C.3", "no numbers known", read_from="description"),
+    contradicted_by="a ViT that reaches the ResNet with more epochs",
+    deviations=("6 % of the data, 17 times the ResNet's epochs",),
+)
+def test_longer_training_does_not_rescue_vit(measure: Measure) -> None:
+    error = measure(accuracy.error)
+    assert error("vit-6-percent-data-as-many-steps") > error("resnet-6-percent-data")
+
+
+@claim(
+    "gap-improves-accuracy",
+    "Global average pooling in place of the class token raises a ViT's accuracy.",
+    paper=Paper("Section 2", "2.7 percentage points", read_from="memory of the text"),
+    contradicted_by="a gain whose interval includes zero",
+)
+def test_pooling_improves_accuracy(measure: Measure) -> None:
+    percent = measure(accuracy.accuracy)
+    assert percent("vit") > percent("vit-cls")
+
+
+@claim(
+    "small-patch-hurts",
+    "Very small patches hurt a ViT.",
+    paper=Paper("Fig. C.2a", "patches of 2 pixels on CIFAR; no numbers known", read_from="description"),
+    contradicted_by="an error with patches of 2 pixels at or below that with patches of 4",
+)
+def test_small_patches_hurt(measure: Measure) -> None:
+    error = measure(accuracy.error)
+    assert error("vit-patch-2") > error("vit")
+
+
+@claim(
+    "sam-helps-vit",
+    "Optimisers that smooth the loss, such as SAM, help a ViT.",
+    paper=Paper("Section 2", "none of its own: the paper cites Chen et al. (2022)"),
+    contradicted_by="an accuracy with SAM that is not higher",
+    deviations=("radius 0.05",),
+    confounds=("SAM takes two gradients per step",),
+)
+def test_sam_helps_vit(measure: Measure) -> None:
+    percent = measure(accuracy.accuracy)
+    assert percent("vit-sam") > percent("vit")
+
+
+@claim(
+    "augmentation-underconfident",
+    "Strong augmentation makes predictions under-confident, weak augmentation over-confident.",
+    paper=Paper(
+        "Fig. F.1a", "the reliability diagrams lie on opposite sides of the diagonal", read_from="memory of the plot"
+    ),
+    contradicted_by="a signed calibration error under strong augmentation that is not negative",
+)
+@pytest.mark.parametrize("arm", ["vit", "resnet"])
+def test_strong_augmentation_makes_underconfident(measure: Measure, arm: str) -> None:
+    excess = measure(accuracy.overconfidence)
+    assert excess(f"{arm}-weak-augmentation") > 0
+    assert excess(arm) < 0
