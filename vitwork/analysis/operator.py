@@ -13,7 +13,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from vitwork.analysis.batchnorm import BatchNorm, evaluation_mode, mixes_examples
-from vitwork.analysis.second_derivatives import CheapSecondDerivatives
+from vitwork.analysis.second_derivatives.mode import CheapSecondDerivatives
 from vitwork.errors import VitworkError
 from vitwork.models import math_attention
 
@@ -81,7 +81,7 @@ class HessianOperator:
         self.examples = sum(len(targets) for _, targets in self.chunks)
         if not self.examples:
             raise VitworkError("the batches hold no example, so there is no loss to differentiate")
-        self._kept: list[Tensor | None] | None = None
+        self._kept: Tensor | None = None
         if probe:
             self._bounded(self._check_repeatable)
 
@@ -130,10 +130,11 @@ class HessianOperator:
         logits = functional_call(self.model, dict(state), (images,))
         return F.cross_entropy(logits, targets, reduction="none")
 
-    def _gradients(self, chunk: Batch, *, create_graph: bool) -> list[Tensor | None]:
+    def _gradient_of(self, chunk: Batch, *, create_graph: bool) -> Tensor:
         with self._passing():
             loss = self._losses(*chunk).sum() / self.examples
-            return list(torch.autograd.grad(loss, self.parameters, create_graph=create_graph, allow_unused=True))
+            found = torch.autograd.grad(loss, self.parameters, create_graph=create_graph, allow_unused=True)
+            return self._flat(found)
 
     def _check_repeatable(self) -> None:
         with self._passing(), torch.no_grad():
@@ -146,7 +147,7 @@ class HessianOperator:
     def _flat(self, pieces: Iterable[Tensor | None]) -> Tensor:
         zero = self.parameters[0].new_zeros
         found = zip(pieces, self.shapes, strict=True)
-        return torch.cat([zero(shape.numel()) if x is None else x.detach().reshape(-1) for x, shape in found])
+        return torch.cat([zero(shape.numel()) if x is None else x.reshape(-1) for x, shape in found])
 
     def pieces(self, vector: Tensor) -> list[Tensor]:
         """Return the parts of a flat vector in the shapes (and memory order) of the parameters."""
@@ -157,7 +158,7 @@ class HessianOperator:
 
     def weights(self) -> Tensor:
         """Return the selected parameters as one flat vector."""
-        return self._flat(self.parameters)
+        return self._flat(self.parameters).detach()
 
     def gradient(self) -> Tensor:
         """Return the gradient of the whole loss, flat."""
@@ -166,24 +167,18 @@ class HessianOperator:
     def _gradient(self) -> Tensor:
         total = self.weight_decay * self.weights()
         for chunk in self.chunks:
-            total += self._flat(self._gradients(chunk, create_graph=False))
+            total += self._gradient_of(chunk, create_graph=False)
         return total
 
-    def _graph(self) -> list[Tensor | None]:
+    def _graph(self) -> Tensor:
         if self._kept is None:
-            self._kept = self._gradients(self.chunks[0], create_graph=True)
+            self._kept = self._gradient_of(self.chunks[0], create_graph=True)
         return self._kept
 
-    def _times(self, gradients: list[Tensor | None], vector: Tensor, *, keep: bool) -> Tensor:
-        # A gradient that does not depend on the weights (a parameter the loss is linear in) contributes nothing.
-        found = [
-            (g, v) for g, v in zip(gradients, self.pieces(vector), strict=True) if g is not None and g.requires_grad
-        ]
-        if not found:
+    def _times(self, gradient: Tensor, vector: Tensor, *, keep: bool) -> Tensor:
+        if not gradient.requires_grad:  # the loss is linear in the weights
             return torch.zeros_like(vector)
-        outputs, seeds = zip(*found, strict=True)
-        products = torch.autograd.grad(outputs, self.parameters, seeds, retain_graph=keep, allow_unused=True)
-        return self._flat(products)
+        return self._flat(torch.autograd.grad(gradient, self.parameters, vector, retain_graph=keep, allow_unused=True))
 
     def __call__(self, vector: Tensor) -> Tensor:
         """Return the Hessian times a flat vector of length `size`."""
@@ -194,7 +189,7 @@ class HessianOperator:
         if len(self.chunks) == 1:
             return total.add_(self._times(self._graph(), vector, keep=True))
         for chunk in self.chunks:
-            total += self._times(self._gradients(chunk, create_graph=True), vector, keep=False)
+            total += self._times(self._gradient_of(chunk, create_graph=True), vector, keep=False)
         return total
 
 

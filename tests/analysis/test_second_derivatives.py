@@ -9,7 +9,7 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional as F
 
-from vitwork.analysis.second_derivatives import CheapSecondDerivatives
+from vitwork.analysis.second_derivatives.mode import CheapSecondDerivatives
 
 
 def draw(*shape, grad=True):
@@ -70,3 +70,35 @@ def test_batch_statistics_are_left_to_torch():
         torch.testing.assert_close(F.batch_norm(x, None, None, training=True).mean(), torch.tensor(0.0).double())
         found = F.scaled_dot_product_attention(x, x, x, attn_mask=mask)
     torch.testing.assert_close(found, x)
+
+
+def curvature(x, weight, bias, direction):
+    loss = torch.tanh(F.linear(torch.tanh(F.linear(x, weight, bias)), weight)).square().sum()
+    gradients = torch.autograd.grad(loss, (weight, bias, x), create_graph=True)
+    return torch.autograd.grad(gradients, (weight, bias, x), direction)
+
+
+@pytest.mark.parametrize("rows", [(), (5,)])
+def test_linear_layers_in_single_precision(rows):
+    """Products of linear layers by oneDNN equal torch's in double precision, for rows and for rows of rows."""
+    inputs = draw(*rows, 7, 4), draw(4, 4), draw(4)
+    direction = [value.detach().cos() for value in (inputs[1], inputs[2], inputs[0])]
+    expected = curvature(*inputs, direction)
+    with CheapSecondDerivatives():
+        found = curvature(
+            *(value.detach().float().requires_grad_() for value in inputs), [value.float() for value in direction]
+        )
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=1e-4, atol=1e-5)
+
+
+def test_frozen_linear_layers():
+    """A linear layer whose weight is frozen still passes curvature on to what lies below."""
+    x, below, frozen = draw(3, 4).float(), draw(4, 4).detach().float().requires_grad_(), draw(2, 4, grad=False).float()
+    found = []
+    for mode in (torch.enable_grad(), CheapSecondDerivatives()):
+        with mode:
+            loss = F.linear(torch.tanh(F.linear(x.detach(), below)), frozen).square().sum()
+            (gradient,) = torch.autograd.grad(loss, below, create_graph=True)
+            found += torch.autograd.grad(gradient, below, torch.ones_like(below))
+    torch.testing.assert_close(*found)

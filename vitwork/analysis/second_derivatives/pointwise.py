@@ -1,0 +1,57 @@
+"""Functions of single numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+Maybe = Tensor | None
+
+
+class _Pointwise(Function):
+    """y = f(x) with f′(x) and f″(x) given: they are computed once for all products."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        ctx.save_for_backward(x, first, second)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None, None]:
+        x, first, second = ctx.saved_tensors
+        if not torch.is_grad_enabled():  # the last pass: nothing will be differentiated again
+            return g * first, None, None, None
+        return _PointwiseGradient.apply(g, x, first, second), None, None, None
+
+
+class _PointwiseGradient(Function):
+    """(g, x) ↦ g·f′(x)."""
+
+    @staticmethod
+    def forward(ctx: Any, g: Tensor, x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        del x
+        ctx.save_for_backward(first, g * second)
+        return g * first
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, v: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        first, bend = ctx.saved_tensors
+        return v * first, v * bend, None, None
+
+
+def gelu(x: Tensor, approximate: str = "none") -> Maybe:
+    """Stand for `torch.nn.functional.gelu`; decline its approximation."""
+    if approximate != "none":
+        return None
+    with torch.no_grad():
+        bell = torch.exp(-x.square() / 2) / math.sqrt(2 * math.pi)
+        below = torch.erf(x / math.sqrt(2)).add_(1).div_(2)
+        value, first, second = x * below, below + x * bell, bell * (2 - x.square())
+    y: Tensor = _Pointwise.apply(x, value, first, second)
+    return y
