@@ -23,6 +23,7 @@ def test_status_shows_what_is_done(tmp_path: Path, capsys: pytest.CaptureFixture
     [
         (["train", "--profile", "nope"], "vitwork: There is no profile 'nope'"),
         (["train", "--arms", "vit,nope"], "vitwork: The profile smoke has no arm 'nope'"),
+        (["train", "--set", "vit.lr=fast"], "vitwork: lr cannot be 'fast'; it takes a number"),
         (["nope"], "usage: vitwork COMMAND"),
         ([], "usage: vitwork COMMAND"),
     ],
@@ -38,3 +39,20 @@ def test_packages_add_commands(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["--help"])
     printed = capsys.readouterr().err
     assert all(name in printed for name in ("train", "plan", "status", "models", "report", "compare", "site"))
+
+
+def test_training_takes_changes_event_files_and_a_mode_for_debugging(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`vitwork train` trains the changed arm, in the mode asked for, tells TensorBoard, and does it once."""
+    changes = ["epochs=1", "warmup_epochs=0", "data.train=20", "data.test=20", "vit.options.depth=1"]
+    arguments = ["train", "--store", str(tmp_path / "store"), "--arms", "vit", "--seeds", "1", "--device", "cpu"]
+    arguments += [word for change in changes for word in ("--set", change)]
+    arguments += ["--deterministic", "--tensorboard", str(tmp_path / "events")]
+    assert cli.main(arguments) == 0
+    assert "1 of 1 runs are missing" in capsys.readouterr().out
+    (path,) = (tmp_path / "store" / "runs").glob("*/outcome.json")
+    assert b"cpu, fp32, deterministic" in path.read_bytes()
+    assert list((tmp_path / "events" / "vit-seed-0").glob("events.*"))
+    assert cli.main(arguments) == 0
+    assert "0 of 1 runs are missing" in capsys.readouterr().out

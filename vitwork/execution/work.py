@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +21,8 @@ from vitwork.store import CorruptFileError, Store
 
 if TYPE_CHECKING:
     from vitwork.data.images import Splits
+    from vitwork.training.outcome import Outcome, Progress
+    from vitwork.training.tensorboard import EventFiles
 
 POLL_SECONDS = 0.2
 Stage = Callable[[str], None]
@@ -35,6 +37,8 @@ class Worker:
         data: folder of the images, or None.
         name, index, count: this worker's name and place among how many.
         device: ``auto``, ``cpu`` or a torch device.
+        together: whether all seeds of an arm are trained as one; None for where it pays.
+        events: folder of TensorBoard event files, or None for none.
         failures: what could not be done, by run key; filled while working.
     """
 
@@ -44,6 +48,8 @@ class Worker:
     index: int = 0
     count: int = 1
     device: str = "auto"
+    together: bool | None = None
+    events: Path | None = None
     failures: dict[str, str] = field(default_factory=dict)
 
     def drain(self, plan: Plan) -> None:
@@ -56,28 +62,56 @@ class Worker:
         reporter = Reporter(self.store, self.name, total)
         try:
             while waiting:
-                took = self._take_one(plan, waiting, reporter)
+                took = self._take(plan, waiting, reporter)
                 waiting = [run for run in plan.missing(self.store) if run.key not in self.failures]
                 if not took and waiting:
                     time.sleep(POLL_SECONDS)
         finally:
             reporter.end()
 
-    def _take_one(self, plan: Plan, waiting: list[Run], reporter: Reporter) -> bool:
-        """Do the first run that nobody else works on; return whether there was one."""
-        for run in waiting:
-            with self.store.lease(run.key) as free:
-                if not free:
-                    continue
-                stage = reporter.stage(f"{run.arm.name} seed {run.seed}", lambda: len(plan.runs) - len(waiting))
+    def _take(self, plan: Plan, waiting: list[Run], reporter: Reporter) -> bool:
+        """Do the first run that nobody else works on; return whether there was one.
+
+        Where the seeds of an arm are trained as one, all that are free are trained; they are measured one by one, by
+        whoever takes them next.
+        """
+
+        def stage(what: str) -> Stage:
+            return reporter.stage(f"{taken[0].arm.name} {what}", lambda: len(plan.runs) - len(waiting))
+
+        with ExitStack() as leases:
+            taken = self._lease(waiting, leases)
+            seeds = ", ".join(str(run.seed) for run in taken)
+            if len(taken) > 1 and self._train_together(taken, stage(f"seeds {seeds}")):
+                return True
+            for run in taken:
                 try:
-                    self.complete(run, plan.measurements(run), stage)
+                    self.complete(run, plan.measurements(run), stage(f"seed {run.seed}"))
                 except VitworkError as error:
                     self.failures[run.key] = str(error)
                 except Exception as error:  # noqa: BLE001 - one run's fault must not take the other runs down
                     self.failures[run.key] = f"{type(error).__name__} in {run.arm.name} seed {run.seed}: {error}"
-                return True
-        return False
+        return bool(taken)
+
+    def _lease(self, waiting: list[Run], leases: ExitStack) -> list[Run]:
+        """Return the first run that is free, and with it those that are trained as one with it, all leased."""
+        taken: list[Run] = []
+        for run in waiting:
+            joins = not taken or (run.arm == taken[0].arm and not self.store.has(run.key))
+            if joins and leases.enter_context(self.store.lease(run.key)):
+                taken.append(run)
+                if self.store.has(run.key) or not self._trains_together(run):
+                    break
+        return taken
+
+    def _trains_together(self, run: Run) -> bool:
+        if self.together is not None:
+            return self.together
+        import torch
+
+        from vitwork.training.seeds import pays
+
+        return pays(run.arm.recipe, torch.device(self.torch_device()))
 
     def complete(self, run: Run, wanted: list[Wanted], stage: Stage) -> None:
         """Train `run` unless it is trained, and take the measurements that are missing."""
@@ -92,21 +126,60 @@ class Worker:
         from vitwork.training.engine import train
 
         stage("training")
-        folder, device = self.store.run_folder(run.key), self.torch_device()
-        resumed = folder.is_dir() and any(folder.iterdir())
-        with self._energy() as used:
+        folder, started = self.store.run_folder(run.key), self._started(run)
+        with self._energy() as used, self._events(run, lambda progress: stage(str(progress))) as events:
             outcome = train(
                 run.arm,
                 run.seed,
                 splits(run.arm.data, self.data),
                 folder,
-                device=device,
-                progress=lambda progress: stage(str(progress)),
+                device=self.torch_device(),
+                progress=events.progress,
             )
-        joules = None if resumed else used.joules  # of a training in parts, only the last part would be known
+            events.outcome(outcome)
+        return self._record(run, outcome, None if started else used.joules)
+
+    def _train_together(self, runs: list[Run], stage: Stage) -> bool:
+        """Train seeds of one arm as one; False when that cannot be done, and they are better trained one by one."""
+        from vitwork.training.seeds import train_seeds
+
+        stage("training together")
+        started = [self._started(run) for run in runs]
+        try:
+            with self._energy() as used:
+                outcomes = train_seeds(
+                    runs[0].arm,
+                    [run.seed for run in runs],
+                    splits(runs[0].arm.data, self.data),
+                    {run.seed: self.store.run_folder(run.key) for run in runs},
+                    device=self.torch_device(),
+                    progress=lambda progress: stage(str(progress)),
+                    together=True,
+                )
+        except Exception as error:  # noqa: BLE001 - whatever it is, training one by one may do, or names the run at fault
+            stage(f"not trained together ({type(error).__name__})")
+            return False
+        for run, resumed in zip(runs, started, strict=True):
+            joules = None if resumed or used.joules is None else used.joules / len(runs)
+            self._record(run, outcomes[run.seed], joules)
+            with self._events(run) as events:
+                events.outcome(outcomes[run.seed])
+        return True
+
+    def _started(self, run: Run) -> bool:
+        """Return whether an earlier attempt left something: of a training in parts, only the last part's energy is known."""
+        folder = self.store.run_folder(run.key)
+        return folder.is_dir() and any(folder.iterdir())
+
+    def _record(self, run: Run, outcome: Outcome, joules: float | None) -> dict[str, Any]:
         record = {"arm": plain(run.arm), "seed": run.seed, "finished": time.time(), "joules": joules, **plain(outcome)}
         self.store.write(run.key, record)
         return record
+
+    def _events(self, run: Run, then: Callable[[Progress], None] | None = None) -> EventFiles:
+        from vitwork.training.tensorboard import EventFiles
+
+        return EventFiles(self.events and self.events / f"{run.arm.name}-seed-{run.seed}", then)
 
     def _measure(self, run: Run, record: dict[str, Any], wanted: list[Wanted], stage: Stage) -> None:
         from vitwork.measurements.run import TrainedRun

@@ -95,6 +95,7 @@ class Run:
         self.done = 0
         self.history: list[dict[str, Any]] = []
         self.seconds = 0.0
+        self.sharing = 1  # runs trained as one, among which their time is divided
         self.started = self.saved = time.perf_counter()
         self.started_at = 0
         self.interval = checkpoint_seconds
@@ -105,6 +106,11 @@ class Run:
         """Training images seen so far."""
         whole, part = divmod(self.done, len(self.batches))
         return whole * len(self.batches.labels) + part * self.recipe.batch_size
+
+    @property
+    def spent(self) -> float:
+        """Seconds of training, all attempts together."""
+        return self.seconds + (time.perf_counter() - self.started) / self.sharing
 
     def state(self) -> dict[str, Any]:
         """Return everything that the rest of the training depends on."""
@@ -119,7 +125,7 @@ class Run:
             "identity": self.identity,
             "done": self.done,
             "history": self.history,
-            "seconds": self.seconds + time.perf_counter() - self.started,
+            "seconds": self.spent,
             "model": self.model.state_dict(),
             "optimiser": self.step.optimiser.state_dict(),
             "average": average.state if average is not None else None,
@@ -233,13 +239,14 @@ class Run:
         """Return how the run is computed, in words."""
         notes = ["oneDNN linear layers"] if self.fast_linear else []
         notes += [f"{self.world.processes} processes"] if self.world.processes > 1 else []
+        notes += [f"{self.sharing} seeds together"] if self.sharing > 1 else []
         if self.recipe.drop_path and not self.depth.layers:
             notes.append(f"no stochastic depth to set to {self.recipe.drop_path:g}")
         return mode.describe(self.recipe, self.device, self.step.memory, *notes)
 
     def outcome(self, finished: bool) -> Outcome:
         """Write and return how the run ended; its checkpoint is no longer needed."""
-        seconds = self.seconds + time.perf_counter() - self.started
+        seconds = self.spent
         outcome = Outcome(
             status="finished" if finished else "diverged",
             history=self.history,

@@ -7,6 +7,7 @@ another, which is then done instead.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,7 @@ class Together:
         for run in runs:
             linear.restore(run.model)
             run.fast_linear = False
+            run.sharing, run.started = len(runs), time.perf_counter()
         named = [dict(run.model.named_parameters()) for run in runs]
         self.parameters = {
             name: torch.stack([own[name].detach() for own in named]).requires_grad_(parameter.requires_grad)
@@ -195,7 +197,7 @@ def train_seeds(
         together: whether to train them as one; None for where it pays.
 
     Returns:
-        Each seed's outcome; its seconds are those of all seeds together.
+        Each seed's outcome; its seconds are its share of those of all seeds together.
     """
     device = torch.device(device)
     if not (pays(arm.recipe, device) if together is None else together):

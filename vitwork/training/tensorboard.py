@@ -12,30 +12,39 @@ from vitwork.errors import VitworkError
 from vitwork.training.outcome import Outcome, Progress
 
 
+def writer(folder: Path) -> Any:
+    """Return TensorBoard's writer of event files.
+
+    Raises:
+        VitworkError: tensorboard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard.writer import SummaryWriter
+    except ImportError as error:
+        raise VitworkError("Event files need tensorboard: install vitwork[tensorboard].") from error
+    made: Any = SummaryWriter
+    return made(str(folder))
+
+
 class EventFiles(AbstractContextManager["EventFiles"]):
     """Writes progress and outcome of a training as scalars; use as `train(…, progress=events.progress)`.
 
     Args:
-        folder: where TensorBoard will look.
+        folder: where TensorBoard will look; None writes nothing.
         then: another receiver of progress, called as well.
 
     Raises:
         VitworkError: tensorboard is not installed.
     """
 
-    def __init__(self, folder: Path, then: Callable[[Progress], None] | None = None) -> None:
-        try:
-            from torch.utils.tensorboard.writer import SummaryWriter
-        except ImportError as error:
-            raise VitworkError("Event files need tensorboard: install vitwork[tensorboard].") from error
-        writer: Any = SummaryWriter
-        self.writer = writer(str(folder))
+    def __init__(self, folder: Path | None, then: Callable[[Progress], None] | None = None) -> None:
+        self.writer = writer(folder) if folder else None
         self.then = then
 
     def progress(self, progress: Progress) -> None:
         """Write how far a training is."""
         for name in ("loss", "accuracy", "images_per_second"):
-            self.writer.add_scalar(f"train/{name}", getattr(progress, name), progress.step)
+            self._write(f"train/{name}", getattr(progress, name), progress.step)
         if self.then is not None:
             self.then(progress)
 
@@ -44,9 +53,14 @@ class EventFiles(AbstractContextManager["EventFiles"]):
         for entry in outcome.history:
             for name, value in entry.items():
                 if name != "epoch":
-                    self.writer.add_scalar(f"epoch/{name}", value, entry["epoch"])
+                    self._write(f"epoch/{name}", value, entry["epoch"])
+
+    def _write(self, name: str, value: float, step: int) -> None:
+        if self.writer is not None:
+            self.writer.add_scalar(name, value, step)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        self.writer.close()
+        if self.writer is not None:
+            self.writer.close()

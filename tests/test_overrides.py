@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from vitwork.errors import VitworkError
+from vitwork.overrides import override
+from vitwork.profiles import SMOKE
+
+
+def test_all_arms_or_one_are_changed_and_it_is_noted() -> None:
+    """Changes reach the arms that they name, typed, in order; the others and the original stay; each is a deviation."""
+    changed = override(
+        SMOKE,
+        ["epochs=2", "recipe.augmentation.mixup=0.8", "vit.lr = 1e-4", "vit-local-3.options.dim=32", "data.train=200"],
+    )
+    assert {arm.recipe.epochs for arm in changed.arms.values()} == {2}
+    assert {arm.recipe.augmentation.mixup for arm in changed.arms.values()} == {0.8}
+    assert {arm.data.train for arm in changed.arms.values()} == {200}
+    assert changed.arms["vit"].recipe.lr == 1e-4
+    assert changed.arms["resnet"].recipe.lr == SMOKE.arms["resnet"].recipe.lr
+    assert changed.arms["vit-local-3"].options["dim"] == 32
+    assert changed.arms["vit"].options == SMOKE.arms["vit"].options
+    assert changed.deviations[: len(SMOKE.deviations)] == SMOKE.deviations
+    assert changed.deviations[len(SMOKE.deviations) :][:3] == (
+        "epochs=2 for all arms, set by hand",
+        "recipe.augmentation.mixup=0.8 for all arms, set by hand",
+        "lr=1e-4 for vit, set by hand",
+    )
+    assert override(SMOKE, []) == SMOKE
+
+
+def test_options_are_read_as_python_writes_them() -> None:
+    """Numbers, tuples and truth values of a model's options have their types; anything else is a word."""
+    changed = override(
+        SMOKE, ["vit.options.head=cls", "vit.options.qkv_bias=True", "resnet.options.widths=(8, 16, 32)"]
+    )
+    assert changed.arms["vit"].options["head"] == "cls"
+    assert changed.arms["vit"].options["qkv_bias"] is True
+    assert changed.arms["resnet"].options["widths"] == (8, 16, 32)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "complaint"),
+    [
+        ("epochs", "field=value"),
+        ("=3", "field=value"),
+        ("nope=3", "neither an arm of smoke"),
+        ("vit.nope=3", "no field 'nope'"),
+        ("vit=3", "which field"),
+        ("recipe=weak", "which field"),
+        ("data.train=many", "data.train"),
+        ("data.nope=1", "no field 'nope'"),
+        ("lr=fast", "lr cannot be 'fast'"),
+        ("vit.lr=-1", "lr cannot be -1"),
+    ],
+)
+def test_a_wrong_change_is_one_clear_sentence(assignment: str, complaint: str) -> None:
+    """What is wrong with a change is said in one sentence that names it."""
+    with pytest.raises(VitworkError) as error:
+        override(SMOKE, [assignment])
+    assert complaint.removeprefix("data.") in str(error.value)
+
+
+def test_changes_do_not_import_torch() -> None:
+    """A session that only looks changes up starts without torch."""
+    code = "import sys, vitwork.overrides; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

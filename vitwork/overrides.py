@@ -1,0 +1,72 @@
+"""A profile with some of its settings changed from the command line. Imports no torch."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from vitwork.arms import Arm
+from vitwork.errors import VitworkError
+from vitwork.profiles import Profile
+from vitwork.training.assignment import replaced
+from vitwork.training.recipe import Recipe
+from vitwork.training.schedule import check
+
+PARTS = ("recipe", "data", "options")
+
+DEBUGGING = ("deterministic=true", "precision=fp32", "compile=")
+"""Changes that make a run on a GPU repeatable, at the price of speed."""
+
+
+def override(profile: Profile, assignments: Sequence[str]) -> Profile:
+    """Return a profile with fields of its arms changed, each change noted among its deviations.
+
+    Args:
+        profile: the profile to start from.
+        assignments: ``[ARM.]PATH=VALUE``, carried out in order. Without ARM all arms are changed. PATH is a recipe's
+            field (``recipe.lr``, or ``lr`` alone; ``augmentation.mixup``), a field of the data (``data.train``), or an
+            option of the model (``options.dim``), whose value is read as Python writes it, or else is a word.
+
+    Raises:
+        VitworkError: an assignment names no arm or field that there is, or its value does not fit.
+    """
+    arms, notes = dict(profile.arms), []
+    for assignment in assignments:
+        path, sign, text = (part.strip() for part in assignment.partition("="))
+        if not sign or not path:
+            raise VitworkError(f"Write a change as field=value or ARM.field=value, not {assignment!r}.")
+        first, _, rest = path.partition(".")
+        if first not in arms and first not in {*PARTS, *(field.name for field in fields(Recipe))}:
+            raise VitworkError(
+                f"{path!r} starts with neither an arm of {profile.name} ({', '.join(arms)}) nor recipe, data, options "
+                "or a field of a recipe."
+            )
+        names, field = ([first], rest) if first in arms else (list(arms), path)
+        arms |= {name: _changed(arms[name], field, text) for name in names}
+        notes.append(f"{field}={text} for {first if first in profile.arms else 'all arms'}, set by hand")
+    return replace(profile, arms=arms, deviations=(*profile.deviations, *notes))
+
+
+def _changed(arm: Arm, path: str, text: str) -> Arm:
+    """Return the arm with one field changed."""
+    part, _, field = path.partition(".")
+    if part not in PARTS:
+        part, field = "recipe", path
+    if not field:
+        raise VitworkError(f"Say which field to change, as in {part}.FIELD={text}.")
+    if part == "options":
+        return replace(arm, options={**arm.options, field: _literal(text)})
+    if part == "data":
+        return replace(arm, data=replaced(arm.data, field, text))
+    recipe = replaced(arm.recipe, field, text)
+    check(recipe)
+    return replace(arm, recipe=recipe)
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

@@ -1,0 +1,92 @@
+"""Fields of frozen dataclasses set from text, as on a command line, each in its own type. Imports no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import Any, TypeVar
+
+from vitwork.errors import VitworkError
+
+T = TypeVar("T")
+
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def replaced(record: T, field: str, text: str) -> T:
+    """Return a frozen dataclass instance with one field set from text.
+
+    Args:
+        record: the instance to start from.
+        field: its name, with dots where it lies in a field that is a dataclass itself.
+        text: the value: ``none`` where the field may be none, several values separated by commas.
+
+    Raises:
+        VitworkError: there is no such field, or the value is not of its type.
+    """
+    changed: T = _replaced(record, field.split("."), text, field)
+    return changed
+
+
+def _replaced(record: Any, path: list[str], text: str, field: str) -> Any:
+    hints = typing.get_type_hints(type(record))
+    if path[0] not in hints:
+        raise VitworkError(f"There is no field {field!r}; {type(record).__name__} has {', '.join(hints)}.")
+    hint = hints[path[0]]
+    if len(path) == 1:
+        return dataclasses.replace(record, **{path[0]: _value(text, hint, field)})
+    inner = getattr(record, path[0])
+    nested = next((option for option in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(option)), None)
+    if nested is None:
+        raise VitworkError(f"There is no field {field!r}: {path[0]} is one value.")
+    # A part that is switched off, such as randaugment, is switched on with its defaults by setting one of its fields.
+    inner = inner if inner is not None else typing.cast(Any, nested)()
+    return dataclasses.replace(record, **{path[0]: _replaced(inner, path[1:], text, field)})
+
+
+def _value(text: str, hint: Any, field: str) -> Any:
+    """Return `text` as a value of type `hint`."""
+    for read in _readers(hint):
+        try:
+            return read(text)
+        except (ValueError, KeyError):
+            continue
+    raise VitworkError(f"{field} cannot be {text!r}; it takes {_described(hint)}.")
+
+
+def _readers(hint: Any) -> list[Any]:
+    """Return functions that read a text as `hint`, or raise ValueError or KeyError; to be tried in this order."""
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin in {typing.Union, types.UnionType}:
+        return [read for option in sorted(options, key=lambda option: option is str) for read in _readers(option)]
+    if origin is typing.Literal:
+        return [{str(option): option for option in options}.__getitem__]
+    if origin is tuple:
+        element = options[0]
+        return [
+            lambda text: tuple(_value(part.strip(), element, "an entry") for part in text.split(",") if part.strip())
+        ]
+    known: dict[Any, Any] = {
+        type(None): {"none": None}.__getitem__,
+        bool: lambda text: _BOOLEANS[text.lower()],
+        int: int,
+        float: float,
+        str: str,
+    }
+    return [known[hint]] if hint in known else []
+
+
+def _described(hint: Any) -> str:
+    """Return what a field takes, in words."""
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin in {typing.Union, types.UnionType}:
+        return " or ".join(_described(option) for option in options)
+    if origin is typing.Literal:
+        return ", ".join(repr(option) for option in options)
+    if origin is tuple:
+        return f"values separated by commas, each {_described(options[0])}"
+    if dataclasses.is_dataclass(hint):
+        return f"changes of its fields ({', '.join(typing.get_type_hints(hint))}), one at a time"
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a word", type(None): "none"}
+    return words.get(hint, str(hint))
