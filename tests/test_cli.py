@@ -45,7 +45,7 @@ def test_training_takes_changes_event_files_and_a_mode_for_debugging(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`vitwork train` trains the changed arm, in the mode asked for, tells TensorBoard, and does it once."""
-    changes = ["epochs=1", "warmup_epochs=0", "data.train=20", "data.test=20", "vit.options.depth=1"]
+    changes = ["epochs=1", "warmup_epochs=0", "snapshots=end", "data.train=20", "data.test=20", "vit.options.depth=1"]
     arguments = ["train", "--store", str(tmp_path / "store"), "--arms", "vit", "--seeds", "1", "--device", "cpu"]
     arguments += [word for change in changes for word in ("--set", change)]
     arguments += ["--deterministic", "--tensorboard", str(tmp_path / "events")]

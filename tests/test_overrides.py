@@ -14,7 +14,14 @@ def test_all_arms_or_one_are_changed_and_it_is_noted() -> None:
     """Changes reach the arms that they name, typed, in order; the others and the original stay; each is a deviation."""
     changed = override(
         SMOKE,
-        ["epochs=2", "recipe.augmentation.mixup=0.8", "vit.lr = 1e-4", "vit-local-3.options.dim=32", "data.train=200"],
+        [
+            "epochs=2",
+            "snapshots=init,2",
+            "recipe.augmentation.mixup=0.8",
+            "vit.lr = 1e-4",
+            "vit-local-3.options.dim=32",
+            "data.train=200",
+        ],
     )
     assert {arm.recipe.epochs for arm in changed.arms.values()} == {2}
     assert {arm.recipe.augmentation.mixup for arm in changed.arms.values()} == {0.8}
@@ -26,8 +33,8 @@ def test_all_arms_or_one_are_changed_and_it_is_noted() -> None:
     assert changed.deviations[: len(SMOKE.deviations)] == SMOKE.deviations
     assert changed.deviations[len(SMOKE.deviations) :][:3] == (
         "epochs=2 for all arms, set by hand",
+        "snapshots=init,2 for all arms, set by hand",
         "recipe.augmentation.mixup=0.8 for all arms, set by hand",
-        "lr=1e-4 for vit, set by hand",
     )
     assert override(SMOKE, []) == SMOKE
 
@@ -55,6 +62,7 @@ def test_options_are_read_as_python_writes_them() -> None:
         ("data.nope=1", "no field 'nope'"),
         ("lr=fast", "lr cannot be 'fast'"),
         ("vit.lr=-1", "lr cannot be -1"),
+        ("snapshots=99", "asks for a snapshot at 99"),
     ],
 )
 def test_a_wrong_change_is_one_clear_sentence(assignment: str, complaint: str) -> None:

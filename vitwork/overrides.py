@@ -12,7 +12,7 @@ from vitwork.errors import VitworkError
 from vitwork.profiles import Profile
 from vitwork.training.assignment import replaced
 from vitwork.training.recipe import Recipe
-from vitwork.training.schedule import check
+from vitwork.training.schedule import check, snapshot_steps
 
 PARTS = ("recipe", "data", "options")
 
@@ -46,6 +46,9 @@ def override(profile: Profile, assignments: Sequence[str]) -> Profile:
         names, field = ([first], rest) if first in arms else (list(arms), path)
         arms |= {name: _changed(arms[name], field, text) for name in names}
         notes.append(f"{field}={text} for {first if first in profile.arms else 'all arms'}, set by hand")
+    for arm in arms.values():  # at the end, because changes may only fit together
+        check(arm.recipe)
+        snapshot_steps(arm.recipe, steps_per_epoch=1)
     return replace(profile, arms=arms, deviations=(*profile.deviations, *notes))
 
 
@@ -60,9 +63,7 @@ def _changed(arm: Arm, path: str, text: str) -> Arm:
         return replace(arm, options={**arm.options, field: _literal(text)})
     if part == "data":
         return replace(arm, data=replaced(arm.data, field, text))
-    recipe = replaced(arm.recipe, field, text)
-    check(recipe)
-    return replace(arm, recipe=recipe)
+    return replace(arm, recipe=replaced(arm.recipe, field, text))
 
 
 def _literal(text: str) -> Any:
