@@ -10,6 +10,7 @@ from reports.csv_link import Tables
 from reports.figures import draw, effect, structure, training
 from reports.figures.base import Figure, Palette
 from reports.html import anchors, environment, visible
+from reports.reasons import reason
 
 Json = dict[str, Any]
 
@@ -121,7 +122,7 @@ def _chapters(results: Json, palette: Palette, tables: Tables) -> list[Json]:
             "figures": [_with_data(figure, f"{anchor}-{place}", tables) for place, figure in enumerate(drawn, start=1)],
         }
         chapters.setdefault(claim["chapter"], []).append(entry)
-    return [{"name": name, "claims": claims} for name, claims in chapters.items()]
+    return [{"name": name, "short": name.partition(":")[0], "claims": claims} for name, claims in chapters.items()]
 
 
 def _claim(claim: Json, hypotheses: list[Json], palette: Palette) -> Json:
@@ -129,7 +130,7 @@ def _claim(claim: Json, hypotheses: list[Json], palette: Palette) -> Json:
     sizes = sorted({count for found in effects for count in (found.get("n_a"), found.get("n_b")) if count})
     return {
         **claim,
-        "plain": claim["reason"][:1].upper() + claim["reason"][1:],
+        "plain": reason(claim, hypotheses),
         "search": " ".join(
             [claim["id"], claim["sentence"], claim["paper"]["where"], claim["reason"], *claim["arms"]]
         ).lower(),
@@ -148,7 +149,7 @@ def _hypothesis(hypothesis: Json, palette: Palette) -> Json:
     found = hypothesis["effect"] or {"verdict": "not measured"}
     return {
         **hypothesis,
-        "effect": {"reason": "", **found},
+        "effect": found,
         "given": words.settings(hypothesis["parameters"]),
         "words": words.effect(found, hypothesis.get("unit", "")),
         "decision": words.decision(found) if hypothesis["effect"] else "",

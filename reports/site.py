@@ -84,8 +84,14 @@ def _chapters(reports: Sequence[tuple[str, Json]]) -> list[Json]:
                     "id": id,
                     "sentence": claim["sentence"],
                     "cells": [
-                        (claims[id]["verdict"], f"./{quote(name)}/report.html#{places[id]}") if id in claims else None
-                        for name, claims, places, _ in found
+                        (
+                            claims[id]["verdict"],
+                            f"./{quote(name)}/report.html#{places[id]}",
+                            _numbers(claims[id], effects),
+                        )
+                        if id in claims
+                        else None
+                        for name, claims, places, effects in found
                     ],
                     "forest": _forest([_effects(claims.get(id), effects) for _, claims, _, effects in found]),
                 }
@@ -94,6 +100,15 @@ def _chapters(reports: Sequence[tuple[str, Json]]) -> list[Json]:
         }
         for chapter, entries in chapters.items()
     ]
+
+
+def _numbers(claim: Json, hypotheses: Json) -> str:
+    """Return effect, interval and n of a claim's first hypothesis; empty where there is no estimate."""
+    found = _effects(claim, hypotheses)
+    if not found:
+        return ""
+    n = f"{found['n_a']} + {found['n_b']}" if found.get("n_b") else f"{found['n_a']}"
+    return f"{words.effect(found, hypotheses[claim['hypotheses'][0]].get('unit', ''))}, n = {n}"
 
 
 def _effects(claim: Json | None, hypotheses: Json) -> Json | None:

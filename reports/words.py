@@ -49,22 +49,29 @@ def effect(found: Json, unit: str = "") -> str:
 
 
 def decision(found: Json) -> str:
-    """Return how an effect was decided: margin, side, n, p and method."""
+    """Return how an effect was decided: the reason, margin, side, n, p and method."""
     scale = str(found.get("scale", "difference"))
     margin = quantity(shown(found.get("margin", 0.0), scale))
     mark = MARKS.get(scale, "")
     n = f"n = {found.get('n_a')}" + (f" + {found.get('n_b')}" if found.get("n_b") else "")
-    parts = [f"the paper's side is {found.get('alternative', 'less')} than {mark}{margin}", n]
+    why = because(found)
+    parts = [*([why] if why else []), f"the paper’s side is {found.get('alternative', 'less')} than {mark}{margin}", n]
     if (adjusted := found.get("adjusted_p")) is not None or found.get("p") is not None:
         kind = "p after Holm" if adjusted is not None else "p"
         parts.append(f"{kind} = {quantity(adjusted if adjusted is not None else found.get('p'), 2)}")
     if found.get("alpha") is not None:
         parts.append(f"error rate {quantity(found['alpha'])}")
-    if found.get("seeds_needed"):
+    if found.get("seeds_needed") and "settle" not in why:
         parts.append(f"about {found['seeds_needed']} seeds per arm would probably settle it")
     if found.get("method"):
         parts.append(str(found["method"]))
     return "; ".join(parts)
+
+
+def because(found: Json) -> str:
+    """Return an effect's reason without the numbers that stand before its colon."""
+    reason = str(found.get("reason") or "")
+    return reason.partition(": ")[2] or reason
 
 
 def duration(seconds: float | None) -> str:
@@ -113,16 +120,31 @@ def count(number: float | None) -> str:
     return str(number)
 
 
+def snapshot(when: Any) -> str:
+    """Return a moment of training in words: ``after warm-up``, ``at the end``, ``at epoch 100``."""
+    named = {"init": "before training", "warmup": "after warm-up", "end": "at the end"}
+    return named.get(str(when), f"at epoch {when}")
+
+
 def settings(given: Json) -> str:
     """Return parameters as a short list of names and values, nested ones in brackets."""
     parts = []
     for name, value in given.items():
-        if isinstance(value, Mapping):
-            parts.append(f"{name} ({settings(value)})" if value else f"{name}: none")
+        if name == "when":
+            parts.append(snapshot(value))
+        elif isinstance(value, Mapping):
+            parts.append(f"{name} {_setting(value)}" if value else f"{name}: none")
         else:
-            shown_value = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-            parts.append(f"{name} {'none' if shown_value is None else shown_value}")
+            parts.append(f"{name} {_setting(value)}")
     return ", ".join(parts)
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"({settings(value)})"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_setting, value)) or "none"
+    return "none" if value in (None, "") else str(value)
 
 
 def tally(claims: list[Json]) -> dict[str, int]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reports.words import settings
+
 Json = Mapping[str, Any]
 Row = tuple[Any, ...]
 FIGURE = re.compile(r"\b(?:[A-F]\.)?\d+[a-d]?\b")
@@ -92,25 +94,51 @@ class View:
     @property
     def arms(self) -> list[str]:
         """The arms in the order of the palette."""
-        return sorted({str(entry["arm"]) for entry in self.entries}, key=self.palette.__getitem__)
+        return sorted(dict.fromkeys(str(entry["arm"]) for entry in self.entries), key=self.palette.__getitem__)
 
     def of(self, arm: str) -> list[Json]:
         """Return the records of an arm, by seed."""
         return sorted((entry for entry in self.entries if entry["arm"] == arm), key=lambda entry: entry["seed"])
 
-    def settings(self) -> list[tuple[str, View]]:
-        """Divide the records by their parameters; each part comes with the parameters that tell it from the others."""
+    def varied(self) -> list[str]:
+        """Return the parameters in which the records differ, the moment of training first."""
         keys = {name for entry in self.entries for name in entry["parameters"]}
-        varied = sorted(
+        return sorted(
             (key for key in keys if len({str(entry["parameters"].get(key)) for entry in self.entries}) > 1),
             key=lambda key: (key != "when", key),
         )
-        groups: dict[str, list[Json]] = {}
-        for entry in self.entries:
-            given = ", ".join(_setting(key, entry["parameters"].get(key)) for key in varied)
-            groups.setdefault(given, []).append(entry)
-        ordered = sorted(groups.items(), key=lambda item: _moment(item[1][0]["parameters"].get("when")))
-        return [(name, View(self.where, tuple(group), self.palette)) for name, group in ordered]
+
+    def setting(self, entry: Json) -> str:
+        """Return the parameters that tell a record from the others, in words."""
+        return settings({key: entry["parameters"].get(key) for key in self.varied()})
+
+    def settings(self) -> list[tuple[str, View]]:
+        """Divide the records by their parameters; each part comes with the parameters that tell it from the others."""
+        groups = {self.setting(entry): entry for entry in self.entries}
+        ordered = sorted(groups.items(), key=lambda item: _moment(item[1]["parameters"].get("when")))
+        return [(name, View(self.where, self._alike(entry), self.palette)) for name, entry in ordered]
+
+    def _alike(self, model: Json) -> tuple[Json, ...]:
+        """Return the records with the settings of one; an arm that knows one setting only is there in all of them.
+
+        A ViT has no BatchNorm to switch, so that its spectrum stands beside either of a ResNet's. The moment of
+        training is the same for all.
+        """
+        varied = self.varied()
+        fixed = {
+            (arm, key)
+            for arm in self.arms
+            for key in varied
+            if key != "when" and len({str(entry["parameters"].get(key)) for entry in self.of(arm)}) == 1
+        }
+        return tuple(
+            entry
+            for entry in self.entries
+            if all(
+                (entry["arm"], key) in fixed or entry["parameters"].get(key) == model["parameters"].get(key)
+                for key in varied
+            )
+        )
 
     def seeds(self) -> str:
         """Say how many networks per arm are drawn."""
@@ -122,14 +150,6 @@ class View:
 def figures(where: str) -> tuple[str, ...]:
     """Return the figure numbers in a place of the paper: ``Fig. 1c, 4`` gives ``("1c", "4")``."""
     return tuple(FIGURE.findall(where)) if where.lstrip().startswith("Fig") or "Fig" in where else ()
-
-
-def _setting(name: str, value: Any) -> str:
-    """Return a parameter in words: ``after warm-up``, ``at the end``, ``batchnorm eval``."""
-    if name != "when":
-        return f"{name} {value}"
-    named = {"init": "before training", "warmup": "after warm-up", "end": "at the end"}
-    return named.get(str(value), f"at epoch {value}")
 
 
 def _moment(when: Any) -> tuple[int, float]:

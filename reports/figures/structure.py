@@ -14,19 +14,15 @@ SERIES = {"stem": 7, "conv": 1, "msa": 0, "mlp": 2, "pool": 4, "head": 6}
 
 def draw(arm: str, measurements: Sequence[Json]) -> str:
     """Return the blocks of an arm as a strip; empty where no measurement names them."""
-    found = next(
-        (
-            e["values"]
-            for e in measurements
-            if e["arm"] == arm and (e.get("values") or {}).get("kinds") and "blocks" in e["values"]
-        ),
-        None,
-    )
-    if found is None:
+    known = [e["values"] for e in measurements if e["arm"] == arm and (e.get("values") or {}).get("kinds")]
+    if not known:
         return ""
+    found = min(known, key=lambda values: "blocks" not in values)  # lesions name what they remove: not the stem
+    names = found.get("blocks") or found.get("units") or []
+    down = found.get("downsamples") or [False] * len(names)
     x, y, parts, stage = 4.0, 20.0, [], None
     per_line, lines = 18, 0
-    for place, (name, kind, at) in enumerate(zip(found["blocks"], found["kinds"], found["stages"], strict=False)):
+    for place, (name, kind, at, lowers) in enumerate(zip(names, found["kinds"], found["stages"], down, strict=False)):
         if place % per_line == 0 and place:
             x, lines = 4.0, lines + 1
         top = y + 52 * lines
@@ -35,9 +31,7 @@ def draw(arm: str, measurements: Sequence[Json]) -> str:
             x += 8 if x > 4.0 else 0
             parts.append(f'<text x="{number(x)}" y="{number(top - 5)}">{words}</text>')
             stage = at
-        parts.append(
-            _block(x, top, (str(name), str(kind)), down=bool((found.get("downsamples") or [False] * 999)[place]))
-        )
+        parts.append(_block(x, top, (str(name), str(kind)), down=bool(lowers)))
         x += 42
     height = number(y + 52 * lines + 34)
     return f'<svg viewBox="0 0 830 {height}" role="img" aria-label="Blocks of {escape(arm)}: {escape(", ".join(map(str, found["kinds"])))}">{"".join(parts)}</svg>'

@@ -47,7 +47,7 @@ def draw(view: View) -> Figure | None:
         f"the paper the loss rises from the centre to radius 1 by: {theirs}.",
         (),
         ("arm", "seed", "setting", "x", "y", "NLL", "L2"),
-        tuple(row for given, part in view.settings() for entry in part.entries for row in _rows(given, entry)),
+        tuple(row for entry in view.entries for row in _rows(view.setting(entry), entry)),
     )
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import paper, words
-from reports.figures import SHOWN_IN, attention, corruptions, cue_conflict, effect, surface
+from reports.figures import SHOWN_IN, attention, corruptions, cue_conflict, effect, structure, surface
 from reports.figures.base import Palette, View, figures
 from reports.figures.colours import colour
 from reports.figures.spectra import smooth
@@ -265,6 +265,42 @@ def test_settings_are_told_apart_by_what_varies_in_order_of_time():
     assert names[2].startswith("at epoch 100")
     assert names[4].startswith("at the end")
     assert {name.split(", ")[1] for name in names} == {"batchnorm eval", "batchnorm train"}
+
+
+def test_an_arm_that_knows_one_setting_is_drawn_beside_either_setting_of_another():
+    """A ViT without BatchNorm stands in both panels of a ResNet, at the same moment only."""
+    entries = [
+        {"arm": arm, "seed": 0, "parameters": {"when": when, "batchnorm": mode}, "values": {}}
+        for arm, modes in (("resnet", ("eval", "train")), ("vit", ("eval",)))
+        for mode in modes
+        for when in ("warmup", "end")
+    ]
+    parts = View("", tuple(entries), Palette()).settings()
+    assert len(parts) == 4
+    for name, part in parts:
+        assert part.arms == ["resnet", "vit"]
+        assert len(part.entries) == 2
+        assert {words.snapshot(entry["parameters"]["when"]) for entry in part.entries} == {name.split(", ")[0]}
+
+
+def test_blocks_are_drawn_from_whichever_record_names_them():
+    """A record of all blocks comes before one of lesions, which leaves out the stem."""
+    lesion = {"units": ["a", "b"], "kinds": ["conv", "msa"], "stages": [1, 2]}
+    full = {
+        "blocks": ["s", *"ab"],
+        "kinds": ["stem", "conv", "msa"],
+        "stages": [0, 1, 2],
+        "downsamples": [False, False, True],
+    }
+    drawn = [
+        structure.draw("net", [{"arm": "net", "values": values} for values in found])
+        for found in ([lesion], [lesion, full])
+    ]
+    assert [[tip.text for tip in parse(svg).iter("title")] for svg in drawn] == [
+        ["a: conv", "b: msa"],
+        ["s: stem", "a: conv", "b: msa, lowers the resolution"],
+    ]
+    assert structure.draw("other", [{"arm": "net", "values": full}]) == ""
 
 
 def test_the_paper_s_numbers_agree_with_each_other():
