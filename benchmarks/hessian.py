@@ -77,29 +77,26 @@ def power_iteration(model: nn.Module, batch: tuple[Tensor, Tensor], device: str)
 
 
 def spectra(label: str, model: nn.Module, batches: list[tuple[Tensor, Tensor]], rounds: int, device: str) -> None:
-    """Compare whole spectra, mini-batch by mini-batch."""
-    seconds = {"ours": 0.0, "PyHessian": 0.0}
-    worst = {"ours": 0.0, "PyHessian": 0.0}
-    products = []
-    for batch in batches:
-        exact = top_eigenvalues(model, [batch], tolerance=1e-8).eigenvalues[0]
-        found: dict[str, Tensor] = {}
+    """Compare whole spectra of the same mini-batches."""
+    exact = top_eigenvalues(model, batches, tolerance=1e-8).eigenvalues
+    found: dict[str, Tensor] = {}
+    spent: list[float] = []
 
-        def ours(batch: tuple[Tensor, Tensor] = batch, found: dict[str, Tensor] = found) -> None:
-            spectrum = top_eigenvalues(model, [batch], tolerance=1e-3)
-            found["ours"] = spectrum.eigenvalues[0]
-            products.append(spectrum.products[0])
+    def ours() -> None:
+        spectrum = top_eigenvalues(model, batches, tolerance=1e-3)
+        found["ours"] = spectrum.eigenvalues
+        spent.append(sum(spectrum.products) / len(batches))
 
-        def theirs(batch: tuple[Tensor, Tensor] = batch, found: dict[str, Tensor] = found) -> None:
-            found["PyHessian"] = torch.tensor(power_iteration(model, batch, device)).double()
+    def theirs() -> None:
+        values = [power_iteration(model, batch, device) for batch in batches]
+        found["PyHessian"] = torch.tensor(values, dtype=torch.float64)
 
-        for way, taken in least({"ours": ours, "PyHessian": theirs}, rounds, device).items():
-            seconds[way] += taken
-            worst[way] = max(worst[way], float(((found[way] - exact) / exact).abs().max()))
+    seconds = least({"ours": ours, "PyHessian": theirs}, rounds, device)
     print(f"{label}: top five of {len(batches)} mini-batches of {len(batches[0][1])}, tolerance 1e-3")
     for way, taken in seconds.items():
-        print(f"  {way:12s}{1e3 * taken / len(batches):9.0f} ms each, largest error {worst[way]:.1e}")
-    print(f"  ratio {seconds['PyHessian'] / seconds['ours']:.1f} ×; {sum(products) / len(products):.1f} products each")
+        worst = float(((found[way].to(exact) - exact) / exact).abs().max())
+        print(f"  {way:12s}{1e3 * taken / len(batches):9.0f} ms each, largest error {worst:.1e}")
+    print(f"  ratio {seconds['PyHessian'] / seconds['ours']:.1f} ×; {spent[0]:.1f} products each")
 
 
 def products(label: str, model: nn.Module, batch: tuple[Tensor, Tensor], rounds: int, device: str) -> None:
