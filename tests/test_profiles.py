@@ -5,22 +5,73 @@ import json
 import pytest
 import torch
 
+from vitwork.arms import Arm
 from vitwork.errors import VitworkError
+from vitwork.measurements import accuracy, attention, feature_maps, hessian, landscape, lesion, robustness, similarity
+from vitwork.measurements.base import Measurement
 from vitwork.models import create
 from vitwork.profiles import PROFILES, find
 from vitwork.provenance import plain
+from vitwork.training.engine import build_model
+from vitwork.training.schedule import check, snapshot_steps
 
-ARMS = [(profile.name, arm.name) for profile in PROFILES.values() for arm in profile.arms.values()]
+ARMS = [arm for profile in PROFILES.values() for arm in profile.arms.values()]
+NETWORKS = {repr((arm.model, arm.options, arm.data.size)): arm for arm in ARMS}
+"""One arm for each network: larger profiles share theirs."""
 
 
-@pytest.mark.parametrize(("profile", "arm"), ARMS)
-def test_every_arm_can_be_built(profile: str, arm: str) -> None:
-    """The models that profiles name exist with these options, and everything about an arm can be hashed."""
-    found = PROFILES[profile].arms[arm]
+@pytest.mark.parametrize("arm", NETWORKS.values(), ids=lambda arm: arm.name)
+def test_every_network_can_be_built_and_passed(arm: Arm) -> None:
+    """The models that profiles name exist with these options and take the arm's images."""
+    size = arm.data.size or 32
     with torch.device("meta"):
-        model = create(found.model, 10, **found.options)
+        model = build_model(arm, 10).eval()
+        assert model(torch.empty(2, 3, size, size)).shape == (2, 10)
     assert sum(parameter.numel() for parameter in model.parameters()) > 10_000
-    json.dumps(plain(found))
+
+
+@pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.name)
+def test_every_recipe_can_be_carried_out(arm: Arm) -> None:
+    """An arm's recipe is sound, keeps all of its snapshots, and everything about the arm can be hashed."""
+    check(arm.recipe)
+    steps = snapshot_steps(arm.recipe, 10)
+    assert sum(map(len, steps.values())) == len(arm.recipe.snapshots)
+    json.dumps(plain(arm))
+
+
+def test_arms_that_only_larger_profiles_train() -> None:
+    """Small profiles train eight arms; larger ones add to them and change nothing about them."""
+    for name in ("smoke", "cifar10-micro"):
+        assert len(PROFILES[name].arms) == 8
+    for name in ("cifar10", "cifar100", "paper"):
+        assert PROFILES["smoke"].arms.keys() < PROFILES[name].arms.keys()
+        assert {arm.name for arm in PROFILES[name].arms.values()} == set(PROFILES[name].arms)
+
+
+def test_small_data_arm_takes_as_many_steps() -> None:
+    """The control for data size sees as many images as the full arm, until warm-up and in all."""
+    arms = PROFILES["paper"].arms
+    full, small = arms["vit"].recipe, arms["vit-6-percent-data-as-many-steps"]
+    assert small.recipe.epochs * small.data.fraction == pytest.approx(full.epochs, rel=0.01)
+    assert small.recipe.warmup_epochs * small.data.fraction == pytest.approx(full.warmup_epochs, rel=0.01)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_only_followed_arms_keep_weights_on_the_way(profile: str) -> None:
+    """Snapshots between warm-up and end are kept for the ResNet and the ViT alone, which keeps stores small."""
+    kept = {name for name, arm in PROFILES[profile].arms.items() if len(arm.recipe.snapshots) > 3}
+    assert kept == {"resnet", "vit"}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_efforts_are_parameters_of_measurements(profile: str) -> None:
+    """Every effort names a measurement and parameters that it has."""
+    modules = (accuracy, attention, feature_maps, hessian, landscape, lesion, robustness, similarity)
+    known = {
+        value.name: value for module in modules for value in vars(module).values() if isinstance(value, Measurement)
+    }
+    for name, parameters in PROFILES[profile].effort.items():
+        assert parameters.keys() <= known[name].parameters.keys()
 
 
 @pytest.mark.parametrize("profile", PROFILES)

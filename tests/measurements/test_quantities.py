@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from vitwork.measurements import accuracy, feature_maps, hessian, lesion, robustness
+from vitwork.measurements import accuracy, attention, feature_maps, hessian, landscape, lesion, robustness
 
 
 def test_ape_and_nep_pool_all_batches() -> None:
@@ -57,3 +58,76 @@ def test_noise_is_read_in_its_range() -> None:
     record = {"frequencies": [0.1, 0.7, 0.9], "accuracy_change": [-0.5, -0.1, -0.3], "clean": 0.5}
     assert robustness.change.value(record, between=(0.7, 0.9)) == pytest.approx(-20.0)
     assert robustness.relative_change.value(record, between=(0.7, 0.9)) == pytest.approx(-40.0)
+
+
+def test_lesions_are_read_by_stage_and_kind() -> None:
+    """A stage's start is set against the end before it, the first stage against the last, one kind against the other."""
+    record = {
+        "stages": [1, 1, 2, 2, 2],
+        "kinds": ["msa", "mlp", "msa", "msa", "mlp"],
+        "accuracy_change": [-0.1, -0.02, -0.3, -0.5, -0.04],
+    }
+    assert lesion.jump_between_stages.value(record) == pytest.approx(28.0)
+    assert lesion.loss_in_stage.value(record, stage="first") == pytest.approx(6.0)
+    assert lesion.loss_in_stage.value(record, stage="last") == pytest.approx(28.0)
+    assert lesion.loss_of.value(record, kind="msa", place="first") == pytest.approx(20.0)
+    assert lesion.loss_of.value(record, kind="msa", place="last") == pytest.approx(30.0)
+    assert lesion.loss_of.value(record, kind="mlp", place="last") == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(("depth", "early"), [(12, [2, 3]), (8, [2]), (4, [2]), (2, [2])])
+def test_early_msas_are_those_of_the_paper(depth: int, early: list[int]) -> None:
+    """Of twelve MSAs the second and third are early, as in the paper's figure; of few, the second."""
+    changes = [{"kind": kind, "value": number} for number in range(1, depth + 1) for kind in ("msa", "mlp")]
+    found = feature_maps.early_msa_change.value({"changes": {"DC": changes}}, relative_to="DC")
+    assert found == sum(early) / len(early)
+
+
+def test_deep_blocks_are_compared_with_the_stem() -> None:
+    """The deeper half is averaged at its highest frequency, relative to what the claim names."""
+    record = {"delta": [[0, -1.0], [0, 9.0], [0, -2.0], [0, -4.0]], "relative": [[0, 1.0], [0, 0], [0, 1.0], [0, 2.0]]}
+    assert feature_maps.deep_minus_stem.value(record, relative_to="DC") == -2.0
+    assert feature_maps.deep_minus_stem.value(record, relative_to="first frequency") == 0.5
+
+
+def test_variance_is_read_by_depth_and_stage() -> None:
+    """The slope matches numpy's fit; leads and resets follow their definitions on the logarithm."""
+    logs = [0.0, 1.0, 2.0, 0.5, 3.0, 2.0]
+    record = {"variance": [math.exp(value) for value in logs], "stages": [0, 1, 1, 2, 2, 2]}
+    slope, _ = np.polyfit(np.linspace(0, 1, 6), logs, 1)
+    assert feature_maps.variance_trend.value(record) == pytest.approx(slope)
+    assert feature_maps.lead_of_stage_end.value(record) == pytest.approx(-1.0)
+    assert feature_maps.reset_between_stages.value(record) == pytest.approx(-1.5)
+    changes = [
+        {"kind": "msa", "jump": False, "stage": stage, "value": value}
+        for stage, value in ((1, -2.0), (1, 9.0), (2, 1.0))
+    ]
+    assert feature_maps.msa_variance_change_at_start.value({"changes": changes}) == -0.5
+
+
+def test_rise_is_read_on_the_border() -> None:
+    """NLL and weighted L2 add up, the median ignores a few overflows, and the middle is subtracted."""
+    record = {"x": [-1, 0, 1], "nll": [[5.0, 5.0, math.nan], [5.0, 1.0, 5.0], [5.0] * 3], "weight_decay": 0.5}
+    record["l2"] = [[4.0] * 3, [4.0, 2.0, 4.0], [4.0] * 3]
+    assert landscape.rise.value(record) == 7.0 - 2.0
+
+
+def test_paths_are_read_after_the_start() -> None:
+    """The farthest point leaves the start out, and a retreat is the largest growth of the distance."""
+    assert landscape.farthest.value({"radius": [1.0, 0.9, 0.95, 0.0]}) == 0.95
+    assert landscape.largest_retreat.value({"radius": [1.0, 0.9, 0.95, 0.0]}) == pytest.approx(0.05)
+    assert landscape.largest_retreat.value({"radius": [1.0, 0.7, 0.0]}) == pytest.approx(-0.3)
+
+
+def test_gain_is_compared_at_the_ends_of_the_axis() -> None:
+    """The gain at π counts, corners beyond it and the mean do not; a grid with one frequency does not enter."""
+    record = {"frequencies": [[0, 0.5, 1.0, 1.5], [0, 1.0]], "gain": [[1.0, 0.5, 0.25, 9.0], [1.0, 0.1]]}
+    assert attention.gain_slope.value(record) == pytest.approx(-math.log(2))
+
+
+def test_robustness_is_a_plain_mean() -> None:
+    """All corruptions and severities weigh the same, and what is kept is relative to the clean accuracy."""
+    record = {"accuracy": [[0.8, 0.4], [0.6, 0.2]], "clean": 0.8}
+    assert robustness.corrupted_accuracy.value(record) == pytest.approx(50.0)
+    assert robustness.kept_accuracy.value(record) == pytest.approx(62.5)
+    assert robustness.shape_bias.value({"shape_bias": 0.25}) == 25.0

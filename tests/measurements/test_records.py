@@ -1,0 +1,189 @@
+"""Measurements on small runs that were never trained: shapes of records, shared passes, what cannot be measured."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vitwork.analysis import calibration, landscape, trajectory, variance
+from vitwork.analysis.observe import observe
+from vitwork.arms import Arm
+from vitwork.claim import Verdict
+from vitwork.court import Court
+from vitwork.data import load
+from vitwork.data.spec import DataSpec
+from vitwork.errors import VitworkError
+from vitwork.execution.plan import Plan
+from vitwork.measurements import accuracy, attention, feature_maps, lesion, robustness, similarity
+from vitwork.measurements import landscape as surfaces
+from vitwork.measurements.run import TrainedRun
+from vitwork.profiles import SMOKE, SMOKE_RECIPE
+from vitwork.store import Store
+from vitwork.training.checkpoint import save_snapshot
+from vitwork.training.engine import build_model
+
+DATA = DataSpec("embedded", size=16, train=80, test=80)
+NETS = {
+    "resnet": ("preresnet_18", {"depths": (2, 2), "widths": (8, 16)}),
+    "vit": ("vit_ti", {"image_size": 16, "patch_size": 2, "dim": 16, "depth": 3, "heads": 2, "head": "gap"}),
+}
+
+
+@pytest.fixture(scope="module", params=NETS)
+def run(request, tmp_path_factory):
+    """A run whose snapshots are drawn at random, each between its neighbours."""
+    model, options = NETS[request.param]
+    arm = Arm(request.param, model, options, SMOKE_RECIPE, DATA)
+    folder = tmp_path_factory.mktemp("run")
+    torch.manual_seed(0)
+    first, last = (build_model(arm, 10).state_dict() for _ in range(2))
+    for place, when in enumerate(arm.recipe.snapshots):
+        share = place / (len(arm.recipe.snapshots) - 1)
+        mixed = {
+            name: torch.lerp(value, last[name], share) if value.is_floating_point() else value
+            for name, value in first.items()
+        }
+        save_snapshot(folder, when if isinstance(when, str) else f"epoch-{when}", mixed)
+    return TrainedRun(arm, 3, folder, load(DATA))
+
+
+def columns_of_one_length(record, *names):
+    assert len({len(record[name]) for name in names}) == 1
+    json.dumps(record)
+
+
+def test_feature_maps_are_passed_once(run, monkeypatch):
+    """Δ log amplitude and variance come from one pass per snapshot, and from one of their own for another snapshot."""
+    fresh, passes = replace(run), []
+    monkeypatch.setattr(
+        "vitwork.analysis.observe.observe", lambda *given, **options: passes.append(1) or observe(*given, **options)
+    )
+    spectra, variances = feature_maps.log_amplitude(fresh, images=20), feature_maps.variance(fresh, images=20)
+    assert len(passes) == 1
+    feature_maps.variance(fresh, when="init", images=20)
+    assert len(passes) == 2
+    columns_of_one_length(spectra, "blocks", "kinds", "stages", "downsamples", "frequencies", "delta", "relative")
+    columns_of_one_length(variances, "blocks", "kinds", "stages", "downsamples", "variance", "error")
+    assert variances["variance"] == list(variance.by_block(run.blocks(), run.test_batches(limit=20)).variance)
+    assert spectra["cost"]["peak_bytes"] > 0
+
+
+def test_models_are_shared_between_measurements_and_snapshots_are_not(run):
+    """One model is built per snapshot, whoever asks, and copies of a run share nothing."""
+    assert run.model("end") is run.model("end")
+    assert run.model("end") is not run.model("init")
+    assert run.model("end") is not replace(run).model("end")
+
+
+def test_lesion_record(run):
+    """A lesion's columns belong to its units."""
+    columns_of_one_length(
+        lesion.lesion(run, images=20), "units", "kinds", "stages", "stage_end", "accuracy_change", "nll_change"
+    )
+
+
+def test_similarity_record(run):
+    """CKA is square with a unit diagonal; a network of one stage is cut into pseudo-stages, another keeps its own."""
+    record = similarity.similarity(run, images=40, pseudo_stages=3)
+    assert torch.tensor(record["cka"]).diagonal().tolist() == pytest.approx([1.0] * len(record["blocks"]))
+    assert set(record["stages"]) == ({0, 1, 2, 3} if run.arm.name == "vit" else {0, 1, 2})
+    columns_of_one_length(record, "blocks", "stages", "cka")
+    assert similarity.block_structure.value(record) == record["within_minus_across"]
+    distant = similarity.block_structure.value(record, pairs="at equal distance")
+    assert distant == record["within_minus_across_at_equal_distance"]
+
+
+@pytest.mark.parametrize("batchnorm", ["fixed", "recalibrated"])
+def test_surface_record(run, batchnorm):
+    """The middle of the surface is the loss at the weights, and NLL and L2 are curved as the analysis says."""
+    record = surfaces.surface(run, images=40, extent=0.6, points=5, batchnorm=batchnorm)
+    columns_of_one_length(record, "x", "y", "nll", "l2")
+    found = landscape.surface(
+        run.model(), run.training_batches(1, 40), extent=0.6, points=5, seeds=(run.seed,), batchnorm=batchnorm
+    )
+    assert record["nll"][2][2] == float(found.nll[0, 2, 2])
+    assert surfaces.curvature.value(record) == found.curvature().mean
+    assert record["curvature"]["nll + l2"] > record["curvature"]["nll"]  # ½·|w|² is curved in every direction
+
+
+def test_trajectory_record(run):
+    """A path from the first to the last weights in even steps is straight, and takes the epochs of the recipe."""
+    record = surfaces.trajectory(run)
+    assert record["epochs"] == [0, 1, 2, 3, 4, 5, 6]
+    assert record["radius"] == pytest.approx([1 - step / 6 for step in range(7)], abs=1e-6)
+    assert surfaces.length.value(record) == pytest.approx(1, abs=1e-5)
+    assert surfaces.turning.value(record) == pytest.approx(0, abs=1e-3)
+    states = [run.state(when) for when in ("init", 2, "end")]
+    assert trajectory.polar(states, states[0], states[-1]).radius[1] == pytest.approx(record["radius"][3], abs=1e-6)
+
+
+def test_attention_record(run):
+    """Attention is described per block, with one number per block for the report and one per head beside it."""
+    if run.arm.name == "resnet":
+        with pytest.raises(VitworkError, match="attention weights"):
+            attention.attention(run, images=10)
+        return
+    record = attention.attention(run, images=10, rank_images=2)
+    columns_of_one_length(record, "blocks", "distance", "entropy", "gain", "effective_rank", "distance_by_head")
+    assert record["distance"][0] == pytest.approx(sum(record["distance_by_head"][0]) / 2)
+    assert attention.gain_slope.value(record) < 0  # nearly uniform weights pass little but the mean
+
+
+def test_corruptions_record(run):
+    """Every corruption has an accuracy at every severity; the clean accuracy is that of the same images."""
+    record = robustness.corruptions(run, images=20, severities=(1, 5))
+    assert len(record["names"]) == 15
+    assert [len(row) for row in record["accuracy"]] == [2] * 15
+    with torch.inference_mode():
+        logits = torch.cat([run.model()(x) for x, _ in run.test_batches(limit=20)])
+    assert record["clean"] == calibration.evaluate(logits, run.splits.test.labels[:20])["acc"]
+    json.dumps(record)
+
+
+def test_cue_conflict_record(run):
+    """Shares of decisions for outline and texture add up to the decided images."""
+    record = robustness.cue_conflict(run, images=90)
+    assert round((record["shape_share"] + record["texture_share"]) * 90) == record["n"]
+    assert 0 <= record["accuracy"] <= 1
+    json.dumps(record)
+
+
+def plan_of(tmp_path, arm, quantity):
+    """Return the court's answer to a claim that asks for a quantity on an arm, after planning."""
+    from vitwork.claim import Claim, Paper
+    from vitwork.court import Case
+
+    def body(measure):
+        assert measure(quantity)(arm.name) > 0
+
+    profile = replace(SMOKE, arms={arm.name: arm})
+    case = Case("case", Claim("some", "A sentence.", Paper("Fig.", "none")), "chapter", {}, body)
+    Court(profile, Store(tmp_path), Plan()).hear([case])
+    return case
+
+
+def test_cues_conflict_on_drawn_images_only(tmp_path, run):
+    """Where cues cannot be set against each other, the claim is not measured, says why, and asks for no run."""
+    case = plan_of(tmp_path, replace(run.arm, data=DataSpec("cifar10")), robustness.shape_bias)
+    assert case.verdict is Verdict.NOT_MEASURED
+    assert case.lacking.startswith("needs images whose cues")
+    assert not case.broken
+    assert not case.wanted
+
+
+def test_a_path_needs_snapshots_on_the_way(tmp_path, run):
+    """A recipe that keeps no weights during training has no trajectory; a claim says so."""
+    bare = replace(run.arm, recipe=replace(run.arm.recipe, snapshots=("init", "warmup", "end")))
+    assert plan_of(tmp_path, bare, surfaces.length).lacking == (
+        f"needs {bare.name} during training, of which its recipe keeps no snapshot"
+    )
+    assert not plan_of(tmp_path, run.arm, surfaces.length).lacking
+
+
+def test_evaluation_says_how_confidence_misses_accuracy(run):
+    """Over-confidence is the signed calibration error in per cent."""
+    record = accuracy.evaluation(run, training_images=20)
+    assert accuracy.overconfidence.value(record) == 100 * record["signed_ece"]
