@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from reports.words import SYMBOLS, duration, effect, tally
+from reports.words import SYMBOLS, cost, duration, effect, tally
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>@&$])")
 LONGEST = 240
@@ -42,7 +42,7 @@ def markdown(results: dict[str, Any]) -> str:
             plain(claim["id"]),
             claim["verdict"],
             effects,
-            duration(claim["cost_seconds"]),
+            cost(claim["cost_seconds"], claim.get("cost_joules")),
         )
         lines.append(f"| {' | '.join(cells)} |")
     commit = str(provenance.get("commit") or "")[:12] or "outside git"
