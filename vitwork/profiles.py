@@ -190,10 +190,10 @@ _SMOKE_EFFORT: dict[str, dict[str, Any]] = {
     "evaluation": {"training_images": 500},
     **{name: {"images": 250} for name in ("log_amplitude", "variance", "lesion", "noise_bands")},
     "similarity": {"images": 250, "pseudo_stages": 3},
-    "surface": {"images": 64, "extent": 0.6, "points": 5},
+    "surface": {"images": 48, "extent": 0.6, "points": 5},
     "attention": {"images": 100, "rank_images": 4},
-    "corruptions": {"images": 100, "severities": (3,)},
-    "cue_conflict": {"images": 270},
+    "corruptions": {"images": 60, "severities": (3,)},
+    "cue_conflict": {"images": 180},
 }
 
 # Batch, rate and length were set before any claim was measured, by one seed's fit in the time there is: the ResNet learns

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from vitwork.analysis.robustness import corruptions, cue_conflict, noise_bands
+from vitwork.analysis.robustness import corruption_sets, corruptions, cue_conflict, noise_bands
+from vitwork.data.corruption_files import cifar_c
 from vitwork.data.embedded import conflict
 from vitwork.data.noise import Band, add_band_noise
 
@@ -96,6 +98,50 @@ def test_corruptions_report_metrics_and_their_mean():
     accuracy = {key: metrics["acc"] for key, metrics in found.metrics.items()}
     assert accuracy == {("brightness", 1): 0, ("brightness", 5): 0, ("contrast", 1): 1, ("contrast", 5): 1}
     assert (found.clean["acc"], found.mean(), found.mean("brier")) == pytest.approx((1, 0.5, 1), abs=0.3)
+
+
+def test_corruptions_may_come_from_files(tmp_path):
+    """Sets in CIFAR-C's files are measured like drawn ones: a file of brightened images hurts, one of clean images not."""
+    dark, labels = np.full((50, 32, 32, 3), 120, np.uint8), np.zeros(50, np.int64)
+    for name, images in (("brightness", dark + np.uint8(20)), ("contrast", dark)):
+        np.save(tmp_path / f"{name}.npy", images)
+    np.save(tmp_path / "labels.npy", labels)
+    found = corruption_sets(
+        Brightness(),
+        [(torch.from_numpy(dark[:7]).permute(0, 3, 1, 2), torch.zeros(7))],
+        lambda images: images.float() / 255,
+        lambda name, severity: [cifar_c(tmp_path, name, severity)],
+        names=("brightness", "contrast"),
+        severities=(1, 5),
+        batch_size=3,
+    )
+    assert {key: metrics["acc"] for key, metrics in found.metrics.items()} == {
+        ("brightness", 1): 0, ("brightness", 5): 0, ("contrast", 1): 1, ("contrast", 5): 1
+    }  # fmt: skip
+    assert found.clean["acc"] == 1
+    assert found.cost.images == 7 + 4 * 10
+
+
+def test_a_batch_that_does_not_fit_is_split():
+    """A model that runs out of memory on more than four images gives the same metrics."""
+    images = torch.arange(12, dtype=torch.uint8).mul(20)[:, None, None, None].expand(12, 3, 32, 32).contiguous()
+    labels = torch.arange(12) % 2
+
+    class Hungry(Brightness):
+        def forward(self, x):
+            if len(x) > 4:
+                raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+            return super().forward(x)
+
+    given = (images, labels, lambda x: x.float() / 255)
+    assert corruptions(Hungry(), *given, names=("fog",), severities=(2,)) == corruptions(
+        Brightness(), *given, names=("fog",), severities=(2,)
+    )
+    batches = [(images.float() / 255, labels)]
+    assert noise_bands(Hungry(), batches) == noise_bands(Brightness(), batches)
+    assert cue_conflict(Hungry(), batches, labels, 1 - labels) == cue_conflict(
+        Brightness(), batches, labels, 1 - labels
+    )
 
 
 def test_relative_error_compares_corruption_by_corruption():

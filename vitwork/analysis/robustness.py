@@ -6,7 +6,7 @@ accuracy on the clean images (negative: worse).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -160,20 +160,57 @@ def corruptions(
         The metrics on the clean images and per corruption and severity.
     """
 
-    def measure(corrupted: Callable[[Tensor, int], Tensor]) -> dict[str, Any]:
-        starts = range(0, len(images), batch_size)
-        parts = ((images[start : start + batch_size], start) for start in starts)
-        logits = [in_parts(model, normalise(corrupted(part, start))).float() for part, start in parts]
-        return calibration.evaluate(torch.cat(logits), labels)
+    def drawn(name: str, severity: int) -> Iterator[Batch]:
+        for start in range(0, len(images), batch_size):
+            part = slice(start, start + batch_size)
+            yield corrupt(images[part], name, severity, seed, start), labels[part]
 
-    def by(name: str, severity: int) -> Callable[[Tensor, int], Tensor]:
-        return lambda part, start: corrupt(part, name, severity, seed, start)
+    return corruption_sets(
+        model, [(images, labels)], normalise, drawn, names=names, severities=severities, batch_size=batch_size
+    )
 
-    meter = Meter(_device(model))
+
+def corruption_sets(
+    model: nn.Module,
+    clean: Iterable[Batch],
+    normalise: Callable[[Tensor], Tensor],
+    read: Callable[[str, int], Iterable[Batch]],
+    *,
+    names: Sequence[str] = CORRUPTIONS,
+    severities: Sequence[int] = SEVERITIES,
+    batch_size: int = 256,
+) -> Corrupted:
+    """Measure the metrics of section 3.8 on corrupted images from anywhere, such as CIFAR-C or ImageNet-C files.
+
+    Args:
+        model: the model.
+        clean: uint8 images (n, 3, h, w) and class indices, in batches of any size.
+        normalise: turns uint8 images into the model's input.
+        read: gives the images and classes of a corruption and severity, see `vitwork.data.corruption_files`.
+        names: corruptions.
+        severities: from 1 to 5.
+        batch_size: images per forward pass.
+
+    Returns:
+        The metrics on the clean images and per corruption and severity.
+    """
+    device, seen = _device(model), 0
+
+    def measure(batches: Iterable[Batch]) -> dict[str, Any]:
+        nonlocal seen
+        logits, classes = [], []
+        for images, labels in batches:
+            seen += len(images)
+            parts = (part.to(device) for part in torch.split(images, batch_size))
+            logits += [in_parts(model, normalise(part)).float() for part in parts]
+            classes.append(labels.to(device))
+        return calibration.evaluate(torch.cat(logits), torch.cat(classes))
+
+    meter = Meter(device)
     with torch.no_grad(), evaluation_mode(model):
-        clean = measure(lambda part, _: part)
-        metrics = {(name, severity): measure(by(name, severity)) for name in names for severity in severities}
-    return Corrupted(clean, metrics, meter.cost(len(images)))
+        found = measure(clean)
+        metrics = {(name, severity): measure(read(name, severity)) for name in names for severity in severities}
+    return Corrupted(found, metrics, meter.cost(seen))
 
 
 def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, textures: Tensor) -> CueConflict:
