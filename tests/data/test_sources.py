@@ -13,13 +13,8 @@ from vitwork.data import DataSpec, cache, download, fingerprint, load
 from vitwork.errors import VitworkError
 
 FOLDER = DataSpec("folder")
+pytestmark = pytest.mark.usefixtures("cache_folder")
 CIFAR10 = "cd79d825d2f4982f83f9fdb5095caf51654802f807fc75cb702abdd83257072b"
-
-
-@pytest.fixture(autouse=True)
-def cache_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 @pytest.mark.parametrize("write", [copies.parquet, copies.image_folder, copies.shards])

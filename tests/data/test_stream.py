@@ -1,27 +1,40 @@
+import dataclasses
+import errno
+
 import numpy as np
 import pytest
 import torch
 
 from tests.data import copies
+from vitwork.data import DataSpec, decoding, fingerprint, load, pack
 from vitwork.data.augmentation import Augmenter
-from vitwork.data.stream import Stream, listing_fingerprint
+from vitwork.data.images import measured_statistics
+from vitwork.data.stream import Pictures, decoders, read, remaining
 from vitwork.errors import VitworkError
+from vitwork.store import CorruptFileError
 from vitwork.training.recipe import Augmentation, RandAugment
 
-PLAIN = Augmentation(crop_padding=0, flip=0.0)
+FOLDER = DataSpec("folder", size=8)
+LAYOUTS = [copies.parquet, copies.image_folder, copies.shards]
+pytestmark = pytest.mark.usefixtures("cache_folder")
 
 
-@pytest.fixture(params=[copies.parquet, copies.image_folder, copies.shards])
+@pytest.fixture(autouse=True)
+def little_memory(monkeypatch):
+    """A machine whose memory holds no data set at all."""
+    for module in (decoding, pack):
+        monkeypatch.setattr(module, "memory", lambda: 2)
+
+
+@pytest.fixture(params=LAYOUTS)
 def root(tmp_path, request):
     return request.param(tmp_path / "data")
 
 
-def read(stream, **options):
-    return [
-        (image.numpy().tobytes(), int(label))
-        for images, labels in stream.batches(3, **options)
-        for image, label in zip(images, labels, strict=True)
-    ]
+def contents(images):
+    return sorted(
+        (image.numpy().tobytes(), int(label)) for image, label in zip(images.images[:], images.labels, strict=True)
+    )
 
 
 def written(split):
@@ -29,75 +42,148 @@ def written(split):
     return sorted((p.transpose(2, 0, 1).tobytes(), label) for p, label in zip(pixels, labels, strict=True))
 
 
-def test_an_epoch_holds_every_image_once(root):
-    """Training and test images arrive complete, with their labels, whatever the layout."""
-    assert sorted(read(Stream(root, "train", 8, PLAIN))) == written("train")
-    assert sorted(read(Stream(root, "test", 8))) == written("test")
-    assert Stream(root, "test", 8).classes == copies.CLASSES
+def test_what_exceeds_memory_is_streamed(root):
+    """Whatever the layout, all images arrive with labels, classes, statistics and a fingerprint that is asked alike."""
+    splits = load(FOLDER, root)
+    assert isinstance(splits.train.images, Pictures)
+    assert contents(splits.train) == written("train")
+    assert contents(splits.test) == written("test")
+    assert splits.train.classes == copies.CLASSES
+    assert splits.train.images.shape == (12, 3, 8, 8)
+    assert (splits.train.mean, splits.train.std) == measured_statistics(splits.train.images[:])
+    assert splits.train.fingerprint == fingerprint(FOLDER, root)
+    assert splits.train.to("cpu").normalised(slice(2)).shape == (2, 3, 8, 8)
 
 
-def test_order_is_decided_by_seed_and_epoch(root):
-    """Epochs differ from each other and repeat themselves."""
-    stream = Stream(root, "train", 8, PLAIN)
-    assert read(stream, seed=1, epoch=0) == read(stream, seed=1, epoch=0)
-    assert read(stream, seed=1, epoch=0) != read(stream, seed=1, epoch=1)
-    assert read(stream, seed=1, epoch=0) != read(stream, seed=2, epoch=0)
+def test_what_fits_into_memory_is_not_streamed(tmp_path, monkeypatch):
+    """With memory enough the same call gives a tensor; without a size nothing can be streamed, and it says so."""
+    root = copies.parquet(tmp_path / "data")
+    with pytest.raises(VitworkError, match="choose a smaller image size"):
+        load(DataSpec("folder"), root)
+    for module in (decoding, pack):
+        monkeypatch.setattr(module, "memory", lambda: 1 << 40)
+    assert isinstance(load(FOLDER, root).train.images, torch.Tensor)
 
 
-def test_processes_share_the_files(tmp_path):
-    """Two processes together read every image once, and so do two workers."""
-    root = tmp_path / "data"
-    for split in copies.COUNTS:
-        pixels, labels = copies.draw(split)
-        for part in range(3):
-            own = slice(part, None, 3)
-            contents = [copies.encoded(p) for p in pixels[own]]
-            copies.write_parquet(root / f"{split}-{part}.parquet", contents, labels[own])
-    halves = [read(Stream(root, "test", 8, share=(rank, 2))) for rank in range(2)]
-    assert sorted(halves[0] + halves[1]) == written("test")
-    assert sorted(read(Stream(root, "test", 8), workers=2)) == written("test")
+def test_files_that_only_decoded_exceed_memory_are_streamed(tmp_path, monkeypatch):
+    """Files smaller than the memory whose pixels are larger are noticed while decoding."""
+    root = copies.image_folder(tmp_path / "data", side=80)
+    for path in root.rglob("*.png"):
+        path.write_bytes(copies.encoded(np.full((80, 80, 3), 7, np.uint8)))
+    size = sum(path.stat().st_size for path in root.rglob("*.png"))
+    for module in (decoding, pack):
+        monkeypatch.setattr(module, "memory", lambda: 2 * size)
+    splits = load(dataclasses.replace(FOLDER, size=64), root)
+    assert isinstance(splits.train.images, Pictures)
+    assert (splits.train.images[:] == 7).all()
+
+
+def test_order_and_fingerprint_are_those_of_the_content(tmp_path):
+    """Copies in another layout and another order, in the same encoding, are the same data set."""
+    roots = [copies.parquet(tmp_path / "a", "PNG"), copies.parquet(tmp_path / "b", "PNG", backwards=True)]
+    roots.append(copies.image_folder(tmp_path / "c"))
+    first, *others = (load(FOLDER, root) for root in roots)
+    for other in others:
+        assert other.train.fingerprint == first.train.fingerprint
+        assert torch.equal(other.train.images[:], first.train.images[:])
+        assert torch.equal(other.train.labels, first.train.labels)
+    assert fingerprint(FOLDER, copies.image_folder(tmp_path / "d", side=16)) != first.train.fingerprint
+
+
+def test_subsets_are_balanced(tmp_path):
+    """Counts and fractions per class hold for streams too."""
+    root = copies.shards(tmp_path / "data")
+    assert load(dataclasses.replace(FOLDER, train=6), root).train.labels.bincount().tolist() == [2, 2, 2]
+    part = load(dataclasses.replace(FOLDER, fraction=0.5, test=3), root)
+    assert part.train.labels.bincount().tolist() == [2, 2, 2]
+    assert part.test.images.shape == (3, 3, 8, 8)
+
+
+@pytest.mark.parametrize("draw", [None, (0, "crop", 3)])
+def test_workers_change_nothing(tmp_path, draw):
+    """Decoded here or ahead of time by two processes, batches and crops are the same, in the same order."""
+    pictures = load(dataclasses.replace(FOLDER, size=24), copies.image_folder(tmp_path / "data", side=40)).train.images
+    order = list(torch.randperm(12).split(5))
+    here, ahead = (list(read(pictures, order, draw, workers=workers, pinned=False)) for workers in (0, 2))
+    assert [len(batch) for batch in here] == [5, 5, 2]
+    assert all(torch.equal(a, b) for a, b in zip(here, ahead, strict=True))
+
+
+def test_reading_draws_nothing_from_the_callers_generator(tmp_path):
+    """An epoch that is begun twice, as by a resumed training, leaves the global generator alone."""
+    pictures = load(FOLDER, copies.image_folder(tmp_path / "data")).train.images
+    before = torch.get_rng_state()
+    list(read(pictures, [torch.arange(3)], (0,), workers=0, pinned=False))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_crops_and_the_rest_of_the_augmentation(tmp_path):
-    """Workers crop at random, the device does the rest."""
+    """Crops are of the whole picture, differ by draw and not by company; the device does the rest."""
     settings = Augmentation(resized_crop=True, randaugment=RandAugment(), mixup=1.0, cutmix=0.8, erasing=0.25)
-    stream = Stream(copies.image_folder(tmp_path / "data", side=40), "train", 24, settings)
-    assert (stream.remaining.resized_crop, stream.remaining.crop_padding) == (False, 0)
-    (first, _), *_ = stream.batches(12, epoch=0)
-    (second, labels), *_ = stream.batches(12, epoch=1)
-    assert first.shape == (12, 3, 24, 24)
+    images = load(dataclasses.replace(FOLDER, size=24), copies.image_folder(tmp_path / "data", side=40)).train
+    first, second = (images.images.crops(torch.arange(12), (0, "crop", epoch)) for epoch in (0, 1))
     assert {i.numpy().tobytes() for i in first}.isdisjoint(i.numpy().tobytes() for i in second)
-    augmenter = Augmenter(stream.remaining, 3, (0.5,) * 3, (0.25,) * 3, 0.1)
-    x, targets = augmenter(second, labels, torch.Generator().manual_seed(0))
+    assert torch.equal(images.images.crops(torch.tensor([7, 2]), (0, "crop", 0)), first[[7, 2]])
+    rest = remaining(settings)
+    assert (rest.resized_crop, rest.crop_padding) == (False, 0)
+    assert remaining(Augmentation()) == Augmentation()
+    x, targets = Augmenter(rest, 3, (0.5,) * 3, (0.25,) * 3, 0.1)(
+        second, images.labels, torch.Generator().manual_seed(0)
+    )
     assert x.shape == (12, 3, 24, 24)
     assert targets.sum(1).allclose(torch.ones(12))
 
 
-def test_oblong_pictures_are_cut_to_their_centre(tmp_path):
-    """Evaluation sees the centre square, averaged down."""
+def test_crops_reach_beyond_the_central_square(tmp_path):
+    """An oblong picture's ends, which its central square lacks, are seen by random crops."""
     root = copies.image_folder(tmp_path / "data")
     picture = np.zeros((16, 48, 3), np.uint8)
     picture[:, 16:32] = 200
-    for path in (root / "val").rglob("*.png"):
+    for path in root.rglob("*.png"):
         path.write_bytes(copies.encoded(picture))
-    assert all((images == 200).all() for images, _ in Stream(root, "test", 8).batches(2))
+    images = load(FOLDER, root).train.images
+    assert (images[:] == 200).all()
+    assert (images.crops(torch.arange(12), (0,)) < 100).any()
 
 
 def test_corrupt_picture_is_named(tmp_path):
-    """A worker's error reaches the caller with the file's name."""
+    """A picture that cannot be decoded stops with the name of its file, also out of a worker process."""
     root = copies.image_folder(tmp_path / "data")
     (root / "train" / "dog" / "1.png").write_bytes(b"no picture")
-    with pytest.raises(VitworkError, match=r"dog.1\.png is corrupt"):
-        read(Stream(root, "train", 8, PLAIN))
+    images = load(DataSpec("imagenet", size=8), root)
+    with pytest.raises(VitworkError, match=r"train/dog/1\.png is corrupt"):
+        list(read(images.train.images, list(torch.arange(12).split(4)), None, workers=1, pinned=False))
 
 
-def test_listing_fingerprint_sees_sizes_names_and_content(tmp_path):
-    """The cheap fingerprint is the same for a copy elsewhere, and changes with a file."""
-    roots = [copies.parquet(tmp_path / name) for name in "ab"]
-    first, second = (Stream(root, "test", 8).collection for root in roots)
-    assert listing_fingerprint(first) == listing_fingerprint(second)
-    path = roots[1] / "test-00000-of-00001.parquet"
+def test_an_altered_pack_is_noticed(tmp_path, cache_folder):
+    """A flipped byte is named when its image is read; a truncated pack is packed again."""
+    root = copies.image_folder(tmp_path / "data")
+    before = load(FOLDER, root)
+    (path,) = cache_folder.glob("packed/*/train.bin")
     content = bytearray(path.read_bytes())
-    content[100] ^= 255
+    content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    assert listing_fingerprint(first) != listing_fingerprint(second)
+    with pytest.raises(CorruptFileError, match="was altered; remove"):
+        before.train.images[:]
+    path.write_bytes(content[:-5])
+    assert contents(load(FOLDER, root).train) == written("train")
+
+
+def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
+    """Where the pack cannot be written, the error says so and nothing half is left."""
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pack.tempfile, "mkstemp", full)
+    with pytest.raises(VitworkError, match=r"Cannot write .*train\.bin: No space left on device"):
+        load(FOLDER, copies.image_folder(tmp_path / "data"))
+
+
+def test_no_processes_decode_beside_a_training_on_a_cpu(monkeypatch):
+    """A CPU's cores train; beside a GPU they decode, shared among the machine's processes."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert decoders(torch.device("cpu")) == 0
+    assert decoders(torch.device("cuda")) == 8
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert decoders(torch.device("cuda", 1)) == 2

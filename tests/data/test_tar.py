@@ -7,11 +7,7 @@ from vitwork.data import DataSpec, load
 from vitwork.errors import VitworkError
 
 FOLDER = DataSpec("folder")
-
-
-@pytest.fixture(autouse=True)
-def cache_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("cache_folder")
 
 
 @pytest.fixture

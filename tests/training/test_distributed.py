@@ -9,6 +9,8 @@ import pytest
 import small_trainings as small
 import torch
 
+from tests.data import copies
+from vitwork.data import DataSpec, decoding, load, pack
 from vitwork.training.batches import Batches
 from vitwork.training.distributed import World, joined, local_device
 from vitwork.training.engine import load_snapshot, train
@@ -18,7 +20,7 @@ PLAIN = Augmentation(crop_padding=0, flip=0.0)
 
 SCRIPT = """
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], sys.argv[3]]
 from pathlib import Path
 import torch
 import test_distributed as test
@@ -31,6 +33,7 @@ import torch.distributed as dist
 dist.init_process_group("gloo")  # kept over several trainings
 train(test.plain_arm(), 0, small.splits(), folder / "plain")
 train(test.augmented_arm(), 0, small.splits(), folder / "whole")
+train(test.streamed_arm(), 0, test.streamed(folder), folder / "streamed")
 
 import vitwork.training.run as run
 epoch = run.Run.epoch
@@ -59,22 +62,38 @@ def augmented_arm():
     return small.arm(small.RESNET)
 
 
+def streamed_arm():
+    return small.arm(small.VIT, batch_size=6, augmentation=PLAIN, drop_path=0.0, lr=1e-3)
+
+
+def streamed(folder):
+    """Return pictures on the disk, as a machine with next to no memory reads them."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("VITWORK_CACHE", str(folder / "cache"))
+        for module in (decoding, pack):
+            patched.setattr(module, "memory", lambda: 2)
+        return load(DataSpec("folder", size=8), folder / "data")
+
+
 @pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path):
-    """Two processes end with the weights of one, up to rounding, and resume from a checkpoint bit for bit."""
+    """Two processes end with the weights of one, up to rounding, also from the disk, and resume bit for bit."""
     (tmp_path / "script.py").write_text(SCRIPT)
+    copies.image_folder(tmp_path / "data")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command += [str(tmp_path / "script.py"), str(Path(__file__).parent), str(tmp_path)]
+    command += [str(tmp_path / "script.py"), str(Path(__file__).parent), str(tmp_path), str(Path(__file__).parents[2])]
     result = subprocess.run(
         command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    outcome = train(plain_arm(), 0, small.splits(), tmp_path / "solo")
-    assert "processes" not in outcome.mode
-    assert b"2 processes" in (tmp_path / "plain" / "outcome.json").read_bytes()
-    expected, actual = load_snapshot(tmp_path / "solo", "end"), load_snapshot(tmp_path / "plain", "end")
-    for key, value in expected.items():
-        torch.testing.assert_close(actual[key], value, rtol=2e-3, atol=2e-4)
+    runs = {"plain": (plain_arm(), small.splits()), "streamed": (streamed_arm(), streamed(tmp_path))}
+    for name, (arm, splits) in runs.items():
+        outcome = train(arm, 0, splits, tmp_path / "solo" / name)
+        assert "processes" not in outcome.mode
+        assert b"2 processes" in (tmp_path / name / "outcome.json").read_bytes()
+        expected, actual = load_snapshot(tmp_path / "solo" / name, "end"), load_snapshot(tmp_path / name, "end")
+        for key, value in expected.items():
+            torch.testing.assert_close(actual[key], value, rtol=2e-3, atol=2e-4)
     whole, parts = load_snapshot(tmp_path / "whole", "end"), load_snapshot(tmp_path / "parts", "end")
     assert all(torch.equal(whole[key], parts[key]) for key in whole)
 

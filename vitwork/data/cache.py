@@ -83,17 +83,24 @@ def _cached(collection: Collection, size: int | None, read: Callable[[Path], T])
 
 
 def _places(collection: Collection, size: int | None) -> tuple[Path, Path]:
-    """Return where the images are kept if none needs fitting, and where if some do.
+    """Return where the images are kept if none needs fitting, and where if some do."""
+    folder = cache_folder() / "decoded"
+    key = _key(collection)
+    return folder / key, folder / f"{key}-{size}"
 
-    The names are hashes of what the arrays depend on, as far as the files' names, sizes and times tell.
-    """
+
+def place_of(collection: Collection) -> Path:
+    """Return the folder of what is kept of a collection's encoded images."""
+    return cache_folder() / "packed" / _key(collection)
+
+
+def _key(collection: Collection) -> str:
+    """Return a hash of what decoded images depend on, as far as the files' names, sizes and times tell."""
     parts = [f"{VERSION} {collection.where}"]
     for path in collection.files:
         status = path.stat()
         parts.append(f"{path} {status.st_size} {status.st_mtime_ns}")
-    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-    folder = cache_folder() / "decoded"
-    return folder / key, folder / f"{key}-{size}"
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def _found(places: tuple[Path, Path], size: int | None) -> Path:

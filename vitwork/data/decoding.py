@@ -19,6 +19,10 @@ NATIVE_SIDE = 64
 """Images up to this side are kept as they are and pooled when they are loaded; larger ones are fitted at decoding."""
 
 
+class TooLargeError(VitworkError):
+    """Decoded, the images do not fit into half of the machine's memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A decoded data set.
@@ -48,8 +52,8 @@ def decode(collection: Collection, size: int | None) -> Decoded:
         size: side to fit images larger than `NATIVE_SIDE` to; None keeps every image as it is.
 
     Raises:
-        VitworkError: an image is corrupt, images differ in size and `size` is None, labels and classes disagree, or
-            the whole does not fit into half of the machine's memory.
+        VitworkError: an image is corrupt, images differ in size and `size` is None, or labels and classes disagree.
+        TooLargeError: the whole does not fit into half of the machine's memory.
     """
     images: dict[str, Pixels] = {}
     labels: dict[str, NDArray[np.int64]] = {}
@@ -61,7 +65,7 @@ def decode(collection: Collection, size: int | None) -> Decoded:
         )
         largest = max(largest, side)
         total.update(f"{split}:{len(labels[split])}:".encode() + digest)
-    classes = _checked_classes(collection, labels)
+    classes = checked_classes(collection, labels)
     shapes = {pixels.shape[1:] for pixels in images.values()}
     if len(shapes) > 1:
         raise VitworkError(f"{collection.where} has images of different sizes in its splits; choose one image size.")
@@ -109,7 +113,7 @@ def _decode_split(
     labels: list[int] = []
     digests: list[bytes] = []
     shape: tuple[int, ...] | None = None
-    largest, budget = 0, _memory() // 2
+    largest, budget = 0, memory() // 2
     for record in records:
         pixels = pixels_of(record)
         largest = max(largest, min(pixels.shape[:2]))
@@ -127,7 +131,9 @@ def _decode_split(
         digests.append(hashlib.blake2b(record.label.to_bytes(8, "little", signed=True) + content).digest())
         budget -= len(content)
         if budget < 0:
-            raise VitworkError(f"{where} does not fit into half of this machine's memory; choose a smaller image size.")
+            raise TooLargeError(
+                f"{where} does not fit into half of this machine's memory; choose a smaller image size."
+            )
     if shape is None:
         raise VitworkError(f"{where} holds no image.")
     order = sorted(range(len(digests)), key=digests.__getitem__)
@@ -137,7 +143,12 @@ def _decode_split(
     return images, np.array(labels, np.int64)[order], largest, digest
 
 
-def _checked_classes(collection: Collection, labels: dict[str, NDArray[np.int64]]) -> tuple[str, ...]:
+def checked_classes(collection: Collection, labels: dict[str, NDArray[np.int64]]) -> tuple[str, ...]:
+    """Return the names of the classes, numbers where they have none.
+
+    Raises:
+        VitworkError: a label is outside the classes.
+    """
     highest = max(int(numbers.max()) for numbers in labels.values())
     lowest = min(int(numbers.min()) for numbers in labels.values())
     classes = collection.classes() or tuple(str(number) for number in range(highest + 1))
@@ -146,7 +157,7 @@ def _checked_classes(collection: Collection, labels: dict[str, NDArray[np.int64]
     return classes
 
 
-def _memory() -> int:
+def memory() -> int:
     """Return the machine's memory in bytes; where it is unknown, more than anyone has."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

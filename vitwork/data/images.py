@@ -17,7 +17,8 @@ class ImageSet:
     """Labelled images of one size.
 
     Attributes:
-        images: uint8 (n, 3, height, width), RGB.
+        images: uint8 (n, 3, height, width), RGB; of images too many for memory, `vitwork.data.stream.Pictures`, which
+            are indexed alike.
         labels: int64 (n,), numbers of classes.
         classes: the names of the classes.
         mean, std: per-channel normalisation on the scale 0 to 1 that training and measurements use.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from vitwork.data import embedded
 from vitwork.data.cache import content_fingerprint, decoded
-from vitwork.data.decoding import Decoded
+from vitwork.data.decoding import Decoded, TooLargeError
+from vitwork.data.pack import exceeds_memory, pack
 from vitwork.data.records import Collection, files_below
 from vitwork.data.spec import DataSpec
 from vitwork.errors import VitworkError
@@ -28,11 +29,14 @@ NORMALISATION = {
 }
 """Mean and standard deviation that the paper's configurations use (claim sheet 2.1); other sources are measured."""
 
+SAMPLED = 4096
+"""Streamed images whose mean and deviation stand for all; they are in the order of a hash, so any are a fair sample."""
+
 EMBEDDED_SIZE, EMBEDDED_TRAIN, EMBEDDED_TEST = 16, 2000, 1000
 
 
 def load(spec: DataSpec, root: Path | None = None) -> Splits:
-    """Load the images of an arm into memory.
+    """Load the images of an arm into memory; those that exceed it are packed once, stay on the disk and are streamed.
 
     Args:
         spec: which images.
@@ -54,7 +58,10 @@ def load(spec: DataSpec, root: Path | None = None) -> Splits:
     from vitwork.data.download import check
     from vitwork.data.images import Splits, measured_statistics
 
-    data = decoded(_collection(spec, root), spec.size)
+    collection = _collection(spec, root)
+    if _streams(collection, spec.size):
+        return _streamed(spec, collection)
+    data = decoded(collection, spec.size)
     if root is None:
         check(spec.source, data.fingerprint)
     train, test = (torch.from_numpy(data.images[split]) for split in ("train", "test"))
@@ -76,15 +83,19 @@ def load(spec: DataSpec, root: Path | None = None) -> Splits:
 def fingerprint(spec: DataSpec, root: Path | None = None) -> str:
     """Return a hash of the content of the whole data set that `spec` takes its images from.
 
-    It is the same for every copy of the data, whatever the files' format and order. Files are decoded at the first
-    call; later calls compare names, sizes and modification times. Imports no torch unless something is downloaded.
+    It is the same for every copy of the data, whatever the files' format and order (of images too many for memory, which
+    are not decoded: for every copy in the same encoding). Files are read at the first call; later calls compare names,
+    sizes and modification times. Imports no torch unless something is downloaded.
 
     Raises:
         VitworkError: as `load`.
     """
     if spec.source == "embedded":
         return hashlib.sha256(f"embedded {embedded.VERSION} {spec.size or EMBEDDED_SIZE}".encode()).hexdigest()
-    return content_fingerprint(_collection(spec, root), spec.size)
+    collection = _collection(spec, root)
+    if _streams(collection, spec.size):
+        return pack(collection).fingerprint
+    return content_fingerprint(collection, spec.size)
 
 
 def open_folder(root: Path) -> Collection:
@@ -122,6 +133,46 @@ def _collection(spec: DataSpec, root: Path | None) -> Collection:
     if spec.source in DOWNLOADS and any(root.glob("cifar-10*-*/meta")) | any(root.glob("cifar-10*-*/batches.meta")):
         return open_torchvision(root.resolve(), spec.source)
     return open_folder(root.resolve())
+
+
+def _streams(collection: Collection, size: int | None) -> bool:
+    """Tell whether images are streamed: where they do not fit into half of the machine's memory, at the size asked for."""
+    if size is None or not collection.files:
+        return False
+    try:
+        if exceeds_memory(collection):
+            return True
+        content_fingerprint(collection, size)
+    except TooLargeError:
+        return True
+    return False
+
+
+def _streamed(spec: DataSpec, collection: Collection) -> Splits:
+    import torch
+
+    from vitwork.data.images import ImageSet, Splits, balanced_prefix, measured_statistics
+    from vitwork.data.stream import Pictures
+
+    data = pack(collection)
+    rows, pictures = {}, {}
+    for split, count, fraction in (("train", spec.train, spec.fraction), ("test", spec.test, 1.0)):
+        labels = torch.from_numpy(data.splits[split].labels)
+        rows[split] = balanced_prefix(labels, len(data.classes), count, fraction)
+        pictures[split] = Pictures(data.splits[split], spec.size or 0, rows[split])
+    statistics = NORMALISATION.get(spec.source) or measured_statistics(pictures["train"][:SAMPLED])
+    return Splits(
+        *(
+            ImageSet(
+                cast("Tensor", pictures[split]),  # indexed like a tensor
+                torch.from_numpy(data.splits[split].labels)[rows[split]],
+                data.classes,
+                *statistics,
+                data.fingerprint,
+            )
+            for split in ("train", "test")
+        )
+    )
 
 
 def _subset(

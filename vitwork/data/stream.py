@@ -1,161 +1,150 @@
-"""Data sets too large for memory: read, decoded and cropped by worker processes, an epoch at a time.
-
-Random resized crops need the whole picture, so the workers draw them; all that remains of an augmentation is done in
-batches on the device (`Stream.remaining`).
-"""
+"""Images that stay on the disk and are decoded as they are needed, ahead of time by worker processes."""
 
 from __future__ import annotations
 
 import hashlib
-import random
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset
 
 from vitwork.data.augmentation.resizing import draw_crops
 from vitwork.data.decoding import fit, picture_of
-from vitwork.data.records import Collection, Record
-from vitwork.data.sources import open_folder
+from vitwork.data.pack import Packed
+from vitwork.data.records import Record
+from vitwork.errors import VitworkError
 from vitwork.training.recipe import Augmentation
 
-if TYPE_CHECKING:
-    Images = IterableDataset[tuple[Tensor, int]]
-else:
-    Images = IterableDataset
-
-BUFFER = 2048
-"""Records that a worker holds to shuffle among; encoded, so that they are small."""
-
-SAMPLED_FILES = 64
+FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
 
 
-class Stream:
-    """One split of a data set on disk, for training or for evaluation.
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Images on disk, indexed as a uint8 tensor (n, 3, size, size) of their centre squares would be.
 
-    Args:
-        root: folder in any layout that `vitwork.data.load` takes.
-        split: ``train`` or ``test``.
+    Attributes:
+        packed: the file that they are in.
         size: side of the images that come out.
-        augmentation: for training; None for the centre square of each picture, in the order of the files.
-        share: this process's place and the number of processes that share the data, for several devices.
+        rows: which of its images these are, int64 (n,).
     """
 
-    def __init__(
-        self,
-        root: Path,
-        split: str,
-        size: int,
-        augmentation: Augmentation | None = None,
-        *,
-        share: tuple[int, int] = (0, 1),
-    ) -> None:
-        self.collection = open_folder(root.resolve())
-        self.classes = self.collection.classes()
-        self.split, self.size, self.share = split, size, share
-        self.augmentation = augmentation
-        self.remaining = replace(augmentation or Augmentation(crop_padding=0, flip=0.0), resized_crop=False)
-        if augmentation is not None and augmentation.resized_crop:
-            self.remaining = replace(self.remaining, crop_padding=0)
+    packed: Packed
+    size: int
+    rows: Tensor
 
-    def batches(
-        self, batch_size: int, *, seed: int = 0, epoch: int = 0, workers: int = 0
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Read one epoch.
+    def __len__(self) -> int:
+        return len(self.rows)
 
-        The order and the crops depend on `seed`, `epoch` and `workers`, on nothing else. Processes that share the data
-        read different files, so their numbers of batches can differ.
+    @property
+    def shape(self) -> torch.Size:
+        """The shape of the tensor that this stands for."""
+        return torch.Size((len(self), 3, self.size, self.size))
 
-        Args:
-            batch_size: images of a batch; when training, an incomplete last batch is dropped.
-            seed, epoch: decide order and crops.
-            workers: processes that decode; 0 decodes in this one.
+    @property
+    def device(self) -> torch.device:
+        """Where images come out."""
+        return torch.device("cpu")
 
-        Yields:
-            Images, uint8 (b, 3, size, size), and class numbers, int64 (b,).
+    def to(self, device: str | torch.device) -> Pictures:  # noqa: ARG002 - as a tensor's
+        """Return these pictures: they stay on the disk, whatever the device."""
+        return self
+
+    def __getitem__(self, chosen: slice | Tensor) -> Tensor:
+        """Return the centre squares of the chosen pictures, uint8 (k, 3, size, size).
 
         Raises:
-            VitworkError: a file or an image is corrupt.
+            VitworkError: a picture is corrupt, or was altered since it was packed.
         """
-        loader = DataLoader(
-            _Epoch(self, seed, epoch),
-            batch_size=batch_size,
-            num_workers=workers,
-            drop_last=self.augmentation is not None,
-            pin_memory=torch.cuda.is_available(),
-        )
-        yield from loader
+        return self._stacked([fit(picture, self.size) for picture in self._pictures(chosen)])
 
+    def crops(self, chosen: Tensor, draw: tuple[object, ...]) -> Tensor:
+        """Return random resized crops of the chosen pictures, uint8 (k, 3, size, size).
 
-def listing_fingerprint(collection: Collection) -> str:
-    """Return a hash of the names and sizes of all files and of the content of some.
+        A picture's crop depends on its row and on `draw` alone, whoever cuts it and whenever.
+        """
+        rows = self.rows[chosen].tolist()
+        pictures = self._pictures(chosen)
+        return self._stacked([self._crop(picture, (*draw, row)) for picture, row in zip(pictures, rows, strict=True)])
 
-    It stands in for the content fingerprint where reading everything would take hours.
-    """
-    files = sorted(collection.files)
-    total = hashlib.sha256("\n".join(f"{path.name} {path.stat().st_size}" for path in files).encode())
-    for path in files[:: max(1, len(files) // SAMPLED_FILES)]:
-        with path.open("rb") as file:
-            total.update(file.read(1 << 16))
-    return f"listing-{total.hexdigest()}"
+    def _pictures(self, chosen: slice | Tensor) -> list[Image.Image]:
+        rows = self.rows[chosen].tolist()
+        return [self._picture(record, row) for record, row in zip(self.packed.read(rows), rows, strict=True)]
 
+    def _picture(self, record: Record, row: int) -> Image.Image:
+        try:
+            return picture_of(record)
+        except VitworkError:
+            return picture_of(record._replace(where=self.packed.origin(row)))  # raises it again, and names the file
 
-class _Epoch(Images):
-    """One epoch of a stream, as the loader's workers read it."""
-
-    def __init__(self, stream: Stream, seed: int, epoch: int) -> None:
-        super().__init__()
-        self.stream, self.seed, self.epoch = stream, seed, epoch
-
-    def __iter__(self) -> Iterator[tuple[Tensor, int]]:
-        stream = self.stream
-        worker = get_worker_info()
-        number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        rank, processes = stream.share
-        parts = list(stream.collection.splits[stream.split])
-        if stream.augmentation is not None:
-            random.Random(f"{self.seed} {self.epoch}").shuffle(parts)
-        own = parts[rank::processes][number::workers]
-        records = (record for part in own for record in part())
-        if stream.augmentation is None:
-            yield from ((_tensor(fit(picture_of(record), stream.size)), record.label) for record in records)
-            return
-        dice = random.Random(f"{self.seed} {self.epoch} {rank} {number}")
-        generator = torch.Generator().manual_seed(dice.getrandbits(63))
-        for record in _shuffled(records, dice):
-            picture = picture_of(record)
-            cropped = self._cropped(picture, dice, generator)
-            yield _tensor(cropped), record.label
-
-    def _cropped(self, picture: Image.Image, dice: random.Random, generator: torch.Generator) -> Image.Image:
-        stream = self.stream
-        if stream.augmentation is None or not stream.augmentation.resized_crop:
-            return fit(picture, stream.size)
+    def _crop(self, picture: Image.Image, draw: tuple[object, ...]) -> Image.Image:
+        seed = hashlib.sha256(repr(draw).encode()).digest()[:8]
+        generator = torch.Generator().manual_seed(int.from_bytes(seed, "big") >> 1)
         crop = draw_crops(1, picture.height, picture.width, generator)
-        top, left, rows, columns = (int(side) for side in crop)
-        filters = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
-        box = picture.crop((left, top, left + columns, top + rows))
-        return box.resize((stream.size, stream.size), dice.choice(filters))
+        top, left, height, width = (int(side) for side in crop)
+        filtered = FILTERS[int(torch.randint(len(FILTERS), (), generator=generator))]
+        return picture.resize((self.size, self.size), filtered, box=(left, top, left + width, top + height))
+
+    def _stacked(self, pictures: list[Image.Image]) -> Tensor:
+        pixels = np.empty((len(pictures), self.size, self.size, 3), np.uint8)
+        for place, picture in zip(pixels, pictures, strict=True):
+            place[:] = np.asarray(picture)
+        return torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy())
 
 
-def _shuffled(records: Iterator[Record], dice: random.Random) -> Iterator[Record]:
-    buffer: list[Record] = []
-    for record in records:
-        if len(buffer) < BUFFER:
-            buffer.append(record)
-            continue
-        place = dice.randrange(BUFFER)
-        buffer[place], record = record, buffer[place]  # noqa: PLW2901 - the exchange is the shuffle
-        yield record
-    dice.shuffle(buffer)
-    yield from buffer
+def remaining(augmentation: Augmentation) -> Augmentation:
+    """Return what is left to do to images that a stream has cropped: all but the random resized crop."""
+    if not augmentation.resized_crop:
+        return augmentation
+    return replace(augmentation, resized_crop=False, crop_padding=0)
 
 
-def _tensor(picture: Image.Image) -> Tensor:
-    return torch.from_numpy(np.array(picture).transpose(2, 0, 1).copy())
+class Batches(Dataset[Tensor]):
+    """Chosen pictures, batch by batch.
+
+    Args:
+        pictures: where they come from.
+        draw: decides their random resized crops; None for centre squares.
+    """
+
+    def __init__(self, pictures: Pictures, draw: tuple[object, ...] | None) -> None:
+        self.pictures, self.draw = pictures, draw
+
+    def __getitem__(self, chosen: Tensor) -> Tensor:
+        return self.pictures[chosen] if self.draw is None else self.pictures.crops(chosen, self.draw)
+
+
+def read(
+    pictures: Pictures, batches: Sequence[Tensor], draw: tuple[object, ...] | None, *, workers: int, pinned: bool
+) -> Iterator[Tensor]:
+    """Yield batches of pictures in their order, the same for any number of workers.
+
+    Args:
+        pictures: where they come from.
+        batches: for each batch, the places of its pictures.
+        draw: decides their random resized crops; None for centre squares.
+        workers: processes that decode ahead; 0 decodes in this one, when asked.
+        pinned: whether the batches lie in memory that a GPU copies from without waiting.
+    """
+    # The loader draws a number at its start; from a generator of its own, so that resuming draws nothing more.
+    loader: DataLoader[Tensor] = DataLoader(
+        Batches(pictures, draw),
+        sampler=batches,
+        batch_size=None,
+        num_workers=workers,
+        pin_memory=pinned,
+        generator=torch.Generator(),
+    )
+    yield from loader
+
+
+def decoders(device: torch.device) -> int:
+    """Return how many processes decode for a training on `device`: on a CPU none, because its cores train."""
+    if device.type == "cpu":
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))

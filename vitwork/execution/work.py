@@ -111,7 +111,9 @@ class Worker:
 
         from vitwork.training.seeds import pays
 
-        return pays(run.arm.recipe, torch.device(self.torch_device()))
+        if not pays(run.arm.recipe, torch.device(self.torch_device())):
+            return False
+        return isinstance(splits(run.arm.data, self.data).train.images, torch.Tensor)  # a stream is read once per seed
 
     def complete(self, run: Run, wanted: list[Wanted], stage: Stage) -> None:
         """Train `run` unless it is trained, and take the measurements that are missing."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from vitwork.data import stream
+from vitwork.data.stream import Pictures
 from vitwork.training import generators
 
 if TYPE_CHECKING:
@@ -20,8 +23,10 @@ PIXELS_AT_ONCE = 2**19  # augmented together: as many batches as this holds, so 
 RESIDENT_SHARE = 0.3  # of the device's free memory: larger data sets stay where they are and are streamed
 
 
-def fits(images: Tensor, device: torch.device) -> bool:
+def fits(images: Tensor | Pictures, device: torch.device) -> bool:
     """Return whether images are best kept on `device`."""
+    if isinstance(images, Pictures):
+        return False
     if device.type != "cuda":
         return True
     free, _ = torch.cuda.mem_get_info(device)
@@ -35,7 +40,7 @@ class Batches:
     generator of its own: what a model draws does not change what is done to the images.
 
     Args:
-        images: the training images; a memory-mapped tensor is read as it is needed.
+        images: the training images; those that are on the disk are read ahead.
         augment: maps (uint8 images, labels, generator, number of mini-batches that they are) to (normalised images,
             soft targets).
         batch_size: images per step, over all processes; the last batch of an epoch may be smaller.
@@ -43,6 +48,7 @@ class Batches:
         device: where the batches go.
         share: (rank, processes); each process takes every n-th image of each batch.
         resident: whether all images are kept on the device; None for: where they fit.
+        resized_crop: whether images on the disk are cropped at random from whole pictures as they are read.
     """
 
     def __init__(
@@ -55,18 +61,25 @@ class Batches:
         device: torch.device,
         share: tuple[int, int] = (0, 1),
         resident: bool | None = None,
+        resized_crop: bool = False,
     ) -> None:
         resident = fits(images.images, device) if resident is None else resident
-        self.images = images.images.to(device) if resident else images.images
+        self.images: Tensor | Pictures = images.images.to(device) if resident else images.images
         self.labels = images.labels.to(self.images.device)
         self.augment = augment
         self.batch_size = batch_size
         self.seed = seed
         self.device = device
         self.share = share
+        self.resized_crop = resized_crop
         self.generator = generators.generator(device, seed, "augmentation", share[0])
-        self.group = max(1, PIXELS_AT_ONCE // (batch_size * images.images[0, 0].numel()))
+        self.group = max(1, PIXELS_AT_ONCE // (batch_size * math.prod(images.images.shape[2:])))
         self.group_state = self.generator.get_state()
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the images come from elsewhere than the device that trains."""
+        return self.images.device.type != self.device.type or isinstance(self.images, Pictures)
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.labels), self.batch_size)
@@ -81,13 +94,23 @@ class Batches:
         whole = len(self.labels) // self.batch_size
         return [*range(0, whole, self.group), *range(whole, len(self))]
 
-    def _pick(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the chosen images and labels on the device; where they are streamed, copied without waiting."""
-        images, labels = self.images[chosen], self.labels[chosen]
-        if images.device != self.device:
-            images = images.pin_memory().to(self.device, non_blocking=True)
-            labels = labels.pin_memory().to(self.device, non_blocking=True)
-        return images, labels
+    def _read(self, groups: list[Tensor], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the images and labels of each group on the device; where they are streamed, copied without waiting."""
+        pixels: Iterator[Tensor]
+        if isinstance(self.images, Pictures):
+            crops = (self.seed, "crop", epoch) if self.resized_crop else None
+            workers, pinned = stream.decoders(self.device), self.device.type == "cuda"
+            pixels = stream.read(self.images, groups, crops, workers=workers, pinned=pinned)
+        else:
+            images = self.images
+            pixels = (images[chosen] for chosen in groups)
+        for chosen, picked in zip(groups, pixels, strict=True):
+            yield self._moved(picked), self._moved(self.labels[chosen])
+
+    def _moved(self, values: Tensor) -> Tensor:
+        if values.device.type == self.device.type:
+            return values
+        return (values if values.is_pinned() else values.pin_memory()).to(self.device, non_blocking=True)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the batches of an epoch from batch `start` on as (images, soft targets).
@@ -96,19 +119,17 @@ class Batches:
         """
         rank, processes = self.share
         order = self.order(epoch)
-        if self.images.is_cuda:
+        if self.labels.is_cuda:
             order = order.pin_memory().to(self.device, non_blocking=True)
         whole = [batch[: len(batch) // processes * processes] for batch in torch.split(order, self.batch_size)]
         batches = [batch[rank::processes] for batch in whole if len(batch)]
-        firsts = self._group_starts()
-        for first, end in itertools.pairwise([*firsts, len(self)]):
-            if end <= start:
-                continue
-            group = batches[first:end]
+        spans = [(a, b) for a, b in itertools.pairwise([*self._group_starts(), len(self)]) if b > start]
+        groups = self._read([torch.cat(batches[first:end]) for first, end in spans], epoch)
+        for (first, end), (images, labels) in zip(spans, groups, strict=True):
             self.group_state = self.generator.get_state()
-            images, targets = self.augment(*self._pick(torch.cat(group)), self.generator, len(group))
-            size = len(group[0])
-            pairs = list(zip(torch.split(images, size), torch.split(targets, size), strict=True))
+            x, targets = self.augment(images, labels, self.generator, end - first)
+            size = len(batches[first])
+            pairs = list(zip(torch.split(x, size), torch.split(targets, size), strict=True))
             yield from pairs[max(0, start - first) :]
 
     def state(self, start: int) -> Tensor:

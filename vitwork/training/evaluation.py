@@ -22,7 +22,7 @@ def evaluate(model: nn.Module, images: ImageSet, device: torch.device, memory: t
     correct = torch.zeros((), device=device)
     images = images.to(device)
     for start in range(0, len(images), BATCH):
-        x, labels = images.normalised(slice(start, start + BATCH)), images.labels[start : start + BATCH]
+        x, labels = images.normalised(slice(start, start + BATCH)).to(device), images.labels[start : start + BATCH]
         logits = model(x.contiguous(memory_format=memory)).float()
         nll += F.cross_entropy(logits, labels, reduction="sum")
         correct += (logits.argmax(1) == labels).sum()

@@ -42,10 +42,13 @@ def build_model(arm: Arm, num_classes: int) -> nn.Module:
 def make_augment(arm: Arm, images: ImageSet) -> Augment:
     """Return the arm's augmentation for a training set, label smoothing included."""
     from vitwork.data.augmentation import Augmenter
+    from vitwork.data.stream import Pictures, remaining
 
     recipe = arm.recipe
+    streamed = isinstance(images.images, Pictures)
+    augmentation = remaining(recipe.augmentation) if streamed else recipe.augmentation
     augment: Augment = Augmenter(
-        recipe.augmentation, len(images.classes), images.mean, images.std, label_smoothing=recipe.label_smoothing
+        augmentation, len(images.classes), images.mean, images.std, label_smoothing=recipe.label_smoothing
     )
     return augment
 
@@ -84,6 +87,7 @@ class Run:
             seed=seed,
             device=device,
             share=(world.rank, world.processes),
+            resized_crop=self.recipe.augmentation.resized_crop,
         )
         self.fast_linear = not self.recipe.compile and linear.accelerate(self.model)
         draws = generators.generator(device, seed, "stochastic depth", world.rank)
@@ -238,6 +242,7 @@ class Run:
     def mode(self) -> str:
         """Return how the run is computed, in words."""
         notes = ["oneDNN linear layers"] if self.fast_linear else []
+        notes += ["images streamed"] if self.batches.streamed else []
         notes += [f"{self.world.processes} processes"] if self.world.processes > 1 else []
         notes += [f"{self.sharing} seeds together"] if self.sharing > 1 else []
         if self.recipe.drop_path and not self.depth.layers:
