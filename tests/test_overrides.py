@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from vitwork.errors import VitworkError
-from vitwork.overrides import override
+from vitwork.overrides import override, substitute
 from vitwork.profiles import SMOKE
 
 
@@ -76,3 +76,17 @@ def test_changes_do_not_import_torch() -> None:
     """A session that only looks changes up starts without torch."""
     code = "import sys, vitwork.overrides; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_model_replaces_an_arms() -> None:
+    """A model without an arm's name stands for the Transformer; the arm's recipe and data stay, its options go."""
+    changed = substitute(SMOKE, ["my.net:build", "resnet=timm:resnet18"])
+    assert changed.arms["vit"].model == "my.net:build"
+    assert changed.arms["resnet"].model == "timm:resnet18"
+    assert changed.arms["vit"].options == {}
+    assert changed.arms["vit"].recipe == SMOKE.arms["vit"].recipe
+    assert changed.arms["alternet"] == SMOKE.arms["alternet"]
+    assert len(changed.deviations) == len(SMOKE.deviations) + 2
+    for wrong in ("mobile=a:b", "vit=resnet_50", "a:"):
+        with pytest.raises(VitworkError, match=r"no arm|is written"):
+            substitute(SMOKE, [wrong])

@@ -268,6 +268,9 @@ def outcomes(session: pytest.Pytester) -> list[Path]:
         (("--seeds", "0"), "--seeds takes a number from 1, or auto, not 0."),
         (("--store", "conftest.py/store"), "Cannot write *"),
         (("--baseline", "missing.json"), "Cannot read the baseline missing.json: *"),
+        (("--model", "nowhere:build"), "nowhere:build cannot be imported: No module named 'nowhere'"),
+        (("--model", "mobile=timm:vit_tiny_patch16_224"), "The profile tiny has no arm 'mobile'; it has *"),
+        (("--set", "epochs=soon"), "epochs cannot be 'soon'; it takes a whole number."),
         (("--profile", "cifar10-micro", "--data", "missing"), "The data folder *missing does not exist*"),
     ],
 )
@@ -277,6 +280,34 @@ def test_mistakes_are_one_sentence(session: pytest.Pytester, arguments: tuple[st
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: {sentence}"])
     assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+OWN_MODEL = """
+from torch import nn
+
+
+def build(num_classes):
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, num_classes))
+"""
+
+
+def test_a_model_of_ones_own_takes_an_arms_place(session: pytest.Pytester) -> None:
+    """--model trains the user's model as the Transformer, --set changes its recipe, and both are noted as deviations."""
+    session.makepyfile(own=OWN_MODEL)
+    session.makeconftest(TINY + KEEP_RESULTS)
+    before = records(session)
+    chosen = "test_claims.py::test_smaller[end]"
+    result = run(session, chosen, "--model", "own:build", "--set", "vit.epochs=2")
+    result.assert_outcomes(passed=1)
+    found = json.loads((session.path / "results.json").read_text())
+    assert found["profile"]["deviations"][-2:] == [
+        "the arm vit is own:build, not the profile's own model",
+        "epochs=2 for vit, set by hand",
+    ]
+    models = {run["model"]: (run["parameters"], run["recipe"]["epochs"]) for run in found["runs"]}
+    assert models["own:build"] == (3 * 4 * 9 + 4 + 4 * 10 + 10, 2)
+    assert len(models) == 2
+    assert records(session).items() >= before.items()
 
 
 def test_plan_trains_nothing(session: pytest.Pytester) -> None:

@@ -52,6 +52,49 @@ def override(profile: Profile, assignments: Sequence[str]) -> Profile:
     return replace(profile, arms=arms, deviations=(*profile.deviations, *notes))
 
 
+def substitute(profile: Profile, models: Sequence[str]) -> Profile:
+    """Return a profile with the models of some arms replaced, each noted among its deviations.
+
+    Args:
+        profile: the profile to start from.
+        models: ``[ARM=]MODEL`` each, with MODEL as `vitwork.models.create` takes it: ``module:function`` for a model of
+            the user's, or ``timm:NAME``. Without ARM the Transformer ``vit`` is replaced. Options of the arm's own model
+            are dropped; give others by ``--set ARM.options.NAME=VALUE``.
+
+    Raises:
+        VitworkError: there is no such arm, or what is given cannot be a model.
+    """
+    arms, notes = dict(profile.arms), []
+    for given in models:
+        name, _, model = given.rpartition("=")
+        name = name or "vit"
+        if name not in arms:
+            raise VitworkError(f"The profile {profile.name} has no arm {name!r}; it has {', '.join(arms)}.")
+        if not all(model.partition(":")):
+            raise VitworkError(f"A model is written module:function or timm:NAME, not {model!r}.")
+        arms[name] = replace(arms[name], model=model, options={})
+        notes.append(f"the arm {name} is {model}, not the profile's own model")
+    return replace(profile, arms=arms, deviations=(*profile.deviations, *notes))
+
+
+def try_models(profile: Profile, models: Sequence[str]) -> None:
+    """Build what `substitute` put into a profile once, before any training.
+
+    Raises:
+        VitworkError: a model cannot be imported or built.
+    """
+    from vitwork.models import create
+
+    for given in models:
+        arm = profile.arms[given.rpartition("=")[0] or "vit"]
+        try:
+            create(arm.model, **arm.options)
+        except VitworkError:
+            raise
+        except Exception as fault:  # whatever the user's own code raises
+            raise VitworkError(f"{arm.model} cannot be built: {type(fault).__name__}: {fault}") from fault
+
+
 def _changed(arm: Arm, path: str, text: str) -> Arm:
     """Return the arm with one field changed."""
     part, _, field = path.partition(".")

@@ -26,6 +26,7 @@ from vitwork.execution.plan import Plan
 from vitwork.execution.progress import Ticker
 from vitwork.execution.rounds import Budget, settle
 from vitwork.execution.work import Worker, cores
+from vitwork.overrides import DEBUGGING, override, substitute, try_models
 from vitwork.planning import plan_lines
 from vitwork.provenance import commit
 from vitwork.regression import Baseline
@@ -80,6 +81,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--plan", action="store_true", help="print what the session would cost and could see, and stop")
     group.addoption("--device", default="auto", help="auto, cpu or a torch device (default: auto)")
+    group.addoption(
+        "--model",
+        action="append",
+        default=[],
+        dest="substitutes",
+        metavar="[ARM=]MODEL",
+        help="test a model of your own in place of an arm's (default: vit): module:function or timm:NAME",
+    )
+    group.addoption(
+        "--set",
+        action="append",
+        default=[],
+        dest="changes",
+        metavar="[ARM.]FIELD=VALUE",
+        help="change a field of all arms or of one, as lr=1e-3, vit.augmentation.mixup=0.8 or data.train=500",
+    )
+    group.addoption("--deterministic", action="store_true", help="for debugging: fp32 and deterministic kernels only")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -96,6 +114,8 @@ def prepare(config: pytest.Config) -> None:
         profile = _profile(config)
         for spec in {arm.data for arm in profile.arms.values()}:
             fingerprint(spec, config.option.data)
+        if config.option.substitutes and not _is_worker(config):
+            try_models(profile, config.option.substitutes)
         chosen: Path = config.option.store or config.rootpath / ".vitwork"
         config.stash[STORE] = Store(chosen.resolve())
         if config.option.baseline is not None:
@@ -108,8 +128,10 @@ def prepare(config: pytest.Config) -> None:
 
 
 def _profile(config: pytest.Config) -> profiles.Profile:
-    profile = profiles.find(config.option.profile)
-    seeds = config.option.seeds
+    option = config.option
+    profile = substitute(profiles.find(option.profile), option.substitutes)
+    profile = override(profile, [*option.changes, *(DEBUGGING if option.deterministic else ())])
+    seeds = option.seeds
     if seeds is None:
         return profile
     if seeds == "auto":
