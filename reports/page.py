@@ -152,7 +152,7 @@ def _hypothesis(hypothesis: Json, palette: Palette) -> Json:
         "effect": found,
         "given": words.settings(hypothesis["parameters"]),
         "words": words.effect(found, hypothesis.get("unit", "")),
-        "decision": words.decision(found) if hypothesis["effect"] else "",
+        "decision": words.decision(hypothesis) if hypothesis["effect"] else "",
         "seeds": effect.seeds(hypothesis, palette),
         "interval": effect.interval(hypothesis),
     }
@@ -165,7 +165,7 @@ def _seed_rows(hypotheses: list[Json]) -> list[tuple[Any, ...]]:
     return [
         (hypothesis["id"], side["arm"], seed, hypothesis["quantity"], hypothesis["unit"], value)
         for hypothesis in hypotheses
-        for side in (hypothesis["a"], hypothesis["b"])
+        for side in words.sides(hypothesis)
         if "constant" not in side
         for seed, value in zip(side["seeds"], side["values"], strict=False)
     ]

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from itertools import pairwise
 from typing import Literal
 
 from reports.scale import Point, Scale, label, number
@@ -66,15 +67,20 @@ class Plot:
         opacity: float = 1.0,
     ) -> None:
         """Draw a line through the finite points, broken where one is missing."""
-        path, pen, sx, sy = [], "M", self.sx, self.sy
+        sx, sy = self.sx, self.sy
+        parts: list[list[Point]] = [[]]
         for x, y in points:
             if x is None or y is None or not (math.isfinite(x) and math.isfinite(y)):
-                pen = "M"
-                continue
-            path.append(f"{pen}{number(sx(x))} {number(sy(y))}")
-            pen = "L"
+                parts.append([])
+            else:
+                parts[-1].append((sx(x), sy(y)))
+        path = "".join(
+            f"{'L' if place else 'M'}{number(x)} {number(y)}"
+            for part in parts
+            for place, (x, y) in enumerate(straightened(part))
+        )
         faded = f' opacity="{opacity:.2f}"' if opacity < 1 else ""
-        self.parts.append(f'<path class="{kind} s{series % SERIES}"{faded} d="{"".join(path)}"/>')
+        self.parts.append(f'<path class="{kind} s{series % SERIES}"{faded} d="{path}"/>')
 
     def marks(
         self,
@@ -171,6 +177,32 @@ class Plot:
             turn = f'transform="translate(10 {number(middle)}) rotate(-90)"'
             parts.append(f'<text class="name" {turn} text-anchor="middle">{escape(self.ylabel)}</text>')
         return parts
+
+
+def straightened(path: Sequence[Point], near: float = 0.1) -> list[Point]:
+    """Return a line without the points that it passes by anyway, which saves most of a smooth curve's characters.
+
+    Args:
+        path: points in pixels.
+        near: distance in pixels within which the line still passes every point that is left out.
+    """
+    kept, skipped = list(path[:1]), list[Point]()
+    for point, following in pairwise(path[1:]):
+        skipped.append(point)
+        # looking back over a few points only keeps the time linear
+        if len(skipped) > 8 or any(_distance(passed, kept[-1], following) > near for passed in skipped):
+            kept.append(point)
+            skipped.clear()
+    return [*kept, *path[-1:]] if len(path) > 1 else kept
+
+
+def _distance(point: Point, start: Point, end: Point) -> float:
+    """Return the distance of a point from the segment between two others."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    length = dx * dx + dy * dy
+    part = ((point[0] - start[0]) * dx + (point[1] - start[1]) * dy) / length if length else 0.0
+    part = min(1.0, max(0.0, part))
+    return math.hypot(point[0] - start[0] - part * dx, point[1] - start[1] - part * dy)
 
 
 # Outlines within -1 … 1, of about equal area, in the order of the series: after the disc (drawn as an arc) square,

@@ -64,7 +64,8 @@ def _side(found: Json) -> str:
         return f"the whole interval lies on {place} of the margin"
     if verdict == "inconclusive" and place:
         return f"its interval lies on {place}, but not when all comparisons of the session are counted"
-    if verdict == "inconclusive" and found.get("p") is not None and found.get("low") != found.get("high"):
+    directed = found.get("alternative") in ("less", "greater") and found.get("p") is not None
+    if verdict == "inconclusive" and directed and found.get("low") != found.get("high"):
         return "the interval reaches both sides of the margin"
     return words.because(found) or verdict
 

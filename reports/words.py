@@ -41,21 +41,25 @@ def effect(found: Json, unit: str = "") -> str:
     estimate, low, high = (shown(found.get(name), scale) for name in ("estimate", "low", "high"))
     if estimate is None and low is None and high is None:
         return "no estimate"
-    sign = scale == "difference"
+    sign = scale not in MARKS
     least, most = OPEN_ENDS.get(scale, ("−∞", "∞"))
     ends = (least if low is None else quantity(low, sign=sign), most if high is None else quantity(high, sign=sign))
     tail = f" {unit}" if unit and sign else ""
     return f"{MARKS.get(scale, '')}{quantity(estimate, sign=sign)} [{ends[0]}, {ends[1]}]{tail}"
 
 
-def decision(found: Json) -> str:
-    """Return how an effect was decided: the reason, margin, side, n, p and method."""
-    scale = str(found.get("scale", "difference"))
-    margin = quantity(shown(found.get("margin", 0.0), scale))
-    mark = MARKS.get(scale, "")
-    n = f"n = {found.get('n_a')}" + (f" + {found.get('n_b')}" if found.get("n_b") else "")
+def sides(hypothesis: Json) -> list[Json]:
+    """Return the samples and constants that a hypothesis is about, in its order."""
+    return [hypothesis["a"], *hypothesis.get("between", ()), hypothesis["b"]]
+
+
+def decision(hypothesis: Json) -> str:
+    """Return how a hypothesis was decided: the reason, the paper's side, n, p and method."""
+    found = hypothesis["effect"] or {}
     why = because(found)
-    parts = [*([why] if why else []), f"the paper’s side is {found.get('alternative', 'less')} than {mark}{margin}", n]
+    counts = [side["values"] for side in sides(hypothesis) if "constant" not in side]
+    parts = [*([why] if why else []), _claimed(hypothesis, found)]
+    parts.append(f"n = {' + '.join(str(sum(value is not None for value in values)) for values in counts)}")
     if (adjusted := found.get("adjusted_p")) is not None or found.get("p") is not None:
         kind = "p after Holm" if adjusted is not None else "p"
         parts.append(f"{kind} = {quantity(adjusted if adjusted is not None else found.get('p'), 2)}")
@@ -66,6 +70,16 @@ def decision(found: Json) -> str:
     if found.get("method"):
         parts.append(str(found["method"]))
     return "; ".join(parts)
+
+
+def _claimed(hypothesis: Json, found: Json) -> str:
+    """Return which effects the paper claims."""
+    scale = str(found.get("scale", "difference"))
+    mark = MARKS.get(scale, "")
+    if (band := hypothesis.get("within")) is not None:
+        return f"the paper’s side is a difference within {'a factor of ' if mark else '±'}{quantity(band)}"
+    margin = quantity(shown(found.get("margin", 0.0), scale))
+    return f"the paper’s side is {found.get('alternative', 'less')} than {mark}{margin}"
 
 
 def because(found: Json) -> str:

@@ -38,7 +38,7 @@ def draw(view: View) -> Figure | None:
         rises = [grid - np.nanmin(grid) for grid in grids]
         top = max(float(np.nanmax(rise)) for rise in rises) or 1.0
         for (title, entry), rise in zip(chosen, rises, strict=True):
-            panels += _pair(f"{title}: {name} above its minimum", entry["values"], rise, top)
+            panels += _pair(f"{title}: {name} above its minimum (nats)", entry["values"], rise, top)
     theirs = "; ".join(f"{paper.NETWORKS[arm]} {nll} NLL and {l2} L2" for arm, (nll, l2) in paper.SURFACE_RISE.items())
     return Figure(
         "Loss surface around the trained weights",

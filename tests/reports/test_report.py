@@ -213,6 +213,25 @@ def test_a_verdict_is_explained_by_where_its_interval_lies(effect, said):
         assert both.startswith("Of 2 comparisons (one suffices), 1 supports the paper and 1 is undecided. APE")
 
 
+def test_trends_over_arms_and_bands_are_said_as_they_were_claimed(full):
+    """Every arm of a trend has its seeds in the page and its n in words; a claim of no difference names its band."""
+    results = copy.deepcopy({**full, "claims": full["claims"][:1], "hypotheses": full["hypotheses"][:2]})
+    trend, band = results["hypotheses"]
+    trend |= {"between": [copy.deepcopy(trend["b"]) | {"arm": "vit-local-3"}], "levels": [1, 2, 4]}
+    trend["effect"] |= {"scale": "slope", "estimate": -2.0}
+    band |= {"within": 0.5, "b": trend["b"]}
+    band["effect"] |= {"alternative": "two-sided", "scale": "difference"}
+    jsonschema.validate(results, json.loads(SCHEMA_FILE.read_text()))
+    text = "".join(Elements(render(results)).text)
+    assert "n = 5 + 5 + 5" in text
+    assert "−2 [−1.5, −0.5]" in text
+    assert "the paper’s side is a difference within ±0.5" in text
+    assert "two-sided than" not in text
+    link = next(a["href"] for a in Elements(render(results)).of("a") if "seeds.csv" in (a.get("download") or ""))
+    rows = list(csv.DictReader(io.StringIO(unquote(link.split(",", 1)[1]))))
+    assert sum(row["arm"] == "vit-local-3" for row in rows) == 5
+
+
 def test_what_was_not_measured_says_why():
     """The reason of the session, as a sentence of its own."""
     assert reason({"verdict": "not measured", "reason": "needs a GPU", "rule": "all"}, []) == "Needs a GPU"

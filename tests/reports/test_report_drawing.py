@@ -20,7 +20,7 @@ from reports.figures.base import Palette, View, figures
 from reports.figures.colours import colour
 from reports.figures.spectra import smooth
 from reports.figures.surface import project
-from reports.plot import OUTLINES, Plot, mark
+from reports.plot import OUTLINES, Plot, mark, straightened
 from reports.scale import Scale, label, number, span
 from tests.reports import synthetic
 
@@ -101,6 +101,28 @@ def test_a_plot_is_well_formed_and_escapes_its_words():
     assert [title.text for title in root.iter("title")] == ["<tip>", "<bar>"]
     broken = next(path.attrib["d"] for path in root.iter("path") if path.attrib["class"] == "line s1")
     assert broken.count("M") == 2
+
+
+@given(st.lists(st.tuples(st.floats(0, 300), st.floats(0, 200)), max_size=30))
+def test_a_straightened_line_passes_every_point_it_leaves_out(path):
+    """Ends stay, order stays, and no point that was left out lies farther than a tenth of a pixel from the line."""
+    kept = straightened(path)
+    assert kept[:1] == path[:1]
+    assert kept[-1:] == path[-1:]
+    rest = iter(path)
+    assert all(point in rest for point in kept)
+    for x, y in path:
+        near = [math.hypot(x - a, y - b) for a, b in kept]
+        for (ax, ay), (bx, by) in pairwise(kept):
+            t = np.linspace(0, 1, 2001)
+            near.append(np.hypot(ax + t * (bx - ax) - x, ay + t * (by - ay) - y).min())
+        assert min(near) <= 0.1 + 0.2
+
+
+def test_a_smooth_curve_needs_few_points():
+    """A straight line of 50 points needs seven, a parabola of 200 a fifth of them."""
+    assert len(straightened([(float(x), 2.0 * x) for x in range(50)])) <= 7
+    assert len(straightened([(float(x), 0.004 * x * x) for x in range(200)])) <= 40
 
 
 def test_names_of_near_points_do_not_cover_each_other():
