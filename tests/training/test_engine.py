@@ -6,6 +6,7 @@ import pytest
 import small_trainings as small
 import torch
 import torch.nn.functional as F
+from timm.loss import SoftTargetCrossEntropy
 
 from vitwork.errors import VitworkError
 from vitwork.training.engine import build_model, load_snapshot, train
@@ -84,6 +85,34 @@ def test_the_weights_are_those_of_a_plain_loop(tmp_path, optimizer):
             optimiser.step()
     for key, value in weights(tmp_path).items():
         torch.testing.assert_close(value, model.state_dict()[key], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("network", [small.RESNET, small.VIT], ids=["resnet", "vit"])
+def test_the_loss_curve_is_that_of_a_plain_loop_on_the_same_batches(tmp_path, network):
+    """With the official schedule and mixed, smoothed targets, each epoch's loss is that of a loop of torch's and timm's parts."""
+    mixed = Augmentation(crop_padding=1, mixup=1.0, cutmix=0.8)
+    arm = small.arm(network, drop_path=0.0, augmentation=mixed, schedule="cosine-epochs", weight_decay=0.05, epochs=3)
+    splits = small.splits()
+    history = train(arm, 5, splits, tmp_path).history
+    batches = small.run(arm, 5, splits).batches
+    torch.manual_seed(5)
+    model, criterion = build_model(arm, 4), SoftTargetCrossEntropy()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.05)
+    warmup = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: step / len(batches))
+    for epoch in range(4):
+        if epoch == 1:
+            cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=3)
+        total = 0.0
+        for x, targets in batches.epoch(epoch):
+            loss = criterion(model(x), targets)
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            warmup.step() if epoch == 0 else None
+            total += loss.item() * len(x)
+        cosine.step() if epoch else None
+        assert history[epoch]["loss"] == pytest.approx(total / 100, rel=1e-4)
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(tmp_path):

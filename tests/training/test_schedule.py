@@ -6,7 +6,7 @@ import torch
 
 from vitwork.errors import VitworkError
 from vitwork.training.recipe import Recipe
-from vitwork.training.recipes import SGD
+from vitwork.training.recipes import DEIT_300, IMAGENET, SGD, WEAK
 from vitwork.training.schedule import learning_rate, snapshot_steps
 
 
@@ -29,6 +29,19 @@ def test_cosine_at_epoch_ends_is_torchs():
         assert learning_rate(recipe, (1 + epoch) * 4, 4) == pytest.approx(oracle.get_last_lr()[0])
         optimiser.step()
         oracle.step()
+
+
+def test_the_official_cosine_moves_once_per_epoch():
+    """``cosine-epochs`` is torch's schedule stepped after each epoch, at every step of the epochs; the paper's use it."""
+    recipe = Recipe(epochs=7, warmup_epochs=1, lr=0.3, schedule="cosine-epochs")
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
+    oracle = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=7)
+    for step in range(4, 32):
+        assert learning_rate(recipe, step, 4) == pytest.approx(oracle.get_last_lr()[0])
+        if step % 4 == 3:
+            optimiser.step()
+            oracle.step()
+    assert {recipe.schedule for recipe in (DEIT_300, WEAK, IMAGENET)} == {"cosine-epochs"}
 
 
 def test_step_schedule_is_torchs():

@@ -46,7 +46,7 @@ class Recipe:
     Attributes:
         epochs: epochs after the warm-up.
         warmup_epochs: epochs of linear warm-up from 0, before `epochs` (so the training has both).
-        schedule: ``cosine`` to 0, or ``step``: times `step_factor` at each of `milestones` (epochs after warm-up).
+        schedule: ``cosine`` to 0 at every step, ``cosine-epochs``: once per epoch as in the official code, or ``step``: times `step_factor` at each of `milestones` (epochs after warm-up).
         decay: which parameters weight decay touches: ``all`` (as the official code) or ``matrices`` (two or more
             dimensions).
         clip: largest gradient norm, None for none.
@@ -68,7 +68,7 @@ class Recipe:
     weight_decay: float = 0.05
     decay: Literal["all", "matrices"] = "all"
     momentum: float = 0.9
-    schedule: Literal["cosine", "step"] = "cosine"
+    schedule: Literal["cosine", "cosine-epochs", "step"] = "cosine"
     milestones: tuple[int, ...] = ()
     step_factor: float = 0.2
     label_smoothing: float = 0.1

@@ -5,6 +5,8 @@ Imports no torch.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vitwork.errors import VitworkError
 from vitwork.training.assignment import replaced
 from vitwork.training.recipe import Augmentation, RandAugment, Recipe
@@ -12,12 +14,13 @@ from vitwork.training.schedule import check
 
 DEIT_300 = Recipe(
     name="deit-300",
+    schedule="cosine-epochs",
     snapshots=("init", "warmup", 100, 200, "end"),
     augmentation=Augmentation(randaugment=RandAugment(magnitude=9, operations=2, std=1.0), mixup=1.0, cutmix=0.8),
 )
 """What nearly all of the paper's CIFAR networks were trained with, CNNs and ViTs alike."""
 
-WEAK = Recipe(name="weak", label_smoothing=0.0, clip=None, snapshots=DEIT_300.snapshots)
+WEAK = replace(DEIT_300, name="weak", label_smoothing=0.0, clip=None, augmentation=Augmentation())
 """The same without RandAugment, mixing, label smoothing and clipping."""
 
 SGD = Recipe(
@@ -38,6 +41,7 @@ SGD = Recipe(
 
 IMAGENET = Recipe(
     name="imagenet",
+    schedule="cosine-epochs",
     batch_size=128,
     clip=None,
     augmentation=Augmentation(

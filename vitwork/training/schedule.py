@@ -40,15 +40,17 @@ def check(recipe: Recipe) -> None:
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     """Return the learning rate of optimiser step `step` (from 0).
 
-    Linear from 0 over the warm-up's steps, then the recipe's schedule, which unlike the official code's moves at every
-    step and not once per epoch (cosine) and leaves the milestones where they are (step).
+    Linear from 0 over the warm-up's steps, then the recipe's schedule. ``cosine-epochs`` and ``step`` move once per epoch,
+    as the official code's do; ``cosine`` moves at every step.
     """
     warmup = recipe.warmup_epochs * steps_per_epoch
     if step < warmup:
         return recipe.lr * step / warmup
-    done = (step - warmup) / steps_per_epoch
+    done: float = (step - warmup) / steps_per_epoch
     if recipe.schedule == "step":
         return recipe.lr * recipe.step_factor ** sum(done >= milestone for milestone in recipe.milestones)
+    if recipe.schedule == "cosine-epochs":
+        done = math.floor(done)
     return recipe.lr * 0.5 * (1 + math.cos(math.pi * done / recipe.epochs))
 
 
