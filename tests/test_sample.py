@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from vitwork.claim import Verdict
 from vitwork.measurements.base import Quantity, measurement, quantity
-from vitwork.sample import Comparison, Sample
+from vitwork.sample import Assertion, Comparison, Sample, paired
 
 
 @measurement
@@ -25,8 +26,8 @@ def ape(found: dict[str, Any]) -> float:
     return float(found["value"])
 
 
-def sample(quantity: Quantity, arm: str, values: tuple[float, ...], asked: list[Comparison] | None = None) -> Sample:
-    def decide(comparison: Comparison) -> bool:
+def sample(quantity: Quantity, arm: str, values: tuple[float, ...], asked: list[Assertion] | None = None) -> Sample:
+    def decide(comparison: Assertion) -> bool:
         if asked is not None:
             asked.append(comparison)
         return True
@@ -39,9 +40,10 @@ LOW, HIGH = (1.0, 1.1, 0.9, 1.05, 0.95), (3.0, 3.1, 2.9, 3.05, 2.95)
 
 def test_comparison_is_a_test() -> None:
     """Comparing two samples asks for the truth, and the comparison carries both sides and its direction."""
-    asked: list[Comparison] = []
+    asked: list[Assertion] = []
     assert sample(error, "a", LOW, asked) < sample(error, "b", HIGH)
     (comparison,) = asked
+    assert isinstance(comparison, Comparison)
     assert comparison.statement == "error(a) < error(b)"
     effect = comparison.test(0.05)
     assert effect.verdict is Verdict.REPRODUCED
@@ -73,6 +75,19 @@ def test_factor_is_the_margin_of_ratios() -> None:
     assert (a < 0.5 * b).test(0.05).estimate == pytest.approx(math.log(1 / 3), abs=0.02)
 
 
+def test_other_scales_reach_the_test() -> None:
+    """A quantity may be compared by the ratio of means, with a factor as margin, and by the order of its runs."""
+    by_ratio, by_order = replace(error, scale="ratio"), replace(error, scale="probability")
+    a, b = sample(by_ratio, "a", LOW), sample(by_ratio, "b", HIGH)
+    assert (a < b).test(0.05).estimate == pytest.approx(1 / 3)
+    assert (a < 0.5 * b).test(0.05).verdict is Verdict.REPRODUCED
+    assert (a < 0.2 * b).test(0.05).verdict is Verdict.CONTRADICTED
+    assert (a < 0.2 * b).statement == "error(a) < 0.2 · error(b)"
+    several = sample(by_order, "a", LOW + LOW) < sample(by_order, "b", HIGH + HIGH)
+    assert several.test(0.05).verdict is Verdict.REPRODUCED
+    assert several.test(0.05).scale == "probability"
+
+
 def test_margins_that_make_no_sense_are_refused() -> None:
     """Adding to a quantity compared by ratio is a mistake of the claim's author."""
     with pytest.raises(TypeError, match="APE is compared by log-ratio"):
@@ -86,8 +101,10 @@ def test_constants_and_paired_samples() -> None:
     below = sample(error, "a", LOW) < 2.0
     assert below.test(0.05).n_b == 0
     assert below.test(0.05).verdict is Verdict.REPRODUCED
-    assert (sample(error, "a", LOW) < sample(error, "a", HIGH)).paired
-    assert not (sample(error, "a", LOW) < sample(error, "b", HIGH)).paired
+    assert paired(sample(error, "a", LOW), sample(error, "a", HIGH))
+    assert not paired(sample(error, "a", LOW), sample(error, "b", HIGH))
+    same_networks = (sample(error, "a", LOW) < sample(error, "a", HIGH[::-1])).test(0.05)
+    assert "one-sample" in same_networks.method
 
 
 def test_repr_shows_mean_spread_and_seeds() -> None:

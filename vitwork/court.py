@@ -16,7 +16,7 @@ from vitwork.claim import Claim, Effect, Hypothesis, Verdict, combine
 from vitwork.execution.plan import Plan, Wanted
 from vitwork.measurements.base import Quantity
 from vitwork.profiles import Profile
-from vitwork.sample import Comparison, Sample
+from vitwork.sample import Assertion, Sample
 from vitwork.store import Store
 
 Values = tuple[float, ...]
@@ -34,7 +34,7 @@ class Measure:
     seeds: int
     values: Callable[[list[Wanted], Quantity, dict[str, Any]], Values]
     plan: Plan
-    decide: Callable[[Comparison], bool]
+    decide: Callable[[Assertion], bool]
 
     def __call__(self, quantity: Quantity, **parameters: Any) -> Callable[[str], Sample]:
         """Return a function from an arm's name to the sample of `quantity`, measured with `parameters`."""
@@ -87,7 +87,7 @@ class Case:
     parameters: dict[str, Any]
     body: Callable[..., Any] | None
     seeds: int = 0
-    comparisons: list[Comparison] = field(default_factory=list)
+    comparisons: list[Assertion] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     wanted: list[Wanted] = field(default_factory=list)
     lacking: str = ""
@@ -129,6 +129,7 @@ class Court:
     def __init__(self, profile: Profile, store: Store, plan: Plan, *, sequential: bool = False) -> None:
         self.profile, self.store, self.plan, self.sequential = profile, store, plan, sequential
         self.cases: dict[str, Case] = {}
+        self._records: dict[str, Any] = {}
 
     def hear(self, cases: Iterable[Case]) -> None:
         """Plan: note every measurement that the cases ask for."""
@@ -156,7 +157,7 @@ class Court:
             noted.update((want.key, want) for want in wanted)
             return ()
 
-        def note(comparison: Comparison) -> bool:
+        def note(comparison: Assertion) -> bool:
             case.comparisons.append(comparison)
             return True
 
@@ -169,6 +170,7 @@ class Court:
         Args:
             failures: what could not be done, by run key.
         """
+        self._records.clear()
         for case in self.cases.values():
             case.comparisons, case.effects = [], []
             broken = next((failures[wanted.run.key] for wanted in case.wanted if wanted.run.key in failures), "")
@@ -179,7 +181,7 @@ class Court:
         self._correct()
 
     def _weigh(self, case: Case) -> None:
-        def note(comparison: Comparison) -> bool:
+        def note(comparison: Assertion) -> bool:
             case.comparisons.append(comparison)
             case.effects.append(comparison.test(self.profile.alpha, sequential=self.sequential))
             return True
@@ -208,7 +210,7 @@ class Court:
         self,
         case: Case,
         values: Callable[[list[Wanted], Quantity, dict[str, Any]], Values],
-        decide: Callable[[Comparison], bool],
+        decide: Callable[[Assertion], bool],
     ) -> None:
         assert case.body is not None
         try:
@@ -222,7 +224,11 @@ class Court:
         return tuple(self._value(want, quantity, own) for want in wanted)
 
     def _value(self, want: Wanted, quantity: Quantity, own: dict[str, Any]) -> float:
-        record = self.store.read(want.key)
-        if record is None:
-            raise NotMeasuredError(f"the record of {want.measurement.name} of {want.run.arm.name} is missing")
-        return math.nan if record["values"] is None else quantity.value(record["values"], **own)
+        """Return a quantity of a record, which is read and checked once per weighing, however many hypotheses use it."""
+        if want.key not in self._records:
+            record = self.store.read(want.key)
+            if record is None:
+                raise NotMeasuredError(f"the record of {want.measurement.name} of {want.run.arm.name} is missing")
+            self._records[want.key] = record["values"]
+        values = self._records[want.key]
+        return math.nan if values is None else quantity.value(values, **own)

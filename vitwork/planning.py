@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from statistics import fmean
 
@@ -35,9 +34,13 @@ def plan_lines(court: Court, workers: int = 1) -> list[str]:
     level = profile.alpha / max(1, hypotheses)
     smallest = detectable(profile.seeds, level)
     lines += ["", f"{hypotheses} hypotheses, {profile.seeds} seeds per arm, family-wise error rate {profile.alpha:g}:"]
-    lines += [f"two arms must differ by {smallest:.1f} standard deviations over seeds for the first decision", ""]
-    counts = Counter(case.claim.id for case in cases for _ in case.comparisons)
-    lines += [f"  {claim}: {count}" for claim, count in counts.items()]
+    lines += [
+        f"two arms must differ by {smallest:.1f} standard deviations over seeds for the first decision; by claim:"
+    ]
+    for claim in dict.fromkeys(case.claim.id for case in cases if case.comparisons):
+        asked = [comparison for case in cases if case.claim.id == claim for comparison in case.comparisons]
+        smallest = max(comparison.smallest(level) for comparison in asked)
+        lines += [f"  {claim:32} {smallest:6.1f}  ({len(asked)} hypothes{'es' if len(asked) > 1 else 'is'})"]
     lines += [f"  {case.claim.id}: not measured, {case.lacking}" for case in cases if case.lacking]
     return lines
 

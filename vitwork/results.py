@@ -19,7 +19,7 @@ from vitwork.execution.plan import code
 from vitwork.machine import hardware, versions
 from vitwork.profiles import Profile
 from vitwork.provenance import plain, source_hash
-from vitwork.sample import Comparison, Sample
+from vitwork.sample import Assertion, Sample
 from vitwork.store import Store
 
 SCHEMA = "vitwork-results/1"
@@ -69,8 +69,9 @@ def _code(case: Case) -> dict[str, str]:
     return {module: source_hash(module) for module in sorted(modules)}
 
 
-def _sides(comparison: Comparison) -> Json:
-    return {"a": _side(comparison.a), "b": _side(comparison.b)}
+def _sides(comparison: Assertion) -> Json:
+    first, *between, last = (_side(side) for side in comparison.sides)
+    return {"a": first, "b": last, **({"between": between} if between else {}), **comparison.declared}
 
 
 def _side(side: Sample | float) -> Json:

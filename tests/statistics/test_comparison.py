@@ -11,7 +11,7 @@ from scipy import stats
 from vitwork.claim import Verdict
 from vitwork.errors import VitworkError
 from vitwork.statistics import compare
-from vitwork.statistics.contrasts import SKEW_PENALTY, linear, student
+from vitwork.statistics.contrasts import LOGS, RAW, linear, student
 from vitwork.statistics.ranks import binomial_p
 
 NAN, INF = math.nan, math.inf
@@ -20,16 +20,34 @@ B = np.array([4.2, 5.1, 3.6, 4.9, 4.0])
 VALUES = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=0, max_size=8)
 
 
-def penalty(a, b):
-    """The factor on p, written out a second time."""
+def factor(a, b):
+    """The guard's factor for deciding that a is below b, written out a second time."""
     parts = a.var(ddof=1) / a.size, b.var(ddof=1) / b.size
-    return 1 + SKEW_PENALTY * abs(parts[0] - parts[1]) / sum(parts)
+    skewness = stats.moment(a, 3) / a.size**2 - stats.moment(b, 3) / b.size**2
+    lean = skewness / np.sqrt(sum(6 * np.var(x) ** 3 / x.size**5 for x in (a, b)))
+    return 1 + abs(parts[0] - parts[1]) / sum(parts) * (RAW.blind + RAW.leaning * min(1.0, max(0.0, lean)))
 
 
 def test_welch_statistic_with_conservative_degrees_of_freedom():
-    """The p-value is Welch's statistic from scipy against Student's t with min(n) - 1 df, times the penalty."""
+    """The p-value is Welch's statistic from scipy against Student's t with min(n) - 1 df, times the guard's factor."""
     t = stats.ttest_ind(A, B, equal_var=False).statistic
-    assert compare(A, B).p == pytest.approx(penalty(A, B) * 2 * stats.t.sf(abs(t), 4), rel=1e-10)
+    assert compare(A, B).p == pytest.approx(factor(A, B) * 2 * stats.t.sf(abs(t), 4), rel=1e-10)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_guard_asks_more_where_the_unseen_tail_lies(sign):
+    """One sample with a long tail pays its lean for values beyond the tail's side, and only the blind part elsewhere."""
+    values = sign * np.array([0.0, 0.2, 0.3, 0.5, 0.9, 2.0])
+    lean = abs(stats.skew(values)) * np.sqrt(6 / 6)
+    for value, expected in ((sign * 4.0, RAW.blind + RAW.leaning * min(1.0, lean)), (-sign * 4.0, RAW.blind)):
+        plain = stats.ttest_1samp(values, value).pvalue
+        assert compare(values, value, "two-sided").p == pytest.approx((1 + expected) * plain, rel=1e-10)
+
+
+def test_logarithms_pay_less():
+    """On the log-ratio the guard asks for the blind part of logarithms only."""
+    plain = stats.ttest_1samp(A, 3.0).pvalue
+    assert compare(np.exp(A), np.exp(3.0), scale="log-ratio").p == pytest.approx((1 + LOGS.blind) * plain, rel=1e-9)
 
 
 def test_equal_spreads_carry_no_penalty():
@@ -39,8 +57,9 @@ def test_equal_spreads_carry_no_penalty():
 
 
 def test_one_sample_is_scipys_with_full_penalty():
-    """Against a constant, p is scipy's one-sample p times 1 + penalty."""
-    expected = (1 + SKEW_PENALTY) * stats.ttest_1samp(A, 3.0).pvalue
+    """Against a constant of the side to which it does not lean, p is scipy's one-sample p times 1 + penalty."""
+    assert stats.skew(A) < 0
+    expected = (1 + RAW.blind) * stats.ttest_1samp(A, 3.0).pvalue
     assert compare(A, 3.0).p == pytest.approx(expected, rel=1e-10)
     assert compare(A, 3.0).n_b == 0
 
@@ -48,7 +67,8 @@ def test_one_sample_is_scipys_with_full_penalty():
 def test_pairs_are_one_sample_of_differences():
     """Pairing is the one-sample test of the differences."""
     effect = compare(A, B, paired=True)
-    assert effect.p == pytest.approx((1 + SKEW_PENALTY) * stats.ttest_rel(A, B).pvalue, rel=1e-10)
+    assert effect.p == pytest.approx(compare(A - B, 0.0).p, rel=1e-10)
+    assert effect.p >= stats.ttest_rel(A, B).pvalue
     assert effect.estimate == pytest.approx((A - B).mean())
 
 
@@ -67,9 +87,10 @@ def test_interval_inverts_the_test(scale):
 
 
 def test_log_ratio_is_the_difference_of_logarithms():
-    """The log-ratio scale is the difference scale after taking logarithms."""
+    """The log-ratio scale is the difference scale after taking logarithms, but for the guard's penalty."""
     a, b = np.exp(A), np.exp(B)
-    assert compare(a, b, scale="log-ratio").p == pytest.approx(compare(A, B).p, rel=1e-9)
+    assert compare(a, b, scale="log-ratio").estimate == pytest.approx(compare(A, B).estimate, rel=1e-9)
+    assert compare(a, b, scale="log-ratio").p == pytest.approx(float(student(A, B, LOGS).p(0.0)), rel=1e-9)
 
 
 def test_ratio_of_proportional_arms_scales():

@@ -60,7 +60,7 @@ def test_untested_effects_pass_through():
 
 
 def test_equivalence_survives_or_falls_like_a_difference():
-    """A verdict from the equivalence band is corrected like any other."""
+    """A verdict from the equivalence band is corrected like any other, and says how many seeds it would take."""
     a = np.array([0.0, 1.0, -1.0, 0.5, -0.5])
     inside = compare(a, a, equivalence=30.0)
     assert holm([inside] * 5)[0].verdict is Verdict.CONTRADICTED
@@ -68,4 +68,4 @@ def test_equivalence_survives_or_falls_like_a_difference():
     barely = compare(a, a, equivalence=1.7)
     assert barely.verdict is Verdict.CONTRADICTED
     assert holm([barely] * 40)[0].verdict is Verdict.INCONCLUSIVE
-    assert holm([barely] * 40)[0].seeds_needed is None
+    assert 6 <= holm([barely] * 40)[0].seeds_needed <= 20

@@ -4,11 +4,10 @@ Error rates, coverage and power by simulation: docs/statistics.md.
 """
 
 from vitwork.statistics.baseline import Event, compare_to_baseline
-from vitwork.statistics.comparison import compare
+from vitwork.statistics.comparison import compare, sequential
 from vitwork.statistics.meta import Summary, meta, summarise
 from vitwork.statistics.multiplicity import holm
 from vitwork.statistics.power import detectable, seeds_needed
-from vitwork.statistics.sequential import sequential
 from vitwork.statistics.structured import equivalent, layer_share, ordering, rank_agreement, share_of_layers, trend
 
 __all__ = [

@@ -16,9 +16,10 @@ from typing import Any, Literal
 import numpy as np
 
 from vitwork.claim import Effect, Verdict
-from vitwork.statistics.contrasts import StudentContrast, has_spread, linear
+from vitwork.statistics.contrasts import LOGS, RAW, StudentContrast, has_spread, linear
 from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide
 from vitwork.statistics.multiplicity import holm
+from vitwork.statistics.structured import slope_weights
 
 Kind = Literal[
     "flipped",
@@ -192,25 +193,34 @@ def _values(side: Document) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.asarray([math.nan if value is None else value for value in values or []], dtype=np.float64)
 
 
+def _weighted(entry: Document) -> list[tuple[np.ndarray[Any, np.dtype[np.float64]], float]]:
+    """Return the samples of a hypothesis with the weights of its effect: of a slope for a trend, else 1 and -1."""
+    sides = [entry.get("a", {}), *entry.get("between", []), entry.get("b", {})]
+    weights = slope_weights(len(sides), entry["levels"]) if "levels" in entry else [1.0, -1.0]
+    return [(_values(side), weight) for side, weight in zip(sides, weights, strict=True) if "constant" not in side]
+
+
 def _change_of_samples(old: Document, new: Document, scale: str) -> StudentContrast | None:
-    """Return the contrast of the recorded seeds; None when they are missing, too few, not finite or all alike."""
-    parts = [(_values(new.get("a", {})), 1.0), (_values(new.get("b", {})), -1.0)]
-    parts += [(_values(old.get("a", {})), -1.0), (_values(old.get("b", {})), 1.0)]
+    """Return the contrast of the recorded seeds; None when they are missing, too few, not finite or all alike.
+
+    The effect of an order is that of its weakest step, which may be another one now: only intervals compare it.
+    """
     constants = [side.get("b", {}).get("constant") for side in (old, new)]
-    if constants[0] != constants[1] or scale not in ("difference", "log-ratio", "ratio"):
+    an_order = any("between" in side and "levels" not in side for side in (old, new))
+    if constants[0] != constants[1] or an_order or scale not in ("difference", "log-ratio", "ratio", "slope"):
         return None
-    if constants[0] is not None:
-        parts = parts[0::2]
+    parts = _weighted(new) + [(values, -weight) for values, weight in _weighted(old)]
     if min(values.size for values, _ in parts) < FEWEST_SEEDS:
         return None
-    if scale in ("ratio", "log-ratio"):
+    logs = scale in ("ratio", "log-ratio")
+    if logs:
         if min(values.min() for values, _ in parts) <= 0.0:
             return None
         parts = [(np.log(values), weight) for values, weight in parts]
     arrays = [values for values, _ in parts]
     if not all(np.isfinite(values).all() for values in arrays) or not has_spread(*arrays):
         return None
-    return linear(arrays, [weight for _, weight in parts])
+    return linear(arrays, [weight for _, weight in parts], LOGS if logs else RAW)
 
 
 def _change_of_intervals(old: Document, new: Document) -> StudentContrast | None:
@@ -230,4 +240,4 @@ def _change_of_intervals(old: Document, new: Document) -> StudentContrast | None
             (effect["high"] - effect["low"]) / 2.0 / stdtrit(size - 1.0, 1.0 - effect.get("alpha", 0.05) / 2.0)
         )
     change = new["estimate"] - old["estimate"]
-    return StudentContrast(change, math.hypot(*halves), min(sizes) - 1.0, 1.0, "difference of recorded intervals")
+    return StudentContrast(change, math.hypot(*halves), min(sizes) - 1.0, "difference of recorded intervals")

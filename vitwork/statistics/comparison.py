@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -12,9 +13,18 @@ from numpy.typing import NDArray
 
 from vitwork.claim import Alternative, Effect
 from vitwork.errors import VitworkError
-from vitwork.statistics.contrasts import Contrast, ExactContrast, RatioContrast, has_spread, smallest_p, student
+from vitwork.statistics.contrasts import (
+    Contrast,
+    ExactContrast,
+    RatioContrast,
+    has_spread,
+    linear,
+    penalty_of,
+    smallest_p,
+)
 from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, undecided
 from vitwork.statistics.ranks import OrderContrast, superiority
+from vitwork.statistics.sequential import anytime_contrast
 
 Array = NDArray[np.float64]
 Scale = Literal["difference", "ratio", "log-ratio", "probability"]
@@ -32,6 +42,7 @@ def compare(
     paired: bool = False,
     scale: Scale = "difference",
     equivalence: float | None = None,
+    anytime: bool = False,
 ) -> Effect:
     """Decide whether ``a`` lies on the paper's side of ``b``.
 
@@ -52,6 +63,9 @@ def compare(
             for positive quantities that are skewed or whose spread grows with their size) or ``probability`` that a
             run of ``a`` exceeds one of ``b`` (order alone, no assumption on shape; six seeds at least).
         equivalence: half-width of a band around the margin; a claimed difference that lies inside is contradicted.
+        anytime: decide validly after every seed, as often as one likes. Values stand in the order of their seeds, the
+            i-th of both arms form a pair and those without a partner wait; ``p`` is the anytime p-value over all looks
+            so far and the interval belongs to a confidence sequence. A ratio is refused, as the log-ratio serves it.
 
     Returns:
         The effect with its two-sided interval, p-value, verdict and reason.
@@ -62,15 +76,15 @@ def compare(
     question = ask(alternative, margin, alpha, scale, equivalence)
     constant = np.ndim(b) == 0
     first, second = samples(a, b)
-    if paired and first.size != second.size and not constant:
+    if paired and first.size != second.size and not (constant or anytime):
         raise VitworkError(f"paired samples must have as many seeds: {first.size} and {second.size}")
     n_a, n_b = first.size, 0 if constant else second.size
     few = f"fewer than {FEWEST_SEEDS} seeds per arm never decide"
-    problem = unfit(first, second, scale)
-    if problem or first.size < 2 or (second.size < 2 and not constant):
+    problem = unfit(first, second, scale, anytime=anytime)
+    if problem or min(n_a, n_b or n_a) < (FEWEST_SEEDS if anytime else 2):
         return undecided(question, n_a, n_b, problem or few, _estimate(first, second, scale))
-    first, second = on_scale(first, second, scale)
-    contrast, note = _contrast(first, second, question, paired=paired and not constant, constant=constant)
+    choose = anytime_contrast if anytime else _contrast
+    contrast, note = choose(*on_scale(first, second, scale), question, paired=paired, constant=constant)
     effect = decide(contrast, question, n_a, n_b, note)
     if min(n_a, n_b or n_a) < FEWEST_SEEDS:
         return replace(
@@ -78,6 +92,10 @@ def compare(
             adjusted_p=effect.p, method=effect.method,
         )  # fmt: skip
     return effect
+
+
+sequential = partial(compare, anytime=True)
+"""`compare` for seeds that arrive one by one: call it whenever a seed of each arm has finished."""
 
 
 def ask(
@@ -103,10 +121,12 @@ def samples(a: Values, b: Values | float) -> tuple[Array, Array]:
     return first, second
 
 
-def unfit(a: Array, b: Array, scale: Scale) -> str:
+def unfit(a: Array, b: Array, scale: Scale, *, anytime: bool = False) -> str:
     """Say why the samples cannot be compared on the scale; empty when they can."""
     if not a.size or not b.size:
         return "an arm has no runs"
+    if anytime and scale == "ratio":
+        return "a ratio has no sequential test here; ask for the log-ratio"
     if scale in ("ratio", "log-ratio") and min(np.nanmin(sample, initial=math.inf) for sample in (a, b)) < 0.0:
         return f"a {scale} needs values that are not negative"
     return ""
@@ -133,7 +153,7 @@ def _estimate(a: Array, b: Array, scale: Scale) -> float:
 
 def _contrast(a: Array, b: Array, question: Question, *, paired: bool, constant: bool) -> tuple[Contrast, str]:
     """Choose the test that the data allow, and say what they force; the choice never looks at the effect."""
-    scale = question.scale
+    scale, paired = question.scale, paired and not constant
     if scale == "probability":
         return superiority(a, b, paired=paired), _lost(a, b)
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
@@ -146,7 +166,7 @@ def _contrast(a: Array, b: Array, question: Question, *, paired: bool, constant:
         return ExactContrast(_estimate(a, b, scale), smallest_p(a.size, 0 if alone else b.size)), "no seed differs"  # type: ignore[arg-type]
     if scale == "ratio":
         return RatioContrast(a, b, paired=alone), ""
-    return student(*parts), ""
+    return linear(parts, (1.0, -1.0)[: len(parts)], penalty_of(scale)), ""
 
 
 def _lost(a: Array, b: Array) -> str:

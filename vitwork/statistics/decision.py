@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 
 from vitwork.claim import Alternative, Effect, Verdict
 from vitwork.errors import VitworkError
-from vitwork.statistics.contrasts import SKEW_PENALTY, Contrast
+from vitwork.statistics.contrasts import RAW, Contrast
 from vitwork.statistics.power import MOST_SEEDS, seeds_needed
 
 FEWEST_SEEDS = 3
 """Fewer seeds per arm never decide: below three the error rates of docs/statistics.md were not established."""
+
+BOTH_EDGES = "both edges of the band at alpha"
+"""What the method of an effect says when its p-value belongs to the edges of an equivalence band."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def decide(contrast: Contrast, question: Question, n_a: int, n_b: int, note: str
     verdict = question.side(below=contrast.below(question.margin)) if p <= question.alpha else Verdict.INCONCLUSIVE
     alike = _equivalence_p(contrast, question)
     if alike < p:
-        p, method = alike, f"{method}; equivalence, both edges at alpha"
+        p, method = alike, f"{method}; equivalence, {BOTH_EDGES}"
         verdict = Verdict.CONTRADICTED if p <= question.alpha else Verdict.INCONCLUSIVE
     effect = Effect(
         estimate, low, high, n_a, n_b, p, verdict, question.alternative, question.margin, question.alpha,
@@ -101,31 +104,38 @@ def _equivalence_p(contrast: Contrast, question: Question) -> float:
 def settling_seeds(effect: Effect, alpha: float) -> int | None:
     """Return the seeds per arm that would show the estimated effect at ``alpha`` with 80 % power.
 
-    The answer is a plan, not a promise, since the estimate itself is uncertain.
+    For an equivalence it is the distance from the nearer edge of the band that has to be shown. The answer is a plan,
+    not a promise, since the estimate itself is uncertain.
     """
     n = min(effect.n_a, effect.n_b or effect.n_a)
     distance = abs(effect.estimate - effect.margin)
     half = effect.high - effect.estimate if effect.estimate < effect.margin else effect.estimate - effect.low
     if n < 2 or not (math.isfinite(distance) and math.isfinite(half)) or half <= 0.0:
         return None
-    penalty = _penalty(effect, distance / half, n - 1.0)
-    error = half / _quantile(n - 1.0, effect.alpha / penalty)
+    df, penalty = n - 1.0, 1.0 + RAW.blind
+    if BOTH_EDGES in effect.method:
+        distance = (
+            half * _quantile(df, effect.p / penalty) / _quantile(df, effect.alpha / penalty) if effect.p < 1.0 else 0.0
+        )
+    else:
+        penalty = _penalty(effect, distance / half, df)
+    error = half / _quantile(df, effect.alpha / penalty)
     needed = seeds_needed(distance / (error * math.sqrt(n)), alpha, penalty=penalty, arms=1)
     return None if needed is None else max(needed, n + 1)
 
 
 def _penalty(effect: Effect, ratio: float, df: float) -> float:
-    """Recover the penalty from an effect's p-value and interval, which rest on the same standard error.
+    """Recover the guard's factor from an effect's p-value and interval, which rest on the same standard error.
 
     ``ratio`` is the effect's distance from the margin in half intervals. The implied p-value is monotone in the
-    penalty; near p = alpha every penalty implies the same and any will do.
+    factor; near p = alpha every factor implies the same and any will do.
     """
     from scipy.special import stdtr
 
     def implied(penalty: float) -> float:
         return penalty * 2.0 * float(stdtr(df, -ratio * _quantile(df, effect.alpha / penalty)))
 
-    low, high = 1.0, 1.0 + SKEW_PENALTY
+    low, high = 1.0, 1.0 + RAW.blind + RAW.leaning
     for _ in range(40):
         middle = 0.5 * (low + high)
         too_small = (implied(middle) < effect.p) == (ratio < 1.0)
@@ -146,7 +156,7 @@ def _reason(effect: Effect, note: str) -> str:
     found = f"{effect.scale} {effect.estimate:.3g} [{effect.low:.3g}, {effect.high:.3g}], {seeds}, p = {effect.p:.2g}"
     if effect.verdict is Verdict.REPRODUCED:
         tail = f"clear of {effect.margin:.3g} on the paper's side"
-    elif effect.verdict is Verdict.CONTRADICTED and "equivalence" in effect.method:
+    elif effect.verdict is Verdict.CONTRADICTED and BOTH_EDGES in effect.method:
         tail = f"inside the declared band around {effect.margin:.3g}"
     elif effect.verdict is Verdict.CONTRADICTED:
         tail = f"clear of {effect.margin:.3g} on the other side"

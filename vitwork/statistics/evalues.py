@@ -11,20 +11,23 @@ approximation; seeds that the store already holds are used in that order and nev
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vitwork.statistics.contrasts import Sided
+from vitwork.statistics.contrasts import Guard, Penalty, Sided, guard
 from vitwork.statistics.decision import FEWEST_SEEDS
 
 Array = NDArray[np.float64]
 
-STOPPING_PENALTY = 8.0
-"""Factor on p for unequal spreads as in `vitwork.statistics.contrasts.SKEW_PENALTY`, larger because every look adds to
-the error that skewed data make (docs/statistics.md)."""
+STOPPING_RAW = Penalty(36.0, 60.0)
+"""As `vitwork.statistics.contrasts.RAW`, larger because every look adds to the error that skewed data make."""
+
+STOPPING_LOGS = Penalty(8.0, 0.0)
+"""As `vitwork.statistics.contrasts.LOGS`, for the same reason."""
 
 MIXTURE = 4.0
 """Variance of the normal mixture over standardised effects of a pair: suits the effects of one to six standard
@@ -72,11 +75,11 @@ class SafeContrast(Sided):
 
     Attributes:
         pairs: a - b per seed, or the values of one sample.
-        penalty: factor on the anytime p-value after each seed (see `vitwork.statistics.contrasts.linear`).
+        guard: factors on the anytime p-value after each seed (see `vitwork.statistics.contrasts.guard`).
     """
 
     pairs: Array
-    penalty: Any
+    guard: Guard
     method: str = "safe t-test on pairs of seeds, valid at any stopping time"
 
     @property
@@ -96,11 +99,12 @@ class SafeContrast(Sided):
         return n[keep], (mean + origin)[..., keep], np.sqrt(variance / n)[..., keep]
 
     def p_path(self, value: float) -> Any:
-        """Return penalty / e-value of "the mean equals value" after every seed from the third on, at most 1."""
+        """Return guard / e-value of "the mean equals value" after every seed from the third on, at most 1."""
         n, mean, error = self._moments()
+        below, above = self.guard
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.nan_to_num((mean - value) / error, posinf=0.0, neginf=0.0)  # no spread yet: no evidence yet
-        return np.exp(np.minimum(0.0, np.log(self.penalty) - log_e_value(t, n)))
+        return np.exp(np.minimum(0.0, np.log(np.where(t > 0.0, below, above)) - log_e_value(t, n)))
 
     def p(self, value: float) -> Any:
         """Return the anytime p-value: the smallest so far, among looks at which the side was today's side."""
@@ -109,36 +113,56 @@ class SafeContrast(Sided):
         return np.where(same, self.p_path(value), 1.0).min(axis=-1)
 
     def interval(self, alpha: float) -> tuple[Any, Any]:
-        """Return the confidence sequence's present interval: the means with e-value below penalty / alpha."""
+        """Return the confidence sequence's present interval: the means with e-value below guard / alpha."""
         n, mean, error = self._moments()
         spread = 1.0 + n[-1] * MIXTURE
-        level = (self.penalty[..., -1] / alpha * math.sqrt(spread)) ** (2.0 / n[-1])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            squared = np.where(level < spread, (n[-1] - 1.0) * (level - 1.0) / (1.0 - level / spread), math.inf)
-        half = np.sqrt(squared) * error[..., -1]
-        half = np.where(error[..., -1] > 0.0, half, math.inf)
-        return mean[..., -1] - half, mean[..., -1] + half
+        halves = []
+        for side in self.guard:
+            level = (side[..., -1] / alpha * math.sqrt(spread)) ** (2.0 / n[-1])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                squared = np.where(level < spread, (n[-1] - 1.0) * (level - 1.0) / (1.0 - level / spread), math.inf)
+            halves.append(np.where(error[..., -1] > 0.0, np.sqrt(squared) * error[..., -1], math.inf))
+        return mean[..., -1] - halves[0], mean[..., -1] + halves[1]
 
 
-def safe_contrast(a: ArrayLike, b: ArrayLike | None = None, *, paired: bool = False) -> SafeContrast:
+def safe_linear(
+    samples: Sequence[ArrayLike], weights: Sequence[float], penalty: Penalty = STOPPING_RAW
+) -> SafeContrast:
+    """Contrast the weighted sum of means of independent samples whose seeds arrive in order.
+
+    The i-th seeds of all samples are combined into one value, and those without a partner wait.
+
+    Args:
+        samples: seeds on the last axis.
+        weights: one per sample.
+        penalty: what the guard asks for skewness.
+    """
+    arrays = [np.asarray(sample, dtype=np.float64) for sample in samples]
+    n = min(array.shape[-1] for array in arrays)
+    arrays = [array[..., :n] for array in arrays]
+    moments = [_running_moments(array) for array in arrays]
+    combined: Array = sum((w * array for w, array in zip(weights, arrays, strict=True)), np.zeros(()))
+    sizes = [np.arange(FEWEST_SEEDS, n + 1, dtype=np.float64)] * len(arrays)
+    second, third = [m2 for m2, _ in moments], [m3 for _, m3 in moments]
+    return SafeContrast(combined, guard(weights, sizes, second, third, penalty))
+
+
+def safe_contrast(
+    a: ArrayLike, b: ArrayLike | None = None, penalty: Penalty = STOPPING_RAW, *, paired: bool = False
+) -> SafeContrast:
     """Contrast seeds that arrive in order; ``b`` None for one sample, ``paired`` when the design itself pairs."""
-    a = np.asarray(a, dtype=np.float64)
-    pairs = a if b is None else a - np.asarray(b, dtype=np.float64)
-    imbalance = np.ones_like(pairs[..., FEWEST_SEEDS - 1 :])
-    if b is not None and not paired:
-        spreads = [_running_variance(np.asarray(sample, dtype=np.float64)) for sample in (a, b)]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            imbalance = np.nan_to_num(np.abs(spreads[0] - spreads[1]) / (spreads[0] + spreads[1]), nan=1.0)
-    return SafeContrast(pairs, 1.0 + STOPPING_PENALTY * imbalance)
+    if b is None:
+        return safe_linear([a], [1.0], penalty)
+    return safe_linear([np.subtract(a, b)], [1.0], penalty) if paired else safe_linear([a, b], [1.0, -1.0], penalty)
 
 
-def _running_variance(sample: Array) -> Array:
-    """Return the variance after every seed from the third on (biased; only ratios are used)."""
+def _running_moments(sample: Array) -> tuple[Array, Array]:
+    """Return the second and third central moments after every seed from the third on."""
     n = np.arange(1, sample.shape[-1] + 1)
-    moved = sample - sample[..., :1]
-    mean = np.cumsum(moved, axis=-1) / n
-    running: Array = np.maximum(np.cumsum(moved**2, axis=-1) / n - mean**2, 0.0)
-    return running[..., FEWEST_SEEDS - 1 :]
+    moved = sample - sample[..., :1]  # moments about a data value do not cancel
+    first, second, third = (np.cumsum(moved**power, axis=-1) / n for power in (1, 2, 3))
+    keep = (..., slice(FEWEST_SEEDS - 1, None))
+    return np.maximum(second - first**2, 0.0)[keep], (third - 3.0 * first * second + 2.0 * first**3)[keep]
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,8 @@ def summarise(estimates: ArrayLike, errors: ArrayLike, question: Question | None
     inflation = max(1.0, _weighted_squares(y, weights) / df)
     centre = float((weights * y).sum() / weights.sum())
     error = math.sqrt(inflation / weights.sum())
-    weighted = StudentContrast(centre, error, df, 1.0, "Hartung-Knapp")
-    plain = StudentContrast(float(y.mean()), float(y.std(ddof=1)) / math.sqrt(y.size), df, 1.0, "one-sample t")
+    weighted = StudentContrast(centre, error, df, "Hartung-Knapp")
+    plain = StudentContrast(float(y.mean()), float(y.std(ddof=1)) / math.sqrt(y.size), df, "one-sample t")
     effect = decide(CautiousContrast(weighted, plain), question, y.size, 0)
     if y.size < FEWEST_SEEDS:
         effect = undecided(question, y.size, 0, f"fewer than {FEWEST_SEEDS} settings never decide", centre)

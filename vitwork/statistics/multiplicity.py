@@ -51,9 +51,7 @@ def _judged(effect: Effect, adjusted: float, alpha: float) -> Effect:
         return replace(
             effect, verdict=verdict, adjusted_p=adjusted, seeds_needed=None, reason=f"{found}{family}: {tail}"
         )
-    needed = None
-    if "at alpha" not in effect.method:  # seeds for a difference are not seeds for an equivalence
-        needed = settling_seeds(effect, alpha * effect.p / adjusted if effect.p > 0.0 else alpha)
+    needed = settling_seeds(effect, alpha * effect.p / adjusted if effect.p > 0.0 else alpha)
     if effect.verdict is not Verdict.INCONCLUSIVE or needed is not None:
         note = f" ({tail.rpartition(' (')[2]}" if tail.endswith(")") else ""
         seeds = f"; about {needed} seeds per arm would probably settle it" if needed else ""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from vitwork.statistics.contrasts import SKEW_PENALTY
+from vitwork.statistics.contrasts import RAW
 
 POWER = 0.8
 MOST_SEEDS = 1000
 
 
 def detectable(
-    n: int, alpha: float = 0.05, *, power: float = POWER, penalty: float | None = None, arms: int = 2
+    n: int, alpha: float = 0.05, *, power: float = POWER, penalty: float | None = None, arms: float = 2
 ) -> float:
     """Return the smallest effect, in standard deviations of one arm, that ``n`` seeds per arm show with ``power``.
 
@@ -22,22 +22,23 @@ def detectable(
         n: seeds per arm.
         alpha: two-sided error rate of the decision.
         power: wanted probability of a decision.
-        penalty: factor on p for unequal spreads (`vitwork.statistics.contrasts.linear`). By default that of a typical
-            imbalance of two arms, halfway between none and full, or the full one where there is only one.
-        arms: 2 for a comparison of two arms, 1 for one against a constant or for pairs.
+        penalty: factor on p (`vitwork.statistics.contrasts.guard`). By default that of a typical imbalance of two arms,
+            halfway between none and full, or the full one where there is only one, at a typical lean of a third.
+        arms: 2 for a comparison of two arms, 1 for one against a constant or for pairs; in general the variance of the
+            effect's estimate in units of the variance of one arm's mean.
     """
     from scipy.special import stdtrit
 
     if n < 2:
         return math.inf
     if penalty is None:
-        penalty = 1.0 + SKEW_PENALTY * (0.5 if arms == 2 else 1.0)
+        penalty = RAW.typical(alone=arms == 1)
     quantiles = stdtrit(n - 1.0, power) - stdtrit(n - 1.0, alpha / (2.0 * penalty))
     return float(quantiles * math.sqrt(arms / n))
 
 
 def seeds_needed(
-    effect: float, alpha: float = 0.05, *, power: float = POWER, penalty: float | None = None, arms: int = 2
+    effect: float, alpha: float = 0.05, *, power: float = POWER, penalty: float | None = None, arms: float = 2
 ) -> int | None:
     """Return the fewest seeds per arm that show a standardised ``effect`` with ``power``; None beyond 1000."""
     if not math.isfinite(effect) or detectable(MOST_SEEDS, alpha, power=power, penalty=penalty, arms=arms) > abs(

@@ -1,4 +1,4 @@
-"""Decide after every seed, as often as one likes, at the declared error rate."""
+"""The test for seeds that arrive one by one: which e-process judges them after every seed."""
 
 from __future__ import annotations
 
@@ -7,49 +7,28 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vitwork.claim import Alternative, Effect
-from vitwork.statistics.comparison import Scale, Values, ask, on_scale, samples, unfit
-from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, undecided
-from vitwork.statistics.evalues import SignContrast, safe_contrast
+from vitwork.statistics.contrasts import Contrast
+from vitwork.statistics.decision import Question
+from vitwork.statistics.evalues import STOPPING_LOGS, STOPPING_RAW, SignContrast, safe_contrast
 
 Array = NDArray[np.float64]
 
 
-def sequential(
-    a: Values,
-    b: Values | float,
-    alternative: Alternative = "less",
-    margin: float = 0.0,
-    alpha: float = 0.05,
-    *,
-    paired: bool = False,
-    scale: Scale = "difference",
-    equivalence: float | None = None,
-) -> Effect:
-    """Decide like `compare`, validly after every seed: call it whenever a seed of each arm has finished.
+def anytime_contrast(a: Array, b: Array, question: Question, *, paired: bool, constant: bool) -> tuple[Contrast, str]:
+    """Return the e-process that the data allow, and what they force; seeds without a partner are left out.
 
-    Arguments and result are those of `vitwork.statistics.compare`; values stand in the order of their seeds and pairs
-    without a partner wait. ``p`` is the anytime p-value over all looks so far and the interval belongs to a confidence
-    sequence. The scale ``ratio`` is refused, as the log-ratio serves it.
-
-    Raises:
-        VitworkError: when the scale is unknown.
+    Args:
+        a, b: values in the order of seeds, on the question's scale; ``b`` is a vector of one for a constant.
+        question: what is asked.
+        paired: whether the design itself pairs the seeds.
+        constant: whether ``b`` is a constant.
     """
-    question = ask(alternative, margin, alpha, scale, equivalence)
-    constant = np.ndim(b) == 0
-    first, second = samples(a, b)
-    n_a, n_b = first.size, 0 if constant else second.size
-    n = first.size if constant else min(first.size, second.size)
-    problem = unfit(first, second, scale)
-    if scale == "ratio":
-        problem = "a ratio has no sequential test here; ask for the log-ratio"
-    if problem or n < FEWEST_SEEDS:
-        return undecided(question, n_a, n_b, problem or f"fewer than {FEWEST_SEEDS} seeds per arm never decide")
-    first, second = on_scale(first[:n], np.broadcast_to(second, n) if constant else second[:n], scale)
-    if scale == "probability" or not (np.isfinite(first).all() and np.isfinite(second).all()):
-        return decide(_signs(first, second, question), question, n_a, n_b, "pairs judged by their signs")
-    contrast = safe_contrast(first - second) if constant else safe_contrast(first, second, paired=paired)
-    return decide(contrast, question, n_a, n_b)
+    n = a.size if constant else min(a.size, b.size)
+    first, second = a[:n], np.broadcast_to(b, n) if constant else b[:n]
+    if question.scale == "probability" or not (np.isfinite(first).all() and np.isfinite(second).all()):
+        return _signs(first, second, question), "pairs judged by their signs"
+    penalty = STOPPING_LOGS if question.scale == "log-ratio" else STOPPING_RAW
+    return safe_contrast(first, second, penalty, paired=paired or constant), ""
 
 
 def _signs(a: Array, b: Array, question: Question) -> SignContrast:

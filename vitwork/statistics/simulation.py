@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitwork.statistics.contrasts import linear, smallest_p, student
-from vitwork.statistics.evalues import safe_contrast
+from vitwork.statistics.contrasts import LOGS, RAW, Penalty, linear, smallest_p, student
+from vitwork.statistics.decision import FEWEST_SEEDS
+from vitwork.statistics.evalues import STOPPING_LOGS, safe_contrast, safe_linear
 from vitwork.statistics.ranks import binomial_p
 
 Array = NDArray[np.float64]
@@ -36,11 +38,26 @@ SHAPES: Mapping[str, Callable[[Generator, Size], Array]] = MappingProxyType(
 )
 """Shapes with mean 0 and (nearly) unit variance."""
 
+POSITIVE: Mapping[str, Callable[[Generator, Size], Array]] = MappingProxyType(
+    {
+        "log-normal": lambda rng, size: rng.standard_normal(size),
+        "gamma, skew 1": lambda rng, size: np.log(rng.gamma(4.0, 1.0, size)) - 1.256117668431800,
+        "exponential, skew 2": lambda rng, size: np.log(rng.standard_exponential(size)) + np.euler_gamma,
+        "uniform from 0": lambda rng, size: 1.0 - rng.standard_exponential(size),
+        "Pareto, infinite variance": lambda rng, size: rng.standard_exponential(size) - 1.0,
+    }
+)
+"""Logarithms, of mean 0, of positive quantities of known shape."""
+
 
 def _log_normal(rng: Generator, size: Size, sigma: float) -> Array:
+    return _standardised(sigma, rng.standard_normal(size))
+
+
+def _standardised(sigma: float, normal: Array) -> Array:
+    """Return log-normal values of mean 0 and unit variance."""
     mean = math.exp(sigma**2 / 2.0)
-    drawn: Array = (np.exp(sigma * rng.standard_normal(size)) - mean) / (mean * math.sqrt(math.expm1(sigma**2)))
-    return drawn
+    return np.asarray((np.exp(sigma * normal) - mean) / (mean * math.sqrt(math.expm1(sigma**2))))
 
 
 @dataclass(frozen=True)
@@ -48,7 +65,7 @@ class Condition:
     """What the data are like when nothing is to be found.
 
     Attributes:
-        shape: a key of `SHAPES`.
+        shape: a key of `SHAPES`, or of `POSITIVE` for paths on logarithms.
         spread: standard deviation of the second arm relative to the first (of each arm to the one before in a trend).
         n_a, n_b: seeds per arm.
     """
@@ -61,6 +78,11 @@ class Condition:
     def draw(self, rng: Generator, runs: int) -> tuple[Array, Array]:
         """Return two arms (runs, seeds) of equal mean."""
         shape = SHAPES[self.shape]
+        return shape(rng, (runs, self.n_a)), self.spread * shape(rng, (runs, self.n_b))
+
+    def draw_logarithms(self, rng: Generator, runs: int) -> tuple[Array, Array]:
+        """Return the logarithms of two arms of equal geometric mean, the second's being ``spread`` times as wide."""
+        shape = POSITIVE[self.shape]
         return shape(rng, (runs, self.n_a)), self.spread * shape(rng, (runs, self.n_b))
 
     def swapped(self) -> Condition:
@@ -102,6 +124,11 @@ def two_arms(rng: Generator, condition: Condition, runs: int) -> Array:
     return np.asarray(student(*condition.draw(rng, runs)).p(0.0))
 
 
+def logarithms(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Ratio of geometric means of two arms of positive values."""
+    return np.asarray(student(*condition.draw_logarithms(rng, runs), LOGS).p(0.0))
+
+
 def one_sample(rng: Generator, condition: Condition, runs: int) -> Array:
     """Mean of one arm against a constant."""
     return np.asarray(student(condition.draw(rng, runs)[0]).p(0.0))
@@ -129,17 +156,22 @@ def _median(shape: str) -> float:
     if shape.startswith("exponential"):
         return math.log(2.0) - 1.0
     if shape.startswith("log-normal"):
-        sigma = 0.5 if "1.75" in shape else 1.0
-        mean = math.exp(sigma**2 / 2.0)
-        return (1.0 - mean) / (mean * math.sqrt(math.expm1(sigma**2)))
+        return float(_standardised(0.5 if "1.75" in shape else 1.0, np.zeros(())))
     return 3.672060748850 / 2.0 - 2.0 if shape.startswith("gamma") else 0.0
 
 
-def slope(rng: Generator, condition: Condition, runs: int) -> Array:
-    """Trend over four arms without trend, the spread growing by the condition's factor in total."""
+SLOPE = [-0.3, -0.1, 0.1, 0.3]
+
+
+def _four_arms(rng: Generator, condition: Condition, runs: int) -> list[Array]:
+    """Return four arms of equal mean, the spread growing by the condition's factor in total."""
     shape, growth = SHAPES[condition.shape], condition.spread ** (1.0 / 3.0)
-    arms = [growth**level * shape(rng, (runs, condition.n_a)) for level in range(4)]
-    return np.asarray(linear(arms, [-0.3, -0.1, 0.1, 0.3]).p(0.0))
+    return [growth**level * shape(rng, (runs, condition.n_a)) for level in range(4)]
+
+
+def slope(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Trend over four arms without trend."""
+    return np.asarray(linear(_four_arms(rng, condition, runs), SLOPE).p(0.0))
 
 
 def equivalence(rng: Generator, condition: Condition, runs: int) -> Array:
@@ -170,6 +202,41 @@ def stopping_one_sample(rng: Generator, condition: Condition, runs: int) -> Arra
     return np.asarray(safe_contrast(condition.draw(rng, runs)[0]).p_path(0.0).min(axis=-1))
 
 
+def stopping_logarithms(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Ratio of geometric means, looked at after every seed."""
+    contrast = safe_contrast(*condition.draw_logarithms(rng, runs), STOPPING_LOGS)
+    return np.asarray(contrast.p_path(0.0).min(axis=-1))
+
+
+def stopping_slope(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Trend over four arms without trend, looked at after every seed."""
+    return np.asarray(safe_linear(_four_arms(rng, condition, runs), SLOPE).p_path(0.0).min(axis=-1))
+
+
+def stopping_order(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Order of four arms that are alike, looked at after every seed: contradicted by any step, or every step found.
+
+    That one step is absent and the others clear is `stopping_two_arms`.
+    """
+    paths, against = [], []
+    for a, b in pairwise(_four_arms(rng, condition, runs)):
+        paths.append(safe_contrast(a, b).p_path(0.0))
+        against.append(np.cumsum(a - b, axis=-1)[:, FEWEST_SEEDS - 1 :] > 0.0)
+    wrong = np.min([np.where(side, 3.0 * path, 1.0) for path, side in zip(paths, against, strict=True)], axis=0)
+    found = np.max([np.where(side, 1.0, path) for path, side in zip(paths, against, strict=True)], axis=0)
+    return np.asarray(np.minimum(wrong, found).min(axis=-1))
+
+
+def stopping_equivalence(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Equivalence claimed although the effect lies on the band's lower edge, looked at after every seed."""
+    a, b = condition.draw(rng, runs)
+    band = 3.0 * max(1.0, condition.spread)
+    contrast = safe_contrast(a - band, b)
+    mean = (np.cumsum(contrast.pairs, axis=-1) / np.arange(1, condition.n_a + 1))[:, FEWEST_SEEDS - 1 :]
+    p = np.maximum(contrast.p_path(-band), contrast.p_path(band))
+    return np.asarray(np.where(np.abs(mean) < band, p, 1.0).min(axis=-1))
+
+
 def stopping_compare(rng: Generator, condition: Condition, runs: int) -> Array:
     """The fixed-design test misused: looked at after every seed. Not a path of the suite; shows why."""
     a, b = condition.draw(rng, runs)
@@ -184,16 +251,38 @@ def no_spread(rng: Generator, condition: Condition, runs: int) -> Array:
     return np.where(constant, smallest_p(condition.n_a, condition.n_b), 1.0)
 
 
-def family(rng: Generator, count: int, n: int, runs: int, shared: float = 0.5) -> Array:
+def family(rng: Generator, condition: Condition, runs: int, penalty: Penalty = RAW, count: int = 60) -> Array:
     """Return p-values (runs, count) of true hypotheses that share arms and a common part of the noise.
 
-    Hypothesis k compares arm k with arm k + 1, so neighbours share an arm, and every seed's values have a correlation
-    of ``shared`` over all arms, as measurements of one trained network do.
+    Hypothesis k compares arm k with arm k + 1 of a second set, so that neighbours share an arm; every seed's values are
+    correlated over all arms of a set, as measurements of one trained network are (a correlation of 1/2 between the
+    normal variables that the values are made of).
+
+    Args:
+        rng: source of the experiments.
+        condition: shape (normal, exponential or log-normal), spread of the second set, and seeds ``n_a`` per arm.
+        runs: experiments.
+        penalty: what the guard asks for.
+        count: hypotheses.
     """
-    common = rng.standard_normal((runs, n, 1))
-    arms = math.sqrt(shared) * common + math.sqrt(1.0 - shared) * rng.standard_normal((runs, n, count + 1))
-    own = math.sqrt(shared) * rng.standard_normal((runs, n, 1)) + math.sqrt(1.0 - shared) * rng.standard_normal(
-        (runs, n, count + 1)
-    )
-    columns = [student(arms[:, :, k], own[:, :, k + 1]).p(0.0) for k in range(count)]
-    return np.stack(columns, axis=1)
+    size = (runs, condition.n_a)
+    sets = [
+        _marginal(
+            condition.shape,
+            math.sqrt(0.5) * (rng.standard_normal((*size, 1)) + rng.standard_normal((*size, count + 1))),
+        )
+        for _ in range(2)
+    ]
+    first, second = sets[0], condition.spread * sets[1]
+    return np.stack([student(first[:, :, k], second[:, :, k + 1], penalty).p(0.0) for k in range(count)], axis=1)
+
+
+def _marginal(shape: str, normal: Array) -> Array:
+    """Return values of a shape made of standard normal ones, in the same order."""
+    from scipy.special import log_ndtr
+
+    if shape.startswith("exponential"):
+        return np.asarray(-log_ndtr(-normal) - 1.0)
+    if shape.startswith("log-normal"):
+        return _standardised(0.5 if "1.75" in shape else 1.0, normal)
+    return normal

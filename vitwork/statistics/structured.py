@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from vitwork.claim import Alternative, Effect, Verdict
 from vitwork.errors import VitworkError
 from vitwork.statistics.comparison import Scale, Values, compare
-from vitwork.statistics.contrasts import has_spread, linear
-from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, undecided
+from vitwork.statistics.contrasts import Contrast, has_spread, linear, penalty_of
+from vitwork.statistics.decision import BOTH_EDGES, FEWEST_SEEDS, Question, decide, settling_seeds, undecided
+from vitwork.statistics.evalues import STOPPING_LOGS, STOPPING_RAW, safe_linear
 
 Array = NDArray[np.float64]
 
@@ -27,6 +28,8 @@ def trend(
     *,
     levels: Sequence[float] | None = None,
     equivalence: float | None = None,
+    scale: Scale = "difference",
+    anytime: bool = False,
 ) -> Effect:
     """Decide whether a quantity falls (``less``) or rises (``greater``) over ordered arms, by regression over seeds.
 
@@ -40,28 +43,53 @@ def trend(
         alpha: two-sided error rate.
         levels: positions of the arms; 0, 1, 2, … by default. Give logarithms for sizes that grow by factors.
         equivalence: half-width of the band of slopes that deny the claim.
+        scale: ``difference`` for the slope of the values, ``log-ratio`` for that of their logarithms.
+        anytime: decide validly after every seed, by an e-process of the slope that the i-th seeds of all arms have.
     """
-    question = Question(alternative, margin, alpha, "slope", equivalence)
+    if scale not in ("difference", "log-ratio"):
+        raise VitworkError(f"a trend is a slope of values or of their logarithms; it has no {scale}")
+    question = Question(alternative, margin, alpha, "slope" if scale == "difference" else scale, equivalence)
+    weights = slope_weights(len(arms), levels)
     samples = [np.asarray(arm, dtype=np.float64) for arm in arms]
-    places = np.asarray(range(len(samples)) if levels is None else levels, dtype=np.float64)
-    if len(samples) < 2 or places.size != len(samples) or np.ptp(places) == 0.0:
-        raise VitworkError("a trend needs at least two arms and one level for each, not all alike")
     sizes = [sample.size for sample in samples]
-    if min(sizes) < FEWEST_SEEDS:
-        return undecided(question, min(sizes), max(sizes), f"fewer than {FEWEST_SEEDS} seeds in an arm never decide")
+    fewest, most = min(sizes), max(sizes)
+    if fewest < FEWEST_SEEDS:
+        return undecided(question, fewest, most, f"fewer than {FEWEST_SEEDS} seeds in an arm never decide")
+    if scale == "log-ratio":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            samples = [np.log(sample) for sample in samples]
     if not all(np.isfinite(sample).all() for sample in samples):
-        return undecided(
-            question, min(sizes), max(sizes), "a run of an arm has no finite value, so the slope is unknown"
-        )
+        return undecided(question, fewest, most, "a run of an arm has no finite value, so the slope is unknown")
     if not has_spread(*samples):
-        return undecided(question, min(sizes), max(sizes), "no seed differs in any arm")
+        return undecided(question, fewest, most, "no seed differs in any arm")
+    logs = scale == "log-ratio"
+    if anytime:
+        contrast: Contrast = safe_linear(samples, weights, STOPPING_LOGS if logs else STOPPING_RAW)
+    else:
+        contrast = linear(samples, weights, penalty_of(scale))
+    return decide(contrast, question, fewest, most)
+
+
+def slope_weights(count: int, levels: Sequence[float] | None = None) -> list[float]:
+    """Return the weights whose sum of weighted means is the least-squares slope over the levels.
+
+    Raises:
+        VitworkError: when there are fewer than two arms, or not one level for each, or all levels are alike.
+    """
+    places = np.asarray(range(count) if levels is None else levels, dtype=np.float64)
+    if count < 2 or places.size != count or np.ptp(places) == 0.0:
+        raise VitworkError("a trend needs at least two arms and one level for each, not all alike")
     centred = places - places.mean()
-    weights = centred / (centred**2).sum()
-    return decide(linear(samples, [float(weight) for weight in weights]), question, min(sizes), max(sizes))
+    return [float(weight) for weight in centred / (centred**2).sum()]
 
 
 def ordering(
-    arms: Sequence[Values], alternative: Alternative = "less", alpha: float = 0.05, *, scale: Scale = "difference"
+    arms: Sequence[Values],
+    alternative: Alternative = "less",
+    alpha: float = 0.05,
+    *,
+    scale: Scale = "difference",
+    anytime: bool = False,
 ) -> Effect:
     """Decide whether arms stand in the claimed order: each less (or greater) than the next.
 
@@ -73,27 +101,35 @@ def ordering(
         alternative: ``less`` when values rise along the order, ``greater`` when they fall.
         alpha: two-sided error rate.
         scale: the scale of every step.
+        anytime: decide every step validly after every seed, and with them the order.
     """
     if len(arms) < 2:
         raise VitworkError("an order needs at least two arms")
-    steps = [compare(a, b, alternative, alpha=alpha, scale=scale) for a, b in pairwise(arms)]
-    count = len(steps)
+    steps = [compare(a, b, alternative, alpha=alpha, scale=scale, anytime=anytime) for a, b in pairwise(arms)]
     if any(math.isnan(step.p) for step in steps):
         return next(step for step in steps if math.isnan(step.p))
-    worst = min(range(count), key=lambda place: _support(steps[place]))
-    weakest = steps[worst]
-    wrong = [step.p * count for step in steps if _support(step) < 0.0]
-    p = min(1.0, *wrong) if wrong else max(step.p for step in steps)
-    few = any(step.verdict is Verdict.INCONCLUSIVE and step.p <= alpha for step in steps)
+    verdict, p, worst = _every(steps, alpha, ways=len(steps))
+    weakest, against = steps[worst], _support(steps[worst]) < 0.0
+    which = f"weakest of {len(steps)} steps is number {worst + 1}"
+    reason = f"{which}: {weakest.reason}" if verdict is weakest.verdict else f"{which}, not decided: {weakest.reason}"
+    rule = "any step against, Bonferroni" if against else "every step, intersection-union"
+    return replace(weakest, p=p, adjusted_p=p, verdict=verdict, reason=reason, method=f"{weakest.method}; {rule}")
+
+
+def _every(parts: Sequence[Effect], alpha: float, *, ways: int) -> tuple[Verdict, float, int]:
+    """Return verdict, p-value and the weakest part of "every part holds".
+
+    It is reproduced when every part is (each at alpha: an intersection-union test), and contradicted when any part is,
+    its p-value multiplied by the number of ``ways`` in which that can happen by chance at the same truth.
+    """
+    worst = min(range(len(parts)), key=lambda place: _support(parts[place]))
+    wrong = [part.p * ways for part in parts if _support(part) < 0.0]
+    p = min(1.0, *wrong) if wrong else max(part.p for part in parts)
+    few = any(part.verdict is Verdict.INCONCLUSIVE and part.p <= alpha for part in parts)
     verdict = Verdict.INCONCLUSIVE
     if p <= alpha and not few:
         verdict = Verdict.CONTRADICTED if wrong else Verdict.REPRODUCED
-    which = f"weakest of {count} steps is number {worst + 1}"
-    reason = f"{which}: {weakest.reason}" if verdict is weakest.verdict else f"{which}, not decided: {weakest.reason}"
-    return replace(
-        weakest, p=p, adjusted_p=p, verdict=verdict, reason=reason,
-        method=f"{weakest.method}; " + ("any step against, Bonferroni" if wrong else "every step, intersection-union"),
-    )  # fmt: skip
+    return verdict, p, worst
 
 
 def _support(effect: Effect) -> float:
@@ -157,7 +193,14 @@ def share_of_layers(
 
 
 def equivalent(
-    a: Values, b: Values | float, band: float, alpha: float = 0.05, *, paired: bool = False, scale: Scale = "difference"
+    a: Values,
+    b: Values | float,
+    band: float,
+    alpha: float = 0.05,
+    *,
+    paired: bool = False,
+    scale: Scale = "difference",
+    anytime: bool = False,
 ) -> Effect:
     """Decide a claim of no difference: reproduced inside the band, contradicted outside it.
 
@@ -172,23 +215,26 @@ def equivalent(
         alpha: error rate.
         paired: whether values belong together in their order.
         scale: ``difference``, ``ratio``, ``log-ratio`` or ``probability``.
+        anytime: decide validly after every seed.
+
+    Raises:
+        VitworkError: when the band is empty, or reaches 0 on a scale of ratios or probabilities.
     """
-    inside = compare(a, b, "two-sided", 0.0, alpha, paired=paired, scale=scale, equivalence=band)
-    sides = [
-        compare(a, b, "two-sided", inside.margin + sign * band, alpha, paired=paired, scale=scale)
-        for sign in (-1.0, 1.0)
-    ]
-    if math.isnan(inside.p):
-        return inside
-    distance = inside.estimate - inside.margin
-    verdict, p, where = Verdict.INCONCLUSIVE, max(side.p for side in sides), "not clear of the band's edges"
-    if abs(distance) > band:
-        p = sides[1].p if distance > 0.0 else sides[0].p
-        verdict, where = (Verdict.CONTRADICTED, "outside") if p <= alpha else (verdict, where)
-    elif p <= alpha:
-        verdict, where = Verdict.REPRODUCED, "inside"
-    found = f"{scale} {inside.estimate:.3g} [{inside.low:.3g}, {inside.high:.3g}], p = {p:.2g}"
-    return replace(
-        inside, verdict=verdict, p=p, adjusted_p=p, method=f"{sides[0].method}; both edges of a band at alpha", seeds_needed=None,
-        reason=f"{found}: {where} (band {inside.margin:.3g} ± {band:.3g})",
-    )  # fmt: skip
+    plain = compare(a, b, "two-sided", 0.0, alpha, paired=paired, scale=scale, anytime=anytime)
+    lowest, highest = plain.margin - band, plain.margin + band
+    if not band > 0.0 or (plain.margin and lowest <= 0.0):
+        raise VitworkError(f"no band of half-width {band:g} around {plain.margin:g} can be tested on a {scale}")
+    sides: tuple[tuple[Alternative, float], ...] = (("greater", lowest), ("less", highest))
+    edges = [compare(a, b, side, edge, alpha, paired=paired, scale=scale, anytime=anytime) for side, edge in sides]
+    if math.isnan(plain.p):
+        return plain
+    verdict, p, _ = _every(edges, alpha, ways=1)
+    effect = replace(
+        plain, p=p, adjusted_p=p, verdict=verdict, method=f"{edges[0].method}; {BOTH_EDGES}", seeds_needed=None
+    )
+    where = {Verdict.REPRODUCED: "inside", Verdict.CONTRADICTED: "outside"}.get(verdict, "not clear of")
+    reason = f"{scale} {plain.estimate:.3g} [{plain.low:.3g}, {plain.high:.3g}], p = {p:.2g}: {where} the band {plain.margin:.3g} ± {band:.3g}"
+    if verdict is Verdict.INCONCLUSIVE and (needed := settling_seeds(effect, alpha)) is not None:
+        effect = replace(effect, seeds_needed=needed)
+        reason += f"; about {needed} seeds per arm would probably settle it"
+    return replace(effect, reason=reason)
