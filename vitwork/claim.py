@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
-import pytest
-
 Alternative = Literal["less", "greater", "two-sided"]
 Rule = Literal["all", "any"]
 Test = TypeVar("Test", bound=Callable[..., Any])
@@ -78,7 +76,7 @@ class Effect:
         alternative: the paper's side.
         margin: the value of the effect that separates the sides, fixed before the data.
         alpha: two-sided error rate of the decision.
-        scale: what ``estimate`` is: ``difference``, ``ratio``, ``log-ratio`` or ``probability``.
+        scale: what ``estimate`` is: ``difference``, ``ratio``, ``log-ratio``, ``probability`` or ``slope``.
         method: the interval and test used, in the field's terms.
         adjusted_p: p-value after correction over the session's hypotheses; equals ``p`` before that.
         seeds_needed: seeds per arm that would probably settle an inconclusive verdict; None when unknown.
@@ -136,6 +134,8 @@ def claim(id: str, sentence: str, *, paper: Paper, **details: Any) -> Callable[[
     declared = Claim(id, sentence, paper, **details)
 
     def mark(test: Test) -> Test:
+        import pytest  # here, so that those who only want the vocabulary do not load it
+
         marked: Test = pytest.mark.claim(declared)(test)
         return marked
 
