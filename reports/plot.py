@@ -34,6 +34,7 @@ class Plot:
         margin: left, top, right, bottom.
         parts: what was drawn so far.
         tagged: left end, right end and base line of the names written so far.
+        dots: centres of the marks drawn so far.
     """
 
     title: str
@@ -48,6 +49,7 @@ class Plot:
     margin: tuple[float, float, float, float] = (46, 8, 10, 36)
     parts: list[str] = field(default_factory=list)
     tagged: list[tuple[float, float, float]] = field(default_factory=list)
+    dots: list[Point] = field(default_factory=list)
 
     @property
     def sx(self) -> Scale:
@@ -92,7 +94,8 @@ class Plot:
         """Draw a mark per finite point, in the outline of its series; its text shows when a pointer rests on it."""
         for x, y, text in points:
             if x is not None and y is not None and math.isfinite(x) and math.isfinite(y):
-                outline = mark(self.sx(x), self.sy(y), series, size)
+                self.dots.append((self.sx(x), self.sy(y)))
+                outline = mark(*self.dots[-1], series, size)
                 tip = f"<title>{escape(text)}</title>" if text else ""
                 self.parts.append(f'<path class="{kind} s{series % SERIES}" d="{outline}">{tip}</path>')
 
@@ -119,7 +122,7 @@ class Plot:
         )
 
     def tag(self, x: float, y: float, words: str) -> None:
-        """Write the name of a point beside it, where no other name is."""
+        """Write the name of a point beside it, where no other name and no mark is."""
         px, py, length = self.sx(x), self.sy(y), 6.0 * len(words)
         right, left = (px + 7, py + 4, "start"), (px - 7, py + 4, "end")
         above, below = (px, py - 7, "middle"), (px, py + 15, "middle")
@@ -128,7 +131,8 @@ class Plot:
             start = at - {"start": 0.0, "middle": length / 2, "end": length}[anchor]
             inside = start >= self.margin[0] and start + length <= self.width and base >= 10
             free = all(abs(base - b) > 10 or start > stop or start + length < begin for begin, stop, b in self.tagged)
-            if inside and free:
+            bare = not any(start - 3 < dx < start + length + 3 and base - 11 < dy < base + 3 for dx, dy in self.dots)
+            if inside and free and bare:
                 break
         self.tagged.append((start, start + length, base))
         self.text(at, base, words, anchor)
@@ -157,11 +161,14 @@ class Plot:
             at = number(self.sx(tick))
             parts.append(f'<path class="axis" d="M{at} {number(base)}v4"/>')
             parts.append(f'<text x="{at}" y="{number(base + 15)}" text-anchor="middle">{escape(words)}</text>')
-        middle = (left + self.width - right) / 2
         if self.xlabel:
-            words = escape(self.xlabel)
+            length, room = 5.8 * len(self.xlabel), self.width - 6
+            squeezed = f' textLength="{number(room)}" lengthAdjust="spacingAndGlyphs"' if length > room else ""
+            half = min(length, room) / 2
+            middle = min(max((left + self.width - right) / 2, 3 + half), self.width - 3 - half)
             parts.append(
-                f'<text class="name" x="{number(middle)}" y="{number(self.height - 5)}" text-anchor="middle">{words}</text>'
+                f'<text class="name" x="{number(middle)}" y="{number(self.height - 5)}" text-anchor="middle"{squeezed}>'
+                f"{escape(self.xlabel)}</text>"
             )
         return parts
 

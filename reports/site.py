@@ -107,8 +107,8 @@ def _numbers(claim: Json, hypotheses: Json) -> str:
     found = _effects(claim, hypotheses)
     if not found:
         return ""
-    n = f"{found['n_a']} + {found['n_b']}" if found.get("n_b") else f"{found['n_a']}"
-    return f"{words.effect(found, hypotheses[claim['hypotheses'][0]].get('unit', ''))}, n = {n}"
+    n = " + ".join(str(found[name]) for name in ("n_a", "n_b") if found.get(name)).replace(" ", "\u00a0")
+    return f"{words.effect(found, hypotheses[claim['hypotheses'][0]].get('unit', ''))}, n\u00a0=\u00a0{n}"
 
 
 def _effects(claim: Json | None, hypotheses: Json) -> Json | None:

@@ -146,16 +146,14 @@ def settings(given: Json) -> str:
     for name, value in given.items():
         if name == "when":
             parts.append(snapshot(value))
-        elif isinstance(value, Mapping):
-            parts.append(f"{name} {_setting(value)}" if value else f"{name}: none")
         else:
-            parts.append(f"{name} {_setting(value)}")
+            parts.append(f"{name.replace('_', ' ')} {_setting(value)}")
     return ", ".join(parts)
 
 
 def _setting(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"({settings(value)})"
+        return f"({settings(value)})" if value else "none"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_setting, value)) or "none"
     return "none" if value in (None, "") else str(value)

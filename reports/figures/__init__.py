@@ -15,6 +15,7 @@ from reports.figures import (
     cue_conflict,
     depth,
     lesion,
+    reliability,
     similarity,
     spectra,
     surface,
@@ -22,19 +23,19 @@ from reports.figures import (
 )
 from reports.figures.base import Figure, Json, Palette, View, figures
 
-FIGURES: dict[str, Callable[[View], Figure | None]] = {
-    "spectrum": spectra.draw,
-    "surface": surface.draw,
-    "trajectory": trajectory.draw,
-    "log_amplitude": depth.log_amplitude,
-    "noise_bands": bands.draw,
-    "variance": depth.variance,
-    "similarity": similarity.draw,
-    "lesion": lesion.draw,
-    "attention": attention.draw,
-    "evaluation": accuracy.draw,
-    "corruptions": corruptions.draw,
-    "cue_conflict": cue_conflict.draw,
+FIGURES: dict[str, tuple[Callable[[View], Figure | None], ...]] = {
+    "spectrum": (spectra.draw,),
+    "surface": (surface.draw,),
+    "trajectory": (trajectory.draw,),
+    "log_amplitude": (depth.log_amplitude,),
+    "noise_bands": (bands.draw,),
+    "variance": (depth.variance,),
+    "similarity": (similarity.draw,),
+    "lesion": (lesion.draw,),
+    "attention": (attention.draw,),
+    "evaluation": (accuracy.draw, reliability.draw),
+    "corruptions": (corruptions.draw,),
+    "cue_conflict": (cue_conflict.draw,),
 }
 """What draws each kind of measurement; other kinds have no figure."""
 
@@ -67,13 +68,14 @@ def draw(claim: Json, measurements: Sequence[Json], palette: Palette) -> list[Fi
 
 def _drawn(views: Iterator[View]) -> Iterator[Figure]:
     for view in views:
-        try:
-            figure = FIGURES[view.entries[0]["name"]](view)
-        except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError, AttributeError):
-            # a record of another shape, from an earlier or a user's measurement: the numbers stand in the tables
-            continue
-        if figure is not None:
-            yield figure
+        for drawn in FIGURES[view.entries[0]["name"]]:
+            try:
+                figure = drawn(view)
+            except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError, AttributeError):
+                # a record of another shape, from an earlier or a user's measurement: the numbers stand in the tables
+                continue
+            if figure is not None:
+                yield figure
 
 
 def _used(claim: Json, measurements: Sequence[Json]) -> list[Json]:

@@ -1,10 +1,10 @@
-"""Error against likelihood, accuracy by arm, reliability (Fig. 5a, 7a, 12a, 12b, F.1a)."""
+"""Accuracy by arm, error against likelihood (Fig. 5a, 7a, 12a, 12b)."""
 
 from __future__ import annotations
 
 from reports import paper
 from reports.figures import corruptions
-from reports.figures.base import Figure, Json, Palette, Panel, View, columns
+from reports.figures.base import Figure, Json, Palette, Panel, View
 from reports.figures.points import cloud, strips
 from reports.plot import Plot
 from reports.scale import span
@@ -33,14 +33,12 @@ def draw(view: View) -> Figure | None:
             )
         )
     panels += _paper(view)
-    if all("bins" in entry["values"] for entry in last.entries):
-        panels.append(Panel("Reliability: accuracy by confidence", _reliability(last)))
     rows = [
         (entry["arm"], entry["seed"], entry["parameters"].get("when"), *(entry["values"].get(name) for name in METRICS))
         for entry in view.entries
     ]
     return Figure(
-        "Accuracy, likelihood and calibration",
+        "Accuracy and likelihood",
         tuple(panels),
         f"On the test images unless said otherwise ({last.seeds()}).",
         view.palette.legend(last.arms),
@@ -91,21 +89,4 @@ def _build_up(palette: Palette) -> str:
     for place, name, value, kept in steps:
         plot.marks([(place, value, f"{name}: {value} %")], series, "mark" if kept else "hollow")
         plot.tag(place, value, name)
-    return plot.render()
-
-
-def _reliability(view: View) -> str:
-    plot = Plot("Accuracy by confidence", (0.0, 1.0), (0.0, 1.0), "confidence", "accuracy", height=260)
-    plot.line([(0, 0), (1, 1)], 7, "dash")
-    for arm in view.arms:
-        diagrams = [entry["values"]["bins"] for entry in view.of(arm)]
-        kept = [
-            [(c, a) if n else (None, None) for c, a, n in zip(d["confidence"], d["accuracy"], d["count"], strict=True)]
-            for d in diagrams
-        ]
-        confidence = columns([point[0] for point in row] for row in kept)
-        accuracy = columns([point[1] for point in row] for row in kept)
-        plot.line(zip(confidence, accuracy, strict=True), view.palette[arm])
-        points = zip(confidence, accuracy, strict=True)
-        plot.marks(((x, y, f"{arm}: {quantity(y)} at {quantity(x)}") for x, y in points), view.palette[arm], size=2.6)
     return plot.render()

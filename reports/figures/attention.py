@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
-from reports.figures.base import Figure, View
-from reports.figures.depth import by_frequency, panels
+from reports.figures.base import Figure, Json, Row, View
+from reports.figures.depth import by_frequency, frequencies, panels
 
 BY_DEPTH = {
     "distance": "mean distance (tokens)",
@@ -22,9 +23,9 @@ def draw(view: View) -> Figure | None:
     if all("gain" in entry["values"] for entry in view.entries):
         drawn += [by_frequency(view, arm, "gain", "gain of attention") for arm in view.arms]
     rows = [
-        (entry["arm"], entry["seed"], entry["parameters"].get("when"), block, *numbers)
+        (entry["arm"], entry["seed"], view.setting(entry), *row)
         for entry in view.entries
-        for block, *numbers in zip(entry["values"]["blocks"], *(entry["values"][name] for name in known), strict=True)
+        for row in _rows(entry, known)
     ]
     return Figure(
         "Attention by depth",
@@ -32,6 +33,16 @@ def draw(view: View) -> Figure | None:
         "Means over heads and images. The gain is what attention makes of a pattern of one frequency: 1 leaves it, 0 "
         f"averages it away; thin lines are single networks ({view.seeds()}).",
         view.palette.legend(view.arms),
-        ("arm", "seed", "when", "block", *(BY_DEPTH[name] for name in known)),
+        ("arm", "seed", "setting", "block", "quantity", "frequency (π)", "value"),
         tuple(rows),
     )
+
+
+def _rows(entry: Json, known: Sequence[str]) -> Iterator[Row]:
+    values = entry["values"]
+    for place, block in enumerate(values["blocks"]):
+        for name in known:
+            yield block, BY_DEPTH[name], None, values[name][place]
+        if "gain" in values:
+            for frequency, gain in zip(frequencies(values, "gain")[place], values["gain"][place], strict=False):
+                yield block, "gain", frequency, gain

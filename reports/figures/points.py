@@ -59,7 +59,7 @@ def cloud(title: str, labels: tuple[str, str], arms: Cloud, palette: Palette, *,
     plot = Plot(title, span(x, pad=0.12), span(y, pad=0.1), *labels)
     for arm, points in arms.items():
         plot.marks(points, palette[arm], size=3.6)
-        for px, py, name in points if names else ():
-            if px is not None and py is not None:
-                plot.tag(px, py, name)
+    for px, py, name in (point for points in arms.values() for point in points if names):
+        if px is not None and py is not None:
+            plot.tag(px, py, name)
     return plot.render()

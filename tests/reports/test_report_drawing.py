@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import paper, words
-from reports.figures import SHOWN_IN, attention, corruptions, cue_conflict, effect, structure, surface
+from reports.figures import SHOWN_IN, attention, corruptions, cue_conflict, effect, reliability, structure, surface
 from reports.figures.base import Palette, View, figures
 from reports.figures.colours import colour
 from reports.figures.spectra import smooth
@@ -247,10 +247,38 @@ def test_attention_is_drawn_by_depth_and_by_frequency(dice):
     assert len(figure.panels) == 4
     lines = [path for path in parse(figure.panels[-1].svg).iter("path") if path.attrib["class"] == "line s0"]
     assert len(lines) == len(entries[0]["values"]["blocks"])
-    assert figure.rows[0][4] == entries[0]["values"]["distance"][0]
+    values = entries[0]["values"]
+    assert figure.rows[0][4:] == ("mean distance (tokens)", None, values["distance"][0])
+    gains = [row[-2:] for row in figure.rows if row[:2] == ("vit", 0) and row[4] == "gain"]
+    assert gains == [
+        pair for x, y in zip(values["frequencies"], values["gain"], strict=True) for pair in zip(x, y, strict=True)
+    ]
     for entry in entries:
         del entry["values"]["effective_rank"]
     assert len(attention.draw(View("Section 3", entries, Palette())).panels) == 3
+
+
+def test_reliability_leaves_out_empty_bins_and_keeps_them_in_the_table(dice):
+    """A bin without predictions has no accuracy to draw; shares of predictions add up to all of them."""
+    entries = tuple(_record("vit", seed, synthetic._evaluation(dice, "vit")) for seed in range(2))
+    figure = reliability.draw(View("Fig. F.1a", entries, Palette()))
+    drawn, shares = (parse(panel.svg) for panel in figure.panels)
+    assert len(list(drawn.iter("title"))) == 8
+    assert len([mark for mark in shares.iter("path") if mark.attrib["class"].startswith("faint")]) == 2 * 10
+    counts = [row[-1] for row in figure.rows if row[1] == 0]
+    assert counts == entries[0]["values"]["bins"]["count"]
+    del entries[0]["values"]["bins"]
+    assert reliability.draw(View("Fig. F.1a", entries, Palette())) is None
+
+
+def test_long_names_of_axes_stay_inside_the_drawing():
+    """A name longer than the drawing is squeezed, a shorter one is moved until it fits."""
+    for length in (10, 50, 90):
+        drawn = parse(Plot("", (0, 1), (0, 1), "x" * length, margin=(150, 8, 10, 36)).render())
+        (name,) = (text for text in drawn.iter("text") if text.get("class") == "name")
+        middle, half = float(name.attrib["x"]), float(name.attrib.get("textLength", 5.8 * length)) / 2
+        assert middle - half >= 0
+        assert middle + half <= 340
 
 
 def test_shape_bias_is_a_point_per_network_against_one_half(dice):
