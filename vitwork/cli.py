@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from vitwork import profiles
+from vitwork.analyse import analyse
 from vitwork.errors import VitworkError
 
 Command = Callable[[Sequence[str]], int]
@@ -110,7 +111,7 @@ def _scale(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder of images")
 
 
-COMMANDS: dict[str, Command] = {"train": train, "plan": plan, "status": status, "models": models}
+COMMANDS: dict[str, Command] = {"analyse": analyse, "train": train, "plan": plan, "status": status, "models": models}
 
 
 def command(name: str) -> Command | None:

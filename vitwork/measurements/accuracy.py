@@ -26,16 +26,17 @@ def evaluation(
     from torch.nn import functional as F
 
     from vitwork.analysis import calibration
+    from vitwork.analysis.memory import in_parts
 
     model = run.model(when)
     with torch.inference_mode():
         test = run.test_batches(batch_size)
-        logits = torch.cat([model(images) for images, _ in test])
+        logits = torch.cat([in_parts(model, images) for images, _ in test])
         metrics = calibration.evaluate(logits, torch.cat([labels for _, labels in test]))
         total, count = 0.0, 0
         wanted = training_images or len(run.splits.train)
         for images, targets in run.augmented(-(-wanted // batch_size), batch_size):
-            total += float(F.cross_entropy(model(images), targets, reduction="sum"))
+            total += float(F.cross_entropy(in_parts(model, images), targets, reduction="sum"))
             count += len(images)
     return {**metrics, "train_nll": total / count}
 

@@ -23,6 +23,7 @@ def attention(run: TrainedRun, *, when: str = "end", images: int = 250, rank_ima
         **columns(found, "gain", "gain_error", "transfer", "emitted"),
         **{name: [heads.mean().item() for heads in getattr(found, name)] for name in over_heads},
         "distance_by_head": columns(found, "distance")["distance"],
+        **columns(found, *(f"{name}_error" for name in over_heads if name != "elsewhere")),
     }
 
 

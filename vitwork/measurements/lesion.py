@@ -16,8 +16,8 @@ def lesion(run: TrainedRun, *, when: str = "end", images: int = 500) -> Record:
     from vitwork.analysis.lesion import study
 
     found = study(run.blocks(when), run.test_batches(limit=images))
-    names = ("units", "kinds", "stages", "stage_end", "accuracy", "accuracy_change", "nll_change", "cost")
-    return columns(found, *names)
+    changes = ("accuracy_change", "accuracy_error", "nll_change", "nll_error")
+    return columns(found, "units", "kinds", "stages", "stage_end", "accuracy", *changes, "cost")
 
 
 def _mean_loss(record: Record, chosen: list[bool]) -> float:

@@ -31,6 +31,7 @@ class TrainedRun:
         folder: where its snapshots lie.
         splits: the images it was trained and is tested on.
         device: where measurements are made.
+        at_once: largest batch of test images.
         kept: what measurements share, see `once`.
     """
 
@@ -39,6 +40,7 @@ class TrainedRun:
     folder: Path
     splits: Splits
     device: str = "cpu"
+    at_once: int = 250
     kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, key: Hashable, make: Callable[[], Result]) -> Result:
@@ -71,7 +73,8 @@ class TrainedRun:
         """Return the test images, normalised and in order, with their classes."""
         test = self.splits.test
         count = len(test) if limit is None else min(limit, len(test))
-        parts = [slice(start, min(start + batch_size, count)) for start in range(0, count, batch_size)]
+        step = min(batch_size, self.at_once)
+        parts = [slice(start, min(start + step, count)) for start in range(0, count, step)]
         return [(test.normalised(part).to(self.device), test.labels[part].to(self.device)) for part in parts]
 
     def training_batches(self, batches: int, batch_size: int) -> list[Batch]:

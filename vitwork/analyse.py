@@ -1,0 +1,215 @@
+"""``vitwork analyse``: every analysis on one model, of the user's or of timm's. Imports torch only to compute."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitwork.errors import VitworkError
+from vitwork.measurements import accuracy, attention, feature_maps, hessian, landscape, lesion, robustness, similarity
+from vitwork.measurements.base import Measurement, Quantity, Record
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from vitwork.measurements.run import TrainedRun
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A measurement as the command offers it.
+
+    Attributes:
+        measurement: what is measured.
+        shown: quantities of its record in the table, with their parameters.
+        labelled: whether images must be of the classes that the model tells apart.
+        effort: its parameters, but for the number of images.
+        most: largest number of images that it is given; 0 where images are no parameter of it.
+    """
+
+    measurement: Measurement
+    shown: tuple[tuple[Quantity, Mapping[str, Any]], ...]
+    labelled: bool = True
+    effort: Mapping[str, Any] = field(default_factory=dict)
+    most: int = 1 << 31
+
+
+DC: Mapping[str, Any] = {"relative_to": "DC"}
+PLAIN: Mapping[str, Any] = {}
+ANALYSES = {
+    analysis.measurement.name: analysis
+    for analysis in (
+        Analysis(
+            accuracy.evaluation, ((accuracy.accuracy, PLAIN), (accuracy.overconfidence, PLAIN)), True,
+            {"training_images": 500, "batch_size": 50}, 0,
+        ),
+        Analysis(hessian.spectrum, ((hessian.ape, PLAIN), (hessian.nep, PLAIN)), True, {"batches": 2}, 0),
+        Analysis(
+            landscape.surface, ((landscape.curvature, PLAIN), (landscape.rise, PLAIN)), True,
+            {"extent": 0.6, "points": 5}, 128,
+        ),
+        Analysis(
+            feature_maps.log_amplitude,
+            ((feature_maps.msa_change, DC), (feature_maps.mlp_change, DC), (feature_maps.conv_change, DC)), False,
+        ),
+        Analysis(
+            feature_maps.variance,
+            ((feature_maps.msa_variance_change, PLAIN), (feature_maps.mlp_variance_change, PLAIN),
+             (feature_maps.conv_variance_change, PLAIN)), False,
+        ),
+        Analysis(similarity.similarity, ((similarity.block_structure, PLAIN),), False),
+        Analysis(attention.attention, ((attention.gain_slope, PLAIN),), False, {"rank_images": 4}),
+        Analysis(lesion.lesion, ((lesion.loss_at_stage_start, PLAIN), (lesion.loss_at_stage_end, {"first_stage": 0}))),
+        Analysis(
+            robustness.noise_bands,
+            ((robustness.change, {"between": robustness.LOW}), (robustness.change, {"between": robustness.HIGH})),
+        ),
+        Analysis(
+            robustness.corruptions, ((robustness.corrupted_accuracy, PLAIN), (robustness.kept_accuracy, PLAIN)), True,
+            {"severities": (3,)},
+        ),
+        Analysis(robustness.cue_conflict, ((robustness.shape_bias, PLAIN),)),
+    )
+}  # fmt: skip
+"""What the command can do, by name, in the order of the table."""
+
+
+def analyse(arguments: Sequence[str]) -> int:
+    """Run every analysis on one model and say what it found, how long it took and how much memory."""
+    given = _parser().parse_args(arguments)
+    chosen = given.analyses.split(",") if given.analyses else list(ANALYSES)
+    if unknown := [name for name in chosen if name not in ANALYSES]:
+        raise VitworkError(f"There is no analysis {unknown[0]!r}; there are {', '.join(ANALYSES)}.")
+    if given.json and not given.json.parent.is_dir():
+        raise VitworkError(f"{given.json} cannot be written: its folder does not exist.")
+    run, labelled = subject(given)
+    print(f"{given.model}: {sum(p.numel() for p in run.model().parameters()):,} parameters")
+    found = {}
+    for name in chosen:
+        found[name] = one(ANALYSES[name], run, given.images, labelled=labelled)
+        print("\n".join(lines(name, found[name])), flush=True)
+    if given.json:
+        given.json.write_text(json.dumps(_document(given, run, found), indent=1, allow_nan=False), encoding="utf-8")
+        print(f"Written to {given.json}.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("vitwork analyse", description=analyse.__doc__)
+    parser.add_argument("model", help="one of `vitwork models`, timm:NAME, or package.module:function")
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument("--checkpoint", help="file or address of weights, or published for the paper's")
+    weights.add_argument("--pretrained", action="store_true", help="timm's weights (downloads them)")
+    parser.add_argument(
+        "--classes", type=int, help="classes of the model (default: those of the images; 1000 pre-trained)"
+    )
+    parser.add_argument("--size", type=int, help="side of the images in pixels (default: what the model takes)")
+    parser.add_argument("--data", type=Path, help="folder of images (default: images that are drawn)")
+    parser.add_argument("--analyses", help=f"some of {','.join(ANALYSES)} (default: all)")
+    parser.add_argument("--images", type=int, default=256, help="images per analysis (default: 256)")
+    parser.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
+    parser.add_argument("--json", type=Path, help="file for all numbers")
+    return parser
+
+
+def subject(given: argparse.Namespace) -> tuple[TrainedRun, bool]:
+    """Return the model as measurements take one, and whether its images are of the classes that it tells apart."""
+    import torch
+
+    from vitwork.arms import Arm
+    from vitwork.data import load
+    from vitwork.data.images import Splits
+    from vitwork.data.spec import DataSpec
+    from vitwork.measurements.run import TrainedRun
+    from vitwork.models import create, load_checkpoint
+    from vitwork.training.recipe import Recipe
+
+    with torch.device("meta"):
+        size = given.size or _size(create(given.model))
+    images = {} if given.data else {"train": max(500, given.images), "test": given.images}
+    spec = DataSpec("folder" if given.data else "embedded", size=size, **images)
+    splits = load(spec, given.data)
+    drawn = len(splits.train.classes)
+    classes = given.classes or (1000 if given.pretrained else drawn)
+    torch.manual_seed(0)  # for weights that are not stored
+    if given.checkpoint:
+        model = load_checkpoint(given.model, given.checkpoint, classes)
+    else:
+        model = create(given.model, classes, **({"pretrained": True} if given.pretrained else {}))
+    if given.pretrained and (config := getattr(model, "pretrained_cfg", None)):
+        mean, std = tuple(config["mean"]), tuple(config["std"])
+        splits = Splits(*(replace(part, mean=mean, std=std) for part in (splits.train, splits.test)))
+    run = TrainedRun(Arm(given.model, given.model, {}, Recipe(), spec), 0, Path(), splits, given.device, at_once=64)
+    run.once(("model", "end"), lambda: model.to(given.device).eval())
+    stored = bool(given.pretrained or given.checkpoint)
+    return run, classes == drawn and (given.data is not None or not stored)
+
+
+def _size(model: nn.Module) -> int:
+    """Return the side of the images that a model says it takes, 32 where it says nothing."""
+    stated = getattr(model, "input_size", None) or (getattr(model, "pretrained_cfg", None) or {}).get("input_size")
+    return int(stated[-1]) if stated else 32
+
+
+def one(analysis: Analysis, run: TrainedRun, images: int, *, labelled: bool) -> Record:
+    """Return what one analysis found, with its time and peak memory, or why it cannot be made."""
+    import torch
+
+    from vitwork.analysis.memory import Meter
+
+    if lacking := analysis.measurement.lacks(run.arm):
+        return {"not_measured": lacking}
+    if analysis.labelled and not labelled:
+        return {"not_measured": "needs images of the classes that the model tells apart: give them with --data"}
+    parameters = {**analysis.measurement.parameters, **analysis.effort}
+    if "images" in parameters:
+        parameters["images"] = min(images, analysis.most)
+    meter = Meter(torch.device(run.device))
+    try:
+        values = analysis.measurement(run, **parameters)
+    except VitworkError as why:
+        return {"not_measured": str(why)}
+    cost = meter.cost(0)
+    return {"parameters": parameters, "values": values, "seconds": cost.seconds, "peak_bytes": cost.peak_bytes}
+
+
+def lines(name: str, found: Record) -> list[str]:
+    """Return the table's lines of one analysis: its time and memory, then its main quantities."""
+    if "not_measured" in found:
+        return [f"{name:14} not measured: {found['not_measured']}"]
+    peak = "unknown" if found["peak_bytes"] is None else f"{found['peak_bytes'] / 2**20:.0f} MiB"
+    rows = [f"{name:14} {found['seconds']:8.1f} s {peak:>12} at most"]
+    for quantity, parameters in ANALYSES[name].shown:
+        try:
+            value = quantity.value(found["values"], **parameters)
+        except ZeroDivisionError:  # no block of this kind
+            continue
+        among = "".join(f", {key.replace('_', ' ')} {setting}" for key, setting in parameters.items())
+        rows.append(f"{'':14}   {quantity.name}{among}: {value:.4g} {quantity.unit}".rstrip())
+    return rows
+
+
+def _document(given: argparse.Namespace, run: TrainedRun, found: Mapping[str, Record]) -> Any:
+    """Return everything as JSON has it, numbers that are not finite as null."""
+    from vitwork.machine import hardware, versions
+    from vitwork.provenance import plain
+    from vitwork.results import without_nan
+
+    asked = {name: value for name, value in vars(given).items() if name not in {"json", "data"}}
+    return without_nan(
+        plain(
+            {
+                "schema": "vitwork-analyses/1",
+                "asked": {**asked, "data": given.data and given.data.name},
+                "images": {"source": run.arm.data, "fingerprint": run.splits.test.fingerprint},
+                "parameters": sum(parameter.numel() for parameter in run.model().parameters()),
+                "versions": versions(),
+                "hardware": hardware(),
+                "analyses": found,
+            }
+        )
+    )
