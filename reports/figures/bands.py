@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reports import paper
-from reports.figures.base import Figure, Panel, View, columns
+from reports.figures.base import Figure, Panel, View
+from reports.figures.points import curve
 from reports.plot import Plot
 from reports.scale import span
 from reports.words import quantity
@@ -57,8 +58,5 @@ def _ours(view: View) -> str:
     )
     plot.rule(y=0.0)
     for arm, rows in changes.items():
-        for entry, row in zip(view.of(arm), rows, strict=True):
-            tips = [f"{arm}, seed {entry['seed']}: {quantity(value)}" for value in row]
-            plot.marks(zip(frequencies[arm], row, tips, strict=False), view.palette[arm], "faint", 2.2)
-        plot.line(zip(frequencies[arm], columns(rows), strict=False), view.palette[arm])
+        curve(plot, view, arm, frequencies[arm], rows)
     return plot.render()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reports import paper
 from reports.figures.base import Figure, Json, Palette, Panel, View, columns, mean
-from reports.figures.points import ROW, cloud
+from reports.figures.points import ROW, cloud, curve
 from reports.plot import Plot
 from reports.scale import span
 from reports.words import quantity
@@ -65,10 +65,7 @@ def _by_severity(view: View) -> str:
     every = [value for rows in curves.values() for row in rows for value in row]
     plot = Plot("Accuracy by severity", (-0.25, max(severities) + 0.25), span(every), "severity", AXES[0])
     for arm, rows in curves.items():
-        for entry, row in zip(view.of(arm), rows, strict=True):
-            tips = [f"{arm}, seed {entry['seed']}: {quantity(value)} %" for value in row]
-            plot.marks(zip([0, *severities], row, tips, strict=True), view.palette[arm], "faint", 2.2)
-        plot.line(zip([0, *severities], columns(rows), strict=True), view.palette[arm])
+        curve(plot, view, arm, [0, *severities], rows)
     return plot.render(xticks=[(place, str(place)) for place in (0, *severities)])
 
 

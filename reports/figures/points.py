@@ -1,12 +1,13 @@
-"""One point per network: in a row for each arm, or in a plane of two quantities."""
+"""One point per network: in a row for each arm, along a curve, or in a plane of two quantities."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reports.figures.base import Palette, mean
+from reports.figures.base import Palette, View, columns, mean
 from reports.plot import Plot
 from reports.scale import span
+from reports.words import quantity
 
 Named = tuple[float | None, str]
 Cloud = Mapping[str, Sequence[tuple[float | None, float | None, str]]]
@@ -43,6 +44,22 @@ def strips(
             plot.line([(centre, place - 0.32), (centre, place + 0.32)], palette[arm])
         plot.marks(((value, place, tip) for value, tip in row), palette[arm])
     return plot.render(grid=False)
+
+
+def curve(plot: Plot, view: View, arm: str, x: Sequence[float], rows: Sequence[Sequence[float | None]]) -> None:
+    """Draw an arm into a plot: a pale point per network and place, and a line through their means.
+
+    Args:
+        plot: receives the drawing.
+        view: the records that `rows` are made of.
+        arm: whose they are.
+        x: places.
+        rows: values at the places, one row per network in the order of ``view.of(arm)``.
+    """
+    for entry, row in zip(view.of(arm), rows, strict=True):
+        tips = [f"{arm}, seed {entry['seed']}: {quantity(value)}" for value in row]
+        plot.marks(zip(x, row, tips, strict=False), view.palette[arm], "faint", 2.2)
+    plot.line(zip(x, columns(rows), strict=False), view.palette[arm])
 
 
 def cloud(title: str, labels: tuple[str, str], arms: Cloud, palette: Palette, *, names: bool = False) -> str:

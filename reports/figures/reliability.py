@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from reports.figures.base import Figure, Json, Panel, View, columns
+from reports.figures.points import curve
 from reports.plot import Plot
 from reports.scale import span
 from reports.words import quantity
@@ -74,7 +75,5 @@ def _shares(view: View) -> str:
     plot = Plot("Predictions by confidence", (0.0, 1.0), span(every, include=(0.0,)), "confidence", "predictions (%)")
     for arm, rows in shares.items():
         middle = [(place + 0.5) / len(rows[0]) for place in range(len(rows[0]))]
-        for row in rows:
-            plot.marks(((x, y, "") for x, y in zip(middle, row, strict=True)), view.palette[arm], "faint", 1.9)
-        plot.line(zip(middle, columns(rows), strict=True), view.palette[arm])
+        curve(plot, view, arm, middle, rows)
     return plot.render()

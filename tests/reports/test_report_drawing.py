@@ -229,8 +229,8 @@ def test_a_corruption_s_points_are_its_mean_accuracies(dice):
     assert figure.panels[3].source == "paper"
     tips = [tip.text for tip in by_severity.iter("title")]
     found = np.array(values["accuracy"])
-    assert tips[0] == f"vit, seed 0: {words.quantity(100 * values['clean'])} %"
-    assert tips[5] == f"vit, seed 0: {words.quantity(100 * found[:, 4].mean())} %"
+    assert tips[0] == f"vit, seed 0: {words.quantity(100 * values['clean'])}"
+    assert tips[5] == f"vit, seed 0: {words.quantity(100 * found[:, 4].mean())}"
     kinds = {tip.text for tip in by_kind.iter("title")}
     assert kinds == {
         f"vit, {name}: {words.quantity(100 * row.mean())} %" for name, row in zip(values["names"], found, strict=True)
