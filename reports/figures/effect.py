@@ -9,7 +9,7 @@ from html import escape
 from reports.figures.base import Json, Palette, mean
 from reports.plot import Plot, mark
 from reports.scale import Scale, label, number, span
-from reports.words import factor, quantity, shown
+from reports.words import factor, quantity, shown, sides
 
 ROW = 26.0
 
@@ -17,9 +17,10 @@ ROW = 26.0
 def seeds(hypothesis: Json, palette: Palette) -> str:
     """Return a strip of points per arm, one point per seed, with a bar at the mean (geometric for ratios)."""
     scale = str((hypothesis["effect"] or {}).get("scale", "difference"))
-    sides = [side for side in (hypothesis["a"], hypothesis["b"]) if "constant" not in side]
-    constants = [float(side["constant"]) for side in (hypothesis["a"], hypothesis["b"]) if "constant" in side]
-    values = [value for side in sides for value in side["values"] if value is not None]
+    every = sides(hypothesis)
+    arms = [side for side in every if "constant" not in side]
+    constants = [float(side["constant"]) for side in every if "constant" in side]
+    values = [value for side in arms for value in side["values"] if value is not None]
     if not values:
         return ""
     log = factor(scale) and min(values) > 0
@@ -27,14 +28,14 @@ def seeds(hypothesis: Json, palette: Palette) -> str:
     plot = Plot(
         f"{hypothesis['quantity']}{unit} of every seed: {hypothesis['statement']}",
         span(values, log=log, include=constants),
-        (-0.5, len(sides) - 0.5),
+        (-0.5, len(arms) - 0.5),
         f"{hypothesis['quantity']}{unit}, one point per network",
         log_x=log,
-        height=46 + ROW * len(sides),
+        height=46 + ROW * len(arms),
         margin=(96, 4, 10, 36),
     )
-    for place, side in enumerate(sides):
-        _strip(plot, side, len(sides) - 1 - place, palette[str(side["arm"])], log=log)
+    for place, side in enumerate(arms):
+        _strip(plot, side, len(arms) - 1 - place, palette[str(side["arm"])], log=log)
     for constant in constants:
         plot.rule(x=constant, kind="dashrule")
     return plot.render(grid=False)
@@ -63,19 +64,28 @@ def interval(hypothesis: Json) -> str:
     if estimate is None or margin is None:
         return ""
     log = factor(scale)
-    ends = [value for value in (estimate, low, high, margin) if value is not None]
+    band = _band(hypothesis, margin, log=log)
+    ends = [value for value in (estimate, low, high, *band) if value is not None]
     unit = f" ({hypothesis['unit']})" if hypothesis.get("unit") and not log else ""
-    names = {"log-ratio": "ratio of geometric means", "difference": "difference of means"}
+    names = {
+        "log-ratio": "ratio of geometric means",
+        "difference": "difference of means",
+        "slope": "change of the mean",
+    }
+    step = " per level" if "levels" in hypothesis else ""
     plot = Plot(
         f"Effect and interval of {hypothesis['statement']}: {quantity(estimate)} from {quantity(low)} to {quantity(high)}",
         span(ends, pad=0.15, log=log),
         (-1.0, 1.0),
-        f"{names.get(scale, scale)}{unit}",
+        f"{names.get(scale, scale)}{step}{unit}",
         log_x=log,
         height=72 + ROW / 2,
         margin=(14, 18, 14, 36),
     )
-    plot.rule(x=margin, kind="dashrule")
+    for edge in band:
+        plot.rule(x=edge, kind="dashrule")
+    if len(band) == 2:
+        plot.text((plot.sx(band[0]) + plot.sx(band[1])) / 2, 12, "paper’s side", "middle")
     at, side = plot.sx(margin), -1 if found.get("alternative") == "less" else 1
     if found.get("alternative") in ("less", "greater"):
         words = "← paper’s side" if side < 0 else "paper’s side →"
@@ -89,6 +99,14 @@ def interval(hypothesis: Json) -> str:
     )
     plot.parts.append(f'<path class="estimate v-{escape(verdict)}" d="{mark(plot.sx(estimate), plot.sy(0), 3, 4.5)}"/>')
     return plot.render(xticks=[(tick, label(tick)) for tick in plot.sx.ticks(4)], grid=False)
+
+
+def _band(hypothesis: Json, margin: float, *, log: bool) -> list[float]:
+    """Return what separates the sides: the margin, or both edges of the band of a claim of no difference."""
+    within = hypothesis.get("within")
+    if within is None:
+        return [margin]
+    return [margin / within, margin * within] if log else [margin - within, margin + within]
 
 
 def tiny(effects: Sequence[Json], width: float = 96) -> str:

@@ -130,3 +130,5 @@ def test_constants_bands_and_refusals():
 def test_seeds_without_spread_are_no_evidence():
     """Equal differences have no noise to be measured against and decide nothing."""
     assert sequential([1.0] * 10, [2.0] * 10).verdict is Verdict.INCONCLUSIVE
+    values = np.random.default_rng(0).standard_normal(10)
+    assert sequential(values + 1.1, values + 0.3).verdict is Verdict.INCONCLUSIVE  # alike but for rounding

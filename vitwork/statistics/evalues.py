@@ -141,7 +141,10 @@ def safe_linear(
     n = min(array.shape[-1] for array in arrays)
     arrays = [array[..., :n] for array in arrays]
     moments = [_running_moments(array) for array in arrays]
-    combined: Array = sum((w * array for w, array in zip(weights, arrays, strict=True)), np.zeros(()))
+    parts = [weight * array for weight, array in zip(weights, arrays, strict=True)]
+    combined, size = np.sum(parts, axis=0), np.sum(np.abs(parts), axis=0).max(axis=-1, keepdims=True)
+    alike = np.abs(combined - combined[..., :1]) <= 1e-12 * size  # by rounding, which is no spread
+    combined = np.where(alike, combined[..., :1], combined)
     sizes = [np.arange(FEWEST_SEEDS, n + 1, dtype=np.float64)] * len(arrays)
     second, third = [m2 for m2, _ in moments], [m3 for _, m3 in moments]
     return SafeContrast(combined, guard(weights, sizes, second, third, penalty))
