@@ -38,7 +38,7 @@ def render(results: Json) -> str:
             anchors=arm_anchors,
             arms=_arms(results, palette, arm_anchors),
             curves=_with_data(training.draw(results["runs"], palette), "training", tables),
-            provenance=_provenance(results["provenance"]),
+            provenance=_provenance(results),
             tables=tables,
             scripts=("theme.js", "report.js"),
         )
@@ -83,7 +83,8 @@ def _energy(results: Json) -> str:
     return f", {words.energy(sum(known))}{part}"
 
 
-def _provenance(found: Json) -> list[tuple[str, str]]:
+def _provenance(results: Json) -> list[tuple[str, str]]:
+    found = results["provenance"]
     hardware = found.get("hardware", {})
     dataset = found.get("dataset", {})
     commit = str(found.get("commit") or "outside git")
@@ -93,6 +94,7 @@ def _provenance(found: Json) -> list[tuple[str, str]]:
         ("Started", words.moment(found.get("started"))),
         ("Finished", words.moment(found.get("finished"))),
         ("Data", f"{dataset.get('name', '')}, fingerprint {dataset.get('fingerprint', '')}" if dataset else ""),
+        ("Seeds", ", ".join(map(str, sorted({run["seed"] for run in results["runs"]})))),
         (
             "Hardware",
             ", ".join(

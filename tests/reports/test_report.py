@@ -171,11 +171,12 @@ def test_the_page_names_every_claim_and_its_numbers(full, page):
     assert "×0.368 [0.223, 0.607]" in text
 
 
-def test_the_page_tells_code_driver_and_energy(full, page):
-    """Hashes of the code, the accelerator with its driver, joules in a unit that suits; nothing where none is known."""
+def test_the_page_tells_code_driver_seeds_and_energy(full, page):
+    """Hashes of the code, the accelerator with its driver, seeds, joules in a unit that suits; nothing where none is known."""
     text = "".join(Elements(page).text)
     assert f"vitwork.measurements.hessian {'a' * 20}" in text
     assert "driver 570.86.15, cuda 13.2" in text
+    assert "Seeds0, 1, 2, 3, 4" in text
     total = sum(entry["joules"] for entry in [*full["runs"], *full["measurements"]])
     assert f"of measuring, {total / 1e3:.3g} kJ; this session" in text
     first = full["claims"][0]
