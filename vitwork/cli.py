@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,10 @@ Command = Callable[[Sequence[str]], int]
 
 
 def train(arguments: Sequence[str]) -> int:
-    """Train every missing run of a profile; any number of processes, on any machines, may share the store."""
+    """Train every missing run of a profile; any number of processes, on any machines, may share the store.
+
+    Started by torchrun, its processes split each training among them.
+    """
     from vitwork.execution.plan import Plan, identify
     from vitwork.execution.work import Worker
     from vitwork.overrides import DEBUGGING, override
@@ -53,7 +57,12 @@ def train(arguments: Sequence[str]) -> int:
     worker = Worker(Store(given.store.resolve()), given.data, device=given.device, events=given.tensorboard)
     missing = len(plan.missing(worker.store))
     print(f"{missing} of {len(plan.runs)} runs are missing.")
-    worker.drain(plan)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from vitwork.execution import parallel
+
+        parallel.drain(plan, worker)
+    else:
+        worker.drain(plan)
     for reason in worker.failures.values():
         print(reason, file=sys.stderr)
     return 1 if worker.failures else 0

@@ -139,7 +139,7 @@ class Worker:
                 progress=events.progress,
             )
             events.outcome(outcome)
-        return self._record(run, outcome, None if started else used.joules)
+        return self.record(run, outcome, None if started else used.joules)
 
     def _train_together(self, runs: list[Run], stage: Stage) -> bool:
         """Train seeds of one arm as one; False when that cannot be done, and they are better trained one by one."""
@@ -163,7 +163,7 @@ class Worker:
             return False
         for run, resumed in zip(runs, started, strict=True):
             joules = None if resumed or used.joules is None else used.joules / len(runs)
-            self._record(run, outcomes[run.seed], joules)
+            self.record(run, outcomes[run.seed], joules)
             with self._events(run) as events:
                 events.outcome(outcomes[run.seed])
         return True
@@ -173,7 +173,8 @@ class Worker:
         folder = self.store.run_folder(run.key)
         return folder.is_dir() and any(folder.iterdir())
 
-    def _record(self, run: Run, outcome: Outcome, joules: float | None) -> dict[str, Any]:
+    def record(self, run: Run, outcome: Outcome, joules: float | None = None) -> dict[str, Any]:
+        """Store how a run ended, and return the record."""
         record = {"arm": plain(run.arm), "seed": run.seed, "finished": time.time(), "joules": joules, **plain(outcome)}
         self.store.write(run.key, record)
         return record
