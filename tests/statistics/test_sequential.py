@@ -13,6 +13,7 @@ from vitwork.statistics.evalues import log_e_value, safe_contrast, safe_t
 
 NAN = float("nan")
 SLEEP = np.array([1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4])  # Student's differences, R's `sleep`
+SECOND_DRUG = np.array([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])  # the second of its two columns
 
 
 @pytest.mark.parametrize(("t", "e"), [(0.48905, 0.21959), (4.34239, 635.0411)])
@@ -31,6 +32,34 @@ def test_published_batch_design_needs_63_pairs():
     assert power(62) < 0.8 < power(63)
 
 
+PROFILE = {1.0: 15, 0.9: 17, 0.8: 21, 0.7: 27, 0.6: 36, 0.5: 50, 0.4: 76, 0.3: 134}
+"""Pairs for 80 % power at one look, one-sided at 5 %, by effect: the table that safestats 0.8 ships with its vignette."""
+
+STOPPING_PROFILE = {1.0: 12, 0.8: 18, 0.6: 28, 0.5: 42}
+"""From the same table: pairs within which 80 % of 1000 simulated experiments stop when looked at after every pair."""
+
+
+@pytest.mark.parametrize(("delta", "n"), PROFILE.items())
+def test_published_table_of_batch_sizes(delta, n):
+    """The fewest pairs whose e-value at the 20 % quantile of t exceeds 20 are those of the published table."""
+
+    def e_value(pairs):
+        return float(safe_t(stats.nct.ppf(0.2, pairs - 1, np.sqrt(pairs) * delta), pairs, delta))
+
+    assert e_value(n - 1) <= 20.0 < e_value(n)
+
+
+@pytest.mark.parametrize(("delta", "n"), STOPPING_PROFILE.items())
+def test_published_table_of_sizes_with_stopping(delta, n):
+    """Four experiments of five stop within the published number of pairs, give or take what 1000 simulations leave open."""
+    count = np.arange(3, 2 * n + 1)
+    data = np.random.default_rng(0).standard_normal((2000, 2 * n)) + delta
+    t = np.stack([stats.ttest_1samp(data[:, :k], 0.0, axis=1).statistic for k in count], axis=1)
+    evidence = safe_t(t, count, delta) > 20.0
+    stops = np.where(evidence.any(axis=1), count[evidence.argmax(axis=1)], 2 * n + 1)
+    assert np.quantile(stops, 0.8) == pytest.approx(n, rel=0.1)
+
+
 @pytest.mark.parametrize(("t", "n", "delta"), [(1.7, 7, 0.8), (-2.0, 5, 1.0), (6.0, 12, 0.5)])
 def test_safe_t_is_a_ratio_of_scipys_densities(t, n, delta):
     """The closed form is the ratio of noncentral and central t densities."""
@@ -44,14 +73,28 @@ def test_mixture_is_the_integral_of_safe_t_tests():
     assert np.exp(log_e_value(1.7, 7, 4.0)) == pytest.approx(expected, rel=1e-8)
 
 
-def test_published_bayes_factor_of_the_sleep_data():
-    """Mixed further over an inverse gamma it is the JZS Bayes factor: 17.25888 for Student's sleep data (BayesFactor)."""
-    t, n, r = SLEEP.mean() / SLEEP.std(ddof=1) * np.sqrt(10), 10, np.sqrt(0.5)
+def jzs(t, n, r):
+    """The JZS Bayes factor of n values by its defining integral (Rouder et al., Psychon. Bull. Rev. 16, 2009, eq. 1)."""
+
+    def integrand(g):
+        shrunk = 1 + n * g * r**2
+        return shrunk**-0.5 * (1 + t**2 / (shrunk * (n - 1))) ** (-n / 2) * stats.invgamma.pdf(g, 0.5, scale=0.5)
+
+    return integrate.quad(integrand, 0, np.inf, epsabs=0)[0] / (1 + t**2 / (n - 1)) ** (-n / 2)
+
+
+@pytest.mark.parametrize(("values", "printed"), [(SLEEP, 17.25888), (SECOND_DRUG, 10.71554)])
+def test_mixed_further_it_is_the_jzs_bayes_factor(values, printed):
+    """Over an inverse gamma of variances it is Rouder's integral, and what R's BayesFactor prints for `sleep`."""
+    n, r = values.size, np.sqrt(0.5)
+    t = values.mean() / values.std(ddof=1) * np.sqrt(n)
 
     def integrand(precision):
         return np.exp(log_e_value(t, n, 1 / precision)) * stats.gamma.pdf(precision, 0.5, scale=2 / r**2)
 
-    assert integrate.quad(integrand, 0, np.inf)[0] == pytest.approx(17.25888, rel=1e-5)
+    mixed = integrate.quad(integrand, 0, np.inf)[0]
+    assert mixed == pytest.approx(jzs(t, n, r), rel=1e-6)
+    assert mixed == pytest.approx(printed, rel=1e-6)
 
 
 def test_expectation_under_the_null_is_at_most_one():
