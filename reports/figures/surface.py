@@ -43,8 +43,8 @@ def draw(view: View) -> Figure | None:
     return Figure(
         "Loss surface around the trained weights",
         tuple(panels),
-        "Two random directions, filter-normalised; each part of the loss has one scale of heights for all networks. In "
-        f"the paper the loss rises from the centre to radius 1 by: {theirs}.",
+        "Two random directions, filter-normalised, one network per arm (the table has all); each part of the loss has one "
+        f"scale of heights. In the paper the loss rises from the centre to radius 1 by: {theirs}.",
         (),
         ("arm", "seed", "setting", "x", "y", "NLL", "L2"),
         tuple(row for entry in view.entries for row in _rows(view.setting(entry), entry)),
@@ -52,14 +52,9 @@ def draw(view: View) -> Figure | None:
 
 
 def _chosen(view: View) -> list[tuple[str, Json]]:
-    """Return the first seed's records of every arm and setting, then those of further seeds, at most `MOST`."""
-    ranked = [
-        (place, f"{arm}, seed {entry['seed']}{f', {given}' if given else ''}", entry)
-        for given, part in view.settings()
-        for arm in part.arms
-        for place, entry in enumerate(part.of(arm))
-    ]
-    return [(title, entry) for _, title, entry in sorted(ranked, key=lambda found: found[0])][:MOST]
+    """Return the first seed's records of every arm and setting, at most `MOST`."""
+    firsts = [(given, part.of(arm)[0]) for given, part in view.settings() for arm in part.arms]
+    return [(f"{one['arm']}, seed {one['seed']}{f', {given}' if given else ''}", one) for given, one in firsts[:MOST]]
 
 
 def _parts(records: Sequence[Json]) -> dict[str, list[Grid]]:
