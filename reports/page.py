@@ -193,6 +193,7 @@ def _arms(results: Json, palette: Palette, places: Mapping[str, str]) -> list[Js
             "model": group[0].get("model"),
             "options": words.settings(group[0].get("options") or {}),
             "recipe": words.settings(group[0].get("recipe") or {}),
+            "modes": "; ".join(dict.fromkeys(str(run["mode"]) for run in group if run.get("mode"))),
             "structure": structure.draw(arm, results["measurements"]),
             "metered": any(run.get("joules") is not None for run in group),
             "runs": [_run(run) for run in sorted(group, key=lambda run: run["seed"])],

@@ -20,7 +20,7 @@ def quantity(value: float | None, digits: int = 3, *, sign: bool = False) -> str
     """Return a number with so many significant digits and a true minus sign; a dash for None."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:{'+' if sign else ''}.{digits}g}".replace("-", "−")
+    return f"{value:{'+' if sign and value else ''}.{digits}g}".replace("-", "−")
 
 
 def factor(scale: str) -> bool:
