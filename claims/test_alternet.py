@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from vitwork.assertions import rising
 from vitwork.claim import Paper, claim
 from vitwork.court import Measure
 from vitwork.measurements import accuracy, hessian
@@ -55,18 +56,10 @@ SELECTED = ("the paper chose its steps by test accuracy",)
     deviations=("arms are named by their MSAs per stage",),
     confounds=SELECTED,
 )
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("alternet-0000", "alternet-0001"),
-        ("alternet-0001", "alternet-0002"),
-        ("alternet-0002", "alternet-0012"),
-        ("alternet-0012", "alternet"),
-    ],
-)
-def test_each_accepted_msa_helps(measure: Measure, before: str, after: str) -> None:
+def test_each_accepted_msa_helps(measure: Measure) -> None:
     percent = measure(accuracy.accuracy)
-    assert percent(before) < percent(after)
+    steps = ("alternet-0000", "alternet-0001", "alternet-0002", "alternet-0012", "alternet")
+    assert rising(*map(percent, steps))
 
 
 @claim(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
+from vitwork.assertions import ordered, rising
 from vitwork.claim import Paper, claim
 from vitwork.court import Measure
 from vitwork.measurements import accuracy
@@ -27,10 +30,9 @@ AUGMENTED = "the training NLL is that of augmented training images"
     confounds=("sizes differ", "the strength of a bias is an informal order"),
 )
 @READ_AS
-@pytest.mark.parametrize(("stronger", "weaker"), [("resnet", "vit-local-3"), ("vit-local-3", "vit")])
-def test_stronger_bias_has_lower_error_and_nll(measure: Measure, bad: Quantity, stronger: str, weaker: str) -> None:
+def test_stronger_bias_has_lower_error_and_nll(measure: Measure, bad: Quantity) -> None:
     value = measure(bad)
-    assert value(stronger) < value(weaker)
+    assert ordered(value("resnet"), value("vit-local-3"), value("vit"))
 
 
 @claim(
@@ -42,12 +44,10 @@ def test_stronger_bias_has_lower_error_and_nll(measure: Measure, bad: Quantity, 
     confounds=("the strong augmentation, which the authors credit", "fewer images are fewer steps at equal epochs"),
 )
 @READ_AS
-@pytest.mark.parametrize(
-    ("more", "less"), [("vit", "vit-6-percent-data"), ("vit-6-percent-data", "vit-2-percent-data")]
-)
-def test_vit_does_not_overfit_small_data(measure: Measure, bad: Quantity, more: str, less: str) -> None:
+def test_vit_does_not_overfit_small_data(measure: Measure, bad: Quantity) -> None:
     value = measure(bad)
-    assert value(more) < value(less)
+    shares = {"vit": 1.0, "vit-6-percent-data": 0.06, "vit-2-percent-data": 0.02}
+    assert rising(*map(value, shares), levels=[-math.log(share) for share in shares.values()])
 
 
 @claim(

@@ -28,7 +28,7 @@ class Analysis:
         shown: quantities of its record in the table, with their parameters.
         labelled: whether images must be of the classes that the model tells apart.
         effort: its parameters, but for the number of images.
-        most: largest number of images that it is given; 0 where images are no parameter of it.
+        most: largest number of images that it is given.
     """
 
     measurement: Measurement
@@ -45,9 +45,9 @@ ANALYSES = {
     for analysis in (
         Analysis(
             accuracy.evaluation, ((accuracy.accuracy, PLAIN), (accuracy.overconfidence, PLAIN)), True,
-            {"training_images": 500, "batch_size": 50}, 0,
+            {"batch_size": 50}, 500,
         ),
-        Analysis(hessian.spectrum, ((hessian.ape, PLAIN), (hessian.nep, PLAIN)), True, {"batches": 2}, 0),
+        Analysis(hessian.spectrum, ((hessian.ape, PLAIN), (hessian.nep, PLAIN)), True, {"batches": 1, "batch_size": 8}),
         Analysis(
             landscape.surface, ((landscape.curvature, PLAIN), (landscape.rise, PLAIN)), True,
             {"extent": 0.6, "points": 5}, 128,
@@ -166,8 +166,8 @@ def one(analysis: Analysis, run: TrainedRun, images: int, *, labelled: bool) -> 
     if analysis.labelled and not labelled:
         return {"not_measured": "needs images of the classes that the model tells apart: give them with --data"}
     parameters = {**analysis.measurement.parameters, **analysis.effort}
-    if "images" in parameters:
-        parameters["images"] = min(images, analysis.most)
+    for counted in parameters.keys() & {"images", "training_images"}:
+        parameters[counted] = min(images, analysis.most)
     meter = Meter(torch.device(run.device))
     try:
         values = analysis.measurement(run, **parameters)
