@@ -3,7 +3,8 @@
 A counter belongs to a device, not to a process. A block is charged an equal share of what its device used meanwhile:
 the reading divided by the number of workers of the session on that device, idle power included. So no joule is charged
 twice, and a sum over blocks never exceeds what the device used; it falls short of it when some of the workers idle.
-Other processes on the device cannot be told apart. Work on a GPU is charged the GPU's energy, not the host's as well.
+Seeds trained as one are charged equal parts. Other processes on the device cannot be told apart. Work on a GPU is
+charged the GPU's energy, not the host's as well; of a training split over several devices, one device's is known.
 """
 
 from __future__ import annotations
