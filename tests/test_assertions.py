@@ -209,6 +209,22 @@ def test_baseline_compares_slopes_and_weakest_steps(tmp_path: Path) -> None:
     assert not [event for event in Baseline(tmp_path, now).events(heard(tmp_path)) if event.breaking]
 
 
+def test_whole_claims_that_changed_are_told(tmp_path: Path) -> None:
+    """A renamed claim is no vanished one, and a slower or newly undecided one is told without breaking anything."""
+    before = document(heard(tmp_path))
+    now = json.loads(json.dumps(before))
+    before["claims"][0] |= {"sentence": "A sentence of its own.", "cost_seconds": 1.0}
+    now["claims"][0] |= {"id": "renamed", "sentence": "A sentence of its own.", "cost_seconds": 9.0}
+    now["claims"][2] |= {"verdict": "inconclusive"}
+    for hypothesis in now["hypotheses"]:
+        hypothesis["claim"] = hypothesis["claim"].replace("trend", "renamed")
+    events = Baseline(tmp_path, before).notices(now)
+    assert {(event.kind, event.claim) for event in events} == {
+        ("renamed", "renamed"), ("slower", "renamed"), ("newly inconclusive", "same"),
+    }  # fmt: skip
+    assert not any(event.breaking for event in events)
+
+
 def test_settings_of_one_trend_are_summarised(tmp_path: Path) -> None:
     """Slopes of several settings have a random-effects summary."""
     effects = [rising(*three()).test(0.05) for _ in range(3)]

@@ -53,3 +53,14 @@ class Baseline:
         """Return the ids of claims that the baseline has and a complete session has not."""
         present = set(claims)
         return [claim["id"] for claim in self.document["claims"] if claim["id"] not in present]
+
+    def notices(self, results: dict[str, Any], alpha: float = 0.05) -> list[Event]:
+        """Return what a complete session has to say of whole claims, breaking events first.
+
+        Vanished claims break; renamed, new, newly decided, newly inconclusive and slower ones are told.
+
+        Args:
+            results: the session's results document, with its costs.
+            alpha: probability of any false alarm, as in `compare_to_baseline`.
+        """
+        return [event for event in compare_to_baseline(self.document, results, alpha) if not event.hypothesis]

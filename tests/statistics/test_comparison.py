@@ -176,6 +176,18 @@ def test_no_spread_is_decided_by_permutation():
     assert compare([2.0] * 5, [2.0] * 5).verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_orders_and_permutations_say_how_many_seeds(seeds):
+    """Where nothing but order decides, the number of seeds named is one that decides, and the one before it is not."""
+    for sample, other in (([1.0] * seeds, [2.0] * seeds), ([*range(seeds - 1), INF], [*range(10, 10 + seeds)])):
+        effect = compare(sample, other, "two-sided", alpha=0.001)
+        assert effect.verdict is Verdict.INCONCLUSIVE
+        assert effect.seeds_needed is None or effect.seeds_needed > seeds
+    needed = compare([1.0] * seeds, [2.0] * seeds, alpha=0.001).seeds_needed
+    assert compare([1.0] * needed, [2.0] * needed, alpha=0.001).verdict is Verdict.REPRODUCED
+    assert compare([1.0] * (needed - 2), [2.0] * (needed - 2), alpha=0.001).verdict is Verdict.INCONCLUSIVE
+
+
 def test_rounding_is_not_spread():
     """Values that differ by rounding only are decided by permutation, not by a t of a million."""
     effect = compare([0.1 + 0.2, 0.3, 0.3, 0.3, 0.3], [0.4] * 5)

@@ -104,12 +104,16 @@ def _equivalence_p(contrast: Contrast, question: Question) -> float:
 def settling_seeds(effect: Effect, alpha: float) -> int | None:
     """Return the seeds per arm that would show the estimated effect at ``alpha`` with 80 % power.
 
-    For an equivalence it is the distance from the nearer edge of the band that has to be shown. The answer is a plan,
-    not a promise, since the estimate itself is uncertain.
+    For an equivalence it is the distance from the nearer edge of the band that has to be shown. Where only the order of
+    the runs or their permutations decide, p falls about geometrically with the seeds. The answer is a plan, not a
+    promise, since the estimate itself is uncertain.
     """
     n = min(effect.n_a, effect.n_b or effect.n_a)
     distance = abs(effect.estimate - effect.margin)
     half = effect.high - effect.estimate if effect.estimate < effect.margin else effect.estimate - effect.low
+    if n >= 2 and math.isinf(half) and 0.0 < effect.p < 1.0:
+        unanimous = math.ceil(n * math.log(alpha / 2.0) / math.log(effect.p / 2.0))
+        return max(unanimous, n + 1) if unanimous <= MOST_SEEDS else None
     if n < 2 or not (math.isfinite(distance) and math.isfinite(half)) or half <= 0.0:
         return None
     df, penalty = n - 1.0, 1.0 + RAW.blind

@@ -158,6 +158,10 @@ def rank_agreement(arms: ArrayLike) -> Array:
 def layer_share(values: ArrayLike, alternative: Alternative = "less", threshold: float = 0.0) -> Array:
     """Return per seed the share of layers on one side of a threshold; NaN for a seed with any layer unknown.
 
+    A claim on most layers compares such a share with 1/2. Its quantity makes one number of one run's record:
+    ``float(layer_share([record["change"]], "less")[0])``, and ``assert share("vit") > 0.5`` is the hypothesis, with the
+    layers nested in their seeds (`share_of_layers` is the same test on a whole table).
+
     Args:
         values: one row per seed, one column per layer.
         alternative: count layers ``less`` or ``greater`` than the threshold.
