@@ -4,7 +4,7 @@ A counter belongs to a device, not to a process. A block is charged an equal sha
 the reading divided by the number of workers of the session on that device, idle power included. So no joule is charged
 twice, and a sum over blocks never exceeds what the device used; it falls short of it when some of the workers idle.
 Seeds trained as one are charged equal parts. Other processes on the device cannot be told apart. Work on a GPU is
-charged the GPU's energy, not the host's as well; of a training split over several devices, one device's is known.
+charged the GPU's energy, not the host's as well; of a training split over several devices nothing is told.
 """
 
 from __future__ import annotations
