@@ -8,9 +8,10 @@ All three train the same network (ours) with the DeiT-300 recipe on the same ran
 - timm: timm's transforms, Mixup and soft-target loss in a DataLoader, channels-last, autocast where --amp asks for it;
 - vitwork: pictures on the device, batched augmentation, this project's step (fp32; bf16 with --amp).
 
-Rounds of all three alternate, so that a busy machine slows all alike; ratios are medians over rounds. Workers are kept
-between epochs and the first round is thrown away, which favours the other two. `--seeds N` adds N seeds in one program
-against one after another.
+Rounds of all three alternate, so that a busy machine slows all alike; ratios are medians over rounds. On a CPU without
+loader workers the time is the process's own. Workers are kept between epochs and the first round is thrown away, which
+favours the other two. `--seeds N` adds N seeds in one program against one after another. On a GPU, the share of a
+large matrix product's rate, measured in the same run, is its utilisation; torch counts the operations.
 """
 
 from __future__ import annotations
@@ -157,24 +158,41 @@ def our_epoch(arm: Arm, images: ImageSet, device: torch.device) -> Callable[[], 
     return lambda: run.epoch(lambda: None)
 
 
-def seconds(work: Callable[[], object], device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    started = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - started
+def clock(device: torch.device, workers: int) -> Callable[[], float]:
+    """Return what tells the time: the processor's own where one process does all, so that others disturb it little."""
+    if device.type == "cpu" and workers == 0:
+        return time.process_time
+
+    def now() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    return now
 
 
-def rounds(contestants: dict[str, Callable[[], object]], count: int, device: torch.device) -> dict[str, list[float]]:
+def matmul_rate(device: torch.device, amp: bool) -> float:
+    """Return the floating-point operations per second of a large matrix product: what a GPU can do at best."""
+    a = torch.randn(8192, 8192, device=device, dtype=torch.bfloat16 if amp else torch.float32)
+    now, best = clock(device, 0), float("inf")
+    for _ in range(5):
+        started = now()
+        a @ a
+        best = min(best, now() - started)
+    return 2 * len(a) ** 3 / best
+
+
+def rounds(
+    contestants: dict[str, Callable[[], object]], count: int, now: Callable[[], float]
+) -> dict[str, list[float]]:
     """Return the seconds of each contestant in each round; the first round warms up and is not counted."""
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(count + 1):
         for name, work in contestants.items():
-            spent = seconds(work, device)
+            started = now()
+            work()
             if number:
-                taken[name].append(spent)
+                taken[name].append(now() - started)
     return taken
 
 
@@ -192,16 +210,19 @@ def ratio(reference: list[float], ours: list[float]) -> str:
 
 
 def compare_loops(options: argparse.Namespace, images: ImageSet, device: torch.device) -> list[dict[str, Any]]:
-    rows = []
+    rows, now = [], clock(device, options.workers)
     for name, network in NETWORKS[options.scale].items():
         arm = arm_of(network, options.amp)
         contestants = {"timm": timm_epoch(arm, device, options.workers), "vitwork": our_epoch(arm, images, device)}
         if options.official:
             contestants["official"] = official_epoch(options.official, arm_of(network, False), device, options.workers)
-        taken = rounds(contestants, options.rounds, device)
+        taken = rounds(contestants, options.rounds, now)
         rate = len(images.labels) / statistics.median(taken["vitwork"])
         row: dict[str, Any] = {"network": name, "vitwork images/s": round(rate)}
-        row["vitwork GFLOP/s"] = round(rate * flops_per_image(arm, device) / 1e9, 1)
+        used = rate * flops_per_image(arm, device)
+        row["vitwork GFLOP/s"] = round(used / 1e9, 1)
+        if device.type == "cuda":
+            row["of a matrix product's"] = f"{used / matmul_rate(device, options.amp):.0%}"
         for other in sorted(taken.keys() - {"vitwork"}):
             row[f"{other} images/s"] = round(len(images.labels) / statistics.median(taken[other]))
             row[f"against {other}"] = ratio(taken[other], taken["vitwork"])
@@ -221,7 +242,7 @@ def compare_seeds(options: argparse.Namespace, images: ImageSet, device: torch.d
             "solo": lambda solo=solo: [run.epoch(lambda: None) for run in solo],
             "together": lambda joint=joint: joint.epoch(lambda: None),
         }
-        taken = rounds(contestants, options.rounds, device)
+        taken = rounds(contestants, options.rounds, clock(device, 0))
         rows.append({"network": name, f"{options.seeds} seeds together": ratio(taken["solo"], taken["together"])})
         print(rows[-1], flush=True)
     return rows

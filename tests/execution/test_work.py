@@ -20,8 +20,8 @@ from vitwork.training import seeds as seeds_module
 from vitwork.training.engine import load_snapshot
 from vitwork.training.recipe import Augmentation, Recipe
 
-RECIPE = Recipe("test", epochs=2, warmup_epochs=1, batch_size=16, lr=1e-3, augmentation=Augmentation(crop_padding=1))
-DATA = DataSpec("embedded", size=8, train=80, test=40)
+RECIPE = Recipe("test", epochs=1, warmup_epochs=1, batch_size=16, lr=1e-3, augmentation=Augmentation(crop_padding=1))
+DATA = DataSpec("embedded", size=8, train=48, test=20)
 ARMS = [
     Arm("vit", "vit_ti", {"image_size": 8, "patch_size": 4, "dim": 16, "depth": 2, "heads": 2, "head": "gap"}, RECIPE, DATA),
     Arm("resnet", "preresnet_18", {"depths": (1, 1), "widths": (8, 16)}, RECIPE, DATA),

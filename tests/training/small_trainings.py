@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from vitwork.arms import Arm
 from vitwork.data.images import ImageSet, Splits
@@ -36,6 +37,11 @@ RECIPE = Recipe(
     snapshots=("init", "warmup", 1, "end"),
     augmentation=Augmentation(crop_padding=1),
 )
+
+
+def plain_network(num_classes: int) -> nn.Module:
+    """Return a network of a user's, which takes no option and has nothing to drop."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, num_classes))
 
 
 def images(count: int, seed: int) -> ImageSet:

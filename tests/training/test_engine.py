@@ -211,6 +211,16 @@ def test_drop_path_reaches_the_model_and_options_win(tmp_path):
     assert max(layer.probability for layer in run.depth.layers.values()) == pytest.approx(0.1)
 
 
+def test_a_users_model_without_stochastic_depth_is_trained_and_says_so(tmp_path):
+    """A builder that takes no drop_path is not handed one; that the recipe's rate had no effect is in the run's mode."""
+    outcome = train(
+        small.arm(("small_trainings:plain_network", {}), epochs=1, snapshots=()), 0, small.splits(), tmp_path / "plain"
+    )
+    assert outcome.status == "finished"
+    assert "no stochastic depth to set to 0.2" in outcome.mode
+    assert "stochastic" not in train(small.arm(epochs=1, snapshots=()), 0, small.splits(), tmp_path / "vit").mode
+
+
 def test_progress_is_reported(tmp_path):
     """Progress counts steps up to the total and reads as one line."""
     reports = []
