@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -194,6 +195,27 @@ def test_principal_directions_hold_a_plane_path():
     torch.testing.assert_close(plane.coordinates.norm(dim=1), lengths, rtol=1e-5, atol=1e-6)
     with pytest.raises(VitworkError, match="fewer than two directions"):
         principal_pair([{"w": centre + 1}, {"w": centre + 2}], {"w": centre})
+
+
+def test_principal_directions_match_a_singular_value_decomposition():
+    """Directions, coordinates and explained shares are those of numpy's decomposition of the path, up to sign."""
+    generator = torch.Generator().manual_seed(3)
+    centre = {"a": torch.randn(4, 3, generator=generator), "b": torch.randn(2, 5, generator=generator)}
+    states = [
+        {name: value + torch.randn(value.shape, generator=generator) for name, value in centre.items()}
+        for _ in range(6)
+    ]
+    plane = principal_pair(states, centre)
+    path = np.stack(
+        [np.concatenate([(s[name] - centre[name]).double().numpy().ravel() for name in centre]) for s in states]
+    )
+    _, sizes, directions = np.linalg.svd(path, full_matrices=False)
+    for number in range(2):
+        found = np.concatenate([plane.pair[number][name].numpy().ravel() for name in centre])
+        assert abs(found @ directions[number]) == pytest.approx(1, abs=1e-6)
+        assert plane.explained[number] == pytest.approx(sizes[number] ** 2 / (sizes**2).sum(), abs=1e-6)
+        along = plane.coordinates[:, number].abs().numpy()
+        np.testing.assert_allclose(along, abs(path @ directions[number]), atol=1e-5)
 
 
 def test_no_example_is_refused(model):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
@@ -36,6 +38,24 @@ def test_a_half_circle():
     assert path.angle == pytest.approx((0, math.pi / 2, math.pi), abs=1e-6)
     assert path.length == pytest.approx(2 * math.sqrt(2), abs=1e-6)
     assert path.turning == pytest.approx(math.pi / 2, abs=1e-6)
+
+
+def test_a_random_path_matches_numpy():
+    """Radius, angle, length and turning are those of the definitions, written out with arccos."""
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(6, 8))
+    states = [{"w": torch.from_numpy(point[:6].reshape(2, 3)), "v": torch.from_numpy(point[6:])} for point in points]
+    path = polar(states, states[0], states[-1])
+    offsets, steps = points - points[-1], np.diff(points, axis=0)
+    unit = np.linalg.norm(offsets[0])
+
+    def between(a, b):
+        return np.arccos(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+    np.testing.assert_allclose(path.radius, np.linalg.norm(offsets, axis=1) / unit)
+    np.testing.assert_allclose(path.angle[1:-1], [between(offset, offsets[0]) for offset in offsets[1:-1]])
+    assert path.length == pytest.approx(np.linalg.norm(steps, axis=1).sum() / unit)
+    assert path.turning == pytest.approx(sum(between(a, b) for a, b in pairwise(steps)))
 
 
 def test_scale_and_shift_do_not_matter():
