@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from reports import words
+from reports.figures import forest
 from reports.html import anchors, environment, visible
 from reports.results import load
-from reports.scale import Scale, number, span
 from vitwork.errors import VitworkError
 
 Json = dict[str, Any]
@@ -93,7 +92,7 @@ def _chapters(reports: Sequence[tuple[str, Json]]) -> list[Json]:
                         else None
                         for name, claims, places, effects in found
                     ],
-                    "forest": _forest([_effects(claims.get(id), effects) for _, claims, _, effects in found]),
+                    "forest": forest.draw([_effects(claims.get(id), effects) for _, claims, _, effects in found]),
                 }
                 for id, claim in entries.items()
             ],
@@ -116,28 +115,3 @@ def _effects(claim: Json | None, hypotheses: Json) -> Json | None:
     ids = claim["hypotheses"] if claim else []
     effect = hypotheses[ids[0]]["effect"] if ids and ids[0] in hypotheses else None
     return effect if effect and effect.get("estimate") is not None else None
-
-
-def _forest(effects: Sequence[Json | None], width: float = 150) -> str:
-    """Return one interval per report on a common axis, the margin dashed."""
-    known = [effect for effect in effects if effect]
-    if not known or len({effect.get("scale") for effect in known}) > 1:
-        return ""
-    margin = known[0].get("margin") or 0.0
-    ends = [effect[name] for effect in known for name in ("low", "estimate", "high") if effect.get(name) is not None]
-    low, high = span([*ends, margin])
-    scale = Scale(low, high, 3, width - 3)
-    height = 11 * len(effects) + 3
-    parts = [f'<path class="dashrule" d="M{number(scale(margin))} 0V{height}"/>']
-    for place, effect in enumerate(effects):
-        if effect:
-            y, kind = 11 * place + 7, escape(str(effect.get("verdict", "")).replace(" ", "-"))
-            left, right = (
-                fallback if effect.get(name) is None else effect[name]
-                for name, fallback in (("low", low), ("high", high))
-            )
-            parts.append(f'<path class="interval v-{kind}" d="M{number(scale(left))} {y}H{number(scale(right))}"/>')
-            parts.append(
-                f'<circle class="estimate v-{kind}" cx="{number(scale(effect["estimate"]))}" cy="{y}" r="2.6"/>'
-            )
-    return f'<svg class="tiny" viewBox="0 0 {number(width)} {height}" width="{number(width)}" height="{height}" aria-hidden="true">{"".join(parts)}</svg>'
