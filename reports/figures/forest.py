@@ -61,8 +61,9 @@ def _open(scale: Scale) -> tuple[tuple[str, float], ...]:
 def summarised(effects: Sequence[Json]) -> Summary | None:
     """Return the random-effects summary of effects, None where there are fewer than two or they ask different questions."""
     names = {field.name for field in fields(Effect)}
-    given = [
-        {name: math.nan if value is None else value for name, value in e.items() if name in names} for e in effects
+    given: list[dict[str, Any]] = [
+        {name: math.nan if value is None else value for name, value in effect.items() if name in names}
+        for effect in effects
     ]
     try:
         return meta([Effect(**{**found, "verdict": Verdict(found["verdict"])}) for found in given])
