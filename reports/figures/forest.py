@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import fields
 from html import escape
+from typing import Any
 
 from reports import words
 from reports.figures.base import Json

@@ -6,7 +6,7 @@ The fast version runs in tests/statistics, the full one in benchmarks/calibratio
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
@@ -213,18 +213,27 @@ def stopping_slope(rng: Generator, condition: Condition, runs: int) -> Array:
     return np.asarray(safe_linear(_four_arms(rng, condition, runs), SLOPE).p_path(0.0).min(axis=-1))
 
 
+def steps(rng: Generator, condition: Condition, runs: int) -> Array:
+    """Order of four arms that are alike: contradicted by any step, or every step found."""
+    pairs = list(pairwise(_four_arms(rng, condition, runs)))
+    return _joint([np.asarray(student(a, b).p(0.0)) for a, b in pairs], [(a - b).mean(axis=-1) > 0.0 for a, b in pairs])
+
+
 def stopping_order(rng: Generator, condition: Condition, runs: int) -> Array:
-    """Order of four arms that are alike, looked at after every seed: contradicted by any step, or every step found.
+    """Order of four arms that are alike, looked at after every seed.
 
     That one step is absent and the others clear is `stopping_two_arms`.
     """
-    paths, against = [], []
-    for a, b in pairwise(_four_arms(rng, condition, runs)):
-        paths.append(safe_contrast(a, b).p_path(0.0))
-        against.append(np.cumsum(a - b, axis=-1)[:, FEWEST_SEEDS - 1 :] > 0.0)
-    wrong = np.min([np.where(side, 3.0 * path, 1.0) for path, side in zip(paths, against, strict=True)], axis=0)
-    found = np.max([np.where(side, 1.0, path) for path, side in zip(paths, against, strict=True)], axis=0)
-    return np.asarray(np.minimum(wrong, found).min(axis=-1))
+    pairs = list(pairwise(_four_arms(rng, condition, runs)))
+    against = [np.cumsum(a - b, axis=-1)[:, FEWEST_SEEDS - 1 :] > 0.0 for a, b in pairs]
+    return np.asarray(_joint([safe_contrast(a, b).p_path(0.0) for a, b in pairs], against).min(axis=-1))
+
+
+def _joint(p: Sequence[Array], against: Sequence[NDArray[np.bool_]]) -> Array:
+    """Return the p-values of an order from those of its steps and from which of them go against it."""
+    found = np.max([np.where(side, 1.0, step) for step, side in zip(p, against, strict=True)], axis=0)
+    wrong = np.min([np.where(side, len(p) ** 2 * step, 1.0) for step, side in zip(p, against, strict=True)], axis=0)
+    return np.asarray(np.minimum(found, wrong))
 
 
 def stopping_equivalence(rng: Generator, condition: Condition, runs: int) -> Array:
