@@ -168,3 +168,15 @@ def test_fault_is_told_and_contained(tmp_path: Path) -> None:
 def test_quantity_needs_no_torch() -> None:
     """Quantities are declared without torch, so that a session with nothing to do starts at once."""
     assert isinstance(error, Quantity)
+
+
+def test_a_record_is_read_once_per_weighing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many hypotheses rest on a record, the store is asked for it once, and again at the next weighing."""
+    found = court(tmp_path, case("one", both), case("two", smaller), case("three", larger))
+    asked: list[str] = []
+    read = found.store.read
+    monkeypatch.setattr(found.store, "read", lambda key: asked.append(key) or read(key))
+    found.weigh({})
+    assert sorted(asked) == sorted(found.plan.wanted)
+    found.weigh({})
+    assert len(asked) == 2 * len(found.plan.wanted)
