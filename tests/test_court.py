@@ -175,7 +175,12 @@ def test_a_record_is_read_once_per_weighing(tmp_path: Path, monkeypatch: pytest.
     found = court(tmp_path, case("one", both), case("two", smaller), case("three", larger))
     asked: list[str] = []
     read = found.store.read
-    monkeypatch.setattr(found.store, "read", lambda key: asked.append(key) or read(key))
+
+    def noted(key: str) -> dict[str, Any] | None:
+        asked.append(key)
+        return read(key)
+
+    monkeypatch.setattr(found.store, "read", noted)
     found.weigh({})
     assert sorted(asked) == sorted(found.plan.wanted)
     found.weigh({})
