@@ -22,7 +22,7 @@ def train(arguments: Sequence[str]) -> int:
 
     Started by torchrun, its processes split each training among them.
     """
-    from vitwork.execution.plan import Plan, identify
+    from vitwork.execution.plan import Plan
     from vitwork.execution.work import Worker
     from vitwork.overrides import DEBUGGING, override
     from vitwork.store import Store
@@ -52,8 +52,7 @@ def train(arguments: Sequence[str]) -> int:
     plan = Plan(given.data)
     for seed in range(given.seeds or profile.seeds):
         for name in chosen:
-            run = identify(profile.arms[name], seed, given.data)
-            plan.runs[run.key] = run
+            plan.run(profile.arms[name], seed)
     worker = Worker(Store(given.store.resolve()), given.data, device=given.device, events=given.tensorboard)
     missing = len(plan.missing(worker.store))
     print(f"{missing} of {len(plan.runs)} runs are missing.")

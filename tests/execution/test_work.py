@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from vitwork.arms import Arm
 from vitwork.data.spec import DataSpec
 from vitwork.execution import work
-from vitwork.execution.plan import Plan, identify
+from vitwork.execution.plan import Plan
 from vitwork.execution.progress import Reporter
 from vitwork.execution.work import Worker
 from vitwork.store import Store
@@ -32,8 +32,7 @@ def plan(arms: list[Arm] | None = None, seeds: int = 3) -> Plan:
     made = Plan()
     for seed in range(seeds):
         for arm in arms or ARMS:
-            run = identify(arm, seed, None)
-            made.runs[run.key] = run
+            made.run(arm, seed)
     return made
 
 

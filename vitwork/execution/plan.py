@@ -9,6 +9,7 @@ from typing import Any
 
 from vitwork.arms import Arm
 from vitwork.data import fingerprint
+from vitwork.data.spec import DataSpec
 from vitwork.measurements.base import Measurement
 from vitwork.provenance import digest, source_hash
 from vitwork.store import Store
@@ -41,16 +42,27 @@ class Plan:
         data: folder of the images, or None for those the project provides or downloads.
         runs: by key, in the order in which they are worked on.
         wanted: measurements by key.
+        fingerprints: of the data, by specification; a large folder takes long to look through.
     """
 
     data: Path | None = None
     runs: dict[str, Run] = field(default_factory=dict)
     wanted: dict[str, Wanted] = field(default_factory=dict)
+    fingerprints: dict[DataSpec, str] = field(default_factory=dict)
+
+    def run(self, arm: Arm, seed: int) -> Run:
+        """Add the run of an arm and a seed unless it is planned; arms that differ in their name alone share their runs."""
+        if arm.data not in self.fingerprints:
+            self.fingerprints[arm.data] = fingerprint(arm.data, self.data)
+        sources = [source_hash(module) for module in code(arm)]
+        parts = [arm.model, arm.options, arm.recipe, arm.data, self.fingerprints[arm.data], seed, sources]
+        run = Run(arm, seed, digest(parts))
+        self.runs.setdefault(run.key, run)
+        return run
 
     def want(self, arm: Arm, seed: int, measurement: Measurement, parameters: Mapping[str, Any]) -> Wanted:
         """Add a measurement, and the run that it is taken on, unless they are planned already."""
-        run = identify(arm, seed, self.data)
-        self.runs.setdefault(run.key, run)
+        run = self.run(arm, seed)
         key = measurement.key(run.key, parameters)
         return self.wanted.setdefault(key, Wanted(run, measurement, dict(parameters), key))
 
@@ -63,13 +75,6 @@ class Plan:
     def measurements(self, run: Run) -> list[Wanted]:
         """Return the measurements of one run."""
         return [wanted for wanted in self.wanted.values() if wanted.run.key == run.key]
-
-
-def identify(arm: Arm, seed: int, data: Path | None) -> Run:
-    """Return the run of an arm and a seed; arms that differ in their name alone share their runs."""
-    sources = [source_hash(module) for module in code(arm)]
-    parts = [arm.model, arm.options, arm.recipe, arm.data, fingerprint(arm.data, data), seed, sources]
-    return Run(arm, seed, digest(parts))
 
 
 def code(arm: Arm) -> list[str]:
