@@ -14,7 +14,7 @@ from typing import Any
 
 from vitwork.claim import Claim, Effect, Hypothesis, Verdict, combine
 from vitwork.execution.plan import Plan, Wanted
-from vitwork.measurements.base import Quantity
+from vitwork.measurements.base import AbsentError, Quantity
 from vitwork.profiles import Profile
 from vitwork.sample import Assertion, Sample
 from vitwork.store import Store
@@ -231,4 +231,7 @@ class Court:
                 raise NotMeasuredError(f"the record of {want.measurement.name} of {want.run.arm.name} is missing")
             self._records[want.key] = record["values"]
         values = self._records[want.key]
-        return math.nan if values is None else quantity.value(values, **own)
+        try:
+            return math.nan if values is None else quantity.value(values, **own)
+        except AbsentError as why:
+            raise NotMeasuredError(f"needs what {want.run.arm.name} lacks: it has {why}") from why

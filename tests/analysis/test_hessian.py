@@ -315,7 +315,9 @@ def test_a_products_graph_is_kept_for_one_pass_only(batch, monkeypatch):
     """Products on one pass differentiate once; a loss in several passes rebuilds each, so that one is held at a time."""
     model, calls = build("attention"), []
     real = HessianOperator._gradient_of
-    monkeypatch.setattr(HessianOperator, "_gradient_of", lambda self, *a, **k: (calls.append(1), real(self, *a, **k))[1])
+    monkeypatch.setattr(
+        HessianOperator, "_gradient_of", lambda self, *a, **k: (calls.append(1), real(self, *a, **k))[1]
+    )
     for micro, expected in ((None, 1), (4, 4)):
         calls.clear()
         operator = HessianOperator(model, [batch], micro_batch=micro)

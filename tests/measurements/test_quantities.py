@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vitwork.measurements import accuracy, attention, feature_maps, hessian, landscape, lesion, robustness
+from vitwork.measurements.base import AbsentError
 
 
 def test_ape_and_nep_pool_all_batches() -> None:
@@ -38,6 +39,8 @@ def test_changes_are_read_within_a_resolution() -> None:
     record = {"changes": {"DC": changes, "first frequency": []}}
     assert feature_maps.conv_change.value(record, relative_to="DC") == 2.0
     assert feature_maps.msa_change.value(record, relative_to="DC") == -1.0
+    with pytest.raises(AbsentError, match="no mlp block"):
+        feature_maps.mlp_change.value(record, relative_to="DC")
     assert feature_maps.msa_variance_change.value({"changes": changes}) == -1.0
 
 

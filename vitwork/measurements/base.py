@@ -7,11 +7,12 @@ number per seed that a claim compares, made of such a record.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from vitwork.arms import Arm
+from vitwork.errors import VitworkError
 from vitwork.provenance import digest, source_hash
 
 if TYPE_CHECKING:
@@ -85,6 +86,22 @@ class Quantity:
 def measurement(function: Callable[..., Record], lacks: Callable[[Arm], str] = nothing) -> Measurement:
     """Make a measurement of a function of (run, parameters…)."""
     return Measurement(function.__name__, function, lacks)
+
+
+class AbsentError(VitworkError):
+    """A network has nothing of what a quantity is about; the message says what."""
+
+
+def mean(values: Iterable[float], of: str) -> float:
+    """Return the mean of values, one for each of a network's parts.
+
+    Raises:
+        AbsentError: there are none of these parts.
+    """
+    found = list(values)
+    if not found:
+        raise AbsentError(f"no {of}")
+    return float(sum(found) / len(found))
 
 
 def columns(result: object, *names: str) -> Record:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from vitwork.measurements.base import Record, columns, measurement, quantity
+from vitwork.measurements.base import AbsentError, Record, columns, mean, measurement, quantity
 
 if TYPE_CHECKING:
     from vitwork.analysis.fourier import LogAmplitude
@@ -55,7 +55,7 @@ def variance(run: TrainedRun, *, when: str = "end", images: int = 500) -> Record
 def _mean(changes: list[Record], kind: str) -> float:
     """Return the mean change over blocks of a kind that keep the resolution."""
     values = [change["value"] for change in changes if change["kind"] == kind and not change["jump"]]
-    return float(sum(values) / len(values))
+    return mean(values, f"{kind} block that keeps the resolution")
 
 
 @quantity(log_amplitude, name="high-frequency change of MSAs", unit="log amplitude")
@@ -101,7 +101,7 @@ def msa_variance_change_at_start(record: Record) -> float:
     for change in record["changes"]:
         if change["kind"] == "msa" and not change["jump"]:
             first.setdefault(change["stage"], change["value"])
-    return float(sum(first.values()) / len(first))
+    return mean(first.values(), "msa block that keeps the resolution")
 
 
 @quantity(log_amplitude, name="high-frequency change of early MSAs", unit="log amplitude")
@@ -109,7 +109,7 @@ def early_msa_change(record: Record, relative_to: str) -> float:
     """Return the mean change across the MSAs from the second to a quarter of the depth: the 2nd and 3rd of twelve."""
     values = [change["value"] for change in record["changes"][relative_to] if change["kind"] == "msa"]
     early = values[1 : max(2, len(values) // 4)]
-    return float(sum(early) / len(early))
+    return mean(early, "second msa block")
 
 
 @quantity(log_amplitude, name="high frequencies of deep blocks above the embedding's", unit="log amplitude")
@@ -117,7 +117,7 @@ def deep_minus_stem(record: Record, relative_to: str) -> float:
     """Return the highest frequency's log amplitude in the deeper half of the blocks minus that after the stem."""
     highest = [values[-1] for values in record["delta" if relative_to == "DC" else "relative"]]
     deep = highest[(len(highest) + 1) // 2 :]
-    return float(sum(deep) / len(deep) - highest[0])
+    return mean(deep, "block") - float(highest[0])
 
 
 @quantity(variance, name="slope of log variance over depth")
@@ -125,8 +125,8 @@ def variance_trend(record: Record) -> float:
     """Return the least-squares slope of the log feature-map variance over the normalised depth."""
     logs = [math.log(value) for value in record["variance"]]
     depths = [place / (len(logs) - 1) for place in range(len(logs))]
-    centre, mean = sum(depths) / len(depths), sum(logs) / len(logs)
-    covariance = sum((x - centre) * (y - mean) for x, y in zip(depths, logs, strict=True))
+    centre, level = mean(depths, "block"), mean(logs, "block")
+    covariance = sum((x - centre) * (y - level) for x, y in zip(depths, logs, strict=True))
     return covariance / sum((x - centre) ** 2 for x in depths)
 
 
@@ -142,11 +142,14 @@ def _by_stage(record: Record) -> list[list[float]]:
 @quantity(variance, name="smallest lead of a stage's last block", unit="log variance")
 def lead_of_stage_end(record: Record) -> float:
     """Return by how much the last block's log variance exceeds all others of its stage, in the stage where it least does."""
-    return min(values[-1] - max(values[:-1]) for values in _by_stage(record) if len(values) > 1)
+    leads = [values[-1] - max(values[:-1]) for values in _by_stage(record) if len(values) > 1]
+    if not leads:
+        raise AbsentError("no stage of several blocks")
+    return min(leads)
 
 
 @quantity(variance, name="change of log variance between stages")
 def reset_between_stages(record: Record) -> float:
     """Return the mean change of the log variance from the last block of a stage to the first of the next."""
     steps = [after[0] - before[-1] for before, after in pairwise(_by_stage(record))]
-    return sum(steps) / len(steps)
+    return mean(steps, "second stage")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vitwork.measurements.base import Record, columns, measurement, quantity
+from vitwork.measurements.base import Record, columns, mean, measurement, quantity
 
 if TYPE_CHECKING:
     from vitwork.measurements.run import TrainedRun
@@ -23,7 +23,7 @@ def lesion(run: TrainedRun, *, when: str = "end", images: int = 500) -> Record:
 def _mean_loss(record: Record, chosen: list[bool]) -> float:
     """Return the mean loss of accuracy over the chosen units, in percentage points."""
     losses = [-100.0 * change for change, taken in zip(record["accuracy_change"], chosen, strict=True) if taken]
-    return float(sum(losses) / len(losses))
+    return mean(losses, "block of that kind and place")
 
 
 def _stage_starts(record: Record) -> list[bool]:
@@ -49,7 +49,7 @@ def jump_between_stages(record: Record) -> float:
     """Return how much more accuracy the first block of a stage costs than the last one of the stage before, on average."""
     starts = [place for place, first in enumerate(_stage_starts(record)) if first and place]
     change = record["accuracy_change"]
-    return 100.0 * float(sum(change[place - 1] - change[place] for place in starts) / len(starts))
+    return 100.0 * mean((change[place - 1] - change[place] for place in starts), "second stage")
 
 
 @quantity(lesion, name="loss by removing a block", unit="pp")

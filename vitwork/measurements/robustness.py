@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vitwork.arms import Arm
-from vitwork.measurements.base import Record, columns, measurement, quantity
+from vitwork.measurements.base import Record, columns, mean, measurement, quantity
 
 if TYPE_CHECKING:
     from vitwork.measurements.run import TrainedRun
@@ -48,7 +48,7 @@ def _mean(record: Record, between: tuple[float, float]) -> float:
         for frequency, found in zip(record["frequencies"], record["accuracy_change"], strict=True)
         if low - 1e-9 <= frequency <= high + 1e-9
     ]
-    return float(sum(chosen) / len(chosen))
+    return mean(chosen, f"band between {low:g}π and {high:g}π")
 
 
 @measurement
@@ -88,7 +88,7 @@ def corruptions(
 def corrupted_accuracy(record: Record) -> float:
     """Return the unweighted mean accuracy over corruptions and severities, the paper's robustness."""
     found = [value for severities in record["accuracy"] for value in severities]
-    return 100.0 * float(sum(found) / len(found))
+    return 100.0 * mean(found, "corruption")
 
 
 @quantity(corruptions, name="share of the accuracy kept under corruptions", unit="%")
