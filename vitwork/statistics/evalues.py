@@ -121,7 +121,7 @@ class SafeContrast(Sided):
             level = (side[..., -1] / alpha * math.sqrt(spread)) ** (2.0 / n[-1])
             with np.errstate(divide="ignore", invalid="ignore"):
                 squared = np.where(level < spread, (n[-1] - 1.0) * (level - 1.0) / (1.0 - level / spread), math.inf)
-            halves.append(np.where(error[..., -1] > 0.0, np.sqrt(squared) * error[..., -1], math.inf))
+                halves.append(np.where(error[..., -1] > 0.0, np.sqrt(squared) * error[..., -1], math.inf))
         return mean[..., -1] - halves[0], mean[..., -1] + halves[1]
 
 
