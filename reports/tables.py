@@ -55,6 +55,7 @@ def hypotheses(results: Json) -> tuple[list[Json], dict[str, str]]:
         "claim",
         "statement",
         "parameters",
+        "between",
         "quantity",
         "unit",
         "verdict",

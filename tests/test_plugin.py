@@ -244,7 +244,7 @@ def test_flipped_and_vanished_claims_fail(base: tuple[Path, str], session: pytes
     assert result.ret == 1
     result.assert_outcomes(passed=3, failed=1, xfailed=1, skipped=1)
     result.stdout.fnmatch_lines(["*changed since the baseline: flipped: reproduced before, contradicted now*"])
-    result.stdout.fnmatch_lines(["VANISHED since the baseline: gone"])
+    result.stdout.fnmatch_lines(["vanished since the baseline: gone: the claim is no longer tested"])
 
 
 def test_seeds_are_added_until_settled(session: pytest.Pytester) -> None:

@@ -324,10 +324,11 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
         folder = config.option.report or store.root / f"report-{profile.name}"
         answers = config.hook.pytest_vitwork_results(config=config, results=results, folder=folder)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
-        gone = _vanished(config, results)
-        for line in [*table(results), *gone, *(line for answer in answers for line in answer)]:
+        notices = _notices(config, results)
+        told = [f"{event.kind} since the baseline: {event.claim}: {event.detail}" for event in notices]
+        for line in [*table(results), *told, *(line for answer in answers for line in answer)]:
             (terminal.write_line if terminal else print)(line)
-        if gone and session.exitstatus == pytest.ExitCode.OK:
+        if any(event.breaking for event in notices) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
     return outcome
 
@@ -338,10 +339,7 @@ def _command(config: pytest.Config) -> str:
     return " ".join(["pytest", *(Path(word).name if Path(word).is_absolute() else word for word in arguments)])
 
 
-def _vanished(config: pytest.Config, results: dict[str, Any]) -> list[str]:
-    """Return a line per claim that the baseline has and this session lost; a session of chosen tests loses nothing."""
+def _notices(config: pytest.Config, results: dict[str, Any]) -> list[Event]:
+    """Return what a complete session has to say of whole claims against the baseline; one of chosen tests says nothing."""
     chosen = config.option.keyword or config.option.markexpr or any("::" in argument for argument in config.args)
-    if BASELINE not in config.stash or chosen:
-        return []
-    gone = config.stash[BASELINE].vanished(claim["id"] for claim in results["claims"])
-    return [f"VANISHED since the baseline: {claim}" for claim in gone]
+    return [] if BASELINE not in config.stash or chosen else config.stash[BASELINE].notices(results)

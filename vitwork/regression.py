@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,11 +47,6 @@ class Baseline:
         """Return what changed since, judged over all hypotheses of the session at once."""
         now = judged([payload(case, place, passed=True) for place, case in enumerate(court.cases.values())], {})
         return compare_to_baseline(self.document, now, court.profile.alpha)
-
-    def vanished(self, claims: Iterable[str]) -> list[str]:
-        """Return the ids of claims that the baseline has and a complete session has not."""
-        present = set(claims)
-        return [claim["id"] for claim in self.document["claims"] if claim["id"] not in present]
 
     def notices(self, results: dict[str, Any], alpha: float = 0.05) -> list[Event]:
         """Return what a complete session has to say of whole claims, breaking events first.

@@ -34,24 +34,26 @@ def seeds(hypothesis: Json, palette: Palette) -> str:
         height=46 + ROW * len(arms),
         margin=(96, 4, 10, 36),
     )
-    for place, side in enumerate(arms):
-        _strip(plot, side, len(arms) - 1 - place, palette[str(side["arm"])], log=log)
+    names = [str(side["arm"]) for side in arms]
+    for place, (side, name) in enumerate(zip(arms, names, strict=True)):
+        title = str(side["label"]) if names.count(name) > 1 else name  # two quantities of one arm
+        _strip(plot, side, title, len(arms) - 1 - place, palette[name], log=log)
     for constant in constants:
         plot.rule(x=constant, kind="dashrule")
     return plot.render(grid=False)
 
 
-def _strip(plot: Plot, side: Json, row: float, series: int, *, log: bool) -> None:
+def _strip(plot: Plot, side: Json, title: str, row: float, series: int, *, log: bool) -> None:
     finite = [value for value in side["values"] if value is not None]
-    arm = str(side["arm"])
-    plot.text(plot.margin[0] - 6, plot.sy(row) + 3.5, arm if len(arm) <= 15 else arm[:14] + "…", "end", "row")
+    plot.text(plot.margin[0] - 6, plot.sy(row) + 3.5, title if len(title) <= 15 else title[:14] + "…", "end", "row")
     centre = mean([math.log(value) if log else value for value in finite])
     if centre is not None:
         at = math.exp(centre) if log else centre
         top = plot.sy(row) - 8
         plot.parts.append(f'<path class="mean s{series % 8}" d="M{number(plot.sx(at))} {number(top)}v16"/>')
     tips = [
-        f"{arm}, seed {seed}: {quantity(value, 4)}" for seed, value in zip(side["seeds"], side["values"], strict=False)
+        f"{title}, seed {seed}: {quantity(value, 4)}"
+        for seed, value in zip(side["seeds"], side["values"], strict=False)
     ]
     plot.marks(((value, row, tip) for value, tip in zip(side["values"], tips, strict=False)), series)
 
@@ -66,7 +68,8 @@ def interval(hypothesis: Json) -> str:
     log = factor(scale)
     band = _band(hypothesis, margin, log=log)
     ends = [value for value in (estimate, low, high, *band) if value is not None]
-    unit = f" ({hypothesis['unit']})" if hypothesis.get("unit") and not log else ""
+    unit = str(hypothesis.get("unit") or "")
+    unit = f" ({'pp' if unit == '%' else unit})" if unit and not log else ""  # percentages differ by points
     names = {
         "log-ratio": "ratio of geometric means",
         "difference": "difference of means",
