@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitwork.errors import VitworkError
 from vitwork.measurements import accuracy, attention, feature_maps, hessian, landscape, lesion, robustness, similarity
-from vitwork.measurements.base import Measurement, Quantity, Record
+from vitwork.measurements.base import AbsentError, Measurement, Quantity, Record
 
 if TYPE_CHECKING:
     from torch import nn
@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, help="folder of images (default: images that are drawn)")
     parser.add_argument("--analyses", help=f"some of {','.join(ANALYSES)} (default: all)")
     parser.add_argument("--images", type=int, default=256, help="images per analysis (default: 256)")
-    parser.add_argument("--device", default="cpu", help="a torch device (default: cpu)")
+    parser.add_argument("--device", default="auto", help="a torch device (default: a GPU where there is one)")
     parser.add_argument("--json", type=Path, help="file for all numbers")
     return parser
 
@@ -135,6 +135,7 @@ def subject(given: argparse.Namespace) -> tuple[TrainedRun, bool]:
     splits = load(spec, given.data)
     drawn = len(splits.train.classes)
     classes = given.classes or (1000 if given.pretrained else drawn)
+    device = given.device if given.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(0)  # for weights that are not stored
     if given.checkpoint:
         model = load_checkpoint(given.model, given.checkpoint, classes)
@@ -143,8 +144,8 @@ def subject(given: argparse.Namespace) -> tuple[TrainedRun, bool]:
     if given.pretrained and (config := getattr(model, "pretrained_cfg", None)):
         mean, std = tuple(config["mean"]), tuple(config["std"])
         splits = Splits(*(replace(part, mean=mean, std=std) for part in (splits.train, splits.test)))
-    run = TrainedRun(Arm(given.model, given.model, {}, Recipe(), spec), 0, Path(), splits, given.device, at_once=64)
-    run.once(("model", "end"), lambda: model.to(given.device).eval())
+    run = TrainedRun(Arm(given.model, given.model, {}, Recipe(), spec), 0, Path(), splits, device, at_once=64)
+    run.once(("model", "end"), lambda: model.to(device).eval())
     stored = bool(given.pretrained or given.checkpoint)
     return run, classes == drawn and (given.data is not None or not stored)
 
@@ -186,7 +187,7 @@ def lines(name: str, found: Record) -> list[str]:
     for quantity, parameters in ANALYSES[name].shown:
         try:
             value = quantity.value(found["values"], **parameters)
-        except ZeroDivisionError:  # no block of this kind
+        except AbsentError:  # no block of this kind
             continue
         among = "".join(f", {key.replace('_', ' ')} {setting}" for key, setting in parameters.items())
         rows.append(f"{'':14}   {quantity.name}{among}: {value:.4g} {quantity.unit}".rstrip())
