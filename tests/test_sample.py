@@ -123,3 +123,10 @@ def test_key_changes_with_run_and_parameters() -> None:
     keys = {record.key("r1", {"when": "end"}), record.key("r2", {"when": "end"}), record.key("r1", {"when": "init"})}
     assert len(keys) == 3
     assert record.key("r1", {"when": "end"}) in keys
+
+
+def test_samples_that_only_parameters_tell_apart_name_them() -> None:
+    """One quantity of one arm at two snapshots is stated with the snapshots; other statements stay short."""
+    early, late = (replace(sample(ape, "vit", LOW), parameters={"when": when, "k": 5}) for when in ("warmup", "end"))
+    assert (early > late).statement == "APE(vit, warmup) > APE(vit, end)"
+    assert (early > sample(ape, "resnet", HIGH)).statement == "APE(vit) > APE(resnet)"

@@ -47,9 +47,8 @@ class Measure:
 
         def sample(arm: str) -> Sample:
             wanted = self._wanted(arm, quantity, complete)
-            return Sample(
-                quantity, arm, complete, tuple(range(self.seeds)), self.values(wanted, quantity, own), self.decide
-            )
+            seeds, values = tuple(range(self.seeds)), self.values(wanted, quantity, own)
+            return Sample(quantity, arm, complete | own, seeds, values, self.decide)
 
         return sample
 

@@ -282,16 +282,16 @@ def _fail_if_changed(item: pytest.Item, case: Case) -> None:
 
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
     """Explain a contradicted comparison by its effect, in one line."""
-    if not isinstance(left, Sample) or COURT not in config.stash:
+    if not isinstance(left, Sample) or not isinstance(right, (Sample, float, int)) or COURT not in config.stash:
         return None
-    shown = repr(left), repr(right)
+    asked = left < right if op == "<" else left > right
     reasons = [
         effect.reason
         for case in config.stash[COURT].cases.values()
         for comparison, effect in zip(case.comparisons, case.effects, strict=True)
-        if effect.verdict is Verdict.CONTRADICTED and (repr(comparison.a), repr(comparison.b)) == shown
+        if effect.verdict is Verdict.CONTRADICTED and repr(comparison) == repr(asked)
     ]
-    return [f"{shown[0]} {op} {shown[1]}: {reasons[0] if reasons else 'contradicted'}"]
+    return [f"{asked.a!r} {op} {asked.b!r}: {reasons[0] if reasons else 'contradicted'}"]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,10 +21,11 @@ class Sample:
     Attributes:
         quantity: what was measured.
         arm: on which arm.
-        parameters: the parameters of the measurement.
+        parameters: those of the measurement and of the quantity.
         seeds, values: alike in length; empty while a claim is only planned. A diverged run's value is NaN.
         decide: asked for the truth of an assertion.
         margin: added to the values (differences) or, as the logarithm of a factor, multiplied (ratios) when compared.
+        qualifier: what tells the sample from another of the same quantity and arm, in words.
     """
 
     quantity: Quantity
@@ -34,14 +35,15 @@ class Sample:
     values: tuple[float, ...]
     decide: Decide
     margin: float = 0.0
+    qualifier: str = ""
 
     def __lt__(self, other: Sample | float) -> Comparison:
         """Claim that this is smaller."""
-        return Comparison(self, other, "less")
+        return Comparison(*told_apart(self, other), "less")
 
     def __gt__(self, other: Sample | float) -> Comparison:
         """Claim that this is larger."""
-        return Comparison(self, other, "greater")
+        return Comparison(*told_apart(self, other), "greater")
 
     def __add__(self, margin: float) -> Sample:
         """Declare an additive margin."""
@@ -68,7 +70,7 @@ class Sample:
         if self.margin and self.quantity.scale == "difference":
             margin = f" {'+' if self.margin > 0 else '−'} {abs(self.margin):g}"
         factor = f"{math.exp(self.margin):g} · " if self.margin and not margin else ""
-        return f"{factor}{self.quantity.name}({self.arm}){margin}"
+        return f"{factor}{self.quantity.name}({self.arm}{self.qualifier}){margin}"
 
     def __repr__(self) -> str:
         """Return the label with mean and standard deviation over seeds."""
@@ -182,6 +184,15 @@ class Comparison(Assertion):
         """Return the smallest difference of the sides."""
         alone = not isinstance(self.right, Sample) or paired(self.left, self.right)
         return smallest_shown(alpha, self.left, arms=1 if alone else 2)
+
+
+def told_apart(a: Sample, b: Sample | float) -> tuple[Sample, Sample | float]:
+    """Return both sides; where only parameters tell them apart, their labels name these."""
+    if not isinstance(b, Sample) or (a.quantity.name, a.arm) != (b.quantity.name, b.arm):
+        return a, b
+    differing = [name for name, value in a.parameters.items() if b.parameters.get(name) != value]
+    words = ("".join(f", {side.parameters.get(name)}" for name in differing) for side in (a, b))
+    return replace(a, qualifier=next(words)), replace(b, qualifier=next(words))
 
 
 def paired(a: Sample, b: Sample | float) -> bool:

@@ -39,6 +39,7 @@ def interval(effect: dict[str, Any], unit: str = "") -> str:
     unknown = ("?", "-∞", "∞")
     shown = [mark if value is None else f"{value:{sign}.3g}" for value, mark in zip(values, unknown, strict=True)]
     times = "×" if effect["scale"] == "log-ratio" else ""
+    unit = "pp" if unit == "%" and effect["scale"] == "difference" else unit  # percentages differ by points
     return f"{times}{shown[0]} [{shown[1]}, {shown[2]}]{f' {unit}' if unit else ''}"
 
 

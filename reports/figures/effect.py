@@ -12,6 +12,8 @@ from reports.scale import Scale, label, number, span
 from reports.words import factor, quantity, shown, sides
 
 ROW = 26.0
+ROW_OF_ONE_ARM = 40.0
+"""Where rows are of one arm, their names are sentences, which stand above the points."""
 
 
 def seeds(hypothesis: Json, palette: Palette) -> str:
@@ -25,34 +27,39 @@ def seeds(hypothesis: Json, palette: Palette) -> str:
         return ""
     log = factor(scale) and min(values) > 0
     unit = f" ({hypothesis['unit']})" if hypothesis.get("unit") else ""
+    names = [str(side["arm"]) for side in arms]
+    one_arm = len(set(names)) < len(names)
     plot = Plot(
         f"{hypothesis['quantity']}{unit} of every seed: {hypothesis['statement']}",
         span(values, log=log, include=constants),
         (-0.5, len(arms) - 0.5),
         f"{hypothesis['quantity']}{unit}, one point per network",
         log_x=log,
-        height=46 + ROW * len(arms),
-        margin=(96, 4, 10, 36),
+        height=46 + (ROW_OF_ONE_ARM if one_arm else ROW) * len(arms),
+        margin=(14 if one_arm else 96, 4, 10, 36),
     )
-    names = [str(side["arm"]) for side in arms]
     for place, (side, name) in enumerate(zip(arms, names, strict=True)):
-        title = str(side["label"]) if names.count(name) > 1 else name  # two quantities of one arm
-        _strip(plot, side, title, len(arms) - 1 - place, palette[name], log=log)
+        row = len(arms) - 1 - place
+        if one_arm:
+            plot.text(plot.margin[0], plot.sy(row) - 12, str(side["label"]), "start", "row")
+        else:
+            short = name if len(name) <= 15 else name[:14] + "…"
+            plot.text(plot.margin[0] - 6, plot.sy(row) + 3.5, short, "end", "row")
+        _strip(plot, side, row, palette[name], log=log)
     for constant in constants:
         plot.rule(x=constant, kind="dashrule")
     return plot.render(grid=False)
 
 
-def _strip(plot: Plot, side: Json, title: str, row: float, series: int, *, log: bool) -> None:
+def _strip(plot: Plot, side: Json, row: float, series: int, *, log: bool) -> None:
     finite = [value for value in side["values"] if value is not None]
-    plot.text(plot.margin[0] - 6, plot.sy(row) + 3.5, title if len(title) <= 15 else title[:14] + "…", "end", "row")
     centre = mean([math.log(value) if log else value for value in finite])
     if centre is not None:
         at = math.exp(centre) if log else centre
         top = plot.sy(row) - 8
         plot.parts.append(f'<path class="mean s{series % 8}" d="M{number(plot.sx(at))} {number(top)}v16"/>')
     tips = [
-        f"{title}, seed {seed}: {quantity(value, 4)}"
+        f"{side['arm']}, seed {seed}: {quantity(value, 4)}"
         for seed, value in zip(side["seeds"], side["values"], strict=False)
     ]
     plot.marks(((value, row, tip) for value, tip in zip(side["values"], tips, strict=False)), series)
