@@ -35,8 +35,15 @@ def shown(value: float | None, scale: str) -> float | None:
     return math.exp(min(value, 700.0)) if factor(scale) else value
 
 
+def effect_unit(unit: str, scale: str) -> str:
+    """Return the unit of an effect on a scale: factors and probabilities have none, and percentages differ by points."""
+    if scale in MARKS:
+        return ""
+    return "pp" if unit == "%" and scale == "difference" else unit
+
+
 def effect(found: Json, unit: str = "") -> str:
-    """Return estimate and interval, for example ``×0.42 [0.30, 0.58]``, ``+2.1 [0.4, 3.8] %`` or ``P 0.93 [0.7, 1]``."""
+    """Return estimate and interval, for example ``×0.42 [0.30, 0.58]``, ``+2.1 [0.4, 3.8] pp`` or ``P 0.93 [0.7, 1]``."""
     scale = str(found.get("scale", "difference"))
     estimate, low, high = (shown(found.get(name), scale) for name in ("estimate", "low", "high"))
     if estimate is None and low is None and high is None:
@@ -44,7 +51,7 @@ def effect(found: Json, unit: str = "") -> str:
     sign = scale not in MARKS
     least, most = OPEN_ENDS.get(scale, ("−∞", "∞"))
     ends = (least if low is None else quantity(low, sign=sign), most if high is None else quantity(high, sign=sign))
-    tail = f" {unit}" if unit and sign else ""
+    tail = f" {unit}" if (unit := effect_unit(unit, scale)) else ""
     return f"{MARKS.get(scale, '')}{quantity(estimate, sign=sign)} [{ends[0]}, {ends[1]}]{tail}"
 
 

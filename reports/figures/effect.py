@@ -9,7 +9,7 @@ from html import escape
 from reports.figures.base import Json, Palette, mean
 from reports.plot import Plot, mark
 from reports.scale import Scale, label, number, span
-from reports.words import factor, quantity, shown, sides
+from reports.words import effect_unit, factor, quantity, shown, sides
 
 ROW = 26.0
 ROW_OF_ONE_ARM = 40.0
@@ -75,8 +75,8 @@ def interval(hypothesis: Json) -> str:
     log = factor(scale)
     band = _band(hypothesis, margin, log=log)
     ends = [value for value in (estimate, low, high, *band) if value is not None]
-    unit = str(hypothesis.get("unit") or "")
-    unit = f" ({'pp' if unit == '%' else unit})" if unit and not log else ""  # percentages differ by points
+    unit = effect_unit(str(hypothesis.get("unit") or ""), scale)
+    unit = f" ({unit})" if unit else ""
     names = {
         "log-ratio": "ratio of geometric means",
         "difference": "difference of means",

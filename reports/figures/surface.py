@@ -37,7 +37,11 @@ def draw(view: View) -> Figure | None:
     for name, grids in _parts([entry["values"] for _, entry in chosen]).items():
         rises = [grid - np.nanmin(grid) for grid in grids]
         top = max(float(np.nanmax(rise)) for rise in rises) or 1.0
+        arms: set[str] = set()
         for (title, entry), rise in zip(chosen, rises, strict=True):
+            if name == "L2" and entry["arm"] in arms:
+                continue  # it depends on the weights alone, not on the setting
+            arms.add(entry["arm"])
             panels += _pair(f"{title}: {name} above its minimum (nats)", entry["values"], rise, top)
     theirs = "; ".join(f"{paper.NETWORKS[arm]} {nll} NLL and {l2} L2" for arm, (nll, l2) in paper.SURFACE_RISE.items())
     return Figure(
@@ -52,9 +56,11 @@ def draw(view: View) -> Figure | None:
 
 
 def _chosen(view: View) -> list[tuple[str, Json]]:
-    """Return the first seed's records of every arm and setting, at most `MOST`."""
-    firsts = [(given, part.of(arm)[0]) for given, part in view.settings() for arm in part.arms]
-    return [(f"{one['arm']}, seed {one['seed']}{f', {given}' if given else ''}", one) for given, one in firsts[:MOST]]
+    """Return the first seed's record of every arm and setting that it was measured at, at most `MOST`."""
+    firsts = [part.of(arm)[0] for _, part in view.settings() for arm in part.arms]
+    once = {id(one): one for one in firsts}  # an arm that knows one setting stands in all of them
+    titles = [(f"{one['arm']}, seed {one['seed']}", view.setting(one)) for one in once.values()]
+    return [(", ".join(filter(None, title)), one) for title, one in zip(titles, once.values(), strict=True)][:MOST]
 
 
 def _parts(records: Sequence[Json]) -> dict[str, list[Grid]]:
