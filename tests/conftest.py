@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import settings
 
@@ -11,4 +12,8 @@ pytest_plugins = ["pytester"]
 settings.register_profile("vitwork", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("vitwork")
 
-torch.set_num_threads(1)
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Sums depend on the number of threads, which workers set: every test starts with one, so that runs repeat to the bit."""
+    torch.set_num_threads(1)
