@@ -1,6 +1,8 @@
 """Do our training step and the official one go the same way? Both train a copy of one network on the same batches.
 
-    python benchmarks/loss_curve.py --official CHECKOUT [--epochs 4] [--images 960]
+    uv run --with matplotlib python benchmarks/loss_curve.py --official CHECKOUT [--epochs 4] [--images 960]
+
+The official code imports matplotlib, which this project does not need.
 
 CHECKOUT is an unpacked copy of the official repository. Batches are drawn and augmented once (DeiT recipe: RandAugment,
 mixup and CutMix, smoothed targets) and handed to both; stochastic depth, whose draws cannot be shared, is off. The rest

@@ -1,6 +1,8 @@
 """Images per second of a whole training step, side by side in one run: ours, the official loop, a loop as timm's.
 
-    python benchmarks/training.py --official CHECKOUT [--scale paper] [--device cuda] [--save FILE]
+    uv run --with matplotlib python benchmarks/training.py --official CHECKOUT [--scale paper] [--device cuda] [--save FILE]
+
+The official code imports matplotlib, which this project does not need.
 
 All three train the same network (ours) with the DeiT-300 recipe on the same random pictures, with batch 96:
 
