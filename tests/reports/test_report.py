@@ -24,16 +24,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports import words
 from reports.build import build
 from reports.csv_link import LARGEST, Tables
-from reports.html import anchors, environment, visible
+from reports.html import anchors
 from reports.page import render
-from reports.reasons import reason
 from reports.results import SCHEMA_FILE
 from reports.summary import markdown, plain
 from tests.reports import synthetic
-from vitwork.errors import VitworkError
 
 EARLIER = Path(__file__).parent / "results-earlier.json"
 
@@ -188,32 +185,6 @@ def test_the_page_tells_code_driver_seeds_and_energy(full, page):
     assert "kJ" not in "".join(Elements(render(json.loads(EARLIER.read_text()))).text)
 
 
-@pytest.mark.parametrize(
-    ("effect", "said"),
-    [
-        ({"verdict": "reproduced", "low": -3.0, "high": -1.0}, "the whole interval lies on the paper’s side"),
-        ({"verdict": "contradicted", "low": 1.0, "high": 3.0}, "the whole interval lies on the other side"),
-        ({"verdict": "inconclusive", "low": -3.0, "high": None}, "reaches both sides"),
-        ({"verdict": "inconclusive", "low": -3.0, "high": -1.0}, "but not when all comparisons"),
-        ({"verdict": "contradicted", "low": -0.1, "high": 0.1}, "within the band of no difference"),
-        ({"verdict": "inconclusive", "low": None, "high": None, "p": None}, "within the band of no difference"),
-    ],
-)
-def test_a_verdict_is_explained_by_where_its_interval_lies(effect, said):
-    """In plain words; the test's own words where the interval does not say it, without the numbers before the colon."""
-    given = {"estimate": -2.0, "p": 0.1, "alternative": "less", "margin": 0.0, "scale": "difference"}
-    given |= {"reason": "difference −2: within the band of no difference", **effect}
-    hypothesis = {"statement": "APE(vit) < APE(resnet)", "parameters": {"when": "warmup"}, "unit": "", "effect": given}
-    claim = {"verdict": given["verdict"], "rule": "all", "reason": "anything"}
-    text = reason(claim, [hypothesis])
-    assert text.startswith("APE(vit) < APE(resnet) (after warm-up): −2 [")
-    assert said in text
-    settled = {**hypothesis, "effect": {**given, "verdict": "reproduced", "seeds_needed": None}}
-    both = reason({**claim, "rule": "any", "verdict": "reproduced"}, [hypothesis, settled])
-    if given["verdict"] == "inconclusive":
-        assert both.startswith("Of 2 comparisons (one suffices), 1 supports the paper and 1 is undecided. APE")
-
-
 def test_trends_over_arms_and_bands_are_said_as_they_were_claimed(full):
     """Every arm of a trend has its seeds in the page and its n in words; a claim of no difference names its band."""
     results = copy.deepcopy({**full, "claims": full["claims"][:1], "hypotheses": full["hypotheses"][:2]})
@@ -231,19 +202,6 @@ def test_trends_over_arms_and_bands_are_said_as_they_were_claimed(full):
     link = next(a["href"] for a in Elements(render(results)).of("a") if "seeds.csv" in (a.get("download") or ""))
     rows = list(csv.DictReader(io.StringIO(unquote(link.split(",", 1)[1]))))
     assert sum(row["arm"] == "vit-local-3" for row in rows) == 5
-
-
-def test_what_was_not_measured_says_why():
-    """The reason of the session, as a sentence of its own."""
-    assert reason({"verdict": "not measured", "reason": "needs a GPU", "rule": "all"}, []) == "Needs a GPU"
-    assert "it holds" in reason({"verdict": "reproduced", "reason": "the test says so", "rule": "all"}, [])
-
-
-@pytest.mark.parametrize(("joules", "said"), [(None, ""), (12.34, "12.3 J"), (4.5e4, "45 kJ"), (7.2e6, "2 kWh")])
-def test_energies_choose_their_unit(joules, said):
-    """Joules, kilojoules, kilowatt-hours; a claim's cost has both time and energy where both are known."""
-    assert words.energy(joules) == said
-    assert words.cost(90, joules) == f"90 s, {said}".removesuffix(", ")
 
 
 def test_every_seed_is_a_point_with_its_value(full, page):
@@ -414,50 +372,3 @@ def test_effects_without_limits_or_estimate_are_shown(full):
     text = "".join(Elements(render(results)).text)
     assert "×0.368 [0, 0.607]" in text
     assert "no estimate" in text
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [(None, "cannot be read"), ("{", "not JSON"), ("{}", "schema"), ('{"schema": "vitwork-results/1"}', "lacks")],
-)
-def test_what_is_no_results_file_is_said_in_one_sentence(tmp_path, content, words):
-    """Missing, broken, foreign and incomplete files."""
-    path = tmp_path / "results.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(VitworkError, match=words) as caught:
-        build(path, tmp_path / "report")
-    assert "\n" not in str(caught.value)
-
-
-def test_a_folder_that_cannot_be_written_is_said_in_one_sentence(tmp_path):
-    """A file stands where the folder should be."""
-    (tmp_path / "report").write_text("")
-    with pytest.raises(VitworkError, match="cannot be written"):
-        build(EARLIER, tmp_path / "report")
-
-
-def test_nan_in_a_document_becomes_null(tmp_path):
-    """JSON has no NaN, and a strict reader must accept the file."""
-    results = json.loads(EARLIER.read_text())
-    results["runs"][0]["seconds"] = math.nan
-    build(results, tmp_path)
-
-    def refuse(name):
-        raise AssertionError(name)
-
-    assert json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)["runs"][0]["seconds"] is None
-
-
-def test_templates_escape_by_default_and_name_what_they_lack():
-    """A forgotten filter shows text, and a forgotten value is an error here, not a gap on the page."""
-    made = environment()
-    assert made.autoescape is True
-    assert made.from_string("{{ x }}").render(x="<b>") == "&lt;b&gt;"
-    with pytest.raises(Exception, match="undefined"):
-        made.from_string("{{ y }}").render()
-
-
-def test_hidden_characters_are_made_visible_in_keys_and_values():
-    """Direction overrides, control characters and lone surrogates."""
-    assert visible({"a\u202e": ["\x00b", 1, "\ud800"]}) == {"a\ufffd": ["\ufffdb", 1, "\ufffd"]}
