@@ -188,7 +188,7 @@ def _claim(group: list[Json], seconds: Costs, joules: Costs) -> Json:
         "cost_seconds": sum(seconds.get(key, 0.0) for key in keys),
         # part of the energy would read like all of it
         **({"cost_joules": sum(joules[key] for key in keys)} if keys and keys <= joules.keys() else {}),
-        "rerun": f"pytest {first['nodeid'].partition('[')[0]}",
+        "rerun": " ".join(["pytest", *dict.fromkeys(item["nodeid"].partition("[")[0] for item in group)]),
     }
 
 
