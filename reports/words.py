@@ -1,4 +1,4 @@
-"""Numbers in words: effects, durations, sizes, moments. Standard library only."""
+"""Numbers in words: effects, durations, sizes, moments. Imports no numerical library."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+from vitwork.verdicts import effect_unit
 
 Json = Mapping[str, Any]
 VERDICTS = ("reproduced", "contradicted", "inconclusive", "not measured")
@@ -33,13 +35,6 @@ def shown(value: float | None, scale: str) -> float | None:
     if value is None or not math.isfinite(value):
         return None
     return math.exp(min(value, 700.0)) if factor(scale) else value
-
-
-def effect_unit(unit: str, scale: str) -> str:
-    """Return the unit of an effect on a scale: factors and probabilities have none, and percentages differ by points."""
-    if scale in MARKS:
-        return ""
-    return "pp" if unit == "%" and scale == "difference" else unit
 
 
 def effect(found: Json, unit: str = "") -> str:

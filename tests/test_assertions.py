@@ -144,7 +144,7 @@ def heard(tmp_path: Path) -> Court:
 
 
 def document(found: Court) -> dict[str, Any]:
-    return judged([payload(one, place, passed=True) for place, one in enumerate(found.cases.values())], {})
+    return judged([payload(one, passed=True) for one in found.cases.values()], {})
 
 
 def test_court_decides_them_like_comparisons(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def train(arguments: Sequence[str]) -> int:
     """
     from vitwork.execution.plan import Plan
     from vitwork.execution.work import Worker
-    from vitwork.overrides import DEBUGGING, override
+    from vitwork.overrides import OPTIONS, override
     from vitwork.store import Store
 
     parser = _parser("train", train)
@@ -32,20 +32,11 @@ def train(arguments: Sequence[str]) -> int:
     parser.add_argument("--arms", help="arms to train, separated by commas (default: all of the profile)")
     parser.add_argument("--seeds", type=int, help="trained networks per arm, in place of the profile's number")
     parser.add_argument("--device", default="auto", help="auto, cpu or a torch device")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="changes",
-        metavar="[ARM.]FIELD=VALUE",
-        help="change a field of all arms or of one, as lr=1e-3, vit.augmentation.mixup=0.8, data.train=500 or options.dim=32",
-    )
-    parser.add_argument(
-        "--deterministic", action="store_true", help="for debugging: fp32 and deterministic kernels only"
-    )
+    for name, details in OPTIONS.items():
+        parser.add_argument(name, **details)
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard event files there")
     given = parser.parse_args(arguments)
-    profile = override(profiles.find(given.profile), [*given.changes, *(DEBUGGING if given.deterministic else ())])
+    profile = override(profiles.find(given.profile), given.changes, deterministic=given.deterministic)
     chosen = given.arms.split(",") if given.arms else list(profile.arms)
     if unknown := [name for name in chosen if name not in profile.arms]:
         raise VitworkError(f"The profile {profile.name} has no arm {unknown[0]!r}; it has {', '.join(profile.arms)}.")

@@ -73,6 +73,7 @@ class Case:
         chapter: the part of the paper.
         parameters: the test's parameters.
         body: the test, called with `measure` and the parameters; None for a test that measures nothing.
+        place: its place among the session's cases, which orders the report.
         seeds: trained networks per arm that it is judged on.
         comparisons, effects: the hypotheses in the order in which the test states them.
         wanted: the measurements that it rests on.
@@ -85,6 +86,7 @@ class Case:
     chapter: str
     parameters: dict[str, Any]
     body: Callable[..., Any] | None
+    place: int = 0
     seeds: int = 0
     comparisons: list[Assertion] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
@@ -133,6 +135,7 @@ class Court:
     def hear(self, cases: Iterable[Case]) -> None:
         """Plan: note every measurement that the cases ask for."""
         for case in cases:
+            case.place = len(self.cases)
             self.cases[case.name] = case
             case.seeds = self.profile.seeds
             if case.body is not None:

@@ -16,11 +16,24 @@ from vitwork.training.schedule import check, snapshot_steps
 
 PARTS = ("recipe", "data", "options")
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--set": {
+        "action": "append",
+        "default": [],
+        "dest": "changes",
+        "metavar": "[ARM.]FIELD=VALUE",
+        "help": "change a field of all arms or of one, as lr=1e-3, vit.augmentation.mixup=0.8, data.train=500 or "
+        "options.dim=32",
+    },
+    "--deterministic": {"action": "store_true", "help": "for debugging: fp32 and deterministic kernels only"},
+}
+"""The options of every command that `override` serves, as argparse and pytest take them."""
+
 DEBUGGING = ("deterministic=true", "precision=fp32", "compile=")
 """Changes that make a run on a GPU repeatable, at the price of speed."""
 
 
-def override(profile: Profile, assignments: Sequence[str]) -> Profile:
+def override(profile: Profile, assignments: Sequence[str], *, deterministic: bool = False) -> Profile:
     """Return a profile with fields of its arms changed, each change noted among its deviations.
 
     Args:
@@ -28,12 +41,13 @@ def override(profile: Profile, assignments: Sequence[str]) -> Profile:
         assignments: ``[ARM.]PATH=VALUE``, carried out in order. Without ARM all arms are changed. PATH is a recipe's
             field (``recipe.lr``, or ``lr`` alone; ``augmentation.mixup``), a field of the data (``data.train``), or an
             option of the model (``options.dim``), whose value is read as Python writes it, or else is a word.
+        deterministic: make `DEBUGGING`'s changes too.
 
     Raises:
         VitworkError: an assignment names no arm or field that there is, or its value does not fit.
     """
     arms, notes = dict(profile.arms), []
-    for assignment in assignments:
+    for assignment in (*assignments, *(DEBUGGING if deterministic else ())):
         path, sign, text = (part.strip() for part in assignment.partition("="))
         if not sign or not path:
             raise VitworkError(f"Write a change as field=value or ARM.field=value, not {assignment!r}.")
@@ -66,8 +80,7 @@ def substitute(profile: Profile, models: Sequence[str]) -> Profile:
     """
     arms, notes = dict(profile.arms), []
     for given in models:
-        name, _, model = given.rpartition("=")
-        name = name or "vit"
+        name, model = _arm_and_model(given)
         if name not in arms:
             raise VitworkError(f"The profile {profile.name} has no arm {name!r}; it has {', '.join(arms)}.")
         if not all(model.partition(":")):
@@ -75,6 +88,11 @@ def substitute(profile: Profile, models: Sequence[str]) -> Profile:
         arms[name] = replace(arms[name], model=model, options={})
         notes.append(f"the arm {name} is {model}, not the profile's own model")
     return replace(profile, arms=arms, deviations=(*profile.deviations, *notes))
+
+
+def _arm_and_model(given: str) -> tuple[str, str]:
+    name, _, model = given.rpartition("=")
+    return name or "vit", model
 
 
 def try_models(profile: Profile, models: Sequence[str]) -> None:
@@ -86,7 +104,7 @@ def try_models(profile: Profile, models: Sequence[str]) -> None:
     from vitwork.models import create
 
     for given in models:
-        arm = profile.arms[given.rpartition("=")[0] or "vit"]
+        arm = profile.arms[_arm_and_model(given)[0]]
         try:
             create(arm.model, **arm.options)
         except VitworkError:

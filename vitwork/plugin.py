@@ -26,7 +26,7 @@ from vitwork.execution.plan import Plan
 from vitwork.execution.progress import Ticker
 from vitwork.execution.rounds import Budget, settle
 from vitwork.execution.work import Worker, cores
-from vitwork.overrides import DEBUGGING, override, substitute, try_models
+from vitwork.overrides import OPTIONS, override, substitute, try_models
 from vitwork.planning import plan_lines
 from vitwork.provenance import commit
 from vitwork.regression import Baseline
@@ -89,15 +89,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="[ARM=]MODEL",
         help="test a model of your own in place of an arm's (default: vit): module:function or timm:NAME",
     )
-    group.addoption(
-        "--set",
-        action="append",
-        default=[],
-        dest="changes",
-        metavar="[ARM.]FIELD=VALUE",
-        help="change a field of all arms or of one, as lr=1e-3, vit.augmentation.mixup=0.8 or data.train=500",
-    )
-    group.addoption("--deterministic", action="store_true", help="for debugging: fp32 and deterministic kernels only")
+    for name, details in OPTIONS.items():
+        group.addoption(name, **details)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -130,7 +123,7 @@ def prepare(config: pytest.Config) -> None:
 def _profile(config: pytest.Config) -> profiles.Profile:
     option = config.option
     profile = substitute(profiles.find(option.profile), option.substitutes)
-    profile = override(profile, [*option.changes, *(DEBUGGING if option.deterministic else ())])
+    profile = override(profile, option.changes, deterministic=option.deterministic)
     seeds = option.seeds
     if seeds is None:
         return profile
@@ -302,8 +295,7 @@ def pytest_runtest_makereport(
     report: pytest.TestReport = yield
     case = _case_of(item)
     if case is not None and (call.when == "call" or (call.when == "setup" and not report.passed)):
-        place = list(item.config.stash[COURT].cases).index(item.nodeid)
-        evidence = payload(case, place, passed=report.passed)
+        evidence = payload(case, passed=report.passed)
         report.vitwork = evidence  # type: ignore[attr-defined]  # xdist carries attributes of plain types along
         item.user_properties += [("claim", case.claim.id), ("verdict", evidence["verdict"])]
     return report

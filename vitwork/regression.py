@@ -45,7 +45,7 @@ class Baseline:
 
     def events(self, court: Court) -> list[Event]:
         """Return what changed since, judged over all hypotheses of the session at once."""
-        now = judged([payload(case, place, passed=True) for place, case in enumerate(court.cases.values())], {})
+        now = judged([payload(case, passed=True) for case in court.cases.values()], {})
         return compare_to_baseline(self.document, now, court.profile.alpha)
 
     def notices(self, results: dict[str, Any], alpha: float = 0.05) -> list[Event]:

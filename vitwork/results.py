@@ -27,12 +27,11 @@ Json = dict[str, Any]
 Costs = Mapping[str, float]
 
 
-def payload(case: Case, place: int, *, passed: bool) -> Json:
+def payload(case: Case, *, passed: bool) -> Json:
     """Return what the report of a test carries to the controller: plain data only.
 
     Args:
         case: the test's case, weighed.
-        place: its place among the session's cases, which orders the report.
         passed: whether the test passed, which is the verdict of a test that measures nothing.
     """
     verdict = case.verdict
@@ -49,7 +48,7 @@ def payload(case: Case, place: int, *, passed: bool) -> Json:
     ]
     evidence = {
         "nodeid": case.name,
-        "place": place,
+        "place": case.place,
         "claim": plain(case.claim),
         "chapter": case.chapter,
         "verdict": str(verdict),

@@ -39,8 +39,15 @@ def interval(effect: dict[str, Any], unit: str = "") -> str:
     unknown = ("?", "-∞", "∞")
     shown = [mark if value is None else f"{value:{sign}.3g}" for value, mark in zip(values, unknown, strict=True)]
     times = "×" if effect["scale"] == "log-ratio" else ""
-    unit = "pp" if unit == "%" and effect["scale"] == "difference" else unit  # percentages differ by points
+    unit = effect_unit(unit, effect["scale"])
     return f"{times}{shown[0]} [{shown[1]}, {shown[2]}]{f' {unit}' if unit else ''}"
+
+
+def effect_unit(unit: str, scale: str) -> str:
+    """Return the unit of an effect on a scale: factors and probabilities have none, and percentages differ by points."""
+    if scale in ("log-ratio", "ratio", "probability"):
+        return ""
+    return "pp" if unit == "%" and scale == "difference" else unit
 
 
 def _minutes(seconds: float) -> str:

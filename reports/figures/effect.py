@@ -9,7 +9,8 @@ from html import escape
 from reports.figures.base import Json, Palette, mean
 from reports.plot import Plot, mark
 from reports.scale import Scale, label, number, span
-from reports.words import effect_unit, factor, quantity, shown, sides
+from reports.words import factor, quantity, shown, sides
+from vitwork.verdicts import effect_unit
 
 ROW = 26.0
 ROW_OF_ONE_ARM = 40.0

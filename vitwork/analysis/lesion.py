@@ -194,7 +194,7 @@ def study(
         raise VitworkError("No block of this model has a residual branch to remove.")
     if blocks[-1].layout != "vector":
         raise VitworkError("A lesion study needs a model that ends in logits.")
-    device, found = device_of(blocks), []
+    device, found = device_of(block.module for block in blocks), []
     meter = Meter(device)
     with evaluating(blocks):
         for images, labels in batches:

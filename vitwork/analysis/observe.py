@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vitwork.analysis.memory import Cost, Meter, bounded, in_parts
 from vitwork.models.block import Block
@@ -44,10 +44,10 @@ def evaluating(blocks: Iterable[Block]) -> Iterator[None]:
             module.training = training
 
 
-def device_of(blocks: Iterable[Block]) -> torch.device:
-    """Return the device of the blocks' first parameter or buffer, the CPU where there is none."""
-    for block in blocks:
-        for tensor in (*block.module.parameters(), *block.module.buffers()):
+def device_of(modules: Iterable[nn.Module]) -> torch.device:
+    """Return the device of the modules' first parameter or buffer, the CPU where there is none."""
+    for module in modules:
+        for tensor in (*module.parameters(), *module.buffers()):
             return tensor.device
     return torch.device("cpu")
 
@@ -69,7 +69,7 @@ def observe(
     Returns:
         The images seen, the time and the peak memory.
     """
-    device, images = device_of(blocks), 0
+    device, images = device_of(block.module for block in blocks), 0
     meter = Meter(device)
     with evaluating(blocks):
         for batch, _ in batches:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -13,6 +12,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from vitwork.analysis.batchnorm import BatchNorm, evaluation_mode, mixes_examples
+from vitwork.analysis.memory import is_out_of_memory
 from vitwork.analysis.second_derivatives.mode import CheapSecondDerivatives
 from vitwork.errors import VitworkError
 from vitwork.models import math_attention
@@ -74,8 +74,7 @@ class HessianOperator:
         self.parameters = [_compact(value.detach()).requires_grad_() for _, value in chosen]
         self.device, self.dtype = self.parameters[0].device, self.parameters[0].dtype
         self.shapes = [value.shape for value in self.parameters]
-        self.bounds = [0, *torch.tensor([value.numel() for value in self.parameters]).cumsum(0).tolist()]
-        self.size = int(self.bounds[-1])
+        self.size = sum(value.numel() for value in self.parameters)
         self._whole = mixes_examples(model, batchnorm)
         self.chunks = list(self._split(batches, micro_batch))
         self.examples = sum(len(targets) for _, targets in self.chunks)
@@ -103,7 +102,7 @@ class HessianOperator:
                 return compute()
             except RuntimeError as error:
                 size = max(len(targets) for _, targets in self.chunks)
-                if size == 1 or not _out_of_memory(error):
+                if size == 1 or not is_out_of_memory(error):
                     raise
             # Past the handler, so that the failed pass's tensors, which its traceback holds, are free.
             self._kept = None
@@ -149,13 +148,6 @@ class HessianOperator:
         found = zip(pieces, self.shapes, strict=True)
         return torch.cat([zero(shape.numel()) if x is None else x.reshape(-1) for x, shape in found])
 
-    def pieces(self, vector: Tensor) -> list[Tensor]:
-        """Return the parts of a flat vector in the shapes (and memory order) of the parameters."""
-        cut = [
-            vector[low:high].view(shape) for (low, high), shape in zip(pairwise(self.bounds), self.shapes, strict=True)
-        ]
-        return [piece.contiguous(memory_format=_order(piece)) for piece in cut]
-
     def weights(self) -> Tensor:
         """Return the selected parameters as one flat vector."""
         return self._flat(self.parameters).detach()
@@ -193,15 +185,6 @@ class HessianOperator:
         return total
 
 
-def _order(value: Tensor) -> torch.memory_format:
-    """Return the memory order for a tensor: images and convolution kernels run fastest with channels last."""
-    return torch.channels_last if value.dim() == 4 else torch.contiguous_format
-
-
 def _compact(value: Tensor) -> Tensor:
-    return value.clone(memory_format=_order(value))
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    # The CPU's allocator has no exception of its own.
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    """Return a copy in the memory order in which images and convolution kernels run fastest: channels last."""
+    return value.clone(memory_format=torch.channels_last if value.dim() == 4 else torch.contiguous_format)

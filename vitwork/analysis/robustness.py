@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from vitwork.analysis import calibration
 from vitwork.analysis.batchnorm import evaluation_mode
 from vitwork.analysis.memory import Cost, Meter, in_parts
+from vitwork.analysis.observe import device_of
 from vitwork.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.noise import Band, add_band_noise
 
@@ -113,7 +114,7 @@ def noise_bands(
     shape = band or Band(frequencies[0])
     bands = [replace(shape, frequency=frequency) for frequency in frequencies]
     hits, first, size = [], 0, 0
-    meter = Meter(_device(model))
+    meter = Meter(device_of([model]))
     with torch.no_grad(), evaluation_mode(model):
         for images, targets in batches:
             size = images.shape[-1]
@@ -194,7 +195,7 @@ def corruption_sets(
     Returns:
         The metrics on the clean images and per corruption and severity.
     """
-    device, seen = _device(model), 0
+    device, seen = device_of([model]), 0
 
     def measure(batches: Iterable[Batch]) -> dict[str, Any]:
         nonlocal seen
@@ -224,7 +225,7 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
     Returns:
         How often each cue decided.
     """
-    meter = Meter(_device(model))
+    meter = Meter(device_of([model]))
     with torch.no_grad(), evaluation_mode(model):
         decisions = torch.cat([in_parts(model, images).argmax(dim=1) for images, _ in batches]).cpu()
     by_shape = int((decisions == shapes.cpu()).sum())
@@ -232,11 +233,6 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
     decided, n = by_shape + by_texture, len(decisions)
     bias = by_shape / decided if decided else float("nan")
     return CueConflict(by_shape / n, by_texture / n, bias, decided, meter.cost(n))
-
-
-def _device(model: nn.Module) -> torch.device:
-    tensors = (*model.parameters(), *model.buffers())
-    return tensors[0].device if tensors else torch.device("cpu")
 
 
 def _summed_error(result: Corrupted, name: str) -> float:
