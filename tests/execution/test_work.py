@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from vitwork.execution.progress import Reporter
 from vitwork.execution.work import Worker
 from vitwork.store import Store
 from vitwork.training import seeds as seeds_module
+from vitwork.training import stacked
 from vitwork.training.engine import load_snapshot
 from vitwork.training.recipe import Augmentation, Recipe
 
@@ -69,14 +70,14 @@ def test_seeds_as_one_are_stored_as_their_solo_runs(
     train_seeds = seeds_module.train_seeds
     monkeypatch.setattr(seeds_module, "train_seeds", lambda arm, seeds, *a, **o: (calls.append((arm.name, tuple(seeds))), train_seeds(arm, seeds, *a, **o))[1])  # fmt: skip
     store, planned = Store(tmp_path), plan()
-    worker = Worker(store, device="cpu", together=True)
+    worker = Worker(store, device="cpu", way="stacked")
     worker.drain(planned)
     assert not worker.failures
     assert calls == [("vit", (0, 1, 2)), ("resnet", (0, 1, 2))]
     assert_like_solo(store, solo, planned)
     record = store.read(next(iter(planned.runs)))
     assert record is not None
-    assert "3 seeds together" in record["mode"]
+    assert "3 seeds stacked" in record["mode"]
 
 
 def test_a_cpu_never_trains_seeds_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,8 +89,7 @@ def test_a_cpu_never_trains_seeds_as_one(tmp_path: Path, monkeypatch: pytest.Mon
     run = next(iter(plan().runs.values()))
     assert not worker._trains_together(run)
     assert Worker(Store(tmp_path), device="cuda")._trains_together(run)
-    sam = replace(run, arm=replace(run.arm, recipe=replace(RECIPE, sam=0.1)))
-    assert not Worker(Store(tmp_path), device="cuda")._trains_together(sam)
+    assert not Worker(Store(tmp_path), device="cuda", way="alone")._trains_together(run)
 
 
 def test_only_free_untrained_seeds_are_taken(tmp_path: Path, solo: Store) -> None:
@@ -99,7 +99,7 @@ def test_only_free_untrained_seeds_are_taken(tmp_path: Path, solo: Store) -> Non
     trained = solo.read(third.key)
     assert trained is not None
     store.write(third.key, trained)
-    worker = Worker(store, device="cpu", together=True)
+    worker = Worker(store, device="cpu", way="stacked")
     with store.lease(first.key) as free:
         assert free
         assert worker._take(planned, planned.missing(store), Reporter(store, "main", 3))
@@ -117,9 +117,9 @@ def test_seeds_that_cannot_be_one_are_trained_one_by_one(
     def fails(*_: object) -> None:
         raise torch.OutOfMemoryError("no")
 
-    monkeypatch.setattr(seeds_module.Together, "step", fails)
+    monkeypatch.setattr(stacked.Stacked, "step", fails)
     store, planned = Store(tmp_path), plan(ARMS[:1], seeds=2)
-    worker = Worker(store, device="cpu", together=True)
+    worker = Worker(store, device="cpu", way="stacked")
     worker.drain(planned)
     assert not worker.failures
     for key in planned.runs:
@@ -129,15 +129,15 @@ def test_seeds_that_cannot_be_one_are_trained_one_by_one(
 
 def test_a_diverging_seed_is_stored_as_such(tmp_path: Path, solo: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of seeds trained as one, the one that diverges is recorded as diverged and the others as finished."""
-    step = seeds_module.Together.step
+    step = stacked.Stacked.step
 
-    def sabotaged(self: seeds_module.Together, *arguments: object) -> None:
+    def sabotaged(self: stacked.Stacked, *arguments: object) -> None:
         step(self, *arguments)  # type: ignore[arg-type]
         next(iter(self.parameters.values())).data[1] = torch.inf
 
-    monkeypatch.setattr(seeds_module.Together, "step", sabotaged)
+    monkeypatch.setattr(stacked.Stacked, "step", sabotaged)
     store, planned = Store(tmp_path), plan(ARMS[:1])
-    Worker(store, device="cpu", together=True).drain(planned)
+    Worker(store, device="cpu", way="stacked").drain(planned)
     records = [store.read(key) for key in planned.runs]
     assert [record and record["status"] for record in records] == ["finished", "diverged", "finished"]
     planned.runs = {key: run for key, run in planned.runs.items() if run.seed != 1}
@@ -147,17 +147,17 @@ def test_a_diverging_seed_is_stored_as_such(tmp_path: Path, solo: Store, monkeyp
 def test_killed_while_training_as_one_resumes(tmp_path: Path, solo: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped after an epoch, seeds continue from their checkpoints and end as ever."""
     monkeypatch.setattr(seeds_module.train_seeds, "__kwdefaults__", {**seeds_module.train_seeds.__kwdefaults__, "checkpoint_seconds": 0.0})  # fmt: skip
-    epoch = seeds_module.Together.epoch
+    epoch = stacked.Stacked.epoch
 
-    def second_epoch_fails(self: seeds_module.Together, *arguments: object) -> None:
+    def second_epoch_fails(self: stacked.Stacked) -> Iterator[None]:
         if self.runs[0].done:
             raise KeyboardInterrupt
-        epoch(self, *arguments)  # type: ignore[arg-type]
+        yield from epoch(self)
 
     store, planned = Store(tmp_path), plan(ARMS[1:])
-    worker = Worker(store, device="cpu", together=True)
+    worker = Worker(store, device="cpu", way="stacked")
     with monkeypatch.context() as patched:
-        patched.setattr(seeds_module.Together, "epoch", second_epoch_fails)
+        patched.setattr(stacked.Stacked, "epoch", second_epoch_fails)
         with pytest.raises(KeyboardInterrupt):
             worker.drain(planned)
     assert all((store.run_folder(key) / "checkpoint.pt").exists() for key in planned.runs)
@@ -165,11 +165,11 @@ def test_killed_while_training_as_one_resumes(tmp_path: Path, solo: Store, monke
     assert_like_solo(store, solo, planned)
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_event_files_are_written_per_run(tmp_path: Path, together: bool) -> None:
+@pytest.mark.parametrize("way", ["alone", "side by side", "stacked"])
+def test_event_files_are_written_per_run(tmp_path: Path, way: seeds_module.Way) -> None:
     """With a folder for events, TensorBoard finds each run's epochs there, whichever way it was trained."""
     store, planned = Store(tmp_path / "store"), plan(ARMS[:1], seeds=2)
-    Worker(store, device="cpu", together=together, events=tmp_path / "events").drain(planned)
+    Worker(store, device="cpu", way=way, events=tmp_path / "events").drain(planned)
     for key, run in planned.runs.items():
         read = EventAccumulator(str(tmp_path / "events" / f"vit-seed-{run.seed}"))
         read.Reload()

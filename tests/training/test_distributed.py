@@ -37,10 +37,10 @@ train(test.streamed_arm(), 0, test.streamed(folder), folder / "streamed")
 
 import vitwork.training.run as run
 epoch = run.Run.epoch
-def first_epoch_only(self, report):
+def first_epoch_only(self):
     if self.done:
         raise KeyboardInterrupt
-    return epoch(self, report)
+    yield from epoch(self)
 run.Run.epoch = first_epoch_only
 try:
     train(test.augmented_arm(), 0, small.splits(), folder / "parts", checkpoint_seconds=0.0)

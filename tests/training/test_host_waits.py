@@ -12,7 +12,7 @@ from vitwork.data.augmentation import rows
 from vitwork.training.distributed import World
 from vitwork.training.recipe import Augmentation, RandAugment
 from vitwork.training.run import Run
-from vitwork.training.seeds import Together
+from vitwork.training.stacked import Stacked
 
 EVERYTHING = {
     "augmentation": Augmentation(1, randaugment=RandAugment(), mixup=1.0, cutmix=0.8, erasing=0.25),
@@ -62,14 +62,14 @@ def test_a_step_reads_nothing_back(as_on_a_gpu, network, changes):
         steps(run)
 
 
-def test_seeds_together_read_nothing_back(as_on_a_gpu):
+def test_stacked_seeds_read_nothing_back(as_on_a_gpu):
     """So do several seeds in one program."""
     arm = small.arm(small.VIT, **EVERYTHING | {"sam": 0.0, "ema": 0.0})
     runs = [small.run(arm, seed, small.splits()) for seed in (0, 1)]
-    together = Together(runs)
+    stacked = Stacked(runs)
     for number, pair in enumerate(zip(*(run.batches.epoch(0) for run in runs), strict=True)):
         with NoWaits() if number else contextlib.nullcontext():  # constants are made once
-            together.step(pair, 1e-3)
+            stacked.step(pair, 1e-3)
 
 
 def test_the_watch_sees_a_wait():

@@ -14,6 +14,7 @@ import torch
 
 from vitwork.errors import VitworkError
 from vitwork.store import write_sealed
+from vitwork.training import batches
 from vitwork.training.checkpoint import read_tensors
 from vitwork.training.engine import load_snapshot, train
 from vitwork.training.recipe import Augmentation, RandAugment
@@ -61,7 +62,7 @@ def test_a_resumed_run_is_bit_identical(tmp_path, network, optimizer):
 
 def test_groups_of_batches_resume_within_a_group(tmp_path, monkeypatch):
     """Where two batches are augmented together, stopping between them changes nothing."""
-    monkeypatch.setattr("vitwork.training.batches.PIXELS_AT_ONCE", 2 * 16 * 64)
+    monkeypatch.setitem(batches.PIXELS_AT_ONCE, "cpu", 2 * 16 * 64)
     arm, splits = small.arm(**HARD), small.splits()
     train(arm, 0, splits, tmp_path / "whole")
     for step in (3, 4, 13):

@@ -22,6 +22,7 @@ from vitwork.store import CorruptFileError, Store
 if TYPE_CHECKING:
     from vitwork.data.images import Splits
     from vitwork.training.outcome import Outcome, Progress
+    from vitwork.training.seeds import Way
     from vitwork.training.tensorboard import EventFiles
 
 POLL_SECONDS = 0.2
@@ -37,7 +38,7 @@ class Worker:
         data: folder of the images, or None.
         name, index, count: this worker's name and place among how many.
         device: ``auto``, ``cpu`` or a torch device.
-        together: whether all seeds of an arm are trained as one; None for where it pays.
+        way: how seeds of an arm are trained; None for the fastest.
         events: folder of TensorBoard event files, or None for none.
         failures: what could not be done, by run key; filled while working.
     """
@@ -48,7 +49,7 @@ class Worker:
     index: int = 0
     count: int = 1
     device: str = "auto"
-    together: bool | None = None
+    way: Way | None = None
     events: Path | None = None
     failures: dict[str, str] = field(default_factory=dict)
 
@@ -72,7 +73,7 @@ class Worker:
     def _take(self, plan: Plan, waiting: list[Run], reporter: Reporter) -> bool:
         """Do the first run that nobody else works on; return whether there was one.
 
-        Where the seeds of an arm are trained as one, all that are free are trained; they are measured one by one, by
+        Where the seeds of an arm are trained at once, all that are free are trained; they are measured one by one, by
         whoever takes them next.
         """
 
@@ -94,7 +95,7 @@ class Worker:
         return bool(taken)
 
     def _lease(self, waiting: list[Run], leases: ExitStack) -> list[Run]:
-        """Return the first run that is free, and with it those that are trained as one with it, all leased."""
+        """Return the first run that is free, and with it those that are trained at once with it, all leased."""
         taken: list[Run] = []
         for run in waiting:
             joins = not taken or (run.arm == taken[0].arm and not self.store.has(run.key))
@@ -105,13 +106,13 @@ class Worker:
         return taken
 
     def _trains_together(self, run: Run) -> bool:
-        if self.together is not None:
-            return self.together
+        if self.way is not None:
+            return self.way != "alone"
         import torch
 
         from vitwork.training.seeds import pays
 
-        if not pays(run.arm.recipe, torch.device(self.torch_device())):
+        if not pays(torch.device(self.torch_device())):
             return False
         return isinstance(splits(run.arm.data, self.data).train.images, torch.Tensor)  # a stream is read once per seed
 
@@ -142,7 +143,7 @@ class Worker:
         return self.record(run, outcome, None if started else used.joules)
 
     def _train_together(self, runs: list[Run], stage: Stage) -> bool:
-        """Train seeds of one arm as one; False when that cannot be done, and they are better trained one by one."""
+        """Train seeds of one arm at once; False when that cannot be done, and they are better trained one by one."""
         from vitwork.training.seeds import train_seeds
 
         stage("training together")
@@ -156,7 +157,7 @@ class Worker:
                     {run.seed: self.store.run_folder(run.key) for run in runs},
                     device=self.torch_device(),
                     progress=lambda progress: stage(str(progress)),
-                    together=True,
+                    way=self.way,
                 )
         except Exception as error:  # noqa: BLE001 - whatever it is, training one by one may do, or names the run at fault
             stage(f"not trained together ({type(error).__name__})")

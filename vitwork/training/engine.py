@@ -96,4 +96,7 @@ def train(
         state = world.leader_first(lambda: checkpoint.read_or_set_aside(folder / "checkpoint.pt", device))
         if state is not None:
             run.restore(state)
-        return run.outcome(run.train(reporter(run, progress if world.leads else None, every)))
+        report = reporter(run, progress if world.leads else None, every)
+        for _ in run.steps():
+            report()
+        return run.outcome()

@@ -28,6 +28,22 @@ def autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[obj
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
+def stream(device: torch.device) -> torch.cuda.Stream | None:
+    """Return a queue of its own for a training on a GPU, where steps can be recorded and trainings go side by side."""
+    return torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+
+
+def on(queue: torch.cuda.Stream | None) -> AbstractContextManager[object]:
+    """Return the context in which work goes to a queue; None for where it goes anyway."""
+    return nullcontext() if queue is None else torch.cuda.stream(queue)
+
+
+def wait(device: torch.device) -> None:
+    """Wait until a GPU has done all that it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 @contextmanager
 def numerics(recipe: Recipe) -> Iterator[None]:
     """Fix what decides the digits of a computation, and restore it.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from vitwork.training.capture import Record
 from vitwork.training.recipe import Recipe
 
 
@@ -30,10 +31,45 @@ def make_optimiser(groups: Iterable[dict[str, object]], recipe: Recipe) -> torch
     return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
 
 
-def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Use this learning rate from now on."""
-    for group in optimiser.param_groups:
-        group["lr"] = rate
+class Rate:
+    """The learning rate of an optimiser.
+
+    Args:
+        optimiser: whose rate it is.
+        device: of the parameters.
+        changing: whether it is kept on the device, where a recorded step sees it change; else it is a plain number.
+    """
+
+    def __init__(self, optimiser: torch.optim.Optimizer, device: torch.device, *, changing: bool) -> None:
+        self.optimiser = optimiser
+        self.value = torch.zeros((), device=device) if changing else None
+
+    def set(self, rate: float) -> None:
+        """Use this learning rate from now on."""
+        value = rate if self.value is None else self.value.fill_(rate)
+        for group in self.optimiser.param_groups:  # made anew when a checkpoint is loaded
+            group["lr"] = value
+
+
+def state(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    """Return all tensors that an optimiser keeps of its steps so far."""
+    return [value for kept in optimiser.state.values() for value in kept.values() if isinstance(value, Tensor)]
+
+
+def recording(optimiser: torch.optim.Optimizer, record: Record) -> Record:
+    """Return `record` for steps of this optimiser: torch has to be told that all that it keeps is on the device."""
+
+    def recorded(compute: Callable[[], None]) -> Callable[[], object]:
+        groups = [group for group in optimiser.param_groups if "capturable" in group]
+        for group in groups:
+            group["capturable"] = True
+        try:
+            return record(compute)
+        finally:
+            for group in groups:
+                group["capturable"] = False
+
+    return recorded
 
 
 def gradient_norm(gradients: Sequence[Tensor]) -> Tensor:

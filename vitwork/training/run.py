@@ -6,16 +6,17 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 from vitwork.arms import Arm
 from vitwork.errors import VitworkError
 from vitwork.store import write_sealed
-from vitwork.training import checkpoint, generators, linear, mode, schedule
+from vitwork.training import capture, checkpoint, generators, linear, mode, schedule
 from vitwork.training.batches import Augment, Batches
 from vitwork.training.distributed import World
 from vitwork.training.evaluation import evaluate
@@ -24,8 +25,6 @@ from vitwork.training.step import Step
 from vitwork.training.stochastic import StochasticDepth
 
 if TYPE_CHECKING:
-    import torch
-
     from vitwork.data.images import ImageSet, Splits
 
 FINITE_EVERY = 64  # steps between looks at the loss: rare enough not to hold a GPU up, often enough to stop early
@@ -51,6 +50,18 @@ def make_augment(arm: Arm, images: ImageSet) -> Augment:
         augmentation, len(images.classes), images.mean, images.std, label_smoothing=recipe.label_smoothing
     )
     return augment
+
+
+def on_stream(steps: Iterator[None], stream: torch.cuda.Stream | None) -> Iterator[None]:
+    """Take steps whose work goes to a stream, and what comes between them elsewhere."""
+    if stream is not None:
+        stream.wait_stream(torch.cuda.current_stream(stream.device))  # for what was prepared there
+    left = True
+    while left:
+        with mode.on(stream):
+            left = next(steps, steps) is not steps
+        if left:
+            yield
 
 
 class Run:
@@ -92,14 +103,17 @@ class Run:
         self.fast_linear = not self.recipe.compile and linear.accelerate(self.model)
         draws = generators.generator(device, seed, "stochastic depth", world.rank)
         self.depth = StochasticDepth(self.model, self.recipe.batch_size, draws)
-        self.step = Step(self.model, self.recipe, device, world.parallel(self.model, device))
+        self.stream = mode.stream(device) if world.processes == 1 else None
+        record = capture.recorder(self.recipe, device, world.processes)
+        self.step = Step(self.model, self.recipe, device, world.parallel(self.model, device), record)
         self.epochs = schedule.total_epochs(self.recipe)
         self.total = self.epochs * len(self.batches)
         self.snapshots = schedule.snapshot_steps(self.recipe, len(self.batches))
         self.done = 0
+        self.finite = True
         self.history: list[dict[str, Any]] = []
         self.seconds = 0.0
-        self.sharing = 1  # runs trained as one, among which their time is divided
+        self.sharing, self.company = 1, ""  # runs trained at once, among which their time is divided, and how
         self.started = self.saved = time.perf_counter()
         self.started_at = 0
         self.interval = checkpoint_seconds
@@ -180,14 +194,15 @@ class Run:
 
     def progress(self) -> Progress:
         """Return how far the run is; waits for the device."""
-        loss, accuracy = self.step.tally.read()
+        with mode.on(self.stream):
+            loss, accuracy = self.step.tally.read()
         rate = (self.images_done - self.started_at) / max(time.perf_counter() - self.started, 1e-9)
         left = self.epochs * len(self.batches.labels) - self.images_done
         epoch = min(self.done // len(self.batches) + 1, self.epochs)
         return Progress(epoch, self.epochs, self.done, self.total, loss, accuracy, rate, left / max(rate, 1e-9))
 
-    def epoch(self, report: Callable[[], None]) -> bool:
-        """Train to the end of the epoch under way; False when it diverged."""
+    def epoch(self) -> Iterator[None]:
+        """Train to the end of the epoch under way, or until the loss is not finite, pausing after each step."""
         epoch, start = divmod(self.done, len(self.batches))
         self.model.train()
         rate = 0.0
@@ -201,11 +216,10 @@ class Run:
             # The end of an epoch is saved with its history, below; several processes agree only now and then.
             if self.done % len(self.batches) and (self.world.processes == 1 or self.done % FINITE_EVERY == 0):
                 self.save_if_due()
-            report()
-        finite = self.end_epoch(rate)
-        if finite:
+            yield
+        self.finite = self.end_epoch(rate)
+        if self.finite:
             self.save_if_due()
-        return finite
 
     def end_epoch(self, rate: float) -> bool:
         """Add an epoch to the history, which may be cut short; False when its loss is not finite."""
@@ -215,14 +229,16 @@ class Run:
         self.step.tally.reset()
         return math.isfinite(loss)
 
-    def train(self, report: Callable[[], None]) -> bool:
-        """Train to the end; False when the loss or the weights stopped being finite."""
-        while self.done < self.total:
+    def _steps(self) -> Iterator[None]:
+        while self.finite and self.done < self.total:
             if self.done % len(self.batches) == 0:
                 self.take_snapshots()
-            if not self.epoch(report):
-                return False
-        return self.finish()
+            yield from self.epoch()
+        self.finite = self.finite and self.finish()
+
+    def steps(self) -> Iterator[None]:
+        """Train to the end, pausing after each step; `finite` then tells whether loss and weights stayed finite."""
+        return on_stream(self._steps(), self.stream)
 
     def finish(self) -> bool:
         """Test the trained weights and keep them; False when they are not finite."""
@@ -242,18 +258,19 @@ class Run:
     def mode(self) -> str:
         """Return how the run is computed, in words."""
         notes = ["oneDNN linear layers"] if self.fast_linear else []
+        notes += [self.step.note] if self.step.note else []
         notes += ["images streamed"] if self.batches.streamed else []
         notes += [f"{self.world.processes} processes"] if self.world.processes > 1 else []
-        notes += [f"{self.sharing} seeds together"] if self.sharing > 1 else []
+        notes += [f"{self.sharing} seeds {self.company}"] if self.sharing > 1 else []
         if self.recipe.drop_path and not self.depth.layers:
             notes.append(f"no stochastic depth to set to {self.recipe.drop_path:g}")
         return mode.describe(self.recipe, self.device, self.step.memory, *notes)
 
-    def outcome(self, finished: bool) -> Outcome:
+    def outcome(self) -> Outcome:
         """Write and return how the run ended; its checkpoint is no longer needed."""
         seconds = self.spent
         outcome = Outcome(
-            status="finished" if finished else "diverged",
+            status="finished" if self.finite else "diverged",
             history=self.history,
             seconds=seconds,
             images_per_second=self.images_done / seconds,

@@ -1,4 +1,4 @@
-"""One optimiser step; nothing in it reads a value back from the device."""
+"""One optimiser step; nothing in it reads a value back from the device, so that it can be recorded and replayed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vitwork.training import mode, optimisers
+from vitwork.training.capture import Record, Replayed
 from vitwork.training.distributed import World
 from vitwork.training.recipe import Recipe
 
@@ -34,6 +35,10 @@ class Tally:
 
     Args:
         device: where the sums are kept.
+
+    Attributes:
+        sums: of losses and of correct predictions.
+        seen: images that they are sums over, which whoever calls `add` counts.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -42,10 +47,9 @@ class Tally:
 
     @torch.no_grad()
     def add(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
-        """Count a batch: its mean loss, and how often the largest target was predicted."""
+        """Add a batch to the sums: its mean loss, and how often the largest target was predicted."""
         correct = (logits.argmax(1) == targets.argmax(1)).sum()
         self.sums += torch.stack([loss.detach() * len(logits), correct]).to(self.sums.dtype)
-        self.seen += len(logits)
 
     def read(self, world: World | None = None) -> tuple[float, float]:
         """Return mean loss and accuracy, over the processes of `world` where given; waits for the device."""
@@ -67,10 +71,16 @@ class Step:
         recipe: how.
         device: where the model is.
         forward: what computes logits, when it is not the model itself (data-parallel).
+        record: what records the step, to be replayed from then on; None to compute each step.
     """
 
     def __init__(
-        self, model: nn.Module, recipe: Recipe, device: torch.device, forward: Callable[[Tensor], Tensor] | None = None
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        device: torch.device,
+        forward: Callable[[Tensor], Tensor] | None = None,
+        record: Record | None = None,
     ) -> None:
         self.model = model
         self.recipe = recipe
@@ -84,6 +94,10 @@ class Step:
         self.optimiser = optimisers.make_optimiser(groups, recipe)
         self.average = optimisers.Average(model, recipe.ema) if recipe.ema else None
         self.tally = Tally(device)
+        self.rate = optimisers.Rate(self.optimiser, device, changing=record is not None)
+        self.replayed: Replayed | None = None
+        if record is not None:
+            self.replayed = Replayed(self._update, self._state, optimisers.recording(self.optimiser, record))
 
     def _gradients(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         with mode.autocast(self.recipe, self.device):
@@ -92,9 +106,8 @@ class Step:
         torch.autograd.backward(loss)
         return loss, logits
 
-    def __call__(self, x: Tensor, targets: Tensor, rate: float) -> None:
-        """Take one step at learning rate `rate` on normalised images and soft targets (b, classes)."""
-        x = x.contiguous(memory_format=self.memory)
+    def _update(self, x: Tensor, targets: Tensor) -> None:
+        """Do all that a step does on the device."""
         self.optimiser.zero_grad(set_to_none=True)
         loss, logits = self._gradients(x, targets)
         if self.recipe.sam:
@@ -102,8 +115,22 @@ class Step:
                 optimisers.sharpness_aware(self.parameters, self.recipe.sam, lambda: self._gradients(x, targets))
         if self.recipe.clip is not None:
             optimisers.clip([p.grad for p in self.parameters if p.grad is not None], self.recipe.clip)
-        optimisers.set_learning_rate(self.optimiser, rate)
         self.optimiser.step()
         if self.average is not None:
             self.average.update()
         self.tally.add(loss, logits, targets)
+
+    def _state(self) -> list[Tensor]:
+        average = self.average.state.values() if self.average is not None else ()
+        return [*self.model.state_dict().values(), *optimisers.state(self.optimiser), *average, self.tally.sums]
+
+    def __call__(self, x: Tensor, targets: Tensor, rate: float) -> None:
+        """Take one step at learning rate `rate` on normalised images and soft targets (b, classes)."""
+        self.rate.set(rate)
+        (self.replayed or self._update)(x.contiguous(memory_format=self.memory), targets)
+        self.tally.seen += len(x)
+
+    @property
+    def note(self) -> str:
+        """How steps are computed, in words, where there is something to say."""
+        return self.replayed.note if self.replayed is not None else ""

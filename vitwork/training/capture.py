@@ -1,0 +1,120 @@
+"""A training step recorded once and replayed from then on.
+
+A step of a small network is some thousand kernels, and a processor takes longer to launch them than a GPU to compute
+them. A CUDA graph launches all of them at once; it repeats what was recorded on the very same tensors.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from vitwork.training.recipe import Recipe
+
+Record = Callable[[Callable[[], None]], Callable[[], object]]
+
+WARM_UP = 3  # steps before the recording: libraries choose their kernels, and compilers compile, in the first ones
+LARGEST_DIFFERENCE = 0.1  # of what a replayed step does to a tensor from what a computed one does, relative
+LARGEST_SHARE = 0.1  # of the tensors that may differ by more; where something is drawn at random, most do
+
+
+def cuda_graph(compute: Callable[[], None]) -> Callable[[], object]:
+    """Record what a function launches on the current stream, which is not the default one, and return what replays it."""
+    graph = torch.cuda.CUDAGraph()
+    # Other threads, which copy streamed images, may go on meanwhile.
+    with torch.cuda.graph(graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"):
+        compute()
+    return graph.replay
+
+
+def recorder(recipe: Recipe, device: torch.device, processes: int = 1) -> Record | None:
+    """Return what records steps, or None where they are better computed one by one.
+
+    Not on a CPU, where launching costs little; not by several processes, whose steps wait for each other; not for debugging;
+    and not where torch.compile records by itself.
+    """
+    recordable = recipe.compile in {"", "default"} and not recipe.deterministic and processes == 1
+    return cuda_graph if device.type == "cuda" and recordable else None
+
+
+class Replayed:
+    """A function of tensors that changes other tensors in place, recorded at its fourth call with the same shapes.
+
+    The recording is checked when it is made: from the same state, a replay has to change the state as a computed step
+    does. Where that fails, or something in the step cannot be recorded, all steps are computed.
+
+    Args:
+        compute: the function; it must read nothing back and always take the same way.
+        state: returns all tensors that it changes and whose values matter later.
+        record: makes the recording.
+    """
+
+    def __init__(self, compute: Callable[..., None], state: Callable[[], Sequence[Tensor]], record: Record) -> None:
+        self.compute, self.state, self.record = compute, state, record
+        self.calls: Counter[tuple[torch.Size, ...]] = Counter()
+        self.inputs: list[Tensor] = []
+        self.replay: Callable[[], object] | None = None
+        self.refused = ""
+
+    def __call__(self, *inputs: Tensor) -> None:
+        """Compute, or replay where the inputs have the recorded shapes."""
+        shapes = tuple(x.shape for x in inputs)
+        if self.replay is not None:
+            if shapes == tuple(x.shape for x in self.inputs):
+                torch._foreach_copy_(self.inputs, list(inputs))
+                self.replay()
+            else:
+                self.compute(*inputs)  # the short last batch of an epoch
+            return
+        self.calls[shapes] += 1
+        if self.calls[shapes] <= WARM_UP or self.refused:
+            self.compute(*inputs)
+        else:
+            self._begin(inputs)
+
+    def _begin(self, inputs: tuple[Tensor, ...]) -> None:
+        """Take a step, and record it."""
+        self.inputs = [x.detach().clone() for x in inputs]
+        state = [value.detach() for value in self.state()]
+        before = [value.clone() for value in state]
+        self.compute(*self.inputs)
+        computed = [value.clone() for value in state]
+        try:
+            replay = self.record(lambda: self.compute(*self.inputs))
+            torch._foreach_copy_(state, before)
+            replay()
+            if _alike(before, computed, state):
+                self.replay = replay
+            else:
+                self.refused = "a replay differed"
+        except RuntimeError as error:
+            self.refused = str(error).partition("\n")[0] or type(error).__name__
+        finally:
+            torch._foreach_copy_(state, computed)
+
+    @property
+    def note(self) -> str:
+        """How steps are computed, in words; empty before that is decided."""
+        if self.refused:
+            return f"steps not recorded ({self.refused})"
+        return "steps replayed as one graph" if self.replay is not None else ""
+
+
+def _alike(before: Sequence[Tensor], one: Sequence[Tensor], other: Sequence[Tensor]) -> bool:
+    """Say whether two steps from the same state go to the same place, up to a GPU's rounding; waits for the device.
+
+    A few tensors may differ: a bias without influence moves by nothing but rounding.
+    """
+    pairs = list(zip(before, one, other, strict=True))
+    differ = [_distance(b, c) > LARGEST_DIFFERENCE * _distance(a, b) for a, b, c in pairs]
+    return float(torch.stack(differ).double().mean()) <= LARGEST_SHARE
+
+
+def _distance(a: Tensor, b: Tensor) -> Tensor:
+    """Return the Euclidean distance; numbers that are not finite in both are equal, in one of both infinitely far."""
+    apart = torch.nan_to_num((a - b).double())
+    distance: Tensor = torch.linalg.vector_norm(torch.where(a.isfinite() == b.isfinite(), apart, torch.inf))
+    return distance
