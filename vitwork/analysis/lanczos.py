@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -54,14 +54,13 @@ class Krylov:
     Simon 2000): the same step serves both, because nothing relies on the projection being tridiagonal.
 
     Args:
-        apply: the symmetric operator, on vectors like ``start``.
         start: first direction, any length above zero.
         capacity: most basis vectors held at once; memory is ``capacity + 1`` vectors.
         generator: draws a fresh direction when the space is exhausted (an eigenvalue may be multiple).
     """
 
-    def __init__(self, apply: Operator, start: Tensor, capacity: int, generator: torch.Generator) -> None:
-        self.apply, self.generator = apply, generator
+    def __init__(self, start: Tensor, capacity: int, generator: torch.Generator) -> None:
+        self.generator = generator
         self.capacity = min(capacity, start.numel())
         self.basis = start.new_empty(self.capacity + 1, start.numel())
         self.basis[0] = start / torch.linalg.vector_norm(start)
@@ -87,13 +86,17 @@ class Krylov:
         coefficients[recent:] += removed
         return coefficients
 
-    def step(self) -> None:
-        """Multiply once and grow the basis by one vector.
+    @property
+    def direction(self) -> Tensor:
+        """The unit vector whose product is wanted next."""
+        return self.basis[self.steps]
+
+    def grow(self, vector: Tensor) -> None:
+        """Grow the basis by one vector, made of the operator's product with `direction`, which is overwritten.
 
         Raises:
             VitworkError: the product is not finite.
         """
-        vector = self.apply(self.basis[self.steps])
         self.steps += 1
         self.products += 1
         # By symmetry a new product touches the last two basis vectors only, but all of them just after a restart.
@@ -169,8 +172,7 @@ def _settled(space: Krylov, k: int, which: Which, tolerance: float) -> bool:
     return bool((met | (residuals[known] <= noise)).all())
 
 
-def eigenpairs(
-    apply: Operator,
+def search(
     start: Tensor,
     k: int,
     *,
@@ -179,29 +181,19 @@ def eigenpairs(
     capacity: int = 40,
     max_products: int = 500,
     generator: torch.Generator | None = None,
-) -> Eigenpairs:
-    """Return the wanted ``k`` eigenpairs of a symmetric operator.
+) -> Generator[Tensor, Tensor, Eigenpairs]:
+    """Find eigenpairs of a symmetric operator that somebody else multiplies with.
 
-    Args:
-        apply: the operator.
-        start: (n,) start vector; a generic one, as a direction that it lacks cannot be found.
-        k: eigenpairs wanted, at most n.
-        which: ``magnitude`` or signed ``extremes`` (see `Eigenpairs`).
-        tolerance: relative accuracy of the eigenvalues.
-        capacity: basis vectors held before a restart; at least ``2 k + 2`` are used.
-        max_products: products after which to stop all the same.
-        generator: for fresh directions; a fixed seed when None.
-
-    Raises:
-        ValueError: ``k`` is not between 1 and n.
+    Yields the vectors to be multiplied, is sent their products (which it overwrites), and returns what `eigenpairs` returns
+    and of whose arguments these are. So several searches can share one computation of all their products.
     """
     if not 1 <= k <= start.numel():
         raise ValueError(f"{k} eigenvalues of an operator on {start.numel()} numbers")
     generator = generator or torch.Generator(start.device).manual_seed(0)
-    space = Krylov(apply, start, max(capacity, 2 * k + 2), generator)
+    space = Krylov(start, max(capacity, 2 * k + 2), generator)
     fewest = min(k + 2, space.basis.shape[1])
     while True:
-        space.step()
+        space.grow((yield space.direction))
         complete = space.steps == start.numel()  # then the projection is the whole operator
         # After a break, a multiple eigenvalue needs a second step from the fresh direction to show.
         enough = space.steps >= fewest and (space.since_break > 1 or space.exhausted)
@@ -214,3 +206,41 @@ def eigenpairs(
     keep = wanted(values, k, which)
     chosen = vectors[:, keep]
     return Eigenpairs(values[keep], residuals[keep], space.combine(chosen), space.products, settled)
+
+
+def carry_out(
+    apply: Callable[[list[Tensor]], Sequence[Tensor]], searches: Sequence[Generator[Tensor, Tensor, Eigenpairs]]
+) -> list[Eigenpairs]:
+    """Carry searches out side by side until the last has ended.
+
+    Args:
+        apply: maps the vectors of all searches to their products; those of searches that have ended are not used.
+        searches: one per vector.
+    """
+    vectors = [next(search) for search in searches]
+    found: dict[int, Eigenpairs] = {}
+    while len(found) < len(searches):
+        for number, product in enumerate(apply(vectors)):
+            if number not in found:
+                try:
+                    vectors[number] = searches[number].send(product)
+                except StopIteration as end:
+                    found[number] = end.value
+    return [found[number] for number in range(len(searches))]
+
+
+def eigenpairs(apply: Operator, start: Tensor, k: int, **options: Any) -> Eigenpairs:
+    """Return the wanted ``k`` eigenpairs of a symmetric operator.
+
+    Args:
+        apply: the operator.
+        start: (n,) start vector; a generic one, as a direction that it lacks cannot be found.
+        k: eigenpairs wanted, at most n.
+        **options: ``which``: ``magnitude`` or signed ``extremes`` (see `Eigenpairs`); ``tolerance``: relative accuracy of the
+            eigenvalues; ``capacity``: basis vectors held before a restart, at least ``2 k + 2`` are used; ``max_products``:
+            products after which to stop all the same; ``generator``: for fresh directions, a fixed seed when None.
+
+    Raises:
+        ValueError: ``k`` is not between 1 and n.
+    """
+    return carry_out(lambda vectors: [apply(vectors[0])], [search(start, k, **options)])[0]

@@ -11,6 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from vitwork.timing import wait
+
 # Temporaries stay within a few times this many elements, whatever the batch (16 MiB in float32, which also suits a CPU's
 # cache).
 ELEMENTS_AT_ONCE = 1 << 22
@@ -43,8 +45,7 @@ class Meter:
 
     def cost(self, images: int) -> Cost:
         """Return what was spent so far on so many images."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        wait(self.device)
         return Cost(images, time.perf_counter() - self._start, peak_memory(self.device))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -73,7 +73,6 @@ class HessianOperator:
         self.names = [name for name, _ in chosen]
         self.parameters = [_compact(value.detach()).requires_grad_() for _, value in chosen]
         self.device, self.dtype = self.parameters[0].device, self.parameters[0].dtype
-        self.shapes = [value.shape for value in self.parameters]
         self.size = sum(value.numel() for value in self.parameters)
         self._whole = mixes_examples(model, batchnorm)
         self.chunks = list(self._split(batches, micro_batch))
@@ -84,16 +83,21 @@ class HessianOperator:
         if probe:
             self._bounded(self._check_repeatable)
 
+    def moved(self, batch: Batch) -> Batch:
+        """Return images and targets on the model's device, in the precision and layout that suit it."""
+        images, targets = batch
+        kind = self.dtype if targets.is_floating_point() else torch.long
+        return _compact(images.to(self.device, self.dtype)), targets.to(self.device, kind)
+
     def _split(self, batches: Iterable[Batch], micro_batch: int | None) -> Iterator[Batch]:
-        for images, targets in batches:
+        for batch in batches:
+            images, targets = self.moved(batch)
             size = len(targets) if micro_batch is None else micro_batch
             if self._whole and size < len(targets):
                 raise VitworkError(
                     f"a batch of {len(targets)} cannot be passed {size} at a time: BatchNorm uses its statistics"
                 )
-            kind = self.dtype if targets.is_floating_point() else torch.long
-            inputs = torch.split(_compact(images.to(self.device, self.dtype)), size)
-            yield from zip(inputs, torch.split(targets.to(self.device, kind), size), strict=True)
+            yield from zip(torch.split(images, size), torch.split(targets, size), strict=True)
 
     def _bounded(self, compute: Callable[[], Result]) -> Result:
         """Compute; when memory runs out, halve the largest passes and compute again."""
@@ -110,13 +114,7 @@ class HessianOperator:
 
     @contextmanager
     def _passing(self) -> Iterator[None]:
-        with (
-            evaluation_mode(self.model, self.batchnorm),
-            math_attention(),
-            CheapSecondDerivatives(),
-            torch.enable_grad(),
-            torch.autocast(self.device.type, enabled=False),
-        ):
+        with passing(self.model, self.batchnorm, self.device), CheapSecondDerivatives():
             yield
 
     def _losses(self, images: Tensor, targets: Tensor) -> Tensor:
@@ -133,7 +131,7 @@ class HessianOperator:
         with self._passing():
             loss = self._losses(*chunk).sum() / self.examples
             found = torch.autograd.grad(loss, self.parameters, create_graph=create_graph, allow_unused=True)
-            return self._flat(found)
+            return flat(found, self.parameters)
 
     def _check_repeatable(self) -> None:
         with self._passing(), torch.no_grad():
@@ -143,14 +141,9 @@ class HessianOperator:
         if ((first - second).abs() > _REPEATABLE * (1 + first.abs())).any():
             raise VitworkError("the loss changes when the same batch is passed again: the model is random in eval mode")
 
-    def _flat(self, pieces: Iterable[Tensor | None]) -> Tensor:
-        zero = self.parameters[0].new_zeros
-        found = zip(pieces, self.shapes, strict=True)
-        return torch.cat([zero(shape.numel()) if x is None else x.reshape(-1) for x, shape in found])
-
     def weights(self) -> Tensor:
         """Return the selected parameters as one flat vector."""
-        return self._flat(self.parameters).detach()
+        return flat(self.parameters, self.parameters).detach()
 
     def gradient(self) -> Tensor:
         """Return the gradient of the whole loss, flat."""
@@ -170,7 +163,8 @@ class HessianOperator:
     def _times(self, gradient: Tensor, vector: Tensor, *, keep: bool) -> Tensor:
         if not gradient.requires_grad:  # the loss is linear in the weights
             return torch.zeros_like(vector)
-        return self._flat(torch.autograd.grad(gradient, self.parameters, vector, retain_graph=keep, allow_unused=True))
+        found = torch.autograd.grad(gradient, self.parameters, vector, retain_graph=keep, allow_unused=True)
+        return flat(found, self.parameters)
 
     def __call__(self, vector: Tensor) -> Tensor:
         """Return the Hessian times a flat vector of length `size`."""
@@ -183,6 +177,25 @@ class HessianOperator:
         for chunk in self.chunks:
             total += self._times(self._gradient_of(chunk, create_graph=True), vector, keep=False)
         return total
+
+
+@contextmanager
+def passing(model: nn.Module, batchnorm: BatchNorm, device: torch.device) -> Iterator[None]:
+    """Let a model's passes be differentiable twice, exact, and without anything random."""
+    with (
+        evaluation_mode(model, batchnorm),
+        math_attention(),
+        torch.enable_grad(),
+        torch.autocast(device.type, enabled=False),
+    ):
+        yield
+
+
+def flat(pieces: Iterable[Tensor | None], parameters: Sequence[Tensor], *, batched: bool = False) -> Tensor:
+    """Return what belongs to parameters as one vector, zeros where there is nothing; ``batched``: a vector per row."""
+    found = zip(pieces, parameters, strict=True)
+    whole = [torch.zeros_like(p) if x is None else x for x, p in found]
+    return torch.cat([x.reshape(len(x), -1) if batched else x.reshape(-1) for x in whole], dim=-1)
 
 
 def _compact(value: Tensor) -> Tensor:

@@ -101,9 +101,9 @@ def density(
     nodes, weights = [], []
     for _ in range(probes):
         probe = torch.randn(operator.size, generator=generator, device=operator.device, dtype=operator.dtype)
-        space = Krylov(operator, probe, steps, generator)
+        space = Krylov(probe, steps, generator)
         while space.steps < space.capacity:
-            space.step()
+            space.grow(operator(space.direction))
         values, _, vectors = space.ritz()
         nodes.append(values)
         weights.append(vectors[0].square())

@@ -38,12 +38,6 @@ def on(queue: torch.cuda.Stream | None) -> AbstractContextManager[object]:
     return nullcontext() if queue is None else torch.cuda.stream(queue)
 
 
-def wait(device: torch.device) -> None:
-    """Wait until a GPU has done all that it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
 @contextmanager
 def numerics(recipe: Recipe) -> Iterator[None]:
     """Fix what decides the digits of a computation, and restore it.

@@ -7,6 +7,7 @@ stacked, as one batched computation. On a CPU one after another is fastest, and 
 
 from __future__ import annotations
 
+import collections
 import gc
 import itertools
 import math
@@ -20,6 +21,7 @@ import torch
 
 from vitwork.arms import Arm
 from vitwork.errors import VitworkError
+from vitwork.timing import seconds
 from vitwork.training import checkpoint, engine, generators, mode, schedule, stacked
 from vitwork.training.batches import fits
 from vitwork.training.distributed import World
@@ -55,18 +57,15 @@ def steps(runs: Sequence[Run], way: Way) -> Iterator[None]:
 
 def seconds_per_step(runs: Sequence[Run], way: Way) -> float:
     """Return what a step of all runs takes when they are trained in a way; infinity where that cannot be done."""
-    device = runs[0].device
     try:
         under_way = steps(runs, way)
         for _ in itertools.islice(under_way, TRIED_STEPS):
             pass
-        mode.wait(device)
-        started = time.perf_counter()
-        taken = sum(1 for _ in itertools.islice(under_way, TRIED_STEPS))
-        mode.wait(device)
+        timed = itertools.islice(under_way, TRIED_STEPS)
+        taken = seconds(lambda: collections.deque(timed, maxlen=0), runs[0].device)
     except (RuntimeError, VitworkError):  # a model or a recipe that cannot be batched, or memory for fewer seeds only
         return float("inf")
-    return (time.perf_counter() - started) / taken if taken else float("inf")
+    return taken / TRIED_STEPS
 
 
 def fastest(make: Callable[[int], Run], count: int) -> Way:

@@ -1,0 +1,150 @@
+"""The Hessians of several mini-batches at once, for devices that one small mini-batch leaves idle."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, vmap
+from torch.nn import functional as F
+
+from vitwork.analysis.lanczos import Eigenpairs, carry_out
+from vitwork.analysis.memory import is_out_of_memory
+from vitwork.analysis.operator import Batch, HessianOperator, flat, passing
+from vitwork.timing import seconds
+
+Search = Generator[Tensor, Tensor, Eigenpairs]
+
+AT_ONCE = 16  # mini-batches tried at once on a GPU
+AGREEMENT = 1e-3  # of a product with that of one mini-batch alone, relative; rounding is far below
+
+
+class StackedHessians:
+    """Multiplies, for each of several mini-batches, a vector by the Hessian of that mini-batch's loss.
+
+    The weights are repeated once per mini-batch. Then the gradient of the sum of all losses holds each mini-batch's gradient
+    by its own copy, and one backward pass through it gives all products.
+
+    Args:
+        operator: of the first mini-batch: what is differentiated by what, and how.
+        batches: ``(images, targets)`` of equal shapes.
+    """
+
+    def __init__(self, operator: HessianOperator, batches: Sequence[Batch]) -> None:
+        self.operator = operator
+        self.parameters = [_repeated(p.detach(), len(batches)).requires_grad_() for p in operator.parameters]
+        images, targets = (torch.stack(values) for values in zip(*map(operator.moved, batches), strict=True))
+        buffers = {name: _repeated(value, len(batches)) for name, value in operator.model.named_buffers()}
+        fixed = {name: value.detach() for name, value in operator.model.named_parameters()}
+        copies = dict(zip(operator.names, self.parameters, strict=True))
+
+        def loss(own: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+            return F.cross_entropy(functional_call(operator.model, {**fixed, **own}, (x,)), y)
+
+        with passing(operator.model, operator.batchnorm, operator.device):
+            losses = vmap(loss)({**buffers, **copies}, images, targets)
+            found = torch.autograd.grad(losses.sum(), self.parameters, create_graph=True, allow_unused=True)
+            self.gradient = flat(found, self.parameters, batched=True)
+
+    def __call__(self, vectors: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Return the products of vectors (size,), one per mini-batch."""
+        return self._product(torch.stack(list(vectors))).unbind()
+
+    def _product(self, vectors: Tensor) -> Tensor:
+        total = self.operator.weight_decay * vectors
+        if self.gradient.requires_grad:  # else the loss is linear in the weights
+            found = torch.autograd.grad(self.gradient, self.parameters, vectors, retain_graph=True, allow_unused=True)
+            total += flat(found, self.parameters, batched=True)
+        return total
+
+
+def _repeated(value: Tensor, count: int) -> Tensor:
+    return value.expand(count, *value.shape).clone()
+
+
+def stacked(operator: HessianOperator, batches: Sequence[Batch], *, forced: bool = False) -> StackedHessians | None:
+    """Return the Hessians of mini-batches as one computation where that is possible and pays, else None.
+
+    Args:
+        operator: of the first mini-batch.
+        batches: the mini-batches, of equal shapes.
+        forced: whether it is done even where it does not pay.
+
+    Raises:
+        torch.OutOfMemoryError, RuntimeError: memory does not suffice for so many.
+    """
+    generator = torch.Generator(operator.device).manual_seed(0)
+    shape = len(batches), operator.size
+    vectors = list(torch.randn(shape, generator=generator, device=operator.device, dtype=operator.dtype))
+    try:
+        together = StackedHessians(operator, batches)
+        first, alone = together(vectors)[0], operator(vectors[0])
+    except (RuntimeError, NotImplementedError) as error:
+        if is_out_of_memory(error):
+            raise
+        return None  # a model that cannot be batched: its way depends on the data, or a function has no batched form
+    if not torch.linalg.vector_norm(first - alone) <= AGREEMENT * torch.linalg.vector_norm(alone):
+        return None
+    if forced:
+        return together
+    several = seconds(lambda: together(vectors), operator.device)
+    one = seconds(lambda: operator(vectors[0]), operator.device)
+    return together if several < len(batches) * one else None
+
+
+def each(
+    batches: Iterable[Batch],
+    operator_of: Callable[[Batch], HessianOperator],
+    begin: Callable[[HessianOperator], Search],
+    many: int,
+    *,
+    forced: bool,
+) -> Iterator[tuple[Eigenpairs, Batch]]:
+    """Search the eigenpairs of each mini-batch's Hessian, several at once where that pays; yield them in order.
+
+    Args:
+        batches: the mini-batches.
+        operator_of: makes the Hessian of one.
+        begin: starts a search.
+        many: how many at once; fewer where shapes differ or memory does not suffice.
+        forced: whether so many even where it does not pay.
+    """
+    source = iter(batches)
+    waiting: list[Batch] = []
+    while waiting or (waiting := list(itertools.islice(source, many))):
+        group = list(next(itertools.groupby(waiting[:many], key=_shapes))[1])
+        found: list[Eigenpairs] = []
+        try:
+            found = _solve(group, operator_of, begin, forced=forced)
+        except RuntimeError as error:
+            if len(group) == 1 or not is_out_of_memory(error):
+                raise
+        # Past the handler, so that what failed, which its traceback holds, is free.
+        if not found:
+            many = len(group) // 2
+            continue
+        forced |= len(found) > 1
+        many = 1 if len(found) < len(group) else many
+        yield from zip(found, group, strict=False)
+        waiting = waiting[len(found) :]
+
+
+def _shapes(batch: Batch) -> tuple[torch.Size, ...]:
+    return tuple(values.shape for values in batch)
+
+
+def _solve(
+    group: Sequence[Batch],
+    operator_of: Callable[[Batch], HessianOperator],
+    begin: Callable[[HessianOperator], Search],
+    *,
+    forced: bool,
+) -> list[Eigenpairs]:
+    """Return the eigenpairs of all of a group, or of the first alone where that is better."""
+    operator = operator_of(group[0])
+    together = stacked(operator, group, forced=forced) if len(group) > 1 else None
+    if together is None:
+        return carry_out(lambda vectors: [operator(vectors[0])], [begin(operator)])
+    return carry_out(together, [begin(operator) for _ in group])
