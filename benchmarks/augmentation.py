@@ -1,41 +1,52 @@
 """How many images a second the DeiT recipe augments: ours in batches, beside the official loader with PIL and timm.
 
-    python benchmarks/augmentation.py [--official CHECKOUT] [--data FOLDER] [--rounds 3] [--images 9600] [--save FILE]
+    python benchmarks/augmentation.py [--official CHECKOUT] [--data FOLDER] [--device cuda] [--rounds 3] [--images 9600]
 
-CHECKOUT is a clone of the official repository, or its git directory; without it the same transforms are built from timm
+CHECKOUT is a clone of the official repository, unpacked or not; without it the same transforms are built from timm
 directly. FOLDER holds CIFAR-10; without it the images are drawn. Both sides take images that are in memory and end with
-normalised, mixed batches of 96 with soft targets. Rounds of both sides alternate; the best round of each counts. Beside
-the rate stands what it costs: processor time per thousand images, of all processes, which other users of the machine
-change little.
+normalised, mixed batches of 96 with soft targets, on the GPU where there is one: the official loader copies each batch
+there, ours keeps all images there and augments some batches together. Rounds of both sides alternate; the best round of
+each counts. "× official" is against the official number of loader workers, four. Beside the rate stands what it costs:
+processor time per thousand images, of all processes, which other users of the machine change little.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib
+import itertools
 import multiprocessing
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from importlib import metadata
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import timing
 import torch
 from torch import Tensor
 
 from vitwork.data import DataSpec, load
 from vitwork.data.augmentation import Augmenter
+from vitwork.data.images import ImageSet
+from vitwork.training.batches import Batches
 from vitwork.training.recipe import Augmentation, RandAugment
 
-BATCH, CLASSES, SMOOTHING = 96, 10, 0.1
+BATCH, CLASSES, SMOOTHING, OFFICIAL_WORKERS = 96, 10, 0.1, 4
+PASSES = 10  # over the images on a GPU, which would be done too soon to be timed
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
 DEIT = Augmentation(randaugment=RandAugment(), mixup=1.0, cutmix=0.8)
+
+
+class Side(NamedTuple):
+    """A pipeline: what measures its images per second, and how often that passes over all images."""
+
+    work: Callable[[], float]
+    passes: int = 1
 
 
 class InMemory(torch.utils.data.Dataset[tuple[Any, int]]):
@@ -56,6 +67,15 @@ class InMemory(torch.utils.data.Dataset[tuple[Any, int]]):
         return self.transform(Image.fromarray(self.pixels[index])), self.labels[index]
 
 
+def unpacked(checkout: Path, folder: Path) -> Path:
+    """Return a folder that holds the official code's `ops`: the checkout, or what its git directory gives."""
+    if (checkout / "ops").is_dir():
+        return checkout
+    archive = subprocess.run(["git", "-C", checkout, "archive", "HEAD", "ops"], check=True, capture_output=True)
+    subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+    return folder
+
+
 def official_dataset(checkout: Path | None, images: Tensor, labels: Tensor) -> InMemory:
     """Return the official code's training set over our images: its own transforms where a checkout is given."""
     InMemory.pixels = images.permute(0, 2, 3, 1).contiguous().numpy()
@@ -64,9 +84,7 @@ def official_dataset(checkout: Path | None, images: Tensor, labels: Tensor) -> I
     if checkout is None:
         return InMemory(transform=timm_transform())
     with tempfile.TemporaryDirectory() as folder:
-        archive = subprocess.run(["git", "-C", checkout, "archive", "HEAD", "ops"], check=True, capture_output=True)
-        subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
-        sys.path.insert(0, folder)
+        sys.path.insert(0, str(unpacked(checkout, Path(folder))))
         import torchvision
 
         torchvision.datasets.CIFAR10 = InMemory
@@ -90,7 +108,7 @@ def timm_transform() -> Callable[[Any], Any]:
     )
 
 
-def official_rate(dataset: InMemory, workers: int) -> float:
+def official_rate(dataset: InMemory, workers: int, device: str) -> float:
     """Return images per second of the official loader and timm's Mixup, from the first batch that arrives on."""
     from timm.data import Mixup
 
@@ -98,38 +116,56 @@ def official_rate(dataset: InMemory, workers: int) -> float:
     loader = torch.utils.data.DataLoader(dataset, batch_size=BATCH, shuffle=True, num_workers=workers, drop_last=True)
     batches = iter(loader)
     next(batches)
-    start, seen = time.perf_counter(), 0
+    start, seen = _wall(device), 0
     for images, labels in batches:
-        mixup(images, labels)
+        mixup(images.to(device), labels.to(device))
         seen += len(labels)
-    return seen / (time.perf_counter() - start)
+    return seen / (_wall(device) - start)
 
 
-def our_batches(images: Tensor, labels: Tensor, groups: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _wall(device: str) -> float:
+    """Return the wall's seconds, since several processes work; a GPU's queue is waited for."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def our_batches(train: ImageSet, groups: int) -> Iterator[Tensor]:
+    """Yield the targets of as many mini-batches as are augmented together, in a new order at every call."""
     augmenter = Augmenter(DEIT, CLASSES, MEAN, STD, SMOOTHING)
+    images, labels = train.images, train.labels
     generator = torch.Generator(images.device).manual_seed(0)
     order = torch.randperm(len(labels), generator=generator, device=images.device)
     for rows in order.split(BATCH * groups):
         if len(rows) == BATCH * groups:
-            yield augmenter(images[rows], labels[rows], generator, groups)
+            yield augmenter(images[rows], labels[rows], generator, groups)[1]
 
 
-def our_rate(images: Tensor, labels: Tensor, groups: int, threads: int) -> float:
+def trainings_batches(train: ImageSet) -> Iterator[Tensor]:
+    """Yield the targets of mini-batches as a training gets them, for several epochs."""
+    augmenter = Augmenter(DEIT, CLASSES, MEAN, STD, SMOOTHING)
+    batches = Batches(train, augmenter, batch_size=BATCH, seed=0, device=train.images.device)
+    for epoch in range(PASSES):
+        yield from (targets for _, targets in batches.epoch(epoch))
+
+
+def our_rate(train: ImageSet, make: Callable[[], Iterator[Tensor]], passes: int, threads: int) -> float:
+    """Return images per second over some passes, from the second piece on."""
     torch.set_num_threads(threads)
-    batches = our_batches(images, labels, groups)
-    next(batches)
-    _wait(images)
-    start, seen = time.perf_counter(), 0
-    for _, targets in batches:
+    device = train.images.device.type
+    pieces = itertools.chain.from_iterable(make() for _ in range(passes))
+    next(pieces)
+    start, seen = _wall(device), 0
+    for targets in pieces:
         seen += len(targets)
-    _wait(images)
-    return seen / (time.perf_counter() - start)
+    return seen / (_wall(device) - start)
 
 
-def our_rate_in_processes(images: Tensor, labels: Tensor, groups: int, processes: int) -> float:
+def our_rate_in_processes(train: ImageSet, groups: int, processes: int) -> float:
     """Return the sum of the rates of processes of one thread that work at the same time, as trainings on a CPU do."""
     with multiprocessing.get_context("fork").Pool(processes) as pool:
-        return sum(pool.starmap(our_rate, [(images, labels, groups, 1)] * processes, chunksize=1))
+        work = (train, partial(our_batches, train, groups), 1, 1)
+        return sum(pool.starmap(our_rate, [work] * processes, chunksize=1))
 
 
 def processor_seconds(work: Callable[[], float]) -> tuple[float, float]:
@@ -139,72 +175,74 @@ def processor_seconds(work: Callable[[], float]) -> tuple[float, float]:
     return rate, sum(os.times()[:4]) - before
 
 
-def _wait(images: Tensor) -> None:
-    if images.is_cuda:
-        torch.cuda.synchronize()
+def our_sides(train: ImageSet, device: str, cores: int) -> dict[str, Side]:
+    """Return our pipelines: on a CPU as its trainings run, on a GPU with different numbers augmented together."""
+    if not device.startswith("cuda"):
+        sides = {
+            f"ours, {groups} × {BATCH} at once, {cores} processes": Side(
+                partial(our_rate_in_processes, train, groups, cores), cores
+            )
+            for groups in (1, 4)
+        }
+        threaded = partial(our_rate, train, partial(our_batches, train, 4), 1, cores)
+        return sides | {f"ours, 4 × {BATCH} at once, 1 process, {cores} threads": Side(threaded)}
+    there = train.to(device)
+    make = partial(trainings_batches, there)
+    sides = {"ours, as trainings have it": Side(partial(our_rate, there, make, 1, 1), PASSES)}
+    for together in (BATCH, 512, 2048, 8192):
+        groups = max(1, together // BATCH)
+        make = partial(our_batches, there, groups)
+        sides[f"ours, {groups} × {BATCH} at once"] = Side(partial(our_rate, there, make, PASSES, 1), PASSES)
+    return sides
+
+
+def rows(best: Mapping[str, tuple[float, float]]) -> list[timing.Row]:
+    """Return the table's rows from rates and processor seconds per thousand images."""
+    official = {name: both for name, both in best.items() if name.startswith("official")}
+    own = official[f"official, {OFFICIAL_WORKERS} loader workers"][0]
+    fastest, cheapest = max(rate for rate, _ in official.values()), min(spent for _, spent in official.values())
+    return [
+        {
+            "pipeline": name,
+            "images/s": f"{rate:,.0f}",
+            "× official": f"{rate / own:.2f}",
+            "× official with all cores": f"{rate / fastest:.2f}",
+            "processor seconds per 1,000 images": f"{spent:.3f}",
+            "official ÷ it": f"{cheapest / spent:.2f}",
+        }
+        for name, (rate, spent) in best.items()
+    ]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = timing.parser(__doc__)
     parser.add_argument("--official", type=Path)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--images", type=int, default=9600)
-    parser.add_argument("--save", type=Path, help="write the table as Markdown")
-    arguments = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    warnings.filterwarnings("ignore", "This DataLoader will create")  # four, as the official code does
-    spec = DataSpec("cifar10" if arguments.data else "embedded", size=32, train=arguments.images, test=10)
-    train = load(spec, arguments.data).train
-    dataset = official_dataset(arguments.official, train.images, train.labels)
+    warnings.filterwarnings("ignore", "This DataLoader will create")  # as many workers as the official code has
+    spec = DataSpec("cifar10" if options.data else "embedded", size=32, train=options.images, test=10)
+    train = load(spec, options.data).train
+    dataset = official_dataset(options.official, train.images, train.labels)
     cores = len(os.sched_getaffinity(0))
-
-    sides: dict[str, Callable[[], float]] = {
-        f"official, {workers} loader workers": lambda workers=workers: official_rate(dataset, workers)
-        for workers in sorted({cores, 4})
-    }
-    for groups in (1, 4):
-        sides[f"ours, {groups} × 96 at once, {cores} processes"] = lambda groups=groups: our_rate_in_processes(
-            train.images, train.labels, groups, cores
-        )
-    sides[f"ours, 4 × 96 at once, 1 process, {cores} threads"] = lambda: our_rate(train.images, train.labels, 4, cores)
-    if torch.cuda.is_available():
-        images, labels = train.images.cuda(), train.labels.cuda()
-        for groups in (1, 8, 32):
-            sides[f"ours, {groups} × 96 at once, GPU"] = lambda groups=groups: our_rate(images, labels, groups, 1)
-
-    count, best = len(train), {name: (0.0, float("inf")) for name in sides}
-    for _ in range(arguments.rounds):
-        for name, work in sides.items():
-            rate, spent = processor_seconds(work)
-            images = count * (cores if "processes" in name else 1)
-            best[name] = (max(best[name][0], rate), min(best[name][1], 1000 * spent / images))
-    official = [both for name, both in best.items() if name.startswith("official")]
-    fastest, cheapest = max(rate for rate, _ in official), min(spent for _, spent in official)
-    lines = [
-        f"`{machine()}`, DeiT recipe, 32×32",
-        "",
-        "| pipeline | images/s | × official | processor seconds per 1,000 images | official ÷ it |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for name, (rate, spent) in best.items():
-        lines.append(f"| {name} | {rate:.0f} | {rate / fastest:.2f} | {spent:.3f} | {cheapest / spent:.2f} |")
-    print("\n".join(lines))
-    if arguments.save:
-        arguments.save.write_text(
-            "# Augmentation, measured by benchmarks/augmentation.py\n\n" + "\n".join(lines) + "\n"
-        )
-
-
-def machine() -> str:
-    """Return processor, versions and load."""
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if "model name" in line
-    ]
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "timm", "pillow"))
-    return f"{names[0] if names else platform.machine()}, {len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}, {versions}"
+    known = timing.facts(options.device, "timm", "pillow")
+    sides = {
+        f"official, {workers} loader workers": Side(partial(official_rate, dataset, workers, options.device))
+        for workers in sorted({cores, OFFICIAL_WORKERS})
+    } | our_sides(train, options.device, cores)
+    best = dict.fromkeys(sides, (0.0, float("inf")))
+    for number in range(options.rounds):
+        for name, side in sides.items():
+            rate, spent = processor_seconds(side.work)
+            best[name] = (
+                max(best[name][0], rate),
+                min(best[name][1], 1000 * spent / len(train) / side.passes),
+            )
+        text = f"DeiT recipe, 32×32, the best of {number + 1} rounds\n\n{timing.table(rows(best))}"
+        timing.keep(options.save, "Augmentation", known, text)
+    print(text)
 
 
 if __name__ == "__main__":

@@ -1,38 +1,33 @@
 """Feature-map analyses against the notebooks' way of doing them, side by side in one process: time, memory, agreement.
 
-    python benchmarks/feature_maps.py [--device cpu] [--images 128] [--rounds 3]
+    python benchmarks/feature_maps.py [--device cuda] [--scale small paper] [--images 128] [--rounds 3] [--save FILE]
 
 Fourier and variance: the official notebooks keep every block's output and transform each in full. CKA: the usual
 implementations recompute inner products for every pair of layers. Lesions: one whole pass per lesion. Rounds of both
 sides alternate and the best of each counts; on a CPU, time is that of this process on one thread, so that other work on
-the machine hardly counts. Peak memory is what a call adds to the process (of a fork) or to the GPU's allocator.
+the machine hardly counts. "Without the model" replays stored feature maps. Memory is what a call adds at its peak to the
+process (of a fork) or to the GPU's allocator.
 """
 
 from __future__ import annotations
 
-import argparse
-import math
-import multiprocessing
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
+import timing
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitwork.analysis import attention, fourier, lesion, similarity, variance
-from vitwork.analysis.memory import peak_memory
 from vitwork.analysis.observe import Batch, evaluating, observe
 from vitwork.models.block import Block
 from vitwork.models.blocks import as_blocks
 from vitwork.models.creation import create
 
-MEBIBYTE = 1 << 20
 Way = Callable[[list[Block], list[Batch]], Tensor]
 
 
@@ -157,100 +152,70 @@ TASKS = (
 )
 
 
-def seconds(call: Callable[[], Any], device: torch.device) -> float:
-    """Return what a call takes: this process's time on a CPU, the wall clock's on a GPU."""
-    if device.type != "cuda":
-        start = time.process_time()
-        call()
-        return time.process_time() - start
-    torch.cuda.synchronize(device)
-    start = time.perf_counter()
-    call()
-    torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+NETWORKS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+    "small": {
+        "ViT, 256 tokens, dim 96, depth 6": ("vit_ti", {"patch_size": 2, "dim": 96, "depth": 6, "heads": 3}),
+        "pre-activation ResNet-18, widths 32–256": ("preresnet_18", {"widths": (32, 64, 128, 256)}),
+    },
+    "paper": {"ViT-Ti, patch 4": ("vit_ti", {"patch_size": 4}), "ResNet-50": ("resnet_50", {})},
+}
 
 
-def added_memory(call: Callable[[], Any], device: torch.device) -> float:
-    """Return the mebibytes that a call adds at its peak; NaN where the system does not tell."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        call()
-        return (torch.cuda.max_memory_allocated(device) - before) / MEBIBYTE
-    if not Path("/proc/self/statm").exists():
-        return math.nan
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-
-    def child() -> None:
-        before = int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-        call()
-        sender.send(((peak_memory(device) or 0) - before) / MEBIBYTE)
-
-    process = context.Process(target=child)
-    process.start()
-    process.join()
-    return float(receiver.recv())
-
-
-def networks(device: torch.device) -> dict[str, list[Block]]:
-    """Return the networks that are analysed, untrained, at 32 × 32."""
+def network(name: str, options: dict[str, Any], device: str) -> list[Block]:
+    """Return an untrained network for 32 × 32 as blocks."""
     torch.manual_seed(0)
-    made: dict[str, nn.Module] = {
-        "ViT, 256 tokens, dim 96, depth 6": create("vit_ti", image_size=32, patch_size=2, dim=96, depth=6, heads=3),
-        "pre-activation ResNet-18, widths 32–256": create("preresnet_18", widths=(32, 64, 128, 256)),
+    return as_blocks(create(name, image_size=32, **options).to(device).eval())
+
+
+def pair(task: Task, blocks: list[Block], batches: list[Batch]) -> dict[str, timing.Way]:
+    return {"usual": partial(task.usual, blocks, batches), "ours": partial(task.ours, blocks, batches)}
+
+
+def compare(task: Task, blocks: list[Block], batches: list[Batch], rounds: int, device: str) -> timing.Row:
+    """Return one row of the table."""
+    ways = pair(task, blocks, batches)
+    added = [timing.added_memory(way, device) for way in ways.values()]
+    taken = timing.least(ways, rounds, device)
+    row = {
+        "analysis": task.name,
+        "usual, s": timing.number(taken["usual"]),
+        "ours, s": timing.number(taken["ours"]),
+        "ratio": f"{taken['usual'] / taken['ours']:.1f} ×",
+        "usual adds MiB": timing.number(added[0]),
+        "ours adds MiB": timing.number(added[1]),
+        "largest difference": f"{(task.usual(blocks, batches) - task.ours(blocks, batches)).abs().max().item():.1e}",
     }
-    return {name: as_blocks(model.to(device).eval()) for name, model in made.items()}
-
-
-def times(task: Task, blocks: list[Block], batches: list[Batch], rounds: int) -> tuple[float, float]:
-    """Return the least seconds of the usual way and of ours, in alternating rounds."""
-    device = batches[0][0].device
-    ways = [partial(way, blocks, batches) for way in (task.usual, task.ours)]
-    usual, ours = zip(*([seconds(way, device) for way in ways] for _ in range(rounds)), strict=True)
-    return min(usual), min(ours)
-
-
-def compare(task: Task, blocks: list[Block], batches: list[Batch], rounds: int) -> str:
-    """Return one line of the table."""
-    device = batches[0][0].device
-    usual, ours = partial(task.usual, blocks, batches), partial(task.ours, blocks, batches)
-    memory = [added_memory(call, device) for call in (usual, ours)]
-    slow, fast = times(task, blocks, batches, rounds)
-    alone = "–"
     if task.observes:
-        slow_alone, fast_alone = times(task, replayed(blocks, batches), batches, rounds)
-        alone = f"{slow_alone:.3f}/{fast_alone:.3f} {slow_alone / fast_alone:.1f}×"
-    difference = (usual() - ours()).abs().max().item()
-    return (
-        f"{task.name:22} {slow:8.2f} {fast:8.2f} {slow / fast:5.1f}× {alone:>20} "
-        f"{memory[0]:6.0f}/{memory[1]:<5.0f} {difference:.1e}"
-    )
+        alone = timing.least(pair(task, replayed(blocks, batches), batches), rounds, device)
+        row["without the model"] = f"{alone['usual'] / alone['ours']:.1f} × ({timing.number(alone['ours'])} s)"
+    return row
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cpu")
+    parser = timing.parser(__doc__)
+    parser.add_argument("--scale", choices=NETWORKS, nargs="+", default=["small"])
     parser.add_argument("--images", type=int, default=128)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    device = torch.device(options.device)
+    device, parts = options.device, []
     torch.set_num_threads(1)
+    timing.single_precision()
+    known = timing.facts(device, "timm", "numpy")
     x = torch.randn(options.images, 3, 32, 32, device=device)
     y = torch.randint(10, (options.images,), device=device)
     batches = list(zip(torch.split(x, options.batch), torch.split(y, options.batch), strict=True))
-    for name, blocks in networks(device).items():
-        forward = min(seconds(partial(observe, blocks, batches), device) for _ in range(options.rounds + 1))
-        print(f"\n{name}: {len(blocks)} blocks, {options.images} images, forward pass alone {forward:.2f} s")
-        print(
-            f"{'':22} {'usual s':>8} {'ours s':>8} {'ratio':>6} {'without the model':>20} {'MiB':>12}  largest difference"
-        )
-        for task in TASKS:
-            print(compare(task, blocks, batches, options.rounds))
+    for name, described in [item for scale in options.scale for item in NETWORKS[scale].items()]:
+        blocks = network(*described, device)
+        extra: dict[str, timing.Way] = {"forward": partial(observe, blocks, batches)}
         if any(block.attention for block in blocks):
-            taken = seconds(partial(attention.describe, blocks, batches), device)
-            print(f"{'attention (no usual)':22} {'':8} {taken:8.2f}")
+            extra["attention"] = partial(attention.describe, blocks, batches)
+        alone = {what: timing.number(taken) for what, taken in timing.least(extra, options.rounds, device).items()}
+        rows = [{"network": name, **compare(task, blocks, batches, options.rounds, device)} for task in TASKS]
+        said = f"{name}: {len(blocks)} blocks, {options.images} images, seconds of a call: {alone}"
+        parts.append(f"{said}\n\n{timing.table(rows)}")
+        print(parts[-1], flush=True)
+        timing.keep(options.save, "Feature-map analyses", known, *parts)
 
 
 if __name__ == "__main__":

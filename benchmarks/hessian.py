@@ -1,64 +1,78 @@
 """Top-5 Hessian spectra against PyHessian, and products against gradients and curvlinops, in one process.
 
-Run `python benchmarks/hessian.py`. Both sides see the same model, mini-batches and tolerance, one after the other, and
-each number is the least time of several rounds. On a CPU, time is that of one thread of this process, so that other
-work on the machine hardly counts. "error" is against eigenvalues known to 1e-8: the worst of the top five, relative.
+    python benchmarks/hessian.py [--device cuda] [--scale paper small] [--batches 4] [--rounds 3] [--save FILE]
+
+Both sides see the same model, mini-batches and tolerance (1e-3), one after the other, and each number is the least time
+of several rounds. On a CPU, time is that of one thread of this process, so that other work on the machine hardly counts;
+on a GPU it is the wall's, with the queue waited for. A product is compared with the gradient of the same computation
+(attention by matrix products, single precision). "Error" is the worst relative one of the top five, against eigenvalues
+known to 1e-8 in double precision. A library that is not installed leaves its columns empty.
 """
 
 from __future__ import annotations
 
-import argparse
+import copy
 import math
-import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import timing
 import torch
-from curvlinops import HessianLinearOperator
-from pyhessian import hessian as pyhessian
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitwork.analysis.hessian import top_eigenvalues
-from vitwork.analysis.memory import peak_memory
 from vitwork.analysis.operator import HessianOperator
 from vitwork.data.embedded import draw
 from vitwork.models import create, math_attention
 
-MODELS: dict[str, tuple[str, dict[str, Any]]] = {
-    "ResNet": ("preresnet_18", {"depths": (2, 2, 2), "widths": (16, 32, 64)}),
-    "ViT": ("vit_ti", {"image_size": 16, "patch_size": 2, "dim": 64, "depth": 4, "heads": 4}),
+try:
+    from curvlinops import HessianLinearOperator
+except ImportError:
+    HessianLinearOperator = None
+try:
+    from pyhessian import hessian as pyhessian
+except ImportError:
+    pyhessian = None
+
+ABSENT = "not installed"
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network and how it is trained before the measurement: side of the images, learning rate."""
+
+    name: str
+    size: int
+    rate: float
+    options: dict[str, Any]
+
+
+MODELS = {
+    "small": {
+        "ResNet 16/32/64": Network("preresnet_18", 16, 2e-3, {"depths": (2, 2, 2), "widths": (16, 32, 64)}),
+        "ViT, dim 64, depth 4": Network(
+            "vit_ti", 16, 2e-3, {"image_size": 16, "patch_size": 2, "dim": 64, "depth": 4, "heads": 4}
+        ),
+    },
+    "paper": {
+        "ViT-Ti, patch 2": Network("vit_ti", 32, 5e-4, {"image_size": 32, "patch_size": 2}),
+        "ResNet-50": Network("resnet_50", 32, 5e-4, {}),
+    },
 }
 
 
-def clock(device: str) -> float:
-    """Return seconds: of this process on a CPU, of the wall (its queue waited for) on a GPU."""
-    if device == "cpu":
-        return time.process_time()
-    torch.cuda.synchronize()
-    return time.perf_counter()
-
-
-def least(ways: dict[str, Callable[[], object]], rounds: int, device: str) -> dict[str, float]:
-    """Run all ways in turn, several rounds; return each one's least seconds."""
-    best = dict.fromkeys(ways, math.inf)
-    for _ in range(rounds):
-        for name, way in ways.items():
-            start = clock(device)
-            way()
-            best[name] = min(best[name], clock(device) - start)
-    return best
-
-
-def trained(name: str, options: dict[str, Any], steps: int, device: str) -> tuple[nn.Module, Tensor, Tensor]:
+def trained(network: Network, steps: int, device: str) -> tuple[nn.Module, Tensor, Tensor]:
     """Return a model after some training steps on drawn images, with images and labels."""
     torch.manual_seed(0)
-    images, labels, _ = draw(512, 16, 0)
-    x = torch.as_tensor(images).permute(0, 3, 1, 2) if images.shape[-1] == 3 else torch.as_tensor(images)
-    x, y = (x.float() / 127.5 - 1).to(device).contiguous(), torch.as_tensor(labels).long().to(device)
-    model = create(name, 10, **options).to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=0.05)
+    drawing = draw(512, network.size)
+    x = (torch.from_numpy(drawing.images).float() / 127.5 - 1).to(device)
+    y = torch.from_numpy(drawing.shapes).to(device)
+    model = create(network.name, 10, **network.options).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), network.rate, weight_decay=0.05)
     for step in range(steps):
         chosen = torch.arange(64, device=device).add(64 * step) % len(x)
         optimizer.zero_grad()
@@ -67,39 +81,70 @@ def trained(name: str, options: dict[str, Any], steps: int, device: str) -> tupl
     return model.eval(), x, y
 
 
-def power_iteration(model: nn.Module, batch: tuple[Tensor, Tensor], device: str) -> list[float]:
+def power_iteration(model: nn.Module, batch: Batch, device: str, **settings: int) -> list[float]:
     """Return PyHessian's top five at its default tolerance of 1e-3, largest magnitude first."""
     with math_attention():
-        problem = pyhessian(model, nn.CrossEntropyLoss(), data=batch, cuda=device == "cuda")
-        values, _ = problem.eigenvalues(top_n=5)
+        problem = pyhessian(model, nn.CrossEntropyLoss(), data=batch, cuda=device.startswith("cuda"))
+        values, _ = problem.eigenvalues(top_n=5, **settings)
     model.zero_grad(set_to_none=True)
     return sorted(values, key=abs, reverse=True)
 
 
-def spectra(label: str, model: nn.Module, batches: list[tuple[Tensor, Tensor]], rounds: int, device: str) -> None:
-    """Compare whole spectra of the same mini-batches."""
-    exact = top_eigenvalues(model, batches, tolerance=1e-8).eigenvalues
-    found: dict[str, Tensor] = {}
-    spent: list[float] = []
+@dataclass
+class Side:
+    """What one way of finding the spectra gave: eigenvalues, least seconds, and the MiB that it adds (on a GPU)."""
 
-    def ours() -> None:
-        spectrum = top_eigenvalues(model, batches, tolerance=1e-3)
-        found["ours"] = spectrum.eigenvalues
-        spent.append(sum(spectrum.products) / len(batches))
+    values: Tensor
+    seconds: float = math.inf
+    added: float = math.nan
 
-    def theirs() -> None:
-        values = [power_iteration(model, batch, device) for batch in batches]
-        found["PyHessian"] = torch.tensor(values, dtype=torch.float64)
-
-    seconds = least({"ours": ours, "PyHessian": theirs}, rounds, device)
-    print(f"{label}: top five of {len(batches)} mini-batches of {len(batches[0][1])}, tolerance 1e-3")
-    for way, taken in seconds.items():
-        worst = float(((found[way].to(exact) - exact) / exact).abs().max())
-        print(f"  {way:12s}{1e3 * taken / len(batches):9.0f} ms each, largest error {worst:.1e}")
-    print(f"  ratio {seconds['PyHessian'] / seconds['ours']:.1f} ×; {spent[0]:.1f} products each")
+    def worst(self, exact: Tensor) -> str:
+        return f"{float(((self.values.to(exact) - exact) / exact).abs().max()):.1e}"
 
 
-def products(label: str, model: nn.Module, batch: tuple[Tensor, Tensor], rounds: int, device: str) -> None:
+def alternate(ways: dict[str, Callable[[], Tensor]], rounds: int, device: str) -> dict[str, Side]:
+    """Run all ways in turn, several rounds."""
+    sides = {name: Side(torch.empty(0)) for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            side = sides[name]
+
+            def work(way: Callable[[], Tensor] = way, side: Side = side) -> None:
+                start = timing.clock(device)
+                side.values = way()
+                side.seconds = min(side.seconds, timing.clock(device) - start)
+
+            if device.startswith("cuda"):
+                side.added = timing.added_memory(work, device)
+            else:  # it would take a call of its own
+                work()
+    return sides
+
+
+def spectra(model: nn.Module, batches: list[Batch], rounds: int, device: str) -> timing.Row:
+    """Compare whole spectra of the same mini-batches; one call of ours and a few iterations of theirs warm up."""
+    exact = top_eigenvalues(copy.deepcopy(model).double(), batches, tolerance=1e-8, max_products=200).eigenvalues
+    used = top_eigenvalues(model, batches, tolerance=1e-3).products
+    ways = {"ours": lambda: top_eigenvalues(model, batches, tolerance=1e-3).eigenvalues}
+    if pyhessian is not None:
+        power_iteration(model, batches[0], device, maxIter=2)
+        ways["PyHessian"] = lambda: torch.tensor([power_iteration(model, batch, device) for batch in batches])
+    sides, count = alternate(ways, rounds, device), len(batches)
+    ours, theirs = sides["ours"], sides.get("PyHessian")
+    added = timing.added_memory(ways["ours"], device) if math.isnan(ours.added) else ours.added
+    return {
+        "top five, ms per mini-batch": timing.number(1e3 * ours.seconds / count),
+        "products": timing.number(sum(used) / count),
+        "adds MiB": timing.number(added),
+        "error": ours.worst(exact),
+        "PyHessian, ms": timing.number(1e3 * theirs.seconds / count) if theirs else ABSENT,
+        "PyHessian adds MiB": timing.number(theirs.added) if theirs else ABSENT,
+        "PyHessian's error": theirs.worst(exact) if theirs else ABSENT,
+        "× PyHessian": timing.number(theirs.seconds / ours.seconds) if theirs else ABSENT,
+    }
+
+
+def products(model: nn.Module, batch: Batch, rounds: int, device: str) -> timing.Row:
     """Compare one product with one gradient, and with curvlinops' product."""
     operator = HessianOperator(model, [batch])
     vector = torch.randn(operator.size, device=device)
@@ -108,33 +153,42 @@ def products(label: str, model: nn.Module, batch: tuple[Tensor, Tensor], rounds:
     def gradient() -> None:
         torch.autograd.grad(F.cross_entropy(model(batch[0]), batch[1]), parameters)
 
+    ways: dict[str, timing.Way] = {"gradient": gradient, "ours": lambda: operator(vector)}
     with math_attention():
-        other = HessianLinearOperator(model, nn.CrossEntropyLoss(), parameters, [batch], check_deterministic=False)
-        ways = {"gradient": gradient, "ours": lambda: operator(vector), "curvlinops": lambda: other @ vector}
-        found = least(ways, 5 * rounds, device)
-    print(f"{label}: one product, in gradients of {1e3 * found['gradient']:.1f} ms")
-    for way in ("ours", "curvlinops"):
-        print(f"  {way:12s}{found[way] / found['gradient']:9.2f}")
+        if HessianLinearOperator is not None:
+            other = HessianLinearOperator(model, nn.CrossEntropyLoss(), parameters, [batch], check_deterministic=False)
+            ways["curvlinops"] = lambda: other @ vector
+        found = timing.least(ways, 5 * rounds, device)
+    return {
+        "gradient, ms": timing.number(1e3 * found["gradient"]),
+        "product, in gradients": timing.number(found["ours"] / found["gradient"]),
+        "curvlinops, in gradients": timing.number(found["curvlinops"] / found["gradient"])
+        if "curvlinops" in found
+        else ABSENT,
+    }
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = timing.parser(__doc__)
+    parser.add_argument("--scale", choices=MODELS, nargs="+", default=["small"])
     parser.add_argument("--batches", type=int, default=4)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=100, help="training steps before the measurement")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    for label, (name, options) in MODELS.items():
-        model, x, y = trained(name, options, chosen.steps, chosen.device)
-        size = chosen.batch_size
-        batches = [(x[i * size :][:size], y[i * size :][:size]) for i in range(chosen.batches)]
-        products(label, model, batches[0], chosen.rounds, chosen.device)
-        spectra(label, model, batches, chosen.rounds, chosen.device)
-    print(f"peak memory {(peak_memory(torch.device(chosen.device)) or 0) / 2**20:.0f} MiB")
+    timing.single_precision()
+    known = timing.facts(options.device, "timm", "pyhessian", "curvlinops-for-pytorch")
+    rows: list[timing.Row] = []
+    size = options.batch_size
+    for label, network in [pair for scale in options.scale for pair in MODELS[scale].items()]:
+        model, x, y = trained(network, options.steps, options.device)
+        batches = [(x[i * size :][:size], y[i * size :][:size]) for i in range(options.batches)]
+        row = {"network": label, **products(model, batches[0], options.rounds, options.device)}
+        rows.append(row | dict(spectra(model, batches, options.rounds, options.device)))
+        print(timing.table(rows[-1:]), flush=True)
+        timing.keep(options.save, "Hessian spectra", known, timing.table(rows))
 
 
 if __name__ == "__main__":

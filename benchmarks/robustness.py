@@ -1,25 +1,26 @@
 """Seconds and ratios for drawing, corrupting, band noise and calibration, against the plain way, side by side.
 
-Run `python benchmarks/robustness.py`. "Plain" is one image after the other with scipy and Pillow (how the published
-benchmarks were made), the released code's order of operations for band noise and calibration, and torchmetrics.
+    python benchmarks/robustness.py [--device cuda] [--count 200] [--save FILE]
+
+"Plain" is one image after the other with scipy and Pillow (how the published
+benchmarks were made, timed on the CPU whatever the device), the released code's order of operations for band noise, and
+torchmetrics for calibration. Times are milliseconds, the best of three after one that warms up; on a CPU those of this
+process on one thread, on a GPU the wall's with the queue waited for.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
-import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
+import timing
 import torch
 from PIL import Image
 from scipy import ndimage
 from torch import Tensor
-from torchmetrics import MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError, MulticlassJaccardIndex
 
 from vitwork.analysis.calibration import evaluate
 from vitwork.data.corruptions import CORRUPTIONS, corrupt
@@ -27,27 +28,30 @@ from vitwork.data.embedded import draw
 from vitwork.data.noise import Band, add_band_noise
 from vitwork.data.severity import setting
 
+try:
+    import torchmetrics
+except ImportError:
+    torchmetrics = None
+
 SEVERITY = 3
 Picture = np.ndarray[Any, Any]
 
 
-def seconds(work: Callable[[], object], device: str, repeats: int = 3) -> float:
-    """Return the best of a few runs, after one to warm up; waits for the device."""
-    best = math.inf
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        work()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - start)
-    return best
+def best(work: timing.Way, device: str, rounds: int = 3) -> float:
+    """Return the least seconds of a few calls, after one to warm up."""
+    return timing.least({"": work}, rounds, device)[""]
 
 
-def line(what: str, ours: float, plain: float | None, count: int) -> None:
-    """Print one comparison."""
-    ratio = f"{plain / ours:8.1f} ×" if plain else "       –"
-    other = f"{1e3 * plain:10.1f}" if plain else "         –"
-    print(f"{what:28s}{1e3 * ours:10.1f}{other}{ratio}{count / ours:14,.0f}")
+def row(what: str, size: int | str, ours: float, plain: float | None, count: int) -> timing.Row:
+    """Return one comparison."""
+    return {
+        "what": what,
+        "size": size,
+        "ours, ms": timing.number(1e3 * ours),
+        "plain, ms": timing.number(1e3 * plain) if plain else "–",
+        "ratio": f"{plain / ours:.1f} ×" if plain else "–",
+        "images/s of ours": f"{count / ours:,.0f}",
+    }
 
 
 def plain_ways(size: int) -> dict[str, Callable[[Picture], object]]:
@@ -100,17 +104,19 @@ def plain_ways(size: int) -> dict[str, Callable[[Picture], object]]:
     }
 
 
-def compare_corruptions(images: Tensor, plain_count: int) -> None:
-    """Time every corruption; the plain way on the first `plain_count` images, scaled up."""
+def compare_corruptions(images: Tensor) -> Iterator[timing.Row]:
+    """Time every corruption; the plain way on a tenth of the images and fewer large ones, scaled up."""
     size, count, device = images.shape[-1], len(images), images.device.type
-    pictures = images[:plain_count].permute(0, 2, 3, 1).cpu().numpy()
+    few = max(1, min(count // 10, 20 * 32 * 32 // size**2))
+    pictures = images[:few].permute(0, 2, 3, 1).cpu().numpy()
     ways = plain_ways(size)
     for name in CORRUPTIONS:
-        ours = seconds(lambda name=name: corrupt(images, name, SEVERITY), device)  # type: ignore[misc]
-        way, plain = ways.get(name), None
+        ours = best(partial(corrupt, images, name, SEVERITY), device)
+        way = ways.get(name)
         if way:
-            plain = seconds(lambda way=way: [way(each) for each in pictures], "cpu", 1) * count / plain_count  # type: ignore[misc]
-        line(f"{name} {size}", ours, plain, count)
+            way(pictures[0])  # loads what it needs
+        plain = timing.seconds(partial(list, map(way, pictures)), "cpu") * count / few if way else None
+        yield row(name, size, ours, plain, count)
 
 
 def released_band(images: Tensor, frequency: float, eps: float) -> Tensor:
@@ -127,38 +133,54 @@ def released_band(images: Tensor, frequency: float, eps: float) -> Tensor:
     return noisy
 
 
-def compare_calibration(count: int, classes: int, device: str) -> None:
+def compare_band_noise(images: Tensor) -> timing.Row:
+    """Time band noise against the released code's way of it, on the same device."""
+    count, size, device = len(images), images.shape[-1], images.device.type
+    theirs = best(lambda: released_band(images, 0.5, 0.7), device)
+    return row("band noise", size, best(lambda: add_band_noise(images, Band(0.5)), device), theirs, count)
+
+
+def compare_calibration(count: int, classes: int, device: str) -> timing.Row:
     """Time the metrics of `evaluate` against the few of them that torchmetrics has."""
     logits, labels = 3 * torch.randn(count, classes, device=device), torch.randint(0, classes, (count,), device=device)
-    metrics = MetricCollection(
-        [
-            MulticlassAccuracy(classes, average="micro"),
-            MulticlassCalibrationError(classes, n_bins=10),
-            MulticlassJaccardIndex(classes),
-        ]
-    ).to(device)
-    theirs = seconds(lambda: metrics(logits.softmax(1), labels), device)
-    line(f"calibration {classes} classes", seconds(lambda: evaluate(logits, labels), device), theirs, count)
+    theirs = None
+    if torchmetrics is not None:
+        kinds = torchmetrics.classification
+        metrics = torchmetrics.MetricCollection(
+            [
+                kinds.MulticlassAccuracy(classes, average="micro"),
+                kinds.MulticlassCalibrationError(classes, n_bins=10),
+                kinds.MulticlassJaccardIndex(classes),
+            ]
+        ).to(device)
+        theirs = best(lambda: metrics(logits.softmax(1), labels), device)
+    ours = best(lambda: evaluate(logits, labels), device)
+    return row("calibration", f"{classes} classes", ours, theirs, count)
+
+
+def comparisons(count: int, device: str) -> Iterator[timing.Row]:
+    """Yield the table, row by row."""
+    if device == "cpu":
+        for size in (16, 32):
+            yield row("drawing", size, best(partial(draw, 10 * count, size), device), None, 10 * count)
+    for size, some in ((32, count), (224, max(count // 16, 1))):
+        yield from compare_corruptions(torch.from_numpy(draw(some, size).images).to(device))
+        yield compare_band_noise(torch.randn(some, 3, size, size, device=device))
+    for classes in (10, 100, 1000):
+        yield compare_calibration(50 * count, classes, device)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = timing.parser(__doc__)
     parser.add_argument("--count", type=int, default=200, help="images of 32 pixels; a sixteenth of them of 224")
-    count = parser.parse_args().count
-    for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
-        print(f"\n{device}, {torch.get_num_threads()} threads; milliseconds, and images per second of ours")
-        print(f"{'':28s}{'ours':>10s}{'plain':>10s}{'ratio':>10s}{'images/s':>14s}")
-        if device == "cpu":
-            for size in (16, 32):
-                line(f"drawing {size}", seconds(lambda size=size: draw(3000, size), device), None, 3000)  # type: ignore[misc]
-        for size, some in ((32, count), (224, max(count // 16, 1))):
-            compare_corruptions(torch.from_numpy(draw(some, size).images).to(device), max(some // 10, 1))
-            images = torch.randn(some, 3, size, size, device=device)
-            ours = seconds(lambda images=images: add_band_noise(images, Band(0.5)), device)  # type: ignore[misc]
-            theirs = seconds(lambda images=images: released_band(images, 0.5, 0.7), device)  # type: ignore[misc]
-            line(f"band noise {size}", ours, theirs, some)
-        for classes in (10, 100, 1000):
-            compare_calibration(10_000, classes, device)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    known = timing.facts(options.device, "numpy", "scipy", "pillow", "torchmetrics")
+    rows: list[timing.Row] = []
+    for found in comparisons(options.count, options.device):
+        rows.append(found)
+        timing.keep(options.save, "Corruptions, band noise and calibration", known, timing.table(rows))
+    print(timing.table(rows))
 
 
 if __name__ == "__main__":
