@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
@@ -86,8 +86,9 @@ def effective_rank(weights: Tensor) -> Tensor:
     return rank
 
 
+@lru_cache(maxsize=32)
 def distances(side: int, device: torch.device | None = None) -> Tensor:
-    """Return the Euclidean distances (n, n) between the n = side² places of a grid, in tokens."""
+    """Return the Euclidean distances (n, n) between the n = side² places of a grid, in tokens; callers share the tensor."""
     place = torch.cartesian_prod(torch.arange(side), torch.arange(side)).float()
     return torch.cdist(place, place).to(device)
 

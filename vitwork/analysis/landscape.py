@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -144,15 +145,15 @@ def surface(
     trained = [name for name, value in model.named_parameters() if value.requires_grad]
     pairs = directions or [random_pair(model, seed, official=official) for seed in seeds]
     axis = torch.linspace(-extent, extent, points, dtype=torch.float64)
-    nll = torch.empty(len(pairs), points, points, dtype=torch.float64)
-    l2 = torch.empty_like(nll)
+    found: list[Tensor] = []
     with torch.no_grad():
-        for place in torch.cartesian_prod(*(torch.arange(size) for size in nll.shape)).tolist():
-            pair, row, column = place
-            moved = _moved(parameters, pairs[pair], (float(axis[column]), float(axis[row])))
-            nll[pair, row, column] = _loss(model, moved, data, batchnorm)
-            l2[pair, row, column] = _l2([moved[name] for name in trained], official=official)
-    return Surface(axis, axis.clone(), nll, l2, batchnorm, official, meter.cost(examples))
+        for pair, y, x in itertools.product(pairs, axis.tolist(), axis.tolist()):
+            moved = _moved(parameters, pair, (x, y))
+            l2 = _l2([moved[name] for name in trained], official=official)
+            found.append(torch.stack([_loss(model, moved, data, batchnorm), l2]))
+    # Read at the end, so that a GPU need not be waited for at every point.
+    nll, l2 = torch.stack(found).cpu().view(len(pairs), points, points, 2).unbind(-1)
+    return Surface(axis, axis.clone(), nll.contiguous(), l2.contiguous(), batchnorm, official, meter.cost(examples))
 
 
 def _moved(

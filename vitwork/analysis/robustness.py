@@ -113,10 +113,11 @@ def noise_bands(
     """
     shape = band or Band(frequencies[0])
     bands = [replace(shape, frequency=frequency) for frequency in frequencies]
-    hits, first, size = [], 0, 0
-    meter = Meter(device_of([model]))
+    device, hits, first, size = device_of([model]), [], 0, 0
+    meter = Meter(device)
     with torch.no_grad(), evaluation_mode(model):
-        for images, targets in batches:
+        for clean, classes in batches:
+            images, targets = clean.to(device, non_blocking=True), classes.to(device, non_blocking=True)
             size = images.shape[-1]
             noisy = (add_band_noise(images, each, seed + number, first) for number, each in enumerate(bands))
             hits.append(torch.stack([_right(model, version, targets) for version in (images, *noisy)]))
@@ -225,9 +226,11 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
     Returns:
         How often each cue decided.
     """
-    meter = Meter(device_of([model]))
+    device = device_of([model])
+    meter = Meter(device)
     with torch.no_grad(), evaluation_mode(model):
-        decisions = torch.cat([in_parts(model, images).argmax(dim=1) for images, _ in batches]).cpu()
+        inputs = (images.to(device, non_blocking=True) for images, _ in batches)
+        decisions = torch.cat([in_parts(model, x).argmax(dim=1) for x in inputs]).cpu()
     by_shape = int((decisions == shapes.cpu()).sum())
     by_texture = int((decisions == textures.cpu()).sum())
     decided, n = by_shape + by_texture, len(decisions)

@@ -53,8 +53,11 @@ class Measurement:
         return digest([run_key, self.name, parameters, source_hash(self.function.__module__)])
 
     def __call__(self, run: TrainedRun, **parameters: Any) -> Record:
-        """Measure `run`."""
-        return self.function(run, **parameters)
+        """Measure `run`, in single precision on a GPU too."""
+        from vitwork.analysis.precision import single_precision
+
+        with single_precision():
+            return self.function(run, **parameters)
 
 
 @dataclass(frozen=True, slots=True)
