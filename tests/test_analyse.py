@@ -6,6 +6,7 @@ import json
 
 import pytest
 import torch
+from pretend_gpu import pretend_gpu
 
 from vitwork.analyse import ANALYSES
 from vitwork.cli import main
@@ -49,6 +50,17 @@ def test_every_analysis_is_made_of_a_users_model(net, tmp_path, capsys):
     table = capsys.readouterr().out
     assert all(f"\n{name} " in table for name in ANALYSES)
     assert str(tmp_path) not in json.dumps(found)
+
+
+def test_the_command_takes_a_gpu(tmp_path):
+    """With a device given, measurements are made there (on a pretended GPU where there is none), and find the same."""
+    some = ("--size", "16", "--analyses", "evaluation,surface,log_amplitude,attention,lesion,noise_bands,cue_conflict")
+    expected = document(tmp_path / "cpu.json", "analysed_nets:vit", *some, "--device", "cpu")
+    with pretend_gpu():
+        found = document(tmp_path / "gpu.json", "analysed_nets:vit", *some, "--device", "cuda")
+    for analysis, number in (("lesion", "accuracy"), ("noise_bands", "clean"), ("cue_conflict", "accuracy")):
+        assert found["analyses"][analysis]["values"][number] == expected["analyses"][analysis]["values"][number]
+    assert not [name for name, entry in found["analyses"].items() if "not_measured" in entry]
 
 
 def create_as(net):
