@@ -17,3 +17,12 @@ settings.load_profile("vitwork")
 def _one_thread():
     """Sums depend on the number of threads, which workers set: every test starts with one, so that runs repeat to the bit."""
     torch.set_num_threads(1)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items):
+    """Mark the tests that say more where there is a GPU, so that `-m gpu` chooses them."""
+    for item in items:
+        reasons = [mark.kwargs.get("reason", "") for mark in item.iter_markers("skipif")]
+        if "needs a GPU" in reasons or hasattr(item.module, "pretend_gpu"):
+            item.add_marker("gpu")
