@@ -192,8 +192,8 @@ def pretend_gpu() -> Iterator[torch.device]:
         "get_device_name": lambda device=None: "pretended",
         "get_rng_state": lambda device=None: torch.get_rng_state(),
         "set_rng_state": lambda state, device=None: None,
-        "Stream": mock.MagicMock,
-        "current_stream": mock.MagicMock,
+        "Stream": lambda device=None: mock.MagicMock(),
+        "current_stream": lambda device=None: mock.MagicMock(),
         "stream": lambda queue: nullcontext(),
     }
     lifted = torch._C._only_lift_cpu_tensors()
