@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from vitwork.errors import VitworkError
-from vitwork.overrides import override, substitute
+from vitwork.overrides import override, substitute, try_models
 from vitwork.profiles import SMOKE
+from vitwork.training.recipes import SGD
 
 
 def test_all_arms_or_one_are_changed_and_it_is_noted() -> None:
@@ -57,7 +59,18 @@ def test_options_are_read_as_python_writes_them() -> None:
         ("nope=3", "neither an arm of smoke"),
         ("vit.nope=3", "no field 'nope'"),
         ("vit=3", "which field"),
-        ("recipe=weak", "which field"),
+        ("recipe=fast", "no recipe 'fast'; choose one of deit-300, weak, sgd, imagenet"),
+        ("data=3", "which field"),
+        ("data.train=-5", "data.train cannot be -5"),
+        ("data.size=0", "data.size cannot be 0"),
+        ("data.fraction=2", "data.fraction cannot be 2"),
+        ("data.source=foo", "no data source 'foo'"),
+        ("augmentation.mixup=-1", "augmentation.mixup cannot be -1"),
+        ("augmentation.switch=9", "augmentation.switch cannot be 9"),
+        ("augmentation.crop_padding=-4", "augmentation.crop_padding cannot be -4"),
+        ("augmentation.randaugment.operations=-1", "augmentation.randaugment cannot be"),
+        ("milestones=-5", "milestones cannot be"),
+        ("step_factor=-2", "step_factor cannot be -2"),
         ("data.train=many", "data.train"),
         ("data.nope=1", "no field 'nope'"),
         ("lr=fast", "lr cannot be 'fast'"),
@@ -70,6 +83,21 @@ def test_a_wrong_change_is_one_clear_sentence(assignment: str, complaint: str) -
     with pytest.raises(VitworkError) as error:
         override(SMOKE, [assignment])
     assert complaint.removeprefix("data.") in str(error.value)
+
+
+def test_a_recipe_of_the_paper_by_name() -> None:
+    """All arms or one can take one of the paper's recipes as a whole, and changes of its fields after that."""
+    changed = override(SMOKE, ["resnet.recipe=sgd", "resnet.epochs=3", "resnet.milestones=1,2"])
+    assert changed.arms["resnet"].recipe == replace(SGD, epochs=3, milestones=(1, 2))
+    assert changed.arms["vit"] == SMOKE.arms["vit"]
+
+
+def test_networks_are_tried_before_any_training() -> None:
+    """An option that a network does not take is refused at once, by the arm's name; what is as ever is not even built."""
+    try_models(SMOKE, SMOKE)
+    try_models(override(SMOKE, ["vit.options.depth=2"]), SMOKE)
+    with pytest.raises(VitworkError, match=r"The arm resnet: .*bogus"):
+        try_models(override(SMOKE, ["resnet.options.bogus=3"]), SMOKE)
 
 
 def test_changes_do_not_import_torch() -> None:

@@ -24,7 +24,7 @@ def train(arguments: Sequence[str]) -> int:
     """
     from vitwork.execution.plan import Plan
     from vitwork.execution.work import Worker
-    from vitwork.overrides import OPTIONS, override
+    from vitwork.overrides import OPTIONS, override, try_models
     from vitwork.store import Store
 
     parser = _parser("train", train)
@@ -37,6 +37,7 @@ def train(arguments: Sequence[str]) -> int:
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard event files there")
     given = parser.parse_args(arguments)
     profile = override(profiles.find(given.profile), given.changes, deterministic=given.deterministic)
+    try_models(profile, profiles.find(given.profile))
     chosen = given.arms.split(",") if given.arms else list(profile.arms)
     if unknown := [name for name in chosen if name not in profile.arms]:
         raise VitworkError(f"The profile {profile.name} has no arm {unknown[0]!r}; it has {', '.join(profile.arms)}.")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 from vitwork.arms import Arm
 from vitwork.errors import VitworkError
 from vitwork.profiles import Profile
+from vitwork.training import schedule
 from vitwork.training.assignment import replaced
 from vitwork.training.recipe import Recipe
-from vitwork.training.schedule import check, snapshot_steps
+from vitwork.training.recipes import RECIPES
 
 PARTS = ("recipe", "data", "options")
 
@@ -22,8 +23,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": [],
         "dest": "changes",
         "metavar": "[ARM.]FIELD=VALUE",
-        "help": "change a field of all arms or of one, as lr=1e-3, vit.augmentation.mixup=0.8, data.train=500 or "
-        "options.dim=32",
+        "help": "change a field of all arms or of one, as lr=1e-3, vit.augmentation.mixup=0.8, recipe=sgd, data.train=500 "
+        "or options.dim=32",
     },
     "--deterministic": {"action": "store_true", "help": "for debugging: fp32 and deterministic kernels only"},
 }
@@ -39,7 +40,7 @@ def override(profile: Profile, assignments: Sequence[str], *, deterministic: boo
     Args:
         profile: the profile to start from.
         assignments: ``[ARM.]PATH=VALUE``, carried out in order. Without ARM all arms are changed. PATH is a recipe's
-            field (``recipe.lr``, or ``lr`` alone; ``augmentation.mixup``), a field of the data (``data.train``), or an
+            field (``recipe.lr``, or ``lr`` alone; ``augmentation.mixup``), ``recipe`` for one of the paper's by name, a field of the data (``data.train``), or an
             option of the model (``options.dim``), whose value is read as Python writes it, or else is a word.
         deterministic: make `DEBUGGING`'s changes too.
 
@@ -61,8 +62,9 @@ def override(profile: Profile, assignments: Sequence[str], *, deterministic: boo
         arms |= {name: _changed(arms[name], field, text) for name in names}
         notes.append(f"{field}={text} for {first if first in profile.arms else 'all arms'}, set by hand")
     for arm in arms.values():  # at the end, because changes may only fit together
-        check(arm.recipe)
-        snapshot_steps(arm.recipe, steps_per_epoch=1)
+        schedule.check(arm.recipe)
+        arm.data.check()
+        schedule.snapshot_steps(arm.recipe, steps_per_epoch=1)
     return replace(profile, arms=arms, deviations=(*profile.deviations, *notes))
 
 
@@ -95,26 +97,36 @@ def _arm_and_model(given: str) -> tuple[str, str]:
     return name or "vit", model
 
 
-def try_models(profile: Profile, models: Sequence[str]) -> None:
-    """Build what `substitute` put into a profile once, before any training.
+def try_models(profile: Profile, original: Profile) -> None:
+    """Build each network of a profile that is not the original's, before any training.
 
     Raises:
-        VitworkError: a model cannot be imported or built.
+        VitworkError: a model cannot be imported or built, or does not take its options.
     """
-    from vitwork.models import create
+    new = [arm for arm in profile.arms.values() if _network(arm) != _network(original.arms[arm.name])]
+    if not new:
+        return
+    from vitwork.training.run import build_model
 
-    for given in models:
-        arm = profile.arms[_arm_and_model(given)[0]]
+    for arm in new:
         try:
-            create(arm.model, **arm.options)
-        except VitworkError:
-            raise
+            build_model(arm, 10)
+        except VitworkError as fault:
+            raise VitworkError(f"The arm {arm.name}: {fault}") from fault
         except Exception as fault:  # whatever the user's own code raises
             raise VitworkError(f"{arm.model} cannot be built: {type(fault).__name__}: {fault}") from fault
 
 
+def _network(arm: Arm) -> tuple[str, Mapping[str, Any]]:
+    return arm.model, arm.options
+
+
 def _changed(arm: Arm, path: str, text: str) -> Arm:
     """Return the arm with one field changed."""
+    if path == "recipe":
+        if text not in RECIPES:
+            raise VitworkError(f"There is no recipe {text!r}; choose one of {', '.join(RECIPES)}.")
+        return replace(arm, recipe=RECIPES[text])
     part, _, field = path.partition(".")
     if part not in PARTS:
         part, field = "recipe", path

@@ -80,6 +80,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--baseline", type=Path, help="results.json of an earlier session: fail only where something changed"
     )
     group.addoption("--plan", action="store_true", help="print what the session would cost and could see, and stop")
+    group.addoption("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard event files of trainings there")
     group.addoption("--device", default="auto", help="auto, cpu or a torch device (default: auto)")
     group.addoption(
         "--model",
@@ -107,8 +108,8 @@ def prepare(config: pytest.Config) -> None:
         profile = _profile(config)
         for spec in {arm.data for arm in profile.arms.values()}:
             fingerprint(spec, config.option.data)
-        if config.option.substitutes and not _is_worker(config):
-            try_models(profile, config.option.substitutes)
+        if not _is_worker(config):
+            try_models(profile, profiles.find(profile.name))
         chosen: Path = config.option.store or config.rootpath / ".vitwork"
         config.stash[STORE] = Store(chosen.resolve())
         if config.option.baseline is not None:
@@ -206,7 +207,13 @@ def _worker(config: pytest.Config, store: Store) -> Worker:
     given = getattr(config, "workerinput", {"workerid": "gw0", "workercount": 1})
     name = str(given["workerid"])
     return Worker(
-        store, config.option.data, name, int(name.removeprefix("gw")), int(given["workercount"]), config.option.device
+        store,
+        config.option.data,
+        name,
+        int(name.removeprefix("gw")),
+        int(given["workercount"]),
+        config.option.device,
+        events=config.option.tensorboard,
     )
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vitwork.analysis.lanczos import Krylov, eigenpairs, wanted
+from vitwork.analysis.lanczos import Krylov, carry_out, eigenpairs, search, wanted
 from vitwork.errors import VitworkError
 
 
@@ -121,3 +121,49 @@ def test_any_symmetric_matrix(n, seed, scale):
     torch.testing.assert_close(
         found.values.abs(), dense[wanted(dense, k, "magnitude")].abs(), rtol=1e-6, atol=1e-9 * scale
     )
+
+
+def test_memory_is_taken_as_the_basis_grows(monkeypatch):
+    """A search that needs many vectors grows its basis; where memory ends it restarts instead, and finds the same."""
+    matrix = rotated(torch.linspace(-3, 10, 150).square())
+    roomy = eigenpairs(lambda v: matrix @ v, start(150), 4, tolerance=1e-6)
+    assert roomy.products > 16
+    asked = []
+
+    def scarce(self):
+        asked.append(self.steps)
+        self.capacity = self.steps
+
+    monkeypatch.setattr(Krylov, "_make_room", scarce)
+    tight = eigenpairs(lambda v: matrix @ v, start(150), 4, tolerance=1e-6)
+    assert asked == [16]
+    assert tight.converged
+    torch.testing.assert_close(tight.values, roomy.values, rtol=1e-5, atol=0)
+
+
+def test_no_memory_for_a_larger_basis(monkeypatch):
+    """The allocation that fails is noticed, and only that one."""
+    space = Krylov(start(100), 40, torch.Generator().manual_seed(0))
+    space.steps = 16
+
+    def fails(*_):
+        raise torch.OutOfMemoryError("no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.Tensor, "new_empty", fails)
+        space._make_room()
+    assert space.capacity == 16
+    assert len(space.basis) == 17
+
+
+def test_searches_side_by_side_are_those_alone():
+    """Searches that share their products end with the values, residuals and products of each by itself."""
+    matrices = [rotated(torch.linspace(-1, last, 40), seed) for seed, last in enumerate((5.0, 9.0, 2.0))]
+    found = carry_out(
+        lambda vectors: [matrix @ v for matrix, v in zip(matrices, vectors, strict=True)],
+        [search(start(40, seed), 3, tolerance=1e-6) for seed in range(3)],
+    )
+    for seed, (matrix, pairs) in enumerate(zip(matrices, found, strict=True)):
+        alone = eigenpairs(lambda v, matrix=matrix: matrix @ v, start(40, seed), 3, tolerance=1e-6)
+        assert torch.equal(pairs.values, alone.values)
+        assert pairs.products == alone.products

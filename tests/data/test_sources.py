@@ -149,7 +149,7 @@ def test_drawn_images_need_no_folder():
 @pytest.mark.parametrize(
     ("spec", "root", "message"),
     [
-        (DataSpec("cifar11"), None, "Unknown data source 'cifar11'"),
+        (DataSpec("cifar11"), None, "no data source 'cifar11'"),
         (DataSpec("imagenet"), None, "has no download"),
         (DataSpec("cifar10"), "missing", "does not exist"),
         (DataSpec("cifar10"), "empty", "is empty"),

@@ -4,6 +4,9 @@ import json
 import time
 from pathlib import Path
 
+import pytest
+
+from vitwork.execution import progress
 from vitwork.execution.progress import STALE_SECONDS, Reporter, Ticker, statuses, summary
 from vitwork.store import Store
 
@@ -44,3 +47,20 @@ def test_controller_shows_progress_while_there_is_some(tmp_path: Path) -> None:
     ticker.join(10)
     assert not ticker.is_alive()
     assert "vit seed 1: training" in lines[0]
+
+
+def test_a_worker_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """During one long stage the status stays fresh by itself, and is gone for good at the end."""
+    monkeypatch.setattr(progress, "BEAT_SECONDS", 0.02)
+    reporter = Reporter(Store(tmp_path), "gw0", total=8)
+    reporter.report("vit seed 1", "measuring spectrum", 0)
+    (first,) = statuses(tmp_path)
+    deadline = time.monotonic() + 10
+    while statuses(tmp_path)[0].updated == first.updated and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (later,) = statuses(tmp_path)
+    assert later.updated > first.updated
+    assert (later.stage, later.started) == (first.stage, first.started)
+    reporter.end()
+    time.sleep(0.1)
+    assert statuses(tmp_path) == []

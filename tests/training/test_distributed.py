@@ -36,6 +36,17 @@ train(test.augmented_arm(), 0, small.splits(), folder / "whole")
 train(test.streamed_arm(), 0, test.streamed(folder), folder / "streamed")
 
 import vitwork.training.run as run
+from vitwork.training.distributed import World
+world = World(dist.get_rank(), dist.get_world_size())
+torch.manual_seed(0)
+trained = run.Run(small.arm(small.VIT, drop_path=0.5), 0, small.splits(), folder, device=torch.device("cpu"), world=world, checkpoint_seconds=1e9)
+trained.depth.draw(8)
+drawn = trained.depth.factors.clone()
+trained.step.forward(torch.zeros(8, 3, 8, 8)).sum().backward()
+assert torch.equal(trained.depth.factors, drawn)
+others = world.gather(drawn)
+assert not torch.equal(others[0], others[1])
+
 epoch = run.Run.epoch
 def first_epoch_only(self):
     if self.done:
@@ -77,7 +88,10 @@ def streamed(folder):
 
 @pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path):
-    """Two processes end with the weights of one, up to rounding, also from the disk, and resume bit for bit."""
+    """Two processes end with the weights of one, up to rounding, also from the disk, and resume bit for bit.
+
+    Each keeps its own draws of stochastic depth.
+    """
     (tmp_path / "script.py").write_text(SCRIPT)
     copies.image_folder(tmp_path / "data")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]

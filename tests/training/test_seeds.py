@@ -7,6 +7,7 @@ import torch
 from vitwork.errors import VitworkError
 from vitwork.training import seeds as module
 from vitwork.training import stacked
+from vitwork.training.checkpoint import read_tensors
 from vitwork.training.engine import load_snapshot, train
 from vitwork.training.run import Run
 from vitwork.training.seeds import fastest, pays, seconds_per_step, train_seeds
@@ -176,6 +177,38 @@ def test_a_recipe_that_cannot_be_stacked_says_so(tmp_path):
     """Asked for in words, stacking a recipe with SAM is refused in one sentence."""
     with pytest.raises(VitworkError, match="it is not stacked"):
         train_seeds(small.arm(sam=0.05), SEEDS, small.splits(), folders(tmp_path), way="stacked")
+
+
+def test_stacked_seeds_tell_how_far_they_are(tmp_path):
+    """Progress of stacked seeds has the loss and accuracy of the epoch so far, as a solo run's has."""
+    arm, splits = small.arm(small.VIT, lr=1e-3), small.splits()
+    solo, joint = [], []
+    train(arm, 3, splits, tmp_path / "solo", progress=solo.append, every=0.0)
+    train_seeds(arm, (3, 1), splits, folders(tmp_path / "joint"), way="stacked", progress=joint.append, every=0.0)
+    assert [told.step for told in joint] == [told.step for told in solo]
+    assert [told.loss for told in joint] == pytest.approx([told.loss for told in solo], rel=1e-2)
+    assert [told.accuracy for told in joint] == pytest.approx([told.accuracy for told in solo], abs=0.1)
+
+
+def test_stacked_seeds_are_saved_within_an_epoch(tmp_path):
+    """Stopped in the middle of an epoch, stacked seeds continue there, together or alone, and end as ever."""
+    arm, splits, places = small.arm(small.VIT, lr=1e-3), small.splits(), folders(tmp_path / "joint")
+
+    class StopTrainingError(Exception):
+        pass
+
+    def stop(progress):
+        if progress.step == 10:
+            raise StopTrainingError
+
+    with pytest.raises(StopTrainingError):
+        train_seeds(arm, SEEDS, splits, places, way="stacked", progress=stop, every=0.0, checkpoint_seconds=0.0)
+    assert {read_tensors(places[seed] / "checkpoint.pt")["done"] for seed in SEEDS} == {10}
+    train(arm, 3, splits, places[3])
+    train_seeds(arm, SEEDS, splits, places, way="stacked")
+    for seed in SEEDS:
+        train(arm, seed, splits, tmp_path / "solo" / str(seed))
+        assert_same_weights(tmp_path / "solo" / str(seed), places[seed])
 
 
 def test_a_cpu_trains_one_after_another(tmp_path):

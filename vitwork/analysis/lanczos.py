@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from vitwork.analysis.memory import is_out_of_memory
 from vitwork.errors import VitworkError
 
 Which = Literal["magnitude", "extremes"]
@@ -55,14 +56,15 @@ class Krylov:
 
     Args:
         start: first direction, any length above zero.
-        capacity: most basis vectors held at once; memory is ``capacity + 1`` vectors.
+        capacity: most basis vectors held at once, fewer where memory ends; it is taken as the basis grows.
+        least: basis vectors to have room for from the start.
         generator: draws a fresh direction when the space is exhausted (an eigenvalue may be multiple).
     """
 
-    def __init__(self, start: Tensor, capacity: int, generator: torch.Generator) -> None:
+    def __init__(self, start: Tensor, capacity: int, generator: torch.Generator, least: int = 16) -> None:
         self.generator = generator
         self.capacity = min(capacity, start.numel())
-        self.basis = start.new_empty(self.capacity + 1, start.numel())
+        self.basis = start.new_empty(min(least, self.capacity) + 1, start.numel())
         self.basis[0] = start / torch.linalg.vector_norm(start)
         self.projection = torch.zeros(self.capacity, self.capacity, dtype=torch.float64)
         self.steps = 0
@@ -116,6 +118,21 @@ class Krylov:
             self._begin_anew(vector)
         else:
             self.basis[self.steps] = vector / norm
+        if self.steps == len(self.basis) - 1 and self.steps < self.capacity:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Let the basis grow by half; where there is no memory for that, it has reached its capacity."""
+        rows = min(self.capacity, 3 * self.steps // 2) + 1
+        try:
+            larger = self.basis.new_empty(rows, self.basis.shape[1])
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            self.capacity = self.steps
+            return
+        larger[: len(self.basis)] = self.basis
+        self.basis = larger
 
     def _begin_anew(self, vector: Tensor) -> None:
         self.coupling, self.since_break = 0.0, 0
@@ -190,8 +207,8 @@ def search(
     if not 1 <= k <= start.numel():
         raise ValueError(f"{k} eigenvalues of an operator on {start.numel()} numbers")
     generator = generator or torch.Generator(start.device).manual_seed(0)
-    space = Krylov(start, max(capacity, 2 * k + 2), generator)
-    fewest = min(k + 2, space.basis.shape[1])
+    space = Krylov(start, max(capacity, 2 * k + 2), generator, least=max(16, 2 * k + 2))
+    fewest = min(k + 2, start.numel())
     while True:
         space.grow((yield space.direction))
         complete = space.steps == start.numel()  # then the projection is the whole operator

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from vitwork.data.images import ImageSet, Splits
 
-SOURCES = ("embedded", "cifar10", "cifar100", "imagenet", "folder")
 
 NORMALISATION = {
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
@@ -126,8 +125,7 @@ def open_folder(root: Path) -> Collection:
 def _collection(spec: DataSpec, root: Path | None) -> Collection:
     from vitwork.data.download import DOWNLOADS, open_download, open_torchvision
 
-    if spec.source not in SOURCES:
-        raise VitworkError(f"Unknown data source {spec.source!r}; there are {', '.join(SOURCES)}.")
+    spec.check()
     if root is None:
         return open_download(spec.source)
     if spec.source in DOWNLOADS and any(root.glob("cifar-10*-*/meta")) | any(root.glob("cifar-10*-*/batches.meta")):

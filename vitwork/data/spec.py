@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vitwork.errors import VitworkError
+
+SOURCES = ("embedded", "cifar10", "cifar100", "imagenet", "folder")
+
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:
@@ -21,3 +25,18 @@ class DataSpec:
     train: int | None = None
     test: int | None = None
     fraction: float = 1.0
+
+    def check(self) -> None:
+        """Refuse data that cannot be had.
+
+        Raises:
+            VitworkError: there is no such source, or a number is outside its range.
+        """
+        if self.source not in SOURCES:
+            raise VitworkError(f"There is no data source {self.source!r}; choose one of {', '.join(SOURCES)}.")
+        for field in ("size", "train", "test"):
+            value = getattr(self, field)
+            if value is not None and value < 1:
+                raise VitworkError(f"data.{field} cannot be {value}; it is a number of 1 or more, or none.")
+        if not 0 < self.fraction <= 1:
+            raise VitworkError(f"data.fraction cannot be {self.fraction}; it is a share above 0, at most 1.")

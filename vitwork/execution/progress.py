@@ -7,12 +7,14 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from vitwork.store import Store
 
 STALE_SECONDS = 120.0
+BEAT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +36,39 @@ class Status:
 
 
 class Reporter:
-    """Writes one worker's status; losing an update is harmless, so nothing is flushed to disk."""
+    """Writes one worker's status, and shows while it stays the same that the worker lives.
+
+    Losing an update is harmless, so nothing is flushed to disk.
+    """
 
     def __init__(self, store: Store, worker: str, total: int) -> None:
         self.worker, self.total, self.started = worker, total, time.time()
         self.path = store.root / "progress" / f"{worker}-{os.getpid()}.json"
+        self.ended = threading.Event()
+        self.last: Status | None = None
+        self.writing = threading.Lock()
+        threading.Thread(target=self._beat, daemon=True).start()
 
     def report(self, run: str, stage: str, done: int) -> None:
         """Say what is being done now."""
-        status = Status(self.worker, run, stage, done, self.total, self.started, time.time())
-        temporary = self.path.with_suffix(".new")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(asdict(status)), encoding="utf-8")
-        temporary.replace(self.path)
+        self._write(Status(self.worker, run, stage, done, self.total, self.started, time.time()))
+
+    def _write(self, status: Status) -> None:
+        with self.writing:
+            if self.ended.is_set():
+                return
+            self.last = status
+            temporary = self.path.with_suffix(".new")
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(asdict(status)), encoding="utf-8")
+            temporary.replace(self.path)
+
+    def _beat(self) -> None:
+        """Say again and again what was said last: a measurement can take minutes."""
+        while not self.ended.wait(BEAT_SECONDS):
+            if self.last is not None:
+                with suppress(OSError):  # the store is full or gone: the worker itself will say so
+                    self._write(replace(self.last, updated=time.time()))
 
     def stage(self, run: str, done: Callable[[], int]) -> Callable[[str], None]:
         """Return a function that reports stages of one run."""
@@ -54,7 +76,9 @@ class Reporter:
 
     def end(self) -> None:
         """Remove the status: nothing is being done any more."""
-        self.path.unlink(missing_ok=True)
+        with self.writing:
+            self.ended.set()
+            self.path.unlink(missing_ok=True)
 
 
 def statuses(store_root: Path) -> list[Status]:

@@ -61,7 +61,9 @@ class World:
         """Return what computes the model's outputs; its gradients are means over processes."""
         if self.processes == 1:
             return model
-        return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
+        # Buffers are each process's own: its draws of stochastic depth, and statistics, of which the leading one's are kept.
+        devices = [device] if device.type == "cuda" else None
+        return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)
 
 
 @contextmanager
@@ -70,9 +72,11 @@ def joined(device: torch.device) -> Iterator[World]:
     if not dist.is_torchelastic_launched() or int(os.environ["WORLD_SIZE"]) == 1:
         yield World()
         return
-    own = not dist.is_initialized()
+    own, gpu = not dist.is_initialized(), device.type == "cuda"
+    if gpu:
+        torch.cuda.set_device(device)  # where gathering Python objects puts them
     if own:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if gpu else "gloo", device_id=device if gpu else None)
     try:
         yield World(dist.get_rank(), dist.get_world_size())
     finally:

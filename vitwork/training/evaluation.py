@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from vitwork.analysis.memory import in_parts
+
 if TYPE_CHECKING:
     from vitwork.data.images import ImageSet
 
@@ -23,7 +25,7 @@ def evaluate(model: nn.Module, images: ImageSet, device: torch.device, memory: t
     images = images.to(device)
     for start in range(0, len(images), BATCH):
         x, labels = images.normalised(slice(start, start + BATCH)).to(device), images.labels[start : start + BATCH]
-        logits = model(x.contiguous(memory_format=memory)).float()
+        logits = in_parts(model, x.contiguous(memory_format=memory)).float()
         nll += F.cross_entropy(logits, labels, reduction="sum")
         correct += (logits.argmax(1) == labels).sum()
     return {"accuracy": correct.item() / len(images.labels), "nll": nll.item() / len(images.labels)}

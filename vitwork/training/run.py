@@ -174,9 +174,14 @@ class Run:
         generators.set_global_state(mine["generators"], self.device)
         self.started_at = self.images_done
 
+    @property
+    def due(self) -> bool:
+        """Whether the last checkpoint is old enough for another."""
+        return time.perf_counter() - self.saved >= self.interval
+
     def save_if_due(self) -> None:
         """Write a checkpoint when the last one is old enough."""
-        if not self.world.follow(time.perf_counter() - self.saved >= self.interval):
+        if not self.world.follow(self.due):
             return
         before = time.perf_counter()
         state = self.state()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 
 from vitwork.errors import VitworkError
 from vitwork.training.recipe import Recipe
@@ -19,6 +20,8 @@ def check(recipe: Recipe) -> None:
     Raises:
         VitworkError: a number is outside its range.
     """
+    augmentation = recipe.augmentation
+    drawn = augmentation.randaugment
     sound = {
         "epochs": recipe.epochs >= 1,
         "warmup_epochs": recipe.warmup_epochs >= 0,
@@ -26,15 +29,26 @@ def check(recipe: Recipe) -> None:
         "lr": 0 < recipe.lr < math.inf,
         "weight_decay": 0 <= recipe.weight_decay < math.inf,
         "momentum": 0 <= recipe.momentum < 1,
+        "milestones": all(milestone > 0 for milestone in recipe.milestones),
+        "step_factor": 0 < recipe.step_factor < math.inf,
         "label_smoothing": 0 <= recipe.label_smoothing < 1,
         "clip": recipe.clip is None or recipe.clip > 0,
         "drop_path": 0 <= recipe.drop_path < 1,
         "sam": 0 <= recipe.sam < math.inf,
         "ema": 0 <= recipe.ema < 1,
+        "augmentation.crop_padding": augmentation.crop_padding >= 0,
+        "augmentation.mixup": 0 <= augmentation.mixup < math.inf,
+        "augmentation.cutmix": 0 <= augmentation.cutmix < math.inf,
+        **{
+            f"augmentation.{name}": 0 <= getattr(augmentation, name) <= 1
+            for name in ("flip", "mix_probability", "switch", "erasing")
+        },
+        "augmentation.randaugment": drawn is None or min(drawn.magnitude, drawn.operations, drawn.std) >= 0,
     }
     for field, is_sound in sound.items():
         if not is_sound:
-            raise VitworkError(f"Recipe {recipe.name}: {field} cannot be {getattr(recipe, field)}.")
+            value = operator.attrgetter(field)(recipe)
+            raise VitworkError(f"Recipe {recipe.name}: {field} cannot be {value}.")
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:

@@ -53,6 +53,8 @@ class Stacked:
         self.buffers = {name: torch.stack([own[name] for own in buffers]) for name in buffers[0]}
         self.optimiser = self._stacked_optimiser()
         self.sums = torch.stack([run.step.tally.sums for run in runs])
+        for run, sums in zip(runs, self.sums, strict=True):
+            run.step.tally.sums = sums  # a row of ours, so that each run can tell how far it is
         record = capture.recorder(self.recipe, self.device)
         self.rate = optimisers.Rate(self.optimiser, self.device, changing=record is not None)
         self.last_rate = 0.0
@@ -88,7 +90,7 @@ class Stacked:
 
     @torch.no_grad()
     def write_back(self) -> None:
-        """Copy weights, statistics, optimiser states and sums to the runs, which can then go on alone."""
+        """Copy weights, statistics and optimiser states to the runs, which can then go on alone."""
         for index, run in enumerate(self.runs):
             for name, own in [*run.model.named_parameters(), *run.model.named_buffers()]:
                 own.copy_((self.parameters.get(name, self.buffers.get(name)))[index])  # type: ignore[index]
@@ -97,7 +99,6 @@ class Stacked:
                     key: torch.empty_like(own).copy_(value[index]) if value.ndim else value.clone()
                     for key, value in self.optimiser.state[stacked].items()
                 }
-            run.step.tally.sums.copy_(self.sums[index])
 
     def _forward(
         self, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor, targets: Tensor
@@ -161,11 +162,18 @@ class Stacked:
             self.step(batches, schedule.learning_rate(self.recipe, lead.done, len(lead.batches)))
             if lead.done % FINITE_EVERY == 0 and not self.finite():
                 break
+            if lead.done % len(lead.batches) and any(run.due for run in self.living()):
+                self.write_back()
+                self.save_if_due()
             yield
         self.write_back()
         for run in self.living():
             run.finite = run.end_epoch(self.last_rate)
         self.sums.zero_()
+        self.save_if_due()
+
+    def save_if_due(self) -> None:
+        """Write the checkpoints that are due, of weights that were written back."""
         for run in self.living():
             run.save_if_due()
 
