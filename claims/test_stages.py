@@ -9,6 +9,7 @@ from vitwork.court import Measure
 from vitwork.measurements import accuracy, lesion, similarity
 
 LESION = "the lesion drops a block's residual branch and keeps its projection; the paper's rule is unknown"
+RESNET_LESION = (LESION, "a whole residual branch, where the paper removes a bottleneck's 3×3 convolution alone")
 
 stage_end = claim(
     "stage-end-not-model-end",
@@ -42,6 +43,7 @@ def test_msa_at_stage_end_matters_more_than_conv_there(measure: Measure) -> None
     "In a ResNet, removing a block at the start of a stage hurts more than removing one at its end.",
     paper=Paper("Fig. 10b", "stage starts cost more accuracy than stage ends in ResNet-50", read_from="description"),
     contradicted_by="a loss at stage starts that is not above the loss at stage ends",
+    deviations=RESNET_LESION,
     confounds=("the first block of a stage also changes width and resolution; its projection is kept",),
 )
 def test_stage_start_matters_more_in_resnet(measure: Measure) -> None:
@@ -53,7 +55,7 @@ def test_stage_start_matters_more_in_resnet(measure: Measure) -> None:
     "The damage of removing a block varies with the period of a stage: it falls within a stage and jumps at the next.",
     paper=Paper("Fig. 10b", "periodic in ResNet-50 and Swin-Ti", read_from="description"),
     contradicted_by="a damage that does not depend on the place in the stage",
-    deviations=("ResNet only", LESION),
+    deviations=("ResNet only", *RESNET_LESION),
     confounds=("the first block of a stage also changes width and resolution; its projection is kept",),
 )
 def test_damage_has_the_period_of_a_stage(measure: Measure) -> None:
@@ -66,7 +68,7 @@ def test_damage_has_the_period_of_a_stage(measure: Measure) -> None:
     "In a ResNet, removing a block of an early stage hurts more than removing one of a late stage.",
     paper=Paper("Fig. 10b", "early stages cost more accuracy than late ones in ResNet-50", read_from="description"),
     contradicted_by="a loss in the first stage that is not above the loss in the last",
-    deviations=("the first stage against the last", LESION),
+    deviations=("the first stage against the last", *RESNET_LESION),
 )
 def test_early_stage_matters_more_in_resnet(measure: Measure) -> None:
     assert measure(lesion.loss_in_stage, stage="first")("resnet") > measure(lesion.loss_in_stage, stage="last")(

@@ -98,6 +98,31 @@ def test_a_batch_beyond_the_processors_memory_is_split():
     assert done.stdout.splitlines() == ["does not fit: True", "same: True"], done.stderr
 
 
+STARTED = """
+import re
+import torch
+from vitwork.analysis.memory import peak_memory
+
+peak = peak_memory(torch.device("cpu"))
+now = 1024 * int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1])
+print(peak - now)
+"""
+STARTING = f"""
+import os
+import sys
+
+mine = b"1" * (1 << 30)
+os.execv(sys.executable, [sys.executable, "-c", {STARTED!r}])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_the_peak_is_not_that_of_the_starting_process():
+    """A process that a large one became, whose own peak the system hands on, says its own."""
+    done = subprocess.run([sys.executable, "-c", STARTING], capture_output=True, text=True, check=False)
+    assert 0 <= int(done.stdout) < 200 << 20, done.stderr
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process lower its mark")
 def test_the_peak_is_the_analysis_own():
     """Memory used before an analysis does not count, memory used during it does, even when it is free again."""

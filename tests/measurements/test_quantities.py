@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,17 +11,51 @@ from vitwork.measurements import accuracy, attention, feature_maps, hessian, lan
 from vitwork.measurements.base import AbsentError
 
 
+def spectrum(*batches: list[float]) -> dict[str, list[Any]]:
+    return {"eigenvalues": list(batches), "converged": [True] * len(batches)}
+
+
 def test_ape_and_nep_pool_all_batches() -> None:
     """APE is the mean of the positive eigenvalues and NEP the share of negative ones, over all mini-batches."""
-    record = {"eigenvalues": [[4.0, -2.0], [2.0, 6.0]]}
+    record = spectrum([4.0, -2.0], [2.0, 6.0])
     assert hessian.ape.value(record) == 4.0
     assert hessian.nep.value(record) == 25.0
-    assert math.isnan(hessian.ape.value({"eigenvalues": [[-1.0]]}))
+    assert math.isnan(hessian.ape.value(spectrum([-1.0])))
 
 
 def test_negativity_is_relative_to_the_largest() -> None:
     """The reach below zero is measured against the reach above, batch by batch."""
-    assert hessian.negativity.value({"eigenvalues": [[4.0, -2.0], [2.0, 1.0]]}) == 0.25
+    assert hessian.negativity.value(spectrum([4.0, -2.0], [2.0, 1.0])) == 0.25
+    assert math.isnan(hessian.negativity.value(spectrum([-1.0, -2.0])))
+
+
+@pytest.mark.parametrize("value", [hessian.ape.value, hessian.nep.value, hessian.negativity.value])
+def test_eigenvalues_that_did_not_converge_enter_no_claim(value: Callable[..., float]) -> None:
+    """One mini-batch that did not converge is enough for a quantity to be absent, and the reason counts them."""
+    record = spectrum([4.0, -2.0], [2.0, 6.0]) | {"converged": [True, False]}
+    with pytest.raises(AbsentError, match="1 of 2 mini-batches whose eigenvalues did not converge"):
+        value(record)
+
+
+def test_layers_are_read_by_kind() -> None:
+    """A diagonal block's APE is that of its own eigenvalues; a network without such layers lacks it."""
+    record = {"msa": spectrum([4.0, 2.0]), "mlp": spectrum([1.0, -9.0])}
+    assert hessian.ape_of.value(record, kind="msa") == 3.0
+    assert hessian.ape_of.value(record, kind="mlp") == 1.0
+    with pytest.raises(AbsentError, match="no conv block"):
+        hessian.ape_of.value(record, kind="conv")
+
+
+def test_what_is_not_defined_is_no_number() -> None:
+    """Shares of an accuracy of nothing, and logarithms of vanishing maps and gains, end in no fault."""
+    assert math.isnan(robustness.kept_accuracy.value({"accuracy": [[0.0, 0.1]], "clean": 0.0}))
+    noise = {"frequencies": [0.8], "accuracy_change": [0.0], "clean": 0.0}
+    assert math.isnan(robustness.relative_change.value(noise, between=(0.7, 0.9)))
+    uniform = {"frequencies": [[0, 0.5, 1.0]], "gain": [[1.0, 0.0, 0.0]]}
+    assert math.isnan(attention.gain_slope.value(uniform))
+    assert math.isnan(feature_maps.variance_trend.value({"variance": [1.0]}))
+    dead = {"variance": [1.0, 1.0, 0.0], "stages": [0, 1, 2]}
+    assert feature_maps.reset_between_stages.value(dead) == -math.inf
 
 
 def test_error_is_what_accuracy_misses() -> None:

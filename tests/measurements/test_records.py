@@ -17,7 +17,7 @@ from vitwork.data import load
 from vitwork.data.spec import DataSpec
 from vitwork.errors import VitworkError
 from vitwork.execution.plan import Plan
-from vitwork.measurements import accuracy, attention, feature_maps, lesion, robustness, similarity
+from vitwork.measurements import accuracy, attention, feature_maps, hessian, lesion, robustness, similarity
 from vitwork.measurements import landscape as surfaces
 from vitwork.measurements.run import TrainedRun
 from vitwork.profiles import SMOKE, SMOKE_RECIPE
@@ -50,6 +50,16 @@ def run(request, tmp_path_factory):
     return TrainedRun(arm, 3, folder, load(DATA))
 
 
+def test_batches_are_normalised_in_every_pass(run):
+    """A pass over test images holds one batch at a time, and the next gives the same numbers again."""
+    test, batches = run.splits.test, run.test_batches(30, limit=70)
+    passes = [torch.cat([x for x, _ in batches]) for _ in range(2)]
+    assert all(torch.equal(found, test.normalised(slice(0, 70))) for found in passes)
+    assert [len(labels) for _, labels in batches] == [30, 30, 10]
+    assert torch.equal(torch.cat([labels for _, labels in batches]), test.labels[:70])
+    assert next(iter(batches))[0] is not next(iter(batches))[0]
+
+
 def columns_of_one_length(record, *names):
     assert len({len(record[name]) for name in names}) == 1
     json.dumps(record)
@@ -69,6 +79,17 @@ def test_feature_maps_are_passed_once(run, monkeypatch):
     columns_of_one_length(variances, "blocks", "kinds", "stages", "downsamples", "variance", "error")
     assert variances["variance"] == list(variance.by_block(run.blocks(), run.test_batches(limit=20)).variance)
     assert spectra["cost"]["peak_bytes"] > 0
+
+
+def test_other_readings_of_the_spectrum(run):
+    """A window or another direction changes the amplitudes, and is a pass of its own."""
+    fresh = replace(run)
+    usual, windowed, radial = (
+        feature_maps.log_amplitude(fresh, images=20, **options)
+        for options in ({}, {"window": "hann"}, {"direction": "radial"})
+    )
+    assert usual["delta"] != windowed["delta"]
+    assert len(radial["delta"][0]) > len(usual["delta"][0])
 
 
 def test_models_are_shared_between_measurements_and_snapshots_are_not(run):
@@ -107,6 +128,36 @@ def test_surface_record(run, batchnorm):
     assert record["nll"][2][2] == float(found.nll[0, 2, 2])
     assert surfaces.curvature.value(record) == found.curvature().mean
     assert record["curvature"]["nll + l2"] > record["curvature"]["nll"]  # ½·|w|² is curved in every direction
+
+
+def test_spectrum_record(run):
+    """A spectrum says what it cost and whether it converged, mini-batch by mini-batch."""
+    effort = {"batches": 2, "batch_size": 8, "k": 2}
+    record = hessian.spectrum(run, **effort)
+    columns_of_one_length(record, "eigenvalues", "residuals", "products", "converged")
+    assert record["converged"] == [True, True]
+    hasty = hessian.spectrum(run, **effort, max_products=3)
+    assert hasty["products"] == [3, 3]
+    assert hasty["converged"] == [False, False]
+    by_kind = hessian.blockwise(run, **effort)
+    assert {"stem", "head"} < by_kind.keys()
+    assert all(len(found["eigenvalues"]) == 2 for found in by_kind.values())
+    json.dumps([record, by_kind])
+
+
+def test_records_of_the_whole_spectrum(run):
+    """The mean of the density's eigenvalues and the trace, two estimates of one number, agree within their errors."""
+    effort = {"batches": 1, "batch_size": 8}
+    density = hessian.density(run, **effort, steps=8, probes=4)
+    columns_of_one_length(density, "nodes", "weights")
+    nodes, weights = torch.tensor(density["nodes"]), torch.tensor(density["weights"])
+    traces = density["size"] * (nodes * weights).sum(1)
+    trace = hessian.trace(run, **effort, products=30)
+    error = (traces.var() / len(traces) + trace["standard_error"] ** 2).sqrt()
+    assert abs(traces.mean() - trace["value"]) < 4 * error
+    assert 0 <= hessian.negative_share.value(density) <= 100
+    assert hessian.hessian_trace.value(trace) == trace["value"]
+    json.dumps([density, trace])
 
 
 def test_trajectory_record(run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -64,12 +65,29 @@ def peak_memory(device: torch.device) -> int | None:
     """Return the highest memory since the last reset in bytes: of the GPU's allocator, or of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    own = _peak_of_own()
+    if own is not None:
+        return own
     try:
         import resource
     except ImportError:  # not a Unix system
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, kibibytes on Linux
+
+
+def _peak_of_own() -> int | None:
+    """Return this program's own peak where the system keeps one.
+
+    What `getrusage` says is inherited from the process that started this program, however large that was, and is not
+    lowered by `reset_peak_memory`.
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
 
 
 def is_out_of_memory(error: BaseException) -> bool:

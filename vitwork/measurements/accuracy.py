@@ -30,9 +30,9 @@ def evaluation(
 
     model = run.model(when)
     with torch.inference_mode():
-        test = run.test_batches(batch_size)
-        logits = torch.cat([in_parts(model, images) for images, _ in test])
-        metrics = calibration.evaluate(logits, torch.cat([labels for _, labels in test]))
+        found = [(in_parts(model, images), labels) for images, labels in run.test_batches(batch_size)]
+        logits, classes = (torch.cat(parts) for parts in zip(*found, strict=True))
+        metrics = calibration.evaluate(logits, classes)
         total, count = 0.0, 0
         wanted = training_images or len(run.splits.train)
         for images, targets in run.augmented(-(-wanted // batch_size), batch_size):

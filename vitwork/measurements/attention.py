@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from vitwork.measurements.base import Record, columns, measurement, quantity
+from vitwork.measurements.base import Record, columns, log, measurement, quantity, ratio
 
 if TYPE_CHECKING:
     from vitwork.measurements.run import TrainedRun
@@ -34,5 +34,5 @@ def gain_slope(record: Record) -> float:
     for frequencies, gain in zip(record["frequencies"], record["gain"], strict=True):
         highest = max(place for place, frequency in enumerate(frequencies) if frequency <= 1.0)
         if highest > 1:  # a grid of two places a side has a single frequency
-            slopes.append(math.log(gain[highest] / gain[1]))
+            slopes.append(log(ratio(gain[highest], gain[1])))
     return sum(slopes) / len(slopes) if slopes else math.nan

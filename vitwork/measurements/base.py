@@ -7,6 +7,7 @@ number per seed that a claim compares, made of such a record.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -105,6 +106,16 @@ def mean(values: Iterable[float], of: str) -> float:
     if not found:
         raise AbsentError(f"no {of}")
     return float(sum(found) / len(found))
+
+
+def ratio(part: float, whole: float) -> float:
+    """Return the quotient of two numbers, NaN where it is not defined."""
+    return float(part / whole) if whole else math.nan
+
+
+def log(value: float) -> float:
+    """Return the natural logarithm, whose limit at 0 is −∞."""
+    return math.log(value) if value else -math.inf
 
 
 def columns(result: object, *names: str) -> Record:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from vitwork.measurements.base import AbsentError, Record, columns, mean, measurement, quantity
+from vitwork.measurements.base import AbsentError, Record, columns, log, mean, measurement, quantity, ratio
 
 if TYPE_CHECKING:
     from vitwork.analysis.fourier import LogAmplitude
@@ -15,10 +14,14 @@ if TYPE_CHECKING:
     from vitwork.measurements.run import TrainedRun
 
 
+Direction = Literal["diagonal", "radial"]
+Window = Literal["hann"] | None
 BLOCKS = ("blocks", "kinds", "stages", "downsamples", "cost")
 
 
-def _passed(run: TrainedRun, when: str, images: int) -> tuple[LogAmplitude, VarianceProfile]:
+def _passed(
+    run: TrainedRun, when: str, images: int, direction: Direction = "diagonal", window: Window = None
+) -> tuple[LogAmplitude, VarianceProfile]:
     """Return spectra and variances of the blocks' feature maps, from one pass over test images that is made once."""
     from vitwork.analysis.fourier import Spectra
     from vitwork.analysis.observe import observe
@@ -26,17 +29,32 @@ def _passed(run: TrainedRun, when: str, images: int) -> tuple[LogAmplitude, Vari
 
     def look() -> tuple[LogAmplitude, VarianceProfile]:
         blocks = run.blocks(when)
-        spectra, variances = Spectra(blocks), Variances(blocks)
+        spectra, variances = Spectra(blocks, direction=direction, window=window), Variances(blocks)
         cost = observe(blocks, run.test_batches(limit=images), spectra, variances)
         return spectra.result(cost), variances.result(cost)
 
-    return run.once(("feature maps", when, images), look)
+    return run.once(("feature maps", when, images, direction, window), look)
 
 
 @measurement
-def log_amplitude(run: TrainedRun, *, when: str = "end", images: int = 500) -> Record:
-    """Return Δ log amplitude per block and frequency, and its change across every block, over test images."""
-    found, _ = _passed(run, when, images)
+def log_amplitude(
+    run: TrainedRun,
+    *,
+    when: str = "end",
+    images: int = 500,
+    direction: Direction = "diagonal",
+    window: Window = None,
+) -> Record:
+    """Return Δ log amplitude per block and frequency, and its change across every block, over test images.
+
+    Args:
+        run: what is measured.
+        when: at which snapshot.
+        images: number of test images.
+        direction: ``diagonal`` as the paper, or ``radial``: the mean over all directions.
+        window: ``hann`` tapers the maps' borders, a control for what these contribute; None as the paper.
+    """
+    found, _ = _passed(run, when, images, direction, window)
     changes = {"DC": found.delta_changes, "first frequency": found.relative_changes}
     return {
         **columns(found, *BLOCKS, "frequencies", "delta", "delta_error", "relative", "relative_error"),
@@ -123,11 +141,11 @@ def deep_minus_stem(record: Record, relative_to: str) -> float:
 @quantity(variance, name="slope of log variance over depth")
 def variance_trend(record: Record) -> float:
     """Return the least-squares slope of the log feature-map variance over the normalised depth."""
-    logs = [math.log(value) for value in record["variance"]]
-    depths = [place / (len(logs) - 1) for place in range(len(logs))]
+    logs = [log(value) for value in record["variance"]]
+    depths = [ratio(place, len(logs) - 1) for place in range(len(logs))]
     centre, level = mean(depths, "block"), mean(logs, "block")
     covariance = sum((x - centre) * (y - level) for x, y in zip(depths, logs, strict=True))
-    return covariance / sum((x - centre) ** 2 for x in depths)
+    return ratio(covariance, sum((x - centre) ** 2 for x in depths))
 
 
 def _by_stage(record: Record) -> list[list[float]]:
@@ -135,7 +153,7 @@ def _by_stage(record: Record) -> list[list[float]]:
     stages: dict[int, list[float]] = {}
     for stage, value in zip(record["stages"], record["variance"], strict=True):
         if stage > 0:
-            stages.setdefault(stage, []).append(math.log(value))
+            stages.setdefault(stage, []).append(log(value))
     return list(stages.values())
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from vitwork.measurements.base import Record, measurement, quantity
+from vitwork.measurements.base import AbsentError, Record, columns, mean, measurement, quantity, ratio
 
 if TYPE_CHECKING:
+    from vitwork.analysis.hessian import Spectrum
     from vitwork.measurements.run import TrainedRun
+
+Statistics = Literal["eval", "train"]
 
 
 @measurement
@@ -16,15 +19,14 @@ def spectrum(
     run: TrainedRun,
     *,
     when: str = "end",
-    batchnorm: str = "eval",
+    batchnorm: Statistics = "eval",
     batches: int = 8,
     batch_size: int = 16,
     k: int = 5,
-    which: str = "magnitude",
+    which: Literal["magnitude", "extremes"] = "magnitude",
+    max_products: int = 500,
 ) -> Record:
     """Return the top eigenvalues of NLL + L2 on mini-batches of augmented training data (claim sheet 3.1)."""
-    from typing import Any, cast
-
     from vitwork.analysis import hessian
 
     found = hessian.top_eigenvalues(
@@ -32,14 +34,104 @@ def spectrum(
         run.training_batches(batches, batch_size),
         k=k,
         weight_decay=run.arm.recipe.weight_decay,
-        which=cast("Any", which),
-        batchnorm=cast("Any", batchnorm),
+        which=which,
+        batchnorm=batchnorm,
+        max_products=max_products,
     )
-    return {"eigenvalues": found.eigenvalues.tolist(), "residuals": found.residuals.tolist(), "batch_size": batch_size}
+    return {**_spectrum(found), "batch_size": batch_size}
+
+
+def _spectrum(found: Spectrum) -> Record:
+    return columns(found, "eigenvalues", "residuals", "products", "converged")
+
+
+@measurement
+def blockwise(
+    run: TrainedRun,
+    *,
+    when: str = "end",
+    batchnorm: Statistics = "eval",
+    batches: int = 8,
+    batch_size: int = 16,
+    k: int = 5,
+    max_products: int = 500,
+) -> Record:
+    """Return what `spectrum` does for each diagonal block of the Hessian, one per kind of layer."""
+    from vitwork.analysis import hessian
+
+    found = hessian.blockwise(
+        run.model(when),
+        run.training_batches(batches, batch_size),
+        k,
+        run.arm.recipe.weight_decay,
+        batchnorm=batchnorm,
+        max_products=max_products,
+    )
+    return {kind: _spectrum(of_kind) for kind, of_kind in found.items()}
+
+
+@measurement
+def density(
+    run: TrainedRun,
+    *,
+    when: str = "end",
+    batchnorm: Statistics = "eval",
+    batches: int = 8,
+    batch_size: int = 16,
+    steps: int = 32,
+    probes: int = 4,
+) -> Record:
+    """Return the density of all eigenvalues of NLL + L2 on augmented training data, as nodes and weights."""
+    from vitwork.analysis import hessian
+
+    found = hessian.density(
+        run.model(when),
+        run.training_batches(batches, batch_size),
+        run.arm.recipe.weight_decay,
+        steps=steps,
+        probes=probes,
+        batchnorm=batchnorm,
+    )
+    return columns(found, "nodes", "weights", "size", "noise", "products", "negative_share")
+
+
+@measurement
+def trace(
+    run: TrainedRun,
+    *,
+    when: str = "end",
+    batchnorm: Statistics = "eval",
+    batches: int = 8,
+    batch_size: int = 16,
+    products: int = 30,
+) -> Record:
+    """Return the trace of the Hessian of NLL + L2 on augmented training data, estimated from some products."""
+    from vitwork.analysis import hessian
+
+    found = hessian.trace(
+        run.model(when),
+        run.training_batches(batches, batch_size),
+        run.arm.recipe.weight_decay,
+        products=products,
+        batchnorm=batchnorm,
+    )
+    return columns(found, "value", "standard_error", "products")
+
+
+def _by_batch(record: Record) -> list[list[float]]:
+    """Return each mini-batch's eigenvalues.
+
+    Raises:
+        AbsentError: some are not known well enough for a claim.
+    """
+    batches: list[list[float]] = record["eigenvalues"]
+    if failed := len(batches) - sum(record["converged"]):
+        raise AbsentError(f"{failed} of {len(batches)} mini-batches whose eigenvalues did not converge")
+    return batches
 
 
 def _pooled(record: Record) -> list[float]:
-    return [value for batch in record["eigenvalues"] for value in batch]
+    return [value for batch in _by_batch(record) for value in batch]
 
 
 @quantity(spectrum, name="APE", scale="log-ratio")
@@ -58,6 +150,29 @@ def nep(record: Record) -> float:
 
 @quantity(spectrum, name="|λmin|/λmax", scale="difference")
 def negativity(record: Record) -> float:
-    """Return how far the spectrum reaches below zero, relative to above; needs ``which="extremes"``."""
-    ratios = [max(0.0, -min(batch)) / max(batch) for batch in record["eigenvalues"]]
-    return float(sum(ratios) / len(ratios))
+    """Return how far the spectrum reaches below zero, relative to above; needs ``which="extremes"``.
+
+    NaN where a mini-batch has no eigenvalue above zero.
+    """
+    reach = [ratio(max(0.0, -min(batch)), max(0.0, *batch)) for batch in _by_batch(record)]
+    return mean(reach, "mini-batch")
+
+
+@quantity(blockwise, name="APE of one kind of layer", scale="log-ratio")
+def ape_of(record: Record, kind: str) -> float:
+    """Return the average positive eigenvalue of a diagonal block: ``stem``, ``conv``, ``msa``, ``mlp``, ``head``, …."""
+    if kind not in record:
+        raise AbsentError(f"no {kind} block")
+    return ape.value(record[kind])
+
+
+@quantity(density, name="share of negative eigenvalues", unit="%")
+def negative_share(record: Record) -> float:
+    """Return the share of all eigenvalues that are negative beyond the arithmetic's precision."""
+    return 100.0 * float(record["negative_share"])
+
+
+@quantity(trace, name="trace of the Hessian")
+def hessian_trace(record: Record) -> float:
+    """Return the sum of all eigenvalues."""
+    return float(record["value"])

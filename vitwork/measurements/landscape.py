@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from vitwork.arms import Arm
 from vitwork.measurements.base import Record, columns, measurement, quantity
@@ -23,7 +23,7 @@ def surface(
     run: TrainedRun,
     *,
     when: str = "end",
-    batchnorm: str = "fixed",
+    batchnorm: Literal["fixed", "recalibrated"] = "fixed",
     images: int = 2000,
     extent: float = 1.0,
     points: int = 21,
@@ -42,8 +42,6 @@ def surface(
         points: grid points per axis, odd.
         radius: largest coordinate that the quadratic fit uses.
     """
-    from typing import Any, cast
-
     from vitwork.analysis import landscape
 
     batch_size = min(images, 250)
@@ -53,7 +51,7 @@ def surface(
         extent=extent,
         points=points,
         seeds=(run.seed,),
-        batchnorm=cast("Any", batchnorm),
+        batchnorm=batchnorm,
     )
     decay = run.arm.recipe.weight_decay
     nll, both = found.curvature(radius), found.curvature(radius, decay)

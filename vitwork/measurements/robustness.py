@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from vitwork.arms import Arm
-from vitwork.measurements.base import Record, columns, mean, measurement, quantity
+from vitwork.measurements.base import Record, columns, mean, measurement, quantity, ratio
 
 if TYPE_CHECKING:
     from vitwork.measurements.run import TrainedRun
@@ -17,14 +17,14 @@ HIGH, LOW = (0.7, 0.9), (0.2, 0.5)
 
 
 @measurement
-def noise_bands(run: TrainedRun, *, when: str = "end", power: str = "fixed", images: int = 500) -> Record:
+def noise_bands(
+    run: TrainedRun, *, when: str = "end", power: Literal["fixed", "equal"] = "fixed", images: int = 500
+) -> Record:
     """Return the change of test accuracy under noise of each band; amplitude 0.7, the author's later remark."""
-    from typing import Any, cast
-
     from vitwork.analysis import robustness
     from vitwork.data.noise import Band
 
-    band = Band(robustness.PAPER_FREQUENCIES[0], eps=0.7 if power == "fixed" else 0.3, power=cast("Any", power))
+    band = Band(robustness.PAPER_FREQUENCIES[0], eps=0.7 if power == "fixed" else 0.3, power=power)
     found = robustness.noise_bands(run.model(when), run.test_batches(limit=images), band=band, seed=run.seed)
     return columns(found, "frequencies", "clean", "accuracy_change", "standard_error", "rms", "cost")
 
@@ -38,7 +38,7 @@ def change(record: Record, between: tuple[float, float]) -> float:
 @quantity(noise_bands, name="relative accuracy change under noise", unit="%")
 def relative_change(record: Record, between: tuple[float, float]) -> float:
     """Return the mean change of accuracy over the bands in a range, as a share of the clean accuracy."""
-    return 100.0 * _mean(record, between) / float(record["clean"])
+    return 100.0 * ratio(_mean(record, between), record["clean"])
 
 
 def _mean(record: Record, between: tuple[float, float]) -> float:
@@ -94,7 +94,7 @@ def corrupted_accuracy(record: Record) -> float:
 @quantity(corruptions, name="share of the accuracy kept under corruptions", unit="%")
 def kept_accuracy(record: Record) -> float:
     """Return the mean accuracy under corruptions as a share of the clean accuracy."""
-    return float(corrupted_accuracy.value(record) / record["clean"])
+    return ratio(corrupted_accuracy.value(record), record["clean"])
 
 
 def _not_drawn(arm: Arm) -> str:
@@ -113,7 +113,7 @@ def cue_conflict(run: TrainedRun, *, when: str = "end", images: int = 900) -> Re
     drawn = conflict(images, size=test.images.shape[-1])
     shapes, textures = torch.from_numpy(drawn.shapes), torch.from_numpy(drawn.textures)
     against = replace(test, images=torch.from_numpy(drawn.images), labels=shapes)
-    found = robustness.cue_conflict(run.model(when), [(against.normalised().to(run.device), shapes)], shapes, textures)
+    found = robustness.cue_conflict(run.model(when), run.batches(against), shapes, textures)
     agreeing = run.test_batches(limit=images)
     with torch.inference_mode():
         right = sum(int((run.model(when)(x).argmax(1) == labels).sum()) for x, labels in agreeing)

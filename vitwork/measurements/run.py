@@ -12,13 +12,36 @@ from torch import Tensor, nn
 
 from vitwork.arms import Arm
 from vitwork.data.augmentation import Augmenter
-from vitwork.data.images import Splits
+from vitwork.data.images import ImageSet, Splits
 from vitwork.models import as_blocks
 from vitwork.models.block import Block
 from vitwork.training.engine import build_model, load_snapshot
 
 Batch = tuple[Tensor, Tensor]
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """The first images of a set, normalised batch by batch and anew in every pass, so that one batch is held at a time.
+
+    Attributes:
+        source: the set.
+        count: how many of its images.
+        size: of a batch.
+        device: where batches are handed over.
+    """
+
+    source: ImageSet
+    count: int
+    size: int
+    device: str
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield images, in order, with their classes."""
+        for start in range(0, self.count, self.size):
+            part = slice(start, min(start + self.size, self.count))
+            yield self.source.normalised(part).to(self.device), self.source.labels[part].to(self.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +92,14 @@ class TrainedRun:
         _, channels, height, width = self.splits.test.images.shape
         return self.once(("blocks", when), lambda: as_blocks(self.model(when), (channels, height, width)))
 
-    def test_batches(self, batch_size: int = 250, limit: int | None = None) -> list[Batch]:
+    def batches(self, source: ImageSet, batch_size: int = 250, limit: int | None = None) -> Batches:
+        """Return images, normalised and in order, with their classes."""
+        count = len(source) if limit is None else min(limit, len(source))
+        return Batches(source, count, min(batch_size, self.at_once), self.device)
+
+    def test_batches(self, batch_size: int = 250, limit: int | None = None) -> Batches:
         """Return the test images, normalised and in order, with their classes."""
-        test = self.splits.test
-        count = len(test) if limit is None else min(limit, len(test))
-        step = min(batch_size, self.at_once)
-        parts = [slice(start, min(start + step, count)) for start in range(0, count, step)]
-        return [(test.normalised(part).to(self.device), test.labels[part].to(self.device)) for part in parts]
+        return self.batches(self.splits.test, batch_size, limit)
 
     def training_batches(self, batches: int, batch_size: int) -> list[Batch]:
         """Return mini-batches of augmented training images, drawn once (claim sheet 3.1).
