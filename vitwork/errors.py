@@ -1,5 +1,36 @@
-"""Errors that a user can act on."""
+"""Errors that a user can act on, and checks of what a user may misspell."""
+
+from __future__ import annotations
+
+from typing import get_args
 
 
 class VitworkError(Exception):
     """A condition that the user can mend; its message is one clear sentence, shown without a traceback."""
+
+
+def choice(name: str, value: object, allowed: object) -> None:
+    """Check an option that is one of a few words: a misspelt one would silently mean something else.
+
+    Args:
+        name: the option's name.
+        value: what was given.
+        allowed: the `Literal` type of the words.
+
+    Raises:
+        VitworkError: the value is none of the words.
+    """
+    words = get_args(allowed)
+    if value not in words:
+        raise VitworkError(f"{name} is {' or '.join(map(repr, words))}, not {value!r}")
+
+
+def at_least(least: int, **values: int | None) -> None:
+    """Check numbers, given by their names, of which None stands for a default.
+
+    Raises:
+        VitworkError: a number is smaller.
+    """
+    for name, value in values.items():
+        if value is not None and value < least:
+            raise VitworkError(f"{name} is {least} or more, not {value}")

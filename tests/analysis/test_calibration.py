@@ -131,3 +131,27 @@ def test_bad_shapes_are_refused():
         evaluate(torch.zeros(3, 2), torch.zeros(4))
     with pytest.raises(ValueError, match="do not belong together"):
         evaluate(torch.zeros(0, 2), torch.zeros(0))
+
+
+@pytest.mark.parametrize("official", [False, True])
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (torch.tensor([0, 1, 2]), "none of the 2 classes"),
+        (torch.tensor([0, -100, 1]), "none of the 2 classes"),
+        (torch.tensor([[0], [1], [1]]), r"labels \(3, 1\) do not belong together"),
+        (torch.full((3, 4), 0.25), r"labels \(3, 4\) do not belong together"),
+        (torch.tensor(1), r"labels \(\) do not belong together"),
+    ],
+)
+def test_labels_that_do_not_fit_the_logits_are_refused(labels, words, official):
+    """A label beyond the classes, a column of labels, and soft targets of another width are one sentence each."""
+    with pytest.raises(ValueError, match=words):
+        evaluate(torch.zeros(3, 2), labels, official=official)
+
+
+def test_a_diagram_has_a_bin():
+    """No bin is an error; one bin is the whole data set."""
+    with pytest.raises(ValueError, match="one bin or more, not 0"):
+        evaluate(torch.zeros(3, 2), torch.zeros(3), bins=0)
+    assert evaluate(torch.zeros(3, 2), torch.zeros(3), bins=1)["bins"]["count"] == [3]

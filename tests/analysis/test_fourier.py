@@ -227,3 +227,16 @@ def test_half_precision_is_summed_in_single():
     """Feature maps in bfloat16 are transformed in float32."""
     z = images(3).bfloat16()
     assert torch.equal(fourier.delta_log_amplitude(z), fourier.delta_log_amplitude(z.float()))
+
+
+def test_misspelt_options_are_refused():
+    """A direction or a window that does not exist is named beside those that do, and nothing is computed."""
+    for options, words in (
+        ({"direction": "diagnal"}, "direction is 'diagonal' or 'radial', not 'diagnal'"),
+        ({"window": "han"}, "window is 'hann', not 'han'"),
+    ):
+        with pytest.raises(VitworkError, match=words):
+            fourier.log_amplitude(token_net(), batches(3, 3), **options)
+    for read in (fourier.diagonal_log_amplitude, fourier.radial_log_amplitude):
+        with pytest.raises(VitworkError, match="window is 'hann', not ''"):
+            read(images(2), "")

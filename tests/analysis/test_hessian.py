@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from vitwork.analysis import hessian
 from vitwork.analysis.batchnorm import evaluation_mode
-from vitwork.analysis.hessian import Spectrum, blockwise, hvp, top_eigenvalues
+from vitwork.analysis.hessian import Spectrum, blockwise, density, hvp, top_eigenvalues, trace
+from vitwork.analysis.memory import Cost
 from vitwork.analysis.operator import HessianOperator
 from vitwork.errors import VitworkError
 from vitwork.models import math_attention
@@ -261,11 +262,51 @@ def test_each_batch_is_measured_by_itself_and_repeats(batch):
 def test_nep_and_ape_pool_all_values():
     """NEP is the share below zero and APE the mean of the positive values; without any positive value APE is NaN."""
     values = torch.tensor([[4.0, -2.0], [2.0, 0.0]]).double()
-    spectrum = Spectrum(values, values * 0, (1, 1), (1, 1), (True, True), "magnitude", "eval")
+    facts = ((1, 1), (1, 1), (True, True), "magnitude", "eval", Cost(2, 0.0, None))
+    spectrum = Spectrum(values, values * 0, *facts)
     assert spectrum.nep == 0.25
     assert spectrum.ape == 3.0
-    nothing = Spectrum(-values.abs(), values * 0, (1, 1), (1, 1), (True, True), "magnitude", "eval")
+    nothing = Spectrum(-values.abs(), values * 0, *facts)
     assert math.isnan(nothing.ape)
+
+
+def test_extremes_have_neither_nep_nor_ape(batch):
+    """Half of the signed extremes come from the lower end whatever the loss, so their share below zero is refused."""
+    extremes = top_eigenvalues(build("attention"), [batch], 2, which="extremes")
+    for name in ("nep", "ape"):
+        with pytest.raises(VitworkError, match="largest magnitude"):
+            getattr(extremes, name)
+
+
+def test_results_say_what_they_took(batch):
+    """Images, time and memory stand beside eigenvalues, density and trace."""
+    model, data = build("attention"), [batch, (batch[0][:2], batch[1][:2])]
+    for found in (
+        top_eigenvalues(model, data, 1),
+        density(model, data, steps=2, probes=1),
+        trace(model, data, products=3),
+    ):
+        assert found.cost.images == 9
+        assert found.cost.seconds > 0
+
+
+def test_misspelt_options_and_numbers_below_one_are_refused(batch):
+    """Another word for an option, or a vector of another size, is one sentence and never another computation."""
+    model = build("convolution")
+    for options, words in (
+        ({"which": "largest"}, "which is 'magnitude' or 'extremes', not 'largest'"),
+        ({"batchnorm": "recalibrated"}, "batchnorm is 'eval' or 'train', not 'recalibrated'"),
+        ({"at_once": 0}, "at_once is 1 or more, not 0"),
+    ):
+        with pytest.raises(VitworkError, match=words):
+            top_eigenvalues(model, [batch], **options)
+    vector = torch.zeros(sum(p.numel() for p in model.parameters())).double()
+    for call in (top_eigenvalues, density, trace, lambda *given, **options: hvp(*given, vector, **options)):
+        with pytest.raises(VitworkError, match="micro_batch is 1 or more, not 0"):
+            call(model, [batch], micro_batch=0)
+    for wrong in (vector[1:], vector[None]):
+        with pytest.raises(VitworkError, match=rf"does not fit a Hessian in {len(vector)} parameters"):
+            hvp(model, [batch], wrong)
 
 
 @pytest.mark.filterwarnings("ignore:Using backward")

@@ -77,3 +77,11 @@ def test_the_trace_of_few_parameters_is_exact(problem):
     assert found.standard_error == 0
     with pytest.raises(VitworkError, match="three Hessian products"):
         trace(model, batches, products=2)
+
+
+@pytest.mark.parametrize("nothing", ["probes", "steps"])
+def test_a_density_needs_a_probe_and_a_step(problem, nothing):
+    """Without either there is no number to give, which is said in one sentence."""
+    model, batches, _ = problem
+    with pytest.raises(VitworkError, match=f"{nothing} is 1 or more, not 0"):
+        density(model, batches, **{nothing: 0})

@@ -222,3 +222,56 @@ def test_no_example_is_refused(model):
     """Without examples there is no surface."""
     with pytest.raises(VitworkError, match="no example"):
         surface(model, [])
+    with pytest.raises(VitworkError, match="no example"):
+        surface(model, [(torch.zeros(0, 3, 6, 6).double(), torch.zeros(0, dtype=torch.long))])
+
+
+def test_randomness_in_eval_mode_is_detected(model, batches):
+    """A loss that changes between two passes of one batch is refused before any point."""
+
+    class Noisy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net, self.passes = model, 0
+
+        def forward(self, x):
+            self.passes += 1
+            return F.dropout(self.net(x), 0.5, training=True)
+
+    noisy = Noisy()
+    with pytest.raises(VitworkError, match="random in eval mode"):
+        surface(noisy, batches)
+    assert noisy.passes == 2
+
+
+def test_what_makes_no_surface_is_named(model, batches):
+    """Misspelt statistics, too few points, no direction, foreign directions, nothing trainable: one sentence each."""
+    foreign, crooked = {"module.0.weight": torch.zeros(4, 3, 3, 3)}, {"5.weight": torch.zeros(1, 64)}
+    own = random_pair(model)
+    for options, words in (
+        ({"batchnorm": "train"}, "batchnorm is 'fixed' or 'recalibrated', not 'train'"),
+        ({"points": 1}, "points is 2 or more, not 1"),
+        ({"points": 0, "extent": 0}, "points is 1 or more, not 0"),
+        ({"seeds": ()}, "a seed or a pair"),
+        ({"directions": []}, "a seed or a pair"),
+        ({"directions": [(own[0], foreign)]}, "names none of the model's parameters"),
+        ({"directions": [(own[0], crooked)]}, r"its 5\.weight is \(1, 64\), the parameter \(3, 64\)"),
+    ):
+        with pytest.raises(VitworkError, match=words):
+            surface(model, batches, **options)
+    with pytest.raises(VitworkError, match="no trainable parameter"):
+        surface(model.requires_grad_(False), batches, directions=[own])
+
+
+def test_snapshots_that_span_no_plane_are_refused():
+    """No snapshot, one, a centre without matrices, a snapshot that lacks a tensor or has another shape."""
+    centre = {"w": torch.zeros(4, 5)}
+    for states, middle, words in (
+        ([], centre, "fewer than two directions"),
+        ([{"w": torch.ones(4, 5)}], centre, "fewer than two directions"),
+        ([{"b": torch.ones(5)}] * 3, {"b": torch.zeros(5)}, "fewer than two directions"),
+        ([{"v": torch.ones(4, 5)}] * 3, centre, "lacks w"),
+        ([{"w": torch.ones(5, 4)}] * 3, centre, r"w is \(5, 4\) and another's \(4, 5\)"),
+    ):
+        with pytest.raises(VitworkError, match=words):
+            principal_pair(states, middle)

@@ -139,12 +139,21 @@ def test_replacements_by_the_caller():
 
 
 def test_what_cannot_be_removed_is_said():
-    """Unknown names, blocks without a branch, networks without logits: one clear sentence each."""
+    """Unknown names, blocks without a branch, empty units, networks without logits, no images: one clear sentence each."""
     blocks, data = conv_net(), batches(4, 4)
-    for units, words in (([["nine"]], "no block named 'nine'"), ([["stem"]], "no residual branch")):
+    for units, words in (
+        ([["nine"]], "no block named 'nine'"),
+        ([["stem"]], "no residual branch"),
+        ([["one"], []], "names no block"),
+    ):
         with pytest.raises(VitworkError, match=words):
             lesion.study(blocks, data, units=units)
     with pytest.raises(VitworkError, match="logits"):
         lesion.study(blocks[:-1], data)
     with pytest.raises(VitworkError, match="residual branch"):
         lesion.study(blocks[-1:], data)
+    with pytest.raises(VitworkError, match="names no block"):
+        lesion.study(blocks, data, units=[])
+    for nothing in ([], [(data[0][0][:0], data[0][1][:0])]):
+        with pytest.raises(VitworkError, match="no example"):
+            lesion.study(blocks, nothing)

@@ -13,7 +13,7 @@ import torch
 from hand_made import batches, block, conv_net, in_layout, token_net
 from torch import nn
 
-from vitwork.analysis import fourier, variance
+from vitwork.analysis import attention, fourier, similarity, variance
 from vitwork.analysis.observe import (
     Change,
     PerImage,
@@ -24,6 +24,7 @@ from vitwork.analysis.observe import (
     mean_change,
     observe,
 )
+from vitwork.errors import VitworkError
 
 
 class Record(Reducer):
@@ -181,3 +182,26 @@ def test_what_is_no_feature_map_is_refused(shape):
     """Tokens off a square, vectors and volumes are errors, not silent reshapes."""
     with pytest.raises(ValueError, match=r"square|feature map"):
         as_feature_map(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("data", [[], [(torch.zeros(0, 3, 16, 16), torch.zeros(0, dtype=torch.long))]])
+@pytest.mark.parametrize("analysis", [fourier.log_amplitude, variance.by_block, similarity.matrix, attention.describe])
+def test_an_analysis_of_no_images_says_so(analysis, data):
+    """Without a batch, or with empty ones only, the images are missing, and no block is blamed."""
+    with pytest.raises(VitworkError, match="no example"):
+        analysis(token_net(), data)
+
+
+def test_empty_batches_among_others_are_passed_over():
+    """A batch without images changes no number."""
+    data = batches(5, 2)
+    empty = (data[0][0][:0], data[0][1][:0])
+    found = variance.by_block(conv_net(), [empty, data[0], empty, *data[1:]])
+    assert found.variance == variance.by_block(conv_net(), data).variance
+    assert found.cost.images == 5
+
+
+def test_there_are_two_parts():
+    """A misspelt part of the block is refused before the pass."""
+    with pytest.raises(VitworkError, match="part is 'stream' or 'branch', not 'branches'"):
+        variance.by_block(conv_net(), batches(2, 2), part="branches")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from vitwork.analysis.robustness import corruption_sets, corruptions, cue_confli
 from vitwork.data.corruption_files import cifar_c
 from vitwork.data.embedded import conflict
 from vitwork.data.noise import Band, add_band_noise
+from vitwork.errors import VitworkError
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -110,7 +112,7 @@ def test_corruptions_may_come_from_files(tmp_path):
         Brightness(),
         [(torch.from_numpy(dark[:7]).permute(0, 3, 1, 2), torch.zeros(7))],
         lambda images: images.float() / 255,
-        lambda name, severity: [cifar_c(tmp_path, name, severity)],
+        partial(cifar_c, tmp_path),
         names=("brightness", "contrast"),
         severities=(1, 5),
         batch_size=3,
@@ -178,3 +180,38 @@ def test_cue_conflict_counts_decisions():
     nobody = cue_conflict(Oracle(shapes + 10), [(images, shapes)], shapes, textures)
     assert math.isnan(nobody.bias)
     assert nobody.decided == 0
+
+
+@pytest.mark.parametrize("count", [None, 0])
+def test_no_images_are_named(count):
+    """Without a batch, or with an empty one, each analysis says that there is no example."""
+    images, labels = torch.zeros(0, 3, 16, 16, dtype=torch.uint8), torch.zeros(0, dtype=torch.long)
+    nothing = [] if count is None else [(images.float(), labels)]
+    for call in (
+        lambda: noise_bands(Brightness(), nothing),
+        lambda: cue_conflict(Brightness(), nothing, labels, labels),
+        lambda: corruption_sets(Brightness(), nothing, lambda x: x, lambda *_: nothing),
+        lambda: corruptions(Brightness(), images, labels, lambda x: x.float()),
+    ):
+        with pytest.raises(VitworkError, match="no example"):
+            call()
+
+
+def test_requests_for_nothing_are_named():
+    """No band, a band beyond all frequencies, no corruption, no severity, empty batches, cues of other images."""
+    images, labels = torch.zeros(4, 3, 16, 16), torch.zeros(4, dtype=torch.long)
+    with pytest.raises(VitworkError, match="at least one band"):
+        noise_bands(Brightness(), [(images, labels)], ())
+    for frequency in (-0.2, 1.1):
+        with pytest.raises(VitworkError, match=f"the band {frequency}π ± 0.1π lies outside"):
+            noise_bands(Brightness(), [(images, labels)], (0.5, frequency))
+    given = (Brightness(), images.byte(), labels, lambda x: x.float())
+    for options, words in (
+        ({"names": []}, "at least one corruption"),
+        ({"severities": []}, "one severity"),
+        ({"batch_size": 0}, "batch_size is 1 or more, not 0"),
+    ):
+        with pytest.raises(VitworkError, match=words):
+            corruptions(*given, **options)
+    with pytest.raises(VitworkError, match="4 images, 4 outlines and 3 textures do not match"):
+        cue_conflict(Brightness(), [(images, labels)], labels, labels[:3])

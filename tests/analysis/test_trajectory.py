@@ -85,3 +85,9 @@ def test_paths_without_polar_coordinates_are_refused():
         polar([], state(1, 1), state(1, 1))
     with pytest.raises(VitworkError, match=r"lacks b\.weight"):
         polar([{"a.weight": torch.ones(1)}], state(1, 1), state(0, 0))
+    with pytest.raises(VitworkError, match=r"lacks b\.weight"):
+        polar([], {"a.weight": torch.ones(1)}, state(0, 0))
+    with pytest.raises(VitworkError, match=r"a\.weight is \(2,\) and another's \(1,\)"):
+        polar([state(1, 1) | {"a.weight": torch.ones(2)}], state(1, 1), state(0, 0))
+    with pytest.raises(VitworkError, match="no tensor"):
+        polar([], state(1, 1), state(0, 0), select=lambda name: name == "c")

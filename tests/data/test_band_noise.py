@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from vitwork.data.counter import Counter
 from vitwork.data.noise import Band, add_band_noise
+from vitwork.errors import VitworkError
 
 SIZES = st.sampled_from([16, 32, 56])
 FREQUENCIES = st.sampled_from([step / 10 for step in range(1, 10)])
@@ -76,8 +77,10 @@ def test_noise_of_an_image_does_not_depend_on_its_batch():
 
 
 def test_what_cannot_be_done_is_refused():
-    """Oblong images, and equal power in a band that holds no frequency."""
+    """Oblong images, equal power in a band that holds no frequency, a power that does not exist."""
     with pytest.raises(ValueError, match="square"):
         add_band_noise(torch.zeros(1, 3, 8, 9), Band(0.5))
     with pytest.raises(ValueError, match="no frequency"):
         add_band_noise(torch.zeros(1, 3, 8, 8), Band(0.05, 0.01, power="equal"))
+    with pytest.raises(VitworkError, match="power is 'fixed' or 'equal', not 'equals'"):
+        Band(0.5, power="equals")

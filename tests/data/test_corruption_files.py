@@ -20,9 +20,11 @@ def cifar(tmp_path):
 
 
 def test_cifar_c_severities_follow_one_another(cifar):
-    """Severity 3 is the third fifth of the file, channels first."""
+    """Severity 3 is the third fifth of the file, channels first, in batches of which the last may be short."""
     folder, images = cifar
-    found, labels = cifar_c(folder, "fog", 3)
+    batches = list(cifar_c(folder, "fog", 3, batch_size=4))
+    assert [len(labels) for _, labels in batches] == [4, 4, 2]
+    found, labels = (torch.cat(part) for part in zip(*batches, strict=True))
     assert np.array_equal(found.numpy(), images[20:30].transpose(0, 3, 1, 2))
     assert (labels.dtype, labels.tolist()) == (torch.int64, [number % 7 for number in range(20, 30)])
 
@@ -31,13 +33,24 @@ def test_cifar_c_refuses_what_is_not_the_benchmark(cifar):
     """A missing file, a pickle and a wrong shape are named."""
     folder, images = cifar
     with pytest.raises(VitworkError, match=r"snow\.npy"):
-        cifar_c(folder, "snow", 1)
+        next(cifar_c(folder, "snow", 1))
     np.save(folder / "frost.npy", np.array([{"a": 1}] * 5, object), allow_pickle=True)
     with pytest.raises(VitworkError, match="Cannot read"):
-        cifar_c(folder, "frost", 1)
+        next(cifar_c(folder, "frost", 1))
     np.save(folder / "snow.npy", images[:13])
     with pytest.raises(VitworkError, match="do not have the shape"):
-        cifar_c(folder, "snow", 1)
+        next(cifar_c(folder, "snow", 1))
+
+
+@pytest.mark.parametrize("read", [cifar_c, imagenet_c])
+def test_severities_and_batches_that_do_not_exist_are_refused(cifar, read):
+    """Severity 0 or 6, or batches of no image, are one sentence and no empty set."""
+    folder, _ = cifar
+    for severity in (0, 6):
+        with pytest.raises(VitworkError, match=f"from 1 to 5, not {severity}"):
+            next(read(folder, "fog", severity))
+    with pytest.raises(VitworkError, match="batch_size is 1 or more, not 0"):
+        next(read(folder, "fog", 1, 0))
 
 
 @pytest.mark.parametrize("group", ["", "weather/"])

@@ -14,6 +14,7 @@ from vitwork.data.embedded import BLOCK, CLASSES, Split, conflict, draw, draw_cu
 from vitwork.data.shapes import SHAPES
 from vitwork.data.textures import TEXTURES
 from vitwork.data.uniform import Stream, direction, wave
+from vitwork.errors import VitworkError
 
 DIGESTS = {
     16: "7fb882b4be2ef807d8d2daf4e1a94c00089c157d6500e8468780b0cf8a7661e5",
@@ -119,3 +120,9 @@ def test_drawing_needs_no_torch_and_little_time():
     start = time.process_time()
     draw(3000)
     assert time.process_time() - start < 8
+
+
+def test_there_are_three_splits():
+    """A misspelt split is named beside those that there are."""
+    with pytest.raises(VitworkError, match="split is 'train' or 'test' or 'conflict', not 'tests'"):
+        draw(3, split="tests")

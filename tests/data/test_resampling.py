@@ -11,6 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from vitwork.data import resampling
+from vitwork.errors import VitworkError
 
 RANDOM = np.random.default_rng(0)
 PICTURE = RANDOM.uniform(0, 255, (32, 32))
@@ -90,3 +91,9 @@ def test_motion_blur_follows_its_line():
             rows, columns = (np.clip(np.arange(32) + shift, 0, 31) for shift in (down, right))
             expected += weight * BATCH[image].numpy()[:, rows][:, :, columns]
         assert found[image] == pytest.approx(expected, abs=1e-4)
+
+
+def test_there_are_three_borders():
+    """A misspelt border is named beside those that there are."""
+    with pytest.raises(VitworkError, match="border is 'nearest' or 'reflect' or 'mirror', not 'mirrored'"):
+        resampling.fold(torch.arange(3), 3, "mirrored")

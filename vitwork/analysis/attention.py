@@ -302,7 +302,7 @@ def describe(
         The statistics with standard errors over images.
 
     Raises:
-        VitworkError: no block tells its attention weights.
+        VitworkError: there are no images, or no block tells its attention weights.
     """
     reducer = Attentions(blocks, images_at_once=images_at_once, rank_images=rank_images)
     return reducer.result(observe(blocks, batches, reducer))

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from vitwork.analysis.memory import is_out_of_memory
+from vitwork.errors import VitworkError, choice
+
 BatchNorm = Literal["eval", "train"]
 
 
@@ -25,7 +28,11 @@ def evaluation_mode(model: nn.Module, batchnorm: BatchNorm = "eval") -> Iterator
     Args:
         model: the model to measure.
         batchnorm: ``train`` lets BatchNorm layers, and nothing else, use the statistics of each batch.
+
+    Raises:
+        VitworkError: another word for ``batchnorm``.
     """
+    choice("batchnorm", batchnorm, BatchNorm)
     modes = [(module, module.training) for module in model.modules()]
     for module, _ in modes:
         module.training = batchnorm == "train" and isinstance(module, _BatchNorm)
@@ -37,7 +44,12 @@ def evaluation_mode(model: nn.Module, batchnorm: BatchNorm = "eval") -> Iterator
 
 
 def mixes_examples(model: nn.Module, batchnorm: BatchNorm = "eval") -> bool:
-    """Say whether one example's output depends on the rest of its batch."""
+    """Say whether one example's output depends on the rest of its batch.
+
+    Raises:
+        VitworkError: another word for ``batchnorm``.
+    """
+    choice("batchnorm", batchnorm, BatchNorm)
     layers = _layers(model)
     return bool(layers) and (batchnorm == "train" or any(layer.running_mean is None for layer in layers))
 
@@ -49,6 +61,9 @@ def recalibrate(model: nn.Module, state: dict[str, Tensor], inputs: Iterable[Ten
         model: the model; only read.
         state: parameters and buffers by name; its running statistics are overwritten, in place.
         inputs: batches of images; all but the last should be of one size.
+
+    Raises:
+        VitworkError: a batch does not fit into memory; it is not split, because that would change its statistics.
     """
     layers = [layer for layer in _layers(model) if layer.running_mean is not None]
     momenta = [layer.momentum for layer in layers]
@@ -59,7 +74,19 @@ def recalibrate(model: nn.Module, state: dict[str, Tensor], inputs: Iterable[Ten
                 seen += len(images)
                 for layer in layers:
                     layer.momentum = len(images) / seen  # the first batch replaces what was there
-                functional_call(model, state, (images,))
+                _pass_whole(model, state, images)
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
+
+
+def _pass_whole(model: nn.Module, state: dict[str, Tensor], images: Tensor) -> None:
+    try:
+        functional_call(model, state, (images,))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise VitworkError(
+            f"a batch of {len(images)} images, whose BatchNorm statistics need it whole, does not fit into memory: "
+            "give smaller batches"
+        ) from error

@@ -72,14 +72,18 @@ def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = F
         The metrics by name: floats, and lists under ``bins``.
 
     Raises:
-        ValueError: there is no example, or the shapes do not fit.
+        ValueError: there is no example or no bin, the shapes do not fit, or a label is no class.
     """
+    if bins < 1:
+        raise ValueError(f"a reliability diagram has one bin or more, not {bins}")
     scores = torch.as_tensor(logits)
     # The released code works on single-precision probabilities; ours are exact to double precision.
     scores = scores.float() if official else scores.double()
     targets = torch.as_tensor(labels, device=scores.device)
-    if scores.ndim != 2 or len(scores) == 0 or len(scores) != len(targets):
+    if scores.ndim != 2 or len(scores) == 0 or targets.shape not in {scores.shape[:1], scores.shape}:
         raise ValueError(f"logits {tuple(scores.shape)} and labels {tuple(targets.shape)} do not belong together")
+    if targets.ndim == 1 and bool(((targets < 0) | (targets >= scores.shape[1])).any()):
+        raise ValueError(f"a label is none of the {scores.shape[1]} classes, which are numbered from 0")
     hard = targets.argmax(dim=1) if targets.ndim == 2 else targets.long()
     probabilities = scores.softmax(dim=1)
     confidence, predicted = probabilities.max(dim=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from vitwork.errors import VitworkError
 
 Direction = Mapping[str, Tensor]
+
+FLAT = "the snapshots span fewer than two directions, so they define no plane"
 
 
 def is_filter(name: str, parameter: nn.Parameter) -> bool:
@@ -51,6 +53,22 @@ def random_pair(model: nn.Module, seed: int = 0, *, official: bool = False) -> t
     return draw(), draw()
 
 
+def check_alike(state: Mapping[str, Tensor], centre: Mapping[str, Tensor], names: Iterable[str]) -> None:
+    """Check that a state has the named tensors of another one.
+
+    Raises:
+        VitworkError: a tensor is missing or has another shape.
+    """
+    for name in names:
+        if name not in state:
+            raise VitworkError(f"a snapshot lacks {name}, so it is not of the same model as the others")
+        if state[name].shape != centre[name].shape:
+            raise VitworkError(
+                f"a snapshot's {name} is {tuple(state[name].shape)} and another's {tuple(centre[name].shape)}, so they are "
+                "not of the same model"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """The plane in which a training path varies most.
@@ -75,14 +93,18 @@ def principal_pair(states: Sequence[Mapping[str, Tensor]], centre: Mapping[str, 
             count.
 
     Raises:
-        VitworkError: the states differ from the centre in fewer than two directions.
+        VitworkError: the states differ from the centre in fewer than two directions, or are not of the same model.
     """
     names = [name for name, value in centre.items() if value.is_floating_point() and value.dim() > 1]
+    for state in states:
+        check_alike(state, centre, names)
+    if not names or len(states) < 2:
+        raise VitworkError(FLAT)
     offsets = torch.stack([torch.cat([(state[n] - centre[n]).double().flatten() for n in names]) for state in states])
     # The Gram matrix has as few rows as there are snapshots, whatever the size of the model.
     values, vectors = torch.linalg.eigh(offsets @ offsets.T)
     if len(values) < 2 or values[-2] <= 1e-12 * values[-1]:
-        raise VitworkError("the snapshots span fewer than two directions, so they define no plane")
+        raise VitworkError(FLAT)
     top = vectors[:, [-1, -2]].T @ offsets / values[[-1, -2], None].sqrt()
     sizes = [centre[name].numel() for name in names]
     first, second = (

@@ -28,10 +28,11 @@ from vitwork.analysis.observe import (
     mean_and_error,
     observe,
 )
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, choice
 from vitwork.models.block import Block
 
 Direction = Literal["diagonal", "radial"]
+Window = Literal["hann"]
 
 FLOOR = 1e-6  # the official code's summand, which keeps the logarithm finite
 SMALLEST = 3  # a 2 × 2 map has one frequency on the half-diagonal, so nothing to compare
@@ -54,7 +55,7 @@ def delta_log_amplitude(feature_map: Tensor) -> Tensor:
     return amplitude - amplitude[0]
 
 
-def diagonal_log_amplitude(feature_map: Tensor, window: Literal["hann"] | None = None) -> Tensor:
+def diagonal_log_amplitude(feature_map: Tensor, window: Window | None = None) -> Tensor:
     """Return each image's log amplitude along the half-diagonal, averaged over channels.
 
     Args:
@@ -67,7 +68,9 @@ def diagonal_log_amplitude(feature_map: Tensor, window: Literal["hann"] | None =
 
     Raises:
         ValueError: the map is not square.
+        VitworkError: there is no such window.
     """
+    _check_window(window)
     side = feature_map.shape[-1]
     if feature_map.shape[-2] != side:
         raise ValueError(f"the diagonal needs a square feature map, not {tuple(feature_map.shape[-2:])}; read radially")
@@ -77,7 +80,7 @@ def diagonal_log_amplitude(feature_map: Tensor, window: Literal["hann"] | None =
     return ((cosines + sines).sqrt_() + FLOOR).log_().mean(1)
 
 
-def radial_log_amplitude(feature_map: Tensor, window: Literal["hann"] | None = None) -> Tensor:
+def radial_log_amplitude(feature_map: Tensor, window: Window | None = None) -> Tensor:
     """Return each image's log amplitude averaged over all directions and over channels.
 
     Every frequency of the plane counts once, in the ring whose radius in cycles per the shorter side is nearest.
@@ -88,7 +91,11 @@ def radial_log_amplitude(feature_map: Tensor, window: Literal["hann"] | None = N
 
     Returns:
         (b, rings); ring r is at the frequency 2πr/min(h, w), the corners of the plane reach √2·π.
+
+    Raises:
+        VitworkError: there is no such window.
     """
+    _check_window(window)
     z = _real(feature_map)
     if window:
         weights = _hann(z.shape[-2], z.shape[-1], z.device, z.dtype)
@@ -100,6 +107,11 @@ def radial_log_amplitude(feature_map: Tensor, window: Literal["hann"] | None = N
     amplitude = (spectrum.abs() + FLOOR).log_().mean(1)
     averaged: Tensor = amplitude.flatten(1) @ ring_weights(z.shape[-2], z.shape[-1], z.device, z.dtype)
     return averaged
+
+
+def _check_window(window: Window | None) -> None:
+    if window is not None:
+        choice("window", window, Window)
 
 
 def _real(feature_map: Tensor) -> Tensor:
@@ -197,10 +209,12 @@ class Spectra(PerImage):
         blocks: Sequence[Block],
         *,
         direction: Direction = "diagonal",
-        window: Literal["hann"] | None = None,
+        window: Window | None = None,
         part: Part = "stream",
         official: bool = False,
     ) -> None:
+        choice("direction", direction, Direction)
+        _check_window(window)
         if official and (direction, window, part) != ("diagonal", None, "stream"):
             raise VitworkError("The official Fourier analysis reads the plain diagonal of the residual stream only.")
         measure: Callable[..., Tensor] = diagonal_log_amplitude if direction == "diagonal" else radial_log_amplitude
@@ -250,7 +264,7 @@ def log_amplitude(
     batches: Iterable[Batch],
     *,
     direction: Direction = "diagonal",
-    window: Literal["hann"] | None = None,
+    window: Window | None = None,
     part: Part = "stream",
     official: bool = False,
 ) -> LogAmplitude:
@@ -270,7 +284,8 @@ def log_amplitude(
         Amplitudes, changes across blocks, and standard errors over images.
 
     Raises:
-        VitworkError: no block has a feature map that is large enough, or the options contradict each other.
+        VitworkError: there are no images, no block has a feature map that is large enough, an option is unknown, or the
+            options contradict each other.
     """
     spectra = Spectra(blocks, direction=direction, window=window, part=part, official=official)
     return spectra.result(observe(blocks, batches, spectra))

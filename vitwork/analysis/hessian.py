@@ -7,7 +7,7 @@ the augmented batches: every product then sees the same loss.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -16,11 +16,12 @@ from torch import Tensor, nn
 
 from vitwork.analysis.batchnorm import BatchNorm
 from vitwork.analysis.lanczos import Eigenpairs, Which, search
+from vitwork.analysis.memory import Cost, Meter
 from vitwork.analysis.minibatches import AT_ONCE, Search, each
 from vitwork.analysis.observe import device_of
 from vitwork.analysis.operator import Batch, HessianOperator, Select, trainable
 from vitwork.analysis.quadrature import Density, Trace, density, trace
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, at_least, choice
 
 __all__ = ["Density", "Spectrum", "Trace", "blockwise", "density", "hvp", "kinds", "top_eigenvalues", "trace"]
 
@@ -38,6 +39,7 @@ class Spectrum:
         converged: whether each mini-batch met the tolerance.
         which: how the eigenvalues were chosen.
         batchnorm: statistics that BatchNorm used.
+        cost: what the eigenvalues took.
     """
 
     eigenvalues: Tensor
@@ -47,17 +49,34 @@ class Spectrum:
     converged: tuple[bool, ...]
     which: Which
     batchnorm: BatchNorm
+    cost: Cost = field(compare=False)
 
     @property
     def nep(self) -> float:
-        """Negative eigenvalue proportion: the share of the pooled eigenvalues below zero (paper Fig. 4)."""
-        return float((self.eigenvalues < 0).double().mean())
+        """Negative eigenvalue proportion: the share of the pooled eigenvalues below zero (paper Fig. 4).
+
+        Raises:
+            VitworkError: the eigenvalues are not the largest in magnitude.
+        """
+        return float((self._largest() < 0).double().mean())
 
     @property
     def ape(self) -> float:
-        """Average positive eigenvalue of the pooled eigenvalues (paper Fig. 4); NaN when none is positive."""
-        positive = self.eigenvalues[self.eigenvalues > 0]
+        """Average positive eigenvalue of the pooled eigenvalues (paper Fig. 4); NaN when none is positive.
+
+        Raises:
+            VitworkError: the eigenvalues are not the largest in magnitude.
+        """
+        positive = self._largest()[self.eigenvalues > 0]
         return float(positive.mean()) if len(positive) else float("nan")
+
+    def _largest(self) -> Tensor:
+        if self.which != "magnitude":
+            raise VitworkError(
+                'NEP and APE are those of the eigenvalues of largest magnitude: which="extremes" takes about as many from '
+                "the lower end as from the upper one, whatever their signs"
+            )
+        return self.eigenvalues
 
 
 def top_eigenvalues(
@@ -95,9 +114,14 @@ def top_eigenvalues(
         seed: of the start vectors, the same for every mini-batch.
 
     Raises:
-        VitworkError: no batch, no trainable parameter, a loss that is not finite or does not repeat.
+        VitworkError: no batch, no trainable parameter, a loss that is not finite or does not repeat, another word for an
+            option, or a number below one.
         ValueError: ``k`` exceeds the number of parameters.
     """
+    choice("which", which, Which)
+    at_least(1, micro_batch=micro_batch, at_once=at_once)
+    device = device_of([model])
+    meter = Meter(device)
     found: list[Eigenpairs] = []
     sizes: list[int] = []
 
@@ -127,7 +151,7 @@ def top_eigenvalues(
             probe=not found,
         )
 
-    suits = AT_ONCE if device_of([model]).type == "cuda" else 1
+    suits = AT_ONCE if device.type == "cuda" else 1
     many = 1 if micro_batch else at_once or suits
     for pairs, batch in each(batches, operator_of, begin, many, forced=at_once is not None):
         found.append(pairs)
@@ -142,6 +166,7 @@ def top_eigenvalues(
         tuple(pairs.converged for pairs in found),
         which,
         batchnorm,
+        meter.cost(sum(sizes)),
     )
 
 
@@ -168,10 +193,16 @@ def hvp(
 
     Returns:
         (P,) the product. For several products on one loss keep a `HessianOperator`.
+
+    Raises:
+        VitworkError: as `top_eigenvalues`, or the vector has another size.
     """
+    at_least(1, micro_batch=micro_batch)
     operator = HessianOperator(
         model, batches, weight_decay, select=select, batchnorm=batchnorm, micro_batch=micro_batch
     )
+    if vector.shape != (operator.size,):
+        raise VitworkError(f"a vector {tuple(vector.shape)} does not fit a Hessian in {operator.size} parameters")
     return operator(vector.to(operator.device, operator.dtype))
 
 

@@ -15,10 +15,13 @@ from torch.nn import functional as F
 from vitwork.analysis.batchnorm import evaluation_mode, recalibrate
 from vitwork.analysis.directions import Direction, random_pair
 from vitwork.analysis.memory import Cost, Meter, in_parts
-from vitwork.analysis.observe import Batch
-from vitwork.errors import VitworkError
+from vitwork.analysis.observe import Batch, device_of, filled
+from vitwork.errors import VitworkError, at_least, choice
 
 Statistics = Literal["fixed", "recalibrated"]
+
+# A deterministic loss repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
+REPEATABLE = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +137,22 @@ def surface(
         official: normalise directions and sum L2 as the paper's code does.
 
     Raises:
-        VitworkError: the batches hold no example.
+        VitworkError: the batches hold no example, nothing is trainable, the loss does not repeat, there is no direction or
+            one that does not fit the model, too few points, or another word for ``batchnorm``.
     """
+    choice("batchnorm", batchnorm, Statistics)
+    at_least(2 if extent else 1, points=points)  # one point of two ends would be a corner
     parameters = {name: value.detach() for name, value in model.named_parameters()}
-    device = next(iter(parameters.values())).device
-    meter = Meter(device)
-    data = [(images.to(device), targets.to(device)) for images, targets in batches]
-    if not (examples := sum(len(targets) for _, targets in data)):
-        raise VitworkError("the batches hold no example, so there is no loss surface")
     trained = [name for name, value in model.named_parameters() if value.requires_grad]
-    pairs = directions or [random_pair(model, seed, official=official) for seed in seeds]
+    if not trained:
+        raise VitworkError("the model has no trainable parameter, so there is no loss surface")
+    device = device_of([model])
+    meter = Meter(device)
+    data = [(images.to(device), targets.to(device)) for images, targets in filled(batches)]
+    examples = sum(len(targets) for _, targets in data)
+    pairs = [random_pair(model, seed, official=official) for seed in seeds] if directions is None else directions
+    _check_directions(pairs, parameters)
+    _check_repeatable(model, parameters, data[:1])
     axis = torch.linspace(-extent, extent, points, dtype=torch.float64)
     found: list[Tensor] = []
     with torch.no_grad():
@@ -154,6 +163,26 @@ def surface(
     # Read at the end, so that a GPU need not be waited for at every point.
     nll, l2 = torch.stack(found).cpu().view(len(pairs), points, points, 2).unbind(-1)
     return Surface(axis, axis.clone(), nll.contiguous(), l2.contiguous(), batchnorm, official, meter.cost(examples))
+
+
+def _check_directions(pairs: Sequence[tuple[Direction, Direction]], parameters: Mapping[str, Tensor]) -> None:
+    if not pairs:
+        raise VitworkError("a loss surface needs a seed or a pair of directions")
+    for direction in itertools.chain.from_iterable(pairs):
+        common = direction.keys() & parameters.keys()
+        if not common:
+            raise VitworkError("a direction names none of the model's parameters, so nothing would move along it")
+        for name in sorted(common):
+            if direction[name].shape != parameters[name].shape:
+                shapes = f"{tuple(direction[name].shape)}, the parameter {tuple(parameters[name].shape)}"
+                raise VitworkError(f"a direction does not fit the model: its {name} is {shapes}")
+
+
+@torch.no_grad()
+def _check_repeatable(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Batch]) -> None:
+    first, second = (float(_loss(model, parameters, data, "fixed")) for _ in range(2))
+    if abs(first - second) > REPEATABLE * (1 + abs(first)):
+        raise VitworkError("the loss changes when the same batch is passed again: the model is random in eval mode")
 
 
 def _moved(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitwork.analysis.memory import Cost, Meter, in_parts
-from vitwork.analysis.observe import Batch, device_of, evaluating, mean_and_error
+from vitwork.analysis.observe import Batch, device_of, evaluating, filled, mean_and_error
 from vitwork.errors import VitworkError
 from vitwork.models.block import Block
 
@@ -122,6 +122,8 @@ def _units(
     left_out = tuple(blocks[place].name for place, block in lesioned.items() if block is None)
     if units is None:
         return [_Unit({place: block}) for place, block in possible.items()], left_out
+    if not units or not all(units):
+        raise VitworkError("A unit of the lesion study names no block, so there is nothing to remove.")
     places = {block.name: place for place, block in enumerate(blocks)}
     for name in {name for unit in units for name in unit}:
         if name not in places:
@@ -187,7 +189,8 @@ def study(
         Changes per unit with standard errors over images.
 
     Raises:
-        VitworkError: nothing can be removed, or a name is unknown, or the model does not end in logits.
+        VitworkError: there are no images, nothing can be removed, a unit is empty, a name is unknown, or the model does not
+            end in logits.
     """
     parts, left_out = _units(blocks, units, replacement)
     if not parts:
@@ -197,7 +200,7 @@ def study(
     device, found = device_of(block.module for block in blocks), []
     meter = Meter(device)
     with evaluating(blocks):
-        for images, labels in batches:
+        for images, labels in filled(batches):
             x, targets = images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
             found.append(_batch_scores(blocks, parts, x, targets, images_at_once))
     scores = torch.cat(found).cpu()

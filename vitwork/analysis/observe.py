@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vitwork.analysis.memory import Cost, Meter, bounded, in_parts
+from vitwork.errors import VitworkError, choice
 from vitwork.models.block import Block
 
 Batch = tuple[Tensor, Tensor]
@@ -52,6 +53,21 @@ def device_of(modules: Iterable[nn.Module]) -> torch.device:
     return torch.device("cpu")
 
 
+def filled(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Yield the batches that hold an example.
+
+    Raises:
+        VitworkError: at the end, if none did.
+    """
+    empty = True
+    for images, targets in batches:
+        if len(images):
+            empty = False
+            yield images, targets
+    if empty:
+        raise VitworkError("the batches hold no example, so there is nothing to measure")
+
+
 def observe(
     blocks: Sequence[Block], batches: Iterable[Batch], *reducers: Reducer, images_at_once: int | None = None
 ) -> Cost:
@@ -68,11 +84,14 @@ def observe(
 
     Returns:
         The images seen, the time and the peak memory.
+
+    Raises:
+        VitworkError: there are no images.
     """
     device, images = device_of(block.module for block in blocks), 0
     meter = Meter(device)
     with evaluating(blocks):
-        for batch, _ in batches:
+        for batch, _ in filled(batches):
             x = batch.to(device, non_blocking=True)
             images += len(x)
             for index, block in enumerate(blocks):
@@ -138,11 +157,15 @@ class PerImage(Reducer):
         part: ``stream`` measures a block's output; ``branch`` measures what it adds to its residual connection, on the
             blocks that have one.
         smallest: feature maps with a side shorter than this are left out.
+
+    Raises:
+        VitworkError: another word for ``part``.
     """
 
     def __init__(
         self, blocks: Sequence[Block], measure: Callable[[Tensor], Tensor], part: Part = "stream", smallest: int = 1
     ) -> None:
+        choice("part", part, Part)
         self.blocks = blocks
         self.measure = measure
         self.part = part

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from vitwork.analysis.batchnorm import BatchNorm
 from vitwork.analysis.lanczos import Krylov
+from vitwork.analysis.memory import Cost, Meter
+from vitwork.analysis.observe import device_of
 from vitwork.analysis.operator import Batch, HessianOperator, Select, trainable
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, at_least
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Density:
         size: number of parameters, hence of eigenvalues.
         noise: nodes closer to zero than this are zero to the arithmetic's precision.
         products: Hessian-vector products spent.
+        cost: what the density took.
     """
 
     nodes: Tensor
@@ -31,6 +34,7 @@ class Density:
     size: int
     noise: float
     products: int
+    cost: Cost = field(compare=False)
 
     def share_below(self, threshold: float) -> tuple[float, float]:
         """Return the share of eigenvalues below a threshold, and its standard error over the probes."""
@@ -54,11 +58,13 @@ class Trace:
         value: the estimate.
         standard_error: of the random part; 0 when the trace is exact, NaN from a single sample.
         products: Hessian-vector products spent.
+        cost: what the trace took.
     """
 
     value: float
     standard_error: float
     products: int
+    cost: Cost = field(compare=False)
 
 
 def _mean(samples: Tensor) -> tuple[float, float]:
@@ -93,7 +99,12 @@ def density(
         select: parameters to differentiate by.
         micro_batch: most examples in one pass.
         seed: of the probes.
+
+    Raises:
+        VitworkError: as `top_eigenvalues`, or no probe or no step.
     """
+    at_least(1, steps=steps, probes=probes, micro_batch=micro_batch)
+    meter = Meter(device_of([model]))
     operator = HessianOperator(
         model, batches, weight_decay, select=select, batchnorm=batchnorm, micro_batch=micro_batch
     )
@@ -110,7 +121,8 @@ def density(
     found = torch.stack(nodes)
     # The rounding of a product, about eps·‖H‖, moves an eigenvalue by at most as much.
     noise = 10 * torch.finfo(operator.dtype).eps * float(found.abs().max())
-    return Density(found, torch.stack(weights), operator.size, noise, probes * found.shape[1])
+    cost = meter.cost(operator.examples)
+    return Density(found, torch.stack(weights), operator.size, noise, probes * found.shape[1], cost)
 
 
 def trace(
@@ -140,10 +152,12 @@ def trace(
         seed: of the random signs.
 
     Raises:
-        VitworkError: fewer than three products, or a Hessian that is not finite.
+        VitworkError: as `top_eigenvalues`, or fewer than three products.
     """
     if products < 3:
         raise VitworkError("an estimate of the trace needs at least three Hessian products")
+    at_least(1, micro_batch=micro_batch)
+    meter = Meter(device_of([model]))
     operator = HessianOperator(
         model, batches, weight_decay, select=select, batchnorm=batchnorm, micro_batch=micro_batch
     )
@@ -166,4 +180,4 @@ def trace(
     value, error = _mean(torch.stack(samples).double()) if samples else (0.0, 0.0)
     if not torch.isfinite(torch.tensor(exact + value)):
         raise VitworkError("a Hessian product is not finite at these weights, so curvature is not defined there")
-    return Trace(exact + value, error, 2 * third + len(samples))
+    return Trace(exact + value, error, 2 * third + len(samples), meter.cost(operator.examples))

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from vitwork.analysis import calibration
 from vitwork.analysis.batchnorm import evaluation_mode
 from vitwork.analysis.memory import Cost, Meter, in_parts
-from vitwork.analysis.observe import device_of
+from vitwork.analysis.observe import device_of, filled
 from vitwork.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.noise import Band, add_band_noise
+from vitwork.errors import VitworkError, at_least
 
 Batch = tuple[Tensor, Tensor]
 PAPER_FREQUENCIES = tuple(step / 10 for step in range(1, 10))
@@ -110,13 +111,24 @@ def noise_bands(
 
     Returns:
         The change of accuracy per band.
+
+    Raises:
+        VitworkError: there are no images, no frequencies, or a band that lies outside the spectrum of every image.
+        ValueError: no frequency of such small images lies in a band, and the power is to be equal.
     """
+    if len(frequencies) == 0:
+        raise VitworkError("noise needs the frequency of at least one band")
     shape = band or Band(frequencies[0])
     bands = [replace(shape, frequency=frequency) for frequency in frequencies]
+    for each in bands:
+        if each.frequency + each.half_width <= 0 or each.frequency - each.half_width >= 1:
+            raise VitworkError(
+                f"the band {each.frequency}π ± {each.half_width}π lies outside the frequencies from 0 to π"
+            )
     device, hits, first, size = device_of([model]), [], 0, 0
     meter = Meter(device)
     with torch.no_grad(), evaluation_mode(model):
-        for clean, classes in batches:
+        for clean, classes in filled(batches):
             images, targets = clean.to(device, non_blocking=True), classes.to(device, non_blocking=True)
             size = images.shape[-1]
             noisy = (add_band_noise(images, each, seed + number, first) for number, each in enumerate(bands))
@@ -160,7 +172,11 @@ def corruptions(
 
     Returns:
         The metrics on the clean images and per corruption and severity.
+
+    Raises:
+        VitworkError: there are no images, no names or no severities, or there is no such corruption or severity.
     """
+    at_least(1, batch_size=batch_size)
 
     def drawn(name: str, severity: int) -> Iterator[Batch]:
         for start in range(0, len(images), batch_size):
@@ -195,13 +211,19 @@ def corruption_sets(
 
     Returns:
         The metrics on the clean images and per corruption and severity.
+
+    Raises:
+        VitworkError: there are no images, no names or no severities.
     """
+    at_least(1, batch_size=batch_size)
+    if not names or not severities:
+        raise VitworkError("robustness needs at least one corruption and one severity")
     device, seen = device_of([model]), 0
 
     def measure(batches: Iterable[Batch]) -> dict[str, Any]:
         nonlocal seen
         logits, classes = [], []
-        for images, labels in batches:
+        for images, labels in filled(batches):
             seen += len(images)
             parts = (part.to(device) for part in torch.split(images, batch_size))
             logits += [in_parts(model, normalise(part)).float() for part in parts]
@@ -225,12 +247,17 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
 
     Returns:
         How often each cue decided.
+
+    Raises:
+        VitworkError: there are no images, or their number is not that of the cues.
     """
     device = device_of([model])
     meter = Meter(device)
     with torch.no_grad(), evaluation_mode(model):
-        inputs = (images.to(device, non_blocking=True) for images, _ in batches)
+        inputs = (images.to(device, non_blocking=True) for images, _ in filled(batches))
         decisions = torch.cat([in_parts(model, x).argmax(dim=1) for x in inputs]).cpu()
+    if not len(decisions) == len(shapes) == len(textures):
+        raise VitworkError(f"{len(decisions)} images, {len(shapes)} outlines and {len(textures)} textures do not match")
     by_shape = int((decisions == shapes.cpu()).sum())
     by_texture = int((decisions == textures.cpu()).sum())
     decided, n = by_shape + by_texture, len(decisions)

@@ -232,7 +232,7 @@ def matrix(
         The matrix, and the score of stage-aligned block structure.
 
     Raises:
-        VitworkError: no block or no mini-batch can be compared.
+        VitworkError: there are no images, or no block or no mini-batch can be compared.
     """
     reducer = Similarities(blocks, select)
     return reducer.result(observe(blocks, batches, reducer))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from vitwork.analysis.directions import check_alike
 from vitwork.analysis.memory import Cost, Meter
 from vitwork.errors import VitworkError
 
@@ -51,10 +52,13 @@ def polar(
         select: tensors that count, by name; integer tensors never do.
 
     Raises:
-        VitworkError: the optimum is the initial state, or a state lacks a tensor that the optimum has.
+        VitworkError: the optimum is the initial state, nothing is selected, or a state is not of the optimum's model.
     """
     meter = Meter(torch.device("cpu"))
     names = [name for name, value in optimum.items() if value.is_floating_point() and select(name)]
+    if not names:
+        raise VitworkError("no tensor of the optimum is selected, so there is no path")
+    check_alike(initial, optimum, names)
     centre = _vector(optimum, names)
     start = _vector(initial, names) - centre
     unit = float(torch.linalg.vector_norm(start))
@@ -64,6 +68,7 @@ def polar(
     previous: Tensor | None = None
     step: Tensor | None = None
     for state in states:
+        check_alike(state, optimum, names)
         offset = _vector(state, names) - centre
         radius.append(float(torch.linalg.vector_norm(offset)) / unit)
         angle.append(_angle(offset, start))
@@ -78,9 +83,6 @@ def polar(
 
 
 def _vector(state: State, names: list[str]) -> Tensor:
-    missing = [name for name in names if name not in state]
-    if missing:
-        raise VitworkError(f"a snapshot lacks {missing[0]}, so it is not of the same model as the optimum")
     return torch.cat([state[name].detach().double().flatten().cpu() for name in names])
 
 

@@ -116,7 +116,7 @@ def by_block(blocks: Sequence[Block], batches: Iterable[Batch], *, part: Part = 
         Variances and changes across blocks, with standard errors over images.
 
     Raises:
-        VitworkError: no block gives a feature map.
+        VitworkError: there are no images, no block gives a feature map, or ``part`` is another word.
     """
     variances = Variances(blocks, part=part)
     return variances.result(observe(blocks, batches, variances))

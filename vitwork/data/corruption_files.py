@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vitwork.errors import VitworkError
+from vitwork.data.severity import SEVERITIES, check_severity
+from vitwork.errors import VitworkError, at_least
 
 IMAGE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png"})
-SEVERITY_COUNT = 5
 
 
-def cifar_c(folder: Path, name: str, severity: int) -> tuple[Tensor, Tensor]:
-    """Read one corruption and severity of CIFAR-10-C or CIFAR-100-C.
+def cifar_c(folder: Path, name: str, severity: int, batch_size: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
+    """Read one corruption and severity of CIFAR-10-C or CIFAR-100-C, batch by batch.
 
     The benchmark holds one array (50000, 32, 32, 3) for each corruption, the severities one after the other, and one array
     of labels.
@@ -26,25 +26,31 @@ def cifar_c(folder: Path, name: str, severity: int) -> tuple[Tensor, Tensor]:
         folder: where ``labels.npy`` and the corruptions' files are.
         name: the corruption, for example ``gaussian_noise``.
         severity: from 1 to 5.
+        batch_size: images per batch.
 
-    Returns:
-        Images, uint8 (n, 3, 32, 32), and labels, int64 (n,).
+    Yields:
+        Images, uint8 (b, 3, 32, 32), and labels, int64 (b,).
 
     Raises:
-        VitworkError: a file is missing, is no plain array, or does not have the benchmark's shape.
+        VitworkError: there is no such severity, or a file is missing, is no plain array, or does not have the benchmark's
+            shape.
     """
+    check_severity(severity)
+    at_least(1, batch_size=batch_size)
     images, labels = (_array(folder / f"{stem}.npy") for stem in (name, "labels"))
-    if images.ndim != 4 or images.dtype != np.uint8 or len(images) % SEVERITY_COUNT or len(labels) != len(images):
+    if images.ndim != 4 or images.dtype != np.uint8 or len(images) % len(SEVERITIES) or len(labels) != len(images):
         raise VitworkError(f"{folder / name}.npy and labels.npy do not have the shape of a CIFAR-C benchmark.")
-    count = len(images) // SEVERITY_COUNT
-    part = slice(count * (severity - 1), count * severity)
-    chosen = np.ascontiguousarray(images[part].transpose(0, 3, 1, 2))
-    return torch.from_numpy(chosen), torch.from_numpy(labels[part].astype(np.int64))
+    count = len(images) // len(SEVERITIES)
+    end = count * severity
+    for start in range(end - count, end, batch_size):
+        part = slice(start, min(start + batch_size, end))
+        chosen = np.ascontiguousarray(images[part].transpose(0, 3, 1, 2))
+        yield torch.from_numpy(chosen), torch.from_numpy(labels[part].astype(np.int64))
 
 
 def _array(path: Path) -> np.ndarray:
     try:
-        # Mapped, so that one severity of five is read; a pickle in the file is refused.
+        # Mapped, so that one batch at a time is read; a pickle in the file is refused.
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError) as error:
         raise VitworkError(f"Cannot read {path} as a NumPy array: {error}.") from error
@@ -63,8 +69,10 @@ def imagenet_c(folder: Path, name: str, severity: int, batch_size: int = 64) -> 
         Images, uint8 (b, 3, h, w), and class indices in the order of the class folders' names, int64 (b,).
 
     Raises:
-        VitworkError: there is no such folder, no image in it, an image cannot be read, or sizes differ.
+        VitworkError: there is no such severity or folder, no image in it, an image cannot be read, or sizes differ.
     """
+    check_severity(severity)
+    at_least(1, batch_size=batch_size)
     places = [*folder.glob(f"{name}/{severity}"), *folder.glob(f"*/{name}/{severity}")]
     if not places:
         raise VitworkError(f"There is no {name}/{severity} in {folder}.")

@@ -19,7 +19,7 @@ from vitwork.data import corruptions_noise as noise
 from vitwork.data import corruptions_weather as weather
 from vitwork.data.counter import Counter
 from vitwork.data.jpeg import jpeg_compression
-from vitwork.data.severity import SEVERITIES, setting
+from vitwork.data.severity import SEVERITIES, check_severity, setting
 from vitwork.errors import VitworkError
 
 Corruption = Callable[[Tensor, Any, Counter], Tensor]
@@ -43,6 +43,9 @@ FUNCTIONS: dict[str, Corruption] = {
 }
 CORRUPTIONS = tuple(FUNCTIONS)
 
+# Images are corrupted so many numbers at a time: 32 MiB in double precision, of which a corruption holds several copies.
+NUMBERS_AT_ONCE = 1 << 22
+
 __all__ = ["CORRUPTIONS", "SEVERITIES", "corrupt"]
 
 
@@ -65,10 +68,13 @@ def corrupt(images: Tensor, name: str, severity: int, seed: int = 0, first: int 
     """
     if name not in FUNCTIONS:
         raise VitworkError(f"There is no corruption called {name!r}; there are {', '.join(CORRUPTIONS)}.")
-    if severity not in SEVERITIES:
-        raise VitworkError(f"Severity is a whole number from 1 to 5, not {severity}.")
+    check_severity(severity)
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
         raise ValueError(f"expected uint8 images (n, 3, size, size), got {images.dtype} {tuple(images.shape)}")
-    random = Counter(seed, first, images.device)
-    changed = FUNCTIONS[name](images.double(), setting(name, severity, images.shape[-1]), random)
-    return noise.truncated(changed).to(torch.uint8)
+    strength = setting(name, severity, images.shape[-1])
+    parts, position = [], first
+    for part in torch.split(images, max(1, NUMBERS_AT_ONCE // images.shape[1:].numel())):
+        changed = FUNCTIONS[name](part.double(), strength, Counter(seed, position, images.device))
+        parts.append(noise.truncated(changed).to(torch.uint8))
+        position += len(part)
+    return torch.cat(parts)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from vitwork.data.shapes import SHAPES
 from vitwork.data.textures import TEXTURES
 from vitwork.data.uniform import Floats, Stream, direction
+from vitwork.errors import choice
 
 VERSION = 2
 """Raised whenever the drawing changes, so that results on different images never share a key."""
@@ -116,7 +117,11 @@ def draw_cues(shapes: Labels, textures: Labels, *, size: int = 16, seed: int = 0
 
     Returns:
         The images with the given classes.
+
+    Raises:
+        VitworkError: there is no such split.
     """
+    choice("split", split, Split)
     images = np.empty((len(shapes), 3, size, size), np.uint8)
     for start in range(0, len(shapes), BLOCK):
         part = slice(start, start + BLOCK)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vitwork.data.counter import Counter
+from vitwork.errors import choice
 
 Power = Literal["fixed", "equal"]
 
@@ -36,6 +37,10 @@ class Band:
     half_width: float = 0.1
     eps: float = 0.7
     power: Power = "fixed"
+
+    def __post_init__(self) -> None:
+        """Refuse a power that does not exist, with a VitworkError."""
+        choice("power", self.power, Power)
 
     def rms(self, size: int) -> float:
         """Return the expected root mean square of the noise on images of `size` pixels.

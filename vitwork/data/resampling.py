@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vitwork.errors import choice
+
 Border = Literal["nearest", "reflect", "mirror"]
 Matrix = NDArray[np.float64]
 
@@ -30,7 +32,11 @@ def fold(index: Tensor, size: int, border: Border) -> Tensor:
 
     ``nearest`` repeats the edge (a a | a b c), ``reflect`` mirrors at the image's edge (b a | a b c), ``mirror`` at
     the centre of its last pixel (c b | a b c).
+
+    Raises:
+        VitworkError: there is no such border.
     """
+    choice("border", border, Border)
     if border == "nearest":
         return index.clamp(0, size - 1)
     period, turn = (2 * size, 2 * size - 1) if border == "reflect" else (max(2 * size - 2, 1), 2 * size - 2)

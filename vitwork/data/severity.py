@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from vitwork.errors import VitworkError
+
 SIZES = (32, 64, 224)
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -95,6 +97,12 @@ LARGE: Table = {
 }
 
 TABLES = dict(zip(SIZES, (SMALL, MIDDLE, LARGE), strict=True))
+
+
+def check_severity(severity: int) -> None:
+    """Refuse a severity that does not exist, with a VitworkError."""
+    if severity not in SEVERITIES:
+        raise VitworkError(f"Severity is a whole number from 1 to 5, not {severity}.")
 
 
 def setting(name: str, severity: int, size: int) -> Any:

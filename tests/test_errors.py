@@ -1,0 +1,27 @@
+"""Checks of options that a user may misspell."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+
+from vitwork.errors import VitworkError, at_least, choice
+
+Colour = Literal["red", "green", "blue"]
+
+
+def test_a_misspelt_word_is_answered_by_the_words_that_there_are():
+    """Words of the type pass; any other value raises one sentence that names the option and its words."""
+    for word in ("red", "green", "blue"):
+        choice("colour", word, Colour)
+    for wrong in ("gren", None, 1):
+        with pytest.raises(VitworkError, match=f"colour is 'red' or 'green' or 'blue', not {wrong!r}"):
+            choice("colour", wrong, Colour)
+
+
+def test_a_number_that_is_too_small_is_named():
+    """Numbers from the least on and defaults pass; the first that is smaller is named."""
+    at_least(1, parts=1, seeds=7, probes=None)
+    with pytest.raises(VitworkError, match="seeds is 1 or more, not 0"):
+        at_least(1, parts=1, seeds=0)
