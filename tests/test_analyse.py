@@ -46,6 +46,7 @@ def test_every_analysis_is_made_of_a_users_model(net, tmp_path, capsys):
         assert entry["peak_bytes"] > 0
         assert entry["values"]
     assert len(analyses["spectrum"]["values"]["residuals"][0]) == 5
+    assert {"stem", "head", *(("msa", "mlp") if net == "vit" else ("conv",))} <= analyses["blockwise"]["values"].keys()
     assert found["parameters"] == sum(p.numel() for p in create_as(net).parameters())
     table = capsys.readouterr().out
     assert all(f"\n{name} " in table for name in ANALYSES)
@@ -88,6 +89,11 @@ def test_stored_weights_are_not_judged_on_images_of_other_classes(tmp_path):
         (["--json", "nowhere/at/all.json"], "its folder does not exist"),
         (["--data", "nowhere"], "does not exist or is not a folder"),
         (["--checkpoint", "nowhere.pt"], "nowhere.pt"),
+        (["--set", "k=3"], "ANALYSIS.PARAMETER=VALUE, not 'k=3'"),
+        (["--set", "none.k=3"], "There is no analysis 'none'"),
+        (["--set", "spectrum.when=init"], "There is no field 'when'; spectrum has batchnorm, batches"),
+        (["--set", "spectrum.k=few"], "k cannot be 'few'; it takes a whole number"),
+        (["--set", "noise_bands.power=loud"], "power cannot be 'loud'; it takes 'fixed', 'equal'"),
     ],
 )
 def test_mistakes_are_one_sentence(arguments, sentence, capsys):
@@ -96,3 +102,91 @@ def test_mistakes_are_one_sentence(arguments, sentence, capsys):
     said = capsys.readouterr().err
     assert sentence in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--images", "-3"], "argument --images: '-3' is not a whole number from 1"),
+        (["--images", "0"], "argument --images: '0' is not a whole number from 1"),
+        (["--size", "big"], "argument --size: 'big' is not a whole number from 1"),
+        (["--device", "nope"], "argument --device: 'nope' cannot be used: "),
+        (["--device", "meta"], "argument --device: 'meta' cannot be used: "),
+    ],
+)
+def test_values_that_cannot_be_are_refused_by_the_parser(arguments, sentence, capsys):
+    """Numbers below one and devices that cannot compute are refused before anything is loaded."""
+    with pytest.raises(SystemExit) as end:
+        main(["analyse", "analysed_nets:vit", *arguments])
+    assert end.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_parameters_can_be_set(tmp_path, capsys):
+    """A parameter that is set reaches its analysis in its own type, and nothing else changes."""
+    changes = {
+        "log_amplitude.window": "hann", "log_amplitude.direction": "radial", "spectrum.which": "extremes",
+        "spectrum.k": "2", "surface.extent": "0.3", "noise_bands.power": "equal", "corruptions.severities": "1,5",
+        "evaluation.training_images": "none",
+    }  # fmt: skip
+    given = [part for path, text in changes.items() for part in ("--set", f"{path}={text}")]
+    names = "evaluation,spectrum,surface,log_amplitude,noise_bands,corruptions"
+    arguments = ["analysed_nets:vit", "--size", "16", "--analyses", names]
+    changed = document(tmp_path / "changed.json", *arguments, *given)["analyses"]
+    assert "NEP: no eigenvalues chosen by magnitude" in capsys.readouterr().out
+    usual = document(tmp_path / "usual.json", *arguments)["analyses"]
+    found = {
+        f"{name}.{parameter}": value
+        for name, entry in changed.items()
+        for parameter, value in entry["parameters"].items()
+        if value != usual[name]["parameters"][parameter]
+    }
+    assert found == {
+        "log_amplitude.window": "hann", "log_amplitude.direction": "radial", "spectrum.which": "extremes",
+        "spectrum.k": 2, "surface.extent": 0.3, "noise_bands.power": "equal", "corruptions.severities": [1, 5],
+        "evaluation.training_images": None,
+    }  # fmt: skip
+    assert changed["surface"]["values"]["x"][-1] == pytest.approx(0.3)
+    assert len(changed["corruptions"]["values"]["severities"]) == 2
+
+
+def test_an_interrupted_command_keeps_what_it_has(tmp_path, monkeypatch):
+    """The file holds every analysis that was made before the one in which the command was interrupted."""
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vitwork.analysis.lesion.study", interrupted)
+    path = tmp_path / "found.json"
+    arguments = ["analyse", "analysed_nets:vit", "--size", "16", "--images", "20", "--json", str(path)]
+    assert main([*arguments, "--analyses", "variance,similarity,lesion,evaluation"]) == 130
+    assert list(json.loads(path.read_text())["analyses"]) == ["variance", "similarity"]
+
+
+def test_an_analysis_that_does_not_fit_into_memory_is_not_measured(tmp_path, monkeypatch):
+    """One analysis without memory is said as such, and the others are made."""
+
+    def hungry(*_, **__):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr("vitwork.analysis.lesion.study", hungry)
+    found = document(
+        tmp_path / "found.json", "analysed_nets:vit", "--size", "16", "--analyses", "lesion,variance"
+    )["analyses"]  # fmt: skip
+    assert found["lesion"] == {"not_measured": "does not fit into memory"}
+    assert found["variance"]["values"]
+
+
+def test_a_network_that_is_never_right_is_analysed(tmp_path, capsys):
+    """Where the clean accuracy is 0, the share of it that is kept is no number, and the rest is measured."""
+    (tmp_path / "wrong.py").write_text(
+        "import torch\nfrom analysed_nets import vit\n\n\n"
+        "def net(num_classes):\n    model = vit(num_classes + 1)\n"
+        "    with torch.no_grad():\n        list(model.parameters())[-1][-1] = 1e6\n    return model\n"
+    )  # whatever it sees is of a class that no image has
+    found = document(
+        tmp_path / "found.json", "wrong:net", "--size", "16", "--analyses", "corruptions,noise_bands,variance"
+    )["analyses"]  # fmt: skip
+    assert found["corruptions"]["values"]["clean"] == 0
+    assert "share of the accuracy kept under corruptions: nan %" in capsys.readouterr().out
+    assert found["variance"]["values"]

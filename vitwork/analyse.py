@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from vitwork.errors import VitworkError
 from vitwork.measurements import accuracy, attention, feature_maps, hessian, landscape, lesion, robustness, similarity
 from vitwork.measurements.base import AbsentError, Measurement, Quantity, Record
+from vitwork.store import write_atomically
+from vitwork.training.assignment import replaced
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,6 +42,7 @@ class Analysis:
 
 DC: Mapping[str, Any] = {"relative_to": "DC"}
 PLAIN: Mapping[str, Any] = {}
+FEW: Mapping[str, Any] = {"batches": 1, "batch_size": 8}
 ANALYSES = {
     analysis.measurement.name: analysis
     for analysis in (
@@ -47,7 +50,13 @@ ANALYSES = {
             accuracy.evaluation, ((accuracy.accuracy, PLAIN), (accuracy.overconfidence, PLAIN)), True,
             {"batch_size": 50}, 500,
         ),
-        Analysis(hessian.spectrum, ((hessian.ape, PLAIN), (hessian.nep, PLAIN)), True, {"batches": 1, "batch_size": 8}),
+        Analysis(hessian.spectrum, ((hessian.ape, PLAIN), (hessian.nep, PLAIN), (hessian.negativity, PLAIN)), True, FEW),
+        Analysis(
+            hessian.blockwise, tuple((hessian.ape_of, {"kind": kind}) for kind in ("msa", "mlp", "conv")), True,
+            {**FEW, "k": 1},
+        ),
+        Analysis(hessian.density, ((hessian.negative_share, PLAIN),), True, {**FEW, "steps": 16, "probes": 2}),
+        Analysis(hessian.trace, ((hessian.hessian_trace, PLAIN),), True, {**FEW, "products": 12}),
         Analysis(
             landscape.surface, ((landscape.curvature, PLAIN), (landscape.rise, PLAIN)), True,
             {"extent": 0.6, "points": 5}, 128,
@@ -86,16 +95,54 @@ def analyse(arguments: Sequence[str]) -> int:
         raise VitworkError(f"There is no analysis {unknown[0]!r}; there are {', '.join(ANALYSES)}.")
     if given.json and not given.json.parent.is_dir():
         raise VitworkError(f"{given.json} cannot be written: its folder does not exist.")
+    settings = _changed({name: _settings(ANALYSES[name], given.images) for name in ANALYSES}, given.changes)
     run, labelled = subject(given)
     print(f"{given.model}: {sum(p.numel() for p in run.model().parameters()):,} parameters")
-    found = {}
+    document = _document(given, run)
     for name in chosen:
-        found[name] = one(ANALYSES[name], run, given.images, labelled=labelled)
-        print("\n".join(lines(name, found[name])), flush=True)
+        found = one(ANALYSES[name], run, vars(settings[name]), labelled=labelled)
+        print("\n".join(lines(name, found)), flush=True)
+        document["analyses"][name] = found
+        if given.json:  # each time, so that what is done outlives an interruption
+            _write(given.json, document)
     if given.json:
-        given.json.write_text(json.dumps(_document(given, run, found), indent=1, allow_nan=False), encoding="utf-8")
         print(f"Written to {given.json}.")
     return 0
+
+
+def _settings(analysis: Analysis, images: int) -> Any:
+    """Return the parameters of an analysis as a record with a typed field for each, filled as the command does."""
+    measured = analysis.measurement
+    hints = get_type_hints(measured.function, localns={"TrainedRun": Any})
+    values = {**measured.parameters, **analysis.effort}
+    values |= dict.fromkeys(values.keys() & {"images", "training_images"}, min(images, analysis.most))
+    del values["when"]  # a model alone has no snapshots
+    made = make_dataclass(
+        measured.name, [(name, hints[name], field(default=value)) for name, value in values.items()], frozen=True
+    )
+    return made()
+
+
+def _changed(settings: Mapping[str, Any], changes: Iterable[str]) -> dict[str, Any]:
+    """Return the settings of analyses with some changed.
+
+    Args:
+        settings: as `_settings` returns them, by the name of the analysis.
+        changes: ``ANALYSIS.PARAMETER=VALUE`` each.
+
+    Raises:
+        VitworkError: a change names no analysis or parameter that there is, or its value does not fit.
+    """
+    changed = dict(settings)
+    for change in changes:
+        path, sign, text = (part.strip() for part in change.partition("="))
+        name, _, parameter = path.partition(".")
+        if not sign or not parameter:
+            raise VitworkError(f"Write a change as ANALYSIS.PARAMETER=VALUE, not {change!r}.")
+        if name not in changed:
+            raise VitworkError(f"There is no analysis {name!r}; there are {', '.join(changed)}.")
+        changed[name] = replaced(changed[name], parameter, text)
+    return changed
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,15 +152,36 @@ def _parser() -> argparse.ArgumentParser:
     weights.add_argument("--checkpoint", help="file or address of weights, or published for the paper's")
     weights.add_argument("--pretrained", action="store_true", help="timm's weights (downloads them)")
     parser.add_argument(
-        "--classes", type=int, help="classes of the model (default: those of the images; 1000 pre-trained)"
+        "--classes", type=_positive, help="classes of the model (default: those of the images; 1000 pre-trained)"
     )
-    parser.add_argument("--size", type=int, help="side of the images in pixels (default: what the model takes)")
+    parser.add_argument("--size", type=_positive, help="side of the images in pixels (default: what the model takes)")
     parser.add_argument("--data", type=Path, help="folder of images (default: images that are drawn)")
     parser.add_argument("--analyses", help=f"some of {','.join(ANALYSES)} (default: all)")
-    parser.add_argument("--images", type=int, default=256, help="images per analysis (default: 256)")
-    parser.add_argument("--device", default="auto", help="a torch device (default: a GPU where there is one)")
-    parser.add_argument("--json", type=Path, help="file for all numbers")
+    parser.add_argument("--images", type=_positive, default=256, help="images per analysis (default: 256)")
+    parser.add_argument("--set", action="append", default=[], dest="changes", metavar="ANALYSIS.PARAMETER=VALUE",
+                        help="change a parameter, as log_amplitude.window=hann; docs/analyses.md lists them")  # fmt: skip
+    parser.add_argument(
+        "--device", type=_device, default="auto", help="a torch device (default: a GPU where there is one)"
+    )
+    parser.add_argument("--json", type=Path, help="file for all numbers, written after every analysis")
     return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def _device(text: str) -> str:
+    import torch
+
+    if text != "auto":
+        try:
+            float(torch.ones((), device=text))
+        except (RuntimeError, AssertionError) as error:  # AssertionError where torch was built without the device
+            raise argparse.ArgumentTypeError(f"{text!r} cannot be used: {str(error).splitlines()[0]}") from error
+    return text
 
 
 def subject(given: argparse.Namespace) -> tuple[TrainedRun, bool]:
@@ -156,26 +224,27 @@ def _size(model: nn.Module) -> int:
     return int(stated[-1]) if stated else 32
 
 
-def one(analysis: Analysis, run: TrainedRun, images: int, *, labelled: bool) -> Record:
+def one(analysis: Analysis, run: TrainedRun, parameters: Mapping[str, Any], *, labelled: bool) -> Record:
     """Return what one analysis found, with its time and peak memory, or why it cannot be made."""
     import torch
 
-    from vitwork.analysis.memory import Meter
+    from vitwork.analysis.memory import Meter, is_out_of_memory
 
     if lacking := analysis.measurement.lacks(run.arm):
         return {"not_measured": lacking}
     if analysis.labelled and not labelled:
         return {"not_measured": "needs images of the classes that the model tells apart: give them with --data"}
-    parameters = {**analysis.measurement.parameters, **analysis.effort}
-    for counted in parameters.keys() & {"images", "training_images"}:
-        parameters[counted] = min(images, analysis.most)
     meter = Meter(torch.device(run.device))
     try:
         values = analysis.measurement(run, **parameters)
-    except VitworkError as why:
+    except (VitworkError, ValueError) as why:  # a ValueError says what an analysis cannot take
         return {"not_measured": str(why)}
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return {"not_measured": "does not fit into memory"}
     cost = meter.cost(0)
-    return {"parameters": parameters, "values": values, "seconds": cost.seconds, "peak_bytes": cost.peak_bytes}
+    return {"parameters": dict(parameters), "values": values, "seconds": cost.seconds, "peak_bytes": cost.peak_bytes}
 
 
 def lines(name: str, found: Record) -> list[str]:
@@ -186,31 +255,33 @@ def lines(name: str, found: Record) -> list[str]:
     rows = [f"{name:14} {found['seconds']:8.1f} s {peak:>12} at most"]
     for quantity, parameters in ANALYSES[name].shown:
         try:
-            value = quantity.value(found["values"], **parameters)
-        except AbsentError:  # no block of this kind
-            continue
+            value = f"{quantity.value(found['values'], **parameters):.4g} {quantity.unit}".rstrip()
+        except AbsentError as why:  # a network without such blocks, for example
+            value = str(why)
         among = "".join(f", {key.replace('_', ' ')} {setting}" for key, setting in parameters.items())
-        rows.append(f"{'':14}   {quantity.name}{among}: {value:.4g} {quantity.unit}".rstrip())
+        rows.append(f"{'':14}   {quantity.name}{among}: {value}")
     return rows
 
 
-def _document(given: argparse.Namespace, run: TrainedRun, found: Mapping[str, Record]) -> Any:
-    """Return everything as JSON has it, numbers that are not finite as null."""
+def _document(given: argparse.Namespace, run: TrainedRun) -> Record:
+    """Return what is known before the first analysis, with a place for what each finds."""
     from vitwork.machine import hardware, versions
+
+    asked = {name: value for name, value in vars(given).items() if name not in {"json", "data"}}
+    return {
+        "schema": "vitwork-analyses/1",
+        "asked": {**asked, "data": given.data and given.data.name},
+        "images": {"source": run.arm.data, "fingerprint": run.splits.test.fingerprint},
+        "parameters": sum(parameter.numel() for parameter in run.model().parameters()),
+        "versions": versions(),
+        "hardware": hardware(),
+        "analyses": {},
+    }
+
+
+def _write(path: Path, document: Record) -> None:
+    """Write a document as JSON has it, numbers that are not finite as null."""
     from vitwork.provenance import plain
     from vitwork.results import without_nan
 
-    asked = {name: value for name, value in vars(given).items() if name not in {"json", "data"}}
-    return without_nan(
-        plain(
-            {
-                "schema": "vitwork-analyses/1",
-                "asked": {**asked, "data": given.data and given.data.name},
-                "images": {"source": run.arm.data, "fingerprint": run.splits.test.fingerprint},
-                "parameters": sum(parameter.numel() for parameter in run.model().parameters()),
-                "versions": versions(),
-                "hardware": hardware(),
-                "analyses": found,
-            }
-        )
-    )
+    write_atomically(path, json.dumps(without_nan(plain(document)), indent=1, allow_nan=False).encode())

@@ -11,8 +11,8 @@ from vitwork.measurements import accuracy, attention, feature_maps, hessian, lan
 from vitwork.measurements.base import AbsentError
 
 
-def spectrum(*batches: list[float]) -> dict[str, list[Any]]:
-    return {"eigenvalues": list(batches), "converged": [True] * len(batches)}
+def spectrum(*batches: list[float], which: str = "magnitude") -> dict[str, Any]:
+    return {"eigenvalues": list(batches), "converged": [True] * len(batches), "which": which}
 
 
 def test_ape_and_nep_pool_all_batches() -> None:
@@ -25,16 +25,28 @@ def test_ape_and_nep_pool_all_batches() -> None:
 
 def test_negativity_is_relative_to_the_largest() -> None:
     """The reach below zero is measured against the reach above, batch by batch."""
-    assert hessian.negativity.value(spectrum([4.0, -2.0], [2.0, 1.0])) == 0.25
-    assert math.isnan(hessian.negativity.value(spectrum([-1.0, -2.0])))
+    assert hessian.negativity.value(spectrum([4.0, -2.0], [2.0, 1.0], which="extremes")) == 0.25
+    assert math.isnan(hessian.negativity.value(spectrum([-1.0, -2.0], which="extremes")))
 
 
-@pytest.mark.parametrize("value", [hessian.ape.value, hessian.nep.value, hessian.negativity.value])
-def test_eigenvalues_that_did_not_converge_enter_no_claim(value: Callable[..., float]) -> None:
-    """One mini-batch that did not converge is enough for a quantity to be absent, and the reason counts them."""
-    record = spectrum([4.0, -2.0], [2.0, 6.0]) | {"converged": [True, False]}
+@pytest.mark.parametrize(
+    ("value", "which", "other"),
+    [
+        (hessian.ape.value, "magnitude", "extremes"),
+        (hessian.nep.value, "magnitude", "extremes"),
+        (hessian.negativity.value, "extremes", "magnitude"),
+    ],
+)
+def test_only_eigenvalues_that_are_known_and_meant_enter_a_claim(
+    value: Callable[..., float], which: str, other: str
+) -> None:
+    """Eigenvalues chosen otherwise, or one mini-batch that did not converge, leave a quantity absent, with the reason."""
+    record = spectrum([4.0, -2.0], [2.0, 6.0], which=which)
+    assert value(record) >= 0
     with pytest.raises(AbsentError, match="1 of 2 mini-batches whose eigenvalues did not converge"):
-        value(record)
+        value(record | {"converged": [True, False]})
+    with pytest.raises(AbsentError, match=f"no eigenvalues chosen by {which}"):
+        value(record | {"which": other})
 
 
 def test_layers_are_read_by_kind() -> None:

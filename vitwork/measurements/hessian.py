@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vitwork.measurements.run import TrainedRun
 
 Statistics = Literal["eval", "train"]
+Which = Literal["magnitude", "extremes"]
 
 
 @measurement
@@ -23,7 +24,7 @@ def spectrum(
     batches: int = 8,
     batch_size: int = 16,
     k: int = 5,
-    which: Literal["magnitude", "extremes"] = "magnitude",
+    which: Which = "magnitude",
     max_products: int = 500,
 ) -> Record:
     """Return the top eigenvalues of NLL + L2 on mini-batches of augmented training data (claim sheet 3.1)."""
@@ -42,7 +43,7 @@ def spectrum(
 
 
 def _spectrum(found: Spectrum) -> Record:
-    return columns(found, "eigenvalues", "residuals", "products", "converged")
+    return columns(found, "eigenvalues", "residuals", "products", "converged", "which")
 
 
 @measurement
@@ -118,12 +119,14 @@ def trace(
     return columns(found, "value", "standard_error", "products")
 
 
-def _by_batch(record: Record) -> list[list[float]]:
+def _by_batch(record: Record, which: Which = "magnitude") -> list[list[float]]:
     """Return each mini-batch's eigenvalues.
 
     Raises:
-        AbsentError: some are not known well enough for a claim.
+        AbsentError: they were chosen otherwise, or some are not known well enough for a claim.
     """
+    if record["which"] != which:
+        raise AbsentError(f"no eigenvalues chosen by {which}")
     batches: list[list[float]] = record["eigenvalues"]
     if failed := len(batches) - sum(record["converged"]):
         raise AbsentError(f"{failed} of {len(batches)} mini-batches whose eigenvalues did not converge")
@@ -150,11 +153,11 @@ def nep(record: Record) -> float:
 
 @quantity(spectrum, name="|λmin|/λmax", scale="difference")
 def negativity(record: Record) -> float:
-    """Return how far the spectrum reaches below zero, relative to above; needs ``which="extremes"``.
+    """Return how far the spectrum reaches below zero, relative to above, for a spectrum with ``which="extremes"``.
 
     NaN where a mini-batch has no eigenvalue above zero.
     """
-    reach = [ratio(max(0.0, -min(batch)), max(0.0, *batch)) for batch in _by_batch(record)]
+    reach = [ratio(max(0.0, -min(batch)), max(0.0, *batch)) for batch in _by_batch(record, "extremes")]
     return mean(reach, "mini-batch")
 
 
