@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from timing import table
 from torch import Tensor, nn
-from training import CLASSES, NETWORKS, our_run, pictures, table
+from training import CLASSES, NETWORKS, our_run, pictures
 
 from vitwork.arms import Arm
 from vitwork.training import schedule

@@ -24,7 +24,7 @@ Way = Callable[[], object]
 Row = Mapping[str, object]
 MEBIBYTE = 1 << 20
 RESIDENT = Path("/proc/self/statm")
-PLACES = {"--official": "CHECKOUT", "--data": "FOLDER"}
+PLACES = {"--official": "CHECKOUT", "--timm": "TRAIN.PY", "--data": "FOLDER"}
 """Options whose value is a place on this machine, which a kept page does not tell."""
 
 

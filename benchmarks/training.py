@@ -1,28 +1,29 @@
-"""Images per second of a whole training step, side by side in one run: ours, the official loop, a loop as timm's.
+"""Images per second of a whole training step, side by side in one run: ours, the official loop, timm's.
 
-    uv run --with matplotlib python benchmarks/training.py --official CHECKOUT [--scale paper] [--device cuda] [--save FILE]
+    uv run --with matplotlib python benchmarks/training.py --official CHECKOUT [--timm TRAIN.PY] [--scale paper] [--save FILE]
 
 The official code imports matplotlib, which this project does not need.
 
-All three train the same network (ours) with the DeiT-300 recipe on the same random pictures, with batch 96:
+All train the same network (ours) with the DeiT-300 recipe on the same random pictures, with batch 96:
 
 - official: the checkout's own datasets, transforms, Mixup and `train_epoch`, fp32, DataLoader workers;
-- timm: timm's transforms, Mixup and soft-target loss in a DataLoader, channels-last, autocast where --amp asks for it;
-- vitwork: pictures on the device, batched augmentation, this project's step (fp32; bf16 with --amp).
+- timm: timm's transforms, Mixup and soft-target loss in a DataLoader, channels-last, autocast where --amp asks for it; and
+  with --timm its own train.py on the same pictures as files, by itself, as fast as it says that its second epoch was;
+- vitwork: pictures on the device, batched augmentation, this project's step (fp32; bf16 with --amp), on a GPU recorded as
+  one graph; --computed and --compile show it without the recording, and compiled as well.
 
-Rounds of all three alternate, so that a busy machine slows all alike; ratios are medians over rounds. On a CPU without
-loader workers the time is the process's own. Workers are kept between epochs and the first round is thrown away, which
-favours the other two. `--seeds N` adds N seeds in one program against one after another. On a GPU, the share of a
-large matrix product's rate, measured in the same run, is its utilisation; torch counts the operations.
+Rounds of all alternate, so that a busy machine slows all alike; ratios are medians over rounds. On a CPU without loader
+workers the time is the process's own. Workers are kept between epochs and the first round is thrown away, which favours the
+others. `--seeds N` adds N seeds of the `cifar10` profile's networks trained at once. On a GPU, the share of a large matrix
+product's rate, measured in the same run, is its utilisation; torch counts the operations.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import dataclasses
-import json
-import os
-import platform
+import gc
 import statistics
 import sys
 import tempfile
@@ -32,7 +33,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import timm
+import timing
+import timm_train
 import torch
 from PIL import Image
 from timm.data import Mixup, create_transform
@@ -44,11 +46,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vitwork.arms import Arm
 from vitwork.data.images import ImageSet, Splits
+from vitwork.profiles import find
 from vitwork.training import mode
 from vitwork.training.distributed import World
 from vitwork.training.recipes import DEIT_300
-from vitwork.training.run import Run, build_model
-from vitwork.training.seeds import Together
+from vitwork.training.run import Run, build_model, on_stream
+from vitwork.training.seeds import Way, seconds_per_step
 
 CLASSES = 100
 MEAN, STD = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
@@ -149,15 +152,31 @@ def timm_epoch(arm: Arm, device: torch.device, workers: int) -> Callable[[], obj
 
 
 def our_run(arm: Arm, images: ImageSet, device: torch.device, seed: int = 0) -> Run:
+    """Return a training that has not begun and writes nothing."""
     torch.manual_seed(seed)
-    folder = Path(tempfile.gettempdir()) / "never-written"
+    arm = dataclasses.replace(arm, recipe=dataclasses.replace(arm.recipe, snapshots=()))
     splits = Splits(images, images)
-    return Run(arm, seed, splits, folder, device=device, world=World(), checkpoint_seconds=1e9)
+    return Run(arm, seed, splits, Path("never-written"), device=device, world=World(), checkpoint_seconds=1e9)
 
 
-def our_epoch(arm: Arm, images: ImageSet, device: torch.device) -> Callable[[], object]:
+def our_epoch(arm: Arm, images: ImageSet, device: torch.device, *, recorded: bool = True) -> Callable[[], object]:
     run = our_run(arm, images, device)
-    return lambda: run.epoch(lambda: None)
+    if not recorded:
+        run.step.replayed = None
+    return lambda: collections.deque(on_stream(run.epoch(), run.stream), maxlen=0)
+
+
+def our_ways(
+    options: argparse.Namespace, arm: Arm, images: ImageSet, device: torch.device
+) -> dict[str, Callable[[], object]]:
+    """Return our epochs: as they are, and where it is asked for without the recording, or compiled."""
+    ways = {"vitwork": our_epoch(arm, images, device)}
+    if options.computed:
+        ways["vitwork, computed"] = our_epoch(arm, images, device, recorded=False)
+    if options.compile:
+        compiled = dataclasses.replace(arm, recipe=dataclasses.replace(arm.recipe, compile=options.compile))
+        ways[f"vitwork, compiled ({options.compile})"] = our_epoch(compiled, images, device)
+    return ways
 
 
 def clock(device: torch.device, workers: int) -> Callable[[], float]:
@@ -215,89 +234,91 @@ def compare_loops(options: argparse.Namespace, images: ImageSet, device: torch.d
     rows, now = [], clock(device, options.workers)
     for name, network in NETWORKS[options.scale].items():
         arm = arm_of(network, options.amp)
-        contestants = {"timm": timm_epoch(arm, device, options.workers), "vitwork": our_epoch(arm, images, device)}
+        ours = our_ways(options, arm, images, device)
+        contestants = {"timm": timm_epoch(arm, device, options.workers), **ours}
         if options.official:
             contestants["official"] = official_epoch(options.official, arm_of(network, False), device, options.workers)
         taken = rounds(contestants, options.rounds, now)
-        rate = len(images.labels) / statistics.median(taken["vitwork"])
-        row: dict[str, Any] = {"network": name, "vitwork images/s": round(rate)}
+        if options.timm:
+            taken["timm's train.py"] = [len(images) / train_py(options, network, images)] * options.rounds
+        best = min(ours, key=lambda way: statistics.median(taken[way]))
+        rate = len(images) / statistics.median(taken[best])
+        row: dict[str, Any] = {"network": name, "ours": best.removeprefix("vitwork, "), "vitwork images/s": round(rate)}
         used = rate * flops_per_image(arm, device)
         row["vitwork GFLOP/s"] = round(used / 1e9, 1)
         if device.type == "cuda":
             row["of a matrix product's"] = f"{used / matmul_rate(device, options.amp):.0%}"
-        for other in sorted(taken.keys() - {"vitwork"}):
-            row[f"{other} images/s"] = round(len(images.labels) / statistics.median(taken[other]))
-            row[f"against {other}"] = ratio(taken[other], taken["vitwork"])
+        for other in sorted(taken.keys() - {best}):
+            row[f"{other} images/s"] = round(len(images) / statistics.median(taken[other]))
+            row[f"against {other}"] = ratio(taken[other], taken[best])
+        rows.append(row)
+        print(row, flush=True)
+        del contestants, ours
+        gc.collect()  # recorded steps and their runs refer to each other, and hold the device's memory
+    return rows
+
+
+def train_py(options: argparse.Namespace, network: tuple[str, dict[str, Any]], images: ImageSet) -> float:
+    """Return the images per second of timm's train.py on the same pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        timm_train.write_pictures(images.images, images.labels, Path(folder))
+        return timm_train.rate(
+            options.timm, network, Path(folder), device=options.device, amp=options.amp, workers=options.workers
+        )
+
+
+def seed_arms(options: argparse.Namespace) -> dict[str, Arm]:
+    """Return the arms that are trained with several seeds: the profile's own, or small ones of the same families."""
+    if options.scale == "small":
+        return {name: arm_of(network, options.amp) for name, network in NETWORKS["small"].items()}
+    return {f"{name} of cifar10": find("cifar10").arms[name] for name in ("vit", "resnet", "alternet")}
+
+
+def compare_seeds(options: argparse.Namespace, images: ImageSet, device: torch.device) -> list[dict[str, Any]]:
+    """Return what N seeds at once gain against one after another, each way as fast as it can."""
+    ways: tuple[Way, ...] = ("alone", "side by side", "stacked")
+    rows = []
+    for name, arm in seed_arms(options).items():
+        taken: dict[str, list[float]] = {way: [] for way in ways}
+        for _ in range(options.rounds):
+            for way in ways:
+                gc.collect()
+                count = 1 if way == "alone" else options.seeds
+                runs = [our_run(arm, images, device, seed) for seed in range(count)]
+                with mode.numerics(arm.recipe):
+                    taken[way].append(seconds_per_step(runs, way) * options.seeds / count)
+                del runs
+        best = min(ways, key=lambda way: min(taken[way]))
+        row = {"network": name, f"{options.seeds} seeds together": ratio(taken["alone"], taken[best]), "chosen": best}
+        for way in ways:
+            row[f"{way}, ms per step of all"] = f"{1e3 * min(taken[way]):.1f}"
         rows.append(row)
         print(row, flush=True)
     return rows
 
 
-def compare_seeds(options: argparse.Namespace, images: ImageSet, device: torch.device) -> list[dict[str, Any]]:
-    """Return what N seeds in one program gain against one after another."""
-    rows = []
-    for name, network in NETWORKS[options.scale].items():
-        arm = arm_of(network, options.amp)
-        solo = [our_run(arm, images, device, seed) for seed in range(options.seeds)]
-        joint = Together([our_run(arm, images, device, seed) for seed in range(options.seeds)])
-        contestants = {
-            "solo": lambda solo=solo: [run.epoch(lambda: None) for run in solo],
-            "together": lambda joint=joint: joint.epoch(lambda: None),
-        }
-        taken = rounds(contestants, options.rounds, clock(device, 0))
-        rows.append({"network": name, f"{options.seeds} seeds together": ratio(taken["solo"], taken["together"])})
-        print(rows[-1], flush=True)
-    return rows
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    columns = list(rows[0])
-    lines = [columns, ["---"] * len(columns), *([str(row[column]) for column in columns] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def processor() -> str:
-    """Return the processor's name and how many cores this process may use."""
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text().splitlines() if facts.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{names[0] if names else platform.machine()}, {cores} cores, load {os.getloadavg()[0]:.1f}"
-
-
-def machine(device: torch.device) -> dict[str, Any]:
-    return {
-        "machine": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "timm": timm.__version__,
-        "python": platform.python_version(),
-    }  # fmt: skip
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = timing.parser(__doc__)
     parser.add_argument("--official", type=Path, help="checkout of the official repository")
+    parser.add_argument("--timm", type=Path, help="train.py of timm's repository")
     parser.add_argument("--scale", choices=NETWORKS, default="small")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--images", type=int, default=960)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--amp", action="store_true", help="bf16 autocast for timm and vitwork")
-    parser.add_argument("--seeds", type=int, default=0, help="also compare this many seeds together with solo runs")
-    parser.add_argument("--save", type=Path, help="write the table as Markdown")
+    parser.add_argument("--computed", action="store_true", help="also our steps computed one by one, not recorded")
+    parser.add_argument("--compile", default="", help="also our steps in this mode of torch.compile")
+    parser.add_argument("--seeds", type=int, default=0, help="also compare this many seeds at once with one by one")
     options = parser.parse_args()
     device, images = torch.device(options.device), pictures(options.images)
     PilPictures.images = images
-    facts = machine(device) | {
-        key: str(value) for key, value in vars(options).items() if key not in {"official", "save"}
-    }
-    parts = [f"`{json.dumps(facts)}`", table(compare_loops(options, images, device))]
-    if options.seeds:
-        parts.append(table(compare_seeds(options, images, device)))
+    facts = timing.facts(options.device, "timm", "torchvision")
+    parts: list[str] = []
+    compare = [compare_loops, *([compare_seeds] if options.seeds else [])]
+    for work in compare:
+        parts.append(timing.table(work(options, images, device)))
+        timing.keep(options.save, "Training steps", facts, *parts)
     print("\n\n".join(parts))
-    if options.save:
-        options.save.write_text("\n\n".join(["# Training steps, measured by benchmarks/training.py", *parts]) + "\n")
 
 
 if __name__ == "__main__":

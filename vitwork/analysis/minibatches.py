@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from vitwork.analysis.lanczos import Eigenpairs, carry_out
 from vitwork.analysis.memory import is_out_of_memory
 from vitwork.analysis.operator import Batch, HessianOperator, flat, passing
+from vitwork.analysis.precision import single_precision
 from vitwork.timing import seconds
 
 Search = Generator[Tensor, Tensor, Eigenpairs]
@@ -43,14 +44,15 @@ class StackedHessians:
         def loss(own: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
             return F.cross_entropy(functional_call(operator.model, {**fixed, **own}, (x,)), y)
 
-        with passing(operator.model, operator.batchnorm, operator.device):
+        with passing(operator.model, operator.batchnorm, operator.device), single_precision():
             losses = vmap(loss)({**buffers, **copies}, images, targets)
             found = torch.autograd.grad(losses.sum(), self.parameters, create_graph=True, allow_unused=True)
             self.gradient = flat(found, self.parameters, batched=True)
 
     def __call__(self, vectors: Sequence[Tensor]) -> Sequence[Tensor]:
         """Return the products of vectors (size,), one per mini-batch."""
-        return self._product(torch.stack(list(vectors))).unbind()
+        with single_precision():
+            return self._product(torch.stack(list(vectors))).unbind()
 
     def _product(self, vectors: Tensor) -> Tensor:
         total = self.operator.weight_decay * vectors

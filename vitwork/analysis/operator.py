@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from vitwork.analysis.batchnorm import BatchNorm, evaluation_mode, mixes_examples
 from vitwork.analysis.memory import is_out_of_memory
+from vitwork.analysis.precision import single_precision
 from vitwork.analysis.second_derivatives.mode import CheapSecondDerivatives
 from vitwork.errors import VitworkError
 from vitwork.models import math_attention
@@ -103,7 +104,8 @@ class HessianOperator:
         """Compute; when memory runs out, halve the largest passes and compute again."""
         while True:
             try:
-                return compute()
+                with single_precision():
+                    return compute()
             except RuntimeError as error:
                 size = max(len(targets) for _, targets in self.chunks)
                 if size == 1 or not is_out_of_memory(error):
