@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from scipy import ndimage, stats
 
-from vitwork.data import corruptions_noise, corruptions_weather, severity
+from vitwork.data import corruptions, corruptions_noise, corruptions_weather, severity
 from vitwork.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.corruptions_digital import elastic_transform, pixelate
 from vitwork.data.counter import Counter
@@ -163,6 +163,115 @@ def test_snow_whitens_and_adds_flakes_symmetric_under_half_a_turn():
     assert torch.allclose(found, found.rot90(2, (-2, -1)))
     assert torch.equal(found[:, 0], found[:, 2])
     assert found.max() > 50
+
+
+def blurred_by_a_kernel(image, radius, sigma, degrees):
+    """Correlate every channel with the two-dimensional kernel of a half Gaussian along a line; edges repeat."""
+    kernel = np.zeros((4 * radius + 1, 4 * radius + 1))
+    for step in range(2 * radius + 1):
+        right, down = (step * part(np.radians(degrees)) for part in (np.cos, np.sin))
+        place = 2 * radius + np.ceil(np.array([down, right]) - 0.5).astype(int)
+        kernel[tuple(place)] += np.exp(-0.5 * (step / sigma) ** 2)
+    return np.stack([ndimage.correlate(channel, kernel / kernel.sum(), mode="nearest") for channel in image])
+
+
+@pytest.mark.parametrize("level", SEVERITIES)
+def test_motion_blur_is_a_correlation_with_its_kernel(level):
+    """Scipy's correlation with the line's kernel gives the same levels, at angles within 45 degrees of the horizontal."""
+    found = corrupt(IMAGES[:4], "motion_blur", level, seed=5, first=2).numpy()
+    angles = 90 * Counter(5, 2).uniform(4).numpy().astype(float) - 45
+    for image, mine, angle in zip(VALUES[:4].numpy(), found, angles, strict=True):
+        expected = np.floor(blurred_by_a_kernel(image, *severity.setting("motion_blur", level, 32), angle) + 0.5)
+        differs = np.abs(mine - expected)
+        # A sum that falls on half a level may be rounded either way.
+        assert (differs.max(), (differs > 0).mean()) <= (1, 1e-3)
+
+
+@pytest.mark.parametrize("size", [16, 64, 96])
+def test_contrast_in_closed_form(size):
+    """Each channel keeps its mean, its deviations shrink to the severity's share, and every level is rounded down."""
+    images = torch.from_numpy(draw(3, size).images)
+    clean = images.numpy().astype(float)
+    for level in SEVERITIES:
+        share = severity.setting("contrast", level, size)
+        found = corrupt(images, "contrast", level).numpy()
+        expected = share * clean + (1 - share) * clean.mean((2, 3), keepdims=True)
+        assert np.array_equal(found, np.floor(expected + corruptions_noise.ROUNDING))
+        lost = clean.mean((2, 3)) - found.mean((2, 3))  # by rounding down
+        assert lost.min() > -0.01
+        assert lost.max() < 1
+        assert found.std((2, 3)) == pytest.approx(share * clean.std((2, 3)), abs=0.5)
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_snow_step_by_step(level):
+    """Flakes, their motion blur and the whitening by numpy and scipy, at severities that do not enlarge the flakes."""
+    mean, deviation, factor, threshold, radius, sigma, weight = severity.setting("snow", level, 32)
+    assert factor == 1
+    found = corrupt(IMAGES[:3], "snow", level, seed=9).numpy()
+    random = Counter(9)
+    flakes = mean + deviation * random.normal(3, 1, 32, 32).numpy().astype(float)
+    flakes = np.floor(255 * np.clip(np.where(flakes < threshold, 0, flakes), 0, 1) + corruptions_noise.ROUNDING)
+    angles = 90 * random.uniform(3).numpy().astype(float) - 135
+    for image, fallen, angle, mine in zip(VALUES[:3].numpy(), flakes, angles, found, strict=True):
+        flake = np.floor(blurred_by_a_kernel(fallen, radius, sigma, angle) + 0.5)
+        grey = np.tensordot(corruptions_weather.GREY, image, 1)
+        white = weight * image + (1 - weight) * np.maximum(image, 1.5 * grey + 127.5)
+        expected = np.floor(np.clip(white + flake + np.rot90(flake, 2, (1, 2)), 0, 255) + corruptions_noise.ROUNDING)
+        assert np.abs(mine - expected).max() <= 2  # a flake's half level may be rounded either way, twice
+        assert (mine != expected).mean() < 1e-2
+
+
+@pytest.mark.parametrize("size", [32, 64, 96])
+def test_snow_only_brightens(size):
+    """No pixel gets darker, at any severity, and the strongest severity is brighter than the mildest."""
+    images = torch.from_numpy(draw(4, size).images)
+    shifts = []
+    for level in SEVERITIES:
+        change = corrupt(images, "snow", level).double() - images
+        assert change.min() >= 0
+        shifts.append(change.mean().item())
+    assert shifts[0] < shifts[4]
+
+
+@pytest.mark.parametrize("size", [16, 64, 96])
+def test_frost_is_the_image_under_ice_that_does_not_depend_on_it(size):
+    """What is not the kept share of the image is the seed's ice: the same over any image, pale blue, and in range."""
+    images = torch.from_numpy(draw(2, size).images).double()
+    for level in SEVERITIES:
+        keep, cover = severity.setting("frost", level, size)
+        ice = corruptions_weather.frost(torch.zeros_like(images), (keep, cover), Counter(3))
+        over = corruptions_weather.frost(images, (keep, cover), Counter(3))
+        assert torch.allclose(over - keep * images, ice)
+        assert not torch.allclose(corruptions_weather.frost(images, (keep, cover), Counter(4)), over)
+        assert torch.allclose(ice, ice[:, 2:] * ice.new_tensor(corruptions_weather.ICE)[:, None, None])
+        assert ice.min() >= 0
+        assert ice.max() <= 255 * cover
+        assert ice.std() > 0.1 * 255 * cover
+
+
+@pytest.mark.parametrize("size", [32, 64, 96])
+def test_frost_hides_more_with_severity(size):
+    """From each severity to the next less of what is seen is the image: its share of the variance falls."""
+    images = torch.from_numpy(draw(8, size).images)
+    shares = []
+    for level in SEVERITIES:
+        frosted = corrupt(images, "frost", level).double().flatten()
+        shares.append(torch.corrcoef(torch.stack([frosted, images.double().flatten()]))[0, 1].item() ** 2)
+    assert shares == sorted(shares, reverse=True)
+    assert shares[4] < 0.8 * shares[0]
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_large_batches_are_corrupted_in_parts(name, monkeypatch):
+    """A batch beyond the numbers that are held at once is cut, and gives the same images; none at all gives none."""
+    expected, held = corrupt(IMAGES, name, 3, seed=7, first=4), []
+    monkeypatch.setattr(corruptions, "NUMBERS_AT_ONCE", 5 * 3 * 32 * 32 + 1)
+    function = corruptions.FUNCTIONS[name]
+    monkeypatch.setitem(corruptions.FUNCTIONS, name, lambda x, *given: held.append(len(x)) or function(x, *given))
+    assert torch.equal(corrupt(IMAGES, name, 3, seed=7, first=4), expected)
+    assert held == [5, 5, 2]
+    assert corrupt(IMAGES[:0], name, 3).shape == (0, 3, 32, 32)
 
 
 def test_elastic_transform_without_displacement_is_an_affine_map():
