@@ -13,7 +13,7 @@ import torch
 from hand_made import batches, block, conv_net, in_layout, token_net
 from torch import nn
 
-from vitwork.analysis import attention, fourier, similarity, variance
+from vitwork.analysis import attention, fourier, lesion, similarity, variance
 from vitwork.analysis.observe import (
     Change,
     PerImage,
@@ -205,3 +205,10 @@ def test_there_are_two_parts():
     """A misspelt part of the block is refused before the pass."""
     with pytest.raises(VitworkError, match="part is 'stream' or 'branch', not 'branches'"):
         variance.by_block(conv_net(), batches(2, 2), part="branches")
+
+
+@pytest.mark.parametrize("analysis", [observe, attention.describe, lesion.study])
+def test_no_image_at_a_time_is_refused(analysis):
+    """Parts of no image are one sentence, before the pass."""
+    with pytest.raises(VitworkError, match="images_at_once is 1 or more, not 0"):
+        analysis(token_net(), batches(2, 2), images_at_once=0)

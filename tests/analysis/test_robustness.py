@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from vitwork.analysis.robustness import corruption_sets, corruptions, cue_conflict, noise_bands
+from vitwork.analysis.memory import Cost
+from vitwork.analysis.robustness import Corrupted, corruption_sets, corruptions, cue_conflict, noise_bands
 from vitwork.data.corruption_files import cifar_c
 from vitwork.data.embedded import conflict
 from vitwork.data.noise import Band, add_band_noise
@@ -153,6 +154,17 @@ def test_relative_error_compares_corruption_by_corruption():
     easy = {key: {"acc": 1 - share} for key, share in zip(base.metrics, (0.1, 0.4), strict=True)}
     hard = {key: {"acc": 1 - 2 * (1 - metrics["acc"])} for key, metrics in easy.items()}
     assert replace(base, metrics=hard).relative_error(replace(base, metrics=easy)) == pytest.approx(2)
+
+
+def test_a_reference_that_does_not_compare_is_refused():
+    """Another corruption, or no error at all under one, gives no ratio; one corruption more does no harm."""
+    cost = Cost(0, 0.0, None)
+    some, other = (Corrupted({}, {(name, 1): {"acc": 0.5}}, cost) for name in ("fog", "snow"))
+    with pytest.raises(VitworkError, match="same corruptions and severities"):
+        some.relative_error(other)
+    assert some.relative_error(Corrupted({}, some.metrics | other.metrics, cost)) == 1
+    with pytest.raises(VitworkError, match="no error under fog"):
+        some.relative_error(Corrupted({}, {("fog", 1): {"acc": 1.0}}, cost))
 
 
 def test_cue_conflict_counts_decisions():

@@ -23,7 +23,7 @@ from torch import Tensor
 from vitwork.analysis.fourier import frequencies, ring_weights
 from vitwork.analysis.memory import Cost, in_parts
 from vitwork.analysis.observe import Batch, Reducer, mean_and_error, observe
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, at_least
 from vitwork.models.block import Block
 
 ONE_NUMBER = ("distance", "entropy", "elsewhere", "effective_rank")
@@ -233,6 +233,7 @@ class Attentions(Reducer):
     """Reducer behind `describe`, for passes shared with other reducers."""
 
     def __init__(self, blocks: Sequence[Block], *, images_at_once: int = 16, rank_images: int = 16) -> None:
+        at_least(1, images_at_once=images_at_once)
         self.blocks = blocks
         self.images_at_once = images_at_once
         self.rank_images = rank_images

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from vitwork.analysis.memory import Cost, Meter, in_parts
 from vitwork.analysis.observe import Batch, device_of, evaluating, filled, mean_and_error
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, at_least
 from vitwork.models.block import Block
 
 Replacement = Callable[[Block], Callable[[Tensor], Tensor] | None]
@@ -192,6 +192,7 @@ def study(
         VitworkError: there are no images, nothing can be removed, a unit is empty, a name is unknown, or the model does not
             end in logits.
     """
+    at_least(1, images_at_once=images_at_once)
     parts, left_out = _units(blocks, units, replacement)
     if not parts:
         raise VitworkError("No block of this model has a residual branch to remove.")

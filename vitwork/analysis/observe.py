@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vitwork.analysis.memory import Cost, Meter, bounded, in_parts
-from vitwork.errors import VitworkError, choice
+from vitwork.errors import VitworkError, at_least, choice
 from vitwork.models.block import Block
 
 Batch = tuple[Tensor, Tensor]
@@ -86,8 +86,9 @@ def observe(
         The images seen, the time and the peak memory.
 
     Raises:
-        VitworkError: there are no images.
+        VitworkError: there are no images, or none at a time.
     """
+    at_least(1, images_at_once=images_at_once)
     device, images = device_of(block.module for block in blocks), 0
     meter = Meter(device)
     with evaluating(blocks):

@@ -68,8 +68,16 @@ class Corrupted:
         return float(sum(found[metric] for found in self.metrics.values())) / len(self.metrics)
 
     def relative_error(self, reference: Corrupted) -> float:
-        """Return the mean over corruptions of this model's error, summed over severities, over the reference's (mCE)."""
+        """Return the mean over corruptions of this model's error, summed over severities, over the reference's (mCE).
+
+        Raises:
+            VitworkError: the reference was not measured under the same corruptions, or makes no error under one.
+        """
         names = sorted({name for name, _ in self.metrics})
+        if self.metrics.keys() != {(name, severity) for name, severity in reference.metrics if name in names}:
+            raise VitworkError("a relative error needs a reference under the same corruptions and severities")
+        if faultless := [name for name in names if not _summed_error(reference, name)]:
+            raise VitworkError(f"the reference makes no error under {faultless[0]}, so no error is relative to it")
         ratios = [_summed_error(self, name) / _summed_error(reference, name) for name in names]
         return sum(ratios) / len(ratios)
 
