@@ -95,12 +95,14 @@ def analyse(arguments: Sequence[str]) -> int:
         raise VitworkError(f"There is no analysis {unknown[0]!r}; there are {', '.join(ANALYSES)}.")
     if given.json and not given.json.parent.is_dir():
         raise VitworkError(f"{given.json} cannot be written: its folder does not exist.")
-    settings = _changed({name: _settings(ANALYSES[name], given.images) for name in ANALYSES}, given.changes)
+    parameters = _changed(
+        {name: settings(analysis, given.images) for name, analysis in ANALYSES.items()}, given.changes
+    )
     run, labelled = subject(given)
     print(f"{given.model}: {sum(p.numel() for p in run.model().parameters()):,} parameters")
     document = _document(given, run)
     for name in chosen:
-        found = one(ANALYSES[name], run, vars(settings[name]), labelled=labelled)
+        found = one(ANALYSES[name], run, vars(parameters[name]), labelled=labelled)
         print("\n".join(lines(name, found)), flush=True)
         document["analyses"][name] = found
         if given.json:  # each time, so that what is done outlives an interruption
@@ -110,7 +112,7 @@ def analyse(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _settings(analysis: Analysis, images: int) -> Any:
+def settings(analysis: Analysis, images: int) -> Any:
     """Return the parameters of an analysis as a record with a typed field for each, filled as the command does."""
     measured = analysis.measurement
     hints = get_type_hints(measured.function, localns={"TrainedRun": Any})
@@ -127,7 +129,7 @@ def _changed(settings: Mapping[str, Any], changes: Iterable[str]) -> dict[str, A
     """Return the settings of analyses with some changed.
 
     Args:
-        settings: as `_settings` returns them, by the name of the analysis.
+        settings: as `settings` returns them, by the name of the analysis.
         changes: ``ANALYSIS.PARAMETER=VALUE`` each.
 
     Raises:

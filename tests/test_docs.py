@@ -1,0 +1,56 @@
+"""The pages of docs: what they show runs, and what they list is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vitwork.analyse import ANALYSES, settings
+
+ROOT = Path(__file__).parents[1]
+ANALYSES_PAGE = (ROOT / "docs" / "analyses.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def benchmarks(tmp_path, monkeypatch):
+    """Ten images of each published benchmark in the working folder, in the layout of its files."""
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 16, 16, 3), dtype=np.uint8)
+    (tmp_path / "CIFAR-10-C").mkdir()
+    np.save(tmp_path / "CIFAR-10-C" / "fog.npy", pixels)
+    np.save(tmp_path / "CIFAR-10-C" / "labels.npy", np.arange(50) % 10)
+    for number, picture in enumerate(pixels[:10]):
+        folder = tmp_path / "ImageNet-C" / "weather" / "fog" / "3" / f"n{number:02}"
+        folder.mkdir(parents=True)
+        Image.fromarray(picture).save(folder / "one.png")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_every_call_on_the_page_of_analyses_runs(capsys):
+    """The page's Python, read from top to bottom, runs as it stands and prints numbers that are defined."""
+    names = {}
+    for block in re.findall(r"^```python\n(.*?)^```", ANALYSES_PAGE, re.DOTALL | re.MULTILINE):
+        exec(compile(block, "docs/analyses.md", "exec"), names)  # noqa: S102 - our own page
+    assert capsys.readouterr().out.count("nan") == 1  # the angle of a path's end, seen from itself
+    for module in ("hessian", "landscape", "trajectory", "fourier", "variance", "similarity", "lesion"):
+        assert module in names
+    assert names["surface"].nll.shape == (3, 5, 5)
+    assert names["published"].metrics["fog", 3]["acc"] >= 0
+
+
+def as_given(value):
+    """Return a value as the command line takes it."""
+    return "none" if value is None else ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def test_the_page_lists_every_parameter_that_can_be_set():
+    """The table holds each analysis of the command with all of its parameters, as they are unless set."""
+    rows = [
+        f"| `{name}` | {', '.join(f'`{key}={as_given(value)}`' for key, value in vars(settings(analysis, 256)).items())} |"
+        for name, analysis in ANALYSES.items()
+    ]
+    assert ANALYSES_PAGE.endswith("\n".join(["|---|---|", *rows, ""]))
