@@ -51,7 +51,7 @@ from vitwork.training import mode
 from vitwork.training.distributed import World
 from vitwork.training.recipes import DEIT_300
 from vitwork.training.run import Run, build_model, on_stream
-from vitwork.training.seeds import Way, seconds_per_step
+from vitwork.training.seeds import WAYS, seconds_per_step
 
 CLASSES = 100
 MEAN, STD = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
@@ -276,21 +276,20 @@ def seed_arms(options: argparse.Namespace) -> dict[str, Arm]:
 
 def compare_seeds(options: argparse.Namespace, images: ImageSet, device: torch.device) -> list[dict[str, Any]]:
     """Return what N seeds at once gain against one after another, each way as fast as it can."""
-    ways: tuple[Way, ...] = ("alone", "side by side", "stacked")
     rows = []
     for name, arm in seed_arms(options).items():
-        taken: dict[str, list[float]] = {way: [] for way in ways}
+        taken: dict[str, list[float]] = {way: [] for way in WAYS}
         for _ in range(options.rounds):
-            for way in ways:
+            for way in WAYS:
                 gc.collect()
                 count = 1 if way == "alone" else options.seeds
                 runs = [our_run(arm, images, device, seed) for seed in range(count)]
                 with mode.numerics(arm.recipe):
                     taken[way].append(seconds_per_step(runs, way) * options.seeds / count)
                 del runs
-        best = min(ways, key=lambda way: min(taken[way]))
+        best = min(WAYS, key=lambda way: min(taken[way]))
         row = {"network": name, f"{options.seeds} seeds together": ratio(taken["alone"], taken[best]), "chosen": best}
-        for way in ways:
+        for way in WAYS:
             row[f"{way}, ms per step of all"] = f"{1e3 * min(taken[way]):.1f}"
         rows.append(row)
         print(row, flush=True)

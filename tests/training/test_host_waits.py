@@ -9,6 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from vitwork.data.augmentation import rows
+from vitwork.training import mode
 from vitwork.training.distributed import World
 from vitwork.training.recipe import Augmentation, RandAugment
 from vitwork.training.run import Run
@@ -83,7 +84,7 @@ def test_the_watch_sees_a_wait():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("network", [small.RESNET, small.VIT, small.ALTERNET], ids=["resnet", "vit", "alternet"])
 def test_a_gpu_never_waits(tmp_path, network):
-    """CUDA itself, told to fail where the host waits, lets whole steps pass."""
+    """CUDA itself, told to fail where the host waits, lets whole steps pass, replayed ones and a computed last one."""
     run = Run(
         small.arm(network, **EVERYTHING),
         0,
@@ -93,10 +94,12 @@ def test_a_gpu_never_waits(tmp_path, network):
         world=World(),
         checkpoint_seconds=1e9,
     )
-    steps(run)
-    torch.cuda.synchronize()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with mode.on(run.stream):
         steps(run)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+        assert run.step.note == "steps replayed as one graph"
+        torch.cuda.synchronize()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            steps(run)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")

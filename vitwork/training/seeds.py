@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Way = Literal["alone", "side by side", "stacked"]
 
+WAYS: tuple[Way, ...] = ("alone", "side by side", "stacked")
 TRIED_STEPS = 30  # of each way, timed, after as many that warm it up
 
 
@@ -75,10 +76,11 @@ def fastest(make: Callable[[int], Run], count: int) -> Way:
         make: returns the training number i, which has not begun and writes nothing.
         count: how many are to be trained at once.
     """
-    taken: dict[Way, float] = {"alone": seconds_per_step([make(0)], "alone") * count}
-    for way in ("side by side", "stacked"):
-        gc.collect()  # what was tried before: a recorded step and its run refer to each other, and hold the device's memory
-        taken[way] = seconds_per_step([make(number) for number in range(count)], way)
+    taken: dict[Way, float] = {}
+    for way in WAYS:
+        tried = 1 if way == "alone" else count  # one after another, each has the device to itself
+        taken[way] = seconds_per_step([make(number) for number in range(tried)], way) * count / tried
+        gc.collect()  # a recorded step and its run refer to each other, and hold the device's memory
     return min(taken, key=taken.__getitem__)
 
 
@@ -114,25 +116,29 @@ def train_seeds(
         VitworkError: as `vitwork.training.engine.train`, or the recipe cannot be stacked.
     """
     device = torch.device(device)
-    if way == "alone" or (way is None and (len(seeds) == 1 or not pays(device))):
-        settings = {"device": device, "progress": progress, "every": every, "checkpoint_seconds": checkpoint_seconds}
-        return {seed: engine.train(arm, seed, splits, folders[seed], **settings) for seed in seeds}  # type: ignore[arg-type]
     schedule.check(arm.recipe)
     if fits(splits.train.images, device):
         splits = replace(splits, train=splits.train.to(device))  # once for all seeds
 
-    def make(arm: Arm, seed: int, folder: Path, interval: float) -> Run:
+    def make(arm: Arm, seed: int, interval: float) -> Run:
         torch.manual_seed(seed)
-        return Run(arm, seed, splits, folder, device=device, world=World(), checkpoint_seconds=interval)
+        return Run(arm, seed, splits, folders[seed], device=device, world=World(), checkpoint_seconds=interval)
+
+    with generators.seeded(0, device), mode.numerics(arm.recipe):
+        if way is None and (len(seeds) == 1 or not pays(device)):
+            way = "alone"
+        elif way is None:
+            trial = replace(arm, recipe=replace(arm.recipe, snapshots=()))
+            way = fastest(lambda number: make(trial, seeds[number], math.inf), len(seeds))
+    if way == "alone":
+        settings = {"device": device, "progress": progress, "every": every, "checkpoint_seconds": checkpoint_seconds}
+        return {seed: engine.train(arm, seed, splits, folders[seed], **settings) for seed in seeds}  # type: ignore[arg-type]
 
     outcomes: dict[int, Outcome] = {}
     runs: list[Run] = []
     with generators.seeded(0, device), mode.numerics(arm.recipe):
-        if way is None:
-            trial = replace(arm, recipe=replace(arm.recipe, snapshots=()))
-            way = fastest(lambda number: make(trial, seeds[number], folders[seeds[number]], math.inf), len(seeds))
         for seed in seeds:
-            run = make(arm, seed, folders[seed], checkpoint_seconds)
+            run = make(arm, seed, checkpoint_seconds)
             if (outcome := engine.stored_outcome(run)) is not None:
                 outcomes[seed] = outcome
                 continue
