@@ -41,6 +41,17 @@ def stored_outcome(run: Run) -> Outcome | None:
     return outcome if all(sound) else None
 
 
+def taken_up(run: Run) -> Outcome | None:
+    """Return the outcome of a run that has ended, or let it continue from what an earlier attempt left."""
+    outcome = run.world.leader_first(lambda: stored_outcome(run))
+    if outcome is None:
+        path = run.folder / "checkpoint.pt"
+        state = run.world.leader_first(lambda: checkpoint.read_or_set_aside(path, run.device))
+        if state is not None:
+            run.restore(state)
+    return outcome
+
+
 def reporter(run: Run, progress: Callable[[Progress], None] | None, every: float) -> Callable[[], None]:
     """Return what the training calls after each step: it passes progress on every so many seconds."""
     last = time.monotonic()
@@ -91,11 +102,8 @@ def train(
     device = distributed.local_device(torch.device(device))
     with distributed.joined(device) as world, generators.seeded(seed, device), mode.numerics(arm.recipe):
         run = Run(arm, seed, splits, folder, device=device, world=world, checkpoint_seconds=checkpoint_seconds)
-        if (outcome := world.leader_first(lambda: stored_outcome(run))) is not None:
+        if (outcome := taken_up(run)) is not None:
             return outcome
-        state = world.leader_first(lambda: checkpoint.read_or_set_aside(folder / "checkpoint.pt", device))
-        if state is not None:
-            run.restore(state)
         report = reporter(run, progress if world.leads else None, every)
         for _ in run.steps():
             report()

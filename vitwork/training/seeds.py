@@ -22,7 +22,7 @@ import torch
 from vitwork.arms import Arm
 from vitwork.errors import VitworkError
 from vitwork.timing import seconds
-from vitwork.training import checkpoint, engine, generators, mode, schedule, stacked
+from vitwork.training import engine, generators, mode, schedule, stacked
 from vitwork.training.batches import fits
 from vitwork.training.distributed import World
 from vitwork.training.outcome import Outcome, Progress
@@ -139,13 +139,10 @@ def train_seeds(
     with generators.seeded(0, device), mode.numerics(arm.recipe):
         for seed in seeds:
             run = make(arm, seed, checkpoint_seconds)
-            if (outcome := engine.stored_outcome(run)) is not None:
+            if (outcome := engine.taken_up(run)) is not None:
                 outcomes[seed] = outcome
-                continue
-            state = checkpoint.read_or_set_aside(run.folder / "checkpoint.pt", device)
-            if state is not None:
-                run.restore(state)
-            runs.append(run)
+            else:
+                runs.append(run)
         for group in _groups(runs, way):
             report = engine.reporter(group[0], progress, every)
             for _ in steps(group, way):
