@@ -13,7 +13,6 @@ processor time per thousand images, of all processes, which other users of the m
 from __future__ import annotations
 
 import importlib
-import itertools
 import multiprocessing
 import os
 import subprocess
@@ -130,30 +129,30 @@ def _wall(device: str) -> float:
     return time.perf_counter()
 
 
-def our_batches(train: ImageSet, groups: int) -> Iterator[Tensor]:
-    """Yield the targets of as many mini-batches as are augmented together, in a new order at every call."""
+def our_batches(train: ImageSet, groups: int, passes: int) -> Iterator[Tensor]:
+    """Yield the targets of as many mini-batches as are augmented together, in a new order in every pass."""
     augmenter = Augmenter(DEIT, CLASSES, MEAN, STD, SMOOTHING)
     images, labels = train.images, train.labels
     generator = torch.Generator(images.device).manual_seed(0)
-    order = torch.randperm(len(labels), generator=generator, device=images.device)
-    for rows in order.split(BATCH * groups):
-        if len(rows) == BATCH * groups:
-            yield augmenter(images[rows], labels[rows], generator, groups)[1]
+    for _ in range(passes):
+        order = torch.randperm(len(labels), generator=generator, device=images.device)
+        for rows in order.split(BATCH * groups):
+            if len(rows) == BATCH * groups:
+                yield augmenter(images[rows], labels[rows], generator, groups)[1]
 
 
-def trainings_batches(train: ImageSet) -> Iterator[Tensor]:
+def trainings_batches(train: ImageSet, passes: int) -> Iterator[Tensor]:
     """Yield the targets of mini-batches as a training gets them, for several epochs."""
     augmenter = Augmenter(DEIT, CLASSES, MEAN, STD, SMOOTHING)
     batches = Batches(train, augmenter, batch_size=BATCH, seed=0, device=train.images.device)
-    for epoch in range(PASSES):
+    for epoch in range(passes):
         yield from (targets for _, targets in batches.epoch(epoch))
 
 
-def our_rate(train: ImageSet, make: Callable[[], Iterator[Tensor]], passes: int, threads: int) -> float:
-    """Return images per second over some passes, from the second piece on."""
+def our_rate(make: Callable[[], Iterator[Tensor]], device: str, threads: int) -> float:
+    """Return images per second from the second piece on."""
     torch.set_num_threads(threads)
-    device = train.images.device.type
-    pieces = itertools.chain.from_iterable(make() for _ in range(passes))
+    pieces = make()
     next(pieces)
     start, seen = _wall(device), 0
     for targets in pieces:
@@ -161,11 +160,10 @@ def our_rate(train: ImageSet, make: Callable[[], Iterator[Tensor]], passes: int,
     return seen / (_wall(device) - start)
 
 
-def our_rate_in_processes(train: ImageSet, groups: int, processes: int) -> float:
+def our_rate_in_processes(make: Callable[[], Iterator[Tensor]], processes: int) -> float:
     """Return the sum of the rates of processes of one thread that work at the same time, as trainings on a CPU do."""
     with multiprocessing.get_context("fork").Pool(processes) as pool:
-        work = (train, partial(our_batches, train, groups), 1, 1)
-        return sum(pool.starmap(our_rate, [work] * processes, chunksize=1))
+        return sum(pool.starmap(our_rate, [(make, "cpu", 1)] * processes, chunksize=1))
 
 
 def processor_seconds(work: Callable[[], float]) -> tuple[float, float]:
@@ -178,22 +176,21 @@ def processor_seconds(work: Callable[[], float]) -> tuple[float, float]:
 def our_sides(train: ImageSet, device: str, cores: int) -> dict[str, Side]:
     """Return our pipelines: on a CPU as its trainings run, on a GPU with different numbers augmented together."""
     if not device.startswith("cuda"):
+        makes = {groups: partial(our_batches, train, groups, 1) for groups in (1, 4)}
         sides = {
             f"ours, {groups} × {BATCH} at once, {cores} processes": Side(
-                partial(our_rate_in_processes, train, groups, cores), cores
+                partial(our_rate_in_processes, make, cores), cores
             )
-            for groups in (1, 4)
+            for groups, make in makes.items()
         }
-        threaded = partial(our_rate, train, partial(our_batches, train, 4), 1, cores)
-        return sides | {f"ours, 4 × {BATCH} at once, 1 process, {cores} threads": Side(threaded)}
+        threaded = Side(partial(our_rate, makes[4], device, cores))
+        return sides | {f"ours, 4 × {BATCH} at once, 1 process, {cores} threads": threaded}
     there = train.to(device)
-    make = partial(trainings_batches, there)
-    sides = {"ours, as trainings have it": Side(partial(our_rate, there, make, 1, 1), PASSES)}
-    for together in (BATCH, 512, 2048, 8192):
-        groups = max(1, together // BATCH)
-        make = partial(our_batches, there, groups)
-        sides[f"ours, {groups} × {BATCH} at once"] = Side(partial(our_rate, there, make, PASSES, 1), PASSES)
-    return sides
+    makes = {"as trainings have it": partial(trainings_batches, there, PASSES)}
+    for groups in [max(1, together // BATCH) for together in (BATCH, 512, 2048, 8192)]:
+        if 2 * groups * BATCH <= len(train):
+            makes[f"{groups} × {BATCH} at once"] = partial(our_batches, there, groups, PASSES)
+    return {f"ours, {name}": Side(partial(our_rate, make, device, 1), PASSES) for name, make in makes.items()}
 
 
 def rows(best: Mapping[str, tuple[float, float]]) -> list[timing.Row]:

@@ -17,10 +17,12 @@ import timing
 import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
-from training import CLASSES, NETWORKS, arm_of, our_run, pictures
+from training import CLASSES, NETWORKS, arm_of, our_epoch, pictures
 
 from vitwork.analysis.operator import HessianOperator
-from vitwork.training.run import build_model
+from vitwork.training import mode
+from vitwork.training.batches import Batches
+from vitwork.training.run import build_model, make_augment
 
 BATCH = 96
 KINDS = {
@@ -44,9 +46,14 @@ def kind(name: str) -> str:
 
 def works(label: str, network: tuple[str, dict[str, Any]], steps: int, device: str) -> Iterator[tuple[str, timing.Way]]:
     """Yield what is profiled of one network: `steps` training steps, and products with its Hessian."""
-    place, images = torch.device(device), pictures(BATCH * steps)
-    run = our_run(arm_of(network, True), images, place)
-    yield f"{label}, training step", lambda: run.epoch(lambda: None)
+    place, arm = torch.device(device), arm_of(network, True)
+    epoch = our_epoch(arm, pictures(BATCH * steps), place)
+
+    def train() -> None:
+        with mode.numerics(arm.recipe):
+            epoch()
+
+    yield f"{label}, training step", train
     model = build_model(arm_of(network, False), CLASSES).to(place).eval()
     operator = HessianOperator(model, [(torch.randn(16, 3, 32, 32, device=place), torch.arange(16, device=place))])
     vector = torch.randn(operator.size, device=place)
@@ -54,11 +61,11 @@ def works(label: str, network: tuple[str, dict[str, Any]], steps: int, device: s
 
 
 def augmentation(steps: int, device: str) -> timing.Way:
-    """Return the augmentation of an epoch, without any training."""
-    run = our_run(
-        arm_of(("vit_ti", {"dim": 16, "depth": 1, "heads": 1}), True), pictures(BATCH * steps), torch.device(device)
-    )
-    return lambda: list(run.batches.epoch(0))  # fmt: skip
+    """Return the augmentation of an epoch as trainings have it."""
+    images = pictures(BATCH * steps)
+    augment = make_augment(arm_of(("", {}), True), images)
+    batches = Batches(images, augment, batch_size=BATCH, seed=0, device=torch.device(device))
+    return lambda: list(batches.epoch(0))
 
 
 def recorded(work: timing.Way, device: str) -> list[tuple[str, float, int]]:

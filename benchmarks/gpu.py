@@ -82,6 +82,7 @@ def parts(options: argparse.Namespace) -> list[Part]:
     tiny, device = options.tiny, ("--device", options.device)
     checkout = ("--official", str(options.official.resolve())) if options.official else ()
     data = ("--data", str(options.data.resolve())) if options.data else ()
+    timm = ("--timm", str(options.timm.resolve())) if options.timm else ()
 
     def benchmark(
         name: str, seconds: float, usual: str, small: str, *goals: Goal, more: tuple[str, ...] = (), script: str = ""
@@ -91,11 +92,11 @@ def parts(options: argparse.Namespace) -> list[Part]:
 
     tests = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "gpu", "--continue-on-collection-errors", "-rfE")
     paper = "small" if tiny else "paper"
-    amp = ("--scale", paper, *(() if tiny else ("--amp",)), *checkout)
+    loops = ("--scale", paper, *(() if tiny else ("--amp", "--computed")), *checkout, *timm)
     found = [
         Part("correctness", (*tests, "-n", "1" if tiny else "4", *map(str, gpu_tests())), 100),
         benchmark(
-            "hessian", 130, "--scale paper small --batches 2 --rounds 1 --steps 50",
+            "hessian", 150, "--scale paper small --batches 16 --few 2 --rounds 1 --steps 50",
             "--batches 1 --rounds 1 --steps 2 --batch-size 2",
             Goal("product, in gradients", most=2.5), Goal("× PyHessian", least=10), Goal("adds MiB"),
         ),
@@ -104,7 +105,7 @@ def parts(options: argparse.Namespace) -> list[Part]:
         benchmark(
             "training", 230, "--images 2880 --rounds 3 --seeds 8", "--images 96 --rounds 1 --workers 0 --seeds 0",
             Goal("against official", least=5), Goal("against timm", least=3), Goal("of a matrix product's"),
-            Goal("8 seeds together", least=3), more=amp,
+            Goal("8 seeds together", least=3), more=loops,
         ),
         benchmark("accuracy", 200, "--epochs 30", "--epochs 1 --train 160 --test 40 --set warmup_epochs=0 precision=fp32",
                   Goal("test accuracy", least=93), Goal("images/s"), more=data),
@@ -223,6 +224,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("gpu-results"))
     parser.add_argument("--official", type=Path, help="unpacked copy of the official repository")
+    parser.add_argument("--timm", type=Path, help="train.py of timm's repository, to be compared as well")
     parser.add_argument("--data", type=Path, help="folder that holds CIFAR-10")
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--device", default="cuda")

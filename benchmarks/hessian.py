@@ -3,10 +3,11 @@
     python benchmarks/hessian.py [--device cuda] [--scale paper small] [--batches 4] [--rounds 3] [--save FILE]
 
 Both sides see the same model, mini-batches and tolerance (1e-3), one after the other, and each number is the least time
-of several rounds. On a CPU, time is that of one thread of this process, so that other work on the machine hardly counts;
-on a GPU it is the wall's, with the queue waited for. A product is compared with the gradient of the same computation
-(attention by matrix products, single precision). "Error" is the worst relative one of the top five, against eigenvalues
-known to 1e-8 in double precision. A library that is not installed leaves its columns empty.
+of several rounds. On a GPU ours may treat several mini-batches at once, which "one by one" does not; PyHessian, which is
+slow, can be given `--few` of them. On a CPU, time is that of one thread of this process, so that other work on the machine
+hardly counts; on a GPU it is the wall's, with the queue waited for. A product is compared with the gradient of the same
+computation (attention by matrix products, single precision). "Error" is the worst relative one of the first mini-batch's top five,
+against eigenvalues known to 1e-8 in double precision. A library that is not installed leaves its columns empty.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ class Side:
     added: float = math.nan
 
     def worst(self, exact: Tensor) -> str:
-        return f"{float(((self.values.to(exact) - exact) / exact).abs().max()):.1e}"
+        found = self.values[: len(exact)].to(exact)
+        return f"{float(((found - exact) / exact).abs().max()):.1e}"
 
 
 def alternate(ways: dict[str, Callable[[], Tensor]], rounds: int, device: str) -> dict[str, Side]:
@@ -118,29 +120,34 @@ def alternate(ways: dict[str, Callable[[], Tensor]], rounds: int, device: str) -
                 side.added = timing.added_memory(work, device)
             else:  # it would take a call of its own
                 work()
+            print(f"{name}: {side.seconds:.3f} s", flush=True)
     return sides
 
 
-def spectra(model: nn.Module, batches: list[Batch], rounds: int, device: str) -> timing.Row:
-    """Compare whole spectra of the same mini-batches; one call of ours and a few iterations of theirs warm up."""
-    exact = top_eigenvalues(copy.deepcopy(model).double(), batches, tolerance=1e-8, max_products=200).eigenvalues
+def spectra(model: nn.Module, batches: list[Batch], few: int, rounds: int, device: str) -> timing.Row:
+    """Compare whole spectra, PyHessian's of a few mini-batches; one call of ours and some iterations of theirs warm up."""
     used = top_eigenvalues(model, batches, tolerance=1e-3).products
     ways = {"ours": lambda: top_eigenvalues(model, batches, tolerance=1e-3).eigenvalues}
+    if device.startswith("cuda"):
+        ways["one by one"] = lambda: top_eigenvalues(model, batches, tolerance=1e-3, at_once=1).eigenvalues
     if pyhessian is not None:
         power_iteration(model, batches[0], device, maxIter=2)
-        ways["PyHessian"] = lambda: torch.tensor([power_iteration(model, batch, device) for batch in batches])
-    sides, count = alternate(ways, rounds, device), len(batches)
+        ways["PyHessian"] = lambda: torch.tensor([power_iteration(model, batch, device) for batch in batches[:few]])
+    sides = alternate(ways, rounds, device)
+    exact = top_eigenvalues(copy.deepcopy(model).double(), batches[:1], tolerance=1e-8, max_products=200).eigenvalues
+    each = {way: side.seconds / (few if way == "PyHessian" else len(batches)) for way, side in sides.items()}
     ours, theirs = sides["ours"], sides.get("PyHessian")
     added = timing.added_memory(ways["ours"], device) if math.isnan(ours.added) else ours.added
     return {
-        "top five, ms per mini-batch": timing.number(1e3 * ours.seconds / count),
-        "products": timing.number(sum(used) / count),
+        "top five, ms per mini-batch": timing.number(1e3 * each["ours"]),
+        "one by one, ms": timing.number(1e3 * each.get("one by one", each["ours"])),
+        "products": timing.number(sum(used) / len(batches)),
         "adds MiB": timing.number(added),
         "error": ours.worst(exact),
-        "PyHessian, ms": timing.number(1e3 * theirs.seconds / count) if theirs else ABSENT,
+        "PyHessian, ms": timing.number(1e3 * each["PyHessian"]) if theirs else ABSENT,
         "PyHessian adds MiB": timing.number(theirs.added) if theirs else ABSENT,
         "PyHessian's error": theirs.worst(exact) if theirs else ABSENT,
-        "× PyHessian": timing.number(theirs.seconds / ours.seconds) if theirs else ABSENT,
+        "× PyHessian": timing.number(each["PyHessian"] / each["ours"]) if theirs else ABSENT,
     }
 
 
@@ -172,6 +179,7 @@ def main() -> None:
     parser = timing.parser(__doc__)
     parser.add_argument("--scale", choices=MODELS, nargs="+", default=["small"])
     parser.add_argument("--batches", type=int, default=4)
+    parser.add_argument("--few", type=int, default=4, help="mini-batches of these that PyHessian is given")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=100, help="training steps before the measurement")
@@ -186,7 +194,9 @@ def main() -> None:
         model, x, y = trained(network, options.steps, options.device)
         batches = [(x[i * size :][:size], y[i * size :][:size]) for i in range(options.batches)]
         row = {"network": label, **products(model, batches[0], options.rounds, options.device)}
-        rows.append(row | dict(spectra(model, batches, options.rounds, options.device)))
+        rows.append(
+            row | dict(spectra(model, batches, min(options.few, options.batches), options.rounds, options.device))
+        )
         print(timing.table(rows[-1:]), flush=True)
         timing.keep(options.save, "Hessian spectra", known, timing.table(rows))
 
