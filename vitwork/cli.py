@@ -108,7 +108,7 @@ def _store(parser: argparse.ArgumentParser) -> None:
 def _scale(parser: argparse.ArgumentParser) -> None:
     _store(parser)
     parser.add_argument("--profile", default="smoke", help=f"one of {', '.join(profiles.PROFILES)}")
-    parser.add_argument("--data", type=Path, help="folder of images")
+    parser.add_argument("--data", type=Path, help="folder of images, or hf://owner/name")
 
 
 COMMANDS: dict[str, Command] = {"analyse": analyse, "train": train, "plan": plan, "status": status, "models": models}

@@ -107,17 +107,36 @@ def _names(dataset: Any) -> tuple[str, ...]:
 def _hub(source: str, reason: Exception) -> Collection:
     """Return the hub's copy; `reason` is why torchvision's could not be had."""
     try:
-        from huggingface_hub import snapshot_download
-
-        place = snapshot_download(
-            DOWNLOADS[source][1], repo_type="dataset", allow_patterns="*.parquet", local_dir=_folder() / f"hub-{source}"
-        )
-    except Exception as error:
+        return open_parquet(hub_folder(DOWNLOADS[source][1]))
+    except VitworkError as error:
         raise VitworkError(
-            f"{source} could not be downloaded ({reason}); connect to the network, or name a folder that holds it "
+            f"{source} could not be downloaded ({reason}; {error}); connect to the network, or name a folder that holds it "
             "with --data."
         ) from error
-    folders = {path.parent for path in Path(place).rglob("*.parquet")}
+
+
+def hub_folder(name: str) -> Path:
+    """Return the folder of a data set of the Hugging Face hub, downloaded once.
+
+    Args:
+        name: ``owner/name`` of a data set that is kept as Parquet files, all of one folder.
+
+    Raises:
+        VitworkError: huggingface_hub is not installed, the hub or the data set cannot be reached, or it has another layout.
+    """
+    place = _folder() / "hub" / name
+    complete = place / ".complete"
+    if not complete.exists():
+        try:
+            from huggingface_hub import snapshot_download
+
+            snapshot_download(name, repo_type="dataset", allow_patterns="*.parquet", local_dir=place)
+        except ImportError as error:
+            raise VitworkError("Data sets of the hub need huggingface_hub: install vitwork[hub].") from error
+        except Exception as error:  # its own, and those of what it connects with
+            raise VitworkError(f"The hub's data set {name} cannot be had: {error}") from error
+    folders = {path.parent for path in place.rglob("*.parquet")}
     if len(folders) != 1:
-        raise VitworkError(f"The hub's copy of {source} in {place} is not laid out as expected; remove it.")
-    return open_parquet(folders.pop())
+        raise VitworkError(f"The hub's data set {name}, in {place}, has Parquet files in {len(folders)} folders, not in one.")
+    complete.touch()
+    return folders.pop()

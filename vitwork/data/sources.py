@@ -28,6 +28,8 @@ NORMALISATION = {
 }
 """Mean and standard deviation that the paper's configurations use (claim sheet 2.1); other sources are measured."""
 
+HUB = "hf:"  # what a path begins with that means a data set of the hub: hf://owner/name
+
 SAMPLED = 4096
 """Streamed images whose mean and deviation stand for all; they are in the order of a hash, so any are a fair sample."""
 
@@ -41,7 +43,7 @@ def load(spec: DataSpec, root: Path | None = None) -> Splits:
         spec: which images.
         root: folder that holds them: Parquet files in the layout of the Hugging Face hub, an image folder
             (``train/<class>/…``, ``test/<class>/…`` or ``val/…``), WebDataset tar shards, or what torchvision
-            unpacks. None downloads CIFAR-10 and CIFAR-100. Drawn images (``embedded``) need none.
+            unpacks; ``hf://owner/name`` for a data set of the hub. None downloads CIFAR-10 and CIFAR-100. Drawn images (``embedded``) need none.
 
     Returns:
         Training and test images, pooled to ``spec.size``, reduced to ``spec.train``, ``spec.test``, ``spec.fraction``.
@@ -123,11 +125,13 @@ def open_folder(root: Path) -> Collection:
 
 
 def _collection(spec: DataSpec, root: Path | None) -> Collection:
-    from vitwork.data.download import DOWNLOADS, open_download, open_torchvision
+    from vitwork.data.download import DOWNLOADS, hub_folder, open_download, open_torchvision
 
     spec.check()
     if root is None:
         return open_download(spec.source)
+    if root.parts[:1] == (HUB,):
+        return open_folder(hub_folder("/".join(root.parts[1:])))
     if spec.source in DOWNLOADS and any(root.glob("cifar-10*-*/meta")) | any(root.glob("cifar-10*-*/batches.meta")):
         return open_torchvision(root.resolve(), spec.source)
     return open_folder(root.resolve())
