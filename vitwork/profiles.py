@@ -9,6 +9,7 @@ from typing import Any
 from vitwork.arms import Arm
 from vitwork.data.spec import DataSpec
 from vitwork.errors import VitworkError
+from vitwork.training import recipes
 from vitwork.training.recipe import Augmentation, Recipe
 from vitwork.training.recipes import DEIT_300, WEAK
 
@@ -272,7 +273,36 @@ CIFAR100 = replace(
     deviations=("35 epochs in place of 305", "bf16 autocast"),
 )
 
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in (SMOKE, CIFAR10_MICRO, CIFAR10, CIFAR100, PAPER)}
+IMAGENET_NETWORKS = Networks(
+    cnn=("preresnet_50", {"image_size": 224}),
+    alternet=("alternet_50", {"image_size": 224, "heads": (3, 6, 12, 24), "head_dim": 64, "window_size": 7}),
+    vit=("vit_ti", {"image_size": 224, "patch_size": 16, "head": "gap"}),
+    msas=(0, 1, 1, 2),
+)
+"""The same networks at 224 pixels: 14×14 tokens, maps of 56, 28, 14 and 7 pixels."""
+
+IMAGENET = Profile(
+    name="imagenet",
+    summary="ImageNet-1K at 224 pixels, the paper's networks and its ImageNet recipe of 305 epochs",
+    expected="GPU-months; by torchrun, shared among machines by one store, or some arms of it (vitwork train --arms)",
+    arms=conditions(
+        IMAGENET_NETWORKS,
+        replace(recipes.IMAGENET, precision="bf16", snapshots=PAPER_RECIPE.snapshots),
+        DataSpec("imagenet", size=224),
+    ),
+    seeds=5,
+    effort={
+        "spectrum": {"batches": 32, "batch_size": 16},
+        "surface": {"images": 2000},
+        "corruptions": {"images": 2000},
+        "similarity": {"images": 2000},
+    },
+    deviations=("bf16 autocast",),
+)
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile for profile in (SMOKE, CIFAR10_MICRO, CIFAR10, CIFAR100, PAPER, IMAGENET)
+}
 
 
 def find(name: str) -> Profile:
