@@ -59,9 +59,10 @@ def test_a_replayed_training_is_the_computed_one(tmp_path, request, network, cha
         assert actual == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
-def test_stacked_seeds_are_replayed_alike(tmp_path, recorded):
-    """Several seeds as one computation are recorded once, and end as their solo runs."""
-    arm, splits, seeds = small.arm(small.VIT, lr=1e-3), small.splits(), (3, 1)
+@NETWORKS
+def test_stacked_seeds_are_replayed_alike(tmp_path, recorded, network):
+    """Several seeds as one computation are recorded once, and end as their solo runs, statistics included."""
+    arm, splits, seeds = small.arm(network, lr=1e-3), small.splits(), (3, 1)
     folders = {seed: tmp_path / f"stacked-{seed}" for seed in seeds}
     outcomes = train_seeds(arm, seeds, splits, folders, way="stacked")
     assert len(recorded) == 1
