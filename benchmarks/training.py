@@ -29,7 +29,7 @@ import sys
 import tempfile
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +163,12 @@ def our_epoch(arm: Arm, images: ImageSet, device: torch.device, *, recorded: boo
     run = our_run(arm, images, device)
     if not recorded:
         run.step.replayed = None
-    return lambda: collections.deque(on_stream(run.epoch(), run.stream), maxlen=0)
+
+    def epoch() -> None:
+        with mode.numerics(run.recipe):  # as `train` does; the others keep torch's defaults, which theirs do
+            collections.deque(on_stream(run.epoch(), run.stream), maxlen=0)
+
+    return epoch
 
 
 def our_ways(
@@ -230,8 +235,9 @@ def ratio(reference: list[float], ours: list[float]) -> str:
     return f"{statistics.median(ratios):.2f} × ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
-def compare_loops(options: argparse.Namespace, images: ImageSet, device: torch.device) -> list[dict[str, Any]]:
-    rows, now = [], clock(device, options.workers)
+def compare_loops(options: argparse.Namespace, images: ImageSet, device: torch.device) -> Iterator[dict[str, Any]]:
+    """Yield a row for each network: the speed of every loop, and ours against the others."""
+    now = clock(device, options.workers)
     for name, network in NETWORKS[options.scale].items():
         arm = arm_of(network, options.amp)
         ours = our_ways(options, arm, images, device)
@@ -251,11 +257,9 @@ def compare_loops(options: argparse.Namespace, images: ImageSet, device: torch.d
         for other in sorted(taken.keys() - {best}):
             row[f"{other} images/s"] = round(len(images) / statistics.median(taken[other]))
             row[f"against {other}"] = ratio(taken[other], taken[best])
-        rows.append(row)
-        print(row, flush=True)
+        yield row
         del contestants, ours
         gc.collect()  # recorded steps and their runs refer to each other, and hold the device's memory
-    return rows
 
 
 def train_py(options: argparse.Namespace, network: tuple[str, dict[str, Any]], images: ImageSet) -> float:
@@ -274,9 +278,8 @@ def seed_arms(options: argparse.Namespace) -> dict[str, Arm]:
     return {f"{name} of cifar10": find("cifar10").arms[name] for name in ("vit", "resnet", "alternet")}
 
 
-def compare_seeds(options: argparse.Namespace, images: ImageSet, device: torch.device) -> list[dict[str, Any]]:
-    """Return what N seeds at once gain against one after another, each way as fast as it can."""
-    rows = []
+def compare_seeds(options: argparse.Namespace, images: ImageSet, device: torch.device) -> Iterator[dict[str, Any]]:
+    """Yield for each network what N seeds at once gain against one after another, each way as fast as it can."""
     for name, arm in seed_arms(options).items():
         taken: dict[str, list[float]] = {way: [] for way in WAYS}
         for _ in range(options.rounds):
@@ -291,9 +294,7 @@ def compare_seeds(options: argparse.Namespace, images: ImageSet, device: torch.d
         row = {"network": name, f"{options.seeds} seeds together": ratio(taken["alone"], taken[best]), "chosen": best}
         for way in WAYS:
             row[f"{way}, ms per step of all"] = f"{1e3 * min(taken[way]):.1f}"
-        rows.append(row)
-        print(row, flush=True)
-    return rows
+        yield row
 
 
 def main() -> None:
@@ -313,10 +314,14 @@ def main() -> None:
     PilPictures.images = images
     facts = timing.facts(options.device, "timm", "torchvision")
     parts: list[str] = []
-    compare = [compare_loops, *([compare_seeds] if options.seeds else [])]
-    for work in compare:
-        parts.append(timing.table(work(options, images, device)))
-        timing.keep(options.save, "Training steps", facts, *parts)
+    for compare in (compare_loops, *([compare_seeds] if options.seeds else [])):
+        rows: list[dict[str, Any]] = []
+        parts.append("")
+        for row in compare(options, images, device):
+            print(row, flush=True)
+            rows.append(row)
+            parts[-1] = timing.table(rows)
+            timing.keep(options.save, "Training steps", facts, *parts)
     print("\n\n".join(parts))
 
 
