@@ -9,7 +9,7 @@ import pytest
 import torch
 from hand_made import images
 
-from vitwork.analysis.memory import Meter, bounded, in_parts
+from vitwork.analysis.memory import Meter, bounded, in_parts, peak_memory
 
 CPU = torch.device("cpu")
 
@@ -121,6 +121,12 @@ def test_the_peak_is_not_that_of_the_starting_process():
     """A process that a large one became, whose own peak the system hands on, says its own."""
     done = subprocess.run([sys.executable, "-c", STARTING], capture_output=True, text=True, check=False)
     assert 0 <= int(done.stdout) < 200 << 20, done.stderr
+
+
+def test_the_peak_is_known_where_the_system_keeps_no_status(monkeypatch):
+    """Where there is no /proc, the peak is the one that every Unix tells."""
+    monkeypatch.setattr("vitwork.analysis.memory._peak_of_own", lambda: None)
+    assert peak_memory(CPU) >= 50 << 20
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process lower its mark")
