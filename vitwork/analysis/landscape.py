@@ -16,12 +16,10 @@ from vitwork.analysis.batchnorm import evaluation_mode, recalibrate
 from vitwork.analysis.directions import Direction, random_pair
 from vitwork.analysis.memory import Cost, Meter, in_parts
 from vitwork.analysis.observe import Batch, device_of, filled
+from vitwork.analysis.repeatable import check_repeatable
 from vitwork.errors import VitworkError, at_least, choice
 
 Statistics = Literal["fixed", "recalibrated"]
-
-# A deterministic loss repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
-REPEATABLE = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +178,7 @@ def _check_directions(pairs: Sequence[tuple[Direction, Direction]], parameters: 
 
 @torch.no_grad()
 def _check_repeatable(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Batch]) -> None:
-    first, second = (float(_loss(model, parameters, data, "fixed")) for _ in range(2))
-    if abs(first - second) > REPEATABLE * (1 + abs(first)):
-        raise VitworkError("the loss changes when the same batch is passed again: the model is random in eval mode")
+    check_repeatable(*(_loss(model, parameters, data, "fixed") for _ in range(2)))
 
 
 def _moved(

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from vitwork.analysis.batchnorm import BatchNorm, evaluation_mode, mixes_examples
 from vitwork.analysis.memory import is_out_of_memory
 from vitwork.analysis.precision import single_precision
+from vitwork.analysis.repeatable import check_repeatable
 from vitwork.analysis.second_derivatives.mode import CheapSecondDerivatives
 from vitwork.errors import VitworkError
 from vitwork.models import math_attention
@@ -21,9 +22,6 @@ from vitwork.models import math_attention
 Batch = tuple[Tensor, Tensor]
 Select = Callable[[str, nn.Parameter], bool]
 Result = TypeVar("Result")
-
-# A smooth deterministic loss repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
-_REPEATABLE = 1e-5
 
 
 def trainable(name: str, parameter: nn.Parameter) -> bool:
@@ -140,8 +138,7 @@ class HessianOperator:
             first, second = (self._losses(*self.chunks[0]) for _ in range(2))
         if not torch.isfinite(first).all():
             raise VitworkError("the loss is not finite at these weights, so its curvature is not defined")
-        if ((first - second).abs() > _REPEATABLE * (1 + first.abs())).any():
-            raise VitworkError("the loss changes when the same batch is passed again: the model is random in eval mode")
+        check_repeatable(first, second)
 
     def weights(self) -> Tensor:
         """Return the selected parameters as one flat vector."""

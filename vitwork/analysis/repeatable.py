@@ -1,0 +1,20 @@
+"""The one check that a loss is a function of the weights: the same batch gives the same loss again."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from vitwork.errors import VitworkError
+
+# A deterministic loss repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
+REPEATABLE = 1e-5
+
+
+def check_repeatable(first: Tensor, second: Tensor) -> None:
+    """Refuse a model whose losses on the same images, passed twice, differ.
+
+    Raises:
+        VitworkError: they differ by more than rounding.
+    """
+    if ((first - second).abs() > REPEATABLE * (1 + first.abs())).any():
+        raise VitworkError("the loss changes when the same batch is passed again: the model is random in eval mode")
