@@ -268,7 +268,7 @@ def outcomes(session: pytest.Pytester) -> list[Path]:
         (("--seeds", "0"), "--seeds takes a number from 1, or auto, not 0."),
         (("--store", "conftest.py/store"), "Cannot write *"),
         (("--baseline", "missing.json"), "Cannot read the baseline missing.json: *"),
-        (("--model", "nowhere:build"), "nowhere:build cannot be imported: No module named 'nowhere'"),
+        (("--model", "nowhere:build"), "The arm vit: nowhere:build cannot be imported: No module named 'nowhere'"),
         (("--model", "mobile=timm:vit_tiny_patch16_224"), "The profile tiny has no arm 'mobile'; it has *"),
         (("--set", "epochs=soon"), "epochs cannot be 'soon'; it takes a whole number."),
         (("--profile", "cifar10-micro", "--data", "missing"), "The data folder *missing does not exist*"),
