@@ -1,5 +1,7 @@
 """Data parallel by torchrun, with two gloo processes on a CPU."""
 
+import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -11,10 +13,12 @@ import torch
 
 from tests.data import copies
 from vitwork.data import DataSpec, decoding, load, pack
+from vitwork.store import read_sealed
 from vitwork.training.batches import Batches
 from vitwork.training.distributed import World, joined, local_device
 from vitwork.training.engine import load_snapshot, train
 from vitwork.training.recipe import Augmentation
+from vitwork.training.recipes import IMAGENET
 
 PLAIN = Augmentation(crop_padding=0, flip=0.0)
 
@@ -34,6 +38,7 @@ dist.init_process_group("gloo")  # kept over several trainings
 train(test.plain_arm(), 0, small.splits(), folder / "plain")
 train(test.augmented_arm(), 0, small.splits(), folder / "whole")
 train(test.streamed_arm(), 0, test.streamed(folder), folder / "streamed")
+train(test.imagenet_arm(), 0, test.streamed(folder), folder / "imagenet")
 
 import vitwork.training.run as run
 from vitwork.training.distributed import World
@@ -77,6 +82,12 @@ def streamed_arm():
     return small.arm(small.VIT, batch_size=6, augmentation=PLAIN, drop_path=0.0, lr=1e-3)
 
 
+def imagenet_arm():
+    """Return an arm with the ImageNet recipe, made short: resized crops of whole pictures, RandAugment, mixing, erasing."""
+    recipe = dataclasses.replace(IMAGENET, epochs=1, warmup_epochs=1, batch_size=6, snapshots=("end",))
+    return dataclasses.replace(small.arm(small.VIT), recipe=recipe)
+
+
 def streamed(folder):
     """Return pictures on the disk, as a machine with next to no memory reads them."""
     with pytest.MonkeyPatch.context() as patched:
@@ -90,7 +101,8 @@ def streamed(folder):
 def test_two_processes_train_as_one(tmp_path):
     """Two processes end with the weights of one, up to rounding, also from the disk, and resume bit for bit.
 
-    Each keeps its own draws of stochastic depth.
+    Each keeps its own draws of stochastic depth. The ImageNet recipe, whose draws two processes share otherwise than one has
+    them, trains to its end.
     """
     (tmp_path / "script.py").write_text(SCRIPT)
     copies.image_folder(tmp_path / "data")
@@ -108,6 +120,9 @@ def test_two_processes_train_as_one(tmp_path):
         expected, actual = load_snapshot(tmp_path / "solo" / name, "end"), load_snapshot(tmp_path / name, "end")
         for key, value in expected.items():
             torch.testing.assert_close(actual[key], value, rtol=2e-3, atol=2e-4)
+    imagenet = json.loads(read_sealed(tmp_path / "imagenet" / "outcome.json"))
+    assert imagenet["status"] == "finished"
+    assert "images streamed, 2 processes" in imagenet["mode"]
     whole, parts = load_snapshot(tmp_path / "whole", "end"), load_snapshot(tmp_path / "parts", "end")
     assert all(torch.equal(whole[key], parts[key]) for key in whole)
 
