@@ -70,7 +70,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("vitwork", "claims of 'How Do Vision Transformers Work?'")
     group.addoption("--profile", default="smoke", help=f"scale: {', '.join(profiles.PROFILES)} (default: smoke)")
-    group.addoption("--data", type=Path, help="folder of images (Parquet files as on the Hugging Face hub, tar shards, class folders), or hf://owner/name")
+    group.addoption(
+        "--data",
+        type=Path,
+        help="folder of images (Parquet files as on the Hugging Face hub, tar shards, class folders), or hf://owner/name",
+    )
     group.addoption("--store", type=Path, help="folder of runs and records (default: .vitwork beside the claims)")
     group.addoption("--report", type=Path, help="folder of the report (default: report-PROFILE in the store)")
     group.addoption("--seeds", help="trained networks per arm in place of the profile's number, or auto: until settled")

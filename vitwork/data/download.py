@@ -137,6 +137,8 @@ def hub_folder(name: str) -> Path:
             raise VitworkError(f"The hub's data set {name} cannot be had: {error}") from error
     folders = {path.parent for path in place.rglob("*.parquet")}
     if len(folders) != 1:
-        raise VitworkError(f"The hub's data set {name}, in {place}, has Parquet files in {len(folders)} folders, not in one.")
+        raise VitworkError(
+            f"The hub's data set {name}, in {place}, has Parquet files in {len(folders)} folders, not in one."
+        )
     complete.touch()
     return folders.pop()
