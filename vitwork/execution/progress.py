@@ -53,9 +53,11 @@ class Reporter:
         """Say what is being done now."""
         self._write(Status(self.worker, run, stage, done, self.total, self.started, time.time()))
 
-    def _write(self, status: Status) -> None:
+    def _write(self, status: Status | None = None) -> None:
+        """Write a status, or the last one anew."""
         with self.writing:
-            if self.ended.is_set():
+            status = status or (self.last and replace(self.last, updated=time.time()))
+            if status is None or self.ended.is_set():
                 return
             self.last = status
             temporary = self.path.with_suffix(".new")
@@ -66,9 +68,8 @@ class Reporter:
     def _beat(self) -> None:
         """Say again and again what was said last: a measurement can take minutes."""
         while not self.ended.wait(BEAT_SECONDS):
-            if self.last is not None:
-                with suppress(OSError):  # the store is full or gone: the worker itself will say so
-                    self._write(replace(self.last, updated=time.time()))
+            with suppress(OSError):  # the store is full or gone: the worker itself will say so
+                self._write()
 
     def stage(self, run: str, done: Callable[[], int]) -> Callable[[str], None]:
         """Return a function that reports stages of one run."""
