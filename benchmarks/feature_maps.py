@@ -212,7 +212,8 @@ def main() -> None:
             extra["attention"] = partial(attention.describe, blocks, batches)
         alone = {what: timing.number(taken) for what, taken in timing.least(extra, options.rounds, device).items()}
         rows = [{"network": name, **compare(task, blocks, batches, options.rounds, device)} for task in TASKS]
-        said = f"{name}: {len(blocks)} blocks, {options.images} images, seconds of a call: {'; '.join(f'{what} {taken}' for what, taken in alone.items())}"
+        calls = "; ".join(f"{what} {taken}" for what, taken in alone.items())
+        said = f"{name}: {len(blocks)} blocks, {options.images} images, seconds of a call: {calls}"
         parts.append(f"{said}\n\n{timing.table(rows)}")
         print(parts[-1], flush=True)
         timing.keep(options.save, "Feature-map analyses", known, *parts)
