@@ -220,6 +220,11 @@ def test_what_the_hub_cannot_give_gets_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(VitworkError, match=r"install vitwork\[hub\]"):
         load(FOLDER, Path("hf://someone/pictures"))
+    offline = Hub()
+    monkeypatch.setattr(offline, "snapshot_download", lambda *_, **__: (_ for _ in ()).throw(OSError("no\nroute")))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", offline)
+    with pytest.raises(VitworkError, match="someone/pictures cannot be had: no route"):
+        load(FOLDER, Path("hf://someone/pictures"))
     monkeypatch.setitem(sys.modules, "huggingface_hub", Hub("plain", "fancy"))
     for _ in range(2):
         with pytest.raises(VitworkError, match="Parquet files in 2 folders, not in one"):

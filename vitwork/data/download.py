@@ -134,7 +134,8 @@ def hub_folder(name: str) -> Path:
         except ImportError as error:
             raise VitworkError("Data sets of the hub need huggingface_hub: install vitwork[hub].") from error
         except Exception as error:  # its own, and those of what it connects with
-            raise VitworkError(f"The hub's data set {name} cannot be had: {error}") from error
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise VitworkError(f"The hub's data set {name} cannot be had: {said}") from error
     folders = {path.parent for path in place.rglob("*.parquet")}
     if len(folders) != 1:
         raise VitworkError(
