@@ -20,7 +20,6 @@ from torch.profiler import ProfilerActivity, profile
 from training import CLASSES, NETWORKS, arm_of, our_epoch, pictures
 
 from vitwork.analysis.operator import HessianOperator
-from vitwork.training import mode
 from vitwork.training.batches import Batches
 from vitwork.training.run import build_model, make_augment
 
@@ -47,13 +46,7 @@ def kind(name: str) -> str:
 def works(label: str, network: tuple[str, dict[str, Any]], steps: int, device: str) -> Iterator[tuple[str, timing.Way]]:
     """Yield what is profiled of one network: `steps` training steps, and products with its Hessian."""
     place, arm = torch.device(device), arm_of(network, True)
-    epoch = our_epoch(arm, pictures(BATCH * steps), place)
-
-    def train() -> None:
-        with mode.numerics(arm.recipe):
-            epoch()
-
-    yield f"{label}, training step", train
+    yield f"{label}, training step", our_epoch(arm, pictures(BATCH * steps), place)
     model = build_model(arm_of(network, False), CLASSES).to(place).eval()
     operator = HessianOperator(model, [(torch.randn(16, 3, 32, 32, device=place), torch.arange(16, device=place))])
     vector = torch.randn(operator.size, device=place)

@@ -162,7 +162,7 @@ def our_run(arm: Arm, images: ImageSet, device: torch.device, seed: int = 0) -> 
 def our_epoch(arm: Arm, images: ImageSet, device: torch.device, *, recorded: bool = True) -> Callable[[], object]:
     run = our_run(arm, images, device)
     if not recorded:
-        run.step.replayed = None
+        run.step.update.record = None
 
     def epoch() -> None:
         with mode.numerics(run.recipe):  # as `train` does; the others keep torch's defaults, which theirs do

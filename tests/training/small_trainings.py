@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import nn
 from vitwork.arms import Arm
 from vitwork.data.images import ImageSet, Splits
 from vitwork.training.distributed import World
+from vitwork.training.outcome import Progress
 from vitwork.training.recipe import Augmentation, Recipe
 from vitwork.training.run import Run
 
@@ -68,3 +70,17 @@ def run(trained: Arm, seed: int, images: Splits) -> Run:
     """Return a training that has not begun and writes nowhere."""
     torch.manual_seed(seed)
     return Run(trained, seed, images, Path(), device=torch.device("cpu"), world=World(), checkpoint_seconds=1e9)
+
+
+class StopTrainingError(Exception):
+    """Raised by a test in the middle of a training."""
+
+
+def stop_at(step: int) -> Callable[[Progress], None]:
+    """Return a receiver of progress that stops a training at a step; it has to be told every step."""
+
+    def stop(progress: Progress) -> None:
+        if progress.step == step:
+            raise StopTrainingError
+
+    return stop

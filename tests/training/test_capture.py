@@ -77,14 +77,8 @@ def test_a_killed_replayed_training_continues(tmp_path, recorded):
     arm, splits = small.arm(small.RESNET, ema=0.9), small.splits()
     train(arm, 0, splits, tmp_path / "whole")
 
-    class StopTrainingError(Exception):
-        pass
-
-    def stop(progress):
-        if progress.step == 12:
-            raise StopTrainingError
-
-    with pytest.raises(StopTrainingError):
+    stop = small.stop_at(12)
+    with pytest.raises(small.StopTrainingError):
         train(arm, 0, splits, tmp_path / "parts", progress=stop, every=0.0, checkpoint_seconds=0.0)
     train(arm, 0, splits, tmp_path / "parts")
     assert len(recorded) == 3

@@ -96,7 +96,7 @@ def test_a_gpu_never_waits(tmp_path, network):
     )
     with mode.on(run.stream):
         steps(run)
-        assert run.step.note == "steps replayed as one graph"
+        assert run.step.update.note == "steps replayed as one graph"
         torch.cuda.synchronize()
         torch.cuda.set_sync_debug_mode("error")
         try:

@@ -27,10 +27,6 @@ HARD = {
 SNAPSHOTS = ("init", "warmup", 1, "end", "end-ema")
 
 
-class StopTrainingError(Exception):
-    """Raised by a test in the middle of a training."""
-
-
 def same_runs(one: Path, other: Path) -> bool:
     snapshots = [(load_snapshot(one, when), load_snapshot(other, when)) for when in SNAPSHOTS]
     return all(torch.equal(a[key], b[key]) for a, b in snapshots for key in a | b)
@@ -41,9 +37,9 @@ def interrupted(arm, splits, folder, step):
 
     def stop(progress):
         if progress.step == step:
-            raise StopTrainingError
+            raise small.StopTrainingError
 
-    with pytest.raises(StopTrainingError):
+    with pytest.raises(small.StopTrainingError):
         train(arm, 0, splits, folder, progress=stop, every=0.0, checkpoint_seconds=0.0)
 
 

@@ -71,15 +71,9 @@ def test_seeds_continue_what_solo_runs_left_and_back(tmp_path):
     """A solo run's checkpoint is taken up by the joint training, and finished seeds are not trained again."""
     arm, splits, places = small.arm(small.RESNET, lr=1e-3), small.splits(), folders(tmp_path / "stacked")
 
-    class StopTrainingError(Exception):
-        pass
-
-    def stop(progress):
-        if progress.step == 8:
-            raise StopTrainingError
-
+    stop = small.stop_at(8)
     for seed in (3, 1):
-        with pytest.raises(StopTrainingError):
+        with pytest.raises(small.StopTrainingError):
             train(arm, seed, splits, places[seed], progress=stop, every=0.0, checkpoint_seconds=0.0)
     done = train(arm, 4, splits, places[4])
     outcomes = train_seeds(arm, SEEDS, splits, places, way="stacked")
@@ -194,14 +188,8 @@ def test_stacked_seeds_are_saved_within_an_epoch(tmp_path):
     """Stopped in the middle of an epoch, stacked seeds continue there, together or alone, and end as ever."""
     arm, splits, places = small.arm(small.VIT, lr=1e-3), small.splits(), folders(tmp_path / "joint")
 
-    class StopTrainingError(Exception):
-        pass
-
-    def stop(progress):
-        if progress.step == 10:
-            raise StopTrainingError
-
-    with pytest.raises(StopTrainingError):
+    stop = small.stop_at(10)
+    with pytest.raises(small.StopTrainingError):
         train_seeds(arm, SEEDS, splits, places, way="stacked", progress=stop, every=0.0, checkpoint_seconds=0.0)
     assert {read_tensors(places[seed] / "checkpoint.pt")["done"] for seed in SEEDS} == {10}
     train(arm, 3, splits, places[3])

@@ -55,10 +55,6 @@ def test_streamed_and_in_memory_are_the_same_run(tmp_path, streamed):
     assert "streamed" not in expected.mode
 
 
-class StopTrainingError(Exception):
-    """Raised by a test in the middle of a training."""
-
-
 @pytest.mark.parametrize("resized", [False, True])
 def test_a_streamed_run_resumes_to_the_bit(tmp_path, streamed, resized):
     """Stopped within epochs and continued, with crops drawn from whole pictures too, it ends as if uninterrupted."""
@@ -69,9 +65,9 @@ def test_a_streamed_run_resumes_to_the_bit(tmp_path, streamed, resized):
 
         def stop(progress, step=step):
             if progress.step == step:
-                raise StopTrainingError
+                raise small.StopTrainingError
 
-        with pytest.raises(StopTrainingError):
+        with pytest.raises(small.StopTrainingError):
             train(trained, 0, streamed, tmp_path / "parts", progress=stop, every=0.0, checkpoint_seconds=0.0)
     assert train(trained, 0, streamed, tmp_path / "parts").history == expected.history
     assert_same_run(tmp_path / "whole", tmp_path / "parts")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vitwork.measurements.base import AbsentError, Record, columns, mean, measurement, quantity, ratio
 
@@ -31,15 +31,22 @@ def spectrum(
     from vitwork.analysis import hessian
 
     found = hessian.top_eigenvalues(
-        run.model(when),
-        run.training_batches(batches, batch_size),
+        **_loss(run, when, batches, batch_size),
         k=k,
-        weight_decay=run.arm.recipe.weight_decay,
         which=which,
         batchnorm=batchnorm,
         max_products=max_products,
     )
     return {**_spectrum(found), "batch_size": batch_size}
+
+
+def _loss(run: TrainedRun, when: str, batches: int, batch_size: int) -> dict[str, Any]:
+    """Return what every analysis of curvature is told of the loss: NLL + L2 on augmented training data."""
+    return {
+        "model": run.model(when),
+        "batches": run.training_batches(batches, batch_size),
+        "weight_decay": run.arm.recipe.weight_decay,
+    }
 
 
 def _spectrum(found: Spectrum) -> Record:
@@ -61,10 +68,8 @@ def blockwise(
     from vitwork.analysis import hessian
 
     found = hessian.blockwise(
-        run.model(when),
-        run.training_batches(batches, batch_size),
-        k,
-        run.arm.recipe.weight_decay,
+        **_loss(run, when, batches, batch_size),
+        k=k,
         batchnorm=batchnorm,
         max_products=max_products,
     )
@@ -86,9 +91,7 @@ def density(
     from vitwork.analysis import hessian
 
     found = hessian.density(
-        run.model(when),
-        run.training_batches(batches, batch_size),
-        run.arm.recipe.weight_decay,
+        **_loss(run, when, batches, batch_size),
         steps=steps,
         probes=probes,
         batchnorm=batchnorm,
@@ -110,9 +113,7 @@ def trace(
     from vitwork.analysis import hessian
 
     found = hessian.trace(
-        run.model(when),
-        run.training_batches(batches, batch_size),
-        run.arm.recipe.weight_decay,
+        **_loss(run, when, batches, batch_size),
         products=products,
         batchnorm=batchnorm,
     )

@@ -49,10 +49,12 @@ class Replayed:
     Args:
         compute: the function; it must read nothing back and always take the same way.
         state: returns all tensors that it changes and whose values matter later.
-        record: makes the recording.
+        record: makes the recording; None to compute every step.
     """
 
-    def __init__(self, compute: Callable[..., None], state: Callable[[], Sequence[Tensor]], record: Record) -> None:
+    def __init__(
+        self, compute: Callable[..., None], state: Callable[[], Sequence[Tensor]], record: Record | None
+    ) -> None:
         self.compute, self.state, self.record = compute, state, record
         self.calls: Counter[tuple[torch.Size, ...]] = Counter()
         self.inputs: list[Tensor] = []
@@ -61,6 +63,9 @@ class Replayed:
 
     def __call__(self, *inputs: Tensor) -> None:
         """Compute, or replay where the inputs have the recorded shapes."""
+        if self.record is None:
+            self.compute(*inputs)
+            return
         shapes = tuple(x.shape for x in inputs)
         if self.replay is not None:
             if shapes == tuple(x.shape for x in self.inputs):
@@ -73,9 +78,9 @@ class Replayed:
         if self.calls[shapes] <= WARM_UP or self.refused:
             self.compute(*inputs)
         else:
-            self._begin(inputs)
+            self._begin(self.record, inputs)
 
-    def _begin(self, inputs: tuple[Tensor, ...]) -> None:
+    def _begin(self, record: Record, inputs: tuple[Tensor, ...]) -> None:
         """Take a step, and record it."""
         self.inputs = [x.detach().clone() for x in inputs]
         state = [value.detach() for value in self.state()]
@@ -83,7 +88,7 @@ class Replayed:
         self.compute(*self.inputs)
         computed = [value.clone() for value in state]
         try:
-            replay = self.record(lambda: self.compute(*self.inputs))
+            replay = record(lambda: self.compute(*self.inputs))
             torch._foreach_copy_(state, before)
             replay()
             if _alike(before, computed, state):
@@ -97,7 +102,7 @@ class Replayed:
 
     @property
     def note(self) -> str:
-        """How steps are computed, in words; empty before that is decided."""
+        """How steps are computed, in words; empty before that is decided, and where there is nothing to say."""
         if self.refused:
             return f"steps not recorded ({self.refused})"
         return "steps replayed as one graph" if self.replay is not None else ""

@@ -56,8 +56,10 @@ def state(optimiser: torch.optim.Optimizer) -> list[Tensor]:
     return [value for kept in optimiser.state.values() for value in kept.values() if isinstance(value, Tensor)]
 
 
-def recording(optimiser: torch.optim.Optimizer, record: Record) -> Record:
+def recording(optimiser: torch.optim.Optimizer, record: Record | None) -> Record | None:
     """Return `record` for steps of this optimiser: torch has to be told that all that it keeps is on the device."""
+    if record is None:
+        return None
 
     def recorded(compute: Callable[[], None]) -> Callable[[], object]:
         groups = [group for group in optimiser.param_groups if "capturable" in group]

@@ -263,7 +263,7 @@ class Run:
     def mode(self) -> str:
         """Return how the run is computed, in words."""
         notes = ["oneDNN linear layers"] if self.fast_linear else []
-        notes += [self.step.note] if self.step.note else []
+        notes += [self.step.update.note] if self.step.update.note else []
         notes += ["images streamed"] if self.batches.streamed else []
         notes += [f"{self.world.processes} processes"] if self.world.processes > 1 else []
         notes += [f"{self.sharing} seeds {self.company}"] if self.sharing > 1 else []

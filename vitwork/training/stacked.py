@@ -58,10 +58,8 @@ class Stacked:
         record = capture.recorder(self.recipe, self.device)
         self.rate = optimisers.Rate(self.optimiser, self.device, changing=record is not None)
         self.last_rate = 0.0
-        self.replayed: capture.Replayed | None = None
-        if record is not None:
-            recorded = optimisers.recording(self.optimiser, record)
-            self.replayed = capture.Replayed(self._update, self._state, recorded)
+        recorded = optimisers.recording(self.optimiser, record)
+        self.update = capture.Replayed(self._update, self._state, recorded)
 
     def _stacked_optimiser(self) -> torch.optim.Optimizer:
         """Return an optimiser over the stacked weights in the runs' groups and with the runs' states."""
@@ -138,7 +136,7 @@ class Stacked:
         x, targets = (torch.stack(parts) for parts in zip(*batches, strict=True))
         self.rate.set(rate)
         self.last_rate = rate
-        (self.replayed or self._update)(x, targets)
+        self.update(x, targets)
         for run in self.runs:
             run.step.tally.seen += x.shape[1]
             run.done += 1
@@ -185,7 +183,7 @@ class Stacked:
                     run.take_snapshots()
             yield from self.epoch()
         for run in self.runs:
-            run.company = ", ".join(filter(None, ["stacked", self.replayed.note if self.replayed else ""]))
+            run.company = ", ".join(filter(None, ["stacked", self.update.note]))
         for run in self.living():
             run.finite = run.finish()
 

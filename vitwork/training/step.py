@@ -95,9 +95,7 @@ class Step:
         self.average = optimisers.Average(model, recipe.ema) if recipe.ema else None
         self.tally = Tally(device)
         self.rate = optimisers.Rate(self.optimiser, device, changing=record is not None)
-        self.replayed: Replayed | None = None
-        if record is not None:
-            self.replayed = Replayed(self._update, self._state, optimisers.recording(self.optimiser, record))
+        self.update = Replayed(self._update, self._state, optimisers.recording(self.optimiser, record))
 
     def _gradients(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         with mode.autocast(self.recipe, self.device):
@@ -127,10 +125,5 @@ class Step:
     def __call__(self, x: Tensor, targets: Tensor, rate: float) -> None:
         """Take one step at learning rate `rate` on normalised images and soft targets (b, classes)."""
         self.rate.set(rate)
-        (self.replayed or self._update)(x.contiguous(memory_format=self.memory), targets)
+        self.update(x.contiguous(memory_format=self.memory), targets)
         self.tally.seen += len(x)
-
-    @property
-    def note(self) -> str:
-        """How steps are computed, in words, where there is something to say."""
-        return self.replayed.note if self.replayed is not None else ""
