@@ -177,6 +177,11 @@ def check_generators(leaves, device):
             raise RuntimeError(f"Expected a '{device.type}' device type for generator but found '{found.type}'")
 
 
+def record_nothing():
+    """Stand for `torch.cuda.CUDAGraph`."""
+    raise RuntimeError("a pretended GPU records nothing")
+
+
 @contextmanager
 def pretend_gpu() -> Iterator[torch.device]:
     """Let ``cuda:0`` exist inside; where there is a real one, that is it."""
@@ -195,6 +200,7 @@ def pretend_gpu() -> Iterator[torch.device]:
         "Stream": lambda device=None: mock.MagicMock(),
         "current_stream": lambda device=None: mock.MagicMock(),
         "stream": lambda queue: nullcontext(),
+        "CUDAGraph": record_nothing,
     }
     lifted = torch._C._only_lift_cpu_tensors()
     with ExitStack() as stack:

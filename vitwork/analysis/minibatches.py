@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,14 +13,14 @@ from torch.nn import functional as F
 
 from vitwork.analysis.lanczos import Eigenpairs, carry_out
 from vitwork.analysis.memory import is_out_of_memory
-from vitwork.analysis.operator import Batch, HessianOperator, flat, passing
+from vitwork.analysis.operator import Batch, HessianOperator, derivative, flat, passing
 from vitwork.analysis.precision import single_precision
+from vitwork.analysis.recorded import AGREEMENT, Recorded, aside
 from vitwork.timing import seconds
 
 Search = Generator[Tensor, Tensor, Eigenpairs]
 
 AT_ONCE = 16  # mini-batches tried at once on a GPU
-AGREEMENT = 1e-3  # of a product with that of one mini-batch alone, relative; rounding is far below
 
 
 class StackedHessians:
@@ -34,20 +35,22 @@ class StackedHessians:
     """
 
     def __init__(self, operator: HessianOperator, batches: Sequence[Batch]) -> None:
-        self.operator = operator
-        self.parameters = [_repeated(p.detach(), len(batches)).requires_grad_() for p in operator.parameters]
+        device = operator.device
+        parameters = [_repeated(p.detach(), len(batches)).requires_grad_() for p in operator.parameters]
         images, targets = (torch.stack(values) for values in zip(*map(operator.moved, batches), strict=True))
         buffers = {name: _repeated(value, len(batches)) for name, value in operator.model.named_buffers()}
         fixed = {name: value.detach() for name, value in operator.model.named_parameters()}
-        copies = dict(zip(operator.names, self.parameters, strict=True))
+        copies = dict(zip(operator.names, parameters, strict=True))
 
         def loss(own: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
             return F.cross_entropy(functional_call(operator.model, {**fixed, **own}, (x,)), y)
 
-        with passing(operator.model, operator.batchnorm, operator.device), single_precision():
+        with aside(device), passing(operator.model, operator.batchnorm, device), single_precision():
             losses = vmap(loss)({**buffers, **copies}, images, targets)
-            found = torch.autograd.grad(losses.sum(), self.parameters, create_graph=True, allow_unused=True)
-            self.gradient = flat(found, self.parameters, batched=True)
+            found = torch.autograd.grad(losses.sum(), parameters, create_graph=True, allow_unused=True)
+            gradient = flat(found, parameters, batched=True)
+        self.weight_decay = operator.weight_decay
+        self._without_decay = Recorded(partial(derivative, gradient, parameters, keep=True), device)
 
     def __call__(self, vectors: Sequence[Tensor]) -> Sequence[Tensor]:
         """Return the products of vectors (size,), one per mini-batch."""
@@ -55,11 +58,7 @@ class StackedHessians:
             return self._product(torch.stack(list(vectors))).unbind()
 
     def _product(self, vectors: Tensor) -> Tensor:
-        total = self.operator.weight_decay * vectors
-        if self.gradient.requires_grad:  # else the loss is linear in the weights
-            found = torch.autograd.grad(self.gradient, self.parameters, vectors, retain_graph=True, allow_unused=True)
-            total += flat(found, self.parameters, batched=True)
-        return total
+        return (self.weight_decay * vectors).add_(self._without_decay(vectors))
 
 
 def _repeated(value: Tensor, count: int) -> Tensor:
@@ -91,6 +90,8 @@ def stacked(operator: HessianOperator, batches: Sequence[Batch], *, forced: bool
         return None
     if forced:
         return together
+    for product in (together(vectors)[0], operator(vectors[0])):  # the second of each, with which a GPU records
+        product.sum()
     several = seconds(lambda: together(vectors), operator.device)
     one = seconds(lambda: operator(vectors[0]), operator.device)
     return together if several < len(batches) * one else None

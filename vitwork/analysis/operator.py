@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from vitwork.analysis.batchnorm import BatchNorm, evaluation_mode, mixes_examples
 from vitwork.analysis.memory import is_out_of_memory
 from vitwork.analysis.precision import single_precision
+from vitwork.analysis.recorded import Recorded, aside
 from vitwork.analysis.repeatable import check_repeatable
 from vitwork.analysis.second_derivatives.mode import CheapSecondDerivatives
 from vitwork.errors import VitworkError
@@ -35,7 +37,8 @@ class HessianOperator:
 
     The mean is over the examples of all batches, so a short last batch counts for what it holds. Products are exact
     (Pearlmutter 1994): the derivative of ``gradient · v`` by a second backward pass. A loss that fits one forward pass
-    keeps its graph, and every product costs about two gradients; else the passes are rebuilt one micro-batch at a time.
+    keeps its graph, and every product costs about two gradients (a GPU replays it from the third on); else the passes are
+    rebuilt one micro-batch at a time.
 
     The model itself is only read: products run on detached copies of its parameters and buffers. Its mode is changed
     while a pass runs and restored after.
@@ -78,7 +81,7 @@ class HessianOperator:
         self.examples = sum(len(targets) for _, targets in self.chunks)
         if not self.examples:
             raise VitworkError("the batches hold no example, so there is no loss to differentiate")
-        self._kept: Tensor | None = None
+        self._kept: Recorded | None = None
         if probe:
             self._bounded(self._check_repeatable)
 
@@ -154,16 +157,12 @@ class HessianOperator:
             total += self._gradient_of(chunk, create_graph=False)
         return total
 
-    def _graph(self) -> Tensor:
+    def _kept_product(self) -> Recorded:
         if self._kept is None:
-            self._kept = self._gradient_of(self.chunks[0], create_graph=True)
+            with aside(self.device):
+                gradient = self._gradient_of(self.chunks[0], create_graph=True)
+            self._kept = Recorded(partial(derivative, gradient, self.parameters, keep=True), self.device)
         return self._kept
-
-    def _times(self, gradient: Tensor, vector: Tensor, *, keep: bool) -> Tensor:
-        if not gradient.requires_grad:  # the loss is linear in the weights
-            return torch.zeros_like(vector)
-        found = torch.autograd.grad(gradient, self.parameters, vector, retain_graph=keep, allow_unused=True)
-        return flat(found, self.parameters)
 
     def __call__(self, vector: Tensor) -> Tensor:
         """Return the Hessian times a flat vector of length `size`."""
@@ -172,9 +171,9 @@ class HessianOperator:
     def _product(self, vector: Tensor) -> Tensor:
         total = self.weight_decay * vector
         if len(self.chunks) == 1:
-            return total.add_(self._times(self._graph(), vector, keep=True))
+            return total.add_(self._kept_product()(vector))
         for chunk in self.chunks:
-            total += self._times(self._gradient_of(chunk, create_graph=True), vector, keep=False)
+            total += derivative(self._gradient_of(chunk, create_graph=True), self.parameters, vector, keep=False)
         return total
 
 
@@ -188,6 +187,21 @@ def passing(model: nn.Module, batchnorm: BatchNorm, device: torch.device) -> Ite
         torch.autocast(device.type, enabled=False),
     ):
         yield
+
+
+def derivative(gradient: Tensor, parameters: Sequence[Tensor], vector: Tensor, *, keep: bool) -> Tensor:
+    """Return the derivative of ``gradient · vector`` by parameters, flat; with vectors as rows, a row for each.
+
+    Args:
+        gradient: with its graph; (P,) or, for parameters that hold several copies of themselves, (copies, P).
+        parameters: what to differentiate by.
+        vector: shaped as the gradient.
+        keep: whether the graph is needed again.
+    """
+    if not gradient.requires_grad:  # the loss is linear in the weights
+        return torch.zeros_like(vector)
+    found = torch.autograd.grad(gradient, parameters, vector, retain_graph=keep, allow_unused=True)
+    return flat(found, parameters, batched=gradient.dim() == 2)
 
 
 def flat(pieces: Iterable[Tensor | None], parameters: Sequence[Tensor], *, batched: bool = False) -> Tensor:

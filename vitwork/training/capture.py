@@ -1,8 +1,4 @@
-"""A training step recorded once and replayed from then on.
-
-A step of a small network is some thousand kernels, and a processor takes longer to launch them than a GPU to compute
-them. A CUDA graph launches all of them at once; it repeats what was recorded on the very same tensors.
-"""
+"""A training step recorded once and replayed from then on."""
 
 from __future__ import annotations
 
@@ -12,22 +8,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from vitwork.recording import Record, cuda_graph
 from vitwork.training.recipe import Recipe
-
-Record = Callable[[Callable[[], None]], Callable[[], object]]
 
 WARM_UP = 3  # steps before the recording: libraries choose their kernels, and compilers compile, in the first ones
 LARGEST_DIFFERENCE = 0.1  # of what a replayed step does to a tensor from what a computed one does, relative
 LARGEST_SHARE = 0.1  # of the tensors that may differ by more; where something is drawn at random, most do
-
-
-def cuda_graph(compute: Callable[[], None]) -> Callable[[], object]:
-    """Record what a function launches on the current stream, which is not the default one, and return what replays it."""
-    graph = torch.cuda.CUDAGraph()
-    # Other threads, which copy streamed images, may go on meanwhile.
-    with torch.cuda.graph(graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"):
-        compute()
-    return graph.replay
 
 
 def recorder(recipe: Recipe, device: torch.device, processes: int = 1) -> Record | None:

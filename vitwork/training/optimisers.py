@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from vitwork.training.capture import Record
+from vitwork.recording import Record
 from vitwork.training.recipe import Recipe
 
 

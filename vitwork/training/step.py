@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from vitwork.recording import Record
 from vitwork.training import mode, optimisers
-from vitwork.training.capture import Record, Replayed
+from vitwork.training.capture import Replayed
 from vitwork.training.distributed import World
 from vitwork.training.recipe import Recipe
 
