@@ -18,7 +18,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -115,18 +114,11 @@ def official_rate(dataset: InMemory, workers: int, device: str) -> float:
     loader = torch.utils.data.DataLoader(dataset, batch_size=BATCH, shuffle=True, num_workers=workers, drop_last=True)
     batches = iter(loader)
     next(batches)
-    start, seen = _wall(device), 0
+    start, seen = timing.clock(device, helped=True), 0
     for images, labels in batches:
         mixup(images.to(device), labels.to(device))
         seen += len(labels)
-    return seen / (_wall(device) - start)
-
-
-def _wall(device: str) -> float:
-    """Return the wall's seconds, since several processes work; a GPU's queue is waited for."""
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-    return time.perf_counter()
+    return seen / (timing.clock(device, helped=True) - start)
 
 
 def our_batches(train: ImageSet, groups: int, passes: int) -> Iterator[Tensor]:
@@ -154,10 +146,10 @@ def our_rate(make: Callable[[], Iterator[Tensor]], device: str, threads: int) ->
     torch.set_num_threads(threads)
     pieces = make()
     next(pieces)
-    start, seen = _wall(device), 0
+    start, seen = timing.clock(device, helped=True), 0
     for targets in pieces:
         seen += len(targets)
-    return seen / (_wall(device) - start)
+    return seen / (timing.clock(device, helped=True) - start)
 
 
 def our_rate_in_processes(make: Callable[[], Iterator[Tensor]], processes: int) -> float:

@@ -41,19 +41,23 @@ def single_precision() -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
 
 
-def clock(device: str) -> float:
-    """Return seconds: this process's own on a CPU, where others work as well; the wall's on a GPU, its queue waited for."""
-    if not device.startswith("cuda"):
+def clock(device: str, *, helped: bool = False) -> float:
+    """Return seconds: this process's own on a CPU, where others work as well; the wall's on a GPU, its queue waited for.
+
+    They are the wall's, too, where a process is ``helped`` by others, such as those that load its data.
+    """
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+    elif not helped:
         return time.process_time()
-    torch.cuda.synchronize()
     return time.perf_counter()
 
 
-def seconds(way: Way, device: str) -> float:
+def seconds(way: Way, device: str, *, helped: bool = False) -> float:
     """Return what one call takes."""
-    start = clock(device)
+    start = clock(device, helped=helped)
     way()
-    return clock(device) - start
+    return clock(device, helped=helped) - start
 
 
 def least(ways: Mapping[str, Way], rounds: int, device: str, warm_up: int = 1) -> dict[str, float]:

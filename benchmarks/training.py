@@ -27,7 +27,6 @@ import gc
 import statistics
 import sys
 import tempfile
-import time
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -184,41 +183,20 @@ def our_ways(
     return ways
 
 
-def clock(device: torch.device, workers: int) -> Callable[[], float]:
-    """Return what tells the time: the processor's own where one process does all, so that others disturb it little."""
-    if device.type == "cpu" and workers == 0:
-        return time.process_time
-
-    def now() -> float:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return time.perf_counter()
-
-    return now
-
-
 def matmul_rate(device: torch.device, amp: bool) -> float:
     """Return the floating-point operations per second of a large matrix product: what a GPU can do at best."""
     a = torch.randn(8192, 8192, device=device, dtype=torch.bfloat16 if amp else torch.float32)
-    now, best = clock(device, 0), float("inf")
-    for _ in range(5):
-        started = now()
-        a @ a
-        best = min(best, now() - started)
-    return 2 * len(a) ** 3 / best
+    taken = timing.least({"product": lambda: a @ a}, 4, device.type)["product"]
+    return 2 * len(a) ** 3 / taken
 
 
-def rounds(
-    contestants: dict[str, Callable[[], object]], count: int, now: Callable[[], float]
-) -> dict[str, list[float]]:
+def rounds(contestants: dict[str, Callable[[], object]], options: argparse.Namespace) -> dict[str, list[float]]:
     """Return the seconds of each contestant in each round; the first round warms up and is not counted."""
     taken: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range(count + 1):
+    for number in range(options.rounds + 1):
         for name, work in contestants.items():
-            started = now()
-            work()
-            if number:
-                taken[name].append(now() - started)
+            seconds = timing.seconds(work, options.device, helped=options.workers > 0)
+            taken[name] += [seconds] if number else []
     return taken
 
 
@@ -237,14 +215,13 @@ def ratio(reference: list[float], ours: list[float]) -> str:
 
 def compare_loops(options: argparse.Namespace, images: ImageSet, device: torch.device) -> Iterator[dict[str, Any]]:
     """Yield a row for each network: the speed of every loop, and ours against the others."""
-    now = clock(device, options.workers)
     for name, network in NETWORKS[options.scale].items():
         arm = arm_of(network, options.amp)
         ours = our_ways(options, arm, images, device)
         contestants = {"timm": timm_epoch(arm, device, options.workers), **ours}
         if options.official:
             contestants["official"] = official_epoch(options.official, arm_of(network, False), device, options.workers)
-        taken = rounds(contestants, options.rounds, now)
+        taken = rounds(contestants, options)
         if options.timm:
             taken["timm's train.py"] = [len(images) / train_py(options, network, images)] * options.rounds
         best = min(ours, key=lambda way: statistics.median(taken[way]))

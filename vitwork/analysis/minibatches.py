@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from vitwork.analysis.lanczos import Eigenpairs, carry_out
 from vitwork.analysis.memory import is_out_of_memory
 from vitwork.analysis.operator import Batch, HessianOperator, derivative, flat, passing
-from vitwork.analysis.precision import single_precision
 from vitwork.analysis.recorded import AGREEMENT, Recorded, aside
+from vitwork.precision import single_precision
 from vitwork.timing import seconds
 
 Search = Generator[Tensor, Tensor, Eigenpairs]

@@ -14,12 +14,12 @@ from torch.nn import functional as F
 
 from vitwork.analysis.batchnorm import BatchNorm, evaluation_mode, mixes_examples
 from vitwork.analysis.memory import is_out_of_memory
-from vitwork.analysis.precision import single_precision
 from vitwork.analysis.recorded import Recorded, aside
 from vitwork.analysis.repeatable import check_repeatable
 from vitwork.analysis.second_derivatives.mode import CheapSecondDerivatives
 from vitwork.errors import VitworkError
 from vitwork.models import math_attention
+from vitwork.precision import single_precision
 
 Batch = tuple[Tensor, Tensor]
 Select = Callable[[str, nn.Parameter], bool]

@@ -55,7 +55,7 @@ class Measurement:
 
     def __call__(self, run: TrainedRun, **parameters: Any) -> Record:
         """Measure `run`, in single precision on a GPU too."""
-        from vitwork.analysis.precision import single_precision
+        from vitwork.precision import single_precision
 
         with single_precision():
             return self.function(run, **parameters)

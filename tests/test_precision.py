@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vitwork.analysis.precision import single_precision
 from vitwork.measurements.base import Measurement
+from vitwork.precision import single_precision
 
 
 def shortened():
