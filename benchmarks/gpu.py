@@ -28,6 +28,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 LEAST = 15.0  # seconds; less is left to no part
+PATIENCE = 10.0  # seconds for a part that is stopped to say what it found
 Table = list[dict[str, str]]
 
 
@@ -94,7 +95,7 @@ def parts(options: argparse.Namespace) -> list[Part]:
     paper = "small" if tiny else "paper"
     loops = ("--scale", paper, *(() if tiny else ("--amp", "--computed")), *checkout, *timm)
     found = [
-        Part("correctness", (*tests, "-n", "1" if tiny else "4", *map(str, gpu_tests())), 100),
+        Part("correctness", (*tests, "-n", "1" if tiny else "8", *map(str, gpu_tests())), 100),
         benchmark(
             "hessian", 150, "--scale paper small --batches 16 --few 2 --rounds 1 --steps 50",
             "--batches 1 --rounds 1 --steps 2 --batch-size 2",
@@ -141,6 +142,9 @@ def run(part: Part, limit: float, log: Path) -> Result:
             outcome = "done" if code == 0 else f"failed ({code})"
         except subprocess.TimeoutExpired:
             outcome = f"stopped after {limit:.0f} s"
+            process.send_signal(signal.SIGINT)  # upon which pytest names the tests that failed so far
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE)
         finally:  # workers as well
             end(process)
         said = log.read_bytes()[begin:].decode("utf-8", "replace").strip().splitlines()

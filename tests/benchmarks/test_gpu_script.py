@@ -50,6 +50,18 @@ def test_a_part_costs_the_others_nothing(gpu, parts, tmp_path, capsys):
     assert len(list(tmp_path.iterdir())) <= 8
 
 
+def test_tests_that_are_stopped_name_their_failures(gpu, tmp_path):
+    """Of tests that take too long, those that failed until then are told."""
+    (tmp_path / "test_slow.py").write_text(
+        "import time\ndef test_wrong(): assert 'one' == 'other'\ndef test_slow(): time.sleep(60)\n"
+    )
+    command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfE", str(tmp_path / "test_slow.py"))
+    results = gpu.run_all([gpu.Part("tests", command, 8)], tmp_path / "out", 300)
+    assert results["tests"].outcome == "stopped after 8 s"
+    assert "assert 'one' == 'other'" in (tmp_path / "out" / "log.txt").read_text()
+    assert "test_wrong" in results["tests"].last
+
+
 def test_the_summary_holds_numbers_against_goals(gpu, parts, tmp_path):
     """Numbers are judged by the goals, absent ones are left out, and parts that did not run are named."""
     results = gpu.run_all(parts[:1], tmp_path, 300)
