@@ -8,6 +8,7 @@ from vitwork.assertions import rising
 from vitwork.claim import Paper, claim
 from vitwork.court import Measure
 from vitwork.measurements import accuracy, hessian
+from vitwork.measurements.base import Quantity
 
 
 @claim(
@@ -86,6 +87,28 @@ def test_extra_msa_in_third_stage_hurts(measure: Measure) -> None:
 def test_fifth_msa_hurts(measure: Measure, five: str) -> None:
     percent = measure(accuracy.accuracy)
     assert percent(five) < percent("alternet")
+
+
+late = claim(
+    "late-heads-rule",
+    "MSAs of late stages should have more heads: that beats as many heads in every stage.",
+    paper=Paper("Section 4, third rule", "none of its own: it rests on Fig. C.5 and C.6", read_from="description"),
+    contradicted_by="an accuracy that is not higher, or an APE or NEP that is not lower, with heads that grow by stage",
+    deviations=("3, 6, 12 and 24 heads in the four stages, against 20 in each, which are as many parameters",),
+)
+
+
+@late
+def test_heads_that_grow_by_stage_are_more_accurate(measure: Measure) -> None:
+    percent = measure(accuracy.accuracy)
+    assert percent("alternet") > percent("alternet-even-heads")
+
+
+@late
+@pytest.mark.parametrize("bad", [hessian.nep, hessian.ape], ids=["nep", "ape"])
+def test_heads_that_grow_by_stage_are_flatter_and_more_convex(measure: Measure, bad: Quantity) -> None:
+    value = measure(bad, when="warmup")
+    assert value("alternet") < value("alternet-even-heads")
 
 
 @claim(

@@ -48,6 +48,17 @@ def test_arms_that_only_larger_profiles_train() -> None:
         assert {arm.name for arm in PROFILES[name].arms.values()} == set(PROFILES[name].arms)
 
 
+def test_even_heads_are_as_many_parameters() -> None:
+    """The rule on late heads is tested between networks of one size."""
+    arms = PROFILES["paper"].arms
+    with torch.device("meta"):
+        sizes = [
+            sum(p.numel() for p in build_model(arms[name], 100).parameters())
+            for name in ("alternet", "alternet-even-heads")
+        ]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.01)
+
+
 def test_small_data_arm_takes_as_many_steps() -> None:
     """The control for data size sees as many images as the full arm, until warm-up and in all."""
     arms = PROFILES["paper"].arms

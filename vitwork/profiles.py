@@ -75,6 +75,9 @@ def conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, 
     }
 
 
+EVEN_HEADS = (20, 20, 20, 20)
+"""As many heads in every stage: with the MSAs and widths of AlterNet-50, as many parameters as 3, 6, 12 and 24 heads."""
+
 FOLLOWED = ("resnet", "vit")
 """Arms whose path a claim follows: only they keep snapshots between warm-up and end, since those take much space."""
 
@@ -95,6 +98,7 @@ def further_conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> di
         "pit": ("pit_ti", {}),
         "swin": ("swin_t", {}),
         "resnet-blur": (cnn, {**cnn_options, "blur": True}),
+        "alternet-even-heads": (alternet, {**alternet_options, "msas": networks.msas, "heads": EVEN_HEADS}),
         **{f"vit-patch-{size}": (vit, {**vit_options, "patch_size": size}) for size in (2, 8)},
         **{f"vit-heads-{heads}": (vit, {**shallow, "heads": heads, "head_dim": 64}) for heads in (1, 3, 12)},
         **{f"vit-head-dim-{dim}": (vit, {**shallow, "heads": 3, "head_dim": dim}) for dim in (16, 256)},

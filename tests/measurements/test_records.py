@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from vitwork.analysis import calibration, landscape, trajectory, variance
+from vitwork.analysis.hessian import top_eigenvalues
 from vitwork.analysis.observe import observe
 from vitwork.arms import Arm
 from vitwork.claim import Verdict
@@ -143,6 +144,26 @@ def test_spectrum_record(run):
     assert {"stem", "head"} < by_kind.keys()
     assert all(len(found["eigenvalues"]) == 2 for found in by_kind.values())
     json.dumps([record, by_kind])
+
+
+def test_the_spectrum_of_another_loss(run):
+    """Without L2 every eigenvalue is less by its coefficient; clean images are those augmented, unchanged, in their order."""
+    # Signed extremes: by magnitude, L2 may also change which eigenvalues are the largest.
+    effort = {"batches": 2, "batch_size": 8, "k": 2, "which": "extremes"}
+    usual, alone, clean = (
+        hessian.spectrum(run, **effort, **options) for options in ({}, {"loss": "nll"}, {"examples": "clean"})
+    )
+    decay = run.arm.recipe.weight_decay
+    assert decay > 0
+    for with_l2, without in zip(usual["eigenvalues"], alone["eigenvalues"], strict=True):
+        assert without == pytest.approx([value - decay for value in with_l2], rel=1e-2)
+    images = torch.cat([x for x, _ in run.clean_batches(2, 8)])
+    order = torch.randperm(len(run.splits.train), generator=torch.Generator().manual_seed(run.seed))[:16]
+    assert torch.equal(images, run.splits.train.normalised(order))
+    assert torch.equal(torch.cat([labels for _, labels in run.clean_batches(2, 8)]), run.splits.train.labels[order])
+    found = top_eigenvalues(run.model(), run.clean_batches(2, 8), k=2, which="extremes", weight_decay=decay)
+    assert clean["eigenvalues"] == found.eigenvalues.tolist()
+    assert clean["eigenvalues"] != usual["eigenvalues"]
 
 
 def test_records_of_the_whole_spectrum(run):

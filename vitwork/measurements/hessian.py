@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Statistics = Literal["eval", "train"]
 Which = Literal["magnitude", "extremes"]
+Loss = Literal["nll + l2", "nll"]
+Examples = Literal["augmented", "clean"]
 
 
 @measurement
@@ -26,12 +28,22 @@ def spectrum(
     k: int = 5,
     which: Which = "magnitude",
     max_products: int = 500,
+    loss: Loss = "nll + l2",
+    examples: Examples = "augmented",
 ) -> Record:
-    """Return the top eigenvalues of NLL + L2 on mini-batches of augmented training data (claim sheet 3.1)."""
+    """Return the top eigenvalues of NLL + L2 on mini-batches of augmented training data (claim sheet 3.1).
+
+    Controls take the NLL alone, or the same images as they are, with their classes.
+    """
     from vitwork.analysis import hessian
 
+    told = _loss(run, when, batches, batch_size)
+    if loss == "nll":
+        told["weight_decay"] = 0.0
+    if examples == "clean":
+        told["batches"] = run.clean_batches(batches, batch_size)
     found = hessian.top_eigenvalues(
-        **_loss(run, when, batches, batch_size),
+        **told,
         k=k,
         which=which,
         batchnorm=batchnorm,

@@ -108,12 +108,24 @@ class TrainedRun:
         """
         return list(self.augmented(batches, batch_size))
 
+    def clean_batches(self, batches: int, batch_size: int) -> list[Batch]:
+        """Return the images of `training_batches` as they are, normalised, with their classes."""
+        train = self.splits.train
+        return [
+            (train.normalised(places).to(self.device), train.labels[places].to(self.device))
+            for places in self._chosen(batches, batch_size)
+        ]
+
+    def _chosen(self, batches: int, batch_size: int) -> tuple[Tensor, ...]:
+        train = self.splits.train
+        generator = torch.Generator().manual_seed(self.seed)
+        chosen = torch.randperm(len(train), generator=generator)[: batches * batch_size]
+        return torch.split(chosen, batch_size)
+
     def augmented(self, batches: int, batch_size: int) -> Iterator[Batch]:
         """Yield the batches of `training_batches` one at a time."""
         train, recipe = self.splits.train, self.arm.recipe
-        generator = torch.Generator().manual_seed(self.seed)
-        chosen = torch.randperm(len(train), generator=generator)[: batches * batch_size]
         augmenter = Augmenter(recipe.augmentation, len(train.classes), train.mean, train.std, recipe.label_smoothing)
         draws = torch.Generator(self.device).manual_seed(self.seed)
-        for places in torch.split(chosen, batch_size):
+        for places in self._chosen(batches, batch_size):
             yield augmenter(train.images[places].to(self.device), train.labels[places].to(self.device), draws)
