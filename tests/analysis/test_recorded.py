@@ -8,24 +8,16 @@ import weakref
 import pytest
 import torch
 from cpu_graph import cpu_graph
+from exact import NETWORKS, minibatch, network
 
 from vitwork.analysis import recorded
 from vitwork.analysis.hessian import density, top_eigenvalues
 from vitwork.analysis.minibatches import stacked
 from vitwork.analysis.operator import HessianOperator
 from vitwork.analysis.recorded import Recorded, aside, recorder
-from vitwork.models import create
 from vitwork.recording import cuda_graph
 
 CPU = torch.device("cpu")
-NETWORKS = {
-    "resnet": ("resnet_18", {"depths": (1, 1), "widths": (4, 8)}),
-    "vit": ("vit_ti", {"image_size": 8, "patch_size": 4, "dim": 8, "depth": 2, "heads": 2}),
-    "alternet": (
-        "alternet_18",
-        {"depths": (2, 2), "widths": (4, 8), "msas": (0, 1), "window_size": 4, "heads": (1, 2), "head_dim": 4},
-    ),
-}
 
 
 @pytest.fixture
@@ -41,16 +33,8 @@ def on_a_cpu(monkeypatch):
     return made
 
 
-def network(kind):
-    torch.manual_seed(0)
-    name, options = NETWORKS[kind]
-    return create(name, 3, **options).double().eval()
-
-
 def minibatches(count):
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randn(count, 5, 3, 8, 8, generator=generator, dtype=torch.float64)
-    return [(x, torch.arange(5) % 3) for x in images]
+    return [minibatch(5, seed) for seed in range(count)]
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
