@@ -114,6 +114,8 @@ def parts(options: argparse.Namespace) -> list[Part]:
                   "--images 8 --batch 4 --rounds 1", Goal("ratio", label=2)),
         benchmark("robustness", 60, "--count 512", "--count 10"),
         benchmark("bottlenecks", 75, f"--scale {paper} --steps 20", "--steps 1", Goal("GPU idle")),
+        benchmark("compiled", 240, "--images 2880 --rounds 2 --amp --compile default", "--images 96 --rounds 1 --workers 0",
+                  Goal("against vitwork"), Goal("against vitwork, compiled (default)"), more=("--scale", paper), script="training"),
     ]  # fmt: skip
     return [part for part in found if part.name != "accuracy" or data]
 
