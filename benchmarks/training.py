@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import collections
 import dataclasses
-import gc
 import statistics
 import sys
 import tempfile
@@ -235,8 +234,7 @@ def compare_loops(options: argparse.Namespace, images: ImageSet, device: torch.d
             row[f"{other} images/s"] = round(len(images) / statistics.median(taken[other]))
             row[f"against {other}"] = ratio(taken[other], taken[best])
         yield row
-        del contestants, ours
-        gc.collect()  # recorded steps and their runs refer to each other, and hold the device's memory
+        del contestants, ours  # and the device's memory with them
 
 
 def train_py(options: argparse.Namespace, network: tuple[str, dict[str, Any]], images: ImageSet) -> float:
@@ -261,7 +259,6 @@ def compare_seeds(options: argparse.Namespace, images: ImageSet, device: torch.d
         taken: dict[str, list[float]] = {way: [] for way in WAYS}
         for _ in range(options.rounds):
             for way in WAYS:
-                gc.collect()
                 count = 1 if way == "alone" else options.seeds
                 runs = [our_run(arm, images, device, seed) for seed in range(count)]
                 with mode.numerics(arm.recipe):

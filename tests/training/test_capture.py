@@ -1,6 +1,8 @@
 """Steps that are recorded and replayed, on a CPU by a recording of operations as a CUDA graph makes it of kernels."""
 
 import dataclasses
+import gc
+import weakref
 
 import pytest
 import small_trainings as small
@@ -11,7 +13,7 @@ from vitwork.training import capture
 from vitwork.training.capture import WARM_UP, Replayed, recorder
 from vitwork.training.engine import load_snapshot, train
 from vitwork.training.recipe import Augmentation, RandAugment
-from vitwork.training.seeds import train_seeds
+from vitwork.training.seeds import steps, train_seeds
 
 EVERYTHING = {
     "augmentation": Augmentation(1, randaugment=RandAugment(), mixup=1.0, cutmix=0.8, erasing=0.25),
@@ -83,6 +85,24 @@ def test_a_killed_replayed_training_continues(tmp_path, recorded):
     train(arm, 0, splits, tmp_path / "parts")
     assert len(recorded) == 3
     assert_same_weights(tmp_path / "whole", tmp_path / "parts", 1e-5)
+
+
+@pytest.mark.parametrize("way", ["alone", "side by side", "stacked"])
+def test_a_training_is_freed_with_its_last_name(recorded, way):
+    """No run refers to itself, recorded or not: the next has its memory without garbage collection."""
+    gc.collect()
+    gc.disable()
+    try:
+        runs = [small.run(small.arm(small.VIT, snapshots=()), seed, small.splits()) for seed in (0, 1)]
+        under_way = steps(runs, way)
+        for _ in range(WARM_UP + 3):
+            next(under_way)
+        assert recorded
+        gone = [weakref.ref(part) for run in runs for part in (run, run.step, run.model)]
+        del under_way, runs
+        assert [reference() for reference in gone] == [None] * len(gone)
+    finally:
+        gc.enable()
 
 
 def counting(total, record=cpu_graph):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
+from weakref import WeakMethod
 
 import torch
 from torch import Tensor
@@ -24,6 +26,22 @@ def recorder(recipe: Recipe, device: torch.device, processes: int = 1) -> Record
     """
     recordable = recipe.compile in {"", "default"} and not recipe.deterministic and processes == 1
     return cuda_graph if device.type == "cuda" and recordable else None
+
+
+def weakly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what calls a method without keeping its object alive.
+
+    For an object that holds a `Replayed` of its own methods: with its last name it is freed, and a GPU's memory with it,
+    which garbage collection does not know to be scarce.
+    """
+    reference = WeakMethod(method)
+
+    def call(*arguments: Any) -> Any:
+        found = reference()
+        assert found is not None, "called by nobody but its object"
+        return found(*arguments)
+
+    return call
 
 
 class Replayed:

@@ -8,7 +8,6 @@ stacked, as one batched computation. On a CPU one after another is fastest, and 
 from __future__ import annotations
 
 import collections
-import gc
 import itertools
 import math
 import time
@@ -80,7 +79,6 @@ def fastest(make: Callable[[int], Run], count: int) -> Way:
     for way in WAYS:
         tried = 1 if way == "alone" else count  # one after another, each has the device to itself
         taken[way] = seconds_per_step([make(number) for number in range(tried)], way) * count / tried
-        gc.collect()  # a recorded step and its run refer to each other, and hold the device's memory
     return min(taken, key=taken.__getitem__)
 
 

@@ -59,7 +59,7 @@ class Stacked:
         self.rate = optimisers.Rate(self.optimiser, self.device, changing=record is not None)
         self.last_rate = 0.0
         recorded = optimisers.recording(self.optimiser, record)
-        self.update = capture.Replayed(self._update, self._state, recorded)
+        self.update = capture.Replayed(capture.weakly(self._update), capture.weakly(self._state), recorded)
 
     def _stacked_optimiser(self) -> torch.optim.Optimizer:
         """Return an optimiser over the stacked weights in the runs' groups and with the runs' states."""

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from vitwork.recording import Record
 from vitwork.training import mode, optimisers
-from vitwork.training.capture import Replayed
+from vitwork.training.capture import Replayed, weakly
 from vitwork.training.distributed import World
 from vitwork.training.recipe import Recipe
 
@@ -96,7 +96,8 @@ class Step:
         self.average = optimisers.Average(model, recipe.ema) if recipe.ema else None
         self.tally = Tally(device)
         self.rate = optimisers.Rate(self.optimiser, device, changing=record is not None)
-        self.update = Replayed(self._update, self._state, optimisers.recording(self.optimiser, record))
+        recorded = optimisers.recording(self.optimiser, record)
+        self.update = Replayed(weakly(self._update), weakly(self._state), recorded)
 
     def _gradients(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         with mode.autocast(self.recipe, self.device):
