@@ -211,6 +211,8 @@ def write(folder: Path, chosen: Sequence[Part], results: Mapping[str, Result]) -
 def run_all(chosen: Sequence[Part], folder: Path, seconds: float) -> dict[str, Result]:
     """Run parts as long as there is time; say how each ended, and what a failed one said last."""
     folder.mkdir(parents=True, exist_ok=True)
+    # Parts that are to be interrupted must not ignore it, as what a shell starts in the background does.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     finish, results = time.monotonic() + seconds, dict[str, Result]()
     for part in chosen:
         left = finish - time.monotonic()

@@ -210,7 +210,7 @@ SMOKE_RECIPE = replace(
 SMOKE = Profile(
     name="smoke",
     summary="drawn images of 16×16 pixels, networks of 0.1 to 0.2 million parameters, six epochs, five seeds",
-    expected="five to six minutes on two CPU cores, the environment's set-up included",
+    expected="five to seven minutes on two CPU cores, the environment's set-up included",
     arms=conditions(MICRO_NETWORKS, SMOKE_RECIPE, DataSpec("embedded", size=16, train=1600, test=1000)),
     seeds=5,
     effort=_SMOKE_EFFORT,
@@ -226,7 +226,7 @@ SMOKE = Profile(
 CIFAR10_MICRO = Profile(
     name="cifar10-micro",
     summary="CIFAR-10 pooled to 16×16 pixels, 4,000 training images, 0.1 to 0.2 million parameters, nine epochs, nine seeds",
-    expected="24 to 30 minutes on two CPU cores",
+    expected="24 to 35 minutes on two CPU cores",
     arms=conditions(MICRO_NETWORKS, MICRO_RECIPE, DataSpec("cifar10", size=16, train=4000, test=2000)),
     seeds=9,
     effort=_MICRO_EFFORT,
