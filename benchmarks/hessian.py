@@ -4,10 +4,11 @@
 
 Both sides see the same model, mini-batches and tolerance (1e-3), one after the other, and each number is the least time
 of several rounds. On a GPU ours may treat several mini-batches at once, which "one by one" does not; PyHessian, which is
-slow, can be given `--few` of them. On a CPU, time is that of one thread of this process, so that other work on the machine
-hardly counts; on a GPU it is the wall's, with the queue waited for. A product is compared with the gradient of the same
-computation (attention by matrix products, single precision). "Error" is the worst relative one of the first mini-batch's top five,
-against eigenvalues known to 1e-8 in double precision. A library that is not installed leaves its columns empty.
+slow, can be given `--few` of them; "computed" is one by one without the recording of products. On a CPU, time is that of one
+thread of this process, so that other work on the machine hardly counts; on a GPU it is the wall's, with the queue waited for.
+A product, computed as the gradient is and as a GPU replays it, is compared with the gradient of the same computation (attention
+by matrix products, single precision). "Error" is the worst relative one of the first mini-batch's top five, against eigenvalues
+known to 1e-8 in double precision. A library that is not installed leaves its columns empty.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import timing
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vitwork.analysis import recorded
 from vitwork.analysis.hessian import top_eigenvalues
 from vitwork.analysis.operator import HessianOperator
 from vitwork.data.embedded import draw
@@ -64,6 +67,12 @@ MODELS = {
         "ResNet-50": Network("resnet_50", 32, 5e-4, {}),
     },
 }
+
+
+def computed(way: Callable[[], Tensor]) -> Tensor:
+    """Go a way without recording anything."""
+    with mock.patch.object(recorded, "recorder", return_value=None):
+        return way()
 
 
 def trained(network: Network, steps: int, device: str) -> tuple[nn.Module, Tensor, Tensor]:
@@ -129,7 +138,8 @@ def spectra(model: nn.Module, batches: list[Batch], few: int, rounds: int, devic
     used = top_eigenvalues(model, batches, tolerance=1e-3).products
     ways = {"ours": lambda: top_eigenvalues(model, batches, tolerance=1e-3).eigenvalues}
     if device.startswith("cuda"):
-        ways["one by one"] = lambda: top_eigenvalues(model, batches, tolerance=1e-3, at_once=1).eigenvalues
+        one_by_one = ways["one by one"] = lambda: top_eigenvalues(model, batches, tolerance=1e-3, at_once=1).eigenvalues
+        ways["computed"] = lambda: computed(one_by_one)
     if pyhessian is not None:
         power_iteration(model, batches[0], device, maxIter=2)
         ways["PyHessian"] = lambda: torch.tensor([power_iteration(model, batch, device) for batch in batches[:few]])
@@ -141,6 +151,7 @@ def spectra(model: nn.Module, batches: list[Batch], few: int, rounds: int, devic
     return {
         "top five, ms per mini-batch": timing.number(1e3 * each["ours"]),
         "one by one, ms": timing.number(1e3 * each.get("one by one", each["ours"])),
+        "computed, ms": timing.number(1e3 * each.get("computed", each["ours"])),
         "products": timing.number(sum(used) / len(batches)),
         "adds MiB": timing.number(added),
         "error": ours.worst(exact),
@@ -179,14 +190,17 @@ def as_exact(model: nn.Module, batch: Batch, device: str) -> timing.Row:
 
 def products(model: nn.Module, batch: Batch, rounds: int, device: str) -> timing.Row:
     """Compare one product with one gradient, and with curvlinops' product."""
-    operator = HessianOperator(model, [batch])
+    operator, replayed = HessianOperator(model, [batch]), HessianOperator(model, [batch])
     vector = torch.randn(operator.size, device=device)
+    computed(lambda: operator(vector))  # whether products are recorded is settled by the first
     parameters = list(model.parameters())
 
     def gradient() -> None:
         torch.autograd.grad(F.cross_entropy(model(batch[0]), batch[1]), parameters)
 
     ways: dict[str, timing.Way] = {"gradient": gradient, "ours": lambda: operator(vector)}
+    if device.startswith("cuda"):
+        ways["replayed"] = lambda: replayed(vector)
     with math_attention():
         if HessianLinearOperator is not None:
             other = HessianLinearOperator(model, nn.CrossEntropyLoss(), parameters, [batch], check_deterministic=False)
@@ -195,6 +209,7 @@ def products(model: nn.Module, batch: Batch, rounds: int, device: str) -> timing
     return {
         "gradient, ms": timing.number(1e3 * found["gradient"]),
         "product, in gradients": timing.number(found["ours"] / found["gradient"]),
+        "replayed, in gradients": timing.number(found.get("replayed", found["ours"]) / found["gradient"]),
         "curvlinops, in gradients": timing.number(found["curvlinops"] / found["gradient"])
         if "curvlinops" in found
         else ABSENT,
