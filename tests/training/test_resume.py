@@ -67,11 +67,19 @@ def test_groups_of_batches_resume_within_a_group(tmp_path, monkeypatch):
     assert same_runs(tmp_path / "whole", tmp_path / "parts")
 
 
-def train_in_a_process_of_its_own(folder, pipe):
-    """Train with a checkpoint after each step, telling each step."""
+def train_in_a_process_of_its_own(folder, pipe, most):
+    """Train with a checkpoint after each step, telling each; wait to be killed after so many, as the killer may be slow."""
+    told = []
+
+    def tell(progress):
+        pipe.send(progress.step)
+        told.append(progress.step)
+        if len(told) == most:
+            time.sleep(600)
+
     torch.set_num_threads(1)
     arm = small.arm(small.RESNET, **HARD)
-    train(arm, 0, small.splits(), folder, progress=lambda p: pipe.send(p.step), every=0.0, checkpoint_seconds=0.0)
+    train(arm, 0, small.splits(), folder, progress=tell, every=0.0, checkpoint_seconds=0.0)
 
 
 @pytest.mark.slow
@@ -86,9 +94,10 @@ def test_killed_at_random_steps(tmp_path):
     draw, folder, steps = random.Random(0), tmp_path / "parts", []
     for _ in range(6):
         mine, its = processes.Pipe(duplex=False)
-        process = processes.Process(target=train_in_a_process_of_its_own, args=(folder, its))
+        process = processes.Process(target=train_in_a_process_of_its_own, args=(folder, its, 5))
         process.start()
-        steps += [mine.recv() for _ in range(draw.randint(1, 6))]
+        its.close()  # so that the end of the process is noticed
+        steps += [mine.recv() for _ in range(draw.randint(1, 4))]
         time.sleep(draw.random() * 0.05)  # anywhere within a step or the writing of a checkpoint
         process.kill()
         process.join()
