@@ -90,10 +90,10 @@ def stacked(operator: HessianOperator, batches: Sequence[Batch], *, forced: bool
         return None
     if forced:
         return together
-    for product in (together(vectors)[0], operator(vectors[0])):  # the second of each, with which a GPU records
-        product.sum()
-    several = seconds(lambda: together(vectors), operator.device)
-    one = seconds(lambda: operator(vectors[0]), operator.device)
+    ways: list[Callable[[], object]] = [lambda: together(vectors), lambda: operator(vectors[0])]
+    for way in ways:
+        way()  # for the second time, when a GPU records it
+    several, one = (seconds(way, operator.device) for way in ways)
     return together if several < len(batches) * one else None
 
 
