@@ -50,3 +50,13 @@ def cpu_graph(compute: Callable[[], None]) -> Callable[[], object]:
     with recording:
         compute()
     return recording.replay
+
+
+def noting(made: list[Any]) -> Callable[[Callable[[], None]], Callable[[], object]]:
+    """Return `cpu_graph`, which adds to a list what it records."""
+
+    def record(compute: Callable[[], None]) -> Callable[[], object]:
+        made.append(compute)
+        return cpu_graph(compute)
+
+    return record

@@ -34,13 +34,8 @@ def same_runs(one: Path, other: Path) -> bool:
 
 def interrupted(arm, splits, folder, step):
     """Train up to `step`, with a checkpoint after every step, and stop."""
-
-    def stop(progress):
-        if progress.step == step:
-            raise small.StopTrainingError
-
     with pytest.raises(small.StopTrainingError):
-        train(arm, 0, splits, folder, progress=stop, every=0.0, checkpoint_seconds=0.0)
+        train(arm, 0, splits, folder, progress=small.stop_at(step), every=0.0, checkpoint_seconds=0.0)
 
 
 @pytest.mark.parametrize("network", [small.RESNET, small.VIT], ids=["resnet", "vit"])

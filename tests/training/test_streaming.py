@@ -61,12 +61,7 @@ def test_a_streamed_run_resumes_to_the_bit(tmp_path, streamed, resized):
     trained = arm(dataclasses.replace(HARD, resized_crop=resized))
     expected = train(trained, 0, streamed, tmp_path / "whole")
 
-    for step in (2, 4, 8):
-
-        def stop(progress, step=step):
-            if progress.step == step:
-                raise small.StopTrainingError
-
+    for stop in map(small.stop_at, (2, 4, 8)):
         with pytest.raises(small.StopTrainingError):
             train(trained, 0, streamed, tmp_path / "parts", progress=stop, every=0.0, checkpoint_seconds=0.0)
     assert train(trained, 0, streamed, tmp_path / "parts").history == expected.history
