@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from vitwork.analysis.lanczos import Eigenpairs, carry_out
 from vitwork.analysis.memory import is_out_of_memory
 from vitwork.analysis.operator import Batch, HessianOperator, derivative, flat, passing
-from vitwork.analysis.recorded import AGREEMENT, Recorded, aside
+from vitwork.analysis.recorded import Recorded, agree, aside
 from vitwork.precision import single_precision
 from vitwork.timing import seconds
 
@@ -86,7 +86,7 @@ def stacked(operator: HessianOperator, batches: Sequence[Batch], *, forced: bool
         if is_out_of_memory(error):
             raise
         return None  # a model that cannot be batched: its way depends on the data, or a function has no batched form
-    if not torch.linalg.vector_norm(first - alone) <= AGREEMENT * torch.linalg.vector_norm(alone):
+    if not agree(first, alone):
         return None
     if forced:
         return together

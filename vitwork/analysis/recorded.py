@@ -11,7 +11,13 @@ from torch import Tensor
 
 from vitwork.recording import Record, cuda_graph
 
-AGREEMENT = 1e-3  # of a product computed in another way with the plain one, relative; rounding is far below
+AGREEMENT = 1e-3  # relative; rounding is far below
+
+
+def agree(product: Tensor, plain: Tensor) -> bool:
+    """Say whether a product computed in another way is the plain one; never where one is not finite. Waits for the device."""
+    difference = torch.linalg.vector_norm(product - plain)
+    return bool(difference <= AGREEMENT * torch.linalg.vector_norm(plain))
 
 
 @cache
@@ -79,8 +85,7 @@ class Recorded:
         try:
             replay = record(self._compute)
             replay()
-            difference = torch.linalg.vector_norm(self.product - product)
-            if difference <= AGREEMENT * torch.linalg.vector_norm(product):
+            if agree(self.product, product):
                 self.replay = replay
         except RuntimeError:
             pass  # it waits for the device, or memory does not suffice for both

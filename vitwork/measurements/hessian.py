@@ -37,13 +37,8 @@ def spectrum(
     """
     from vitwork.analysis import hessian
 
-    told = _loss(run, when, batches, batch_size)
-    if loss == "nll":
-        told["weight_decay"] = 0.0
-    if examples == "clean":
-        told["batches"] = run.clean_batches(batches, batch_size)
     found = hessian.top_eigenvalues(
-        **told,
+        **_loss(run, when, batches, batch_size, loss, examples),
         k=k,
         which=which,
         batchnorm=batchnorm,
@@ -52,12 +47,20 @@ def spectrum(
     return {**_spectrum(found), "batch_size": batch_size}
 
 
-def _loss(run: TrainedRun, when: str, batches: int, batch_size: int) -> dict[str, Any]:
-    """Return what every analysis of curvature is told of the loss: NLL + L2 on augmented training data."""
+def _loss(  # noqa: PLR0917  # the first four are what every caller passes on
+    run: TrainedRun,
+    when: str,
+    batches: int,
+    batch_size: int,
+    loss: Loss = "nll + l2",
+    examples: Examples = "augmented",
+) -> dict[str, Any]:
+    """Return what every analysis of curvature is told of the loss: NLL + L2 on augmented training data unless asked."""
+    drawn = run.training_batches if examples == "augmented" else run.clean_batches
     return {
         "model": run.model(when),
-        "batches": run.training_batches(batches, batch_size),
-        "weight_decay": run.arm.recipe.weight_decay,
+        "batches": drawn(batches, batch_size),
+        "weight_decay": run.arm.recipe.weight_decay if loss == "nll + l2" else 0.0,
     }
 
 
