@@ -140,13 +140,14 @@ def test_pit_suppresses_negative_eigenvalues(measure: Measure) -> None:
     "swin-lowers-magnitude-keeps-negatives",
     "Swin's local attention has negative eigenvalues and yet much smaller magnitudes.",
     paper=Paper("Fig. C.4b", NO_NUMBERS, read_from="description"),
-    contradicted_by="an average positive eigenvalue of Swin that is not below ViT's",
+    contradicted_by="an average positive eigenvalue of Swin that is not below ViT's, or hardly a negative eigenvalue",
+    deviations=("to have negative eigenvalues is taken as an NEP above one percent",),
     confounds=CONFOUNDS,
 )
 def test_swin_is_flat_and_not_convex(measure: Measure) -> None:
     ape, nep = measure(hessian.ape, when="warmup"), measure(hessian.nep, when="warmup")
     assert ape("swin") < ape("vit")
-    assert nep("swin") > 0
+    assert nep("swin") > 1
 
 
 @claim(

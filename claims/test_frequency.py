@@ -8,7 +8,7 @@ from vitwork.claim import Paper, claim
 from vitwork.court import Measure
 from vitwork.measurements import attention, feature_maps
 
-SETUP = "one image, checkpoints pre-trained on ImageNet-1K"
+SETUP = "checkpoints pre-trained on ImageNet-1K; how many images is not said, the released notebook reads one"
 RELATIVE_TO = pytest.mark.parametrize("relative_to", ["DC", "first frequency"])
 DEVIATIONS = (
     "small maps: the highest frequency of the diagonal is 0.75 π on 8×8 positions",

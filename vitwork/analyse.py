@@ -232,7 +232,7 @@ def one(analysis: Analysis, run: TrainedRun, parameters: Mapping[str, Any], *, l
 
     from vitwork.analysis.memory import Meter, is_out_of_memory
 
-    if lacking := analysis.measurement.lacks(run.arm):
+    if lacking := analysis.measurement.lacks(run.arm, {}):  # what parameters ask of a recipe matters to claims only
         return {"not_measured": lacking}
     if analysis.labelled and not labelled:
         return {"not_measured": "needs images of the classes that the model tells apart: give them with --data"}

@@ -56,7 +56,7 @@ class Measure:
         if arm not in self.profile.arms:
             raise NotMeasuredError(f"needs the arm {arm}, which the profile {self.profile.name} does not train")
         condition, when = self.profile.arms[arm], parameters.get("when")
-        if lacking := quantity.measurement.lacks(condition):
+        if lacking := quantity.measurement.lacks(condition, parameters):
             raise NotMeasuredError(lacking)
         if when is not None and when not in condition.recipe.snapshots:
             raise NotMeasuredError(f"needs {arm} at {when}, of which its recipe keeps no snapshot")

@@ -161,6 +161,11 @@ PAPER_NETWORKS = Networks(
 )
 """The paper's networks at 32×32; patch 4, as where it compares local with global attention (Fig. 7)."""
 
+OTHER_NETWORKS = (
+    "a ViT of patches of 4 pixels and pooling in place of patches of 2 and a class token (Fig. 1, 4 and 9)",
+    "a pre-activation ResNet-50, from which AlterNet is built, in place of one with activations last (Fig. 1, 4 and 9)",
+)
+
 PAPER_RECIPE = replace(DEIT_300, snapshots=("init", "warmup", 20, 50, 100, 150, 200, 250, "end"))
 SHORT_RECIPE = replace(
     PAPER_RECIPE, epochs=30, precision="bf16", snapshots=("init", "warmup", 2, 5, 10, 15, 20, 25, "end")
@@ -255,7 +260,7 @@ CIFAR10 = Profile(
     arms=all_conditions(PAPER_NETWORKS, SHORT_RECIPE, DataSpec("cifar10")),
     seeds=5,
     effort=_SHORT_EFFORT,
-    deviations=("CIFAR-10 in place of CIFAR-100", "35 epochs in place of 305", "bf16 autocast"),
+    deviations=("CIFAR-10 in place of CIFAR-100", *OTHER_NETWORKS, "35 epochs in place of 305", "bf16 autocast"),
 )
 
 PAPER = Profile(
@@ -265,6 +270,7 @@ PAPER = Profile(
     arms=all_conditions(PAPER_NETWORKS, PAPER_RECIPE, DataSpec("cifar100")),
     seeds=5,
     effort=_PAPER_EFFORT,
+    deviations=OTHER_NETWORKS,
 )
 
 CIFAR100 = replace(
@@ -274,7 +280,7 @@ CIFAR100 = replace(
     expected="hours on one GPU",
     arms=all_conditions(PAPER_NETWORKS, SHORT_RECIPE, DataSpec("cifar100")),
     effort=_SHORT_EFFORT,
-    deviations=("35 epochs in place of 305", "bf16 autocast"),
+    deviations=(*OTHER_NETWORKS, "35 epochs in place of 305", "bf16 autocast"),
 )
 
 IMAGENET_NETWORKS = Networks(
@@ -301,7 +307,11 @@ IMAGENET = Profile(
         "corruptions": {"images": 2000},
         "similarity": {"images": 2000},
     },
-    deviations=("bf16 autocast",),
+    deviations=(
+        "pooling in place of the ViT's class token",
+        "a pre-activation ResNet-50, from which AlterNet is built, in place of one with activations last",
+        "bf16 autocast",
+    ),
 )
 
 PROFILES: dict[str, Profile] = {

@@ -189,6 +189,15 @@ def test_changes_pair_images_and_mark_jumps():
     assert fourier.log_amplitude(blurred, batches(6, 6, side=8)).delta_changes[0].error < 1e-4
 
 
+def test_a_map_without_a_second_frequency_has_no_change_relative_to_the_first():
+    """On 4 × 4 positions the highest frequency is the first: relative to itself it changes by nothing, and is left out."""
+    blocks = [block("a", nn.Identity()), block("b", Call(circular(BLUR)))]
+    small, large = (fourier.log_amplitude(blocks, batches(3, 3, side=side)) for side in (4, 6))
+    assert [change.name for change in small.delta_changes] == ["b"]
+    assert small.relative_changes == ()
+    assert [change.name for change in large.relative_changes] == ["b"]
+
+
 def test_branch_is_compared_with_what_enters():
     """A residual block whose branch is a blur is low-pass in its branch, by the blur's gain."""
 

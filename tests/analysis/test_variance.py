@@ -60,6 +60,20 @@ def test_profile_of_known_blocks(layout):
     assert found.changes[0].value == pytest.approx(found.variance[1] - found.variance[0])
 
 
+def test_constant_maps_are_left_out_of_changes():
+    """An image whose map is constant has no logarithm of the variance: the others' mean is taken, and it is counted."""
+    blocks = [block("a", nn.Identity()), block("b", Call(lambda x: 2 * x))]
+    data = batches(4, 4)
+    data[0][0][1] = 0.5
+    (change,) = variance.by_block(blocks, data).log_changes
+    assert change.value == pytest.approx(math.log(4), abs=1e-6)
+    assert change.left_out == 1
+    data[0][0][:] = 0.5
+    (change,) = variance.by_block(blocks, data).log_changes
+    assert math.isnan(change.value)
+    assert change.left_out == 4
+
+
 @pytest.mark.parametrize("net", [conv_net, token_net])
 def test_profile_matches_numpy_image_by_image(net):
     """Means and errors are over images, whatever the mini-batches."""

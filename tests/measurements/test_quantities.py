@@ -77,19 +77,23 @@ def test_error_is_what_accuracy_misses() -> None:
 
 
 def test_changes_are_read_within_a_resolution() -> None:
-    """Blocks that change the resolution and blocks of other kinds do not enter a mean change."""
+    """A stage's first Conv, blocks that change the resolution and other kinds of blocks do not enter a mean change."""
+    names = ["stem", "first", "second", "third", "fourth", "fifth"]
     changes = [
-        {"kind": "conv", "jump": True, "value": 9.0},
-        {"kind": "conv", "jump": False, "value": 1.0},
-        {"kind": "conv", "jump": False, "value": 3.0},
-        {"kind": "msa", "jump": False, "value": -1.0},
+        {"name": "first", "stage": 1, "kind": "conv", "jump": False, "value": 9.0},  # from the stem
+        {"name": "second", "stage": 1, "kind": "conv", "jump": False, "value": 1.0},
+        {"name": "third", "stage": 1, "kind": "conv", "jump": False, "value": 3.0},
+        {"name": "fourth", "stage": 2, "kind": "conv", "jump": True, "value": 9.0},
+        {"name": "fifth", "stage": 2, "kind": "msa", "jump": False, "value": -1.0},
     ]
-    record = {"changes": {"DC": changes, "first frequency": []}}
+    record = {"blocks": names, "stages": [0, 1, 1, 1, 2, 2], "changes": {"DC": changes, "first frequency": []}}
     assert feature_maps.conv_change.value(record, relative_to="DC") == 2.0
     assert feature_maps.msa_change.value(record, relative_to="DC") == -1.0
     with pytest.raises(AbsentError, match="no mlp block"):
         feature_maps.mlp_change.value(record, relative_to="DC")
-    assert feature_maps.msa_variance_change.value({"changes": changes}) == -1.0
+    by_variance = record | {"changes": changes}
+    assert feature_maps.msa_variance_change.value(by_variance) == -1.0
+    assert feature_maps.conv_variance_change.value(by_variance) == 2.0
 
 
 def test_lesions_are_read_by_place_in_the_stage() -> None:

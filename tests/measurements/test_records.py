@@ -21,10 +21,11 @@ from vitwork.execution.plan import Plan
 from vitwork.measurements import accuracy, attention, feature_maps, hessian, lesion, robustness, similarity
 from vitwork.measurements import landscape as surfaces
 from vitwork.measurements.run import TrainedRun
-from vitwork.profiles import SMOKE, SMOKE_RECIPE
+from vitwork.profiles import PAPER, SMOKE, SMOKE_RECIPE
 from vitwork.store import Store
 from vitwork.training.checkpoint import save_snapshot
 from vitwork.training.engine import build_model
+from vitwork.training.generators import derive, generator
 
 DATA = DataSpec("embedded", size=16, train=80, test=80)
 NETS = {
@@ -124,7 +125,12 @@ def test_surface_record(run, batchnorm):
     record = surfaces.surface(run, images=40, extent=0.6, points=5, batchnorm=batchnorm)
     columns_of_one_length(record, "x", "y", "nll", "l2")
     found = landscape.surface(
-        run.model(), run.training_batches(1, 40), extent=0.6, points=5, seeds=(run.seed,), batchnorm=batchnorm
+        run.model(),
+        run.training_batches(1, 40),
+        extent=0.6,
+        points=5,
+        seeds=(derive(run.seed, "surface"),),
+        batchnorm=batchnorm,
     )
     assert record["nll"][2][2] == float(found.nll[0, 2, 2])
     assert surfaces.curvature.value(record) == found.curvature().mean
@@ -158,12 +164,36 @@ def test_the_spectrum_of_another_loss(run):
     for with_l2, without in zip(usual["eigenvalues"], alone["eigenvalues"], strict=True):
         assert without == pytest.approx([value - decay for value in with_l2], rel=1e-2)
     images = torch.cat([x for x, _ in run.clean_batches(2, 8)])
-    order = torch.randperm(len(run.splits.train), generator=torch.Generator().manual_seed(run.seed))[:16]
+    order = torch.randperm(len(run.splits.train), generator=generator("cpu", run.seed, "measured images"))[:16]
     assert torch.equal(images, run.splits.train.normalised(order))
     assert torch.equal(torch.cat([labels for _, labels in run.clean_batches(2, 8)]), run.splits.train.labels[order])
     found = top_eigenvalues(run.model(), run.clean_batches(2, 8), k=2, which="extremes", weight_decay=decay)
     assert clean["eigenvalues"] == found.eigenvalues.tolist()
     assert clean["eigenvalues"] != usual["eigenvalues"]
+
+
+def test_clean_images_need_a_recipe_that_augments_strongly():
+    """Where the recipe crops and flips only, clean images are hardly others than its own, and nothing is claimed."""
+    asked = {"examples": "clean"}
+    assert "needs strong augmentation" in hessian.spectrum.lacks(SMOKE.arms["vit"], asked)
+    assert not hessian.spectrum.lacks(SMOKE.arms["vit"], {"examples": "augmented"})
+    assert not hessian.spectrum.lacks(PAPER.arms["vit"], asked)
+
+
+def test_directions_of_a_surface_do_not_resemble_the_weights(run):
+    """A run's first weights and its surface's directions are drawn from streams of their own."""
+    from vitwork.analysis.directions import random_pair
+    from vitwork.training.generators import seeded
+
+    with seeded(run.seed, torch.device("cpu")):
+        model = build_model(run.arm, 10)
+    alike = []
+    for direction in random_pair(model, derive(run.seed, "surface")):
+        for name, weight in model.named_parameters():
+            if name in direction:
+                cosine = torch.cosine_similarity(direction[name].flatten(), weight.detach().flatten(), dim=0)
+                alike.append(abs(float(cosine)) * weight.numel() ** 0.5)
+    assert max(alike) < 4.5  # standard errors of the cosine of independent Gaussian vectors
 
 
 def test_records_of_the_whole_spectrum(run):

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from vitwork.claim import Verdict
 from vitwork.statistics import compare, compare_to_baseline
 from vitwork.statistics.baseline import effect_change
 
@@ -51,6 +52,25 @@ def test_other_seeds_of_the_same_truth_are_silent():
     """New seeds from the same distributions raise no alarm beyond verdicts on the edge."""
     quiet = sum("left its interval" in kinds(document(seed=1), document(seed=seed)) for seed in range(2, 60))
     assert quiet <= 4
+
+
+def test_one_arm_measured_in_two_ways_is_one_sample_of_differences():
+    """Where both sides are the same networks, what they share cancels, also from the error of the change."""
+    rng = np.random.default_rng(4)
+
+    def entry(shift):
+        shared = 10.0 * rng.standard_normal(8)
+        found = hypothesis("h", shared + 0.1 * rng.standard_normal(8) + shift, shared)
+        found["a"]["arm"] = found["b"]["arm"] = "vit"
+        return found
+
+    changed = effect_change(entry(0.0), entry(1.0))
+    assert changed.verdict is not Verdict.INCONCLUSIVE
+    assert changed.estimate == pytest.approx(1.0, abs=0.3)
+    old, new = entry(0.0), entry(1.0)
+    for side in ("a", "b"):
+        old[side]["arm"] = new[side]["arm"] = side  # arms of their own: the networks' spread hides the change
+    assert effect_change(old, new).verdict is Verdict.INCONCLUSIVE
 
 
 def test_an_effect_that_moved_breaks():

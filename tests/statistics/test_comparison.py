@@ -10,7 +10,7 @@ from scipy import stats
 
 from vitwork.claim import Verdict
 from vitwork.errors import VitworkError
-from vitwork.statistics import compare
+from vitwork.statistics import compare, equivalent
 from vitwork.statistics.contrasts import LOGS, RAW, linear, student
 from vitwork.statistics.ranks import binomial_p
 
@@ -172,8 +172,34 @@ def test_no_spread_is_decided_by_permutation():
     assert compare([1.0] * 5, [2.0] * 5).p == pytest.approx(2 / 252)
     assert compare([1.0] * 5, [2.0] * 5).verdict is Verdict.REPRODUCED
     assert compare([1.0] * 3, [2.0] * 3).verdict is Verdict.INCONCLUSIVE
-    assert compare([1.0] * 5, 2.0).p == pytest.approx(1 / 16)
+    assert compare([1.0] * 6, [2.0] * 6, paired=True).p == pytest.approx(1 / 32)
     assert compare([2.0] * 5, [2.0] * 5).verdict is Verdict.INCONCLUSIVE
+
+
+def test_no_spread_says_nothing_of_a_constant_or_a_margin():
+    """A seed in twenty that shows 100 has a mean of 5, and nine seeds that all show 0 do not speak against that."""
+    zeros = [0.0] * 9
+    for effect in (
+        compare(zeros, 5.0),
+        compare(zeros, 5.0, "greater"),
+        compare(zeros, zeros, "greater", margin=5),
+        compare(zeros, zeros, "greater", margin=5, paired=True),
+        compare(zeros, zeros, equivalence=5.0),
+        equivalent(zeros, zeros, 5.0),
+        compare(zeros, zeros, scale="ratio"),
+    ):
+        assert effect.verdict is Verdict.INCONCLUSIVE
+        assert (effect.p, effect.low, effect.high) == (1.0, -INF, INF)
+
+
+def test_rare_values_do_not_break_the_level():
+    """Arms of one mean plus the margin, where a rare value makes the mean, are told apart in at most 5 % of experiments."""
+    rng = np.random.default_rng(3)
+    for n in (5, 9, 20):
+        decided = [
+            compare(100.0 * (rng.random(n) < 0.05), np.zeros(n), "two-sided", margin=5).verdict for _ in range(400)
+        ]
+        assert np.mean([verdict is not Verdict.INCONCLUSIVE for verdict in decided]) <= 0.05
 
 
 @pytest.mark.parametrize("seeds", [3, 5])

@@ -61,6 +61,16 @@ def test_verdict_and_prediction():
     assert found.effect.n_a == 5
 
 
+def test_prediction_has_one_degree_of_freedom_less_than_the_mean():
+    """Higgins, Thompson & Spiegelhalter (2009): t with k - 2 degrees of freedom; of two settings nothing is predicted."""
+    from scipy import stats
+
+    found = summarise([0.0, 1.0, 2.0], [1e-6] * 3)  # tau² is the variance, and the mean's squared error a third of it
+    reach = stats.t.ppf(0.975, 1) * math.sqrt(1.0 + 1.0 / 3.0)
+    assert found.prediction == pytest.approx((1.0 - reach, 1.0 + reach), rel=1e-4)
+    assert summarise([1.0, 2.0], [0.1, 0.1]).prediction == (-math.inf, math.inf)
+
+
 def test_two_settings_never_decide():
     """Two settings are summarised but not decided; one or a zero error is refused."""
     assert summarise([-5.0, -5.1], [0.1, 0.1]).effect.verdict is Verdict.INCONCLUSIVE

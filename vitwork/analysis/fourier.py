@@ -181,7 +181,7 @@ class LogAmplitude:
         relative: per block (k,), the amplitude relative to the first non-zero frequency.
         relative_error: per block (k,), its standard error over images.
         delta_changes: the change of Δ at the highest frequency across each block; resolution jumps are marked.
-        relative_changes: the same for ``relative``.
+        relative_changes: the same for ``relative``, of blocks whose maps have a frequency above the first.
         left_out: names of blocks whose feature map is too small.
         cost: what the pass took.
     """
@@ -239,7 +239,9 @@ class Spectra(PerImage):
             relative=tuple(mean for mean, _ in relative),
             relative_error=tuple(error for _, error in relative),
             delta_changes=changes(traces, lambda values: _from_dc(values)[:, -1]),
-            relative_changes=changes(traces, lambda values: _from_first(values)[:, -1]),
+            relative_changes=changes(
+                [trace for trace in traces if trace.values.shape[1] > 2], lambda values: _from_first(values)[:, -1]
+            ),
             left_out=tuple(block.name for block in self.blocks if block.name in self.left_out),
             cost=cost,
         )

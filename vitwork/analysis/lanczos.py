@@ -15,7 +15,8 @@ from vitwork.errors import VitworkError
 Which = Literal["magnitude", "extremes"]
 Operator = Callable[[Tensor], Tensor]
 
-_ROUGHLY = 0.1
+_ROUGHLY = 0.1  # relative accuracy of the two values after the wanted ones
+_CAUTION = 2  # residuals by which a Ritz value on its way may still move
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +176,26 @@ def _errors(values: Tensor, residuals: Tensor, keep: Tensor) -> Tensor:
 
 
 def _settled(space: Krylov, k: int, which: Which, tolerance: float) -> bool:
-    """Say whether the wanted Ritz values are known to the relative tolerance.
+    """Say whether the wanted Ritz values are known to the relative tolerance, and no wanted eigenvalue is missing.
 
-    One value more must be roughly known: while a wanted eigenvalue is still missing, it is on its way through there.
+    One that is missing is on its way through the other Ritz values. So two of these must be roughly known, and none may
+    still reach past a wanted one. No such rule is certain: a start vector may lack an eigenvector altogether.
     """
     values, residuals, _ = space.ritz()
-    known = torch.cat([wanted(values, k, which), wanted(values, k + (1 if which == "magnitude" else 2), which)])
+    chosen = wanted(values, k, which)
+    known = torch.cat([chosen, wanted(values, k + 2, which)])
     tolerances = torch.full((len(known),), _ROUGHLY, dtype=torch.float64)
     tolerances[:k] = tolerance
     # Values at the noise of the arithmetic (a Hessian of low rank) have no relative accuracy to reach.
     noise = 50 * space.eps * values.abs().max()
+    if (residuals[chosen] <= noise).all():  # no product can add to that; a small basis may never know the others
+        return True
     met = _errors(values, residuals, known) <= tolerances * values[known].abs()
-    return bool((met | (residuals[known] <= noise)).all())
+    reach = _CAUTION * (residuals - torch.maximum(noise, tolerance * values[chosen].abs().min())).clamp_(min=0)
+    reach[chosen] = 0
+    places = [wanted(values + way * reach, k, which) for way in (1, -1)]
+    unchallenged = all(torch.equal(place.sort().values, chosen.sort().values) for place in places)
+    return unchallenged and bool((met | (residuals[known] <= noise)).all())
 
 
 def search(

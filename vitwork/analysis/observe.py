@@ -235,8 +235,9 @@ class Change:
         kind: the block's kind.
         stage: the block's stage.
         jump: whether the resolution changes here, so that the change is no property of the block's operation.
-        value: mean over images.
+        value: mean over images, NaN where none is left.
         error: standard error over images, paired.
+        left_out: images without a finite change, such as those whose map is constant, which both leave out.
     """
 
     name: str
@@ -245,6 +246,7 @@ class Change:
     jump: bool
     value: float
     error: float
+    left_out: int = 0
 
 
 def changes(traces: Iterable[Trace], reading: Callable[[Tensor], Tensor]) -> tuple[Change, ...]:
@@ -258,9 +260,11 @@ def changes(traces: Iterable[Trace], reading: Callable[[Tensor], Tensor]) -> tup
     for trace in traces:
         if trace.before is None:
             continue
-        value, error = mean_and_error(reading(trace.values) - reading(trace.before))
-        block = trace.block
-        found.append(Change(block.name, block.kind, block.stage, trace.jump, value.item(), error.item()))
+        change = reading(trace.values) - reading(trace.before)
+        finite = change[change.isfinite()]
+        value, error = mean_and_error(finite)
+        block, left_out = trace.block, len(change) - len(finite)
+        found.append(Change(block.name, block.kind, block.stage, trace.jump, value.item(), error.item(), left_out))
     return tuple(found)
 
 

@@ -23,9 +23,9 @@ Record = dict[str, Any]
 Scale = Literal["difference", "ratio", "log-ratio", "probability"]
 
 
-def nothing(arm: Arm) -> str:
+def nothing(arm: Arm, parameters: Mapping[str, Any]) -> str:
     """Say that an arm lacks nothing."""
-    del arm
+    del arm, parameters
     return ""
 
 
@@ -36,12 +36,12 @@ class Measurement:
     Attributes:
         name: what records are filed under.
         function: called as ``function(run, **parameters)``.
-        lacks: says what an arm would need to be measured, empty for nothing.
+        lacks: says what an arm would need to be measured with some parameters, empty for nothing.
     """
 
     name: str
     function: Callable[..., Record]
-    lacks: Callable[[Arm], str] = nothing
+    lacks: Callable[[Arm, Mapping[str, Any]], str] = nothing
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -87,7 +87,9 @@ class Quantity:
         return given, {name: value for name, value in parameters.items() if name not in own}
 
 
-def measurement(function: Callable[..., Record], lacks: Callable[[Arm], str] = nothing) -> Measurement:
+def measurement(
+    function: Callable[..., Record], lacks: Callable[[Arm, Mapping[str, Any]], str] = nothing
+) -> Measurement:
     """Make a measurement of a function of (run, parameters…)."""
     return Measurement(function.__name__, function, lacks)
 

@@ -76,6 +76,12 @@ def _mean(changes: list[Record], kind: str) -> float:
     return mean(values, f"{kind} block that keeps the resolution")
 
 
+def _within_stages(record: Record, changes: list[Record], kind: str) -> float:
+    """Return the mean change over blocks of a kind behind another block of their stage."""
+    before = dict(zip(record["blocks"][1:], record["stages"], strict=False))
+    return _mean([change for change in changes if before.get(change["name"]) == change["stage"]], kind)
+
+
 @quantity(log_amplitude, name="high-frequency change of MSAs", unit="log amplitude")
 def msa_change(record: Record, relative_to: str) -> float:
     """Return the mean change of the highest frequency's log amplitude across MSA blocks."""
@@ -91,7 +97,7 @@ def mlp_change(record: Record, relative_to: str) -> float:
 @quantity(log_amplitude, name="high-frequency change of Convs", unit="log amplitude")
 def conv_change(record: Record, relative_to: str) -> float:
     """Return the mean change of the highest frequency's log amplitude across Conv blocks within a stage."""
-    return _mean(record["changes"][relative_to], "conv")
+    return _within_stages(record, record["changes"][relative_to], "conv")
 
 
 @quantity(variance, name="log variance change of MSAs")
@@ -109,7 +115,7 @@ def mlp_variance_change(record: Record) -> float:
 @quantity(variance, name="log variance change of Convs")
 def conv_variance_change(record: Record) -> float:
     """Return the mean change of the log feature-map variance across Conv blocks within a stage."""
-    return _mean(record["changes"], "conv")
+    return _within_stages(record, record["changes"], "conv")
 
 
 @quantity(variance, name="log variance change of MSAs at stage starts")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from vitwork.measurements.base import AbsentError, Record, columns, mean, measurement, quantity, ratio
 
 if TYPE_CHECKING:
     from vitwork.analysis.hessian import Spectrum
+    from vitwork.arms import Arm
     from vitwork.measurements.run import TrainedRun
 
 Statistics = Literal["eval", "train"]
@@ -17,7 +20,14 @@ Loss = Literal["nll + l2", "nll"]
 Examples = Literal["augmented", "clean"]
 
 
-@measurement
+def _hardly_augmented(arm: Arm, parameters: Mapping[str, Any]) -> str:
+    strong = arm.recipe.augmentation.randaugment or arm.recipe.augmentation.mixup or arm.recipe.augmentation.cutmix
+    if parameters.get("examples") != "clean" or strong:
+        return ""
+    return f"needs strong augmentation, which the recipe of {arm.name} lacks: clean images would hardly differ from its own"
+
+
+@partial(measurement, lacks=_hardly_augmented)
 def spectrum(
     run: TrainedRun,
     *,

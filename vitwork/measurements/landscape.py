@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vitwork.arms import Arm
 from vitwork.measurements.base import Record, columns, measurement, quantity
@@ -43,6 +43,7 @@ def surface(
         radius: largest coordinate that the quadratic fit uses.
     """
     from vitwork.analysis import landscape
+    from vitwork.training.generators import derive
 
     batch_size = min(images, 250)
     found = landscape.surface(
@@ -50,7 +51,8 @@ def surface(
         run.training_batches(-(-images // batch_size), batch_size),
         extent=extent,
         points=points,
-        seeds=(run.seed,),
+        # Not the bare seed, with which the weights began: a direction would resemble what they still are.
+        seeds=(derive(run.seed, "surface"),),
         batchnorm=batchnorm,
     )
     decay = run.arm.recipe.weight_decay
@@ -84,7 +86,8 @@ def rise(record: Record) -> float:
     return median(border) - loss(size // 2, size // 2)
 
 
-def _few_snapshots(arm: Arm) -> str:
+def _few_snapshots(arm: Arm, parameters: Mapping[str, Any]) -> str:
+    del parameters
     kept = arm.recipe.snapshots
     if "init" in kept and "end" in kept and len(kept) > 3:
         return ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vitwork.arms import Arm
 from vitwork.measurements.base import Record, columns, mean, measurement, quantity, ratio
@@ -97,7 +98,8 @@ def kept_accuracy(record: Record) -> float:
     return ratio(corrupted_accuracy.value(record), record["clean"])
 
 
-def _not_drawn(arm: Arm) -> str:
+def _not_drawn(arm: Arm, parameters: Mapping[str, Any]) -> str:
+    del parameters
     return "" if arm.data.source == "embedded" else "needs images whose cues can be set against each other: drawn ones"
 
 

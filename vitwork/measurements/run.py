@@ -15,6 +15,7 @@ from vitwork.data.augmentation import Augmenter
 from vitwork.data.images import ImageSet, Splits
 from vitwork.models import as_blocks
 from vitwork.models.block import Block
+from vitwork.training import generators
 from vitwork.training.engine import build_model, load_snapshot
 
 Batch = tuple[Tensor, Tensor]
@@ -118,7 +119,7 @@ class TrainedRun:
 
     def _chosen(self, batches: int, batch_size: int) -> tuple[Tensor, ...]:
         train = self.splits.train
-        generator = torch.Generator().manual_seed(self.seed)
+        generator = generators.generator("cpu", self.seed, "measured images")
         chosen = torch.randperm(len(train), generator=generator)[: batches * batch_size]
         return torch.split(chosen, batch_size)
 
@@ -126,6 +127,6 @@ class TrainedRun:
         """Yield the batches of `training_batches` one at a time."""
         train, recipe = self.splits.train, self.arm.recipe
         augmenter = Augmenter(recipe.augmentation, len(train.classes), train.mean, train.std, recipe.label_smoothing)
-        draws = torch.Generator(self.device).manual_seed(self.seed)
+        draws = generators.generator(self.device, self.seed, "measured augmentation")
         for places in self._chosen(batches, batch_size):
             yield augmenter(train.images[places].to(self.device), train.labels[places].to(self.device), draws)

@@ -193,11 +193,19 @@ def _values(side: Document) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.asarray([math.nan if value is None else value for value in values or []], dtype=np.float64)
 
 
-def _weighted(entry: Document) -> list[tuple[np.ndarray[Any, np.dtype[np.float64]], float]]:
-    """Return the samples of a hypothesis with the weights of its effect: of a slope for a trend, else 1 and -1."""
+def _weighted(entry: Document, *, logs: bool) -> list[tuple[np.ndarray[Any, np.dtype[np.float64]], float]]:
+    """Return the samples of a hypothesis with the weights of its effect: of a slope for a trend, else 1 and -1.
+
+    Both sides of one arm are the same networks measured in two ways, and so one sample of differences.
+    """
     sides = [entry.get("a", {}), *entry.get("between", []), entry.get("b", {})]
     weights = slope_weights(len(sides), entry["levels"]) if "levels" in entry else [1.0, -1.0]
-    return [(_values(side), weight) for side, weight in zip(sides, weights, strict=True) if "constant" not in side]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        read = [np.log(_values(side)) if logs else _values(side) for side in sides]
+    if len(sides) == 2 and sides[0].get("arm", 0) == sides[1].get("arm", 1) and read[0].size == read[1].size:
+        return [(read[0] - read[1], 1.0)]
+    parts = zip(sides, read, weights, strict=True)
+    return [(values, weight) for side, values, weight in parts if "constant" not in side]
 
 
 def _change_of_samples(old: Document, new: Document, scale: str) -> StudentContrast | None:
@@ -209,14 +217,10 @@ def _change_of_samples(old: Document, new: Document, scale: str) -> StudentContr
     an_order = any("between" in side and "levels" not in side for side in (old, new))
     if constants[0] != constants[1] or an_order or scale not in ("difference", "log-ratio", "ratio", "slope"):
         return None
-    parts = _weighted(new) + [(values, -weight) for values, weight in _weighted(old)]
+    logs = scale in ("ratio", "log-ratio")
+    parts = _weighted(new, logs=logs) + [(values, -weight) for values, weight in _weighted(old, logs=logs)]
     if min(values.size for values, _ in parts) < FEWEST_SEEDS:
         return None
-    logs = scale in ("ratio", "log-ratio")
-    if logs:
-        if min(values.min() for values, _ in parts) <= 0.0:
-            return None
-        parts = [(np.log(values), weight) for values, weight in parts]
     arrays = [values for values, _ in parts]
     if not all(np.isfinite(values).all() for values in arrays) or not has_spread(*arrays):
         return None

@@ -48,7 +48,7 @@ def compare(
 
     The seed is the unit: images, batches and layers must have been reduced to one value per seed. A run that diverged
     takes part as NaN or an infinity; the decision is then made by order with every NaN in its least favourable place.
-    Samples that differ in no seed are decided by exact permutation. Fewer than three seeds per arm never decide.
+    Two arms that differ in no seed are decided by exact permutation, and at no other margin than 0. Fewer than three seeds per arm never decide.
     Error rates under normal, skewed, heavy-tailed and unequal-variance data are in docs/statistics.md.
 
     Args:
@@ -163,7 +163,10 @@ def _contrast(a: Array, b: Array, question: Question, *, paired: bool, constant:
     alone = paired or constant
     parts = (a - b,) if alone and scale != "ratio" else (a, b)
     if not has_spread(*parts):
-        return ExactContrast(_estimate(a, b, scale), smallest_p(a.size, 0 if alone else b.size)), "no seed differs"  # type: ignore[arg-type]
+        smallest = 1.0 if constant else smallest_p(a.size, 0 if paired else b.size)
+        judged = not constant and question.margin == NEUTRAL[scale]
+        note = "no seed differs" if judged else "no seed differs, so the seeds show no spread to judge by"
+        return ExactContrast(_estimate(a, b, scale), NEUTRAL[scale], smallest), note  # type: ignore[arg-type]
     if scale == "ratio":
         return RatioContrast(a, b, paired=alone), ""
     return linear(parts, (1.0, -1.0)[: len(parts)], penalty_of(scale)), ""

@@ -221,26 +221,36 @@ class RatioContrast(Sided):
         return outside
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ExactContrast(Sided):
     """Samples whose values are all alike in each arm: nothing but the relabelling of seeds carries information.
 
+    Relabelling tests whether two arms are alike, and so one value of the effect only. Against any other value, or a
+    constant, such samples say nothing of a mean: a rare value that would move it may not have been drawn.
+
     Attributes:
         estimate: the one value of the effect that the data show.
-        smallest: the smallest two-sided p-value that the permutations of this design can give.
+        neutral: the effect between arms that are alike.
+        smallest: the smallest two-sided p-value that the permutations of this design can give; 1 for a constant.
     """
 
     estimate: float
+    neutral: float
     smallest: float
     method: str = "exact permutation (no spread in any arm)"
 
+    def _differs(self) -> bool:
+        return bool(abs(self.estimate - self.neutral) > 1e-12 * max(1.0, abs(self.neutral)))
+
     def p(self, value: float) -> float:
-        """Return 1 at the estimate and the design's smallest p-value elsewhere."""
-        return 1.0 if math.isclose(value, self.estimate, rel_tol=1e-9, abs_tol=1e-12) else self.smallest
+        """Return the design's smallest p-value at the neutral effect, if the arms differ; 1 elsewhere."""
+        return self.smallest if value == self.neutral and self._differs() else 1.0
 
     def interval(self, alpha: float) -> tuple[float, float]:
-        """Return the estimate alone when the design can reject at ``alpha``, else the whole line."""
-        return (self.estimate, self.estimate) if self.smallest <= alpha else (-math.inf, math.inf)
+        """Return the side of the neutral effect that the data show when they can reject it, else the whole line."""
+        if self.p(self.neutral) > alpha:
+            return -math.inf, math.inf
+        return (self.neutral, math.inf) if self.estimate > self.neutral else (-math.inf, self.neutral)
 
 
 def smallest_p(n_a: int, n_b: int) -> float:

@@ -123,7 +123,8 @@ def summarise(estimates: ArrayLike, errors: ArrayLike, question: Question | None
     if y.size < FEWEST_SEEDS:
         effect = undecided(question, y.size, 0, f"fewer than {FEWEST_SEEDS} settings never decide", centre)
     q = _weighted_squares(y, 1.0 / se**2)
-    reach = -float(stdtrit(df, question.alpha / 2.0)) * math.sqrt(tau2 + error**2)
+    # One degree of freedom less than for the mean, as the heterogeneity is estimated as well (Higgins et al. 2009).
+    reach = -float(stdtrit(df - 1.0, question.alpha / 2.0)) * math.sqrt(tau2 + error**2) if df > 1.0 else math.inf
     return Summary(
         effect, math.sqrt(tau2), max(0.0, 1.0 - df / q) if q > 0.0 else 0.0, q, float(chdtrc(df, q)),
         (centre - reach, centre + reach), tuple(float(w) for w in weights / weights.sum()),
