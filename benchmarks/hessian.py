@@ -142,8 +142,9 @@ def spectra(model: nn.Module, batches: list[Batch], few: int, rounds: int, devic
     if device.startswith("cuda"):
         one_by_one = ways["one by one"] = lambda: top_eigenvalues(model, batches, tolerance=1e-3, at_once=1).eigenvalues
         ways["computed"] = lambda: computed(one_by_one)
-    if pyhessian is not None:
-        power_iteration(model, batches[0], device, maxIter=2)
+    if pyhessian is not None and timing.working(
+        {"PyHessian": lambda: power_iteration(model, batches[0], device, maxIter=2)}
+    ):
         ways["PyHessian"] = lambda: torch.tensor([power_iteration(model, batch, device) for batch in batches[:few]])
     sides = alternate(ways, rounds, device)
     exact = top_eigenvalues(copy.deepcopy(model).double(), batches[:1], tolerance=1e-8, max_products=200).eigenvalues
@@ -226,7 +227,7 @@ def products(model: nn.Module, batch: Batch, rounds: int, device: str) -> timing
     with math_attention():
         if HessianLinearOperator is not None:
             other = HessianLinearOperator(model, nn.CrossEntropyLoss(), parameters, [batch], check_deterministic=False)
-            ways["curvlinops"] = lambda: other @ vector
+            ways |= timing.working({"curvlinops": lambda: other @ vector})
         found = timing.least(ways, 5 * rounds, device)
     return {
         "gradient, ms": timing.number(1e3 * found["gradient"]),

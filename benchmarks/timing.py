@@ -60,6 +60,18 @@ def seconds(way: Way, device: str, *, helped: bool = False) -> float:
     return clock(device, helped=helped) - start
 
 
+def working(ways: Mapping[str, Way]) -> dict[str, Way]:
+    """Return the ways that can be gone once, and say what stops the others: a library's failure costs its column only."""
+    found = {}
+    for name, way in ways.items():
+        try:
+            way()
+            found[name] = way
+        except Exception as error:  # noqa: BLE001 - whatever a library of others raises
+            print(f"{name} left out: {type(error).__name__}: {error}".partition("\n")[0], flush=True)
+    return found
+
+
 def least(ways: Mapping[str, Way], rounds: int, device: str, warm_up: int = 1) -> dict[str, float]:
     """Run all ways in turn, several rounds after those that warm up; return each one's least seconds."""
     best = dict.fromkeys(ways, math.inf)
@@ -145,8 +157,10 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return rows as a Markdown table with the columns of the first one."""
-    columns = list(rows[0])
+    """Return rows as a Markdown table with all their columns; nothing for no rows."""
+    if not rows:
+        return ""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
     lines = [columns, ["---"] * len(columns), *([str(row.get(column, "–")) for column in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -27,7 +27,8 @@ import statistics
 import sys
 import tempfile
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,16 @@ def official_epoch(checkout: Path, arm: Arm, device: torch.device, workers: int)
     return lambda: ops.trains.train_epoch(optimiser, model, batches, 0.1, mixup, 5, gpu=gpu)
 
 
+def made_when_called(make: Callable[[], Callable[[], object]]) -> Callable[[], object]:
+    """Return what does the work that is made at the first call, so that a failure to make it is one of the call."""
+    made = cache(make)
+
+    def work() -> object:
+        return made()()
+
+    return work
+
+
 def timm_epoch(arm: Arm, device: torch.device, workers: int) -> Callable[[], object]:
     """Return one epoch of a loop made of timm's parts."""
     transform = create_transform(
@@ -189,13 +200,13 @@ def matmul_rate(device: torch.device, amp: bool) -> float:
     return 2 * len(a) ** 3 / taken
 
 
-def rounds(contestants: dict[str, Callable[[], object]], options: argparse.Namespace) -> dict[str, list[float]]:
-    """Return the seconds of each contestant in each round; the first round warms up and is not counted."""
+def rounds(contestants: Mapping[str, Callable[[], object]], options: argparse.Namespace) -> dict[str, list[float]]:
+    """Return the seconds of each contestant in each round, after one that warms up and shows which of them run."""
+    contestants = timing.working(contestants)
     taken: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range(options.rounds + 1):
+    for _ in range(options.rounds):
         for name, work in contestants.items():
-            seconds = timing.seconds(work, options.device, helped=options.workers > 0)
-            taken[name] += [seconds] if number else []
+            taken[name].append(timing.seconds(work, options.device, helped=options.workers > 0))
     return taken
 
 
@@ -219,11 +230,14 @@ def compare_loops(options: argparse.Namespace, images: ImageSet, device: torch.d
         ours = our_ways(options, arm, images, device)
         contestants = {"timm": timm_epoch(arm, device, options.workers), **ours}
         if options.official:
-            contestants["official"] = official_epoch(options.official, arm_of(network, False), device, options.workers)
+            plain = arm_of(network, False)
+            contestants["official"] = made_when_called(
+                partial(official_epoch, options.official, plain, device, options.workers)
+            )
         taken = rounds(contestants, options)
         if options.timm:
-            taken["timm's train.py"] = [len(images) / train_py(options, network, images)] * options.rounds
-        best = min(ours, key=lambda way: statistics.median(taken[way]))
+            taken |= train_py(options, network, images)
+        best = min(ours.keys() & taken.keys(), key=lambda way: statistics.median(taken[way]))
         rate = len(images) / statistics.median(taken[best])
         row: dict[str, Any] = {"network": name, "ours": best.removeprefix("vitwork, "), "vitwork images/s": round(rate)}
         used = rate * flops_per_image(arm, device)
@@ -237,13 +251,22 @@ def compare_loops(options: argparse.Namespace, images: ImageSet, device: torch.d
         del contestants, ours  # and the device's memory with them
 
 
-def train_py(options: argparse.Namespace, network: tuple[str, dict[str, Any]], images: ImageSet) -> float:
-    """Return the images per second of timm's train.py on the same pictures."""
-    with tempfile.TemporaryDirectory() as folder:
-        timm_train.write_pictures(images.images, images.labels, Path(folder))
-        return timm_train.rate(
-            options.timm, network, Path(folder), device=options.device, amp=options.amp, workers=options.workers
-        )
+def train_py(
+    options: argparse.Namespace, network: tuple[str, dict[str, Any]], images: ImageSet
+) -> dict[str, list[float]]:
+    """Return the seconds of an epoch of timm's train.py on the same pictures, nothing where it does not run."""
+    rates: list[float] = []
+
+    def train() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            timm_train.write_pictures(images.images, images.labels, Path(folder))
+            rate = timm_train.rate(
+                options.timm, network, Path(folder), device=options.device, amp=options.amp, workers=options.workers
+            )
+            rates.append(rate)
+
+    name = "timm's train.py"
+    return {name: [len(images) / rates[0]] * options.rounds for name in timing.working({name: train})}
 
 
 def seed_arms(options: argparse.Namespace) -> dict[str, Arm]:
