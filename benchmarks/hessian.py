@@ -15,6 +15,7 @@ library that is not installed leaves its columns empty.
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import warnings
 from collections.abc import Callable
@@ -251,6 +252,8 @@ def main() -> None:
     parser.add_argument("--reliable", type=int, default=0, help="also the errors over this many mini-batches")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("vitwork").setLevel(logging.INFO)  # which way products are computed, and why not another
     torch.set_num_threads(1)
     timing.single_precision()
     known = timing.facts(options.device, "timm", "pyhessian", "curvlinops-for-pytorch")

@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import collections
 import dataclasses
+import math
 import statistics
 import sys
 import tempfile
@@ -45,6 +46,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vitwork.arms import Arm
 from vitwork.data.images import ImageSet, Splits
+from vitwork.errors import VitworkError
 from vitwork.profiles import find
 from vitwork.training import mode
 from vitwork.training.distributed import World
@@ -169,6 +171,7 @@ def our_run(arm: Arm, images: ImageSet, device: torch.device, seed: int = 0) -> 
 
 
 def our_epoch(arm: Arm, images: ImageSet, device: torch.device, *, recorded: bool = True) -> Callable[[], object]:
+    """Return an epoch of a training of ours, which says how it computes its steps."""
     run = our_run(arm, images, device)
     if not recorded:
         run.step.update.record = None
@@ -176,6 +179,8 @@ def our_epoch(arm: Arm, images: ImageSet, device: torch.device, *, recorded: boo
     def epoch() -> None:
         with mode.numerics(run.recipe):  # as `train` does; the others keep torch's defaults, which theirs do
             collections.deque(on_stream(run.epoch(), run.stream), maxlen=0)
+        if run.step.update.note:
+            print(run.step.update.note, flush=True)
 
     return epoch
 
@@ -284,8 +289,13 @@ def compare_seeds(options: argparse.Namespace, images: ImageSet, device: torch.d
             for way in WAYS:
                 count = 1 if way == "alone" else options.seeds
                 runs = [our_run(arm, images, device, seed) for seed in range(count)]
-                with mode.numerics(arm.recipe):
-                    taken[way].append(seconds_per_step(runs, way) * options.seeds / count)
+                try:
+                    with mode.numerics(arm.recipe):
+                        taken[way].append(seconds_per_step(runs, way) * options.seeds / count)
+                    print(f"{name}, {way}: {runs[0].step.update.note or 'steps computed'}", flush=True)
+                except (RuntimeError, VitworkError) as error:
+                    print(f"{name}, {way} left out: {error}".partition("\n")[0], flush=True)
+                    taken[way].append(math.inf)
                 del runs
         best = min(WAYS, key=lambda way: min(taken[way]))
         row = {"network": name, f"{options.seeds} seeds together": ratio(taken["alone"], taken[best]), "chosen": best}

@@ -25,6 +25,15 @@ from vitwork.analysis import (
 from vitwork.analysis.memory import Cost
 from vitwork.data.images import normalise
 from vitwork.models import as_blocks, create
+from vitwork.precision import single_precision
+
+
+@pytest.fixture(autouse=True)
+def _exactly():
+    """A GPU's convolutions round their factors to ten bits unless told not to, as measurements tell it."""
+    with single_precision():
+        yield
+
 
 NETS = {
     "resnet": ("resnet_18", {"depths": (1, 1), "widths": (4, 8), "image_size": 8, "blur": True}),

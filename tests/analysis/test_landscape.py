@@ -197,6 +197,24 @@ def test_principal_directions_hold_a_plane_path():
         principal_pair([{"w": centre + 1}, {"w": centre + 2}], {"w": centre})
 
 
+@pytest.mark.parametrize("signs", [(-1, 1), (1, -1), (-1, -1)])
+def test_principal_directions_do_not_depend_on_the_library_s_signs(monkeypatch, signs):
+    """An eigenvector is one up to its sign, which each device's library chooses in its own way: a surface is not mirrored."""
+    centre = {"w": torch.zeros(3, 4)}
+    states = [{"w": torch.randn(3, 4, generator=torch.Generator().manual_seed(seed))} for seed in range(4)]
+    expected, eigh = principal_pair(states, centre), torch.linalg.eigh
+
+    def turned(matrix):
+        values, vectors = eigh(matrix)
+        return values, vectors * torch.tensor([1, 1, *signs], dtype=vectors.dtype)
+
+    monkeypatch.setattr(torch.linalg, "eigh", turned)
+    found = principal_pair(states, centre)
+    assert torch.equal(found.coordinates, expected.coordinates)
+    for one, other in zip(found.pair, expected.pair, strict=True):
+        assert torch.equal(one["w"], other["w"])
+
+
 def test_principal_directions_match_a_singular_value_decomposition():
     """Directions, coordinates and explained shares are those of numpy's decomposition of the path, up to sign."""
     generator = torch.Generator().manual_seed(3)

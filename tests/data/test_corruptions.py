@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import functools
 import io
 
 import numpy as np
@@ -66,6 +67,23 @@ def test_damage_grows_with_severity(name, size):
 def test_a_gpu_gives_the_same_images(name):
     """Not one level of one pixel differs between the devices."""
     assert torch.equal(corrupt(IMAGES, name, 4), corrupt(IMAGES.cuda(), name, 4).cpu())
+
+
+def test_jpeg_does_not_depend_on_the_order_of_sums(monkeypatch):
+    """Halves, which luminances and cosines often meet, are rounded alike whichever way a device adds up."""
+    expected = [corrupt(IMAGES, "jpeg_compression", level) for level in SEVERITIES]
+
+    def backwards(a, b):
+        terms = [a[..., k, None] * b[..., k, None, :] for k in reversed(range(a.shape[-1]))]
+        return functools.reduce(torch.add, terms)
+
+    def luminances(_, matrix, images):
+        return functools.reduce(torch.add, [matrix[:, j].view(1, 3, 1, 1) * images[:, j : j + 1] for j in (2, 0, 1)])
+
+    monkeypatch.setattr(torch.Tensor, "__matmul__", backwards)
+    monkeypatch.setattr(torch, "einsum", luminances)
+    for level, images in zip(SEVERITIES, expected, strict=True):
+        assert torch.equal(corrupt(IMAGES, "jpeg_compression", level), images)
 
 
 def test_gaussian_and_impulse_noise_have_the_stated_strength():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import itertools
 import weakref
 
 import pytest
@@ -195,3 +196,18 @@ def test_a_cuda_graph_trains_as_computed_steps_do(tmp_path, monkeypatch, network
     computed = train(arm, 3, splits, tmp_path / "computed", device="cuda")
     assert_same_weights(tmp_path / "computed", tmp_path / "replayed", 2e-2)
     assert replayed.history[-1]["loss"] == pytest.approx(computed.history[-1]["loss"], rel=0.05)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_step_that_draws_is_replayed():
+    """Dropout draws in a replay what it drew in the computed step that it is compared with, and something new later."""
+    total = torch.zeros(1000, device="cuda")
+    draw = Replayed(lambda x: total.copy_(torch.nn.functional.dropout(x)), lambda: [total], capture.cuda_graph)
+    seen = []
+    with torch.cuda.stream(torch.cuda.Stream()):
+        for _ in range(WARM_UP + 3):
+            draw(torch.ones(1000, device="cuda"))
+            seen.append(total.clone())
+        torch.cuda.synchronize()
+    assert draw.note == "steps replayed as one graph"
+    assert not any(torch.equal(one, other) for one, other in itertools.pairwise(seen))

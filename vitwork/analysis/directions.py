@@ -102,7 +102,9 @@ def principal_pair(states: Sequence[Mapping[str, Tensor]], centre: Mapping[str, 
         raise VitworkError(FLAT)
     offsets = torch.stack([torch.cat([(state[n] - centre[n]).double().flatten() for n in names]) for state in states])
     # The Gram matrix has as few rows as there are snapshots, whatever the size of the model.
-    values, vectors = torch.linalg.eigh(offsets @ offsets.T)
+    # Its vectors are found on the CPU and turned to one side, as each device would give them a sign of its own.
+    values, vectors = (found.to(offsets) for found in torch.linalg.eigh((offsets @ offsets.T).cpu()))
+    vectors = vectors * vectors.gather(0, vectors.abs().argmax(0, keepdim=True)).sign()
     if len(values) < 2 or values[-2] <= 1e-12 * values[-1]:
         raise VitworkError(FLAT)
     top = vectors[:, [-1, -2]].T @ offsets / values[[-1, -2], None].sqrt()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
@@ -15,11 +16,13 @@ from vitwork.analysis.lanczos import Eigenpairs, carry_out
 from vitwork.analysis.memory import is_out_of_memory
 from vitwork.analysis.operator import Batch, HessianOperator, derivative, flat, passing
 from vitwork.analysis.recorded import Recorded, agree, aside
+from vitwork.models.batching import Batchable
 from vitwork.precision import single_precision
 from vitwork.timing import seconds
 
 Search = Generator[Tensor, Tensor, Eigenpairs]
 
+LOG = logging.getLogger(__name__)
 AT_ONCE = 16  # mini-batches tried at once on a GPU
 
 
@@ -46,7 +49,8 @@ class StackedHessians:
             return F.cross_entropy(functional_call(operator.model, {**fixed, **own}, (x,)), y)
 
         with aside(device), passing(operator.model, operator.batchnorm, device), single_precision():
-            losses = vmap(loss)({**buffers, **copies}, images, targets)
+            with Batchable():
+                losses = vmap(loss)({**buffers, **copies}, images, targets)
             found = torch.autograd.grad(losses.sum(), parameters, create_graph=True, allow_unused=True)
             gradient = flat(found, parameters, batched=True)
         self.weight_decay = operator.weight_decay
@@ -85,8 +89,11 @@ def stacked(operator: HessianOperator, batches: Sequence[Batch], *, forced: bool
     except (RuntimeError, NotImplementedError) as error:
         if is_out_of_memory(error):
             raise
-        return None  # a model that cannot be batched: its way depends on the data, or a function has no batched form
+        # A model that cannot be batched: its way depends on the data, or a function has no batched form.
+        LOG.info("mini-batches go one by one: %s", error)
+        return None
     if not agree(first, alone):
+        LOG.info("mini-batches go one by one: at once, a product differed")
         return None
     if forced:
         return together

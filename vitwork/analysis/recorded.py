@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from vitwork.recording import Record, cuda_graph
 
+LOG = logging.getLogger(__name__)
 AGREEMENT = 1e-3  # relative; rounding is far below
 
 
@@ -87,8 +89,10 @@ class Recorded:
             replay()
             if agree(self.product, product):
                 self.replay = replay
-        except RuntimeError:
-            pass  # it waits for the device, or memory does not suffice for both
+            else:
+                LOG.info("a product is not replayed: the replay differed")
+        except RuntimeError as error:  # it waits for the device, or memory does not suffice for both
+            LOG.info("a product is not replayed: %s", error)
 
     def _compute(self) -> None:
         self.product.copy_(self.multiply(self.vector))

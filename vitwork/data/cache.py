@@ -28,9 +28,11 @@ VERSION = 1
 
 def cache_folder() -> Path:
     """Return the folder of downloads and decoded images: ``VITWORK_CACHE``, or the user's cache folder."""
+    if given := os.environ.get("VITWORK_CACHE"):
+        return Path(given)
     from platformdirs import user_cache_path
 
-    return Path(os.environ.get("VITWORK_CACHE") or user_cache_path("vitwork"))
+    return Path(user_cache_path("vitwork"))
 
 
 @contextmanager

@@ -34,6 +34,7 @@ CHROMINANCE = (
     (47, 66, 99, 99, 99, 99, 99, 99),
     *((99,) * BLOCK,) * 4,
 )
+HALF = 1e-6  # of a level: far above the rounding of double precision
 # ITU-T T.871: RGB to luminance and colour differences.
 TO_YCC = ((0.299, 0.587, 0.114), (-0.168735892, -0.331264108, 0.5), (0.5, -0.418687589, -0.081312411))
 
@@ -55,7 +56,8 @@ def jpeg_compression(images: Tensor, quality: int, _: Counter | None = None) -> 
 
 
 def _rounded(values: Tensor) -> Tensor:
-    return torch.floor(values + 0.5)
+    """Round halves up, also those that a sum in another order leaves just below: devices sum in orders of their own."""
+    return torch.floor(values + (0.5 + HALF))
 
 
 def _steps(table: tuple[tuple[int, ...], ...], quality: int) -> Tensor:

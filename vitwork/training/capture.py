@@ -88,12 +88,14 @@ class Replayed:
         """Take a step, and record it."""
         self.inputs = [x.detach().clone() for x in inputs]
         state = [value.detach() for value in self.state()]
-        before = [value.clone() for value in state]
+        before, drawn = [value.clone() for value in state], _draws(state[0].device)
         self.compute(*self.inputs)
         computed = [value.clone() for value in state]
         try:
             replay = record(lambda: self.compute(*self.inputs))
             torch._foreach_copy_(state, before)
+            if drawn is not None:  # dropout's numbers are to be those of the computed step
+                torch.cuda.set_rng_state(drawn, state[0].device)
             replay()
             if _alike(before, computed, state):
                 self.replay = replay
@@ -110,6 +112,11 @@ class Replayed:
         if self.refused:
             return f"steps not recorded ({self.refused})"
         return "steps replayed as one graph" if self.replay is not None else ""
+
+
+def _draws(device: torch.device) -> Tensor | None:
+    """Return the state of a GPU's own random generator, from which a replay draws as well; None on a CPU."""
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
 
 def _alike(before: Sequence[Tensor], one: Sequence[Tensor], other: Sequence[Tensor]) -> bool:

@@ -20,7 +20,7 @@ import torch
 
 from vitwork.arms import Arm
 from vitwork.errors import VitworkError
-from vitwork.timing import seconds
+from vitwork.timing import seconds, wait
 from vitwork.training import engine, generators, mode, schedule, stacked
 from vitwork.training.batches import fits
 from vitwork.training.distributed import World
@@ -56,16 +56,20 @@ def steps(runs: Sequence[Run], way: Way) -> Iterator[None]:
 
 
 def seconds_per_step(runs: Sequence[Run], way: Way) -> float:
-    """Return what a step of all runs takes when they are trained in a way; infinity where that cannot be done."""
+    """Return what a step of all runs takes when they are trained in a way.
+
+    Raises:
+        VitworkError, RuntimeError: recipe or model cannot be batched, or memory suffices for fewer seeds only.
+    """
     try:
         under_way = steps(runs, way)
         for _ in itertools.islice(under_way, TRIED_STEPS):
             pass
         timed = itertools.islice(under_way, TRIED_STEPS)
-        taken = seconds(lambda: collections.deque(timed, maxlen=0), runs[0].device)
-    except (RuntimeError, VitworkError):  # a model or a recipe that cannot be batched, or memory for fewer seeds only
-        return float("inf")
-    return taken / TRIED_STEPS
+        return seconds(lambda: collections.deque(timed, maxlen=0), runs[0].device) / TRIED_STEPS
+    except (RuntimeError, VitworkError):
+        wait(runs[0].device)  # for what still writes to tensors that are freed now
+        raise
 
 
 def fastest(make: Callable[[int], Run], count: int) -> Way:
@@ -78,7 +82,10 @@ def fastest(make: Callable[[int], Run], count: int) -> Way:
     taken: dict[Way, float] = {}
     for way in WAYS:
         tried = 1 if way == "alone" else count  # one after another, each has the device to itself
-        taken[way] = seconds_per_step([make(number) for number in range(tried)], way) * count / tried
+        try:
+            taken[way] = seconds_per_step([make(number) for number in range(tried)], way) * count / tried
+        except (RuntimeError, VitworkError):
+            taken[way] = math.inf
     return min(taken, key=taken.__getitem__)
 
 

@@ -13,6 +13,7 @@ from torch.func import functional_call, vmap
 
 from vitwork.errors import VitworkError
 from vitwork.models import math_attention
+from vitwork.models.batching import Batchable
 from vitwork.training import capture, linear, mode, optimisers, schedule
 from vitwork.training.run import FINITE_EVERY, Run, on_stream
 
@@ -118,7 +119,7 @@ class Stacked:
         """Do all that a step does on the device, on images (seeds, b, c, h, w) and targets (seeds, b, classes)."""
         self.optimiser.zero_grad(set_to_none=True)
         # The fused attention kernels do not see under vmap that a relative-position bias needs its gradient.
-        with math_attention():
+        with math_attention(), Batchable():
             losses, logits = vmap(self._forward, randomness="different")(self.parameters, self.buffers, x, targets)
             torch.autograd.backward(losses.sum())
         if self.recipe.clip is not None:

@@ -110,6 +110,7 @@ class Step:
         """Do all that a step does on the device."""
         self.optimiser.zero_grad(set_to_none=True)
         loss, logits = self._gradients(x, targets)
+        self.tally.add(loss, logits, targets)  # before another forward pass may reuse their memory
         if self.recipe.sam:
             with frozen_statistics(self.model):
                 optimisers.sharpness_aware(self.parameters, self.recipe.sam, lambda: self._gradients(x, targets))
@@ -118,7 +119,6 @@ class Step:
         self.optimiser.step()
         if self.average is not None:
             self.average.update()
-        self.tally.add(loss, logits, targets)
 
     def _state(self) -> list[Tensor]:
         average = self.average.state.values() if self.average is not None else ()
