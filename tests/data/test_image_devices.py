@@ -8,7 +8,7 @@ from pretend_gpu import pretend_gpu
 
 from vitwork.data.augmentation import Augmenter
 from vitwork.data.corruptions import CORRUPTIONS, corrupt
-from vitwork.data.images import ImageSet, balanced_prefix, pool
+from vitwork.data.images import ImageSet, balanced_prefix, resized
 from vitwork.data.noise import Band, add_band_noise
 from vitwork.training.recipe import Augmentation, RandAugment
 
@@ -63,5 +63,5 @@ def test_images():
         torch.testing.assert_close(
             moved.normalised(torch.tensor([2, 0])).cpu(), images.normalised(torch.tensor([2, 0]))
         )
-        torch.testing.assert_close(pool(moved.images, 8).cpu(), pool(PIXELS, 8))
+        torch.testing.assert_close(resized(moved.images, 8).cpu(), resized(PIXELS, 8))
         assert balanced_prefix(moved.labels, 2, 2).tolist() == [0, 1]

@@ -50,10 +50,20 @@ def test_pooling_averages_blocks():
     """Pooling is the rounded mean of each block; the own size is kept as it is."""
     x = pixels()
     blocks = x.double().unfold(2, 4, 4).unfold(3, 4, 4).mean((-1, -2))
-    assert (images.pool(x, 2) - blocks).abs().max() <= 0.5
-    assert images.pool(x, 8) is x
-    with pytest.raises(VitworkError, match="cannot be pooled to 9×9"):
-        images.pool(x, 9)
+    assert (images.resized(x, 2) - blocks).abs().max() <= 0.5
+    assert images.resized(x, 8) is x
+
+
+def test_small_images_are_enlarged(monkeypatch):
+    """A ramp stays a ramp, to the level, where no border is near; what memory cannot hold is refused in one sentence."""
+    ramp = torch.arange(0, 240, 30, dtype=torch.uint8).expand(2, 3, 8, 8).contiguous()
+    found = images.resized(ramp, 24)
+    assert (found.dtype, found.shape) == (torch.uint8, (2, 3, 24, 24))
+    across = (torch.arange(24) + 0.5) / 3 - 0.5
+    torch.testing.assert_close(found[0, 0, 12, 6:18].double(), 30 * across[6:18].double(), atol=0.51, rtol=0)
+    monkeypatch.setattr(images, "memory", lambda: 100)
+    with pytest.raises(VitworkError, match="choose fewer of them or a smaller size"):
+        images.resized(ramp, 24)
 
 
 @pytest.mark.parametrize(("count", "shares"), [(6, [2, 2, 2]), (7, [3, 2, 2]), (None, [4, 5, 3])])

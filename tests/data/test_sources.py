@@ -89,6 +89,20 @@ def test_images_of_mixed_sizes_need_a_size(tmp_path):
         load(FOLDER, root)
 
 
+def test_images_of_mixed_sizes_are_fitted_to_a_size(tmp_path):
+    """Photographs come in all sizes: each one's centre square is reduced, or enlarged where it is smaller."""
+    root = tmp_path / "photos"
+    for number, (width, height) in enumerate([(200, 150), (300, 240), (20, 30), (96, 96)]):
+        for split in ("train", "test"):
+            folder = root / split / f"class{number % 2}"
+            folder.mkdir(parents=True, exist_ok=True)
+            pixels = np.full((height, width, 3), 60 * number, np.uint8)
+            (folder / f"{number}.png").write_bytes(copies.encoded(pixels))
+    found = load(DataSpec("folder", size=100), root).train
+    assert found.images.shape == (4, 3, 100, 100)
+    assert sorted(image.unique().item() for image in found.images) == [0, 60, 120, 180]
+
+
 def test_second_load_decodes_nothing(tmp_path, monkeypatch):
     """What was decoded once is read from the cache, until a file changes."""
     root = copies.parquet(tmp_path / "data")
@@ -155,7 +169,6 @@ def test_drawn_images_need_no_folder():
         (DataSpec("cifar10"), "empty", "is empty"),
         (DataSpec("cifar10"), "notes", "holds neither Parquet files"),
         (DataSpec("folder", train=99), "data", "need 33 of class 0; it has 4"),
-        (DataSpec("folder", size=16), "data", "cannot be pooled to 16"),
     ],
 )
 def test_bad_input_gets_one_sentence(tmp_path, spec, root, message):

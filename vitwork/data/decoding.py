@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +48,8 @@ def decode(collection: Collection, size: int | None) -> Decoded:
 
     Args:
         collection: what to decode.
-        size: side to fit images larger than `NATIVE_SIDE` to; None keeps every image as it is.
+        size: side to fit images larger than `NATIVE_SIDE` to, and smaller ones where they are of several sizes; None
+            keeps every image as it is.
 
     Raises:
         VitworkError: an image is corrupt, images differ in size and `size` is None, or labels and classes disagree.
@@ -60,9 +60,7 @@ def decode(collection: Collection, size: int | None) -> Decoded:
     total = hashlib.sha256()
     largest = 0
     for split in collection.splits:
-        images[split], labels[split], side, digest = _decode_split(
-            collection.read(split), size, f"{collection.where} ({split})"
-        )
+        images[split], labels[split], side, digest = _decode_split(collection, split, size)
         largest = max(largest, side)
         total.update(f"{split}:{len(labels[split])}:".encode() + digest)
     classes = checked_classes(collection, labels)
@@ -100,30 +98,33 @@ def picture_of(record: Record) -> Image.Image:
 
 
 def fit(picture: Image.Image, size: int) -> Image.Image:
-    """Return the centre square of a picture, reduced to `size` by averaging over boxes."""
+    """Return the centre square of a picture, reduced to `size` by averaging over boxes or enlarged by cubic curves."""
     side = min(picture.size)
     left, top = (picture.width - side) / 2, (picture.height - side) / 2
-    return picture.resize((size, size), Image.Resampling.BOX, box=(left, top, left + side, top + side))
+    filtered = Image.Resampling.BOX if side >= size else Image.Resampling.BICUBIC
+    return picture.resize((size, size), filtered, box=(left, top, left + side, top + side))
 
 
 def _decode_split(
-    records: Iterable[Record], size: int | None, where: str
+    collection: Collection, split: str, size: int | None, *, every: bool = False
 ) -> tuple[Pixels, NDArray[np.int64], int, bytes]:
     contents: list[bytes] = []
     labels: list[int] = []
     digests: list[bytes] = []
     shape: tuple[int, ...] | None = None
     largest, budget = 0, memory() // 2
-    for record in records:
+    for record in collection.read(split):
         pixels = pixels_of(record)
         largest = max(largest, min(pixels.shape[:2]))
-        if size is not None and min(pixels.shape[:2]) > max(NATIVE_SIDE, size):
+        if size is not None and (every or min(pixels.shape[:2]) > max(NATIVE_SIDE, size)):
             pixels = np.asarray(fit(Image.fromarray(pixels), size))
         shape = shape or pixels.shape
+        if pixels.shape != shape and size is not None and not every:
+            return _decode_split(collection, split, size, every=True)
         if pixels.shape != shape:
             raise VitworkError(
                 f"{record.where} is {pixels.shape[1]}×{pixels.shape[0]} pixels among images of {shape[1]}×{shape[0]}; "
-                "choose one image size."
+                "choose one image size to fit them to."
             )
         content = pixels.tobytes()
         contents.append(content)
@@ -132,10 +133,10 @@ def _decode_split(
         budget -= len(content)
         if budget < 0:
             raise TooLargeError(
-                f"{where} does not fit into half of this machine's memory; choose a smaller image size."
+                f"{collection.where} ({split}) does not fit into half of this machine's memory; choose a smaller image size."
             )
     if shape is None:
-        raise VitworkError(f"{where} holds no image.")
+        raise VitworkError(f"{collection.where} ({split}) holds no image.")
     order = sorted(range(len(digests)), key=digests.__getitem__)
     digest = hashlib.sha256(repr(shape).encode() + b"".join(digests[i] for i in order)).digest()
     flat = np.frombuffer(b"".join(contents[i] for i in order), np.uint8)

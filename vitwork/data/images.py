@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vitwork.data.constants import constant
+from vitwork.data.decoding import memory
 from vitwork.errors import VitworkError
 
 
@@ -72,19 +73,30 @@ def measured_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float,
     return tuple(means), tuple(stds)
 
 
-def pool(images: Tensor, size: int) -> Tensor:
-    """Average-pool uint8 images (n, 3, h, w) down to `size` × `size`, rounding to the nearest level.
+def resized(images: Tensor, size: int) -> Tensor:
+    """Average-pool uint8 images (n, 3, h, w) down to `size` × `size`, or enlarge them by cubic curves; to the nearest level.
 
     Raises:
-        VitworkError: the images are smaller than `size`.
+        VitworkError: enlarged, they do not fit into half of the machine's memory.
     """
-    height, width = images.shape[-2:]
-    if (height, width) == (size, size):
+    if images.shape[-2:] == (size, size):
         return images
-    if size > min(height, width):
-        raise VitworkError(f"Images of {height}×{width} pixels cannot be pooled to {size}×{size}.")
-    parts = [F.adaptive_avg_pool2d(part.to(torch.float32), size).round_() for part in torch.split(images, 4096)]
-    return torch.cat([part.to(torch.uint8) for part in parts])
+    enlarged = size > min(images.shape[-2:])
+    if enlarged and len(images) * 3 * size**2 > memory() // 2:
+        raise VitworkError(
+            f"{len(images)} images of {images.shape[-2]}×{images.shape[-1]} pixels do not fit into half of this machine's "
+            f"memory when they are enlarged to {size}×{size}; choose fewer of them or a smaller size."
+        )
+
+    def change(part: Tensor) -> Tensor:
+        levels = part.to(torch.float32)
+        if enlarged:
+            # As PIL enlarges: without `antialias`, torch's curves are others, which do not keep a ramp straight.
+            return F.interpolate(levels, (size, size), mode="bicubic", antialias=True).clamp_(0, 255)
+        return F.adaptive_avg_pool2d(levels, size)
+
+    at_once = max(1, 2**22 // max(size, *images.shape[-2:]) ** 2)
+    return torch.cat([change(part).round_().to(torch.uint8) for part in torch.split(images, at_once)])
 
 
 def balanced_prefix(labels: Tensor, classes: int, count: int | None = None, fraction: float = 1.0) -> Tensor:

@@ -189,13 +189,13 @@ def _subset(
 ) -> ImageSet:
     import torch
 
-    from vitwork.data.images import ImageSet, balanced_prefix, pool
+    from vitwork.data.images import ImageSet, balanced_prefix, resized
 
     labels = torch.from_numpy(data.labels[split])
     if count is not None or fraction < 1:
         rows = balanced_prefix(labels, len(data.classes), count, fraction)
         images, labels = images[rows], labels[rows]
-    images = images if size is None else pool(images, size)
+    images = images if size is None else resized(images, size)
     return ImageSet(images, labels, data.classes, *statistics, data.fingerprint)
 
 
