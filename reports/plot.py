@@ -14,11 +14,21 @@ from html import escape
 from itertools import pairwise
 from typing import Literal
 
-from reports.scale import Point, Scale, label, number
+from reports.scale import Point, Scale, labels, number
 
+BEFORE = {"start": 0.0, "middle": 0.5, "end": 1.0}
+"""The part of a text that stands before its place, by anchor."""
 Stroke = Literal["line", "thin", "dash", "contour"]
 SERIES = 8
 """Colours in the style sheet; later series repeat them."""
+LETTER = 6.4
+"""Width of a letter in pixels, rather too wide: the reader's own font draws the text."""
+
+
+def fitted(words: str, room: float) -> str:
+    """Return words cut so that they need no more than `room` pixels."""
+    most = int(room / LETTER)
+    return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
 @dataclass(slots=True)
@@ -50,6 +60,12 @@ class Plot:
     parts: list[str] = field(default_factory=list)
     tagged: list[tuple[float, float, float]] = field(default_factory=list)
     dots: list[Point] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Make room for the numbers of the vertical axis between its name and the panel."""
+        if self.ylabel:
+            longest = max(map(len, labels(self.sy.ticks(), log=self.log_y)), default=0)
+            self.margin = (max(self.margin[0], 20 + LETTER * longest), *self.margin[1:])
 
     @property
     def sx(self) -> Scale:
@@ -123,19 +139,24 @@ class Plot:
 
     def tag(self, x: float, y: float, words: str) -> None:
         """Write the name of a point beside it, where no other name and no mark is."""
-        px, py, length = self.sx(x), self.sy(y), 6.0 * len(words)
+        px, py, length = self.sx(x), self.sy(y), LETTER * len(words)
         right, left = (px + 7, py + 4, "start"), (px - 7, py + 4, "end")
         above, below = (px, py - 7, "middle"), (px, py + 15, "middle")
         higher, lower = (px + 7, py - 5, "start"), (px + 7, py + 13, "start")
-        for at, base, anchor in (right, left, above, below, higher, lower, right):
-            start = at - {"start": 0.0, "middle": length / 2, "end": length}[anchor]
-            inside = start >= self.margin[0] and start + length <= self.width and base >= 10
-            free = all(abs(base - b) > 10 or start > stop or start + length < begin for begin, stop, b in self.tagged)
-            bare = not any(start - 3 < dx < start + length + 3 and base - 11 < dy < base + 3 for dx, dy in self.dots)
-            if inside and free and bare:
-                break
+        places = (right, left, above, below, higher, lower)
+        at, base, anchor = max(places, key=lambda place: self._room(place, length))
+        start = at - BEFORE[anchor] * length
         self.tagged.append((start, start + length, base))
         self.text(at, base, words, anchor)
+
+    def _room(self, place: tuple[float, float, str], length: float) -> tuple[bool, bool, bool]:
+        """Return how well a name can stand at a place: inside the drawing first of all, off other names, off marks."""
+        at, base, anchor = place
+        start = at - BEFORE[anchor] * length
+        inside = start >= self.margin[0] and start + length <= self.width and base >= 10
+        free = all(abs(base - b) > 10 or start > stop or start + length < begin for begin, stop, b in self.tagged)
+        bare = not any(start - 3 < dx < start + length + 3 and base - 11 < dy < base + 3 for dx, dy in self.dots)
+        return inside, free, bare
 
     def render(self, *, xticks: Sequence[tuple[float, str]] | None = None, grid: bool = True) -> str:
         """Return the SVG element.
@@ -156,11 +177,13 @@ class Plot:
         left, _, right, bottom = self.margin
         base = self.height - bottom
         parts = [f'<path class="axis" d="M{number(left)} {number(base)}H{number(self.width - right)}"/>']
-        ticks = [(tick, label(tick)) for tick in self.sx.ticks()] if xticks is None else xticks
-        for tick, words in ticks:
-            at = number(self.sx(tick))
-            parts.append(f'<path class="axis" d="M{at} {number(base)}v4"/>')
-            parts.append(f'<text x="{at}" y="{number(base + 15)}" text-anchor="middle">{escape(words)}</text>')
+        for tick, words in self._spaced() if xticks is None else xticks:
+            at, half = self.sx(tick), LETTER * len(words) / 2 + 2
+            inside = min(max(at, half), max(half, self.width - half))
+            parts.append(f'<path class="axis" d="M{number(at)} {number(base)}v4"/>')
+            parts.append(
+                f'<text x="{number(inside)}" y="{number(base + 15)}" text-anchor="middle">{escape(words)}</text>'
+            )
         if self.xlabel:
             length, room = 5.8 * len(self.xlabel), self.width - 6
             squeezed = f' textLength="{number(room)}" lengthAdjust="spacingAndGlyphs"' if length > room else ""
@@ -172,13 +195,24 @@ class Plot:
             )
         return parts
 
+    def _spaced(self) -> list[tuple[float, str]]:
+        """Return the ticks of the horizontal axis with their texts, so few that the texts keep apart."""
+        every = [self.sx.ticks(about) for about in (5, 4, 3, 2)]
+        for ticks in (*every, every[-1][::2]):
+            texts = labels(ticks, log=self.log_x)
+            places = list(zip(map(self.sx, ticks), texts, strict=True))
+            if all(b - a >= LETTER * (len(x) + len(y)) / 2 + 8 for (a, x), (b, y) in pairwise(places)):
+                break
+        return list(zip(ticks, texts, strict=True))
+
     def _axis_y(self) -> list[str]:
         left, top, right, bottom = self.margin
         parts = []
-        for tick in self.sy.ticks():
+        ticks = self.sy.ticks()
+        for tick, words in zip(ticks, labels(ticks, log=self.log_y), strict=True):
             at = self.sy(tick)
             parts.append(f'<path class="grid" d="M{number(left)} {number(at)}H{number(self.width - right)}"/>')
-            parts.append(f'<text x="{number(left - 5)}" y="{number(at + 3.5)}" text-anchor="end">{label(tick)}</text>')
+            parts.append(f'<text x="{number(left - 5)}" y="{number(at + 3.5)}" text-anchor="end">{words}</text>')
         if self.ylabel:
             middle = (top + self.height - bottom) / 2
             turn = f'transform="translate(10 {number(middle)}) rotate(-90)"'

@@ -16,10 +16,25 @@ def number(value: float) -> str:
 
 def label(value: float) -> str:
     """Return a tick's text: at most four significant digits, a true minus sign, no exponent for common sizes."""
-    if value and not 1e-3 <= abs(value) < 1e5:
-        mantissa, exponent = f"{value:.0e}".split("e")
-        return f"{mantissa}e{int(exponent)}".replace("-", "−")
-    return f"{value:.4g}".replace("-", "−")
+    return _exponent(value) if value and not 1e-3 <= abs(value) < 1e5 else f"{value:.4g}".replace("-", "−")
+
+
+def labels(ticks: Sequence[float], *, log: bool = False) -> list[str]:
+    """Return the texts of an axis' ticks in one notation: all with exponents or none, and equal decimals where steps are."""
+    ticks = [0.0 if abs(tick) < 1e-12 * max(map(abs, ticks)) else tick for tick in ticks]
+    sizes = [abs(tick) for tick in ticks if tick]
+    if sizes and not (min(sizes) >= 1e-4 and max(sizes) < 1e5):
+        return [_exponent(tick) if tick else "0" for tick in ticks]
+    plain = [f"{tick:.4g}" for tick in ticks]
+    if not log:
+        decimals = max((len(text.partition(".")[2]) for text in plain), default=0)
+        plain = [f"{tick:.{decimals}f}" if tick else "0" for tick in ticks]
+    return [text.replace("-", "−") for text in plain]
+
+
+def _exponent(value: float) -> str:
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}".replace("-", "−")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reports import paper
 from reports.figures.base import Figure, Json, Palette, Panel, View, columns, mean
 from reports.figures.points import ROW, cloud, curve
-from reports.plot import Plot
+from reports.plot import Plot, fitted
 from reports.scale import span
 from reports.words import quantity
 
@@ -81,10 +81,10 @@ def _by_kind(view: View) -> str:
         (-0.6, len(names) - 0.4),
         AXES[0],
         height=44 + 0.8 * ROW * len(names),
-        margin=(112, 4, 10, 36),
+        margin=(118, 4, 10, 36),
     )
     for place, name in enumerate(reversed(names)):
-        plot.text(106, plot.sy(place) + 3.5, str(name).replace("_", " "), "end", "row")
+        plot.text(112, plot.sy(place) + 3.5, fitted(str(name).replace("_", " "), 112), "end", "row")
     for arm, rows in found.items():
         for row in rows:
             plot.marks(((x, y, "") for y, x in enumerate(reversed(row))), view.palette[arm], "faint", 1.9)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from html import escape
 
 from reports.figures.base import Json, Palette, mean
-from reports.plot import Plot, mark
-from reports.scale import Scale, label, number, span
+from reports.plot import LETTER, Plot, fitted, mark
+from reports.scale import Scale, number, span
 from reports.words import factor, quantity, shown, sides
 from vitwork.verdicts import effect_unit
 
@@ -37,15 +37,14 @@ def seeds(hypothesis: Json, palette: Palette) -> str:
         f"{hypothesis['quantity']}{unit}, one point per network",
         log_x=log,
         height=46 + (ROW_OF_ONE_ARM if one_arm else ROW) * len(arms),
-        margin=(14 if one_arm else 96, 4, 10, 36),
+        margin=(14 if one_arm else min(150, max(96, 10 + LETTER * max(map(len, names)))), 4, 10, 36),
     )
     for place, (side, name) in enumerate(zip(arms, names, strict=True)):
         row = len(arms) - 1 - place
         if one_arm:
             plot.text(plot.margin[0], plot.sy(row) - 12, str(side["label"]), "start", "row")
         else:
-            short = name if len(name) <= 15 else name[:14] + "…"
-            plot.text(plot.margin[0] - 6, plot.sy(row) + 3.5, short, "end", "row")
+            plot.text(plot.margin[0] - 6, plot.sy(row) + 3.5, fitted(name, plot.margin[0] - 6), "end", "row")
         _strip(plot, side, row, palette[name], log=log)
     for constant in constants:
         plot.rule(x=constant, kind="dashrule")
@@ -109,7 +108,7 @@ def interval(hypothesis: Json) -> str:
         f'<path class="interval v-{escape(verdict)}" d="M{number(plot.sx(left))} {number(plot.sy(0))}H{number(plot.sx(right))}"/>'
     )
     plot.parts.append(f'<path class="estimate v-{escape(verdict)}" d="{mark(plot.sx(estimate), plot.sy(0), 3, 4.5)}"/>')
-    return plot.render(xticks=[(tick, label(tick)) for tick in plot.sx.ticks(4)], grid=False)
+    return plot.render(grid=False)
 
 
 def _band(hypothesis: Json, margin: float, *, log: bool) -> list[float]:

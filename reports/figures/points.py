@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from reports.figures.base import Palette, View, columns, mean
-from reports.plot import Plot
+from reports.plot import Plot, fitted
 from reports.scale import span
 from reports.words import quantity
 
@@ -33,12 +33,12 @@ def strips(
         (-0.5, len(arms) - 0.5),
         xlabel,
         height=44 + ROW * len(arms),
-        margin=(112, 4, 10, 36),
+        margin=(118, 4, 10, 36),
     )
     if rule is not None:
         plot.rule(x=rule, kind="dashrule")
     for place, (arm, row) in enumerate(reversed(list(arms.items()))):
-        plot.text(106, plot.sy(place) + 3.5, arm if len(arm) < 18 else f"{arm[:16]}…", "end", "row")
+        plot.text(112, plot.sy(place) + 3.5, fitted(arm, 112), "end", "row")
         centre = mean(value for value, _ in row)
         if centre is not None:
             plot.line([(centre, place - 0.32), (centre, place + 0.32)], palette[arm])
@@ -73,7 +73,7 @@ def cloud(title: str, labels: tuple[str, str], arms: Cloud, palette: Palette, *,
         names: whether names stand beside the points.
     """
     x, y = zip(*((x, y) for points in arms.values() for x, y, _ in points), strict=True)
-    plot = Plot(title, span(x, pad=0.12), span(y, pad=0.1), *labels)
+    plot = Plot(title, span(x, pad=0.3 if names else 0.12), span(y, pad=0.1), *labels)
     for arm, points in arms.items():
         plot.marks(points, palette[arm], size=3.6)
     for px, py, name in (point for points in arms.values() for point in points if names):

@@ -6,12 +6,14 @@ import numpy as np
 
 from reports import paper
 from reports.figures.base import Figure, Json, Panel, Row, View
-from reports.plot import Plot
+from reports.plot import LETTER, Plot, fitted
 from reports.scale import span
 from reports.words import quantity
 
 MOST_PANELS = 6
 GRID = 140
+NOTE = 13
+"""Height of a line of text."""
 
 
 def draw(view: View) -> Figure | None:
@@ -57,7 +59,16 @@ def _density(view: View) -> str:
     curves = {arm: [smooth(values, grid) for values in seeds if values.size] for arm, seeds in pooled.items()}
     means = {arm: np.mean(rows, axis=0) for arm, rows in curves.items() if rows}
     tallest = max(float(row.max()) for row in means.values())
-    plot = Plot("Density of top eigenvalues", interval, (0.0, tallest * 1.08), "eigenvalue", "density")
+    notes = NOTE * len(pooled)  # above the panel, where no curve is
+    plot = Plot(
+        "Density of top eigenvalues",
+        interval,
+        (0.0, tallest * 1.08),
+        "eigenvalue",
+        "density",
+        height=220 + notes,
+        margin=(46, 10 + notes, 10, 36),
+    )
     plot.rule(x=0.0)
     for arm, row in means.items():
         for single in curves[arm]:
@@ -65,7 +76,9 @@ def _density(view: View) -> str:
         plot.line(zip(grid, row, strict=True), view.palette[arm])
     negative = {arm: 100 * float(np.mean(np.concatenate(seeds) < 0)) for arm, seeds in pooled.items()}
     for place, (arm, share) in enumerate(negative.items()):
-        plot.text(plot.width - 12, 18 + 13 * place, f"{arm[:22]}: {quantity(share, 2)} % below 0", "end")
+        said = f": {quantity(share, 2)} % below 0"
+        name = fitted(arm, plot.width - plot.margin[0] - 10 - LETTER * len(said))
+        plot.text(plot.width - 10, 10 + NOTE * place, name + said, "end")
     return plot.render()
 
 
