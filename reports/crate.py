@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from reports import words
 from reports.results import dump
 
 FILES = {
@@ -29,7 +30,7 @@ def crate(results: dict[str, Any]) -> str:
         "@id": "./",
         "@type": "Dataset",
         "name": f"Claims of 'How Do Vision Transformers Work?' at profile {results['profile']['name']}",
-        "description": str(results["profile"].get("summary", "")),
+        "description": words.summary(results),
         "datePublished": date,
         "license": {"@id": "https://spdx.org/licenses/Apache-2.0"},
         "isBasedOn": {"@id": "https://arxiv.org/abs/2202.06709"},

@@ -11,6 +11,7 @@ from reports.figures import draw, effect, structure, training
 from reports.figures.base import Figure, Palette
 from reports.html import anchors, environment, visible
 from reports.reasons import reason
+from vitwork.verdicts import substitutes
 
 Json = dict[str, Any]
 
@@ -28,7 +29,8 @@ def render(results: Json) -> str:
         environment()
         .get_template("page.html.j2")
         .render(
-            profile=results["profile"],
+            profile={**results["profile"], "summary": words.summary(results)},
+            family=_family(results),
             lead=_lead(results),
             tally=words.tally(results["claims"]),
             hardware=_hardware(results),
@@ -49,9 +51,15 @@ def _lead(results: Json) -> str:
     tally = words.tally(results["claims"])
     measured = len(results["claims"]) - tally["not measured"]
     return (
-        f"{len(results['claims'])} claims, {measured} of them put to the test on {len(results['runs'])} trained networks; "
+        f"{words.plural(len(results['claims']), 'claim')}, {measured} of them put to the test on "
+        f"{words.plural(len(results['runs']), 'trained network')}; "
         f"{tally['reproduced'] + tally['contradicted']} could be decided at this scale."
     )
+
+
+def _family(results: Json) -> int:
+    """Return how many hypotheses the session's correction was over: those that have a p-value."""
+    return sum((hypothesis["effect"] or {}).get("p") is not None for hypothesis in results["hypotheses"])
 
 
 def _hardware(results: Json) -> str:
@@ -112,6 +120,7 @@ def _chapters(results: Json, palette: Palette, tables: Tables) -> list[Json]:
     hypotheses = {hypothesis["id"]: hypothesis for hypothesis in results["hypotheses"]}
     places = anchors("claim", [claim["id"] for claim in results["claims"]])
     chapters: dict[str, list[Json]] = {}
+    profile, foreign = results["profile"], substitutes(results)
     for claim in results["claims"]:
         found = [hypotheses[id] for id in claim["hypotheses"] if id in hypotheses]
         drawn = draw(claim, results["measurements"], palette)
@@ -120,7 +129,9 @@ def _chapters(results: Json, palette: Palette, tables: Tables) -> list[Json]:
             **_claim(claim, found, palette),
             "anchor": anchor,
             "csv": tables.link(SEED_COLUMNS, _seed_rows(found)),
-            "all_deviations": [*results["profile"].get("deviations", []), *claim["deviations"]],
+            # what a profile changes in its trainings changes nothing for a claim that rests on none
+            "all_deviations": [*(profile.get("deviations", []) if claim["arms"] else []), *claim["deviations"]],
+            "foreign": {arm: foreign[arm] for arm in claim["arms"] if arm in foreign},
             "figures": [_with_data(figure, f"{anchor}-{place}", tables) for place, figure in enumerate(drawn, start=1)],
         }
         chapters.setdefault(claim["chapter"], []).append(entry)
@@ -142,8 +153,9 @@ def _claim(claim: Json, hypotheses: list[Json], palette: Palette) -> Json:
         if len(effects) == 1
         else f"{len(effects)} comparisons",
         "n": "–".join(str(size) for size in (sizes[:1] + sizes[-1:] if len(sizes) > 1 else sizes)),
-        "cost": words.cost(claim["cost_seconds"]),
-        "whole_cost": words.cost(claim["cost_seconds"], claim.get("cost_joules")),
+        "cost": words.spent(claim),
+        "whole_cost": words.spent(claim, whole=True),
+        "trains": bool(claim["arms"]) or claim["verdict"] == "not measured",
     }
 
 
@@ -182,6 +194,7 @@ def _with_data(figure: Figure | None, name: str, tables: Tables) -> Json | None:
 
 def _arms(results: Json, palette: Palette, places: Mapping[str, str]) -> list[Json]:
     runs: dict[str, list[Json]] = {}
+    foreign = substitutes(results)
     for run in results["runs"]:
         runs.setdefault(run["arm"], []).append(run)
     return [
@@ -190,6 +203,7 @@ def _arms(results: Json, palette: Palette, places: Mapping[str, str]) -> list[Js
             "anchor": places[arm],
             "series": palette[arm],
             "line": _line(group),
+            "foreign": arm in foreign,
             "model": group[0].get("model"),
             "options": words.settings(group[0].get("options") or {}),
             "recipe": words.settings(group[0].get("recipe") or {}),
@@ -206,7 +220,7 @@ def _line(group: list[Json]) -> str:
     parts = [str(group[0].get("model") or "model unknown")]
     if group[0].get("parameters"):
         parts.append(f"{words.count(group[0]['parameters'])} parameters")
-    parts.append(f"{len(group)} run{'s' if len(group) > 1 else ''}")
+    parts.append(words.plural(len(group), "run"))
     if diverged := sum(run.get("status") == "diverged" for run in group):
         parts.append(f"{diverged} diverged")
     return ", ".join(parts)
@@ -217,9 +231,9 @@ def _run(run: Json) -> Json:
     return {
         "seed": run["seed"],
         "status": run.get("status"),
-        "loss": words.quantity(losses[-1], 4) if losses else "–",
-        "time": words.quantity(run.get("seconds")),
+        "loss": words.fixed(losses[-1] if losses else None, 4),
+        "time": words.fixed(run.get("seconds"), 1),
         "energy": words.energy(run.get("joules")),
-        "speed": words.quantity(run.get("images_per_second"), 4),
+        "speed": words.fixed(run.get("images_per_second"), 0),
         "key": run["key"],
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports import words
+from vitwork.verdicts import lacking
 
 Json = Mapping[str, Any]
 SIDES = {"reproduced": "the paper’s side", "contradicted": "the other side"}
@@ -17,11 +18,12 @@ def reason(claim: Json, hypotheses: Sequence[Json]) -> str:
         return _without_comparison(claim)
     found = [_verdict(hypothesis) for hypothesis in hypotheses]
     bearing = hypotheses[found.index(claim["verdict"]) if claim["verdict"] in found else 0]
-    return " ".join(part for part in (_counted(found, claim["rule"]), _said(bearing)) if part)
+    parts = (_counted(found, claim["rule"]), _said(bearing), _settled(claim, hypotheses))
+    return " ".join(part for part in parts if part)
 
 
 def _without_comparison(claim: Json) -> str:
-    said = str(claim["reason"])
+    said = lacking(str(claim["reason"]))
     if claim["verdict"] == "not measured":
         return said[:1].upper() + said[1:]
     passed = claim["verdict"] == "reproduced"
@@ -48,13 +50,27 @@ def _counted(verdicts: Sequence[str], rule: str) -> str:
 
 
 def _said(hypothesis: Json) -> str:
-    """Return one comparison as a sentence, and what would settle it."""
+    """Return one comparison as a sentence."""
     found = hypothesis["effect"] or {}
     given = words.settings(hypothesis["parameters"])
     name = f"{hypothesis['statement']}{f' ({given})' if given else ''}"
-    said = f"{name}: {words.effect(found, hypothesis.get('unit', ''))}; {_side(found)}."
-    more = found.get("seeds_needed")
-    return f"{said} About {more} networks per arm would probably settle it." if more else said
+    return f"{name}: {words.effect(found, hypothesis.get('unit', ''))}; {_side(found)}."
+
+
+def _settled(claim: Json, hypotheses: Sequence[Json]) -> str:
+    """Return the networks that would settle an undecided claim; empty where for a comparison it needs none is known.
+
+    Where all comparisons are needed it is the one that takes most, where one suffices the one that takes least.
+    """
+    if claim["verdict"] != "inconclusive":
+        return ""
+    open_ones = [hypothesis["effect"] or {} for hypothesis in hypotheses if _verdict(hypothesis) != "reproduced"]
+    needed = [found.get("seeds_needed") for found in open_ones]
+    known = [seeds for seeds in needed if seeds]
+    if not known or (claim["rule"] != "any" and len(known) < len(needed)):
+        return ""
+    more, every = (min(known), "it") if claim["rule"] == "any" else (max(known), "all of them")
+    return f"About {more} networks per arm would probably settle {'it' if len(known) == 1 else every}."
 
 
 def _side(found: Json) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from reports.words import SYMBOLS, cost, duration, effect, tally
+from reports.words import SYMBOLS, duration, effect, plural, spent, tally
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>@&$])")
 LONGEST = 240
@@ -42,14 +42,14 @@ def markdown(results: dict[str, Any]) -> str:
             plain(claim["id"]),
             claim["verdict"],
             effects,
-            cost(claim["cost_seconds"], claim.get("cost_joules")),
+            spent(claim, whole=True),
         )
         lines.append(f"| {' | '.join(cells)} |")
     commit = str(provenance.get("commit") or "")[:12] or "outside git"
     changed = ", with uncommitted changes" if provenance.get("dirty") else ""
     lines += [
         "",
-        f"{len(results['runs'])} runs in {duration(provenance.get('seconds'))}; commit {plain(commit)}{changed}.",
+        f"{plural(len(results['runs']), 'run')} in {duration(provenance.get('seconds'))}; commit {plain(commit)}{changed}.",
         "",
     ]
     return "\n".join(lines)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,9 @@ MARKS = {"log-ratio": "×", "ratio": "×", "probability": "P "}
 """What stands before an effect of these scales; other effects are differences."""
 OPEN_ENDS = {"log-ratio": ("0", "∞"), "ratio": ("0", "∞"), "probability": ("0", "1")}
 """What an interval without limit reaches."""
+NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+NUMBERS = re.compile(r"(difference|log-ratio|ratio|probability|slope|share) \S+")
+"""How the part of a reason starts that repeats estimate, interval and p."""
 
 
 def quantity(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
@@ -23,6 +27,13 @@ def quantity(value: float | None, digits: int = 3, *, sign: bool = False) -> str
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:{'+' if sign and value else ''}.{digits}g}".replace("-", "−")
+
+
+def fixed(value: float | None, decimals: int) -> str:
+    """Return a number of a column, all of which have so many decimals; a dash for None."""
+    if value is None or abs(value) >= 1e6:  # what diverged has no use for decimals
+        return quantity(value)
+    return f"{value:.{decimals}f}".replace("-", "−")
 
 
 def factor(scale: str) -> bool:
@@ -43,11 +54,47 @@ def effect(found: Json, unit: str = "") -> str:
     estimate, low, high = (shown(found.get(name), scale) for name in ("estimate", "low", "high"))
     if estimate is None and low is None and high is None:
         return "no estimate"
-    sign = scale not in MARKS
     least, most = OPEN_ENDS.get(scale, ("−∞", "∞"))
-    ends = (least if low is None else quantity(low, sign=sign), most if high is None else quantity(high, sign=sign))
+    known = iter(alike([value for value in (estimate, low, high) if value is not None], scale))
+    texts = [missing if value is None else next(known)
+             for value, missing in ((estimate, "–"), (low, least), (high, most))]  # fmt: skip
     tail = f" {unit}" if (unit := effect_unit(unit, scale)) else ""
-    return f"{MARKS.get(scale, '')}{quantity(estimate, sign=sign)} [{ends[0]}, {ends[1]}]{tail}"
+    return f"{MARKS.get(scale, '')}{texts[0]} [{texts[1]}, {texts[2]}]{tail}"
+
+
+def alike(values: Sequence[float], scale: str = "difference") -> list[str]:
+    """Return an estimate and its interval with one precision: no zeros that all of them end with.
+
+    Factors have as many significant digits each, since only their ratio matters; differences as many decimals, three
+    digits for the largest.
+    """
+    if not values:
+        return []
+    largest = max(abs(value) for value in values)
+    ratios = scale in ("ratio", "log-ratio")
+    if not ratios and largest and not 1e-3 <= largest < 1e5:
+        return [quantity(value, sign=scale not in MARKS) for value in values]
+    finest = 3 if ratios or not largest else max(0, 2 - math.floor(math.log10(largest)))
+    rounded = [_rounded(value, finest, digits=ratios) for value in values]
+    places = next(
+        few
+        for few in range(1 if ratios else 0, finest + 1)
+        if [float(_rounded(value, few, digits=ratios)) for value in values] == [float(text) for text in rounded]
+    )
+    return [_signed(_rounded(value, places, digits=ratios), sign=scale not in MARKS) for value in values]
+
+
+def _rounded(value: float, places: int, *, digits: bool) -> str:
+    """Return a number with so many significant digits or decimals, zeros at the end included."""
+    if not digits:
+        return f"{value:z.{places}f}"
+    text = f"{value:#.{places}g}".removesuffix(".").replace(".e", "e")
+    return f"{float(text):.0f}" if "e+" in text and value < 1e5 else text
+
+
+def _signed(text: str, *, sign: bool) -> str:
+    """Return a number with a true minus sign and, where asked for, a plus sign for what is above zero."""
+    return f"{'+' if sign and float(text) > 0 else ''}{text}".replace("-", "−")
 
 
 def sides(hypothesis: Json) -> list[Json]:
@@ -77,17 +124,39 @@ def decision(hypothesis: Json) -> str:
 def _claimed(hypothesis: Json, found: Json) -> str:
     """Return which effects the paper claims."""
     scale = str(found.get("scale", "difference"))
-    mark = MARKS.get(scale, "")
     if (band := hypothesis.get("within")) is not None:
-        return f"the paper’s side is a difference within {'a factor of ' if mark else '±'}{quantity(band)}"
-    margin = quantity(shown(found.get("margin", 0.0), scale))
-    return f"the paper’s side is {found.get('alternative', 'less')} than {mark}{margin}"
+        return f"the paper’s side is a difference within {'a factor of ' if scale in MARKS else '±'}{quantity(band)}"
+    return f"the paper’s side is {found.get('alternative', 'less')} than {marked(found.get('margin', 0.0), scale)}"
+
+
+def marked(value: float | None, scale: str) -> str:
+    """Return a value on an effect's scale as it is shown, for example the margin 0 of a log-ratio as ``×1``."""
+    return f"{MARKS.get(scale, '')}{quantity(shown(value, scale))}"
 
 
 def because(found: Json) -> str:
-    """Return an effect's reason without the numbers that stand before its colon."""
-    reason = str(found.get("reason") or "")
-    return reason.partition(": ")[2] or reason
+    """Return an effect's reason without the numbers that it repeats, margins and bands as they are shown.
+
+    The reason is made where nothing is known of how an effect is shown, so that it names the logarithms of ratios.
+    """
+    reason, scale = str(found.get("reason") or ""), str(found.get("scale", "difference"))
+    said = ": ".join(part for part in reason.split(": ") if not NUMBERS.match(part)) or reason
+    said = re.sub(
+        rf"(clear of|not clear|around) ({NUMBER})\b",
+        lambda margin: f"{margin[1]} {marked(float(margin[2]), scale)}",
+        said,
+    )
+    return re.sub(
+        rf"band ({NUMBER}) ± ({NUMBER})\b",
+        lambda band: f"band {_band(float(band[1]), float(band[2]), scale)}",
+        said,
+    )
+
+
+def _band(middle: float, half: float, scale: str) -> str:
+    if factor(scale):
+        return f"{marked(middle - half, scale)} to {marked(middle + half, scale)}"
+    return f"{marked(middle, scale)} ± {quantity(half)}"
 
 
 def duration(seconds: float | None) -> str:
@@ -97,6 +166,17 @@ def duration(seconds: float | None) -> str:
     if seconds < 99.5:
         return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def spent(claim: Json, *, whole: bool = False) -> str:
+    """Return what the runs and measurements of a claim took, with their energy where the `whole` is asked for.
+
+    Empty for a claim that was not measured: what it shares with others was noted before it was found that it lacks the
+    rest, and shows nothing of it.
+    """
+    if claim["verdict"] == "not measured":
+        return ""
+    return cost(claim["cost_seconds"], claim.get("cost_joules") if whole else None)
 
 
 def energy(joules: float | None) -> str:
@@ -124,6 +204,25 @@ def moment(seconds: float | str | None) -> str:
 def size(number: float | None) -> str:
     """Return a count of bytes."""
     return f"{number / 2**30:.1f} GiB" if isinstance(number, (int, float)) else "–"
+
+
+def summary(results: Json) -> str:
+    """Return the profile's summary with the number of seeds that were run in place of the profile's own."""
+    said = str(results["profile"].get("summary", ""))
+    seeds: dict[str, set[int]] = {}
+    for run in results["runs"]:
+        seeds.setdefault(run["arm"], set()).add(run["seed"])
+    counts = sorted({len(found) for found in seeds.values()})
+    if not said or not counts:
+        return said
+    least = f"{counts[0]} to " if len(counts) > 1 else ""
+    return f"{re.sub(r',? [a-z0-9]+ seeds$', '', said)}, {least}{plural(counts[-1], 'seed')}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 claim``, ``2 claims``, ``2 hypotheses``."""
+    more = f"{noun[:-2]}es" if noun.endswith("is") else f"{noun}s"
+    return f"{number} {noun if number == 1 else more}"
 
 
 def count(number: float | None) -> str:

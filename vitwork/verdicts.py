@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 HEADER = ("claim", "verdict", "effect [interval]", "n", "cost", "hypothesis")
+SUBSTITUTE = re.compile(r"the arm (\S+) is (.+), not the profile's own model")
 
 
 def table(results: dict[str, Any]) -> list[str]:
@@ -13,13 +15,27 @@ def table(results: dict[str, Any]) -> list[str]:
     hypotheses = {hypothesis["id"]: hypothesis for hypothesis in results["hypotheses"]}
     rows: list[tuple[str, ...]] = [HEADER]
     for claim in results["claims"]:
-        reason = "" if claim["hypotheses"] else claim["reason"]
-        rows.append((claim["id"], claim["verdict"], "", "", _minutes(claim["cost_seconds"]), reason))
+        reason = "" if claim["hypotheses"] else lacking(claim["reason"])
+        # a claim that was not measured only shares the runs that were noted before it was found to lack others
+        seconds = 0.0 if claim["verdict"] == "not measured" else claim["cost_seconds"]
+        rows.append((claim["id"], claim["verdict"], "", "", _minutes(seconds), reason))
         rows += [_row(hypotheses[id]) for id in claim["hypotheses"]]
     # the last column holds sentences, which need no padding
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER) - 1)] + [0]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return ["", *lines[:1], "-" * len(lines[0]), *lines[1:], "", _totals(results)]
+    swapped = [f"The arm {arm} is {model}, not the profile's own." for arm, model in substitutes(results).items()]
+    return ["", *lines[:1], "-" * len(lines[0]), *lines[1:], "", _totals(results), *swapped]
+
+
+def lacking(reason: str) -> str:
+    """Return what a claim that was not measured needs, without the verdict that stands beside it anyway."""
+    return re.sub(r"^(\d+ of \d+ hypotheses not measured; )?not measured: ", "", reason)
+
+
+def substitutes(results: dict[str, Any]) -> dict[str, str]:
+    """Return the models that stand in place of a profile's own, by arm, as `vitwork.overrides.substitute` notes them."""
+    noted = (SUBSTITUTE.fullmatch(note) for note in results["profile"].get("deviations", []))
+    return {found[1]: found[2] for found in noted if found}
 
 
 def _row(hypothesis: dict[str, Any]) -> tuple[str, ...]:
@@ -61,6 +77,6 @@ def _totals(results: dict[str, Any]) -> str:
     found = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     trained = sum(run["seconds"] or 0.0 for run in results["runs"])
     return (
-        f"{len(results['claims'])} claims at profile {results['profile']['name']}: {found}. "
+        f"{len(results['claims'])} claim{'' if len(results['claims']) == 1 else 's'} at profile {results['profile']['name']}: {found}. "
         f"{len(results['runs'])} runs, {trained / 60:.1f} min of training; costs of runs that claims share count for each."
     )

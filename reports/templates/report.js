@@ -21,7 +21,7 @@
     }
     for (const group of all('.matrix tbody')) group.hidden = !group.querySelector('tr.row:not([hidden])');
     for (const part of all('section.chapter')) part.hidden = !part.querySelector('details.claim:not([hidden])');
-    at('found').textContent = `${found} of ${rows.length} claims`;
+    at('found').textContent = `${found} of ${rows.length} claim${rows.length === 1 ? '' : 's'}`;
   };
   form.hidden = false;
   form.addEventListener('input', filter);

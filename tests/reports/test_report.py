@@ -196,7 +196,7 @@ def test_trends_over_arms_and_bands_are_said_as_they_were_claimed(full):
     jsonschema.validate(results, json.loads(SCHEMA_FILE.read_text()))
     text = "".join(Elements(render(results)).text)
     assert "n = 5 + 5 + 5" in text
-    assert "−2 [−1.5, −0.5]" in text
+    assert "−2.0 [−1.5, −0.5]" in text
     assert "the paper’s side is a difference within ±0.5" in text
     assert "two-sided than" not in text
     link = next(a["href"] for a in Elements(render(results)).of("a") if "seeds.csv" in (a.get("download") or ""))

@@ -66,7 +66,7 @@ def test_ticks_are_round_numbers():
 def test_effects_are_said_on_the_scale_of_the_claim():
     """Ratios as factors, differences with sign and unit, where percentages differ by points."""
     ratio = {"estimate": math.log(0.5), "low": math.log(0.25), "high": 0.0, "scale": "log-ratio"}
-    assert words.effect(ratio, "nats") == "×0.5 [0.25, 1]"
+    assert words.effect(ratio, "nats") == "×0.50 [0.25, 1.0]"
     difference = {"estimate": 2.0, "low": -1.0, "high": None, "scale": "difference"}
     assert words.effect(difference, "%") == "+2 [−1, ∞] pp"
     assert words.effect(difference, "nats") == "+2 [−1, ∞] nats"

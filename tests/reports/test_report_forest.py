@@ -29,7 +29,7 @@ def test_three_reports_have_a_summary() -> None:
     root, sentence = parsed(forest.draw([effect(-2.0), effect(-2.0), effect(-2.0)]))
     assert len(list(root.iter("circle"))) == 3
     assert sum((path.get("d") or "").endswith("Z") for path in root.iter("path")) == 1
-    assert sentence.startswith("Random effects over 3 reports: −2 [")
+    assert sentence.startswith("Random effects over 3 reports: −2.00 [")
     assert "I² = 0 %" in sentence
     assert sentence.endswith("reproduced.")
 
