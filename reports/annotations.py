@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from reports.changes import told
 from vitwork.statistics.baseline import Event
 
 FILE = re.compile(r"[\w./-]+\.py")
@@ -24,7 +25,7 @@ def workflow_commands(events: Iterable[Event], results: dict[str, Any]) -> Itera
         found = FILE.search(reruns.get(event.claim, ""))
         place = f"file={_property(found.group())}," if found else ""
         title = _property(f"{event.claim}: {event.kind}")
-        yield f"::{level} {place}title={title}::{_data(event.detail)}"
+        yield f"::{level} {place}title={title}::{_data(told(event, results))}"
 
 
 def _data(text: str) -> str:

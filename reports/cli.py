@@ -43,7 +43,7 @@ def compare(arguments: Sequence[str]) -> int:
 
 
 def site(arguments: Sequence[str]) -> int:
-    """Make an index of a folder of reports."""
+    """Make an index of a folder of reports, and the tables that a report of it lacks."""
     parser = argparse.ArgumentParser(prog="vitwork site", description=site.__doc__)
     parser.add_argument("folder", type=Path, help="folder with one sub-folder per report")
     given = parser.parse_args(arguments)

@@ -7,6 +7,7 @@ from typing import Any
 
 from reports import words
 from reports.annotations import workflow_commands
+from reports.changes import of_profiles, told
 from reports.figures.effect import pair
 from reports.html import environment, visible
 from reports.results import load
@@ -52,6 +53,7 @@ def markdown(events: list[Event], old: Json, new: Json) -> str:
     lines = [
         f"## Claims at profile {plain(new['profile']['name'])} against the baseline",
         "",
+        *([plain(other), ""] if (other := of_profiles(old, new)) else []),
         "| verdict | before | now |",
         "|---|---|---|",
         *(f"| {words.SYMBOLS[verdict]} {verdict} | {before[verdict]} | {now[verdict]} |" for verdict in words.VERDICTS),
@@ -62,7 +64,9 @@ def markdown(events: list[Event], old: Json, new: Json) -> str:
     lines += ["| | what | claim | detail |", "|---|---|---|---|"]
     for event in events:
         mark = "**!**" if event.breaking else ""
-        lines.append(f"| {mark} | {event.kind} | {plain(event.hypothesis or event.claim)} | {plain(event.detail)} |")
+        lines.append(
+            f"| {mark} | {event.kind} | {plain(event.hypothesis or event.claim)} | {plain(told(event, new))} |"
+        )
     return "\n".join([*lines, ""])
 
 
@@ -72,7 +76,7 @@ def _page(events: list[Event], old: Json, new: Json) -> str:
             "kind": event.kind,
             "breaking": event.breaking,
             "what": event.hypothesis or event.claim,
-            "detail": event.detail,
+            "detail": told(event, new),
         }
         for event in events
     ]
@@ -84,6 +88,7 @@ def _page(events: list[Event], old: Json, new: Json) -> str:
             scripts=("theme.js",),
             old=_side(old),
             new=_side(new),
+            other_profiles=of_profiles(old, new),
             tallies=[(verdict, before[verdict], now[verdict]) for verdict in words.VERDICTS],
             events=visible(changes),
             breaking=sum(event.breaking for event in events),

@@ -11,13 +11,14 @@ from reports import words
 from reports.figures import forest
 from reports.html import anchors, environment, visible
 from reports.results import load
+from reports.tables import NAMES, write_tables
 from vitwork.errors import VitworkError
 
 Json = dict[str, Any]
 
 
 def index(folder: Path) -> Path:
-    """Write ``index.html`` into a folder of reports.
+    """Write ``index.html`` into a folder of reports, and the tables that a report links to but lost on its way there.
 
     Args:
         folder: each of its sub-folders that holds ``report.html`` and ``results.json`` is listed.
@@ -31,9 +32,13 @@ def index(folder: Path) -> Path:
     places = sorted(path.parent for path in folder.glob("*/report.html") if (path.parent / "results.json").is_file())
     if not places:
         raise VitworkError(f"There is no report in {folder}: expected sub-folders with report.html and results.json.")
-    reports = [(place.name, visible(load(place))) for place in places]
+    documents = {place: load(place) for place in places}
+    reports = [(place.name, visible(document)) for place, document in documents.items()]
     page = folder / "index.html"
     try:
+        for place, document in documents.items():
+            if not all((place / f"{name}.parquet").is_file() for name in NAMES):
+                write_tables(document, place)
         page.write_text(_page(reports), encoding="utf-8")
     except OSError as error:
         raise VitworkError(f"The index cannot be written to {folder}: {error.strerror or error}.") from error
@@ -60,7 +65,8 @@ def _report(name: str, document: Json) -> Json:
         "tally": words.tally(document["claims"]),
         "commit": str(provenance.get("commit") or "")[:12],
         "when": words.moment(provenance.get("finished")),
-        "runs": len(document["runs"]),
+        "runs": words.plural(len(document["runs"]), "run"),
+        "summary": words.summary(document),
     }
 
 

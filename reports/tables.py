@@ -9,6 +9,7 @@ from typing import Any
 from reports.results import dump
 
 Json = dict[str, Any]
+NAMES = ("runs", "measurements", "hypotheses")
 
 
 def write_tables(results: Json, folder: Path) -> None:
@@ -22,8 +23,7 @@ def write_tables(results: Json, folder: Path) -> None:
     from pyarrow import parquet
 
     types = {"text": pa.string(), "count": pa.int64(), "number": pa.float64(), "numbers": pa.list_(pa.float64())}
-    tables = {"runs": runs(results), "measurements": measurements(results), "hypotheses": hypotheses(results)}
-    for name, (rows, kinds) in tables.items():
+    for name, (rows, kinds) in zip(NAMES, (runs(results), measurements(results), hypotheses(results)), strict=True):
         schema = pa.schema([(column, types[kind]) for column, kind in kinds.items()])
         lines = "\n".join(map(dump, rows)).encode()
         with parquet.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd") as writer:

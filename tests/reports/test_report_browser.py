@@ -100,6 +100,30 @@ def test_the_sentence_of_a_claim_has_most_of_the_table(browser, pages, size):
         assert page.locator("tr.row th").first.bounding_box()["width"] > 0.4 * min(SIZES[size][0], 1100)
 
 
+@pytest.mark.parametrize("kind", ["index", "comparison"])
+def test_names_can_be_read_on_a_phone(browser, pages, kind):
+    """The column of names keeps its width; what does not fit beside it is reached by scrolling inside the table's box."""
+    with Watched(browser, pages[kind], "phone") as page:
+        for name in page.locator("tbody tr:not(.chapter) th").all()[:40]:
+            assert name.bounding_box()["width"] > 0.4 * SIZES["phone"][0]
+        assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["phone"][0]
+
+
+def test_texts_of_drawings_lie_inside_them_and_off_each_other(browser, pages):
+    """With the widths of a real font."""
+    with Watched(browser, pages["report"]) as page:
+        page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+        found = page.evaluate("""() => [...document.querySelectorAll('svg')].flatMap((svg) => {
+            const edge = svg.getBoundingClientRect();
+            const texts = [...svg.querySelectorAll('text')].map((text) => [text.textContent, text.getBoundingClientRect()]);
+            const out = texts.filter(([, at]) => at.left < edge.left - 1 || at.right > edge.right + 1);
+            const over = texts.filter(([, a], i) => texts.slice(0, i).some(([, b]) => a.left < b.right && b.left < a.right
+                && a.top + 3 < b.bottom - 3 && b.top + 3 < a.bottom - 3));
+            return [...out, ...over].map(([text]) => `${svg.getAttribute('aria-label')}: ${text}`);
+        })""")
+        assert not found
+
+
 def test_search_chapter_and_verdict_filter_rows_and_sections(browser, pages):
     """Rows, sections and the spoken count agree; reset brings everything back."""
     with Watched(browser, pages["report"]) as page:

@@ -9,13 +9,15 @@ import pytest
 from reports import cli
 from reports.annotations import workflow_commands
 from reports.build import build
-from reports.compare import compare
+from reports.compare import compare, markdown
 from reports.figures.effect import pair
 from reports.site import index
 from tests.reports import synthetic
 from tests.reports.test_report import EARLIER, Elements
 from vitwork.errors import VitworkError
 from vitwork.statistics.baseline import Event
+
+FILES = ("json", "parquet", "md")
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,65 @@ def test_equal_results_have_changed_nothing(tmp_path, before):
     assert "Nothing broke" in page.read_text()
     assert "Nothing changed." in (tmp_path / "compare.md").read_text()
     assert (tmp_path / "annotations.txt").read_text() == ""
+
+
+def event_of(text, event):
+    """Return the line of Markdown about an event."""
+    return next(line for line in text.splitlines() if event in line)
+
+
+def test_other_profiles_and_durations_are_said_in_every_output(tmp_path, capsys, before):
+    """Page, Markdown, terminal: that profiles differ, and durations as the report words them, never ``1.97e+03 s``."""
+    old, new = copy.deepcopy(before), copy.deepcopy(before)
+    old["profile"]["name"], new["claims"][1]["cost_seconds"] = "other", 1974.0
+    old["claims"][1]["cost_seconds"] = 60.0
+    page = "".join(Elements(compare(old, new, tmp_path).read_text()).text)
+    build(old, tmp_path / "old")
+    build(new, tmp_path / "new")
+    assert cli.compare([str(tmp_path / "old"), str(tmp_path / "new")]) == 0
+    for text in (page, (tmp_path / "compare.md").read_text(), capsys.readouterr().out):
+        assert "These are different profiles, other before and synthetic now" in text
+        assert "min, 60 s before" in text
+        assert "e+03" not in text.replace("\\", "")
+    assert "different profiles" not in markdown([], before, before)
+
+
+def test_changes_of_ratios_are_told_as_factors(tmp_path, before):
+    """A verdict's reason, of a comparison or of its claim, and the change of an effect: no logarithm is shown."""
+    old, new = copy.deepcopy(before), copy.deepcopy(before)
+    hypothesis = next(h for h in new["hypotheses"] if h["effect"]["scale"] == "log-ratio")
+    claim = next(claim for claim in new["claims"] if claim["id"] == hypothesis["claim"])
+    for entry in (claim, hypothesis["effect"]):
+        entry |= {"verdict": "contradicted", "reason": "log-ratio 2 [1, 3], p = 0.01: clear of 0 on the other side"}
+    hypothesis["effect"] |= {"estimate": 2.0, "low": 1.0, "high": 3.0}
+    hypothesis["a"]["values"] = [value * 1000 for value in hypothesis["a"]["values"]]
+    compare(old, new, tmp_path)
+    for text in ((tmp_path / "compare.md").read_text().replace("\\", ""), (tmp_path / "annotations.txt").read_text()):
+        assert "log-ratio" not in text
+        assert "×7.39 [2.72, 20.1]; clear of ×1 on the other side" in text
+        assert "now against before: ×1" in event_of(text, "left its interval")
+        assert "×7.39 [2.72, 20.1]; the whole interval lies on the other side of the margin" in text
+
+
+def test_what_is_no_longer_measured_says_what_it_needs_once(tmp_path, before):
+    """Without the verdict that the sentence has named already."""
+    new = copy.deepcopy(before)
+    new["claims"][0] |= {"verdict": "not measured", "hypotheses": [], "reason": "not measured: needs a GPU"}
+    compare(before, new, tmp_path)
+    assert "reproduced before, not measured now: needs a GPU |" in (tmp_path / "compare.md").read_text()
+
+
+def test_the_index_makes_the_tables_that_a_copy_of_a_report_lacks(tmp_path, before):
+    """Every file that a published page links to lies beside it; tables that are there stay as they are."""
+    page = build(before, tmp_path / "smoke")
+    links = {a["href"] for a in Elements(page.read_text()).of("a") if a["href"].rpartition(".")[2] in FILES}
+    (tmp_path / "smoke" / "runs.parquet").unlink()
+    index(tmp_path)
+    assert len(links) == 5
+    assert all((tmp_path / "smoke" / link).is_file() for link in links)
+    (tmp_path / "smoke" / "runs.parquet").write_bytes(b"kept")
+    index(tmp_path)
+    assert (tmp_path / "smoke" / "runs.parquet").read_bytes() == b"kept"
 
 
 def test_annotations_cannot_be_broken_out_of():
