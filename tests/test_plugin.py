@@ -188,6 +188,44 @@ def test_interrupted_session_continues(session: pytest.Pytester) -> None:
     assert {path for path in before if after[path] != before[path]} == set(lost)
 
 
+def test_damaged_record_is_measured_anew(session: pytest.Pytester) -> None:
+    """A truncated record is measured in the very session that notices it, and the verdicts stay."""
+    victim = next(path for path in records(session) if b'"name": "size"' in path.read_bytes())
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[:-10])
+    result = run(session, "-n", "2")
+    result.assert_outcomes(passed=3, failed=1, xfailed=1, skipped=1)
+    assert victim.stat().st_size > len(whole) // 2
+    assert len(list(victim.parent.glob("*.damaged-*"))) == 1
+
+
+REPORT_FOLDER = """
+
+def pytest_vitwork_results(config, results, folder):
+    return ["folder " + folder.name]
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder", "part"),
+    [
+        ((), "report-tiny", False),
+        (("--seeds", "3"), "report-tiny-changed", False),
+        (("-k", "smaller"), "report-tiny-part", True),
+        (("test_claims.py::test_larger", "--deterministic"), "report-tiny-changed-part", True),
+    ],
+)
+def test_a_part_is_said_to_be_one(
+    session: pytest.Pytester, arguments: tuple[str, ...], folder: str, *, part: bool
+) -> None:
+    """Chosen tests are corrected for each other alone: they say so, and leave the report of the whole as it is."""
+    session.makeconftest(TINY + REPORT_FOLDER)
+    result = run(session, *arguments)
+    result.stdout.fnmatch_lines([f"folder {folder}"])
+    told = "These tests were chosen: the correction for several hypotheses covers their" in result.stdout.str()
+    assert told == part
+
+
 def test_damaged_snapshot_is_trained_anew(session: pytest.Pytester) -> None:
     """A truncated checkpoint is noticed, set aside and redone, and the verdicts stay."""
     for path in (session.path / ".vitwork" / "records").rglob("*.json"):
@@ -267,6 +305,8 @@ def outcomes(session: pytest.Pytester) -> list[Path]:
         (("--profile", "nope"), "There is no profile 'nope'; choose one of *"),
         (("--seeds", "0"), "--seeds takes a number from 1, or auto, not 0."),
         (("--store", "conftest.py/store"), "Cannot write *"),
+        (("--report", "conftest.py/report"), "Cannot write *"),
+        (("--max-seeds", "3"), "--max-seeds and --max-minutes end a session with --seeds auto; *"),
         (("--baseline", "missing.json"), "Cannot read the baseline missing.json: *"),
         (("--model", "nowhere:build"), "The arm vit: nowhere:build cannot be imported: No module named 'nowhere'"),
         (("--model", "mobile=timm:vit_tiny_patch16_224"), "The profile tiny has no arm 'mobile'; it has *"),
@@ -300,9 +340,10 @@ def test_a_model_of_ones_own_takes_an_arms_place(session: pytest.Pytester) -> No
     result = run(session, chosen, "--model", "own:build", "--set", "vit.epochs=2")
     result.assert_outcomes(passed=1)
     found = json.loads((session.path / "results.json").read_text())
-    assert found["profile"]["deviations"][-2:] == [
+    assert found["profile"]["deviations"][-3:] == [
         "the arm vit is own:build, not the profile's own model",
         "epochs=2 for vit, set by hand",
+        "corrected for the hypotheses of chosen tests only",
     ]
     models = {run["model"]: (run["parameters"], run["recipe"]["epochs"]) for run in found["runs"]}
     assert models["own:build"] == (3 * 4 * 9 + 4 + 4 * 10 + 10, 2)

@@ -154,6 +154,7 @@ class Court:
     def _plan(self, case: Case) -> None:
         case.comparisons = []
         noted: dict[str, Wanted] = {}
+        draft = self.plan.draft()  # a test that lacks something, perhaps after other measurements, plans nothing
 
         def values(wanted: list[Wanted], _quantity: Quantity, _own: dict[str, Any]) -> Values:
             noted.update((want.key, want) for want in wanted)
@@ -163,8 +164,10 @@ class Court:
             case.comparisons.append(comparison)
             return True
 
-        self._read(case, values, note)
-        case.wanted = list(noted.values())
+        self._read(case, values, note, draft)
+        if not case.lacking:
+            self.plan.include(draft)
+            case.wanted = list(noted.values())
 
     def weigh(self, failures: Mapping[str, str]) -> None:
         """Turn what lies in the store into effects, and effects into verdicts at the session's error rate.
@@ -188,7 +191,7 @@ class Court:
             case.effects.append(comparison.test(self.profile.alpha, sequential=self.sequential))
             return True
 
-        self._read(case, self._stored, note)
+        self._read(case, self._stored, note, self.plan)
 
     def _correct(self) -> None:
         """Apply Holm's correction over all hypotheses of the session."""
@@ -213,10 +216,11 @@ class Court:
         case: Case,
         values: Callable[[list[Wanted], Quantity, dict[str, Any]], Values],
         decide: Callable[[Assertion], bool],
+        plan: Plan,
     ) -> None:
         assert case.body is not None
         try:
-            case.body(measure=Measure(self.profile, case.seeds, values, self.plan, decide), **case.parameters)
+            case.body(measure=Measure(self.profile, case.seeds, values, plan, decide), **case.parameters)
         except NotMeasuredError as why:
             case.lacking = str(why)
         except Exception as fault:  # noqa: BLE001 - one faulty test must not take the session down; pytest shows it

@@ -33,11 +33,18 @@ from vitwork.regression import Baseline
 from vitwork.results import Collector, payload
 from vitwork.sample import Sample
 from vitwork.statistics.baseline import Event
-from vitwork.store import Store
+from vitwork.store import Store, check_writable
 from vitwork.verdicts import table
 
+MOST_SEEDS = 20
+"""Seeds per arm with ``--seeds auto`` unless ``--max-seeds`` says otherwise."""
 FIRST_SEEDS = 3
 """Seeds per arm of the first look with ``--seeds auto``: fewer never decide."""
+
+PART = (
+    "These tests were chosen: the correction for several hypotheses covers their {} alone. A session of all claims corrects "
+    "for all of theirs, and can leave undecided what is decided here."
+)
 
 STORE: pytest.StashKey[Store] = pytest.StashKey()
 COURT: pytest.StashKey[Court] = pytest.StashKey()
@@ -76,9 +83,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="folder of images (Parquet files as on the Hugging Face hub, tar shards, class folders), or hf://owner/name",
     )
     group.addoption("--store", type=Path, help="folder of runs and records (default: .vitwork beside the claims)")
-    group.addoption("--report", type=Path, help="folder of the report (default: report-PROFILE in the store)")
+    group.addoption(
+        "--report",
+        type=Path,
+        help="folder of the report (default: report-PROFILE in the store, -changed and -part for sessions of other settings "
+        "and of chosen tests)",
+    )
     group.addoption("--seeds", help="trained networks per arm in place of the profile's number, or auto: until settled")
-    group.addoption("--max-seeds", type=int, default=20, help="most seeds per arm with --seeds auto (default: 20)")
+    group.addoption("--max-seeds", type=int, help=f"most seeds per arm with --seeds auto (default: {MOST_SEEDS})")
     group.addoption("--max-minutes", type=float, help="with --seeds auto, start no further seed after this time")
     group.addoption(
         "--baseline", type=Path, help="results.json of an earlier session: fail only where something changed"
@@ -116,6 +128,8 @@ def prepare(config: pytest.Config) -> None:
             try_models(profile, profiles.find(profile.name))
         chosen: Path = config.option.store or config.rootpath / ".vitwork"
         config.stash[STORE] = Store(chosen.resolve())
+        if config.option.report is not None:
+            check_writable(config.option.report)
         if config.option.baseline is not None:
             config.stash[BASELINE] = Baseline.read(config.option.baseline, profile.name)
     except VitworkError as error:
@@ -130,6 +144,10 @@ def _profile(config: pytest.Config) -> profiles.Profile:
     profile = substitute(profiles.find(option.profile), option.substitutes)
     profile = override(profile, option.changes, deterministic=option.deterministic)
     seeds = option.seeds
+    if seeds != "auto" and (option.max_seeds, option.max_minutes) != (None, None):
+        raise VitworkError(
+            "--max-seeds and --max-minutes end a session with --seeds auto; without it they say nothing."
+        )
     if seeds is None:
         return profile
     if seeds == "auto":
@@ -140,7 +158,8 @@ def _profile(config: pytest.Config) -> profiles.Profile:
 
 
 def _budget(config: pytest.Config) -> Budget | None:
-    return Budget(config.option.max_seeds, config.option.max_minutes) if config.option.seeds == "auto" else None
+    option = config.option
+    return Budget(option.max_seeds or MOST_SEEDS, option.max_minutes) if option.seeds == "auto" else None
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -323,12 +342,16 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     collector = config.stash.get(COLLECTOR, None)
     if collector is not None and collector.evidence:
         profile, store = _profile(config), config.stash[STORE]
+        if _chosen(config):
+            profile = replace(
+                profile, deviations=(*profile.deviations, "corrected for the hypotheses of chosen tests only")
+            )
         results = collector.results(profile, store, _command(config), config.option.data)
-        folder = config.option.report or store.root / f"report-{profile.name}"
-        answers = config.hook.pytest_vitwork_results(config=config, results=results, folder=folder)
+        answers = config.hook.pytest_vitwork_results(config=config, results=results, folder=_report(config, store))
         terminal = config.pluginmanager.get_plugin("terminalreporter")
         notices = _notices(config, results)
         told = [f"{event.kind} since the baseline: {event.claim}: {event.detail}" for event in notices]
+        told += [PART.format(len(results["hypotheses"]))] if _chosen(config) else []
         for line in [*table(results), *told, *(line for answer in answers for line in answer)]:
             (terminal.write_line if terminal else print)(line)
         if any(event.breaking for event in notices) and session.exitstatus == pytest.ExitCode.OK:
@@ -342,7 +365,28 @@ def _command(config: pytest.Config) -> str:
     return " ".join(["pytest", *(Path(word).name if Path(word).is_absolute() else word for word in arguments)])
 
 
+def _report(config: pytest.Config, store: Store) -> Path:
+    """Return the report's folder: a session of its own settings, or of some tests, does not replace the profile's report."""
+    option = config.option
+    changed = option.substitutes or option.changes or option.seeds or option.deterministic
+    own = f"report-{option.profile}{'-changed' * bool(changed)}{'-part' * _chosen(config)}"
+    return option.report or store.root / own
+
+
+def _chosen(config: pytest.Config) -> bool:
+    """Return whether the session is one of chosen tests."""
+    option = config.option
+    options = (
+        option.keyword,
+        option.markexpr,
+        option.deselect,
+        option.ignore,
+        option.ignore_glob,
+        getattr(option, "lf", False),
+    )
+    return any(options) or any("::" in argument or argument.endswith(".py") for argument in config.args)
+
+
 def _notices(config: pytest.Config, results: dict[str, Any]) -> list[Event]:
     """Return what a complete session has to say of whole claims against the baseline; one of chosen tests says nothing."""
-    chosen = config.option.keyword or config.option.markexpr or any("::" in argument for argument in config.args)
-    return [] if BASELINE not in config.stash or chosen else config.stash[BASELINE].notices(results)
+    return [] if BASELINE not in config.stash or _chosen(config) else config.stash[BASELINE].notices(results)

@@ -70,6 +70,17 @@ def read_sealed(path: Path) -> bytes:
     return content
 
 
+def check_writable(folder: Path) -> None:
+    """Make a folder, and try to write to it.
+
+    Raises:
+        VitworkError: it cannot be made or written.
+    """
+    probe = folder / f".writable-{os.getpid()}"
+    write_atomically(probe, b"")
+    probe.unlink(missing_ok=True)
+
+
 class Store:
     """Content-addressed results: one folder per run and one record per measurement, shared by any number of processes.
 
@@ -82,9 +93,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        probe = root / f".writable-{os.getpid()}"
-        write_atomically(probe, b"")
-        probe.unlink(missing_ok=True)
+        check_writable(root)
 
     def run_folder(self, key: str) -> Path:
         """Return the folder of a run's checkpoints."""
@@ -96,6 +105,16 @@ class Store:
     def has(self, key: str) -> bool:
         """Return whether a record was written under `key`, without checking it."""
         return self._record_path(key).is_file()
+
+    def check(self, key: str) -> None:
+        """Set the record under `key` aside if it is damaged, so that `has` tells what is to be made anew."""
+        path = self._record_path(key)
+        try:
+            read_sealed(path)
+        except FileNotFoundError:
+            pass
+        except CorruptFileError as error:
+            self.set_aside(path, error)
 
     def read(self, key: str) -> dict[str, Any] | None:
         """Return the record under `key`, or None; one that is damaged is set aside, and then there is none."""
@@ -117,7 +136,10 @@ class Store:
     def set_aside(path: Path, why: Exception) -> None:
         """Move a damaged file out of the way, keep it for inspection, and warn."""
         aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
-        path.rename(aside)
+        try:
+            path.rename(aside)
+        except FileNotFoundError:  # another process has done it
+            return
         warnings.warn(f"{why} It was set aside as {aside.name} and is made anew.", stacklevel=3)
 
     @contextmanager

@@ -66,6 +66,22 @@ class Plan:
         key = measurement.key(run.key, parameters)
         return self.wanted.setdefault(key, Wanted(run, measurement, dict(parameters), key))
 
+    def draft(self) -> Plan:
+        """Return an empty plan of the same data."""
+        return Plan(self.data, fingerprints=self.fingerprints)
+
+    def include(self, draft: Plan) -> None:
+        """Add what another plan holds, unless it is planned already."""
+        for key, run in draft.runs.items():
+            self.runs.setdefault(key, run)
+        for key, wanted in draft.wanted.items():
+            self.wanted.setdefault(key, wanted)
+
+    def check(self, store: Store) -> None:
+        """Set damaged records aside before anything is judged missing."""
+        for key in (*self.runs, *self.wanted):
+            store.check(key)
+
     def missing(self, store: Store) -> list[Run]:
         """Return the runs that are not trained or lack a measurement: seed by seed, so that all arms grow together."""
         lacking = {wanted.run.key for wanted in self.wanted.values() if not store.has(wanted.key)}

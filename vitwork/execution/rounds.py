@@ -38,6 +38,7 @@ def settle(court: Court, worker: Worker, budget: Budget | None, session: str) ->
         session: name that the session's workers share.
     """
     started, rounds = time.monotonic(), 0
+    court.plan.check(worker.store)
     while True:
         worker.drain(court.plan)
         court.weigh(worker.failures)

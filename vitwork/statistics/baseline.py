@@ -151,9 +151,9 @@ def _verdict_event(pair: Pair, claim: str, hypothesis: str) -> list[Event]:
 
 def _slower(pair: Pair, factor: float) -> list[Event]:
     before, after = (side.get("cost_seconds") for side in (pair.old, pair.new))
-    if not before or not after or after < factor * before:
+    if not before or not after or after < factor * before or pair.new.get("verdict") == Verdict.NOT_MEASURED:
         return []
-    return [Event("slower", pair.new["id"], "", f"{after:.3g} s, {before:.3g} s before")]
+    return [Event("slower", pair.new["id"], "", f"{after / 60:.1f} min, {before / 60:.1f} min before")]
 
 
 def _moved(pairs: Sequence[Pair], alpha: float) -> list[Event]:
