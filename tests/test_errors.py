@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from vitwork.errors import VitworkError, at_least, choice
+from vitwork.errors import VitworkError, at_least, choice, told
 
 Colour = Literal["red", "green", "blue"]
 
@@ -25,3 +25,9 @@ def test_a_number_that_is_too_small_is_named():
     at_least(1, parts=1, seeds=7, probes=None)
     with pytest.raises(VitworkError, match="seeds is 1 or more, not 0"):
         at_least(1, parts=1, seeds=0)
+
+
+def test_an_error_of_others_is_told_in_one_line():
+    """The first line of what an error says is told with its kind, and the kind alone where it says nothing."""
+    assert told(ValueError("no such size\nmore of it")) == "ValueError: no such size"
+    assert told(AssertionError()) == "AssertionError"

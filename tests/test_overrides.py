@@ -3,12 +3,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from vitwork.errors import VitworkError
-from vitwork.overrides import override, substitute, try_models
-from vitwork.profiles import SMOKE
+from vitwork.overrides import check_data, check_device, override, substitute, try_models
+from vitwork.profiles import SMOKE, find
 from vitwork.training.recipes import SGD
 
 
@@ -76,6 +77,7 @@ def test_options_are_read_as_python_writes_them() -> None:
         ("lr=fast", "lr cannot be 'fast'"),
         ("vit.lr=-1", "lr cannot be -1"),
         ("snapshots=99", "asks for a snapshot at 99"),
+        ("vit.epochs=1", "--set vit.snapshots=init,end"),
     ],
 )
 def test_a_wrong_change_is_one_clear_sentence(assignment: str, complaint: str) -> None:
@@ -104,6 +106,23 @@ def test_changes_do_not_import_torch() -> None:
     """A session that only looks changes up starts without torch."""
     code = "import sys, vitwork.overrides; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_devices_are_tried_before_anything_starts() -> None:
+    """What torch cannot compute on here is refused in one sentence; auto and what can be used are returned."""
+    assert [check_device(device) for device in ("auto", "cpu", "cpu:0")] == ["auto", "cpu", "cpu:0"]
+    for device in ("gpu", "meta", "cuda:99"):
+        with pytest.raises(VitworkError, match=f"^The device '{device}' cannot be used [^\n]*$"):
+            check_device(device)
+
+
+def test_a_folder_that_no_arm_reads_is_refused() -> None:
+    """Drawn images need no folder, so that one is a mistake; a profile that reads images, or is changed to, takes it."""
+    with pytest.raises(VitworkError, match="images of the profile smoke are drawn, so here would not be read"):
+        check_data(SMOKE, Path("here"))
+    check_data(SMOKE, None)
+    check_data(find("cifar10-micro"), Path("here"))
+    check_data(override(SMOKE, ["data.source=folder"]), Path("here"))
 
 
 def test_a_model_replaces_an_arms() -> None:

@@ -9,6 +9,12 @@ class VitworkError(Exception):
     """A condition that the user can mend; its message is one clear sentence, shown without a traceback."""
 
 
+def told(error: BaseException) -> str:
+    """Return the kind of an error and the first line of what it says: what fits into one sentence."""
+    first = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
 def choice(name: str, value: object, allowed: object) -> None:
     """Check an option that is one of a few words: a misspelt one would silently mean something else.
 

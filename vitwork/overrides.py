@@ -1,14 +1,16 @@
-"""A profile with some of its settings changed from the command line. Imports no torch."""
+"""What a command line asks for: a profile with some settings changed, checked up front. Imports no torch itself."""
 
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 from vitwork.arms import Arm
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, told
 from vitwork.profiles import Profile
 from vitwork.training import schedule
 from vitwork.training.assignment import replaced
@@ -64,8 +66,59 @@ def override(profile: Profile, assignments: Sequence[str], *, deterministic: boo
     for arm in arms.values():  # at the end, because changes may only fit together
         schedule.check(arm.recipe)
         arm.data.check()
-        schedule.snapshot_steps(arm.recipe, steps_per_epoch=1)
+        _check_snapshots(arm)
     return replace(profile, arms=arms, deviations=(*profile.deviations, *notes))
+
+
+def _check_snapshots(arm: Arm) -> None:
+    try:
+        schedule.snapshot_steps(arm.recipe, steps_per_epoch=1)
+    except VitworkError as fault:  # fewer epochs leave the profile's own snapshots behind
+        raise VitworkError(
+            f"{fault} Choose others by --set snapshots=init,end, or --set {arm.name}.snapshots=init,end for {arm.name} alone."
+        ) from fault
+
+
+def check_device(device: str) -> str:
+    """Return a device that was asked for, unchanged.
+
+    Raises:
+        VitworkError: it is neither ``auto`` nor one that torch can compute on here.
+    """
+    if device not in {"auto", "cpu"}:
+        import torch
+
+        try:
+            float(torch.ones((), device=device))
+        except (RuntimeError, AssertionError) as error:  # AssertionError where torch was built without the device
+            why = str(error).partition("\n")[0].partition(". ")[0]
+            raise VitworkError(
+                f"The device {device!r} cannot be used ({why}): give cpu, cuda where there is a GPU, or auto."
+            ) from error
+    return device
+
+
+def check_data(profile: Profile, data: Path | None) -> None:
+    """Refuse a folder of images that no arm of a profile would read.
+
+    Raises:
+        VitworkError: there is one, and the images of every arm are drawn.
+    """
+    if data is not None and all(arm.data.source == "embedded" for arm in profile.arms.values()):
+        raise VitworkError(
+            f"The images of the profile {profile.name} are drawn, so {data} would not be read: leave --data out, choose "
+            "another profile, or add --set data.source=folder."
+        )
+
+
+def import_from_here() -> None:
+    """Let ``package.module:function`` be found in the current folder first, as ``python -m`` does.
+
+    To be called before any key is made, because keys hold the source of the user's modules.
+    """
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
 
 
 def substitute(profile: Profile, models: Sequence[str]) -> Profile:
@@ -114,7 +167,7 @@ def try_models(profile: Profile, original: Profile) -> None:
         except VitworkError as fault:
             raise VitworkError(f"The arm {arm.name}: {fault}") from fault
         except Exception as fault:  # whatever the user's own code raises
-            raise VitworkError(f"{arm.model} cannot be built: {type(fault).__name__}: {fault}") from fault
+            raise VitworkError(f"{arm.model} cannot be built: {told(fault)}") from fault
 
 
 def _network(arm: Arm) -> tuple[str, Mapping[str, Any]]:

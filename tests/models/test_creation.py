@@ -154,6 +154,11 @@ def no_model(num_classes):
     return num_classes
 
 
+def failing(num_classes):
+    """Another one."""
+    raise ValueError(f"no head for {num_classes} classes\nat all")
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -167,8 +172,12 @@ def no_model(num_classes):
         ("alternet_18", {"msas": (1, 1)}, "msas has 2 stages but depths has 4"),
         ("alternet_18", {"mixer": "fft"}, "mixer must be one of"),
         ("vit_ti", {"match": ("resnet_18", {})}, "has no widths to scale"),
-        ("timm:no_such_model", {}, "timm does not build 'no_such_model'"),
+        ("timm:resnt18", {}, "timm has no model 'resnt18': did you mean resnet18 or"),
+        ("timm:zzz", {}, "timm has no model 'zzz': its `timm.list_models"),
+        ("timm:resnet18", {"bogus": 1}, "timm does not build 'resnet18' with {'bogus': 1}: TypeError: .*bogus"),
         ("no.such.module:build", {}, "cannot be imported"),
+        (f"{__name__}:ENTRIES", {}, "cannot be imported: TypeError"),
+        (f"{__name__}:failing", {}, "cannot be built: ValueError: no head for 10 classes$"),
         (f"{__name__}:no_model", {}, "returned int, not a torch.nn.Module"),
         (f"{__name__}:build", {"height": 3}, "does not take height"),
     ],

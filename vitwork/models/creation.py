@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
 from torch import nn
 
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, told
 from vitwork.models.catalogue import ENTRIES
 from vitwork.models.matching import matched_widths, weigh
 
@@ -35,9 +36,9 @@ def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
     if ":" in name:
         return from_function(name, num_classes, options)
     if name not in ENTRIES:
-        near = get_close_matches(name, ENTRIES, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`vitwork models` lists those there are"
-        raise VitworkError(f"there is no model {name!r}: {hint}")
+        raise VitworkError(
+            f"there is no model {name!r}: {_near(name, ENTRIES, '`vitwork models` lists those there are')}"
+        )
     if "match" in options:
         options = matched(name, num_classes, dict(options))
     build, arguments = ENTRIES[name].build, {**ENTRIES[name].preset, **options}
@@ -49,6 +50,12 @@ def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
     size = int(arguments.get("image_size", 32))
     model.input_size = (3, size, size)  # type: ignore[assignment]  # a plain attribute for as_blocks
     return model
+
+
+def _near(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Ask whether a name like the one that was given was meant, where there is one."""
+    near = get_close_matches(name, known, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else otherwise
 
 
 def matched(name: str, num_classes: int, options: dict[str, Any]) -> dict[str, Any]:
@@ -80,7 +87,10 @@ def from_timm(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module
     except (RuntimeError, ValueError, TypeError, OSError) as error:
         if "drop_path" in options and isinstance(error, TypeError) and "drop_path_rate" in str(error):
             return from_timm(name, num_classes, {k: v for k, v in options.items() if k != "drop_path"})
-        raise VitworkError(f"timm does not build {name!r} with {renamed}: {str(error).splitlines()[0]}") from error
+        if ":" not in name and not timm.is_model(name):  # with a colon, a place where timm looks for models
+            hint = _near(name, timm.list_models(), "its `timm.list_models()` lists those there are")
+            raise VitworkError(f"timm has no model {name!r}: {hint}") from error
+        raise VitworkError(f"timm does not build {name!r} with {renamed}: {told(error)}") from error
     return model
 
 
@@ -89,15 +99,20 @@ def from_function(name: str, num_classes: int, options: dict[str, Any]) -> nn.Mo
     module, _, function = name.partition(":")
     try:
         build = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise VitworkError(f"{name} cannot be imported: {error}") from error
-    accepted = inspect.signature(build).parameters
+        accepted = inspect.signature(build).parameters
+    except Exception as error:  # whatever the user's own code raises
+        raise VitworkError(f"{name} cannot be imported: {told(error)}") from error
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
     given = {k: v for k, v in options.items() if k != "drop_path" or k in accepted or open_ended}
     unknown = [option for option in ("num_classes", *given) if option not in accepted and not open_ended]
     if unknown:
         raise VitworkError(f"{name} does not take {', '.join(unknown)}")
-    model = build(num_classes=num_classes, **given)
+    try:
+        model = build(num_classes=num_classes, **given)
+    except VitworkError:
+        raise
+    except Exception as error:  # whatever the user's own code raises
+        raise VitworkError(f"{name} cannot be built: {told(error)}") from error
     if not isinstance(model, nn.Module):
         raise VitworkError(f"{name} returned {type(model).__name__}, not a torch.nn.Module")
     return model
