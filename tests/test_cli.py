@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -10,12 +14,20 @@ from vitwork.store import Store
 
 
 def test_status_shows_what_is_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`vitwork status` reads the workers' progress, and says so when there is none."""
+    """`vitwork status` reads the workers' progress, and says where it looked when there is none."""
     assert cli.main(["status", "--store", str(tmp_path)]) == 0
-    assert "Nobody is working" in capsys.readouterr().out
+    assert f"Nobody is working on the store {tmp_path}." in capsys.readouterr().out
     Reporter(Store(tmp_path), "gw0", total=3).report("vit seed 0", "epoch 1/6", 0)
     cli.main(["status", "--store", str(tmp_path)])
-    assert "gw0 vit seed 0: epoch 1/6" in capsys.readouterr().out
+    assert f"gw0 ({os.getpid()}) vit seed 0: epoch 1/6" in capsys.readouterr().out
+
+
+def test_status_says_where_there_is_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder that is not there, or a file, is no store on which nobody works."""
+    (tmp_path / "file").touch()
+    for name, wrong in (("nowhere", "does not exist"), ("file", "is no folder")):
+        assert cli.main(["status", "--store", str(tmp_path / name)]) == 2
+        assert f"The store {tmp_path / name} {wrong}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -24,7 +36,10 @@ def test_status_shows_what_is_done(tmp_path: Path, capsys: pytest.CaptureFixture
         (["train", "--profile", "nope"], "vitwork: There is no profile 'nope'"),
         (["train", "--arms", "vit,nope"], "vitwork: The profile smoke has no arm 'nope'"),
         (["train", "--set", "vit.lr=fast"], "vitwork: lr cannot be 'fast'; it takes a number"),
-        (["nope"], "usage: vitwork COMMAND"),
+        (["train", "--set", "vit.epochs=1"], "vitwork: Recipe smoke asks for a snapshot at 2"),
+        (["train", "--device", "gpu"], "vitwork: The device 'gpu' cannot be used"),
+        (["train", "--data", "images"], "vitwork: The images of the profile smoke are drawn, so images would not be"),
+        (["nope"], "vitwork: There is no command 'nope'"),
         ([], "usage: vitwork COMMAND"),
     ],
 )
@@ -35,10 +50,28 @@ def test_mistakes_are_one_sentence(arguments: list[str], sentence: str, capsys: 
 
 
 def test_packages_add_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    """The report's commands are found without the package importing the reports."""
-    cli.main(["--help"])
-    printed = capsys.readouterr().err
-    assert all(name in printed for name in ("train", "plan", "status", "models", "report", "compare", "site"))
+    """The report's commands are found without the package importing the reports, and have a line of help as the others."""
+    assert cli.main(["--help"]) == 0
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[2:]]
+    assert {name for name, _ in lines} == {*cli.COMMANDS, "report", "compare", "site"}
+    assert ["status", "Show what the workers of a store are doing."] in lines
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """`vitwork --version` says the package's version."""
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"vitwork {version('vitwork')}\n"
+
+
+def test_a_closed_pipe_ends_a_command_quietly() -> None:
+    """Where the reader of the output has gone, as `head` does, nothing is said of it."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-m", "vitwork", "--help"], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, b"")
 
 
 def test_training_takes_changes_event_files_and_a_mode_for_debugging(

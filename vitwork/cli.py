@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 
 from vitwork import profiles
@@ -24,19 +25,21 @@ def train(arguments: Sequence[str]) -> int:
     """
     from vitwork.execution.plan import Plan
     from vitwork.execution.work import Worker
-    from vitwork.overrides import OPTIONS, override, try_models
+    from vitwork.overrides import OPTIONS, check_data, check_device, import_from_here, override, try_models
     from vitwork.store import Store
 
     parser = _parser("train", train)
     _scale(parser)
     parser.add_argument("--arms", help="arms to train, separated by commas (default: all of the profile)")
     parser.add_argument("--seeds", type=int, help="trained networks per arm, in place of the profile's number")
-    parser.add_argument("--device", default="auto", help="auto, cpu or a torch device")
+    parser.add_argument("--device", type=check_device, default="auto", help="auto, cpu or a torch device")
     for name, details in OPTIONS.items():
         parser.add_argument(name, **details)
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard event files there")
     given = parser.parse_args(arguments)
     profile = override(profiles.find(given.profile), given.changes, deterministic=given.deterministic)
+    check_data(profile, given.data)
+    import_from_here()
     try_models(profile, profiles.find(given.profile))
     chosen = given.arms.split(",") if given.arms else list(profile.arms)
     if unknown := [name for name in chosen if name not in profile.arms]:
@@ -67,8 +70,13 @@ def status(arguments: Sequence[str]) -> int:
     _store(parser)
     parser.add_argument("--watch", action="store_true", help="repeat every five seconds until interrupted")
     given = parser.parse_args(arguments)
+    root = given.store.resolve()
+    if not root.is_dir():
+        raise VitworkError(
+            f"The store {root} {'is no folder' if root.exists() else 'does not exist'}: say with --store where it is."
+        )
     while True:
-        print(summary(statuses(given.store.resolve())) or "Nobody is working on this store.", flush=True)
+        print(summary(statuses(root)) or f"Nobody is working on the store {root}.", flush=True)
         if not given.watch:
             return 0
         time.sleep(5)
@@ -122,18 +130,47 @@ def command(name: str) -> Command | None:
     return added[0] if added else None
 
 
+def usage() -> str:
+    """Return how the commands are called, and a line for each."""
+    names = [*COMMANDS, *sorted(entry_points(group="vitwork.commands").names)]
+    lines = [f"  {name:9}{(inspect.getdoc(command(name)) or '').partition(chr(10))[0]}" for name in names]
+    return "\n".join(
+        ["usage: vitwork COMMAND …, or vitwork --version; `vitwork COMMAND --help` says more of one.", "", *lines]
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a mistake of the user ends in one sentence and exit status 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    run = command(given[0]) if given else None
-    if run is None:
-        known = [*COMMANDS, *sorted(entry_points(group="vitwork.commands").names)]
-        print(f"usage: vitwork COMMAND …, with COMMAND one of {', '.join(known)}", file=sys.stderr)
-        return 0 if given[:1] in (["-h"], ["--help"]) else 2
     try:
-        return run(given[1:])
+        status = _run(given)
+        sys.stdout.flush()
     except VitworkError as error:
         print(f"vitwork: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # the reader, such as `head`, wants no more
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # else Python's own last flush would fail as well
+        return 141  # what a shell says of a program that a closed pipe ended
+    return status
+
+
+def _run(given: Sequence[str]) -> int:
+    """Run the command that the first word names, or say what there is."""
+    if not given:
+        print(usage(), file=sys.stderr)
+        return 2
+    name, *arguments = given
+    if name in {"-h", "--help"}:
+        print(usage())
+        return 0
+    if name == "--version":
+        print(f"vitwork {version('vitwork')}")
+        return 0
+    run = command(name)
+    if run is None:
+        raise VitworkError(f"There is no command {name!r}; `vitwork --help` lists those there are.")
+    return run(arguments)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,7 +22,7 @@ def test_status_is_readable_from_outside(tmp_path: Path) -> None:
     (found,) = statuses(tmp_path)
     assert (found.worker, found.run, found.stage, found.done, found.total) == ("gw0", "vit seed 1", "epoch 3/9", 2, 8)
     assert "[2/8 runs" in summary([found])
-    assert "gw0 vit seed 1: epoch 3/9" in summary([found])
+    assert f"gw0 ({os.getpid()}) vit seed 1: epoch 3/9" in summary([found])
     reporter.end()
     assert statuses(tmp_path) == []
     assert summary([]) == ""
@@ -32,6 +36,36 @@ def test_dead_workers_are_left_out(tmp_path: Path) -> None:
     path.write_text(json.dumps({**old, "updated": time.time() - STALE_SECONDS - 1}))
     (tmp_path / "progress" / "gw1-1.json").write_text("{")
     assert statuses(tmp_path) == []
+
+
+def told(folder: Path, **changed: object) -> None:
+    """Write the status of a worker, with some of its fields changed."""
+    Reporter(Store(folder), "gw0", total=8).report("vit seed 1", "training", 0)
+    path = folder / "progress" / f"gw0-{os.getpid()}.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_killed_worker_is_left_out_at_once(tmp_path: Path, noticed: bool) -> None:
+    """A process of this machine that is gone works no more, whether or not its parent has noticed its end."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    told(tmp_path, pid=process.pid)
+    assert len(statuses(tmp_path)) == 1
+    process.kill()
+    if noticed:
+        process.wait()
+    deadline = time.monotonic() + 10
+    while statuses(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert statuses(tmp_path) == []
+    process.communicate()
+
+
+def test_a_worker_of_another_machine_is_judged_by_its_silence(tmp_path: Path) -> None:
+    """Processes of other machines cannot be asked for, so their recent words count, and the machine is named."""
+    told(tmp_path, pid=2**22 + 1, host=f"not-{socket.gethostname()}")
+    (found,) = statuses(tmp_path)
+    assert found.line == f"gw0 ({2**22 + 1} on not-{socket.gethostname()}) vit seed 1: training"
 
 
 def test_controller_shows_progress_while_there_is_some(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -28,11 +29,35 @@ class Status:
     total: int
     started: float
     updated: float
+    pid: int
+    host: str
 
     @property
     def line(self) -> str:
-        """The status in one line."""
-        return f"{self.worker} {self.run}: {self.stage}"
+        """The status in one line; the process tells apart the workers of several sessions, which share their names."""
+        elsewhere = "" if self.host == socket.gethostname() else f" on {self.host}"
+        return f"{self.worker} ({self.pid}{elsewhere}) {self.run}: {self.stage}"
+
+    @property
+    def lives(self) -> bool:
+        """Whether the worker spoke lately, and its process is still there if it is one of this machine."""
+        if time.time() - self.updated >= STALE_SECONDS:
+            return False
+        return self.host != socket.gethostname() or _runs(self.pid)
+
+
+def _runs(pid: int) -> bool:
+    """Return whether a process of this machine runs; one that ended but whose parent has not noticed does not."""
+    if os.name != "posix":  # where the question would end the process
+        return True
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's process, or a system without /proc
+        return True
+    return state not in {"Z", "X"}
 
 
 class Reporter:
@@ -51,7 +76,10 @@ class Reporter:
 
     def report(self, run: str, stage: str, done: int) -> None:
         """Say what is being done now."""
-        self._write(Status(self.worker, run, stage, done, self.total, self.started, time.time()))
+        now = time.time()
+        self._write(
+            Status(self.worker, run, stage, done, self.total, self.started, now, os.getpid(), socket.gethostname())
+        )
 
     def _write(self, status: Status | None = None) -> None:
         """Write a status, or the last one anew."""
@@ -83,14 +111,14 @@ class Reporter:
 
 
 def statuses(store_root: Path) -> list[Status]:
-    """Return what the workers of a store are doing; those that fell silent are left out."""
+    """Return what the workers of a store are doing; those that fell silent or were killed are left out."""
     found = []
     for path in sorted((store_root / "progress").glob("*.json")):
         try:
             status = Status(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             continue
-        if time.time() - status.updated < STALE_SECONDS:
+        if status.lives:
             found.append(status)
     return found
 
