@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, at_least, told
 from vitwork.measurements import accuracy, attention, feature_maps, hessian, landscape, lesion, robustness, similarity
 from vitwork.measurements.base import AbsentError, Measurement, Quantity, Record
+from vitwork.overrides import check_device, import_from_here
 from vitwork.store import write_atomically
 from vitwork.training.assignment import replaced
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
+    from vitwork.data.images import Splits
+    from vitwork.data.spec import DataSpec
     from vitwork.measurements.run import TrainedRun
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,7 @@ class Analysis:
         labelled: whether images must be of the classes that the model tells apart.
         effort: its parameters, but for the number of images.
         most: largest number of images that it is given.
+        undefined: why a quantity of it may be no number.
     """
 
     measurement: Measurement
@@ -38,6 +46,7 @@ class Analysis:
     labelled: bool = True
     effort: Mapping[str, Any] = field(default_factory=dict)
     most: int = 1 << 31
+    undefined: str = "this network and these images do not define it"
 
 
 DC: Mapping[str, Any] = {"relative_to": "DC"}
@@ -48,7 +57,7 @@ ANALYSES = {
     for analysis in (
         Analysis(
             accuracy.evaluation, ((accuracy.accuracy, PLAIN), (accuracy.overconfidence, PLAIN)), True,
-            {"batch_size": 50}, 500,
+            {"batch_size": 50}, 500, undefined="not all logits are finite",
         ),
         Analysis(hessian.spectrum, ((hessian.ape, PLAIN), (hessian.nep, PLAIN), (hessian.negativity, PLAIN)), True, FEW),
         Analysis(
@@ -70,8 +79,14 @@ ANALYSES = {
             ((feature_maps.msa_variance_change, PLAIN), (feature_maps.mlp_variance_change, PLAIN),
              (feature_maps.conv_variance_change, PLAIN)), False,
         ),
-        Analysis(similarity.similarity, ((similarity.block_structure, PLAIN),), False),
-        Analysis(attention.attention, ((attention.gain_slope, PLAIN),), False, {"rank_images": 4}),
+        Analysis(
+            similarity.similarity, ((similarity.block_structure, PLAIN),), False,
+            undefined="it compares pairs of blocks of one stage with pairs of two stages, and needs both",
+        ),
+        Analysis(
+            attention.attention, ((attention.gain_slope, PLAIN),), False, {"rank_images": 4},
+            undefined="a grid of two places a side has a single frequency",
+        ),
         Analysis(lesion.lesion, ((lesion.loss_at_stage_start, PLAIN), (lesion.loss_at_stage_end, {"first_stage": 0}))),
         Analysis(
             robustness.noise_bands,
@@ -79,9 +94,12 @@ ANALYSES = {
         ),
         Analysis(
             robustness.corruptions, ((robustness.corrupted_accuracy, PLAIN), (robustness.kept_accuracy, PLAIN)), True,
-            {"severities": (3,)},
+            {"severities": (3,)}, undefined="without corruptions the accuracy is 0",
         ),
-        Analysis(robustness.cue_conflict, ((robustness.shape_bias, PLAIN),)),
+        Analysis(
+            robustness.cue_conflict, ((robustness.shape_bias, PLAIN),),
+            undefined="neither the outline nor the texture is ever chosen",
+        ),
     )
 }  # fmt: skip
 """What the command can do, by name, in the order of the table."""
@@ -90,6 +108,7 @@ ANALYSES = {
 def analyse(arguments: Sequence[str]) -> int:
     """Run every analysis on one model and say what it found, how long it took and how much memory."""
     given = _parser().parse_args(arguments)
+    import_from_here()
     chosen = given.analyses.split(",") if given.analyses else list(ANALYSES)
     if unknown := [name for name in chosen if name not in ANALYSES]:
         raise VitworkError(f"There is no analysis {unknown[0]!r}; there are {', '.join(ANALYSES)}.")
@@ -103,13 +122,15 @@ def analyse(arguments: Sequence[str]) -> int:
     document = _document(given, run)
     for name in chosen:
         found = one(ANALYSES[name], run, vars(parameters[name]), labelled=labelled)
-        print("\n".join(lines(name, found)), flush=True)
         document["analyses"][name] = found
-        if given.json:  # each time, so that what is done outlives an interruption
+        if (
+            given.json
+        ):  # each time and before the output, so that what is done outlives an interruption or a closed pipe
             _write(given.json, document)
+        print("\n".join(lines(name, found)), flush=True)
     if given.json:
-        print(f"Written to {given.json}.")
-    return 0
+        print(f"Written to {ascii(str(given.json))[1:-1]}.")
+    return int(any("error" in found for found in document["analyses"].values()))
 
 
 def settings(analysis: Analysis, images: int) -> Any:
@@ -144,6 +165,10 @@ def _changed(settings: Mapping[str, Any], changes: Iterable[str]) -> dict[str, A
         if name not in changed:
             raise VitworkError(f"There is no analysis {name!r}; there are {', '.join(changed)}.")
         changed[name] = replaced(changed[name], parameter, text)
+        value = getattr(changed[name], parameter)
+        for count in value if isinstance(value, tuple) else (value,):
+            if isinstance(count, int):
+                at_least(1, **{path: count})
     return changed
 
 
@@ -163,7 +188,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", action="append", default=[], dest="changes", metavar="ANALYSIS.PARAMETER=VALUE",
                         help="change a parameter, as log_amplitude.window=hann; docs/analyses.md lists them")  # fmt: skip
     parser.add_argument(
-        "--device", type=_device, default="auto", help="a torch device (default: a GPU where there is one)"
+        "--device", type=check_device, default="auto", help="a torch device (default: a GPU where there is one)"
     )
     parser.add_argument("--json", type=Path, help="file for all numbers, written after every analysis")
     return parser
@@ -175,34 +200,17 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _device(text: str) -> str:
-    import torch
-
-    if text != "auto":
-        try:
-            float(torch.ones((), device=text))
-        except (RuntimeError, AssertionError) as error:  # AssertionError where torch was built without the device
-            raise argparse.ArgumentTypeError(f"{text!r} cannot be used: {str(error).splitlines()[0]}") from error
-    return text
-
-
 def subject(given: argparse.Namespace) -> tuple[TrainedRun, bool]:
     """Return the model as measurements take one, and whether its images are of the classes that it tells apart."""
     import torch
 
     from vitwork.arms import Arm
-    from vitwork.data import load
     from vitwork.data.images import Splits
-    from vitwork.data.spec import DataSpec
     from vitwork.measurements.run import TrainedRun
     from vitwork.models import create, load_checkpoint
     from vitwork.training.recipe import Recipe
 
-    with torch.device("meta"):
-        size = given.size or _size(create(given.model))
-    images = {} if given.data else {"train": max(500, given.images), "test": given.images}
-    spec = DataSpec("folder" if given.data else "embedded", size=size, **images)
-    splits = load(spec, given.data)
+    spec, splits = _images(given)
     drawn = len(splits.train.classes)
     classes = given.classes or (1000 if given.pretrained else drawn)
     device = given.device if given.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
@@ -214,20 +222,87 @@ def subject(given: argparse.Namespace) -> tuple[TrainedRun, bool]:
     if given.pretrained and (config := getattr(model, "pretrained_cfg", None)):
         mean, std = tuple(config["mean"]), tuple(config["std"])
         splits = Splits(*(replace(part, mean=mean, std=std) for part in (splits.train, splits.test)))
+    model = model.to(device).eval()
+    images = splits.test.normalised(slice(8)).to(device)
+    _try(model, images, classes, given.model)
+    if not hasattr(model, "input_size"):  # told to those who record its code; its own may mean something else
+        model.input_size = tuple(images.shape[1:])  # type: ignore[assignment]
     run = TrainedRun(Arm(given.model, given.model, {}, Recipe(), spec), 0, Path(), splits, device, at_once=64)
-    run.once(("model", "end"), lambda: model.to(device).eval())
+    run.once(("model", "end"), lambda: model)
     stored = bool(given.pretrained or given.checkpoint)
     return run, classes == drawn and (given.data is not None or not stored)
 
 
-def _size(model: nn.Module) -> int:
+def _images(given: argparse.Namespace) -> tuple[DataSpec, Splits]:
+    """Return the images of the size that the model takes, and no more of them to judge it on than were asked for."""
+    from vitwork.data import load
+    from vitwork.data.spec import DataSpec
+
+    images = {} if given.data else {"train": max(500, given.images), "test": given.images}
+    spec = DataSpec("folder" if given.data else "embedded", size=given.size or _size(given.model), **images)
+    try:
+        splits = load(spec, given.data)
+    except UnicodeEncodeError as error:
+        name = ascii(str(error.object)[: error.end].rpartition("\n")[2])
+        raise VitworkError(f"The name of a file or folder is not UTF-8, from {name} on: rename it.") from error
+    test = splits.test
+    if len(test) > given.images:  # their order is that of a hash, so the first are a fair sample
+        first = slice(given.images)
+        splits = replace(splits, test=replace(test, images=test.images[first], labels=test.labels[first]))
+    return spec, splits
+
+
+def _size(name: str) -> int:
     """Return the side of the images that a model says it takes, 32 where it says nothing."""
+    import torch
+
+    from vitwork.models import create
+
+    try:
+        with torch.device("meta"):
+            model = create(name)
+    except VitworkError:  # a builder that reads values, which are not there, or a mistake, which is then told
+        model = create(name)
     stated = getattr(model, "input_size", None) or (getattr(model, "pretrained_cfg", None) or {}).get("input_size")
-    return int(stated[-1]) if stated else 32
+    return int(stated[-1]) if isinstance(stated, (tuple, list)) else 32
+
+
+def _try(model: nn.Module, images: Tensor, classes: int, name: str) -> None:
+    """Pass a few images, which also gives lazy layers their weights.
+
+    Raises:
+        VitworkError: no analysis could take the model.
+    """
+    import torch
+
+    passed = images.clone()
+    try:
+        with torch.no_grad():
+            logits = model(passed)
+    except Exception as error:  # whatever a user's own code raises
+        height, width = images.shape[2:]
+        raise VitworkError(f"{name} fails on images of {height} × {width} pixels: {told(error)}") from error
+    if not isinstance(logits, torch.Tensor):
+        raise VitworkError(f"{name} returns a {type(logits).__name__}: let it return the tensor of logits alone.")
+    if logits.dim() != 2 or len(logits) != len(images):
+        raise VitworkError(
+            f"{name} makes {tuple(logits.shape)} of {len(images)} images: let it return logits (images, classes)."
+        )
+    if logits.shape[1] < classes:
+        raise VitworkError(
+            f"{name} returns {logits.shape[1]} logits for {classes} classes: let it take num_classes, or say --classes."
+        )
+    if not bool(logits.isfinite().all()):
+        raise VitworkError(f"The logits of {name} are not finite, so there is nothing to analyse.")
+    if not bool((passed == images).all()):
+        raise VitworkError(f"{name} changes the images that it is given: let it work on a copy (x = x.clone()).")
 
 
 def one(analysis: Analysis, run: TrainedRun, parameters: Mapping[str, Any], *, labelled: bool) -> Record:
-    """Return what one analysis found, with its time and peak memory, or why it cannot be made."""
+    """Return what one analysis found, with its time and peak memory, or why it cannot be made.
+
+    A record with ``error`` is of a fault that nobody foresaw, of the model or of the analysis; its trace is logged.
+    """
     import torch
 
     from vitwork.analysis.memory import Meter, is_out_of_memory
@@ -241,10 +316,11 @@ def one(analysis: Analysis, run: TrainedRun, parameters: Mapping[str, Any], *, l
         values = analysis.measurement(run, **parameters)
     except (VitworkError, ValueError) as why:  # a ValueError says what an analysis cannot take
         return {"not_measured": str(why)}
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return {"not_measured": "does not fit into memory"}
+    except Exception as error:  # one analysis that fails must not take the others down
+        if is_out_of_memory(error):
+            return {"not_measured": "does not fit into memory"}
+        LOG.info("%s failed", analysis.measurement.name, exc_info=True)
+        return {"not_measured": f"it failed on this model ({told(error)})", "error": type(error).__name__}
     cost = meter.cost(0)
     return {"parameters": dict(parameters), "values": values, "seconds": cost.seconds, "peak_bytes": cost.peak_bytes}
 
@@ -257,7 +333,9 @@ def lines(name: str, found: Record) -> list[str]:
     rows = [f"{name:14} {found['seconds']:8.1f} s {peak:>12} at most"]
     for quantity, parameters in ANALYSES[name].shown:
         try:
-            value = f"{quantity.value(found['values'], **parameters):.4g} {quantity.unit}".rstrip()
+            number = quantity.value(found["values"], **parameters)
+            undefined = f"not defined: {ANALYSES[name].undefined}"
+            value = undefined if math.isnan(number) else f"{number:.4g} {quantity.unit}".rstrip()
         except AbsentError as why:  # a network without such blocks, for example
             value = str(why)
         among = "".join(f", {key.replace('_', ' ')} {setting}" for key, setting in parameters.items())
