@@ -100,6 +100,8 @@ def from_function(name: str, num_classes: int, options: dict[str, Any]) -> nn.Mo
     try:
         build = getattr(importlib.import_module(module), function)
         accepted = inspect.signature(build).parameters
+    except (ImportError, AttributeError) as error:
+        raise VitworkError(f"{name} cannot be imported: {error}") from error
     except Exception as error:  # whatever the user's own code raises
         raise VitworkError(f"{name} cannot be imported: {told(error)}") from error
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
