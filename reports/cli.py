@@ -36,9 +36,8 @@ def compare(arguments: Sequence[str]) -> int:
 
     old, new = load(given.before), load(given.now)
     events = compare_to_baseline(old, new, given.alpha)
-    print(markdown(events, old, new))
-    if given.html:
-        print(write(old, new, given.html, given.alpha))
+    pages = [str(write(old, new, given.html, given.alpha))] if given.html else []  # before a pipe may be closed
+    print("\n".join([markdown(events, old, new), *pages]))
     return int(any(event.breaking for event in events))
 
 

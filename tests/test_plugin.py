@@ -306,6 +306,8 @@ def outcomes(session: pytest.Pytester) -> list[Path]:
         (("--seeds", "0"), "--seeds takes a number from 1, or auto, not 0."),
         (("--store", "conftest.py/store"), "Cannot write *"),
         (("--report", "conftest.py/report"), "Cannot write *"),
+        (("--device", "gpu"), "The device 'gpu' cannot be used (*): give cpu, cuda where there is a GPU, or auto."),
+        (("--data", "."), "The images of the profile tiny are drawn, so . would not be read: *"),
         (("--max-seeds", "3"), "--max-seeds and --max-minutes end a session with --seeds auto; *"),
         (("--baseline", "missing.json"), "Cannot read the baseline missing.json: *"),
         (("--model", "nowhere:build"), "The arm vit: nowhere:build cannot be imported: No module named 'nowhere'"),

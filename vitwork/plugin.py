@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from vitwork import profiles
+from vitwork import overrides, profiles
 from vitwork.claim import Verdict
 from vitwork.court import Case, Court, Measure
 from vitwork.data import fingerprint
@@ -26,7 +26,6 @@ from vitwork.execution.plan import Plan
 from vitwork.execution.progress import Ticker
 from vitwork.execution.rounds import Budget, settle
 from vitwork.execution.work import Worker, cores
-from vitwork.overrides import OPTIONS, override, substitute, try_models
 from vitwork.planning import plan_lines
 from vitwork.provenance import commit
 from vitwork.regression import Baseline
@@ -106,7 +105,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="[ARM=]MODEL",
         help="test a model of your own in place of an arm's (default: vit): module:function or timm:NAME",
     )
-    for name, details in OPTIONS.items():
+    for name, details in overrides.OPTIONS.items():
         group.addoption(name, **details)
 
 
@@ -121,11 +120,16 @@ def prepare(config: pytest.Config) -> None:
         pytest.UsageError: one of them cannot be used.
     """
     try:
+        if config.option.substitutes:
+            overrides.import_from_here()
         profile = _profile(config)
+        overrides.check_data(profile, config.option.data)
+        if not _is_worker(config):
+            overrides.check_device(config.option.device)
         for spec in {arm.data for arm in profile.arms.values()}:
             fingerprint(spec, config.option.data)
         if not _is_worker(config):
-            try_models(profile, profiles.find(profile.name))
+            overrides.try_models(profile, profiles.find(profile.name))
         chosen: Path = config.option.store or config.rootpath / ".vitwork"
         config.stash[STORE] = Store(chosen.resolve())
         if config.option.report is not None:
@@ -141,8 +145,8 @@ def prepare(config: pytest.Config) -> None:
 
 def _profile(config: pytest.Config) -> profiles.Profile:
     option = config.option
-    profile = substitute(profiles.find(option.profile), option.substitutes)
-    profile = override(profile, option.changes, deterministic=option.deterministic)
+    profile = overrides.substitute(profiles.find(option.profile), option.substitutes)
+    profile = overrides.override(profile, option.changes, deterministic=option.deterministic)
     seeds = option.seeds
     if seeds != "auto" and (option.max_seeds, option.max_minutes) != (None, None):
         raise VitworkError(

@@ -102,7 +102,8 @@ def _key(collection: Collection) -> str:
     for path in collection.files:
         status = path.stat()
         parts.append(f"{path} {status.st_size} {status.st_mtime_ns}")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    named = "\n".join(parts).encode(errors="surrogateescape")  # a name need not be text
+    return hashlib.sha256(named).hexdigest()[:32]
 
 
 def _found(places: tuple[Path, Path], size: int | None) -> Path:
