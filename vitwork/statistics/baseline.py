@@ -153,7 +153,7 @@ def _slower(pair: Pair, factor: float) -> list[Event]:
     before, after = (side.get("cost_seconds") for side in (pair.old, pair.new))
     if not before or not after or after < factor * before or pair.new.get("verdict") == Verdict.NOT_MEASURED:
         return []
-    return [Event("slower", pair.new["id"], "", f"{after / 60:.1f} min, {before / 60:.1f} min before")]
+    return [Event("slower", pair.new["id"], "", f"{after:.0f} s, {before:.0f} s before")]
 
 
 def _moved(pairs: Sequence[Pair], alpha: float) -> list[Event]:
