@@ -14,6 +14,7 @@ library that is not installed leaves its columns empty.
 
 from __future__ import annotations
 
+import argparse
 import copy
 import logging
 import math
@@ -186,6 +187,17 @@ def reliability(label: str, model: nn.Module, batches: list[Batch], device: str)
     return row
 
 
+def reliabilities(label: str, network: Network, options: argparse.Namespace) -> list[timing.Row]:
+    """Return the rows of untrained and of trained weights, on mini-batches drawn at random."""
+    rows = []
+    for steps in (0, options.steps):
+        model, x, y = trained(network, steps, options.device)
+        orders = [torch.randperm(len(x), generator=torch.Generator().manual_seed(i)) for i in range(options.reliable)]
+        batches = [(x[order[: options.batch_size]], y[order[: options.batch_size]]) for order in orders]
+        rows.append(reliability(f"{label}, {steps} steps", model, batches, options.device))
+    return rows
+
+
 def as_exact(model: nn.Module, batch: Batch, device: str) -> timing.Row:
     """Compare whole spectra of one mini-batch where PyHessian's tolerance is lowered until it is as exact as ours."""
     exact = top_eigenvalues(copy.deepcopy(model).double(), [batch], tolerance=1e-8, max_products=200).eigenvalues
@@ -273,14 +285,7 @@ def main() -> None:
             as_exact_rows.append({"network": label, **as_exact(model, batches[0], options.device)})
             print(timing.table(as_exact_rows[-1:]), flush=True)
         if options.reliable:
-            for steps in (0, options.steps):
-                model, x, y = trained(network, steps, options.device)
-                chosen = [
-                    torch.randperm(len(x), generator=torch.Generator().manual_seed(i))[:size]
-                    for i in range(options.reliable)
-                ]
-                drawn = [(x[i], y[i]) for i in chosen]
-                reliable_rows.append(reliability(f"{label}, {steps} steps", model, drawn, options.device))
+            reliable_rows += reliabilities(label, network, options)
             print(timing.table(reliable_rows[-2:]), flush=True)
         tables = [timing.table(part) for part in (rows, as_exact_rows, reliable_rows) if part]
         timing.keep(options.save, "Hessian spectra", known, *tables)

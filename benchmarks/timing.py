@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from vitwork.analysis.memory import peak_memory
+from vitwork.errors import told
 
 Way = Callable[[], object]
 Row = Mapping[str, object]
@@ -68,7 +69,7 @@ def working(ways: Mapping[str, Way]) -> dict[str, Way]:
             way()
             found[name] = way
         except Exception as error:  # noqa: BLE001 - whatever a library of others raises
-            print(f"{name} left out: {type(error).__name__}: {error}".partition("\n")[0], flush=True)
+            print(f"{name} left out: {told(error)}", flush=True)
     return found
 
 

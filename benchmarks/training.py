@@ -46,7 +46,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vitwork.arms import Arm
 from vitwork.data.images import ImageSet, Splits
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, told
 from vitwork.profiles import find
 from vitwork.training import mode
 from vitwork.training.distributed import World
@@ -294,7 +294,7 @@ def compare_seeds(options: argparse.Namespace, images: ImageSet, device: torch.d
                         taken[way].append(seconds_per_step(runs, way) * options.seeds / count)
                     print(f"{name}, {way}: {runs[0].step.update.note or 'steps computed'}", flush=True)
                 except (RuntimeError, VitworkError) as error:
-                    print(f"{name}, {way} left out: {error}".partition("\n")[0], flush=True)
+                    print(f"{name}, {way} left out: {told(error)}", flush=True)
                     taken[way].append(math.inf)
                 del runs
         best = min(WAYS, key=lambda way: min(taken[way]))

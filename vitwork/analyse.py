@@ -123,9 +123,8 @@ def analyse(arguments: Sequence[str]) -> int:
     for name in chosen:
         found = one(ANALYSES[name], run, vars(parameters[name]), labelled=labelled)
         document["analyses"][name] = found
-        if (
-            given.json
-        ):  # each time and before the output, so that what is done outlives an interruption or a closed pipe
+        # Each time and before the output, so that what is done outlives an interruption or a closed pipe.
+        if given.json:
             _write(given.json, document)
         print("\n".join(lines(name, found)), flush=True)
     if given.json:

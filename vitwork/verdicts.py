@@ -16,7 +16,7 @@ def table(results: dict[str, Any]) -> list[str]:
     rows: list[tuple[str, ...]] = [HEADER]
     for claim in results["claims"]:
         reason = "" if claim["hypotheses"] else lacking(claim["reason"])
-        # a claim that was not measured only shares the runs that were noted before it was found to lack others
+        # what others share with it is no cost of a claim that was not measured
         seconds = 0.0 if claim["verdict"] == "not measured" else claim["cost_seconds"]
         rows.append((claim["id"], claim["verdict"], "", "", _minutes(seconds), reason))
         rows += [_row(hypotheses[id]) for id in claim["hypotheses"]]

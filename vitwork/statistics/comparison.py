@@ -48,8 +48,9 @@ def compare(
 
     The seed is the unit: images, batches and layers must have been reduced to one value per seed. A run that diverged
     takes part as NaN or an infinity; the decision is then made by order with every NaN in its least favourable place.
-    Two arms that differ in no seed are decided by exact permutation, and at no other margin than 0. Fewer than three seeds per arm never decide.
-    Error rates under normal, skewed, heavy-tailed and unequal-variance data are in docs/statistics.md.
+    Two arms that differ in no seed are decided by exact permutation, and at no other margin than 0. Fewer than three
+    seeds per arm never decide. Error rates under normal, skewed, heavy-tailed and unequal-variance data are in
+    docs/statistics.md.
 
     Args:
         a: one value per seed of the first arm.
