@@ -21,9 +21,19 @@ def softmaxes(x):
     return F.softmax(x, -1) + torch.softmax(x, dim=1) * x.softmax(dim=-1)
 
 
+def one_fixed(x, weight, bias, constant):
+    """Leave out each argument's derivative once, and all but the bias'."""
+    fixed_input, fixed_weight = F.linear(constant, weight, bias), F.linear(x, constant, bias)
+    return F.linear(fixed_input, weight) * fixed_weight * F.linear(constant, constant, bias)
+
+
 def norm(x, weight, bias):
     mean, variance = torch.tensor([0.3, -0.2]).double(), torch.tensor([1.5, 0.7]).double()
     return F.batch_norm(x, mean, variance, weight, bias) + F.batch_norm(x, mean, variance)
+
+
+def layer_norm(x, weight, bias):
+    return F.layer_norm(x, (5,), weight, bias, 0.1) + F.layer_norm(x, (3, 5), weight.expand(3, 5), None).square()
 
 
 def masked(q, k, v):
@@ -38,11 +48,15 @@ CASES = {
     "patches": (partial(F.conv2d, stride=2), (draw(2, 3, 4, 4, grad=False), draw(2, 3, 2, 2))),
     "frozen kernel": (F.conv2d, (draw(1, 2, 4, 4), draw(2, 2, 3, 3, grad=False))),
     "same": (partial(F.conv2d, padding="same"), (draw(1, 2, 3, 3), draw(2, 2, 3, 3))),
+    "linear": (F.linear, (draw(2, 3, 4), draw(5, 4), draw(5))),
+    "linear, one argument fixed": (one_fixed, (draw(4, 4), draw(4, 4), draw(4), draw(4, 4, grad=False))),
     "gelu": (F.gelu, (draw(3, 5),)),
     "tanh gelu": (partial(F.gelu, approximate="tanh"), (draw(3, 5),)),
     "softmax": (softmaxes, (draw(3, 4),)),
     "attention": (F.scaled_dot_product_attention, (draw(2, 3, 4), draw(2, 3, 4), draw(2, 3, 5))),
     "masked attention": (masked, (draw(2, 3, 4), draw(2, 3, 4), draw(2, 3, 5))),
+    "layer norm": (partial(F.layer_norm, normalized_shape=(5,)), (draw(2, 3, 5),)),
+    "scaled layer norm": (layer_norm, (draw(2, 3, 5), draw(5), draw(5))),
     "batch norm": (norm, (draw(3, 2, 2, 2), draw(2), draw(2))),
 }
 

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from vitwork.analysis.second_derivatives.attention import attention, softmax
 from vitwork.analysis.second_derivatives.convolution import conv2d
 from vitwork.analysis.second_derivatives.linear import linear
-from vitwork.analysis.second_derivatives.normalisation import batch_norm
+from vitwork.analysis.second_derivatives.normalisation import batch_norm, layer_norm
 from vitwork.analysis.second_derivatives.pointwise import gelu
 
 
@@ -46,4 +46,5 @@ _REPLACEMENTS: dict[Callable[..., Any], Callable[..., Tensor | None]] = {
     Tensor.softmax: softmax,
     F.scaled_dot_product_attention: attention,
     F.batch_norm: batch_norm,
+    F.layer_norm: layer_norm,
 }

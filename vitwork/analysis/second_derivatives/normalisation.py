@@ -1,7 +1,8 @@
-"""Normalisation by fixed statistics: a scale and a shift for every channel."""
+"""Normalisation: of channels by fixed statistics, which scales and shifts them, and of the features of each position."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -40,6 +41,67 @@ class _AffineGradients(Function):
         g, x, scale = ctx.saved_tensors
         to_g = torch.addcmul(v_shift, vx, scale).addcmul_(x, v_scale)
         return to_g, g * v_scale, (g * vx).sum_to_size(scale.shape)
+
+
+class _Standardised(Function):
+    """x (rows, n) ↦ x̂ = (x − mean)·r, with r = 1/√(variance + ε) of each row.
+
+    What goes back through it, P g = r·(g − mean(g) − x̂ mean(g x̂)), is symmetric in each row.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
+        y, mean, r = torch.native_layer_norm(x, x.shape[1:], None, None, eps)
+        ctx.save_for_backward(x, y, mean, r)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
+        found: Tensor = _StandardisedGradient.apply(g, *ctx.saved_tensors)
+        return found, None
+
+
+def _back(g: Tensor, x: Tensor, mean: Tensor, r: Tensor) -> Tensor:
+    found = torch.ops.aten.native_layer_norm_backward(g, x, x.shape[1:], mean, r, None, None, (True, False, False))
+    return found[0]
+
+
+class _StandardisedGradient(Function):
+    """(g, x) ↦ P g."""
+
+    @staticmethod
+    def forward(ctx: Any, g: Tensor, x: Tensor, y: Tensor, mean: Tensor, r: Tensor) -> Tensor:
+        back = _back(g, x, mean, r)
+        ctx.save_for_backward(x, y, mean, r, g, back, torch.linalg.vecdot(g, y).unsqueeze(-1))
+        return back
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, v: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        """Differentiate φ = ⟨v, P g⟩, which is r·n·(the covariance of v and g − mean(v x̂) mean(g x̂)).
+
+        Of x̂, φ has the gradient −r·(v mean(g x̂) + g mean(v x̂)), which goes back through P once more; of r, mean(P v g)·n/r,
+        and r has the gradient −r² x̂ / n.
+        """
+        x, y, mean, r, g, back, along = ctx.saved_tensors
+        n = x.shape[1]
+        to_g = _back(v, x, mean, r)
+        to_x = to_g * (r * along).div_(-n)
+        to_x.addcmul_(back, (r * torch.linalg.vecdot(v, y).unsqueeze(-1)).div_(-n))
+        to_x.addcmul_(y, (r * torch.linalg.vecdot(to_g, g).unsqueeze(-1)).div_(-n))
+        return to_g, to_x, None, None, None
+
+
+def layer_norm(x: Tensor, shape: Any, weight: Maybe = None, bias: Maybe = None, eps: float = 1e-5) -> Maybe:
+    """Stand for `torch.nn.functional.layer_norm`; decline a bias without a weight."""
+    if weight is None and bias is not None:
+        return None
+    rows = _Standardised.apply(x.reshape(-1, math.prod(shape)), eps)
+    if weight is not None:
+        shift = torch.zeros_like(weight) if bias is None else bias
+        rows = _Affine.apply(rows, weight.reshape(1, -1), shift.reshape(1, -1))
+    y: Tensor = rows.view(x.shape)
+    return y
 
 
 def batch_norm(x: Tensor, mean: Maybe, variance: Maybe, **options: Any) -> Maybe:
