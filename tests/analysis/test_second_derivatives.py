@@ -10,6 +10,11 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional as F
 
 from vitwork.analysis.second_derivatives.mode import CheapSecondDerivatives
+from vitwork.training import linear as onednn
+
+needs_onednn = pytest.mark.skipif(
+    not onednn.available(), reason="this torch has no oneDNN, or its processor is too old"
+)
 
 
 def draw(*shape, grad=True):
@@ -30,6 +35,10 @@ def one_fixed(x, weight, bias, constant):
 def norm(x, weight, bias):
     mean, variance = torch.tensor([0.3, -0.2]).double(), torch.tensor([1.5, 0.7]).double()
     return F.batch_norm(x, mean, variance, weight, bias) + F.batch_norm(x, mean, variance)
+
+
+def convolved(x, kernel, weight, bias):
+    return norm(F.conv2d(x, kernel, stride=2), weight, bias) * norm(F.conv2d(x, kernel, bias, 2), weight, bias)
 
 
 def layer_norm(x, weight, bias):
@@ -57,6 +66,12 @@ CASES = {
     "masked attention": (masked, (draw(2, 3, 4), draw(2, 3, 4), draw(2, 3, 5))),
     "layer norm": (partial(F.layer_norm, normalized_shape=(5,)), (draw(2, 3, 5),)),
     "scaled layer norm": (layer_norm, (draw(2, 3, 5), draw(5), draw(5))),
+    "batch norm after a convolution": (convolved, (draw(2, 2, 4, 4), draw(2, 2, 2, 2), draw(2), draw(2))),
+    "after a fixed kernel": (convolved, (draw(2, 2, 4, 4), draw(2, 2, 2, 2, grad=False), draw(2), draw(2))),
+    "fixed, after a convolution": (
+        convolved,
+        (draw(2, 2, 4, 4), draw(2, 2, 2, 2), draw(2, grad=False), draw(2, grad=False)),
+    ),
     "batch norm": (norm, (draw(3, 2, 2, 2), draw(2), draw(2))),
 }
 
@@ -92,9 +107,11 @@ def curvature(x, weight, bias, direction):
     return torch.autograd.grad(gradients, (weight, bias, x), direction)
 
 
+@pytest.mark.parametrize("by_onednn", [False, pytest.param(True, marks=needs_onednn)])
 @pytest.mark.parametrize("rows", [(), (5,)])
-def test_linear_layers_in_single_precision(rows):
-    """Products of linear layers by oneDNN equal torch's in double precision, for rows and for rows of rows."""
+def test_linear_layers_in_single_precision(monkeypatch, rows, by_onednn):
+    """Products of linear layers, by oneDNN too, equal torch's in double precision, for rows and for rows of rows."""
+    monkeypatch.setattr(onednn, "pays", lambda: by_onednn)
     inputs = draw(*rows, 7, 4), draw(4, 4), draw(4)
     direction = [value.detach().cos() for value in (inputs[1], inputs[2], inputs[0])]
     expected = curvature(*inputs, direction)

@@ -8,10 +8,15 @@ from torch import nn
 from vitwork.training import linear
 from vitwork.training.engine import build_model
 
-needs_it = pytest.mark.skipif(not linear.pays(), reason="this processor's linear layers are left to torch")
+pytestmark = pytest.mark.skipif(not linear.available(), reason="this torch has no oneDNN, or its processor is too old")
 
 
-@needs_it
+@pytest.fixture
+def _it_pays(monkeypatch):
+    monkeypatch.setattr(linear, "pays", lambda: True)
+
+
+@pytest.mark.usefixtures("_it_pays")
 @pytest.mark.parametrize("shape", [(7, 5), (3, 9, 5), (2, 3, 4, 5), (1, 5)])
 @pytest.mark.parametrize("bias", [True, False])
 def test_products_and_gradients_are_torchs(shape, bias):
@@ -31,7 +36,7 @@ def test_products_and_gradients_are_torchs(shape, bias):
         torch.testing.assert_close(mine.grad.double(), theirs.grad, rtol=1e-5, atol=1e-6)
 
 
-@needs_it
+@pytest.mark.usefixtures("_it_pays")
 def test_a_whole_network_computes_the_same():
     """A ViT's loss gradient is the same with either kind of layer, and nothing of the model's names changes."""
     torch.manual_seed(0)
@@ -46,6 +51,21 @@ def test_a_whole_network_computes_the_same():
         torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("vendor", "pays"), [("vendor_id\t: GenuineIntel", False), ("vendor_id\t: AuthenticAMD", True), (None, True)]
+)
+def test_it_pays_beside_processors_of_intel(monkeypatch, tmp_path, vendor, pays):
+    """MKL is faster on Intel's processors only; where nothing is known of the processor, it is not one of these."""
+    listing = tmp_path / "cpuinfo"
+    if vendor is not None:
+        listing.write_text(f"processor\t: 0\n{vendor}\n", encoding="utf-8")
+    monkeypatch.setattr(linear, "CPUINFO", listing)
+    monkeypatch.setattr(linear.platform, "processor", lambda: "")
+    monkeypatch.setattr(linear, "available", lambda: True)
+    assert linear.pays.__wrapped__() is pays
+
+
+@pytest.mark.usefixtures("_it_pays")
 def test_restored_layers_are_torchs():
     """Undone, no layer is other than torch's; other kinds of layer are never touched."""
     model = nn.Sequential(nn.Linear(3, 3), nn.MultiheadAttention(4, 2), nn.Conv2d(3, 3, 1))

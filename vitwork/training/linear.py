@@ -15,19 +15,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def available() -> bool:
+    """Return whether this torch and this processor can compute linear layers by oneDNN's widest kernels."""
+    has_operator = hasattr(torch.ops.mkldnn, "_linear_pointwise")  # registered only where oneDNN is built in
+    return has_operator and torch.backends.cpu.get_cpu_capability() == "AVX512"
+
 
 @functools.cache
 def pays() -> bool:
     """Return whether this machine computes linear layers faster by oneDNN: a fact of the machine, not a measurement."""
-    has_operator = hasattr(torch.ops.mkldnn, "_linear_pointwise")  # registered only where oneDNN is built in
-    return has_operator and torch.backends.cpu.get_cpu_capability() == "AVX512" and not _is_intel()
-
-
-def _is_intel() -> bool:
     try:
-        return "GenuineIntel" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        processor = CPUINFO.read_text(encoding="utf-8")
     except OSError:  # not Linux
-        return "GenuineIntel" in platform.processor()
+        processor = platform.processor()
+    return available() and "GenuineIntel" not in processor
 
 
 def covers(x: Tensor) -> bool:

@@ -16,33 +16,35 @@ Maybe = Tensor | None
 
 
 class _Convolution(Function):
-    """y = x ∗ w."""
+    """y = x ∗ w + b."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, geometry: Geometry) -> Tensor:
+    def forward(ctx: Any, x: Tensor, w: Tensor, b: Maybe, geometry: Geometry) -> Tensor:
         ctx.geometry = geometry
-        ctx.save_for_backward(x, w)
-        return F.conv2d(x, w, None, *geometry)
+        ctx.save_for_backward(x, w, b)
+        return F.conv2d(x, w, b, *geometry)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Maybe, Maybe, None]:
-        x, w = ctx.saved_tensors
-        return *_ConvolutionGradients.apply(g, x, w, (ctx.geometry, ctx.needs_input_grad[:2])), None
+    def backward(ctx: Any, g: Tensor) -> tuple[Maybe, Maybe, Maybe, None]:
+        x, w, _ = ctx.saved_tensors
+        return *_ConvolutionGradients.apply(g, x, w, (ctx.geometry, ctx.needs_input_grad[:3])), None
 
 
-def _convolution_gradients(g: Tensor, x: Tensor, w: Tensor, geometry: Geometry, needed: Any) -> tuple[Maybe, Maybe]:
+def _convolution_gradients(
+    g: Tensor, x: Tensor, w: Tensor, geometry: Geometry, needed: tuple[bool, bool, bool]
+) -> tuple[Maybe, Maybe, Maybe]:
     stride, padding, dilation, groups = geometry
-    found = torch.ops.aten.convolution_backward(
-        g, x, w, None, stride, padding, dilation, False, (0, 0), groups, (*needed, False)
+    found: tuple[Maybe, Maybe, Maybe] = torch.ops.aten.convolution_backward(
+        g, x, w, w.shape[:1], stride, padding, dilation, False, (0, 0), groups, needed
     )
-    return found[0], found[1]
+    return found
 
 
 class _ConvolutionGradients(Function):
-    """(g, x, w) ↦ (g ∗ᵀ w, x ⋆ g): what goes back to the input and to the kernel."""
+    """(g, x, w) ↦ (g ∗ᵀ w, x ⋆ g, Σ g): what goes back to the input, the kernel and the bias."""
 
     @staticmethod
-    def forward(ctx: Any, g: Tensor, x: Tensor, w: Tensor, how: tuple[Geometry, Any]) -> tuple[Maybe, Maybe]:
+    def forward(ctx: Any, g: Tensor, x: Tensor, w: Tensor, how: tuple[Geometry, Any]) -> tuple[Maybe, Maybe, Maybe]:
         geometry, needed = how
         ctx.geometry = geometry
         ctx.save_for_backward(g, x, w)
@@ -51,17 +53,19 @@ class _ConvolutionGradients(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, vx: Maybe, vw: Maybe) -> tuple[Maybe, Maybe, Maybe, None]:
+    def backward(ctx: Any, vx: Maybe, vw: Maybe, vb: Maybe) -> tuple[Maybe, Maybe, Maybe, None]:
         g, x, w = ctx.saved_tensors
-        # Both outputs are bilinear, so each derivative is one of the same three maps with a cotangent in the other's place.
-        to_g = None
-        if vx is not None:
-            to_g = F.conv2d(vx, w, None, *ctx.geometry)
+        # The outputs are bilinear, so each derivative is one of the same three maps with a cotangent in the other's place.
+        to_g = None if vb is None else vb.view(-1, 1, 1).expand_as(g)
         if vw is not None:
-            more = F.conv2d(x, vw, None, *ctx.geometry)
-            to_g = more if to_g is None else to_g.add_(more)
-        needed = (vw is not None and ctx.needs_input_grad[1], vx is not None and ctx.needs_input_grad[2])
-        to_x, to_w = _convolution_gradients(g, x if vx is None else vx, w if vw is None else vw, ctx.geometry, needed)
+            to_g = F.conv2d(x, vw, vb, *ctx.geometry)
+            to_g = to_g if vx is None else to_g.add_(F.conv2d(vx, w, None, *ctx.geometry))
+        elif vx is not None:
+            to_g = F.conv2d(vx, w, vb, *ctx.geometry)
+        needed = (vw is not None and ctx.needs_input_grad[1], vx is not None and ctx.needs_input_grad[2], False)
+        to_x, to_w, _ = _convolution_gradients(
+            g, x if vx is None else vx, w if vw is None else vw, ctx.geometry, needed
+        )
         return to_g, to_x, to_w, None
 
 
@@ -76,5 +80,20 @@ def conv2d(  # noqa: PLR0917  # the signature of the function that it stands for
     """Stand for `torch.nn.functional.conv2d`; decline padding given by name."""
     if isinstance(padding, str):
         return None
-    y: Tensor = _Convolution.apply(x, weight, (_pair(stride), _pair(padding), _pair(dilation), groups))
-    return y if bias is None else y + bias.view(-1, 1, 1)
+    y: Tensor = _Convolution.apply(x, weight, bias, (_pair(stride), _pair(padding), _pair(dilation), groups))
+    return y
+
+
+def scaled(y: Tensor, scale: Tensor, shift: Tensor) -> Maybe:
+    """Return y·scale + shift, channel by channel, as one convolution where y is a convolution, else None.
+
+    It spares every product some passes over y, and BatchNorm mostly follows a convolution.
+    """
+    made: Any = y.grad_fn
+    convolved = isinstance(made, _Convolution._backward_cls)  # noqa: SLF001 - torch's only way in
+    if not convolved:
+        return None
+    x, w, b = made.saved_tensors
+    moved = shift if b is None else torch.addcmul(shift, b, scale)
+    found: Tensor = _Convolution.apply(x, w * scale.view(-1, 1, 1, 1), moved, made.geometry)
+    return found

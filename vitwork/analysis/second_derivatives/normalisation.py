@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from vitwork.analysis.second_derivatives import convolution
+
 Maybe = Tensor | None
 
 
@@ -57,12 +59,17 @@ class _Standardised(Function):
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
-        found: Tensor = _StandardisedGradient.apply(g, *ctx.saved_tensors)
+        x, y, mean, r = ctx.saved_tensors
+        if not torch.is_grad_enabled():  # the last pass: nothing will be differentiated again
+            return _back(g, x, mean, r), None
+        found: Tensor = _StandardisedGradient.apply(g, x, y, mean, r)
         return found, None
 
 
 def _back(g: Tensor, x: Tensor, mean: Tensor, r: Tensor) -> Tensor:
-    found = torch.ops.aten.native_layer_norm_backward(g, x, x.shape[1:], mean, r, None, None, (True, False, False))
+    found: list[Tensor] = torch.ops.aten.native_layer_norm_backward(
+        g, x, x.shape[1:], mean, r, None, None, (True, False, False)
+    )
     return found[0]
 
 
@@ -70,7 +77,9 @@ class _StandardisedGradient(Function):
     """(g, x) ↦ P g."""
 
     @staticmethod
-    def forward(ctx: Any, g: Tensor, x: Tensor, y: Tensor, mean: Tensor, r: Tensor) -> Tensor:
+    def forward(  # noqa: PLR0917  # autograd differentiates by positional inputs
+        ctx: Any, g: Tensor, x: Tensor, y: Tensor, mean: Tensor, r: Tensor
+    ) -> Tensor:
         back = _back(g, x, mean, r)
         ctx.save_for_backward(x, y, mean, r, g, back, torch.linalg.vecdot(g, y).unsqueeze(-1))
         return back
@@ -112,6 +121,8 @@ def batch_norm(x: Tensor, mean: Maybe, variance: Maybe, **options: Any) -> Maybe
     scale = scale if options["weight"] is None else scale * options["weight"]
     shift = -mean * scale
     shift = shift if options["bias"] is None else shift + options["bias"]
+    if (folded := convolution.scaled(x, scale, shift)) is not None:
+        return folded
     shape = (1, -1, *(1,) * (x.dim() - 2))
     y: Tensor = _Affine.apply(x, scale.view(shape), shift.view(shape))
     return y
