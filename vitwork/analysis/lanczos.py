@@ -82,10 +82,10 @@ class Krylov:
         """
         first = self.basis[recent : self.steps]
         removed = first @ vector
-        vector.sub_(removed @ first)
+        vector.addmv_(first.t(), removed, alpha=-1)
         basis = self.basis[: self.steps]
         coefficients = basis @ vector
-        vector.sub_(coefficients @ basis)
+        vector.addmv_(basis.t(), coefficients, alpha=-1)
         coefficients[recent:] += removed
         return coefficients
 
