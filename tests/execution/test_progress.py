@@ -61,6 +61,19 @@ def test_a_killed_worker_is_left_out_at_once(tmp_path: Path, noticed: bool) -> N
     process.communicate()
 
 
+def test_what_killed_workers_left_is_cleared_away(tmp_path: Path) -> None:
+    """A new worker removes the files that nobody has touched for a day, and no others."""
+    folder = tmp_path / "progress"
+    folder.mkdir()
+    old, half, new = (folder / name for name in ("gw0-1.json", "gw0-1.new", "gw1-2.json"))
+    for path in (old, half, new):
+        path.write_text("{}")
+    for path in (old, half):
+        os.utime(path, (time.time() - 2 * 86400,) * 2)
+    Reporter(Store(tmp_path), "gw2", total=8).end()
+    assert list(folder.iterdir()) == [new]
+
+
 def test_a_worker_of_another_machine_is_judged_by_its_silence(tmp_path: Path) -> None:
     """Processes of other machines cannot be asked for, so their recent words count, and the machine is named."""
     told(tmp_path, pid=2**22 + 1, host=f"not-{socket.gethostname()}")

@@ -16,6 +16,7 @@ from vitwork.store import Store
 
 STALE_SECONDS = 120.0
 BEAT_SECONDS = 20.0
+ABANDONED_SECONDS = 24 * 3600.0  # a file that is older was left by a worker that was killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Reporter:
         self.ended = threading.Event()
         self.last: Status | None = None
         self.writing = threading.Lock()
+        _remove_abandoned(self.path.parent)
         threading.Thread(target=self._beat, daemon=True).start()
 
     def report(self, run: str, stage: str, done: int) -> None:
@@ -108,6 +110,13 @@ class Reporter:
         with self.writing:
             self.ended.set()
             self.path.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for path in folder.glob("*"):
+        with suppress(OSError):  # another worker was faster, or may not
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                path.unlink()
 
 
 def statuses(store_root: Path) -> list[Status]:

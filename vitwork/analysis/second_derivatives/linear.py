@@ -67,8 +67,8 @@ class _Gradients(Function):
             to_g = to_g if vx is None else _add_product(to_g, vx, w)
         elif vx is not None:
             to_g = _product(vx, w, vb)
-        to_x = None if vw is None else _product(g, vw.t())
-        to_w = None if vx is None else _transposed_product(g, vx)
+        to_x = _product(g, vw.t()) if vw is not None and ctx.needs_input_grad[1] else None
+        to_w = _transposed_product(g, vx) if vx is not None and ctx.needs_input_grad[2] else None
         return to_g, to_x, to_w, None
 
 
