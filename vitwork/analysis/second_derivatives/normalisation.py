@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from vitwork.analysis.second_derivatives import convolution
 
 Maybe = Tensor | None
+Three = tuple[Tensor, Tensor, Tensor]
 
 
 class _Affine(Function):
@@ -45,72 +46,68 @@ class _AffineGradients(Function):
         return to_g, g * v_scale, (g * vx).sum_to_size(scale.shape)
 
 
-class _Standardised(Function):
-    """x (rows, n) ↦ x̂ = (x − mean)·r, with r = 1/√(variance + ε) of each row.
-
-    What goes back through it, P g = r·(g − mean(g) − x̂ mean(g x̂)), is symmetric in each row.
-    """
+class _LayerNorm(Function):
+    """y = x̂·w + b for x (rows, n), with x̂ = (x − mean)·r and r = 1/√(variance + ε) of each row."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
-        y, mean, r = torch.native_layer_norm(x, x.shape[1:], None, None, eps)
-        ctx.save_for_backward(x, y, mean, r)
+    def forward(ctx: Any, x: Tensor, w: Tensor, b: Tensor, eps: float) -> Tensor:
+        y, mean, r = torch.native_layer_norm(x, x.shape[1:], w, b, eps)
+        ctx.save_for_backward(x, w, mean, r)
         return y
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
-        x, y, mean, r = ctx.saved_tensors
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        x, w, mean, r = ctx.saved_tensors
         if not torch.is_grad_enabled():  # the last pass: nothing will be differentiated again
-            return _back(g, x, mean, r), None
-        found: Tensor = _StandardisedGradient.apply(g, x, y, mean, r)
-        return found, None
+            return *_back(g, x, w, mean, r, whole=True), None
+        return *_LayerNormGradients.apply(g, x, w, mean, r), None
 
 
-def _back(g: Tensor, x: Tensor, mean: Tensor, r: Tensor) -> Tensor:
-    found: list[Tensor] = torch.ops.aten.native_layer_norm_backward(
-        g, x, x.shape[1:], mean, r, None, None, (True, False, False)
-    )
-    return found[0]
+def _back(g: Tensor, x: Tensor, w: Maybe, mean: Tensor, r: Tensor, *, whole: bool = False) -> Three:
+    """Return P (g·w), where P u = r·(u − mean(u) − x̂ mean(u x̂)) is symmetric in each row; if ``whole``, Σ g·x̂ and Σ g too."""
+    found: Three = torch.ops.aten.native_layer_norm_backward(g, x, x.shape[1:], mean, r, w, w, (True, whole, whole))
+    return found
 
 
-class _StandardisedGradient(Function):
-    """(g, x) ↦ P g."""
+class _LayerNormGradients(Function):
+    """(g, x, w) ↦ (P (g·w), Σ g·x̂, Σ g): what goes back to the input, the weight and the bias."""
 
     @staticmethod
     def forward(  # noqa: PLR0917  # autograd differentiates by positional inputs
-        ctx: Any, g: Tensor, x: Tensor, y: Tensor, mean: Tensor, r: Tensor
-    ) -> Tensor:
-        back = _back(g, x, mean, r)
-        ctx.save_for_backward(x, y, mean, r, g, back, torch.linalg.vecdot(g, y).unsqueeze(-1))
-        return back
+        ctx: Any, g: Tensor, x: Tensor, w: Tensor, mean: Tensor, r: Tensor
+    ) -> Three:
+        found = _back(g, x, w, mean, r, whole=True)
+        standard = (x - mean).mul_(r)
+        ctx.save_for_backward(g, x, w, mean, r, found[0], standard, (g * standard) @ w)
+        return found
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, v: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
-        """Differentiate φ = ⟨v, P g⟩, which is r·n·(the covariance of v and g − mean(v x̂) mean(g x̂)).
+    def backward(ctx: Any, vx: Tensor, vw: Tensor, vb: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        """Differentiate φ = ⟨vx, P (g·w)⟩ + ⟨vw, Σ g·x̂⟩ + ⟨vb, Σ g⟩.
 
-        Of x̂, φ has the gradient −r·(v mean(g x̂) + g mean(v x̂)), which goes back through P once more; of r, mean(P v g)·n/r,
-        and r has the gradient −r² x̂ / n.
+        The first term is r·n·(the covariance of vx and g·w − mean(vx x̂) mean(g w x̂)). Its gradient for x̂ goes back through
+        P once more; for r it is ⟨P vx, g·w⟩ / r, and r has the gradient −r² x̂ / n.
         """
-        x, y, mean, r, g, back, along = ctx.saved_tensors
-        n = x.shape[1]
-        to_g = _back(v, x, mean, r)
-        to_x = to_g * (r * along).div_(-n)
-        to_x.addcmul_(back, (r * torch.linalg.vecdot(v, y).unsqueeze(-1)).div_(-n))
-        to_x.addcmul_(y, (r * torch.linalg.vecdot(to_g, g).unsqueeze(-1)).div_(-n))
-        return to_g, to_x, None, None, None
+        g, x, w, mean, r, to_input, standard, along = ctx.saved_tensors
+        share = r.squeeze(1) / -x.shape[1]
+        p = _back(vx, x, None, mean, r)[0]
+        to_g = torch.addcmul(vb, standard, vw).addcmul_(p, w)
+        gp = g * p
+        to_x = _back(g, x, vw, mean, r)[0]
+        to_x.addcmul_(p, (share * along).unsqueeze(1))
+        to_x.addcmul_(to_input, (share * torch.linalg.vecdot(vx, standard)).unsqueeze(1))
+        to_x.addcmul_(standard, (share * (gp @ w)).unsqueeze(1))
+        return to_g, to_x, gp.sum(0), None, None
 
 
-def layer_norm(x: Tensor, shape: Any, weight: Maybe = None, bias: Maybe = None, eps: float = 1e-5) -> Maybe:
-    """Stand for `torch.nn.functional.layer_norm`; decline a bias without a weight."""
-    if weight is None and bias is not None:
-        return None
-    rows = _Standardised.apply(x.reshape(-1, math.prod(shape)), eps)
-    if weight is not None:
-        shift = torch.zeros_like(weight) if bias is None else bias
-        rows = _Affine.apply(rows, weight.reshape(1, -1), shift.reshape(1, -1))
-    y: Tensor = rows.view(x.shape)
-    return y
+def layer_norm(x: Tensor, shape: Any, weight: Maybe = None, bias: Maybe = None, eps: float = 1e-5) -> Tensor:
+    """Stand for `torch.nn.functional.layer_norm`."""
+    rows = x.reshape(-1, math.prod(shape))
+    w = rows.new_ones(rows.shape[1]) if weight is None else weight.reshape(-1)
+    b = rows.new_zeros(rows.shape[1]) if bias is None else bias.reshape(-1)
+    y: Tensor = _LayerNorm.apply(rows, w, b, eps)
+    return y.view(x.shape)
 
 
 def batch_norm(x: Tensor, mean: Maybe, variance: Maybe, **options: Any) -> Maybe:
