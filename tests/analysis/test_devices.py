@@ -8,6 +8,8 @@ from functools import cache
 import pytest
 import torch
 from pretend_gpu import pretend_gpu
+from torch import nn
+from torch.nn import functional as F
 
 from vitwork.analysis import (
     attention,
@@ -24,6 +26,7 @@ from vitwork.analysis import (
 )
 from vitwork.analysis.memory import Cost
 from vitwork.data.images import normalise
+from vitwork.errors import VitworkError
 from vitwork.models import as_blocks, create
 from vitwork.precision import single_precision
 
@@ -151,3 +154,27 @@ def test_an_analysis_on_a_gpu_finds_what_it_finds_on_the_cpu(net, name):
         assert len(found) == len(expected)
         return
     assert found == pytest.approx(expected, rel=1e-2, abs=1e-3, nan_ok=True)
+
+
+class Random(nn.Module):
+    """A network that drops features in evaluation mode too."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return F.dropout(self.net(x), 0.5, training=True)
+
+
+OF_A_MODEL = {name for name in OF_EVERY_NETWORK | OF_ONE_NETWORK if "path" not in name and "metrics" not in name}
+
+
+@pytest.mark.parametrize("name", sorted(OF_A_MODEL))
+def test_a_random_model_is_refused(name):
+    """What changes from pass to pass has no measurement, whichever it is."""
+    subject = Subject("alternet", "cpu")
+    subject.model = Random(subject.model).eval()
+    subject.blocks = as_blocks(subject.model, (3, 8, 8))
+    with pytest.raises(VitworkError, match="random in eval mode"):
+        (OF_EVERY_NETWORK | OF_ONE_NETWORK)[name](subject)

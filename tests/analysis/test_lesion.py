@@ -90,7 +90,7 @@ def test_lesions_share_the_pass_before_them():
 
     def counting(name):
         def function(x):
-            calls[name] += 1
+            calls[name] += len(x) == 4  # two images are passed to see whether the model repeats
             return 0 * x
 
         return function

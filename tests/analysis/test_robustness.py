@@ -172,16 +172,15 @@ def test_cue_conflict_counts_decisions():
     drawn = conflict(180)
     shapes, textures = torch.from_numpy(drawn.shapes), torch.from_numpy(drawn.textures)
     images = torch.from_numpy(drawn.images).float()
+    images[:, 0, 0, 0] = torch.arange(180)  # by which the oracle knows them
 
     class Oracle(nn.Module):
         def __init__(self, answers):
             super().__init__()
-            self.answers, self.seen = answers, 0
+            self.answers = answers
 
         def forward(self, batch):
-            part = self.answers[self.seen : self.seen + len(batch)]
-            self.seen += len(batch)
-            return nn.functional.one_hot(part, 20).float()
+            return nn.functional.one_hot(self.answers[batch[:, 0, 0, 0].long()], 20).float()
 
     half = torch.where(torch.arange(180) % 3 == 0, shapes, textures)
     for answers, shape, texture in ((shapes, 1, 0), (textures, 0, 1), (half, 1 / 3, 2 / 3)):

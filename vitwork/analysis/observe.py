@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vitwork.analysis.memory import Cost, Meter, bounded, in_parts
+from vitwork.analysis.repeatable import check_repeatable
 from vitwork.errors import VitworkError, at_least, choice
 from vitwork.models.block import Block
 
@@ -68,6 +69,20 @@ def filled(batches: Iterable[Batch]) -> Iterator[Batch]:
         raise VitworkError("the batches hold no example, so there is nothing to measure")
 
 
+def probed(apply: Callable[[Tensor], Tensor], batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+    """Yield the batches that hold an example, on a device, once two images of the first were passed twice.
+
+    Raises:
+        VitworkError: no batch holds an example, or the model is random in evaluation mode, so that what is measured on it
+            would be, too.
+    """
+    for number, (images, targets) in enumerate(filled(batches)):
+        x = images.to(device, non_blocking=True)
+        if number == 0:
+            check_repeatable(*(apply(x[:2].clone()) for _ in range(2)))
+        yield x, targets.to(device, non_blocking=True)
+
+
 def observe(
     blocks: Sequence[Block], batches: Iterable[Batch], *reducers: Reducer, images_at_once: int | None = None
 ) -> Cost:
@@ -86,14 +101,14 @@ def observe(
         The images seen, the time and the peak memory.
 
     Raises:
-        VitworkError: there are no images, or none at a time.
+        VitworkError: there are no images, or none at a time, or the model is random in evaluation mode.
     """
     at_least(1, images_at_once=images_at_once)
     device, images = device_of(block.module for block in blocks), 0
     meter = Meter(device)
     with evaluating(blocks):
-        for batch, _ in filled(batches):
-            x = batch.to(device, non_blocking=True)
+        for batch, _ in probed(nn.Sequential(*(block.module for block in blocks)), batches, device):
+            x = batch
             images += len(x)
             for index, block in enumerate(blocks):
                 y = in_parts(block.module, x, images_at_once)

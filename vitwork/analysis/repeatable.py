@@ -1,4 +1,4 @@
-"""The one check that a loss is a function of the weights: the same batch gives the same loss again."""
+"""The one check that a model is a function of its weights: the same images give the same output again."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from torch import Tensor
 
 from vitwork.errors import VitworkError
 
-# A deterministic loss repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
+# A deterministic model repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
 REPEATABLE = 1e-5
 
 
 def check_repeatable(first: Tensor, second: Tensor) -> None:
-    """Refuse a model whose losses on the same images, passed twice, differ.
+    """Refuse a model whose outputs, or losses, on the same images, passed twice, differ.
 
     Raises:
         VitworkError: they differ by more than rounding.
     """
     if ((first - second).abs() > REPEATABLE * (1 + first.abs())).any():
-        raise VitworkError("the loss changes when the same batch is passed again: the model is random in eval mode")
+        raise VitworkError("the output changes when the same images are passed again: the model is random in eval mode")

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from vitwork.analysis import calibration
 from vitwork.analysis.batchnorm import evaluation_mode
 from vitwork.analysis.memory import Cost, Meter, in_parts
-from vitwork.analysis.observe import device_of, filled
+from vitwork.analysis.observe import device_of, filled, probed
+from vitwork.analysis.repeatable import check_repeatable
 from vitwork.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.noise import Band, add_band_noise
 from vitwork.errors import VitworkError, at_least
@@ -136,8 +137,7 @@ def noise_bands(
     device, hits, first, size = device_of([model]), [], 0, 0
     meter = Meter(device)
     with torch.no_grad(), evaluation_mode(model):
-        for clean, classes in filled(batches):
-            images, targets = clean.to(device, non_blocking=True), classes.to(device, non_blocking=True)
+        for images, targets in probed(model, batches, device):
             size = images.shape[-1]
             noisy = (add_band_noise(images, each, seed + number, first) for number, each in enumerate(bands))
             hits.append(torch.stack([_right(model, version, targets) for version in (images, *noisy)]))
@@ -221,7 +221,7 @@ def corruption_sets(
         The metrics on the clean images and per corruption and severity.
 
     Raises:
-        VitworkError: there are no images, no names or no severities.
+        VitworkError: there are no images, no names or no severities, or the model is random in evaluation mode.
     """
     at_least(1, batch_size=batch_size)
     if not names or not severities:
@@ -232,6 +232,8 @@ def corruption_sets(
         nonlocal seen
         logits, classes = [], []
         for images, labels in filled(batches):
+            if not seen:
+                check_repeatable(*(model(normalise(images[:2].to(device))) for _ in range(2)))
             seen += len(images)
             parts = (part.to(device) for part in torch.split(images, batch_size))
             logits += [in_parts(model, normalise(part)).float() for part in parts]
@@ -262,8 +264,7 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
     device = device_of([model])
     meter = Meter(device)
     with torch.no_grad(), evaluation_mode(model):
-        inputs = (images.to(device, non_blocking=True) for images, _ in filled(batches))
-        decisions = torch.cat([in_parts(model, x).argmax(dim=1) for x in inputs]).cpu()
+        decisions = torch.cat([in_parts(model, x).argmax(dim=1) for x, _ in probed(model, batches, device)]).cpu()
     if not len(decisions) == len(shapes) == len(textures):
         raise VitworkError(f"{len(decisions)} images, {len(shapes)} outlines and {len(textures)} textures do not match")
     by_shape = int((decisions == shapes.cpu()).sum())
