@@ -42,7 +42,7 @@ def test_table_shows_claims_and_hypotheses() -> None:
     assert ["c", "reproduced", "1.5", "min"] in rows
     assert ["reproduced", "-1.5", "[-2,", "-1]", "pp", "5+4", "error(a)", "<", "error(b)", "(when", "end)"] in rows
     assert ["d", "not", "measured", "0.0", "min", "needs", "the", "arm", "swin"] in rows
-    assert lines[-1].startswith("2 claims at profile smoke: 1 reproduced, 1 not measured. 1 runs, 1.0 min of training")
+    assert lines[-1].startswith("2 claims at profile smoke: 1 reproduced, 1 not measured. 1 run, 1.0 min of training")
 
 
 def test_ratios_are_shown_as_factors() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sized
 from typing import Any
 
 HEADER = ("claim", "verdict", "effect [interval]", "n", "cost", "hypothesis")
@@ -77,6 +78,10 @@ def _totals(results: dict[str, Any]) -> str:
     found = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     trained = sum(run["seconds"] or 0.0 for run in results["runs"])
     return (
-        f"{len(results['claims'])} claim{'' if len(results['claims']) == 1 else 's'} at profile {results['profile']['name']}: {found}. "
-        f"{len(results['runs'])} runs, {trained / 60:.1f} min of training; costs of runs that claims share count for each."
+        f"{_counted(results['claims'], 'claim')} at profile {results['profile']['name']}: {found}. "
+        f"{_counted(results['runs'], 'run')}, {_minutes(trained)} of training; costs of runs that claims share count for each."
     )
+
+
+def _counted(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
