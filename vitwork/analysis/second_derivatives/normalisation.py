@@ -16,34 +16,50 @@ Maybe = Tensor | None
 Three = tuple[Tensor, Tensor, Tensor]
 
 
-class _Affine(Function):
-    """(x, scale, shift) ↦ x·scale + shift, with scale and shift in a shape that broadcasts over all but the channels."""
+class _BatchNorm(Function):
+    """y = (x − mean)·r·w + b, with fixed mean and r = 1/√(variance + ε) of each channel, and an affine map of x for it."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        ctx.save_for_backward(x, scale)
-        return torch.addcmul(shift, x, scale)
+    def forward(  # noqa: PLR0917  # autograd differentiates by positional inputs
+        ctx: Any, x: Tensor, w: Tensor, b: Tensor, mean: Tensor, variance: Tensor, eps: float
+    ) -> Tensor:
+        ctx.save_for_backward(x, w, mean, variance)
+        ctx.eps = eps
+        r = torch.rsqrt(variance + eps)
+        return _scaled(x, r * w, b, mean)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        found: tuple[Tensor, Tensor, Tensor] = _AffineGradients.apply(g, *ctx.saved_tensors)
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
+        return *_BatchNormGradients.apply(g, *ctx.saved_tensors, ctx.eps), None, None, None
+
+
+def _scaled(x: Tensor, scale: Tensor, b: Tensor, mean: Tensor) -> Tensor:
+    """Return (x − mean)·scale + b, channel by channel."""
+    shape = (-1, *(1,) * (x.dim() - 2))
+    return torch.addcmul(torch.addcmul(b, mean, scale, value=-1).view(shape), x, scale.view(shape))
+
+
+class _BatchNormGradients(Function):
+    """(g, x, w) ↦ (g·r·w, Σ g·(x − mean)·r, Σ g): what goes back to the input, the weight and the bias."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0917  # autograd differentiates by positional inputs
+        ctx: Any, g: Tensor, x: Tensor, w: Tensor, mean: Tensor, variance: Tensor, eps: float
+    ) -> Three:
+        ctx.save_for_backward(g, x, w, mean, torch.rsqrt(variance + eps))
+        found: Three = torch.ops.aten.native_batch_norm_backward(
+            g, x, w, mean, variance, None, None, False, eps, (True, True, True)
+        )
         return found
-
-
-class _AffineGradients(Function):
-    """(g, x, scale) ↦ (g·scale, Σ g·x, Σ g)."""
-
-    @staticmethod
-    def forward(ctx: Any, g: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        ctx.save_for_backward(g, x, scale)
-        return g * scale, (g * x).sum_to_size(scale.shape), g.sum_to_size(scale.shape)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, vx: Tensor, v_scale: Tensor, v_shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        g, x, scale = ctx.saved_tensors
-        to_g = torch.addcmul(v_shift, vx, scale).addcmul_(x, v_scale)
-        return to_g, g * v_scale, (g * vx).sum_to_size(scale.shape)
+    def backward(ctx: Any, vx: Tensor, vw: Tensor, vb: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
+        g, x, w, mean, r = ctx.saved_tensors
+        shape = (-1, *(1,) * (x.dim() - 2))
+        to_g = _scaled(x, r * vw, vb, mean).addcmul_(vx, (r * w).view(shape))
+        to_w = r * (g * vx).sum([0, *range(2, x.dim())])
+        return to_g, g * (r * vw).view(shape), to_w, None, None, None
 
 
 class _LayerNorm(Function):
@@ -114,12 +130,10 @@ def batch_norm(x: Tensor, mean: Maybe, variance: Maybe, **options: Any) -> Maybe
     """Stand for `torch.nn.functional.batch_norm`; decline the statistics of the batch."""
     if options["training"] or mean is None or variance is None:
         return None
-    scale = torch.rsqrt(variance + options["eps"])
-    scale = scale if options["weight"] is None else scale * options["weight"]
-    shift = -mean * scale
-    shift = shift if options["bias"] is None else shift + options["bias"]
-    if (folded := convolution.scaled(x, scale, shift)) is not None:
+    w = torch.ones_like(mean) if options["weight"] is None else options["weight"]
+    b = torch.zeros_like(mean) if options["bias"] is None else options["bias"]
+    scale = w * torch.rsqrt(variance + options["eps"])
+    if (folded := convolution.scaled(x, scale, torch.addcmul(b, mean, scale, value=-1))) is not None:
         return folded
-    shape = (1, -1, *(1,) * (x.dim() - 2))
-    y: Tensor = _Affine.apply(x, scale.view(shape), shift.view(shape))
+    y: Tensor = _BatchNorm.apply(x, w, b, mean, variance, options["eps"])
     return y
