@@ -23,6 +23,7 @@ from vitwork.analysis.observe import (
     mean_and_error,
     mean_change,
     observe,
+    probed,
 )
 from vitwork.errors import VitworkError
 
@@ -80,6 +81,17 @@ def test_splitting_a_batch_changes_nothing(net):
     observe(net(), batches(6, 6), split, images_at_once=1)
     for a, b in zip(whole.seen, split.seen, strict=True):
         torch.testing.assert_close(a[3], b[3], rtol=1e-4, atol=1e-5)
+
+
+def test_the_check_for_randomness_is_split_too_where_memory_ends():
+    """A model that has room for one image at a time can be checked all the same."""
+
+    def hungry(x):
+        if len(x) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return x.flatten(1)
+
+    assert [len(x) for x, _ in probed(hungry, batches(9, 4), torch.device("cpu"))] == [4, 4, 1]
 
 
 def test_no_feature_map_outlives_its_mini_batch():

@@ -8,7 +8,7 @@ from torch import nn
 from vitwork.training import linear
 from vitwork.training.engine import build_model
 
-pytestmark = pytest.mark.skipif(not linear.available(), reason="this torch has no oneDNN, or its processor is too old")
+needs_it = pytest.mark.skipif(not linear.available(), reason="this torch has no oneDNN, or its processor is too old")
 
 
 @pytest.fixture
@@ -16,6 +16,7 @@ def _it_pays(monkeypatch):
     monkeypatch.setattr(linear, "pays", lambda: True)
 
 
+@needs_it
 @pytest.mark.usefixtures("_it_pays")
 @pytest.mark.parametrize("shape", [(7, 5), (3, 9, 5), (2, 3, 4, 5), (1, 5)])
 @pytest.mark.parametrize("bias", [True, False])
@@ -36,6 +37,7 @@ def test_products_and_gradients_are_torchs(shape, bias):
         torch.testing.assert_close(mine.grad.double(), theirs.grad, rtol=1e-5, atol=1e-6)
 
 
+@needs_it
 @pytest.mark.usefixtures("_it_pays")
 def test_a_whole_network_computes_the_same():
     """A ViT's loss gradient is the same with either kind of layer, and nothing of the model's names changes."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitwork.analysis.memory import Cost, Meter, in_parts
-from vitwork.analysis.observe import Batch, device_of, evaluating, mean_and_error, probed
+from vitwork.analysis.observe import Batch, composed, device_of, evaluating, mean_and_error, probed
 from vitwork.errors import VitworkError, at_least
 from vitwork.models.block import Block
 
@@ -201,7 +201,7 @@ def study(
     device, found = device_of(block.module for block in blocks), []
     meter = Meter(device)
     with evaluating(blocks):
-        for x, targets in probed(nn.Sequential(*(block.module for block in blocks)), batches, device):
+        for x, targets in probed(composed(blocks), batches, device):
             found.append(_batch_scores(blocks, parts, x, targets, images_at_once))
     scores = torch.cat(found).cpu()
     whole, _ = mean_and_error(scores[:, 0])

@@ -69,6 +69,11 @@ def filled(batches: Iterable[Batch]) -> Iterator[Batch]:
         raise VitworkError("the batches hold no example, so there is nothing to measure")
 
 
+def composed(blocks: Iterable[Block]) -> nn.Module:
+    """Return the model that the blocks make in order."""
+    return nn.Sequential(*(block.module for block in blocks))
+
+
 def probed(apply: Callable[[Tensor], Tensor], batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
     """Yield the batches that hold an example, on a device, once two images of the first were passed twice.
 
@@ -79,7 +84,7 @@ def probed(apply: Callable[[Tensor], Tensor], batches: Iterable[Batch], device: 
     for number, (images, targets) in enumerate(filled(batches)):
         x = images.to(device, non_blocking=True)
         if number == 0:
-            check_repeatable(*(apply(x[:2].clone()) for _ in range(2)))
+            check_repeatable(*(in_parts(apply, x[:2].clone()) for _ in range(2)))
         yield x, targets.to(device, non_blocking=True)
 
 
@@ -107,7 +112,7 @@ def observe(
     device, images = device_of(block.module for block in blocks), 0
     meter = Meter(device)
     with evaluating(blocks):
-        for batch, _ in probed(nn.Sequential(*(block.module for block in blocks)), batches, device):
+        for batch, _ in probed(composed(blocks), batches, device):
             x = batch
             images += len(x)
             for index, block in enumerate(blocks):

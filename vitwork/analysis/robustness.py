@@ -233,7 +233,7 @@ def corruption_sets(
         logits, classes = [], []
         for images, labels in filled(batches):
             if not seen:
-                check_repeatable(*(model(normalise(images[:2].to(device))) for _ in range(2)))
+                check_repeatable(*(in_parts(model, normalise(images[:2].to(device))) for _ in range(2)))
             seen += len(images)
             parts = (part.to(device) for part in torch.split(images, batch_size))
             logits += [in_parts(model, normalise(part)).float() for part in parts]

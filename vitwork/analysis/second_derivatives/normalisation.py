@@ -17,7 +17,7 @@ Three = tuple[Tensor, Tensor, Tensor]
 
 
 class _BatchNorm(Function):
-    """y = (x − mean)·r·w + b, with fixed mean and r = 1/√(variance + ε) of each channel, and an affine map of x for it."""
+    """y = (x − mean)·r·w + b, with fixed mean and r = 1/√(variance + ε) of each channel."""
 
     @staticmethod
     def forward(  # noqa: PLR0917  # autograd differentiates by positional inputs
@@ -25,18 +25,26 @@ class _BatchNorm(Function):
     ) -> Tensor:
         ctx.save_for_backward(x, w, mean, variance)
         ctx.eps = eps
-        r = torch.rsqrt(variance + eps)
-        return _scaled(x, r * w, b, mean)
+        return _standardised(x, torch.rsqrt(variance + eps) * w, b, mean)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
         return *_BatchNormGradients.apply(g, *ctx.saved_tensors, ctx.eps), None, None, None
 
 
-def _scaled(x: Tensor, scale: Tensor, b: Tensor, mean: Tensor) -> Tensor:
+def _across(values: Tensor, x: Tensor) -> Tensor:
+    """Return one value per channel in a shape that broadcasts over x."""
+    return values.view(-1, *(1,) * (x.dim() - 2))
+
+
+def _shift(scale: Tensor, b: Tensor, mean: Tensor) -> Tensor:
+    """Return what (x − mean)·scale + b adds to x·scale."""
+    return torch.addcmul(b, mean, scale, value=-1)
+
+
+def _standardised(x: Tensor, scale: Tensor, b: Tensor, mean: Tensor) -> Tensor:
     """Return (x − mean)·scale + b, channel by channel."""
-    shape = (-1, *(1,) * (x.dim() - 2))
-    return torch.addcmul(torch.addcmul(b, mean, scale, value=-1).view(shape), x, scale.view(shape))
+    return torch.addcmul(_across(_shift(scale, b, mean), x), x, _across(scale, x))
 
 
 class _BatchNormGradients(Function):
@@ -56,10 +64,10 @@ class _BatchNormGradients(Function):
     @once_differentiable
     def backward(ctx: Any, vx: Tensor, vw: Tensor, vb: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
         g, x, w, mean, r = ctx.saved_tensors
-        shape = (-1, *(1,) * (x.dim() - 2))
-        to_g = _scaled(x, r * vw, vb, mean).addcmul_(vx, (r * w).view(shape))
+        slope = r * vw
+        to_g = _standardised(x, slope, vb, mean).addcmul_(vx, _across(r * w, x))
         to_w = r * (g * vx).sum([0, *range(2, x.dim())])
-        return to_g, g * (r * vw).view(shape), to_w, None, None, None
+        return to_g, g * _across(slope, x), to_w, None, None, None
 
 
 class _LayerNorm(Function):
@@ -133,7 +141,7 @@ def batch_norm(x: Tensor, mean: Maybe, variance: Maybe, **options: Any) -> Maybe
     w = torch.ones_like(mean) if options["weight"] is None else options["weight"]
     b = torch.zeros_like(mean) if options["bias"] is None else options["bias"]
     scale = w * torch.rsqrt(variance + options["eps"])
-    if (folded := convolution.scaled(x, scale, torch.addcmul(b, mean, scale, value=-1))) is not None:
+    if (folded := convolution.scaled(x, scale, _shift(scale, b, mean))) is not None:
         return folded
     y: Tensor = _BatchNorm.apply(x, w, b, mean, variance, options["eps"])
     return y
