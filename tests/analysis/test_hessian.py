@@ -115,6 +115,17 @@ def test_products_are_the_change_of_the_gradient(batch):
     torch.testing.assert_close(product, (moved(1) - moved(-1)) / (2 * step), rtol=1e-5, atol=1e-7)
 
 
+def test_vectors_are_translated_to_and_fro(batch):
+    """An operator's order and torch's hold the same numbers, and `hvp` speaks torch's."""
+    model = build("convolution")
+    operator = HessianOperator(model, [batch])
+    vector = nn.utils.parameters_to_vector(model.parameters()).detach()
+    assert not torch.equal(operator.arranged(vector), vector)
+    assert torch.equal(operator.arranged(vector), operator.weights())
+    assert torch.equal(operator.by_rows(operator.weights()), vector)
+    torch.testing.assert_close(hvp(model, [batch], vector), dense(model, batch) @ vector)
+
+
 def test_a_logistic_regression_in_closed_form():
     """For one example x and zero weights the Hessian is (diag(p) - ppᵀ) ⊗ xxᵀ, whose eigenvalues are known."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 4, bias=False))

@@ -131,7 +131,7 @@ def top_eigenvalues(
         # product or two, but was seen to stop before an eigenvalue that it hardly contains had appeared.
         start = torch.randn(operator.size, generator=generator, device=operator.device, dtype=operator.dtype)
         return search(
-            start,
+            operator.arranged(start),
             k,
             which=which,
             tolerance=tolerance,
@@ -203,7 +203,7 @@ def hvp(
     )
     if vector.shape != (operator.size,):
         raise VitworkError(f"a vector {tuple(vector.shape)} does not fit a Hessian in {operator.size} parameters")
-    return operator(vector.to(operator.device, operator.dtype))
+    return operator.by_rows(operator(operator.arranged(vector.to(operator.device, operator.dtype))))
 
 
 def kinds(model: nn.Module) -> dict[str, list[str]]:

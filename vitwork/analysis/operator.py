@@ -40,6 +40,9 @@ class HessianOperator:
     keeps its graph, and every product costs about two gradients (a GPU replays it from the third on); else the passes are
     rebuilt one micro-batch at a time.
 
+    Vectors hold the parameters one after the other, each in the order in which it lies in memory, which for convolution
+    kernels is not torch's: `arranged` and `by_rows` translate.
+
     The model itself is only read: products run on detached copies of its parameters and buffers. Its mode is changed
     while a pass runs and restored after.
 
@@ -84,6 +87,17 @@ class HessianOperator:
         self._kept: Recorded | None = None
         if probe:
             self._bounded(self._check_repeatable)
+
+    def arranged(self, vector: Tensor) -> Tensor:
+        """Return a vector in torch's order (`torch.nn.utils.parameters_to_vector`) in the order of this operator."""
+        pieces = torch.split(vector, [p.numel() for p in self.parameters])
+        return flat((x.view(p.shape) for x, p in zip(pieces, self.parameters, strict=True)), self.parameters)
+
+    def by_rows(self, vector: Tensor) -> Tensor:
+        """Return a vector in the order of this operator in torch's."""
+        pieces = torch.split(vector, [p.numel() for p in self.parameters])
+        shaped = [x.view(_stored(p, p.dim()).shape) for x, p in zip(pieces, self.parameters, strict=True)]
+        return torch.cat([(x.movedim(-1, -3) if x.dim() == 4 else x).reshape(-1) for x in shaped])
 
     def moved(self, batch: Batch) -> Batch:
         """Return images and targets on the model's device, in the precision and layout that suit it."""
@@ -144,11 +158,11 @@ class HessianOperator:
         check_repeatable(first, second)
 
     def weights(self) -> Tensor:
-        """Return the selected parameters as one flat vector."""
+        """Return the selected parameters as one vector."""
         return flat(self.parameters, self.parameters).detach()
 
     def gradient(self) -> Tensor:
-        """Return the gradient of the whole loss, flat."""
+        """Return the gradient of the whole loss as one vector."""
         return self._bounded(self._gradient)
 
     def _gradient(self) -> Tensor:
@@ -165,13 +179,13 @@ class HessianOperator:
         return self._kept
 
     def __call__(self, vector: Tensor) -> Tensor:
-        """Return the Hessian times a flat vector of length `size`."""
+        """Return the Hessian times a vector (size,)."""
         return self._bounded(lambda: self._product(vector))
 
     def _product(self, vector: Tensor) -> Tensor:
-        total = self.weight_decay * vector
         if len(self.chunks) == 1:
-            return total.add_(self._kept_product()(vector))
+            return self._kept_product()(vector).add_(vector, alpha=self.weight_decay)
+        total = self.weight_decay * vector
         for chunk in self.chunks:
             total += derivative(self._gradient_of(chunk, create_graph=True), self.parameters, vector, keep=False)
         return total
@@ -207,8 +221,13 @@ def derivative(gradient: Tensor, parameters: Sequence[Tensor], vector: Tensor, *
 def flat(pieces: Iterable[Tensor | None], parameters: Sequence[Tensor], *, batched: bool = False) -> Tensor:
     """Return what belongs to parameters as one vector, zeros where there is nothing; ``batched``: a vector per row."""
     found = zip(pieces, parameters, strict=True)
-    whole = [torch.zeros_like(p) if x is None else x for x, p in found]
+    whole = [_stored(torch.zeros_like(p) if x is None else x, p.dim() - batched) for x, p in found]
     return torch.cat([x.reshape(len(x), -1) if batched else x.reshape(-1) for x in whole], dim=-1)
+
+
+def _stored(value: Tensor, dimensions: int) -> Tensor:
+    """Return what belongs to a parameter of so many dimensions in the order of its memory, so that nothing is copied."""
+    return value.movedim(-3, -1) if dimensions == 4 else value
 
 
 def _compact(value: Tensor) -> Tensor:

@@ -112,7 +112,7 @@ def density(
     nodes, weights = [], []
     for _ in range(probes):
         probe = torch.randn(operator.size, generator=generator, device=operator.device, dtype=operator.dtype)
-        space = Krylov(probe, steps, generator)
+        space = Krylov(operator.arranged(probe), steps, generator)
         while space.steps < space.capacity:
             space.grow(operator(space.direction))
         values, _, vectors = space.ritz()
@@ -165,7 +165,7 @@ def trace(
 
     def signs() -> Tensor:
         bits = torch.randint(2, (operator.size,), generator=generator, device=operator.device)
-        return bits.to(operator.dtype).mul_(2).sub_(1)
+        return operator.arranged(bits.to(operator.dtype).mul_(2).sub_(1))
 
     third = min(products // 3, operator.size)
     sketch = torch.stack([operator(signs()) for _ in range(third)], dim=1)

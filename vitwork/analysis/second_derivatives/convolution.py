@@ -27,7 +27,10 @@ class _Convolution(Function):
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Maybe, Maybe, Maybe, None]:
         x, w, _ = ctx.saved_tensors
-        return *_ConvolutionGradients.apply(g, x, w, (ctx.geometry, ctx.needs_input_grad[:3])), None
+        needed = ctx.needs_input_grad[:3]
+        if not torch.is_grad_enabled():  # the last pass: nothing will be differentiated again
+            return *_convolution_gradients(g, x, w, ctx.geometry, needed), None
+        return *_ConvolutionGradients.apply(g, x, w, (ctx.geometry, needed)), None
 
 
 def _convolution_gradients(
