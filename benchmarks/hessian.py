@@ -2,12 +2,12 @@
 
     python benchmarks/hessian.py [--device cuda] [--scale paper small] [--batches 4] [--rounds 3] [--save FILE]
 
-Both sides see the same model, mini-batches and tolerance (1e-3), one after the other, and each number is the least time
-of several rounds. On a GPU ours may treat several mini-batches at once, which "one by one" does not; PyHessian, which is
+Both sides see the same model, mini-batches and tolerance (1e-3), one after the other. How many products either takes depends
+on its start vectors, so that each round has others, and a spectrum's time is the median of the rounds. On a GPU ours may treat several mini-batches at once, which "one by one" does not; PyHessian, which is
 slow, can be given `--few` of them; "computed" is one by one without the recording of products. On a CPU, time is that of one
 thread of this process, so that other work on the machine hardly counts; on a GPU it is the wall's, with the queue waited for.
 A product, computed as the gradient is and as a GPU replays it, is compared with the gradient of the same computation (attention
-by matrix products, single precision). "Error" is the worst relative one of the first mini-batch's top five, against eigenvalues
+by matrix products, single precision). "Error" is the worst relative one of the first mini-batch's top five, in the last round, against eigenvalues
 known to 1e-8 in double precision; `--reliable N` takes it for N other mini-batches, and for untrained weights as well. A
 library that is not installed leaves its columns empty.
 """
@@ -18,9 +18,10 @@ import argparse
 import copy
 import logging
 import math
+import statistics
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
@@ -106,59 +107,71 @@ def power_iteration(model: nn.Module, batch: Batch, device: str, **settings: flo
 
 @dataclass
 class Side:
-    """What one way of finding the spectra gave: eigenvalues, least seconds, and the MiB that it adds (on a GPU)."""
+    """What one way of finding the spectra gave: eigenvalues, each round's seconds, and the MiB that it adds (on a GPU)."""
 
     values: Tensor
-    seconds: float = math.inf
+    rounds: list[float] = field(default_factory=list)
     added: float = math.nan
+
+    @property
+    def seconds(self) -> float:
+        return statistics.median(self.rounds)
 
     def worst(self, exact: Tensor) -> str:
         found = self.values[: len(exact)].to(exact)
         return f"{float(((found - exact) / exact).abs().max()):.1e}"
 
 
-def alternate(ways: dict[str, Callable[[], Tensor]], rounds: int, device: str) -> dict[str, Side]:
-    """Run all ways in turn, several rounds."""
+def alternate(ways: dict[str, Callable[[int], Tensor]], rounds: int, device: str) -> dict[str, Side]:
+    """Run all ways in turn, several rounds; a way is given the number of the round, to draw its start vectors by."""
     sides = {name: Side(torch.empty(0)) for name in ways}
-    for _ in range(rounds):
+    for number in range(rounds):
         for name, way in ways.items():
             side = sides[name]
+            torch.manual_seed(number)  # PyHessian draws by torch's generator
 
-            def work(way: Callable[[], Tensor] = way, side: Side = side) -> None:
+            def work(way: Callable[[int], Tensor] = way, side: Side = side, number: int = number) -> None:
                 start = timing.clock(device)
-                side.values = way()
-                side.seconds = min(side.seconds, timing.clock(device) - start)
+                side.values = way(number)
+                side.rounds.append(timing.clock(device) - start)
 
             if device.startswith("cuda"):
                 side.added = timing.added_memory(work, device)
             else:  # it would take a call of its own
                 work()
-            print(f"{name}: {side.seconds:.3f} s", flush=True)
+            print(f"{name}: {side.rounds[-1]:.3f} s", flush=True)
     return sides
 
 
 def spectra(model: nn.Module, batches: list[Batch], few: int, rounds: int, device: str) -> timing.Row:
     """Compare whole spectra, PyHessian's of a few mini-batches; one call of ours and some iterations of theirs warm up."""
-    used = top_eigenvalues(model, batches, tolerance=1e-3).products
-    ways = {"ours": lambda: top_eigenvalues(model, batches, tolerance=1e-3).eigenvalues}
+    used: list[int] = []
+
+    def ours(seed: int, at_once: int | None = None) -> Tensor:
+        found = top_eigenvalues(model, batches, tolerance=1e-3, seed=seed, at_once=at_once)
+        used.extend(found.products)
+        return found.eigenvalues
+
+    ours(0)
+    ways: dict[str, Callable[[int], Tensor]] = {"ours": ours}
     if device.startswith("cuda"):
-        one_by_one = ways["one by one"] = lambda: top_eigenvalues(model, batches, tolerance=1e-3, at_once=1).eigenvalues
-        ways["computed"] = lambda: computed(one_by_one)
+        ways["one by one"] = lambda seed: ours(seed, 1)
+        ways["computed"] = lambda seed: computed(lambda: ours(seed, 1))
     if pyhessian is not None and timing.working(
         {"PyHessian": lambda: power_iteration(model, batches[0], device, maxIter=2)}
     ):
-        ways["PyHessian"] = lambda: torch.tensor([power_iteration(model, batch, device) for batch in batches[:few]])
+        ways["PyHessian"] = lambda _: torch.tensor([power_iteration(model, batch, device) for batch in batches[:few]])
     sides = alternate(ways, rounds, device)
     exact = top_eigenvalues(copy.deepcopy(model).double(), batches[:1], tolerance=1e-8, max_products=200).eigenvalues
     each = {way: side.seconds / (few if way == "PyHessian" else len(batches)) for way, side in sides.items()}
-    ours, theirs = sides["ours"], sides.get("PyHessian")
-    added = timing.added_memory(ways["ours"], device) if math.isnan(ours.added) else ours.added
+    side, theirs = sides["ours"], sides.get("PyHessian")
+    added = timing.added_memory(lambda: ours(0), device) if math.isnan(side.added) else side.added
     row: dict[str, object] = {"top five, ms per mini-batch": timing.number(1e3 * each["ours"])}
     row |= {f"{way}, ms": timing.number(1e3 * each[way]) for way in ("one by one", "computed") if way in each}
     return row | {
-        "products": timing.number(sum(used) / len(batches)),
+        "products": timing.number(sum(used) / len(used)),
         "adds MiB": timing.number(added),
-        "error": ours.worst(exact),
+        "error": side.worst(exact),
         "PyHessian, ms": timing.number(1e3 * each["PyHessian"]) if theirs else ABSENT,
         "PyHessian adds MiB": timing.number(theirs.added) if theirs else ABSENT,
         "PyHessian's error": theirs.worst(exact) if theirs else ABSENT,
