@@ -35,9 +35,9 @@ def test_all_arms_or_one_are_changed_and_it_is_noted() -> None:
     assert changed.arms["vit"].options == SMOKE.arms["vit"].options
     assert changed.deviations[: len(SMOKE.deviations)] == SMOKE.deviations
     assert changed.deviations[len(SMOKE.deviations) :][:3] == (
-        "epochs=2 for all arms, set by hand",
-        "snapshots=init,2 for all arms, set by hand",
-        "recipe.augmentation.mixup=0.8 for all arms, set by hand",
+        "epochs=2 for all arms, set by hand in place of the profile’s own",
+        "snapshots=init,2 for all arms, set by hand in place of the profile’s own",
+        "recipe.augmentation.mixup=0.8 for all arms, set by hand in place of the profile’s own",
     )
     assert override(SMOKE, []) == SMOKE
 

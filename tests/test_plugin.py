@@ -344,7 +344,7 @@ def test_a_model_of_ones_own_takes_an_arms_place(session: pytest.Pytester) -> No
     found = json.loads((session.path / "results.json").read_text())
     assert found["profile"]["deviations"][-3:] == [
         "the arm vit is own:build, not the profile's own model",
-        "epochs=2 for vit, set by hand",
+        "epochs=2 for vit, set by hand in place of the profile’s own",
         "corrected for the hypotheses of chosen tests only",
     ]
     models = {run["model"]: (run["parameters"], run["recipe"]["epochs"]) for run in found["runs"]}

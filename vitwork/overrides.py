@@ -62,7 +62,7 @@ def override(profile: Profile, assignments: Sequence[str], *, deterministic: boo
             )
         names, field = ([first], rest) if first in arms else (list(arms), path)
         arms |= {name: _changed(arms[name], field, text) for name in names}
-        notes.append(f"{field}={text} for {first if first in profile.arms else 'all arms'}, set by hand")
+        notes.append(f"{field}={text} for {first if first in profile.arms else 'all arms'}, set by hand in place of the profile’s own")
     for arm in arms.values():  # at the end, because changes may only fit together
         schedule.check(arm.recipe)
         arm.data.check()
