@@ -83,7 +83,7 @@ def test_plan_is_the_union_of_what_the_claims_need(tmp_path: Path) -> None:
 def test_verdicts_follow_the_values(tmp_path: Path, body: Callable[..., None], verdict: Verdict) -> None:
     """Stored values become effects and the effects the verdict of the test."""
     found = court(tmp_path, case("claim", body))
-    found.weigh({})
+    found.weigh({}, {})
     assert found.cases["claim"].verdict is verdict
 
 
@@ -96,7 +96,7 @@ def test_hypotheses_are_named_and_numbered(tmp_path: Path) -> None:
         assert values("vit") < 2.5
 
     found = court(tmp_path, case("claim", given, when="end"))
-    found.weigh({})
+    found.weigh({}, {})
     hypotheses = found.cases["claim"].hypotheses
     assert [hypothesis.id for hypothesis in hypotheses] == ["claim[when=end]:1", "claim[when=end]:2"]
     assert [hypothesis.statement for hypothesis in hypotheses] == ["error(vit) < error(resnet)", "error(vit) < 2.5"]
@@ -105,7 +105,7 @@ def test_hypotheses_are_named_and_numbered(tmp_path: Path) -> None:
 def test_delivery_repeats_the_verdicts(tmp_path: Path) -> None:
     """When pytest runs the test, a contradicted comparison is false and every other is true."""
     found = court(tmp_path, case("yes", smaller), case("no", larger), case("open", same))
-    found.weigh({})
+    found.weigh({}, {})
     smaller(found.measure(found.cases["yes"]))
     same(found.measure(found.cases["open"]))
     with pytest.raises(AssertionError):
@@ -120,9 +120,9 @@ def test_more_hypotheses_need_more_evidence(tmp_path: Path) -> None:
         assert measure(error, factor=1.0 + 0.001 * number)("alternet") < 3.5
 
     alone = court(tmp_path / "alone", case("claim", barely, number=0))
-    alone.weigh({})
+    alone.weigh({}, {})
     many = court(tmp_path / "many", *(case(f"claim{n}", barely, number=n) for n in range(20)))
-    many.weigh({})
+    many.weigh({}, {})
     one, among = alone.cases["claim"].effects[0], many.cases["claim0"].effects[0]
     assert one.p == among.p
     assert among.adjusted_p > one.adjusted_p
@@ -142,7 +142,7 @@ def test_missing_arm_is_not_measured(tmp_path: Path) -> None:
         assert measure(error)("swin") < 1.0
 
     found = court(tmp_path, case("arm", exotic), case("time", early), case("half", half))
-    found.weigh({})
+    found.weigh({}, {})
     assert found.cases["arm"].lacking == "needs the arm swin, which the profile smoke does not train"
     assert "vit at 100" in found.cases["time"].lacking
     assert found.cases["arm"].verdict is Verdict.NOT_MEASURED
@@ -155,7 +155,7 @@ def test_diverged_run_is_an_outcome(tmp_path: Path) -> None:
     found = court(tmp_path, case("claim", smaller))
     lost = next(iter(found.cases["claim"].wanted))
     found.store.write(lost.key, {"values": None})
-    found.weigh({})
+    found.weigh({}, {})
     (effect,) = found.cases["claim"].effects
     assert effect.n_a == 5
     assert effect.verdict is Verdict.INCONCLUSIVE
@@ -165,9 +165,24 @@ def test_fault_is_told_and_contained(tmp_path: Path) -> None:
     """A run that could not be trained makes its claims 'not measured' with the reason, and no other."""
     found = court(tmp_path, case("claim", smaller), case("other", same))
     run = next(want.run for want in found.plan.wanted.values() if want.run.arm.name == "vit")
-    found.weigh({run.key: "The disk is full."})
+    found.weigh({run.key: "The disk is full."}, {})
     assert (found.cases["claim"].lacking, found.cases["claim"].broken) == ("The disk is full.", True)
     assert found.cases["other"].verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_measurement_that_fails_costs_only_the_claims_that_need_it(tmp_path: Path) -> None:
+    """A fault in one measurement breaks its claims; one that the network's kind does not allow leaves them not measured."""
+    found = court(tmp_path, case("claim", smaller), case("other", same))
+    want = found.cases["claim"].wanted[0]
+    only = {want.key: "No attention."} if want not in found.cases["other"].wanted else {}
+    assert only
+    found.weigh(only, {})
+    assert (found.cases["claim"].lacking, found.cases["claim"].broken) == ("No attention.", True)
+    again = court(tmp_path, case("claim", smaller), case("other", same))
+    again.weigh({}, only)
+    assert again.cases["claim"].lacking == f"needs what {want.run.arm.name} lacks: No attention."
+    assert not again.cases["claim"].broken
+    assert again.cases["other"].verdict is Verdict.INCONCLUSIVE
 
 
 def test_quantity_needs_no_torch() -> None:
@@ -186,7 +201,7 @@ def test_a_record_is_read_once_per_weighing(tmp_path: Path, monkeypatch: pytest.
         return read(key)
 
     monkeypatch.setattr(found.store, "read", noted)
-    found.weigh({})
+    found.weigh({}, {})
     assert sorted(asked) == sorted(found.plan.wanted)
-    found.weigh({})
+    found.weigh({}, {})
     assert len(asked) == 2 * len(found.plan.wanted)

@@ -19,8 +19,6 @@ from vitwork.store import write_atomically
 from vitwork.training.assignment import replaced
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
     from vitwork.data.images import Splits
     from vitwork.data.spec import DataSpec
     from vitwork.measurements.run import TrainedRun
@@ -178,12 +176,12 @@ def _parser() -> argparse.ArgumentParser:
     weights.add_argument("--checkpoint", help="file or address of weights, or published for the paper's")
     weights.add_argument("--pretrained", action="store_true", help="timm's weights (downloads them)")
     parser.add_argument(
-        "--classes", type=_positive, help="classes of the model (default: those of the images; 1000 pre-trained)"
+        "--classes", type=positive, help="classes of the model (default: those of the images; 1000 pre-trained)"
     )
-    parser.add_argument("--size", type=_positive, help="side of the images in pixels (default: what the model takes)")
+    parser.add_argument("--size", type=positive, help="side of the images in pixels (default: what the model takes)")
     parser.add_argument("--data", type=Path, help="folder of images (default: images that are drawn)")
     parser.add_argument("--analyses", help=f"some of {','.join(ANALYSES)} (default: all)")
-    parser.add_argument("--images", type=_positive, default=256, help="images per analysis (default: 256)")
+    parser.add_argument("--images", type=positive, default=256, help="images per analysis (default: 256)")
     parser.add_argument("--set", action="append", default=[], dest="changes", metavar="ANALYSIS.PARAMETER=VALUE",
                         help="change a parameter, as log_amplitude.window=hann; docs/analyses.md lists them")  # fmt: skip
     parser.add_argument(
@@ -193,7 +191,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """Return a whole number from 1 that stands on a command line."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
@@ -207,6 +206,7 @@ def subject(given: argparse.Namespace) -> tuple[TrainedRun, bool]:
     from vitwork.data.images import Splits
     from vitwork.measurements.run import TrainedRun
     from vitwork.models import create, load_checkpoint
+    from vitwork.models.trial import check_logits
     from vitwork.training.recipe import Recipe
 
     spec, splits = _images(given)
@@ -223,7 +223,7 @@ def subject(given: argparse.Namespace) -> tuple[TrainedRun, bool]:
         splits = Splits(*(replace(part, mean=mean, std=std) for part in (splits.train, splits.test)))
     model = model.to(device).eval()
     images = splits.test.normalised(slice(8)).to(device)
-    _try(model, images, classes, given.model)
+    check_logits(model, images, classes, given.model)
     if not hasattr(model, "input_size"):  # told to those who record its code; its own may mean something else
         model.input_size = tuple(images.shape[1:])  # type: ignore[assignment]
     run = TrainedRun(Arm(given.model, given.model, {}, Recipe(), spec), 0, Path(), splits, device, at_once=64)
@@ -264,37 +264,6 @@ def _size(name: str) -> int:
         model = create(name)
     stated = getattr(model, "input_size", None) or (getattr(model, "pretrained_cfg", None) or {}).get("input_size")
     return int(stated[-1]) if isinstance(stated, (tuple, list)) else 32
-
-
-def _try(model: nn.Module, images: Tensor, classes: int, name: str) -> None:
-    """Pass a few images, which also gives lazy layers their weights.
-
-    Raises:
-        VitworkError: no analysis could take the model.
-    """
-    import torch
-
-    passed = images.clone()
-    try:
-        with torch.no_grad():
-            logits = model(passed)
-    except Exception as error:  # whatever a user's own code raises
-        height, width = images.shape[2:]
-        raise VitworkError(f"{name} fails on images of {height} × {width} pixels: {told(error)}") from error
-    if not isinstance(logits, torch.Tensor):
-        raise VitworkError(f"{name} returns a {type(logits).__name__}: let it return the tensor of logits alone.")
-    if logits.dim() != 2 or len(logits) != len(images):
-        raise VitworkError(
-            f"{name} makes {tuple(logits.shape)} of {len(images)} images: let it return logits (images, classes)."
-        )
-    if logits.shape[1] < classes:
-        raise VitworkError(
-            f"{name} returns {logits.shape[1]} logits for {classes} classes: let it take num_classes, or say --classes."
-        )
-    if not bool(logits.isfinite().all()):
-        raise VitworkError(f"The logits of {name} are not finite, so there is nothing to analyse.")
-    if not bool((passed == images).all()):
-        raise VitworkError(f"{name} changes the images that it is given: let it work on a copy (x = x.clone()).")
 
 
 def one(analysis: Analysis, run: TrainedRun, parameters: Mapping[str, Any], *, labelled: bool) -> Record:

@@ -12,7 +12,7 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 
 from vitwork import profiles
-from vitwork.analyse import analyse
+from vitwork.analyse import analyse, positive
 from vitwork.errors import VitworkError
 
 Command = Callable[[Sequence[str]], int]
@@ -31,7 +31,7 @@ def train(arguments: Sequence[str]) -> int:
     parser = _parser("train", train)
     _scale(parser)
     parser.add_argument("--arms", help="arms to train, separated by commas (default: all of the profile)")
-    parser.add_argument("--seeds", type=int, help="trained networks per arm, in place of the profile's number")
+    parser.add_argument("--seeds", type=positive, help="trained networks per arm, in place of the profile's number")
     parser.add_argument("--device", type=check_device, default="auto", help="auto, cpu or a torch device")
     for name, details in OPTIONS.items():
         parser.add_argument(name, **details)

@@ -169,18 +169,22 @@ class Court:
             self.plan.include(draft)
             case.wanted = list(noted.values())
 
-    def weigh(self, failures: Mapping[str, str]) -> None:
+    def weigh(self, failures: Mapping[str, str], unfit: Mapping[str, str]) -> None:
         """Turn what lies in the store into effects, and effects into verdicts at the session's error rate.
 
         Args:
-            failures: what could not be done, by run key.
+            failures: what could not be done, by key of the run or measurement.
+            unfit: measurements that a network, by its kind, does not allow, likewise.
         """
         self._records.clear()
         for case in self.cases.values():
             case.comparisons, case.effects = [], []
-            broken = next((failures[wanted.run.key] for wanted in case.wanted if wanted.run.key in failures), "")
-            if broken:
-                case.lacking, case.broken = broken, True
+            faults = [failures[key] for want in case.wanted for key in (want.run.key, want.key) if key in failures]
+            lacks = [
+                f"needs what {want.run.arm.name} lacks: {unfit[want.key]}" for want in case.wanted if want.key in unfit
+            ]
+            if faults or lacks:
+                case.lacking, case.broken = (faults or lacks)[0], bool(faults)
             if case.body is not None and not case.lacking:
                 self._weigh(case)
         self._correct()

@@ -9,6 +9,10 @@ class VitworkError(Exception):
     """A condition that the user can mend; its message is one clear sentence, shown without a traceback."""
 
 
+class UnfitError(VitworkError):
+    """An analysis that a network, by its kind, does not allow."""
+
+
 def told(error: BaseException) -> str:
     """Return the kind of an error and the first line of what it says: what fits into one sentence."""
     first = str(error).strip().partition("\n")[0]

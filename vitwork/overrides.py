@@ -32,6 +32,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 """The options of every command that `override` serves, as argparse and pytest take them."""
 
+FEWEST_CLASSES = 10  # of all data sets but a user's own
+SIZES = {"cifar10": 32, "cifar100": 32, "imagenet": 224}
+"""Sides in pixels of images that are used as they are; those of a user's folder are not known before they are read."""
+
 DEBUGGING = ("deterministic=true", "precision=fp32", "compile=")
 """Changes that make a run on a GPU repeatable, at the price of speed."""
 
@@ -62,7 +66,9 @@ def override(profile: Profile, assignments: Sequence[str], *, deterministic: boo
             )
         names, field = ([first], rest) if first in arms else (list(arms), path)
         arms |= {name: _changed(arms[name], field, text) for name in names}
-        notes.append(f"{field}={text} for {first if first in profile.arms else 'all arms'}, set by hand in place of the profile’s own")
+        notes.append(
+            f"{field}={text} for {first if first in profile.arms else 'all arms'}, set by hand in place of the profile’s own"
+        )
     for arm in arms.values():  # at the end, because changes may only fit together
         schedule.check(arm.recipe)
         arm.data.check()
@@ -151,23 +157,29 @@ def _arm_and_model(given: str) -> tuple[str, str]:
 
 
 def try_models(profile: Profile, original: Profile) -> None:
-    """Build each network of a profile that is not the original's, before any training.
+    """Build each network of a profile that is not the original's and pass two images, before any training.
 
     Raises:
-        VitworkError: a model cannot be imported or built, or does not take its options.
+        VitworkError: a model cannot be imported or built, does not take its options or the images, or returns no logits.
     """
     new = [arm for arm in profile.arms.values() if _network(arm) != _network(original.arms[arm.name])]
     if not new:
         return
+    import torch
+
+    from vitwork.models.trial import check_logits
     from vitwork.training.run import build_model
 
     for arm in new:
         try:
-            build_model(arm, 10)
+            model = build_model(arm, FEWEST_CLASSES)
         except VitworkError as fault:
             raise VitworkError(f"The arm {arm.name}: {fault}") from fault
         except Exception as fault:  # whatever the user's own code raises
             raise VitworkError(f"{arm.model} cannot be built: {told(fault)}") from fault
+        if size := arm.data.size or SIZES.get(arm.data.source):
+            images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+            check_logits(model.eval(), images, FEWEST_CLASSES, arm.model)
 
 
 def _network(arm: Arm) -> tuple[str, Mapping[str, Any]]:
@@ -181,10 +193,10 @@ def _changed(arm: Arm, path: str, text: str) -> Arm:
             raise VitworkError(f"There is no recipe {text!r}; choose one of {', '.join(RECIPES)}.")
         return replace(arm, recipe=RECIPES[text])
     part, _, field = path.partition(".")
-    if part not in PARTS:
+    if path and part not in PARTS:
         part, field = "recipe", path
     if not field:
-        raise VitworkError(f"Say which field to change, as in {part}.FIELD={text}.")
+        raise VitworkError(f"Say which field to change, as in {part or arm.name}.FIELD={text}.")
     if part == "options":
         return replace(arm, options={**arm.options, field: _literal(text)})
     if part == "data":

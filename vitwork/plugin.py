@@ -152,6 +152,12 @@ def _profile(config: pytest.Config) -> profiles.Profile:
         raise VitworkError(
             "--max-seeds and --max-minutes end a session with --seeds auto; without it they say nothing."
         )
+    if option.max_seeds is not None and option.max_seeds < FIRST_SEEDS:
+        raise VitworkError(
+            f"--max-seeds takes a number from {FIRST_SEEDS}, with which every arm begins, not {option.max_seeds}."
+        )
+    if option.max_minutes is not None and not option.max_minutes > 0:
+        raise VitworkError(f"--max-minutes takes a time above 0, not {option.max_minutes:g}.")
     if seeds is None:
         return profile
     if seeds == "auto":

@@ -11,10 +11,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from vitwork.arms import Arm
 from vitwork.data.spec import DataSpec
+from vitwork.errors import UnfitError
 from vitwork.execution import work
 from vitwork.execution.plan import Plan
 from vitwork.execution.progress import Reporter
 from vitwork.execution.work import Worker
+from vitwork.measurements.base import Measurement
+from vitwork.measurements.run import TrainedRun
 from vitwork.store import Store
 from vitwork.training import seeds as seeds_module
 from vitwork.training import stacked
@@ -189,3 +192,29 @@ def test_allocations_are_kept_and_threads_divided(tmp_path: Path, monkeypatch: p
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(threads)
+
+
+def test_a_measurement_that_fails_does_not_cost_the_others(tmp_path: Path) -> None:
+    """Each measurement of a run is tried once; what a network's kind does not allow is told apart from a fault."""
+
+    def fails(run: TrainedRun) -> dict[str, float]:
+        raise ValueError("no")
+
+    def does_not_fit(run: TrainedRun) -> dict[str, float]:
+        raise UnfitError("No block of this model tells its attention weights.")
+
+    def succeeds(run: TrainedRun) -> dict[str, float]:
+        return {"seed": float(run.seed)}
+
+    store, planned = Store(tmp_path), plan(ARMS[1:], seeds=1)
+    run = next(iter(planned.runs.values()))
+    wants = [
+        planned.want(run.arm, 0, Measurement(function.__name__, function), {})
+        for function in (fails, does_not_fit, succeeds)
+    ]
+    worker = Worker(store, device="cpu")
+    worker.drain(planned)
+    assert worker.failures == {wants[0].key: "ValueError in resnet seed 0: no"}
+    assert worker.unfit == {wants[1].key: "No block of this model tells its attention weights."}
+    assert store.read(wants[2].key)["values"] == {"seed": 0.0}  # type: ignore[index]
+    assert planned.missing(store) == [run]

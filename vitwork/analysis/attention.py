@@ -23,7 +23,7 @@ from torch import Tensor
 from vitwork.analysis.fourier import frequencies, ring_weights
 from vitwork.analysis.memory import Cost, in_parts
 from vitwork.analysis.observe import Batch, Reducer, mean_and_error, observe
-from vitwork.errors import VitworkError, at_least
+from vitwork.errors import UnfitError, at_least
 from vitwork.models.block import Block
 
 ONE_NUMBER = ("distance", "entropy", "elsewhere", "effective_rank")
@@ -261,7 +261,7 @@ class Attentions(Reducer):
     def result(self, cost: Cost) -> AttentionStudy:
         """Return the result of the passes so far."""
         if not self._found:
-            raise VitworkError("No block of this model tells its attention weights.")
+            raise UnfitError("No block of this model tells its attention weights.")
         indices = list(self._found)
         single: list[dict[str, tuple[Tensor, Tensor]]] = []
         for index in indices:

@@ -28,7 +28,7 @@ from vitwork.analysis.observe import (
     mean_and_error,
     observe,
 )
-from vitwork.errors import VitworkError, choice
+from vitwork.errors import UnfitError, VitworkError, choice
 from vitwork.models.block import Block
 
 Direction = Literal["diagonal", "radial"]
@@ -225,7 +225,7 @@ class Spectra(PerImage):
         """Return the result of the passes so far."""
         traces = self.traces()
         if not traces:
-            raise VitworkError("No block of this model gives a feature map of 3 × 3 positions or more.")
+            raise UnfitError("No block of this model gives a feature map of 3 × 3 positions or more.")
         delta = [mean_and_error(_from_dc(trace.values)) for trace in traces]
         relative = [mean_and_error(_from_first(trace.values)) for trace in traces]
         return LogAmplitude(

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from vitwork.analysis.memory import Cost, Meter, in_parts
 from vitwork.analysis.observe import Batch, composed, device_of, evaluating, mean_and_error, probed
-from vitwork.errors import VitworkError, at_least
+from vitwork.errors import UnfitError, VitworkError, at_least
 from vitwork.models.block import Block
 
 Replacement = Callable[[Block], Callable[[Tensor], Tensor] | None]
@@ -195,7 +195,7 @@ def study(
     at_least(1, images_at_once=images_at_once)
     parts, left_out = _units(blocks, units, replacement)
     if not parts:
-        raise VitworkError("No block of this model has a residual branch to remove.")
+        raise UnfitError("No block of this model has a residual branch to remove.")
     if blocks[-1].layout != "vector":
         raise VitworkError("A lesion study needs a model that ends in logits.")
     device, found = device_of(block.module for block in blocks), []

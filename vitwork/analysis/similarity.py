@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vitwork.analysis.memory import ELEMENTS_AT_ONCE, Cost
 from vitwork.analysis.observe import Batch, Reducer, observe
-from vitwork.errors import VitworkError
+from vitwork.errors import UnfitError, VitworkError
 from vitwork.models.block import Block
 
 SMALLEST = 4  # the unbiased estimator divides by n (n − 3)
@@ -199,7 +199,7 @@ class Similarities(Reducer):
     def end_batch(self) -> None:
         """Compare the mini-batch's blocks; see the base class."""
         if not self._grams:
-            raise VitworkError("No block of this model gives a representation to compare.")
+            raise UnfitError("No block of this model gives a representation to compare.")
         self.accumulator.update_grams(list(self._grams.values()))
 
     def result(self, cost: Cost) -> Similarity:

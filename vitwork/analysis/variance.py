@@ -18,7 +18,7 @@ from vitwork.analysis.observe import (
     mean_and_error,
     observe,
 )
-from vitwork.errors import VitworkError
+from vitwork.errors import UnfitError
 from vitwork.models.block import Block
 
 SMALLEST = 2  # one position has no variance
@@ -88,7 +88,7 @@ class Variances(PerImage):
         """Return the result of the passes so far."""
         traces = self.traces()
         if not traces:
-            raise VitworkError("No block of this model gives a feature map, so it has no spatial variance.")
+            raise UnfitError("No block of this model gives a feature map, so it has no spatial variance.")
         summary = [mean_and_error(trace.values[:, 0]) for trace in traces]
         return VarianceProfile(
             blocks=tuple(trace.block.name for trace in traces),

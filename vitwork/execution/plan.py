@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,11 +82,17 @@ class Plan:
         for key in (*self.runs, *self.wanted):
             store.check(key)
 
-    def missing(self, store: Store) -> list[Run]:
-        """Return the runs that are not trained or lack a measurement: seed by seed, so that all arms grow together."""
-        lacking = {wanted.run.key for wanted in self.wanted.values() if not store.has(wanted.key)}
+    def missing(self, store: Store, given_up: Collection[str] = ()) -> list[Run]:
+        """Return the runs that are not trained or lack a measurement: seed by seed, so that all arms grow together.
+
+        Args:
+            store: what there is.
+            given_up: keys of runs and measurements that are not to be tried again.
+        """
+        wanted = [wanted for wanted in self.wanted.values() if wanted.key not in given_up]
+        lacking = {wanted.run.key for wanted in wanted if not store.has(wanted.key)}
         runs = [run for run in self.runs.values() if run.key in lacking or not store.has(run.key)]
-        return sorted(runs, key=lambda run: run.seed)
+        return sorted((run for run in runs if run.key not in given_up), key=lambda run: run.seed)
 
     def measurements(self, run: Run) -> list[Wanted]:
         """Return the measurements of one run."""

@@ -41,7 +41,7 @@ def settle(court: Court, worker: Worker, budget: Budget | None, session: str) ->
     court.plan.check(worker.store)
     while True:
         worker.drain(court.plan)
-        court.weigh(worker.failures)
+        court.weigh(worker.failures, worker.unfit)
         growing = [case for case in court.open() if budget is not None and case.seeds < budget.seeds]
         if budget is None or not growing:
             return

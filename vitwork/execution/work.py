@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitwork import energy
 from vitwork.data.spec import DataSpec
-from vitwork.errors import VitworkError
+from vitwork.errors import UnfitError, VitworkError
 from vitwork.execution.plan import Plan, Run, Wanted
 from vitwork.execution.progress import Reporter
 from vitwork.provenance import plain
@@ -40,7 +40,8 @@ class Worker:
         device: ``auto``, ``cpu`` or a torch device.
         way: how seeds of an arm are trained; None for the fastest.
         events: folder of TensorBoard event files, or None for none.
-        failures: what could not be done, by run key; filled while working.
+        failures: what could not be done, by key of the run or measurement; filled while working.
+        unfit: measurements that a network, by its kind, does not allow, likewise.
     """
 
     store: Store
@@ -52,6 +53,7 @@ class Worker:
     way: Way | None = None
     events: Path | None = None
     failures: dict[str, str] = field(default_factory=dict)
+    unfit: dict[str, str] = field(default_factory=dict)
 
     def drain(self, plan: Plan) -> None:
         """Work until every run of the plan is trained and measured, by this process or another."""
@@ -64,7 +66,7 @@ class Worker:
         try:
             while waiting:
                 took = self._take(plan, waiting, reporter)
-                waiting = [run for run in plan.missing(self.store) if run.key not in self.failures]
+                waiting = plan.missing(self.store, {*self.failures, *self.unfit})
                 if not took and waiting:
                     time.sleep(POLL_SECONDS)
         finally:
@@ -88,10 +90,8 @@ class Worker:
             for run in taken:
                 try:
                     self.complete(run, plan.measurements(run), stage(f"seed {run.seed}"))
-                except VitworkError as error:
-                    self.failures[run.key] = str(error)
                 except Exception as error:  # noqa: BLE001 - one run's fault must not take the other runs down
-                    self.failures[run.key] = f"{type(error).__name__} in {run.arm.name} seed {run.seed}: {error}"
+                    self.failures[run.key] = _fault(error, run)
         return bool(taken)
 
     def _lease(self, waiting: list[Run], leases: ExitStack) -> list[Run]:
@@ -195,8 +195,17 @@ class Worker:
                 continue
             stage(f"measuring {want.measurement.name}")
             started = time.perf_counter()
-            with self._energy() as used:
-                values = want.measurement(trained, **want.parameters) if record["status"] == "finished" else None
+            try:
+                with self._energy() as used:
+                    values = want.measurement(trained, **want.parameters) if record["status"] == "finished" else None
+            except (CorruptFileError, FileNotFoundError):  # the run's, which is trained anew
+                raise
+            except UnfitError as why:
+                self.unfit[want.key] = str(why)
+                continue
+            except Exception as error:  # noqa: BLE001 - one measurement's fault must not take the others down
+                self.failures[want.key] = _fault(error, run)
+                continue
             self.store.write(
                 want.key,
                 {
@@ -235,6 +244,14 @@ class Worker:
             return self.device
         devices = torch.cuda.device_count()  # counts within CUDA_VISIBLE_DEVICES, so indices are into the caller's list
         return f"cuda:{self.index % devices}" if devices else "cpu"
+
+
+def _fault(error: Exception, run: Run) -> str:
+    return (
+        str(error)
+        if isinstance(error, VitworkError)
+        else f"{type(error).__name__} in {run.arm.name} seed {run.seed}: {error}"
+    )
 
 
 def cores() -> int:

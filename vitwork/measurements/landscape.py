@@ -10,6 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
 from vitwork.arms import Arm
+from vitwork.errors import VitworkError
 from vitwork.measurements.base import Record, columns, measurement, quantity
 
 if TYPE_CHECKING:
@@ -41,10 +42,18 @@ def surface(
         extent: largest coordinate, in units of the directions.
         points: grid points per axis, odd.
         radius: largest coordinate that the quadratic fit uses.
+
+    Raises:
+        VitworkError: the grid does not hold the weights and other points, or too few for the fit.
     """
     from vitwork.analysis import landscape
     from vitwork.training.generators import derive
 
+    if points < 3 or points % 2 == 0 or not extent > 0:
+        raise VitworkError(
+            f"a grid of {points} points to {extent:g} does not hold the weights in its middle: points is odd, from 3, and "
+            "extent above 0"
+        )
     batch_size = min(images, 250)
     found = landscape.surface(
         run.model(when),

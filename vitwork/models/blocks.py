@@ -37,7 +37,10 @@ def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) 
     recorded = trace(model, input_size)
     groups = group(recorded, cut(recorded))
     if len(groups) < 3:
-        raise VitworkError(f"{type(model).__name__} has no place where a single tensor carries everything")
+        raise VitworkError(
+            f"{type(model).__name__} cannot be divided into a stem, blocks and a head: it has too few layers with weights, or "
+            "too few places where a single tensor carries everything"
+        )
     for found in groups[:-1]:
         check_separable(recorded, found)
     blocks = [describe(recorded, found, i, len(groups)) for i, found in enumerate(groups)]

@@ -1,0 +1,43 @@
+"""A first pass of a network that nobody here knows, before anything costs time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vitwork.errors import VitworkError, told
+
+
+def check_logits(model: nn.Module, images: Tensor, classes: int, name: str) -> None:
+    """Pass a few images, which also gives lazy layers their weights.
+
+    Args:
+        model: in evaluation mode.
+        images: (b, 3, h, w), normalised; left as they are.
+        classes: that it has to tell apart, at least.
+        name: of the model, for messages.
+
+    Raises:
+        VitworkError: what it returns are not such logits, and why.
+    """
+    passed = images.clone()
+    try:
+        with torch.no_grad():
+            logits = model(passed)
+    except Exception as error:  # whatever a user's own code raises
+        height, width = images.shape[2:]
+        raise VitworkError(f"{name} fails on images of {height} × {width} pixels: {told(error)}") from error
+    if not isinstance(logits, torch.Tensor):
+        raise VitworkError(f"{name} returns a {type(logits).__name__}: let it return the tensor of logits alone.")
+    if logits.dim() != 2 or len(logits) != len(images):
+        raise VitworkError(
+            f"{name} makes {tuple(logits.shape)} of {len(images)} images: let it return logits (images, classes)."
+        )
+    if logits.shape[1] < classes:
+        raise VitworkError(
+            f"{name} returns {logits.shape[1]} logits for {classes} classes: let it take num_classes, or say --classes."
+        )
+    if not bool(logits.isfinite().all()):
+        raise VitworkError(f"The logits of {name} are not finite, so there is nothing to analyse.")
+    if not bool((passed == images).all()):
+        raise VitworkError(f"{name} changes the images that it is given: let it work on a copy (x = x.clone()).")
