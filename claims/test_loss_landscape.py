@@ -23,6 +23,7 @@ SPECTRUM_CONFOUNDS = (
         read_from="integrals of the plotted densities",
     ),
     contradicted_by="an average positive eigenvalue of the ViT at or above the ResNet's at any stage",
+    deviations=("read after warm-up and at the end, of the stages between which the paper shows two more",),
     confounds=SPECTRUM_CONFOUNDS,
 )
 @pytest.mark.parametrize("when", ["warmup", "end"])
@@ -42,7 +43,10 @@ negative = claim(
         read_from="integrals of the plotted densities",
     ),
     contradicted_by="a negative eigenvalue proportion of the ViT at or below the ResNet's, also with a signed solver",
-    deviations=("also read from the signed extremes of the spectrum, as |λmin|/λmax",),
+    deviations=(
+        "also read from the signed extremes of the spectrum, as |λmin|/λmax",
+        "nearly none is taken as less than one per cent; it is none in the paper",
+    ),
     confounds=("NEP counts only negative values among the five largest magnitudes of a mini-batch",),
 )
 
@@ -52,6 +56,7 @@ negative = claim(
 def test_vit_has_more_negative_eigenvalues(measure: Measure, when: str) -> None:
     nep = measure(hessian.nep, when=when)
     assert nep("vit") > nep("resnet")
+    assert nep("resnet") < 1
 
 
 @negative

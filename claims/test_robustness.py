@@ -12,6 +12,7 @@ from vitwork.measurements.robustness import HIGH, LOW
 
 SETUP = "ImageNet-1K, one checkpoint each"
 DEVIATIONS = (
+    "networks trained on the profile's images; the paper's on ImageNet-1K",
     "noise amplitude 0.7 on normalised images; the paper's is unknown",
     "half-width 0.1 π; whether the paper's window of 0.1 π is half or full width is unknown",
     "also read relative to the clean accuracy, since a network near chance has little to lose",

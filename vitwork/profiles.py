@@ -184,7 +184,11 @@ MICRO_RECIPE = Recipe(
     snapshots=("init", "warmup", 1, 2, 4, 6, "end"),
     augmentation=Augmentation(crop_padding=2),
 )
-SMALL_NETWORKS = "networks of 0.1 to 0.2 million parameters in place of 5 to 33 million"
+SMALL_NETWORKS = (
+    "networks of 0.1 to 0.2 million parameters in place of 5 to 33 million",
+    "a pre-activation ResNet of basic blocks in three stages in place of a ResNet-50 with activations last",
+    "a ViT of four blocks that pools in place of twelve with a class token",
+)
 WEAK_RECIPE = "padded crop and flip only, AdamW at a higher rate: no RandAugment, mixup, CutMix or label smoothing"
 RECIPE_OF_MANY = "one recipe for convolutional networks and Transformers alike, tuned for neither"
 
@@ -221,7 +225,8 @@ SMOKE = Profile(
     effort=_SMOKE_EFFORT,
     deviations=(
         "drawn images of 16×16 pixels in place of CIFAR-100",
-        SMALL_NETWORKS,
+        *SMALL_NETWORKS,
+        "loss surfaces to 0.6 of the weights' length in place of 1",
         "six epochs, after which the ViT has only begun to learn",
         WEAK_RECIPE,
         RECIPE_OF_MANY,
@@ -237,7 +242,8 @@ CIFAR10_MICRO = Profile(
     effort=_MICRO_EFFORT,
     deviations=(
         "CIFAR-10 in place of CIFAR-100, average-pooled to 16×16 pixels, 4,000 training images",
-        SMALL_NETWORKS,
+        *SMALL_NETWORKS,
+        "loss surfaces to 0.9 of the weights' length in place of 1",
         "nine epochs",
         WEAK_RECIPE,
         RECIPE_OF_MANY,
@@ -255,7 +261,7 @@ _SHORT_EFFORT: dict[str, dict[str, Any]] = {
 
 CIFAR10 = Profile(
     name="cifar10",
-    summary="CIFAR-10 at full size, the paper's networks and recipe for 30 epochs",
+    summary="CIFAR-10 at full size, the paper's networks and recipe for 35 epochs",
     expected="hours on one GPU",
     arms=all_conditions(PAPER_NETWORKS, SHORT_RECIPE, DataSpec("cifar10")),
     seeds=5,
@@ -276,7 +282,7 @@ PAPER = Profile(
 CIFAR100 = replace(
     PAPER,
     name="cifar100",
-    summary="CIFAR-100 with the paper's networks and recipe for 30 epochs",
+    summary="CIFAR-100 with the paper's networks and recipe for 35 epochs",
     expected="hours on one GPU",
     arms=all_conditions(PAPER_NETWORKS, SHORT_RECIPE, DataSpec("cifar100")),
     effort=_SHORT_EFFORT,
