@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -113,6 +114,106 @@ def test_products_are_the_change_of_the_gradient(batch):
         return HessianOperator(other, [batch], 0.1).gradient()
 
     torch.testing.assert_close(product, (moved(1) - moved(-1)) / (2 * step), rtol=1e-5, atol=1e-7)
+
+
+class Norms(nn.Module):
+    """What follows a GELU or tokens made a map: a normalisation, then a grouped convolution."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3), norm
+        self.grouped, self.head = nn.Conv2d(4, 4, 1, groups=2), nn.Linear(4, 3)
+
+    def forward(self, x):
+        x = F.gelu(self.conv(x)).flatten(2).transpose(1, 2)
+        x = self.norm(x.transpose(1, 2).reshape(len(x), 4, 2, 2))
+        return self.head(self.grouped(torch.tanh(x)).mean((2, 3)))
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d, partial(nn.InstanceNorm2d, affine=True), partial(nn.GroupNorm, 2)])
+def test_single_examples_have_the_curvature_of_the_whole(batch, norm):
+    """One image per pass, of whose batch the stride is free, gives the product of the whole batch."""
+    torch.manual_seed(0)
+    model = Norms(norm(4)).double()
+    vector = torch.randn(sum(p.numel() for p in model.parameters()), dtype=torch.float64)
+    whole = dense(model, batch) @ vector
+    for micro in (None, 1, 2):
+        torch.testing.assert_close(hvp(model, [batch], vector, micro_batch=micro), whole)
+
+
+def test_a_single_example_with_its_own_statistics(batch):
+    """BatchNorm by the statistics of a lone image: the product is the change of a gradient, by finite differences."""
+    torch.manual_seed(0)
+    model, lone = Norms(nn.BatchNorm2d(4)).double(), (batch[0][:1], batch[1][:1])
+    vector, step = torch.randn(sum(p.numel() for p in model.parameters()), dtype=torch.float64), 1e-4
+    start = nn.utils.parameters_to_vector(model.parameters()).detach()
+
+    def loss(weights):
+        nn.utils.vector_to_parameters(weights, model.parameters())
+        with evaluation_mode(model, "train"), torch.no_grad():
+            return F.cross_entropy(model(lone[0]), lone[1])
+
+    middle, ends = loss(start), [loss(start + way * step * vector) for way in (1, -1)]
+    nn.utils.vector_to_parameters(start, model.parameters())
+    curvature = hvp(model, [lone], vector, batchnorm="train") @ vector
+    torch.testing.assert_close(curvature, (sum(ends) - 2 * middle) / step**2, rtol=1e-4, atol=1e-6)
+
+
+class Scaled(nn.Module):
+    """A network with a scale at every pixel."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.scale, self.head, self.scale_cache = nn.Parameter(torch.rand(48)), nn.Linear(48, 3), {}
+
+    def looked_up(self):
+        return self.scale
+
+    def forward(self, x):
+        return self.head(torch.tanh(x.flatten(1) * self.looked_up()))
+
+
+class Cached(Scaled):
+    """The same, looked up once in evaluation mode, as timm's networks keep the biases of their attention."""
+
+    def looked_up(self):
+        return self.scale_cache.setdefault("scale", self.scale[torch.arange(48)])
+
+
+def test_what_a_model_keeps_of_its_weights_serves_no_pass(batch):
+    """The Hessian holds a parameter that the model caches, however it was used before, and leaves its cache alone."""
+    model = Cached().double().eval()
+    with torch.no_grad():
+        model(batch[0])
+    kept = model.scale_cache["scale"]
+    vector = torch.ones(195, dtype=torch.float64)
+    torch.testing.assert_close(hvp(model, [batch], vector), dense(Scaled().double(), batch) @ vector)
+    assert model.scale_cache["scale"] is kept
+
+
+def test_parameters_that_the_loss_does_not_use(batch):
+    """Their Hessian is that of the penalty; an empty batch among others counts for nothing."""
+    model = build("convolution")
+    model.unused = nn.Identity()
+    model.unused.register_parameter("weight", nn.Parameter(torch.ones(3, dtype=torch.float64)))
+    forward = nn.Sequential(*list(model)[:-1])
+    model.forward = forward.forward
+    found = top_eigenvalues(model, [batch], 3, 0.5, select=lambda name, _: name.startswith("unused"))
+    assert found.eigenvalues.tolist() == [pytest.approx([0.5] * 3)]
+    empty = batch[0][:0], batch[1][:0]
+    size = sum(p.numel() for p in model.parameters())
+    vector = torch.ones(size, dtype=torch.float64)
+    torch.testing.assert_close(hvp(model, [empty, batch], vector), hvp(model, [batch], vector))
+
+
+def test_rounding_is_not_below_zero():
+    """A linear model on one image has a Hessian of low rank without negative eigenvalues: NEP is 0, not that of rounding."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
+    found = top_eigenvalues(model, [(torch.randn(1, 3, 4, 4), torch.tensor([1]))])
+    assert found.nep == 0
+    assert found.ape == pytest.approx(float(found.eigenvalues.max()))
 
 
 def test_vectors_are_translated_to_and_fro(batch):

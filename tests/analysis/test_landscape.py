@@ -13,6 +13,7 @@ from vitwork.analysis.directions import normalised, principal_pair, random_pair
 from vitwork.analysis.hessian import hvp
 from vitwork.analysis.landscape import fit, surface
 from vitwork.errors import VitworkError
+from vitwork.models import create
 
 
 @pytest.fixture
@@ -172,6 +173,15 @@ def test_a_pass_that_does_not_fit_is_split(model, batches, monkeypatch):
     monkeypatch.setattr(landscape, "functional_call", limited)
     torch.testing.assert_close(surface(model, batches, points=2).nll, expected)
     assert max(sizes) == 5
+
+
+def test_official_directions_move_a_class_token():
+    """The paper's code moves every tensor of two dimensions or more but position embeddings; filters alone move otherwise."""
+    vit = create("vit_ti", 10, image_size=8, patch_size=4, dim=8, depth=1, heads=2, head="cls")
+    (usual, _), (official, _) = random_pair(vit), random_pair(vit, official=True)
+    others = {name for name, value in vit.named_parameters() if value.dim() > 1 and not name.endswith("weight")}
+    assert official.keys() - usual.keys() == {name for name in others if "pos_emb" not in name} != set()
+    assert official.keys() & others != others
 
 
 def test_official_surfaces_sum_norms(model, batches):

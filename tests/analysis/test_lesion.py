@@ -43,6 +43,29 @@ def test_each_lesion_is_the_network_rebuilt_without_the_branch(net):
         assert found.nll_error[place] == pytest.approx(scipy.stats.sem(more_nll - nll), rel=1e-4)
 
 
+class InPlace(nn.Module):
+    """x ↦ 2 x + f(2 x), whose first step overwrites x."""
+
+    def __init__(self, inplace):
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, x):
+        doubled = x.mul_(2) if self.inplace else 2 * x
+        return doubled + torch.tanh(doubled)
+
+
+def test_blocks_that_overwrite_what_they_are_given():
+    """A lesion before a block that works in place sees the block's input as it was, and so does the rest of the network."""
+    found = []
+    for inplace in (False, True):
+        blocks = conv_net()
+        blocks[2] = dataclasses.replace(blocks[2], module=InPlace(inplace), skip=lambda x: x)
+        found.append(lesion.study(blocks, batches(20, 10)))
+    for name in ("nll", "nll_change", "accuracy_change"):
+        assert getattr(found[0], name) == pytest.approx(getattr(found[1], name))
+
+
 def test_descriptions_follow_the_units():
     """Kinds, stages and stage ends are those of the removed blocks."""
     found = lesion.study(conv_net(), batches(10, 10))

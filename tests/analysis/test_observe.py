@@ -224,3 +224,24 @@ def test_no_image_at_a_time_is_refused(analysis):
     """Parts of no image are one sentence, before the pass."""
     with pytest.raises(VitworkError, match="images_at_once is 1 or more, not 0"):
         analysis(token_net(), batches(2, 2), images_at_once=0)
+
+
+def test_a_block_that_overwrites_what_it_is_given_is_shown_what_it_was_given():
+    """What enters is shown as it was, on every mini-batch, though the block works in place."""
+
+    class Doubling(torch.nn.Module):
+        def forward(self, x):
+            return x.mul_(2)
+
+    seen = []
+
+    class Kept(Reducer):
+        def see(self, index, block, entering, leaving):
+            seen.append((entering.clone(), leaving.clone()))
+
+    data = [(torch.randn(3, 2, 4, 4), torch.zeros(3)) for _ in range(2)]
+    expected = [images.clone() for images, _ in data]
+    observe([block("double", Doubling())], data, Kept())
+    for images, (entering, leaving) in zip(expected, seen, strict=True):
+        assert torch.equal(entering, images)
+        assert torch.equal(leaving, 2 * images)

@@ -40,6 +40,12 @@ def test_a_half_circle():
     assert path.turning == pytest.approx(math.pi / 2, abs=1e-6)
 
 
+def test_a_repeated_state_turns_nowhere():
+    """A path that waits at a corner turns there as one that does not."""
+    path = polar([state(0, 0), state(1, 0), state(1, 0), state(1, 1)], state(0, 0), state(0, 2))
+    assert path.turning == pytest.approx(math.pi / 2)
+
+
 def test_a_random_path_matches_numpy():
     """Radius, angle, length and turning are those of the definitions, written out with arccos."""
     rng = np.random.default_rng(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ def _layers(model: nn.Module) -> list[_BatchNorm]:
 
 @contextmanager
 def evaluation_mode(model: nn.Module, batchnorm: BatchNorm = "eval") -> Iterator[None]:
-    """Switch off everything random; restore every module's mode on leaving.
+    """Switch off everything random, and let modules' caches begin empty; restore modes and caches on leaving.
 
     Args:
         model: the model to measure.
@@ -34,13 +34,29 @@ def evaluation_mode(model: nn.Module, batchnorm: BatchNorm = "eval") -> Iterator
     """
     choice("batchnorm", batchnorm, BatchNorm)
     modes = [(module, module.training) for module in model.modules()]
+    caches = list(_caches(model))
     for module, _ in modes:
         module.training = batchnorm == "train" and isinstance(module, _BatchNorm)
+    for module, name, cache in caches:
+        setattr(module, name, type(cache)())
     try:
         yield
     finally:
         for module, mode in modes:
             module.training = mode
+        for module, name, cache in caches:
+            setattr(module, name, cache)
+
+
+def _caches(model: nn.Module) -> Iterator[tuple[nn.Module, str, dict[Any, Any]]]:
+    """Find what modules keep, in evaluation mode, of values made of their weights (timm: biases of attention by place).
+
+    What was made without gradients, or of other weights, must not serve a pass.
+    """
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if name.endswith("cache") and isinstance(value, dict):
+                yield module, name, value
 
 
 def mixes_examples(model: nn.Module, batchnorm: BatchNorm = "eval") -> bool:

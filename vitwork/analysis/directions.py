@@ -15,12 +15,14 @@ Direction = Mapping[str, Tensor]
 FLAT = "the snapshots span fewer than two directions, so they define no plane"
 
 
-def is_filter(name: str, parameter: nn.Parameter) -> bool:
+def is_filter(name: str, parameter: nn.Parameter, *, official: bool = False) -> bool:
     """Select the weights of convolutions and linear maps: what Li et al. perturb.
 
-    Biases, norm parameters, class tokens and position embeddings stay at their values.
+    Biases, norm parameters, class tokens and position embeddings stay at their values. With ``official``, as in the paper's
+    code, all but position embeddings that has two dimensions or more is moved, a class token too.
     """
-    return parameter.requires_grad and parameter.dim() > 1 and name.endswith("weight")
+    matrix = parameter.requires_grad and parameter.dim() > 1
+    return matrix and ("pos_emb" not in name if official else name.endswith("weight"))
 
 
 def normalised(direction: Tensor, weight: Tensor, *, official: bool = False) -> Tensor:
@@ -47,7 +49,7 @@ def random_pair(model: nn.Module, seed: int = 0, *, official: bool = False) -> t
                 torch.randn(weight.shape, generator=generator).to(weight), weight.detach(), official=official
             )
             for name, weight in model.named_parameters()
-            if is_filter(name, weight)
+            if is_filter(name, weight, official=official)
         }
 
     return draw(), draw()

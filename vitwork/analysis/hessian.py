@@ -36,7 +36,8 @@ class Spectrum:
         residuals: (n_batches, k) float64, ‖Hv − λv‖ for the unit vector v behind each eigenvalue λ.
         batch_sizes: examples in each mini-batch.
         products: Hessian-vector products spent on each mini-batch.
-        converged: whether each mini-batch met the tolerance.
+        converged: whether each mini-batch met the tolerance. Of an eigenvalue that occurs several times to the last digit,
+            as where the last layer's weights are zero, not all copies need have been found.
         which: how the eigenvalues were chosen.
         batchnorm: statistics that BatchNorm used.
         cost: what the eigenvalues took.
@@ -55,10 +56,12 @@ class Spectrum:
     def nep(self) -> float:
         """Negative eigenvalue proportion: the share of the pooled eigenvalues below zero (paper Fig. 4).
 
+        A Hessian of low rank has eigenvalues that are zero but for rounding, about 1e-7 of the largest. They are not below.
+
         Raises:
             VitworkError: the eigenvalues are not the largest in magnitude.
         """
-        return float((self._largest() < 0).double().mean())
+        return float((self._largest() < -self._rounding).double().mean())
 
     @property
     def ape(self) -> float:
@@ -67,8 +70,12 @@ class Spectrum:
         Raises:
             VitworkError: the eigenvalues are not the largest in magnitude.
         """
-        positive = self._largest()[self.eigenvalues > 0]
+        positive = self._largest()[self.eigenvalues > self._rounding]
         return float(positive.mean()) if len(positive) else float("nan")
+
+    @property
+    def _rounding(self) -> Tensor:
+        return 10 * torch.finfo(torch.float32).eps * self.eigenvalues.abs().amax(1, keepdim=True)
 
     def _largest(self) -> Tensor:
         if self.which != "magnitude":

@@ -159,7 +159,8 @@ def _batch_scores(
         for number, unit in enumerate(units):
             if unit.first == place:
                 rest = (unit.places.get(later, blocks[later]).module for later in range(place, len(blocks)))
-                scores[number] = _finish(x, rest, targets, images_at_once)
+                # A copy, since a module may write into what it is given.
+                scores[number] = _finish(x.clone(), rest, targets, images_at_once)
         x = in_parts(block.module, x, images_at_once)
     return torch.stack([_scores(x, targets), *scores], 1)
 

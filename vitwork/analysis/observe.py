@@ -111,12 +111,17 @@ def observe(
     at_least(1, images_at_once=images_at_once)
     device, images = device_of(block.module for block in blocks), 0
     meter = Meter(device)
+    overwriting: set[int] = set()  # blocks that write into what they are given, found out on the first mini-batch
     with evaluating(blocks):
-        for batch, _ in probed(composed(blocks), batches, device):
+        for number, (batch, _) in enumerate(probed(composed(blocks), batches, device)):
             x = batch
             images += len(x)
             for index, block in enumerate(blocks):
-                y = in_parts(block.module, x, images_at_once)
+                given = x.clone() if number == 0 or index in overwriting else x
+                version = given._version  # noqa: SLF001 - torch's only word on whether a tensor was written to
+                y = in_parts(block.module, given, images_at_once)
+                if given._version != version:  # noqa: SLF001
+                    overwriting.add(index)
                 for reducer in reducers:
                     reducer.see(index, block, x, y)
                 x = y

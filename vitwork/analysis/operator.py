@@ -108,6 +108,8 @@ class HessianOperator:
     def _split(self, batches: Iterable[Batch], micro_batch: int | None) -> Iterator[Batch]:
         for batch in batches:
             images, targets = self.moved(batch)
+            if not len(images):
+                continue
             size = len(targets) if micro_batch is None else micro_batch
             if self._whole and size < len(targets):
                 raise VitworkError(
@@ -141,12 +143,18 @@ class HessianOperator:
             **{name: value.clone() for name, value in self.model.named_buffers()},
             **dict(zip(self.names, self.parameters, strict=True)),
         }
-        logits = functional_call(self.model, dict(state), (images,))
+        lone = len(images) == 1
+        # The stride of a batch of one is anything, and some of torch's kernels for derivatives go by a wrong one: two
+        # copies of the image have its mean logits, and its statistics in BatchNorm.
+        logits = functional_call(self.model, dict(state), (torch.cat([images, images]) if lone else images,))
+        logits = logits.mean(0, keepdim=True) if lone else logits
         return F.cross_entropy(logits, targets, reduction="none")
 
     def _gradient_of(self, chunk: Batch, *, create_graph: bool) -> Tensor:
         with self._passing():
             loss = self._losses(*chunk).sum() / self.examples
+            if not loss.requires_grad:  # it does not depend on what is selected
+                return torch.zeros(self.size, dtype=self.dtype, device=self.device)
             found = torch.autograd.grad(loss, self.parameters, create_graph=create_graph, allow_unused=True)
             return flat(found, self.parameters)
 

@@ -77,7 +77,7 @@ def polar(
             length += float(torch.linalg.vector_norm(move)) / unit
             turn = 0.0 if step is None else _angle(move, step)
             turning += 0.0 if math.isnan(turn) else turn
-            step = move
+            step = move if move.any() else step  # a state that is repeated turns nowhere
         previous = offset
     return Trajectory(tuple(radius), tuple(angle), length, turning, meter.cost(0))
 

@@ -112,9 +112,9 @@ class _Gradients(Function):
         return to_g, to_q, to_k, to_v, None
 
 
-def softmax(x: Tensor, dim: int | None = None, **options: Any) -> Maybe:
+def softmax(x: Tensor, dim: int | None = None, *more: Any, **options: Any) -> Maybe:
     """Stand for softmax over the last dimension; decline others, and another precision."""
-    if dim not in {-1, x.dim() - 1} or options.get("dtype") is not None:
+    if dim not in {-1, x.dim() - 1} or more or options.get("dtype") is not None:
         return None
     y: Tensor = _Softmax.apply(x)
     return y
@@ -132,7 +132,8 @@ def attention(  # noqa: PLR0917  # the signature of the function that it stands 
 ) -> Maybe:
     """Stand for `torch.nn.functional.scaled_dot_product_attention`; decline dropout, learned and boolean masks."""
     constant = attn_mask is None or not (attn_mask.dtype == torch.bool or attn_mask.requires_grad)
-    if dropout_p or is_causal or enable_gqa or not constant or query.shape[:-2] != key.shape[:-2]:
+    alike = query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
+    if dropout_p or is_causal or enable_gqa or not constant or not alike:
         return None
     heads = query.shape[:-2]
     q, k, v = (x.reshape(-1, *x.shape[-2:]) for x in (query, key, value))

@@ -80,8 +80,8 @@ def _pair(value: Any) -> Pair:
 def conv2d(  # noqa: PLR0917  # the signature of the function that it stands for
     x: Tensor, weight: Tensor, bias: Maybe = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Maybe:
-    """Stand for `torch.nn.functional.conv2d`; decline padding given by name."""
-    if isinstance(padding, str):
+    """Stand for `torch.nn.functional.conv2d`; decline padding given by name, and an image without a batch."""
+    if isinstance(padding, str) or x.dim() != 4:
         return None
     y: Tensor = _Convolution.apply(x, weight, bias, (_pair(stride), _pair(padding), _pair(dilation), groups))
     return y

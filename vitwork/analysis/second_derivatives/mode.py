@@ -19,7 +19,7 @@ from vitwork.analysis.second_derivatives.attention import attention, softmax
 from vitwork.analysis.second_derivatives.convolution import conv2d
 from vitwork.analysis.second_derivatives.linear import linear
 from vitwork.analysis.second_derivatives.normalisation import batch_norm, layer_norm
-from vitwork.analysis.second_derivatives.pointwise import gelu
+from vitwork.analysis.second_derivatives.pointwise import gelu, hardsigmoid
 
 
 class CheapSecondDerivatives(TorchFunctionMode):
@@ -31,6 +31,8 @@ class CheapSecondDerivatives(TorchFunctionMode):
         """Call the replacement, or the function itself where there is none or it declines."""
         del types
         options = dict(kwargs or {})
+        if "input" in options:  # which the functions replaced take first
+            args = (options.pop("input"), *args)
         replacement = _REPLACEMENTS.get(func)
         result = replacement(*args, **options) if replacement else None
         return func(*args, **options) if result is None else result
@@ -41,6 +43,7 @@ _REPLACEMENTS: dict[Callable[..., Any], Callable[..., Tensor | None]] = {
     F.conv2d: conv2d,
     F.linear: linear,
     F.gelu: gelu,
+    F.hardsigmoid: hardsigmoid,
     F.softmax: softmax,
     torch.softmax: softmax,
     Tensor.softmax: softmax,
