@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitwork.errors import VitworkError
-from vitwork.store import CorruptFileError, Store, read_sealed, write_sealed
+from vitwork.store import CorruptFileError, Store, read_sealed, write_atomically, write_sealed
 
 
 @given(st.binary(max_size=200))
@@ -109,3 +110,13 @@ def test_lease_is_exclusive_and_ends_with_its_process(tmp_path: Path) -> None:
             if free:
                 return
     pytest.fail("the lease of a killed process was not released")
+
+
+def test_files_are_as_readable_as_the_user_wants(tmp_path: Path) -> None:
+    """A store may be shared: files have the permissions of the umask, not those of a temporary file."""
+    before = os.umask(0o022)
+    try:
+        write_atomically(tmp_path / "file", b"content")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
@@ -37,13 +38,15 @@ def train(arguments: Sequence[str]) -> int:
         parser.add_argument(name, **details)
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard event files there")
     given = parser.parse_args(arguments)
-    profile = override(profiles.find(given.profile), given.changes, deterministic=given.deterministic)
+    found = profiles.find(given.profile)
+    chosen = given.arms.split(",") if given.arms else list(found.arms)
+    if unknown := [name for name in chosen if name not in found.arms]:
+        raise VitworkError(f"The profile {found.name} has no arm {unknown[0]!r}; it has {', '.join(found.arms)}.")
+    found = replace(found, arms={name: found.arms[name] for name in chosen})  # what is changed need not fit the others
+    profile = override(found, given.changes, deterministic=given.deterministic)
     check_data(profile, given.data)
     import_from_here()
-    try_models(profile, profiles.find(given.profile))
-    chosen = given.arms.split(",") if given.arms else list(profile.arms)
-    if unknown := [name for name in chosen if name not in profile.arms]:
-        raise VitworkError(f"The profile {profile.name} has no arm {unknown[0]!r}; it has {', '.join(profile.arms)}.")
+    try_models(profile, found)
     plan = Plan(given.data)
     for seed in range(given.seeds or profile.seeds):
         for name in chosen:
@@ -57,6 +60,10 @@ def train(arguments: Sequence[str]) -> int:
         parallel.drain(plan, worker)
     else:
         worker.drain(plan)
+    for run in plan.runs.values():
+        record = worker.store.read(run.key) or {}
+        if record.get("status") == "diverged":
+            print(f"{run.arm.name} seed {run.seed}: diverged in epoch {len(record['history'])}")
     for reason in worker.failures.values():
         print(reason, file=sys.stderr)
     return 1 if worker.failures else 0

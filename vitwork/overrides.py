@@ -26,7 +26,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "dest": "changes",
         "metavar": "[ARM.]FIELD=VALUE",
         "help": "change a field of all arms or of one, as lr=1e-3, vit.augmentation.mixup=0.8, recipe=sgd, data.train=500 "
-        "or options.dim=32",
+        "or vit.options.dim=32",
     },
     "--deterministic": {"action": "store_true", "help": "for debugging: fp32 and deterministic kernels only"},
 }

@@ -40,3 +40,19 @@ def test_missing_test_split_is_named(tmp_path, root):
     (root / "val").rename(tmp_path / "elsewhere")
     with pytest.raises(VitworkError, match="has no test images"):
         load(FOLDER, root)
+
+
+def test_hidden_and_empty_folders_are_no_classes(root):
+    """What tools leave is no class; a class without any image is named."""
+    (root / "train" / ".ipynb_checkpoints").mkdir()
+    assert ".ipynb_checkpoints" not in load(FOLDER, root).train.classes
+    (root / "train" / "empty").mkdir()
+    with pytest.raises(VitworkError, match="class empty without training images"):
+        load(FOLDER, root)
+
+
+def test_a_dangling_link_is_named(root):
+    """A picture that is a link to nothing is one sentence."""
+    (root / "train" / "dog" / "gone.png").symlink_to(root / "nowhere.png")
+    with pytest.raises(VitworkError, match=r"Cannot read .*gone\.png"):
+        load(FOLDER, root)

@@ -94,3 +94,11 @@ def test_image_set_moves_and_normalises():
     part = images.ImageSet(pixels(), torch.arange(6), ("a",), (0.5,) * 3, (0.5,) * 3, "f").to("cpu")
     assert len(part) == 6
     assert torch.allclose(part.normalised(slice(0, 2)), part.images[:2] / 127.5 - 1, atol=1e-6)
+
+
+def test_a_share_of_a_subset():
+    """A share is of the subset's images, and one that is a whole number loses none to floating point."""
+    labels = torch.arange(3).repeat(100)
+    assert labels[images.balanced_prefix(labels, 3, 30, 0.5)].bincount().tolist() == [5, 5, 5]
+    for percent in range(1, 100):
+        assert images.balanced_prefix(labels, 3, fraction=percent / 100).numel() == 3 * percent

@@ -63,10 +63,10 @@ def test_truncated_file_is_named(root):
 
 
 def test_labels_outside_the_classes_are_refused(root):
-    """The hub marks images without a label by -1."""
+    """A number that is no class is named."""
     images, labels = contents()
-    copies.write_parquet(root / "test-00000-of-00001.parquet", images, [-1] * len(labels))
-    with pytest.raises(VitworkError, match="labels from -1 to 2 for 3 classes"):
+    copies.write_parquet(root / "test-00000-of-00001.parquet", images, [-2] * len(labels))
+    with pytest.raises(VitworkError, match="labels from -2 to 2 for 3 classes"):
         load(FOLDER, root)
 
 
@@ -75,3 +75,11 @@ def test_missing_split_is_named(root):
     (root / "test-00000-of-00001.parquet").unlink()
     with pytest.raises(VitworkError, match="has no test images"):
         load(FOLDER, root)
+
+
+def test_labels_that_are_kept_back(root):
+    """Test images without labels, as ImageNet's on the hub, are left out where there are validation images."""
+    images, labels = contents()
+    (root / "test-00000-of-00001.parquet").rename(root / "validation-00000-of-00001.parquet")
+    copies.write_parquet(root / "test-00000-of-00001.parquet", images, [-1] * len(labels), names=copies.CLASSES)
+    assert load(FOLDER, root).test.labels.sort().values.tolist() == sorted(labels)

@@ -11,7 +11,6 @@ from vitwork.data.augmentation import Augmenter
 from vitwork.data.images import measured_statistics
 from vitwork.data.stream import Pictures, decoders, read, remaining
 from vitwork.errors import VitworkError
-from vitwork.store import CorruptFileError
 from vitwork.training.recipe import Augmentation, RandAugment
 
 FOLDER = DataSpec("folder", size=8)
@@ -163,7 +162,7 @@ def test_an_altered_pack_is_noticed(tmp_path, cache_folder):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(CorruptFileError, match="was altered; remove"):
+    with pytest.raises(VitworkError, match="was altered; remove"):
         before.train.images[:]
     path.write_bytes(content[:-5])
     assert contents(load(FOLDER, root).train) == written("train")

@@ -40,9 +40,9 @@ def test_dead_workers_are_left_out(tmp_path: Path) -> None:
 
 def told(folder: Path, **changed: object) -> None:
     """Write the status of a worker, with some of its fields changed."""
-    Reporter(Store(folder), "gw0", total=8).report("vit seed 1", "training", 0)
-    path = folder / "progress" / f"gw0-{os.getpid()}.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    reporter = Reporter(Store(folder), "gw0", total=8)
+    reporter.report("vit seed 1", "training", 0)
+    reporter.path.write_text(json.dumps({**json.loads(reporter.path.read_text()), **changed}))
 
 
 @pytest.mark.parametrize("noticed", [True, False])
@@ -111,3 +111,20 @@ def test_a_worker_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.Monkey
     reporter.end()
     time.sleep(0.1)
     assert statuses(tmp_path) == []
+
+
+def test_a_full_store_costs_an_update_and_not_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A status that cannot be written is left out; workers of two machines with one number do not share a file."""
+    reporter = Reporter(Store(tmp_path), "gw0", 3)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        reporter.report("vit seed 0", "training", 0)
+    reporter.report("vit seed 0", "epoch 1/2", 0)
+    assert [status.stage for status in statuses(tmp_path)] == ["epoch 1/2"]
+    monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
+    assert Reporter(Store(tmp_path), "gw0", 3).path != reporter.path
+    reporter.end()

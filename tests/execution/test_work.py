@@ -182,13 +182,16 @@ def test_event_files_are_written_per_run(tmp_path: Path, way: seeds_module.Way) 
 
 
 def test_allocations_are_kept_and_threads_divided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker takes its share of the cores, at least one thread."""
+    """A worker takes its share of the cores, at least one thread, and no more than it was started with."""
     monkeypatch.setattr(work, "cores", lambda: 6)
     threads = torch.get_num_threads()
     try:
+        torch.set_num_threads(6)
         Worker(Store(tmp_path), count=2)._settle()
         assert torch.get_num_threads() == 3
         Worker(Store(tmp_path), count=20)._settle()
+        assert torch.get_num_threads() == 1
+        Worker(Store(tmp_path))._settle()
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(threads)

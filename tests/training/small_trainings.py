@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -44,6 +45,14 @@ RECIPE = Recipe(
 def plain_network(num_classes: int) -> nn.Module:
     """Return a network of a user's, which takes no option and has nothing to drop."""
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, num_classes))
+
+
+def drawing_network(num_classes: int) -> nn.Module:
+    """Return a network whose weights NumPy draws, and which drops features by torch's global generator."""
+    network = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(3 * 8 * 8, num_classes))
+    with torch.no_grad():
+        network[2].weight.copy_(torch.from_numpy(np.random.normal(size=(num_classes, 192)) / 14))  # noqa: NPY002
+    return network
 
 
 def images(count: int, seed: int) -> ImageSet:

@@ -1,5 +1,6 @@
 """Killed at any moment and resumed, a CPU run ends as if nothing had happened."""
 
+import dataclasses
 import multiprocessing
 import os
 import pickle
@@ -142,3 +143,13 @@ def test_a_file_that_would_execute_is_refused(tmp_path, monkeypatch):
     with pytest.raises(VitworkError):
         read_tensors(tmp_path / "raw.pt")
     assert not Path("executed").exists()
+
+
+def test_a_folder_of_other_data_is_not_continued(tmp_path):
+    """An outcome is that of the arm's own part of the data, though the data set is the same."""
+    arm, splits = small.arm(small.VIT), small.splits()
+    train(arm, 1, splits, tmp_path)
+    other = dataclasses.replace(arm, data=dataclasses.replace(arm.data, train=50))
+    assert train(other, 1, small.splits(), tmp_path / "fresh").history
+    with pytest.raises(VitworkError):
+        train(other, 1, small.splits(), tmp_path)

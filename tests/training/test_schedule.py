@@ -1,13 +1,14 @@
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from vitwork.errors import VitworkError
-from vitwork.training.recipe import Recipe
+from vitwork.training.recipe import Augmentation, RandAugment, Recipe
 from vitwork.training.recipes import DEIT_300, IMAGENET, SGD, WEAK
-from vitwork.training.schedule import learning_rate, snapshot_steps
+from vitwork.training.schedule import check, learning_rate, snapshot_steps
 
 
 def test_warmup_is_linear_from_zero_and_cosine_ends_at_zero():
@@ -67,3 +68,21 @@ def test_a_snapshot_outside_the_training_is_refused(when):
     """A snapshot that would never be taken is an error at the start, not a missing file at the end."""
     with pytest.raises(VitworkError, match="snapshot"):
         snapshot_steps(Recipe(epochs=4, snapshots=(when,)), 10)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"optimizer": "adam"},
+        {"schedule": "linear"},
+        {"precision": "fp16"},
+        {"decay": "none"},
+        {"epochs": 1.5},
+        {"augmentation": Augmentation(randaugment=RandAugment(std=math.nan))},
+    ],
+)
+def test_words_and_numbers_that_there_are_not_are_refused(wrong):
+    """A misspelt word would silently train something else, and be recorded."""
+    with pytest.raises(VitworkError):
+        check(replace(Recipe(), **wrong))
+    check(Recipe())

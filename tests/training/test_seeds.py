@@ -209,3 +209,16 @@ def test_a_cpu_trains_one_after_another(tmp_path):
     train(arm, 1, splits, tmp_path / "b")
     one, other = load_snapshot(tmp_path / "a", "end"), load_snapshot(tmp_path / "b", "end")
     assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_side_by_side_a_model_that_draws_is_its_solo_run(tmp_path):
+    """Weights drawn by NumPy, and dropout from torch's global generator, are those of the solo run, bit for bit."""
+    arm, splits = (
+        dataclasses.replace(small.arm(small.VIT), model="small_trainings:drawing_network", options={}),
+        small.splits(),
+    )
+    arm = dataclasses.replace(arm, recipe=dataclasses.replace(arm.recipe, drop_path=0.0))
+    train_seeds(arm, SEEDS, splits, folders(tmp_path / "together"), way="side by side")
+    for seed in SEEDS:
+        train(arm, seed, splits, tmp_path / "solo" / str(seed))
+        assert_same_weights(tmp_path / "solo" / str(seed), tmp_path / "together" / str(seed), tolerance=0)

@@ -100,7 +100,10 @@ def _key(collection: Collection) -> str:
     """Return a hash of what decoded images depend on, as far as the files' names, sizes and times tell."""
     parts = [f"{VERSION} {collection.where}"]
     for path in collection.files:
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise VitworkError(f"Cannot read {path}: {error.strerror or error}.") from error
         parts.append(f"{path} {status.st_size} {status.st_mtime_ns}")
     named = "\n".join(parts).encode(errors="surrogateescape")  # a name need not be text
     return hashlib.sha256(named).hexdigest()[:32]

@@ -31,6 +31,12 @@ def open_image_folder(root: Path) -> Collection:
     if unknown:
         raise VitworkError(f"{root} has test images of the class {unknown[0]}, which has no training images.")
     files = {split: _images(folders, classes) for split, folders in groups.items()}
+    found = {label for _, label in files["train"]}
+    for number, name in enumerate(classes):
+        if files["train"] and number not in found:
+            raise VitworkError(
+                f"{root} has a class {name} without training images: give it some, or remove its folder."
+            )
     for split, images in files.items():
         if not images:
             raise VitworkError(f"{groups[split][0]} holds no class folder with images.")
@@ -41,7 +47,11 @@ def open_image_folder(root: Path) -> Collection:
 
 
 def _names(folders: tuple[Path, ...]) -> tuple[str, ...]:
-    return tuple(sorted({path.name for folder in folders for path in folder.iterdir() if path.is_dir()}))
+    return tuple(sorted({path.name for folder in folders for path in folder.iterdir() if _is_class(path)}))
+
+
+def _is_class(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")  # hidden folders are those of tools
 
 
 def _images(folders: tuple[Path, ...], classes: tuple[str, ...]) -> list[tuple[Path, int]]:

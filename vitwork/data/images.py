@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -107,7 +108,7 @@ def balanced_prefix(labels: Tensor, classes: int, count: int | None = None, frac
         classes: number of classes.
         count: images in all, spread over the classes as evenly as possible (the first classes take what is over);
             None for all.
-        fraction: share of each class that may be used, rounded down, at least one image (paper, Fig. 4).
+        fraction: share of these images that is used, of each class rounded down, at least one (paper, Fig. 4).
 
     Returns:
         Row numbers in ascending order, int64.
@@ -118,7 +119,6 @@ def balanced_prefix(labels: Tensor, classes: int, count: int | None = None, frac
     chosen = []
     for number in range(classes):
         rows = (labels == number).nonzero()[:, 0]
-        rows = rows[: max(1, int(len(rows) * fraction))] if fraction < 1 else rows
         if count is not None:
             wanted = count // classes + (number < count % classes)
             if wanted > len(rows):
@@ -126,5 +126,7 @@ def balanced_prefix(labels: Tensor, classes: int, count: int | None = None, frac
                     f"{count} images in equal shares need {wanted} of class {number}; it has {len(rows)}."
                 )
             rows = rows[:wanted]
+        if fraction < 1 and len(rows):
+            rows = rows[: max(1, math.floor(len(rows) * fraction + 1e-9))]  # 0.29 · 100 is 28.999… in floating point
         chosen.append(rows)
     return torch.cat(chosen).sort().values

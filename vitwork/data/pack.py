@@ -55,7 +55,7 @@ class Packed:
         """Return the encoded images of the given rows.
 
         Raises:
-            CorruptFileError: one was altered since it was packed.
+            VitworkError: one was altered since it was packed.
         """
         records = []
         with self.path.open("rb") as file:
@@ -64,7 +64,7 @@ class Packed:
                 file.seek(place)
                 record = Record(file.read(length), int(self.labels[row]), f"{self.path}, row {row}")
                 if _digest(record)[:CHECKED] != self.digests[row].tobytes():
-                    raise CorruptFileError(f"The image in {record.where} was altered; remove {self.path.parent}.")
+                    raise VitworkError(f"The image in {record.where} was altered; remove {self.path.parent}.")
                 records.append(record)
         return records
 

@@ -8,22 +8,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vitwork.data.records import Collection, Record, files_below, train_and_test
+from vitwork.data.records import Collection, Record, files_below, split_of, train_and_test
 from vitwork.errors import VitworkError
 
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("fine_label", "label")  # CIFAR-100 has coarse labels too
 ROWS_AT_ONCE = 1024
+HIDDEN = -1  # the label of an image whose class is not told
 
 
 def open_parquet(root: Path) -> Collection:
     """Open a folder of Parquet files whose names, or whose folders' names, tell the split.
 
+    Test images whose labels are kept back (-1, as ImageNet's on the hub) are left out: then validation serves.
+
     Raises:
         VitworkError: a split is missing. Reading raises it for a file that is no Parquet file or has no image or
             label column, and for a row without image or class number.
     """
-    groups = train_and_test(root, files_below(root, "*.parquet"))
+    groups = train_and_test(root, (path for path in files_below(root, "*.parquet") if _labelled(root, path)))
     splits = {split: [partial(_read, path) for path in group] for split, group in groups.items()}
     files = tuple(path for group in groups.values() for path in group)
     return Collection(str(root), files, partial(_class_names, groups["train"][0]), splits)
@@ -46,6 +49,14 @@ def _columns(path: Path) -> tuple[str, str]:
     if image is None or label is None:
         raise VitworkError(f"{path} needs the columns image and label; it has {', '.join(names) or 'none'}.")
     return image, label
+
+
+def _labelled(root: Path, path: Path) -> bool:
+    if split_of(path.relative_to(root)) != "test":
+        return True
+    _, label = _columns(path)
+    first = next(_open(path).iter_batches(batch_size=1, columns=[label]), None)
+    return first is None or not len(first) or first.column(0)[0].as_py() != HIDDEN
 
 
 def _class_names(path: Path) -> tuple[str, ...]:

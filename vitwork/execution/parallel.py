@@ -34,14 +34,16 @@ def drain(plan: Plan, worker: Worker) -> None:
             with worker.store.lease(key) if world.leads else nullcontext(enter_result=False) as free:
                 if not world.follow(free):
                     continue
-                outcome = train(
-                    run.arm,
-                    run.seed,
-                    splits(run.arm.data, worker.data),
-                    worker.store.run_folder(key),
-                    device=device,
-                    progress=partial(_tell, stage),
-                )
+                with worker.events_of(run, partial(_tell, stage), written=world.leads) as events:
+                    outcome = train(
+                        run.arm,
+                        run.seed,
+                        splits(run.arm.data, worker.data),
+                        worker.store.run_folder(key),
+                        device=device,
+                        progress=events.progress,
+                    )
+                    events.outcome(outcome)
                 if world.leads:
                     worker.record(run, outcome)
         if world.leads:

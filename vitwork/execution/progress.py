@@ -69,7 +69,7 @@ class Reporter:
 
     def __init__(self, store: Store, worker: str, total: int) -> None:
         self.worker, self.total, self.started = worker, total, time.time()
-        self.path = store.root / "progress" / f"{worker}-{os.getpid()}.json"
+        self.path = store.root / "progress" / f"{worker}-{socket.gethostname()}-{os.getpid()}.json"
         self.ended = threading.Event()
         self.last: Status | None = None
         self.writing = threading.Lock()
@@ -77,11 +77,12 @@ class Reporter:
         threading.Thread(target=self._beat, daemon=True).start()
 
     def report(self, run: str, stage: str, done: int) -> None:
-        """Say what is being done now."""
+        """Say what is being done now; a store that is full for a moment costs an update, not the work."""
         now = time.time()
-        self._write(
-            Status(self.worker, run, stage, done, self.total, self.started, now, os.getpid(), socket.gethostname())
-        )
+        with suppress(OSError):
+            self._write(
+                Status(self.worker, run, stage, done, self.total, self.started, now, os.getpid(), socket.gethostname())
+            )
 
     def _write(self, status: Status | None = None) -> None:
         """Write a status, or the last one anew."""

@@ -130,7 +130,7 @@ class Worker:
 
         stage("training")
         folder, started = self.store.run_folder(run.key), self._started(run)
-        with self._energy() as used, self._events(run, lambda progress: stage(str(progress))) as events:
+        with self._energy() as used, self.events_of(run, lambda progress: stage(str(progress))) as events:
             outcome = train(
                 run.arm,
                 run.seed,
@@ -165,7 +165,7 @@ class Worker:
         for run, resumed in zip(runs, started, strict=True):
             joules = None if resumed or used.joules is None else used.joules / len(runs)
             self.record(run, outcomes[run.seed], joules)
-            with self._events(run) as events:
+            with self.events_of(run) as events:
                 events.outcome(outcomes[run.seed])
         return True
 
@@ -180,10 +180,14 @@ class Worker:
         self.store.write(run.key, record)
         return record
 
-    def _events(self, run: Run, then: Callable[[Progress], None] | None = None) -> EventFiles:
+    def events_of(
+        self, run: Run, then: Callable[[Progress], None] | None = None, *, written: bool = True
+    ) -> EventFiles:
+        """Return the event files of a run, none where they are not asked for or another process writes them."""
         from vitwork.training.tensorboard import EventFiles
 
-        return EventFiles(self.events and self.events / f"{run.arm.name}-seed-{run.seed}", then)
+        folder = self.events if written else None
+        return EventFiles(folder and folder / f"{run.arm.name}-seed-{run.seed}", then)
 
     def _measure(self, run: Run, record: dict[str, Any], wanted: list[Wanted], stage: Stage) -> None:
         from vitwork.measurements.run import TrainedRun
@@ -225,7 +229,9 @@ class Worker:
         from vitwork.training.mode import keep_memory
 
         keep_memory()
-        torch.set_num_threads(max(1, cores() // self.count))
+        torch.set_num_threads(
+            max(1, min(torch.get_num_threads(), cores() // self.count))
+        )  # or fewer, as OMP_NUM_THREADS says
 
     def _energy(self) -> AbstractContextManager[energy.Energy]:
         """Measure what a block uses: this worker's share of its device."""

@@ -117,7 +117,9 @@ class Run:
         self.started = self.saved = time.perf_counter()
         self.started_at = 0
         self.interval = checkpoint_seconds
-        self.identity = repr((arm.model, dict(arm.options), self.recipe, seed, splits.train.fingerprint, self.total))
+        data = arm.data, splits.train.fingerprint, self.total
+        self.identity = repr((arm.model, dict(arm.options), self.recipe, seed, *data))
+        self.torch_state = generators.torch_state(device)  # from which the first step draws
 
     @property
     def images_done(self) -> int:
@@ -172,6 +174,7 @@ class Run:
         self.batches.generator.set_state(mine["augmentation"].cpu())
         self.depth.generator.set_state(mine["depth"].cpu())
         generators.set_global_state(mine["generators"], self.device)
+        self.torch_state = generators.torch_state(self.device)
         self.started_at = self.images_done
 
     @property

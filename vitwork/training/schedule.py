@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
+from typing import Literal, get_origin, get_type_hints
 
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, choice
 from vitwork.training.recipe import Recipe
 
 
@@ -18,8 +19,14 @@ def check(recipe: Recipe) -> None:
     """Refuse a recipe that cannot be carried out.
 
     Raises:
-        VitworkError: a number is outside its range.
+        VitworkError: a number is outside its range, or a word is none of those that there are.
     """
+    for field, kind in get_type_hints(Recipe).items():
+        value = getattr(recipe, field)
+        if get_origin(kind) is Literal:
+            choice(f"{field} of the recipe {recipe.name}", value, kind)
+        if kind is int and not isinstance(value, int):
+            raise VitworkError(f"Recipe {recipe.name}: {field} is a whole number, not {value!r}.")
     augmentation = recipe.augmentation
     drawn = augmentation.randaugment
     sound = {
@@ -43,7 +50,8 @@ def check(recipe: Recipe) -> None:
             f"augmentation.{name}": 0 <= getattr(augmentation, name) <= 1
             for name in ("flip", "mix_probability", "switch", "erasing")
         },
-        "augmentation.randaugment": drawn is None or min(drawn.magnitude, drawn.operations, drawn.std) >= 0,
+        "augmentation.randaugment": drawn is None
+        or all(part >= 0 for part in (drawn.magnitude, drawn.operations, drawn.std)),
     }
     for field, is_sound in sound.items():
         if not is_sound:

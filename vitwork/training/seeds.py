@@ -37,12 +37,20 @@ TRIED_STEPS = 30  # of each way, timed, after as many that warm it up
 
 
 def interleaved(runs: Sequence[Run]) -> Iterator[None]:
-    """Train runs side by side, a step of each in turn; each ends exactly as it does alone."""
+    """Train runs side by side, a step of each in turn; each ends exactly as it does alone.
+
+    A model may draw from torch's global generators (dropout does): each run has states of its own.
+    """
     for run in runs:
         run.sharing, run.company, run.started = len(runs), "side by side", time.perf_counter()
-    waiting = [run.steps() for run in runs]
+    waiting = {run.seed: run.steps() for run in runs}
+    states = {run.seed: run.torch_state for run in runs}
     while waiting:
-        waiting = [steps for steps in waiting if next(steps, steps) is not steps]
+        for seed, steps in list(waiting.items()):
+            generators.set_torch_state(states[seed], runs[0].device)
+            if next(steps, steps) is steps:
+                del waiting[seed]
+            states[seed] = generators.torch_state(runs[0].device)
         yield
 
 
@@ -126,7 +134,7 @@ def train_seeds(
         splits = replace(splits, train=splits.train.to(device))  # once for all seeds
 
     def make(arm: Arm, seed: int, interval: float) -> Run:
-        torch.manual_seed(seed)
+        generators.seed_all(seed)
         return Run(arm, seed, splits, folders[seed], device=device, world=World(), checkpoint_seconds=interval)
 
     with generators.seeded(0, device), mode.numerics(arm.recipe):
