@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vitwork.data import stream
 from vitwork.data.stream import Pictures
+from vitwork.errors import VitworkError
 from vitwork.training import generators
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class Batches:
         share: (rank, processes); each process takes every n-th image of each batch.
         resident: whether all images are kept on the device; None for: where they fit.
         resized_crop: whether images on the disk are cropped at random from whole pictures as they are read.
+
+    Raises:
+        VitworkError: a batch cannot be divided among the processes.
     """
 
     def __init__(
@@ -65,6 +69,10 @@ class Batches:
         resident: bool | None = None,
         resized_crop: bool = False,
     ) -> None:
+        if batch_size % share[1]:
+            raise VitworkError(
+                f"A batch of {batch_size} images cannot be divided among {share[1]} processes: choose a batch_size that can."
+            )
         resident = fits(images.images, device) if resident is None else resident
         self.images: Tensor | Pictures = images.images.to(device) if resident else images.images
         self.labels = images.labels.to(self.images.device)
