@@ -89,3 +89,22 @@ def test_training_takes_changes_event_files_and_a_mode_for_debugging(
     assert list((tmp_path / "events" / "vit-seed-0").glob("events.*"))
     assert cli.main(arguments) == 0
     assert "0 of 1 runs are missing" in capsys.readouterr().out
+
+
+def test_a_diverged_run_is_named_and_other_arms_need_not_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A training that diverges is told in one line; what is changed need only fit the arms that are trained."""
+    changes = [
+        "epochs=2",
+        "warmup_epochs=0",
+        "vit.snapshots=end",
+        "data.train=40",
+        "data.test=20",
+        "lr=1e30",
+        "clip=none",
+    ]
+    arguments = ["train", "--store", str(tmp_path), "--arms", "vit", "--seeds", "1", "--device", "cpu"]
+    arguments += [word for change in [*changes, "options.depth=1"] for word in ("--set", change)]
+    assert cli.main(arguments) == 0
+    assert "vit seed 0: diverged in epoch 1" in capsys.readouterr().out

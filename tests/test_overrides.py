@@ -4,8 +4,10 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from torch import nn
 
 from vitwork.errors import VitworkError
 from vitwork.overrides import check_data, check_device, override, substitute, try_models
@@ -100,6 +102,17 @@ def test_networks_are_tried_before_any_training() -> None:
     try_models(override(SMOKE, ["vit.options.depth=2"]), SMOKE)
     with pytest.raises(VitworkError, match=r"The arm resnet: .*bogus"):
         try_models(override(SMOKE, ["resnet.options.bogus=3"]), SMOKE)
+
+
+def test_a_network_that_returns_too_few_logits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two images are passed before any training, so that what a network cannot do is told by its name."""
+    narrow = ModuleType("narrow")
+    narrow.build = lambda num_classes: nn.Sequential(nn.Flatten(), nn.Linear(768, 5))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "narrow", narrow)
+    with pytest.raises(VitworkError, match="narrow:build returns 5 logits for 10 classes"):
+        try_models(substitute(SMOKE, ["narrow:build"]), SMOKE)
+    with pytest.raises(VitworkError, match="fails on images of 8 × 8 pixels"):
+        try_models(override(SMOKE, ["data.size=8"]), SMOKE)
 
 
 def test_changes_do_not_import_torch() -> None:

@@ -309,6 +309,11 @@ def outcomes(session: pytest.Pytester) -> list[Path]:
         (("--device", "gpu"), "The device 'gpu' cannot be used (*): give cpu, cuda where there is a GPU, or auto."),
         (("--data", "."), "The images of the profile tiny are drawn, so . would not be read: *"),
         (("--max-seeds", "3"), "--max-seeds and --max-minutes end a session with --seeds auto; *"),
+        (
+            ("--seeds", "auto", "--max-seeds", "2"),
+            "--max-seeds takes a number from 3, with which every arm begins, not 2.",
+        ),
+        (("--seeds", "auto", "--max-minutes", "-1"), "--max-minutes takes a time above 0, not -1."),
         (("--baseline", "missing.json"), "Cannot read the baseline missing.json: *"),
         (("--model", "nowhere:build"), "The arm vit: nowhere:build cannot be imported: No module named 'nowhere'"),
         (("--model", "mobile=timm:vit_tiny_patch16_224"), "The profile tiny has no arm 'mobile'; it has *"),

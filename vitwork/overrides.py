@@ -157,7 +157,7 @@ def _arm_and_model(given: str) -> tuple[str, str]:
 
 
 def try_models(profile: Profile, original: Profile) -> None:
-    """Build each network of a profile that is not the original's and pass two images, before any training.
+    """Build each network of a profile that is not the original's, or whose images have another size, and pass two images, before any training.
 
     Raises:
         VitworkError: a model cannot be imported or built, does not take its options or the images, or returns no logits.
@@ -182,8 +182,8 @@ def try_models(profile: Profile, original: Profile) -> None:
             check_logits(model.eval(), images, FEWEST_CLASSES, arm.model)
 
 
-def _network(arm: Arm) -> tuple[str, Mapping[str, Any]]:
-    return arm.model, arm.options
+def _network(arm: Arm) -> tuple[str, Mapping[str, Any], int | None]:
+    return arm.model, arm.options, arm.data.size
 
 
 def _changed(arm: Arm, path: str, text: str) -> Arm:

@@ -119,6 +119,13 @@ def test_similarity_record(run):
     assert distant == record["within_minus_across_at_equal_distance"]
 
 
+@pytest.mark.parametrize("grid", [{"points": 4}, {"points": 1}, {"extent": 0.0}])
+def test_a_surface_holds_the_weights(run, grid):
+    """A grid without the weights in its middle, or without other points, has no rise and no curvature."""
+    with pytest.raises(VitworkError, match="does not hold the weights in its middle"):
+        surfaces.surface(run, images=40, **grid)
+
+
 @pytest.mark.parametrize("batchnorm", ["fixed", "recalibrated"])
 def test_surface_record(run, batchnorm):
     """The middle of the surface is the loss at the weights, and NLL and L2 are curved as the analysis says."""

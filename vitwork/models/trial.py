@@ -35,7 +35,7 @@ def check_logits(model: nn.Module, images: Tensor, classes: int, name: str) -> N
         )
     if logits.shape[1] < classes:
         raise VitworkError(
-            f"{name} returns {logits.shape[1]} logits for {classes} classes: let it take num_classes, or say --classes."
+            f"{name} returns {logits.shape[1]} logits for {classes} classes: let it take num_classes (`vitwork analyse` can be told --classes)."
         )
     if not bool(logits.isfinite().all()):
         raise VitworkError(f"The logits of {name} are not finite, so there is nothing to analyse.")
