@@ -157,7 +157,7 @@ def _arm_and_model(given: str) -> tuple[str, str]:
 
 
 def try_models(profile: Profile, original: Profile) -> None:
-    """Build each network of a profile that is not the original's, or whose images have another size, and pass two images, before any training.
+    """Build each network that is not the original profile's, or whose images have another size, and pass two images.
 
     Raises:
         VitworkError: a model cannot be imported or built, does not take its options or the images, or returns no logits.

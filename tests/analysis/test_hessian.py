@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from vitwork.analysis import hessian
 from vitwork.analysis.batchnorm import evaluation_mode
@@ -190,6 +191,26 @@ def test_what_a_model_keeps_of_its_weights_serves_no_pass(batch):
     vector = torch.ones(195, dtype=torch.float64)
     torch.testing.assert_close(hvp(model, [batch], vector), dense(Scaled().double(), batch) @ vector)
     assert model.scale_cache["scale"] is kept
+
+
+class Checkpointed(Scaled):
+    """The same, computed anew in the backward pass, as timm's networks do to save memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.grad_checkpointing = True
+
+    def forward(self, x):
+        if self.grad_checkpointing:
+            return checkpoint(super().forward, x, use_reentrant=False)
+        return super().forward(x)
+
+
+def test_checkpointed_networks_have_a_hessian(batch):
+    """What is computed anew to save memory is kept while curvature is measured, and computed anew again after that."""
+    model, vector = Checkpointed().double(), torch.ones(195, dtype=torch.float64)
+    torch.testing.assert_close(hvp(model, [batch], vector), dense(Scaled().double(), batch) @ vector)
+    assert model.grad_checkpointing
 
 
 def test_parameters_that_the_loss_does_not_use(batch):

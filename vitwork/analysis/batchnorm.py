@@ -23,7 +23,7 @@ def _layers(model: nn.Module) -> list[_BatchNorm]:
 
 @contextmanager
 def evaluation_mode(model: nn.Module, batchnorm: BatchNorm = "eval") -> Iterator[None]:
-    """Switch off everything random, and let modules' caches begin empty; restore modes and caches on leaving.
+    """Switch off everything random and all checkpointing, and let caches begin empty; restore all that on leaving.
 
     Args:
         model: the model to measure.
@@ -34,28 +34,29 @@ def evaluation_mode(model: nn.Module, batchnorm: BatchNorm = "eval") -> Iterator
     """
     choice("batchnorm", batchnorm, BatchNorm)
     modes = [(module, module.training) for module in model.modules()]
-    caches = list(_caches(model))
+    habits = list(_habits(model))
     for module, _ in modes:
         module.training = batchnorm == "train" and isinstance(module, _BatchNorm)
-    for module, name, cache in caches:
-        setattr(module, name, type(cache)())
+    for module, name, usual in habits:
+        setattr(module, name, type(usual)())  # an empty dictionary, or False
     try:
         yield
     finally:
         for module, mode in modes:
             module.training = mode
-        for module, name, cache in caches:
-            setattr(module, name, cache)
+        for module, name, usual in habits:
+            setattr(module, name, usual)
 
 
-def _caches(model: nn.Module) -> Iterator[tuple[nn.Module, str, dict[Any, Any]]]:
-    """Find what modules keep, in evaluation mode, of values made of their weights (timm: biases of attention by place).
+def _habits(model: nn.Module) -> Iterator[tuple[nn.Module, str, dict[Any, Any] | bool]]:
+    """Find how modules spare themselves work or memory in ways that a second derivative does not survive.
 
-    What was made without gradients, or of other weights, must not serve a pass.
+    timm's keep, in evaluation mode, biases of attention by place: what was made without gradients, or of other weights, must
+    not serve a pass. Checkpointed parts are computed anew in the backward pass, when nothing is replaced any more.
     """
     for module in model.modules():
         for name, value in vars(module).items():
-            if name.endswith("cache") and isinstance(value, dict):
+            if (name.endswith("cache") and isinstance(value, dict)) or (name == "grad_checkpointing" and value is True):
                 yield module, name, value
 
 
