@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import weakref
 from itertools import pairwise
@@ -10,10 +11,10 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from hand_made import batches, block, conv_net, in_layout, token_net
+from hand_made import Call, batches, block, conv_net, in_layout, token_net
 from torch import nn
 
-from vitwork.analysis import attention, fourier, lesion, similarity, variance
+from vitwork.analysis import attention, fourier, landscape, lesion, similarity, variance
 from vitwork.analysis.observe import (
     Change,
     PerImage,
@@ -91,7 +92,7 @@ def test_the_check_for_randomness_is_split_too_where_memory_ends():
             raise torch.OutOfMemoryError("CUDA out of memory")
         return x.flatten(1)
 
-    assert [len(x) for x, _ in probed(hungry, batches(9, 4), torch.device("cpu"))] == [4, 4, 1]
+    assert [len(x) for x, _ in probed(Call(hungry), batches(9, 4), torch.device("cpu"))] == [4, 4, 1]
 
 
 def test_no_feature_map_outlives_its_mini_batch():
@@ -245,3 +246,13 @@ def test_a_block_that_overwrites_what_it_is_given_is_shown_what_it_was_given():
     for images, (entering, leaving) in zip(expected, seen, strict=True):
         assert torch.equal(entering, images)
         assert torch.equal(leaving, 2 * images)
+
+
+def test_images_take_the_precision_of_the_model():
+    """A model in double precision is given images in single precision, by every analysis."""
+    blocks, data = [dataclasses.replace(b, module=b.module.double()) for b in conv_net()], batches(8, 4)
+    assert lesion.study(blocks, data).nll > 0
+    assert len(fourier.log_amplitude(blocks, data).blocks) > 1
+    model = nn.Sequential(*(b.module for b in blocks)).eval()
+    found = landscape.surface(model, data, points=1, extent=0.0).nll
+    assert float(found) == pytest.approx(lesion.study(blocks, data).nll)

@@ -43,6 +43,17 @@ def test_bad_sample_is_named(root, files, message):
         load(FOLDER, root)
 
 
+def test_a_shard_cut_between_two_samples_is_named(root):
+    """Nothing is broken there, but the archive's end is missing, and with it some images."""
+    shard = root / "data-test-0000.tar"
+    with tarfile.open(shard) as archive:
+        start = archive.getmembers()[2].offset
+    with shard.open("r+b") as file:
+        file.truncate(start)
+    with pytest.raises(VitworkError, match="has no end: it was cut off after sample"):
+        load(FOLDER, root)
+
+
 def test_truncated_shard_is_named(root):
     """A shard that ends in the middle of a file is refused."""
     path = root / "data-test-0000.tar"

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from vitwork.analysis.batchnorm import evaluation_mode, recalibrate
 from vitwork.analysis.directions import Direction, random_pair
 from vitwork.analysis.memory import Cost, Meter, in_parts
-from vitwork.analysis.observe import Batch, device_of, filled
+from vitwork.analysis.observe import Batch, device_of, filled, precision_of
 from vitwork.analysis.repeatable import check_repeatable
 from vitwork.errors import VitworkError, at_least, choice
 
@@ -146,7 +146,7 @@ def surface(
         raise VitworkError("the model has no trainable parameter, so there is no loss surface")
     device = device_of([model])
     meter = Meter(device)
-    data = [(images.to(device), targets.to(device)) for images, targets in filled(batches)]
+    data = [(images.to(device, precision_of(model)), targets.to(device)) for images, targets in filled(batches)]
     examples = sum(len(targets) for _, targets in data)
     pairs = [random_pair(model, seed, official=official) for seed in seeds] if directions is None else directions
     _check_directions(pairs, parameters)

@@ -74,17 +74,22 @@ def composed(blocks: Iterable[Block]) -> nn.Module:
     return nn.Sequential(*(block.module for block in blocks))
 
 
-def probed(apply: Callable[[Tensor], Tensor], batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
-    """Yield the batches that hold an example, on a device, once two images of the first were passed twice.
+def precision_of(model: nn.Module) -> torch.dtype | None:
+    """Return the precision of a model's first parameter; None where it has none."""
+    return next((value.dtype for value in model.parameters() if value.is_floating_point()), None)
+
+
+def probed(model: nn.Module, batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+    """Yield the batches that hold an example, on a device and in a model's precision, once two images were passed twice.
 
     Raises:
         VitworkError: no batch holds an example, or the model is random in evaluation mode, so that what is measured on it
             would be, too.
     """
     for number, (images, targets) in enumerate(filled(batches)):
-        x = images.to(device, non_blocking=True)
+        x = images.to(device, precision_of(model), non_blocking=True)
         if number == 0:
-            check_repeatable(*(in_parts(apply, x[:2].clone()) for _ in range(2)))
+            check_repeatable(*(in_parts(model, x[:2].clone()) for _ in range(2)))
         yield x, targets.to(device, non_blocking=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tarfile
 from collections.abc import Iterator
 from functools import partial
@@ -64,8 +65,18 @@ def _samples(shard: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
                 parts[suffix.lower()] = file.read()
     except (tarfile.TarError, OSError, EOFError) as error:
         raise VitworkError(f"{shard} cannot be read as a tar file after sample {current}: {error}.") from error
+    if _is_cut(shard):
+        raise VitworkError(f"{shard} has no end: it was cut off after sample {current}.")
     if current is not None:
         yield current, parts
+
+
+def _is_cut(shard: Path) -> bool:
+    """Say whether an uncompressed shard lacks the zeros at its end; of a compressed one, unpacking tells."""
+    with shard.open("rb") as file:
+        start = file.read(tarfile.BLOCKSIZE)
+        file.seek(-min(tarfile.BLOCKSIZE, len(start)), os.SEEK_END)
+        return start[257:262] == b"ustar" and any(file.read())
 
 
 def _label(parts: dict[str, bytes], where: str) -> int:

@@ -256,10 +256,10 @@ class Run:
             self.model.load_state_dict(self.step.average.state)
             results["ema"] = evaluate(self.model, self.test, self.device, self.step.memory)
             self.model.load_state_dict(trained)
-        for name, values in results.items():
-            self.history[-1].update({f"{name}_{key}": value for key, value in values.items()})
         if not math.isfinite(results["test"]["nll"]):
             return False
+        for name, values in results.items():
+            self.history[-1].update({f"{name}_{key}": value for key, value in values.items()})
         self.take_snapshots()
         return True
 
