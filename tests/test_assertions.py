@@ -139,7 +139,7 @@ def alike(measure: Measure) -> None:
 
 def heard(tmp_path: Path) -> Court:
     found = court(tmp_path, case("trend", heads), case("order", order), case("same", alike))
-    found.weigh({})
+    found.weigh({}, {})
     return found
 
 
@@ -167,7 +167,7 @@ def test_contradicted_trend_explains_itself(tmp_path: Path) -> None:
         assert falling(values("vit"), values("resnet"))
 
     found = court(tmp_path, case("claim", wrong))
-    found.weigh({})
+    found.weigh({}, {})
     with pytest.raises(AssertionError, match=r"error falls over vit, resnet: <error.vit. = 1 ± 0.079"):
         wrong(found.measure(found.cases["claim"]))
 
