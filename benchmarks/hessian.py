@@ -3,12 +3,12 @@
     python benchmarks/hessian.py [--device cuda] [--scale paper small] [--batches 4] [--rounds 3] [--save FILE]
 
 Both sides see the same model, mini-batches and tolerance (1e-3), one after the other. How many products either takes depends
-on its start vectors, so that each round has others, and a spectrum's time is the median of the rounds. On a GPU ours may treat several mini-batches at once, which "one by one" does not; PyHessian, which is
-slow, can be given `--few` of them; "computed" is one by one without the recording of products. On a CPU, time is that of one
+on its start vectors, so that each round has others, and a spectrum's time is the median of the rounds. On a GPU ours may
+treat several mini-batches at once, which "one by one" does not; PyHessian, which is slow, can be given `--few` of them; "computed" is one by one without the recording of products. On a CPU, time is that of one
 thread of this process, so that other work on the machine hardly counts; on a GPU it is the wall's, with the queue waited for.
 A product, computed as the gradient is and as a GPU replays it, is compared with the gradient of the same computation (attention
-by matrix products, single precision). "Error" is the worst relative one of the first mini-batch's top five, in the last round, against eigenvalues
-known to 1e-8 in double precision; `--reliable N` takes it for N other mini-batches, and for untrained weights as well. A
+by matrix products, single precision). "Error" is the worst relative one of the first mini-batch's top five, in the last
+round, against eigenvalues known to 1e-8 in double precision; `--reliable N` takes it for N other mini-batches, and for untrained weights as well. A
 library that is not installed leaves its columns empty.
 """
 

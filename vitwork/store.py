@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
 
@@ -29,8 +29,9 @@ class CorruptFileError(VitworkError):
     """A stored file does not have the content that was written."""
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` so that `path` holds all of it or is untouched.
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write, which takes the place of `path` when it is whole; until then, and else, `path` is untouched.
 
     Raises:
         VitworkError: the folder cannot be written or the disk is full.
@@ -41,7 +42,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # as readable as the user's umask says
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)  # noqa: PTH105 - the atomic rename is the point, Path.replace hides the name
@@ -50,6 +51,16 @@ def write_atomically(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise VitworkError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` so that `path` holds all of it or is untouched.
+
+    Raises:
+        VitworkError: the folder cannot be written or the disk is full.
+    """
+    with replacing(path) as file:
+        file.write(content)
 
 
 def write_sealed(path: Path, content: bytes) -> None:

@@ -174,7 +174,7 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(pack.tempfile, "mkstemp", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(VitworkError, match=r"Cannot write .*train\.bin: No space left on device"):
         load(FOLDER, copies.image_folder(tmp_path / "data"))
 

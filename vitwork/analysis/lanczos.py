@@ -15,7 +15,6 @@ from vitwork.errors import VitworkError
 Which = Literal["magnitude", "extremes"]
 Operator = Callable[[Tensor], Tensor]
 
-_ROOM = 20  # basis vectors held from the start: few searches for five eigenvalues need more
 _ROUGHLY = 0.1  # relative accuracy of the two values after the wanted ones
 _CAUTION = 2  # residuals by which a Ritz value on its way may still move
 
@@ -63,7 +62,7 @@ class Krylov:
         generator: draws a fresh direction when the space is exhausted (an eigenvalue may be multiple).
     """
 
-    def __init__(self, start: Tensor, capacity: int, generator: torch.Generator, least: int = _ROOM) -> None:
+    def __init__(self, start: Tensor, capacity: int, generator: torch.Generator, least: int = 16) -> None:
         self.generator = generator
         self.capacity = min(capacity, start.numel())
         self.basis = start.new_empty(min(least, self.capacity) + 1, start.numel())
@@ -217,7 +216,7 @@ def search(
     if not 1 <= k <= start.numel():
         raise ValueError(f"{k} eigenvalues of an operator on {start.numel()} numbers")
     generator = generator or torch.Generator(start.device).manual_seed(0)
-    space = Krylov(start, max(capacity, 2 * k + 2), generator, least=max(_ROOM, 2 * k + 2))
+    space = Krylov(start, max(capacity, 2 * k + 2), generator, least=max(16, 2 * k + 2))
     fewest = min(k + 2, start.numel())
     while True:
         space.grow((yield space.direction))

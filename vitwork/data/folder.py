@@ -31,15 +31,14 @@ def open_image_folder(root: Path) -> Collection:
     if unknown:
         raise VitworkError(f"{root} has test images of the class {unknown[0]}, which has no training images.")
     files = {split: _images(folders, classes) for split, folders in groups.items()}
-    found = {label for _, label in files["train"]}
-    for number, name in enumerate(classes):
-        if files["train"] and number not in found:
-            raise VitworkError(
-                f"{root} has a class {name} without training images: give it some, or remove its folder."
-            )
     for split, images in files.items():
         if not images:
             raise VitworkError(f"{groups[split][0]} holds no class folder with images.")
+    found = {label for _, label in files["train"]}
+    if empty := [name for number, name in enumerate(classes) if number not in found]:
+        raise VitworkError(
+            f"{root} has a class {empty[0]} without training images: give it some, or remove its folder."
+        )
     splits = {split: _parts(images) for split, images in files.items()}
     return Collection(
         str(root), tuple(path for images in files.values() for path, _ in images), lambda: classes, splits

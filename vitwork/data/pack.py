@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +23,7 @@ from vitwork.data.cache import locked, place_of
 from vitwork.data.decoding import checked_classes, memory
 from vitwork.data.records import Collection, Record
 from vitwork.errors import VitworkError
-from vitwork.store import CorruptFileError, read_sealed, write_atomically, write_sealed
+from vitwork.store import CorruptFileError, read_sealed, replacing, write_atomically, write_sealed
 
 CHECKED = 8
 """Bytes of each image's hash that are kept, to notice an altered file when the image is read."""
@@ -143,23 +141,13 @@ def _write_split(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
     """Write the images one after another; return spans, labels and digests in the order of the digests."""
     lengths, labels, digests, origins = [], [], [], []
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                for record in map(_encoded, records):
-                    assert isinstance(record.content, bytes)
-                    lengths.append(file.write(record.content))
-                    labels.append(record.label)
-                    digests.append(_digest(record))
-                    origins.append(record.where)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise VitworkError(f"Cannot write {path}: {error.strerror or error}.") from error
+    with replacing(path) as file:
+        for record in map(_encoded, records):
+            assert isinstance(record.content, bytes)
+            lengths.append(file.write(record.content))
+            labels.append(record.label)
+            digests.append(_digest(record))
+            origins.append(record.where)
     if not labels:
         raise VitworkError(f"{path.stem} holds no image.")
     order = np.array(sorted(range(len(digests)), key=digests.__getitem__))

@@ -77,16 +77,15 @@ class Reporter:
         threading.Thread(target=self._beat, daemon=True).start()
 
     def report(self, run: str, stage: str, done: int) -> None:
-        """Say what is being done now; a store that is full for a moment costs an update, not the work."""
+        """Say what is being done now."""
         now = time.time()
-        with suppress(OSError):
-            self._write(
-                Status(self.worker, run, stage, done, self.total, self.started, now, os.getpid(), socket.gethostname())
-            )
+        self._write(
+            Status(self.worker, run, stage, done, self.total, self.started, now, os.getpid(), socket.gethostname())
+        )
 
     def _write(self, status: Status | None = None) -> None:
-        """Write a status, or the last one anew."""
-        with self.writing:
+        """Write a status, or the last one anew; a store that is full for a moment costs an update, not the work."""
+        with self.writing, suppress(OSError):
             status = status or (self.last and replace(self.last, updated=time.time()))
             if status is None or self.ended.is_set():
                 return
@@ -99,8 +98,7 @@ class Reporter:
     def _beat(self) -> None:
         """Say again and again what was said last: a measurement can take minutes."""
         while not self.ended.wait(BEAT_SECONDS):
-            with suppress(OSError):  # the store is full or gone: the worker itself will say so
-                self._write()
+            self._write()
 
     def stage(self, run: str, done: Callable[[], int]) -> Callable[[str], None]:
         """Return a function that reports stages of one run."""

@@ -229,9 +229,8 @@ class Worker:
         from vitwork.training.mode import keep_memory
 
         keep_memory()
-        torch.set_num_threads(
-            max(1, min(torch.get_num_threads(), cores() // self.count))
-        )  # or fewer, as OMP_NUM_THREADS says
+        share = cores() // self.count
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), share)))  # fewer where OMP_NUM_THREADS says so
 
     def _energy(self) -> AbstractContextManager[energy.Energy]:
         """Measure what a block uses: this worker's share of its device."""
@@ -253,11 +252,9 @@ class Worker:
 
 
 def _fault(error: Exception, run: Run) -> str:
-    return (
-        str(error)
-        if isinstance(error, VitworkError)
-        else f"{type(error).__name__} in {run.arm.name} seed {run.seed}: {error}"
-    )
+    if isinstance(error, VitworkError):
+        return str(error)
+    return f"{type(error).__name__} in {run.arm.name} seed {run.seed}: {error}"
 
 
 def cores() -> int:
