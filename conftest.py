@@ -12,7 +12,7 @@ pytest_plugins = ["vitwork.plugin"]
 
 def pytest_vitwork_results(config: pytest.Config, results: dict[str, Any], folder: Path) -> list[str]:
     """Write the report and say where it is."""
-    from reports.build import build
+    from vitwork.report.build import build
 
     del config
     return [f"Report: {build(results, folder)}"]

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import timing
 
-from vitwork.arms import Arm
 from vitwork.data import DataSpec, load
 from vitwork.data.images import Splits
-from vitwork.training.engine import train
+from vitwork.design.arm import Arm
+from vitwork.design.recipe import Recipe
+from vitwork.design.recipes import SGD, override
 from vitwork.training.outcome import Outcome, Progress
-from vitwork.training.recipe import Recipe
-from vitwork.training.recipes import SGD, override
+from vitwork.training.train import train
 
 
 def recipe_of(epochs: int, changes: list[str]) -> Recipe:

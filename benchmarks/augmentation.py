@@ -31,8 +31,8 @@ from torch import Tensor
 from vitwork.data import DataSpec, load
 from vitwork.data.augmentation import Augmenter
 from vitwork.data.images import ImageSet
+from vitwork.design.recipe import Augmentation, RandAugment
 from vitwork.training.batches import Batches
-from vitwork.training.recipe import Augmentation, RandAugment
 
 BATCH, CLASSES, SMOOTHING, OFFICIAL_WORKERS = 96, 10, 0.1, 4
 PASSES = 10  # over the images on a GPU, which would be done too soon to be timed

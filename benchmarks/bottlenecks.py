@@ -19,7 +19,7 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 from training import CLASSES, NETWORKS, arm_of, our_epoch, pictures
 
-from vitwork.analysis.operator import HessianOperator
+from vitwork.analysis.curvature.operator import HessianOperator
 from vitwork.training.batches import Batches
 from vitwork.training.run import build_model, make_augment
 

@@ -24,9 +24,9 @@ from torch.nn import functional as F
 
 from vitwork.analysis import attention, fourier, lesion, similarity, variance
 from vitwork.analysis.observe import Batch, evaluating, observe
-from vitwork.models.block import Block
-from vitwork.models.blocks import as_blocks
-from vitwork.models.creation import create
+from vitwork.models.blocks.as_blocks import as_blocks
+from vitwork.models.blocks.block import Block
+from vitwork.models.zoo.creation import create
 
 Way = Callable[[list[Block], list[Batch]], Tensor]
 

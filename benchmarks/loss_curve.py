@@ -27,9 +27,9 @@ from timing import table
 from torch import Tensor, nn
 from training import CLASSES, NETWORKS, our_run, pictures
 
-from vitwork.arms import Arm
-from vitwork.training import schedule
-from vitwork.training.recipes import DEIT_300
+from vitwork.design import schedule
+from vitwork.design.arm import Arm
+from vitwork.design.recipes import DEIT_300
 from vitwork.training.run import Run
 
 Batch = tuple[Tensor, Tensor]

@@ -23,10 +23,10 @@ from scipy import ndimage
 from torch import Tensor
 
 from vitwork.analysis.calibration import evaluate
-from vitwork.data.corruptions import CORRUPTIONS, corrupt
-from vitwork.data.embedded import draw
-from vitwork.data.noise import Band, add_band_noise
-from vitwork.data.severity import setting
+from vitwork.data.corruptions.corrupt import CORRUPTIONS, corrupt
+from vitwork.data.corruptions.severity import setting
+from vitwork.data.drawn.embedded import draw
+from vitwork.data.noise_bands import Band, add_band_noise
 
 try:
     import torchmetrics

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from vitwork.analysis.memory import peak_memory
+from vitwork.device.memory import peak_memory
 from vitwork.errors import told
 
 Way = Callable[[], object]

@@ -44,15 +44,15 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from vitwork.arms import Arm
 from vitwork.data.images import ImageSet, Splits
+from vitwork.design.arm import Arm
+from vitwork.design.profiles import find
+from vitwork.design.recipes import DEIT_300
 from vitwork.errors import VitworkError, told
-from vitwork.profiles import find
-from vitwork.training import mode
+from vitwork.training import numerics
 from vitwork.training.distributed import World
-from vitwork.training.recipes import DEIT_300
 from vitwork.training.run import Run, build_model, on_stream
-from vitwork.training.seeds import WAYS, seconds_per_step
+from vitwork.training.together import WAYS, seconds_per_step
 
 CLASSES = 100
 MEAN, STD = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
@@ -152,7 +152,7 @@ def timm_epoch(arm: Arm, device: torch.device, workers: int) -> Callable[[], obj
         for x, labels in batches:
             images, targets = mixup(x.to(device, non_blocking=True), labels.to(device, non_blocking=True))
             images = images.contiguous(memory_format=torch.channels_last)
-            with mode.autocast(arm.recipe, device):
+            with numerics.autocast(arm.recipe, device):
                 loss = criterion(model(images).float(), targets)
             optimiser.zero_grad()
             loss.backward()
@@ -177,7 +177,7 @@ def our_epoch(arm: Arm, images: ImageSet, device: torch.device, *, recorded: boo
         run.step.update.record = None
 
     def epoch() -> None:
-        with mode.numerics(run.recipe):  # as `train` does; the others keep torch's defaults, which theirs do
+        with numerics.numerics(run.recipe):  # as `train` does; the others keep torch's defaults, which theirs do
             collections.deque(on_stream(run.epoch(), run.stream), maxlen=0)
         if run.step.update.note:
             print(run.step.update.note, flush=True)
@@ -290,7 +290,7 @@ def compare_seeds(options: argparse.Namespace, images: ImageSet, device: torch.d
                 count = 1 if way == "alone" else options.seeds
                 runs = [our_run(arm, images, device, seed) for seed in range(count)]
                 try:
-                    with mode.numerics(arm.recipe):
+                    with numerics.numerics(arm.recipe):
                         taken[way].append(seconds_per_step(runs, way) * options.seeds / count)
                     print(f"{name}, {way}: {runs[0].step.update.note or 'steps computed'}", flush=True)
                 except (RuntimeError, VitworkError) as error:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from vitwork.assertions import ordered
-from vitwork.claim import Paper, claim
-from vitwork.court import Measure
+from vitwork.language.claim import Paper, claim
+from vitwork.language.quantity import Quantity
+from vitwork.language.structured import ordered
 from vitwork.measurements import accuracy, hessian
-from vitwork.measurements.base import Quantity
+from vitwork.session.judge import Measure
 
 
 @claim(

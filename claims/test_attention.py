@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitwork.claim import Paper, claim
+from vitwork.language.claim import Paper, claim
 
 ROUNDING = 1e-12
 

@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from vitwork.assertions import falling, rising
-from vitwork.claim import Paper, claim
-from vitwork.court import Measure
+from vitwork.language.claim import Paper, claim
+from vitwork.language.quantity import Quantity
+from vitwork.language.structured import falling, rising
 from vitwork.measurements import hessian, landscape
-from vitwork.measurements.base import Quantity
+from vitwork.session.judge import Measure
 
 NO_NUMBERS = "no numbers known"
 DENSITIES = "integrals of the plotted densities"

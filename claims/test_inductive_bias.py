@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from vitwork.assertions import ordered, rising
-from vitwork.claim import Paper, claim
-from vitwork.court import Measure
+from vitwork.language.claim import Paper, claim
+from vitwork.language.quantity import Quantity
+from vitwork.language.structured import ordered, rising
 from vitwork.measurements import accuracy
-from vitwork.measurements.base import Quantity
+from vitwork.session.judge import Measure
 
 READ_AS = pytest.mark.parametrize("bad", [accuracy.error, accuracy.training_nll], ids=["error", "nll"])
 AUGMENTED = "the training NLL is that of augmented training images"

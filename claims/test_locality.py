@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from vitwork.claim import Paper, claim
-from vitwork.court import Measure
+from vitwork.language.claim import Paper, claim
 from vitwork.measurements import accuracy, hessian
+from vitwork.session.judge import Measure
 
 LOCAL = pytest.mark.parametrize("local", ["vit-local-3", "vit-local-5"])
 DEVIATIONS = ("padded positions are masked; in the official code they leak attention to zeros",)

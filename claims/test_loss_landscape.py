@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from vitwork.claim import Paper, claim
-from vitwork.court import Measure
+from vitwork.language.claim import Paper, claim
 from vitwork.measurements import hessian, landscape
+from vitwork.session.judge import Measure
 
 SPECTRUM_CONFOUNDS = (
     "LayerNorm against BatchNorm, whose mode alone changes the eigenvalues several times",

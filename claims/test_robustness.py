@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from vitwork.claim import Paper, claim
-from vitwork.court import Measure
+from vitwork.language.claim import Paper, claim
+from vitwork.language.quantity import Quantity
 from vitwork.measurements import accuracy, robustness
-from vitwork.measurements.base import Quantity
 from vitwork.measurements.robustness import HIGH, LOW
+from vitwork.session.judge import Measure
 
 SETUP = "ImageNet-1K, one checkpoint each"
 DEVIATIONS = (

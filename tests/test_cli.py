@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from vitwork import cli
-from vitwork.execution.progress import Reporter
-from vitwork.store import Store
+from vitwork.session.progress import Reporter
+from vitwork.store.store import Store
 
 
 def test_status_shows_what_is_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,10 +14,10 @@ from dataclasses import replace
 
 import pytest
 
-from vitwork import profiles
-from vitwork.data.spec import DataSpec
+from vitwork.design import profiles
+from vitwork.design.dataset import DataSpec
 from vitwork.plugin import prepare
-from vitwork.training.recipe import Augmentation, Recipe
+from vitwork.design.recipe import Augmentation, Recipe
 
 pytest_plugins = ["vitwork.plugin"]
 
@@ -50,8 +50,8 @@ def pytest_vitwork_results(config, results, folder):
 CLAIMS = '''
 """Chapter of the tests."""
 import pytest
-from vitwork.claim import Paper, claim
-from vitwork.measurements.base import measurement, quantity
+from vitwork.language.claim import Paper, claim
+from vitwork.language.quantity import measurement, quantity
 
 PAPER = Paper("Fig. 0", "none")
 

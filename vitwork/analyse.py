@@ -11,17 +11,17 @@ from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from vitwork.design.overrides import check_device, import_from_here
+from vitwork.design.typed_fields import replaced
 from vitwork.errors import VitworkError, at_least, told
+from vitwork.language.quantity import AbsentError, Measurement, Quantity, Record
 from vitwork.measurements import accuracy, attention, feature_maps, hessian, landscape, lesion, robustness, similarity
-from vitwork.measurements.base import AbsentError, Measurement, Quantity, Record
-from vitwork.overrides import check_device, import_from_here
-from vitwork.store import write_atomically
-from vitwork.training.assignment import replaced
+from vitwork.store.store import write_atomically
 
 if TYPE_CHECKING:
     from vitwork.data.images import Splits
-    from vitwork.data.spec import DataSpec
-    from vitwork.measurements.run import TrainedRun
+    from vitwork.design.dataset import DataSpec
+    from vitwork.measurements.trained_run import TrainedRun
 
 LOG = logging.getLogger(__name__)
 
@@ -202,12 +202,12 @@ def subject(given: argparse.Namespace) -> tuple[TrainedRun, bool]:
     """Return the model as measurements take one, and whether its images are of the classes that it tells apart."""
     import torch
 
-    from vitwork.arms import Arm
     from vitwork.data.images import Splits
-    from vitwork.measurements.run import TrainedRun
+    from vitwork.design.arm import Arm
+    from vitwork.design.recipe import Recipe
+    from vitwork.measurements.trained_run import TrainedRun
     from vitwork.models import create, load_checkpoint
     from vitwork.models.trial import check_logits
-    from vitwork.training.recipe import Recipe
 
     spec, splits = _images(given)
     drawn = len(splits.train.classes)
@@ -235,7 +235,7 @@ def subject(given: argparse.Namespace) -> tuple[TrainedRun, bool]:
 def _images(given: argparse.Namespace) -> tuple[DataSpec, Splits]:
     """Return the images of the size that the model takes, and no more of them to judge it on than were asked for."""
     from vitwork.data import load
-    from vitwork.data.spec import DataSpec
+    from vitwork.design.dataset import DataSpec
 
     images = {} if given.data else {"train": max(500, given.images), "test": given.images}
     spec = DataSpec("folder" if given.data else "embedded", size=given.size or _size(given.model), **images)
@@ -273,7 +273,7 @@ def one(analysis: Analysis, run: TrainedRun, parameters: Mapping[str, Any], *, l
     """
     import torch
 
-    from vitwork.analysis.memory import Meter, is_out_of_memory
+    from vitwork.device.memory import Meter, is_out_of_memory
 
     if lacking := analysis.measurement.lacks(run.arm, {}):  # what parameters ask of a recipe matters to claims only
         return {"not_measured": lacking}
@@ -313,7 +313,7 @@ def lines(name: str, found: Record) -> list[str]:
 
 def _document(given: argparse.Namespace, run: TrainedRun) -> Record:
     """Return what is known before the first analysis, with a place for what each finds."""
-    from vitwork.machine import hardware, versions
+    from vitwork.store.machine import hardware, versions
 
     asked = {name: value for name, value in vars(given).items() if name not in {"json", "data"}}
     return {
@@ -329,7 +329,7 @@ def _document(given: argparse.Namespace, run: TrainedRun) -> Record:
 
 def _write(path: Path, document: Record) -> None:
     """Write a document as JSON has it, numbers that are not finite as null."""
-    from vitwork.provenance import plain
-    from vitwork.results import without_nan
+    from vitwork.session.results import without_nan
+    from vitwork.store.keys import plain
 
     write_atomically(path, json.dumps(without_nan(plain(document)), indent=1, allow_nan=False).encode())

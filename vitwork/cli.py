@@ -12,8 +12,8 @@ from dataclasses import replace
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
-from vitwork import profiles
 from vitwork.analyse import analyse, positive
+from vitwork.design import profiles
 from vitwork.errors import VitworkError
 
 Command = Callable[[Sequence[str]], int]
@@ -24,10 +24,10 @@ def train(arguments: Sequence[str]) -> int:
 
     Started by torchrun, its processes split each training among them.
     """
-    from vitwork.execution.plan import Plan
-    from vitwork.execution.work import Worker
-    from vitwork.overrides import OPTIONS, check_data, check_device, import_from_here, override, try_models
-    from vitwork.store import Store
+    from vitwork.design.overrides import OPTIONS, check_data, check_device, import_from_here, override, try_models
+    from vitwork.session.plan import Plan
+    from vitwork.session.worker import Worker
+    from vitwork.store.store import Store
 
     parser = _parser("train", train)
     _scale(parser)
@@ -55,9 +55,9 @@ def train(arguments: Sequence[str]) -> int:
     missing = len(plan.missing(worker.store))
     print(f"{missing} of {len(plan.runs)} runs are missing.")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        from vitwork.execution import parallel
+        from vitwork.session import torchrun
 
-        parallel.drain(plan, worker)
+        torchrun.drain(plan, worker)
     else:
         worker.drain(plan)
     for run in plan.runs.values():
@@ -71,7 +71,7 @@ def train(arguments: Sequence[str]) -> int:
 
 def status(arguments: Sequence[str]) -> int:
     """Show what the workers of a store are doing."""
-    from vitwork.execution.progress import statuses, summary
+    from vitwork.session.progress import statuses, summary
 
     parser = _parser("status", status)
     _store(parser)
@@ -91,7 +91,7 @@ def status(arguments: Sequence[str]) -> int:
 
 def models(arguments: Sequence[str]) -> int:
     """List the models that can be made by name."""
-    from vitwork.models.table import lines
+    from vitwork.models.zoo.table import lines
 
     _parser("models", models).parse_args(arguments)
     print("\n".join(lines()))

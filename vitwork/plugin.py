@@ -17,23 +17,23 @@ from typing import Any
 
 import pytest
 
-from vitwork import overrides, profiles
-from vitwork.claim import Verdict
-from vitwork.court import Case, Court, Measure
 from vitwork.data import fingerprint
+from vitwork.design import overrides, profiles
 from vitwork.errors import VitworkError
-from vitwork.execution.plan import Plan
-from vitwork.execution.progress import Ticker
-from vitwork.execution.rounds import Budget, settle
-from vitwork.execution.work import Worker, cores
-from vitwork.planning import plan_lines
-from vitwork.provenance import commit
-from vitwork.regression import Baseline
-from vitwork.results import Collector, payload
-from vitwork.sample import Sample
-from vitwork.statistics.baseline import Event
-from vitwork.store import Store, check_writable
-from vitwork.verdicts import table
+from vitwork.language.claim import Verdict
+from vitwork.language.comparison import Sample
+from vitwork.report.terminal import table
+from vitwork.session.baseline import Baseline
+from vitwork.session.forecast import plan_lines
+from vitwork.session.judge import Case, Court, Measure
+from vitwork.session.plan import Plan
+from vitwork.session.progress import Ticker
+from vitwork.session.results import Collector, payload
+from vitwork.session.seeding import Budget, settle
+from vitwork.session.worker import Worker, cores
+from vitwork.statistics.change import Event
+from vitwork.store.keys import commit
+from vitwork.store.store import Store, check_writable
 
 MOST_SEEDS = 20
 """Seeds per arm with ``--seeds auto`` unless ``--max-seeds`` says otherwise."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from vitwork.models.block import Block
+from vitwork.models.blocks.block import Block
 
 
 class Residual(nn.Module):

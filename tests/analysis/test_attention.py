@@ -8,10 +8,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from hand_made import batches, block, conv_net, token_net
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.analysis.hand_made import batches, block, conv_net, token_net
 from vitwork.analysis import attention
 from vitwork.analysis.observe import evaluating
 from vitwork.errors import VitworkError

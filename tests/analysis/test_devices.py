@@ -24,11 +24,11 @@ from vitwork.analysis import (
     trajectory,
     variance,
 )
-from vitwork.analysis.memory import Cost
 from vitwork.data.images import normalise
+from vitwork.device.memory import Cost
+from vitwork.device.precision import single_precision
 from vitwork.errors import VitworkError
 from vitwork.models import as_blocks, create
-from vitwork.precision import single_precision
 
 
 @pytest.fixture(autouse=True)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from hand_made import Call, batches, block, conv_net, images, in_layout, token_net
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from tests.analysis.hand_made import Call, batches, block, conv_net, images, in_layout, token_net
 from vitwork.analysis import fourier
 from vitwork.errors import VitworkError
 

@@ -16,8 +16,8 @@ from vitwork.analysis import (
     similarity,
     variance,
 )
+from vitwork.device.precision import single_precision
 from vitwork.models import as_blocks, create
-from vitwork.precision import single_precision
 
 
 @pytest.fixture(autouse=True)

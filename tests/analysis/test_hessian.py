@@ -13,10 +13,10 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from vitwork.analysis import hessian
-from vitwork.analysis.batchnorm import evaluation_mode
+from vitwork.analysis.curvature.batchnorm import evaluation_mode
+from vitwork.analysis.curvature.operator import HessianOperator
 from vitwork.analysis.hessian import Spectrum, blockwise, density, hvp, top_eigenvalues, trace
-from vitwork.analysis.memory import Cost
-from vitwork.analysis.operator import HessianOperator
+from vitwork.device.memory import Cost
 from vitwork.errors import VitworkError
 from vitwork.models import math_attention
 

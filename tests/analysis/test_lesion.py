@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from hand_made import Call, Residual, batches, block, conv_net, in_layout, token_net
 from torch import nn
 from torch.nn import functional as F
 
+from tests.analysis.hand_made import Call, Residual, batches, block, conv_net, in_layout, token_net
 from vitwork.analysis import lesion
 from vitwork.errors import VitworkError
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from hand_made import Call, batches, block, conv_net, in_layout, token_net
 from torch import nn
 
+from tests.analysis.hand_made import Call, batches, block, conv_net, in_layout, token_net
 from vitwork.analysis import attention, fourier, landscape, lesion, similarity, variance
 from vitwork.analysis.observe import (
     Change,

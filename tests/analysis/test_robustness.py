@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from vitwork.analysis.memory import Cost
 from vitwork.analysis.robustness import Corrupted, corruption_sets, corruptions, cue_conflict, noise_bands
-from vitwork.data.corruption_files import cifar_c
-from vitwork.data.embedded import conflict
-from vitwork.data.noise import Band, add_band_noise
+from vitwork.data.corruptions.published import cifar_c
+from vitwork.data.drawn.embedded import conflict
+from vitwork.data.noise_bands import Band, add_band_noise
+from vitwork.device.memory import Cost
 from vitwork.errors import VitworkError
 
 GENERATOR = torch.Generator().manual_seed(0)

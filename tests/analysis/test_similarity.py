@@ -8,12 +8,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from hand_made import Call, batches, block, conv_net, in_layout, token_net
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.analysis.hand_made import Call, batches, block, conv_net, in_layout, token_net
 from vitwork.analysis import similarity
-from vitwork.analysis.memory import Cost
+from vitwork.device.memory import Cost
 from vitwork.errors import VitworkError
 
 

@@ -10,9 +10,10 @@ from timm.data.transforms import RandomResizedCropAndInterpolation
 from torchvision.transforms import functional as TF
 
 from vitwork.data import DataSpec, load
-from vitwork.data.augmentation import Augmenter, colour, geometry, mixing, randaugment, resizing, rows
+from vitwork.data.augmentation import Augmenter, colour, geometry, randaugment, resizing, rows
+from vitwork.data.augmentation import mixup as mixing
+from vitwork.design.recipe import Augmentation, RandAugment
 from vitwork.errors import VitworkError
-from vitwork.training.recipe import Augmentation, RandAugment
 
 N = 60
 FILL = (125, 123, 114)

@@ -7,10 +7,10 @@ import torch
 from pretend_gpu import pretend_gpu
 
 from vitwork.data.augmentation import Augmenter
-from vitwork.data.corruptions import CORRUPTIONS, corrupt
+from vitwork.data.corruptions.corrupt import CORRUPTIONS, corrupt
 from vitwork.data.images import ImageSet, balanced_prefix, resized
-from vitwork.data.noise import Band, add_band_noise
-from vitwork.training.recipe import Augmentation, RandAugment
+from vitwork.data.noise_bands import Band, add_band_noise
+from vitwork.design.recipe import Augmentation, RandAugment
 
 PIXELS = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(4) % 2

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vitwork.language.quantity import AbsentError
 from vitwork.measurements import accuracy, attention, feature_maps, hessian, landscape, lesion, robustness
-from vitwork.measurements.base import AbsentError
 
 
 def spectrum(*batches: list[float], which: str = "magnitude") -> dict[str, Any]:

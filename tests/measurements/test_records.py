@@ -11,21 +11,21 @@ import torch
 from vitwork.analysis import calibration, landscape, trajectory, variance
 from vitwork.analysis.hessian import top_eigenvalues
 from vitwork.analysis.observe import observe
-from vitwork.arms import Arm
-from vitwork.claim import Verdict
-from vitwork.court import Court
 from vitwork.data import load
-from vitwork.data.spec import DataSpec
+from vitwork.design.arm import Arm
+from vitwork.design.dataset import DataSpec
+from vitwork.design.profiles import PAPER, SMOKE, SMOKE_RECIPE
 from vitwork.errors import VitworkError
-from vitwork.execution.plan import Plan
+from vitwork.language.claim import Verdict
 from vitwork.measurements import accuracy, attention, feature_maps, hessian, lesion, robustness, similarity
 from vitwork.measurements import landscape as surfaces
-from vitwork.measurements.run import TrainedRun
-from vitwork.profiles import PAPER, SMOKE, SMOKE_RECIPE
-from vitwork.store import Store
+from vitwork.measurements.trained_run import TrainedRun
+from vitwork.session.judge import Court
+from vitwork.session.plan import Plan
+from vitwork.store.store import Store
 from vitwork.training.checkpoint import save_snapshot
-from vitwork.training.engine import build_model
 from vitwork.training.generators import derive, generator
+from vitwork.training.train import build_model
 
 DATA = DataSpec("embedded", size=16, train=80, test=80)
 NETS = {
@@ -262,8 +262,8 @@ def test_cue_conflict_record(run):
 
 def plan_of(tmp_path, arm, quantity):
     """Return the court's answer to a claim that asks for a quantity on an arm, after planning."""
-    from vitwork.claim import Claim, Paper
-    from vitwork.court import Case
+    from vitwork.language.claim import Claim, Paper
+    from vitwork.session.judge import Case
 
     def body(measure):
         assert measure(quantity)(arm.name) > 0

@@ -116,8 +116,8 @@ def test_a_gpu_cannot_without():
 @every_network
 def test_a_gpu_batches_them_in_single_precision(kind):
     """The Hessians of several mini-batches are computed at once for every network."""
-    from vitwork.analysis.minibatches import stacked as at_once
-    from vitwork.analysis.operator import HessianOperator
+    from vitwork.analysis.curvature.minibatches import stacked as at_once
+    from vitwork.analysis.curvature.operator import HessianOperator
 
     model = network(kind, training=False).cuda()
     batches = [(torch.randn(4, 3, 16, 16, device="cuda"), torch.arange(4, device="cuda")) for _ in range(3)]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vitwork.claim import Verdict
 from vitwork.errors import VitworkError
+from vitwork.language.claim import Verdict
 from vitwork.statistics import equivalent, layer_share, ordering, rank_agreement, share_of_layers, trend
 from vitwork.statistics.contrasts import student
 

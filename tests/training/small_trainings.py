@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from vitwork.arms import Arm
 from vitwork.data.images import ImageSet, Splits
+from vitwork.design.arm import Arm
+from vitwork.design.recipe import Augmentation, Recipe
 from vitwork.training.distributed import World
 from vitwork.training.outcome import Progress
-from vitwork.training.recipe import Augmentation, Recipe
 from vitwork.training.run import Run
 
 MEAN, STD = (0.5,) * 3, (0.25,) * 3

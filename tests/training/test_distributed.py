@@ -8,17 +8,18 @@ import sys
 from pathlib import Path
 
 import pytest
-import small_trainings as small
 import torch
 
 from tests.data import copies
-from vitwork.data import DataSpec, decoding, load, pack
-from vitwork.store import read_sealed
+from tests.training import small_trainings as small
+from vitwork.data import DataSpec, load
+from vitwork.data.sources import decoding, pack
+from vitwork.design.recipe import Augmentation
+from vitwork.design.recipes import IMAGENET
+from vitwork.store.store import read_sealed
 from vitwork.training.batches import Batches
 from vitwork.training.distributed import World, joined, local_device
-from vitwork.training.engine import load_snapshot, train
-from vitwork.training.recipe import Augmentation
-from vitwork.training.recipes import IMAGENET
+from vitwork.training.train import load_snapshot, train
 
 PLAIN = Augmentation(crop_padding=0, flip=0.0)
 
@@ -28,8 +29,8 @@ sys.path[:0] = [sys.argv[1], sys.argv[3]]
 from pathlib import Path
 import torch
 import test_distributed as test
-from vitwork.training.engine import train
-import small_trainings as small
+from vitwork.training.train import train
+from tests.training import small_trainings as small
 torch.set_num_threads(1)
 folder = Path(sys.argv[2])
 

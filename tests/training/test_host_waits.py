@@ -4,14 +4,14 @@ import contextlib
 import dataclasses
 
 import pytest
-import small_trainings as small
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tests.training import small_trainings as small
 from vitwork.data.augmentation import rows
-from vitwork.training import mode
+from vitwork.design.recipe import Augmentation, RandAugment
+from vitwork.training import numerics
 from vitwork.training.distributed import World
-from vitwork.training.recipe import Augmentation, RandAugment
 from vitwork.training.run import Run
 from vitwork.training.stacked import Stacked
 
@@ -94,7 +94,7 @@ def test_a_gpu_never_waits(tmp_path, network):
         world=World(),
         checkpoint_seconds=1e9,
     )
-    with mode.on(run.stream):
+    with numerics.on(run.stream):
         steps(run)
         assert run.step.update.note == "steps replayed as one graph"
         torch.cuda.synchronize()

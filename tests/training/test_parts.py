@@ -3,19 +3,19 @@
 import math
 
 import pytest
-import small_trainings as small
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from timm.layers.drop import DropPath
 from timm.utils import ModelEmaV2
 from torch import nn
 
-from vitwork.training import mode, optimisers
-from vitwork.training.engine import build_model, load_snapshot, train
-from vitwork.training.recipe import Recipe
+from tests.training import small_trainings as small
+from vitwork.design.recipe import Recipe
+from vitwork.training import numerics, optimisers
 from vitwork.training.step import frozen_statistics
-from vitwork.training.stochastic import StochasticDepth
+from vitwork.training.stochastic_depth import StochasticDepth
 from vitwork.training.tensorboard import EventFiles
+from vitwork.training.train import build_model, load_snapshot, train
 
 
 def test_clipping_is_torchs():
@@ -121,8 +121,8 @@ def test_stochastic_depth_is_timms_in_distribution():
 
 def test_layout_follows_the_weights():
     """Networks whose weights are mostly convolutions run channels-last, Transformers do not."""
-    assert mode.layout(build_model(small.arm(small.RESNET), 4)) == torch.channels_last
-    assert mode.layout(build_model(small.arm(small.VIT), 4)) == torch.contiguous_format
+    assert numerics.layout(build_model(small.arm(small.RESNET), 4)) == torch.channels_last
+    assert numerics.layout(build_model(small.arm(small.VIT), 4)) == torch.contiguous_format
 
 
 def test_event_files_can_be_read_back(tmp_path):

@@ -10,15 +10,15 @@ import time
 from pathlib import Path
 
 import pytest
-import small_trainings as small
 import torch
 
+from tests.training import small_trainings as small
+from vitwork.design.recipe import Augmentation, RandAugment
 from vitwork.errors import VitworkError
-from vitwork.store import write_sealed
+from vitwork.store.store import write_sealed
 from vitwork.training import batches
 from vitwork.training.checkpoint import read_tensors
-from vitwork.training.engine import load_snapshot, train
-from vitwork.training.recipe import Augmentation, RandAugment
+from vitwork.training.train import load_snapshot, train
 
 HARD = {
     "epochs": 4,
@@ -85,7 +85,7 @@ def test_killed_at_random_steps(tmp_path):
     processes = multiprocessing.get_context("forkserver")
     # What takes long to import is imported once, not once per process.
     processes.set_forkserver_preload(
-        ["vitwork.training.run", "vitwork.models.vit", "vitwork.data.augmentation", "pytest"]
+        ["vitwork.training.run", "vitwork.models.zoo.vit", "vitwork.data.augmentation", "pytest"]
     )
     draw, folder, steps = random.Random(0), tmp_path / "parts", []
     for _ in range(6):

@@ -4,16 +4,17 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-import small_trainings as small
 import torch
 
 from tests.data import copies
-from vitwork.data import DataSpec, decoding, load, pack
+from tests.training import small_trainings as small
+from vitwork.data import DataSpec, load
 from vitwork.data.images import Splits
-from vitwork.data.stream import Pictures
+from vitwork.data.sources import decoding, pack
+from vitwork.data.sources.stream import Pictures
+from vitwork.design.recipe import Augmentation, RandAugment
 from vitwork.training.batches import Batches, fits
-from vitwork.training.engine import load_snapshot, train
-from vitwork.training.recipe import Augmentation, RandAugment
+from vitwork.training.train import load_snapshot, train
 
 HARD = Augmentation(crop_padding=1, randaugment=RandAugment(), mixup=1.0, cutmix=0.8, erasing=0.25)
 SIDE = 8

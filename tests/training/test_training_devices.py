@@ -6,13 +6,13 @@ import itertools
 from pathlib import Path
 
 import pytest
-import small_trainings as small
 import torch
 from pretend_gpu import pretend_gpu
 
+from tests.training import small_trainings as small
+from vitwork.design.recipe import Augmentation, RandAugment
 from vitwork.training.distributed import World
 from vitwork.training.evaluation import evaluate
-from vitwork.training.recipe import Augmentation, RandAugment
 from vitwork.training.run import Run
 
 EVERYTHING = {

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 
 from vitwork.analysis.fourier import frequencies, ring_weights
-from vitwork.analysis.memory import Cost, in_parts
 from vitwork.analysis.observe import Batch, Reducer, mean_and_error, observe
+from vitwork.device.memory import Cost, in_parts
 from vitwork.errors import UnfitError, at_least
-from vitwork.models.block import Block
+from vitwork.models.blocks.block import Block
 
 ONE_NUMBER = ("distance", "entropy", "elsewhere", "effective_rank")
 SPECTRA = ("gain", "transfer", "emitted")

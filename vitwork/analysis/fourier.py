@@ -16,7 +16,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vitwork.analysis.memory import Cost
 from vitwork.analysis.observe import (
     Batch,
     Change,
@@ -28,8 +27,9 @@ from vitwork.analysis.observe import (
     mean_and_error,
     observe,
 )
+from vitwork.device.memory import Cost
 from vitwork.errors import UnfitError, VitworkError, choice
-from vitwork.models.block import Block
+from vitwork.models.blocks.block import Block
 
 Direction = Literal["diagonal", "radial"]
 Window = Literal["hann"]

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vitwork.analysis.batchnorm import BatchNorm
-from vitwork.analysis.lanczos import Eigenpairs, Which, search
-from vitwork.analysis.memory import Cost, Meter
-from vitwork.analysis.minibatches import AT_ONCE, Search, each
+from vitwork.analysis.curvature.batchnorm import BatchNorm
+from vitwork.analysis.curvature.lanczos import Eigenpairs, Which, search
+from vitwork.analysis.curvature.minibatches import AT_ONCE, Search, each
+from vitwork.analysis.curvature.operator import Batch, HessianOperator, Select, trainable
+from vitwork.analysis.curvature.quadrature import Density, Trace, density, trace
 from vitwork.analysis.observe import device_of
-from vitwork.analysis.operator import Batch, HessianOperator, Select, trainable
-from vitwork.analysis.quadrature import Density, Trace, density, trace
+from vitwork.device.memory import Cost, Meter
 from vitwork.errors import VitworkError, at_least, choice
 
 __all__ = ["Density", "Spectrum", "Trace", "blockwise", "density", "hvp", "kinds", "top_eigenvalues", "trace"]

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from vitwork.analysis.batchnorm import evaluation_mode, recalibrate
+from vitwork.analysis.curvature.batchnorm import evaluation_mode, recalibrate
+from vitwork.analysis.curvature.repeatable import check_repeatable
 from vitwork.analysis.directions import Direction, random_pair
-from vitwork.analysis.memory import Cost, Meter, in_parts
 from vitwork.analysis.observe import Batch, device_of, filled, precision_of
-from vitwork.analysis.repeatable import check_repeatable
+from vitwork.device.memory import Cost, Meter, in_parts
 from vitwork.errors import VitworkError, at_least, choice
 
 Statistics = Literal["fixed", "recalibrated"]

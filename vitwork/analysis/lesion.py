@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vitwork.analysis.memory import Cost, Meter, in_parts
 from vitwork.analysis.observe import Batch, composed, device_of, evaluating, mean_and_error, probed
+from vitwork.device.memory import Cost, Meter, in_parts
 from vitwork.errors import UnfitError, VitworkError, at_least
-from vitwork.models.block import Block
+from vitwork.models.blocks.block import Block
 
 Replacement = Callable[[Block], Callable[[Tensor], Tensor] | None]
 

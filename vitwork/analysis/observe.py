@@ -13,10 +13,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vitwork.analysis.memory import Cost, Meter, bounded, in_parts
-from vitwork.analysis.repeatable import check_repeatable
+from vitwork.analysis.curvature.repeatable import check_repeatable
+from vitwork.device.memory import Cost, Meter, bounded, in_parts
 from vitwork.errors import VitworkError, at_least, choice
-from vitwork.models.block import Block
+from vitwork.models.blocks.block import Block
 
 Batch = tuple[Tensor, Tensor]
 Part = Literal["stream", "branch"]

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from vitwork.analysis import calibration
-from vitwork.analysis.batchnorm import evaluation_mode
-from vitwork.analysis.memory import Cost, Meter, in_parts
+from vitwork.analysis.curvature.batchnorm import evaluation_mode
+from vitwork.analysis.curvature.repeatable import check_repeatable
 from vitwork.analysis.observe import device_of, filled, probed
-from vitwork.analysis.repeatable import check_repeatable
-from vitwork.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from vitwork.data.noise import Band, add_band_noise
+from vitwork.data.corruptions.corrupt import CORRUPTIONS, SEVERITIES, corrupt
+from vitwork.data.noise_bands import Band, add_band_noise
+from vitwork.device.memory import Cost, Meter, in_parts
 from vitwork.errors import VitworkError, at_least
 
 Batch = tuple[Tensor, Tensor]
@@ -173,7 +173,7 @@ def corruptions(
         images: uint8 images (n, 3, size, size).
         labels: class indices (n,).
         normalise: turns uint8 images into the model's input.
-        names: corruptions, see `vitwork.data.corruptions.CORRUPTIONS`.
+        names: corruptions, see `vitwork.data.corruptions.corrupt.CORRUPTIONS`.
         severities: from 1 to 5.
         seed: seed of the corruptions.
         batch_size: images per forward pass; the corruptions do not depend on it.
@@ -212,7 +212,7 @@ def corruption_sets(
         model: the model.
         clean: uint8 images (n, 3, h, w) and class indices, in batches of any size.
         normalise: turns uint8 images into the model's input.
-        read: gives the images and classes of a corruption and severity, see `vitwork.data.corruption_files`.
+        read: gives the images and classes of a corruption and severity, see `vitwork.data.corruptions.published`.
         names: corruptions.
         severities: from 1 to 5.
         batch_size: images per forward pass.
@@ -248,7 +248,7 @@ def corruption_sets(
 
 
 def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, textures: Tensor) -> CueConflict:
-    """Measure whether outline or texture decides (`vitwork.data.embedded.conflict` draws such images).
+    """Measure whether outline or texture decides (`vitwork.data.drawn.embedded.conflict` draws such images).
 
     Args:
         model: a model trained on images whose cues agree.

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vitwork.analysis.memory import ELEMENTS_AT_ONCE, Cost
 from vitwork.analysis.observe import Batch, Reducer, observe
+from vitwork.device.memory import ELEMENTS_AT_ONCE, Cost
 from vitwork.errors import UnfitError, VitworkError
-from vitwork.models.block import Block
+from vitwork.models.blocks.block import Block
 
 SMALLEST = 4  # the unbiased estimator divides by n (n − 3)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vitwork.analysis.directions import check_alike
-from vitwork.analysis.memory import Cost, Meter
+from vitwork.device.memory import Cost, Meter
 from vitwork.errors import VitworkError
 
 State = Mapping[str, Tensor]

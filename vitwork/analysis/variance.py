@@ -7,19 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from vitwork.analysis.memory import Cost
-from vitwork.analysis.observe import (
-    Batch,
-    Change,
-    Part,
-    PerImage,
-    as_feature_map,
-    changes,
-    mean_and_error,
-    observe,
-)
+from vitwork.analysis.observe import Batch, Change, Part, PerImage, as_feature_map, changes, mean_and_error, observe
+from vitwork.device.memory import Cost
 from vitwork.errors import UnfitError
-from vitwork.models.block import Block
+from vitwork.models.blocks.block import Block
 
 SMALLEST = 2  # one position has no variance
 

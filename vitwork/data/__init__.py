@@ -8,19 +8,19 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from vitwork.data.spec import DataSpec
+from vitwork.design.dataset import DataSpec
 
 if TYPE_CHECKING:
     from vitwork.data.images import ImageSet, Splits
-    from vitwork.data.sources import fingerprint, load
+    from vitwork.data.loading import fingerprint, load
 
 __all__ = ["DataSpec", "ImageSet", "Splits", "fingerprint", "load"]
 
 _HOMES = {
     "ImageSet": "vitwork.data.images",
     "Splits": "vitwork.data.images",
-    "fingerprint": "vitwork.data.sources",
-    "load": "vitwork.data.sources",
+    "fingerprint": "vitwork.data.loading",
+    "load": "vitwork.data.loading",
 }
 
 

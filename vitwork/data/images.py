@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vitwork.data.constants import constant
-from vitwork.data.decoding import memory
+from vitwork.data.sources.decoding import memory
 from vitwork.errors import VitworkError
 
 
@@ -19,7 +19,7 @@ class ImageSet:
     """Labelled images of one size.
 
     Attributes:
-        images: uint8 (n, 3, height, width), RGB; of images too many for memory, `vitwork.data.stream.Pictures`, which
+        images: uint8 (n, 3, height, width), RGB; of images too many for memory, `vitwork.data.sources.stream.Pictures`, which
             are indexed alike.
         labels: int64 (n,), numbers of classes.
         classes: the names of the classes.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vitwork.measurements.base import Record, measurement, quantity
+from vitwork.language.quantity import Record, measurement, quantity
 
 if TYPE_CHECKING:
-    from vitwork.measurements.run import TrainedRun
+    from vitwork.measurements.trained_run import TrainedRun
 
 
 @measurement
@@ -26,7 +26,7 @@ def evaluation(
     from torch.nn import functional as F
 
     from vitwork.analysis import calibration
-    from vitwork.analysis.memory import in_parts
+    from vitwork.device.memory import in_parts
 
     model = run.model(when)
     with torch.inference_mode():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from vitwork.measurements.base import Record, columns, log, measurement, quantity, ratio
+from vitwork.language.quantity import Record, columns, log, measurement, quantity, ratio
 
 if TYPE_CHECKING:
-    from vitwork.measurements.run import TrainedRun
+    from vitwork.measurements.trained_run import TrainedRun
 
 
 @measurement

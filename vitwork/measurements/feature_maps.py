@@ -6,12 +6,12 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from vitwork.measurements.base import AbsentError, Record, columns, log, mean, measurement, quantity, ratio
+from vitwork.language.quantity import AbsentError, Record, columns, log, mean, measurement, quantity, ratio
 
 if TYPE_CHECKING:
     from vitwork.analysis.fourier import LogAmplitude
     from vitwork.analysis.variance import VarianceProfile
-    from vitwork.measurements.run import TrainedRun
+    from vitwork.measurements.trained_run import TrainedRun
 
 
 Direction = Literal["diagonal", "radial"]

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from vitwork.measurements.base import AbsentError, Record, columns, mean, measurement, quantity, ratio
+from vitwork.language.quantity import AbsentError, Record, columns, mean, measurement, quantity, ratio
 
 if TYPE_CHECKING:
     from vitwork.analysis.hessian import Spectrum
-    from vitwork.arms import Arm
-    from vitwork.measurements.run import TrainedRun
+    from vitwork.design.arm import Arm
+    from vitwork.measurements.trained_run import TrainedRun
 
 Statistics = Literal["eval", "train"]
 Which = Literal["magnitude", "extremes"]

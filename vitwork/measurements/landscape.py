@@ -9,14 +9,14 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
-from vitwork.arms import Arm
+from vitwork.design.arm import Arm
 from vitwork.errors import VitworkError
-from vitwork.measurements.base import Record, columns, measurement, quantity
+from vitwork.language.quantity import Record, columns, measurement, quantity
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vitwork.measurements.run import TrainedRun
+    from vitwork.measurements.trained_run import TrainedRun
 
 
 @measurement

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vitwork.measurements.base import Record, columns, mean, measurement, quantity
+from vitwork.language.quantity import Record, columns, mean, measurement, quantity
 
 if TYPE_CHECKING:
-    from vitwork.measurements.run import TrainedRun
+    from vitwork.measurements.trained_run import TrainedRun
 
 
 @measurement

@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from vitwork.arms import Arm
-from vitwork.measurements.base import Record, columns, mean, measurement, quantity, ratio
+from vitwork.design.arm import Arm
+from vitwork.language.quantity import Record, columns, mean, measurement, quantity, ratio
 
 if TYPE_CHECKING:
-    from vitwork.measurements.run import TrainedRun
+    from vitwork.measurements.trained_run import TrainedRun
 
 HIGH, LOW = (0.7, 0.9), (0.2, 0.5)
 """Bands in which the claim sheet places the paper's two claims, in units of π."""
@@ -23,7 +23,7 @@ def noise_bands(
 ) -> Record:
     """Return the change of test accuracy under noise of each band; amplitude 0.7, the author's later remark."""
     from vitwork.analysis import robustness
-    from vitwork.data.noise import Band
+    from vitwork.data.noise_bands import Band
 
     band = Band(robustness.PAPER_FREQUENCIES[0], eps=0.7 if power == "fixed" else 0.3, power=power)
     found = robustness.noise_bands(run.model(when), run.test_batches(limit=images), band=band, seed=run.seed)
@@ -65,7 +65,7 @@ def corruptions(
         severities: from 1 to 5.
     """
     from vitwork.analysis import robustness
-    from vitwork.data.corruptions import CORRUPTIONS
+    from vitwork.data.corruptions.corrupt import CORRUPTIONS
     from vitwork.data.images import normalise
 
     test = run.splits.test
@@ -109,7 +109,7 @@ def cue_conflict(run: TrainedRun, *, when: str = "end", images: int = 900) -> Re
     import torch
 
     from vitwork.analysis import robustness
-    from vitwork.data.embedded import conflict
+    from vitwork.data.drawn.embedded import conflict
 
     test = run.splits.test
     drawn = conflict(images, size=test.images.shape[-1])

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import importlib
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vitwork.models.attention_backend import math_attention
-    from vitwork.models.block import Block
-    from vitwork.models.blocks import as_blocks
-    from vitwork.models.checkpoints import load_checkpoint
-    from vitwork.models.creation import create
-    from vitwork.models.table import rows
+    from vitwork.device.unfused_attention import math_attention
+    from vitwork.models.blocks.as_blocks import as_blocks
+    from vitwork.models.blocks.block import Block
+    from vitwork.models.checkpoints.loading import load_checkpoint
+    from vitwork.models.zoo.creation import create
+    from vitwork.models.zoo.table import rows
 
 __all__ = ["Block", "as_blocks", "create", "load_checkpoint", "math_attention", "rows"]
 
-_HOME = {
-    "Block": "block",
-    "as_blocks": "blocks",
-    "create": "creation",
-    "load_checkpoint": "checkpoints",
-    "math_attention": "attention_backend",
-    "rows": "table",
+_HOMES = {
+    "Block": "vitwork.models.blocks.block",
+    "as_blocks": "vitwork.models.blocks.as_blocks",
+    "create": "vitwork.models.zoo.creation",
+    "load_checkpoint": "vitwork.models.checkpoints.loading",
+    "math_attention": "vitwork.device.unfused_attention",
+    "rows": "vitwork.models.zoo.table",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)

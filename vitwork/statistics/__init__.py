@@ -3,7 +3,7 @@
 Error rates, coverage and power by simulation: docs/statistics.md.
 """
 
-from vitwork.statistics.baseline import Event, compare_to_baseline
+from vitwork.statistics.change import Event, compare_to_baseline
 from vitwork.statistics.comparison import compare, sequential
 from vitwork.statistics.meta import Summary, meta, summarise
 from vitwork.statistics.multiplicity import holm

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vitwork.claim import Alternative, Effect
 from vitwork.errors import VitworkError
+from vitwork.language.claim import Alternative, Effect
 from vitwork.statistics.contrasts import (
     Contrast,
     ExactContrast,

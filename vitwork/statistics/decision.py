@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from vitwork.claim import Alternative, Effect, Verdict
 from vitwork.errors import VitworkError
+from vitwork.language.claim import Alternative, Effect, Verdict
 from vitwork.statistics.contrasts import RAW, Contrast
 from vitwork.statistics.power import MOST_SEEDS, seeds_needed
 

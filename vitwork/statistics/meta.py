@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vitwork.claim import Effect
 from vitwork.errors import VitworkError
+from vitwork.language.claim import Effect
 from vitwork.statistics.contrasts import Sided, StudentContrast
 from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, undecided
 

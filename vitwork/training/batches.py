@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vitwork.data import stream
-from vitwork.data.stream import Pictures
+from vitwork.data.sources import stream
+from vitwork.data.sources.stream import Pictures
 from vitwork.errors import VitworkError
 from vitwork.training import generators
 

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vitwork.design.schedule import snapshot_name
 from vitwork.errors import VitworkError
-from vitwork.store import CorruptFileError, read_sealed, write_sealed
-from vitwork.training.schedule import snapshot_name
+from vitwork.store.store import CorruptFileError, read_sealed, write_sealed
 
 
 def write_tensors(path: Path, content: Any) -> None:

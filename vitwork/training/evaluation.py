@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vitwork.analysis.memory import in_parts
+from vitwork.device.memory import in_parts
 
 if TYPE_CHECKING:
     from vitwork.data.images import ImageSet

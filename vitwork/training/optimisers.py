@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from vitwork.recording import Record
-from vitwork.training.recipe import Recipe
+from vitwork.design.recipe import Recipe
+from vitwork.device.graphs import Record
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, object]]:

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from vitwork.arms import Arm
+from vitwork.design import schedule
+from vitwork.design.arm import Arm
+from vitwork.device import onednn
 from vitwork.errors import VitworkError
-from vitwork.store import write_sealed
-from vitwork.training import capture, checkpoint, generators, linear, mode, schedule
+from vitwork.store.store import write_sealed
+from vitwork.training import checkpoint, generators, numerics, replay
 from vitwork.training.batches import Augment, Batches
 from vitwork.training.distributed import World
 from vitwork.training.evaluation import evaluate
 from vitwork.training.outcome import Outcome, Progress
 from vitwork.training.step import Step
-from vitwork.training.stochastic import StochasticDepth
+from vitwork.training.stochastic_depth import StochasticDepth
 
 if TYPE_CHECKING:
     from vitwork.data.images import ImageSet, Splits
@@ -41,7 +43,7 @@ def build_model(arm: Arm, num_classes: int) -> nn.Module:
 def make_augment(arm: Arm, images: ImageSet) -> Augment:
     """Return the arm's augmentation for a training set, label smoothing included."""
     from vitwork.data.augmentation import Augmenter
-    from vitwork.data.stream import Pictures, remaining
+    from vitwork.data.sources.stream import Pictures, remaining
 
     recipe = arm.recipe
     streamed = isinstance(images.images, Pictures)
@@ -58,7 +60,7 @@ def on_stream(steps: Iterator[None], stream: torch.cuda.Stream | None) -> Iterat
         stream.wait_stream(torch.cuda.current_stream(stream.device))  # for what was prepared there
     left = True
     while left:
-        with mode.on(stream):
+        with numerics.on(stream):
             left = next(steps, steps) is not steps
         if left:
             yield
@@ -90,7 +92,7 @@ class Run:
         self.arm, self.recipe, self.seed, self.folder = arm, arm.recipe, seed, folder
         self.device, self.world, self.test = device, world, splits.test
         self.model = build_model(arm, len(splits.train.classes)).to(device)
-        self.model.to(memory_format=mode.layout(self.model))
+        self.model.to(memory_format=numerics.layout(self.model))
         self.batches = Batches(
             splits.train,
             make_augment(arm, splits.train),
@@ -100,11 +102,11 @@ class Run:
             share=(world.rank, world.processes),
             resized_crop=self.recipe.augmentation.resized_crop,
         )
-        self.fast_linear = not self.recipe.compile and linear.accelerate(self.model)
+        self.fast_linear = not self.recipe.compile and onednn.accelerate(self.model)
         draws = generators.generator(device, seed, "stochastic depth", world.rank)
         self.depth = StochasticDepth(self.model, self.recipe.batch_size, draws)
-        self.stream = mode.stream(device) if world.processes == 1 else None
-        record = capture.recorder(self.recipe, device, world.processes)
+        self.stream = numerics.stream(device) if world.processes == 1 else None
+        record = replay.recorder(self.recipe, device, world.processes)
         self.step = Step(self.model, self.recipe, device, world.parallel(self.model, device), record)
         self.epochs = schedule.total_epochs(self.recipe)
         self.total = self.epochs * len(self.batches)
@@ -202,7 +204,7 @@ class Run:
 
     def progress(self) -> Progress:
         """Return how far the run is; waits for the device."""
-        with mode.on(self.stream):
+        with numerics.on(self.stream):
             loss, accuracy = self.step.tally.read()
         rate = (self.images_done - self.started_at) / max(time.perf_counter() - self.started, 1e-9)
         left = self.epochs * len(self.batches.labels) - self.images_done
@@ -272,7 +274,7 @@ class Run:
         notes += [f"{self.sharing} seeds {self.company}"] if self.sharing > 1 else []
         if self.recipe.drop_path and not self.depth.layers:
             notes.append(f"no stochastic depth to set to {self.recipe.drop_path:g}")
-        return mode.describe(self.recipe, self.device, self.step.memory, *notes)
+        return numerics.describe(self.recipe, self.device, self.step.memory, *notes)
 
     def outcome(self) -> Outcome:
         """Write and return how the run ended; its checkpoint is no longer needed."""

@@ -11,10 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call, vmap
 
+from vitwork.design import schedule
+from vitwork.device import onednn
 from vitwork.errors import VitworkError
 from vitwork.models import math_attention
 from vitwork.models.batching import Batchable
-from vitwork.training import capture, linear, mode, optimisers, schedule
+from vitwork.training import numerics, optimisers, replay
 from vitwork.training.run import FINITE_EVERY, Run, on_stream
 
 
@@ -40,7 +42,7 @@ class Stacked:
         self.runs = runs
         self.recipe, self.device, self.stream = runs[0].recipe, runs[0].device, runs[0].stream
         for run in runs:
-            linear.restore(run.model)
+            onednn.restore(run.model)
             run.fast_linear = False
             run.sharing, run.company, run.started = len(runs), "stacked", time.perf_counter()
             run.stream = self.stream
@@ -56,11 +58,11 @@ class Stacked:
         self.sums = torch.stack([run.step.tally.sums for run in runs])
         for run, sums in zip(runs, self.sums, strict=True):
             run.step.tally.sums = sums  # a row of ours, so that each run can tell how far it is
-        record = capture.recorder(self.recipe, self.device)
+        record = replay.recorder(self.recipe, self.device)
         self.rate = optimisers.Rate(self.optimiser, self.device, changing=record is not None)
         self.last_rate = 0.0
         recorded = optimisers.recording(self.optimiser, record)
-        self.update = capture.Replayed(capture.weakly(self._update), capture.weakly(self._state), recorded)
+        self.update = replay.Replayed(replay.weakly(self._update), replay.weakly(self._state), recorded)
 
     def _stacked_optimiser(self) -> torch.optim.Optimizer:
         """Return an optimiser over the stacked weights in the runs' groups and with the runs' states."""
@@ -103,7 +105,7 @@ class Stacked:
         self, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor, targets: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return one seed's loss and logits; batched over seeds by vmap."""
-        with mode.autocast(self.recipe, self.device):
+        with numerics.autocast(self.recipe, self.device):
             logits = functional_call(self.runs[0].model, (dict(parameters), dict(buffers)), (x,))
         return F.cross_entropy(logits.float(), targets), logits
 

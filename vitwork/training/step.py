@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from vitwork.recording import Record
-from vitwork.training import mode, optimisers
-from vitwork.training.capture import Replayed, weakly
+from vitwork.design.recipe import Recipe
+from vitwork.device.graphs import Record
+from vitwork.training import numerics, optimisers
 from vitwork.training.distributed import World
-from vitwork.training.recipe import Recipe
+from vitwork.training.replay import Replayed, weakly
 
 
 @contextmanager
@@ -86,7 +86,7 @@ class Step:
         self.model = model
         self.recipe = recipe
         self.device = device
-        self.memory = mode.layout(model)
+        self.memory = numerics.layout(model)
         self.forward: Callable[[Tensor], Tensor] = forward or model
         if recipe.compile:
             self.forward = torch.compile(self.forward, mode=recipe.compile)
@@ -100,7 +100,7 @@ class Step:
         self.update = Replayed(weakly(self._update), weakly(self._state), recorded)
 
     def _gradients(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        with mode.autocast(self.recipe, self.device):
+        with numerics.autocast(self.recipe, self.device):
             logits = self.forward(x)
         loss = F.cross_entropy(logits.float(), targets)
         torch.autograd.backward(loss)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vitwork.data.augmentation import geometry, mixing
+from vitwork.data.augmentation import geometry, mixup
 from vitwork.data.augmentation.randaugment import rand_augment
 from vitwork.data.augmentation.resizing import draw_crops, resized_crop
 from vitwork.data.constants import constant
 from vitwork.data.images import normalise
+from vitwork.design.recipe import Augmentation
 from vitwork.errors import VitworkError
-from vitwork.training.recipe import Augmentation
 
 __all__ = ["Augmenter"]
 
@@ -81,8 +81,8 @@ class Augmenter:
             )
         x = normalise(images, self.mean, self.std)
         if settings.erasing:
-            x = mixing.erase(x, settings.erasing, generator)
-        targets = mixing.smoothed_targets(labels, self.num_classes, self.label_smoothing)
+            x = mixup.erase(x, settings.erasing, generator)
+        targets = mixup.smoothed_targets(labels, self.num_classes, self.label_smoothing)
         return self._mix(x, targets, groups, generator) if settings.mixup or settings.cutmix else (x, targets)
 
     def _place(self, images: Tensor, generator: torch.Generator) -> Tensor:
@@ -101,7 +101,7 @@ class Augmenter:
 
     def _mix(self, x: Tensor, targets: Tensor, groups: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         settings = self.augmentation
-        shares, means = mixing.own_share(
+        shares, means = mixup.own_share(
             groups,
             (x.shape[-2], x.shape[-1]),
             mixup=settings.mixup,
@@ -110,7 +110,7 @@ class Augmenter:
             switch=settings.switch,
             generator=generator,
         )
-        mixed, soft = mixing.mix(
+        mixed, soft = mixup.mix(
             x.view(groups, -1, *x.shape[1:]), targets.view(groups, -1, self.num_classes), shares, means
         )
         return mixed.view_as(x), soft.view_as(targets)

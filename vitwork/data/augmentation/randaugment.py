@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vitwork.data.augmentation import colour, geometry
 from vitwork.data.augmentation.rows import on_rows
-from vitwork.training.recipe import RandAugment
+from vitwork.design.recipe import RandAugment
 
 APPLIED = 0.5
 """Probability of carrying an operation out."""

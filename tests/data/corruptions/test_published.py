@@ -1,0 +1,73 @@
+"""Readers of published corruption benchmarks, on small files of the same layout."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vitwork.data.corruptions.published import cifar_c, imagenet_c
+from vitwork.errors import VitworkError
+
+
+@pytest.fixture
+def cifar(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (50, 32, 32, 3), np.uint8)
+    np.save(tmp_path / "fog.npy", images)
+    np.save(tmp_path / "labels.npy", np.arange(50, dtype=np.uint8) % 7)
+    return tmp_path, images
+
+
+def test_cifar_c_severities_follow_one_another(cifar):
+    """Severity 3 is the third fifth of the file, channels first, in batches of which the last may be short."""
+    folder, images = cifar
+    batches = list(cifar_c(folder, "fog", 3, batch_size=4))
+    assert [len(labels) for _, labels in batches] == [4, 4, 2]
+    found, labels = (torch.cat(part) for part in zip(*batches, strict=True))
+    assert np.array_equal(found.numpy(), images[20:30].transpose(0, 3, 1, 2))
+    assert (labels.dtype, labels.tolist()) == (torch.int64, [number % 7 for number in range(20, 30)])
+
+
+def test_cifar_c_refuses_what_is_not_the_benchmark(cifar):
+    """A missing file, a pickle and a wrong shape are named."""
+    folder, images = cifar
+    with pytest.raises(VitworkError, match=r"snow\.npy"):
+        next(cifar_c(folder, "snow", 1))
+    np.save(folder / "frost.npy", np.array([{"a": 1}] * 5, object), allow_pickle=True)
+    with pytest.raises(VitworkError, match="Cannot read"):
+        next(cifar_c(folder, "frost", 1))
+    np.save(folder / "snow.npy", images[:13])
+    with pytest.raises(VitworkError, match="do not have the shape"):
+        next(cifar_c(folder, "snow", 1))
+
+
+@pytest.mark.parametrize("read", [cifar_c, imagenet_c])
+def test_severities_and_batches_that_do_not_exist_are_refused(cifar, read):
+    """Severity 0 or 6, or batches of no image, are one sentence and no empty set."""
+    folder, _ = cifar
+    for severity in (0, 6):
+        with pytest.raises(VitworkError, match=f"from 1 to 5, not {severity}"):
+            next(read(folder, "fog", severity))
+    with pytest.raises(VitworkError, match="batch_size is 1 or more, not 0"):
+        next(read(folder, "fog", 1, 0))
+
+
+@pytest.mark.parametrize("group", ["", "weather/"])
+def test_imagenet_c_reads_folders_batch_by_batch(tmp_path, group):
+    """Classes are numbered by the order of their folders, with or without the level of groups."""
+    for number, name in enumerate(("n01", "n02")):
+        folder = tmp_path / f"{group}fog/2/{name}"
+        folder.mkdir(parents=True)
+        for image in range(3):
+            Image.new("RGB", (24, 24), (10 * number, image, 0)).save(folder / f"{image}.png")
+    batches = list(imagenet_c(tmp_path, "fog", 2, batch_size=4))
+    assert [len(labels) for _, labels in batches] == [4, 2]
+    images, labels = (torch.cat(part) for part in zip(*batches, strict=True))
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert images[:, 0, 0, 0].tolist() == [0, 0, 0, 10, 10, 10]
+    with pytest.raises(VitworkError, match="no fog/3"):
+        next(imagenet_c(tmp_path, "fog", 3))
+    (tmp_path / f"{group}fog/2/n01/3.png").write_bytes(b"broken")
+    with pytest.raises(VitworkError, match="Cannot read the image"):
+        list(imagenet_c(tmp_path, "fog", 2))

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from vitwork.design.arm import Arm
+from vitwork.design.profiles import PROFILES, find
+from vitwork.design.schedule import check, snapshot_steps
+from vitwork.errors import VitworkError
+from vitwork.language.quantity import Measurement
+from vitwork.measurements import accuracy, attention, feature_maps, hessian, landscape, lesion, robustness, similarity
+from vitwork.models import create
+from vitwork.store.keys import plain
+from vitwork.training.train import build_model
+
+ARMS = [arm for profile in PROFILES.values() for arm in profile.arms.values()]
+NETWORKS = {repr((arm.model, arm.options, arm.data.size)): arm for arm in ARMS}
+"""One arm for each network: larger profiles share theirs."""
+
+
+@pytest.mark.parametrize("arm", NETWORKS.values(), ids=lambda arm: arm.name)
+def test_every_network_can_be_built_and_passed(arm: Arm) -> None:
+    """The models that profiles name exist with these options and take the arm's images."""
+    size = arm.data.size or 32
+    with torch.device("meta"):
+        model = build_model(arm, 10).eval()
+        assert model(torch.empty(2, 3, size, size)).shape == (2, 10)
+    assert sum(parameter.numel() for parameter in model.parameters()) > 10_000
+
+
+@pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.name)
+def test_every_recipe_can_be_carried_out(arm: Arm) -> None:
+    """An arm's recipe is sound, keeps all of its snapshots, and everything about the arm can be hashed."""
+    check(arm.recipe)
+    steps = snapshot_steps(arm.recipe, 10)
+    assert sum(map(len, steps.values())) == len(arm.recipe.snapshots)
+    json.dumps(plain(arm))
+
+
+def test_arms_that_only_larger_profiles_train() -> None:
+    """Small profiles train eight arms; larger ones add to them and change nothing about them."""
+    for name in ("smoke", "cifar10-micro"):
+        assert len(PROFILES[name].arms) == 8
+    for name in ("cifar10", "cifar100", "paper"):
+        assert PROFILES["smoke"].arms.keys() < PROFILES[name].arms.keys()
+        assert {arm.name for arm in PROFILES[name].arms.values()} == set(PROFILES[name].arms)
+
+
+def test_even_heads_are_as_many_parameters() -> None:
+    """The rule on late heads is tested between networks of one size."""
+    arms = PROFILES["paper"].arms
+    with torch.device("meta"):
+        sizes = [
+            sum(p.numel() for p in build_model(arms[name], 100).parameters())
+            for name in ("alternet", "alternet-even-heads")
+        ]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.01)
+
+
+def test_small_data_arm_takes_as_many_steps() -> None:
+    """The control for data size sees as many images as the full arm, until warm-up and in all."""
+    arms = PROFILES["paper"].arms
+    full, small = arms["vit"].recipe, arms["vit-6-percent-data-as-many-steps"]
+    assert small.recipe.epochs * small.data.fraction == pytest.approx(full.epochs, rel=0.01)
+    assert small.recipe.warmup_epochs * small.data.fraction == pytest.approx(full.warmup_epochs, rel=0.01)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_only_followed_arms_keep_weights_on_the_way(profile: str) -> None:
+    """Snapshots between warm-up and end are kept for the ResNet and the ViT alone, which keeps stores small."""
+    kept = {name for name, arm in PROFILES[profile].arms.items() if len(arm.recipe.snapshots) > 3}
+    assert kept == {"resnet", "vit"}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_efforts_are_parameters_of_measurements(profile: str) -> None:
+    """Every effort names a measurement and parameters that it has."""
+    modules = (accuracy, attention, feature_maps, hessian, landscape, lesion, robustness, similarity)
+    known = {
+        value.name: value for module in modules for value in vars(module).values() if isinstance(value, Measurement)
+    }
+    for name, parameters in PROFILES[profile].effort.items():
+        assert parameters.keys() <= known[name].parameters.keys()
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_matched_control_has_the_size_of_the_alternet(profile: str) -> None:
+    """The second control differs from AlterNet by less than three per cent in parameters."""
+    arms, sizes = PROFILES[profile].arms, {}
+    for name in ("alternet", "resnet-matched"):
+        with torch.device("meta"):
+            model = create(arms[name].model, 10, **arms[name].options)
+        sizes[name] = sum(parameter.numel() for parameter in model.parameters())
+    assert sizes["resnet-matched"] == pytest.approx(sizes["alternet"], rel=0.03)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_placements_have_equally_many_attentions(profile: str) -> None:
+    """Stage-end, stage-start and model-end placements compare at the same number of MSA blocks."""
+    arms = PROFILES[profile].arms
+    counts = set()
+    for name in ("alternet", "alternet-stage-start", "alternet-model-end"):
+        assert arms[name].options["msas"] == arms["alternet"].options["msas"]
+        with torch.device("meta"):
+            model = create(arms[name].model, 10, **arms[name].options)
+        counts.add(sum(type(module).__name__.endswith("Attention") for module in model.modules()))
+    assert len(counts) == 1
+
+
+def test_unknown_profile_is_one_sentence() -> None:
+    """A wrong name is answered with those that exist."""
+    with pytest.raises(VitworkError, match="There is no profile 'tiny'; choose one of smoke, cifar10-micro"):
+        find("tiny")

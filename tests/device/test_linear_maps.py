@@ -1,0 +1,174 @@
+"""Products that are recorded and replayed, on a CPU by a recording of operations as a CUDA graph makes it of kernels."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+import torch
+from cpu_graph import noting
+
+from tests.analysis.exact import NETWORKS, minibatch, network
+from vitwork.analysis.curvature.minibatches import stacked
+from vitwork.analysis.curvature.operator import HessianOperator
+from vitwork.analysis.hessian import density, top_eigenvalues
+from vitwork.device import linear_maps
+from vitwork.device.graphs import cuda_graph
+from vitwork.device.linear_maps import Recorded, aside, recorder
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def on_a_cpu(monkeypatch):
+    """Let products on a CPU be recorded; gives the functions that were."""
+    made = []
+    monkeypatch.setattr(linear_maps, "recorder", lambda device: noting(made))
+    return made
+
+
+def minibatches(count):
+    return [minibatch(5, seed) for seed in range(count)]
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("batchnorm", ["eval", "train"])
+def test_replayed_products_are_computed_ones(on_a_cpu, kind, batchnorm):
+    """A Hessian's products are recorded once, at the second, and those replayed are the same for other vectors."""
+    model, batches = network(kind), minibatches(1)
+    operator = HessianOperator(model, batches, 0.1, batchnorm=batchnorm)
+    vectors = torch.randn(5, operator.size, dtype=torch.float64)
+    products = [operator(vector) for vector in vectors]
+    assert len(on_a_cpu) == 1
+    for vector, product in zip(vectors, products, strict=True):
+        fresh = HessianOperator(model, batches, 0.1, batchnorm=batchnorm)
+        torch.testing.assert_close(product, fresh(vector), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_spectra_by_replays(request, kind, at_once):
+    """Eigenvalues, residuals and the number of products are those of computed products, one by one and at once."""
+    model, batches = network(kind), minibatches(3)
+    computed = top_eigenvalues(model, batches, k=3, at_once=at_once)
+    made = request.getfixturevalue("on_a_cpu")
+    replayed = top_eigenvalues(model, batches, k=3, at_once=at_once)
+    assert len(made) == {1: 3, 3: 1}[at_once]
+    assert replayed.products == computed.products
+    torch.testing.assert_close(replayed.eigenvalues, computed.eigenvalues, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(replayed.residuals, computed.residuals, rtol=1e-4, atol=1e-9)
+
+
+def test_a_density_by_replays(request):
+    """Quadrature, whose products all go to one operator, records once and finds the same nodes."""
+    model, batches = network("vit"), minibatches(1)
+    computed = density(model, batches, steps=6, probes=2)
+    made = request.getfixturevalue("on_a_cpu")
+    replayed = density(model, batches, steps=6, probes=2)
+    assert len(made) == 1
+    torch.testing.assert_close(replayed.nodes, computed.nodes, rtol=1e-8, atol=1e-10)
+
+
+def test_several_passes_are_not_recorded(on_a_cpu):
+    """A loss of several passes rebuilds each, and one product needs no recording."""
+    model, batches = network("vit"), minibatches(2)
+    operator = HessianOperator(model, batches)
+    for _ in range(3):
+        operator(torch.ones(operator.size, dtype=torch.float64))
+    HessianOperator(model, batches[:1])(torch.ones(operator.size, dtype=torch.float64))
+    assert not on_a_cpu
+
+
+def test_at_once_and_alone_are_timed_by_replays(on_a_cpu, monkeypatch):
+    """What is compared is what each costs from then on."""
+    model, batches = network("vit"), minibatches(2)
+    operator, ready = HessianOperator(model, batches[:1]), []
+    monkeypatch.setattr("vitwork.analysis.curvature.minibatches.seconds", lambda *_: ready.append(len(on_a_cpu)) or 1.0)
+    assert stacked(operator, batches) is not None
+    assert ready == [2, 2]
+
+
+def twice(vector):
+    return 2 * vector
+
+
+def test_a_product_belongs_to_the_caller(on_a_cpu):
+    """A replayed product stays when the next is made, and its vector may change."""
+    double, vector = Recorded(twice, CPU), torch.ones(3)
+    products = [double(vector) for _ in range(4)]
+    products[2].zero_()
+    vector.fill_(5)
+    assert double(vector).tolist() == [10, 10, 10]
+    assert products[3].tolist() == [2, 2, 2]
+
+
+def reads_back(vector):
+    return vector * float(vector[0] * 0 + 2)
+
+
+def of_another_kind(vector):
+    return vector * 2 * (1 + 0.1 * torch.rand(()))
+
+
+@pytest.mark.parametrize("multiply", [reads_back, of_another_kind])
+def test_what_is_not_the_same_replayed_is_computed(on_a_cpu, multiply):
+    """A map that waits for the device, or whose replay differs, is computed every time."""
+    double = Recorded(multiply, CPU)
+    for number in range(1, 6):
+        torch.testing.assert_close(
+            double(torch.full((3,), 1.0 * number)), torch.full((3,), 2.0 * number), rtol=0.1, atol=0
+        )
+    assert len(on_a_cpu) == 1
+    assert double.replay is None
+
+
+def test_memory_for_the_recording_may_lack(monkeypatch):
+    """Where memory suffices for a product but not for recording it, products are computed."""
+
+    def record(compute):
+        raise torch.OutOfMemoryError("no")
+
+    monkeypatch.setattr(linear_maps, "recorder", lambda device: record)
+    double = Recorded(twice, CPU)
+    assert [double(torch.ones(1)).item() for _ in range(4)] == [2] * 4
+
+
+def test_an_operator_is_freed_at_once(on_a_cpu):
+    """Nothing refers back to an operator, whose graph is large: it goes with its last name, without garbage collection."""
+    operator = HessianOperator(network("vit"), minibatches(1))
+    operator(torch.ones(operator.size, dtype=torch.float64))
+    gone = weakref.ref(operator)
+    gc.disable()
+    try:
+        del operator
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_where_products_are_recorded():
+    """On a GPU, by CUDA graphs; on a CPU nothing is recorded and nothing put aside."""
+    assert recorder(torch.device("cuda:0")) is cuda_graph
+    assert recorder(CPU) is None
+    with aside(CPU):
+        pass
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("batchnorm", ["eval", "train"])
+def test_a_cuda_graph_multiplies_as_the_cpu_does(kind, batchnorm):
+    """On a GPU products are indeed recorded, alone and at once, and are the CPU's."""
+    model, batches = network(kind), minibatches(2)
+    vectors = torch.randn(4, sum(p.numel() for p in model.parameters()), dtype=torch.float64)
+    operator = HessianOperator(model, batches[:1], batchnorm=batchnorm)
+    expected = [operator(vector) for vector in vectors]
+    operator = HessianOperator(model.cuda(), batches[:1], batchnorm=batchnorm)
+    together = stacked(operator, batches, forced=True)
+    assert together is not None
+    for vector, product in zip(vectors, expected, strict=True):
+        for found in (operator(vector.cuda()), together([vector.cuda()] * 2)[0]):
+            torch.testing.assert_close(found.cpu(), product, rtol=1e-6, atol=1e-9)
+    assert operator._kept.replay is not None
+    assert together._without_decay.replay is not None

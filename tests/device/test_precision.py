@@ -1,0 +1,36 @@
+"""Measurements keep the digits of single precision on a GPU."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vitwork.device.precision import single_precision
+from vitwork.language.quantity import Measurement
+
+
+def shortened():
+    return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+
+@pytest.fixture(params=[True, False])
+def allowed(request):
+    """What the caller allows."""
+    before = shortened()
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = request.param
+    yield request.param
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+def test_measurements_compute_in_single_precision(allowed):
+    """A measurement finds TF32 off, and the caller has the setting back afterwards."""
+    measured = Measurement("digits", lambda run: {"shortened": shortened()})(None)
+    assert measured == {"shortened": (False, False)}
+    assert shortened() == (allowed, allowed)
+
+
+def test_an_error_gives_the_setting_back(allowed):
+    """So has the caller of a measurement that fails."""
+    with pytest.raises(ValueError, match="failed"), single_precision():
+        raise ValueError("failed")
+    assert shortened() == (allowed, allowed)

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from vitwork.session import progress
+from vitwork.session.progress import STALE_SECONDS, Reporter, Ticker, statuses, summary
+from vitwork.store.store import Store
+
+
+def test_status_is_readable_from_outside(tmp_path: Path) -> None:
+    """What a worker reports can be read by anyone, and disappears when it ends."""
+    reporter = Reporter(Store(tmp_path), "gw0", total=8)
+    reporter.stage("vit seed 1", lambda: 2)("epoch 3/9")
+    (found,) = statuses(tmp_path)
+    assert (found.worker, found.run, found.stage, found.done, found.total) == ("gw0", "vit seed 1", "epoch 3/9", 2, 8)
+    assert "[2/8 runs" in summary([found])
+    assert f"gw0 ({os.getpid()}) vit seed 1: epoch 3/9" in summary([found])
+    reporter.end()
+    assert statuses(tmp_path) == []
+    assert summary([]) == ""
+
+
+def test_dead_workers_are_left_out(tmp_path: Path) -> None:
+    """A status that has not changed for long is that of a killed worker; half a file is no status."""
+    Reporter(Store(tmp_path), "gw0", total=8).report("vit seed 1", "training", 0)
+    (path,) = (tmp_path / "progress").glob("*.json")
+    old = json.loads(path.read_text())
+    path.write_text(json.dumps({**old, "updated": time.time() - STALE_SECONDS - 1}))
+    (tmp_path / "progress" / "gw1-1.json").write_text("{")
+    assert statuses(tmp_path) == []
+
+
+def told(folder: Path, **changed: object) -> None:
+    """Write the status of a worker, with some of its fields changed."""
+    reporter = Reporter(Store(folder), "gw0", total=8)
+    reporter.report("vit seed 1", "training", 0)
+    reporter.path.write_text(json.dumps({**json.loads(reporter.path.read_text()), **changed}))
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_killed_worker_is_left_out_at_once(tmp_path: Path, noticed: bool) -> None:
+    """A process of this machine that is gone works no more, whether or not its parent has noticed its end."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    told(tmp_path, pid=process.pid)
+    assert len(statuses(tmp_path)) == 1
+    process.kill()
+    if noticed:
+        process.wait()
+    deadline = time.monotonic() + 10
+    while statuses(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert statuses(tmp_path) == []
+    process.communicate()
+
+
+def test_what_killed_workers_left_is_cleared_away(tmp_path: Path) -> None:
+    """A new worker removes the files that nobody has touched for a day, and no others."""
+    folder = tmp_path / "progress"
+    folder.mkdir()
+    old, half, new = (folder / name for name in ("gw0-1.json", "gw0-1.new", "gw1-2.json"))
+    for path in (old, half, new):
+        path.write_text("{}")
+    for path in (old, half):
+        os.utime(path, (time.time() - 2 * 86400,) * 2)
+    Reporter(Store(tmp_path), "gw2", total=8).end()
+    assert list(folder.iterdir()) == [new]
+
+
+def test_a_worker_of_another_machine_is_judged_by_its_silence(tmp_path: Path) -> None:
+    """Processes of other machines cannot be asked for, so their recent words count, and the machine is named."""
+    told(tmp_path, pid=2**22 + 1, host=f"not-{socket.gethostname()}")
+    (found,) = statuses(tmp_path)
+    assert found.line == f"gw0 ({2**22 + 1} on not-{socket.gethostname()}) vit seed 1: training"
+
+
+def test_controller_shows_progress_while_there_is_some(tmp_path: Path) -> None:
+    """The ticker prints lines while workers report, and none when nobody works."""
+    lines: list[str] = []
+    Reporter(Store(tmp_path), "gw0", total=8).report("vit seed 1", "training", 0)
+    ticker = Ticker(tmp_path, lines.append, seconds=0.01)
+    ticker.start()
+    deadline = time.monotonic() + 10
+    while not lines and time.monotonic() < deadline:
+        time.sleep(0.01)
+    ticker.stop()
+    ticker.join(10)
+    assert not ticker.is_alive()
+    assert "vit seed 1: training" in lines[0]
+
+
+def test_a_worker_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """During one long stage the status stays fresh by itself, and is gone for good at the end."""
+    monkeypatch.setattr(progress, "BEAT_SECONDS", 0.02)
+    reporter = Reporter(Store(tmp_path), "gw0", total=8)
+    reporter.report("vit seed 1", "measuring spectrum", 0)
+    (first,) = statuses(tmp_path)
+    deadline = time.monotonic() + 10
+    while statuses(tmp_path)[0].updated == first.updated and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (later,) = statuses(tmp_path)
+    assert later.updated > first.updated
+    assert (later.stage, later.started) == (first.stage, first.started)
+    reporter.end()
+    time.sleep(0.1)
+    assert statuses(tmp_path) == []
+
+
+def test_a_full_store_costs_an_update_and_not_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A status that cannot be written is left out; workers of two machines with one number do not share a file."""
+    reporter = Reporter(Store(tmp_path), "gw0", 3)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        reporter.report("vit seed 0", "training", 0)
+    reporter.report("vit seed 0", "epoch 1/2", 0)
+    assert [status.stage for status in statuses(tmp_path)] == ["epoch 1/2"]
+    monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
+    assert Reporter(Store(tmp_path), "gw0", 3).path != reporter.path
+    reporter.end()

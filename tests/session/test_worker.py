@@ -1,0 +1,223 @@
+"""The pool: runs one by one or all seeds of an arm as one, each stored under its own key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from vitwork.design.arm import Arm
+from vitwork.design.dataset import DataSpec
+from vitwork.design.recipe import Augmentation, Recipe
+from vitwork.errors import UnfitError
+from vitwork.language.quantity import Measurement
+from vitwork.measurements.trained_run import TrainedRun
+from vitwork.session import worker as work
+from vitwork.session.plan import Plan
+from vitwork.session.progress import Reporter
+from vitwork.session.worker import Worker
+from vitwork.store.store import Store
+from vitwork.training import stacked
+from vitwork.training import together as seeds_module
+from vitwork.training.train import load_snapshot
+
+RECIPE = Recipe("test", epochs=1, warmup_epochs=1, batch_size=16, lr=1e-3, augmentation=Augmentation(crop_padding=1))
+DATA = DataSpec("embedded", size=8, train=48, test=20)
+ARMS = [
+    Arm("vit", "vit_ti", {"image_size": 8, "patch_size": 4, "dim": 16, "depth": 2, "heads": 2, "head": "gap"}, RECIPE, DATA),
+    Arm("resnet", "preresnet_18", {"depths": (1, 1), "widths": (8, 16)}, RECIPE, DATA),
+]  # fmt: skip
+
+
+def plan(arms: list[Arm] | None = None, seeds: int = 3) -> Plan:
+    made = Plan()
+    for seed in range(seeds):
+        for arm in arms or ARMS:
+            made.run(arm, seed)
+    return made
+
+
+def assert_like_solo(store: Store, solo: Store, planned: Plan) -> None:
+    """Each run has its solo run's status, history and weights, up to rounding."""
+    for key in planned.runs:
+        record, expected = store.read(key), solo.read(key)
+        assert record is not None
+        assert expected is not None
+        assert record["status"] == "finished"
+        for mine, theirs in zip(record["history"], expected["history"], strict=True):
+            assert mine == pytest.approx(theirs, rel=1e-2, abs=1e-3)
+        for when in RECIPE.snapshots:
+            mine, theirs = (load_snapshot(place.run_folder(key), when) for place in (store, solo))
+            for name, value in theirs.items():
+                torch.testing.assert_close(mine[name], value, rtol=2e-3, atol=2e-4)
+
+
+@pytest.fixture(scope="module")
+def solo(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store whose runs were trained one by one."""
+    store = Store(tmp_path_factory.mktemp("solo"))
+    worker = Worker(store, device="cpu")
+    worker.drain(plan())
+    assert not worker.failures
+    return store
+
+
+def test_seeds_as_one_are_stored_as_their_solo_runs(
+    tmp_path: Path, solo: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All seeds of an arm train in one call, and every key holds what its solo run would."""
+    calls = []
+    train_seeds = seeds_module.train_seeds
+    monkeypatch.setattr(seeds_module, "train_seeds", lambda arm, seeds, *a, **o: (calls.append((arm.name, tuple(seeds))), train_seeds(arm, seeds, *a, **o))[1])  # fmt: skip
+    store, planned = Store(tmp_path), plan()
+    worker = Worker(store, device="cpu", way="stacked")
+    worker.drain(planned)
+    assert not worker.failures
+    assert calls == [("vit", (0, 1, 2)), ("resnet", (0, 1, 2))]
+    assert_like_solo(store, solo, planned)
+    record = store.read(next(iter(planned.runs)))
+    assert record is not None
+    assert "3 seeds stacked" in record["mode"]
+
+
+def test_a_cpu_never_trains_seeds_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left to itself, a worker on a CPU trains run by run; on a GPU it would not."""
+    monkeypatch.setattr(Worker, "_train_together", lambda *_: pytest.fail("together on a CPU"))
+    worker = Worker(Store(tmp_path), device="cpu")
+    worker.drain(plan(ARMS[:1], seeds=2))
+    assert not worker.failures
+    run = next(iter(plan().runs.values()))
+    assert not worker._trains_together(run)
+    assert Worker(Store(tmp_path), device="cuda")._trains_together(run)
+    assert not Worker(Store(tmp_path), device="cuda", way="alone")._trains_together(run)
+
+
+def test_only_free_untrained_seeds_are_taken(tmp_path: Path, solo: Store) -> None:
+    """Seeds that another process holds or that are trained are left out; leases end with the work."""
+    store, planned = Store(tmp_path), plan(ARMS[:1])
+    first, second, third = planned.runs.values()
+    trained = solo.read(third.key)
+    assert trained is not None
+    store.write(third.key, trained)
+    worker = Worker(store, device="cpu", way="stacked")
+    with store.lease(first.key) as free:
+        assert free
+        assert worker._take(planned, planned.missing(store), Reporter(store, "main", 3))
+        assert not store.has(first.key)
+        assert store.has(second.key)
+        with store.lease(second.key) as again:
+            assert again
+
+
+def test_seeds_that_cannot_be_one_are_trained_one_by_one(
+    tmp_path: Path, solo: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever keeps seeds from training as one, for example memory, they are trained singly, bit for bit as ever."""
+
+    def fails(*_: object) -> None:
+        raise torch.OutOfMemoryError("no")
+
+    monkeypatch.setattr(stacked.Stacked, "step", fails)
+    store, planned = Store(tmp_path), plan(ARMS[:1], seeds=2)
+    worker = Worker(store, device="cpu", way="stacked")
+    worker.drain(planned)
+    assert not worker.failures
+    for key in planned.runs:
+        mine, theirs = (load_snapshot(place.run_folder(key), "end") for place in (store, solo))
+        assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+
+
+def test_a_diverging_seed_is_stored_as_such(tmp_path: Path, solo: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of seeds trained as one, the one that diverges is recorded as diverged and the others as finished."""
+    step = stacked.Stacked.step
+
+    def sabotaged(self: stacked.Stacked, *arguments: object) -> None:
+        step(self, *arguments)  # type: ignore[arg-type]
+        next(iter(self.parameters.values())).data[1] = torch.inf
+
+    monkeypatch.setattr(stacked.Stacked, "step", sabotaged)
+    store, planned = Store(tmp_path), plan(ARMS[:1])
+    Worker(store, device="cpu", way="stacked").drain(planned)
+    records = [store.read(key) for key in planned.runs]
+    assert [record and record["status"] for record in records] == ["finished", "diverged", "finished"]
+    planned.runs = {key: run for key, run in planned.runs.items() if run.seed != 1}
+    assert_like_solo(store, solo, planned)
+
+
+def test_killed_while_training_as_one_resumes(tmp_path: Path, solo: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped after an epoch, seeds continue from their checkpoints and end as ever."""
+    monkeypatch.setattr(seeds_module.train_seeds, "__kwdefaults__", {**seeds_module.train_seeds.__kwdefaults__, "checkpoint_seconds": 0.0})  # fmt: skip
+    epoch = stacked.Stacked.epoch
+
+    def second_epoch_fails(self: stacked.Stacked) -> Iterator[None]:
+        if self.runs[0].done:
+            raise KeyboardInterrupt
+        yield from epoch(self)
+
+    store, planned = Store(tmp_path), plan(ARMS[1:])
+    worker = Worker(store, device="cpu", way="stacked")
+    with monkeypatch.context() as patched:
+        patched.setattr(stacked.Stacked, "epoch", second_epoch_fails)
+        with pytest.raises(KeyboardInterrupt):
+            worker.drain(planned)
+    assert all((store.run_folder(key) / "checkpoint.pt").exists() for key in planned.runs)
+    worker.drain(planned)
+    assert_like_solo(store, solo, planned)
+
+
+@pytest.mark.parametrize("way", ["alone", "side by side", "stacked"])
+def test_event_files_are_written_per_run(tmp_path: Path, way: seeds_module.Way) -> None:
+    """With a folder for events, TensorBoard finds each run's epochs there, whichever way it was trained."""
+    store, planned = Store(tmp_path / "store"), plan(ARMS[:1], seeds=2)
+    Worker(store, device="cpu", way=way, events=tmp_path / "events").drain(planned)
+    for key, run in planned.runs.items():
+        read = EventAccumulator(str(tmp_path / "events" / f"vit-seed-{run.seed}"))
+        read.Reload()
+        record = store.read(key)
+        assert record is not None
+        assert [event.value for event in read.Scalars("epoch/loss")] == pytest.approx([e["loss"] for e in record["history"]])  # fmt: skip
+
+
+def test_allocations_are_kept_and_threads_divided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker takes its share of the cores, at least one thread, and no more than it was started with."""
+    monkeypatch.setattr(work, "cores", lambda: 6)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(6)
+        Worker(Store(tmp_path), count=2)._settle()
+        assert torch.get_num_threads() == 3
+        Worker(Store(tmp_path), count=20)._settle()
+        assert torch.get_num_threads() == 1
+        Worker(Store(tmp_path))._settle()
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_a_measurement_that_fails_does_not_cost_the_others(tmp_path: Path) -> None:
+    """Each measurement of a run is tried once; what a network's kind does not allow is told apart from a fault."""
+
+    def fails(run: TrainedRun) -> dict[str, float]:
+        raise ValueError("no")
+
+    def does_not_fit(run: TrainedRun) -> dict[str, float]:
+        raise UnfitError("No block of this model tells its attention weights.")
+
+    def succeeds(run: TrainedRun) -> dict[str, float]:
+        return {"seed": float(run.seed)}
+
+    store, planned = Store(tmp_path), plan(ARMS[1:], seeds=1)
+    run = next(iter(planned.runs.values()))
+    wants = [
+        planned.want(run.arm, 0, Measurement(function.__name__, function), {})
+        for function in (fails, does_not_fit, succeeds)
+    ]
+    worker = Worker(store, device="cpu")
+    worker.drain(planned)
+    assert worker.failures == {wants[0].key: "ValueError in resnet seed 0: no"}
+    assert worker.unfit == {wants[1].key: "No block of this model tells its attention weights."}
+    assert store.read(wants[2].key)["values"] == {"seed": 0.0}  # type: ignore[index]
+    assert planned.missing(store) == [run]

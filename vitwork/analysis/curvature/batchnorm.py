@@ -1,0 +1,109 @@
+"""BatchNorm, made explicit: which statistics a measurement uses, and how they are computed anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from vitwork.device.memory import is_out_of_memory
+from vitwork.errors import VitworkError, choice
+
+BatchNorm = Literal["eval", "train"]
+
+
+def _layers(model: nn.Module) -> list[_BatchNorm]:
+    return [module for module in model.modules() if isinstance(module, _BatchNorm)]
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module, batchnorm: BatchNorm = "eval") -> Iterator[None]:
+    """Switch off everything random and all checkpointing, and let caches begin empty; restore all that on leaving.
+
+    Args:
+        model: the model to measure.
+        batchnorm: ``train`` lets BatchNorm layers, and nothing else, use the statistics of each batch.
+
+    Raises:
+        VitworkError: another word for ``batchnorm``.
+    """
+    choice("batchnorm", batchnorm, BatchNorm)
+    modes = [(module, module.training) for module in model.modules()]
+    habits = list(_habits(model))
+    for module, _ in modes:
+        module.training = batchnorm == "train" and isinstance(module, _BatchNorm)
+    for module, name, usual in habits:
+        setattr(module, name, type(usual)())  # an empty dictionary, or False
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for module, name, usual in habits:
+            setattr(module, name, usual)
+
+
+def _habits(model: nn.Module) -> Iterator[tuple[nn.Module, str, dict[Any, Any] | bool]]:
+    """Find how modules spare themselves work or memory in ways that a second derivative does not survive.
+
+    timm's keep, in evaluation mode, biases of attention by place: what was made without gradients, or of other weights, must
+    not serve a pass. Checkpointed parts are computed anew in the backward pass, when nothing is replaced any more.
+    """
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if (name.endswith("cache") and isinstance(value, dict)) or (name == "grad_checkpointing" and value is True):
+                yield module, name, value
+
+
+def mixes_examples(model: nn.Module, batchnorm: BatchNorm = "eval") -> bool:
+    """Say whether one example's output depends on the rest of its batch.
+
+    Raises:
+        VitworkError: another word for ``batchnorm``.
+    """
+    choice("batchnorm", batchnorm, BatchNorm)
+    layers = _layers(model)
+    return bool(layers) and (batchnorm == "train" or any(layer.running_mean is None for layer in layers))
+
+
+def recalibrate(model: nn.Module, state: dict[str, Tensor], inputs: Iterable[Tensor]) -> None:
+    """Estimate the running statistics anew, as the mean over batches of their statistics, weighted by their sizes.
+
+    Args:
+        model: the model; only read.
+        state: parameters and buffers by name; its running statistics are overwritten, in place.
+        inputs: batches of images; all but the last should be of one size.
+
+    Raises:
+        VitworkError: a batch does not fit into memory; it is not split, because that would change its statistics.
+    """
+    layers = [layer for layer in _layers(model) if layer.running_mean is not None]
+    momenta = [layer.momentum for layer in layers]
+    seen = 0
+    try:
+        with evaluation_mode(model, "train"), torch.no_grad():
+            for images in inputs if layers else ():
+                seen += len(images)
+                for layer in layers:
+                    layer.momentum = len(images) / seen  # the first batch replaces what was there
+                _pass_whole(model, state, images)
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+
+
+def _pass_whole(model: nn.Module, state: dict[str, Tensor], images: Tensor) -> None:
+    try:
+        functional_call(model, state, (images,))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise VitworkError(
+            f"a batch of {len(images)} images, whose BatchNorm statistics need it whole, does not fit into memory: "
+            "give smaller batches"
+        ) from error

@@ -1,0 +1,272 @@
+"""Eigenvalues of a symmetric operator that can only be multiplied with, by Lanczos with full re-orthogonalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from vitwork.device.memory import is_out_of_memory
+from vitwork.errors import VitworkError
+
+Which = Literal["magnitude", "extremes"]
+Operator = Callable[[Tensor], Tensor]
+
+_ROUGHLY = 0.1  # relative accuracy of the two values after the wanted ones
+_CAUTION = 2  # residuals by which a Ritz value on its way may still move
+
+
+@dataclass(frozen=True, slots=True)
+class Eigenpairs:
+    """Ritz approximations of wanted eigenpairs.
+
+    Attributes:
+        values: (k,) float64; by magnitude, largest first, or for ``extremes`` the largest, then the smallest, descending.
+        residuals: (k,) float64, ‖A y − θ y‖ of the unit Ritz vectors; an eigenvalue lies within it of each value.
+        vectors: (k, n) unit Ritz vectors in the operator's precision.
+        products: operator products spent.
+        converged: whether every value met the tolerance.
+    """
+
+    values: Tensor
+    residuals: Tensor
+    vectors: Tensor
+    products: int
+    converged: bool
+
+
+def wanted(values: Tensor, k: int, which: Which) -> Tensor:
+    """Return the indices of the wanted ``k`` of some eigenvalues, in the order in which they are reported."""
+    if which == "magnitude":
+        return values.abs().argsort(descending=True, stable=True)[:k]
+    order = values.argsort(descending=True, stable=True)
+    top = min((k + 1) // 2, len(order))
+    low = min(k // 2, len(order) - top)
+    return torch.cat([order[:top], order[len(order) - low :]])
+
+
+class Krylov:
+    """An orthonormal basis grown by an operator, with the operator's projection on it.
+
+    Each new product is orthogonalised against the whole basis twice, and its coefficients are the new column of the
+    projection. After `restart` the basis holds Ritz vectors and the recurrence goes on from them (thick restart, Wu &
+    Simon 2000): the same step serves both, because nothing relies on the projection being tridiagonal.
+
+    Args:
+        start: first direction, any length above zero.
+        capacity: most basis vectors held at once, fewer where memory ends; it is taken as the basis grows.
+        least: basis vectors to have room for from the start.
+        generator: draws a fresh direction when the space is exhausted (an eigenvalue may be multiple).
+    """
+
+    def __init__(self, start: Tensor, capacity: int, generator: torch.Generator, least: int = 16) -> None:
+        self.generator = generator
+        self.capacity = min(capacity, start.numel())
+        self.basis = start.new_empty(min(least, self.capacity) + 1, start.numel())
+        self.basis[0] = start / torch.linalg.vector_norm(start)
+        self.projection = torch.zeros(self.capacity, self.capacity, dtype=torch.float64)
+        self.steps = 0
+        self.products = 0
+        self.since_break = 0
+        self.exhausted = False
+        self.coupling = 0.0
+        self.eps = torch.finfo(start.dtype).eps
+
+    def _orthogonalise(self, vector: Tensor, recent: int = 0) -> Tensor:
+        """Remove the basis from a vector in place; return what was removed, as coefficients.
+
+        A first pass over the ``recent`` basis vectors takes out what is large; the second, over all, the rounding.
+        """
+        first = self.basis[recent : self.steps]
+        removed = first @ vector
+        vector.addmv_(first.t(), removed, alpha=-1)
+        basis = self.basis[: self.steps]
+        coefficients = basis @ vector
+        vector.addmv_(basis.t(), coefficients, alpha=-1)
+        coefficients[recent:] += removed
+        return coefficients
+
+    @property
+    def direction(self) -> Tensor:
+        """The unit vector whose product is wanted next."""
+        return self.basis[self.steps]
+
+    def grow(self, vector: Tensor) -> None:
+        """Grow the basis by one vector, made of the operator's product with `direction`, which is overwritten.
+
+        Raises:
+            VitworkError: the product is not finite.
+        """
+        self.steps += 1
+        self.products += 1
+        # By symmetry a new product touches the last two basis vectors only, but all of them just after a restart.
+        column = self._orthogonalise(vector, 0 if self.since_break == 0 else max(0, self.steps - 2))
+        norm = torch.linalg.vector_norm(vector)
+        found = torch.cat([column, norm[None]]).cpu().double()  # the one wait for the device per product
+        if not torch.isfinite(found).all():
+            raise VitworkError("a Hessian product is not finite at these weights, so curvature is not defined there")
+        last = self.steps - 1
+        self.projection[: self.steps, last] = self.projection[last, : self.steps] = found[:-1]
+        self.coupling = float(found[-1])
+        scale = float(self.projection[: self.steps, : self.steps].abs().max())
+        self.since_break += 1
+        if self.coupling <= 10 * self.eps * scale:
+            # A random direction that is an eigenvector by itself: so is every direction that is left.
+            self.exhausted |= self.since_break == 1
+            self._begin_anew(vector)
+        else:
+            self.basis[self.steps] = vector / norm
+        if self.steps == len(self.basis) - 1 and self.steps < self.capacity:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Let the basis grow by half; where there is no memory for that, it has reached its capacity."""
+        rows = min(self.capacity, 3 * self.steps // 2) + 1
+        try:
+            larger = self.basis.new_empty(rows, self.basis.shape[1])
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            self.capacity = self.steps
+            return
+        larger[: len(self.basis)] = self.basis
+        self.basis = larger
+
+    def _begin_anew(self, vector: Tensor) -> None:
+        self.coupling, self.since_break = 0.0, 0
+        if self.steps < vector.numel():
+            fresh = torch.randn(vector.shape, generator=self.generator, dtype=vector.dtype, device=vector.device)
+            self._orthogonalise(fresh)
+            self.basis[self.steps] = fresh / torch.linalg.vector_norm(fresh)
+
+    def ritz(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return all Ritz values (ascending), their residuals and their coefficients (columns)."""
+        values, vectors = torch.linalg.eigh(self.projection[: self.steps, : self.steps])
+        return values, self.coupling * vectors[-1].abs(), vectors
+
+    def combine(self, coefficients: Tensor) -> Tensor:
+        """Return the Ritz vectors (rows) of some coefficient columns."""
+        return coefficients.T.to(self.basis) @ self.basis[: self.steps]
+
+    def restart(self, k: int, which: Which) -> None:
+        """Shrink the basis to the wanted ``k`` Ritz vectors, and go on from the last direction."""
+        values, _, vectors = self.ritz()
+        keep = wanted(values, k, which)
+        kept = self.combine(vectors[:, keep])
+        self.basis[len(keep)] = self.basis[self.steps]
+        self.basis[: len(keep)] = kept
+        self.steps = len(keep)
+        self.since_break = 0
+        self.projection.zero_()
+        self.projection[: self.steps, : self.steps] = values[keep].diag()
+
+
+def _errors(values: Tensor, residuals: Tensor, keep: Tensor) -> Tensor:
+    """Bound the error of some Ritz values.
+
+    It is at most the residual r, and at most r² over the gap to the rest of the spectrum (Parlett 1998, §11.7), which
+    the other Ritz values estimate.
+    """
+    distance = (values[keep][:, None] - values[None, :]).abs()
+    distance[torch.arange(len(keep)), keep] = float("inf")
+    return torch.minimum(residuals[keep], residuals[keep].square() / distance.amin(dim=1))
+
+
+def _settled(space: Krylov, k: int, which: Which, tolerance: float) -> bool:
+    """Say whether the wanted Ritz values are known to the relative tolerance, and no wanted eigenvalue is missing.
+
+    One that is missing is on its way through the other Ritz values. So two of these must be roughly known, and none may
+    still reach past a wanted one. No such rule is certain: a start vector may lack an eigenvector altogether.
+    """
+    values, residuals, _ = space.ritz()
+    chosen = wanted(values, k, which)
+    known = torch.cat([chosen, wanted(values, k + 2, which)])
+    tolerances = torch.full((len(known),), _ROUGHLY, dtype=torch.float64)
+    tolerances[:k] = tolerance
+    # Values at the noise of the arithmetic (a Hessian of low rank) have no relative accuracy to reach.
+    noise = 50 * space.eps * values.abs().max()
+    if (residuals[chosen] <= noise).all():  # no product can add to that; a small basis may never know the others
+        return True
+    met = _errors(values, residuals, known) <= tolerances * values[known].abs()
+    reach = _CAUTION * (residuals - torch.maximum(noise, tolerance * values[chosen].abs().min())).clamp_(min=0)
+    reach[chosen] = 0
+    places = [wanted(values + way * reach, k, which) for way in (1, -1)]
+    unchallenged = all(torch.equal(place.sort().values, chosen.sort().values) for place in places)
+    return unchallenged and bool((met | (residuals[known] <= noise)).all())
+
+
+def search(
+    start: Tensor,
+    k: int,
+    *,
+    which: Which = "magnitude",
+    tolerance: float = 1e-3,
+    capacity: int = 40,
+    max_products: int = 500,
+    generator: torch.Generator | None = None,
+) -> Generator[Tensor, Tensor, Eigenpairs]:
+    """Find eigenpairs of a symmetric operator that somebody else multiplies with.
+
+    Yields the vectors to be multiplied, is sent their products (which it overwrites), and returns what `eigenpairs` returns
+    and of whose arguments these are. So several searches can share one computation of all their products.
+    """
+    if not 1 <= k <= start.numel():
+        raise ValueError(f"{k} eigenvalues of an operator on {start.numel()} numbers")
+    generator = generator or torch.Generator(start.device).manual_seed(0)
+    space = Krylov(start, max(capacity, 2 * k + 2), generator, least=max(16, 2 * k + 2))
+    fewest = min(k + 2, start.numel())
+    while True:
+        space.grow((yield space.direction))
+        complete = space.steps == start.numel()  # then the projection is the whole operator
+        # After a break, a multiple eigenvalue needs a second step from the fresh direction to show.
+        enough = space.steps >= fewest and (space.since_break > 1 or space.exhausted)
+        settled = complete or (enough and _settled(space, k, which, tolerance))
+        if settled or space.products >= max(max_products, k):
+            break
+        if space.steps == space.capacity:
+            space.restart(min(2 * k, space.capacity - 1), which)
+    values, residuals, vectors = space.ritz()
+    keep = wanted(values, k, which)
+    chosen = vectors[:, keep]
+    return Eigenpairs(values[keep], residuals[keep], space.combine(chosen), space.products, settled)
+
+
+def carry_out(
+    apply: Callable[[list[Tensor]], Sequence[Tensor]], searches: Sequence[Generator[Tensor, Tensor, Eigenpairs]]
+) -> list[Eigenpairs]:
+    """Carry searches out side by side until the last has ended.
+
+    Args:
+        apply: maps the vectors of all searches to their products; those of searches that have ended are not used.
+        searches: one per vector.
+    """
+    vectors = [next(search) for search in searches]
+    found: dict[int, Eigenpairs] = {}
+    while len(found) < len(searches):
+        for number, product in enumerate(apply(vectors)):
+            if number not in found:
+                try:
+                    vectors[number] = searches[number].send(product)
+                except StopIteration as end:
+                    found[number] = end.value
+    return [found[number] for number in range(len(searches))]
+
+
+def eigenpairs(apply: Operator, start: Tensor, k: int, **options: Any) -> Eigenpairs:
+    """Return the wanted ``k`` eigenpairs of a symmetric operator.
+
+    Args:
+        apply: the operator.
+        start: (n,) start vector; a generic one, as a direction that it lacks cannot be found.
+        k: eigenpairs wanted, at most n.
+        **options: ``which``: ``magnitude`` or signed ``extremes`` (see `Eigenpairs`); ``tolerance``: relative accuracy of the
+            eigenvalues; ``capacity``: basis vectors held before a restart, at least ``2 k + 2`` are used; ``max_products``:
+            products after which to stop all the same; ``generator``: for fresh directions, a fixed seed when None.
+
+    Raises:
+        ValueError: ``k`` is not between 1 and n.
+    """
+    return carry_out(lambda vectors: [apply(vectors[0])], [search(start, k, **options)])[0]

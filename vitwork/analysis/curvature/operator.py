@@ -1,0 +1,243 @@
+"""The Hessian of a model's loss as a linear operator that is never formed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from vitwork.analysis.curvature.batchnorm import BatchNorm, evaluation_mode, mixes_examples
+from vitwork.analysis.curvature.repeatable import check_repeatable
+from vitwork.analysis.curvature.second_derivatives.mode import CheapSecondDerivatives
+from vitwork.device.linear_maps import Recorded, aside
+from vitwork.device.memory import is_out_of_memory
+from vitwork.device.precision import single_precision
+from vitwork.errors import VitworkError
+from vitwork.models import math_attention
+
+Batch = tuple[Tensor, Tensor]
+Select = Callable[[str, nn.Parameter], bool]
+Result = TypeVar("Result")
+
+
+def trainable(name: str, parameter: nn.Parameter) -> bool:
+    """Select the parameters that training moves (the default of every measurement)."""
+    del name
+    return parameter.requires_grad
+
+
+class HessianOperator:
+    """Multiplies vectors by the Hessian of ``mean cross-entropy + (weight_decay / 2)·|w|²`` at a model's weights.
+
+    The mean is over the examples of all batches, so a short last batch counts for what it holds. Products are exact
+    (Pearlmutter 1994): the derivative of ``gradient · v`` by a second backward pass. A loss that fits one forward pass
+    keeps its graph, and every product costs about two gradients (a GPU replays it from the third on); else the passes are
+    rebuilt one micro-batch at a time.
+
+    Vectors hold the parameters one after the other, each in the order in which it lies in memory, which for convolution
+    kernels is not torch's: `arranged` and `by_rows` translate.
+
+    The model itself is only read: products run on detached copies of its parameters and buffers. Its mode is changed
+    while a pass runs and restored after.
+
+    Args:
+        model: a classifier that maps images to logits.
+        batches: ``(images, targets)`` pairs; targets are class indices (b,) or soft targets (b, classes).
+        weight_decay: coefficient λ of the penalty ``(λ/2)·|w|²`` over the selected parameters.
+        select: chooses parameters by name and value; the Hessian is that of the loss in these alone.
+        batchnorm: ``eval`` uses running statistics, ``train`` those of each batch.
+        micro_batch: most examples in one pass; None passes whole batches, and halves them when memory runs out.
+        probe: check first that the loss is finite and repeats (two forward passes of the first micro-batch).
+
+    Raises:
+        VitworkError: no parameter selected, no example, a loss that does not repeat, or a batch that would have to be
+            split although BatchNorm uses its own statistics (splitting would change the loss).
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        batches: Iterable[Batch],
+        weight_decay: float = 0.0,
+        *,
+        select: Select = trainable,
+        batchnorm: BatchNorm = "eval",
+        micro_batch: int | None = None,
+        probe: bool = True,
+    ) -> None:
+        chosen = [(name, value) for name, value in model.named_parameters() if select(name, value)]
+        if not chosen:
+            raise VitworkError("the model has no trainable parameter, so its loss has no Hessian")
+        self.model, self.weight_decay, self.batchnorm = model, weight_decay, batchnorm
+        self.names = [name for name, _ in chosen]
+        self.parameters = [_compact(value.detach()).requires_grad_() for _, value in chosen]
+        self.device, self.dtype = self.parameters[0].device, self.parameters[0].dtype
+        self.size = sum(value.numel() for value in self.parameters)
+        self._whole = mixes_examples(model, batchnorm)
+        self.chunks = list(self._split(batches, micro_batch))
+        self.examples = sum(len(targets) for _, targets in self.chunks)
+        if not self.examples:
+            raise VitworkError("the batches hold no example, so there is no loss to differentiate")
+        self._kept: Recorded | None = None
+        if probe:
+            self._bounded(self._check_repeatable)
+
+    def arranged(self, vector: Tensor) -> Tensor:
+        """Return a vector in torch's order (`torch.nn.utils.parameters_to_vector`) in the order of this operator."""
+        pieces = torch.split(vector, [p.numel() for p in self.parameters])
+        return flat((x.view(p.shape) for x, p in zip(pieces, self.parameters, strict=True)), self.parameters)
+
+    def by_rows(self, vector: Tensor) -> Tensor:
+        """Return a vector in the order of this operator in torch's."""
+        pieces = torch.split(vector, [p.numel() for p in self.parameters])
+        shaped = [x.view(_stored(p, p.dim()).shape) for x, p in zip(pieces, self.parameters, strict=True)]
+        return torch.cat([(x.movedim(-1, -3) if x.dim() == 4 else x).reshape(-1) for x in shaped])
+
+    def moved(self, batch: Batch) -> Batch:
+        """Return images and targets on the model's device, in the precision and layout that suit it."""
+        images, targets = batch
+        kind = self.dtype if targets.is_floating_point() else torch.long
+        return _compact(images.to(self.device, self.dtype)), targets.to(self.device, kind)
+
+    def _split(self, batches: Iterable[Batch], micro_batch: int | None) -> Iterator[Batch]:
+        for batch in batches:
+            images, targets = self.moved(batch)
+            if not len(images):
+                continue
+            size = len(targets) if micro_batch is None else micro_batch
+            if self._whole and size < len(targets):
+                raise VitworkError(
+                    f"a batch of {len(targets)} cannot be passed {size} at a time: BatchNorm uses its statistics"
+                )
+            yield from zip(torch.split(images, size), torch.split(targets, size), strict=True)
+
+    def _bounded(self, compute: Callable[[], Result]) -> Result:
+        """Compute; when memory runs out, halve the largest passes and compute again."""
+        while True:
+            try:
+                with single_precision():
+                    return compute()
+            except RuntimeError as error:
+                size = max(len(targets) for _, targets in self.chunks)
+                if size == 1 or not is_out_of_memory(error):
+                    raise
+            # Past the handler, so that the failed pass's tensors, which its traceback holds, are free.
+            self._kept = None
+            self.chunks = list(self._split(self.chunks, (size + 1) // 2))
+
+    @contextmanager
+    def _passing(self) -> Iterator[None]:
+        with passing(self.model, self.batchnorm, self.device), CheapSecondDerivatives():
+            yield
+
+    def _losses(self, images: Tensor, targets: Tensor) -> Tensor:
+        # Fresh buffers for each pass: BatchNorm in train mode writes to them, and an older graph may still need its own.
+        state: Mapping[str, Tensor] = {
+            **{name: value.detach() for name, value in self.model.named_parameters()},
+            **{name: value.clone() for name, value in self.model.named_buffers()},
+            **dict(zip(self.names, self.parameters, strict=True)),
+        }
+        lone = len(images) == 1
+        # The stride of a batch of one is anything, and some of torch's kernels for derivatives go by a wrong one: two
+        # copies of the image have its mean logits, and its statistics in BatchNorm.
+        logits = functional_call(self.model, dict(state), (torch.cat([images, images]) if lone else images,))
+        logits = logits.mean(0, keepdim=True) if lone else logits
+        return F.cross_entropy(logits, targets, reduction="none")
+
+    def _gradient_of(self, chunk: Batch, *, create_graph: bool) -> Tensor:
+        with self._passing():
+            loss = self._losses(*chunk).sum() / self.examples
+            if not loss.requires_grad:  # it does not depend on what is selected
+                return torch.zeros(self.size, dtype=self.dtype, device=self.device)
+            found = torch.autograd.grad(loss, self.parameters, create_graph=create_graph, allow_unused=True)
+            return flat(found, self.parameters)
+
+    def _check_repeatable(self) -> None:
+        with self._passing(), torch.no_grad():
+            first, second = (self._losses(*self.chunks[0]) for _ in range(2))
+        if not torch.isfinite(first).all():
+            raise VitworkError("the loss is not finite at these weights, so its curvature is not defined")
+        check_repeatable(first, second)
+
+    def weights(self) -> Tensor:
+        """Return the selected parameters as one vector."""
+        return flat(self.parameters, self.parameters).detach()
+
+    def gradient(self) -> Tensor:
+        """Return the gradient of the whole loss as one vector."""
+        return self._bounded(self._gradient)
+
+    def _gradient(self) -> Tensor:
+        total = self.weight_decay * self.weights()
+        for chunk in self.chunks:
+            total += self._gradient_of(chunk, create_graph=False)
+        return total
+
+    def _kept_product(self) -> Recorded:
+        if self._kept is None:
+            with aside(self.device):
+                gradient = self._gradient_of(self.chunks[0], create_graph=True)
+            self._kept = Recorded(partial(derivative, gradient, self.parameters, keep=True), self.device)
+        return self._kept
+
+    def __call__(self, vector: Tensor) -> Tensor:
+        """Return the Hessian times a vector (size,)."""
+        return self._bounded(lambda: self._product(vector))
+
+    def _product(self, vector: Tensor) -> Tensor:
+        if len(self.chunks) == 1:
+            return self._kept_product()(vector).add_(vector, alpha=self.weight_decay)
+        total = self.weight_decay * vector
+        for chunk in self.chunks:
+            total += derivative(self._gradient_of(chunk, create_graph=True), self.parameters, vector, keep=False)
+        return total
+
+
+@contextmanager
+def passing(model: nn.Module, batchnorm: BatchNorm, device: torch.device) -> Iterator[None]:
+    """Let a model's passes be differentiable twice, exact, and without anything random."""
+    with (
+        evaluation_mode(model, batchnorm),
+        math_attention(),
+        torch.enable_grad(),
+        torch.autocast(device.type, enabled=False),
+    ):
+        yield
+
+
+def derivative(gradient: Tensor, parameters: Sequence[Tensor], vector: Tensor, *, keep: bool) -> Tensor:
+    """Return the derivative of ``gradient · vector`` by parameters, flat; with vectors as rows, a row for each.
+
+    Args:
+        gradient: with its graph; (P,) or, for parameters that hold several copies of themselves, (copies, P).
+        parameters: what to differentiate by.
+        vector: shaped as the gradient.
+        keep: whether the graph is needed again.
+    """
+    if not gradient.requires_grad:  # the loss is linear in the weights
+        return torch.zeros_like(vector)
+    found = torch.autograd.grad(gradient, parameters, vector, retain_graph=keep, allow_unused=True)
+    return flat(found, parameters, batched=gradient.dim() == 2)
+
+
+def flat(pieces: Iterable[Tensor | None], parameters: Sequence[Tensor], *, batched: bool = False) -> Tensor:
+    """Return what belongs to parameters as one vector, zeros where there is nothing; ``batched``: a vector per row."""
+    found = zip(pieces, parameters, strict=True)
+    whole = [_stored(torch.zeros_like(p) if x is None else x, p.dim() - batched) for x, p in found]
+    return torch.cat([x.reshape(len(x), -1) if batched else x.reshape(-1) for x in whole], dim=-1)
+
+
+def _stored(value: Tensor, dimensions: int) -> Tensor:
+    """Return what belongs to a parameter of so many dimensions in the order of its memory, so that nothing is copied."""
+    return value.movedim(-3, -1) if dimensions == 4 else value
+
+
+def _compact(value: Tensor) -> Tensor:
+    """Return a copy in the memory order in which images and convolution kernels run fastest: channels last."""
+    return value.clone(memory_format=torch.channels_last if value.dim() == 4 else torch.contiguous_format)

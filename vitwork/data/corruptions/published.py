@@ -1,0 +1,97 @@
+"""Readers for the published corruption benchmarks: CIFAR-10-C, CIFAR-100-C (NumPy files) and ImageNet-C (folders)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vitwork.data.corruptions.severity import SEVERITIES, check_severity
+from vitwork.errors import VitworkError, at_least
+
+IMAGE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png"})
+
+
+def cifar_c(folder: Path, name: str, severity: int, batch_size: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
+    """Read one corruption and severity of CIFAR-10-C or CIFAR-100-C, batch by batch.
+
+    The benchmark holds one array (50000, 32, 32, 3) for each corruption, the severities one after the other, and one array
+    of labels.
+
+    Args:
+        folder: where ``labels.npy`` and the corruptions' files are.
+        name: the corruption, for example ``gaussian_noise``.
+        severity: from 1 to 5.
+        batch_size: images per batch.
+
+    Yields:
+        Images, uint8 (b, 3, 32, 32), and labels, int64 (b,).
+
+    Raises:
+        VitworkError: there is no such severity, or a file is missing, is no plain array, or does not have the benchmark's
+            shape.
+    """
+    check_severity(severity)
+    at_least(1, batch_size=batch_size)
+    images, labels = (_array(folder / f"{stem}.npy") for stem in (name, "labels"))
+    if images.ndim != 4 or images.dtype != np.uint8 or len(images) % len(SEVERITIES) or len(labels) != len(images):
+        raise VitworkError(f"{folder / name}.npy and labels.npy do not have the shape of a CIFAR-C benchmark.")
+    count = len(images) // len(SEVERITIES)
+    end = count * severity
+    for start in range(end - count, end, batch_size):
+        part = slice(start, min(start + batch_size, end))
+        chosen = np.ascontiguousarray(images[part].transpose(0, 3, 1, 2))
+        yield torch.from_numpy(chosen), torch.from_numpy(labels[part].astype(np.int64))
+
+
+def _array(path: Path) -> np.ndarray:
+    try:
+        # Mapped, so that one batch at a time is read; a pickle in the file is refused.
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError) as error:
+        raise VitworkError(f"Cannot read {path} as a NumPy array: {error}.") from error
+
+
+def imagenet_c(folder: Path, name: str, severity: int, batch_size: int = 64) -> Iterator[tuple[Tensor, Tensor]]:
+    """Read one corruption and severity of ImageNet-C, batch by batch, as stored: 224 pixels, no further resizing.
+
+    Args:
+        folder: where ``<corruption>/<severity>/<class>/<image>`` or ``<group>/<corruption>/…`` begins.
+        name: the corruption.
+        severity: from 1 to 5.
+        batch_size: images per batch.
+
+    Yields:
+        Images, uint8 (b, 3, h, w), and class indices in the order of the class folders' names, int64 (b,).
+
+    Raises:
+        VitworkError: there is no such severity or folder, no image in it, an image cannot be read, or sizes differ.
+    """
+    check_severity(severity)
+    at_least(1, batch_size=batch_size)
+    places = [*folder.glob(f"{name}/{severity}"), *folder.glob(f"*/{name}/{severity}")]
+    if not places:
+        raise VitworkError(f"There is no {name}/{severity} in {folder}.")
+    classes = sorted(path for path in places[0].iterdir() if path.is_dir())
+    files = [(path, number) for number, each in enumerate(classes) for path in sorted(each.iterdir())]
+    images = [(path, number) for path, number in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not images:
+        raise VitworkError(f"There are no images in {places[0]}.")
+    for start in range(0, len(images), batch_size):
+        batch = images[start : start + batch_size]
+        pixels = [_pixels(path) for path, _ in batch]
+        if len({each.shape for each in pixels}) > 1:
+            raise VitworkError(f"Images in {places[0]} differ in size; ImageNet-C's are all 224×224.")
+        yield torch.stack(pixels), torch.tensor([number for _, number in batch])
+
+
+def _pixels(path: Path) -> Tensor:
+    try:
+        with Image.open(path) as image:
+            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+    except (OSError, SyntaxError) as error:
+        raise VitworkError(f"Cannot read the image {path}: {error}.") from error

@@ -1,0 +1,217 @@
+"""Where images come from. Imports torch only when images are loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from vitwork.data.drawn import embedded
+from vitwork.data.sources.cache import content_fingerprint, decoded
+from vitwork.data.sources.decoding import Decoded, TooLargeError
+from vitwork.data.sources.pack import exceeds_memory, pack
+from vitwork.data.sources.records import Collection, files_below
+from vitwork.design.dataset import DataSpec
+from vitwork.errors import VitworkError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vitwork.data.images import ImageSet, Splits
+
+
+NORMALISATION = {
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
+    "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+"""Mean and standard deviation that the paper's configurations use (claim sheet 2.1); other sources are measured."""
+
+HUB = "hf:"  # what a path begins with that means a data set of the hub: hf://owner/name
+
+SAMPLED = 4096
+"""Streamed images whose mean and deviation stand for all; they are in the order of a hash, so any are a fair sample."""
+
+EMBEDDED_SIZE, EMBEDDED_TRAIN, EMBEDDED_TEST = 16, 2000, 1000
+
+
+def load(spec: DataSpec, root: Path | None = None) -> Splits:
+    """Load the images of an arm into memory; those that exceed it are packed once, stay on the disk and are streamed.
+
+    Args:
+        spec: which images.
+        root: folder that holds them: Parquet files in the layout of the Hugging Face hub, an image folder
+            (``train/<class>/…``, ``test/<class>/…`` or ``val/…``), WebDataset tar shards, or what torchvision
+            unpacks; ``hf://owner/name`` for a data set of the hub. None downloads CIFAR-10 and CIFAR-100. Drawn images (``embedded``) need none.
+
+    Returns:
+        Training and test images, pooled to ``spec.size``, reduced to ``spec.train``, ``spec.test``, ``spec.fraction``.
+
+    Raises:
+        VitworkError: unknown source, a folder that is missing, empty or holds nothing known, a corrupt image, no
+            network, more images asked for than there are.
+    """
+    if spec.source == "embedded":
+        return _drawn(spec)
+    import torch
+
+    from vitwork.data.images import Splits, measured_statistics
+    from vitwork.data.sources.download import check
+
+    collection = _collection(spec, root)
+    if _streams(collection, spec.size):
+        return _streamed(spec, collection)
+    data = decoded(collection, spec.size)
+    if root is None:
+        check(spec.source, data.fingerprint)
+    train, test = (torch.from_numpy(data.images[split]) for split in ("train", "test"))
+    statistics = NORMALISATION.get(spec.source) or measured_statistics(train)
+    return Splits(
+        _subset(
+            train,
+            data,
+            "train",
+            size=spec.size,
+            count=spec.train,
+            fraction=spec.fraction,
+            statistics=statistics,
+        ),
+        _subset(test, data, "test", size=spec.size, count=spec.test, fraction=1.0, statistics=statistics),
+    )
+
+
+def fingerprint(spec: DataSpec, root: Path | None = None) -> str:
+    """Return a hash of the content of the whole data set that `spec` takes its images from.
+
+    It is the same for every copy of the data, whatever the files' format and order (of images too many for memory, which
+    are not decoded: for every copy in the same encoding). Files are read at the first call; later calls compare names,
+    sizes and modification times. Imports no torch unless something is downloaded.
+
+    Raises:
+        VitworkError: as `load`.
+    """
+    if spec.source == "embedded":
+        return hashlib.sha256(f"embedded {embedded.VERSION} {spec.size or EMBEDDED_SIZE}".encode()).hexdigest()
+    collection = _collection(spec, root)
+    if _streams(collection, spec.size):
+        return pack(collection).fingerprint
+    return content_fingerprint(collection, spec.size)
+
+
+def open_folder(root: Path) -> Collection:
+    """Open a folder of images in whichever layout it has.
+
+    Raises:
+        VitworkError: the folder is missing, empty, or of no known layout.
+    """
+    from vitwork.data.sources.folder import holds_class_folders, open_image_folder
+    from vitwork.data.sources.parquet import open_parquet
+    from vitwork.data.sources.tar import open_tar
+
+    if not root.is_dir():
+        raise VitworkError(f"The data folder {root} does not exist or is not a folder.")
+    layouts: tuple[tuple[Callable[[Path], bool], Callable[[Path], Collection]], ...] = (
+        (lambda folder: bool(files_below(folder, "*.parquet")), open_parquet),
+        (lambda folder: bool(files_below(folder, "*.tar")), open_tar),
+        (holds_class_folders, open_image_folder),
+    )
+    for belongs, opening in layouts:
+        if belongs(root):
+            return opening(root)
+    if not any(root.iterdir()):
+        raise VitworkError(f"The data folder {root} is empty.")
+    raise VitworkError(f"{root} holds neither Parquet files, nor tar shards, nor train/<class>/ folders of images.")
+
+
+def _collection(spec: DataSpec, root: Path | None) -> Collection:
+    from vitwork.data.sources.download import DOWNLOADS, hub_folder, open_download, open_torchvision
+
+    spec.check()
+    if root is None:
+        return open_download(spec.source)
+    if root.parts[:1] == (HUB,):
+        return open_folder(hub_folder("/".join(root.parts[1:])))
+    if spec.source in DOWNLOADS and any(root.glob("cifar-10*-*/meta")) | any(root.glob("cifar-10*-*/batches.meta")):
+        return open_torchvision(root.resolve(), spec.source)
+    return open_folder(root.resolve())
+
+
+def _streams(collection: Collection, size: int | None) -> bool:
+    """Tell whether images are streamed: where they do not fit into half of the machine's memory, at the size asked for."""
+    if size is None or not collection.files:
+        return False
+    try:
+        if exceeds_memory(collection):
+            return True
+        content_fingerprint(collection, size)
+    except TooLargeError:
+        return True
+    return False
+
+
+def _streamed(spec: DataSpec, collection: Collection) -> Splits:
+    import torch
+
+    from vitwork.data.images import ImageSet, Splits, balanced_prefix, measured_statistics
+    from vitwork.data.sources.stream import Pictures
+
+    data = pack(collection)
+    rows, pictures = {}, {}
+    for split, count, fraction in (("train", spec.train, spec.fraction), ("test", spec.test, 1.0)):
+        labels = torch.from_numpy(data.splits[split].labels)
+        rows[split] = balanced_prefix(labels, len(data.classes), count, fraction)
+        pictures[split] = Pictures(data.splits[split], spec.size or 0, rows[split])
+    statistics = NORMALISATION.get(spec.source) or measured_statistics(pictures["train"][:SAMPLED])
+    return Splits(
+        *(
+            ImageSet(
+                cast("Tensor", pictures[split]),  # indexed like a tensor
+                torch.from_numpy(data.splits[split].labels)[rows[split]],
+                data.classes,
+                *statistics,
+                data.fingerprint,
+            )
+            for split in ("train", "test")
+        )
+    )
+
+
+def _subset(
+    images: Tensor,
+    data: Decoded,
+    split: str,
+    *,
+    size: int | None,
+    count: int | None,
+    fraction: float,
+    statistics: tuple[tuple[float, ...], tuple[float, ...]],
+) -> ImageSet:
+    import torch
+
+    from vitwork.data.images import ImageSet, balanced_prefix, resized
+
+    labels = torch.from_numpy(data.labels[split])
+    if count is not None or fraction < 1:
+        rows = balanced_prefix(labels, len(data.classes), count, fraction)
+        images, labels = images[rows], labels[rows]
+    images = images if size is None else resized(images, size)
+    return ImageSet(images, labels, data.classes, *statistics, data.fingerprint)
+
+
+def _drawn(spec: DataSpec) -> Splits:
+    import torch
+
+    from vitwork.data.images import ImageSet, Splits, balanced_prefix, measured_statistics
+
+    size = spec.size or EMBEDDED_SIZE
+    train = embedded.draw(spec.train or EMBEDDED_TRAIN, size=size, split="train")
+    test = embedded.draw(spec.test or EMBEDDED_TEST, size=size, split="test")
+    images, labels = torch.from_numpy(train.images), torch.from_numpy(train.shapes)
+    statistics = measured_statistics(images)
+    rows = balanced_prefix(labels, len(embedded.CLASSES), fraction=spec.fraction)
+    facts = (embedded.CLASSES, *statistics, fingerprint(spec))
+    return Splits(
+        ImageSet(images[rows], labels[rows], *facts),
+        ImageSet(torch.from_numpy(test.images), torch.from_numpy(test.shapes), *facts),
+    )

@@ -1,0 +1,166 @@
+"""From files to arrays: decode, put into an order that no file format decides, and fingerprint. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from vitwork.data.sources.records import Collection, Pixels, Record
+from vitwork.errors import VitworkError
+
+NATIVE_SIDE = 64
+"""Images up to this side are kept as they are and pooled when they are loaded; larger ones are fitted at decoding."""
+
+
+class TooLargeError(VitworkError):
+    """Decoded, the images do not fit into half of the machine's memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A decoded data set.
+
+    Attributes:
+        images, labels: for each split, uint8 (n, 3, h, w) and int64 (n,).
+        classes: names of the classes.
+        side: shortest side of the largest image before fitting.
+        fingerprint: SHA-256 of labels and pixels, equal for every copy of the data whatever its files and their order.
+    """
+
+    images: dict[str, Pixels]
+    labels: dict[str, NDArray[np.int64]]
+    classes: tuple[str, ...]
+    side: int
+    fingerprint: str
+
+
+def decode(collection: Collection, size: int | None) -> Decoded:
+    """Decode all images of a collection.
+
+    Rows are ordered by a hash of their content: the order does not depend on how the files were written, and the
+    images of any prefix are a fair sample.
+
+    Args:
+        collection: what to decode.
+        size: side to fit images larger than `NATIVE_SIDE` to, and smaller ones where they are of several sizes; None
+            keeps every image as it is.
+
+    Raises:
+        VitworkError: an image is corrupt, images differ in size and `size` is None, or labels and classes disagree.
+        TooLargeError: the whole does not fit into half of the machine's memory.
+    """
+    images: dict[str, Pixels] = {}
+    labels: dict[str, NDArray[np.int64]] = {}
+    total = hashlib.sha256()
+    largest = 0
+    for split in collection.splits:
+        images[split], labels[split], side, digest = _decode_split(collection, split, size)
+        largest = max(largest, side)
+        total.update(f"{split}:{len(labels[split])}:".encode() + digest)
+    classes = checked_classes(collection, labels)
+    shapes = {pixels.shape[1:] for pixels in images.values()}
+    if len(shapes) > 1:
+        raise VitworkError(f"{collection.where} has images of different sizes in its splits; choose one image size.")
+    return Decoded(images, labels, classes, largest, total.hexdigest())
+
+
+def pixels_of(record: Record) -> Pixels:
+    """Return the decoded image, uint8 (height, width, 3).
+
+    Raises:
+        VitworkError: the image is corrupt; the message names file and row.
+    """
+    if not isinstance(record.content, bytes):
+        return record.content
+    with picture_of(record) as picture:
+        return np.asarray(picture)
+
+
+def picture_of(record: Record) -> Image.Image:
+    """Return the image as an RGB picture of PIL, fully read.
+
+    Raises:
+        VitworkError: the image is corrupt; the message names file and row.
+    """
+    if not isinstance(record.content, bytes):
+        return Image.fromarray(record.content)
+    try:
+        with Image.open(io.BytesIO(record.content)) as picture:
+            return picture.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise VitworkError(f"The image in {record.where} is corrupt or of an unknown kind.") from error
+
+
+def fit(picture: Image.Image, size: int) -> Image.Image:
+    """Return the centre square of a picture, reduced to `size` by averaging over boxes or enlarged by cubic curves."""
+    side = min(picture.size)
+    left, top = (picture.width - side) / 2, (picture.height - side) / 2
+    filtered = Image.Resampling.BOX if side >= size else Image.Resampling.BICUBIC
+    return picture.resize((size, size), filtered, box=(left, top, left + side, top + side))
+
+
+def _decode_split(
+    collection: Collection, split: str, size: int | None, *, every: bool = False
+) -> tuple[Pixels, NDArray[np.int64], int, bytes]:
+    contents: list[bytes] = []
+    labels: list[int] = []
+    digests: list[bytes] = []
+    shape: tuple[int, ...] | None = None
+    largest, budget = 0, memory() // 2
+    for record in collection.read(split):
+        pixels = pixels_of(record)
+        largest = max(largest, min(pixels.shape[:2]))
+        if size is not None and (every or min(pixels.shape[:2]) > max(NATIVE_SIDE, size)):
+            pixels = np.asarray(fit(Image.fromarray(pixels), size))
+        shape = shape or pixels.shape
+        if pixels.shape != shape and size is not None and not every:
+            return _decode_split(collection, split, size, every=True)
+        if pixels.shape != shape:
+            raise VitworkError(
+                f"{record.where} is {pixels.shape[1]}×{pixels.shape[0]} pixels among images of {shape[1]}×{shape[0]}; "
+                "choose one image size to fit them to."
+            )
+        content = pixels.tobytes()
+        contents.append(content)
+        labels.append(record.label)
+        digests.append(hashlib.blake2b(record.label.to_bytes(8, "little", signed=True) + content).digest())
+        budget -= len(content)
+        if budget < 0:
+            raise TooLargeError(
+                f"{collection.where} ({split}) does not fit into half of this machine's memory; choose a smaller image size."
+            )
+    if shape is None:
+        raise VitworkError(f"{collection.where} ({split}) holds no image.")
+    order = sorted(range(len(digests)), key=digests.__getitem__)
+    digest = hashlib.sha256(repr(shape).encode() + b"".join(digests[i] for i in order)).digest()
+    flat = np.frombuffer(b"".join(contents[i] for i in order), np.uint8)
+    images = np.ascontiguousarray(flat.reshape(-1, *shape).transpose(0, 3, 1, 2))
+    return images, np.array(labels, np.int64)[order], largest, digest
+
+
+def checked_classes(collection: Collection, labels: dict[str, NDArray[np.int64]]) -> tuple[str, ...]:
+    """Return the names of the classes, numbers where they have none.
+
+    Raises:
+        VitworkError: a label is outside the classes.
+    """
+    highest = max(int(numbers.max()) for numbers in labels.values())
+    lowest = min(int(numbers.min()) for numbers in labels.values())
+    classes = collection.classes() or tuple(str(number) for number in range(highest + 1))
+    if lowest < 0 or highest >= len(classes):
+        raise VitworkError(f"{collection.where} has labels from {lowest} to {highest} for {len(classes)} classes.")
+    return classes
+
+
+def memory() -> int:
+    """Return the machine's memory in bytes; where it is unknown, more than anyone has."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 1 << 60

@@ -1,0 +1,145 @@
+"""CIFAR-10 and CIFAR-100 by download: torchvision's copy, or the one on the Hugging Face hub."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+from vitwork.data.sources.cache import cache_folder
+from vitwork.data.sources.parquet import open_parquet
+from vitwork.data.sources.records import Collection, Record
+from vitwork.errors import VitworkError
+
+DOWNLOADS = {"cifar10": ("CIFAR10", "uoft-cs/cifar10"), "cifar100": ("CIFAR100", "uoft-cs/cifar100")}
+"""For each source: torchvision's class and the hub's repository."""
+
+
+PUBLISHED = {"cifar10": "cd79d825d2f4982f83f9fdb5095caf51654802f807fc75cb702abdd83257072b"}
+"""Content fingerprints of whole data sets, measured on copies whose channel statistics are the published ones. There is
+none for CIFAR-100 yet: no copy was at hand."""
+
+
+def check(source: str, content: str) -> None:
+    """Compare the content fingerprint of a download with the published data set's.
+
+    Raises:
+        VitworkError: they differ.
+    """
+    if PUBLISHED.get(source, content) != content:
+        raise VitworkError(
+            f"The downloaded {source} differs from the published data set; remove {cache_folder()} to download it again."
+        )
+
+
+def open_download(source: str) -> Collection:
+    """Return a data set that is downloaded when it is first read.
+
+    torchvision's copy comes first; torchvision checks its archive against the published checksum. Where it cannot be
+    had and huggingface_hub is installed, the hub's copy is taken.
+
+    Raises:
+        VitworkError: the source has no download. Reading raises it when neither copy can be had.
+    """
+    if source not in DOWNLOADS:
+        raise VitworkError(f"The source {source} has no download; name the folder that holds its images with --data.")
+    splits = {split: [partial(_read, source, split)] for split in ("train", "test")}
+    return Collection(f"download of {source}", (), partial(_class_names, source), splits)
+
+
+def open_torchvision(root: Path, source: str) -> Collection:
+    """Open the folder into which torchvision unpacked `source`; torchvision checks every file's checksum.
+
+    Raises:
+        VitworkError: reading raises it when files are missing or altered.
+    """
+    splits = {split: [partial(_unpacked, source, split, root)] for split in ("train", "test")}
+    files = tuple(sorted(path for path in root.glob("cifar-10*-*/*") if path.is_file()))
+    return Collection(str(root), files, lambda: _names(_torchvision(source, "train", root)), splits)
+
+
+def _read(source: str, split: str) -> Iterator[Record]:
+    try:
+        return _records(_torchvision(source, split, _folder(), download=True), f"{source} ({split})")
+    except (URLError, OSError, RuntimeError) as error:
+        return _hub(source, error).read(split)
+
+
+def _class_names(source: str) -> tuple[str, ...]:
+    # Asked after the images were read, so one of the two copies is on the disk.
+    try:
+        return _names(_torchvision(source, "train", _folder()))
+    except (OSError, RuntimeError) as error:
+        return _hub(source, error).classes()
+
+
+def _unpacked(source: str, split: str, root: Path) -> Iterator[Record]:
+    try:
+        return _records(_torchvision(source, split, root), str(root))
+    except (OSError, RuntimeError) as error:
+        raise VitworkError(f"{root} does not hold {source} as torchvision unpacks it: files miss or differ.") from error
+
+
+def _folder() -> Path:
+    return cache_folder() / "downloads"
+
+
+def _torchvision(source: str, split: str, root: Path, *, download: bool = False) -> Any:
+    from torchvision import datasets
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        return getattr(datasets, DOWNLOADS[source][0])(root, train=split == "train", download=download)
+
+
+def _records(dataset: Any, where: str) -> Iterator[Record]:
+    pairs = zip(dataset.data, dataset.targets, strict=True)
+    return (Record(pixels, int(label), f"{where}, row {row}") for row, (pixels, label) in enumerate(pairs))
+
+
+def _names(dataset: Any) -> tuple[str, ...]:
+    return tuple(dataset.classes)
+
+
+def _hub(source: str, reason: Exception) -> Collection:
+    """Return the hub's copy; `reason` is why torchvision's could not be had."""
+    try:
+        return open_parquet(hub_folder(DOWNLOADS[source][1]))
+    except VitworkError as error:
+        raise VitworkError(
+            f"{source} could not be downloaded ({reason}; {error}); connect to the network, or name a folder that holds it "
+            "with --data."
+        ) from error
+
+
+def hub_folder(name: str) -> Path:
+    """Return the folder of a data set of the Hugging Face hub, downloaded once.
+
+    Args:
+        name: ``owner/name`` of a data set that is kept as Parquet files, all of one folder.
+
+    Raises:
+        VitworkError: huggingface_hub is not installed, the hub or the data set cannot be reached, or it has another layout.
+    """
+    place = _folder() / "hub" / name
+    complete = place / ".complete"
+    if not complete.exists():
+        try:
+            from huggingface_hub import snapshot_download
+
+            snapshot_download(name, repo_type="dataset", allow_patterns="*.parquet", local_dir=place)
+        except ImportError as error:
+            raise VitworkError("Data sets of the hub need huggingface_hub: install vitwork[hub].") from error
+        except Exception as error:  # its own, and those of what it connects with
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise VitworkError(f"The hub's data set {name} cannot be had: {said}") from error
+    folders = {path.parent for path in place.rglob("*.parquet")}
+    if len(folders) != 1:
+        raise VitworkError(
+            f"The hub's data set {name}, in {place}, has Parquet files in {len(folders)} folders, not in one."
+        )
+    complete.touch()
+    return folders.pop()

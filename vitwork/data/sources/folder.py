@@ -1,0 +1,78 @@
+"""Image folders: one folder for each split, in it one for each class. Imports no torch."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from vitwork.data.sources.records import Collection, Part, Record, split_of, train_and_test
+from vitwork.errors import VitworkError
+
+PART = 64
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
+
+
+def holds_class_folders(root: Path) -> bool:
+    """Tell whether a folder has a sub-folder named after a split."""
+    return any(path.is_dir() and split_of(Path(path.name)) for path in root.iterdir())
+
+
+def open_image_folder(root: Path) -> Collection:
+    """Open ``train/<class>/*`` with ``test/<class>/*`` or ``val/<class>/*``.
+
+    Raises:
+        VitworkError: a split is missing or holds no image, or a class of the test images is not in training.
+    """
+    groups = train_and_test(root, (path for path in root.iterdir() if path.is_dir()))
+    classes = _names(groups["train"])
+    unknown = [name for name in _names(groups["test"]) if name not in classes]
+    if unknown:
+        raise VitworkError(f"{root} has test images of the class {unknown[0]}, which has no training images.")
+    files = {split: _images(folders, classes) for split, folders in groups.items()}
+    for split, images in files.items():
+        if not images:
+            raise VitworkError(f"{groups[split][0]} holds no class folder with images.")
+    found = {label for _, label in files["train"]}
+    if empty := [name for number, name in enumerate(classes) if number not in found]:
+        raise VitworkError(
+            f"{root} has a class {empty[0]} without training images: give it some, or remove its folder."
+        )
+    splits = {split: _parts(images) for split, images in files.items()}
+    return Collection(
+        str(root), tuple(path for images in files.values() for path, _ in images), lambda: classes, splits
+    )
+
+
+def _names(folders: tuple[Path, ...]) -> tuple[str, ...]:
+    return tuple(sorted({path.name for folder in folders for path in folder.iterdir() if _is_class(path)}))
+
+
+def _is_class(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")  # hidden folders are those of tools
+
+
+def _images(folders: tuple[Path, ...], classes: tuple[str, ...]) -> list[tuple[Path, int]]:
+    return [
+        (path, number)
+        for folder in folders
+        for number, name in enumerate(classes)
+        for path in sorted((folder / name).rglob("*"))
+        if path.suffix.lower() in SUFFIXES
+    ]
+
+
+def _parts(images: list[tuple[Path, int]]) -> list[Part]:
+    """Return parts of mixed classes, so that readers who take some of the parts meet all classes."""
+    mixed = random.Random(0).sample(images, len(images))
+    return [partial(_read, mixed[start : start + PART]) for start in range(0, len(mixed), PART)]
+
+
+def _read(images: list[tuple[Path, int]]) -> Iterator[Record]:
+    for path, label in images:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise VitworkError(f"Cannot read {path}: {error.strerror or error}.") from error
+        yield Record(content, label, str(path))

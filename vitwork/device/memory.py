@@ -1,0 +1,131 @@
+"""Time and memory of an analysis: what it took, and how a batch that does not fit is split."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vitwork.device.timing import wait
+
+# Temporaries stay within a few times this many elements, whatever the batch (16 MiB in float32, which also suits a CPU's
+# cache).
+ELEMENTS_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an analysis took.
+
+    Attributes:
+        images: images that it was made of.
+        seconds: wall-clock time; a GPU's queue is waited for.
+        peak_bytes: highest memory while it ran: allocated on the device for a GPU, the process's resident set for a CPU
+            (where the system's mark cannot be lowered, that includes what came before); None where the system does not
+            tell.
+    """
+
+    images: int
+    seconds: float
+    peak_bytes: int | None
+
+
+class Meter:
+    """Measures time and peak memory from its making on; nothing else may be metered meanwhile."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        reset_peak_memory(device)
+        self._start = time.perf_counter()
+
+    def cost(self, images: int) -> Cost:
+        """Return what was spent so far on so many images."""
+        wait(self.device)
+        return Cost(images, time.perf_counter() - self._start, peak_memory(self.device))
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Let the peak start at what is in use now; on a CPU this is possible on Linux only."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:  # another system, or not allowed here
+        return
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Return the highest memory since the last reset in bytes: of the GPU's allocator, or of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    own = _peak_of_own()
+    if own is not None:
+        return own
+    try:
+        import resource
+    except ImportError:  # not a Unix system
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, kibibytes on Linux
+
+
+def _peak_of_own() -> int | None:
+    """Return this program's own peak where the system keeps one.
+
+    What `getrusage` says is inherited from the process that started this program, however large that was, and is not
+    lowered by `reset_peak_memory`.
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error means that memory ran out.
+
+    A GPU's allocator has an error of its own, but PyTorch's CPU allocator raises a plain RuntimeError.
+    """
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    said = ("can't allocate memory", "not enough memory", "bad_alloc")
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in said)
+
+
+def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None = None) -> Tensor:
+    """Apply a function that treats images alone, in parts of the batch where the whole does not fit.
+
+    Args:
+        function: maps (b, …) to (b, …), each row from its own row only.
+        x: the batch.
+        at_once: rows per call at most; None for as many as fit.
+
+    Returns:
+        ``function(x)``; a call that runs out of memory is repeated on two halves, down to one row.
+
+    Raises:
+        torch.OutOfMemoryError, RuntimeError, MemoryError: one row alone does not fit.
+    """
+    if at_once is not None and len(x) > at_once:
+        return torch.cat([in_parts(function, part) for part in torch.split(x, at_once)])
+    try:
+        return function(x)
+    except (RuntimeError, MemoryError) as error:
+        if len(x) == 1 or not is_out_of_memory(error):
+            raise
+    # Outside the handler, because the exception's traceback keeps the failed call's tensors alive.
+    return torch.cat([in_parts(function, part) for part in x.chunk(2)])
+
+
+def bounded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply a function that treats images alone on parts of at most ``ELEMENTS_AT_ONCE`` elements."""
+    return in_parts(function, x, max(1, ELEMENTS_AT_ONCE // max(1, x[0].numel())))

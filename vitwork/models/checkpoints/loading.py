@@ -1,0 +1,133 @@
+"""Published and own weights into models of today, without executing anything that a file holds."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from pickletools import genops
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vitwork.errors import VitworkError
+from vitwork.models.checkpoints.downloads import fetch
+from vitwork.models.checkpoints.keys import is_official_transformer, translate
+from vitwork.models.zoo.creation import create
+
+RELEASE = "https://github.com/xxxnell/how-do-vits-work-storage/releases/download/v0.1/"
+PUBLISHED: Mapping[str, str] = {  # the paper's CIFAR-100 files
+    "resnet_50": f"{RELEASE}resnet_50_cifar100_691cc9a9e4.pth.tar",
+    "vit_ti": f"{RELEASE}vit_ti_cifar100_9857b21357.pth.tar",
+    "pit_ti": f"{RELEASE}pit_ti_cifar100_0645889efb.pth.tar",
+    "swin_t": f"{RELEASE}swin_ti_cifar100_ec2894492b.pth.tar",
+}
+
+
+def load_checkpoint(
+    name: str, path_or_state_dict: str | Path | Mapping[str, Any], num_classes: int, **options: Any
+) -> nn.Module:
+    """Build a model and give it stored weights.
+
+    Args:
+        name: as for `create`.
+        path_or_state_dict: a file, an ``https://`` address (kept in a cache), ``published`` for the paper's CIFAR-100
+            file of that name, or a state dict; in official key names, timm 0.5.4's, or today's.
+        num_classes: classes of the stored classifier.
+        **options: as for `create`.
+
+    Returns:
+        The model, in evaluation mode, on the CPU.
+
+    Raises:
+        VitworkError: the file is missing, truncated, holds code, or belongs to another architecture.
+    """
+    if isinstance(path_or_state_dict, Mapping):
+        label, stored = "the state dict", dict(path_or_state_dict)
+    else:
+        path = locate(name, str(path_or_state_dict))
+        label, stored = str(path), read(path)
+    state = unwrap(stored, label)
+    model = create(name, num_classes, **options)
+    target = model.state_dict()
+    translated = translate(state, target)
+    check(translated, target, label, name)
+    model.load_state_dict(translated, strict=False)
+    if is_official_transformer(state):
+        for module in model.modules():
+            if isinstance(module, nn.LayerNorm):
+                module.eps = 1e-5  # the official code's, where timm's ViT has 1e-6
+    return model.eval()
+
+
+def locate(name: str, place: str) -> Path:
+    """Return the file that a path, an address or ``published`` means, downloaded if need be."""
+    if place == "published":
+        if name not in PUBLISHED:
+            raise VitworkError(f"there is no published file for {name}, only for {', '.join(PUBLISHED)}")
+        place = PUBLISHED[name]
+    return fetch(place) if place.startswith(("https://", "http://", "file://")) else Path(place)
+
+
+def read(path: Path) -> Any:
+    """Read a file of tensors and plain values.
+
+    Raises:
+        VitworkError: the file is missing, truncated, no checkpoint, or would execute code.
+    """
+    if not path.is_file():
+        raise VitworkError(f"there is no checkpoint {path}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # on pickles of other makers, which are refused below
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except PermissionError as error:
+        raise VitworkError(f"{path} cannot be read: {error.strerror}") from error
+    except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        if "unsupported global" in str(error).lower() or names_functions(path):
+            raise VitworkError(
+                f"{path} is refused: it holds Python objects other than tensors, which could run code"
+            ) from error
+        raise VitworkError(f"{path} is truncated or no checkpoint") from error
+
+
+def names_functions(path: Path) -> bool:
+    """Whether a file that torch does not know is a pickle that names functions; it is read as text, not executed."""
+    try:
+        with path.open("rb") as file:
+            return any(operation.name in {"GLOBAL", "STACK_GLOBAL", "INST"} for operation, _, _ in genops(file))
+    except ValueError:  # no pickle, or the end of one is missing
+        return False
+
+
+def unwrap(stored: Any, label: str) -> dict[str, Tensor]:
+    """Find the state dict in what a file holds, and strip the prefix of data-parallel training."""
+    for key in ("state_dict", "model", "model_state_dict"):
+        if isinstance(stored, Mapping) and isinstance(stored.get(key), Mapping):
+            stored = stored[key]
+    if not isinstance(stored, Mapping) or not stored or not all(isinstance(v, Tensor) for v in stored.values()):
+        raise VitworkError(f"{label} holds no state dict of tensors")
+    return {str(key).removeprefix("module."): value for key, value in stored.items()}
+
+
+def check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str, name: str) -> None:
+    """Refuse weights of another architecture, naming the first difference."""
+    missing = [key for key in target if key not in state and not key.endswith("num_batches_tracked")]
+    unknown = [key for key in state if key not in target]
+    shapes = [key for key in target if key in state and state[key].shape != target[key].shape]
+    if missing or unknown:
+        parts = [f"lacks {missing[0]}"] * bool(missing) + [f"has {unknown[0]}"] * bool(unknown)
+        others = max(len(missing), len(unknown)) - 1
+        rest = f" (and {others} more)" if others > 0 else ""
+        raise VitworkError(
+            f"{label} is of another architecture than {name} with these options: it {', '.join(parts)}{rest}"
+        )
+    if shapes:
+        key = shapes[0]
+        raise VitworkError(
+            f"{label} does not fit {name} with these options: {key} is {tuple(state[key].shape)} in it "
+            f"and {tuple(target[key].shape)} in the model"
+        )

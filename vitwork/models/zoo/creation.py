@@ -1,0 +1,120 @@
+"""Models by name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from torch import nn
+
+from vitwork.errors import VitworkError, told
+from vitwork.models.zoo.catalogue import ENTRIES
+from vitwork.models.zoo.matching import matched_widths, weigh
+
+
+def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
+    """Build a model, with fresh weights from torch's global generator.
+
+    Args:
+        name: one of `vitwork models`; ``timm:NAME`` for timm's (``pretrained=True`` for its weights); or
+            ``package.module:function`` for your own, called with ``num_classes`` and the options.
+        num_classes: classes.
+        **options: what the builder takes; `vitwork.models.zoo.catalogue` names each builder. ``match=(name, options)``
+            scales the widths to that model's parameter count, ``match_by="flops"`` to its FLOPs.
+
+    Returns:
+        The model in training mode on the CPU; ``input_size`` on it says (channels, height, width) where known.
+
+    Raises:
+        VitworkError: there is no such name or option, or sizes do not fit together.
+    """
+    if name.startswith("timm:"):
+        return from_timm(name.removeprefix("timm:"), num_classes, options)
+    if ":" in name:
+        return from_function(name, num_classes, options)
+    if name not in ENTRIES:
+        raise VitworkError(
+            f"there is no model {name!r}: {_near(name, ENTRIES, '`vitwork models` lists those there are')}"
+        )
+    if "match" in options:
+        options = matched(name, num_classes, dict(options))
+    build, arguments = ENTRIES[name].build, {**ENTRIES[name].preset, **options}
+    accepted = list(inspect.signature(build).parameters)[1:]
+    unknown = [option for option in options if option not in accepted]
+    if unknown:
+        raise VitworkError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(accepted)}")
+    model = build(num_classes, **arguments)
+    size = int(arguments.get("image_size", 32))
+    model.input_size = (3, size, size)  # type: ignore[assignment]  # a plain attribute for as_blocks
+    return model
+
+
+def _near(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Ask whether a name like the one that was given was meant, where there is one."""
+    near = get_close_matches(name, known, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else otherwise
+
+
+def matched(name: str, num_classes: int, options: dict[str, Any]) -> dict[str, Any]:
+    """Replace the option ``match=(other, its options)`` by widths that give `name` that model's size."""
+    other, others = options.pop("match")
+    measure = options.pop("match_by", "parameters")
+    size = int(options.get("image_size", 32))
+    build = inspect.signature(ENTRIES[name].build).parameters
+    if "widths" not in build:
+        raise VitworkError(f"{name} has no widths to scale: match takes a convolution network")
+    widths = options.get("widths", ENTRIES[name].preset.get("widths", build["widths"].default))
+    target = weigh(lambda: create(other, num_classes, **others), measure, size)
+    found = matched_widths(
+        lambda scaled: create(name, num_classes, **{**options, "widths": scaled}), widths, target, measure, size
+    )
+    return {**options, "widths": found}
+
+
+def from_timm(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:
+    """Build timm's `name`; ``drop_path`` means timm's ``drop_path_rate`` and ``image_size`` its ``img_size``.
+
+    Models without stochastic depth are built without it.
+    """
+    import timm
+
+    renamed = {{"drop_path": "drop_path_rate", "image_size": "img_size"}.get(k, k): v for k, v in options.items()}
+    try:
+        model: nn.Module = timm.create_model(name, num_classes=num_classes, **renamed)
+    except (RuntimeError, ValueError, TypeError, OSError) as error:
+        if "drop_path" in options and isinstance(error, TypeError) and "drop_path_rate" in str(error):
+            return from_timm(name, num_classes, {k: v for k, v in options.items() if k != "drop_path"})
+        if ":" not in name and not timm.is_model(name):  # with a colon, a place where timm looks for models
+            hint = _near(name, timm.list_models(), "its `timm.list_models()` lists those there are")
+            raise VitworkError(f"timm has no model {name!r}: {hint}") from error
+        raise VitworkError(f"timm does not build {name!r} with {renamed}: {told(error)}") from error
+    return model
+
+
+def from_function(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:
+    """Call a user's ``package.module:function``; ``drop_path`` is passed only to functions that take it."""
+    module, _, function = name.partition(":")
+    try:
+        build = getattr(importlib.import_module(module), function)
+        accepted = inspect.signature(build).parameters
+    except (ImportError, AttributeError) as error:
+        raise VitworkError(f"{name} cannot be imported: {error}") from error
+    except Exception as error:  # whatever the user's own code raises
+        raise VitworkError(f"{name} cannot be imported: {told(error)}") from error
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
+    given = {k: v for k, v in options.items() if k != "drop_path" or k in accepted or open_ended}
+    unknown = [option for option in ("num_classes", *given) if option not in accepted and not open_ended]
+    if unknown:
+        raise VitworkError(f"{name} does not take {', '.join(unknown)}")
+    try:
+        model = build(num_classes=num_classes, **given)
+    except VitworkError:
+        raise
+    except Exception as error:  # whatever the user's own code raises
+        raise VitworkError(f"{name} cannot be built: {told(error)}") from error
+    if not isinstance(model, nn.Module):
+        raise VitworkError(f"{name} returned {type(model).__name__}, not a torch.nn.Module")
+    return model

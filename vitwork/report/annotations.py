@@ -1,0 +1,37 @@
+"""GitHub workflow commands: changes of verdicts as annotations on the files of the claims."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from vitwork.report.changes import told
+from vitwork.statistics.change import Event
+
+FILE = re.compile(r"[\w./-]+\.py")
+
+
+def workflow_commands(events: Iterable[Event], results: dict[str, Any]) -> Iterator[str]:
+    """Return one workflow command per event: an error for what broke, a notice for the rest.
+
+    Args:
+        events: changes against the baseline.
+        results: today's results, which say in which file a claim is tested.
+    """
+    reruns = {claim["id"]: str(claim.get("rerun", "")) for claim in results["claims"]}
+    for event in events:
+        level = "error" if event.breaking else "notice"
+        found = FILE.search(reruns.get(event.claim, ""))
+        place = f"file={_property(found.group())}," if found else ""
+        title = _property(f"{event.claim}: {event.kind}")
+        yield f"::{level} {place}title={title}::{_data(told(event, results))}"
+
+
+def _data(text: str) -> str:
+    """Escape the text of a command, as the runner reads it."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

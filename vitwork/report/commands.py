@@ -1,0 +1,52 @@
+"""The commands ``vitwork report``, ``vitwork compare`` and ``vitwork site``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from vitwork.report.document import load
+
+
+def report(arguments: Sequence[str]) -> int:
+    """Make the report of a results file anew."""
+    parser = argparse.ArgumentParser(prog="vitwork report", description=report.__doc__)
+    parser.add_argument("results", type=Path, help="results.json, or a folder that holds it")
+    parser.add_argument("folder", type=Path, nargs="?", help="where the report goes (default: beside the results)")
+    given = parser.parse_args(arguments)
+    from vitwork.report.build import build
+
+    beside = given.results if given.results.is_dir() else given.results.parent
+    print(build(given.results, given.folder or beside))
+    return 0
+
+
+def compare(arguments: Sequence[str]) -> int:
+    """Say what changed between two results files; the exit status is 1 when something no longer holds."""
+    parser = argparse.ArgumentParser(prog="vitwork compare", description=compare.__doc__)
+    parser.add_argument("before", type=Path, help="results.json of the baseline, or a folder that holds it")
+    parser.add_argument("now", type=Path, help="results.json to compare with it, or a folder that holds it")
+    parser.add_argument("--html", type=Path, metavar="FOLDER", help="also write a page, Markdown and annotations there")
+    parser.add_argument("--alpha", type=float, default=0.05, help="probability of one false alarm (default: 0.05)")
+    given = parser.parse_args(arguments)
+    from vitwork.report.compare import compare as write
+    from vitwork.report.compare import markdown
+    from vitwork.statistics.change import compare_to_baseline
+
+    old, new = load(given.before), load(given.now)
+    events = compare_to_baseline(old, new, given.alpha)
+    pages = [str(write(old, new, given.html, given.alpha))] if given.html else []  # before a pipe may be closed
+    print("\n".join([markdown(events, old, new), *pages]))
+    return int(any(event.breaking for event in events))
+
+
+def site(arguments: Sequence[str]) -> int:
+    """Make an index of a folder of reports, and the tables that a report of it lacks."""
+    parser = argparse.ArgumentParser(prog="vitwork site", description=site.__doc__)
+    parser.add_argument("folder", type=Path, help="folder with one sub-folder per report")
+    given = parser.parse_args(arguments)
+    from vitwork.report.site import index
+
+    print(index(given.folder))
+    return 0

@@ -1,0 +1,47 @@
+"""RO-Crate metadata: what the files of a report are, for archives (https://w3id.org/ro/crate/1.1)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from vitwork.report import words
+from vitwork.report.document import dump
+
+FILES = {
+    "report.html": ("The report", "text/html"),
+    "results.json": ("Results document, schema vitwork-results/1", "application/json"),
+    "runs.parquet": ("One row per training run", "application/vnd.apache.parquet"),
+    "measurements.parquet": ("One row per measurement", "application/vnd.apache.parquet"),
+    "hypotheses.parquet": ("One row per hypothesis", "application/vnd.apache.parquet"),
+    "summary.md": ("Summary for pull requests", "text/markdown"),
+    "badge.svg": ("Badge", "image/svg+xml"),
+}
+
+
+def crate(results: dict[str, Any]) -> str:
+    """Return the metadata of a report's folder as JSON-LD."""
+    provenance = results["provenance"]
+    finished = provenance.get("finished")
+    date = (
+        datetime.fromtimestamp(finished, UTC).isoformat() if isinstance(finished, (int, float)) else str(finished or "")
+    )
+    root = {
+        "@id": "./",
+        "@type": "Dataset",
+        "name": f"Claims of 'How Do Vision Transformers Work?' at profile {results['profile']['name']}",
+        "description": words.summary(results),
+        "datePublished": date,
+        "license": {"@id": "https://spdx.org/licenses/Apache-2.0"},
+        "isBasedOn": {"@id": "https://arxiv.org/abs/2202.06709"},
+        "version": str(provenance.get("commit") or ""),
+        "hasPart": [{"@id": name} for name in FILES],
+    }
+    descriptor = {
+        "@id": "ro-crate-metadata.json",
+        "@type": "CreativeWork",
+        "about": {"@id": "./"},
+        "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
+    }
+    parts = [{"@id": n, "@type": "File", "name": title, "encodingFormat": kind} for n, (title, kind) in FILES.items()]
+    return dump({"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": [descriptor, root, *parts]})

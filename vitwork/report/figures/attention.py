@@ -1,0 +1,48 @@
+"""What attention weights do by depth: how far they reach, how evenly, in how many directions, at which frequencies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+
+from vitwork.report.figures.base import Figure, Json, Row, View
+from vitwork.report.figures.depth import by_frequency, frequencies, panels
+
+BY_DEPTH = {
+    "distance": "mean distance (tokens)",
+    "entropy": "entropy (nats)",
+    "effective_rank": "effective rank",
+}
+"""Numbers per block, and their axes."""
+
+
+def draw(view: View) -> Figure | None:
+    """Return distance, entropy and effective rank by depth, and the gain by frequency for every block."""
+    known = [name for name in BY_DEPTH if all(name in entry["values"] for entry in view.entries)]
+    drawn = [panel for name in known for panel in panels(view, itemgetter(name), BY_DEPTH[name])]
+    if all("gain" in entry["values"] for entry in view.entries):
+        drawn += [by_frequency(view, arm, "gain", "gain of attention") for arm in view.arms]
+    rows = [
+        (entry["arm"], entry["seed"], view.setting(entry), *row)
+        for entry in view.entries
+        for row in _rows(entry, known)
+    ]
+    return Figure(
+        "Attention by depth",
+        tuple(drawn),
+        "Means over heads and images. The gain is what attention makes of a pattern of one frequency: 1 leaves it, 0 "
+        f"averages it away; thin lines are single networks ({view.seeds()}).",
+        view.palette.legend(view.arms),
+        ("arm", "seed", "setting", "block", "quantity", "frequency (π)", "value"),
+        tuple(rows),
+    )
+
+
+def _rows(entry: Json, known: Sequence[str]) -> Iterator[Row]:
+    values = entry["values"]
+    for place, block in enumerate(values["blocks"]):
+        for name in known:
+            yield block, BY_DEPTH[name], None, values[name][place]
+        if "gain" in values:
+            for frequency, gain in zip(frequencies(values, "gain")[place], values["gain"][place], strict=False):
+                yield block, "gain", frequency, gain

@@ -1,0 +1,166 @@
+"""Live progress: every worker keeps one small file, anyone may read them. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from vitwork.store.store import Store
+
+STALE_SECONDS = 120.0
+BEAT_SECONDS = 20.0
+ABANDONED_SECONDS = 24 * 3600.0  # a file that is older was left by a worker that was killed
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What one worker is doing: which run, which stage of it, and how far the whole plan is."""
+
+    worker: str
+    run: str
+    stage: str
+    done: int
+    total: int
+    started: float
+    updated: float
+    pid: int
+    host: str
+
+    @property
+    def line(self) -> str:
+        """The status in one line; the process tells apart the workers of several sessions, which share their names."""
+        elsewhere = "" if self.host == socket.gethostname() else f" on {self.host}"
+        return f"{self.worker} ({self.pid}{elsewhere}) {self.run}: {self.stage}"
+
+    @property
+    def lives(self) -> bool:
+        """Whether the worker spoke lately, and its process is still there if it is one of this machine."""
+        if time.time() - self.updated >= STALE_SECONDS:
+            return False
+        return self.host != socket.gethostname() or _runs(self.pid)
+
+
+def _runs(pid: int) -> bool:
+    """Return whether a process of this machine runs; one that ended but whose parent has not noticed does not."""
+    if os.name != "posix":  # where the question would end the process
+        return True
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's process, or a system without /proc
+        return True
+    return state not in {"Z", "X"}
+
+
+class Reporter:
+    """Writes one worker's status, and shows while it stays the same that the worker lives.
+
+    Losing an update is harmless, so nothing is flushed to disk.
+    """
+
+    def __init__(self, store: Store, worker: str, total: int) -> None:
+        self.worker, self.total, self.started = worker, total, time.time()
+        self.path = store.root / "progress" / f"{worker}-{socket.gethostname()}-{os.getpid()}.json"
+        self.ended = threading.Event()
+        self.last: Status | None = None
+        self.writing = threading.Lock()
+        _remove_abandoned(self.path.parent)
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def report(self, run: str, stage: str, done: int) -> None:
+        """Say what is being done now."""
+        now = time.time()
+        self._write(
+            Status(self.worker, run, stage, done, self.total, self.started, now, os.getpid(), socket.gethostname())
+        )
+
+    def _write(self, status: Status | None = None) -> None:
+        """Write a status, or the last one anew; a store that is full for a moment costs an update, not the work."""
+        with self.writing, suppress(OSError):
+            status = status or (self.last and replace(self.last, updated=time.time()))
+            if status is None or self.ended.is_set():
+                return
+            self.last = status
+            temporary = self.path.with_suffix(".new")
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(asdict(status)), encoding="utf-8")
+            temporary.replace(self.path)
+
+    def _beat(self) -> None:
+        """Say again and again what was said last: a measurement can take minutes."""
+        while not self.ended.wait(BEAT_SECONDS):
+            self._write()
+
+    def stage(self, run: str, done: Callable[[], int]) -> Callable[[str], None]:
+        """Return a function that reports stages of one run."""
+        return lambda stage: self.report(run, stage, done())
+
+    def end(self) -> None:
+        """Remove the status: nothing is being done any more."""
+        with self.writing:
+            self.ended.set()
+            self.path.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for path in folder.glob("*"):
+        with suppress(OSError):  # another worker was faster, or may not
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                path.unlink()
+
+
+def statuses(store_root: Path) -> list[Status]:
+    """Return what the workers of a store are doing; those that fell silent or were killed are left out."""
+    found = []
+    for path in sorted((store_root / "progress").glob("*.json")):
+        try:
+            status = Status(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            continue
+        if status.lives:
+            found.append(status)
+    return found
+
+
+def summary(found: list[Status]) -> str:
+    """Return how far the plan is, as one line, or an empty one when nobody works."""
+    if not found:
+        return ""
+    done, total = max(status.done for status in found), max(status.total for status in found)
+    elapsed = time.time() - min(status.started for status in found)
+    left = f", about {elapsed / done * (total - done) / 60:.1f} min left" if done else ""
+    return f"[{done}/{total} runs{left}] " + " | ".join(status.line for status in found)
+
+
+class Ticker(threading.Thread):
+    """Prints on the controller what the workers are doing, while they work.
+
+    Args:
+        store_root: the store whose workers are watched.
+        write: prints a line.
+        seconds: between two lines.
+    """
+
+    def __init__(self, store_root: Path, write: Callable[[str], object], seconds: float = 15.0) -> None:
+        super().__init__(daemon=True)
+        self.store_root, self.write, self.seconds = store_root, write, seconds
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        """Print until `stop` is called; nothing when nobody works."""
+        while not self.ended.wait(self.seconds):
+            if line := summary(statuses(self.store_root)):
+                self.write(line)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self.ended.set()
