@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from vitwork.language.claim import Verdict
+from vitwork.statistics.effect import Verdict
 from vitwork.statistics import compare, detectable, equivalent, ordering, share_of_layers, summarise
 from vitwork.statistics import simulation as sim
 from vitwork.statistics.contrasts import RAW, Penalty, student

@@ -20,7 +20,7 @@ import pytest
 from vitwork.data import fingerprint
 from vitwork.design import overrides, profiles
 from vitwork.errors import VitworkError
-from vitwork.language.claim import Verdict
+from vitwork.statistics.effect import Verdict
 from vitwork.language.comparison import Sample
 from vitwork.report.terminal import table
 from vitwork.session.baseline import Baseline

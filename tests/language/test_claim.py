@@ -6,7 +6,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitwork.language.claim import Claim, Paper, Verdict, claim, combine
+from vitwork.language.claim import Claim, Paper, claim, combine
+from vitwork.statistics.effect import Verdict
 
 VERDICTS = st.lists(st.sampled_from(Verdict), min_size=1, max_size=6)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vitwork.language.claim import Verdict
+from vitwork.statistics.effect import Verdict
 from vitwork.language.comparison import Assertion, Comparison, Sample, paired
 from vitwork.language.quantity import Quantity, measurement, quantity
 

@@ -14,7 +14,7 @@ import pytest
 from tests.language.test_comparison_language import HIGH, LOW, ape, sample
 from tests.language.test_comparison_language import error as plain_error
 from tests.session.test_judge import PROFILE, case, court, error, reading
-from vitwork.language.claim import Verdict
+from vitwork.statistics.effect import Verdict
 from vitwork.language.quantity import quantity
 from vitwork.language.structured import falling, ordered, rising, same
 from vitwork.session.baseline import Baseline

@@ -16,7 +16,7 @@ from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.design.profiles import PAPER, SMOKE, SMOKE_RECIPE
 from vitwork.errors import VitworkError
-from vitwork.language.claim import Verdict
+from vitwork.statistics.effect import Verdict
 from vitwork.measurements import accuracy, attention, feature_maps, hessian, lesion, robustness, similarity
 from vitwork.measurements import landscape as surfaces
 from vitwork.measurements.trained_run import TrainedRun

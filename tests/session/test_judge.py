@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from vitwork.design.profiles import SMOKE, Profile
-from vitwork.language.claim import Claim, Paper, Verdict
+from vitwork.language.claim import Claim, Paper
+from vitwork.statistics.effect import Verdict
 from vitwork.language.quantity import Quantity, measurement, quantity
 from vitwork.session.judge import Case, Court, Measure
 from vitwork.session.plan import Plan

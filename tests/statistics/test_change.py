@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from vitwork.language.claim import Verdict
+from vitwork.statistics.effect import Verdict
 from vitwork.statistics import compare, compare_to_baseline
 from vitwork.statistics.change import effect_change
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from vitwork.errors import VitworkError
-from vitwork.language.claim import Verdict
+from vitwork.statistics.effect import Verdict
 from vitwork.statistics import compare, equivalent
 from vitwork.statistics.contrasts import LOGS, RAW, linear, student
 from vitwork.statistics.ranks import binomial_p

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vitwork.language.claim import Verdict
+from vitwork.statistics.effect import Verdict
 from vitwork.statistics import compare, holm, ordering, share_of_layers, summarise
 from vitwork.statistics import simulation as sim
 from vitwork.statistics.contrasts import RAW, Penalty, student

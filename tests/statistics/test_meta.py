@@ -7,7 +7,7 @@ import pytest
 from statsmodels.stats.meta_analysis import combine_effects
 
 from vitwork.errors import VitworkError
-from vitwork.language.claim import Verdict
+from vitwork.statistics.effect import Verdict
 from vitwork.statistics import compare, meta, summarise
 from vitwork.statistics.decision import Question
 from vitwork.statistics.meta import standard_error

@@ -7,7 +7,7 @@ import pytest
 from scipy import integrate, optimize, stats
 
 from vitwork.errors import VitworkError
-from vitwork.language.claim import Verdict
+from vitwork.statistics.effect import Verdict
 from vitwork.statistics import compare, sequential
 from vitwork.statistics.evalues import log_e_value, safe_contrast, safe_t
 

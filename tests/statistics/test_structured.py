@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from vitwork.errors import VitworkError
-from vitwork.language.claim import Verdict
+from vitwork.statistics.effect import Verdict
 from vitwork.statistics import equivalent, layer_share, ordering, rank_agreement, share_of_layers, trend
 from vitwork.statistics.contrasts import student
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vitwork.language.claim import Alternative, Effect
+from vitwork.statistics.effect import Alternative, Effect
 from vitwork.language.quantity import Quantity
 
 Decide = Callable[["Assertion"], bool]

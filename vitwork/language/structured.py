@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vitwork.language.claim import Alternative, Effect
+from vitwork.statistics.effect import Alternative, Effect
 from vitwork.language.comparison import Assertion, Sample, paired, smallest_shown, valued, worded
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict
 from typing import Any
 
-from vitwork.language.claim import Effect
+from vitwork.statistics.effect import Effect
 from vitwork.report import words
 from vitwork.report.reasons import reason
 from vitwork.report.terminal import lacking

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vitwork.design.profiles import Profile
-from vitwork.language.claim import Claim, Effect, Hypothesis, Verdict, combine
+from vitwork.language.claim import Claim, Hypothesis, combine
+from vitwork.statistics.effect import Effect, Verdict
 from vitwork.language.comparison import Assertion, Sample
 from vitwork.language.quantity import AbsentError, Quantity
 from vitwork.session.plan import Plan, Wanted

@@ -14,7 +14,8 @@ import pytest
 
 from vitwork.data import fingerprint
 from vitwork.design.profiles import Profile
-from vitwork.language.claim import Verdict, combine
+from vitwork.language.claim import combine
+from vitwork.statistics.effect import Verdict
 from vitwork.language.comparison import Assertion, Sample
 from vitwork.session.judge import Case
 from vitwork.session.plan import code

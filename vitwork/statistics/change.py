@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from vitwork.language.claim import Effect, Verdict
+from vitwork.statistics.effect import Effect, Verdict
 from vitwork.statistics.contrasts import LOGS, RAW, StudentContrast, has_spread, linear
 from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide
 from vitwork.statistics.multiplicity import holm

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitwork.errors import VitworkError
-from vitwork.language.claim import Alternative, Effect
+from vitwork.statistics.effect import Alternative, Effect
 from vitwork.statistics.contrasts import (
     Contrast,
     ExactContrast,

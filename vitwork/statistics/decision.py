@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from vitwork.errors import VitworkError
-from vitwork.language.claim import Alternative, Effect, Verdict
+from vitwork.statistics.effect import Alternative, Effect, Verdict
 from vitwork.statistics.contrasts import RAW, Contrast
 from vitwork.statistics.power import MOST_SEEDS, seeds_needed
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vitwork.errors import VitworkError
-from vitwork.language.claim import Effect
+from vitwork.statistics.effect import Effect
 from vitwork.statistics.contrasts import Sided, StudentContrast
 from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, undecided
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from vitwork.language.claim import Effect, Verdict
+from vitwork.statistics.effect import Effect, Verdict
 from vitwork.statistics.decision import Question, settling_seeds
 
 

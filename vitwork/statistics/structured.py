@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vitwork.errors import VitworkError
-from vitwork.language.claim import Alternative, Effect, Verdict
+from vitwork.statistics.effect import Alternative, Effect, Verdict
 from vitwork.statistics.comparison import Scale, Values, compare
 from vitwork.statistics.contrasts import Contrast, has_spread, linear, penalty_of
 from vitwork.statistics.decision import BOTH_EDGES, FEWEST_SEEDS, Question, decide, settling_seeds, undecided

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from vitwork.errors import VitworkError
-from vitwork.language.claim import Effect, Verdict
+from vitwork.statistics.effect import Effect, Verdict
 from vitwork.report import words
 from vitwork.report.axis import Scale, number, span
 from vitwork.report.figures.base import Json

@@ -1,0 +1,51 @@
+"""How a session differs from the paper's setting, and what keeps a claim from being measured: facts, not sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Change(StrEnum):
+    """What differs."""
+
+    DECLARED = "declared"  # `text`, by the profile or the claim
+    SETTING = "setting"  # `field` is `value` for `arm`, or for all arms where it is empty
+    MODEL = "model"  # the network of `arm` is `value`, not the profile's own
+    CHOSEN = "chosen"  # only some tests were chosen, and the correction covers their hypotheses alone
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One difference from the paper's setting."""
+
+    change: Change
+    text: str = ""
+    arm: str = ""
+    field: str = ""
+    value: str = ""
+
+
+def declared(*texts: str) -> tuple[Deviation, ...]:
+    """Return differences that a profile or a claim states in words of its own."""
+    return tuple(Deviation(Change.DECLARED, text) for text in texts)
+
+
+class Missing(StrEnum):
+    """What kind of thing a claim lacks."""
+
+    ARM = "arm"  # the profile does not train `arm`
+    SNAPSHOT = "snapshot"  # the recipe of `arm` keeps no snapshot at `what`
+    PART = "part"  # the network of `arm` has no `what`
+    UNFIT = "unfit"  # a measurement is not possible on the network of `arm`, for the reason `what`
+    RECORD = "record"  # the record of the measurement `what` of `arm` is gone
+    FAULT = "fault"  # something failed: `what` says what, in the failing code's own words
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Why a test could not be measured; only a `Missing.FAULT` is an error."""
+
+    missing: Missing
+    arm: str = ""
+    what: str = ""

@@ -1,0 +1,184 @@
+"""The results of a session as one typed document, ``results.json``: what reports, comparisons and baselines read.
+
+NaN and infinities are null in JSON. The published schema, ``vitwork/report/results.schema.json``, is made of these types.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from vitwork.design.deviation import Deviation, Lack
+from vitwork.language.claim import Paper
+from vitwork.statistics.effect import Effect, Verdict
+
+SCHEMA: Literal["vitwork-results/2"] = "vitwork-results/2"
+Number = float | None
+
+
+class Sample(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sample"):
+    """One side of a hypothesis: a value per seed of one arm, on the quantity's own scale; null for no finite value."""
+
+    arm: str
+    label: str
+    seeds: tuple[int, ...]
+    values: tuple[Number, ...]
+
+
+class Constant(Struct, frozen=True, kw_only=True, tag_field="kind", tag="constant"):
+    """One side of a hypothesis that is a number."""
+
+    value: float
+
+
+class Hypothesis(Struct, frozen=True, kw_only=True):
+    """One comparison that a claim rests on.
+
+    Attributes:
+        id: claim id, parameters and position, unique in a session.
+        claim: id of the claim.
+        form: kind of sentence.
+        statement: the sentence as a formula, for readers; nothing is read out of it.
+        parameters: the test's parameters.
+        quantity, unit: what is compared.
+        sides: the samples in the order of the sentence; a constant may stand last.
+        levels: where the sides of a trend lie.
+        within: largest difference (or factor) that a sameness allows.
+        effect: the outcome.
+    """
+
+    id: str
+    claim: str
+    form: Literal["comparison", "trend", "order", "sameness"]
+    statement: str
+    parameters: dict[str, str | int | float]
+    quantity: str
+    unit: str
+    sides: tuple[Sample | Constant, ...]
+    effect: Effect
+    levels: tuple[float, ...] | None = None
+    within: float | None = None
+
+
+class ClaimResult(Struct, frozen=True, kw_only=True):
+    """A claim with its verdict.
+
+    Attributes:
+        id, sentence, paper, contradicted_by, deviations, confounds: as declared (`vitwork.language.claim.Claim`).
+        chapter: the part of the paper.
+        verdict: what its tests say together.
+        lack: why it was not measured; None where it was.
+        hypotheses: ids, in order; empty for a property that is checked without statistics.
+        measurements: keys of the records that it rests on.
+        arms: names.
+        cost_seconds: of all runs and measurements that it rests on, also where other claims share them.
+        cost_joules: likewise; None where the energy of any is unknown.
+        rerun: the command that tests this claim alone.
+    """
+
+    id: str
+    sentence: str
+    paper: Paper
+    contradicted_by: str
+    deviations: tuple[str, ...]
+    confounds: tuple[str, ...]
+    chapter: str
+    verdict: Verdict
+    lack: Lack | None
+    hypotheses: tuple[str, ...]
+    measurements: tuple[str, ...]
+    arms: tuple[str, ...]
+    cost_seconds: float
+    cost_joules: float | None
+    rerun: str
+
+
+class RunResult(Struct, frozen=True, kw_only=True):
+    """One training. Fields of a run that did not end are null."""
+
+    key: str
+    arm: str
+    seed: int
+    model: str | None
+    options: dict[str, Any]
+    recipe: dict[str, Any]
+    parameters: int | None
+    status: Literal["finished", "diverged"] | None
+    seconds: Number
+    joules: Number
+    images_per_second: Number
+    mode: str | None
+    history: tuple[dict[str, Any], ...]
+
+
+class MeasurementResult(Struct, frozen=True, kw_only=True):
+    """One record of one run. Fields of a measurement that was not made are null."""
+
+    key: str
+    run: str
+    arm: str
+    seed: int
+    name: str
+    figure: str
+    parameters: dict[str, Any]
+    seconds: Number
+    joules: Number
+    values: dict[str, Any] | None
+
+
+class ProfileResult(Struct, frozen=True, kw_only=True):
+    """The scale of the session and how it differs from the paper's setting."""
+
+    name: str
+    summary: str
+    seeds: int
+    deviations: tuple[Deviation, ...]
+
+
+class DatasetResult(Struct, frozen=True, kw_only=True):
+    """The images."""
+
+    name: str
+    fingerprint: str
+
+
+class Provenance(Struct, frozen=True, kw_only=True):
+    """Where the numbers come from.
+
+    Attributes:
+        command: the command line.
+        commit: of git, empty outside it; dirty: whether the tree had changes.
+        code: hash of the code by which runs and measurements were keyed, by module.
+        versions, hardware: of the machine that made the document.
+        started, finished: seconds since the epoch.
+        seconds: between them.
+    """
+
+    command: str
+    commit: str
+    dirty: bool
+    code: dict[str, str]
+    versions: dict[str, str]
+    hardware: dict[str, Any]
+    dataset: DatasetResult
+    started: float
+    finished: float
+    seconds: float
+
+
+class Results(Struct, frozen=True, kw_only=True):
+    """Everything that a session found.
+
+    Attributes:
+        alpha: error rate over all hypotheses.
+    """
+
+    profile: ProfileResult
+    provenance: Provenance
+    claims: tuple[ClaimResult, ...]
+    hypotheses: tuple[Hypothesis, ...]
+    runs: tuple[RunResult, ...]
+    measurements: tuple[MeasurementResult, ...]
+    schema: Literal["vitwork-results/2"] = SCHEMA
+    alpha: float = 0.05

@@ -1,0 +1,92 @@
+"""What a test found: verdict and effect, as facts. How they are worded is `vitwork.report.words`' business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+Alternative = Literal["less", "greater", "two-sided"]
+Scale = Literal["difference", "log-ratio", "probability", "slope"]
+
+
+class Verdict(StrEnum):
+    """What the evidence says of a hypothesis or a claim."""
+
+    REPRODUCED = "reproduced"
+    CONTRADICTED = "contradicted"
+    INCONCLUSIVE = "inconclusive"
+    NOT_MEASURED = "not measured"
+
+
+class Test(StrEnum):
+    """Which test gave an effect its p-value and interval."""
+
+    __test__ = False  # or pytest collects it
+
+    NONE = "none"
+    WELCH = "Welch t"
+    ONE_SAMPLE = "one-sample t"
+    SUPERIORITY = "probability of superiority"
+    ORDER = "order of the runs"  # where some diverged: each in its least favourable place
+    PERMUTATION = "exact permutation"  # where no seed differs from another of its arm
+    SAFE_T = "safe t"  # valid at any stopping time
+    SIGN_BETS = "betting on signs"  # valid at any stopping time
+
+
+class Obstacle(StrEnum):
+    """Why no test applies to the data."""
+
+    NO_RUNS = "an arm has no runs"
+    FEW_SEEDS = "fewer seeds than ever decide"
+    NEGATIVE_VALUES = "logarithms of negative values"
+    UNKNOWN_VALUE = "a run without a finite value"
+    NO_SPREAD = "no seed differs"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The outcome of one comparison; the seed is the unit of replication.
+
+    Attributes:
+        estimate: the effect on ``scale``; NaN when nothing could be estimated.
+        low, high: two-sided ``1 - alpha`` interval on the same scale.
+        n_a, n_b: seeds per arm; ``n_b`` is 0 for a comparison with a constant.
+        p: two-sided p-value against the margin (before any correction for multiplicity); NaN without a test.
+        verdict: the decision at ``alpha``.
+        alternative: the paper's side.
+        margin: the value of the effect that separates the sides, fixed before the data.
+        alpha: two-sided error rate of the decision.
+        scale: what ``estimate`` is; a ``log-ratio`` is a natural logarithm.
+        test: the test that was used.
+        penalty: factors on p that guard against skewness, for values below and above the estimate (1 for none).
+        band: half-width around ``margin`` inside which the arms count as alike; None where none was declared.
+        by_band: whether ``p`` and ``verdict`` belong to the two edges of the band rather than to the margin.
+        lost: runs of either arm without a finite value, which are judged by order.
+        steps, weakest: of an order of several arms, how many steps it has and which one (from 1) the numbers are of.
+        obstacle: why no test applies; None where one does.
+        adjusted_p: p-value after correction over the session's hypotheses; NaN before that.
+        seeds_needed: seeds per arm that would probably settle an inconclusive verdict; None when unknown.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    n_a: int
+    n_b: int
+    p: float
+    verdict: Verdict
+    alternative: Alternative = "less"
+    margin: float = 0.0
+    alpha: float = 0.05
+    scale: Scale = "difference"
+    test: Test = Test.NONE
+    penalty: tuple[float, float] = (1.0, 1.0)
+    band: float | None = None
+    by_band: bool = False
+    lost: tuple[int, int] = (0, 0)
+    steps: int = 1
+    weakest: int = 1
+    obstacle: Obstacle | None = None
+    adjusted_p: float = float("nan")
+    seeds_needed: int | None = None
