@@ -8,7 +8,7 @@ from vitwork.language.claim import Paper, claim
 from vitwork.language.quantity import Quantity
 from vitwork.language.structured import ordered
 from vitwork.measurements import accuracy, hessian
-from vitwork.session.judge import Measure
+from vitwork.language.measure import Measure
 
 
 @claim(

@@ -6,7 +6,7 @@ import pytest
 
 from vitwork.language.claim import Paper, claim
 from vitwork.measurements import accuracy, hessian
-from vitwork.session.judge import Measure
+from vitwork.language.measure import Measure
 
 LOCAL = pytest.mark.parametrize("local", ["vit-local-3", "vit-local-5"])
 DEVIATIONS = ("padded positions are masked; in the official code they leak attention to zeros",)

@@ -6,7 +6,7 @@ import pytest
 
 from vitwork.language.claim import Paper, claim
 from vitwork.measurements import hessian, landscape
-from vitwork.session.judge import Measure
+from vitwork.language.measure import Measure
 
 SPECTRUM_CONFOUNDS = (
     "LayerNorm against BatchNorm, whose mode alone changes the eigenvalues several times",

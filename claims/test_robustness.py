@@ -8,7 +8,7 @@ from vitwork.language.claim import Paper, claim
 from vitwork.language.quantity import Quantity
 from vitwork.measurements import accuracy, robustness
 from vitwork.measurements.robustness import HIGH, LOW
-from vitwork.session.judge import Measure
+from vitwork.language.measure import Measure
 
 SETUP = "ImageNet-1K, one checkpoint each"
 DEVIATIONS = (

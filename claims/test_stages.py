@@ -6,7 +6,7 @@ import pytest
 
 from vitwork.language.claim import Paper, claim
 from vitwork.measurements import accuracy, lesion, similarity
-from vitwork.session.judge import Measure
+from vitwork.language.measure import Measure
 
 LESION = "the lesion drops a block's residual branch and keeps its projection; the paper's rule is unknown"
 RESNET_LESION = (LESION, "a whole residual branch, where the paper removes a bottleneck's 3×3 convolution alone")

@@ -6,7 +6,7 @@ import pytest
 
 from vitwork.language.claim import Paper, claim
 from vitwork.measurements import feature_maps
-from vitwork.session.judge import Measure
+from vitwork.language.measure import Measure
 
 CONFOUNDS = ("the change is taken on the residual stream, whose variance grows with anything added to it",)
 DEVIATIONS = ("read as the change of the logarithm, so that blocks with large feature maps do not decide alone",)

@@ -13,7 +13,7 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 
 from vitwork.analyse import analyse, positive
-from vitwork.design import profiles
+from vitwork import profiles
 from vitwork.errors import VitworkError
 
 Command = Callable[[Sequence[str]], int]
@@ -24,8 +24,11 @@ def train(arguments: Sequence[str]) -> int:
 
     Started by torchrun, its processes split each training among them.
     """
-    from vitwork.design.overrides import OPTIONS, check_data, check_device, import_from_here, override, try_models
+    from vitwork.design.overrides import OPTIONS, override
+    from vitwork.device import place
+    from vitwork.report import words
     from vitwork.session.plan import Plan
+    from vitwork.session.preflight import check_data, import_from_here, try_models
     from vitwork.session.worker import Worker
     from vitwork.store.store import Store
 
@@ -33,7 +36,7 @@ def train(arguments: Sequence[str]) -> int:
     _scale(parser)
     parser.add_argument("--arms", help="arms to train, separated by commas (default: all of the profile)")
     parser.add_argument("--seeds", type=positive, help="trained networks per arm, in place of the profile's number")
-    parser.add_argument("--device", type=check_device, default="auto", help="auto, cpu or a torch device")
+    parser.add_argument("--device", type=place.check, default="auto", help="auto, cpu or a torch device")
     for name, details in OPTIONS.items():
         parser.add_argument(name, **details)
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard event files there")
@@ -46,8 +49,8 @@ def train(arguments: Sequence[str]) -> int:
     profile = override(found, given.changes, deterministic=given.deterministic)
     check_data(profile, given.data)
     import_from_here()
-    try_models(profile, found)
-    plan = Plan(given.data)
+    try_models(profile)
+    plan = Plan(profile, given.data)
     for seed in range(given.seeds or profile.seeds):
         for name in chosen:
             plan.run(profile.arms[name], seed)
@@ -64,9 +67,9 @@ def train(arguments: Sequence[str]) -> int:
         record = worker.store.read(run.key) or {}
         if record.get("status") == "diverged":
             print(f"{run.arm.name} seed {run.seed}: diverged in epoch {len(record['history'])}")
-    for reason in worker.failures.values():
-        print(reason, file=sys.stderr)
-    return 1 if worker.failures else 0
+    for lack in worker.troubles.faults:
+        print(words.lack(lack), file=sys.stderr)
+    return 1 if worker.troubles.faults else 0
 
 
 def status(arguments: Sequence[str]) -> int:

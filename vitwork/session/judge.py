@@ -1,248 +1,218 @@
-"""From tests to verdicts: each claim's test is read three times. Imports no torch.
+"""From records to verdicts: sentences are judged on what lies in the store. Imports no torch.
 
-*Plan*: the test runs with a `Measure` that only notes what is asked for. *Weigh*: with the values in the store, every
-comparison becomes an effect, and Holm's correction over the whole session turns effects into verdicts. *Deliver*: the
-test runs for pytest, and each comparison is as true as its verdict.
+Every sentence becomes an effect, and the correction over the whole session turns effects into verdicts. A session is
+judged by one process; the others find the judgement in the store, where a session with nothing new finds it too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vitwork.design.profiles import Profile
-from vitwork.language.claim import Claim, Hypothesis, combine
+import msgspec
+from msgspec import Struct
+
+from vitwork.design.deviation import Lack, Missing
+from vitwork.language.claim import Claim, combine
+from vitwork.language.document import Constant, Hypothesis, Sample
+from vitwork.language.quantity import AbsentError
+from vitwork.language.sentence import Reference, Sentence, Values
+from vitwork.session.plan import Plan, Planned, Wanted
+from vitwork.session.troubles import Troubles
 from vitwork.statistics.effect import Effect, Verdict
-from vitwork.language.comparison import Assertion, Sample
-from vitwork.language.quantity import AbsentError, Quantity
-from vitwork.session.plan import Plan, Wanted
+from vitwork.store.keys import digest, source_hash
 from vitwork.store.store import Store
 
-Values = tuple[float, ...]
+POLL_SECONDS = 0.05
 
 
-class NotMeasuredError(Exception):
-    """A quantity cannot be had at this profile or was lost; the message says why."""
+class Place(Struct, frozen=True):
+    """Where a number comes from: the key of its record, and the run with its arm and seed."""
+
+    key: str
+    run: str
+    arm: str
+    seed: int
+    name: str
+    figure: str
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Measure:
-    """What a claim's test is given: ``measure(quantity, **parameters)(arm)`` is a sample with one value per seed."""
-
-    profile: Profile
-    seeds: int
-    values: Callable[[list[Wanted], Quantity, dict[str, Any]], Values]
-    plan: Plan
-    decide: Callable[[Assertion], bool]
-
-    def __call__(self, quantity: Quantity, **parameters: Any) -> Callable[[str], Sample]:
-        """Return a function from an arm's name to the sample of `quantity`, measured with `parameters`."""
-        given, own = quantity.split(parameters)
-        complete = {
-            **quantity.measurement.parameters,
-            **self.profile.effort.get(quantity.measurement.name, {}),
-            **given,
-        }
-
-        def sample(arm: str) -> Sample:
-            wanted = self._wanted(arm, quantity, complete)
-            seeds, values = tuple(range(self.seeds)), self.values(wanted, quantity, own)
-            return Sample(quantity, arm, complete | own, seeds, values, self.decide)
-
-        return sample
-
-    def _wanted(self, arm: str, quantity: Quantity, parameters: dict[str, Any]) -> list[Wanted]:
-        if arm not in self.profile.arms:
-            raise NotMeasuredError(f"needs the arm {arm}, which the profile {self.profile.name} does not train")
-        condition, when = self.profile.arms[arm], parameters.get("when")
-        if lacking := quantity.measurement.lacks(condition, parameters):
-            raise NotMeasuredError(lacking)
-        if when is not None and when not in condition.recipe.snapshots:
-            raise NotMeasuredError(f"needs {arm} at {when}, of which its recipe keeps no snapshot")
-        return [self.plan.want(condition, seed, quantity.measurement, parameters) for seed in range(self.seeds)]
-
-
-@dataclass(slots=True)
-class Case:
-    """One test of a claim, with what it needs and what was found.
+class Finding(Struct, frozen=True, kw_only=True):
+    """What was found for one test.
 
     Attributes:
-        name: the test's identity, for hypotheses and reruns.
-        claim: what it decides.
-        chapter: the part of the paper.
-        parameters: the test's parameters.
-        body: the test, called with `measure` and the parameters; None for a test that measures nothing.
-        place: its place among the session's cases, which orders the report.
-        seeds: trained networks per arm that it is judged on.
-        comparisons, effects: the hypotheses in the order in which the test states them.
-        wanted: the measurements that it rests on.
-        lacking: why it could not be measured, empty when it was.
-        broken: whether `lacking` is a fault, not a limit of the profile.
+        test: its identity.
+        claim, chapter: what it decides.
+        statistical: whether it measures.
+        hypotheses: its sentences with their effects; none where something is lacking.
+        places: the records that it rests on.
+        lack: why it was not measured; None where it was.
     """
 
-    name: str
+    test: str
     claim: Claim
     chapter: str
-    parameters: dict[str, Any]
-    body: Callable[..., Any] | None
-    place: int = 0
-    seeds: int = 0
-    comparisons: list[Assertion] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-    wanted: list[Wanted] = field(default_factory=list)
-    lacking: str = ""
-    broken: bool = False
+    statistical: bool
+    hypotheses: tuple[Hypothesis, ...] = ()
+    places: tuple[Place, ...] = ()
+    lack: Lack | None = None
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict of this test alone: every comparison in it has to hold."""
-        return Verdict.NOT_MEASURED if self.lacking else combine(effect.verdict for effect in self.effects)
-
-    @property
-    def hypotheses(self) -> list[Hypothesis]:
-        """The hypotheses with their effects."""
-        shown = {name: _shown(value) for name, value in self.parameters.items()}
-        given = ",".join(f"{name}={value}" for name, value in shown.items())
-        stem = f"{self.claim.id}[{given}]" if given else self.claim.id
-        pairs = zip(self.comparisons, self.effects, strict=True)
-        return [
-            Hypothesis(f"{stem}:{place}", self.claim.id, comparison.statement, shown, effect)
-            for place, (comparison, effect) in enumerate(pairs, start=1)
-        ]
+        """The verdict of this test alone: every sentence in it has to hold."""
+        return combine(hypothesis.effect.verdict for hypothesis in self.hypotheses)
 
 
-def _shown(value: Any) -> str | int | float:
-    """Return a parameter as ids and reports show it; a quantity by its name."""
-    return value if isinstance(value, (str, int, float)) else str(getattr(value, "name", value))
+class LackError(Exception):
+    """A number cannot be had."""
+
+    def __init__(self, lack: Lack) -> None:
+        super().__init__(lack.what)
+        self.lack = lack
 
 
-class Court:
-    """Plans, weighs and delivers the verdicts of a session's claims.
+def judged(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool = False) -> tuple[Finding, ...]:
+    """Return what the store says of a plan's tests, judged by whichever process comes first.
 
     Args:
-        profile: the scale at which the claims are tested.
-        store: where results lie.
-        plan: filled by `hear`.
+        plan: whose runs and measurements were worked off.
+        store: where records lie.
+        troubles: what could not be done.
         sequential: whether seeds are added until verdicts are settled, so that tests must be valid at every look.
     """
+    key = _key(plan, troubles, sequential=sequential)
+    while (record := store.read(key)) is None:
+        with store.lease(key) as free:
+            if free and not store.has(key):
+                findings = Judge(plan, store, troubles, sequential=sequential).findings()
+                store.write(key, {"findings": msgspec.to_builtins(findings)})
+                return findings
+        time.sleep(POLL_SECONDS)
+    return msgspec.convert(record["findings"], tuple[Finding, ...])
 
-    def __init__(self, profile: Profile, store: Store, plan: Plan, *, sequential: bool = False) -> None:
-        self.profile, self.store, self.plan, self.sequential = profile, store, plan, sequential
-        self.cases: dict[str, Case] = {}
-        self._records: dict[str, Any] = {}
 
-    def hear(self, cases: Iterable[Case]) -> None:
-        """Plan: note every measurement that the cases ask for."""
-        for case in cases:
-            case.place = len(self.cases)
-            self.cases[case.name] = case
-            case.seeds = self.profile.seeds
-            if case.body is not None:
-                self._plan(case)
+def _key(plan: Plan, troubles: Troubles, *, sequential: bool) -> str:
+    """Return the key of a judgement, which changes with all that it rests on."""
+    tests = [
+        [
+            test.case.name, test.case.claim, test.case.chapter, test.case.shown, test.seeds, test.lack, list(test.wanted),
+            [[sentence.statement, sentence.levels, sentence.band] for sentence in test.case.sentences],
+            [
+                [source_hash(side.quantity.value.__module__), side.options, side.quantity.unit]
+                for sentence in test.case.sentences for side in sentence.references
+            ],
+        ]
+        for test in plan.tests.values()
+    ]  # fmt: skip
+    return digest([tests, plan.profile.alpha, sequential, troubles.known, source_hash(__name__)])
 
-    def open(self) -> list[Case]:
-        """Return the cases that more seeds could settle."""
-        return [case for case in self.cases.values() if case.verdict is Verdict.INCONCLUSIVE]
 
-    def extend(self, cases: Iterable[Case]) -> None:
-        """Plan one more seed for each of the cases; seeds are always taken in order."""
-        for case in cases:
-            case.seeds += 1
-            self._plan(case)
+@dataclass(slots=True)
+class Judge:
+    """Judges a plan's tests.
 
-    def _plan(self, case: Case) -> None:
-        case.comparisons = []
-        noted: dict[str, Wanted] = {}
-        draft = self.plan.draft()  # a test that lacks something, perhaps after other measurements, plans nothing
+    Attributes:
+        plan, store, troubles, sequential: as in `judged`.
+        records: values of records that were read, by key; many sentences use one record.
+    """
 
-        def values(wanted: list[Wanted], _quantity: Quantity, _own: dict[str, Any]) -> Values:
-            noted.update((want.key, want) for want in wanted)
-            return ()
+    plan: Plan
+    store: Store
+    troubles: Troubles
+    sequential: bool
+    records: dict[str, Any] = field(default_factory=dict)
 
-        def note(comparison: Assertion) -> bool:
-            case.comparisons.append(comparison)
-            return True
+    def __init__(self, plan: Plan, store: Store, troubles: Troubles, *, sequential: bool) -> None:
+        self.plan, self.store, self.troubles, self.sequential, self.records = plan, store, troubles, sequential, {}
 
-        self._read(case, values, note, draft)
-        if not case.lacking:
-            self.plan.include(draft)
-            case.wanted = list(noted.values())
-
-    def weigh(self, failures: Mapping[str, str], unfit: Mapping[str, str]) -> None:
-        """Turn what lies in the store into effects, and effects into verdicts at the session's error rate.
-
-        Args:
-            failures: what could not be done, by key of the run or measurement.
-            unfit: measurements that a network, by its kind, does not allow, likewise.
-        """
-        self._records.clear()
-        for case in self.cases.values():
-            case.comparisons, case.effects = [], []
-            faults = [failures[key] for want in case.wanted for key in (want.run.key, want.key) if key in failures]
-            lacks = [
-                f"needs what {want.run.arm.name} lacks: {unfit[want.key]}" for want in case.wanted if want.key in unfit
-            ]
-            if faults or lacks:
-                case.lacking, case.broken = (faults or lacks)[0], bool(faults)
-            if case.body is not None and not case.lacking:
-                self._weigh(case)
-        self._correct()
-
-    def _weigh(self, case: Case) -> None:
-        def note(comparison: Assertion) -> bool:
-            case.comparisons.append(comparison)
-            case.effects.append(comparison.test(self.profile.alpha, sequential=self.sequential))
-            return True
-
-        self._read(case, self._stored, note, self.plan)
-
-    def _correct(self) -> None:
-        """Apply Holm's correction over all hypotheses of the session."""
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what was found, corrected over all hypotheses of the session."""
         from vitwork.statistics import holm
 
-        decided = iter(holm([effect for case in self.cases.values() for effect in case.effects], self.profile.alpha))
-        for case in self.cases.values():
-            case.effects = [next(decided) for _ in case.effects]
-
-    def measure(self, case: Case) -> Measure:
-        """Deliver: return the `Measure` under which each comparison is as true as its verdict.
-
-        An inconclusive comparison counts as true here: the test goes on, and is reported as undecided at its end.
-        """
-        verdicts = iter([effect.verdict for effect in case.effects])
-        return Measure(
-            self.profile, case.seeds, self._stored, self.plan, lambda _: next(verdicts) is not Verdict.CONTRADICTED
+        found = [self._finding(test) for test in self.plan.tests.values()]
+        effects = [hypothesis.effect for finding in found for hypothesis in finding.hypotheses]
+        corrected = iter(holm(effects, self.plan.profile.alpha))
+        return tuple(
+            msgspec.structs.replace(
+                finding,
+                hypotheses=tuple(
+                    msgspec.structs.replace(hypothesis, effect=next(corrected)) for hypothesis in finding.hypotheses
+                ),
+            )
+            for finding in found
         )
 
-    def _read(
-        self,
-        case: Case,
-        values: Callable[[list[Wanted], Quantity, dict[str, Any]], Values],
-        decide: Callable[[Assertion], bool],
-        plan: Plan,
-    ) -> None:
-        assert case.body is not None
-        try:
-            case.body(measure=Measure(self.profile, case.seeds, values, plan, decide), **case.parameters)
-        except NotMeasuredError as why:
-            case.lacking = str(why)
-        except Exception as fault:  # noqa: BLE001 - one faulty test must not take the session down; pytest shows it
-            case.lacking, case.broken = f"{type(fault).__name__} in the test: {fault}", True
+    def _finding(self, test: Planned) -> Finding:
+        case, lack = test.case, test.lack or self._trouble(test.wanted.values())
+        hypotheses: tuple[Hypothesis, ...] = ()
+        if lack is None:
+            try:
+                hypotheses = tuple(
+                    self._hypothesis(test, place, sentence) for place, sentence in enumerate(case.sentences, start=1)
+                )
+            except LackError as error:
+                lack = error.lack
+        places = (
+            Place(want.key, want.run.key, want.run.arm.name, want.run.seed, want.measurement.name, want.measurement.figure)
+            for want in test.wanted.values()
+        )
+        return Finding(
+            test=case.name, claim=case.claim, chapter=case.chapter, statistical=case.statistical,
+            hypotheses=hypotheses, places=tuple(places), lack=lack,
+        )  # fmt: skip
 
-    def _stored(self, wanted: list[Wanted], quantity: Quantity, own: dict[str, Any]) -> Values:
-        return tuple(self._value(want, quantity, own) for want in wanted)
+    def _trouble(self, wanted: Iterable[Wanted]) -> Lack | None:
+        """Return what could not be done, faults first."""
+        found = [
+            (lack, want.run.arm.name)
+            for want in wanted
+            for key in (want.run.key, want.key)
+            if (lack := self.troubles.known.get(key)) is not None
+        ]
+        found.sort(key=lambda pair: pair[0].missing is not Missing.FAULT)
+        return found[0][0] if found else None
 
-    def _value(self, want: Wanted, quantity: Quantity, own: dict[str, Any]) -> float:
-        """Return a quantity of a record, which is read and checked once per weighing, however many hypotheses use it."""
-        if want.key not in self._records:
+    def _hypothesis(self, test: Planned, place: int, sentence: Sentence) -> Hypothesis:
+        planned = test.sides[place - 1]
+        values = [
+            self._values(side, wanted) if isinstance(side, Reference) and isinstance(wanted, tuple) else wanted
+            for side, wanted in zip(sentence.sides, planned, strict=True)
+        ]
+        effect = sentence.judge(values, self.plan.profile.alpha, sequential=self.sequential)  # type: ignore[arg-type]
+        quantity = sentence.first.quantity
+        return Hypothesis(
+            id=test.case.hypothesis(place), claim=test.case.claim.id, form=sentence.form, statement=sentence.statement,
+            parameters=test.case.shown, quantity=quantity.name, unit=quantity.unit,
+            sides=tuple(_side(side, found) for side, found in zip(sentence.sides, values, strict=True)),
+            effect=effect, levels=sentence.levels, within=sentence.band,
+        )  # fmt: skip
+
+    def _values(self, side: Reference, wanted: Sequence[Wanted]) -> Values:
+        return tuple(self._value(side, want) for want in wanted)
+
+    def _value(self, side: Reference, want: Wanted) -> float:
+        """Return a quantity of a record; a diverged run has the value NaN."""
+        arm = want.run.arm.name
+        if want.key not in self.records:
             record = self.store.read(want.key)
             if record is None:
-                raise NotMeasuredError(f"the record of {want.measurement.name} of {want.run.arm.name} is missing")
-            self._records[want.key] = record["values"]
-        values = self._records[want.key]
+                raise LackError(Lack(Missing.RECORD, arm, want.measurement.name))
+            self.records[want.key] = record["values"]
+        values = self.records[want.key]
         try:
-            return math.nan if values is None else quantity.value(values, **own)
+            return math.nan if values is None else float(side.quantity.value(values, **side.options))
         except AbsentError as why:
-            raise NotMeasuredError(f"needs what {want.run.arm.name} lacks: it has {why}") from why
+            raise LackError(Lack(Missing.PART, arm, str(why))) from why
+        except Exception as fault:
+            what = f"{type(fault).__name__} in {side.quantity.name} of {arm}: {fault}"
+            raise LackError(Lack(Missing.FAULT, arm, what)) from fault
+
+
+def _side(side: Reference | float, values: object) -> Sample | Constant:
+    if not isinstance(side, Reference):
+        return Constant(value=side)
+    assert isinstance(values, tuple)
+    return Sample(arm=side.arm, label=side.label, seeds=tuple(range(len(values))), values=values)

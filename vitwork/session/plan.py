@@ -10,7 +10,11 @@ from typing import Any
 from vitwork.data import fingerprint
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
-from vitwork.language.quantity import Measurement
+from vitwork.design.deviation import Lack, Missing
+from vitwork.design.measurement import Measurement
+from vitwork.design.profile import Profile
+from vitwork.language.sentence import Reference
+from vitwork.session.reading import Case
 from vitwork.store.keys import digest, source_hash
 from vitwork.store.store import Store
 
@@ -26,12 +30,35 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One measurement of one run, with all its parameters, filed under `key`."""
+    """One measurement of one run, filed under `key`."""
 
     run: Run
     measurement: Measurement
-    parameters: Mapping[str, Any]
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A test with the measurements that its sentences rest on.
+
+    Attributes:
+        case: the test.
+        seeds: trained networks per arm that it is judged on.
+        sides: for each sentence and each of its sides, a measurement per seed; a constant stands for itself.
+        lack: why it cannot be measured; None where it can.
+    """
+
+    case: Case
+    seeds: int
+    sides: tuple[tuple[tuple[Wanted, ...] | float, ...], ...] = ()
+    lack: Lack | None = None
+
+    @property
+    def wanted(self) -> dict[str, Wanted]:
+        """The measurements by key."""
+        return {
+            want.key: want for sides in self.sides for side in sides if isinstance(side, tuple) for want in side
+        }
 
 
 @dataclass(slots=True)
@@ -39,16 +66,46 @@ class Plan:
     """What has to be in the store before the claims can be judged.
 
     Attributes:
+        profile: the scale.
         data: folder of the images, or None for those the project provides or downloads.
+        tests: by name, in the order of the session.
         runs: by key, in the order in which they are worked on.
         wanted: measurements by key.
         fingerprints: of the data, by specification; a large folder takes long to look through.
     """
 
+    profile: Profile
     data: Path | None = None
+    tests: dict[str, Planned] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     wanted: dict[str, Wanted] = field(default_factory=dict)
     fingerprints: dict[DataSpec, str] = field(default_factory=dict)
+
+    def add(self, case: Case, seeds: int) -> None:
+        """Plan a test for so many seeds, in place of what was planned for it before; seeds are taken in order.
+
+        A test that lacks something plans nothing.
+        """
+        references = [side for sentence in case.sentences for side in sentence.references]
+        lacks = [lack for side in references if (lack := self._lack(side)) is not None]
+        if case.fault:
+            lacks = [Lack(Missing.FAULT, what=case.fault)]
+        if lacks:
+            self.tests[case.name] = Planned(case, seeds, lack=lacks[0])
+            return
+        sides = tuple(
+            tuple(self._wants(side, seeds) if isinstance(side, Reference) else side for side in sentence.sides)
+            for sentence in case.sentences
+        )
+        self.tests[case.name] = Planned(case, seeds, sides)
+
+    def _lack(self, side: Reference) -> Lack | None:
+        if side.arm not in self.profile.arms:
+            return Lack(Missing.ARM, side.arm)
+        return side.measurement.lack(self.profile.arms[side.arm])
+
+    def _wants(self, side: Reference, seeds: int) -> tuple[Wanted, ...]:
+        return tuple(self.want(self.profile.arms[side.arm], seed, side.measurement) for seed in range(seeds))
 
     def run(self, arm: Arm, seed: int) -> Run:
         """Add the run of an arm and a seed unless it is planned; arms that differ in their name alone share their runs."""
@@ -57,25 +114,13 @@ class Plan:
         sources = [source_hash(module) for module in code(arm)]
         parts = [arm.model, arm.options, arm.recipe, arm.data, self.fingerprints[arm.data], seed, sources]
         run = Run(arm, seed, digest(parts))
-        self.runs.setdefault(run.key, run)
-        return run
+        return self.runs.setdefault(run.key, run)
 
-    def want(self, arm: Arm, seed: int, measurement: Measurement, parameters: Mapping[str, Any]) -> Wanted:
+    def want(self, arm: Arm, seed: int, measurement: Measurement) -> Wanted:
         """Add a measurement, and the run that it is taken on, unless they are planned already."""
         run = self.run(arm, seed)
-        key = measurement.key(run.key, parameters)
-        return self.wanted.setdefault(key, Wanted(run, measurement, dict(parameters), key))
-
-    def draft(self) -> Plan:
-        """Return an empty plan of the same data."""
-        return Plan(self.data, fingerprints=self.fingerprints)
-
-    def include(self, draft: Plan) -> None:
-        """Add what another plan holds, unless it is planned already."""
-        for key, run in draft.runs.items():
-            self.runs.setdefault(key, run)
-        for key, wanted in draft.wanted.items():
-            self.wanted.setdefault(key, wanted)
+        key = measurement.key(run.key)
+        return self.wanted.setdefault(key, Wanted(run, measurement, key))
 
     def check(self, store: Store) -> None:
         """Set damaged records aside before anything is judged missing."""
@@ -97,6 +142,13 @@ class Plan:
     def measurements(self, run: Run) -> list[Wanted]:
         """Return the measurements of one run."""
         return [wanted for wanted in self.wanted.values() if wanted.run.key == run.key]
+
+    @property
+    def code(self) -> Mapping[str, str]:
+        """The hash of the code that runs and measurements are keyed by, for each of its modules."""
+        modules = {module for run in self.runs.values() for module in code(run.arm)}
+        modules |= {type(want.measurement).__module__ for want in self.wanted.values()}
+        return {module: source_hash(module) for module in sorted(modules)}
 
 
 def code(arm: Arm) -> list[str]:

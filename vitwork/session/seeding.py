@@ -1,4 +1,4 @@
-"""Seeds on demand: work, weigh, and add seeds to what is undecided, until all is settled or the budget is spent."""
+"""Seeds on demand: work, judge, and add seeds to what is undecided, until all is settled or the budget is spent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from vitwork.session.judge import Court
+from vitwork.session.judge import Finding, judged
+from vitwork.session.plan import Plan
 from vitwork.session.worker import Worker
+from vitwork.statistics.effect import Verdict
 from vitwork.store.store import write_atomically
 
 
@@ -25,31 +27,34 @@ class Budget:
     minutes: float | None = None
 
 
-def settle(court: Court, worker: Worker, budget: Budget | None, session: str) -> None:
-    """Bring the court's plan into the store and weigh it; with a budget, add seeds while a verdict is open.
+def settle(plan: Plan, worker: Worker, budget: Budget | None, rounds: Path) -> tuple[Finding, ...]:
+    """Bring a plan into the store and judge it; with a budget, add seeds while a verdict is open.
 
     All workers of a session go through the same rounds: what they know is in the store, and whether time is left is
     decided once per round by whoever asks first.
 
     Args:
-        court: has heard its cases.
+        plan: holds the session's tests.
         worker: this process.
         budget: None for the profile's fixed number of seeds.
-        session: name that the session's workers share.
+        rounds: folder in which the session's workers agree.
     """
-    started, rounds = time.monotonic(), 0
-    court.plan.check(worker.store)
+    started, number = time.monotonic(), 0
+    plan.check(worker.store)
     while True:
-        worker.drain(court.plan)
-        court.weigh(worker.failures, worker.unfit)
-        growing = [case for case in court.open() if budget is not None and case.seeds < budget.seeds]
-        if budget is None or not growing:
-            return
+        worker.drain(plan)
+        worker.troubles.refresh()
+        findings = judged(plan, worker.store, worker.troubles, sequential=budget is not None)
+        if budget is None:
+            return findings
+        open_ones = {finding.test for finding in findings if finding.verdict is Verdict.INCONCLUSIVE}
+        growing = [test for test in plan.tests.values() if test.case.name in open_ones and test.seeds < budget.seeds]
         late = budget.minutes is not None and time.monotonic() - started > 60 * budget.minutes
-        if agreed(worker.store.root / "rounds" / session / str(rounds), stop=late):
-            return
-        court.extend(growing)
-        rounds += 1
+        if not growing or agreed(rounds / str(number), stop=late):
+            return findings
+        for test in growing:
+            plan.add(test.case, test.seeds + 1)
+        number += 1
 
 
 def agreed(path: Path, *, stop: bool) -> bool:

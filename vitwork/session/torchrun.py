@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import nullcontext
 from functools import partial
 
-import torch
-
 from vitwork.session.plan import Plan
 from vitwork.session.progress import Reporter
-from vitwork.session.worker import Stage, Worker, splits
+from vitwork.session.tasks import Stage, splits
+from vitwork.session.worker import Worker
 from vitwork.training import distributed
 from vitwork.training.outcome import Progress
 from vitwork.training.train import train
@@ -23,7 +22,8 @@ def drain(plan: Plan, worker: Worker) -> None:
     Raises:
         VitworkError: a run cannot be trained; nothing goes on, because the processes would no longer agree.
     """
-    device = distributed.local_device(torch.device(worker.torch_device()))
+    tasks = worker.tasks
+    device = distributed.local_device(tasks.device)
     with distributed.joined(device) as world:
         reporter = Reporter(worker.store, worker.name, len(plan.runs))
         missing = world.gather([run.key for run in plan.missing(worker.store)])[0]
@@ -34,7 +34,7 @@ def drain(plan: Plan, worker: Worker) -> None:
             with worker.store.lease(key) if world.leads else nullcontext(enter_result=False) as free:
                 if not world.follow(free):
                     continue
-                with worker.events_of(run, partial(_tell, stage), written=world.leads) as events:
+                with tasks.events_of(run, partial(_tell, stage), written=world.leads) as events:
                     outcome = train(
                         run.arm,
                         run.seed,
@@ -45,7 +45,7 @@ def drain(plan: Plan, worker: Worker) -> None:
                     )
                     events.outcome(outcome)
                 if world.leads:
-                    worker.record(run, outcome)
+                    tasks.record(run, outcome)
         if world.leads:
             reporter.end()
 

@@ -1,0 +1,48 @@
+"""What a claim's test is given: `Measure` makes references. Imports no torch."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from vitwork.design.measurement import Measurement
+from vitwork.language.quantity import Quantity
+from vitwork.language.sentence import Reference, Sentence
+
+Kind = TypeVar("Kind", bound=Measurement)
+
+
+class Efforts(Protocol):
+    """What knows how thoroughly each kind of measurement is made, such as a profile."""
+
+    def measurement(self, kind: type[Kind]) -> Kind:
+        """Return the measurement of a kind, with the parameters of this scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Makes references: ``measure(quantity, **parameters)(arm)``.
+
+    Attributes:
+        efforts: gives the parameters that the test does not give.
+        sheet: gets the sentences that the test asserts.
+    """
+
+    efforts: Efforts
+    sheet: list[Sentence] = field(default_factory=list)
+
+    def __call__(self, quantity: Quantity, **parameters: Any) -> Callable[[str], Reference]:
+        """Return a function from an arm's name to a reference to `quantity`, measured with `parameters`.
+
+        Raises:
+            TypeError: neither the measurement nor the quantity has such a parameter.
+        """
+        measurement, options = self.efforts.measurement(quantity.measurement).having(parameters)
+        inspect.signature(quantity.value).bind({}, **options)  # a misspelt name is found now, not after training
+
+        def reference(arm: str) -> Reference:
+            return Reference(quantity, arm, measurement, options, self.sheet)
+
+        return reference

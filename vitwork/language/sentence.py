@@ -1,0 +1,223 @@
+"""What a claim's test asserts: references to quantities, and comparisons of them. Imports no torch.
+
+A test is read once, when it is collected. ``measure(quantity)("vit")`` is a `Reference`: it says what is meant and holds no
+number. Comparing references makes a `Sentence`, and asserting a sentence notes it. The judge looks the numbers up later,
+and again whenever seeds are added.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
+
+from vitwork.design.measurement import Measurement
+from vitwork.language.quantity import Quantity
+from vitwork.statistics.effect import Alternative, Effect
+
+Values = tuple[float, ...]
+Form = Literal["comparison", "trend", "order", "sameness"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Reference:
+    """A quantity of an arm: one number per trained network, once they are measured.
+
+    ``reference < other`` and ``reference > other`` are sentences. ``reference + 2`` and ``0.5 * reference`` declare a
+    margin: an amount where quantities are compared by difference, a factor where they are compared by ratio.
+
+    Attributes:
+        quantity: what is compared.
+        arm: name of the arm.
+        measurement: the analysis whose record the quantity is made of, with all its parameters.
+        options: parameters of the quantity itself.
+        sheet: gets the sentences that are asserted of this reference.
+        margin: declared margin; a natural logarithm for factors.
+        qualifier: what tells this reference from the other side's, where both are of one arm.
+    """
+
+    quantity: Quantity
+    arm: str
+    measurement: Measurement
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sheet: list[Sentence] = field(default_factory=list)
+    margin: float = 0.0
+    qualifier: str = ""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All parameters, of the measurement and of the quantity."""
+        return {**self.measurement.parameters, **self.options}
+
+    @property
+    def label(self) -> str:
+        """The quantity and the arm as formulas have them."""
+        amount = factor = ""
+        if self.margin and self.quantity.scale == "difference":
+            amount = f" {'+' if self.margin > 0 else '−'} {abs(self.margin):g}"
+        elif self.margin:
+            factor = f"{math.exp(self.margin):g} · "
+        return f"{factor}{self.quantity.name}({self.arm}{self.qualifier}){amount}"
+
+    def __lt__(self, other: Reference | float) -> Comparison:
+        """Claim that this is smaller."""
+        return Comparison(*_told_apart(self, other), "less")
+
+    def __gt__(self, other: Reference | float) -> Comparison:
+        """Claim that this is larger."""
+        return Comparison(*_told_apart(self, other), "greater")
+
+    def __add__(self, margin: float) -> Reference:
+        """Declare an amount as margin."""
+        self._require("difference", "added to")
+        return replace(self, margin=self.margin + margin)
+
+    def __sub__(self, margin: float) -> Reference:
+        """Declare an amount as margin."""
+        return self + -margin
+
+    def __rmul__(self, factor: float) -> Reference:
+        """Declare a factor as margin."""
+        self._require("log-ratio", "multiplied with")
+        return replace(self, margin=self.margin + math.log(factor))
+
+    def _require(self, scale: str, verb: str) -> None:
+        if self.quantity.scale != scale:
+            raise TypeError(f"{self.quantity.name} is compared by {self.quantity.scale}; no margin can be {verb} it")
+
+    def __bool__(self) -> bool:
+        """Refuse: a test may state sentences about a quantity, not depend on it."""
+        raise TypeError(f"{self.label} has no truth value; compare it with something")
+
+
+class Sentence(ABC):
+    """A statement about references that a test asserts; whether it holds is judged later."""
+
+    __slots__ = ()
+    form: ClassVar[Form]
+
+    @property
+    @abstractmethod
+    def sides(self) -> tuple[Reference | float, ...]:
+        """The references in the order of the sentence; a constant may stand last."""
+
+    @property
+    @abstractmethod
+    def statement(self) -> str:
+        """The sentence as a formula."""
+
+    @abstractmethod
+    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
+        """Return the effect and its verdict.
+
+        Args:
+            values: of the sides, in their order: one number per seed, or the constant.
+            alpha: two-sided error rate.
+            sequential: judge validly after every seed, at the price of some power.
+        """
+
+    @abstractmethod
+    def smallest(self, seeds: int, alpha: float) -> float:
+        """Return the smallest effect that so many seeds per arm show, in standard deviations over seeds, at `alpha`."""
+
+    @property
+    def levels(self) -> tuple[float, ...] | None:
+        """Where the sides of a trend lie."""
+        return None
+
+    @property
+    def band(self) -> float | None:
+        """The largest difference, or factor, that a sameness allows."""
+        return None
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The sides that are measured."""
+        return tuple(side for side in self.sides if isinstance(side, Reference))
+
+    @property
+    def first(self) -> Reference:
+        """The first side."""
+        return self.references[0]
+
+    def __bool__(self) -> bool:
+        """Note that the test asserts this; `assert` offers Python objects no other way to know."""
+        self.first.sheet.append(self)
+        return True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison(Sentence):
+    """A directional comparison of two references, or of a reference and a constant.
+
+    Attributes:
+        left, right: the sides.
+        alternative: the side that the claim is on.
+    """
+
+    left: Reference
+    right: Reference | float
+    alternative: Alternative
+    form: ClassVar[Form] = "comparison"
+
+    @property
+    def sides(self) -> tuple[Reference | float, ...]:
+        """Both sides."""
+        return self.left, self.right
+
+    @property
+    def statement(self) -> str:
+        """The comparison as a formula."""
+        return f"{self.left.label} {'<' if self.alternative == 'less' else '>'} {worded(self.right)}"
+
+    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
+        """Return the effect of the left side against the right."""
+        from vitwork.statistics import compare
+
+        margin = (self.right.margin if isinstance(self.right, Reference) else 0.0) - self.left.margin
+        return compare(
+            *sample_and_other(values), self.alternative, margin, alpha,
+            paired=paired(self.left, self.right), scale=self.left.quantity.scale, anytime=sequential,
+        )  # fmt: skip
+
+    def smallest(self, seeds: int, alpha: float) -> float:
+        """Return the smallest difference of the sides."""
+        alone = not isinstance(self.right, Reference) or paired(self.left, self.right)
+        return smallest_shown(alpha, self.left, seeds, arms=1 if alone else 2)
+
+
+def sample_and_other(values: Sequence[Values | float]) -> tuple[Values, Values | float]:
+    """Return the values of both sides, of which only the second may be a constant."""
+    first, second = values
+    assert isinstance(first, tuple)
+    return first, second
+
+
+def paired(a: Reference, b: Reference | float) -> bool:
+    """Return whether both sides are taken on the same networks, seed by seed."""
+    return isinstance(b, Reference) and a.arm == b.arm
+
+
+def worded(side: Reference | float) -> str:
+    """Return a side as formulas have it."""
+    return side.label if isinstance(side, Reference) else f"{side:g}"
+
+
+def smallest_shown(alpha: float, side: Reference, seeds: int, *, power: float = 0.8, arms: float = 2) -> float:
+    """Return the smallest effect that so many seeds show, as `vitwork.statistics.detectable`, on the side's scale."""
+    from vitwork.statistics import detectable
+    from vitwork.statistics.contrasts import penalty_of
+
+    penalty = penalty_of(side.quantity.scale).typical(alone=arms == 1)
+    return detectable(seeds, alpha, power=power, penalty=penalty, arms=arms)
+
+
+def _told_apart(a: Reference, b: Reference | float) -> tuple[Reference, Reference | float]:
+    """Return both sides; where only parameters tell them apart, their labels name these."""
+    if not isinstance(b, Reference) or (a.quantity.name, a.arm) != (b.quantity.name, b.arm):
+        return a, b
+    differing = [name for name, value in a.parameters.items() if b.parameters.get(name) != value]
+    words = ("".join(f", {side.parameters.get(name)}" for name in differing) for side in (a, b))
+    return replace(a, qualifier=next(words)), replace(b, qualifier=next(words))

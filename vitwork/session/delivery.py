@@ -1,0 +1,58 @@
+"""From findings to pytest's outcomes: a test passes, fails, is expected to fail or is skipped, with its reason in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from vitwork.design.deviation import Missing
+from vitwork.language.changes import Event, Kind
+from vitwork.report import words
+from vitwork.session.judge import Finding
+from vitwork.statistics.effect import Verdict
+
+
+def deliver(finding: Finding, changes: Sequence[Event] | None) -> None:
+    """End a test as its finding says; returns where it is reproduced.
+
+    Args:
+        finding: of the test.
+        changes: what changed since the baseline. Against one a test fails where something changed, and a claim that is
+            contradicted as before ends as expected; None where there is no baseline.
+    """
+    if finding.lack is not None and finding.lack.missing is Missing.FAULT:
+        pytest.fail(f"not measured: {words.lack(finding.lack)}", pytrace=False)
+    if changed := _of(finding, changes or ()):
+        pytest.fail("changed since the baseline: " + "; ".join(map(words.event, changed)), pytrace=False)
+    if finding.lack is not None:
+        pytest.skip(f"not measured: {words.lack(finding.lack)}")
+    if finding.verdict is Verdict.CONTRADICTED:
+        if changes is not None:
+            pytest.xfail("contradicted, as in the baseline")
+        pytest.fail(_reasons(finding), pytrace=False)
+    if finding.verdict is Verdict.INCONCLUSIVE:
+        pytest.xfail(f"inconclusive: {_reasons(finding)}")
+
+
+def _of(finding: Finding, changes: Iterable[Event]) -> list[Event]:
+    """Return the changes that are this test's: of its hypotheses, or of its claim where it is newly skipped."""
+    own = {hypothesis.id for hypothesis in finding.hypotheses}
+    return [
+        event
+        for event in changes
+        if event.breaking
+        and (
+            event.hypothesis in own
+            or (event.kind is Kind.NEWLY_SKIPPED and event.claim == finding.claim.id and finding.lack is not None)
+        )
+    ]
+
+
+def _reasons(finding: Finding) -> str:
+    """Return the hypotheses that bear the verdict, each with its reason."""
+    return "; ".join(
+        f"{hypothesis.statement}: {words.reason(hypothesis.effect)}"
+        for hypothesis in finding.hypotheses
+        if hypothesis.effect.verdict is finding.verdict
+    )

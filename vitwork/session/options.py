@@ -1,0 +1,143 @@
+"""The options of a session of claims, and the profile and budget that they ask for. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from vitwork import profiles
+from vitwork.design import overrides
+from vitwork.design.deviation import Change, Deviation
+from vitwork.design.profile import Profile
+from vitwork.errors import VitworkError
+from vitwork.session.seeding import Budget
+
+MOST_SEEDS = 20
+"""Seeds per arm with ``--seeds auto`` unless ``--max-seeds`` says otherwise."""
+FIRST_SEEDS = 3
+"""Seeds per arm of the first look with ``--seeds auto``: fewer never decide."""
+
+
+def add(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("vitwork", "claims of 'How Do Vision Transformers Work?'")
+    group.addoption("--profile", default="smoke", help=f"scale: {', '.join(profiles.PROFILES)} (default: smoke)")
+    group.addoption(
+        "--data",
+        type=Path,
+        help="folder of images (Parquet files as on the Hugging Face hub, tar shards, class folders), or hf://owner/name",
+    )
+    group.addoption("--store", type=Path, help="folder of runs and records (default: .vitwork beside the claims)")
+    group.addoption(
+        "--report",
+        type=Path,
+        help="folder of the report (default: report-PROFILE in the store, -changed and -part for sessions of other settings "
+        "and of chosen tests)",
+    )
+    group.addoption("--seeds", help="trained networks per arm in place of the profile's number, or auto: until settled")
+    group.addoption("--max-seeds", type=int, help=f"most seeds per arm with --seeds auto (default: {MOST_SEEDS})")
+    group.addoption("--max-minutes", type=float, help="with --seeds auto, start no further seed after this time")
+    group.addoption(
+        "--baseline", type=Path, help="results.json of an earlier session: fail only where something changed"
+    )
+    group.addoption("--plan", action="store_true", help="print what the session would cost and could see, and stop")
+    group.addoption("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard event files of trainings there")
+    group.addoption("--device", default="auto", help="auto, cpu or a torch device (default: auto)")
+    group.addoption(
+        "--model",
+        action="append",
+        default=[],
+        dest="substitutes",
+        metavar="[ARM=]MODEL",
+        help="test a model of your own in place of an arm's (default: vit): module:function or timm:NAME",
+    )
+    for name, details in overrides.OPTIONS.items():
+        group.addoption(name, **details)
+
+
+def profile_of(config: pytest.Config) -> Profile:
+    """Return the profile that the options ask for, with what they change noted among its deviations.
+
+    Raises:
+        VitworkError: an option's value cannot be used.
+    """
+    option = config.option
+    profile = overrides.substitute(profiles.find(option.profile), option.substitutes)
+    profile = overrides.override(profile, option.changes, deterministic=option.deterministic)
+    seeds = option.seeds
+    if seeds != "auto" and (option.max_seeds, option.max_minutes) != (None, None):
+        raise VitworkError(
+            "--max-seeds and --max-minutes end a session with --seeds auto; without it they say nothing."
+        )
+    if option.max_seeds is not None and option.max_seeds < FIRST_SEEDS:
+        raise VitworkError(
+            f"--max-seeds takes a number from {FIRST_SEEDS}, with which every arm begins, not {option.max_seeds}."
+        )
+    if option.max_minutes is not None and not option.max_minutes > 0:
+        raise VitworkError(f"--max-minutes takes a time above 0, not {option.max_minutes:g}.")
+    if seeds is None:
+        return profile
+    if seeds == "auto":
+        return replace(profile, seeds=FIRST_SEEDS)
+    if not seeds.isdecimal() or int(seeds) < 1:
+        raise VitworkError(f"--seeds takes a number from 1, or auto, not {seeds}.")
+    return replace(profile, seeds=int(seeds))
+
+
+def reported(config: pytest.Config) -> Profile:
+    """Return the profile as a report names it: with the deviation that only some tests were chosen, where they were."""
+    profile = profile_of(config)
+    return replace(profile, deviations=(*profile.deviations, Deviation(Change.CHOSEN))) if chosen(config) else profile
+
+
+def budget_of(config: pytest.Config) -> Budget | None:
+    """Return what may be spent on further seeds; None for a fixed number."""
+    option = config.option
+    return Budget(option.max_seeds or MOST_SEEDS, option.max_minutes) if option.seeds == "auto" else None
+
+
+def store_of(config: pytest.Config) -> Path:
+    """Return the folder of the store."""
+    chosen_folder: Path = config.option.store or config.rootpath / ".vitwork"
+    return chosen_folder.resolve()
+
+
+def report_of(config: pytest.Config, store: Path) -> Path:
+    """Return the report's folder: a session of its own settings, or of some tests, does not replace the profile's report."""
+    option = config.option
+    changed = option.substitutes or option.changes or option.seeds or option.deterministic
+    own = f"report-{option.profile}{'-changed' * bool(changed)}{'-part' * chosen(config)}"
+    return option.report or store / own
+
+
+def given(config: pytest.Config) -> bool:
+    """Return whether any option of ours was given."""
+    option = config.option
+    return (option.profile, option.device, option.plan, option.deterministic) != ("smoke", "auto", False, False) or any(
+        (
+            option.data, option.store, option.report, option.seeds, option.max_seeds, option.max_minutes,
+            option.baseline, option.tensorboard, option.substitutes, option.changes,
+        )
+    )  # fmt: skip
+
+
+def chosen(config: pytest.Config) -> bool:
+    """Return whether the session is one of chosen tests."""
+    option = config.option
+    options = (
+        option.keyword,
+        option.markexpr,
+        option.deselect,
+        option.ignore,
+        option.ignore_glob,
+        getattr(option, "lf", False),
+    )
+    return any(options) or any("::" in argument or argument.endswith(".py") for argument in config.args)
+
+
+def command(config: pytest.Config) -> str:
+    """Return what was typed; of absolute paths only the last part, since a published report says nothing of a machine."""
+    arguments = (str(argument) for argument in config.invocation_params.args)
+    return " ".join(["pytest", *(Path(word).name if Path(word).is_absolute() else word for word in arguments)])

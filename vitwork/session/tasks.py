@@ -1,0 +1,182 @@
+"""What there is to do for one run: train it, alone or with other seeds of its arm, and measure it. No torch at import."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitwork.design.dataset import DataSpec
+from vitwork.design.deviation import Lack, Missing
+from vitwork.device import energy
+from vitwork.errors import UnfitError, VitworkError
+from vitwork.session.plan import Run, Wanted
+from vitwork.session.troubles import Troubles
+from vitwork.store.keys import plain
+from vitwork.store.store import CorruptFileError, Store
+
+if TYPE_CHECKING:
+    from vitwork.data.images import Splits
+    from vitwork.training.outcome import Outcome, Progress
+    from vitwork.training.tensorboard import EventFiles
+    from vitwork.training.together import Way
+
+Stage = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """Does what a run needs, and stores it.
+
+    Attributes:
+        store: where results go.
+        troubles: gets what could not be done.
+        data: folder of the images, or None.
+        device: a torch device.
+        sharing: how many processes share it, for its energy.
+        events: folder of TensorBoard event files, or None for none.
+    """
+
+    store: Store
+    troubles: Troubles
+    data: Path | None = None
+    device: str = "cpu"
+    sharing: int = 1
+    events: Path | None = None
+
+    def complete(self, run: Run, wanted: Sequence[Wanted], stage: Stage) -> None:
+        """Train `run` unless it is trained, and take the measurements that are missing; note what fails."""
+        try:
+            record = self.store.read(run.key) or self._train(run, stage)
+            try:
+                self._measure(run, record, wanted, stage)
+            except (CorruptFileError, FileNotFoundError) as damage:
+                self.store.set_aside(self.store.run_folder(run.key), damage)
+                self._measure(run, self._train(run, stage), wanted, stage)
+        except Exception as error:  # noqa: BLE001 - one run's fault must not take the other runs down
+            self.troubles.add(run.key, _fault(error, run))
+
+    def _train(self, run: Run, stage: Stage) -> dict[str, Any]:
+        from vitwork.training.train import train
+
+        stage("training")
+        folder, started = self.store.run_folder(run.key), self._started(run)
+        with self._energy() as used, self.events_of(run, lambda progress: stage(str(progress))) as events:
+            outcome = train(
+                run.arm, run.seed, splits(run.arm.data, self.data), folder, device=self.device,
+                progress=events.progress,
+            )  # fmt: skip
+            events.outcome(outcome)
+        return self.record(run, outcome, None if started else used.joules)
+
+    def train_together(self, runs: Sequence[Run], stage: Stage, way: Way | None) -> bool:
+        """Train seeds of one arm at once; False when that cannot be done, and they are better trained one by one."""
+        from vitwork.training.together import train_seeds
+
+        stage("training together")
+        started = [self._started(run) for run in runs]
+        try:
+            with self._energy() as used:
+                outcomes = train_seeds(
+                    runs[0].arm,
+                    [run.seed for run in runs],
+                    splits(runs[0].arm.data, self.data),
+                    {run.seed: self.store.run_folder(run.key) for run in runs},
+                    device=self.device,
+                    progress=lambda progress: stage(str(progress)),
+                    way=way,
+                )
+        except Exception as error:  # noqa: BLE001 - whatever it is, training one by one may do, or names the run at fault
+            stage(f"not trained together ({type(error).__name__})")
+            return False
+        for run, resumed in zip(runs, started, strict=True):
+            joules = None if resumed or used.joules is None else used.joules / len(runs)
+            self.record(run, outcomes[run.seed], joules)
+            with self.events_of(run) as events:
+                events.outcome(outcomes[run.seed])
+        return True
+
+    def trains_together(self, run: Run, way: Way | None) -> bool:
+        """Return whether the seeds of a run's arm are better trained at once."""
+        if way is not None:
+            return way != "alone"
+        from vitwork.data.images import in_memory
+        from vitwork.training.together import pays
+
+        # a stream of images is read once for each seed
+        return pays(self.device) and in_memory(splits(run.arm.data, self.data).train)
+
+    def _started(self, run: Run) -> bool:
+        """Return whether an earlier attempt left something: of a training in parts, only the last part's energy is known."""
+        folder = self.store.run_folder(run.key)
+        return folder.is_dir() and any(folder.iterdir())
+
+    def record(self, run: Run, outcome: Outcome, joules: float | None = None) -> dict[str, Any]:
+        """Store how a run ended, and return the record."""
+        record = {"arm": plain(run.arm), "seed": run.seed, "finished": time.time(), "joules": joules, **plain(outcome)}
+        self.store.write(run.key, record)
+        return record
+
+    def events_of(
+        self, run: Run, then: Callable[[Progress], None] | None = None, *, written: bool = True
+    ) -> EventFiles:
+        """Return the event files of a run, none where they are not asked for or another process writes them."""
+        from vitwork.training.tensorboard import EventFiles
+
+        folder = self.events if written else None
+        return EventFiles(folder and folder / f"{run.arm.name}-seed-{run.seed}", then)
+
+    def _measure(self, run: Run, record: dict[str, Any], wanted: Sequence[Wanted], stage: Stage) -> None:
+        from vitwork.device.precision import single_precision
+        from vitwork.measurements.trained_run import TrainedRun
+
+        folder = self.store.run_folder(run.key)
+        trained = TrainedRun(run.arm, run.seed, folder, splits(run.arm.data, self.data), self.device)
+        for want in wanted:
+            if self.store.read(want.key) is not None:
+                continue
+            stage(f"measuring {want.measurement.name}")
+            started = time.perf_counter()
+            try:
+                with self._energy() as used, single_precision():
+                    values = want.measurement.measure(trained) if record["status"] == "finished" else None
+            except (CorruptFileError, FileNotFoundError):  # the run's, which is trained anew
+                raise
+            except UnfitError as why:
+                self.troubles.add(want.key, Lack(Missing.UNFIT, run.arm.name, str(why)))
+                continue
+            except Exception as error:  # noqa: BLE001 - one measurement's fault must not take the others down
+                self.troubles.add(want.key, _fault(error, run))
+                continue
+            self.store.write(
+                want.key,
+                {
+                    "run": run.key,
+                    "name": want.measurement.name,
+                    "parameters": plain(want.measurement.parameters),
+                    "seconds": time.perf_counter() - started,
+                    "joules": used.joules,
+                    "values": values,
+                },
+            )
+
+    def _energy(self) -> AbstractContextManager[energy.Energy]:
+        return energy.meter(self.device, self.sharing)
+
+
+def _fault(error: Exception, run: Run) -> Lack:
+    known = isinstance(error, VitworkError)
+    what = str(error) if known else f"{type(error).__name__} in {run.arm.name} seed {run.seed}: {error}"
+    return Lack(Missing.FAULT, run.arm.name, what)
+
+
+@lru_cache(maxsize=2)
+def splits(spec: DataSpec, root: Path | None) -> Splits:
+    """Return the images, kept in memory for the runs that follow."""
+    from vitwork.data import load
+
+    return load(spec, root)
