@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from vitwork.language.claim import Paper, claim
+from vitwork.language.measure import Measure
 from vitwork.language.quantity import Quantity
 from vitwork.language.structured import ordered
 from vitwork.measurements import accuracy, hessian
-from vitwork.language.measure import Measure
 
 
 @claim(

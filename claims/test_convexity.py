@@ -7,10 +7,10 @@ import math
 import pytest
 
 from vitwork.language.claim import Paper, claim
+from vitwork.language.measure import Measure
 from vitwork.language.quantity import Quantity
 from vitwork.language.structured import falling, rising
 from vitwork.measurements import hessian, landscape
-from vitwork.language.measure import Measure
 
 NO_NUMBERS = "no numbers known"
 DENSITIES = "integrals of the plotted densities"

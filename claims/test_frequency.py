@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vitwork.language.claim import Paper, claim
-from vitwork.measurements import attention, feature_maps
 from vitwork.language.measure import Measure
+from vitwork.measurements import attention, feature_maps
 
 SETUP = "checkpoints pre-trained on ImageNet-1K; how many images is not said, the released notebook reads one"
 RELATIVE_TO = pytest.mark.parametrize("relative_to", ["DC", "first frequency"])

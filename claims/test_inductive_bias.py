@@ -7,10 +7,10 @@ import math
 import pytest
 
 from vitwork.language.claim import Paper, claim
+from vitwork.language.measure import Measure
 from vitwork.language.quantity import Quantity
 from vitwork.language.structured import ordered, rising
 from vitwork.measurements import accuracy
-from vitwork.language.measure import Measure
 
 READ_AS = pytest.mark.parametrize("bad", [accuracy.error, accuracy.training_nll], ids=["error", "nll"])
 AUGMENTED = "the training NLL is that of augmented training images"

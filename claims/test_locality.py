@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vitwork.language.claim import Paper, claim
-from vitwork.measurements import accuracy, hessian
 from vitwork.language.measure import Measure
+from vitwork.measurements import accuracy, hessian
 
 LOCAL = pytest.mark.parametrize("local", ["vit-local-3", "vit-local-5"])
 DEVIATIONS = ("padded positions are masked; in the official code they leak attention to zeros",)

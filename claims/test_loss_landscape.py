@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vitwork.language.claim import Paper, claim
-from vitwork.measurements import hessian, landscape
 from vitwork.language.measure import Measure
+from vitwork.measurements import hessian, landscape
 
 SPECTRUM_CONFOUNDS = (
     "LayerNorm against BatchNorm, whose mode alone changes the eigenvalues several times",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from vitwork.language.claim import Paper, claim
+from vitwork.language.measure import Measure
 from vitwork.language.quantity import Quantity
 from vitwork.measurements import accuracy, robustness
 from vitwork.measurements.robustness import HIGH, LOW
-from vitwork.language.measure import Measure
 
 SETUP = "ImageNet-1K, one checkpoint each"
 DEVIATIONS = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vitwork.language.claim import Paper, claim
-from vitwork.measurements import accuracy, lesion, similarity
 from vitwork.language.measure import Measure
+from vitwork.measurements import accuracy, lesion, similarity
 
 LESION = "the lesion drops a block's residual branch and keeps its projection; the paper's rule is unknown"
 RESNET_LESION = (LESION, "a whole residual branch, where the paper removes a bottleneck's 3×3 convolution alone")

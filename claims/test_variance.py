@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vitwork.language.claim import Paper, claim
-from vitwork.measurements import feature_maps
 from vitwork.language.measure import Measure
+from vitwork.measurements import feature_maps
 
 CONFOUNDS = ("the change is taken on the residual stream, whose variance grows with anything added to it",)
 DEVIATIONS = ("read as the change of the logarithm, so that blocks with large feature maps do not decide alone",)

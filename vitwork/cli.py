@@ -12,8 +12,8 @@ from dataclasses import replace
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
-from vitwork.analyse import analyse, positive
 from vitwork import profiles
+from vitwork.analyse import analyse, positive
 from vitwork.errors import VitworkError
 
 Command = Callable[[Sequence[str]], int]

@@ -22,7 +22,6 @@ from vitwork.data import fingerprint
 from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.language.changes import Event
-from vitwork.language.claim import combine
 from vitwork.language.document import Results
 from vitwork.language.measure import Measure
 from vitwork.session import options, preflight

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitwork.store.keys import commit, digest, plain, source_hash
+from vitwork.store.keys import digest, plain
+from vitwork.store.sources import source_hash
+from vitwork.store.machine import commit
 
 SOURCE = '''
 """A docstring."""

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Self
 
 from vitwork.design.arm import Arm
 from vitwork.design.deviation import Lack, Missing
-from vitwork.store.keys import digest, source_hash
+from vitwork.store.keys import digest
+from vitwork.store.sources import source_hash
 
 Record = dict[str, Any]
 """What a measurement returns and the store keeps: numbers, texts, lists and mappings of them, as JSON has them."""

@@ -22,8 +22,9 @@ from vitwork.language.quantity import AbsentError
 from vitwork.language.sentence import Reference, Sentence, Values
 from vitwork.session.plan import Plan, Planned, Wanted
 from vitwork.session.troubles import Troubles
-from vitwork.statistics.effect import Effect, Verdict
-from vitwork.store.keys import digest, source_hash
+from vitwork.statistics.effect import Verdict
+from vitwork.store.keys import digest
+from vitwork.store.sources import source_hash
 from vitwork.store.store import Store
 
 POLL_SECONDS = 0.05
@@ -156,7 +157,9 @@ class Judge:
             except LackError as error:
                 lack = error.lack
         places = (
-            Place(want.key, want.run.key, want.run.arm.name, want.run.seed, want.measurement.name, want.measurement.figure)
+            Place(
+                want.key, want.run.key, want.run.arm.name, want.run.seed, want.measurement.name, want.measurement.figure
+            )
             for want in test.wanted.values()
         )
         return Finding(

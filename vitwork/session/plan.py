@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from vitwork.data import fingerprint
 from vitwork.design.arm import Arm
@@ -15,7 +14,8 @@ from vitwork.design.measurement import Measurement
 from vitwork.design.profile import Profile
 from vitwork.language.sentence import Reference
 from vitwork.session.reading import Case
-from vitwork.store.keys import digest, source_hash
+from vitwork.store.keys import digest
+from vitwork.store.sources import source_hash
 from vitwork.store.store import Store
 
 
@@ -56,9 +56,7 @@ class Planned:
     @property
     def wanted(self) -> dict[str, Wanted]:
         """The measurements by key."""
-        return {
-            want.key: want for sides in self.sides for side in sides if isinstance(side, tuple) for want in side
-        }
+        return {want.key: want for sides in self.sides for side in sides if isinstance(side, tuple) for want in side}
 
 
 @dataclass(slots=True)

@@ -1,0 +1,148 @@
+"""Digests of source code, by which stored results become void when the code behind them changes. Imports no torch.
+
+Parsing some ninety files takes seconds, so what a file's content gives is kept on disk under the content's own digest.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import json
+import sys
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from vitwork.errors import VitworkError
+from vitwork.store.cache import cache_folder
+from vitwork.store.keys import digest
+from vitwork.store.store import write_atomically
+
+MOST_KEPT = 4096
+"""Files of which digests are kept on disk; what is not used is forgotten once there are more."""
+
+Parsed = tuple[str, list[str]]
+"""Digest of a file's code, and the names that it imports: ``package.module``, or ``package.module:name``."""
+
+
+@cache
+def source_hash(module: str) -> str:
+    """Return a digest of the code that `module` runs: its own and that of every module of this project it imports.
+
+    Comments, docstrings and layout do not count, so that only a change of behaviour makes stored results void.
+    Modules of users (``mypkg.net``) are hashed in the same way together with what they import of their own package.
+    """
+    closure: dict[str, str] = {}
+    pending, own = [module], {module.partition(".")[0], "vitwork"}
+    while pending:
+        name = pending.pop()
+        if name not in closure and (path := _source_path(name)):
+            closure[name], imported = _parsed(path)
+            pending += [found for entry in imported for found in _modules(entry) if found.partition(".")[0] in own]
+    _Kept.write()
+    return digest(sorted(closure.items()))
+
+
+def forget() -> None:
+    """Read sources anew from now on: they have changed."""
+    for function in (source_hash, _parsed, _source_path):
+        function.cache_clear()
+
+
+@cache
+def _source_path(module: str) -> Path | None:
+    """Return the file of `module` without importing it; None for a name that is not a module."""
+    root, *rest = module.split(".")
+    if rest:
+        parent = _source_path(root)
+        path = parent.parent.joinpath(*rest) if parent else None
+        files = (path / "__init__.py", path.with_suffix(".py")) if path else ()
+        return next((file for file in files if file.is_file()), None)
+    spec = importlib.util.find_spec(root)
+    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
+
+
+@cache
+def _parsed(path: Path) -> Parsed:
+    content = path.read_bytes()
+    key = hashlib.sha256(content).hexdigest()
+    if (kept := _Kept.read().get(key)) is None:
+        tree = ast.parse(content)
+        imported = _imports(tree)
+        kept = _Kept.add(key, (hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest(), imported))
+    return kept
+
+
+class _Kept:
+    """What was parsed before, on disk: one file for each version of Python, whose syntax trees differ."""
+
+    entries: dict[str, Parsed] | None = None
+    new = False
+
+    @staticmethod
+    def path() -> Path:
+        return cache_folder() / f"sources-{sys.version_info.major}.{sys.version_info.minor}.json"
+
+    @classmethod
+    def read(cls) -> dict[str, Parsed]:
+        if cls.entries is None:
+            cls.entries = {}
+            with suppress(OSError, ValueError, TypeError):  # none yet, or damaged: it is only a shortcut
+                found = json.loads(cls.path().read_text(encoding="utf-8"))
+                cls.entries = {str(key): (str(code), list(map(str, names))) for key, (code, names) in found.items()}
+        return cls.entries
+
+    @classmethod
+    def add(cls, key: str, parsed: Parsed) -> Parsed:
+        cls.read()[key] = parsed
+        cls.new = True
+        return parsed
+
+    @classmethod
+    def write(cls) -> None:
+        if cls.new:
+            newest = dict(list(cls.read().items())[-MOST_KEPT:])
+            with suppress(VitworkError):  # a full or protected disk costs time, not the session
+                write_atomically(cls.path(), json.dumps(newest).encode())
+            cls.new = False
+
+
+def _imports(tree: ast.AST) -> list[str]:
+    """Return what `tree` imports, inside functions too; relative imports are not followed."""
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found += [node.module, *(f"{node.module}:{alias.name}" for alias in node.names)]
+    return found
+
+
+def _modules(entry: str) -> list[str]:
+    """Return the modules that an import may run.
+
+    A name taken from a package that is not one of its modules may be exported lazily: then the whole package counts.
+    """
+    module, sign, name = entry.partition(":")
+    if not sign:
+        return [module]
+    if not module.startswith("vitwork") or _source_path(f"{module}.{name}"):
+        return [f"{module}.{name}"]
+    path = _source_path(module)
+    if path is None or path.name != "__init__.py":
+        return []
+    return [f"{module}.{file.stem}" for file in sorted(path.parent.glob("*.py")) if file.stem != "__init__"]
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:] or [ast.Pass()]
+    return tree
