@@ -1,0 +1,38 @@
+"""What a claim's test is given."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.language.examples import Reading, error
+from vitwork.design.measurement import Measurement
+from vitwork.language.measure import Measure
+
+
+class Thorough:
+    """Knows one kind of measurement."""
+
+    def measurement(self, kind: type[Measurement]) -> Measurement:
+        assert kind is Reading
+        return Reading(effort=3)
+
+
+def test_parameters_go_where_they_belong() -> None:
+    """The measurement gets its own parameters beside those of the scale, and the quantity the others."""
+    found = Measure(Thorough())(error, when="warmup", scale=2.0)("vit")
+    assert found.measurement == Reading(when="warmup", effort=3)
+    assert found.options == {"scale": 2.0}
+    assert found.parameters == {"when": "warmup", "effort": 3, "scale": 2.0}
+
+
+def test_a_misspelt_parameter_is_found_at_once() -> None:
+    """Nothing trains for hours before a typing mistake in a claim is told."""
+    with pytest.raises(TypeError, match="wehn"):
+        Measure(Thorough())(error, wehn="end")
+
+
+def test_key_changes_with_run_and_parameters() -> None:
+    """Records are filed apart by run and parameters."""
+    keys = {Reading().key("r1"), Reading().key("r2"), Reading(when="init").key("r1")}
+    assert len(keys) == 3
+    assert Reading(when="end").key("r1") in keys

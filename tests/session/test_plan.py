@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from tests.session.small import absent, both, case, error, planned, smaller
+from vitwork.design.deviation import Lack, Missing
+from vitwork.language.measure import Measure
+
+
+def test_plan_is_the_union_of_what_the_claims_need() -> None:
+    """Claims that share runs and measurements plan them once, with the profile's effort in the parameters."""
+    plan = planned(case("one", smaller), case("two", both))
+    assert {(run.arm.name, run.seed) for run in plan.runs.values()} == {
+        (arm, seed) for arm in ("vit", "resnet", "alternet") for seed in range(5)
+    }
+    assert len(plan.wanted) == 15
+    assert {want.measurement.parameters["effort"] for want in plan.wanted.values()} == {2}
+    assert len(plan.tests["one"].wanted) == 10
+
+
+def test_more_seeds_add_to_what_is_planned() -> None:
+    """Seeds are taken in order, so that a test with more of them keeps those it has."""
+    plan = planned(case("one", smaller))
+    before = dict(plan.wanted)
+    plan.add(plan.tests["one"].case, 6)
+    assert plan.wanted.items() > before.items()
+    assert len(plan.tests["one"].wanted) == 12
+
+
+def test_what_is_lacking_is_not_planned() -> None:
+    """A claim that needs an arm or a snapshot which the profile lacks says so, and plans nothing."""
+
+    def exotic(measure: Measure) -> None:
+        assert measure(error)("swin") < 1.0
+
+    def early(measure: Measure) -> None:
+        assert measure(error, when=100)("vit") < 1.0
+
+    def half(measure: Measure) -> None:
+        assert measure(error)("vit") < 90.0
+        assert measure(error)("swin") < 1.0
+
+    def faulty(measure: Measure) -> None:
+        raise KeyError("oops")
+
+    def empty(measure: Measure) -> None:
+        measure(absent)
+
+    plan = planned(*(case(body.__name__, body) for body in (exotic, early, half, faulty, empty)))
+    assert {name: test.lack for name, test in plan.tests.items()} == {
+        "exotic": Lack(Missing.ARM, "swin"),
+        "early": Lack(Missing.SNAPSHOT, "vit", "100"),
+        "half": Lack(Missing.ARM, "swin"),
+        "faulty": Lack(Missing.FAULT, what="KeyError in the test: 'oops'"),
+        "empty": Lack(Missing.FAULT, what="the test asserts nothing"),
+    }
+    assert not plan.runs  # not even for the comparison that could be measured
