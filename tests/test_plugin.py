@@ -9,59 +9,55 @@ from typing import Any
 
 import pytest
 
+REPORT = ".vitwork/report-tiny"
 TINY = """
 from dataclasses import replace
 
 import pytest
 
-from vitwork.design import profiles
+from vitwork import profiles
 from vitwork.design.dataset import DataSpec
-from vitwork.plugin import prepare
 from vitwork.design.recipe import Augmentation, Recipe
+from vitwork.profiles.arms import Networks, conditions
 
 pytest_plugins = ["vitwork.plugin"]
 
 recipe = Recipe(name="tiny", epochs=1, warmup_epochs=1, batch_size=32, lr=3e-3, drop_path=0.0, augmentation=Augmentation(crop_padding=1))
-networks = profiles.Networks(
+networks = Networks(
     cnn=("preresnet_18", {"depths": (1, 1), "widths": (8, 16)}),
     alternet=("alternet_18", {"depths": (2, 2), "widths": (8, 16), "heads": (1, 1), "head_dim": 4, "window_size": 4}),
     vit=("vit_ti", {"image_size": 16, "patch_size": 4, "dim": 8, "depth": 1, "heads": 2, "head": "gap"}),
     msas=(0, 1),
 )
-arms = profiles.conditions(networks, recipe, DataSpec("embedded", size=16, train=100, test=60))
+arms = conditions(networks, recipe, DataSpec("embedded", size=16, train=100, test=60))
 arms["diverging"] = replace(arms["vit"], name="diverging", recipe=replace(recipe, lr=1e30, clip=None))
-profiles.PROFILES["tiny"] = replace(profiles.SMOKE, name="tiny", arms=arms, seeds=3, effort={})
-
-
-def pytest_configure(config):
-    prepare(config)
-"""
-
-KEEP_RESULTS = """
-import json
-
-
-def pytest_vitwork_results(config, results, folder):
-    with open("results.json", "w") as file:
-        json.dump(results, file)
-    return []
+profiles.PROFILES["tiny"] = replace(profiles.SMOKE, name="tiny", arms=arms, seeds=3, effort=())
 """
 
 CLAIMS = '''
 """Chapter of the tests."""
 import pytest
 from vitwork.language.claim import Paper, claim
-from vitwork.language.quantity import measurement, quantity
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vitwork.design.measurement import Measurement
+from vitwork.language.quantity import quantity
 
 PAPER = Paper("Fig. 0", "none")
 
 
-@measurement
-def size(run, *, when="end"):
-    return {"parameters": sum(p.numel() for p in run.model(when).parameters()) + 0.001 * run.seed * len(run.arm.name)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size(Measurement):
+    name: ClassVar[str] = "size"
+    when: str = "end"
+
+    def measure(self, run):
+        parameters = sum(p.numel() for p in run.model(self.when).parameters())
+        return {"parameters": parameters + 0.001 * run.seed * len(run.arm.name)}
 
 
-@quantity(size, name="size")
+@quantity(Size, name="size")
 def count(record):
     return record["parameters"]
 
@@ -97,7 +93,7 @@ def test_theorem():
 def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A finished session of two workers: its folder and what it printed. The other tests start from its store."""
     folder = tmp_path_factory.mktemp("base")
-    (folder / "conftest.py").write_text(TINY + KEEP_RESULTS)
+    (folder / "conftest.py").write_text(TINY)
     (folder / "test_claims.py").write_text(CLAIMS)
     command = [sys.executable, "-m", "pytest", "--profile", "tiny", "-n", "2", "-rxs", "-p", "no:cacheprovider"]
     done = subprocess.run(
@@ -127,7 +123,7 @@ def records(session: pytest.Pytester) -> dict[Path, int]:
 def test_verdicts_become_outcomes(base: tuple[Path, str]) -> None:
     """Reproduced passes, contradicted fails with its effect, undecided xfails, not measured skips; a table ends it all."""
     lines = pytest.LineMatcher(base[1].splitlines())
-    lines.fnmatch_lines(["*assert <size(vit) = * > <size(resnet) = *clear of 0 on the other side"])
+    lines.fnmatch_lines(["*size(vit) > size(resnet): *on the other side*"])
     lines.fnmatch_lines(
         ["XFAIL *inconclusive: *", "SKIPPED *needs the arm swin, which the profile tiny does not train*"]
     )
@@ -141,14 +137,15 @@ def test_verdicts_become_outcomes(base: tuple[Path, str]) -> None:
         "theorem reproduced",
     ):
         assert row.split() in table
-    assert lines.lines[-1].startswith("5 claims at profile tiny: ")
+    assert any(line.startswith("5 claims at profile tiny: ") for line in lines.lines[-3:])
+    assert lines.lines[-1].startswith("Report: ")
 
 
 def test_workers_share_the_work(base: tuple[Path, str]) -> None:
     """Two workers train each run once, and the controller has the evidence of both, for JUnit too."""
     folder, _ = base
     assert len(list((folder / ".vitwork" / "runs").iterdir())) == 6
-    results = json.loads((folder / "results.json").read_text())
+    results = json.loads((folder / REPORT / "results.json").read_text())
     assert len(results["runs"]) == 6
     assert {run["status"] for run in results["runs"]} == {"finished"}
     assert '<property name="verdict" value="contradicted"' in (folder / "junit.xml").read_text()
@@ -199,13 +196,6 @@ def test_damaged_record_is_measured_anew(session: pytest.Pytester) -> None:
     assert len(list(victim.parent.glob("*.damaged-*"))) == 1
 
 
-REPORT_FOLDER = """
-
-def pytest_vitwork_results(config, results, folder):
-    return ["folder " + folder.name]
-"""
-
-
 @pytest.mark.parametrize(
     ("arguments", "folder", "part"),
     [
@@ -219,9 +209,8 @@ def test_a_part_is_said_to_be_one(
     session: pytest.Pytester, arguments: tuple[str, ...], folder: str, *, part: bool
 ) -> None:
     """Chosen tests are corrected for each other alone: they say so, and leave the report of the whole as it is."""
-    session.makeconftest(TINY + REPORT_FOLDER)
     result = run(session, *arguments)
-    result.stdout.fnmatch_lines([f"folder {folder}"])
+    result.stdout.fnmatch_lines([f"Report: *{folder}/report.html"])
     told = "These tests were chosen: the correction for several hypotheses covers their" in result.stdout.str()
     assert told == part
 
@@ -255,7 +244,7 @@ def test_stable(measure):
 
 def baseline(base: tuple[Path, str], session: pytest.Pytester, change: Any = None) -> str:
     """Write the finished session's results as a baseline, changed as asked."""
-    document = json.loads((base[0] / "results.json").read_text())
+    document = json.loads((base[0] / REPORT / "results.json").read_text())
     if change:
         change(document)
     (session.path / "baseline.json").write_text(json.dumps(document))
@@ -314,7 +303,7 @@ def outcomes(session: pytest.Pytester) -> list[Path]:
             "--max-seeds takes a number from 3, with which every arm begins, not 2.",
         ),
         (("--seeds", "auto", "--max-minutes", "-1"), "--max-minutes takes a time above 0, not -1."),
-        (("--baseline", "missing.json"), "Cannot read the baseline missing.json: *"),
+        (("--baseline", "missing.json"), "*missing.json cannot be read: *"),
         (("--model", "nowhere:build"), "The arm vit: nowhere:build cannot be imported: No module named 'nowhere'"),
         (("--model", "mobile=timm:vit_tiny_patch16_224"), "The profile tiny has no arm 'mobile'; it has *"),
         (("--set", "epochs=soon"), "epochs cannot be 'soon'; it takes a whole number."),
@@ -341,17 +330,15 @@ def build(num_classes):
 def test_a_model_of_ones_own_takes_an_arms_place(session: pytest.Pytester) -> None:
     """--model trains the user's model as the Transformer, --set changes its recipe, and both are noted as deviations."""
     session.makepyfile(own=OWN_MODEL)
-    session.makeconftest(TINY + KEEP_RESULTS)
     before = records(session)
     chosen = "test_claims.py::test_smaller[end]"
     result = run(session, chosen, "--model", "own:build", "--set", "vit.epochs=2")
     result.assert_outcomes(passed=1)
-    found = json.loads((session.path / "results.json").read_text())
-    assert found["profile"]["deviations"][-3:] == [
-        "the arm vit is own:build, not the profile's own model",
-        "epochs=2 for vit, set by hand in place of the profile’s own",
-        "corrected for the hypotheses of chosen tests only",
-    ]
+    found = json.loads((session.path / ".vitwork/report-tiny-changed-part/results.json").read_text())
+    assert [
+        [deviation[name] for name in ("change", "arm", "field", "value")]
+        for deviation in found["profile"]["deviations"][-3:]
+    ] == [["model", "vit", "", "own:build"], ["setting", "vit", "epochs", "2"], ["chosen", "", "", ""]]
     models = {run["model"]: (run["parameters"], run["recipe"]["epochs"]) for run in found["runs"]}
     assert models["own:build"] == (3 * 4 * 9 + 4 + 4 * 10 + 10, 2)
     assert len(models) == 2
@@ -367,3 +354,16 @@ def test_plan_trains_nothing(session: pytest.Pytester) -> None:
         ["6 runs to do*", "* hypotheses, 3 seeds per arm*", "two arms must differ by * standard deviations*"]
     )
     assert not records(session)
+
+
+def test_any_conftest_gets_table_and_report(session: pytest.Pytester) -> None:
+    """Nothing but `pytest_plugins` is needed, also with workers, for options, table and report."""
+    result = run(session, "-n", "2")
+    result.stdout.fnmatch_lines(["smaller * reproduced*", "5 claims at profile tiny: *", "Report: *report.html"])
+    assert (session.path / REPORT / "report.html").stat().st_size > 10_000
+
+
+def test_the_controller_knows_what_a_stopped_session_found(session: pytest.Pytester) -> None:
+    """With -x the tests that were not reached change no verdict: all were judged before the first one ran."""
+    result = run(session, "-x", "-n", "2", "--maxfail", "1")
+    result.stdout.fnmatch_lines(["smaller * reproduced*", "larger * contradicted*", "itself * inconclusive*"])

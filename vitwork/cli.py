@@ -49,7 +49,7 @@ def train(arguments: Sequence[str]) -> int:
     profile = override(found, given.changes, deterministic=given.deterministic)
     check_data(profile, given.data)
     import_from_here()
-    try_models(profile)
+    try_models(profile, found)
     plan = Plan(profile, given.data)
     for seed in range(given.seeds or profile.seeds):
         for name in chosen:

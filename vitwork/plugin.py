@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from vitwork import profiles
 from vitwork.data import fingerprint
 from vitwork.device import place
 from vitwork.errors import VitworkError
@@ -109,7 +110,7 @@ def prepare(config: pytest.Config) -> None:
         for spec in {arm.data for arm in profile.arms.values()}:
             fingerprint(spec, option.data)
         if not _is_worker(config):
-            preflight.try_models(profile)
+            preflight.try_models(profile, profiles.find(option.profile))
         config.stash[STORE] = Store(options.store_of(config))
         if option.report is not None:
             check_writable(option.report)

@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from tests.session.small import (
-    Body, absent, both, case, error, found, larger, measured, planned, same, sharpness, smaller,
+    Body,
+    absent,
+    both,
+    case,
+    error,
+    found,
+    larger,
+    measured,
+    planned,
+    same,
+    sharpness,
+    smaller,
 )  # fmt: skip
 from vitwork.design.deviation import Lack, Missing
 from vitwork.language.document import Constant, Sample
@@ -152,9 +163,7 @@ def test_one_process_judges_and_the_others_wait(tmp_path: Path, monkeypatch: pyt
     findings = judge.Judge.findings
     monkeypatch.setattr(judge.Judge, "findings", lambda self: (made.append(1), findings(self))[1])
     results: list[object] = []
-    threads = [
-        threading.Thread(target=lambda: results.append(judged(plan, store, Troubles()))) for _ in range(4)
-    ]
+    threads = [threading.Thread(target=lambda: results.append(judged(plan, store, Troubles()))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,32 +1,67 @@
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
-from vitwork.session.results import judged
+from tests.session.small import PROFILE, case, found, measured, planned, smaller
+from vitwork.design.deviation import Lack, Missing
+from vitwork.language.claim import Claim, Paper
+from vitwork.session.judge import Finding, judged
+from vitwork.session.results import Costs, Evidence, Session
+from vitwork.session.troubles import Troubles
+from vitwork.statistics.effect import Verdict
+
+FREE = Costs({}, {})
 
 
-def evidence(nodeid: str, verdict: str) -> dict[str, Any]:
-    return {
-        "nodeid": nodeid,
-        "claim": {"id": "flat", "sentence": "It is flat.", "rule": "all"},
-        "chapter": "Chapter",
-        "verdict": verdict,
-        "lacking": "",
-        "hypotheses": [],
-        "wanted": [],
-    }
+def session(**passed: bool) -> Session:
+    return Session(PROFILE, None, "pytest claims", 0.0, "", False, {f"claims/a.py::{name}": ok for name, ok in passed.items()})  # fmt: skip
+
+
+def theorem(name: str) -> Finding:
+    claim = Claim("flat", "It is flat.", Paper("Fig. 1", ""))
+    return Finding(test=f"claims/a.py::{name}", claim=claim, chapter="Chapter", statistical=False)
 
 
 def test_a_claim_of_several_tests_is_one_entry_that_reruns_all_of_them() -> None:
     """Tests that share a claim make one entry; each of them is named once in the command that reruns it."""
-    found = judged(
-        [
-            evidence("claims/a.py::test_one[x]", "reproduced"),
-            evidence("claims/a.py::test_one[y]", "reproduced"),
-            evidence("claims/a.py::test_two", "contradicted"),
-        ],
-        {},
+    findings = [theorem("test_one[x]"), theorem("test_one[y]"), theorem("test_two")]
+    (claim,) = session(**{"test_one[x]": True, "test_one[y]": True, "test_two": False}).claims(findings, FREE)
+    assert claim.rerun == "pytest claims/a.py::test_one claims/a.py::test_two --profile smoke"
+    assert claim.verdict is Verdict.CONTRADICTED
+
+
+def test_a_test_that_was_not_reached_proves_nothing() -> None:
+    """A property whose test did not run, since the session ended early, is not measured."""
+    assert session().claims([theorem("test_one")], FREE)[0].verdict is Verdict.NOT_MEASURED
+    half = session(test_one=True).claims([theorem("test_one"), theorem("test_two")], FREE)[0]
+    assert half.verdict is Verdict.INCONCLUSIVE
+
+
+def test_one_test_that_is_lacking_keeps_a_claim_from_being_reproduced(tmp_path: Path) -> None:
+    """A claim of two tests of which one was not measured is not reproduced by the other alone, and says what is lacking."""
+    measured_ = found(tmp_path, case("claim", smaller))["claim"]
+    lacking = Finding(
+        test="other", claim=measured_.claim, chapter="Chapter", statistical=True, lack=Lack(Missing.ARM, "swin")
     )
-    (claim,) = found["claims"]
-    assert claim["rerun"] == "pytest claims/a.py::test_one claims/a.py::test_two"
-    assert claim["verdict"] == "contradicted"
+    (claim,) = session().claims([measured_, lacking], FREE)
+    assert claim.verdict is Verdict.INCONCLUSIVE
+    assert claim.lack == Lack(Missing.ARM, "swin")
+
+
+def test_results_hold_what_the_session_rests_on(tmp_path: Path) -> None:
+    """Runs and records are listed once each, with their costs, and a claim costs what it rests on."""
+    plan = planned(case("claim", smaller), case("again", smaller))
+    store = measured(tmp_path, plan)
+    for run in plan.runs.values():
+        store.write(run.key, {"arm": {"model": run.arm.model}, "seconds": 10.0, "status": "finished"})
+    for key in plan.wanted:
+        store.write(key, {**(store.read(key) or {}), "seconds": 1.0, "joules": 2.0, "parameters": {"when": "end"}})
+    evidence = Evidence(judged(plan, store, Troubles()), dict(plan.code))
+    results = session().results(evidence, store)
+    assert len(results.runs) == len(results.measurements) == 10
+    assert {run.model for run in results.runs} == {"vit_ti", "preresnet_18"}
+    assert [claim.cost_seconds for claim in results.claims] == [110.0, 110.0]
+    assert results.claims[0].cost_joules is None  # the runs' energy is not known
+    assert [hypothesis.claim for hypothesis in results.hypotheses] == ["claim", "again"]
+    assert results.claims[0].arms == ("resnet", "vit")
+    assert "vitwork.training.train" in results.provenance.code

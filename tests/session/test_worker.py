@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from vitwork.profiles import SMOKE
 
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
+from vitwork.design.deviation import Lack, Missing
+from vitwork.design.measurement import Measurement
 from vitwork.design.recipe import Augmentation, Recipe
 from vitwork.errors import UnfitError
-from vitwork.language.quantity import Measurement
 from vitwork.measurements.trained_run import TrainedRun
-from vitwork.session import worker as work
 from vitwork.session.plan import Plan
 from vitwork.session.progress import Reporter
+from vitwork.session.tasks import Tasks
+from vitwork.session.troubles import Troubles
 from vitwork.session.worker import Worker
 from vitwork.store.store import Store
 from vitwork.training import stacked
@@ -33,7 +38,7 @@ ARMS = [
 
 
 def plan(arms: list[Arm] | None = None, seeds: int = 3) -> Plan:
-    made = Plan()
+    made = Plan(SMOKE)
     for seed in range(seeds):
         for arm in arms or ARMS:
             made.run(arm, seed)
@@ -61,7 +66,7 @@ def solo(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(tmp_path_factory.mktemp("solo"))
     worker = Worker(store, device="cpu")
     worker.drain(plan())
-    assert not worker.failures
+    assert not worker.troubles.known
     return store
 
 
@@ -75,7 +80,7 @@ def test_seeds_as_one_are_stored_as_their_solo_runs(
     store, planned = Store(tmp_path), plan()
     worker = Worker(store, device="cpu", way="stacked")
     worker.drain(planned)
-    assert not worker.failures
+    assert not worker.troubles.known
     assert calls == [("vit", (0, 1, 2)), ("resnet", (0, 1, 2))]
     assert_like_solo(store, solo, planned)
     record = store.read(next(iter(planned.runs)))
@@ -85,14 +90,15 @@ def test_seeds_as_one_are_stored_as_their_solo_runs(
 
 def test_a_cpu_never_trains_seeds_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Left to itself, a worker on a CPU trains run by run; on a GPU it would not."""
-    monkeypatch.setattr(Worker, "_train_together", lambda *_: pytest.fail("together on a CPU"))
+    monkeypatch.setattr(Tasks, "train_together", lambda *_: pytest.fail("together on a CPU"))
     worker = Worker(Store(tmp_path), device="cpu")
     worker.drain(plan(ARMS[:1], seeds=2))
-    assert not worker.failures
+    assert not worker.troubles.known
     run = next(iter(plan().runs.values()))
-    assert not worker._trains_together(run)
-    assert Worker(Store(tmp_path), device="cuda")._trains_together(run)
-    assert not Worker(Store(tmp_path), device="cuda", way="alone")._trains_together(run)
+    gpu = Tasks(worker.store, worker.troubles, device="cuda")
+    assert not worker.tasks.trains_together(run, None)
+    assert gpu.trains_together(run, None)
+    assert not gpu.trains_together(run, "alone")
 
 
 def test_only_free_untrained_seeds_are_taken(tmp_path: Path, solo: Store) -> None:
@@ -105,7 +111,7 @@ def test_only_free_untrained_seeds_are_taken(tmp_path: Path, solo: Store) -> Non
     worker = Worker(store, device="cpu", way="stacked")
     with store.lease(first.key) as free:
         assert free
-        assert worker._take(planned, planned.missing(store), Reporter(store, "main", 3))
+        assert worker._take(planned, worker.tasks, planned.missing(store), Reporter(store, "main", 3))
         assert not store.has(first.key)
         assert store.has(second.key)
         with store.lease(second.key) as again:
@@ -124,7 +130,7 @@ def test_seeds_that_cannot_be_one_are_trained_one_by_one(
     store, planned = Store(tmp_path), plan(ARMS[:1], seeds=2)
     worker = Worker(store, device="cpu", way="stacked")
     worker.drain(planned)
-    assert not worker.failures
+    assert not worker.troubles.known
     for key in planned.runs:
         mine, theirs = (load_snapshot(place.run_folder(key), "end") for place in (store, solo))
         assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
@@ -181,43 +187,49 @@ def test_event_files_are_written_per_run(tmp_path: Path, way: seeds_module.Way) 
         assert [event.value for event in read.Scalars("epoch/loss")] == pytest.approx([e["loss"] for e in record["history"]])  # fmt: skip
 
 
-def test_allocations_are_kept_and_threads_divided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker takes its share of the cores, at least one thread, and no more than it was started with."""
-    monkeypatch.setattr(work, "cores", lambda: 6)
-    threads = torch.get_num_threads()
-    try:
-        torch.set_num_threads(6)
-        Worker(Store(tmp_path), count=2)._settle()
-        assert torch.get_num_threads() == 3
-        Worker(Store(tmp_path), count=20)._settle()
-        assert torch.get_num_threads() == 1
-        Worker(Store(tmp_path))._settle()
-        assert torch.get_num_threads() == 1
-    finally:
-        torch.set_num_threads(threads)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fails(Measurement):
+    name: ClassVar[str] = "fails"
+
+    def measure(self, run: TrainedRun) -> dict[str, float]:
+        raise ValueError("no")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoesNotFit(Measurement):
+    name: ClassVar[str] = "does not fit"
+
+    def measure(self, run: TrainedRun) -> dict[str, float]:
+        raise UnfitError("no block of this model tells its attention weights")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeeds(Measurement):
+    name: ClassVar[str] = "succeeds"
+
+    def measure(self, run: TrainedRun) -> dict[str, float]:
+        return {"seed": float(run.seed)}
 
 
 def test_a_measurement_that_fails_does_not_cost_the_others(tmp_path: Path) -> None:
     """Each measurement of a run is tried once; what a network's kind does not allow is told apart from a fault."""
-
-    def fails(run: TrainedRun) -> dict[str, float]:
-        raise ValueError("no")
-
-    def does_not_fit(run: TrainedRun) -> dict[str, float]:
-        raise UnfitError("No block of this model tells its attention weights.")
-
-    def succeeds(run: TrainedRun) -> dict[str, float]:
-        return {"seed": float(run.seed)}
-
     store, planned = Store(tmp_path), plan(ARMS[1:], seeds=1)
     run = next(iter(planned.runs.values()))
-    wants = [
-        planned.want(run.arm, 0, Measurement(function.__name__, function), {})
-        for function in (fails, does_not_fit, succeeds)
-    ]
+    fails, unfit, succeeds = (planned.want(run.arm, 0, kind()) for kind in (Fails, DoesNotFit, Succeeds))
     worker = Worker(store, device="cpu")
     worker.drain(planned)
-    assert worker.failures == {wants[0].key: "ValueError in resnet seed 0: no"}
-    assert worker.unfit == {wants[1].key: "No block of this model tells its attention weights."}
-    assert store.read(wants[2].key)["values"] == {"seed": 0.0}  # type: ignore[index]
+    assert worker.troubles.known == {
+        fails.key: Lack(Missing.FAULT, "resnet", "ValueError in resnet seed 0: no"),
+        unfit.key: Lack(Missing.UNFIT, "resnet", "no block of this model tells its attention weights"),
+    }
+    assert store.read(succeeds.key)["values"] == {"seed": 0.0}  # type: ignore[index]
     assert planned.missing(store) == [run]
+
+
+def test_what_another_process_could_not_do_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that failed in one worker of the session is left alone by the others."""
+    monkeypatch.setattr(Tasks, "complete", lambda *_: pytest.fail("tried again"))
+    planned = plan(ARMS[1:], seeds=1)
+    (key,) = planned.runs
+    Troubles(tmp_path / "troubles").add(key, Lack(Missing.FAULT, "resnet", "broken"))
+    Worker(Store(tmp_path / "store"), device="cpu", troubles=Troubles(tmp_path / "troubles")).drain(planned)

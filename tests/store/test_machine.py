@@ -74,3 +74,18 @@ def test_telling_the_machine_imports_no_torch() -> None:
     """A session with nothing to do must end within seconds."""
     code = "import sys, vitwork.store.machine as m, vitwork.device.energy; m.hardware(); m.versions(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_commit_tells_revision_and_changes(tmp_path: Path) -> None:
+    """Provenance has the revision and whether the tree was changed; outside git it has neither."""
+    assert machine.commit(tmp_path) == ("", False)
+    for arguments in (
+        ["init", "-q"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+    revision, dirty = machine.commit(tmp_path)
+    assert len(revision) == 40
+    assert not dirty
+    (tmp_path / "new").touch()
+    assert machine.commit(tmp_path) == (revision, True)

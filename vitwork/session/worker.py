@@ -58,6 +58,9 @@ class Worker:
         waiting = self._waiting(plan)
         if not waiting:
             return
+        from vitwork.training.numerics import keep_memory
+
+        keep_memory()
         place.share_threads(self.count)
         tasks, reporter = self.tasks, Reporter(self.store, self.name, len(plan.runs))
         try:

@@ -88,7 +88,9 @@ class _Kept:
     def read(cls) -> dict[str, Parsed]:
         if cls.entries is None:
             cls.entries = {}
-            with suppress(OSError, ValueError, TypeError):  # none yet, or damaged: it is only a shortcut
+            with suppress(
+                OSError, ValueError, TypeError, AttributeError
+            ):  # none yet, or damaged: it is only a shortcut
                 found = json.loads(cls.path().read_text(encoding="utf-8"))
                 cls.entries = {str(key): (str(code), list(map(str, names))) for key, (code, names) in found.items()}
         return cls.entries
