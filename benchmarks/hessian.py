@@ -33,7 +33,7 @@ from torch.nn import functional as F
 from vitwork.analysis.curvature.operator import HessianOperator
 from vitwork.analysis.hessian import top_eigenvalues
 from vitwork.data.drawn.embedded import draw
-from vitwork.device import linear_maps
+from vitwork.device import graphs
 from vitwork.models import create, math_attention
 
 try:
@@ -76,7 +76,7 @@ MODELS = {
 
 def computed(way: Callable[[], Tensor]) -> Tensor:
     """Go a way without recording anything."""
-    with mock.patch.object(linear_maps, "recorder", return_value=None):
+    with mock.patch.object(graphs, "capture_on", return_value=None):
         return way()
 
 

@@ -18,12 +18,12 @@ from vitwork.design.arm import Arm
 from vitwork.device import onednn
 from vitwork.errors import VitworkError
 from vitwork.store.store import write_sealed
-from vitwork.training import checkpoint, generators, numerics, replay
+from vitwork.training import checkpoint, generators, numerics
 from vitwork.training.batches import Augment, Batches
 from vitwork.training.distributed import World
 from vitwork.training.evaluation import evaluate
 from vitwork.training.outcome import Outcome, Progress
-from vitwork.training.step import Step
+from vitwork.training.step import Step, capture_for
 from vitwork.training.stochastic_depth import StochasticDepth
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ class Run:
         draws = generators.generator(device, seed, "stochastic depth", world.rank)
         self.depth = StochasticDepth(self.model, self.recipe.batch_size, draws)
         self.stream = numerics.stream(device) if world.processes == 1 else None
-        record = replay.recorder(self.recipe, device, world.processes)
-        self.step = Step(self.model, self.recipe, device, world.parallel(self.model, device), record)
+        capture = capture_for(self.recipe, device, world.processes)
+        self.step = Step(self.model, self.recipe, device, world.parallel(self.model, device), capture)
         self.epochs = schedule.total_epochs(self.recipe)
         self.total = self.epochs * len(self.batches)
         self.snapshots = schedule.snapshot_steps(self.recipe, len(self.batches))

@@ -16,7 +16,7 @@ from vitwork.device import onednn
 from vitwork.errors import VitworkError
 from vitwork.models import math_attention
 from vitwork.models.batching import Batchable
-from vitwork.training import numerics, optimisers, replay
+from vitwork.training import numerics, optimisers, step
 from vitwork.training.run import FINITE_EVERY, Run, on_stream
 
 
@@ -58,11 +58,10 @@ class Stacked:
         self.sums = torch.stack([run.step.tally.sums for run in runs])
         for run, sums in zip(runs, self.sums, strict=True):
             run.step.tally.sums = sums  # a row of ours, so that each run can tell how far it is
-        record = replay.recorder(self.recipe, self.device)
-        self.rate = optimisers.Rate(self.optimiser, self.device, changing=record is not None)
+        capture = step.capture_for(self.recipe, self.device)
+        self.rate = optimisers.Rate(self.optimiser, self.device, changing=capture is not None)
         self.last_rate = 0.0
-        recorded = optimisers.recording(self.optimiser, record)
-        self.update = replay.Replayed(replay.weakly(self._update), replay.weakly(self._state), recorded)
+        self.update = step.replayed(self._update, self._state, optimisers.capturing(self.optimiser, capture))
 
     def _stacked_optimiser(self) -> torch.optim.Optimizer:
         """Return an optimiser over the stacked weights in the runs' groups and with the runs' states."""
