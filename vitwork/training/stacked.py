@@ -17,7 +17,7 @@ from vitwork.errors import VitworkError
 from vitwork.models import math_attention
 from vitwork.models.batching import Batchable
 from vitwork.training import numerics, optimisers, step
-from vitwork.training.run import FINITE_EVERY, Run, on_stream
+from vitwork.training.training import FINITE_EVERY, Training, on_stream
 
 
 class Stacked:
@@ -33,7 +33,7 @@ class Stacked:
         VitworkError: the recipe has a part that is not batched.
     """
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[Training]) -> None:
         recipe = runs[0].recipe
         if recipe.sam or recipe.ema or recipe.compile:
             raise VitworkError(
@@ -148,7 +148,7 @@ class Stacked:
         losses = self.sums[:, 0].tolist()
         return any(run.finite and math.isfinite(loss) for run, loss in zip(self.runs, losses, strict=True))
 
-    def living(self) -> list[Run]:
+    def living(self) -> list[Training]:
         """Return the runs that have not diverged."""
         return [run for run in self.runs if run.finite]
 

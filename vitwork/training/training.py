@@ -19,7 +19,7 @@ from vitwork.device import onednn
 from vitwork.errors import VitworkError
 from vitwork.store.store import write_sealed
 from vitwork.training import checkpoint, generators, numerics
-from vitwork.training.batches import Augment, Batches
+from vitwork.training.batches import Augment, TrainingBatches
 from vitwork.training.distributed import World
 from vitwork.training.evaluation import evaluate
 from vitwork.training.outcome import Outcome, Progress
@@ -66,7 +66,7 @@ def on_stream(steps: Iterator[None], stream: torch.cuda.Stream | None) -> Iterat
             yield
 
 
-class Run:
+class Training:
     """A training under way: all that changes during it, and the folder that it is saved to.
 
     Args:
@@ -93,7 +93,7 @@ class Run:
         self.device, self.world, self.test = device, world, splits.test
         self.model = build_model(arm, len(splits.train.classes)).to(device)
         self.model.to(memory_format=numerics.layout(self.model))
-        self.batches = Batches(
+        self.batches = TrainingBatches(
             splits.train,
             make_augment(arm, splits.train),
             batch_size=self.recipe.batch_size,
@@ -105,7 +105,7 @@ class Run:
         self.fast_linear = not self.recipe.compile and onednn.accelerate(self.model)
         draws = generators.generator(device, seed, "stochastic depth", world.rank)
         self.depth = StochasticDepth(self.model, self.recipe.batch_size, draws)
-        self.stream = numerics.stream(device) if world.processes == 1 else None
+        self.stream = numerics.own_stream(device) if world.processes == 1 else None
         capture = capture_for(self.recipe, device, world.processes)
         self.step = Step(self.model, self.recipe, device, world.parallel(self.model, device), capture)
         self.epochs = schedule.total_epochs(self.recipe)
