@@ -34,7 +34,8 @@ from vitwork.analysis.curvature.operator import HessianOperator
 from vitwork.analysis.hessian import top_eigenvalues
 from vitwork.data.drawn.embedded import draw
 from vitwork.device import graphs
-from vitwork.models import create, math_attention
+from vitwork.device.unfused_attention import math_attention
+from vitwork.models import create
 
 try:
     from curvlinops import HessianLinearOperator

@@ -12,9 +12,8 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from vitwork.design import schedule
-from vitwork.device import onednn
+from vitwork.device.unfused_attention import math_attention
 from vitwork.errors import VitworkError
-from vitwork.models import math_attention
 from vitwork.models.batching import Batchable
 from vitwork.training import numerics, optimisers, step
 from vitwork.training.training import FINITE_EVERY, Training, on_stream
@@ -42,8 +41,6 @@ class Stacked:
         self.runs = runs
         self.recipe, self.device, self.stream = runs[0].recipe, runs[0].device, runs[0].stream
         for run in runs:
-            onednn.restore(run.model)
-            run.fast_linear = False
             run.sharing, run.company, run.started = len(runs), "stacked", time.perf_counter()
             run.stream = self.stream
         named = [dict(run.model.named_parameters()) for run in runs]

@@ -15,7 +15,6 @@ from torch import nn
 
 from vitwork.design import schedule
 from vitwork.design.arm import Arm
-from vitwork.device import onednn
 from vitwork.errors import VitworkError
 from vitwork.store.store import write_sealed
 from vitwork.training import checkpoint, generators, numerics
@@ -102,7 +101,6 @@ class Training:
             share=(world.rank, world.processes),
             resized_crop=self.recipe.augmentation.resized_crop,
         )
-        self.fast_linear = not self.recipe.compile and onednn.accelerate(self.model)
         draws = generators.generator(device, seed, "stochastic depth", world.rank)
         self.depth = StochasticDepth(self.model, self.recipe.batch_size, draws)
         self.stream = numerics.own_stream(device) if world.processes == 1 else None
@@ -267,8 +265,7 @@ class Training:
 
     def mode(self) -> str:
         """Return how the run is computed, in words."""
-        notes = ["oneDNN linear layers"] if self.fast_linear else []
-        notes += [self.step.update.note] if self.step.update.note else []
+        notes = [self.step.update.note] if self.step.update.note else []
         notes += ["images streamed"] if self.batches.streamed else []
         notes += [f"{self.world.processes} processes"] if self.world.processes > 1 else []
         notes += [f"{self.sharing} seeds {self.company}"] if self.sharing > 1 else []

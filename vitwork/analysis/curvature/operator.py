@@ -14,14 +14,13 @@ from torch.nn import functional as F
 
 from vitwork.analysis.curvature.batchnorm import BatchNorm, evaluation_mode, mixes_examples
 from vitwork.analysis.curvature.repeatable import check_repeatable
-from vitwork.analysis.curvature.second_derivatives.mode import CheapSecondDerivatives
 from vitwork.device import graphs
 from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
 from vitwork.device.precision import single_precision
 from vitwork.device.replay import Replayed
+from vitwork.device.unfused_attention import math_attention
 from vitwork.errors import VitworkError
-from vitwork.models import math_attention
 
 Batch = tuple[Tensor, Tensor]
 Select = Callable[[str, nn.Parameter], bool]
@@ -135,11 +134,6 @@ class HessianOperator:
             self._kept = None
             self.chunks = list(self._split(self.chunks, (size + 1) // 2))
 
-    @contextmanager
-    def _passing(self) -> Iterator[None]:
-        with passing(self.model, self.batchnorm, self.device), CheapSecondDerivatives():
-            yield
-
     def _losses(self, images: Tensor, targets: Tensor) -> Tensor:
         # Fresh buffers for each pass: BatchNorm in train mode writes to them, and an older graph may still need its own.
         state: Mapping[str, Tensor] = {
@@ -155,7 +149,7 @@ class HessianOperator:
         return F.cross_entropy(logits, targets, reduction="none")
 
     def _gradient_of(self, chunk: Batch, *, create_graph: bool) -> Tensor:
-        with self._passing():
+        with passing(self.model, self.batchnorm, self.device):
             loss = self._losses(*chunk).sum() / self.examples
             if not loss.requires_grad:  # it does not depend on what is selected
                 return torch.zeros(self.size, dtype=self.dtype, device=self.device)
@@ -163,7 +157,7 @@ class HessianOperator:
             return flat(found, self.parameters)
 
     def _check_repeatable(self) -> None:
-        with self._passing(), torch.no_grad():
+        with passing(self.model, self.batchnorm, self.device), torch.no_grad():
             first, second = (self._losses(*self.chunks[0]) for _ in range(2))
         if not torch.isfinite(first).all():
             raise VitworkError("the loss is not finite at these weights, so its curvature is not defined")
