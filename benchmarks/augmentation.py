@@ -32,7 +32,7 @@ from vitwork.data import DataSpec, load
 from vitwork.data.augmentation import Augmenter
 from vitwork.data.images import ImageSet
 from vitwork.design.recipe import Augmentation, RandAugment
-from vitwork.training.batches import Batches
+from vitwork.training.batches import TrainingBatches
 
 BATCH, CLASSES, SMOOTHING, OFFICIAL_WORKERS = 96, 10, 0.1, 4
 PASSES = 10  # over the images on a GPU, which would be done too soon to be timed
@@ -136,7 +136,7 @@ def our_batches(train: ImageSet, groups: int, passes: int) -> Iterator[Tensor]:
 def trainings_batches(train: ImageSet, passes: int) -> Iterator[Tensor]:
     """Yield the targets of mini-batches as a training gets them, for several epochs."""
     augmenter = Augmenter(DEIT, CLASSES, MEAN, STD, SMOOTHING)
-    batches = Batches(train, augmenter, batch_size=BATCH, seed=0, device=train.images.device)
+    batches = TrainingBatches(train, augmenter, batch_size=BATCH, seed=0, device=train.images.device)
     for epoch in range(passes):
         yield from (targets for _, targets in batches.epoch(epoch))
 

@@ -20,8 +20,8 @@ from torch.profiler import ProfilerActivity, profile
 from training import CLASSES, NETWORKS, arm_of, our_epoch, pictures
 
 from vitwork.analysis.curvature.operator import HessianOperator
-from vitwork.training.batches import Batches
-from vitwork.training.run import build_model, make_augment
+from vitwork.training.batches import TrainingBatches
+from vitwork.training.training import build_model, make_augment
 
 BATCH = 96
 KINDS = {
@@ -57,7 +57,7 @@ def augmentation(steps: int, device: str) -> timing.Way:
     """Return the augmentation of an epoch as trainings have it."""
     images = pictures(BATCH * steps)
     augment = make_augment(arm_of(("", {}), True), images)
-    batches = Batches(images, augment, batch_size=BATCH, seed=0, device=torch.device(device))
+    batches = TrainingBatches(images, augment, batch_size=BATCH, seed=0, device=torch.device(device))
     return lambda: list(batches.epoch(0))
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from vitwork.statistics.effect import Verdict
 from vitwork.statistics import compare, detectable, equivalent, ordering, share_of_layers, summarise
 from vitwork.statistics import simulation as sim
 from vitwork.statistics.contrasts import RAW, Penalty, student
+from vitwork.statistics.effect import Verdict
 from vitwork.statistics.evalues import safe_contrast
 
 SEED = 20220216

@@ -33,8 +33,9 @@ from torch.nn import functional as F
 from vitwork.analysis.curvature.operator import HessianOperator
 from vitwork.analysis.hessian import top_eigenvalues
 from vitwork.data.drawn.embedded import draw
-from vitwork.device import linear_maps
-from vitwork.models import create, math_attention
+from vitwork.device import graphs
+from vitwork.device.unfused_attention import math_attention
+from vitwork.models import create
 
 try:
     from curvlinops import HessianLinearOperator
@@ -76,7 +77,7 @@ MODELS = {
 
 def computed(way: Callable[[], Tensor]) -> Tensor:
     """Go a way without recording anything."""
-    with mock.patch.object(linear_maps, "recorder", return_value=None):
+    with mock.patch.object(graphs, "capture_on", return_value=None):
         return way()
 
 

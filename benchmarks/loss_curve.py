@@ -30,12 +30,12 @@ from training import CLASSES, NETWORKS, our_run, pictures
 from vitwork.design import schedule
 from vitwork.design.arm import Arm
 from vitwork.design.recipes import DEIT_300
-from vitwork.training.run import Run
+from vitwork.training.training import Training
 
 Batch = tuple[Tensor, Tensor]
 
 
-def our_losses(run: Run, epochs: list[list[Batch]]) -> list[list[float]]:
+def our_losses(run: Training, epochs: list[list[Batch]]) -> list[list[float]]:
     """Return the loss of each step of each epoch."""
     losses: list[list[float]] = []
     run.model.train()

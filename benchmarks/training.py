@@ -51,8 +51,8 @@ from vitwork.design.recipes import DEIT_300
 from vitwork.errors import VitworkError, told
 from vitwork.training import numerics
 from vitwork.training.distributed import World
-from vitwork.training.run import Run, build_model, on_stream
 from vitwork.training.together import WAYS, seconds_per_step
+from vitwork.training.training import Training, build_model, on_stream
 
 CLASSES = 100
 MEAN, STD = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
@@ -162,12 +162,12 @@ def timm_epoch(arm: Arm, device: torch.device, workers: int) -> Callable[[], obj
     return epoch
 
 
-def our_run(arm: Arm, images: ImageSet, device: torch.device, seed: int = 0) -> Run:
+def our_run(arm: Arm, images: ImageSet, device: torch.device, seed: int = 0) -> Training:
     """Return a training that has not begun and writes nothing."""
     torch.manual_seed(seed)
     arm = dataclasses.replace(arm, recipe=dataclasses.replace(arm.recipe, snapshots=()))
     splits = Splits(images, images)
-    return Run(arm, seed, splits, Path("never-written"), device=device, world=World(), checkpoint_seconds=1e9)
+    return Training(arm, seed, splits, Path("never-written"), device=device, world=World(), checkpoint_seconds=1e9)
 
 
 def our_epoch(arm: Arm, images: ImageSet, device: torch.device, *, recorded: bool = True) -> Callable[[], object]:
@@ -177,7 +177,7 @@ def our_epoch(arm: Arm, images: ImageSet, device: torch.device, *, recorded: boo
         run.step.update.record = None
 
     def epoch() -> None:
-        with numerics.numerics(run.recipe):  # as `train` does; the others keep torch's defaults, which theirs do
+        with numerics.fixed(run.recipe):  # as `train` does; the others keep torch's defaults, which theirs do
             collections.deque(on_stream(run.epoch(), run.stream), maxlen=0)
         if run.step.update.note:
             print(run.step.update.note, flush=True)
@@ -290,7 +290,7 @@ def compare_seeds(options: argparse.Namespace, images: ImageSet, device: torch.d
                 count = 1 if way == "alone" else options.seeds
                 runs = [our_run(arm, images, device, seed) for seed in range(count)]
                 try:
-                    with numerics.numerics(arm.recipe):
+                    with numerics.fixed(arm.recipe):
                         taken[way].append(seconds_per_step(runs, way) * options.seeds / count)
                     print(f"{name}, {way}: {runs[0].step.update.note or 'steps computed'}", flush=True)
                 except (RuntimeError, VitworkError) as error:

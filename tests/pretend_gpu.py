@@ -165,8 +165,8 @@ def check(function, arguments, tensors, *, on_gpu):
 @cache
 def has_kernel(function):
     """Return whether CUDA computes an operation, as far as this build of torch can tell."""
-    if function.namespace == "mkldnn" or not torch.backends.cuda.is_built():
-        return function.namespace != "mkldnn"
+    if not torch.backends.cuda.is_built():
+        return True
     return torch._C._dispatch_has_computed_kernel_for_dispatch_key(function.name(), "CUDA")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
@@ -17,8 +18,8 @@ from vitwork.analysis.curvature.batchnorm import evaluation_mode
 from vitwork.analysis.curvature.operator import HessianOperator
 from vitwork.analysis.hessian import Spectrum, blockwise, density, hvp, top_eigenvalues, trace
 from vitwork.device.memory import Cost
+from vitwork.device.unfused_attention import math_attention
 from vitwork.errors import VitworkError
-from vitwork.models import math_attention
 
 
 class Attention(nn.Module):
@@ -100,6 +101,18 @@ def test_eigenvalues_are_those_of_the_dense_hessian(kind, batchnorm, batch):
     torch.testing.assert_close(found.eigenvalues[0], expected, rtol=1e-3, atol=0)
     extremes = top_eigenvalues(model, [batch], 4, which="extremes", batchnorm=batchnorm)
     torch.testing.assert_close(extremes.eigenvalues[0], values[[-1, -2, 1, 0]], rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("micro_batch", [None, 4])
+def test_fused_attention_is_off_where_products_are_formed(monkeypatch, batch, micro_batch):
+    """The products of a network that calls fused attention need it off: the fused kernel has no second derivative."""
+    model = build("attention")
+    vector = torch.ones(sum(p.numel() for p in model.parameters()), dtype=torch.float64)
+    assert hvp(model, [batch], vector, micro_batch=micro_batch).isfinite().all()
+    assert torch.backends.cuda.flash_sdp_enabled()
+    monkeypatch.setattr("vitwork.analysis.curvature.operator.math_attention", nullcontext)
+    with pytest.raises(RuntimeError, match=r"derivative for .* is not implemented"):
+        hvp(model, [batch], vector, micro_batch=micro_batch)
 
 
 def test_products_are_the_change_of_the_gradient(batch):

@@ -130,7 +130,7 @@ def test_layouts_are_read_alike(layout):
     found = PerImage(blocks := in_layout(functions, layout), lambda z: z.flatten(1))
     observe(expected.blocks, batches(5, 2), expected)
     observe(blocks, batches(5, 2), found)
-    for a, b in zip(expected.traces(), found.traces(), strict=True):
+    for a, b in zip(expected.measured(), found.measured(), strict=True):
         assert torch.equal(a.values, b.values)
         assert (a.size, a.jump) == (b.size, b.jump)
 
@@ -140,12 +140,12 @@ def test_before_is_what_entered():
     blocks = conv_net()
     reducer = PerImage(blocks, lambda z: z.mean((2, 3)))
     observe(blocks, batches(5, 2), reducer)
-    traces = reducer.traces()
-    assert [trace.block.name for trace in traces] == [b.name for b in blocks[:-1]]
-    assert traces[0].before is None
-    for before, after in pairwise(traces):
+    measured = reducer.measured()
+    assert [one.block.name for one in measured] == [b.name for b in blocks[:-1]]
+    assert measured[0].before is None
+    for before, after in pairwise(measured):
         assert torch.equal(before.values, after.before)
-    assert [trace.jump for trace in traces[1:]] == [False, False, True, False, False]
+    assert [one.jump for one in measured[1:]] == [False, False, True, False, False]
 
 
 def test_a_change_of_shape_is_a_jump_even_unannounced():
@@ -160,13 +160,13 @@ def test_branches_are_measured_against_what_enters():
     blocks, data = conv_net(), batches(4, 4)
     reducer = PerImage(blocks, lambda z: z.flatten(1), "branch")
     observe(blocks, data, reducer)
-    traces = reducer.traces()
-    assert [trace.block.name for trace in traces] == ["one", "two", "three", "four"]
+    measured = reducer.measured()
+    assert [one.block.name for one in measured] == ["one", "two", "three", "four"]
     with evaluating(blocks):
         x = blocks[0].module(data[0][0])
         branch = blocks[1].module.branch(x)
-    torch.testing.assert_close(traces[0].values, branch.flatten(1), rtol=1e-4, atol=1e-5)
-    assert torch.equal(traces[0].before, x.flatten(1))
+    torch.testing.assert_close(measured[0].values, branch.flatten(1), rtol=1e-4, atol=1e-5)
+    assert torch.equal(measured[0].before, x.flatten(1))
 
 
 def test_standard_error_matches_scipy():

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitwork.data.noise_bands import Band, add_band_noise
-from vitwork.data.position_rng import Counter
+from vitwork.data.position_rng import PositionRng
 from vitwork.errors import VitworkError
 
 SIZES = st.sampled_from([16, 32, 56])
@@ -36,7 +36,7 @@ def test_noise_is_the_released_definition(size, frequency, half_width, seed):
     """The noise is the real part of masked random signs, by NumPy's transform and a mask built by cutting squares."""
     images = torch.zeros(2, 3, size, size)
     found = add_band_noise(images, Band(frequency, half_width, eps=0.3), seed)
-    signs = Counter(seed).signs(*images.shape).numpy().astype(float)
+    signs = PositionRng(seed).signs(*images.shape).numpy().astype(float)
     spectrum = np.fft.fftshift(np.fft.fft2(0.3 * signs), axes=(2, 3)) * centred_mask(frequency, half_width, size)
     expected = np.fft.ifft2(np.fft.ifftshift(spectrum, axes=(2, 3))).real
     assert found.numpy() == pytest.approx(expected, abs=1e-5)
@@ -47,7 +47,7 @@ def test_bands_that_tile_the_spectrum_add_up_to_the_signs():
     images = torch.zeros(2, 3, 16, 16)
     bands = [Band(0.125 + 0.25 * number, 0.125, eps=1.0) for number in range(4)]
     total = sum(add_band_noise(images, band) for band in bands)
-    assert torch.allclose(total, Counter(0).signs(*images.shape), atol=1e-5)
+    assert torch.allclose(total, PositionRng(0).signs(*images.shape), atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [16, 32])

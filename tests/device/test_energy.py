@@ -8,7 +8,6 @@ import pytest
 
 from vitwork.device import energy
 from vitwork.device.energy import meter
-from vitwork.session.results import judged
 
 RANGE = 262_143_328_850
 
@@ -84,22 +83,3 @@ def test_a_gpu_is_found_by_its_identity(monkeypatch: pytest.MonkeyPatch, package
     with meter("cuda:0") as used:
         packages[0].write_text("12000000\n")
     assert used.joules == pytest.approx(3.0)
-
-
-def test_a_claim_costs_energy_only_where_all_of_it_is_known() -> None:
-    """A run that two claims rest on counts for both; a claim with an unknown part has no sum that looks whole."""
-
-    def evidence(id: str, keys: list[tuple[str, str]]) -> dict[str, object]:
-        wanted = [[key, run, "vit", 0] for key, run in keys]
-        claim = {"id": id, "rule": "all"}
-        return {"claim": claim, "chapter": "", "hypotheses": [], "verdict": "reproduced", "lacking": ""} | {
-            "wanted": wanted, "nodeid": id
-        }  # fmt: skip
-
-    items = [
-        evidence("one", [("m1", "r"), ("m2", "r")]),
-        evidence("two", [("m1", "r"), ("m3", "r")]),
-        evidence("no", []),
-    ]
-    claims = judged(items, {}, {"r": 10.0, "m1": 1.0, "m2": 2.0})["claims"]
-    assert [claim.get("cost_joules") for claim in claims] == [13.0, None, None]

@@ -1,4 +1,4 @@
-"""Measurements keep the digits of single precision on a GPU."""
+"""Single precision keeps its digits on a GPU."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from vitwork.device.precision import single_precision
-from vitwork.language.quantity import Measurement
 
 
 def shortened():
@@ -22,15 +21,15 @@ def allowed(request):
     torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
-def test_measurements_compute_in_single_precision(allowed):
-    """A measurement finds TF32 off, and the caller has the setting back afterwards."""
-    measured = Measurement("digits", lambda run: {"shortened": shortened()})(None)
-    assert measured == {"shortened": (False, False)}
+def test_single_precision_is_not_shortened(allowed):
+    """TF32 is off inside, and the caller has the setting back afterwards."""
+    with single_precision():
+        assert shortened() == (False, False)
     assert shortened() == (allowed, allowed)
 
 
 def test_an_error_gives_the_setting_back(allowed):
-    """So has the caller of a measurement that fails."""
+    """So has the caller of what fails."""
     with pytest.raises(ValueError, match="failed"), single_precision():
         raise ValueError("failed")
     assert shortened() == (allowed, allowed)

@@ -10,7 +10,8 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call, vmap
 
-from vitwork.models import create, math_attention
+from vitwork.device.unfused_attention import math_attention
+from vitwork.models import create
 from vitwork.models.batching import Batchable
 
 NETWORKS = {

@@ -16,7 +16,7 @@ from vitwork.design.arm import Arm
 from vitwork.design.recipe import Augmentation, Recipe
 from vitwork.training.distributed import World
 from vitwork.training.outcome import Progress
-from vitwork.training.run import Run
+from vitwork.training.training import Training
 
 MEAN, STD = (0.5,) * 3, (0.25,) * 3
 CLASSES = ("a", "b", "c", "d")
@@ -75,10 +75,10 @@ def arm(network: tuple[str, dict[str, Any]] = VIT, **changes: Any) -> Arm:
     return Arm("test", name, options, dataclasses.replace(RECIPE, **changes))
 
 
-def run(trained: Arm, seed: int, images: Splits) -> Run:
+def run(trained: Arm, seed: int, images: Splits) -> Training:
     """Return a training that has not begun and writes nowhere."""
     torch.manual_seed(seed)
-    return Run(trained, seed, images, Path(), device=torch.device("cpu"), world=World(), checkpoint_seconds=1e9)
+    return Training(trained, seed, images, Path(), device=torch.device("cpu"), world=World(), checkpoint_seconds=1e9)
 
 
 class StopTrainingError(Exception):

@@ -17,7 +17,7 @@ from vitwork.data.sources import decoding, pack
 from vitwork.design.recipe import Augmentation
 from vitwork.design.recipes import IMAGENET
 from vitwork.store.store import read_sealed
-from vitwork.training.batches import Batches
+from vitwork.training.batches import TrainingBatches
 from vitwork.training.distributed import World, joined, local_device
 from vitwork.training.train import load_snapshot, train
 
@@ -41,11 +41,11 @@ train(test.augmented_arm(), 0, small.splits(), folder / "whole")
 train(test.streamed_arm(), 0, test.streamed(folder), folder / "streamed")
 train(test.imagenet_arm(), 0, test.streamed(folder), folder / "imagenet")
 
-import vitwork.training.run as run
+import vitwork.training.training as training
 from vitwork.training.distributed import World
 world = World(dist.get_rank(), dist.get_world_size())
 torch.manual_seed(0)
-trained = run.Run(small.arm(small.VIT, drop_path=0.5), 0, small.splits(), folder, device=torch.device("cpu"), world=world, checkpoint_seconds=1e9)
+trained = training.Training(small.arm(small.VIT, drop_path=0.5), 0, small.splits(), folder, device=torch.device("cpu"), world=world, checkpoint_seconds=1e9)
 trained.depth.draw(8)
 drawn = trained.depth.factors.clone()
 trained.step.forward(torch.zeros(8, 3, 8, 8)).sum().backward()
@@ -53,18 +53,18 @@ assert torch.equal(trained.depth.factors, drawn)
 others = world.gather(drawn)
 assert not torch.equal(others[0], others[1])
 
-epoch = run.Run.epoch
+epoch = training.Training.epoch
 def first_epoch_only(self):
     if self.done:
         raise KeyboardInterrupt
     yield from epoch(self)
-run.Run.epoch = first_epoch_only
+training.Training.epoch = first_epoch_only
 try:
     train(test.augmented_arm(), 0, small.splits(), folder / "parts", checkpoint_seconds=0.0)
 except KeyboardInterrupt:
     pass
 dist.barrier()  # the first process writes
-run.Run.epoch = epoch
+training.Training.epoch = epoch
 assert (folder / "parts" / "checkpoint.pt").exists()
 train(test.augmented_arm(), 0, small.splits(), folder / "parts")
 dist.destroy_process_group()
@@ -138,7 +138,7 @@ def test_processes_share_a_batch(processes, resident):
         return x, labels
 
     def batches(share):
-        made = Batches(
+        made = TrainingBatches(
             images, identity, batch_size=12, seed=0, device=torch.device("cpu"), share=share, resident=resident
         )
         return list(made.epoch(0))

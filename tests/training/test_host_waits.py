@@ -12,8 +12,8 @@ from vitwork.data.augmentation import rows
 from vitwork.design.recipe import Augmentation, RandAugment
 from vitwork.training import numerics
 from vitwork.training.distributed import World
-from vitwork.training.run import Run
 from vitwork.training.stacked import Stacked
+from vitwork.training.training import Training
 
 EVERYTHING = {
     "augmentation": Augmentation(1, randaugment=RandAugment(), mixup=1.0, cutmix=0.8, erasing=0.25),
@@ -85,7 +85,7 @@ def test_the_watch_sees_a_wait():
 @pytest.mark.parametrize("network", [small.RESNET, small.VIT, small.ALTERNET], ids=["resnet", "vit", "alternet"])
 def test_a_gpu_never_waits(tmp_path, network):
     """CUDA itself, told to fail where the host waits, lets whole steps pass, replayed ones and a computed last one."""
-    run = Run(
+    run = Training(
         small.arm(network, **EVERYTHING),
         0,
         small.splits(),

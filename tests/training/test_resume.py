@@ -85,7 +85,7 @@ def test_killed_at_random_steps(tmp_path):
     processes = multiprocessing.get_context("forkserver")
     # What takes long to import is imported once, not once per process.
     processes.set_forkserver_preload(
-        ["vitwork.training.run", "vitwork.models.zoo.vit", "vitwork.data.augmentation", "pytest"]
+        ["vitwork.training.training", "vitwork.models.zoo.vit", "vitwork.data.augmentation", "pytest"]
     )
     draw, folder, steps = random.Random(0), tmp_path / "parts", []
     for _ in range(6):

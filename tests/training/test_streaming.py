@@ -13,7 +13,7 @@ from vitwork.data.images import Splits
 from vitwork.data.sources import decoding, pack
 from vitwork.data.sources.stream import Pictures
 from vitwork.design.recipe import Augmentation, RandAugment
-from vitwork.training.batches import Batches, fits
+from vitwork.training.batches import TrainingBatches, fits
 from vitwork.training.train import load_snapshot, train
 
 HARD = Augmentation(crop_padding=1, randaugment=RandAugment(), mixup=1.0, cutmix=0.8, erasing=0.25)
@@ -73,7 +73,7 @@ def test_random_crops_change_from_epoch_to_epoch_and_seed_to_seed(streamed):
     """With random resized crops the stream cuts another part of a picture each time, and the same for the same seed."""
 
     def batch(seed, epoch):
-        batches = Batches(
+        batches = TrainingBatches(
             streamed.train,
             lambda x, labels, generator, groups: (x, labels),
             batch_size=12,
@@ -94,7 +94,7 @@ def test_processes_share_a_streamed_batch(streamed, resized):
     """Two processes together read each step's batch once, as one process reads it, in equally many steps."""
 
     def batches(share):
-        made = Batches(
+        made = TrainingBatches(
             streamed.train,
             lambda x, labels, generator, groups: (x, labels),
             batch_size=6,

@@ -8,9 +8,9 @@ from vitwork.errors import VitworkError
 from vitwork.training import stacked
 from vitwork.training import together as module
 from vitwork.training.checkpoint import read_tensors
-from vitwork.training.run import Run
 from vitwork.training.together import fastest, pays, seconds_per_step, train_seeds
 from vitwork.training.train import load_snapshot, train
+from vitwork.training.training import Training
 
 SEEDS = (3, 1, 4)
 
@@ -100,14 +100,14 @@ def test_side_by_side_every_seed_is_its_solo_run(tmp_path, network):
 def test_side_by_side_a_diverging_seed_harms_nobody(tmp_path, monkeypatch):
     """A seed whose weights become infinite leaves the turns as diverged; the others go on to their ends."""
     arm, splits = small.arm(small.VIT, lr=1e-3), small.splits()
-    epoch = Run.epoch
+    epoch = Training.epoch
 
     def sabotaged(self):
         yield from epoch(self)
         if self.seed == 1:
             next(self.model.parameters()).data.fill_(torch.inf)
 
-    monkeypatch.setattr(Run, "epoch", sabotaged)
+    monkeypatch.setattr(Training, "epoch", sabotaged)
     outcomes = train_seeds(arm, SEEDS, splits, folders(tmp_path / "turns"), way="side by side")
     assert [outcomes[seed].status for seed in SEEDS] == ["finished", "diverged", "finished"]
     solo = train(arm, 4, splits, tmp_path / "solo")

@@ -13,7 +13,7 @@ from tests.training import small_trainings as small
 from vitwork.design.recipe import Augmentation, RandAugment
 from vitwork.training.distributed import World
 from vitwork.training.evaluation import evaluate
-from vitwork.training.run import Run
+from vitwork.training.training import Training
 
 EVERYTHING = {
     "augmentation": Augmentation(1, randaugment=RandAugment(), mixup=1.0, cutmix=0.8, erasing=0.25),
@@ -32,7 +32,7 @@ def test_steps_stay_on_the_gpu(network, changes):
     """Data, augmentation, steps, statistics and the evaluation are on the device that trains, and the loss is finite."""
     with pretend_gpu() as gpu:
         torch.manual_seed(0)
-        run = Run(
+        run = Training(
             small.arm(network, **changes, snapshots=()), 0, small.splits(), Path(), device=gpu, world=World(),
             checkpoint_seconds=1e9,
         )  # fmt: skip

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from vitwork.analysis.observe import (
     Batch,
+    BlockValues,
     Change,
     Part,
     PerImage,
-    Trace,
     as_feature_map,
     changes,
     mean_and_error,
@@ -223,34 +223,34 @@ class Spectra(PerImage):
 
     def result(self, cost: Cost) -> LogAmplitude:
         """Return the result of the passes so far."""
-        traces = self.traces()
-        if not traces:
+        measured = self.measured()
+        if not measured:
             raise UnfitError("No block of this model gives a feature map of 3 × 3 positions or more.")
-        delta = [mean_and_error(_from_dc(trace.values)) for trace in traces]
-        relative = [mean_and_error(_from_first(trace.values)) for trace in traces]
+        delta = [mean_and_error(_from_dc(one.values)) for one in measured]
+        relative = [mean_and_error(_from_first(one.values)) for one in measured]
         return LogAmplitude(
-            blocks=tuple(trace.block.name for trace in traces),
-            kinds=tuple(trace.block.kind for trace in traces),
-            stages=tuple(trace.block.stage for trace in traces),
-            downsamples=tuple(trace.block.downsamples for trace in traces),
-            frequencies=tuple(self._frequencies(trace) for trace in traces),
+            blocks=tuple(one.block.name for one in measured),
+            kinds=tuple(one.block.kind for one in measured),
+            stages=tuple(one.block.stage for one in measured),
+            downsamples=tuple(one.block.downsamples for one in measured),
+            frequencies=tuple(self._frequencies(one) for one in measured),
             delta=tuple(mean for mean, _ in delta),
             delta_error=tuple(error for _, error in delta),
             relative=tuple(mean for mean, _ in relative),
             relative_error=tuple(error for _, error in relative),
-            delta_changes=changes(traces, lambda values: _from_dc(values)[:, -1]),
+            delta_changes=changes(measured, lambda values: _from_dc(values)[:, -1]),
             relative_changes=changes(
-                [trace for trace in traces if trace.values.shape[1] > 2], lambda values: _from_first(values)[:, -1]
+                [one for one in measured if one.values.shape[1] > 2], lambda values: _from_first(values)[:, -1]
             ),
             left_out=tuple(block.name for block in self.blocks if block.name in self.left_out),
             cost=cost,
         )
 
-    def _frequencies(self, trace: Trace) -> Tensor:
-        count = trace.values.shape[1]
+    def _frequencies(self, one: BlockValues) -> Tensor:
+        count = one.values.shape[1]
         if self.official:
             return torch.linspace(0, 1, count, dtype=torch.float64)
-        return frequencies(min(trace.size), count)
+        return frequencies(min(one.size), count)
 
 
 def _from_dc(values: Tensor) -> Tensor:

@@ -161,7 +161,7 @@ def mean_and_error(values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class Trace:
+class BlockValues:
     """What was measured on one block, image by image.
 
     Attributes:
@@ -242,10 +242,10 @@ class PerImage(Reducer):
         """Forget the last block's values; see the base class."""
         self._last = None
 
-    def traces(self) -> tuple[Trace, ...]:
+    def measured(self) -> tuple[BlockValues, ...]:
         """Return what was seen, in the order of the blocks."""
         return tuple(
-            Trace(
+            BlockValues(
                 self.blocks[index],
                 self._sizes[index][0],
                 torch.cat(values),
@@ -279,22 +279,22 @@ class Change:
     left_out: int = 0
 
 
-def changes(traces: Iterable[Trace], reading: Callable[[Tensor], Tensor]) -> tuple[Change, ...]:
+def changes(measured: Iterable[BlockValues], reading: Callable[[Tensor], Tensor]) -> tuple[Change, ...]:
     """Return the change across each block that has a before.
 
     Args:
-        traces: the measurements.
+        measured: the measurements.
         reading: takes one number per image from (images, k): (images,).
     """
     found = []
-    for trace in traces:
-        if trace.before is None:
+    for one in measured:
+        if one.before is None:
             continue
-        change = reading(trace.values) - reading(trace.before)
+        change = reading(one.values) - reading(one.before)
         finite = change[change.isfinite()]
         value, error = mean_and_error(finite)
-        block, left_out = trace.block, len(change) - len(finite)
-        found.append(Change(block.name, block.kind, block.stage, trace.jump, value.item(), error.item(), left_out))
+        block, left_out = one.block, len(change) - len(finite)
+        found.append(Change(block.name, block.kind, block.stage, one.jump, value.item(), error.item(), left_out))
     return tuple(found)
 
 

@@ -77,19 +77,19 @@ class Variances(PerImage):
 
     def result(self, cost: Cost) -> VarianceProfile:
         """Return the result of the passes so far."""
-        traces = self.traces()
-        if not traces:
+        measured = self.measured()
+        if not measured:
             raise UnfitError("No block of this model gives a feature map, so it has no spatial variance.")
-        summary = [mean_and_error(trace.values[:, 0]) for trace in traces]
+        summary = [mean_and_error(one.values[:, 0]) for one in measured]
         return VarianceProfile(
-            blocks=tuple(trace.block.name for trace in traces),
-            kinds=tuple(trace.block.kind for trace in traces),
-            stages=tuple(trace.block.stage for trace in traces),
-            downsamples=tuple(trace.block.downsamples for trace in traces),
+            blocks=tuple(one.block.name for one in measured),
+            kinds=tuple(one.block.kind for one in measured),
+            stages=tuple(one.block.stage for one in measured),
+            downsamples=tuple(one.block.downsamples for one in measured),
             variance=tuple(mean.item() for mean, _ in summary),
             error=tuple(error.item() for _, error in summary),
-            changes=changes(traces, lambda values: values[:, 0]),
-            log_changes=changes(traces, lambda values: values[:, 0].log()),
+            changes=changes(measured, lambda values: values[:, 0]),
+            log_changes=changes(measured, lambda values: values[:, 0].log()),
             cost=cost,
         )
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from vitwork.data.drawn import embedded
 from vitwork.data.sources.cache import content_fingerprint, decoded
+from vitwork.data.sources.collection import Collection, files_below
 from vitwork.data.sources.decoding import Decoded, TooLargeError
 from vitwork.data.sources.pack import exceeds_memory, pack
-from vitwork.data.sources.records import Collection, files_below
 from vitwork.design.dataset import DataSpec
 from vitwork.errors import VitworkError
 

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vitwork.data.position_rng import Counter
+from vitwork.data.position_rng import PositionRng
 from vitwork.errors import choice
 
 Power = Literal["fixed", "equal"]
@@ -74,7 +74,7 @@ def add_band_noise(images: Tensor, band: Band, seed: int = 0, first: int = 0) ->
     size = images.shape[-1]
     if images.shape[-2] != size:
         raise ValueError(f"band noise is defined on square images, not on {images.shape[-2]}×{size}")
-    signs = Counter(seed, first, images.device).signs(*images.shape).to(images.dtype)
+    signs = PositionRng(seed, first, images.device).signs(*images.shape).to(images.dtype)
     kept: Tensor = torch.fft.ifft2(torch.fft.fft2(signs) * _ring(band, size).to(images)).real
     return images + kept * _gain(band, size)
 

@@ -18,7 +18,7 @@ MASK = 0xFFFFFFFF
 FACTORS = (0x7FEB352D, 0x2C1B3C6D, 0x297A2D39)
 
 
-class Counter:
+class PositionRng:
     """A source of numbers for a batch of images.
 
     Each call uses fresh numbers; the same sequence of calls gives the same numbers.

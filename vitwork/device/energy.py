@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vitwork.store.machine import nvml
+from vitwork.device.nvml import nvml
 
 POWERCAP = Path("/sys/class/powercap")
 """Where Linux shows the counters of processor packages; often readable by root alone."""
@@ -32,7 +32,7 @@ class Energy:
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class Reading:
     """A reading in joules, and the value at which the counter starts again from zero."""
 
     joules: float
@@ -58,29 +58,29 @@ def meter(device: str = "cpu", workers: int = 1) -> Iterator[Energy]:
         used.joules = sum(_rise(*pair) for pair in zip(before, after, strict=True)) / workers
 
 
-def _rise(before: Counter, after: Counter) -> float:
+def _rise(before: Reading, after: Reading) -> float:
     """Return the difference of two readings, between which the counter may have wrapped around once."""
     rise = after.joules - before.joules
     return rise if rise >= 0 else rise + before.wraps
 
 
-def _read(device: str) -> list[Counter]:
+def _read(device: str) -> list[Reading]:
     try:
         return _gpu(device) if device.startswith("cuda") else _packages(POWERCAP)
     except Exception:  # noqa: BLE001 - energy is an extra: whatever a driver or a file says, the work goes on
         return []
 
 
-def _gpu(device: str) -> list[Counter]:
+def _gpu(device: str) -> list[Reading]:
     import torch
 
     identity = torch.cuda.get_device_properties(device).uuid  # NVML's order of devices is not torch's
     with nvml() as library:
         handle = library.nvmlDeviceGetHandleByUUID(f"GPU-{identity}")
-        return [Counter(library.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3)]
+        return [Reading(library.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3)]
 
 
-def _packages(folder: Path) -> list[Counter]:
+def _packages(folder: Path) -> list[Reading]:
     """Return the counters of all processor packages; their parts (``intel-rapl:0:1``) are within them."""
 
     def microjoules(path: Path) -> float:
@@ -88,6 +88,6 @@ def _packages(folder: Path) -> list[Counter]:
 
     found = sorted(path for path in folder.glob("intel-rapl:*") if path.name.count(":") == 1)
     return [
-        Counter(microjoules(path / "energy_uj") / 1e6, microjoules(path / "max_energy_range_uj") / 1e6)
+        Reading(microjoules(path / "energy_uj") / 1e6, microjoules(path / "max_energy_range_uj") / 1e6)
         for path in found
     ]

@@ -6,22 +6,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vitwork.device.unfused_attention import math_attention
     from vitwork.models.blocks.as_blocks import as_blocks
     from vitwork.models.blocks.block import Block
     from vitwork.models.checkpoints.loading import load_checkpoint
     from vitwork.models.zoo.creation import create
-    from vitwork.models.zoo.table import rows
 
-__all__ = ["Block", "as_blocks", "create", "load_checkpoint", "math_attention", "rows"]
+__all__ = ["Block", "as_blocks", "create", "load_checkpoint"]
 
 _HOMES = {
     "Block": "vitwork.models.blocks.block",
     "as_blocks": "vitwork.models.blocks.as_blocks",
     "create": "vitwork.models.zoo.creation",
     "load_checkpoint": "vitwork.models.checkpoints.loading",
-    "math_attention": "vitwork.device.unfused_attention",
-    "rows": "vitwork.models.zoo.table",
 }
 
 

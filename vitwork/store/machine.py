@@ -10,10 +10,10 @@ import re
 import runpy
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from vitwork.device.nvml import nvml
 
 PACKAGES = ("vitwork", "torch", "torchvision", "timm", "numpy", "scipy", "pytest", "pytest-xdist")
 DRIVER = Path("/proc/driver/nvidia/version")
@@ -55,18 +55,6 @@ def accelerators() -> dict[str, str | None]:
         return dict.fromkeys(("accelerator", "driver", "cuda"))
     shown = (f"{count} × {name}" if count > 1 else name for name, count in Counter(names).items())
     return {"accelerator": ", ".join(shown), "driver": driver, "cuda": _cuda_runtime()}
-
-
-@contextmanager
-def nvml() -> Iterator[Any]:
-    """Give NVIDIA's management library, started; raises whatever it says where there is none."""
-    import pynvml
-
-    pynvml.nvmlInit()
-    try:
-        yield pynvml
-    finally:
-        pynvml.nvmlShutdown()
 
 
 def _ask_nvml() -> tuple[list[str], str | None]:

@@ -36,7 +36,7 @@ def fits(images: Tensor | Pictures, device: torch.device) -> bool:
     return images.numel() * images.element_size() < RESIDENT_SHARE * free
 
 
-class Batches:
+class TrainingBatches:
     """Training batches; every epoch is a new order that depends on the seed and the epoch alone.
 
     The order is drawn on the CPU, so that all arms of a seed share it on every device. Augmentation draws from a

@@ -29,7 +29,7 @@ def autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[obj
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
-def stream(device: torch.device) -> torch.cuda.Stream | None:
+def own_stream(device: torch.device) -> torch.cuda.Stream | None:
     """Return a queue of its own for a training on a GPU, where steps can be recorded and trainings go side by side."""
     return torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
@@ -40,7 +40,7 @@ def on(queue: torch.cuda.Stream | None) -> AbstractContextManager[object]:
 
 
 @contextmanager
-def numerics(recipe: Recipe) -> Iterator[None]:
+def fixed(recipe: Recipe) -> Iterator[None]:
     """Fix what decides the digits of a computation, and restore it.
 
     Single precision means single precision: no TF32. A deterministic recipe uses deterministic kernels only.

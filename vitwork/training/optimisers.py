@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vitwork.design.recipe import Recipe
-from vitwork.device.graphs import Record
+from vitwork.device.graphs import Capture
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
@@ -37,7 +37,7 @@ class Rate:
     Args:
         optimiser: whose rate it is.
         device: of the parameters.
-        changing: whether it is kept on the device, where a recorded step sees it change; else it is a plain number.
+        changing: whether it is kept on the device, where a replayed step sees it change; else it is a plain number.
     """
 
     def __init__(self, optimiser: torch.optim.Optimizer, device: torch.device, *, changing: bool) -> None:
@@ -56,22 +56,22 @@ def state(optimiser: torch.optim.Optimizer) -> list[Tensor]:
     return [value for kept in optimiser.state.values() for value in kept.values() if isinstance(value, Tensor)]
 
 
-def recording(optimiser: torch.optim.Optimizer, record: Record | None) -> Record | None:
-    """Return `record` for steps of this optimiser: torch has to be told that all that it keeps is on the device."""
-    if record is None:
+def capturing(optimiser: torch.optim.Optimizer, capture: Capture | None) -> Capture | None:
+    """Return `capture` for steps of this optimiser: torch has to be told that all that it keeps is on the device."""
+    if capture is None:
         return None
 
-    def recorded(compute: Callable[[], None]) -> Callable[[], object]:
+    def capture_step(compute: Callable[[], None]) -> Callable[[], object]:
         groups = [group for group in optimiser.param_groups if "capturable" in group]
         for group in groups:
             group["capturable"] = True
         try:
-            return record(compute)
+            return capture(compute)
         finally:
             for group in groups:
                 group["capturable"] = False
 
-    return recorded
+    return capture_step
 
 
 def gradient_norm(gradients: Sequence[Tensor]) -> Tensor:

@@ -12,12 +12,11 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from vitwork.design import schedule
-from vitwork.device import onednn
+from vitwork.device.unfused_attention import math_attention
 from vitwork.errors import VitworkError
-from vitwork.models import math_attention
 from vitwork.models.batching import Batchable
-from vitwork.training import numerics, optimisers, replay
-from vitwork.training.run import FINITE_EVERY, Run, on_stream
+from vitwork.training import numerics, optimisers, step
+from vitwork.training.training import FINITE_EVERY, Training, on_stream
 
 
 class Stacked:
@@ -33,7 +32,7 @@ class Stacked:
         VitworkError: the recipe has a part that is not batched.
     """
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[Training]) -> None:
         recipe = runs[0].recipe
         if recipe.sam or recipe.ema or recipe.compile:
             raise VitworkError(
@@ -42,8 +41,6 @@ class Stacked:
         self.runs = runs
         self.recipe, self.device, self.stream = runs[0].recipe, runs[0].device, runs[0].stream
         for run in runs:
-            onednn.restore(run.model)
-            run.fast_linear = False
             run.sharing, run.company, run.started = len(runs), "stacked", time.perf_counter()
             run.stream = self.stream
         named = [dict(run.model.named_parameters()) for run in runs]
@@ -58,11 +55,10 @@ class Stacked:
         self.sums = torch.stack([run.step.tally.sums for run in runs])
         for run, sums in zip(runs, self.sums, strict=True):
             run.step.tally.sums = sums  # a row of ours, so that each run can tell how far it is
-        record = replay.recorder(self.recipe, self.device)
-        self.rate = optimisers.Rate(self.optimiser, self.device, changing=record is not None)
+        capture = step.capture_for(self.recipe, self.device)
+        self.rate = optimisers.Rate(self.optimiser, self.device, changing=capture is not None)
         self.last_rate = 0.0
-        recorded = optimisers.recording(self.optimiser, record)
-        self.update = replay.Replayed(replay.weakly(self._update), replay.weakly(self._state), recorded)
+        self.update = step.replayed(self._update, self._state, optimisers.capturing(self.optimiser, capture))
 
     def _stacked_optimiser(self) -> torch.optim.Optimizer:
         """Return an optimiser over the stacked weights in the runs' groups and with the runs' states."""
@@ -149,7 +145,7 @@ class Stacked:
         losses = self.sums[:, 0].tolist()
         return any(run.finite and math.isfinite(loss) for run, loss in zip(self.runs, losses, strict=True))
 
-    def living(self) -> list[Run]:
+    def living(self) -> list[Training]:
         """Return the runs that have not diverged."""
         return [run for run in self.runs if run.finite]
 

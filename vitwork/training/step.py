@@ -1,4 +1,4 @@
-"""One optimiser step; nothing in it reads a value back from the device, so that it can be recorded and replayed."""
+"""One optimiser step; nothing in it reads a value back from the device, so that it can be captured and replayed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,29 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vitwork.design.recipe import Recipe
-from vitwork.device.graphs import Record
+from vitwork.device import graphs
+from vitwork.device.graphs import Capture
+from vitwork.device.replay import Replayed, weakly
 from vitwork.training import numerics, optimisers
 from vitwork.training.distributed import World
-from vitwork.training.replay import Replayed, weakly
+
+WARM_UP = 3  # steps before the capture
+LARGEST_DIFFERENCE = 0.1  # of what a replayed step does to a tensor from what a computed one does, relative
+
+
+def capture_for(recipe: Recipe, device: torch.device, processes: int = 1) -> Capture | None:
+    """Return what captures steps, or None where they are better computed one by one.
+
+    Not on a CPU; not by several processes, whose steps wait for each other; not for debugging; and not where torch.compile
+    captures by itself.
+    """
+    suits = recipe.compile in {"", "default"} and not recipe.deterministic and processes == 1
+    return graphs.capture_on(device) if suits else None
+
+
+def replayed(update: Callable[..., None], state: Callable[[], list[Tensor]], capture: Capture | None) -> Replayed[None]:
+    """Return a method that takes a step, replayed once it is captured, for the object that the method belongs to."""
+    return Replayed(weakly(update), capture, state=weakly(state), warm_up=WARM_UP, tolerance=LARGEST_DIFFERENCE)
 
 
 @contextmanager
@@ -72,7 +91,7 @@ class Step:
         recipe: how.
         device: where the model is.
         forward: what computes logits, when it is not the model itself (data-parallel).
-        record: what records the step, to be replayed from then on; None to compute each step.
+        capture: what captures the step, to be replayed from then on; None to compute each step.
     """
 
     def __init__(
@@ -81,7 +100,7 @@ class Step:
         recipe: Recipe,
         device: torch.device,
         forward: Callable[[Tensor], Tensor] | None = None,
-        record: Record | None = None,
+        capture: Capture | None = None,
     ) -> None:
         self.model = model
         self.recipe = recipe
@@ -95,9 +114,8 @@ class Step:
         self.optimiser = optimisers.make_optimiser(groups, recipe)
         self.average = optimisers.Average(model, recipe.ema) if recipe.ema else None
         self.tally = Tally(device)
-        self.rate = optimisers.Rate(self.optimiser, device, changing=record is not None)
-        recorded = optimisers.recording(self.optimiser, record)
-        self.update = Replayed(weakly(self._update), weakly(self._state), recorded)
+        self.rate = optimisers.Rate(self.optimiser, device, changing=capture is not None)
+        self.update = replayed(self._update, self._state, optimisers.capturing(self.optimiser, capture))
 
     def _gradients(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         with numerics.autocast(self.recipe, self.device):

@@ -26,7 +26,7 @@ from vitwork.training import generators, numerics, stacked, train
 from vitwork.training.batches import fits
 from vitwork.training.distributed import World
 from vitwork.training.outcome import Outcome, Progress
-from vitwork.training.run import Run
+from vitwork.training.training import Training
 
 if TYPE_CHECKING:
     from vitwork.data.images import Splits
@@ -37,7 +37,7 @@ WAYS: tuple[Way, ...] = ("alone", "side by side", "stacked")
 TRIED_STEPS = 30  # of each way, timed, after as many that warm it up
 
 
-def interleaved(runs: Sequence[Run]) -> Iterator[None]:
+def interleaved(runs: Sequence[Training]) -> Iterator[None]:
     """Train runs side by side, a step of each in turn; each ends exactly as it does alone.
 
     A model may draw from torch's global generators (dropout does): each run has states of its own.
@@ -55,7 +55,7 @@ def interleaved(runs: Sequence[Run]) -> Iterator[None]:
         yield
 
 
-def steps(runs: Sequence[Run], way: Way) -> Iterator[None]:
+def steps(runs: Sequence[Training], way: Way) -> Iterator[None]:
     """Train runs of one arm to the end, pausing after a step of all of them (of one, where they go alone)."""
     if way == "stacked":
         return stacked.Stacked(runs).steps()
@@ -64,7 +64,7 @@ def steps(runs: Sequence[Run], way: Way) -> Iterator[None]:
     return itertools.chain.from_iterable(run.steps() for run in runs)
 
 
-def seconds_per_step(runs: Sequence[Run], way: Way) -> float:
+def seconds_per_step(runs: Sequence[Training], way: Way) -> float:
     """Return what a step of all runs takes when they are trained in a way.
 
     Raises:
@@ -81,7 +81,7 @@ def seconds_per_step(runs: Sequence[Run], way: Way) -> float:
         raise
 
 
-def fastest(make: Callable[[int], Run], count: int) -> Way:
+def fastest(make: Callable[[int], Training], count: int) -> Way:
     """Try all ways on trainings that are thrown away, and return the one with the shortest step.
 
     Args:
@@ -134,11 +134,11 @@ def train_seeds(
     if fits(splits.train.images, device):
         splits = replace(splits, train=splits.train.to(device))  # once for all seeds
 
-    def make(arm: Arm, seed: int, interval: float) -> Run:
+    def make(arm: Arm, seed: int, interval: float) -> Training:
         generators.seed_all(seed)
-        return Run(arm, seed, splits, folders[seed], device=device, world=World(), checkpoint_seconds=interval)
+        return Training(arm, seed, splits, folders[seed], device=device, world=World(), checkpoint_seconds=interval)
 
-    with generators.seeded(0, device), numerics.numerics(arm.recipe):
+    with generators.seeded(0, device), numerics.fixed(arm.recipe):
         if way is None and (len(seeds) == 1 or not pays(device)):
             way = "alone"
         elif way is None:
@@ -149,8 +149,8 @@ def train_seeds(
         return {seed: train.train(arm, seed, splits, folders[seed], **settings) for seed in seeds}  # type: ignore[arg-type]
 
     outcomes: dict[int, Outcome] = {}
-    runs: list[Run] = []
-    with generators.seeded(0, device), numerics.numerics(arm.recipe):
+    runs: list[Training] = []
+    with generators.seeded(0, device), numerics.fixed(arm.recipe):
         for seed in seeds:
             run = make(arm, seed, checkpoint_seconds)
             if (outcome := train.taken_up(run)) is not None:
@@ -165,9 +165,9 @@ def train_seeds(
     return {seed: outcomes[seed] for seed in seeds}
 
 
-def _groups(runs: Sequence[Run], way: Way) -> list[list[Run]]:
+def _groups(runs: Sequence[Training], way: Way) -> list[list[Training]]:
     """Return which runs go at once: seeds that an earlier attempt left at different steps cannot be stacked."""
-    groups: dict[int, list[Run]] = {}
+    groups: dict[int, list[Training]] = {}
     for run in runs:
         groups.setdefault(run.done if way == "stacked" else 0, []).append(run)
     return list(groups.values())

@@ -17,7 +17,7 @@ from vitwork.store.store import CorruptFileError, read_sealed
 from vitwork.training import checkpoint, distributed, generators, numerics
 from vitwork.training.checkpoint import load_snapshot
 from vitwork.training.outcome import Outcome, Progress
-from vitwork.training.run import Run, build_model, make_augment
+from vitwork.training.training import Training, build_model, make_augment
 
 if TYPE_CHECKING:
     from vitwork.data.images import Splits
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["build_model", "load_snapshot", "make_augment", "train"]
 
 
-def stored_outcome(run: Run) -> Outcome | None:
+def stored_outcome(run: Training) -> Outcome | None:
     """Return the outcome of a run that already ended in this folder with all its snapshots sound, else None."""
     try:
         content = json.loads(read_sealed(run.folder / "outcome.json"))
@@ -42,7 +42,7 @@ def stored_outcome(run: Run) -> Outcome | None:
     return outcome if all(sound) else None
 
 
-def taken_up(run: Run) -> Outcome | None:
+def taken_up(run: Training) -> Outcome | None:
     """Return the outcome of a run that has ended, or let it continue from what an earlier attempt left."""
     outcome = run.world.leader_first(lambda: stored_outcome(run))
     if outcome is None:
@@ -53,7 +53,7 @@ def taken_up(run: Run) -> Outcome | None:
     return outcome
 
 
-def reporter(run: Run, progress: Callable[[Progress], None] | None, every: float) -> Callable[[], None]:
+def reporter(run: Training, progress: Callable[[Progress], None] | None, every: float) -> Callable[[], None]:
     """Return what the training calls after each step: it passes progress on every so many seconds."""
     last = time.monotonic()
 
@@ -101,8 +101,8 @@ def train(
     """
     schedule.check(arm.recipe)
     device = distributed.local_device(torch.device(device))
-    with distributed.joined(device) as world, generators.seeded(seed, device), numerics.numerics(arm.recipe):
-        run = Run(arm, seed, splits, folder, device=device, world=world, checkpoint_seconds=checkpoint_seconds)
+    with distributed.joined(device) as world, generators.seeded(seed, device), numerics.fixed(arm.recipe):
+        run = Training(arm, seed, splits, folder, device=device, world=world, checkpoint_seconds=checkpoint_seconds)
         if (outcome := taken_up(run)) is not None:
             return outcome
         report = reporter(run, progress if world.leads else None, every)

@@ -19,7 +19,7 @@ from vitwork.data.corruptions.corrupt import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.corruptions.digital import elastic_transform, pixelate
 from vitwork.data.corruptions.jpeg import jpeg_compression
 from vitwork.data.drawn.embedded import draw
-from vitwork.data.position_rng import Counter
+from vitwork.data.position_rng import PositionRng
 from vitwork.errors import VitworkError
 
 IMAGES = torch.from_numpy(draw(12, 32).images)
@@ -101,8 +101,8 @@ def test_gaussian_and_impulse_noise_have_the_stated_strength():
 def test_shot_noise_inverts_poissons_distribution():
     """Value by value the count is scipy's quantile of the same uniform number."""
     for photons in (3.0, 500.0):
-        found = corruptions_noise.shot_noise(VALUES, photons, Counter(1)) * photons / 255
-        uniform = Counter(1).uniform(*VALUES.shape).numpy().astype(float)
+        found = corruptions_noise.shot_noise(VALUES, photons, PositionRng(1)) * photons / 255
+        uniform = PositionRng(1).uniform(*VALUES.shape).numpy().astype(float)
         expected = stats.poisson.ppf(uniform, VALUES.numpy() * photons / 255)
         differs = np.abs(found.numpy() - np.maximum(expected, 0)) > 0.5
         assert differs.mean() < 1e-4
@@ -111,8 +111,8 @@ def test_shot_noise_inverts_poissons_distribution():
 @pytest.mark.parametrize(("reach", "passes"), [(1, 1), (2, 2), (4, 1)])
 def test_glass_blur_is_the_sequential_copying(reach, passes):
     """Following chains by doubling equals walking the pixels one by one from the last to the first."""
-    found = corruptions_noise.glass_blur(VALUES[:3], (0.4, reach, passes), Counter(2))
-    random, size = Counter(2), 32
+    found = corruptions_noise.glass_blur(VALUES[:3], (0.4, reach, passes), PositionRng(2))
+    random, size = PositionRng(2), 32
     blur = {"sigma": (0, 0, 0.4, 0.4), "mode": "nearest"}
     walked = np.floor(ndimage.gaussian_filter(VALUES[:3].numpy(), **blur) + 1e-3)
     for _ in range(passes):
@@ -133,13 +133,13 @@ def test_zoom_blur_averages_enlargements():
     point = torch.zeros(1, 3, 33, 33, dtype=torch.double)
     point[..., 16, 16] = 1
     # The centre of an odd image is hit by every enlargement in full, as long as they crop evenly: here twice the image.
-    assert corruptions_noise.zoom_blur(point, (1.001, 0.01), Counter(0))[0, 0, 16, 16].item() == 1
+    assert corruptions_noise.zoom_blur(point, (1.001, 0.01), PositionRng(0))[0, 0, 16, 16].item() == 1
 
 
 def test_brightness_raises_the_value_channel():
     """As colorsys converts, pixel by pixel, black included."""
     pixels = torch.cat([VALUES[:1].clone(), torch.zeros(1, 3, 32, 32, dtype=torch.double)])
-    found = weather.brightness(pixels, 0.3, Counter(0))
+    found = weather.brightness(pixels, 0.3, PositionRng(0))
     for image, row, column in ((0, 3, 5), (0, 20, 9), (0, 31, 31), (1, 0, 0)):
         hue, saturation, value = colorsys.rgb_to_hsv(*(pixels[image, :, row, column] / 255).tolist())
         expected = colorsys.hsv_to_rgb(hue, saturation, min(value + 0.3, 1))
@@ -148,7 +148,7 @@ def test_brightness_raises_the_value_channel():
 
 def test_plasma_is_diamond_square():
     """Point by point in plain loops over a torus, with the same uniform numbers."""
-    size, decay, random = 16, 2.5, Counter(3)
+    size, decay, random = 16, 2.5, PositionRng(3)
     field, step, rough = np.zeros((size, size)), size, 100.0
 
     def fill(down, right, around):
@@ -165,12 +165,12 @@ def test_plasma_is_diamond_square():
         fill(half, 0, ((half, half), (half, -half), (0, 0), (step, 0)))
         step, rough = half, rough / decay
     expected = (field - field.min()) / (field.max() - field.min())
-    assert weather.plasma(1, size, decay, Counter(3))[0].numpy() == pytest.approx(expected, abs=1e-12)
+    assert weather.plasma(1, size, decay, PositionRng(3))[0].numpy() == pytest.approx(expected, abs=1e-12)
 
 
 def test_fog_keeps_the_brightest_level_in_range():
     """With the cloud at its highest the image's maximum is reached and not passed."""
-    found = weather.fog(VALUES, (1.5, 2.0), Counter(0))
+    found = weather.fog(VALUES, (1.5, 2.0), PositionRng(0))
     highest = VALUES.amax(dim=(1, 2, 3))
     assert (found.amax(dim=(1, 2, 3)) <= highest + 1e-9).all()
     assert found.min() >= 0
@@ -179,7 +179,7 @@ def test_fog_keeps_the_brightest_level_in_range():
 def test_snow_whitens_and_adds_flakes_symmetric_under_half_a_turn():
     """On black what remains beside the whitening are the flakes, twice, the second time turned by 180 degrees."""
     black = torch.zeros(3, 3, 32, 32, dtype=torch.double)
-    found = weather.snow(black, severity.setting("snow", 4, 32), Counter(1)) - 0.15 * 127.5
+    found = weather.snow(black, severity.setting("snow", 4, 32), PositionRng(1)) - 0.15 * 127.5
     assert torch.allclose(found, found.rot90(2, (-2, -1)))
     assert torch.equal(found[:, 0], found[:, 2])
     assert found.max() > 50
@@ -199,7 +199,7 @@ def blurred_by_a_kernel(image, radius, sigma, degrees):
 def test_motion_blur_is_a_correlation_with_its_kernel(level):
     """Scipy's correlation with the line's kernel gives the same levels, at angles within 45 degrees of the horizontal."""
     found = corrupt(IMAGES[:4], "motion_blur", level, seed=5, first=2).numpy()
-    angles = 90 * Counter(5, 2).uniform(4).numpy().astype(float) - 45
+    angles = 90 * PositionRng(5, 2).uniform(4).numpy().astype(float) - 45
     for image, mine, angle in zip(VALUES[:4].numpy(), found, angles, strict=True):
         expected = np.floor(blurred_by_a_kernel(image, *severity.setting("motion_blur", level, 32), angle) + 0.5)
         differs = np.abs(mine - expected)
@@ -229,7 +229,7 @@ def test_snow_step_by_step(level):
     mean, deviation, factor, threshold, radius, sigma, weight = severity.setting("snow", level, 32)
     assert factor == 1
     found = corrupt(IMAGES[:3], "snow", level, seed=9).numpy()
-    random = Counter(9)
+    random = PositionRng(9)
     flakes = mean + deviation * random.normal(3, 1, 32, 32).numpy().astype(float)
     flakes = np.floor(255 * np.clip(np.where(flakes < threshold, 0, flakes), 0, 1) + corruptions_noise.ROUNDING)
     angles = 90 * random.uniform(3).numpy().astype(float) - 135
@@ -260,10 +260,10 @@ def test_frost_is_the_image_under_ice_that_does_not_depend_on_it(size):
     images = torch.from_numpy(draw(2, size).images).double()
     for level in SEVERITIES:
         keep, cover = severity.setting("frost", level, size)
-        ice = weather.frost(torch.zeros_like(images), (keep, cover), Counter(3))
-        over = weather.frost(images, (keep, cover), Counter(3))
+        ice = weather.frost(torch.zeros_like(images), (keep, cover), PositionRng(3))
+        over = weather.frost(images, (keep, cover), PositionRng(3))
         assert torch.allclose(over - keep * images, ice)
-        assert not torch.allclose(weather.frost(images, (keep, cover), Counter(4)), over)
+        assert not torch.allclose(weather.frost(images, (keep, cover), PositionRng(4)), over)
         assert torch.allclose(ice, ice[:, 2:] * ice.new_tensor(weather.ICE)[:, None, None])
         assert ice.min() >= 0
         assert ice.max() <= 255 * cover
@@ -297,9 +297,9 @@ def test_large_batches_are_corrupted_in_parts(name, monkeypatch):
 def test_elastic_transform_without_displacement_is_an_affine_map():
     """The three moved points carry the colours of the points they came from; scipy agrees on the whole image."""
     image = VALUES[:1]
-    found = elastic_transform(image, (0.0, 0.0, 0.08), Counter(4))
+    found = elastic_transform(image, (0.0, 0.0, 0.08), PositionRng(4))
     moved = 16 + 10 * np.array([[1, 1], [1, -1], [-1, -1]], float)
-    target = moved + 0.08 * 32 * (2 * Counter(4).uniform(1, 3, 2).numpy()[0].astype(float) - 1)
+    target = moved + 0.08 * 32 * (2 * PositionRng(4).uniform(1, 3, 2).numpy()[0].astype(float) - 1)
     back = np.linalg.solve(np.column_stack([target, np.ones(3)]), moved)
     y, x = np.mgrid[:32, :32]
     source = np.stack([x, y, np.ones_like(x)], axis=-1) @ back
@@ -310,8 +310,8 @@ def test_elastic_transform_without_displacement_is_an_affine_map():
 def test_elastic_displacement_is_scipys():
     """Without the affine part the image is read at smoothly displaced places."""
     image = VALUES[:1]
-    found = elastic_transform(image, (0.1, 0.04, 0.0), Counter(4))
-    random = Counter(4)
+    found = elastic_transform(image, (0.1, 0.04, 0.0), PositionRng(4))
+    random = PositionRng(4)
     random.uniform(1, 3, 2)
     noise = 2 * random.uniform(1, 2, 32, 32)[0].numpy().astype(float) - 1
     right, down = (3.2 * ndimage.gaussian_filter(each, 1.28, mode="reflect", truncate=3) for each in noise)
@@ -324,7 +324,7 @@ def test_elastic_displacement_is_scipys():
 def test_pixelate_is_pillows(share):
     """Level by level, the rounding between Pillow's passes included."""
     small = int(32 * share)
-    found = pixelate(VALUES, share, Counter(0)).numpy()
+    found = pixelate(VALUES, share, PositionRng(0)).numpy()
     for image, mine in zip(IMAGES, found, strict=True):
         picture = Image.fromarray(image.permute(1, 2, 0).numpy())
         picture = picture.resize((small, small), Image.Resampling.BOX).resize((32, 32), Image.Resampling.BOX)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vitwork.data.drawn.embedded import BLOCK, CLASSES, Split, conflict, draw, draw_cues
-from vitwork.data.drawn.exact_rng import Stream, direction, wave
+from vitwork.data.drawn.exact_rng import ExactRng, direction, wave
 from vitwork.data.drawn.shapes import SHAPES
 from vitwork.data.drawn.textures import TEXTURES
 from vitwork.errors import VitworkError
@@ -74,7 +74,7 @@ def test_textures_hold_high_frequencies_and_outlines_low_ones():
         return power[frequency > 0.4].sum() / power.sum()
 
     u, v = np.broadcast_arrays(grid[None, None] / 3, grid[None, :, None] / 3)
-    field = Stream((0,)).uniform(1, size, size)
+    field = ExactRng((0,)).uniform(1, size, size)
     line = (grid - 15.5) / 12
     for texture in TEXTURES:
         assert high(texture(u, v, field)[0]) > 0.4, texture.__name__
@@ -86,7 +86,7 @@ def test_textures_have_equal_strength():
     """Zero mean and unit mean square, so that no texture is louder than another."""
     grid = np.arange(300, dtype=np.float32)
     u, v = np.broadcast_arrays(grid[None, None] / 3.3, grid[None, :, None] / 3.1)
-    field = Stream((0,)).uniform(1, 300, 300)
+    field = ExactRng((0,)).uniform(1, 300, 300)
     for texture in TEXTURES:
         pattern = texture(u, v, field).astype(float)
         assert pattern.mean() == pytest.approx(0, abs=0.15), texture.__name__
@@ -105,12 +105,12 @@ def test_wave_and_direction_are_close_to_the_circle():
 
 def test_stream_has_the_stated_moments():
     """Uniform numbers fill [0, 1), normal ones have mean 0 and variance 1, and keys separate streams."""
-    stream = Stream((1, 2))
+    stream = ExactRng((1, 2))
     uniform, normal = stream.uniform(100_000), stream.normal(100_000)
     assert (uniform.min() >= 0, uniform.max() < 1, uniform.dtype) == (True, True, np.float32)
     assert uniform.mean() == pytest.approx(0.5, abs=0.005)
     assert (normal.mean(), normal.var()) == pytest.approx((0, 1), abs=0.02)
-    assert not np.array_equal(uniform, Stream((2, 1)).uniform(100_000))
+    assert not np.array_equal(uniform, ExactRng((2, 1)).uniform(100_000))
 
 
 def test_drawing_needs_no_torch_and_little_time():

@@ -10,8 +10,9 @@ import timm
 import torch
 from torch import nn
 
+from vitwork.device.unfused_attention import math_attention
 from vitwork.errors import VitworkError
-from vitwork.models import as_blocks, create, math_attention
+from vitwork.models import as_blocks, create
 
 CNN = {"depths": (1, 2, 2), "widths": (8, 16, 32)}
 VIT = {"image_size": 16, "patch_size": 4, "dim": 16, "depth": 2, "heads": 2}
@@ -344,18 +345,3 @@ def test_structures_that_are_not_understood_are_named(model, message):
     """The error names the module."""
     with pytest.raises(VitworkError, match=message):
         as_blocks(model(), (3, 16, 16))
-
-
-def test_math_attention_is_restored():
-    """The backends that were allowed before are allowed again, also after an error."""
-    before = [torch.backends.cuda.flash_sdp_enabled(), torch.backends.mha.get_fastpath_enabled()]
-
-    def fail():
-        with math_attention():
-            assert not torch.backends.cuda.flash_sdp_enabled()
-            assert not torch.backends.mha.get_fastpath_enabled()
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert [torch.backends.cuda.flash_sdp_enabled(), torch.backends.mha.get_fastpath_enabled()] == before

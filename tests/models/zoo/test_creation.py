@@ -11,7 +11,7 @@ from timm.layers import DropPath
 from torch import nn
 
 from vitwork.errors import VitworkError
-from vitwork.models import create, rows
+from vitwork.models import create
 from vitwork.models.zoo import table
 from vitwork.models.zoo.catalogue import ENTRIES
 from vitwork.models.zoo.matching import flops, parameters
@@ -191,7 +191,7 @@ def test_mistakes_get_one_sentence(name, options, message):
 
 def test_the_table_counts_without_storage():
     """A row's parameters are those of the model built for real, and every name has a row."""
-    (row,) = rows((32,), ["preresnet_18"])
+    (row,) = table.rows((32,), ["preresnet_18"])
     assert row.parameters == parameters(create("preresnet_18"))
     assert row.flops == flops(create("preresnet_18"), 32)
     assert len(ENTRIES) > 50

@@ -52,7 +52,7 @@ def _habits(model: nn.Module) -> Iterator[tuple[nn.Module, str, dict[Any, Any] |
     """Find how modules spare themselves work or memory in ways that a second derivative does not survive.
 
     timm's keep, in evaluation mode, biases of attention by place: what was made without gradients, or of other weights, must
-    not serve a pass. Checkpointed parts are computed anew in the backward pass, when nothing is replaced any more.
+    not serve a pass. Checkpointed parts are computed anew in the backward pass, when fused attention is on again.
     """
     for module in model.modules():
         for name, value in vars(module).items():

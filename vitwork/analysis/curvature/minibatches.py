@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,10 +12,11 @@ from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
 from vitwork.analysis.curvature.lanczos import Eigenpairs, carry_out
-from vitwork.analysis.curvature.operator import Batch, HessianOperator, derivative, flat, passing
-from vitwork.device.linear_maps import Recorded, agree, aside
+from vitwork.analysis.curvature.operator import AGREEMENT, Batch, HessianOperator, flat, passing, replayed_derivative
+from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
 from vitwork.device.precision import single_precision
+from vitwork.device.replay import alike
 from vitwork.device.timing import seconds
 from vitwork.models.batching import Batchable
 
@@ -53,8 +53,8 @@ class StackedHessians:
                 losses = vmap(loss)({**buffers, **copies}, images, targets)
             found = torch.autograd.grad(losses.sum(), parameters, create_graph=True, allow_unused=True)
             gradient = flat(found, parameters, batched=True)
-        self.weight_decay = operator.weight_decay
-        self._without_decay = Recorded(partial(derivative, gradient, parameters, keep=True), device)
+        self.device, self.weight_decay = device, operator.weight_decay
+        self._without_decay = replayed_derivative(gradient, parameters)
 
     def __call__(self, vectors: Sequence[Tensor]) -> Sequence[Tensor]:
         """Return the products of vectors (size,), one per mini-batch."""
@@ -62,7 +62,9 @@ class StackedHessians:
             return self._product(torch.stack(list(vectors))).unbind()
 
     def _product(self, vectors: Tensor) -> Tensor:
-        return (self.weight_decay * vectors).add_(self._without_decay(vectors))
+        with aside(self.device):
+            products = self._without_decay(vectors)
+        return (self.weight_decay * vectors).add_(products)
 
 
 def _repeated(value: Tensor, count: int) -> Tensor:
@@ -92,14 +94,14 @@ def stacked(operator: HessianOperator, batches: Sequence[Batch], *, forced: bool
         # A model that cannot be batched: its way depends on the data, or a function has no batched form.
         LOG.info("mini-batches go one by one: %s", error)
         return None
-    if not agree(first, alone):
+    if not alike([torch.zeros_like(alone)], [alone], [first], AGREEMENT):
         LOG.info("mini-batches go one by one: at once, a product differed")
         return None
     if forced:
         return together
     ways: list[Callable[[], object]] = [lambda: together(vectors), lambda: operator(vectors[0])]
     for way in ways:
-        way()  # for the second time, when a GPU records it
+        way()  # for the second time, when a GPU captures it
     several, one = (seconds(way, operator.device) for way in ways)
     return together if several < len(batches) * one else None
 

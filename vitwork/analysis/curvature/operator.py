@@ -14,16 +14,19 @@ from torch.nn import functional as F
 
 from vitwork.analysis.curvature.batchnorm import BatchNorm, evaluation_mode, mixes_examples
 from vitwork.analysis.curvature.repeatable import check_repeatable
-from vitwork.analysis.curvature.second_derivatives.mode import CheapSecondDerivatives
-from vitwork.device.linear_maps import Recorded, aside
+from vitwork.device import graphs
+from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
 from vitwork.device.precision import single_precision
+from vitwork.device.replay import Replayed
+from vitwork.device.unfused_attention import math_attention
 from vitwork.errors import VitworkError
-from vitwork.models import math_attention
 
 Batch = tuple[Tensor, Tensor]
 Select = Callable[[str, nn.Parameter], bool]
 Result = TypeVar("Result")
+
+AGREEMENT = 1e-3  # of a product with the same product computed in another way, relative; rounding is far below
 
 
 def trainable(name: str, parameter: nn.Parameter) -> bool:
@@ -84,7 +87,7 @@ class HessianOperator:
         self.examples = sum(len(targets) for _, targets in self.chunks)
         if not self.examples:
             raise VitworkError("the batches hold no example, so there is no loss to differentiate")
-        self._kept: Recorded | None = None
+        self._kept: Replayed[Tensor] | None = None
         if probe:
             self._bounded(self._check_repeatable)
 
@@ -131,11 +134,6 @@ class HessianOperator:
             self._kept = None
             self.chunks = list(self._split(self.chunks, (size + 1) // 2))
 
-    @contextmanager
-    def _passing(self) -> Iterator[None]:
-        with passing(self.model, self.batchnorm, self.device), CheapSecondDerivatives():
-            yield
-
     def _losses(self, images: Tensor, targets: Tensor) -> Tensor:
         # Fresh buffers for each pass: BatchNorm in train mode writes to them, and an older graph may still need its own.
         state: Mapping[str, Tensor] = {
@@ -151,7 +149,7 @@ class HessianOperator:
         return F.cross_entropy(logits, targets, reduction="none")
 
     def _gradient_of(self, chunk: Batch, *, create_graph: bool) -> Tensor:
-        with self._passing():
+        with passing(self.model, self.batchnorm, self.device):
             loss = self._losses(*chunk).sum() / self.examples
             if not loss.requires_grad:  # it does not depend on what is selected
                 return torch.zeros(self.size, dtype=self.dtype, device=self.device)
@@ -159,7 +157,7 @@ class HessianOperator:
             return flat(found, self.parameters)
 
     def _check_repeatable(self) -> None:
-        with self._passing(), torch.no_grad():
+        with passing(self.model, self.batchnorm, self.device), torch.no_grad():
             first, second = (self._losses(*self.chunks[0]) for _ in range(2))
         if not torch.isfinite(first).all():
             raise VitworkError("the loss is not finite at these weights, so its curvature is not defined")
@@ -179,11 +177,9 @@ class HessianOperator:
             total += self._gradient_of(chunk, create_graph=False)
         return total
 
-    def _kept_product(self) -> Recorded:
+    def _kept_product(self) -> Replayed[Tensor]:
         if self._kept is None:
-            with aside(self.device):
-                gradient = self._gradient_of(self.chunks[0], create_graph=True)
-            self._kept = Recorded(partial(derivative, gradient, self.parameters, keep=True), self.device)
+            self._kept = replayed_derivative(self._gradient_of(self.chunks[0], create_graph=True), self.parameters)
         return self._kept
 
     def __call__(self, vector: Tensor) -> Tensor:
@@ -192,7 +188,9 @@ class HessianOperator:
 
     def _product(self, vector: Tensor) -> Tensor:
         if len(self.chunks) == 1:
-            return self._kept_product()(vector).add_(vector, alpha=self.weight_decay)
+            with aside(self.device):
+                product = self._kept_product()(vector)
+            return product.add_(vector, alpha=self.weight_decay)
         total = self.weight_decay * vector
         for chunk in self.chunks:
             total += derivative(self._gradient_of(chunk, create_graph=True), self.parameters, vector, keep=False)
@@ -224,6 +222,15 @@ def derivative(gradient: Tensor, parameters: Sequence[Tensor], vector: Tensor, *
         return torch.zeros_like(vector)
     found = torch.autograd.grad(gradient, parameters, vector, retain_graph=keep, allow_unused=True)
     return flat(found, parameters, batched=gradient.dim() == 2)
+
+
+def replayed_derivative(gradient: Tensor, parameters: Sequence[Tensor]) -> Replayed[Tensor]:
+    """Return what maps a vector to its `derivative`, to be called `aside`, where the gradient was computed.
+
+    A GPU captures it at its second use, since many are used once, and replays it from the third on.
+    """
+    multiply = partial(derivative, gradient, parameters, keep=True)
+    return Replayed(multiply, graphs.capture_on(gradient.device), warm_up=1, tolerance=AGREEMENT)
 
 
 def flat(pieces: Iterable[Tensor | None], parameters: Sequence[Tensor], *, batched: bool = False) -> Tensor:

@@ -17,10 +17,10 @@ from torch import Tensor
 from vitwork.data.corruptions import digital, noise, weather
 from vitwork.data.corruptions.jpeg import jpeg_compression
 from vitwork.data.corruptions.severity import SEVERITIES, check_severity, setting
-from vitwork.data.position_rng import Counter
+from vitwork.data.position_rng import PositionRng
 from vitwork.errors import VitworkError
 
-Corruption = Callable[[Tensor, Any, Counter], Tensor]
+Corruption = Callable[[Tensor, Any, PositionRng], Tensor]
 
 FUNCTIONS: dict[str, Corruption] = {
     "gaussian_noise": noise.gaussian_noise,
@@ -74,7 +74,7 @@ def corrupt(images: Tensor, name: str, severity: int, seed: int = 0, first: int 
         return images.clone()
     parts, position = [], first
     for part in torch.split(images, max(1, NUMBERS_AT_ONCE // images.shape[1:].numel())):
-        changed = FUNCTIONS[name](part.double(), strength, Counter(seed, position, images.device))
+        changed = FUNCTIONS[name](part.double(), strength, PositionRng(seed, position, images.device))
         parts.append(noise.truncated(changed).to(torch.uint8))
         position += len(part)
     return torch.cat(parts)

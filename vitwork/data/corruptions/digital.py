@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 
 from vitwork.data.corruptions.resampling import box_matrix, gaussian_matrix, sampled, separable
-from vitwork.data.position_rng import Counter
+from vitwork.data.position_rng import PositionRng
 
 
-def contrast(images: Tensor, share: float, _: Counter) -> Tensor:
+def contrast(images: Tensor, share: float, _: PositionRng) -> Tensor:
     """Shrink the distance of each pixel from the channel's mean to `share` of it."""
     mean = images.mean(dim=(-2, -1), keepdim=True)
     return mean + share * (images - mean)
 
 
-def pixelate(images: Tensor, share: float, _: Counter) -> Tensor:
+def pixelate(images: Tensor, share: float, _: PositionRng) -> Tensor:
     """Shrink to `share` of the size and enlarge again, by Pillow's box rule, rounded after every pass as there."""
     size = images.shape[-1]
     small = int(size * share)
@@ -26,7 +26,7 @@ def pixelate(images: Tensor, share: float, _: Counter) -> Tensor:
     return images
 
 
-def elastic_transform(images: Tensor, stretch: tuple[float, float, float], random: Counter) -> Tensor:
+def elastic_transform(images: Tensor, stretch: tuple[float, float, float], random: PositionRng) -> Tensor:
     """Warp by a random affine map, then by smooth random displacements.
 
     `stretch` is the displacements' amplitude and smoothness and the largest move of the three points that fix the
@@ -45,7 +45,7 @@ def elastic_transform(images: Tensor, stretch: tuple[float, float, float], rando
     return sampled(warped, rows + shift[:, 1], columns + shift[:, 0], "reflect")
 
 
-def _affine(batch: int, size: int, move: float, random: Counter) -> Tensor:
+def _affine(batch: int, size: int, move: float, random: PositionRng) -> Tensor:
     """Return the maps (batch, 3, 2) from (x, y, 1) in the warped image to (x, y) in the original."""
     centre, arm = size // 2, size // 3
     points = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]], dtype=torch.double, device=random.device)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vitwork.data.position_rng import Counter
+from vitwork.data.position_rng import PositionRng
 
 BLOCK = 8
 # ITU-T T.81, tables K.1 (luminance) and K.2 (chrominance).
@@ -39,7 +39,7 @@ HALF = 1e-6  # of a level: far above the rounding of double precision
 TO_YCC = ((0.299, 0.587, 0.114), (-0.168735892, -0.331264108, 0.5), (0.5, -0.418687589, -0.081312411))
 
 
-def jpeg_compression(images: Tensor, quality: int, _: Counter | None = None) -> Tensor:
+def jpeg_compression(images: Tensor, quality: int, _: PositionRng | None = None) -> Tensor:
     """Return what remains of images (b, 3, h, w) on the scale 0 … 255 at a quality from 1 to 100, in whole levels."""
     height, width = images.shape[-2:]
     # Edges repeat up to whole 16×16 units.

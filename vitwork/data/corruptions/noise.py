@@ -17,7 +17,7 @@ from vitwork.data.corruptions.resampling import (
     separable,
     zoom_matrix,
 )
-from vitwork.data.position_rng import Counter
+from vitwork.data.position_rng import PositionRng
 
 ROUNDING = 1e-3
 """Values this little below a whole level count as that level, so that truncation does not hinge on rounding errors."""
@@ -28,11 +28,11 @@ def truncated(images: Tensor) -> Tensor:
     return torch.floor(images.clamp(0, 255) + ROUNDING)
 
 
-def gaussian_noise(images: Tensor, deviation: float, random: Counter) -> Tensor:
+def gaussian_noise(images: Tensor, deviation: float, random: PositionRng) -> Tensor:
     return images + 255 * deviation * random.normal(*images.shape)
 
 
-def shot_noise(images: Tensor, photons: float, random: Counter) -> Tensor:
+def shot_noise(images: Tensor, photons: float, random: PositionRng) -> Tensor:
     """Poisson noise of `photons` at full intensity, by inversion: one table for the 256 levels."""
     table = _poisson_table(photons).to(images.device)
     levels = images.long()
@@ -50,18 +50,18 @@ def _poisson_table(photons: float) -> Tensor:
     return torch.cumsum(mass, dim=1).clamp(max=1) + torch.arange(256)[:, None]
 
 
-def impulse_noise(images: Tensor, amount: float, random: Counter) -> Tensor:
+def impulse_noise(images: Tensor, amount: float, random: PositionRng) -> Tensor:
     """Salt and pepper: each value of each channel is replaced with probability `amount`."""
     hit, salt = random.uniform(*images.shape) < amount, random.uniform(*images.shape) < 0.5
     return torch.where(hit, 255.0 * salt, images)
 
 
-def defocus_blur(images: Tensor, lens: tuple[float, float], _: Counter) -> Tensor:
+def defocus_blur(images: Tensor, lens: tuple[float, float], _: PositionRng) -> Tensor:
     """Blur by a disk; `lens` is its radius and the deviation of the blur of its edge."""
     return filtered(images, disk_kernel(*lens))
 
 
-def glass_blur(images: Tensor, glass: tuple[float, int, int], random: Counter) -> Tensor:
+def glass_blur(images: Tensor, glass: tuple[float, int, int], random: PositionRng) -> Tensor:
     """Blur, displace pixels, blur again; `glass` is the blur's deviation, the largest displacement, the repetitions.
 
     The generator means to swap neighbours but, as its two array views alias, copies one onto the other; the released
@@ -76,7 +76,7 @@ def glass_blur(images: Tensor, glass: tuple[float, int, int], random: Counter) -
     return separable(blurred, blur)
 
 
-def _origin(batch: int, size: int, reach: int, random: Counter) -> Tensor:
+def _origin(batch: int, size: int, reach: int, random: PositionRng) -> Tensor:
     """Return the flat index from which each pixel's value comes after one pass of copying, (batch, size²).
 
     The pass runs from the last pixel to the first; a pixel takes the value that a random neighbour has at that moment:
@@ -97,13 +97,13 @@ def _origin(batch: int, size: int, reach: int, random: Counter) -> Tensor:
     return source
 
 
-def motion_blur(images: Tensor, line: tuple[float, float], random: Counter) -> Tensor:
+def motion_blur(images: Tensor, line: tuple[float, float], random: PositionRng) -> Tensor:
     """Blur along a random direction within 45 degrees of the horizontal; `line` is radius and deviation."""
     angle = random.uniform(len(images)) * 90 - 45
     return torch.floor(motion_blurred(images, *line, angle) + 0.5)
 
 
-def zoom_blur(images: Tensor, zoom: tuple[float, float], _: Counter) -> Tensor:
+def zoom_blur(images: Tensor, zoom: tuple[float, float], _: PositionRng) -> Tensor:
     """Mean of the image and its enlargements; `zoom` is the end and step of the factors, which begin at 1."""
     stop, step = zoom
     factors = np.arange(1, stop, step).tolist()

@@ -7,13 +7,13 @@ from torch import Tensor
 
 from vitwork.data.corruptions.noise import truncated
 from vitwork.data.corruptions.resampling import motion_blurred, separable, zoom_matrix
-from vitwork.data.position_rng import Counter
+from vitwork.data.position_rng import PositionRng
 
 GREY = (0.299, 0.587, 0.114)
 ICE = (0.88, 0.95, 1.0)
 
 
-def brightness(images: Tensor, amount: float, _: Counter) -> Tensor:
+def brightness(images: Tensor, amount: float, _: PositionRng) -> Tensor:
     """Raise the value of each pixel's hue-saturation-value form, up to full intensity.
 
     Hue and saturation fixed, the channels grow in proportion to the value, so no conversion is needed; black turns grey.
@@ -23,7 +23,7 @@ def brightness(images: Tensor, amount: float, _: Counter) -> Tensor:
     return torch.where(value > 0, images * (raised / value.clamp(min=1)), raised)
 
 
-def fog(images: Tensor, mist: tuple[float, float], random: Counter) -> Tensor:
+def fog(images: Tensor, mist: tuple[float, float], random: PositionRng) -> Tensor:
     """Add a random cloud and rescale to the image's maximum; `mist` is its strength and its smoothness."""
     strength, decay = mist
     size = images.shape[-1]
@@ -32,7 +32,7 @@ def fog(images: Tensor, mist: tuple[float, float], random: Counter) -> Tensor:
     return (images + 255 * strength * cloud) * (highest / (highest + 255 * strength))
 
 
-def snow(images: Tensor, fall: tuple[float, ...], random: Counter) -> Tensor:
+def snow(images: Tensor, fall: tuple[float, ...], random: PositionRng) -> Tensor:
     """Whiten the image and let flakes fall over it.
 
     `fall` is the flakes' mean and deviation, their enlargement, the threshold below which there is none, radius and
@@ -50,7 +50,7 @@ def snow(images: Tensor, fall: tuple[float, ...], random: Counter) -> Tensor:
     return weight * images + (1 - weight) * whitened + flakes + flakes.rot90(2, (-2, -1))
 
 
-def frost(images: Tensor, ice: tuple[float, float], random: Counter) -> Tensor:
+def frost(images: Tensor, ice: tuple[float, float], random: PositionRng) -> Tensor:
     """Lay ice over the image; `ice` is the weight of the image and of the ice.
 
     The original blends in crops of six photographs of frost. Here ice is drawn (see `_ice`), so absolute accuracies
@@ -61,7 +61,7 @@ def frost(images: Tensor, ice: tuple[float, float], random: Counter) -> Tensor:
     return keep * images + cover * _ice(len(images), images.shape[-1], random)
 
 
-def _ice(batch: int, size: int, random: Counter) -> Tensor:
+def _ice(batch: int, size: int, random: PositionRng) -> Tensor:
     """Return drawn ice on the scale 0 … 255, (batch, 3, size, size): a pale film crossed by bright, thin crystals."""
     film = plasma(batch, size, 2.0, random)
     crystals = sum((1 - (2 * plasma(batch, size, 1.7, random) - 1).abs()) ** 8 for _ in range(2))
@@ -69,7 +69,7 @@ def _ice(batch: int, size: int, random: Counter) -> Tensor:
     return 255 * layer * layer.new_tensor(ICE)[:, None, None]
 
 
-def plasma(batch: int, size: int, decay: float, random: Counter) -> Tensor:
+def plasma(batch: int, size: int, decay: float, random: PositionRng) -> Tensor:
     """Return random clouds by the diamond-square algorithm on a torus, (batch, size, size) in [0, 1].
 
     The map is a power of two wide and cut to `size`. As in the generators, the random part of every new point is

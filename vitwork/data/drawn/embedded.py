@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vitwork.data.drawn.exact_rng import Floats, Stream, direction
+from vitwork.data.drawn.exact_rng import ExactRng, Floats, direction
 from vitwork.data.drawn.shapes import SHAPES
 from vitwork.data.drawn.textures import TEXTURES
 from vitwork.errors import choice
@@ -125,7 +125,7 @@ def draw_cues(shapes: Labels, textures: Labels, *, size: int = 16, seed: int = 0
     images = np.empty((len(shapes), 3, size, size), np.uint8)
     for start in range(0, len(shapes), BLOCK):
         part = slice(start, start + BLOCK)
-        stream = Stream((seed, SPLITS.index(split), size, start // BLOCK))
+        stream = ExactRng((seed, SPLITS.index(split), size, start // BLOCK))
         # A whole block is drawn even where fewer images are wanted, so that a prefix does not depend on n.
         drawn = _paint(_padded(shapes[part]), _padded(textures[part]), size, stream)
         images[part] = drawn[: len(shapes[part])]
@@ -136,7 +136,7 @@ def _padded(labels: Labels) -> Labels:
     return np.resize(labels, BLOCK)
 
 
-def _paint(shapes: Labels, textures: Labels, size: int, stream: Stream) -> NDArray[np.uint8]:
+def _paint(shapes: Labels, textures: Labels, size: int, stream: ExactRng) -> NDArray[np.uint8]:
     """Return one block of images, background first, object last, noise on top."""
     n = len(shapes)
     canvas = _background(n, size, stream)
@@ -149,7 +149,7 @@ def _paint(shapes: Labels, textures: Labels, size: int, stream: Stream) -> NDArr
     return np.asarray(np.floor(levels + np.float32(0.5)), np.uint8)
 
 
-def _background(n: int, size: int, stream: Stream) -> Floats:
+def _background(n: int, size: int, stream: ExactRng) -> Floats:
     """Return a shaded plane of random colour and slope, (n, 3, size, size)."""
     x, y = _grid(size)
     slope = (stream.uniform(2, n, 3, 1, 1) - np.float32(0.5)) * np.float32(0.3)
@@ -157,7 +157,7 @@ def _background(n: int, size: int, stream: Stream) -> Floats:
     return np.asarray(level + slope[0] * x + slope[1] * y)
 
 
-def _put(canvas: Floats, shapes: Labels, textures: Labels, place: Place, stream: Stream) -> Floats:
+def _put(canvas: Floats, shapes: Labels, textures: Labels, place: Place, stream: ExactRng) -> Floats:
     """Return the canvas with one textured object on each image."""
     n, _, size, _ = canvas.shape
     cover = _cover(shapes, size, place, stream)[:, None]
@@ -169,7 +169,7 @@ def _put(canvas: Floats, shapes: Labels, textures: Labels, place: Place, stream:
     return np.asarray(canvas + cover * (shade + tint + relief))
 
 
-def _cover(shapes: Labels, size: int, place: Place, stream: Stream) -> Floats:
+def _cover(shapes: Labels, size: int, place: Place, stream: ExactRng) -> Floats:
     """Return the share of each pixel that the posed outline covers, (n, size, size): the edges are anti-aliased."""
     n = len(shapes)
     x, y = _grid(size)
@@ -185,7 +185,7 @@ def _cover(shapes: Labels, size: int, place: Place, stream: Stream) -> Floats:
     return np.asarray(np.clip(np.float32(0.5) - pixels, 0, 1))
 
 
-def _pattern(textures: Labels, size: int, stream: Stream) -> Floats:
+def _pattern(textures: Labels, size: int, stream: ExactRng) -> Floats:
     """Return each image's pattern over the whole plane, (n, size, size)."""
     n = len(textures)
     x, y = _grid(size)
@@ -210,7 +210,7 @@ def _each(drawers: Sequence[Callable[..., Floats]], kinds: Labels, *planes: Floa
     return result
 
 
-def _admixture(n: int, stream: Stream) -> tuple[Floats, Labels]:
+def _admixture(n: int, stream: ExactRng) -> tuple[Floats, Labels]:
     """Return by how much each image's cue is drawn towards another class's, and which, (n, 1, 1) and (n,)."""
     share = _between(stream.uniform(n, 1, 1), AMBIGUITY)
     return share, (stream.uniform(n) * len(CLASSES)).astype(np.int64)

@@ -17,7 +17,7 @@ Floats = NDArray[Any]
 """float32 throughout; numpy's stubs widen float32 with a Python number to float64, numpy itself does not."""
 
 
-class Stream:
+class ExactRng:
     """A reproducible source of numbers.
 
     Args:

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from vitwork.data.sources.collection import Collection
 from vitwork.data.sources.decoding import NATIVE_SIDE, Decoded, decode
-from vitwork.data.sources.records import Collection
 from vitwork.errors import VitworkError
 from vitwork.store.store import CorruptFileError, read_sealed, write_sealed
 

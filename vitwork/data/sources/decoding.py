@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vitwork.data.sources.records import Collection, Pixels, Record
+from vitwork.data.sources.collection import Collection, Example, Pixels
 from vitwork.errors import VitworkError
 
 NATIVE_SIDE = 64
@@ -70,31 +70,31 @@ def decode(collection: Collection, size: int | None) -> Decoded:
     return Decoded(images, labels, classes, largest, total.hexdigest())
 
 
-def pixels_of(record: Record) -> Pixels:
+def pixels_of(example: Example) -> Pixels:
     """Return the decoded image, uint8 (height, width, 3).
 
     Raises:
         VitworkError: the image is corrupt; the message names file and row.
     """
-    if not isinstance(record.content, bytes):
-        return record.content
-    with picture_of(record) as picture:
+    if not isinstance(example.content, bytes):
+        return example.content
+    with picture_of(example) as picture:
         return np.asarray(picture)
 
 
-def picture_of(record: Record) -> Image.Image:
+def picture_of(example: Example) -> Image.Image:
     """Return the image as an RGB picture of PIL, fully read.
 
     Raises:
         VitworkError: the image is corrupt; the message names file and row.
     """
-    if not isinstance(record.content, bytes):
-        return Image.fromarray(record.content)
+    if not isinstance(example.content, bytes):
+        return Image.fromarray(example.content)
     try:
-        with Image.open(io.BytesIO(record.content)) as picture:
+        with Image.open(io.BytesIO(example.content)) as picture:
             return picture.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise VitworkError(f"The image in {record.where} is corrupt or of an unknown kind.") from error
+        raise VitworkError(f"The image in {example.where} is corrupt or of an unknown kind.") from error
 
 
 def fit(picture: Image.Image, size: int) -> Image.Image:
@@ -113,8 +113,8 @@ def _decode_split(
     digests: list[bytes] = []
     shape: tuple[int, ...] | None = None
     largest, budget = 0, memory() // 2
-    for record in collection.read(split):
-        pixels = pixels_of(record)
+    for example in collection.read(split):
+        pixels = pixels_of(example)
         largest = max(largest, min(pixels.shape[:2]))
         if size is not None and (every or min(pixels.shape[:2]) > max(NATIVE_SIDE, size)):
             pixels = np.asarray(fit(Image.fromarray(pixels), size))
@@ -123,13 +123,13 @@ def _decode_split(
             return _decode_split(collection, split, size, every=True)
         if pixels.shape != shape:
             raise VitworkError(
-                f"{record.where} is {pixels.shape[1]}×{pixels.shape[0]} pixels among images of {shape[1]}×{shape[0]}; "
+                f"{example.where} is {pixels.shape[1]}×{pixels.shape[0]} pixels among images of {shape[1]}×{shape[0]}; "
                 "choose one image size to fit them to."
             )
         content = pixels.tobytes()
         contents.append(content)
-        labels.append(record.label)
-        digests.append(hashlib.blake2b(record.label.to_bytes(8, "little", signed=True) + content).digest())
+        labels.append(example.label)
+        digests.append(hashlib.blake2b(example.label.to_bytes(8, "little", signed=True) + content).digest())
         budget -= len(content)
         if budget < 0:
             raise TooLargeError(

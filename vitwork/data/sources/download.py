@@ -11,8 +11,8 @@ from typing import Any
 from urllib.error import URLError
 
 from vitwork.data.sources.cache import cache_folder
+from vitwork.data.sources.collection import Collection, Example
 from vitwork.data.sources.parquet import open_parquet
-from vitwork.data.sources.records import Collection, Record
 from vitwork.errors import VitworkError
 
 DOWNLOADS = {"cifar10": ("CIFAR10", "uoft-cs/cifar10"), "cifar100": ("CIFAR100", "uoft-cs/cifar100")}
@@ -62,9 +62,9 @@ def open_torchvision(root: Path, source: str) -> Collection:
     return Collection(str(root), files, lambda: _names(_torchvision(source, "train", root)), splits)
 
 
-def _read(source: str, split: str) -> Iterator[Record]:
+def _read(source: str, split: str) -> Iterator[Example]:
     try:
-        return _records(_torchvision(source, split, _folder(), download=True), f"{source} ({split})")
+        return _examples(_torchvision(source, split, _folder(), download=True), f"{source} ({split})")
     except (URLError, OSError, RuntimeError) as error:
         return _hub(source, error).read(split)
 
@@ -77,9 +77,9 @@ def _class_names(source: str) -> tuple[str, ...]:
         return _hub(source, error).classes()
 
 
-def _unpacked(source: str, split: str, root: Path) -> Iterator[Record]:
+def _unpacked(source: str, split: str, root: Path) -> Iterator[Example]:
     try:
-        return _records(_torchvision(source, split, root), str(root))
+        return _examples(_torchvision(source, split, root), str(root))
     except (OSError, RuntimeError) as error:
         raise VitworkError(f"{root} does not hold {source} as torchvision unpacks it: files miss or differ.") from error
 
@@ -95,9 +95,9 @@ def _torchvision(source: str, split: str, root: Path, *, download: bool = False)
         return getattr(datasets, DOWNLOADS[source][0])(root, train=split == "train", download=download)
 
 
-def _records(dataset: Any, where: str) -> Iterator[Record]:
+def _examples(dataset: Any, where: str) -> Iterator[Example]:
     pairs = zip(dataset.data, dataset.targets, strict=True)
-    return (Record(pixels, int(label), f"{where}, row {row}") for row, (pixels, label) in enumerate(pairs))
+    return (Example(pixels, int(label), f"{where}, row {row}") for row, (pixels, label) in enumerate(pairs))
 
 
 def _names(dataset: Any) -> tuple[str, ...]:

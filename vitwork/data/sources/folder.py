@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from vitwork.data.sources.records import Collection, Part, Record, split_of, train_and_test
+from vitwork.data.sources.collection import Collection, Example, Part, split_of, train_and_test
 from vitwork.errors import VitworkError
 
 PART = 64
@@ -69,10 +69,10 @@ def _parts(images: list[tuple[Path, int]]) -> list[Part]:
     return [partial(_read, mixed[start : start + PART]) for start in range(0, len(mixed), PART)]
 
 
-def _read(images: list[tuple[Path, int]]) -> Iterator[Record]:
+def _read(images: list[tuple[Path, int]]) -> Iterator[Example]:
     for path, label in images:
         try:
             content = path.read_bytes()
         except OSError as error:
             raise VitworkError(f"Cannot read {path}: {error.strerror or error}.") from error
-        yield Record(content, label, str(path))
+        yield Example(content, label, str(path))

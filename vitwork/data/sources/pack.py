@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vitwork.data.sources.cache import locked, place_of
+from vitwork.data.sources.collection import Collection, Example
 from vitwork.data.sources.decoding import checked_classes, memory
-from vitwork.data.sources.records import Collection, Record
 from vitwork.errors import VitworkError
 from vitwork.store.store import CorruptFileError, read_sealed, replacing, write_atomically, write_sealed
 
@@ -49,22 +49,22 @@ class Packed:
         """Return the file and place that an image was packed from."""
         return self.path.with_suffix(".txt").read_text(encoding="utf-8").splitlines()[row]
 
-    def read(self, rows: Iterable[int]) -> list[Record]:
+    def read(self, rows: Iterable[int]) -> list[Example]:
         """Return the encoded images of the given rows.
 
         Raises:
             VitworkError: one was altered since it was packed.
         """
-        records = []
+        examples = []
         with self.path.open("rb") as file:
             for row in rows:
                 place, length = self.spans[row].tolist()
                 file.seek(place)
-                record = Record(file.read(length), int(self.labels[row]), f"{self.path}, row {row}")
-                if _digest(record)[:CHECKED] != self.digests[row].tobytes():
-                    raise VitworkError(f"The image in {record.where} was altered; remove {self.path.parent}.")
-                records.append(record)
-        return records
+                example = Example(file.read(length), int(self.labels[row]), f"{self.path}, row {row}")
+                if _digest(example)[:CHECKED] != self.digests[row].tobytes():
+                    raise VitworkError(f"The image in {example.where} was altered; remove {self.path.parent}.")
+                examples.append(example)
+        return examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +137,17 @@ def _write(collection: Collection, place: Path) -> None:
 
 
 def _write_split(
-    records: Iterable[Record], path: Path
+    examples: Iterable[Example], path: Path
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
     """Write the images one after another; return spans, labels and digests in the order of the digests."""
     lengths, labels, digests, origins = [], [], [], []
     with replacing(path) as file:
-        for record in map(_encoded, records):
-            assert isinstance(record.content, bytes)
-            lengths.append(file.write(record.content))
-            labels.append(record.label)
-            digests.append(_digest(record))
-            origins.append(record.where)
+        for example in map(_encoded, examples):
+            assert isinstance(example.content, bytes)
+            lengths.append(file.write(example.content))
+            labels.append(example.label)
+            digests.append(_digest(example))
+            origins.append(example.where)
     if not labels:
         raise VitworkError(f"{path.stem} holds no image.")
     order = np.array(sorted(range(len(digests)), key=digests.__getitem__))
@@ -157,14 +157,14 @@ def _write_split(
     return spans[order], np.array(labels, np.int64)[order], hashes[order]
 
 
-def _encoded(record: Record) -> Record:
-    if isinstance(record.content, bytes):
-        return record
+def _encoded(example: Example) -> Example:
+    if isinstance(example.content, bytes):
+        return example
     buffer = io.BytesIO()
-    Image.fromarray(record.content).save(buffer, "PNG")
-    return record._replace(content=buffer.getvalue())
+    Image.fromarray(example.content).save(buffer, "PNG")
+    return example._replace(content=buffer.getvalue())
 
 
-def _digest(record: Record) -> bytes:
-    content = bytes(record.content)
-    return hashlib.blake2b(record.label.to_bytes(8, "little", signed=True) + content, digest_size=32).digest()
+def _digest(example: Example) -> bytes:
+    content = bytes(example.content)
+    return hashlib.blake2b(example.label.to_bytes(8, "little", signed=True) + content, digest_size=32).digest()

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vitwork.data.sources.records import Collection, Record, files_below, split_of, train_and_test
+from vitwork.data.sources.collection import Collection, Example, files_below, split_of, train_and_test
 from vitwork.errors import VitworkError
 
 IMAGE_COLUMNS = ("image", "img")
@@ -69,7 +69,7 @@ def _class_names(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def _read(path: Path) -> Iterator[Record]:
+def _read(path: Path) -> Iterator[Example]:
     import pyarrow as pa
 
     image, label = _columns(path)
@@ -78,7 +78,7 @@ def _read(path: Path) -> Iterator[Record]:
         for batch in _open(path).iter_batches(batch_size=ROWS_AT_ONCE, columns=[image, label]):
             for content, number in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True):
                 where = f"{path}, row {row}"
-                yield Record(_content(content, where), _label(number, where), where)
+                yield Example(_content(content, where), _label(number, where), where)
                 row += 1
     except (pa.ArrowException, OSError) as error:
         raise VitworkError(f"{path} cannot be read after row {row}: {_first_line(error)}.") from error

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from vitwork.data.augmentation.resizing import draw_crops
+from vitwork.data.sources.collection import Example
 from vitwork.data.sources.decoding import fit, picture_of
 from vitwork.data.sources.pack import Packed
-from vitwork.data.sources.records import Record
 from vitwork.design.recipe import Augmentation
 from vitwork.errors import VitworkError
 
@@ -73,13 +73,13 @@ class Pictures:
 
     def _pictures(self, chosen: slice | Tensor) -> list[Image.Image]:
         rows = self.rows[chosen].tolist()
-        return [self._picture(record, row) for record, row in zip(self.packed.read(rows), rows, strict=True)]
+        return [self._picture(example, row) for example, row in zip(self.packed.read(rows), rows, strict=True)]
 
-    def _picture(self, record: Record, row: int) -> Image.Image:
+    def _picture(self, example: Example, row: int) -> Image.Image:
         try:
-            return picture_of(record)
+            return picture_of(example)
         except VitworkError:
-            return picture_of(record._replace(where=self.packed.origin(row)))  # raises it again, and names the file
+            return picture_of(example._replace(where=self.packed.origin(row)))  # raises it again, and names the file
 
     def _crop(self, picture: Image.Image, draw: tuple[object, ...]) -> Image.Image:
         seed = hashlib.sha256(repr(draw).encode()).digest()[:8]
@@ -103,7 +103,7 @@ def remaining(augmentation: Augmentation) -> Augmentation:
     return replace(augmentation, resized_crop=False, crop_padding=0)
 
 
-class Batches(Dataset[Tensor]):
+class DecodedBatches(Dataset[Tensor]):
     """Chosen pictures, batch by batch.
 
     Args:
@@ -132,7 +132,7 @@ def read(
     """
     # The loader draws a number at its start; from a generator of its own, so that resuming draws nothing more.
     loader: DataLoader[Tensor] = DataLoader(
-        Batches(pictures, draw),
+        DecodedBatches(pictures, draw),
         sampler=batches,
         batch_size=None,
         num_workers=workers,

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from vitwork.data.sources.collection import Collection, Example, files_below, train_and_test
 from vitwork.data.sources.folder import SUFFIXES
-from vitwork.data.sources.records import Collection, Record, files_below, train_and_test
 from vitwork.errors import VitworkError
 
 CLASS_FILES = ("classnames.txt", "classes.txt")
@@ -36,13 +36,13 @@ def _class_names(root: Path) -> tuple[str, ...]:
     return tuple(line.strip() for line in lists[0].read_text().splitlines() if line.strip()) if lists else ()
 
 
-def _read(shard: Path) -> Iterator[Record]:
+def _read(shard: Path) -> Iterator[Example]:
     for key, parts in _samples(shard):
         where = f"{shard}, sample {key}"
         content = next((content for suffix, content in parts.items() if f".{suffix}" in SUFFIXES), None)
         if content is None:
             raise VitworkError(f"{where} holds no image.")
-        yield Record(content, _label(parts, where), where)
+        yield Example(content, _label(parts, where), where)
 
 
 def _samples(shard: Path) -> Iterator[tuple[str, dict[str, bytes]]]:

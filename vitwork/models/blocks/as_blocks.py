@@ -14,7 +14,7 @@ from vitwork.errors import VitworkError
 from vitwork.models.blocks.block import Block, Kind, Layout
 from vitwork.models.blocks.cutting import WEIGHTED, Group, cut, group, positions
 from vitwork.models.blocks.extraction import attention_of, extract
-from vitwork.models.blocks.tracing import Trace, trace, unchanged
+from vitwork.models.blocks.tracing import TracedModel, traced, unchanged
 
 
 def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) -> list[Block]:
@@ -34,7 +34,7 @@ def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) 
     Raises:
         VitworkError: names the module whose structure is not understood.
     """
-    recorded = trace(model, input_size)
+    recorded = traced(model, input_size)
     groups = group(recorded, cut(recorded))
     if len(groups) < 3:
         raise VitworkError(
@@ -49,7 +49,7 @@ def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) 
     return blocks
 
 
-def check_separable(recorded: Trace, found: Group) -> None:
+def check_separable(recorded: TracedModel, found: Group) -> None:
     """Refuse a group that mixes several attentions, or an attention and an MLP, in one inseparable span."""
     attentions = [node for node in found.nodes if attends(recorded.tags[node])]
     opaque = [node for node in attentions if node.op == "call_module" and "act" in recorded.tags[node]]
@@ -65,7 +65,7 @@ def attends(tags: frozenset[str]) -> bool:
     return "sdpa" in tags or {"softmax", "matmul"} <= tags
 
 
-def describe(recorded: Trace, found: Group, index: int, count: int) -> Block:
+def describe(recorded: TracedModel, found: Group, index: int, count: int) -> Block:
     """Make one block; its stage and ambiguous layout are settled later."""
     shape = recorded.values[found.output].shape
     before = recorded.values[found.source].shape
@@ -115,7 +115,7 @@ def layout_of(shape: torch.Size) -> Layout | None:
     return "nchw" if channels_first else "nhwc"
 
 
-def settle_layouts(blocks: list[Block], recorded: Trace, groups: list[Group]) -> list[Block]:
+def settle_layouts(blocks: list[Block], recorded: TracedModel, groups: list[Group]) -> list[Block]:
     """Give blocks of ambiguous layout that of the nearest map before them, else after them, else channels first."""
     known = [layout_of(recorded.values[found.output].shape) for found in groups]
     settled = []
@@ -136,7 +136,7 @@ def number_stages(blocks: list[Block]) -> list[Block]:
     return [replace(block, stage=s, stage_end=e) for block, s, e in zip(blocks, stages, ends, strict=True)]
 
 
-def name_of(recorded: Trace, found: Group, otherwise: str) -> str:
+def name_of(recorded: TracedModel, found: Group, otherwise: str) -> str:
     """Name a group after the innermost module that holds its weights."""
     owners = [recorded.owners[node] for node in found.nodes if recorded.tags[node] & WEIGHTED]
     return common_path(owners or [recorded.owners[found.output]]) or found.unit or otherwise
@@ -159,7 +159,7 @@ def unique_names(blocks: list[Block]) -> list[Block]:
     return named
 
 
-def check_composition(recorded: Trace, blocks: list[Block], groups: list[Group]) -> None:
+def check_composition(recorded: TracedModel, blocks: list[Block], groups: list[Group]) -> None:
     """Check on shapes, with another batch size than that of the recording, that every block takes the one before."""
     images = recorded.values[groups[0].source]
     model = recorded.root

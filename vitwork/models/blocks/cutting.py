@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.fx import Node
 
 from vitwork.errors import VitworkError
-from vitwork.models.blocks.tracing import LEAVES, Trace
+from vitwork.models.blocks.tracing import LEAVES, TracedModel
 
 WEIGHTED = frozenset({"conv", "pointwise", "linear", "matmul", "mix", "sdpa"})
 ADDITIONS = {"add", "iadd", "add_"}
@@ -94,7 +94,7 @@ def positions(shape: torch.Size) -> int:
     return isqrt(shape[1]) ** 2 if len(shape) == 3 else 1
 
 
-def operand_flow(trace: Trace) -> tuple[Node, list[Node], Node]:
+def operand_flow(trace: TracedModel) -> tuple[Node, list[Node], Node]:
     """Return the images' node, the tensor nodes between in order, and the node whose value the model returns."""
     output = next(node for node in trace.graph.nodes if node.op == "output")
     result = output.args[0]
@@ -119,7 +119,7 @@ def additive_leaves(node: Node, inside: set[Node], dynamic: set[Node]) -> list[N
     return [leaf for term in terms for leaf in additive_leaves(term, inside, dynamic)]
 
 
-def weights_behind(node: Node, inside: set[Node], trace: Trace) -> int:
+def weights_behind(node: Node, inside: set[Node], trace: TracedModel) -> int:
     """Count the weighted operations between a piece's input and one of its nodes."""
     seen, waiting, count = set(), [node], 0
     while waiting:
@@ -131,7 +131,7 @@ def weights_behind(node: Node, inside: set[Node], trace: Trace) -> int:
     return count
 
 
-def unit_of(trace: Trace, path: str) -> str | None:
+def unit_of(trace: TracedModel, path: str) -> str | None:
     """Find the repeated element that a path lies in: the innermost member of a list that is no list or leaf itself."""
     parts = path.split(".")
     for end in range(len(parts), 0, -1):
@@ -144,7 +144,7 @@ def unit_of(trace: Trace, path: str) -> str | None:
     return None
 
 
-def cut(trace: Trace) -> list[Piece]:
+def cut(trace: TracedModel) -> list[Piece]:
     """Split the model's flow at every node after which only that node's value is used."""
     images, flow, result = operand_flow(trace)
     index = {node: i for i, node in enumerate(flow)}
@@ -165,7 +165,7 @@ def cut(trace: Trace) -> list[Piece]:
     return pieces
 
 
-def piece(trace: Trace, nodes: list[Node], source: Node) -> Piece:
+def piece(trace: TracedModel, nodes: list[Node], source: Node) -> Piece:
     """Describe the nodes between two cuts."""
     inside = set(nodes)
     leaves = additive_leaves(nodes[-1], inside, trace.dynamic)
@@ -175,7 +175,7 @@ def piece(trace: Trace, nodes: list[Node], source: Node) -> Piece:
     return Piece(nodes, source, tags, unit_of(trace, owner), owner, skip)
 
 
-def group(trace: Trace, pieces: list[Piece]) -> list[Group]:
+def group(trace: TracedModel, pieces: list[Piece]) -> list[Group]:
     """Gather pieces into stem, blocks and head."""
     first, last = stem_end(pieces), head_start(trace, pieces)
     groups = [Group(pieces[:first])]
@@ -210,7 +210,7 @@ def stem_end(pieces: list[Piece]) -> int:
     return cores[0] or 1
 
 
-def head_start(trace: Trace, pieces: list[Piece]) -> int:
+def head_start(trace: TracedModel, pieces: list[Piece]) -> int:
     """Find the first piece of the head: what leads without weights to the vector from which on all are vectors."""
     shapes = [trace.values[piece.output].shape for piece in pieces]
     start = len(pieces)
@@ -232,14 +232,14 @@ def head_start(trace: Trace, pieces: list[Piece]) -> int:
     return max(1, min(start, len(pieces) - 1))
 
 
-def placeless(trace: Trace, current: Piece) -> bool:
+def placeless(trace: TracedModel, current: Piece) -> bool:
     """Whether a piece gives a vector, a single token, or works on a map of one place."""
     shape, before = trace.values[current.output].shape, trace.values[current.source].shape
     single = len(shape) == 4 and positions(shape) == positions(before) == 1 and not current.core
     return len(shape) == 2 or (len(shape) == 3 and shape[1] == 1) or single
 
 
-def joins(trace: Trace, before: Group, current: Piece, *, stem: bool) -> bool:
+def joins(trace: TracedModel, before: Group, current: Piece, *, stem: bool) -> bool:
     """Whether a piece continues the group before it."""
     if current.core or stem:
         return False
@@ -259,7 +259,7 @@ def joins(trace: Trace, before: Group, current: Piece, *, stem: bool) -> bool:
     return before.unit is None and not (busy and (current.weighted or "pool" in current.tags))
 
 
-def merge_weightless(trace: Trace, groups: list[Group]) -> list[Group]:
+def merge_weightless(trace: TracedModel, groups: list[Group]) -> list[Group]:
     """Give groups that only rearrange or normalise, and keep the resolution, to the group before them."""
     kept = groups[:1]
     for current in groups[1:]:

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from vitwork.errors import VitworkError
 from vitwork.models.blocks.cutting import Group, has_tensor
-from vitwork.models.blocks.tracing import BATCH, Trace
+from vitwork.models.blocks.tracing import BATCH, TracedModel
 
 
-def extract(recorded: Trace, source: Node, output: Node, redirect: Mapping[Node, Node]) -> GraphModule:
+def extract(recorded: TracedModel, source: Node, output: Node, redirect: Mapping[Node, Node]) -> GraphModule:
     """Make a module that computes `output` from `source`, with some nodes' values replaced by those of others.
 
     What does not depend on the images is computed anew inside. Batch sizes taken from earlier tensors are read off
@@ -28,7 +28,7 @@ def extract(recorded: Trace, source: Node, output: Node, redirect: Mapping[Node,
 
 
 def copy_until(
-    recorded: Trace, source: Node, ends: list[Node], redirect: Mapping[Node, Node]
+    recorded: TracedModel, source: Node, ends: list[Node], redirect: Mapping[Node, Node]
 ) -> tuple[Graph, dict[Node, Any]]:
     """Copy all that `ends` need, back to `source`, into a new graph; also say where each node went."""
     graph = Graph()
@@ -41,7 +41,7 @@ def copy_until(
     return graph, placed
 
 
-def wanted(recorded: Trace, source: Node, ends: list[Node], redirect: Mapping[Node, Node]) -> list[Node]:
+def wanted(recorded: TracedModel, source: Node, ends: list[Node], redirect: Mapping[Node, Node]) -> list[Node]:
     """List in order the nodes that `ends` need, back to `source`."""
     found: set[Node] = set()
     waiting = list(ends)
@@ -59,7 +59,7 @@ def wanted(recorded: Trace, source: Node, ends: list[Node], redirect: Mapping[No
     return [node for node in recorded.graph.nodes if node in found]
 
 
-def is_foreign_size(recorded: Trace, node: Node, source: Node) -> bool:
+def is_foreign_size(recorded: TracedModel, node: Node, source: Node) -> bool:
     """Whether a node is a size, not a tensor, that comes from before `source`."""
     if node not in recorded.dynamic or has_tensor(recorded.values[node]):
         return False
@@ -67,7 +67,7 @@ def is_foreign_size(recorded: Trace, node: Node, source: Node) -> bool:
     return node < source or (reads_size and all(n is not source and n < source for n in node.all_input_nodes))
 
 
-def own_size(recorded: Trace, graph: Graph, value: Any, source: Node, x: Node) -> Any:
+def own_size(recorded: TracedModel, graph: Graph, value: Any, source: Node, x: Node) -> Any:
     """Express sizes of earlier tensors by the batch size of the module's input; sizes of the image are constants."""
     if isinstance(value, (list, tuple)):
         return [own_size(recorded, graph, part, source, x) for part in value]
@@ -83,7 +83,7 @@ def scaled(own: int, size: int, batch: int) -> int:
     return own * size // batch
 
 
-def attention_of(recorded: Trace, found: Group) -> Callable[[Tensor], Tensor] | None:
+def attention_of(recorded: TracedModel, found: Group) -> Callable[[Tensor], Tensor] | None:
     """Make the function that returns a group's attention weights; None where they are hidden in one module."""
     for node in found.nodes:
         if node.target is F.scaled_dot_product_attention:
@@ -99,7 +99,7 @@ def attention_of(recorded: Trace, found: Group) -> Callable[[Tensor], Tensor] | 
     return None
 
 
-def weights_module(recorded: Trace, found: Group, given: Mapping[str, Any]) -> GraphModule:
+def weights_module(recorded: TracedModel, found: Group, given: Mapping[str, Any]) -> GraphModule:
     """Extend a group's graph up to its attention by the computation of the weights."""
     ends = [value for value in given.values() if isinstance(value, Node)]
     graph, placed = copy_until(recorded, found.source, ends, {})

@@ -34,7 +34,7 @@ LEAVES = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.Linear, nn.Conv1d, nn.Conv2d
 
 
 @dataclass
-class Trace:
+class TracedModel:
     """A model's graph.
 
     Attributes:
@@ -164,9 +164,9 @@ class ShapeTracer(Tracer):
         self.evaluating = False
         self.stack: list[str] = []
         self.failed: str | None = None
-        self.trace_of = Trace(Root(model), Graph())
+        self.trace_of = TracedModel(Root(model), Graph())
 
-    def run(self) -> Trace:
+    def run(self) -> TracedModel:
         """Trace the model."""
         self.trace_of.graph = self.trace(self.trace_of.root)
         return self.trace_of
@@ -307,7 +307,7 @@ def image_size_of(model: nn.Module, images: Callable[[tuple[int, ...]], Tensor])
     raise VitworkError(f"{type(model).__name__} takes no images of {' or '.join(reasons)}: say which with input_size")
 
 
-def trace(model: nn.Module, input_size: tuple[int, ...] | None = None) -> Trace:
+def traced(model: nn.Module, input_size: tuple[int, ...] | None = None) -> TracedModel:
     """Record a model's graph in evaluation mode; modules that cannot be followed become one node.
 
     Raises:

@@ -26,7 +26,7 @@ SPLIT_WORDS = {
 }
 
 
-class Record(NamedTuple):
+class Example(NamedTuple):
     """One image of a file.
 
     Attributes:
@@ -40,7 +40,7 @@ class Record(NamedTuple):
     where: str
 
 
-Part: TypeAlias = Callable[[], Iterator[Record]]
+Part: TypeAlias = Callable[[], Iterator[Example]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Collection:
     classes: Callable[[], tuple[str, ...]]
     splits: Mapping[str, Sequence[Part]]
 
-    def read(self, split: str) -> Iterator[Record]:
+    def read(self, split: str) -> Iterator[Example]:
         """Read a split from its first part to its last."""
         return chain.from_iterable(part() for part in self.splits[split])
 

@@ -15,15 +15,14 @@ from torch import nn
 
 from vitwork.design import schedule
 from vitwork.design.arm import Arm
-from vitwork.device import onednn
 from vitwork.errors import VitworkError
 from vitwork.store.store import write_sealed
-from vitwork.training import checkpoint, generators, numerics, replay
-from vitwork.training.batches import Augment, Batches
+from vitwork.training import checkpoint, generators, numerics
+from vitwork.training.batches import Augment, TrainingBatches
 from vitwork.training.distributed import World
 from vitwork.training.evaluation import evaluate
 from vitwork.training.outcome import Outcome, Progress
-from vitwork.training.step import Step
+from vitwork.training.step import Step, capture_for
 from vitwork.training.stochastic_depth import StochasticDepth
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def on_stream(steps: Iterator[None], stream: torch.cuda.Stream | None) -> Iterat
             yield
 
 
-class Run:
+class Training:
     """A training under way: all that changes during it, and the folder that it is saved to.
 
     Args:
@@ -93,7 +92,7 @@ class Run:
         self.device, self.world, self.test = device, world, splits.test
         self.model = build_model(arm, len(splits.train.classes)).to(device)
         self.model.to(memory_format=numerics.layout(self.model))
-        self.batches = Batches(
+        self.batches = TrainingBatches(
             splits.train,
             make_augment(arm, splits.train),
             batch_size=self.recipe.batch_size,
@@ -102,12 +101,11 @@ class Run:
             share=(world.rank, world.processes),
             resized_crop=self.recipe.augmentation.resized_crop,
         )
-        self.fast_linear = not self.recipe.compile and onednn.accelerate(self.model)
         draws = generators.generator(device, seed, "stochastic depth", world.rank)
         self.depth = StochasticDepth(self.model, self.recipe.batch_size, draws)
-        self.stream = numerics.stream(device) if world.processes == 1 else None
-        record = replay.recorder(self.recipe, device, world.processes)
-        self.step = Step(self.model, self.recipe, device, world.parallel(self.model, device), record)
+        self.stream = numerics.own_stream(device) if world.processes == 1 else None
+        capture = capture_for(self.recipe, device, world.processes)
+        self.step = Step(self.model, self.recipe, device, world.parallel(self.model, device), capture)
         self.epochs = schedule.total_epochs(self.recipe)
         self.total = self.epochs * len(self.batches)
         self.snapshots = schedule.snapshot_steps(self.recipe, len(self.batches))
@@ -267,8 +265,7 @@ class Run:
 
     def mode(self) -> str:
         """Return how the run is computed, in words."""
-        notes = ["oneDNN linear layers"] if self.fast_linear else []
-        notes += [self.step.update.note] if self.step.update.note else []
+        notes = [self.step.update.note] if self.step.update.note else []
         notes += ["images streamed"] if self.batches.streamed else []
         notes += [f"{self.world.processes} processes"] if self.world.processes > 1 else []
         notes += [f"{self.sharing} seeds {self.company}"] if self.sharing > 1 else []

@@ -1,4 +1,4 @@
-"""Products that are recorded and replayed, on a CPU by a recording of operations as a CUDA graph makes it of kernels."""
+"""Hessian products that are captured and replayed; on a CPU operations are recorded as a CUDA graph records kernels."""
 
 from __future__ import annotations
 
@@ -13,18 +13,14 @@ from tests.analysis.exact import NETWORKS, minibatch, network
 from vitwork.analysis.curvature.minibatches import stacked
 from vitwork.analysis.curvature.operator import HessianOperator
 from vitwork.analysis.hessian import density, top_eigenvalues
-from vitwork.device import linear_maps
-from vitwork.device.graphs import cuda_graph
-from vitwork.device.linear_maps import Recorded, aside, recorder
-
-CPU = torch.device("cpu")
+from vitwork.device import graphs
 
 
 @pytest.fixture
 def on_a_cpu(monkeypatch):
-    """Let products on a CPU be recorded; gives the functions that were."""
+    """Let products on a CPU be captured; gives the functions that were."""
     made = []
-    monkeypatch.setattr(linear_maps, "recorder", lambda device: noting(made))
+    monkeypatch.setattr(graphs, "capture_on", lambda device: noting(made))
     return made
 
 
@@ -35,7 +31,7 @@ def minibatches(count):
 @pytest.mark.parametrize("kind", NETWORKS)
 @pytest.mark.parametrize("batchnorm", ["eval", "train"])
 def test_replayed_products_are_computed_ones(on_a_cpu, kind, batchnorm):
-    """A Hessian's products are recorded once, at the second, and those replayed are the same for other vectors."""
+    """A Hessian's products are captured once, at the second, and those replayed are the same for other vectors."""
     model, batches = network(kind), minibatches(1)
     operator = HessianOperator(model, batches, 0.1, batchnorm=batchnorm)
     vectors = torch.randn(5, operator.size, dtype=torch.float64)
@@ -61,7 +57,7 @@ def test_spectra_by_replays(request, kind, at_once):
 
 
 def test_a_density_by_replays(request):
-    """Quadrature, whose products all go to one operator, records once and finds the same nodes."""
+    """Quadrature, whose products all go to one operator, captures once and finds the same nodes."""
     model, batches = network("vit"), minibatches(1)
     computed = density(model, batches, steps=6, probes=2)
     made = request.getfixturevalue("on_a_cpu")
@@ -70,8 +66,8 @@ def test_a_density_by_replays(request):
     torch.testing.assert_close(replayed.nodes, computed.nodes, rtol=1e-8, atol=1e-10)
 
 
-def test_several_passes_are_not_recorded(on_a_cpu):
-    """A loss of several passes rebuilds each, and one product needs no recording."""
+def test_several_passes_are_not_captured(on_a_cpu):
+    """A loss of several passes rebuilds each, and one product needs no capture."""
     model, batches = network("vit"), minibatches(2)
     operator = HessianOperator(model, batches)
     for _ in range(3):
@@ -89,51 +85,6 @@ def test_at_once_and_alone_are_timed_by_replays(on_a_cpu, monkeypatch):
     assert ready == [2, 2]
 
 
-def twice(vector):
-    return 2 * vector
-
-
-def test_a_product_belongs_to_the_caller(on_a_cpu):
-    """A replayed product stays when the next is made, and its vector may change."""
-    double, vector = Recorded(twice, CPU), torch.ones(3)
-    products = [double(vector) for _ in range(4)]
-    products[2].zero_()
-    vector.fill_(5)
-    assert double(vector).tolist() == [10, 10, 10]
-    assert products[3].tolist() == [2, 2, 2]
-
-
-def reads_back(vector):
-    return vector * float(vector[0] * 0 + 2)
-
-
-def of_another_kind(vector):
-    return vector * 2 * (1 + 0.1 * torch.rand(()))
-
-
-@pytest.mark.parametrize("multiply", [reads_back, of_another_kind])
-def test_what_is_not_the_same_replayed_is_computed(on_a_cpu, multiply):
-    """A map that waits for the device, or whose replay differs, is computed every time."""
-    double = Recorded(multiply, CPU)
-    for number in range(1, 6):
-        torch.testing.assert_close(
-            double(torch.full((3,), 1.0 * number)), torch.full((3,), 2.0 * number), rtol=0.1, atol=0
-        )
-    assert len(on_a_cpu) == 1
-    assert double.replay is None
-
-
-def test_memory_for_the_recording_may_lack(monkeypatch):
-    """Where memory suffices for a product but not for recording it, products are computed."""
-
-    def record(compute):
-        raise torch.OutOfMemoryError("no")
-
-    monkeypatch.setattr(linear_maps, "recorder", lambda device: record)
-    double = Recorded(twice, CPU)
-    assert [double(torch.ones(1)).item() for _ in range(4)] == [2] * 4
-
-
 def test_an_operator_is_freed_at_once(on_a_cpu):
     """Nothing refers back to an operator, whose graph is large: it goes with its last name, without garbage collection."""
     operator = HessianOperator(network("vit"), minibatches(1))
@@ -147,19 +98,11 @@ def test_an_operator_is_freed_at_once(on_a_cpu):
         gc.enable()
 
 
-def test_where_products_are_recorded():
-    """On a GPU, by CUDA graphs; on a CPU nothing is recorded and nothing put aside."""
-    assert recorder(torch.device("cuda:0")) is cuda_graph
-    assert recorder(CPU) is None
-    with aside(CPU):
-        pass
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("kind", NETWORKS)
 @pytest.mark.parametrize("batchnorm", ["eval", "train"])
 def test_a_cuda_graph_multiplies_as_the_cpu_does(kind, batchnorm):
-    """On a GPU products are indeed recorded, alone and at once, and are the CPU's."""
+    """On a GPU products are indeed captured, alone and at once, and are the CPU's."""
     model, batches = network(kind), minibatches(2)
     vectors = torch.randn(4, sum(p.numel() for p in model.parameters()), dtype=torch.float64)
     operator = HessianOperator(model, batches[:1], batchnorm=batchnorm)

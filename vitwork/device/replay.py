@@ -1,0 +1,157 @@
+"""A function of tensors that is captured once, checked, and replayed from then on."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar, cast
+from weakref import WeakMethod
+
+import torch
+from torch import Tensor
+
+from vitwork.device.graphs import Capture
+
+LOG = logging.getLogger(__name__)
+LARGEST_SHARE = 0.1  # of the tensors that may differ; where something is drawn at random, most do
+
+Result = TypeVar("Result", bound="Tensor | None")
+
+
+def weakly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what calls a method without keeping its object alive.
+
+    For an object that holds a `Replayed` of its own methods: with its last name it is freed, and a GPU's memory with it,
+    which garbage collection does not know to be scarce.
+    """
+    reference = WeakMethod(method)
+
+    def call(*arguments: Any) -> Any:
+        found = reference()
+        assert found is not None, "called only by its own object"
+        return found(*arguments)
+
+    return call
+
+
+class Replayed(Generic[Result]):
+    """A function of tensors, captured after some calls with the same shapes and replayed from then on.
+
+    The capture is checked when it is made: from the same state, a replay has to change the state and to return what the
+    computation does. Where that fails, or something cannot be captured, all calls are computed.
+
+    Args:
+        compute: the function; it must read nothing back and always take the same way. It may return a tensor.
+        capture: makes the graph; None to compute every call.
+        state: returns all tensors that the function changes in place and whose values matter later.
+        warm_up: calls before the capture, in which libraries choose kernels and compilers compile.
+        tolerance: largest difference between a replay and a computation, relative to what the latter changed.
+    """
+
+    def __init__(
+        self,
+        compute: Callable[..., Result],
+        capture: Capture | None,
+        *,
+        state: Callable[[], Sequence[Tensor]] = tuple,
+        warm_up: int,
+        tolerance: float,
+    ) -> None:
+        self.compute, self.capture, self.state = compute, capture, state
+        self.warm_up, self.tolerance = warm_up, tolerance
+        self.calls: Counter[tuple[torch.Size, ...]] = Counter()
+        self.inputs: list[Tensor] = []
+        self.results: list[Tensor] = []  # one or none
+        self.replay: Callable[[], object] | None = None
+        self.refused = ""
+
+    def __call__(self, *inputs: Tensor) -> Result:
+        """Compute, or replay where the inputs have the captured shapes; the result is the caller's own."""
+        if self.capture is None or self.refused:
+            return self.compute(*inputs)
+        shapes = _shapes(inputs)
+        if self.replay is None:
+            self.calls[shapes] += 1
+            ready = self.calls[shapes] > self.warm_up
+            return self._begin(self.capture, inputs) if ready else self.compute(*inputs)
+        if shapes != _shapes(self.inputs):  # the short last batch of an epoch
+            return self.compute(*inputs)
+        torch._foreach_copy_(self.inputs, list(inputs))
+        self.replay()
+        return cast("Result", self.results[0].clone() if self.results else None)
+
+    def _begin(self, capture: Capture, inputs: Sequence[Tensor]) -> Result:
+        """Compute, and capture the computation; waits for the device."""
+        self.inputs = [x.detach().clone() for x in inputs]
+        state, drawn = [value.detach() for value in self.state()], _draws(self.inputs[0].device)
+        before = [value.clone() for value in state]
+        result = self.compute(*self.inputs)
+        returned = [] if result is None else [result]
+        computed = [value.clone() for value in state]
+        try:
+            self.results = [torch.empty_like(value) for value in returned]
+            replay = capture(self._compute)
+            _copy(state, before)
+            if drawn is not None:  # dropout's numbers are to be those of the computation
+                torch.cuda.set_rng_state(drawn, self.inputs[0].device)
+            replay()
+            start = [*before, *(torch.zeros_like(value) for value in returned)]
+            if alike(start, [*computed, *returned], [*state, *self.results], self.tolerance):
+                self.replay = replay
+            else:
+                self.refused = "a replay differed"
+        except RuntimeError as error:  # it waits for the device, or memory does not suffice
+            self.refused = str(error).partition("\n")[0] or type(error).__name__
+        finally:
+            _copy(state, computed)
+        if self.refused:
+            LOG.info("computed, not replayed: %s", self.refused)
+        return result
+
+    def _compute(self) -> None:
+        result = self.compute(*self.inputs)
+        if result is not None:
+            self.results[0].copy_(result)
+
+    @property
+    def note(self) -> str:
+        """How steps are computed, in words; empty before that is decided, and where there is nothing to say."""
+        if self.refused:
+            return f"steps not recorded ({self.refused})"
+        return "steps replayed as one graph" if self.replay is not None else ""
+
+
+def alike(before: Sequence[Tensor], one: Sequence[Tensor], other: Sequence[Tensor], tolerance: float) -> bool:
+    """Say whether two computations from the same state arrive at the same values, up to rounding; waits for the device.
+
+    A few tensors may differ: a bias without influence moves by nothing but rounding.
+
+    Args:
+        before: the state that both began with.
+        one, other: what each arrived at.
+        tolerance: largest distance between them, relative to that from `before` to `one`.
+    """
+    differ = [_distance(b, c) > tolerance * _distance(a, b) for a, b, c in zip(before, one, other, strict=True)]
+    return float(torch.stack(differ).double().mean()) <= LARGEST_SHARE
+
+
+def _distance(a: Tensor, b: Tensor) -> Tensor:
+    """Return the Euclidean distance; numbers that are not finite in both are equal, in one of both infinitely far."""
+    apart = torch.nan_to_num((a - b).double())
+    distance: Tensor = torch.linalg.vector_norm(torch.where(a.isfinite() == b.isfinite(), apart, torch.inf))
+    return distance
+
+
+def _draws(device: torch.device) -> Tensor | None:
+    """Return the state of a GPU's own random generator, from which a replay draws as well; None on a CPU."""
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+
+def _copy(to: list[Tensor], values: list[Tensor]) -> None:
+    if to:
+        torch._foreach_copy_(to, values)
+
+
+def _shapes(tensors: Sequence[Tensor]) -> tuple[torch.Size, ...]:
+    return tuple(x.shape for x in tensors)
