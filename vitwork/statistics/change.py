@@ -32,7 +32,7 @@ class Finding:
 
     effect: Effect
     samples: Sequence[Values] = ()
-    weights: Sequence[float] = (1.0, -1.0)
+    weights: Sequence[float] = ()
     paired: bool = False
     constant: float | None = None
 
