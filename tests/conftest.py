@@ -8,9 +8,20 @@ from hypothesis import settings
 
 pytest_plugins = ["pytester"]
 
+WARNINGS = [
+    "error",  # here and not in pyproject.toml, since a library's warning shall not stop a session of claims
+    "ignore::DeprecationWarning:timm.*",
+]
+
 # Examples are drawn alike on every machine, and a slow machine is no failure.
 settings.register_profile("vitwork", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("vitwork")
+
+
+def pytest_configure(config):
+    """Make warnings errors in these tests."""
+    for line in WARNINGS:
+        config.addinivalue_line("filterwarnings", line)
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vitwork.analyse import ANALYSES, settings
+from vitwork.analyse.table import ANALYSES, settable
 
 ROOT = Path(__file__).parents[1]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
 ANALYSES_PAGE = (ROOT / "docs" / "analyses.md").read_text(encoding="utf-8")
 
 
@@ -50,7 +52,19 @@ def as_given(value):
 def test_the_page_lists_every_parameter_that_can_be_set():
     """The table holds each analysis of the command with all of its parameters, as they are unless set."""
     rows = [
-        f"| `{name}` | {', '.join(f'`{key}={as_given(value)}`' for key, value in vars(settings(analysis, 256)).items())} |"
+        f"| `{name}` | {', '.join(f'`{key}={as_given(value)}`' for key, value in settable(analysis.of(256)).items())} |"
         for name, analysis in ANALYSES.items()
     ]
     assert ANALYSES_PAGE.endswith("\n".join(["|---|---|", *rows, ""]))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_names_lead_somewhere(page):
+    """Files that a page links to and names of the package that it mentions exist."""
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    paths = re.findall(r"`((?:vitwork|claims|tests|docs|benchmarks|reports)/[\w./-]*)`", text)
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    for name in re.findall(r"`(vitwork(?:\.[A-Za-z_]\w*)+)[`(]", text):
+        pkgutil.resolve_name(name)

@@ -1,0 +1,56 @@
+"""The claim sheet: what it says of each claim, in which order, and how text is kept from being read as Markdown."""
+
+from __future__ import annotations
+
+from vitwork.language.claim import Claim, Paper
+from vitwork.report.claim_sheet import Entry, markdown
+
+LOCAL = Claim(
+    "local-msa-error",
+    "Local attention errs less.",
+    Paper("Fig. 7a", "27.9 % (3×3), 28.9 % (global)", setup="CIFAR-100", read_from="vector plot", networks=3),
+    contradicted_by="an error that is not below",
+    deviations=("padding is masked", "fewer epochs"),
+)
+VARIANCE = Claim("variance", "|λ| of a_b < 1 <script>", Paper("Sec. 3", "none", setup="any"))
+
+
+def test_a_claim_is_shown_with_all_that_it_declares():
+    """Evidence, sentences, arms, counter-evidence and deviations stand below the claim's id, in this order."""
+    sheet = markdown([Entry(LOCAL, "Locality", ("error(vit-local-3) < error(vit)",), ("vit-local-3", "vit"))])
+    assert sheet.endswith(
+        """## Locality
+
+### local-msa-error
+
+Local attention errs less.
+
+- Paper: Fig. 7a: 27.9 % (3×3), 28.9 % (global) (CIFAR-100; 3 networks per arm; read from the vector plot)
+- Tested by: `error(vit-local-3) < error(vit)`
+- Arms: `vit-local-3`, `vit`
+- Contradicted by: an error that is not below
+- Differs from the paper:
+    - padding is masked
+    - fewer epochs
+"""
+    )
+
+
+def test_tests_of_one_claim_are_one_entry():
+    """Sentences and arms of several tests are joined, each once, where the claim first comes."""
+    first = Entry(LOCAL, "Locality", ("a < b",), ("a", "b"))
+    sheet = markdown(
+        [first, Entry(VARIANCE, "Variance", (), ()), Entry(LOCAL, "Locality", ("a < b", "c < b"), ("c", "b"))]
+    )
+    assert sheet.count("### local-msa-error") == 1
+    assert "    - `a < b`\n    - `c < b`\n" in sheet
+    assert "- Arms: `a`, `b`, `c`\n" in sheet
+    assert sheet.index("## Locality") < sheet.index("## Variance")
+
+
+def test_text_is_not_read_as_markdown():
+    """Letters that mean something to Markdown are escaped in sentences; points that a claim lacks are left out."""
+    sheet = markdown([Entry(VARIANCE, "Variance", (), ())])
+    assert r"\|λ\| of a\_b \< 1 \<script\>" in sheet
+    assert "Arms" not in sheet
+    assert "Contradicted by" not in sheet

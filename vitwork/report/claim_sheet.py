@@ -1,0 +1,94 @@
+"""The claim sheet: every claim with the paper's evidence, what tests it, and how that differs, as Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from vitwork.language.claim import Claim, Paper
+
+SPECIAL = re.compile(r"([\\`*_\[\]|<>])")
+HEAD = """# Claim sheet
+
+What the paper states, where, with which numbers, and the sentences that test it. Written from the tests in `claims/`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one test contributes to the sheet; tests of the same claim are shown together.
+
+    Attributes:
+        claim: as declared.
+        chapter: the part of the paper.
+        sentences: what the test states, as formulas.
+        arms: what it compares, by name.
+    """
+
+    claim: Claim
+    chapter: str
+    sentences: tuple[str, ...]
+    arms: tuple[str, ...]
+
+
+def markdown(entries: Iterable[Entry]) -> str:
+    """Return the sheet: chapters and claims in the order in which they first come."""
+    chapters: dict[str, list[Entry]] = {}
+    for entry in _by_claim(entries):
+        chapters.setdefault(entry.chapter, []).append(entry)
+    parts = [HEAD]
+    for chapter, found in chapters.items():
+        parts += [f"## {_escaped(chapter)}\n", *map(_section, found)]
+    return "\n".join(parts)
+
+
+def _by_claim(entries: Iterable[Entry]) -> Iterable[Entry]:
+    """Join the entries of each claim."""
+    claims: dict[str, Entry] = {}
+    for entry in entries:
+        known = claims.setdefault(entry.claim.id, replace(entry, sentences=(), arms=()))
+        claims[entry.claim.id] = replace(
+            known,
+            sentences=tuple(dict.fromkeys(known.sentences + entry.sentences)),
+            arms=tuple(dict.fromkeys(known.arms + entry.arms)),
+        )
+    return claims.values()
+
+
+def _section(entry: Entry) -> str:
+    """Return one claim."""
+    claim = entry.claim
+    lines = [f"### {claim.id}", "", _escaped(claim.sentence), "", f"- Paper: {_evidence(claim.paper)}"]
+    lines += _listed("Tested by", map(_code, entry.sentences))
+    lines += [f"- Arms: {', '.join(map(_code, entry.arms))}"] if entry.arms else []
+    lines += _listed("Contradicted by", map(_escaped, filter(None, [claim.contradicted_by])))
+    lines += _listed("Differs from the paper", map(_escaped, claim.deviations))
+    lines += _listed("Not excluded", map(_escaped, claim.confounds))
+    return "\n".join([*lines, ""])
+
+
+def _evidence(paper: Paper) -> str:
+    """Return where the paper says it, with its numbers and how they were obtained."""
+    read = f"; read from the {paper.read_from}" if paper.read_from else ""
+    networks = f"{paper.networks} network{'s' if paper.networks > 1 else ''} per arm"
+    return _escaped(f"{paper.where}: {paper.values} ({paper.setup}; {networks}{read})")
+
+
+def _listed(title: str, items: Iterable[str]) -> Iterator[str]:
+    """Yield a point of the list: in a line of its own for one item, with a list below it for several."""
+    found = list(items)
+    if len(found) == 1:
+        yield f"- {title}: {found[0]}"
+    elif found:
+        yield f"- {title}:"
+        yield from (f"    - {item}" for item in found)
+
+
+def _escaped(text: str) -> str:
+    """Return text so that Markdown shows it as it is, on one line."""
+    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
