@@ -12,7 +12,7 @@ import pytest
 from tests.language.examples import HIGH, LOW, MIDDLE, ape, error, judged, reference
 from vitwork.language.sentence import Reference
 from vitwork.language.structured import falling, ordered, rising, same
-from vitwork.statistics import sequential, trend
+from vitwork.statistics import compare, trend
 from vitwork.statistics.effect import Obstacle, Test, Verdict
 
 
@@ -98,7 +98,7 @@ def test_after_every_seed_the_same_sentences_hold() -> None:
 
 def test_trend_of_two_arms_after_every_seed_is_their_comparison() -> None:
     """With two arms the e-process of the slope is that of the pairs."""
-    assert trend([LOW, HIGH[::-1]], anytime=True).p == pytest.approx(sequential(LOW, HIGH[::-1]).p)
+    assert trend([LOW, HIGH[::-1]], anytime=True).p == pytest.approx(compare(LOW, HIGH[::-1], anytime=True).p)
 
 
 def test_a_lost_run_leaves_a_trend_open() -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, is_dataclass
-from typing import Any, Literal
+from typing import Any
 
 from vitwork.design.measurement import Measurement, Record
 from vitwork.errors import VitworkError
-
-Scale = Literal["difference", "log-ratio", "probability"]
+from vitwork.statistics.effect import Scale
 
 
 @dataclass(frozen=True, slots=True)
