@@ -39,4 +39,7 @@ class Profile:
 
     def measurement(self, kind: type[M]) -> M:
         """Return the measurement of that kind with this profile's parameters, or with its own where it sets none."""
-        return next((found for found in self.effort if isinstance(found, kind)), None) or kind()
+        for measurement in self.effort:
+            if type(measurement) is kind:
+                return measurement
+        return kind()
