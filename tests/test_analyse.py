@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from pretend_gpu import pretend_gpu
 
-from vitwork.analyse import ANALYSES
+from vitwork.analyse.table import ANALYSES
 from vitwork.cli import main
 
 NETS = """
@@ -123,7 +123,7 @@ def test_stored_weights_are_not_judged_on_images_of_other_classes(tmp_path):
         (["--checkpoint", "nowhere.pt"], "nowhere.pt"),
         (["--set", "k=3"], "ANALYSIS.PARAMETER=VALUE, not 'k=3'"),
         (["--set", "none.k=3"], "There is no analysis 'none'"),
-        (["--set", "spectrum.when=init"], "There is no field 'when'; spectrum has batchnorm, batches"),
+        (["--set", "spectrum.when=init"], "There is no parameter 'when'; spectrum has batchnorm, batches"),
         (["--set", "spectrum.k=few"], "k cannot be 'few'; it takes a whole number"),
         (["--set", "noise_bands.power=loud"], "power cannot be 'loud'; it takes 'fixed', 'equal'"),
         (["--set", "spectrum.k=0"], "spectrum.k is 1 or more, not 0"),
@@ -167,7 +167,7 @@ def test_values_that_cannot_be_are_refused_by_the_parser(arguments, sentence, ca
         ("changing", "changes the images that it is given: let it work on a copy"),
     ],
 )
-def test_a_model_that_no_analysis_takes_is_told_in_one_sentence(net, sentence, capsys):
+def test_a_model_that_no_analysis_takes_ends_in_one_sentence(net, sentence, capsys):
     """A few images are passed first, and what is wrong with the answer is said before any analysis."""
     assert main(["analyse", f"analysed_nets:{net}", "--size", "33", "--images", "20"]) == 2
     said = capsys.readouterr().err
@@ -184,7 +184,7 @@ def test_layers_that_learn_their_size_from_images_are_analysed(net, tmp_path):
 
 
 def test_an_analysis_that_fails_does_not_take_the_others_down(tmp_path, monkeypatch):
-    """A fault that nobody foresaw is told in one line, the others are made, and the exit status says it."""
+    """A fault that nobody foresaw is said in one line, the others are made, and the exit status says it."""
 
     def failing(*_, **__):
         raise TypeError("no such thing\nat all")
@@ -226,7 +226,7 @@ def test_no_more_images_of_a_folder_are_taken_than_asked_for(tmp_path, monkeypat
     assert sum(found["analyses"]["evaluation"]["values"]["bins"]["count"]) == 20
 
 
-def test_a_name_that_is_not_utf_8_is_told(tmp_path, monkeypatch, capsys):
+def test_a_name_that_is_not_utf_8_is_said(tmp_path, monkeypatch, capsys):
     """A class folder whose name cannot be read as text is named in one sentence."""
     monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "cache"))
     images = folder_of_images(tmp_path / "images", (b"cat", b"z\xff"))

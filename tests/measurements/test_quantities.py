@@ -43,9 +43,9 @@ def test_only_eigenvalues_that_are_known_and_meant_enter_a_claim(
     """Eigenvalues chosen otherwise, or one mini-batch that did not converge, leave a quantity absent, with the reason."""
     record = spectrum([4.0, -2.0], [2.0, 6.0], which=which)
     assert value(record) >= 0
-    with pytest.raises(AbsentError, match="1 of 2 mini-batches whose eigenvalues did not converge"):
+    with pytest.raises(AbsentError, match="eigenvalues that converged in 1 of 2 mini-batches"):
         value(record | {"converged": [True, False]})
-    with pytest.raises(AbsentError, match=f"no eigenvalues chosen by {which}"):
+    with pytest.raises(AbsentError, match=f"^eigenvalues chosen by {which}"):
         value(record | {"which": other})
 
 
@@ -54,7 +54,7 @@ def test_layers_are_read_by_kind() -> None:
     record = {"msa": spectrum([4.0, 2.0]), "mlp": spectrum([1.0, -9.0])}
     assert hessian.ape_of.value(record, kind="msa") == 3.0
     assert hessian.ape_of.value(record, kind="mlp") == 1.0
-    with pytest.raises(AbsentError, match="no conv block"):
+    with pytest.raises(AbsentError, match=r"^conv block"):
         hessian.ape_of.value(record, kind="conv")
 
 
@@ -89,7 +89,7 @@ def test_changes_are_read_within_a_resolution() -> None:
     record = {"blocks": names, "stages": [0, 1, 1, 1, 2, 2], "changes": {"DC": changes, "first frequency": []}}
     assert feature_maps.conv_change.value(record, relative_to="DC") == 2.0
     assert feature_maps.msa_change.value(record, relative_to="DC") == -1.0
-    with pytest.raises(AbsentError, match="no mlp block"):
+    with pytest.raises(AbsentError, match=r"^mlp block"):
         feature_maps.mlp_change.value(record, relative_to="DC")
     by_variance = record | {"changes": changes}
     assert feature_maps.msa_variance_change.value(by_variance) == -1.0

@@ -14,15 +14,12 @@ from vitwork.analysis.observe import observe
 from vitwork.data import load
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
-from vitwork.design.profiles import PAPER, SMOKE, SMOKE_RECIPE
+from vitwork.design.deviation import Lack, Missing
 from vitwork.errors import VitworkError
-from vitwork.statistics.effect import Verdict
 from vitwork.measurements import accuracy, attention, feature_maps, hessian, lesion, robustness, similarity
 from vitwork.measurements import landscape as surfaces
 from vitwork.measurements.trained_run import TrainedRun
-from vitwork.session.judge import Court
-from vitwork.session.plan import Plan
-from vitwork.store.store import Store
+from vitwork.profiles import PAPER, SMOKE
 from vitwork.training.checkpoint import save_snapshot
 from vitwork.training.generators import derive, generator
 from vitwork.training.train import build_model
@@ -38,7 +35,7 @@ NETS = {
 def run(request, tmp_path_factory):
     """A run whose snapshots are drawn at random, each between its neighbours."""
     model, options = NETS[request.param]
-    arm = Arm(request.param, model, options, SMOKE_RECIPE, DATA)
+    arm = Arm(request.param, model, options, SMOKE.arms["vit"].recipe, DATA)
     folder = tmp_path_factory.mktemp("run")
     torch.manual_seed(0)
     first, last = (build_model(arm, 10).state_dict() for _ in range(2))
@@ -73,9 +70,10 @@ def test_feature_maps_are_passed_once(run, monkeypatch):
     monkeypatch.setattr(
         "vitwork.analysis.observe.observe", lambda *given, **options: passes.append(1) or observe(*given, **options)
     )
-    spectra, variances = feature_maps.log_amplitude(fresh, images=20), feature_maps.variance(fresh, images=20)
+    spectra = feature_maps.LogAmplitude(images=20).measure(fresh)
+    variances = feature_maps.Variance(images=20).measure(fresh)
     assert len(passes) == 1
-    feature_maps.variance(fresh, when="init", images=20)
+    feature_maps.Variance(when="init", images=20).measure(fresh)
     assert len(passes) == 2
     columns_of_one_length(spectra, "blocks", "kinds", "stages", "downsamples", "frequencies", "delta", "relative")
     columns_of_one_length(variances, "blocks", "kinds", "stages", "downsamples", "variance", "error")
@@ -87,7 +85,7 @@ def test_other_readings_of_the_spectrum(run):
     """A window or another direction changes the amplitudes, and is a pass of its own."""
     fresh = replace(run)
     usual, windowed, radial = (
-        feature_maps.log_amplitude(fresh, images=20, **options)
+        feature_maps.LogAmplitude(images=20, **options).measure(fresh)
         for options in ({}, {"window": "hann"}, {"direction": "radial"})
     )
     assert usual["delta"] != windowed["delta"]
@@ -104,13 +102,13 @@ def test_models_are_shared_between_measurements_and_snapshots_are_not(run):
 def test_lesion_record(run):
     """A lesion's columns belong to its units."""
     columns_of_one_length(
-        lesion.lesion(run, images=20), "units", "kinds", "stages", "stage_end", "accuracy_change", "nll_change"
+        lesion.Lesion(images=20).measure(run), "units", "kinds", "stages", "stage_end", "accuracy_change", "nll_change"
     )
 
 
 def test_similarity_record(run):
     """CKA is square with a unit diagonal; a network of one stage is cut into pseudo-stages, another keeps its own."""
-    record = similarity.similarity(run, images=40, pseudo_stages=3)
+    record = similarity.Similarity(images=40, pseudo_stages=3).measure(run)
     assert torch.tensor(record["cka"]).diagonal().tolist() == pytest.approx([1.0] * len(record["blocks"]))
     assert set(record["stages"]) == ({0, 1, 2, 3} if run.arm.name == "vit" else {0, 1, 2})
     columns_of_one_length(record, "blocks", "stages", "cka")
@@ -123,13 +121,13 @@ def test_similarity_record(run):
 def test_a_surface_holds_the_weights(run, grid):
     """A grid without the weights in its middle, or without other points, has no rise and no curvature."""
     with pytest.raises(VitworkError, match="does not hold the weights in its middle"):
-        surfaces.surface(run, images=40, **grid)
+        surfaces.Surface(images=40, **grid).measure(run)
 
 
 @pytest.mark.parametrize("batchnorm", ["fixed", "recalibrated"])
 def test_surface_record(run, batchnorm):
     """The middle of the surface is the loss at the weights, and NLL and L2 are curved as the analysis says."""
-    record = surfaces.surface(run, images=40, extent=0.6, points=5, batchnorm=batchnorm)
+    record = surfaces.Surface(images=40, extent=0.6, points=5, batchnorm=batchnorm).measure(run)
     columns_of_one_length(record, "x", "y", "nll", "l2")
     found = landscape.surface(
         run.model(),
@@ -147,13 +145,13 @@ def test_surface_record(run, batchnorm):
 def test_spectrum_record(run):
     """A spectrum says what it cost and whether it converged, mini-batch by mini-batch."""
     effort = {"batches": 2, "batch_size": 8, "k": 2}
-    record = hessian.spectrum(run, **effort)
+    record = hessian.Spectrum(**effort).measure(run)
     columns_of_one_length(record, "eigenvalues", "residuals", "products", "converged")
     assert record["converged"] == [True, True]
-    hasty = hessian.spectrum(run, **effort, max_products=3)
+    hasty = hessian.Spectrum(**effort, max_products=3).measure(run)
     assert hasty["products"] == [3, 3]
     assert hasty["converged"] == [False, False]
-    by_kind = hessian.blockwise(run, **effort)
+    by_kind = hessian.Blockwise(**effort).measure(run)
     assert {"stem", "head"} < by_kind.keys()
     assert all(len(found["eigenvalues"]) == 2 for found in by_kind.values())
     json.dumps([record, by_kind])
@@ -164,7 +162,7 @@ def test_the_spectrum_of_another_loss(run):
     # Signed extremes: by magnitude, L2 may also change which eigenvalues are the largest.
     effort = {"batches": 2, "batch_size": 8, "k": 2, "which": "extremes"}
     usual, alone, clean = (
-        hessian.spectrum(run, **effort, **options) for options in ({}, {"loss": "nll"}, {"examples": "clean"})
+        hessian.Spectrum(**effort, **options).measure(run) for options in ({}, {"loss": "nll"}, {"examples": "clean"})
     )
     decay = run.arm.recipe.weight_decay
     assert decay > 0
@@ -181,10 +179,14 @@ def test_the_spectrum_of_another_loss(run):
 
 def test_clean_images_need_a_recipe_that_augments_strongly():
     """Where the recipe crops and flips only, clean images are hardly others than its own, and nothing is claimed."""
-    asked = {"examples": "clean"}
-    assert "needs strong augmentation" in hessian.spectrum.lacks(SMOKE.arms["vit"], asked)
-    assert not hessian.spectrum.lacks(SMOKE.arms["vit"], {"examples": "augmented"})
-    assert not hessian.spectrum.lacks(PAPER.arms["vit"], asked)
+    clean = hessian.Spectrum(examples="clean")
+    lack = clean.lack(SMOKE.arms["vit"])
+    assert lack is not None
+    assert lack.missing is Missing.UNFIT
+    assert "needs strong augmentation" in lack.what
+    assert hessian.Spectrum().lack(SMOKE.arms["vit"]) is None
+    assert clean.lack(PAPER.arms["vit"]) is None
+    assert replace(clean, when="midway").lack(PAPER.arms["vit"]) == Lack(Missing.SNAPSHOT, "vit", "midway")
 
 
 def test_directions_of_a_surface_do_not_resemble_the_weights(run):
@@ -206,11 +208,11 @@ def test_directions_of_a_surface_do_not_resemble_the_weights(run):
 def test_records_of_the_whole_spectrum(run):
     """The mean of the density's eigenvalues and the trace, two estimates of one number, agree within their errors."""
     effort = {"batches": 1, "batch_size": 8}
-    density = hessian.density(run, **effort, steps=8, probes=4)
+    density = hessian.Density(**effort, steps=8, probes=4).measure(run)
     columns_of_one_length(density, "nodes", "weights")
     nodes, weights = torch.tensor(density["nodes"]), torch.tensor(density["weights"])
     traces = density["size"] * (nodes * weights).sum(1)
-    trace = hessian.trace(run, **effort, products=30)
+    trace = hessian.HessianTrace(**effort, products=30).measure(run)
     error = (traces.var() / len(traces) + trace["standard_error"] ** 2).sqrt()
     assert abs(traces.mean() - trace["value"]) < 4 * error
     assert 0 <= hessian.negative_share.value(density) <= 100
@@ -220,7 +222,7 @@ def test_records_of_the_whole_spectrum(run):
 
 def test_trajectory_record(run):
     """A path from the first to the last weights in even steps is straight, and takes the epochs of the recipe."""
-    record = surfaces.trajectory(run)
+    record = surfaces.Trajectory().measure(run)
     assert record["epochs"] == [0, 1, 2, 3, 4, 5, 6]
     assert record["radius"] == pytest.approx([1 - step / 6 for step in range(7)], abs=1e-6)
     assert surfaces.length.value(record) == pytest.approx(1, abs=1e-5)
@@ -233,9 +235,9 @@ def test_attention_record(run):
     """Attention is described per block, with one number per block for the report and one per head beside it."""
     if run.arm.name == "resnet":
         with pytest.raises(VitworkError, match="attention weights"):
-            attention.attention(run, images=10)
+            attention.Attention(images=10).measure(run)
         return
-    record = attention.attention(run, images=10, rank_images=2)
+    record = attention.Attention(images=10, rank_images=2).measure(run)
     columns_of_one_length(record, "blocks", "distance", "entropy", "gain", "effective_rank", "distance_by_head")
     assert record["distance"][0] == pytest.approx(sum(record["distance_by_head"][0]) / 2)
     assert attention.gain_slope.value(record) < 0  # nearly uniform weights pass little but the mean
@@ -243,7 +245,7 @@ def test_attention_record(run):
 
 def test_corruptions_record(run):
     """Every corruption has an accuracy at every severity; the clean accuracy is that of the same images."""
-    record = robustness.corruptions(run, images=20, severities=(1, 5))
+    record = robustness.Corruptions(images=20, severities=(1, 5)).measure(run)
     assert len(record["names"]) == 15
     assert [len(row) for row in record["accuracy"]] == [2] * 15
     with torch.inference_mode():
@@ -254,45 +256,30 @@ def test_corruptions_record(run):
 
 def test_cue_conflict_record(run):
     """Shares of decisions for outline and texture add up to the decided images."""
-    record = robustness.cue_conflict(run, images=90)
+    record = robustness.CueConflict(images=90).measure(run)
     assert round((record["shape_share"] + record["texture_share"]) * 90) == record["n"]
     assert 0 <= record["accuracy"] <= 1
     json.dumps(record)
 
 
-def plan_of(tmp_path, arm, quantity):
-    """Return the court's answer to a claim that asks for a quantity on an arm, after planning."""
-    from vitwork.language.claim import Claim, Paper
-    from vitwork.session.judge import Case
-
-    def body(measure):
-        assert measure(quantity)(arm.name) > 0
-
-    profile = replace(SMOKE, arms={arm.name: arm})
-    case = Case("case", Claim("some", "A sentence.", Paper("Fig.", "none")), "chapter", {}, body)
-    Court(profile, Store(tmp_path), Plan()).hear([case])
-    return case
+def test_cues_conflict_on_drawn_images_only(run):
+    """Where cues cannot be set against each other, the measurement says that it does not fit, and why."""
+    measurement = robustness.CueConflict()
+    lack = measurement.lack(replace(run.arm, data=DataSpec("cifar10")))
+    assert lack.missing is Missing.UNFIT
+    assert lack.what.startswith("needs images whose cues")
+    assert measurement.lack(run.arm) is None
+    assert replace(measurement, when="midway").lack(run.arm) == Lack(Missing.SNAPSHOT, run.arm.name, "midway")
 
 
-def test_cues_conflict_on_drawn_images_only(tmp_path, run):
-    """Where cues cannot be set against each other, the claim is not measured, says why, and asks for no run."""
-    case = plan_of(tmp_path, replace(run.arm, data=DataSpec("cifar10")), robustness.shape_bias)
-    assert case.verdict is Verdict.NOT_MEASURED
-    assert case.lacking.startswith("needs images whose cues")
-    assert not case.broken
-    assert not case.wanted
-
-
-def test_a_path_needs_snapshots_on_the_way(tmp_path, run):
-    """A recipe that keeps no weights during training has no trajectory; a claim says so."""
+def test_a_path_needs_snapshots_on_the_way(run):
+    """A recipe that keeps no weights during training has no trajectory."""
     bare = replace(run.arm, recipe=replace(run.arm.recipe, snapshots=("init", "warmup", "end")))
-    assert plan_of(tmp_path, bare, surfaces.length).lacking == (
-        f"needs {bare.name} during training, of which its recipe keeps no snapshot"
-    )
-    assert not plan_of(tmp_path, run.arm, surfaces.length).lacking
+    assert surfaces.Trajectory().lack(bare) == Lack(Missing.SNAPSHOT, bare.name, "during training")
+    assert surfaces.Trajectory().lack(run.arm) is None
 
 
 def test_evaluation_says_how_confidence_misses_accuracy(run):
     """Over-confidence is the signed calibration error in per cent."""
-    record = accuracy.evaluation(run, training_images=20)
+    record = accuracy.Evaluation(training_images=20).measure(run)
     assert accuracy.overconfidence.value(record) == 100 * record["signed_ece"]

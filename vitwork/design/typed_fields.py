@@ -30,7 +30,7 @@ def replaced(record: T, field: str, text: str) -> T:
 
 
 def _replaced(record: Any, path: list[str], text: str, field: str) -> Any:
-    hints = typing.get_type_hints(type(record))
+    hints = _hints(type(record))
     if path[0] not in hints:
         raise VitworkError(f"There is no field {field!r}; {type(record).__name__} has {', '.join(hints)}.")
     hint = hints[path[0]]
@@ -43,6 +43,12 @@ def _replaced(record: Any, path: list[str], text: str, field: str) -> Any:
     # A part that is switched off, such as randaugment, is switched on with its defaults by setting one of its fields.
     inner = inner if inner is not None else typing.cast(Any, nested)()
     return dataclasses.replace(record, **{path[0]: _replaced(inner, path[1:], text, field)})
+
+
+def _hints(kind: Any) -> dict[str, Any]:
+    """Return the types of a dataclass' fields, by name; class variables are no fields."""
+    hints = typing.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
 def _value(text: str, hint: Any, field: str) -> Any:
@@ -87,6 +93,6 @@ def _described(hint: Any) -> str:
     if origin is tuple:
         return f"values separated by commas, each {_described(options[0])}"
     if dataclasses.is_dataclass(hint):
-        return f"changes of its fields ({', '.join(typing.get_type_hints(hint))}), one at a time"
+        return f"changes of its fields ({', '.join(_hints(hint))}), one at a time"
     words = {bool: "true or false", int: "a whole number", float: "a number", str: "a word", type(None): "none"}
     return words.get(hint, str(hint))

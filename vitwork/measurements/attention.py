@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-from vitwork.language.quantity import Record, columns, log, measurement, quantity, ratio
+from vitwork.design.measurement import Measurement, Record
+from vitwork.language.quantity import columns, log, quantity, ratio
 
 if TYPE_CHECKING:
     from vitwork.measurements.trained_run import TrainedRun
 
 
-@measurement
-def attention(run: TrainedRun, *, when: str = "end", images: int = 250, rank_images: int = 16) -> Record:
-    """Return distance, entropy, frequency gain and effective rank of every block's attention over test images."""
-    from vitwork.analysis.attention import describe
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention(Measurement):
+    """Distance, entropy, frequency gain and effective rank of every block's attention over test images.
 
-    found = describe(run.blocks(when), run.test_batches(limit=images), rank_images=rank_images)
-    over_heads = ("distance", "entropy", "elsewhere", "effective_rank")
-    return {
-        **columns(found, "blocks", "stages", "sides", "frequencies", "uniform_distance", "left_out", "cost"),
-        **columns(found, "gain", "gain_error", "transfer", "emitted"),
-        **{name: [heads.mean().item() for heads in getattr(found, name)] for name in over_heads},
-        "distance_by_head": columns(found, "distance")["distance"],
-        **columns(found, *(f"{name}_error" for name in over_heads if name != "elsewhere")),
-    }
+    Attributes:
+        when: at which snapshot.
+        images: number of test images.
+        rank_images: how many of them the effective rank is averaged over.
+    """
+
+    name: ClassVar[str] = "attention"
+    figure: ClassVar[str] = "attention"
+
+    when: str = "end"
+    images: int = 250
+    rank_images: int = 16
+
+    def measure(self, run: TrainedRun) -> Record:
+        """Return one number per block, and the distance of every head."""
+        from vitwork.analysis.attention import describe
+
+        found = describe(run.blocks(self.when), run.test_batches(limit=self.images), rank_images=self.rank_images)
+        over_heads = ("distance", "entropy", "elsewhere", "effective_rank")
+        return {
+            **columns(found, "blocks", "stages", "sides", "frequencies", "uniform_distance", "left_out", "cost"),
+            **columns(found, "gain", "gain_error", "transfer", "emitted"),
+            **{name: [heads.mean().item() for heads in getattr(found, name)] for name in over_heads},
+            "distance_by_head": columns(found, "distance")["distance"],
+            **columns(found, *(f"{name}_error" for name in over_heads if name != "elsewhere")),
+        }
 
 
-@quantity(attention, name="high- over low-frequency gain of attention", unit="log ratio")
+@quantity(Attention, name="high- over low-frequency gain of attention", unit="log ratio")
 def gain_slope(record: Record) -> float:
     """Return the logarithm of the gain at π (or just below) over that at the lowest frequency but 0, mean over blocks."""
     slopes = []

@@ -3,85 +3,88 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from functools import partial
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from vitwork.design.arm import Arm
+from vitwork.design.deviation import Lack, Missing
+from vitwork.design.measurement import Measurement, Record
 from vitwork.errors import VitworkError
-from vitwork.language.quantity import Record, columns, measurement, quantity
+from vitwork.language.quantity import columns, quantity
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from vitwork.measurements.trained_run import TrainedRun
 
 
-@measurement
-def surface(
-    run: TrainedRun,
-    *,
-    when: str = "end",
-    batchnorm: Literal["fixed", "recalibrated"] = "fixed",
-    images: int = 2000,
-    extent: float = 1.0,
-    points: int = 21,
-    radius: float = 0.3,
-) -> Record:
-    """Return NLL and L2 of augmented training data on a plane through the weights, and their curvature.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surface(Measurement):
+    """NLL and L2 of augmented training data on a plane through the weights, and their curvature.
 
     The two directions are drawn anew for every seed, so that the spread over runs holds that over directions.
 
-    Args:
-        run: what is measured.
+    Attributes:
         when: at which snapshot.
         batchnorm: ``fixed`` running statistics, or ``recalibrated`` at every point.
         images: number of training images, drawn and augmented once.
         extent: largest coordinate, in units of the directions.
         points: grid points per axis, odd.
         radius: largest coordinate that the quadratic fit uses.
-
-    Raises:
-        VitworkError: the grid does not hold the weights and other points, or too few for the fit.
     """
-    from vitwork.analysis import landscape
-    from vitwork.training.generators import derive
 
-    if points < 3 or points % 2 == 0 or not extent > 0:
-        raise VitworkError(
-            f"a grid of {points} points to {extent:g} does not hold the weights in its middle: points is odd, from 3, and "
-            "extent above 0"
+    name: ClassVar[str] = "surface"
+    figure: ClassVar[str] = "surface"
+
+    when: str = "end"
+    batchnorm: Literal["fixed", "recalibrated"] = "fixed"
+    images: int = 2000
+    extent: float = 1.0
+    points: int = 21
+    radius: float = 0.3
+
+    def measure(self, run: TrainedRun) -> Record:
+        """Return the loss at every point of the plane, and its curvature at the weights.
+
+        Raises:
+            VitworkError: the grid does not hold the weights and other points, or too few for the fit.
+        """
+        from vitwork.analysis import landscape
+        from vitwork.training.generators import derive
+
+        if self.points < 3 or self.points % 2 == 0 or not self.extent > 0:
+            raise VitworkError(
+                f"a grid of {self.points} points to {self.extent:g} does not hold the weights in its middle: points is "
+                "odd, from 3, and extent above 0"
+            )
+        batch_size = min(self.images, 250)
+        found = landscape.surface(
+            run.model(self.when),
+            run.training_batches(-(-self.images // batch_size), batch_size),
+            extent=self.extent,
+            points=self.points,
+            # Not the bare seed, with which the weights began: a direction would resemble what they still are.
+            seeds=(derive(run.seed, "surface"),),
+            batchnorm=self.batchnorm,
         )
-    batch_size = min(images, 250)
-    found = landscape.surface(
-        run.model(when),
-        run.training_batches(-(-images // batch_size), batch_size),
-        extent=extent,
-        points=points,
-        # Not the bare seed, with which the weights began: a direction would resemble what they still are.
-        seeds=(derive(run.seed, "surface"),),
-        batchnorm=batchnorm,
-    )
-    decay = run.arm.recipe.weight_decay
-    nll, both = found.curvature(radius), found.curvature(radius, decay)
-    return {
-        **columns(found, "x", "y", "cost"),
-        "nll": found.nll[0].tolist(),
-        "l2": found.l2[0].tolist(),
-        "weight_decay": decay,
-        "curvature": {"nll": nll.mean, "error": nll.standard_error, "nll + l2": both.mean},
-    }
+        decay = run.arm.recipe.weight_decay
+        nll, both = found.curvature(self.radius), found.curvature(self.radius, decay)
+        return {
+            **columns(found, "x", "y", "cost"),
+            "nll": found.nll[0].tolist(),
+            "l2": found.l2[0].tolist(),
+            "weight_decay": decay,
+            "curvature": {"nll": nll.mean, "error": nll.standard_error, "nll + l2": both.mean},
+        }
 
 
-@quantity(surface, name="curvature of the NLL")
+@quantity(Surface, name="curvature of the NLL")
 def curvature(record: Record) -> float:
     """Return the mean second derivative of the NLL along the directions, by a quadratic fit near the weights."""
     return float(record["curvature"]["nll"])
 
 
-@quantity(surface, name="rise of the loss to the border", unit="nats")
+@quantity(Surface, name="rise of the loss to the border", unit="nats")
 def rise(record: Record) -> float:
     """Return how far NLL + L2 lies above its value at the weights: the median over the border of the plane."""
     size = len(record["x"])
@@ -95,53 +98,56 @@ def rise(record: Record) -> float:
     return median(border) - loss(size // 2, size // 2)
 
 
-def _few_snapshots(arm: Arm, parameters: Mapping[str, Any]) -> str:
-    del parameters
-    kept = arm.recipe.snapshots
-    if "init" in kept and "end" in kept and len(kept) > 3:
-        return ""
-    return f"needs {arm.name} during training, of which its recipe keeps no snapshot"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trajectory(Measurement):
+    """The path of the weights in polar coordinates around its end, over all snapshots of the recipe."""
+
+    name: ClassVar[str] = "trajectory"
+    figure: ClassVar[str] = "trajectory"
+
+    def lack(self, arm: Arm) -> Lack | None:
+        """Say where a recipe keeps too few snapshots for a path."""
+        kept = arm.recipe.snapshots
+        enough = "init" in kept and "end" in kept and len(kept) > 3
+        return None if enough else Lack(Missing.SNAPSHOT, arm.name, "during training")
+
+    def measure(self, run: TrainedRun) -> Record:
+        """Return radius and angle at every snapshot, and how straight the path is."""
+        from vitwork.analysis.trajectory import polar
+
+        recipe = run.arm.recipe
+        named = {"init": 0, "warmup": recipe.warmup_epochs, "end": recipe.warmup_epochs + recipe.epochs}
+        epochs = {
+            when: recipe.warmup_epochs + when if isinstance(when, int) else named[when] for when in recipe.snapshots
+        }
+        order = sorted(epochs, key=lambda when: epochs[when])
+        states = (run.state(when) for when in order)
+        found = polar(states, run.state("init"), run.state("end"))
+        return {
+            "epochs": [epochs[when] for when in order],
+            **columns(found, "radius", "angle", "length", "turning", "cost"),
+        }
 
 
-@partial(measurement, lacks=_few_snapshots)
-def trajectory(run: TrainedRun) -> Record:
-    """Return the path of the weights in polar coordinates around its end, over all snapshots of the recipe."""
-    from vitwork.analysis.trajectory import polar
-
-    recipe = run.arm.recipe
-    named = {"init": 0, "warmup": recipe.warmup_epochs, "end": recipe.warmup_epochs + recipe.epochs}
-    epochs = {when: recipe.warmup_epochs + when if isinstance(when, int) else named[when] for when in recipe.snapshots}
-    order = sorted(epochs, key=lambda when: epochs[when])
-
-    def states() -> Iterator[dict[str, Tensor]]:
-        return (run.state(when) for when in order)
-
-    found = polar(states(), run.state("init"), run.state("end"))
-    return {
-        "epochs": [epochs[when] for when in order],
-        **columns(found, "radius", "angle", "length", "turning", "cost"),
-    }
-
-
-@quantity(trajectory, name="length of the path")
+@quantity(Trajectory, name="length of the path")
 def length(record: Record) -> float:
     """Return the length of the path over the distance of its ends; 1 for a straight one."""
     return float(record["length"])
 
 
-@quantity(trajectory, name="turning of the path", unit="rad")
+@quantity(Trajectory, name="turning of the path", unit="rad")
 def turning(record: Record) -> float:
     """Return the sum of the angles between successive steps; 0 for a straight path."""
     return float(record["turning"])
 
 
-@quantity(trajectory, name="largest distance from the end on the way")
+@quantity(Trajectory, name="largest distance from the end on the way")
 def farthest(record: Record) -> float:
     """Return the largest distance from the final weights after the start, relative to that of the start."""
     return float(max(record["radius"][1:]))
 
 
-@quantity(trajectory, name="largest step away from the end")
+@quantity(Trajectory, name="largest step away from the end")
 def largest_retreat(record: Record) -> float:
     """Return the largest growth of the distance from the final weights between two snapshots; negative if it only falls."""
     return float(max(after - before for before, after in pairwise(record["radius"])))

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-from vitwork.language.quantity import Record, columns, mean, measurement, quantity
+from vitwork.design.measurement import Measurement, Record
+from vitwork.language.quantity import columns, mean, quantity
 
 if TYPE_CHECKING:
     from vitwork.measurements.trained_run import TrainedRun
 
 
-@measurement
-def lesion(run: TrainedRun, *, when: str = "end", images: int = 500) -> Record:
-    """Return the change of test accuracy and NLL when each block's residual branch is dropped, one at a time."""
-    from vitwork.analysis.lesion import study
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesion(Measurement):
+    """The change of test accuracy and NLL when each block's residual branch is dropped, one at a time.
 
-    found = study(run.blocks(when), run.test_batches(limit=images))
-    changes = ("accuracy_change", "accuracy_error", "nll_change", "nll_error")
-    return columns(found, "units", "kinds", "stages", "stage_end", "accuracy", *changes, "cost")
+    Attributes:
+        when: at which snapshot.
+        images: number of test images.
+    """
+
+    name: ClassVar[str] = "lesion"
+    figure: ClassVar[str] = "lesion"
+
+    when: str = "end"
+    images: int = 500
+
+    def measure(self, run: TrainedRun) -> Record:
+        """Return one change per block."""
+        from vitwork.analysis.lesion import study
+
+        found = study(run.blocks(self.when), run.test_batches(limit=self.images))
+        changes = ("accuracy_change", "accuracy_error", "nll_change", "nll_error")
+        return columns(found, "units", "kinds", "stages", "stage_end", "accuracy", *changes, "cost")
 
 
 def _mean_loss(record: Record, chosen: list[bool]) -> float:
@@ -31,20 +47,20 @@ def _stage_starts(record: Record) -> list[bool]:
     return [place == 0 or stages[place - 1] != stage for place, stage in enumerate(stages)]
 
 
-@quantity(lesion, name="loss by removing a stage's last block", unit="pp")
+@quantity(Lesion, name="loss by removing a stage's last block", unit="pp")
 def loss_at_stage_end(record: Record, first_stage: int = 1) -> float:
     """Return the mean accuracy lost by removing the last block of a stage, from `first_stage` on."""
     chosen = [end and stage >= first_stage for end, stage in zip(record["stage_end"], record["stages"], strict=True)]
     return _mean_loss(record, chosen)
 
 
-@quantity(lesion, name="loss by removing a stage's first block", unit="pp")
+@quantity(Lesion, name="loss by removing a stage's first block", unit="pp")
 def loss_at_stage_start(record: Record) -> float:
     """Return the mean accuracy lost by removing the first block of a stage."""
     return _mean_loss(record, _stage_starts(record))
 
 
-@quantity(lesion, name="further loss at a stage's start than at the end before it", unit="pp")
+@quantity(Lesion, name="further loss at a stage's start than at the end before it", unit="pp")
 def jump_between_stages(record: Record) -> float:
     """Return how much more accuracy the first block of a stage costs than the last one of the stage before, on average."""
     starts = [place for place, first in enumerate(_stage_starts(record)) if first and place]
@@ -52,14 +68,14 @@ def jump_between_stages(record: Record) -> float:
     return 100.0 * mean((change[place - 1] - change[place] for place in starts), "second stage")
 
 
-@quantity(lesion, name="loss by removing a block", unit="pp")
+@quantity(Lesion, name="loss by removing a block", unit="pp")
 def loss_in_stage(record: Record, stage: str) -> float:
     """Return the mean accuracy lost by removing a block of the ``first`` or the ``last`` stage."""
     wanted = (min if stage == "first" else max)(record["stages"])
     return _mean_loss(record, [found == wanted for found in record["stages"]])
 
 
-@quantity(lesion, name="loss by removing one sub-layer of a stage", unit="pp")
+@quantity(Lesion, name="loss by removing one sub-layer of a stage", unit="pp")
 def loss_of(record: Record, kind: str, place: str) -> float:
     """Return the mean accuracy lost by removing the ``first`` or the ``last`` block of a kind in a stage."""
     by_stage: dict[int, list[int]] = {}

@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-from vitwork.language.quantity import Record, columns, measurement, quantity
+from vitwork.design.measurement import Measurement, Record
+from vitwork.language.quantity import columns, quantity
 
 if TYPE_CHECKING:
     from vitwork.measurements.trained_run import TrainedRun
 
 
-@measurement
-def similarity(run: TrainedRun, *, when: str = "end", images: int = 1000, pseudo_stages: int = 4) -> Record:
-    """Return CKA between all blocks, and how much more alike blocks of one stage are than blocks of two.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Similarity(Measurement):
+    """CKA between all blocks, and how much more alike blocks of one stage are than blocks of two.
 
-    Args:
-        run: what is measured.
+    Attributes:
         when: at which snapshot.
         images: number of test images, in mini-batches of 250.
         pseudo_stages: into how many equal parts a network of a single stage is cut for the score.
     """
-    from vitwork.analysis import similarity as analysis
 
-    found = analysis.matrix(run.blocks(when), run.test_batches(limit=images))
-    stages = found.stages
-    if len(set(stages) - {0}) < 2:
-        stages = analysis.pseudo_stages(len(stages), pseudo_stages, stem=stages.count(0))
-    return {
-        **columns(found, "blocks", "cka", "cost"),
-        "stages": list(stages),
-        "within_minus_across": found.within_minus_across(stages),
-        "within_minus_across_at_equal_distance": found.within_minus_across(stages, same_distance=True),
-    }
+    name: ClassVar[str] = "similarity"
+    figure: ClassVar[str] = "similarity"
+
+    when: str = "end"
+    images: int = 1000
+    pseudo_stages: int = 4
+
+    def measure(self, run: TrainedRun) -> Record:
+        """Return the matrix, its blocks' stages and the score."""
+        from vitwork.analysis import similarity as analysis
+
+        found = analysis.matrix(run.blocks(self.when), run.test_batches(limit=self.images))
+        stages = found.stages
+        if len(set(stages) - {0}) < 2:
+            stages = analysis.pseudo_stages(len(stages), self.pseudo_stages, stem=stages.count(0))
+        return {
+            **columns(found, "blocks", "cka", "cost"),
+            "stages": list(stages),
+            "within_minus_across": found.within_minus_across(stages),
+            "within_minus_across_at_equal_distance": found.within_minus_across(stages, same_distance=True),
+        }
 
 
-@quantity(similarity, name="CKA within minus across stages")
+@quantity(Similarity, name="CKA within minus across stages")
 def block_structure(record: Record, pairs: str = "all") -> float:
     """Return the score of stage-aligned blocks, over all pairs or comparing pairs ``at equal distance`` only."""
     return float(record["within_minus_across" + ("" if pairs == "all" else "_at_equal_distance")])

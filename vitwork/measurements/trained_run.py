@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Batches:
+class FirstImages:
     """The first images of a set, normalised batch by batch and anew in every pass, so that one batch is held at a time.
 
     Attributes:
@@ -93,17 +93,17 @@ class TrainedRun:
         _, channels, height, width = self.splits.test.images.shape
         return self.once(("blocks", when), lambda: as_blocks(self.model(when), (channels, height, width)))
 
-    def batches(self, source: ImageSet, batch_size: int = 250, limit: int | None = None) -> Batches:
+    def batches(self, source: ImageSet, batch_size: int = 250, limit: int | None = None) -> FirstImages:
         """Return images, normalised and in order, with their classes."""
         count = len(source) if limit is None else min(limit, len(source))
-        return Batches(source, count, min(batch_size, self.at_once), self.device)
+        return FirstImages(source, count, min(batch_size, self.at_once), self.device)
 
-    def test_batches(self, batch_size: int = 250, limit: int | None = None) -> Batches:
+    def test_batches(self, batch_size: int = 250, limit: int | None = None) -> FirstImages:
         """Return the test images, normalised and in order, with their classes."""
         return self.batches(self.splits.test, batch_size, limit)
 
     def training_batches(self, batches: int, batch_size: int) -> list[Batch]:
-        """Return mini-batches of augmented training images, drawn once (claim sheet 3.1).
+        """Return mini-batches of augmented training images, drawn once.
 
         Every arm sees the same images at one seed; the draws are those of the arm's own recipe.
         """

@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from vitwork.errors import VitworkError, told
+
+
+def try_network(arm: str, name: str, build: Callable[[], nn.Module], classes: int, size: int | None) -> None:
+    """Build an arm's network and pass two images.
+
+    Args:
+        arm, name: of the arm and of its model, for messages.
+        build: makes the model.
+        classes: that it has to tell apart, at least.
+        size: side of the images in pixels; None where it is not known, and nothing is passed.
+
+    Raises:
+        VitworkError: it cannot be built, does not take the images, or returns no logits.
+    """
+    try:
+        model = build()
+    except VitworkError as fault:
+        raise VitworkError(f"The arm {arm}: {fault}") from fault
+    except Exception as fault:  # whatever a user's own code raises
+        raise VitworkError(f"{name} cannot be built: {told(fault)}") from fault
+    if size:
+        images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+        check_logits(model.eval(), images, classes, name)
 
 
 def check_logits(model: nn.Module, images: Tensor, classes: int, name: str) -> None:
@@ -35,7 +60,7 @@ def check_logits(model: nn.Module, images: Tensor, classes: int, name: str) -> N
         )
     if logits.shape[1] < classes:
         raise VitworkError(
-            f"{name} returns {logits.shape[1]} logits for {classes} classes: let it take num_classes (`vitwork analyse` can be told --classes)."
+            f"{name} returns {logits.shape[1]} logits for {classes} classes: let it take num_classes (`vitwork analyse` takes --classes)."
         )
     if not bool(logits.isfinite().all()):
         raise VitworkError(f"The logits of {name} are not finite, so there is nothing to analyse.")

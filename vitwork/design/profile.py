@@ -1,0 +1,45 @@
+"""What a profile is: the scale at which claims are tested, as frozen data. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from vitwork.design.arm import Arm
+from vitwork.design.deviation import Deviation
+from vitwork.design.measurement import Measurement
+
+M = TypeVar("M", bound=Measurement)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A scale at which claims are tested.
+
+    Attributes:
+        name: what ``--profile`` takes.
+        summary: data, sizes and length in one line.
+        expected: how long it takes, and on what.
+        arms: the conditions that can be compared, by name.
+        seeds: trained networks per arm.
+        effort: measurements whose parameters depend on the scale, at most one of each kind.
+        deviations: differences from the paper's setting.
+        alpha: two-sided error rate over all hypotheses of a session (Holm).
+    """
+
+    name: str
+    summary: str
+    expected: str
+    arms: Mapping[str, Arm]
+    seeds: int
+    effort: tuple[Measurement, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
+    alpha: float = 0.05
+
+    def measurement(self, kind: type[M]) -> M:
+        """Return the measurement of that kind with this profile's parameters, or with its own where it sets none."""
+        for measurement in self.effort:
+            if type(measurement) is kind:
+                return measurement
+        return kind()

@@ -1,0 +1,64 @@
+"""Profiles for a GPU: the paper's networks on CIFAR at full size, for 35 epochs or for the paper's 305."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vitwork.design.dataset import DataSpec
+from vitwork.design.deviation import declared
+from vitwork.design.profile import Profile
+from vitwork.design.recipes import DEIT_300
+from vitwork.measurements.hessian import Spectrum
+from vitwork.measurements.landscape import Surface
+from vitwork.measurements.robustness import Corruptions
+from vitwork.profiles.arms import Networks, all_conditions
+
+PAPER_NETWORKS = Networks(
+    cnn=("preresnet_50", {}),
+    alternet=("alternet_50", {"heads": (3, 6, 12, 24), "head_dim": 64, "window_size": 4}),
+    vit=("vit_ti", {"image_size": 32, "patch_size": 4, "head": "gap"}),
+    msas=(0, 1, 1, 2),
+)
+"""The paper's networks at 32×32; patch 4, as where it compares local with global attention (Fig. 7)."""
+
+PAPER_RECIPE = replace(DEIT_300, snapshots=("init", "warmup", 20, 50, 100, 150, 200, 250, "end"))
+SHORT_RECIPE = replace(
+    PAPER_RECIPE, epochs=30, precision="bf16", snapshots=("init", "warmup", 2, 5, 10, 15, 20, 25, "end")
+)
+SHORT_EFFORT = (Spectrum(batches=32), Corruptions(images=2000))
+
+OTHER_NETWORKS = (
+    "a ViT of patches of 4 pixels and pooling in place of patches of 2 and a class token (Fig. 1, 4 and 9)",
+    "a pre-activation ResNet-50, from which AlterNet is built, in place of one with activations last (Fig. 1, 4 and 9)",
+)
+SHORTER = ("35 epochs in place of 305", "bf16 autocast")
+
+CIFAR10 = Profile(
+    name="cifar10",
+    summary="CIFAR-10 at full size, the paper's networks and recipe for 35 epochs",
+    expected="hours on one GPU",
+    arms=all_conditions(PAPER_NETWORKS, SHORT_RECIPE, DataSpec("cifar10")),
+    seeds=5,
+    effort=SHORT_EFFORT,
+    deviations=declared("CIFAR-10 in place of CIFAR-100", *OTHER_NETWORKS, *SHORTER),
+)
+
+CIFAR100 = Profile(
+    name="cifar100",
+    summary="CIFAR-100 with the paper's networks and recipe for 35 epochs",
+    expected="hours on one GPU",
+    arms=all_conditions(PAPER_NETWORKS, SHORT_RECIPE, DataSpec("cifar100")),
+    seeds=5,
+    effort=SHORT_EFFORT,
+    deviations=declared(*OTHER_NETWORKS, *SHORTER),
+)
+
+PAPER = Profile(
+    name="paper",
+    summary="CIFAR-100 with the paper's networks, recipe and 305 epochs",
+    expected="GPU-days; shared among machines by one store",
+    arms=all_conditions(PAPER_NETWORKS, PAPER_RECIPE, DataSpec("cifar100")),
+    seeds=5,
+    effort=(Spectrum(batches=313), Surface(images=10_000)),
+    deviations=declared(*OTHER_NETWORKS),
+)
