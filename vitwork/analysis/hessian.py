@@ -23,7 +23,18 @@ from vitwork.analysis.observe import device_of
 from vitwork.device.memory import Cost, Meter
 from vitwork.errors import VitworkError, at_least, choice
 
-__all__ = ["Density", "Spectrum", "Trace", "blockwise", "density", "hvp", "kinds", "top_eigenvalues", "trace"]
+__all__ = [
+    "Density",
+    "Spectrum",
+    "SpectrumOptions",
+    "Trace",
+    "blockwise",
+    "density",
+    "hvp",
+    "kinds",
+    "top_eigenvalues",
+    "trace",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,29 +97,11 @@ class Spectrum:
         return self.eigenvalues
 
 
-def top_eigenvalues(
-    model: nn.Module,
-    batches: Iterable[Batch],
-    k: int = 5,
-    weight_decay: float = 0.0,
-    *,
-    which: Which = "magnitude",
-    batchnorm: BatchNorm = "eval",
-    tolerance: float = 1e-3,
-    select: Select = trainable,
-    micro_batch: int | None = None,
-    at_once: int | None = None,
-    capacity: int = 40,
-    max_products: int = 500,
-    seed: int = 0,
-) -> Spectrum:
-    """Return the top eigenvalues of the Hessian on each mini-batch (paper Fig. 1c: batches of 16, k = 5).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpectrumOptions:
+    """How `top_eigenvalues` finds them.
 
-    Args:
-        model: a classifier from images to logits; left exactly as found.
-        batches: mini-batches ``(images, targets)``; targets are class indices or soft targets (b, classes).
-        k: eigenvalues per mini-batch.
-        weight_decay: λ of the penalty ``(λ/2)·|w|²``, which adds λ to every eigenvalue.
+    Attributes:
         which: ``magnitude`` as the paper (signs mix), or signed ``extremes``.
         batchnorm: ``eval`` for running statistics (as the paper), ``train`` for those of the mini-batch.
         tolerance: relative accuracy of each eigenvalue.
@@ -121,46 +114,77 @@ def top_eigenvalues(
         seed: of the start vectors, the same for every mini-batch.
 
     Raises:
-        VitworkError: no batch, no trainable parameter, a loss that is not finite or does not repeat, another word for an
-            option, or a number below one.
-        ValueError: ``k`` exceeds the number of parameters.
+        VitworkError: another word for an option, or a number below one.
     """
-    choice("which", which, Which)
-    at_least(1, micro_batch=micro_batch, at_once=at_once)
-    device = device_of([model])
-    meter = Meter(device)
-    found: list[Eigenpairs] = []
-    sizes: list[int] = []
 
-    def begin(operator: HessianOperator) -> Search:
-        generator = torch.Generator(operator.device).manual_seed(seed)
+    which: Which = "magnitude"
+    batchnorm: BatchNorm = "eval"
+    tolerance: float = 1e-3
+    select: Select = trainable
+    micro_batch: int | None = None
+    at_once: int | None = None
+    capacity: int = 40
+    max_products: int = 500
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        choice("which", self.which, Which)
+        at_least(1, micro_batch=self.micro_batch, at_once=self.at_once)
+
+    def begin(self, operator: HessianOperator, k: int) -> Search:
+        """Start the search for an operator's eigenpairs."""
+        generator = torch.Generator(operator.device).manual_seed(self.seed)
         # A random start. One from the gradient, from the Jacobian or from the last mini-batch's eigenvectors saves a
         # product or two, but was seen to stop before an eigenvalue that it hardly contains had appeared.
         start = torch.randn(operator.size, generator=generator, device=operator.device, dtype=operator.dtype)
         return search(
             operator.arranged(start),
             k,
-            which=which,
-            tolerance=tolerance,
-            capacity=capacity,
-            max_products=max_products,
+            which=self.which,
+            tolerance=self.tolerance,
+            capacity=self.capacity,
+            max_products=self.max_products,
             generator=generator,
         )
+
+
+def top_eigenvalues(
+    model: nn.Module, batches: Iterable[Batch], k: int = 5, weight_decay: float = 0.0, **options: Any
+) -> Spectrum:
+    """Return the top eigenvalues of the Hessian on each mini-batch (paper Fig. 1c: batches of 16, k = 5).
+
+    Args:
+        model: a classifier from images to logits; left exactly as found.
+        batches: mini-batches ``(images, targets)``; targets are class indices or soft targets (b, classes).
+        k: eigenvalues per mini-batch.
+        weight_decay: λ of the penalty ``(λ/2)·|w|²``, which adds λ to every eigenvalue.
+        **options: those of `SpectrumOptions`.
+
+    Raises:
+        VitworkError: no batch, no trainable parameter, a loss that is not finite or does not repeat, or as
+            `SpectrumOptions`.
+        ValueError: ``k`` exceeds the number of parameters.
+    """
+    how = SpectrumOptions(**options)
+    device = device_of([model])
+    meter = Meter(device)
+    found: list[Eigenpairs] = []
+    sizes: list[int] = []
 
     def operator_of(batch: Batch) -> HessianOperator:
         return HessianOperator(
             model,
             [batch],
             weight_decay,
-            select=select,
-            batchnorm=batchnorm,
-            micro_batch=micro_batch,
+            select=how.select,
+            batchnorm=how.batchnorm,
+            micro_batch=how.micro_batch,
             probe=not found,
         )
 
     suits = AT_ONCE if device.type == "cuda" else 1
-    many = 1 if micro_batch else at_once or suits
-    for pairs, batch in each(batches, operator_of, begin, many, forced=at_once is not None):
+    many = 1 if how.micro_batch else how.at_once or suits
+    for pairs, batch in each(batches, operator_of, partial(how.begin, k=k), many, forced=how.at_once is not None):
         found.append(pairs)
         sizes.append(len(batch[1]))
     if not found:
@@ -171,8 +195,8 @@ def top_eigenvalues(
         tuple(sizes),
         tuple(pairs.products for pairs in found),
         tuple(pairs.converged for pairs in found),
-        which,
-        batchnorm,
+        how.which,
+        how.batchnorm,
         meter.cost(sum(sizes)),
     )
 
@@ -193,8 +217,8 @@ def hvp(
         model: a classifier from images to logits; left exactly as found.
         batches: ``(images, targets)``; every example weighs the same, whatever its batch.
         vector: (P,), in the order of the model's parameters, each flattened row by row.
-        weight_decay: as in `top_eigenvalues`, like the arguments that follow.
-        batchnorm: statistics that BatchNorm uses.
+        weight_decay: as in `top_eigenvalues`.
+        batchnorm: statistics that BatchNorm uses, as in `SpectrumOptions`, like the arguments that follow.
         select: parameters to differentiate by.
         micro_batch: most examples in one pass.
 
@@ -255,7 +279,7 @@ def blockwise(
         k: eigenvalues per mini-batch; fewer where a group has fewer parameters.
         weight_decay: as for `top_eigenvalues`.
         groups: parameter names of each block; `kinds` of the model when None.
-        **options: further options of `top_eigenvalues`.
+        **options: those of `SpectrumOptions` but ``select``.
     """
     kept = list(batches)
     spectra = {}

@@ -95,7 +95,7 @@ def density(
         weight_decay: adds its value to every eigenvalue.
         steps: Lanczos steps per probe; memory is as many vectors of the model's size.
         probes: independent probes; two or more give standard errors.
-        batchnorm: as in `top_eigenvalues`, like the arguments that follow.
+        batchnorm: as in `vitwork.analysis.hessian.SpectrumOptions`, like the arguments that follow.
         select: parameters to differentiate by.
         micro_batch: most examples in one pass.
         seed: of the probes.
@@ -146,7 +146,7 @@ def trace(
         batches: ``(images, targets)``; every example weighs the same.
         weight_decay: adds its value times the number of parameters.
         products: Hessian-vector products to spend, six or more for a standard error.
-        batchnorm: as in `top_eigenvalues`, like the arguments that follow.
+        batchnorm: as in `vitwork.analysis.hessian.SpectrumOptions`, like the arguments that follow.
         select: parameters to differentiate by.
         micro_batch: most examples in one pass.
         seed: of the random signs.

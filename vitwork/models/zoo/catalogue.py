@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,32 @@ from vitwork.models.zoo import families, plain, resnets, vit
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A named model: who builds it, with which preset options, and where its code comes from."""
+    """A named model.
+
+    Attributes:
+        build: makes it, from a number of classes and options.
+        preset: options that the name stands for.
+        source: where its code comes from.
+        options: dataclass that holds the options, where they are too many for parameters.
+    """
 
     build: Callable[..., nn.Module]
     preset: Mapping[str, Any]
     source: str
+    options: type | None = None
+
+    @property
+    def accepted(self) -> dict[str, Any]:
+        """The options by name, and what they are unless given."""
+        found = inspect.signature(self.options or self.build).parameters.values()
+        return {one.name: self.preset.get(one.name, one.default) for one in found if one.name != "num_classes"}
+
+    def make(self, num_classes: int, given: Mapping[str, Any]) -> nn.Module:
+        """Build the model with options in place of the preset ones."""
+        arguments = {**self.preset, **given}
+        if self.options is not None:
+            return self.build(num_classes, self.options(**arguments))
+        return self.build(num_classes, **arguments)
 
 
 LAYERS = {
@@ -69,12 +91,17 @@ ENTRIES: Mapping[str, Entry] = {
     },
     **{
         f"alternet_{n}": Entry(
-            resnets.alternet, {"depths": depths, "msas": msas, "bottleneck": LAYERS[n][1]}, "vitwork"
+            resnets.alternet,
+            {"depths": depths, "msas": msas, "bottleneck": LAYERS[n][1]},
+            "vitwork",
+            resnets.AlterNetOptions,
         )
         for n, (depths, msas) in ALTERNET.items()
     },
     **{
-        f"vit_{size}": Entry(vit.vit, {"dim": dim, "depth": depth, "heads": heads}, "timm VisionTransformer")
+        f"vit_{size}": Entry(
+            vit.vit, {"dim": dim, "depth": depth, "heads": heads}, "timm VisionTransformer", vit.VitOptions
+        )
         for size, (dim, depth, heads) in VIT.items()
     },
     **{

@@ -12,7 +12,7 @@ from torch import nn
 
 from vitwork.errors import VitworkError, told
 from vitwork.models.zoo.catalogue import ENTRIES
-from vitwork.models.zoo.matching import matched_widths, weigh
+from vitwork.models.zoo.matching import matched_widths, size_of
 
 
 def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
@@ -41,13 +41,12 @@ def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
         )
     if "match" in options:
         options = matched(name, num_classes, dict(options))
-    build, arguments = ENTRIES[name].build, {**ENTRIES[name].preset, **options}
-    accepted = list(inspect.signature(build).parameters)[1:]
-    unknown = [option for option in options if option not in accepted]
+    entry = ENTRIES[name]
+    unknown = [option for option in options if option not in entry.accepted]
     if unknown:
-        raise VitworkError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(accepted)}")
-    model = build(num_classes, **arguments)
-    size = int(arguments.get("image_size", 32))
+        raise VitworkError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(entry.accepted)}")
+    model = entry.make(num_classes, options)
+    size = int(options.get("image_size", 32))
     model.input_size = (3, size, size)  # type: ignore[assignment]  # a plain attribute for as_blocks
     return model
 
@@ -63,11 +62,10 @@ def matched(name: str, num_classes: int, options: dict[str, Any]) -> dict[str, A
     other, others = options.pop("match")
     measure = options.pop("match_by", "parameters")
     size = int(options.get("image_size", 32))
-    build = inspect.signature(ENTRIES[name].build).parameters
-    if "widths" not in build:
+    if "widths" not in (accepted := ENTRIES[name].accepted):
         raise VitworkError(f"{name} has no widths to scale: match takes a convolution network")
-    widths = options.get("widths", ENTRIES[name].preset.get("widths", build["widths"].default))
-    target = weigh(lambda: create(other, num_classes, **others), measure, size)
+    widths = options.get("widths", accepted["widths"])
+    target = size_of(lambda: create(other, num_classes, **others), measure, size)
     found = matched_widths(
         lambda scaled: create(name, num_classes, **{**options, "widths": scaled}), widths, target, measure, size
     )

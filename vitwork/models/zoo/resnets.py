@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from timm.models.resnet import BasicBlock, Bottleneck
@@ -103,27 +104,11 @@ def layout(depths: Sequence[int], msas: Sequence[int], placement: Placement) -> 
     return rows
 
 
-def alternet(
-    num_classes: int,
-    *,
-    depths: Sequence[int],
-    msas: Sequence[int] | None,
-    bottleneck: bool,
-    widths: Sequence[int] = WIDTHS,
-    image_size: int = 32,
-    drop_path: float = 0.0,
-    blur: bool | Sequence[int] = False,
-    placement: Placement = "stage-end",
-    window_size: int | None = None,
-    heads: Sequence[int] | None = None,
-    head_dim: int = 64,
-    mixer: str = "msa",
-    activation: Literal["pre", "post"] = "pre",
-) -> nn.Module:
-    """AlterNet: a pre-activation ResNet some of whose blocks mix by windowed MSA (paper, Section 4; claim sheet 2.2).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlterNetOptions:
+    """Size of an AlterNet, and where its MSA blocks stand.
 
-    Args:
-        num_classes: classes.
+    Attributes:
         depths, widths: blocks and bottleneck channels of each stage, any number of stages.
         msas: MSA blocks of each stage; None for none (the baseline with the same blocks).
         bottleneck: 1×1, 3×3, 1×1 blocks in place of two 3×3.
@@ -137,23 +122,48 @@ def alternet(
         mixer: ``msa``, or its controls ``static`` (learned constant weights) and ``pool`` (3×3 mean).
         activation: activation before (``pre``, the paper's) or after the MSA block's convolution.
     """
-    expansion = 4 if bottleneck else 1
-    is_msa = layout(depths, [0] * len(depths) if msas is None else msas, placement)
-    per_stage = tuple(3 * 2**stage for stage in range(len(depths))) if heads is None else tuple(heads)
-    window = window_size or (4 if image_size <= SMALL_IMAGE else 7)
-    if mixer not in MIXERS:
-        raise VitworkError(f"mixer must be one of {', '.join(MIXERS)}, not {mixer!r}")
-    mixing = {"pre": staged.PreActMixing, "post": staged.PostActMixing}[activation]
+
+    depths: Sequence[int]
+    bottleneck: bool
+    msas: Sequence[int] | None = None
+    widths: Sequence[int] = WIDTHS
+    image_size: int = 32
+    drop_path: float = 0.0
+    blur: bool | Sequence[int] = False
+    placement: Placement = "stage-end"
+    window_size: int | None = None
+    heads: Sequence[int] | None = None
+    head_dim: int = 64
+    mixer: str = "msa"
+    activation: Literal["pre", "post"] = "pre"
+
+    def __post_init__(self) -> None:
+        if self.mixer not in MIXERS:
+            raise VitworkError(f"mixer must be one of {', '.join(MIXERS)}, not {self.mixer!r}")
+
+    def windows(self, stage: int) -> Windows:
+        """Return how the MSA blocks of a stage mix."""
+        heads = 3 * 2**stage if self.heads is None else self.heads[stage]
+        window = self.window_size or (4 if self.image_size <= SMALL_IMAGE else 7)
+        return Windows(heads, self.head_dim, window, MIXERS[self.mixer])
+
+
+def alternet(num_classes: int, options: AlterNetOptions) -> nn.Module:
+    """AlterNet: a pre-activation ResNet some of whose blocks mix by windowed MSA (paper, Section 4; claim sheet 2.2)."""
+    depths, widths = options.depths, options.widths
+    expansion = 4 if options.bottleneck else 1
+    is_msa = layout(depths, [0] * len(depths) if options.msas is None else options.msas, options.placement)
+    mixing = {"pre": staged.PreActMixing, "post": staged.PostActMixing}[options.activation]
 
     def block(place: Place, index: int) -> nn.Module:
         if is_msa[place.stage][index]:
-            return mixing(place, expansion, Windows(per_stage[place.stage], head_dim, window, MIXERS[mixer]))
+            return mixing(place, expansion, options.windows(place.stage))
         return staged.PreActBlock(place, expansion)
 
-    built = staged.stages([len(row) for row in is_msa], widths, expansion, drop_path, block)
+    built = staged.stages([len(row) for row in is_msa], widths, expansion, options.drop_path, block)
     return StagedNet(
-        staged.stem(widths[0], image_size, activate=False),
-        with_blur(built, blur),
+        staged.stem(widths[0], options.image_size, activate=False),
+        with_blur(built, options.blur),
         staged.head(widths[-1] * expansion, num_classes, activate=True),
     )
 
@@ -169,13 +179,7 @@ def preresnet(
     blur: bool | Sequence[int] = False,
 ) -> nn.Module:
     """Pre-activation ResNet: `alternet` without MSA blocks."""
-    return alternet(
-        num_classes,
-        depths=depths,
-        msas=None,
-        bottleneck=bottleneck,
-        widths=widths,
-        image_size=image_size,
-        drop_path=drop_path,
-        blur=blur,
+    options = AlterNetOptions(
+        depths=depths, bottleneck=bottleneck, widths=widths, image_size=image_size, drop_path=drop_path, blur=blur
     )
+    return alternet(num_classes, options)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
@@ -28,29 +29,11 @@ def neighbourhood_options(attention: str, kernel_size: int | None, window_size: 
     return {"window_size": window_size, "kernel_size": None if window_size else kernel_size}
 
 
-def vit(
-    num_classes: int,
-    *,
-    dim: int,
-    depth: int,
-    heads: int,
-    head_dim: int | None = None,
-    mlp_ratio: float = 4.0,
-    image_size: int = 32,
-    patch_size: int | None = None,
-    head: Literal["cls", "gap", "map"] = "cls",
-    attention: Attention = "global",
-    kernel_size: int | None = 3,
-    window_size: int | None = None,
-    border: Border = "mask",
-    drop_path: float = 0.0,
-    qkv_bias: bool = False,
-    norm_eps: float = 1e-6,
-) -> nn.Module:
-    """Pre-norm ViT with learned absolute positions and no query, key and value bias (claim sheet 2.2).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VitOptions:
+    """Size and kind of a ViT.
 
-    Args:
-        num_classes: classes.
+    Attributes:
         dim: channels of a token.
         depth: number of MSA-MLP pairs.
         heads: number of heads.
@@ -67,40 +50,80 @@ def vit(
         qkv_bias: bias of queries, keys and values.
         norm_eps: epsilon of the layer norms; timm's 1e-6 is what the published files were trained with.
     """
-    patch = patch_size or (2 if image_size <= SMALL_IMAGE else 16)
-    if image_size % patch:
-        raise VitworkError(f"patches of {patch} do not divide an image of {image_size} pixels")
-    if head not in POOLS or attention not in Attention.__args__:  # type: ignore[attr-defined]  # Literal's values
-        raise VitworkError(f"head {head!r} or attention {attention!r} is none of those that a ViT here has")
-    if head_dim is None and dim % heads:
-        raise VitworkError(f"{heads} heads do not divide {dim} channels: give head_dim")
-    width = head_dim or dim // heads
-    plain = attention == "global" and width * heads == dim
-    model = VisionTransformer(
-        img_size=image_size,
-        patch_size=patch,
-        num_classes=num_classes,
-        global_pool=POOLS[head],
-        class_token=head == "cls",
-        embed_dim=dim,
-        depth=depth,
-        num_heads=heads if plain else 1,
-        mlp_ratio=mlp_ratio,
-        qkv_bias=qkv_bias,
-        drop_path_rate=drop_path,
-        norm_layer=partial(nn.LayerNorm, eps=norm_eps),
-    )
-    if not plain:
-        for block in model.blocks:
-            block.attn = TokenMixing(
-                dim,
-                heads,
-                width,
-                image_size // patch,
-                prefix=model.num_prefix_tokens,
-                weights=WEIGHTS.get(attention, "dynamic"),
-                border=border,
-                qkv_bias=qkv_bias,
-                **neighbourhood_options(attention, kernel_size, window_size),
+
+    dim: int
+    depth: int
+    heads: int
+    head_dim: int | None = None
+    mlp_ratio: float = 4.0
+    image_size: int = 32
+    patch_size: int | None = None
+    head: Literal["cls", "gap", "map"] = "cls"
+    attention: Attention = "global"
+    kernel_size: int | None = 3
+    window_size: int | None = None
+    border: Border = "mask"
+    drop_path: float = 0.0
+    qkv_bias: bool = False
+    norm_eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if self.image_size % self.patch:
+            raise VitworkError(f"patches of {self.patch} do not divide an image of {self.image_size} pixels")
+        if self.head not in POOLS or self.attention not in get_args(Attention):
+            raise VitworkError(
+                f"head {self.head!r} or attention {self.attention!r} is none of those that a ViT here has"
             )
+        if self.head_dim is None and self.dim % self.heads:
+            raise VitworkError(f"{self.heads} heads do not divide {self.dim} channels: give head_dim")
+
+    @property
+    def patch(self) -> int:
+        """Side of a patch in pixels."""
+        return self.patch_size or (2 if self.image_size <= SMALL_IMAGE else 16)
+
+    @property
+    def width(self) -> int:
+        """Channels of a head."""
+        return self.head_dim or self.dim // self.heads
+
+    @property
+    def plain(self) -> bool:
+        """Whether the attention is timm's own."""
+        return self.attention == "global" and self.width * self.heads == self.dim
+
+    def mixing(self, prefix: int) -> TokenMixing:
+        """Return the token mixer that takes the place of timm's attention; `prefix` tokens have no place."""
+        return TokenMixing(
+            self.dim,
+            self.heads,
+            self.width,
+            self.image_size // self.patch,
+            prefix=prefix,
+            weights=WEIGHTS.get(self.attention, "dynamic"),
+            border=self.border,
+            qkv_bias=self.qkv_bias,
+            **neighbourhood_options(self.attention, self.kernel_size, self.window_size),
+        )
+
+
+def vit(num_classes: int, options: VitOptions) -> nn.Module:
+    """Pre-norm ViT with learned absolute positions and no query, key and value bias (claim sheet 2.2)."""
+    model = VisionTransformer(
+        img_size=options.image_size,
+        patch_size=options.patch,
+        num_classes=num_classes,
+        global_pool=POOLS[options.head],
+        class_token=options.head == "cls",
+        embed_dim=options.dim,
+        depth=options.depth,
+        num_heads=options.heads if options.plain else 1,
+        mlp_ratio=options.mlp_ratio,
+        qkv_bias=options.qkv_bias,
+        drop_path_rate=options.drop_path,
+        norm_layer=partial(nn.LayerNorm, eps=options.norm_eps),
+    )
+    if not options.plain:
+        for block in model.blocks:
+            block.attn = options.mixing(model.num_prefix_tokens)
     return model
