@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 
 import pytest
+from tests.report.test_report import EARLIER, Elements
 
 from tests.report import synthetic
-from tests.report.test_report import EARLIER, Elements
 from vitwork.errors import VitworkError
 from vitwork.report import commands
 from vitwork.report.annotations import workflow_commands
