@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import simulation as sim
 from scipy import stats
 
-from vitwork.statistics.effect import Verdict
-from vitwork.statistics import compare, detectable, equivalent, ordering, share_of_layers, summarise
-from vitwork.statistics import simulation as sim
+from vitwork.statistics import compare, detectable, equivalent, ordering
 from vitwork.statistics.contrasts import RAW, Penalty, student
+from vitwork.statistics.effect import Verdict
 from vitwork.statistics.evalues import safe_contrast
 
 SEED = 20220216
@@ -30,7 +30,7 @@ UNEQUAL = ((3, 20), (5, 10), (10, 20))
 SPREADS = (1.0, 1.5, 2.0, 3.0, 4.0, 10.0, 100.0)
 UNGUARDED = Penalty(0.0, 0.0)
 FIXED: tuple[tuple[str, sim.Path, bool], ...] = (
-    ("difference or ratio of two arms", sim.two_arms, True),
+    ("difference of two arms", sim.two_arms, True),
     ("log-ratio of two arms", sim.logarithms, True),
     ("one arm against a constant", sim.one_sample, False),
     ("paired", sim.paired, True),
@@ -219,10 +219,6 @@ def diverging(rng: np.random.Generator, n: int) -> bool:
     return decided(compare(a, b).verdict)
 
 
-def ratio(rng: np.random.Generator, n: int) -> bool:
-    return decided(compare(2.0 * rng.gamma(4.0, size=n), rng.gamma(4.0, size=n), margin=2.0, scale="ratio").verdict)
-
-
 def logarithms(rng: np.random.Generator, n: int) -> bool:
     """Log-normal arms of equal median, strongly skewed (6.2) and barely skewed, on the log-ratio."""
     a, b = np.exp(rng.standard_normal(n)), np.exp(0.1 * rng.standard_normal(n))
@@ -240,11 +236,6 @@ def all_alike(rng: np.random.Generator, n: int) -> bool:
     return ordering([rng.standard_normal(n) for _ in range(4)]).verdict is Verdict.CONTRADICTED
 
 
-def nested(rng: np.random.Generator, n: int) -> bool:
-    """Twelve layers whose values share a part per seed; half of the layers are below 0 on average."""
-    return decided(share_of_layers(rng.standard_normal((n, 1)) + 0.5 * rng.standard_normal((n, 12))).verdict)
-
-
 def outside(rng: np.random.Generator, n: int) -> bool:
     """Equivalence is claimed, the effect lies on the band's edge: neither verdict is right."""
     return decided(equivalent(rng.standard_normal(n) + 2.0, rng.standard_normal(n), 2.0).verdict)
@@ -256,24 +247,13 @@ def coin(rng: np.random.Generator, n: int) -> bool:
     return decided(compare(a, b).verdict)
 
 
-def settings(rng: np.random.Generator, n: int) -> bool:
-    """n settings of five seeds with very unequal errors and true effects that vary about 0."""
-    spread = rng.choice([0.2, 1.0, 3.0], size=n)
-    means = rng.standard_normal(n) + spread * rng.standard_normal(n) / np.sqrt(5.0)
-    errors = spread * np.sqrt(rng.chisquare(4, size=n) / 4.0 / 5.0)
-    return decided(summarise(means, errors).effect.verdict)
-
-
 SCALAR: tuple[tuple[str, Callable[[np.random.Generator, int], bool]], ...] = (
     ("two arms, a fifth of the runs diverge", diverging),
-    ("ratio of skewed means, margin 2", ratio),
     ("log-ratio, log-normal arms of skew 6.2 and 0.3", logarithms),
     ("order of four arms, one step absent", weakest),
     ("order of four arms, no step: contradicted", all_alike),
-    ("share of twelve layers, layers correlated in a seed", nested),
     ("claim of no difference, effect on the band's edge", outside),
     ("two-valued data of equal mean", coin),
-    ("random effects over n settings", settings),
 )
 
 

@@ -1,16 +1,15 @@
-"""Trends, orders, shares of layers and claims of no difference."""
+"""Trends, orders, rank correlations and claims of no difference."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from vitwork.errors import VitworkError
-from vitwork.statistics.effect import Verdict
-from vitwork.statistics import equivalent, layer_share, ordering, rank_agreement, share_of_layers, trend
+from vitwork.statistics import compare, equivalent, ordering, rank_agreement, trend
 from vitwork.statistics.contrasts import student
+from vitwork.statistics.effect import Obstacle, Test, Verdict
 
 RNG = np.random.default_rng(0)
-NAN = float("nan")
 
 
 def arms(*means, n=6, noise=0.3):
@@ -32,21 +31,20 @@ def test_trend_of_two_arms_is_their_comparison():
 
 
 def test_trend_verdicts():
-    """A falling quantity reproduces `less`, contradicts `greater`; flat arms are open or, in a band, contradicted."""
+    """A falling quantity reproduces `less`, contradicts `greater`; flat arms are open."""
     falling = arms(4.0, 3.0, 2.0, 1.0)
     assert trend(falling, "less").verdict is Verdict.REPRODUCED
     assert trend(falling, "greater").verdict is Verdict.CONTRADICTED
     flat = [np.array([0.1, -0.1, 0.05, 0.0, -0.05])] * 4
     assert trend(flat).verdict is Verdict.INCONCLUSIVE
-    assert trend(flat, equivalence=1.0).verdict is Verdict.CONTRADICTED
 
 
 def test_trend_answers_bad_data_and_refuses_bad_questions():
     """A diverged run, too few seeds and no spread leave a trend open; one arm or equal levels are refused."""
     good = arms(1.0, 2.0, 3.0)
-    assert "finite" in trend([*good[:2], [1.0, NAN, 2.0]]).reason
-    assert "fewer" in trend([[1.0, 2.0], *good]).reason
-    assert trend([[1.0] * 4, [2.0] * 4]).verdict is Verdict.INCONCLUSIVE
+    assert trend([*good[:2], [1.0, None, 2.0]]).obstacle is Obstacle.UNKNOWN_VALUE
+    assert trend([[1.0, 2.0], *good]).obstacle is Obstacle.FEW_SEEDS
+    assert trend([[1.0] * 4, [2.0] * 4]).obstacle is Obstacle.NO_SPREAD
     for bad in ({"arms": good[:1]}, {"arms": good, "levels": [1, 1, 1]}, {"arms": good, "levels": [1, 2]}):
         with pytest.raises(VitworkError):
             trend(**bad)
@@ -54,18 +52,23 @@ def test_trend_answers_bad_data_and_refuses_bad_questions():
 
 def test_order_needs_every_step():
     """Four clear steps are reproduced; one weak step leaves the order open; one reversed step contradicts it."""
-    assert ordering(arms(0.0, 3.0, 6.0, 9.0)).verdict is Verdict.REPRODUCED
+    clear = ordering(arms(0.0, 3.0, 6.0, 9.0))
+    assert (clear.verdict, clear.steps) == (Verdict.REPRODUCED, 3)
     tie = np.array([0.1, -0.1, 0.2, -0.2, 0.05, 0.0])
     assert ordering([tie, tie + 3.0, tie[::-1] + 3.0]).verdict is Verdict.INCONCLUSIVE
     reversed_ = ordering(arms(0.0, 6.0, 3.0, 9.0))
     assert reversed_.verdict is Verdict.CONTRADICTED
-    assert "number 2" in reversed_.reason
+    assert (reversed_.steps, reversed_.weakest) == (3, 2)
     assert ordering(arms(9.0, 6.0, 3.0), "greater").verdict is Verdict.REPRODUCED
 
 
 def test_order_passes_on_what_could_not_be_tested():
-    """A step without a test is what the order reports; one arm is refused."""
-    assert ordering([[1.0], *arms(2.0, 3.0)]).verdict is Verdict.INCONCLUSIVE
+    """A step without a test, or with too few seeds to decide, is what the order reports; one arm is refused."""
+    untested = ordering([*arms(2.0, 3.0), [4.0]])
+    assert (untested.verdict, untested.obstacle) == (Verdict.INCONCLUSIVE, Obstacle.FEW_SEEDS)
+    assert (untested.steps, untested.weakest) == (2, 2)
+    two = ordering([[0.0, 0.001], *arms(900.0, 903.0)])
+    assert (two.verdict, two.obstacle) == (Verdict.INCONCLUSIVE, Obstacle.FEW_SEEDS)
     with pytest.raises(VitworkError):
         ordering(arms(1.0))
 
@@ -77,27 +80,6 @@ def test_rank_agreement_is_kendalls_tau():
     assert rank_agreement(table) == pytest.approx(expected)
 
 
-def test_share_counts_layers_per_seed():
-    """One share per seed; a seed with an unknown layer is unknown."""
-    table = np.array([[-1.0, -1.0, 1.0, 1.0], [-1.0, -1.0, -1.0, 1.0], [-1.0, NAN, 1.0, 1.0]])
-    shares = layer_share(table)
-    assert list(shares[:2]) == [0.5, 0.75]
-    assert np.isnan(shares[2])
-    assert layer_share(table, "greater")[1] == 0.25
-
-
-def test_layers_are_not_replicates():
-    """Twelve unanimous layers of one network decide nothing; eight networks do."""
-    one = share_of_layers(-np.ones((1, 12)))
-    assert one.verdict is Verdict.INCONCLUSIVE
-    table = -np.ones((8, 12))
-    table[::2, :2] = 1.0
-    many = share_of_layers(table)
-    assert many.verdict is Verdict.REPRODUCED
-    assert many.scale == "share"
-    assert many.reason.startswith("share 0.9")
-
-
 def test_claims_of_no_difference():
     """Inside the band is reproduced, outside contradicted, in between and with too few seeds open."""
     a = np.array([0.1, -0.1, 0.2, -0.2, 0.05])
@@ -105,6 +87,36 @@ def test_claims_of_no_difference():
     assert equivalent(a, a[::-1] + 9.0, 2.0).verdict is Verdict.CONTRADICTED
     assert equivalent(a, a[::-1] + 2.1, 2.0).verdict is Verdict.INCONCLUSIVE
     assert equivalent(a[:1], a, 2.0).verdict is Verdict.INCONCLUSIVE
+    assert (equivalent(a, a, 2.0).band, equivalent(a, a, 2.0).by_band) == (2.0, True)
+
+
+def test_bands_that_cannot_be_tested_are_refused():
+    """An empty band, and one that reaches below a probability of 0, raise an error."""
+    for band, scale in ((0.0, "difference"), (0.5, "probability")):
+        with pytest.raises(VitworkError):
+            equivalent([1.0, 2.0, 3.0], 0.0, band, scale=scale)
+
+
+def test_an_order_that_one_step_speaks_against_takes_more_seeds():
+    """Against an order a step is judged more strictly, and the seeds named reckon with that."""
+    a = np.array([0.1, -0.1, 0.2, -0.2, 0.05, 0.0])
+    against = ordering([a + 0.3, a[::-1], a + 30.0], alpha=0.01)
+    assert against.verdict is Verdict.INCONCLUSIVE
+    assert against.weakest == 1
+    assert against.seeds_needed > compare(a + 0.3, a[::-1], alpha=0.01).seeds_needed
+
+
+def test_seeds_for_a_band_reckon_with_its_nearer_edge():
+    """The nearer an effect lies to the edge of the band, the more seeds it takes to show on which side it lies."""
+    a = np.array([0.1, -0.1, 0.2, -0.2, 0.05])
+    inner, outer = (equivalent(a, a[::-1] + shift, 0.9).seeds_needed for shift in (0.75, 0.8))
+    assert outer > inner > 5
+
+
+def test_a_band_without_spread_has_its_own_obstacle():
+    """Arms in which no seed differs show no band, and the effect says why."""
+    found = equivalent([0.0] * 9, [1.0] * 9, 5.0)
+    assert (found.verdict, found.test, found.obstacle) == (Verdict.INCONCLUSIVE, Test.PERMUTATION, Obstacle.NO_SPREAD)
 
 
 def test_equivalence_is_the_interval_inside_the_band():

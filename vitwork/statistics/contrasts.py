@@ -1,7 +1,7 @@
 """What a comparison is decided with: an estimate, a two-sided p-value for any value of the effect, and its inversion.
 
 Every contrast answers the same three questions (`estimate`, `p`, `interval`), so that one decision rule serves
-differences, ratios, ranks and samples without spread. Arrays of samples are accepted along leading axes; the
+differences, ranks and samples without spread. Arrays of samples are accepted along leading axes; the
 simulations of error rates therefore run the very code that decides claims.
 """
 
@@ -10,12 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vitwork.statistics.effect import Test
+
 Array = NDArray[np.float64]
+Guard = tuple[Any, Any]
+"""Factors >= 1 on the p-values of values below the estimate and of values above it (see `guard`)."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,12 @@ class Contrast(Protocol):
         """The effect, a float (or an array over leading axes)."""
 
     @property
-    def method(self) -> str:
-        """The test in the field's terms."""
+    def test(self) -> Test:
+        """Which test this is."""
+
+    @property
+    def guard(self) -> Guard:
+        """Factors on p against skewness."""
 
     def p(self, value: float) -> Any:
         """Return the two-sided p-value of the hypothesis that the effect equals ``value``."""
@@ -79,8 +87,10 @@ class Sided:
         return bool(self.estimate < value)
 
 
-Guard = tuple[Any, Any]
-"""Factors >= 1 on the p-values of values below the estimate and of values above it (see `guard`)."""
+class Unguarded:
+    """A contrast of order alone, which skewness does not mislead."""
+
+    guard: ClassVar[Guard] = (1.0, 1.0)
 
 
 def guard(
@@ -124,14 +134,14 @@ class StudentContrast(Sided):
         estimate: difference of means, or mean of one sample.
         error: standard error.
         df: degrees of freedom, ``min(n) - 1``.
-        method: the test in the field's terms.
+        test: which test this is.
         guard: factors on the p-value, see `guard`.
     """
 
     estimate: Any
     error: Any
     df: float
-    method: str
+    test: Test
     guard: Guard = (1.0, 1.0)
 
     def p(self, value: float) -> Any:
@@ -170,10 +180,9 @@ def linear(samples: Sequence[ArrayLike], weights: Sequence[float], penalty: Pena
     second, third = ([np.mean(part**power, axis=-1) for part in centred] for power in (2, 3))
     estimate: Any = sum(weight * sample.mean(axis=-1) for weight, sample in used)
     variance: Any = sum(w**2 * m2 / (n - 1.0) for w, n, m2 in zip(factors, sizes, second, strict=True))
-    name = "guarded one-sample t" if len(samples) == 1 else "guarded Welch t, min(n) - 1 df"
-    return StudentContrast(
-        estimate, np.sqrt(variance), min(sizes) - 1.0, name, guard(factors, sizes, second, third, penalty)
-    )
+    test = Test.ONE_SAMPLE if len(samples) == 1 else Test.WELCH
+    factors_on_p = guard(factors, sizes, second, third, penalty)
+    return StudentContrast(estimate, np.sqrt(variance), min(sizes) - 1.0, test, factors_on_p)
 
 
 def student(a: ArrayLike, b: ArrayLike | None = None, penalty: Penalty = RAW) -> StudentContrast:
@@ -181,48 +190,8 @@ def student(a: ArrayLike, b: ArrayLike | None = None, penalty: Penalty = RAW) ->
     return linear([a], [1.0], penalty) if b is None else linear([a, b], [1.0, -1.0], penalty)
 
 
-@dataclass(frozen=True)
-class RatioContrast(Sided):
-    """The ratio of two means; a value r is tested through mean(a) - r mean(b) = 0 (Fieller)."""
-
-    a: Array
-    b: Array
-    paired: bool = False
-    method: str = "guarded Welch t on mean(a) - r mean(b) (Fieller)"
-
-    @property
-    def estimate(self) -> float:
-        """Ratio of the means."""
-        return float(self.a.mean() / self.b.mean()) if self.b.mean() else math.nan
-
-    def p(self, value: float) -> float:
-        """Return the two-sided p-value of "the ratio of means equals value"."""
-        scaled = value * self.b
-        contrast = student(self.a - scaled) if self.paired or scaled.size == 1 else student(self.a, scaled)
-        return float(contrast.p(0.0))
-
-    def interval(self, alpha: float) -> tuple[float, float]:
-        """Return the connected set of ratios around the estimate that `p` does not reject at ``alpha``."""
-        return self._edge(-1.0, alpha), self._edge(1.0, alpha)
-
-    def _edge(self, direction: float, alpha: float) -> float:
-        """Walk outwards until a ratio is rejected, then bisect; infinite when none is."""
-        inside, step = self.estimate, abs(self.estimate) * 0.05 or 1e-3
-        for _ in range(60):
-            outside = self.estimate + direction * step
-            if self.p(outside) <= alpha:
-                break
-            inside, step = outside, step * 2.0
-        else:
-            return direction * math.inf
-        for _ in range(45):
-            middle = 0.5 * (inside + outside)
-            inside, outside = (inside, middle) if self.p(middle) <= alpha else (middle, outside)
-        return outside
-
-
 @dataclass(frozen=True, slots=True)
-class ExactContrast(Sided):
+class ExactContrast(Sided, Unguarded):
     """Samples whose values are all alike in each arm: nothing but the relabelling of seeds carries information.
 
     Relabelling tests whether two arms are alike, and so one value of the effect only. Against any other value, or a
@@ -237,7 +206,7 @@ class ExactContrast(Sided):
     estimate: float
     neutral: float
     smallest: float
-    method: str = "exact permutation (no spread in any arm)"
+    test: ClassVar[Test] = Test.PERMUTATION
 
     def _differs(self) -> bool:
         return bool(abs(self.estimate - self.neutral) > 1e-12 * max(1.0, abs(self.neutral)))

@@ -7,7 +7,9 @@ from enum import StrEnum
 from typing import Literal
 
 Alternative = Literal["less", "greater", "two-sided"]
-Scale = Literal["difference", "log-ratio", "probability", "slope"]
+Scale = Literal["difference", "log-ratio", "probability"]
+"""How arms are compared: by means, by geometric means, or by the probability that a run of one exceeds one of the other."""
+EffectScale = Literal[Scale, "slope"]
 
 
 class Verdict(StrEnum):
@@ -32,10 +34,11 @@ class Test(StrEnum):
     PERMUTATION = "exact permutation"  # where no seed differs from another of its arm
     SAFE_T = "safe t"  # valid at any stopping time
     SIGN_BETS = "betting on signs"  # valid at any stopping time
+    INTERVALS = "t of two intervals"  # of a change, where the seeds themselves do not serve
 
 
 class Obstacle(StrEnum):
-    """Why no test applies to the data."""
+    """Why data never decide, whatever they show."""
 
     NO_RUNS = "an arm has no runs"
     FEW_SEEDS = "fewer seeds than ever decide"
@@ -63,9 +66,10 @@ class Effect:
         band: half-width around ``margin`` inside which the arms count as alike; None where none was declared.
         by_band: whether ``p`` and ``verdict`` belong to the two edges of the band rather than to the margin.
         lost: runs of either arm without a finite value, which are judged by order.
-        steps, weakest: of an order of several arms, how many steps it has and which one (from 1) the numbers are of.
-        obstacle: why no test applies; None where one does.
-        adjusted_p: p-value after correction over the session's hypotheses; NaN before that.
+        steps, weakest: of an order of several arms, how many steps it has and which one (from 1) the numbers are of;
+            ``p`` is then that of the whole order.
+        obstacle: why the data never decide; None where they can.
+        adjusted_p: p-value after correction over the session's hypotheses; equals ``p`` before that.
         seeds_needed: seeds per arm that would probably settle an inconclusive verdict; None when unknown.
     """
 
@@ -79,7 +83,7 @@ class Effect:
     alternative: Alternative = "less"
     margin: float = 0.0
     alpha: float = 0.05
-    scale: Scale = "difference"
+    scale: EffectScale = "difference"
     test: Test = Test.NONE
     penalty: tuple[float, float] = (1.0, 1.0)
     band: float | None = None

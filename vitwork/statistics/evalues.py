@@ -13,13 +13,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vitwork.statistics.contrasts import Guard, Penalty, Sided, guard
+from vitwork.statistics.contrasts import Guard, Penalty, Sided, Unguarded, guard
 from vitwork.statistics.decision import FEWEST_SEEDS
+from vitwork.statistics.effect import Test
 
 Array = NDArray[np.float64]
 
@@ -75,12 +76,18 @@ class SafeContrast(Sided):
 
     Attributes:
         pairs: a - b per seed, or the values of one sample.
-        guard: factors on the anytime p-value after each seed (see `vitwork.statistics.contrasts.guard`).
+        guards: factors on the anytime p-value after each seed from the third on (`vitwork.statistics.contrasts.guard`).
     """
 
     pairs: Array
-    guard: Guard
-    method: str = "safe t-test on pairs of seeds, valid at any stopping time"
+    guards: Guard
+    test: ClassVar[Test] = Test.SAFE_T
+
+    @property
+    def guard(self) -> Guard:
+        """The factors after the last seed."""
+        below, above = (factors[..., -1] for factors in self.guards)
+        return below, above
 
     @property
     def estimate(self) -> Any:
@@ -101,7 +108,7 @@ class SafeContrast(Sided):
     def p_path(self, value: float) -> Any:
         """Return guard / e-value of "the mean equals value" after every seed from the third on, at most 1."""
         n, mean, error = self._moments()
-        below, above = self.guard
+        below, above = self.guards
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.nan_to_num((mean - value) / error, posinf=0.0, neginf=0.0)  # no spread yet: no evidence yet
         return np.exp(np.minimum(0.0, np.log(np.where(t > 0.0, below, above)) - log_e_value(t, n)))
@@ -118,7 +125,7 @@ class SafeContrast(Sided):
         spread = 1.0 + n[-1] * MIXTURE
         halves = []
         for side in self.guard:
-            level = (side[..., -1] / alpha * math.sqrt(spread)) ** (2.0 / n[-1])
+            level = (side / alpha * math.sqrt(spread)) ** (2.0 / n[-1])
             with np.errstate(divide="ignore", invalid="ignore"):
                 squared = np.where(level < spread, (n[-1] - 1.0) * (level - 1.0) / (1.0 - level / spread), math.inf)
                 halves.append(np.where(error[..., -1] > 0.0, np.sqrt(squared) * error[..., -1], math.inf))
@@ -169,7 +176,7 @@ def _running_moments(sample: Array) -> tuple[Array, Array]:
 
 
 @dataclass(frozen=True)
-class SignContrast:
+class SignContrast(Unguarded):
     """The share of pairs in which ``a`` exceeds ``b`` under optional stopping; needs no assumption on shapes.
 
     The e-process bets on the signs with the Krichevsky-Trofimov mixture. Pairs without a number count against
@@ -184,7 +191,7 @@ class SignContrast:
     most: Array
     shown: float | None = None
     margin: float = 0.5
-    method: str = "betting on signs of pairs, valid at any stopping time"
+    test: ClassVar[Test] = Test.SIGN_BETS
 
     @property
     def estimate(self) -> float:

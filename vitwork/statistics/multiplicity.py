@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from vitwork.statistics.decision import inclined, settling_seeds
 from vitwork.statistics.effect import Effect, Verdict
-from vitwork.statistics.decision import Question, settling_seeds
 
 
 def holm_adjust(p: Sequence[float]) -> list[float]:
@@ -39,32 +39,17 @@ def holm(effects: Sequence[Effect], alpha: float = 0.05) -> list[Effect]:
 
 def _judged(effect: Effect, adjusted: float, alpha: float) -> Effect:
     """Return one effect at the family's level."""
-    if math.isnan(effect.p) or effect.method == "none":
+    if math.isnan(effect.p):
         return effect
-    found, _, tail = effect.reason.rpartition(": ")
-    family = f", {adjusted:.2g} over the session" if adjusted > effect.p else ""
     if adjusted <= alpha and not _barred(effect):
-        verdict = effect.verdict
-        if verdict is Verdict.INCONCLUSIVE:  # the family's alpha is wider than the effect's own
-            verdict = Question(effect.alternative, effect.margin).side(below=effect.estimate < effect.margin)
-            tail = "decided at the session's error rate"
-        return replace(
-            effect, verdict=verdict, adjusted_p=adjusted, seeds_needed=None, reason=f"{found}{family}: {tail}"
-        )
+        undecided = effect.verdict is Verdict.INCONCLUSIVE  # where the family's alpha is wider than the effect's own
+        verdict = inclined(effect) if undecided else effect.verdict
+        return replace(effect, verdict=verdict, adjusted_p=adjusted, seeds_needed=None)
     needed = settling_seeds(effect, alpha * effect.p / adjusted if effect.p > 0.0 else alpha)
-    if effect.verdict is not Verdict.INCONCLUSIVE or needed is not None:
-        note = f" ({tail.rpartition(' (')[2]}" if tail.endswith(")") else ""
-        seeds = f"; about {needed} seeds per arm would probably settle it" if needed else ""
-        tail = f"not decided at the session's error rate{seeds}{note}"
-    return replace(
-        effect,
-        verdict=Verdict.INCONCLUSIVE,
-        adjusted_p=adjusted,
-        seeds_needed=needed,
-        reason=f"{found}{family}: {tail}",
-    )
+    return replace(effect, verdict=Verdict.INCONCLUSIVE, adjusted_p=adjusted, seeds_needed=needed)
 
 
 def _barred(effect: Effect) -> bool:
     """Return whether the effect stays undecided: too few seeds, or no finite estimate to take a side from."""
-    return effect.verdict is Verdict.INCONCLUSIVE and (effect.p <= effect.alpha or math.isinf(effect.high - effect.low))
+    endless = math.isinf(effect.high - effect.low)
+    return effect.verdict is Verdict.INCONCLUSIVE and (effect.obstacle is not None or endless)

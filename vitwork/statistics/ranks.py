@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vitwork.statistics.contrasts import Unguarded
+from vitwork.statistics.effect import Test
 
 Array = NDArray[np.float64]
 
@@ -24,7 +28,7 @@ def binomial_p(successes: float, n: int, probability: float) -> float:
 
 
 @dataclass(frozen=True)
-class SuperiorityContrast:
+class SuperiorityContrast(Unguarded):
     """The probability that a run of ``a`` exceeds a run of ``b``, ties counted half.
 
     The variance of its estimate never exceeds that of a share of ``min(n_a, n_b)`` independent successes, whatever
@@ -39,7 +43,7 @@ class SuperiorityContrast:
     least: float
     most: float
     n: int
-    method: str = "probability of superiority, binomial bound"
+    test: ClassVar[Test] = Test.SUPERIORITY
 
     @property
     def estimate(self) -> float:
@@ -82,7 +86,7 @@ def superiority(a: Array, b: Array, *, paired: bool = False) -> SuperiorityContr
 
 
 @dataclass(frozen=True)
-class OrderContrast:
+class OrderContrast(Unguarded):
     """An effect of which only the side of the margin can be judged, because some runs diverged.
 
     Attributes:
@@ -94,7 +98,7 @@ class OrderContrast:
     estimate: float
     superiority: SuperiorityContrast
     margin: float
-    method: str = "order of the runs, diverged runs in the least favourable place"
+    test: ClassVar[Test] = Test.ORDER
 
     def p(self, value: float) -> float:
         """Return the p-value at the margin; other values cannot be rejected."""

@@ -7,15 +7,15 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vitwork.statistics.contrasts import Contrast
+from vitwork.statistics.contrasts import Contrast, ExactContrast
 from vitwork.statistics.decision import Question
 from vitwork.statistics.evalues import STOPPING_LOGS, STOPPING_RAW, SignContrast, safe_contrast
 
 Array = NDArray[np.float64]
 
 
-def anytime_contrast(a: Array, b: Array, question: Question, *, paired: bool, constant: bool) -> tuple[Contrast, str]:
-    """Return the e-process that the data allow, and what they force; seeds without a partner are left out.
+def anytime_contrast(a: Array, b: Array, question: Question, *, paired: bool, constant: bool) -> Contrast:
+    """Return the e-process that the data allow, or that seeds without spread are no evidence; seeds without a partner are left out.
 
     Args:
         a, b: values in the order of seeds, on the question's scale; ``b`` is a vector of one for a constant.
@@ -26,9 +26,10 @@ def anytime_contrast(a: Array, b: Array, question: Question, *, paired: bool, co
     n = a.size if constant else min(a.size, b.size)
     first, second = a[:n], np.broadcast_to(b, n) if constant else b[:n]
     if question.scale == "probability" or not (np.isfinite(first).all() and np.isfinite(second).all()):
-        return _signs(first, second, question), "pairs judged by their signs"
+        return _signs(first, second, question)
     penalty = STOPPING_LOGS if question.scale == "log-ratio" else STOPPING_RAW
-    return safe_contrast(first, second, penalty, paired=paired or constant), ""
+    contrast = safe_contrast(first, second, penalty, paired=paired or constant)
+    return contrast if np.ptp(contrast.pairs) else ExactContrast(float(contrast.estimate), 0.0, smallest=1.0)
 
 
 def _signs(a: Array, b: Array, question: Question) -> SignContrast:

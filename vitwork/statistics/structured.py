@@ -1,4 +1,4 @@
-"""Hypotheses over more than two arms or inside a run: trends, orders, shares of layers, equivalence."""
+"""Hypotheses over more than two arms, and of no difference: trends, orders, rank correlations, equivalence."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vitwork.errors import VitworkError
-from vitwork.statistics.effect import Alternative, Effect, Verdict
-from vitwork.statistics.comparison import Scale, Values, compare
+from vitwork.statistics.comparison import Values, compare, on_scale, vector
 from vitwork.statistics.contrasts import Contrast, has_spread, linear, penalty_of
-from vitwork.statistics.decision import BOTH_EDGES, FEWEST_SEEDS, Question, decide, settling_seeds, undecided
+from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, settling_seeds, undecided
+from vitwork.statistics.effect import Alternative, Effect, Obstacle, Scale, Verdict
 from vitwork.statistics.evalues import STOPPING_LOGS, STOPPING_RAW, safe_linear
 
 Array = NDArray[np.float64]
@@ -27,7 +27,6 @@ def trend(
     alpha: float = 0.05,
     *,
     levels: Sequence[float] | None = None,
-    equivalence: float | None = None,
     scale: Scale = "difference",
     anytime: bool = False,
 ) -> Effect:
@@ -42,29 +41,25 @@ def trend(
         margin: slope that separates the sides.
         alpha: two-sided error rate.
         levels: positions of the arms; 0, 1, 2, … by default. Give logarithms for sizes that grow by factors.
-        equivalence: half-width of the band of slopes that deny the claim.
         scale: ``difference`` for the slope of the values, ``log-ratio`` for that of their logarithms.
         anytime: decide validly after every seed, by an e-process of the slope that the i-th seeds of all arms have.
     """
     if scale not in ("difference", "log-ratio"):
         raise VitworkError(f"a trend is a slope of values or of their logarithms; it has no {scale}")
-    question = Question(alternative, margin, alpha, "slope" if scale == "difference" else scale, equivalence)
+    question = Question(alternative, margin, alpha, "slope" if scale == "difference" else scale)
     weights = slope_weights(len(arms), levels)
-    samples = [np.asarray(arm, dtype=np.float64) for arm in arms]
+    samples = [on_scale(vector(arm), scale) for arm in arms]
     sizes = [sample.size for sample in samples]
     fewest, most = min(sizes), max(sizes)
     if fewest < FEWEST_SEEDS:
-        return undecided(question, fewest, most, f"fewer than {FEWEST_SEEDS} seeds in an arm never decide")
-    if scale == "log-ratio":
-        with np.errstate(divide="ignore", invalid="ignore"):
-            samples = [np.log(sample) for sample in samples]
+        return undecided(question, fewest, most, Obstacle.FEW_SEEDS)
     if not all(np.isfinite(sample).all() for sample in samples):
-        return undecided(question, fewest, most, "a run of an arm has no finite value, so the slope is unknown")
+        return undecided(question, fewest, most, Obstacle.UNKNOWN_VALUE)
     if not has_spread(*samples):
-        return undecided(question, fewest, most, "no seed differs in any arm")
-    logs = scale == "log-ratio"
+        return undecided(question, fewest, most, Obstacle.NO_SPREAD)
     if anytime:
-        contrast: Contrast = safe_linear(samples, weights, STOPPING_LOGS if logs else STOPPING_RAW)
+        penalty = STOPPING_LOGS if scale == "log-ratio" else STOPPING_RAW
+        contrast: Contrast = safe_linear(samples, weights, penalty)
     else:
         contrast = linear(samples, weights, penalty_of(scale))
     return decide(contrast, question, fewest, most)
@@ -108,14 +103,16 @@ def ordering(
     if len(arms) < 2:
         raise VitworkError("an order needs at least two arms")
     steps = [compare(a, b, alternative, alpha=alpha, scale=scale, anytime=anytime) for a, b in pairwise(arms)]
-    if any(math.isnan(step.p) for step in steps):
-        return next(step for step in steps if math.isnan(step.p))
+    for number, step in enumerate(steps, 1):
+        if math.isnan(step.p):
+            return replace(step, steps=len(steps), weakest=number)
     verdict, p, worst = _every(steps, alpha, factor=len(steps) ** 2)
-    weakest, against = steps[worst], _support(steps[worst]) < 0.0
-    which = f"weakest of {len(steps)} steps is number {worst + 1}"
-    reason = f"{which}: {weakest.reason}" if verdict is weakest.verdict else f"{which}, not decided: {weakest.reason}"
-    rule = "any step against, squared Bonferroni" if against else "every step, intersection-union"
-    return replace(weakest, p=p, adjusted_p=p, verdict=verdict, reason=reason, method=f"{weakest.method}; {rule}")
+    obstacles = [step.obstacle for step in steps if step.obstacle and verdict is Verdict.INCONCLUSIVE]
+    effect = replace(
+        steps[worst], p=p, adjusted_p=p, verdict=verdict, steps=len(steps), weakest=worst + 1, seeds_needed=None,
+        obstacle=obstacles[0] if obstacles else None,
+    )  # fmt: skip
+    return _planned(effect, alpha)
 
 
 def _every(parts: Sequence[Effect], alpha: float, *, factor: int) -> tuple[Verdict, float, int]:
@@ -127,11 +124,18 @@ def _every(parts: Sequence[Effect], alpha: float, *, factor: int) -> tuple[Verdi
     worst = min(range(len(parts)), key=lambda place: _support(parts[place]))
     wrong = [part.p * factor for part in parts if _support(part) < 0.0]
     p = min(1.0, *wrong) if wrong else max(part.p for part in parts)
-    few = any(part.verdict is Verdict.INCONCLUSIVE and part.p <= alpha for part in parts)
+    few = any(part.obstacle is Obstacle.FEW_SEEDS and part.p <= alpha for part in parts)
     verdict = Verdict.INCONCLUSIVE
     if p <= alpha and not few:
         verdict = Verdict.CONTRADICTED if wrong else Verdict.REPRODUCED
     return verdict, p, worst
+
+
+def _planned(effect: Effect, alpha: float) -> Effect:
+    """Return the effect with the seeds that would settle it where it is undecided."""
+    if effect.verdict is not Verdict.INCONCLUSIVE:
+        return effect
+    return replace(effect, seeds_needed=settling_seeds(effect, alpha))
 
 
 def _support(effect: Effect) -> float:
@@ -157,47 +161,6 @@ def rank_agreement(arms: ArrayLike) -> Array:
     return signs
 
 
-def layer_share(values: ArrayLike, alternative: Alternative = "less", threshold: float = 0.0) -> Array:
-    """Return per seed the share of layers on one side of a threshold; NaN for a seed with any layer unknown.
-
-    A claim on most layers compares such a share with 1/2. Its quantity makes one number of one run's record:
-    ``float(layer_share([record["change"]], "less")[0])``, and ``assert share("vit") > 0.5`` is the hypothesis, with the
-    layers nested in their seeds (`share_of_layers` is the same test on a whole table).
-
-    Args:
-        values: one row per seed, one column per layer.
-        alternative: count layers ``less`` or ``greater`` than the threshold.
-        threshold: value that separates the layers.
-    """
-    table = np.asarray(values, dtype=np.float64)
-    counted = table < threshold if alternative == "less" else table > threshold
-    shares: Array = np.where(np.isnan(table).any(axis=1), math.nan, counted.mean(axis=1))
-    return shares
-
-
-def share_of_layers(
-    values: ArrayLike,
-    alternative: Alternative = "less",
-    threshold: float = 0.0,
-    margin: float = 0.5,
-    alpha: float = 0.05,
-) -> Effect:
-    """Decide whether more than a share ``margin`` of the layers lies on the claimed side of a threshold.
-
-    Layers are nested in seeds: each seed gives one share, and only seeds are replicates. Twelve layers of one network
-    are one observation and decide nothing.
-
-    Args:
-        values: one row per seed, one column per layer.
-        alternative: side of the threshold that the paper claims for most layers.
-        threshold: value that separates layers.
-        margin: share that has to be exceeded, fixed before the data.
-        alpha: two-sided error rate.
-    """
-    effect = compare(layer_share(values, alternative, threshold), 0.0, "greater", margin, alpha)
-    return replace(effect, scale="share", reason=effect.reason.replace("difference", "share", 1))
-
-
 def equivalent(
     a: Values,
     b: Values | float,
@@ -220,11 +183,11 @@ def equivalent(
         band: half-width of the band of negligible effects on ``scale``, fixed before the data.
         alpha: error rate.
         paired: whether values belong together in their order.
-        scale: ``difference``, ``ratio``, ``log-ratio`` or ``probability``.
+        scale: ``difference``, ``log-ratio`` or ``probability``.
         anytime: decide validly after every seed.
 
     Raises:
-        VitworkError: when the band is empty, or reaches 0 on a scale of ratios or probabilities.
+        VitworkError: when the band is empty, or reaches a probability of 0.
     """
     plain = compare(a, b, "two-sided", 0.0, alpha, paired=paired, scale=scale, anytime=anytime)
     lowest, highest = plain.margin - band, plain.margin + band
@@ -233,14 +196,10 @@ def equivalent(
     sides: tuple[tuple[Alternative, float], ...] = (("greater", lowest), ("less", highest))
     edges = [compare(a, b, side, edge, alpha, paired=paired, scale=scale, anytime=anytime) for side, edge in sides]
     if math.isnan(plain.p):
-        return plain
+        return replace(plain, band=band)
     verdict, p, _ = _every(edges, alpha, factor=1)
     effect = replace(
-        plain, p=p, adjusted_p=p, verdict=verdict, method=f"{edges[0].method}; {BOTH_EDGES}", seeds_needed=None
-    )
-    where = {Verdict.REPRODUCED: "inside", Verdict.CONTRADICTED: "outside"}.get(verdict, "not clear of")
-    reason = f"{scale} {plain.estimate:.3g} [{plain.low:.3g}, {plain.high:.3g}], p = {p:.2g}: {where} the band {plain.margin:.3g} ± {band:.3g}"
-    if verdict is Verdict.INCONCLUSIVE and (needed := settling_seeds(effect, alpha)) is not None:
-        effect = replace(effect, seeds_needed=needed)
-        reason += f"; about {needed} seeds per arm would probably settle it"
-    return replace(effect, reason=reason)
+        plain, p=p, adjusted_p=p, verdict=verdict, test=edges[0].test, band=band, by_band=True, seeds_needed=None,
+        obstacle=edges[0].obstacle,
+    )  # fmt: skip
+    return _planned(effect, alpha)

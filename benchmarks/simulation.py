@@ -1,6 +1,6 @@
 """Error rates by simulation: samples of known shape, and every decision path run on them under its own null hypothesis.
 
-The fast version runs in tests/statistics, the full one in benchmarks/calibration.py; both call the code that decides.
+A fast version runs in tests/statistics, the full one in benchmarks/calibration.py; both call the code that decides.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ Path = Callable[[Generator, Condition, int], Array]
 
 
 def two_arms(rng: Generator, condition: Condition, runs: int) -> Array:
-    """Difference of means of two arms; the ratio of means is this path with the second arm scaled."""
+    """Difference of means of two arms."""
     return np.asarray(student(*condition.draw(rng, runs)).p(0.0))
 
 

@@ -1,0 +1,202 @@
+"""What changed between two results documents: verdicts, effects, names and costs, as facts.
+
+The probability that any effect is falsely reported to have left its interval is at most ``alpha``, so that a
+continuous-integration job that looks at fifty effects rarely raises a false alarm.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from enum import StrEnum
+from itertools import chain
+
+from vitwork.language.document import ClaimResult, Constant, Hypothesis, Results, Sample
+from vitwork.statistics.change import Finding, effect_change
+from vitwork.statistics.effect import Effect, Verdict
+from vitwork.statistics.multiplicity import holm
+from vitwork.statistics.structured import slope_weights
+
+ALIKE = 0.9
+"""How much of the sentences of a renamed claim has to agree."""
+SLOWER = 2.0
+"""Factor of a claim's cost in seconds from which it is reported."""
+
+
+class Kind(StrEnum):
+    """What happened to a claim or a hypothesis."""
+
+    FLIPPED = "flipped"
+    VANISHED = "vanished"
+    SKIPPED = "newly skipped"
+    MOVED = "left its interval"
+    RENAMED = "renamed"
+    UNDECIDED = "newly inconclusive"
+    DECIDED = "newly decided"
+    NEW = "new"
+    SLOWER = "slower"
+
+
+BREAKING = frozenset({Kind.FLIPPED, Kind.VANISHED, Kind.SKIPPED, Kind.MOVED})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change between two results.
+
+    Attributes:
+        kind: what happened.
+        claim: id of the claim in the new results (the old id when it vanished).
+        hypothesis: id of the hypothesis in the new results, empty when the claim as a whole changed.
+        before, after: both verdicts; of a renamed claim its ids, of a slower one its seconds; None for other kinds.
+        change: of an effect that left its interval, the difference of the effects, new minus old, with ``adjusted_p``
+            over all pairs.
+    """
+
+    kind: Kind
+    claim: str
+    hypothesis: str = ""
+    before: Verdict | str | float | None = None
+    after: Verdict | str | float | None = None
+    change: Effect | None = None
+
+    @property
+    def breaking(self) -> bool:
+        """Whether something no longer holds; slowness and lost power are not of that kind."""
+        return self.kind in BREAKING
+
+
+def compare_to_baseline(old: Results, new: Results, alpha: float = 0.05) -> list[Event]:
+    """Return what changed from ``old`` to ``new``, breaking events first.
+
+    Claims are matched by id, those left over by nearly equal sentences; hypotheses by id and by what they compare.
+
+    Args:
+        old: the baseline.
+        new: today's results.
+        alpha: probability that any effect is falsely reported to have left its interval (Holm over all pairs).
+    """
+    claims = _claims(old.claims, new.claims)
+    hypotheses = _hypotheses(old.hypotheses, new.hypotheses, {before.id: after.id for before, after in claims})
+    events = _names(old.claims, new.claims, claims)
+    for before, after in claims:
+        events += _turned(before.verdict, after.verdict, after.id)
+        if after.verdict is not Verdict.NOT_MEASURED and 0.0 < SLOWER * before.cost_seconds <= after.cost_seconds:
+            events.append(Event(Kind.SLOWER, after.id, "", before.cost_seconds, after.cost_seconds))
+    for was, now in hypotheses:
+        events += _turned(was.effect.verdict, now.effect.verdict, now.claim, now.id)
+    events += _moved(hypotheses, alpha)
+    return sorted(events, key=lambda event: (not event.breaking, event.kind, event.claim, event.hypothesis))
+
+
+def _claims(old: Sequence[ClaimResult], new: Sequence[ClaimResult]) -> list[tuple[ClaimResult, ClaimResult]]:
+    """Pair claims by id, then those left over by the most alike sentence."""
+    by_id = {claim.id: claim for claim in new}
+    pairs = [(claim, by_id.pop(claim.id)) for claim in old if claim.id in by_id]
+    paired = {before.id for before, _ in pairs}
+    spare = list(by_id.values())
+    for claim in old:
+        if claim.id in paired or not spare:
+            continue
+        likeness = [SequenceMatcher(None, claim.sentence, other.sentence).ratio() for other in spare]
+        if max(likeness) >= ALIKE:
+            pairs.append((claim, spare.pop(likeness.index(max(likeness)))))
+    return pairs
+
+
+def _hypotheses(
+    old: Iterable[Hypothesis], new: Iterable[Hypothesis], claims: dict[str, str]
+) -> list[tuple[Hypothesis, Hypothesis]]:
+    """Pair hypotheses that compare the same thing, those of the same id first, then those whose id alone is the same.
+
+    Args:
+        old, new: of both results.
+        claims: new ids of the claims, by their old ones.
+    """
+    keys: tuple[Callable[[Hypothesis, str], Hashable], ...] = (
+        lambda found, claim: (found.id, _structure(found, claim)),
+        _structure,
+        lambda found, _: (found.id, found.form, found.quantity),
+    )
+    before, after, pairs = list(old), list(new), []
+    for key in keys:
+        waiting = defaultdict(list)
+        for found in after:
+            waiting[key(found, found.claim)].append(found)
+        unpaired = []
+        for found in before:
+            alike = waiting[key(found, claims.get(found.claim, found.claim))]
+            if alike:
+                pairs.append((found, alike.pop(0)))
+            else:
+                unpaired.append(found)
+        before, after = unpaired, list(chain.from_iterable(waiting.values()))
+    return pairs
+
+
+def _structure(found: Hypothesis, claim: str) -> Hashable:
+    """Return what a hypothesis compares, within its claim."""
+    sides = tuple(side.value if isinstance(side, Constant) else side.arm for side in found.sides)
+    alternative = found.effect.alternative
+    return claim, found.form, found.quantity, tuple(sorted(found.parameters.items())), sides, alternative
+
+
+def _names(
+    old: Iterable[ClaimResult], new: Iterable[ClaimResult], pairs: Sequence[tuple[ClaimResult, ClaimResult]]
+) -> list[Event]:
+    """Return the claims that got another name, and those that are in one of the results only."""
+    kept, known = {before.id for before, _ in pairs}, {after.id for _, after in pairs}
+    events = [
+        Event(Kind.RENAMED, after.id, "", before.id, after.id) for before, after in pairs if before.id != after.id
+    ]
+    events += [Event(Kind.VANISHED, claim.id) for claim in old if claim.id not in kept]
+    return events + [Event(Kind.NEW, claim.id) for claim in new if claim.id not in known]
+
+
+def _turned(before: Verdict, after: Verdict, claim: str, hypothesis: str = "") -> list[Event]:
+    """Return the event of another verdict, if it is another one."""
+    if before is after:
+        return []
+    kind = Kind.FLIPPED
+    if after is Verdict.NOT_MEASURED:
+        kind = Kind.SKIPPED
+    elif after is Verdict.INCONCLUSIVE:
+        kind = Kind.UNDECIDED
+    elif before in (Verdict.NOT_MEASURED, Verdict.INCONCLUSIVE):
+        kind = Kind.DECIDED
+    return [Event(kind, claim, hypothesis, before, after)]
+
+
+def _moved(pairs: Iterable[tuple[Hypothesis, Hypothesis]], alpha: float) -> list[Event]:
+    """Test every difference of effects and report those that Holm's procedure leaves."""
+    tested = [
+        (now, change) for was, now in pairs if (change := effect_change(finding(was), finding(now), alpha)) is not None
+    ]
+    judged = holm([change for _, change in tested], alpha)
+    return [
+        Event(Kind.MOVED, now.claim, now.id, change=change)
+        for (now, _), change in zip(tested, judged, strict=True)
+        if change.verdict is not Verdict.INCONCLUSIVE
+    ]
+
+
+def finding(hypothesis: Hypothesis) -> Finding:
+    """Return a hypothesis as `effect_change` takes it.
+
+    The effect of an order is that of its weakest step, which may be another one in other results: only its interval
+    serves.
+    """
+    if hypothesis.form == "order":
+        return Finding(hypothesis.effect)
+    sides, levels = hypothesis.sides, hypothesis.levels
+    samples = [side for side in sides if isinstance(side, Sample)]
+    weights = slope_weights(len(sides), levels) if hypothesis.form == "trend" else [1.0, -1.0][: len(samples)]
+    return Finding(
+        hypothesis.effect,
+        [side.values for side in samples],
+        weights,
+        paired=hypothesis.form != "trend" and len({(side.arm, side.seeds) for side in samples}) < len(samples),
+        constant=next((side.value for side in sides if isinstance(side, Constant)), None),
+    )
