@@ -137,6 +137,13 @@ def hypothesis_of(results: Results, place: int = 0, effect: Json | None = None, 
     return replace(results, hypotheses=tuple(hypotheses))
 
 
+def changed(results: Results) -> Results:
+    """Return results in which the first claim flipped, the last one is gone, and a new one was added."""
+    flipped = claim_of(results, verdict=Verdict.CONTRADICTED)
+    new = replace(results.claims[1], id="brand-new", sentence="Something else is true.", hypotheses=())
+    return replace(flipped, claims=(*flipped.claims[:-1], new))
+
+
 def provenance_of(results: Results, **changed: Any) -> Results:
     """Return results of another origin."""
     return replace(results, provenance=replace(results.provenance, **changed))

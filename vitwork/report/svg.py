@@ -178,9 +178,9 @@ class Plot:
         base = self.height - bottom
         parts = [f'<path class="axis" d="M{number(left)} {number(base)}H{number(self.width - right)}"/>']
         for tick, words in self._spaced() if xticks is None else xticks:
-            middle = number(self._inside(tick, words))
+            at = number(self._inside(tick, words))
             parts.append(f'<path class="axis" d="M{number(self.sx(tick))} {number(base)}v4"/>')
-            parts.append(f'<text x="{middle}" y="{number(base + 15)}" text-anchor="middle">{escape(words)}</text>')
+            parts.append(f'<text x="{at}" y="{number(base + 15)}" text-anchor="middle">{escape(words)}</text>')
         if self.xlabel:
             length, room = 5.8 * len(self.xlabel), self.width - 6
             squeezed = f' textLength="{number(room)}" lengthAdjust="spacingAndGlyphs"' if length > room else ""

@@ -113,21 +113,18 @@ def why(found: Effect) -> str:
 
 def _placed(found: Effect) -> str:
     """Return where an effect lies, or what an undecided one lacks."""
-    margin = marked(found.margin, found.scale)
     if found.verdict is Verdict.INCONCLUSIVE:
-        return _undecided(found, margin)
+        return _undecided(found)
     paper = found.verdict is Verdict.REPRODUCED
-    if found.alternative == "two-sided" and found.band is not None:
-        return f"{'inside' if paper else 'outside'} the band {_band(found)}"
-    if found.by_band:
-        return f"inside the declared band around {margin}"
-    if found.p > found.alpha:  # its own interval holds the margin, but the level of the session is wider
+    if found.p > found.alpha:  # its own interval does not show it, but the level of the session is wider
         return "decided at the session’s error rate"
-    return f"clear of {margin} on {'the paper’s' if paper else 'the other'} side"
+    if found.band is not None:
+        return f"{'inside' if paper else 'outside'} {_separating(found)}"
+    return f"clear of {_separating(found)} on {'the paper’s' if paper else 'the other'} side"
 
 
-def _undecided(found: Effect, margin: str) -> str:
-    place = f"the band {_band(found)}" if found.alternative == "two-sided" and found.band is not None else margin
+def _undecided(found: Effect) -> str:
+    place = _separating(found)
     if found.p <= found.alpha < found.adjusted_p:
         said = "not decided at the session’s error rate"
     elif math.isinf(found.high - found.low):
@@ -139,11 +136,14 @@ def _undecided(found: Effect, margin: str) -> str:
     return said if math.isinf(found.high - found.low) else f"{said}; many more seeds would hardly settle it"
 
 
-def _band(found: Effect) -> str:
-    middle, half, scale = found.margin, found.band or 0.0, found.scale
+def _separating(found: Effect) -> str:
+    """Return what separates the sides: the margin, or the band of a claim of no difference."""
+    middle, half, scale = found.margin, found.band, found.scale
+    if half is None:
+        return marked(middle, scale)
     if factor(scale):
-        return f"{marked(middle - half, scale)} to {marked(middle + half, scale)}"
-    return f"{marked(middle, scale)} ± {quantity(half)}"
+        return f"the band {marked(middle - half, scale)} to {marked(middle + half, scale)}"
+    return f"the band {marked(middle, scale)} ± {quantity(half)}"
 
 
 def _noted(found: Effect) -> str:

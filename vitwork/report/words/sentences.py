@@ -170,13 +170,18 @@ def event(found: Event, results: Results) -> str:
         case Kind.NEW:
             return "the claim has no baseline"
         case Kind.SLOWER:
-            return f"{duration(float(found.after))}, {duration(float(found.before))} before"
+            return f"{_lasting(found.after)}, {_lasting(found.before)} before"
     if found.change is not None:
         unit = next((hypothesis.unit for hypothesis in results.hypotheses if hypothesis.id == found.hypothesis), "")
         p = quantity(found.change.adjusted_p, 2)
         return f"now against before: {effect(found.change, unit)}; p = {p}, corrected for all comparisons of the two results"
     now = _now(found, results)
     return f"{found.before} before, {found.after} now{f': {now}' if now else ''}"
+
+
+def _lasting(seconds: str | float | None) -> str:
+    assert isinstance(seconds, float)  # what an event of this kind holds
+    return duration(seconds)
 
 
 def _now(found: Event, results: Results) -> str:
