@@ -148,9 +148,13 @@ def test_a_reason_is_one_line_with_the_numbers(effect, said):
     ("effect", "said"),
     [
         (found(), "Welch t"),
-        (found(penalty=(2.0, 3.5)), "Welch t guarded against skewness (p × 2 below the estimate and 3.5 above)"),
-        (found(penalty=(7.0, 7.0), test=Test.ONE_SAMPLE), "one-sample t guarded against skewness (p × 7)"),
-        (found(by_band=True, steps=3), "Welch t, both edges of the band, each of 3 steps has to hold"),
+        (found(penalty=(2.0, 3.5)), "Welch t, p × 3.5 as a guard against skewness"),
+        (found(penalty=(2.0, 3.5), estimate=2.0), "Welch t, p × 2 as a guard against skewness"),
+        (
+            found(penalty=(2.0, 3.5), **SAME),
+            "Welch t at both edges of the band, p × 2 or 3.5 as a guard against skewness",
+        ),
+        (found(test=Test.ONE_SAMPLE, steps=3), "one-sample t in each of 3 steps"),
         (found(test=Test.NONE), ""),
     ],
 )
@@ -177,6 +181,7 @@ def claim(verdict: Verdict = Verdict.INCONCLUSIVE, lack: Lack | None = None) -> 
         (found(low=-3.0, high=-1.0), "its interval lies on the paper’s side, but not when all comparisons of the session are counted."),
         (found(**{**REPRODUCED, "alternative": "two-sided", "band": 3.0}), "inside the band 0 ± 3."),
         (found(p=NAN, low=-INFINITY, high=INFINITY, obstacle=Obstacle.FEW_SEEDS), "so few seeds never decide."),
+        (found(low=-INFINITY, high=INFINITY, test=Test.PERMUTATION), "the order of the runs does not clear 0 (no seed differs)."),
     ],
 )  # fmt: skip
 def test_a_claim_is_explained_by_where_its_interval_lies(effect, said):

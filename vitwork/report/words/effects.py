@@ -163,20 +163,18 @@ def method(found: Effect) -> str:
     """Return the test with what was done to its p-value; empty where no test applies."""
     if found.test is Test.NONE:
         return ""
-    parts = [f"{found.test}{_guard(*found.penalty)}"]
-    parts += ["both edges of the band"] if found.by_band else []
-    parts += [f"each of {found.steps} steps has to hold"] if found.steps > 1 else []
-    return ", ".join(parts)
+    edges = " at both edges of the band" if found.by_band else ""
+    steps = f" in each of {found.steps} steps" if found.steps > 1 else ""
+    return f"{found.test}{edges}{steps}{_guard(found)}"
 
 
-def _guard(below: float, above: float) -> str:
-    """Return by what the p-values of values below and above the estimate were multiplied."""
-    if below == above == 1.0:
-        return ""
-    factors = quantity(below, 2)
-    if quantity(above, 2) != factors:
-        factors = f"{factors} below the estimate and {quantity(above, 2)} above"
-    return f" guarded against skewness (p × {factors})"
+def _guard(found: Effect) -> str:
+    """Return by what p was multiplied, whose factors differ for values below and above the estimate."""
+    below, above = found.penalty
+    if found.band is None:
+        below = above = below if found.margin < found.estimate else above
+    factors = dict.fromkeys((quantity(below, 2), quantity(above, 2)))
+    return "" if below == above == 1.0 else f", p × {' or '.join(factors)} as a guard against skewness"
 
 
 def decision(hypothesis: Hypothesis) -> str:

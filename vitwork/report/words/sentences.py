@@ -133,8 +133,8 @@ def _side(found: Effect) -> str:
         return f"the whole interval lies on {place} of the margin"
     if found.verdict is Verdict.INCONCLUSIVE and place:
         return f"its interval lies on {place}, but not when all comparisons of the session are counted"
-    directed = found.alternative != "two-sided" and not math.isnan(found.p) and found.obstacle is None
-    if found.verdict is Verdict.INCONCLUSIVE and directed:
+    bounded = found.obstacle is None and (math.isfinite(found.low) or math.isfinite(found.high))
+    if found.verdict is Verdict.INCONCLUSIVE and found.alternative != "two-sided" and bounded:
         return "the interval reaches both sides of the margin"
     return why(found)
 
