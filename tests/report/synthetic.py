@@ -1,12 +1,31 @@
-"""Results documents made of random numbers, to develop and test the report with. SYNTHETIC: nothing here was measured."""
+"""Results made of random numbers, to develop and test the report with. SYNTHETIC: nothing here was measured."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
+from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from tests.report.sheet import CHAPTERS
+from vitwork.design.deviation import Lack, Missing, declared
+from vitwork.language.claim import Paper
+from vitwork.language.document import (
+    ClaimResult,
+    Constant,
+    DatasetResult,
+    Hypothesis,
+    MeasurementResult,
+    ProfileResult,
+    Provenance,
+    Results,
+    RunResult,
+    Sample,
+)
+from vitwork.statistics.effect import Effect, Scale, Test, Verdict
 
 Json = dict[str, Any]
 
@@ -16,8 +35,15 @@ HOSTILE = (
 """Markup, quotes, template syntax, a spreadsheet formula and a direction override in one string."""
 
 ARMS = ("resnet", "vit", "vit-local-3", "vit-local-5", "vit-cls", "alternet", "resnet-matched", "alternet-stage-start")
-QUANTITIES = (("APE", "", "log-ratio"), ("NEP", "%", "difference"), ("accuracy", "%", "difference"))
-VERDICTS = ("reproduced", "reproduced", "reproduced", "contradicted", "inconclusive", "inconclusive", "not measured")
+QUANTITIES: tuple[tuple[str, str, Scale], ...] = (
+    ("APE", "", "log-ratio"),
+    ("NEP", "%", "difference"),
+    ("accuracy", "%", "difference"),
+)
+VERDICTS = (
+    *(Verdict.REPRODUCED, Verdict.REPRODUCED, Verdict.REPRODUCED, Verdict.CONTRADICTED),
+    *(Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED),
+)
 SPECTRAL = ("1c", "4", "6", "7b", "C.2b", "C.4b", "C.5", "C.6", "C.7", "C.7c", "F.1b", "12c")
 CORRUPTIONS = (
     "gaussian_noise",
@@ -52,8 +78,8 @@ MEASURED_BY_FIGURE = {
 }
 
 
-def results(seeds: int = 5, claims: int | None = None, *, hostile: bool = False, grid: int = 21) -> Json:
-    """Return a synthetic results document of the full sheet or of its first `claims` claims.
+def results(seeds: int = 5, claims: int | None = None, *, hostile: bool = False, grid: int = 21) -> Results:
+    """Return synthetic results of the full sheet or of its first `claims` claims.
 
     Args:
         seeds: networks per arm.
@@ -63,41 +89,78 @@ def results(seeds: int = 5, claims: int | None = None, *, hostile: bool = False,
     """
     dice = random.Random(7)
     arms = [HOSTILE, *ARMS[1:]] if hostile else list(ARMS)
-    runs = [_run(dice, arm, seed) for arm in arms for seed in range(seeds)]
-    measurements = [entry for arm in arms for seed in range(seeds) for entry in _measurements(dice, arm, seed, grid)]
-    document: Json = {
-        "schema": "vitwork-results/1",
-        "profile": {
-            "name": HOSTILE if hostile else "synthetic",
-            "summary": "SYNTHETIC numbers for developing this page: nothing on it was measured",
-            "deviations": ["random numbers in place of measurements", "five epochs"],
-        },
-        "provenance": _provenance(),
-        "claims": [],
-        "hypotheses": [],
-        "runs": runs,
-        "measurements": measurements,
-    }
+    runs = tuple(_run(dice, arm, seed) for arm in arms for seed in range(seeds))
+    measurements = tuple(
+        entry for arm in arms for seed in range(seeds) for entry in _measurements(dice, arm, seed, grid)
+    )
     sheet = [(chapter, *entry) for chapter, entries in CHAPTERS.items() for entry in entries]
-    for place, (chapter, id, where) in enumerate(sheet[:claims]):
-        claim, hypotheses = _claim(dice, document, arms, (chapter, id, where), place)
-        if hostile:
-            claim |= {"sentence": HOSTILE, "reason": HOSTILE, "chapter": HOSTILE, "id": f"{HOSTILE}-{id}"}
-            claim["paper"]["values"] = HOSTILE
-            for hypothesis in hypotheses:
-                hypothesis["statement"] = HOSTILE
-        document["claims"].append(claim)
-        document["hypotheses"] += hypotheses
-    return document
+    judged = [
+        _claim(dice, (measurements, range(seeds)), arms, (chapter, id, where), place)
+        for place, (chapter, id, where) in enumerate(sheet[:claims])
+    ]
+    if hostile:
+        judged = [(_hostile(claim), [replace(h, statement=HOSTILE) for h in found]) for claim, found in judged]
+    return Results(
+        profile=ProfileResult(
+            name=HOSTILE if hostile else "synthetic",
+            summary="SYNTHETIC numbers for developing this page: nothing on it was measured",
+            seeds=seeds,
+            deviations=declared("random numbers in place of measurements", "five epochs"),
+        ),
+        provenance=_provenance(),
+        claims=tuple(claim for claim, _ in judged),
+        hypotheses=tuple(hypothesis for _, found in judged for hypothesis in found),
+        runs=runs,
+        measurements=measurements,
+    )
 
 
-def _provenance() -> Json:
-    return {
-        "command": "pytest claims -n 4",
-        "commit": "0123456789abcdef0123456789abcdef01234567",
-        "dirty": True,
-        "versions": {"python": "3.11.9", "vitwork": "0.1.0", "torch": "2.15.0", "timm": "1.0.31", "numpy": "2.2.0"},
-        "hardware": {
+def _hostile(claim: ClaimResult) -> ClaimResult:
+    lack = Lack(Missing.FAULT, what=HOSTILE) if claim.lack else None
+    paper = dataclasses.replace(claim.paper, values=HOSTILE)
+    named = {"sentence": HOSTILE, "chapter": HOSTILE, "id": f"{HOSTILE}-{claim.id}"}
+    return replace(claim, lack=lack, paper=paper, **named)
+
+
+def claim_of(results: Results, place: int = 0, **changed: Any) -> Results:
+    """Return results in which one claim has other fields."""
+    claims = list(results.claims)
+    claims[place] = replace(claims[place], **changed)
+    return replace(results, claims=tuple(claims))
+
+
+def hypothesis_of(results: Results, place: int = 0, effect: Json | None = None, **changed: Any) -> Results:
+    """Return results in which one hypothesis, or its effect, has other fields."""
+    hypotheses = list(results.hypotheses)
+    found = dataclasses.replace(hypotheses[place].effect, **(effect or {}))
+    hypotheses[place] = replace(hypotheses[place], **{"effect": found, **changed})
+    return replace(results, hypotheses=tuple(hypotheses))
+
+
+def changed(results: Results) -> Results:
+    """Return results in which the first claim flipped, the last one is gone, and a new one was added."""
+    flipped = claim_of(results, verdict=Verdict.CONTRADICTED)
+    new = replace(results.claims[1], id="brand-new", sentence="Something else is true.", hypotheses=())
+    return replace(flipped, claims=(*flipped.claims[:-1], new))
+
+
+def provenance_of(results: Results, **changed: Any) -> Results:
+    """Return results of another origin."""
+    return replace(results, provenance=replace(results.provenance, **changed))
+
+
+def profile_of(results: Results, **changed: Any) -> Results:
+    """Return results of another profile."""
+    return replace(results, profile=replace(results.profile, **changed))
+
+
+def _provenance() -> Provenance:
+    return Provenance(
+        command="pytest claims -n 4",
+        commit="0123456789abcdef0123456789abcdef01234567",
+        dirty=True,
+        versions={"python": "3.11.9", "vitwork": "0.1.0", "torch": "2.15.0", "timm": "1.0.31", "numpy": "2.2.0"},
+        hardware={
             "processor": "Synthetic CPU @ 2.0 GHz",
             "cores": 2,
             "memory": 8 * 2**30,
@@ -106,34 +169,34 @@ def _provenance() -> Json:
             "driver": "570.86.15",
             "cuda": "13.2",
         },
-        "code": {"vitwork.measurements.hessian": "a" * 20, "vitwork.training.train": "b" * 20},
-        "dataset": {"name": "synthetic", "fingerprint": "0" * 20},
-        "started": 1_760_000_000.0,
-        "finished": 1_760_000_295.0,
-        "seconds": 295.0,
-    }
+        code={"vitwork.measurements.hessian": "a" * 20, "vitwork.training.train": "b" * 20},
+        dataset=DatasetResult(name="synthetic", fingerprint="0" * 20),
+        started=1_760_000_000.0,
+        finished=1_760_000_295.0,
+        seconds=295.0,
+    )
 
 
-def _run(dice: random.Random, arm: str, seed: int) -> Json:
+def _run(dice: random.Random, arm: str, seed: int) -> RunResult:
     losses = [2.3 * math.exp(-epoch / 6) + dice.uniform(0, 0.1) for epoch in range(9)]
-    return {
-        "key": f"run-{arm}-{seed}",
-        "arm": arm,
-        "seed": seed,
-        "model": "vit_ti" if "vit" in arm else "preresnet_18",
-        "options": {"patch_size": 2, "dim": 64},
-        "recipe": {"name": "micro", "epochs": 8, "warmup_epochs": 1, "optimizer": "adamw", "lr": 0.003},
-        "parameters": 180_000 if "vit" in arm else 175_000,
-        "status": "finished",
-        "seconds": dice.uniform(3, 9),
-        "joules": dice.uniform(100, 200),
-        "images_per_second": dice.uniform(2000, 4000),
-        "mode": "single",
-        "history": [{"epoch": epoch, "loss": loss, "accuracy": 1 - loss / 2.5} for epoch, loss in enumerate(losses)],
-    }
+    return RunResult(
+        key=f"run-{arm}-{seed}",
+        arm=arm,
+        seed=seed,
+        model="vit_ti" if "vit" in arm else "preresnet_18",
+        options={"patch_size": 2, "dim": 64},
+        recipe={"name": "micro", "epochs": 8, "warmup_epochs": 1, "optimizer": "adamw", "lr": 0.003},
+        parameters=180_000 if "vit" in arm else 175_000,
+        status="finished",
+        seconds=dice.uniform(3, 9),
+        joules=dice.uniform(100, 200),
+        images_per_second=dice.uniform(2000, 4000),
+        mode="single",
+        history=tuple({"epoch": epoch, "loss": loss, "accuracy": 1 - loss / 2.5} for epoch, loss in enumerate(losses)),
+    )
 
 
-def _measurements(dice: random.Random, arm: str, seed: int, grid: int) -> list[Json]:
+def _measurements(dice: random.Random, arm: str, seed: int, grid: int) -> list[MeasurementResult]:
     made = [
         ("evaluation", {"when": "end", "batch_size": 250}, _evaluation(dice, arm)),
         ("log_amplitude", {"when": "end"}, _log_amplitude(dice, arm)),
@@ -154,17 +217,18 @@ def _measurements(dice: random.Random, arm: str, seed: int, grid: int) -> list[J
     if seed == 0:
         made.append(("surface", {"when": "end", "batchnorm": "train"}, _surface(dice, arm, grid)))
     return [
-        {
-            "key": f"{name}-{place}-{arm}-{seed}",
-            "run": f"run-{arm}-{seed}",
-            "arm": arm,
-            "seed": seed,
-            "name": name,
-            "parameters": parameters,
-            "seconds": dice.uniform(0.2, 3),
-            "joules": dice.uniform(5, 60),
-            "values": values,
-        }
+        MeasurementResult(
+            key=f"{name}-{place}-{arm}-{seed}",
+            run=f"run-{arm}-{seed}",
+            arm=arm,
+            seed=seed,
+            name=name,
+            figure=name,
+            parameters=parameters,
+            seconds=dice.uniform(0.2, 3),
+            joules=dice.uniform(5, 60),
+            values=values,
+        )
         for place, (name, parameters, values) in enumerate(made)
     ]
 
@@ -321,93 +385,73 @@ def _cue_conflict(dice: random.Random) -> Json:
 
 
 def _claim(
-    dice: random.Random, document: Json, arms: list[str], entry: tuple[str, str, str], place: int
-) -> tuple[Json, list[Json]]:
-    chapter, id, where = entry
+    dice: random.Random,
+    measured: tuple[tuple[MeasurementResult, ...], Sequence[int]],
+    arms: list[str],
+    entry: tuple[str, str, str],
+    place: int,
+) -> tuple[ClaimResult, list[Hypothesis]]:
+    (chapter, id, where), (measurements, seeds) = entry, measured
     verdict = VERDICTS[place % len(VERDICTS)]
+    lacking = verdict is Verdict.NOT_MEASURED
     quantity = QUANTITIES[0] if "hessian" in id else QUANTITIES[place % 3]
     used = [arms[0], arms[1], *arms[2 : 2 + place % 2]]
     hypotheses = []
-    if verdict != "not measured":
-        for number, when in enumerate(("warmup", "end"), start=1):
-            decided = verdict if number == 1 or verdict == "reproduced" else "inconclusive"
-            seeds = list(dict.fromkeys(run["seed"] for run in document["runs"]))
-            hypotheses.append(_hypothesis(dice, (id, number, when, decided), used, quantity, seeds))
+    for number, when in () if lacking else enumerate(("warmup", "end"), start=1):
+        decided = verdict if number == 1 or verdict is Verdict.REPRODUCED else Verdict.INCONCLUSIVE
+        hypotheses.append(_hypothesis(dice, (id, number, when, decided), used, quantity, tuple(seeds)))
     by_figure = MEASURED_BY_FIGURE.get(where.removeprefix("Fig. ").split(",")[0], ("evaluation",))
     names = MEASURED_BY_CLAIM.get(id, by_figure)
-    keys = [
-        measured["key"]
-        for measured in document["measurements"]
-        if verdict != "not measured" and measured["arm"] in used and measured["name"] in names
-    ]
-    claim = {
-        "id": id,
-        "sentence": f"SYNTHETIC sentence of {id}: one statement of the paper stands here in plain words.",
-        "chapter": chapter,
-        "paper": {
-            "where": where,
-            "values": "36 against 295 after warm-up",
-            "setup": "CIFAR-100, DeiT-style recipe, 300 epochs",
-            "read_from": "density curve",
-            "networks": 1,
-        },
-        "contradicted_by": "the interval lies on the other side of the margin",
-        "rule": "all",
-        "verdict": verdict,
-        "reason": "needs a pre-trained checkpoint" if verdict == "not measured" else f"1 of 2 hypotheses {verdict}",
-        "deviations": ["drawn images in place of CIFAR-100"],
-        "confounds": ["batch normalisation against layer normalisation", "number of parameters"],
-        "hypotheses": [hypothesis["id"] for hypothesis in hypotheses],
-        "arms": used,
-        "measurements": keys,
-        "cost_seconds": dice.uniform(5, 90),
-        "cost_joules": dice.uniform(900, 5000),
-        "rerun": f"pytest claims/test_synthetic.py::test_{id.replace('-', '_')}",
-    }
+    claim = ClaimResult(
+        id=id,
+        sentence=f"SYNTHETIC sentence of {id}: one statement of the paper stands here in plain words.",
+        chapter=chapter,
+        paper=Paper(where, "36 against 295 after warm-up", read_from="density curve"),
+        contradicted_by="the interval lies on the other side of the margin",
+        verdict=verdict,
+        lack=Lack(Missing.ARM, "swin") if lacking else None,
+        deviations=("drawn images in place of CIFAR-100",),
+        confounds=("batch normalisation against layer normalisation", "number of parameters"),
+        hypotheses=tuple(hypothesis.id for hypothesis in hypotheses),
+        arms=tuple(used),
+        measurements=tuple(
+            entry.key for entry in measurements if not lacking and entry.arm in used and entry.name in names
+        ),
+        cost_seconds=dice.uniform(5, 90),
+        cost_joules=dice.uniform(900, 5000),
+        rerun=f"pytest claims/test_synthetic.py::test_{id.replace('-', '_')}",
+    )
     return claim, hypotheses
 
 
 def _hypothesis(
     dice: random.Random,
-    name: tuple[str, int, str, str],
+    name: tuple[str, int, str, Verdict],
     arms: list[str],
-    quantity: tuple[str, str, str],
-    seeds: list[int],
-) -> Json:
-    claim, number, when, verdict = name
-    title, unit, scale = quantity
-    centre = {"reproduced": -1.0, "contradicted": 1.0}.get(verdict, -0.1)
-    low, high = centre - 0.5, centre + 0.5
-    a = [math.exp(3 + centre / 2 + dice.gauss(0, 0.2)) for _ in seeds]
+    quantity: tuple[str, str, Scale],
+    seeds: tuple[int, ...],
+) -> Hypothesis:
+    (claim, number, when, verdict), (title, unit, scale) = name, quantity
+    centre = {Verdict.REPRODUCED: -1.0, Verdict.CONTRADICTED: 1.0}.get(verdict, -0.1)
+    a: list[float | None] = [math.exp(3 + centre / 2 + dice.gauss(0, 0.2)) for _ in seeds]
     b = [math.exp(3 - centre / 2 + dice.gauss(0, 0.2)) for _ in seeds]
+    against: Sample | Constant = Sample(arm=arms[0], label=f"{title}({arms[0]})", seeds=seeds, values=tuple(b))
     if not number % 2:
-        a[-1] = None  # type: ignore[call-overload]  # a diverged run
-    return {
-        "id": f"{claim}[when={when}]:{number}",
-        "claim": claim,
-        "statement": f"{title}({arms[1]}) < {title}({arms[0]})",
-        "parameters": {"when": when},
-        "quantity": title,
-        "unit": unit,
-        "a": {"arm": arms[1], "label": f"{title}({arms[1]})", "seeds": seeds, "values": a},
-        "b": {"arm": arms[0], "label": f"{title}({arms[0]})", "seeds": seeds, "values": b}
-        if number % 2
-        else {"constant": 20.0},
-        "effect": {
-            "estimate": centre,
-            "low": low,
-            "high": high,
-            "n_a": len(seeds),
-            "n_b": len(seeds) if number % 2 else 0,
-            "p": 0.004,
-            "verdict": verdict,
-            "alternative": "less",
-            "margin": 0.0,
-            "alpha": 0.05,
-            "scale": scale,
-            "method": "penalised Welch t",
-            "adjusted_p": 0.03,
-            "seeds_needed": 12 if verdict == "inconclusive" else None,
-            "reason": f"the interval says {verdict}",
-        },
-    }
+        a[-1] = None  # a diverged run
+        against = Constant(value=20.0)
+    effect = Effect(
+        centre, centre - 0.5, centre + 0.5, len(seeds), len(seeds) if number % 2 else 0, 0.004, verdict, scale=scale,
+        test=Test.WELCH if number % 2 else Test.ORDER, penalty=(2.0, 3.0) if number % 2 else (1.0, 1.0),
+        lost=(0, 0) if number % 2 else (1, 0), adjusted_p=0.03, seeds_needed=12 if verdict is Verdict.INCONCLUSIVE else None,
+    )  # fmt: skip
+    return Hypothesis(
+        id=f"{claim}[when={when}]:{number}",
+        claim=claim,
+        form="comparison",
+        statement=f"{title}({arms[1]}) < {title}({arms[0]})",
+        parameters={"when": when},
+        quantity=title,
+        unit=unit,
+        sides=(Sample(arm=arms[1], label=f"{title}({arms[1]})", seeds=seeds, values=tuple(a)), against),
+        effect=effect,
+    )

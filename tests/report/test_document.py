@@ -1,62 +1,130 @@
-"""What is read and written: bad input, and characters that hide."""
+"""Results documents on disk: what is refused, what survives a round trip, and the published schema."""
 
 from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace as changed
 from pathlib import Path
 
+import jsonschema
+import msgspec
 import pytest
+from msgspec.structs import replace
 
+from tests.report import synthetic
 from vitwork.errors import VitworkError
-from vitwork.report.build import build
-from vitwork.report.html import environment, visible
+from vitwork.report.document import SCHEMA_FILE, dump, read, schema_text
 
-EARLIER = Path(__file__).parent / "results-earlier.json"
+
+@pytest.fixture(scope="module")
+def small():
+    return synthetic.results(seeds=2, claims=2, grid=5)
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(VitworkError) as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "cannot be read"), ("{", "not JSON"), ("{}", "schema"), ('{"schema": "vitwork-results/1"}', "lacks")],
+    [
+        (None, "cannot be read"),
+        (b"{", "not JSON"),
+        (b'"\xff"', "not JSON"),
+        (b"{}", "has the schema None"),
+        (b"[]", "has the schema None"),
+        (b'{"schema": "vitwork-results/1"}', "has the schema 'vitwork-results/1'"),
+        (b'{"schema": "vitwork-results/2"}', "malformed: Object missing required field `profile`"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
 )
 def test_what_is_no_results_file_is_said_in_one_sentence(tmp_path, content, words):
-    """Missing, broken, foreign and incomplete files."""
+    """Missing, broken, foreign, incomplete and endlessly nested files."""
     path = tmp_path / "results.json"
     if content is not None:
-        path.write_text(content)
-    with pytest.raises(VitworkError, match=words) as caught:
-        build(path, tmp_path / "report")
-    assert "\n" not in str(caught.value)
+        path.write_bytes(content)
+    assert words in refused(path)
 
 
-def test_a_folder_that_cannot_be_written_is_said_in_one_sentence(tmp_path):
-    """A file stands where the folder should be."""
-    (tmp_path / "report").write_text("")
-    with pytest.raises(VitworkError, match="cannot be written"):
-        build(EARLIER, tmp_path / "report")
+@pytest.mark.parametrize(
+    ("place", "value", "named"),
+    [
+        (("claims", 0, "verdict"), "maybe", "$.claims[0].verdict"),
+        (("hypotheses", 1, "effect"), None, "$.hypotheses[1].effect"),
+        (("hypotheses", 0, "sides", 1, "kind"), "arm", "$.hypotheses[0].sides[1]"),
+        (("hypotheses",), 3, "$.hypotheses"),
+        (("runs", 0, "seed"), "first", "$.runs[0].seed"),
+    ],
+)
+def test_a_malformed_document_names_the_place(tmp_path, small, place, value, named):
+    """Whatever part has another type, the sentence says which."""
+    document = json.loads(dump(small))
+    *path, last = place
+    part = document
+    for step in path:
+        part = part[step]
+    part[last] = value
+    (tmp_path / "results.json").write_text(json.dumps(document))
+    assert named in refused(tmp_path)
 
 
-def test_nan_in_a_document_becomes_null(tmp_path):
-    """JSON has no NaN, and a strict reader must accept the file."""
-    results = json.loads(EARLIER.read_text())
-    results["runs"][0]["seconds"] = math.nan
-    build(results, tmp_path)
-
-    def refuse(name):
-        raise AssertionError(name)
-
-    assert json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)["runs"][0]["seconds"] is None
+def test_a_document_survives_the_disk(tmp_path, small):
+    """Read from its file or its folder, a document equals what was written."""
+    (tmp_path / "results.json").write_bytes(dump(small))
+    assert read(tmp_path) == read(tmp_path / "results.json") == small
 
 
-def test_templates_escape_by_default_and_name_what_they_lack():
-    """A forgotten filter shows text, and a forgotten value is an error here, not a gap on the page."""
-    made = environment()
-    assert made.autoescape is True
-    assert made.from_string("{{ x }}").render(x="<b>") == "&lt;b&gt;"
-    with pytest.raises(Exception, match="undefined"):
-        made.from_string("{{ y }}").render()
+def test_what_has_no_number_comes_back_as_it_was(tmp_path, small):
+    """Unknown numbers and open intervals of effects are null on disk alone; null in a record stays None."""
+    nan, infinity = math.nan, math.inf
+    effect = changed(small.hypotheses[0].effect, estimate=nan, low=-infinity, high=infinity, p=nan, adjusted_p=nan)
+    hypothesis = replace(small.hypotheses[0], effect=effect)
+    record = replace(small.measurements[0], values={"acc": nan, "nll": None})
+    document = replace(small, hypotheses=(hypothesis,), measurements=(record,))
+    (tmp_path / "results.json").write_bytes(dump(document))
+    strict = json.loads((tmp_path / "results.json").read_text(), parse_constant=pytest.fail)
+    assert strict["hypotheses"][0]["effect"]["high"] is None
+    found = read(tmp_path)
+    again = found.hypotheses[0].effect
+    assert (again.low, again.high, again.band, again.seeds_needed) == (-infinity, infinity, None, None)
+    assert math.isnan(again.estimate + again.p)
+    assert math.isnan(again.adjusted_p)
+    assert found.measurements[0].values == {"acc": None, "nll": None}
 
 
-def test_hidden_characters_are_made_visible_in_keys_and_values():
-    """Direction overrides, control characters and lone surrogates."""
-    assert visible({"a\u202e": ["\x00b", 1, "\ud800"]}) == {"a\ufffd": ["\ufffdb", 1, "\ufffd"]}
+def test_lone_surrogates_are_replaced(tmp_path, small):
+    """A path that is no text reaches the command line, and must not cost the results."""
+    document = synthetic.provenance_of(small, command="pytest --data \udcff😀", hardware={"\udcff": ["\ud800"]})
+    (tmp_path / "results.json").write_bytes(dump(document))
+    found = read(tmp_path).provenance
+    assert found.command == "pytest --data \ufffd😀"
+    assert found.hardware == {"\ufffd": ["\ufffd"]}
+
+
+def test_the_published_schema_is_that_of_the_types():
+    """Write it anew with ``SCHEMA_FILE.write_text(schema_text())`` after a change of the types."""
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text()
+
+
+def test_the_schema_accepts_what_is_written_and_nothing_else(small):
+    """Effects without numbers included; another verdict or a missing part is refused."""
+    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    effect = {"estimate": math.nan, "low": -math.inf, "high": math.inf, "p": math.nan, "adjusted_p": math.nan}
+    document = json.loads(dump(synthetic.hypothesis_of(small, effect=effect)))
+    jsonschema.validate(document, schema)
+    for broken in (
+        {**document, "claims": [{**document["claims"][0], "verdict": "maybe"}]},
+        {name: part for name, part in document.items() if name != "schema"},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(broken, schema)
+
+
+def test_parts_of_results_are_written_like_the_whole(small):
+    """A row of a table holds what the document holds."""
+    assert msgspec.json.decode(dump(small.runs[0])) == json.loads(dump(small))["runs"][0]

@@ -1,38 +1,37 @@
+"""The table of verdicts."""
+
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import pytest
+from msgspec.structs import replace
+
+from tests.report import synthetic
+from vitwork.design.deviation import Change, Deviation, Lack, Missing
+from vitwork.language.document import Results
 from vitwork.report.terminal import interval, table
+from vitwork.statistics.effect import Effect, Verdict
 
-EFFECT = {
-    "estimate": -1.5,
-    "low": -2.0,
-    "high": -1.0,
-    "n_a": 5,
-    "n_b": 4,
-    "scale": "difference",
-    "verdict": "reproduced",
-}
+EFFECT = Effect(-1.5, -2.0, -1.0, 5, 4, 0.001, Verdict.REPRODUCED)
 
 
-def results(**effect: Any) -> dict[str, Any]:
-    hypothesis = {
-        "id": "c:1",
-        "statement": "error(a) < error(b)",
-        "parameters": {"when": "end"},
-        "unit": "%",
-        "effect": {**EFFECT, **effect},
-    }
-    claim = {"id": "c", "verdict": "reproduced", "cost_seconds": 90.0, "hypotheses": ["c:1"], "reason": ""}
-    lacking = {
-        "id": "d",
-        "verdict": "not measured",
-        "cost_seconds": 0.0,
-        "hypotheses": [],
-        "reason": "needs the arm swin",
-    }
-    run = {"seconds": 60.0}
-    return {"claims": [claim, lacking], "hypotheses": [hypothesis], "runs": [run], "profile": {"name": "smoke"}}
+def results(**changed: Any) -> Results:
+    """Return one claim with one comparison, and one that was not measured."""
+    whole = synthetic.results(seeds=1, claims=7, grid=5)
+    claim = replace(whole.claims[0], id="c", cost_seconds=90.0, hypotheses=("c:1",))
+    lacking = replace(whole.claims[6], id="d", cost_seconds=310.0)
+    hypothesis = replace(
+        whole.hypotheses[0],
+        id="c:1",
+        statement="error(a) < error(b)",
+        parameters={"when": "end"},
+        unit="%",
+        effect=EFFECT,
+    )
+    run = replace(whole.runs[0], seconds=60.0)
+    return replace(whole, **{"claims": (claim, lacking), "hypotheses": (hypothesis,), "runs": (run,), **changed})
 
 
 def test_table_shows_claims_and_hypotheses() -> None:
@@ -41,17 +40,51 @@ def test_table_shows_claims_and_hypotheses() -> None:
     rows = [line.split() for line in lines]
     assert ["c", "reproduced", "1.5", "min"] in rows
     assert ["reproduced", "-1.5", "[-2,", "-1]", "pp", "5+4", "error(a)", "<", "error(b)", "(when", "end)"] in rows
-    assert ["d", "not", "measured", "0.0", "min", "needs", "the", "arm", "swin"] in rows
-    assert lines[-1].startswith("2 claims at profile smoke: 1 reproduced, 1 not measured. 1 run, 1.0 min of training")
-
-
-def test_ratios_are_shown_as_factors() -> None:
-    """A logarithm of a ratio is shown as the factor that it stands for."""
-    assert (
-        interval({**EFFECT, "scale": "log-ratio", "estimate": -0.6931, "low": -1.3863, "high": 0.0}) == "×0.5 [0.25, 1]"
+    assert [
+        "d",
+        "not",
+        "measured",
+        "0.0",
+        "min",
+        "needs",
+        "the",
+        "arm",
+        "swin,",
+        "which",
+        "the",
+        "profile",
+        "does",
+        "not",
+        "train",
+    ] in rows
+    assert lines[-1].startswith(
+        "2 claims at profile synthetic: 1 reproduced, 1 not measured. 1 run, 1.0 min of training"
     )
 
 
-def test_what_has_no_number_is_shown_as_such() -> None:
-    """Missing estimates and open intervals stay visible."""
-    assert interval({**EFFECT, "estimate": None, "low": None, "high": None}) == "? [-∞, ∞]"
+def test_a_claim_without_comparisons_says_what_its_test_says() -> None:
+    """A property that is checked on examples; one of another test that was not measured says why."""
+    checked, partly = results().claims[:1] * 2
+    lack = Lack(Missing.RECORD, "vit", "spectrum")
+    claims = (replace(checked, hypotheses=()), replace(partly, lack=lack))
+    lines = table(results(claims=claims))
+    assert any(line.endswith("the test says reproduced") for line in lines)
+    assert any(line.endswith("the record of spectrum of vit is missing") for line in lines)
+
+
+def test_a_model_of_the_user_is_named_below_the_table() -> None:
+    """Whoever reads the verdicts of an arm knows whose they are."""
+    found = synthetic.profile_of(results(), deviations=(Deviation(Change.MODEL, arm="vit", value="my.nets:small"),))
+    assert table(found)[-1] == "The arm vit is my.nets:small, not the profile’s own."
+
+
+@pytest.mark.parametrize(
+    ("effect", "said"),
+    [
+        (Effect(-0.6931, -1.3863, 0.0, 3, 3, 0.1, Verdict.INCONCLUSIVE, scale="log-ratio"), "×0.5 [0.25, 1]"),
+        (Effect(math.nan, -math.inf, math.inf, 3, 3, math.nan, Verdict.INCONCLUSIVE), "? [-∞, ∞]"),
+    ],
+)
+def test_factors_and_what_has_no_number_are_shown_as_such(effect: Effect, said: str) -> None:
+    """A logarithm of a ratio is shown as the factor that it stands for; missing estimates and open intervals stay visible."""
+    assert interval(effect) == said

@@ -174,11 +174,11 @@ class Results(Struct, frozen=True, kw_only=True):
         alpha: error rate over all hypotheses.
     """
 
+    schema: Literal["vitwork-results/2"] = SCHEMA
     profile: ProfileResult
     provenance: Provenance
     claims: tuple[ClaimResult, ...]
     hypotheses: tuple[Hypothesis, ...]
     runs: tuple[RunResult, ...]
     measurements: tuple[MeasurementResult, ...]
-    schema: Literal["vitwork-results/2"] = SCHEMA
     alpha: float = 0.05

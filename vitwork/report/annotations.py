@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from vitwork.report.changes import told
-from vitwork.statistics.change import Event
+from vitwork.language.changes import Event
+from vitwork.language.document import Results
+from vitwork.report import words
 
 FILE = re.compile(r"[\w./-]+\.py")
 
 
-def workflow_commands(events: Iterable[Event], results: dict[str, Any]) -> Iterator[str]:
+def workflow_commands(events: Iterable[Event], results: Results) -> Iterator[str]:
     """Return one workflow command per event: an error for what broke, a notice for the rest.
 
     Args:
         events: changes against the baseline.
         results: today's results, which say in which file a claim is tested.
     """
-    reruns = {claim["id"]: str(claim.get("rerun", "")) for claim in results["claims"]}
+    reruns = {claim.id: claim.rerun for claim in results.claims}
     for event in events:
         level = "error" if event.breaking else "notice"
         found = FILE.search(reruns.get(event.claim, ""))
         place = f"file={_property(found.group())}," if found else ""
         title = _property(f"{event.claim}: {event.kind}")
-        yield f"::{level} {place}title={title}::{_data(told(event, results))}"
+        yield f"::{level} {place}title={title}::{_data(words.event(event, results))}"
 
 
 def _data(text: str) -> str:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
+from vitwork.language.document import Results
 from vitwork.report.words import tally
+from vitwork.statistics.effect import Verdict
 
 GREY, GREEN, RED, AMBER = "#4d535c", "#00704f", "#a63a00", "#7a5f00"
 
 
-def badge(results: dict[str, Any]) -> str:
+def badge(results: Results) -> str:
     """Return an SVG with the counts of reproduced, contradicted and inconclusive claims."""
-    counts = tally(results["claims"])
-    parts = [("claims", GREY), (f"✓ {counts['reproduced']}", GREEN), (f"✗ {counts['contradicted']}", RED)]
-    parts.append((f"? {counts['inconclusive']}", AMBER))
+    counts = tally(results.claims)
+    parts = [("claims", GREY), (f"✓ {counts[Verdict.REPRODUCED]}", GREEN), (f"✗ {counts[Verdict.CONTRADICTED]}", RED)]
+    parts.append((f"? {counts[Verdict.INCONCLUSIVE]}", AMBER))
     title = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     x, drawn = 0, []
     for text, colour in parts:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from vitwork.report.document import load
+from vitwork.report.document import read
 
 
 def report(arguments: Sequence[str]) -> int:
@@ -18,7 +18,7 @@ def report(arguments: Sequence[str]) -> int:
     from vitwork.report.build import build
 
     beside = given.results if given.results.is_dir() else given.results.parent
-    print(build(given.results, given.folder or beside))
+    print(build(read(given.results), given.folder or beside))
     return 0
 
 
@@ -30,11 +30,11 @@ def compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--html", type=Path, metavar="FOLDER", help="also write a page, Markdown and annotations there")
     parser.add_argument("--alpha", type=float, default=0.05, help="probability of one false alarm (default: 0.05)")
     given = parser.parse_args(arguments)
+    from vitwork.language.changes import compare_to_baseline
     from vitwork.report.compare import compare as write
     from vitwork.report.compare import markdown
-    from vitwork.statistics.change import compare_to_baseline
 
-    old, new = load(given.before), load(given.now)
+    old, new = read(given.before), read(given.now)
     events = compare_to_baseline(old, new, given.alpha)
     pages = [str(write(old, new, given.html, given.alpha))] if given.html else []  # before a pipe may be closed
     print("\n".join([markdown(events, old, new), *pages]))

@@ -1,28 +1,28 @@
-"""Two results documents side by side: verdicts, effects with intervals, new and vanished claims."""
+"""Two results side by side: verdicts, effects with intervals, new and vanished claims."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from vitwork.errors import VitworkError
+from vitwork.language.changes import Event, compare_to_baseline
+from vitwork.language.document import Results
 from vitwork.report import words
 from vitwork.report.annotations import workflow_commands
-from vitwork.report.changes import of_profiles, told
-from vitwork.report.document import load
+from vitwork.report.document import Json
 from vitwork.report.figures.effect import pair
-from vitwork.report.html import environment, visible
+from vitwork.report.html import environment, shown
 from vitwork.report.summary import plain
-from vitwork.statistics.change import Event, compare_to_baseline
+from vitwork.statistics.effect import Verdict
+from vitwork.store.store import write_atomically
 
-Json = dict[str, Any]
 
-
-def compare(a: Json | Path, b: Json | Path, folder: Path, alpha: float = 0.05) -> Path:
-    """Write a comparison of `a` (before) with `b` (now) into `folder`.
+def compare(old: Results, new: Results, folder: Path, alpha: float = 0.05) -> Path:
+    """Write a comparison of earlier results with new ones into `folder`.
 
     Args:
-        a, b: results documents or their paths.
+        old: before.
+        new: now.
         folder: gets ``compare.html``, ``compare.md`` and ``annotations.txt`` (GitHub workflow commands).
         alpha: probability that any effect is falsely reported to have left its interval.
 
@@ -30,33 +30,30 @@ def compare(a: Json | Path, b: Json | Path, folder: Path, alpha: float = 0.05) -
         The path of ``compare.html``.
 
     Raises:
-        VitworkError: a document cannot be read or the folder cannot be written.
+        VitworkError: the folder cannot be written.
     """
-    old, new = load(a), load(b)
+    old, new = shown(old), shown(new)
     events = compare_to_baseline(old, new, alpha)
-    page = folder / "compare.html"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "compare.md").write_text(markdown(events, old, new), encoding="utf-8")
-        (folder / "annotations.txt").write_text(
-            "".join(f"{line}\n" for line in workflow_commands(events, new)), encoding="utf-8"
-        )
-        page.write_text(_page(events, visible(old), visible(new)), encoding="utf-8")
-    except OSError as error:
-        raise VitworkError(f"The comparison cannot be written to {folder}: {error.strerror or error}.") from error
-    return page
+    files = {
+        "compare.md": markdown(events, old, new),
+        "annotations.txt": "".join(f"{line}\n" for line in workflow_commands(events, new)),
+        "compare.html": _page(events, old, new),
+    }
+    for name, content in files.items():
+        write_atomically(folder / name, content.encode())
+    return folder / "compare.html"
 
 
-def markdown(events: list[Event], old: Json, new: Json) -> str:
+def markdown(events: Sequence[Event], old: Results, new: Results) -> str:
     """Return the changes as Markdown."""
-    before, now = words.tally(old["claims"]), words.tally(new["claims"])
+    before, now = words.tally(old.claims), words.tally(new.claims)
     lines = [
-        f"## Claims at profile {plain(new['profile']['name'])} against the baseline",
+        f"## Claims at profile {plain(new.profile.name)} against the baseline",
         "",
-        *([plain(other), ""] if (other := of_profiles(old, new)) else []),
+        *([plain(other), ""] if (other := words.other_profiles(old, new)) else []),
         "| verdict | before | now |",
         "|---|---|---|",
-        *(f"| {words.SYMBOLS[verdict]} {verdict} | {before[verdict]} | {now[verdict]} |" for verdict in words.VERDICTS),
+        *(f"| {words.SYMBOLS[verdict]} {verdict} | {before[verdict]} | {now[verdict]} |" for verdict in Verdict),
         "",
     ]
     if not events:
@@ -64,23 +61,22 @@ def markdown(events: list[Event], old: Json, new: Json) -> str:
     lines += ["| | what | claim | detail |", "|---|---|---|---|"]
     for event in events:
         mark = "**!**" if event.breaking else ""
-        lines.append(
-            f"| {mark} | {event.kind} | {plain(event.hypothesis or event.claim)} | {plain(told(event, new))} |"
-        )
+        detail = plain(words.event(event, new))
+        lines.append(f"| {mark} | {event.kind} | {plain(event.hypothesis or event.claim)} | {detail} |")
     return "\n".join([*lines, ""])
 
 
-def _page(events: list[Event], old: Json, new: Json) -> str:
+def _page(events: Sequence[Event], old: Results, new: Results) -> str:
     changes = [
         {
             "kind": event.kind,
             "breaking": event.breaking,
             "what": event.hypothesis or event.claim,
-            "detail": told(event, new),
+            "detail": words.event(event, new),
         }
         for event in events
     ]
-    before, now = words.tally(old["claims"]), words.tally(new["claims"])
+    before, now = words.tally(old.claims), words.tally(new.claims)
     return (
         environment()
         .get_template("compare.html.j2")
@@ -88,45 +84,39 @@ def _page(events: list[Event], old: Json, new: Json) -> str:
             scripts=("theme.js",),
             old=_side(old),
             new=_side(new),
-            other_profiles=of_profiles(old, new),
-            tallies=[(verdict, before[verdict], now[verdict]) for verdict in words.VERDICTS],
-            events=visible(changes),
+            other_profiles=words.other_profiles(old, new),
+            tallies=[(verdict, before[verdict], now[verdict]) for verdict in Verdict],
+            events=changes,
             breaking=sum(event.breaking for event in events),
             rows=_rows(old, new),
         )
     )
 
 
-def _side(document: Json) -> Json:
-    provenance = document["provenance"]
+def _side(results: Results) -> Json:
     return {
-        "profile": document["profile"]["name"],
-        "commit": str(provenance.get("commit") or "outside git")[:12],
-        "when": words.moment(provenance.get("finished")),
+        "profile": results.profile.name,
+        "commit": results.provenance.commit[:12] or "outside git",
+        "when": words.moment(results.provenance.finished),
     }
 
 
-def _rows(old: Json, new: Json) -> list[Json]:
+def _rows(old: Results, new: Results) -> list[Json]:
     """Return every hypothesis of either document with both effects, those with another verdict first."""
-    before = {hypothesis["id"]: hypothesis for hypothesis in old["hypotheses"]}
-    now = {hypothesis["id"]: hypothesis for hypothesis in new["hypotheses"]}
+    before, now = ({hypothesis.id: hypothesis for hypothesis in side.hypotheses} for side in (old, new))
     rows = []
     for id in dict.fromkeys((*now, *before)):
         sides = [found.get(id) for found in (before, now)]
-        known = next(side for side in reversed(sides) if side)
-        effects = [(side or {}).get("effect") or {"verdict": "not measured"} for side in sides]
-        shown = [
-            words.effect(found, known["unit"]) if side else "–" for side, found in zip(sides, effects, strict=True)
-        ]
-        verdicts = [str(found["verdict"]) for found in effects]
+        earlier, later = (side.effect if side else None for side in sides)
+        verdicts = [found.verdict if found else Verdict.NOT_MEASURED for found in (earlier, later)]
         rows.append(
             {
                 "id": id,
-                "statement": known["statement"],
+                "statement": (now.get(id) or before[id]).statement,
                 "verdicts": verdicts,
-                "shown": shown,
-                "changed": verdicts[0] != verdicts[1],
-                "drawn": pair(effects[0], effects[1]),
+                "shown": [words.effect(side.effect, side.unit) if side else "–" for side in sides],
+                "changed": verdicts[0] is not verdicts[1],
+                "drawn": pair(earlier, later),
             }
         )
     return sorted(rows, key=lambda row: not row["changed"])

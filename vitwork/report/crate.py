@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
+from vitwork.language.document import SCHEMA, Results
 from vitwork.report import words
 from vitwork.report.document import dump
 
 FILES = {
     "report.html": ("The report", "text/html"),
-    "results.json": ("Results document, schema vitwork-results/1", "application/json"),
+    "results.json": (f"Results document, schema {SCHEMA}", "application/json"),
     "runs.parquet": ("One row per training run", "application/vnd.apache.parquet"),
     "measurements.parquet": ("One row per measurement", "application/vnd.apache.parquet"),
     "hypotheses.parquet": ("One row per hypothesis", "application/vnd.apache.parquet"),
@@ -19,22 +19,17 @@ FILES = {
 }
 
 
-def crate(results: dict[str, Any]) -> str:
+def crate(results: Results) -> bytes:
     """Return the metadata of a report's folder as JSON-LD."""
-    provenance = results["provenance"]
-    finished = provenance.get("finished")
-    date = (
-        datetime.fromtimestamp(finished, UTC).isoformat() if isinstance(finished, (int, float)) else str(finished or "")
-    )
     root = {
         "@id": "./",
         "@type": "Dataset",
-        "name": f"Claims of 'How Do Vision Transformers Work?' at profile {results['profile']['name']}",
+        "name": f"Claims of 'How Do Vision Transformers Work?' at profile {results.profile.name}",
         "description": words.summary(results),
-        "datePublished": date,
+        "datePublished": datetime.fromtimestamp(results.provenance.finished, UTC).isoformat(),
         "license": {"@id": "https://spdx.org/licenses/Apache-2.0"},
         "isBasedOn": {"@id": "https://arxiv.org/abs/2202.06709"},
-        "version": str(provenance.get("commit") or ""),
+        "version": results.provenance.commit,
         "hasPart": [{"@id": name} for name in FILES],
     }
     descriptor = {

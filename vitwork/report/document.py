@@ -1,60 +1,94 @@
-"""Reading results documents (schema ``vitwork-results/1``)."""
+"""Results documents (``results.json``) on disk: reading, writing, and their published schema."""
 
 from __future__ import annotations
 
-import json
+import inspect
 import math
+from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from vitwork.errors import VitworkError
+from vitwork.language.document import SCHEMA, Results
+from vitwork.statistics.effect import Effect
 
-SCHEMA = "vitwork-results/1"
+Json = dict[str, Any]
 SCHEMA_FILE = Path(__file__).parent / "results.schema.json"
-PARTS = ("profile", "provenance", "claims", "hypotheses", "runs", "measurements")
+UNKNOWN = {field.name: math.nan for field in fields(Effect) if field.type == "float"}
+UNKNOWN |= {"low": -math.inf, "high": math.inf}
+"""What null stands for in an effect: an unknown number, or an interval without an end."""
 
 
-def load(results: dict[str, Any] | Path) -> dict[str, Any]:
-    """Return a results document, read from a file where a path is given.
+def read(place: Path) -> Results:
+    """Return a results document.
 
     Args:
-        results: the document, its file, or the folder that holds ``results.json``.
+        place: its file, or the folder that holds ``results.json``.
 
     Raises:
         VitworkError: there is no such file, or it is not a results document that this version reads.
     """
-    if isinstance(results, dict):
-        return _checked(results, "the results")
-    path = results / "results.json" if results.is_dir() else results
+    path = place / "results.json" if place.is_dir() else place
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        return _typed(msgspec.json.decode(path.read_bytes()), path)
     except OSError as error:
         raise VitworkError(f"The results file {path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
+    except msgspec.ValidationError as error:  # before its base class, which stands for broken JSON
+        raise VitworkError(f"The results file {path} is malformed: {error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise VitworkError(f"The results file {path} is not JSON: {error}.") from error
-    return _checked(document, str(path))
+    except RecursionError as error:
+        raise VitworkError(f"The results file {path} is nested too deeply.") from error
 
 
-def _checked(document: Any, name: str) -> dict[str, Any]:
-    found = document.get("schema") if isinstance(document, dict) else None
+def _typed(content: Any, path: Path) -> Results:
+    found = content.get("schema") if isinstance(content, dict) else None
     if found != SCHEMA:
-        raise VitworkError(f"{name} has the schema {found!r}; this version reads {SCHEMA!r}.")
-    if missing := [part for part in PARTS if part not in document]:
-        raise VitworkError(f"{name} is not a complete results document: it lacks {', '.join(missing)}.")
-    return dict(document)
+        raise VitworkError(f"{path} has the schema {found!r}; this version reads {SCHEMA!r}.")
+    with suppress(AttributeError, TypeError, KeyError):  # what has another shape is named by `convert`
+        for hypothesis in content["hypotheses"]:
+            known = {name: value for name, value in hypothesis["effect"].items() if value is not None}
+            hypothesis["effect"] = {**hypothesis["effect"], **UNKNOWN, **known}
+    return msgspec.convert(content, Results)
 
 
-def dump(document: Any) -> str:
-    """Return a document as JSON, with null in place of NaN and infinities."""
+def dump(value: Any) -> bytes:
+    """Return results, or a part of them, as JSON: null for NaN and infinities, U+FFFD for lone surrogates."""
     try:
-        return json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    except ValueError:
-        return json.dumps(_finite(document), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_encodable(msgspec.to_builtins(value)))
 
 
-def _finite(value: Any) -> Any:
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return [_encodable(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def schema() -> Json:
+    """Return the JSON Schema of `Results` as it is written."""
+    made = msgspec.json.schema(Results)
+    parts = made["$defs"]
+    for part in parts.values():
+        part["description"] = inspect.cleandoc(part["description"])
+    parts["Results"]["required"] = ["schema", *parts["Results"]["required"]]
+    for name in UNKNOWN:
+        parts["Effect"]["properties"][name] |= {"type": ["number", "null"]}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Results of a vitwork session",
+        "description": "Verdicts on the claims of 'How Do Vision Transformers Work?', with the effects, runs and "
+        "measurements that they rest on. NaN and infinities are null.",
+        **made,
+    }
+
+
+def schema_text() -> str:
+    """Return the content of `SCHEMA_FILE`."""
+    return msgspec.json.format(msgspec.json.encode(schema())).decode() + "\n"

@@ -10,9 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from vitwork.errors import VitworkError
+from vitwork.language.document import Results
 from vitwork.report import words
 from vitwork.report.svg import SERIES, mark
 
@@ -31,6 +34,18 @@ def visible(value: Any) -> Any:
         # numbers are the bulk of a document: rows of them pass as they are
         return value if value and isinstance(value[0], (int, float)) else [visible(item) for item in value]
     return value
+
+
+def shown(results: Results) -> Results:
+    """Return results as pages show them: `visible` in every text.
+
+    Raises:
+        VitworkError: a record is nested too deeply.
+    """
+    try:
+        return msgspec.convert(visible(msgspec.to_builtins(results)), Results)
+    except RecursionError as error:
+        raise VitworkError("The results are nested too deeply to be shown.") from error
 
 
 @cache

@@ -1,20 +1,20 @@
-"""Several reports as one site: an index with every claim at every profile, and its effects as forest plots."""
+"""Several reports as one site: an index with every claim at every profile."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from vitwork.errors import VitworkError
+from vitwork.language.document import ClaimResult, Hypothesis, Results
 from vitwork.report import words
-from vitwork.report.document import load
-from vitwork.report.figures import forest
-from vitwork.report.html import anchors, environment, visible
-from vitwork.report.tables import NAMES, write_tables
-
-Json = dict[str, Any]
+from vitwork.report.document import Json, read
+from vitwork.report.html import anchors, environment, shown
+from vitwork.report.tables import NAMES, tables
+from vitwork.store.store import write_atomically
 
 
 def index(folder: Path) -> Path:
@@ -32,92 +32,83 @@ def index(folder: Path) -> Path:
     places = sorted(path.parent for path in folder.glob("*/report.html") if (path.parent / "results.json").is_file())
     if not places:
         raise VitworkError(f"There is no report in {folder}: expected sub-folders with report.html and results.json.")
-    documents = {place: load(place) for place in places}
-    reports = [(place.name, visible(document)) for place, document in documents.items()]
-    page = folder / "index.html"
-    try:
-        for place, document in documents.items():
-            if not all((place / f"{name}.parquet").is_file() for name in NAMES):
-                write_tables(document, place)
-        page.write_text(_page(reports), encoding="utf-8")
-    except OSError as error:
-        raise VitworkError(f"The index cannot be written to {folder}: {error.strerror or error}.") from error
-    return page
+    found = {place: read(place) for place in places}
+    reports = [_Report.of(place.name, shown(results)) for place, results in found.items()]
+    page = environment().get_template("index.html.j2").render(
+        scripts=("theme.js",), reports=[_card(report) for report in reports], chapters=_chapters(reports)
+    )  # fmt: skip
+    for place, results in found.items():
+        missing = [name for name in NAMES if not (place / f"{name}.parquet").is_file()]
+        made = tables(results) if missing else {}
+        for name in missing:
+            write_atomically(place / f"{name}.parquet", made[name])
+    write_atomically(folder / "index.html", page.encode())
+    return folder / "index.html"
 
 
-def _page(reports: Sequence[tuple[str, Json]]) -> str:
-    return (
-        environment()
-        .get_template("index.html.j2")
-        .render(
-            scripts=("theme.js",),
-            reports=[_report(name, document) for name, document in reports],
-            chapters=_chapters(reports),
-        )
-    )
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """A report on the site, with its claims and hypotheses by id."""
+
+    link: str
+    results: Results
+    claims: Mapping[str, ClaimResult]
+    hypotheses: Mapping[str, Hypothesis]
+    anchors: Mapping[str, str]
+
+    @classmethod
+    def of(cls, name: str, results: Results) -> _Report:
+        """Return the report in the sub-folder `name`."""
+        claims = {claim.id: claim for claim in results.claims}
+        hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
+        return cls(f"./{quote(name)}/report.html", results, claims, hypotheses, anchors("claim", claims))
 
 
-def _report(name: str, document: Json) -> Json:
-    provenance = document["provenance"]
+def _card(report: _Report) -> Json:
+    results = report.results
     return {
-        "link": f"./{quote(name)}/report.html",
-        "profile": document["profile"],
-        "tally": words.tally(document["claims"]),
-        "commit": str(provenance.get("commit") or "")[:12],
-        "when": words.moment(provenance.get("finished")),
-        "runs": words.plural(len(document["runs"]), "run"),
-        "summary": words.summary(document),
+        "link": report.link,
+        "name": results.profile.name,
+        "tally": words.tally(results.claims),
+        "commit": results.provenance.commit[:12],
+        "when": words.moment(results.provenance.finished),
+        "runs": words.plural(len(results.runs), "run"),
+        "summary": words.summary(results),
     }
 
 
-def _chapters(reports: Sequence[tuple[str, Json]]) -> list[Json]:
+def _chapters(reports: Sequence[_Report]) -> list[Json]:
     """Return every claim of any report with its verdict in each, by chapter."""
-    found = []
-    for name, document in reports:
-        places = anchors("claim", [claim["id"] for claim in document["claims"]])
-        effects = {hypothesis["id"]: hypothesis for hypothesis in document["hypotheses"]}
-        found.append((name, {claim["id"]: claim for claim in document["claims"]}, places, effects))
-    chapters: dict[str, dict[str, Json]] = {}
-    for _, claims, _, _ in found:
-        for id, claim in claims.items():
-            chapters.setdefault(claim["chapter"], {}).setdefault(id, claim)
+    chapters: dict[str, dict[str, ClaimResult]] = {}
+    for report in reports:
+        for claim in report.claims.values():
+            chapters.setdefault(claim.chapter, {}).setdefault(claim.id, claim)
     return [
         {
             "name": chapter,
             "claims": [
-                {
-                    "id": id,
-                    "sentence": claim["sentence"],
-                    "cells": [
-                        (
-                            claims[id]["verdict"],
-                            f"./{quote(name)}/report.html#{places[id]}",
-                            _numbers(claims[id], effects),
-                        )
-                        if id in claims
-                        else None
-                        for name, claims, places, effects in found
-                    ],
-                    "forest": forest.draw([_effects(claims.get(id), effects) for _, claims, _, effects in found]),
-                }
-                for id, claim in entries.items()
+                {"id": id, "sentence": claim.sentence, "cells": [_cell(report, id) for report in reports]}
+                for id, claim in claims.items()
             ],
         }
-        for chapter, entries in chapters.items()
+        for chapter, claims in chapters.items()
     ]
 
 
-def _numbers(claim: Json, hypotheses: Json) -> str:
-    """Return effect, interval and n of a claim's first hypothesis; empty where there is no estimate."""
-    found = _effects(claim, hypotheses)
-    if not found:
+def _cell(report: _Report, id: str) -> Json | None:
+    """Return verdict, link and first effect of a claim in a report; None where it is not in it."""
+    claim = report.claims.get(id)
+    if claim is None:
+        return None
+    first = next((report.hypotheses[id] for id in claim.hypotheses[:1] if id in report.hypotheses), None)
+    link = f"{report.link}#{report.anchors[id]}"
+    return {"verdict": claim.verdict, "link": link, "numbers": _numbers(first) if first else ""}
+
+
+def _numbers(hypothesis: Hypothesis) -> str:
+    """Return effect, interval and n; empty where there is no estimate."""
+    found = hypothesis.effect
+    if not math.isfinite(found.estimate):
         return ""
-    n = " + ".join(str(found[name]) for name in ("n_a", "n_b") if found.get(name)).replace(" ", "\u00a0")
-    return f"{words.effect(found, hypotheses[claim['hypotheses'][0]].get('unit', ''))}, n\u00a0=\u00a0{n}"
-
-
-def _effects(claim: Json | None, hypotheses: Json) -> Json | None:
-    """Return the effect of a claim's first hypothesis, None where there is no estimate."""
-    ids = claim["hypotheses"] if claim else []
-    effect = hypotheses[ids[0]]["effect"] if ids and ids[0] in hypotheses else None
-    return effect if effect and effect.get("estimate") is not None else None
+    n = "\u00a0+\u00a0".join(str(count) for count in (found.n_a, found.n_b) if count)
+    return f"{words.effect(found, hypothesis.unit)}, n\u00a0=\u00a0{n}"

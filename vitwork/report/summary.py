@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
+from vitwork.language.document import Results
 from vitwork.report.words import SYMBOLS, duration, effect, plural, spent, tally
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>@&$])")
@@ -19,37 +19,35 @@ def plain(text: str) -> str:
     return SPECIAL.sub(r"\\\1", line).replace("@", "@\u2060")
 
 
-def markdown(results: dict[str, Any]) -> str:
+def markdown(results: Results) -> str:
     """Return the counts, a table of claims and where the numbers come from."""
-    counts = tally(results["claims"])
-    hypotheses = {hypothesis["id"]: hypothesis for hypothesis in results["hypotheses"]}
-    provenance = results["provenance"]
+    counts = tally(results.claims)
+    hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
+    provenance = results.provenance
     lines = [
-        f"## Claims at profile {plain(results['profile']['name'])}",
+        f"## Claims at profile {plain(results.profile.name)}",
         "",
         ", ".join(f"**{count}** {verdict}" for verdict, count in counts.items()),
         "",
         "| | claim | verdict | effect [interval] | cost |",
         "|---|---|---|---|---|",
     ]
-    for claim in results["claims"]:
-        found = [hypotheses[id] for id in claim["hypotheses"] if id in hypotheses]
-        effects = "<br>".join(
-            plain(effect(hypothesis["effect"], hypothesis["unit"])) for hypothesis in found[:4] if hypothesis["effect"]
-        )
+    for claim in results.claims:
+        found = [hypotheses[id] for id in claim.hypotheses if id in hypotheses]
+        effects = "<br>".join(plain(effect(hypothesis.effect, hypothesis.unit)) for hypothesis in found[:4])
         cells = (
-            SYMBOLS.get(claim["verdict"], ""),
-            plain(claim["id"]),
-            claim["verdict"],
+            SYMBOLS[claim.verdict],
+            plain(claim.id),
+            claim.verdict,
             effects,
             spent(claim, whole=True),
         )
         lines.append(f"| {' | '.join(cells)} |")
-    commit = str(provenance.get("commit") or "")[:12] or "outside git"
-    changed = ", with uncommitted changes" if provenance.get("dirty") else ""
+    commit = provenance.commit[:12] or "outside git"
+    changed = ", with uncommitted changes" if provenance.dirty else ""
     lines += [
         "",
-        f"{plural(len(results['runs']), 'run')} in {duration(provenance.get('seconds'))}; commit {plain(commit)}{changed}.",
+        f"{plural(len(results.runs), 'run')} in {duration(provenance.seconds)}; commit {plain(commit)}{changed}.",
         "",
     ]
     return "\n".join(lines)

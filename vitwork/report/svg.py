@@ -178,12 +178,9 @@ class Plot:
         base = self.height - bottom
         parts = [f'<path class="axis" d="M{number(left)} {number(base)}H{number(self.width - right)}"/>']
         for tick, words in self._spaced() if xticks is None else xticks:
-            at, half = self.sx(tick), LETTER * len(words) / 2 + 2
-            inside = min(max(at, half), max(half, self.width - half))
-            parts.append(f'<path class="axis" d="M{number(at)} {number(base)}v4"/>')
-            parts.append(
-                f'<text x="{number(inside)}" y="{number(base + 15)}" text-anchor="middle">{escape(words)}</text>'
-            )
+            at = number(self._inside(tick, words))
+            parts.append(f'<path class="axis" d="M{number(self.sx(tick))} {number(base)}v4"/>')
+            parts.append(f'<text x="{at}" y="{number(base + 15)}" text-anchor="middle">{escape(words)}</text>')
         if self.xlabel:
             length, room = 5.8 * len(self.xlabel), self.width - 6
             squeezed = f' textLength="{number(room)}" lengthAdjust="spacingAndGlyphs"' if length > room else ""
@@ -195,12 +192,17 @@ class Plot:
             )
         return parts
 
+    def _inside(self, tick: float, words: str) -> float:
+        """Return the middle of a tick's text, moved where it would leave the drawing."""
+        half = LETTER * len(words) / 2 + 2
+        return min(max(self.sx(tick), half), max(half, self.width - half))
+
     def _spaced(self) -> list[tuple[float, str]]:
         """Return the ticks of the horizontal axis with their texts, so few that the texts keep apart."""
         every = [self.sx.ticks(about) for about in (5, 4, 3, 2)]
         for ticks in (*every, every[-1][::2]):
             texts = labels(ticks, log=self.log_x)
-            places = list(zip(map(self.sx, ticks), texts, strict=True))
+            places = [(self._inside(tick, words), words) for tick, words in zip(ticks, texts, strict=True)]
             if all(b - a >= LETTER * (len(x) + len(y)) / 2 + 8 for (a, x), (b, y) in pairwise(places)):
                 break
         return list(zip(ticks, texts, strict=True))

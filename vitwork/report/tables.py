@@ -2,90 +2,86 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
-from vitwork.report.document import dump
+from msgspec import structs
 
-Json = dict[str, Any]
+from vitwork.language.document import Constant, Results, Sample
+from vitwork.report import words
+from vitwork.report.document import Json, dump
+
+Kinds = dict[str, str]
 NAMES = ("runs", "measurements", "hypotheses")
 
 
-def write_tables(results: Json, folder: Path) -> None:
-    """Write ``runs.parquet``, ``measurements.parquet`` and ``hypotheses.parquet`` into `folder`.
+def tables(results: Results) -> dict[str, bytes]:
+    """Return the Parquet files of runs, measurements and hypotheses by name.
 
     What has no fixed shape (options, recipes, values of a measurement) is a column of JSON text. Rows go through Arrow's
     JSON reader because its converter of Python objects imports pandas, which takes longer than a small report may.
     """
+    found = zip(NAMES, (runs(results), measurements(results), hypotheses(results)), strict=True)
+    return {name: _parquet(rows, kinds) for name, (rows, kinds) in found}
+
+
+def _parquet(rows: list[Json], kinds: Kinds) -> bytes:
     import pyarrow as pa
     from pyarrow import json as arrow
     from pyarrow import parquet
 
     types = {"text": pa.string(), "count": pa.int64(), "number": pa.float64(), "numbers": pa.list_(pa.float64())}
-    for name, (rows, kinds) in zip(NAMES, (runs(results), measurements(results), hypotheses(results)), strict=True):
-        schema = pa.schema([(column, types[kind]) for column, kind in kinds.items()])
-        lines = "\n".join(map(dump, rows)).encode()
-        with parquet.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd") as writer:
-            if rows:
-                reading = arrow.ReadOptions(use_threads=False, block_size=len(lines) + 1)
-                writer.write_table(arrow.read_json(BytesIO(lines), reading, arrow.ParseOptions(explicit_schema=schema)))
+    schema = pa.schema([(column, types[kind]) for column, kind in kinds.items()])
+    lines = b"\n".join(map(dump, rows))
+    file = BytesIO()
+    with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+        if rows:
+            reading = arrow.ReadOptions(use_threads=False, block_size=len(lines) + 1)
+            writer.write_table(arrow.read_json(BytesIO(lines), reading, arrow.ParseOptions(explicit_schema=schema)))
+    return file.getvalue()
 
 
-def runs(results: Json) -> tuple[list[Json], dict[str, str]]:
+def runs(results: Results) -> tuple[list[Json], Kinds]:
     """Return the rows of the runs and the kinds of their columns."""
     kinds = dict.fromkeys(("key", "arm", "model", "options", "recipe", "status", "mode", "history"), "text")
     kinds |= {"seed": "count", "parameters": "count", "seconds": "number", "joules": "number"}
     kinds |= {"images_per_second": "number"}
-    return [_row(run, kinds) for run in results["runs"]], kinds
+    return [_row(structs.asdict(run), kinds) for run in results.runs], kinds
 
 
-def measurements(results: Json) -> tuple[list[Json], dict[str, str]]:
+def measurements(results: Results) -> tuple[list[Json], Kinds]:
     """Return the rows of the measurements and the kinds of their columns."""
     kinds = dict.fromkeys(("key", "run", "arm", "name", "parameters", "values"), "text")
     kinds |= {"seed": "count", "seconds": "number", "joules": "number"}
-    return [_row(entry, kinds) for entry in results["measurements"]], kinds
+    return [_row(structs.asdict(entry), kinds) for entry in results.measurements], kinds
 
 
-def hypotheses(results: Json) -> tuple[list[Json], dict[str, str]]:
-    """Return the rows of the hypotheses, effects and values by seed spread out, and the kinds of their columns."""
-    effects = ("estimate", "low", "high", "p", "margin", "alpha", "adjusted_p")
-    texts = (
-        "id",
-        "claim",
-        "statement",
-        "parameters",
-        "between",
-        "quantity",
-        "unit",
-        "verdict",
-        "alternative",
-        "scale",
-        "method",
-        "reason",
-    )
-    kinds = dict.fromkeys(texts, "text") | {"a_arm": "text", "b_arm": "text"} | dict.fromkeys(effects, "number")
-    kinds |= dict.fromkeys(("n_a", "n_b", "seeds_needed"), "count") | {
-        "constant": "number",
-        "a_values": "numbers",
-        "b_values": "numbers",
-    }
+def hypotheses(results: Results) -> tuple[list[Json], Kinds]:
+    """Return the rows of the hypotheses, with effects and the first and last side spread out, and their columns' kinds."""
+    described = ("id", "claim", "form", "statement", "parameters", "sides", "quantity", "unit", "a_arm", "b_arm")
+    decided = ("verdict", "alternative", "scale", "test", "obstacle", "penalty", "lost", "method", "reason")
+    numbers = ("estimate", "low", "high", "p", "margin", "alpha", "adjusted_p", "band", "within", "constant")
+    counts = ("n_a", "n_b", "steps", "weakest", "seeds_needed")
+    kinds = dict.fromkeys((*described, *decided), "text") | dict.fromkeys(numbers, "number")
+    kinds |= dict.fromkeys(counts, "count") | {"levels": "numbers", "a_values": "numbers", "b_values": "numbers"}
     rows = []
-    for entry in results["hypotheses"]:
-        a, b = entry["a"], entry["b"]
-        sides = {"a_arm": a.get("arm"), "b_arm": b.get("arm"), "a_values": a.get("values"), "b_values": b.get("values")}
-        rows.append(_row({**entry, **(entry["effect"] or {}), **sides, "constant": b.get("constant")}, kinds))
+    for entry in results.hypotheses:
+        first, last = _side("a", entry.sides[0]), _side("b", entry.sides[-1])
+        said = {"method": words.method(entry.effect), "reason": words.reason(entry.effect, entry.unit)}
+        rows.append(_row({**structs.asdict(entry), **asdict(entry.effect), **first, **last, **said}, kinds))
     return rows, kinds
 
 
-def _row(entry: Json, kinds: dict[str, str]) -> Json:
+def _side(name: str, side: Sample | Constant) -> Json:
+    if isinstance(side, Constant):
+        return {"constant": side.value}
+    return {f"{name}_arm": side.arm, f"{name}_values": side.values}
+
+
+def _row(entry: Json, kinds: Kinds) -> Json:
     return {name: _cell(entry.get(name), kind) for name, kind in kinds.items()}
 
 
 def _cell(value: Any, kind: str) -> Any:
-    if value is None:
-        return None
-    if kind == "text":
-        text = value if isinstance(value, str) else dump(value)
-        return text.encode("utf-8", "replace").decode()
-    return int(value) if kind == "count" else value
+    return value if value is None or kind != "text" or isinstance(value, str) else dump(value).decode()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from operator import itemgetter
 
-from vitwork.report.figures.base import Figure, Json, Row, View
-from vitwork.report.figures.depth import by_frequency, frequencies, panels
+from vitwork.report.document import Json
+from vitwork.report.figures.base import Figure, Row, View
+from vitwork.report.figures.depth import by_frequency, panels
 
 BY_DEPTH = {
     "distance": "mean distance (tokens)",
@@ -18,15 +19,9 @@ BY_DEPTH = {
 
 def draw(view: View) -> Figure | None:
     """Return distance, entropy and effective rank by depth, and the gain by frequency for every block."""
-    known = [name for name in BY_DEPTH if all(name in entry["values"] for entry in view.entries)]
-    drawn = [panel for name in known for panel in panels(view, itemgetter(name), BY_DEPTH[name])]
-    if all("gain" in entry["values"] for entry in view.entries):
-        drawn += [by_frequency(view, arm, "gain", "gain of attention") for arm in view.arms]
-    rows = [
-        (entry["arm"], entry["seed"], view.setting(entry), *row)
-        for entry in view.entries
-        for row in _rows(entry, known)
-    ]
+    drawn = [panel for name in BY_DEPTH for panel in panels(view, itemgetter(name), BY_DEPTH[name])]
+    drawn += [by_frequency(view, arm, "gain", "gain of attention") for arm in view.arms]
+    rows = [(entry.arm, entry.seed, view.setting(entry), *row) for entry in view.entries for row in _rows(entry.values)]
     return Figure(
         "Attention by depth",
         tuple(drawn),
@@ -38,11 +33,9 @@ def draw(view: View) -> Figure | None:
     )
 
 
-def _rows(entry: Json, known: Sequence[str]) -> Iterator[Row]:
-    values = entry["values"]
+def _rows(values: Json) -> Iterator[Row]:
     for place, block in enumerate(values["blocks"]):
-        for name in known:
-            yield block, BY_DEPTH[name], None, values[name][place]
-        if "gain" in values:
-            for frequency, gain in zip(frequencies(values, "gain")[place], values["gain"][place], strict=False):
-                yield block, "gain", frequency, gain
+        for name, quantity in BY_DEPTH.items():
+            yield block, quantity, None, values[name][place]
+        for frequency, gain in zip(values["frequencies"][place], values["gain"][place], strict=False):
+            yield block, "gain", frequency, gain

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from vitwork.language.document import Results
+from vitwork.report.document import Json
 from vitwork.report.words import settings
 
-Json = Mapping[str, Any]
 Row = tuple[Any, ...]
 FIGURE = re.compile(r"\b(?:[A-F]\.)?\d+[a-d]?\b")
 
@@ -58,10 +59,10 @@ class Palette:
     order: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, results: Json) -> Palette:
-        """Give every arm of a results document an index, in the order of its runs."""
-        arms = [*(run["arm"] for run in results["runs"]), *(entry["arm"] for entry in results["measurements"])]
-        return cls({arm: place for place, arm in enumerate(dict.fromkeys(map(str, arms)))})
+    def of(cls, results: Results) -> Palette:
+        """Give every arm of results an index, in the order of their runs."""
+        arms = [*(run.arm for run in results.runs), *(entry.arm for entry in results.measurements)]
+        return cls({arm: place for place, arm in enumerate(dict.fromkeys(arms))})
 
     def __getitem__(self, arm: str) -> int:
         """Return the index of an arm; arms of the paper that were not run here follow."""
@@ -73,17 +74,33 @@ class Palette:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """A record that has values.
+
+    Attributes:
+        arm, seed: of its run.
+        parameters: of the measurement.
+        values: what it found.
+    """
+
+    arm: str
+    seed: int
+    parameters: Json
+    values: Json
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What a figure draws from: the measurements of one kind that a claim rests on.
 
     Attributes:
         where: the claim's place in the paper, for example ``Fig. 1c, 4``.
-        entries: measurement records, those with values.
+        entries: the records.
         palette: colours by arm.
     """
 
     where: str
-    entries: tuple[Json, ...]
+    entries: tuple[Entry, ...]
     palette: Palette
 
     @property
@@ -94,31 +111,31 @@ class View:
     @property
     def arms(self) -> list[str]:
         """The arms in the order of the palette."""
-        return sorted(dict.fromkeys(str(entry["arm"]) for entry in self.entries), key=self.palette.__getitem__)
+        return sorted(dict.fromkeys(entry.arm for entry in self.entries), key=self.palette.__getitem__)
 
-    def of(self, arm: str) -> list[Json]:
+    def of(self, arm: str) -> list[Entry]:
         """Return the records of an arm, by seed."""
-        return sorted((entry for entry in self.entries if entry["arm"] == arm), key=lambda entry: entry["seed"])
+        return sorted((entry for entry in self.entries if entry.arm == arm), key=lambda entry: entry.seed)
 
     def varied(self) -> list[str]:
         """Return the parameters in which the records differ, the moment of training first."""
-        keys = {name for entry in self.entries for name in entry["parameters"]}
+        keys = {name for entry in self.entries for name in entry.parameters}
         return sorted(
-            (key for key in keys if len({str(entry["parameters"].get(key)) for entry in self.entries}) > 1),
+            (key for key in keys if len({str(entry.parameters.get(key)) for entry in self.entries}) > 1),
             key=lambda key: (key != "when", key),
         )
 
-    def setting(self, entry: Json) -> str:
+    def setting(self, entry: Entry) -> str:
         """Return the parameters that tell a record from the others, in words."""
-        return settings({key: entry["parameters"].get(key) for key in self.varied()})
+        return settings({key: entry.parameters.get(key) for key in self.varied()})
 
     def settings(self) -> list[tuple[str, View]]:
         """Divide the records by their parameters; each part comes with the parameters that tell it from the others."""
         groups = {self.setting(entry): entry for entry in self.entries}
-        ordered = sorted(groups.items(), key=lambda item: _moment(item[1]["parameters"].get("when")))
+        ordered = sorted(groups.items(), key=lambda item: _moment(item[1].parameters.get("when")))
         return [(name, View(self.where, self._alike(entry), self.palette)) for name, entry in ordered]
 
-    def _alike(self, model: Json) -> tuple[Json, ...]:
+    def _alike(self, model: Entry) -> tuple[Entry, ...]:
         """Return the records with the settings of one; an arm that knows one setting only is there in all of them.
 
         A ViT has no BatchNorm to switch, so that its spectrum stands beside either of a ResNet's. The moment of
@@ -129,27 +146,26 @@ class View:
             (arm, key)
             for arm in self.arms
             for key in varied
-            if key != "when" and len({str(entry["parameters"].get(key)) for entry in self.of(arm)}) == 1
+            if key != "when" and len({str(entry.parameters.get(key)) for entry in self.of(arm)}) == 1
         }
         return tuple(
             entry
             for entry in self.entries
             if all(
-                (entry["arm"], key) in fixed or entry["parameters"].get(key) == model["parameters"].get(key)
-                for key in varied
+                (entry.arm, key) in fixed or entry.parameters.get(key) == model.parameters.get(key) for key in varied
             )
         )
 
     def seeds(self) -> str:
         """Say how many networks per arm are drawn."""
-        counts = sorted({len({entry["seed"] for entry in self.of(arm)}) for arm in self.arms})
+        counts = sorted({len({entry.seed for entry in self.of(arm)}) for arm in self.arms})
         shown = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         return f"n = {shown} network{'' if counts == [1] else 's'} per arm"
 
 
 def figures(where: str) -> tuple[str, ...]:
     """Return the figure numbers in a place of the paper: ``Fig. 1c, 4`` gives ``("1c", "4")``."""
-    return tuple(FIGURE.findall(where)) if where.lstrip().startswith("Fig") or "Fig" in where else ()
+    return tuple(FIGURE.findall(where)) if "Fig" in where else ()
 
 
 def _moment(when: Any) -> tuple[int, float]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Figure, Json, Palette, Panel, View, columns, mean
+from vitwork.report.document import Json
+from vitwork.report.figures.base import Figure, Palette, Panel, View, columns, mean
 from vitwork.report.figures.points import ROW, cloud, curve
 from vitwork.report.svg import Plot, fitted
 from vitwork.report.words import quantity
@@ -27,10 +28,10 @@ def draw(view: View) -> Figure | None:
     if "12b" in view.figures:
         panels.append(Panel("Fig. 12b, CIFAR-100, n = 1 each", published(view.palette), "paper"))
     rows = [
-        (entry["arm"], entry["seed"], name, severity, 100 * accuracy)
+        (entry.arm, entry.seed, name, severity, 100 * accuracy)
         for entry in view.entries
-        for name, found in zip(entry["values"]["names"], entry["values"]["accuracy"], strict=True)
-        for severity, accuracy in zip(entry["values"]["severities"], found, strict=True)
+        for name, found in zip(entry.values["names"], entry.values["accuracy"], strict=True)
+        for severity, accuracy in zip(entry.values["severities"], found, strict=True)
     ]
     return Figure(
         "Accuracy on corrupted images",
@@ -59,10 +60,9 @@ def _robustness(values: Json) -> float | None:
 
 
 def _by_severity(view: View) -> str:
-    severities = view.entries[0]["values"]["severities"]
+    severities = view.entries[0].values["severities"]
     curves = {
-        arm: [_percent([e["values"]["clean"], *columns(e["values"]["accuracy"])]) for e in view.of(arm)]
-        for arm in view.arms
+        arm: [_percent([e.values["clean"], *columns(e.values["accuracy"])]) for e in view.of(arm)] for arm in view.arms
     }
     every = [value for rows in curves.values() for row in rows for value in row]
     plot = Plot("Accuracy by severity", (-0.25, max(severities) + 0.25), span(every), "severity", AXES[0])
@@ -72,10 +72,9 @@ def _by_severity(view: View) -> str:
 
 
 def _by_kind(view: View) -> str:
-    names = view.entries[0]["values"]["names"]
+    names = view.entries[0].values["names"]
     found = {
-        arm: [[mean(_percent(row)) for row in entry["values"]["accuracy"]] for entry in view.of(arm)]
-        for arm in view.arms
+        arm: [[mean(_percent(row)) for row in entry.values["accuracy"]] for entry in view.of(arm)] for arm in view.arms
     }
     plot = Plot(
         "Accuracy by corruption",
@@ -97,7 +96,7 @@ def _by_kind(view: View) -> str:
 
 def _against_clean(view: View) -> str:
     ours = {
-        arm: [(100 * e["values"]["clean"], _robustness(e["values"]), f"{arm}, seed {e['seed']}") for e in view.of(arm)]
+        arm: [(100 * e.values["clean"], _robustness(e.values), f"{arm}, seed {e.seed}") for e in view.of(arm)]
         for arm in view.arms
     }
     return cloud("Robustness against accuracy", AXES, ours, view.palette)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitwork.report.figures.base import Figure, Json, Panel, View
+from vitwork.report.figures.base import Entry, Figure, Panel, View
 from vitwork.report.figures.points import cloud, strips
 from vitwork.report.words import quantity
 
@@ -17,7 +17,7 @@ def draw(view: View) -> Figure | None:
         bias = {arm: [_bias(entry) for entry in part.of(arm)] for arm in part.arms}
         shares = {
             arm: [
-                (_percent(e, "texture_share"), _percent(e, "shape_share"), f"{arm}, seed {e['seed']}")
+                (_percent(e, "texture_share"), _percent(e, "shape_share"), f"{arm}, seed {e.seed}")
                 for e in part.of(arm)
             ]
             for arm in part.arms
@@ -28,10 +28,7 @@ def draw(view: View) -> Figure | None:
             Panel(f"{title}{tail}", strips(title, "shape bias (% of decisions)", bias, view.palette, rule=50.0)),
             Panel(f"Which cue decides{tail}", cloud("Which cue decides", labels, shares, view.palette)),
         ]
-    rows = [
-        (entry["arm"], entry["seed"], *(entry["values"].get(name) for name in (*COLUMNS, "n")))
-        for entry in view.entries
-    ]
+    rows = [(entry.arm, entry.seed, *(entry.values.get(name) for name in (*COLUMNS, "n"))) for entry in view.entries]
     return Figure(
         "Shape against texture",
         tuple(panels),
@@ -43,11 +40,11 @@ def draw(view: View) -> Figure | None:
     )
 
 
-def _percent(entry: Json, name: str) -> float | None:
-    value = entry["values"][name]
+def _percent(entry: Entry, name: str) -> float | None:
+    value = entry.values[name]
     return None if value is None else 100 * value
 
 
-def _bias(entry: Json) -> tuple[float | None, str]:
+def _bias(entry: Entry) -> tuple[float | None, str]:
     bias = _percent(entry, "shape_bias")
-    return bias, f"{entry['arm']}, seed {entry['seed']}: {quantity(bias)} % of {entry['values']['n']} decisions"
+    return bias, f"{entry.arm}, seed {entry.seed}: {quantity(bias)} % of {entry.values['n']} decisions"

@@ -1,13 +1,13 @@
-"""Quantities by depth, blocks from stem to head: log amplitude (Fig. 2a, 8), variance (Fig. 9), and others alike."""
+"""Panels of quantities by depth, blocks from stem to head, and of one quantity by frequency."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Mapping, Sequence
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Figure, Json, Palette, Panel, Row, View, columns
+from vitwork.report.document import Json
+from vitwork.report.figures.base import Palette, Panel, View, columns
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
 
@@ -15,63 +15,12 @@ Values = Callable[[Json], Sequence[float | None]]
 Curve = tuple[str, Sequence[str], Sequence[Sequence[float | None]]]  # arm, kinds of the blocks, values by seed
 
 
-def log_amplitude(view: View) -> Figure | None:
-    """Return Δ log amplitude at the highest frequency by depth, and by frequency for every block."""
-    ylabel = "Δ log amplitude, highest freq."
-    drawn = panels(view, lambda values: [row[-1] if row else None for row in values["delta"]], ylabel)
-    drawn += [by_frequency(view, arm, "delta", "Δ log amplitude") for arm in view.arms]
-    drawn += _paper(view, paper_values.LOG_AMPLITUDE, ylabel)
-    rows = [
-        (entry["arm"], entry["seed"], entry["parameters"].get("when"), block, kind, frequency, delta)
-        for entry in view.entries
-        for block, kind, frequencies, row in _rows(entry["values"])
-        for frequency, delta in zip(frequencies, row, strict=False)
-    ]
-    return Figure(
-        "Log amplitude of feature maps by depth",
-        tuple(drawn),
-        f"Filled marks follow an MSA, hollow ones any other block; thin lines are single networks ({view.seeds()}).",
-        view.palette.legend(view.arms),
-        ("arm", "seed", "when", "block", "kind", "frequency (π)", "delta log amplitude"),
-        tuple(rows),
-    )
-
-
-def variance(view: View) -> Figure | None:
-    """Return the spatial variance of feature maps by depth."""
-    drawn = panels(view, itemgetter("variance"), "feature map variance")
-    drawn += _paper(view, paper_values.VARIANCE, "feature map variance")
-    return Figure(
-        "Variance of feature maps by depth",
-        tuple(drawn),
-        f"Filled marks follow an MSA, hollow ones any other block; thin lines are single networks ({view.seeds()}).",
-        view.palette.legend(view.arms),
-        ("arm", "seed", "when", "block", "kind", "variance"),
-        _table(view, itemgetter("variance")),
-    )
-
-
-def _table(view: View, values: Values) -> tuple[Row, ...]:
-    return tuple(
-        (entry["arm"], entry["seed"], entry["parameters"].get("when"), block, kind, value)
-        for entry in view.entries
-        for block, kind, value in zip(
-            entry["values"]["blocks"], _kinds(entry["values"]), values(entry["values"]), strict=False
-        )
-    )
-
-
-def _rows(values: Json) -> Iterable[tuple[str, str, Sequence[float], Sequence[float]]]:
-    return zip(values["blocks"], _kinds(values), frequencies(values), values["delta"], strict=False)
-
-
-def frequencies(values: Json, name: str = "delta") -> list[Sequence[float]]:
-    """Return the frequencies at which `name` is known for every block; older records hold one list for all blocks."""
-    found = values["frequencies"]
-    return list(found) if found and isinstance(found[0], (list, tuple)) else [found] * len(values[name])
+NOTE = "Filled marks follow an MSA, hollow ones any other block; thin lines are single networks ({})."
+"""How the panels are read; takes the number of networks."""
 
 
 def _kinds(values: Json) -> Sequence[str]:
+    """Return the kinds of the blocks; records of attention are of MSAs alone and do not name them."""
     return list(values.get("kinds") or ["msa"] * len(values["blocks"]))
 
 
@@ -80,7 +29,7 @@ def panels(view: View, values: Values, ylabel: str) -> list[Panel]:
     drawn = []
     for given, part in view.settings():
         curves = [
-            (arm, _kinds(part.of(arm)[0]["values"]), [list(values(entry["values"])) for entry in part.of(arm)])
+            (arm, _kinds(part.of(arm)[0].values), [list(values(entry.values)) for entry in part.of(arm)])
             for arm in part.arms
         ]
         title = ylabel.partition(" (")[0]
@@ -88,7 +37,8 @@ def panels(view: View, values: Values, ylabel: str) -> list[Panel]:
     return drawn
 
 
-def _paper(view: View, numbers: Mapping[str, Sequence[float]], ylabel: str) -> list[Panel]:
+def published(view: View, numbers: Mapping[str, Sequence[float]], ylabel: str) -> list[Panel]:
+    """Return the paper's numbers by depth for networks of the families that were measured here."""
     families = {arm.split("-")[0] for arm in view.arms}
     curves: list[Curve] = [
         (arm, paper_values.KINDS[arm], [values]) for arm, values in numbers.items() if arm in families
@@ -123,8 +73,8 @@ def by_frequency(view: View, arm: str, name: str, ylabel: str) -> Panel:
     """Return one line per block, pale near the input and strong near the output, of the last snapshot (Fig. 2a)."""
     given, part = view.settings()[-1]
     entries = part.of(arm) or view.of(arm)
-    blocks = [columns(rows) for rows in zip(*(entry["values"][name] for entry in entries), strict=False)]
-    x = frequencies(entries[0]["values"], name)
+    blocks = [columns(rows) for rows in zip(*(entry.values[name] for entry in entries), strict=False)]
+    x = entries[0].values["frequencies"]
     plot = Plot(
         f"{ylabel} by frequency, {arm}",
         span((value for row in x for value in row), pad=0.02, include=(0.0, 1.0)),

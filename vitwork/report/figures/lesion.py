@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Figure, Json, Panel, View, columns
+from vitwork.report.figures.base import Entry, Figure, Panel, View, columns
 from vitwork.report.figures.structure import SERIES
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
@@ -27,11 +27,11 @@ def draw(view: View) -> Figure | None:
         panels.append(
             Panel("Swin-Ti, n = 1; the first two bars are off its scale", _bars("Swin-Ti", units, [values]), "paper")
         )
-    kinds = dict.fromkeys(kind for entry in view.entries for kind in entry["values"]["kinds"])
+    kinds = dict.fromkeys(kind for entry in view.entries for kind in entry.values["kinds"])
     rows = [
-        (entry["arm"], entry["seed"], unit, kind, stage, 100 * change)
+        (entry.arm, entry.seed, unit, kind, stage, 100 * change)
         for entry in view.entries
-        for (unit, kind, stage), change in zip(_units(entry), entry["values"]["accuracy_change"], strict=False)
+        for (unit, kind, stage), change in zip(_units(entry), entry.values["accuracy_change"], strict=False)
     ]
     return Figure(
         "Accuracy when one unit is removed",
@@ -43,13 +43,13 @@ def draw(view: View) -> Figure | None:
     )
 
 
-def _units(entry: Json) -> list[Unit]:
-    values = entry["values"]
+def _units(entry: Entry) -> list[Unit]:
+    values = entry.values
     return list(zip(values["units"], values["kinds"], values["stages"], strict=True))
 
 
-def _ours(arm: str, entries: Sequence[Json]) -> str:
-    changes = [[None if y is None else 100 * y for y in entry["values"]["accuracy_change"]] for entry in entries]
+def _ours(arm: str, entries: Sequence[Entry]) -> str:
+    changes = [[None if y is None else 100 * y for y in entry.values["accuracy_change"]] for entry in entries]
     return _bars(arm, _units(entries[0]), changes)
 
 

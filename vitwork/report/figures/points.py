@@ -57,7 +57,7 @@ def curve(plot: Plot, view: View, arm: str, x: Sequence[float], rows: Sequence[S
         rows: values at the places, one row per network in the order of ``view.of(arm)``.
     """
     for entry, row in zip(view.of(arm), rows, strict=True):
-        tips = [f"{arm}, seed {entry['seed']}: {quantity(value)}" for value in row]
+        tips = [f"{arm}, seed {entry.seed}: {quantity(value)}" for value in row]
         plot.marks(zip(x, row, tips, strict=False), view.palette[arm], "faint", 2.2)
     plot.line(zip(x, columns(rows), strict=False), view.palette[arm])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Figure, Json, Panel, View, columns
+from vitwork.report.figures.base import Entry, Figure, Panel, View, columns
 from vitwork.report.figures.points import curve
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
@@ -15,13 +15,11 @@ Bins = Mapping[str, Sequence[float | None]]
 
 def draw(view: View) -> Figure | None:
     """Return accuracy by confidence, and how many predictions have which confidence, of the last snapshot."""
-    if not all("bins" in entry["values"] for entry in view.entries):
-        return None
     _, last = view.settings()[-1]
     rows = [
-        (entry["arm"], entry["seed"], view.setting(entry), place, bins["confidence"][place], bins["accuracy"][place], n)
+        (entry.arm, entry.seed, view.setting(entry), place, bins["confidence"][place], bins["accuracy"][place], n)
         for entry in view.entries
-        for bins in (entry["values"]["bins"],)
+        for bins in (entry.values["bins"],)
         for place, n in enumerate(bins["count"])
     ]
     return Figure(
@@ -38,11 +36,11 @@ def draw(view: View) -> Figure | None:
     )
 
 
-def _means(entries: Sequence[Json]) -> list[Bins]:
+def _means(entries: Sequence[Entry]) -> list[Bins]:
     """Return confidence, accuracy and share of predictions of every bin, without those of empty bins."""
     found: list[Bins] = []
     for entry in entries:
-        bins = entry["values"]["bins"]
+        bins = entry.values["bins"]
         total = sum(bins["count"])
         found.append(
             {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitwork.report.figures.base import Figure, Json, Panel, View, mean
+from vitwork.report.figures.base import Entry, Figure, Panel, View, mean
 from vitwork.report.figures.cells import cells, ramp
 from vitwork.report.svg import Plot
 
@@ -17,10 +17,10 @@ def draw(view: View) -> Figure | None:
             entries = part.of(arm)
             panels.append(Panel(f"{arm}{f', {given}' if given else ''} (n = {len(entries)})", _map(arm, entries)))
     rows = [
-        (entry["arm"], entry["seed"], entry["parameters"].get("when"), one, other, value)
+        (entry.arm, entry.seed, entry.parameters.get("when"), one, other, value)
         for entry in view.entries
-        for one, row in zip(entry["values"]["blocks"], entry["values"]["cka"], strict=True)
-        for other, value in zip(entry["values"]["blocks"], row, strict=True)
+        for one, row in zip(entry.values["blocks"], entry.values["cka"], strict=True)
+        for other, value in zip(entry.values["blocks"], row, strict=True)
     ]
     return Figure(
         "Similarity of feature maps (mini-batch CKA)",
@@ -32,10 +32,10 @@ def draw(view: View) -> Figure | None:
     )
 
 
-def _map(arm: str, entries: list[Json]) -> str:
-    values = entries[0]["values"]
+def _map(arm: str, entries: list[Entry]) -> str:
+    values = entries[0].values
     count = len(values["blocks"])
-    grid = [[mean(entry["values"]["cka"][i][j] for entry in entries) for j in range(count)] for i in range(count)]
+    grid = [[mean(entry.values["cka"][i][j] for entry in entries) for j in range(count)] for i in range(count)]
     plot = Plot(
         f"CKA between the blocks of {arm}",
         (0, count),

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from vitwork.language.document import MeasurementResult
 from vitwork.report.axis import number
-from vitwork.report.figures.base import Json
 
 SERIES = {"stem": 7, "conv": 1, "msa": 0, "mlp": 2, "pool": 4, "head": 6}
 """A colour per kind of block."""
 
 
-def draw(arm: str, measurements: Sequence[Json]) -> str:
+def draw(arm: str, measurements: Sequence[MeasurementResult]) -> str:
     """Return the blocks of an arm as a strip; empty where no measurement names them."""
-    known = [e["values"] for e in measurements if e["arm"] == arm and (e.get("values") or {}).get("kinds")]
+    known = [e.values for e in measurements if e.arm == arm and e.values and e.values.get("kinds")]
     if not known:
         return ""
     found = min(known, key=lambda values: "blocks" not in values)  # lesions name what they remove: not the stem

@@ -12,7 +12,8 @@ import numpy as np
 
 from vitwork.report import paper_values
 from vitwork.report.axis import label, number
-from vitwork.report.figures.base import Figure, Json, Panel, Row, View
+from vitwork.report.document import Json
+from vitwork.report.figures.base import Entry, Figure, Panel, Row, View
 from vitwork.report.figures.cells import cells, ramp
 from vitwork.report.figures.colours import colour
 from vitwork.report.svg import Plot
@@ -34,15 +35,15 @@ def draw(view: View) -> Figure | None:
     """Return contours and a turnable view per network, of NLL, L2 and their sum; each has one scale for all networks."""
     chosen = _chosen(view)
     panels = []
-    for name, grids in _parts([entry["values"] for _, entry in chosen]).items():
+    for name, grids in _parts([entry.values for _, entry in chosen]).items():
         rises = [grid - np.nanmin(grid) for grid in grids]
         top = max(float(np.nanmax(rise)) for rise in rises) or 1.0
         arms: set[str] = set()
         for (title, entry), rise in zip(chosen, rises, strict=True):
-            if name == "L2" and entry["arm"] in arms:
+            if name == "L2" and entry.arm in arms:
                 continue  # it depends on the weights alone, not on the setting
-            arms.add(entry["arm"])
-            panels += _pair(f"{title}: {name} above its minimum (nats)", entry["values"], rise, top)
+            arms.add(entry.arm)
+            panels += _pair(f"{title}: {name} above its minimum (nats)", entry.values, rise, top)
     theirs = "; ".join(
         f"{paper_values.NETWORKS[arm]} {nll} NLL and {l2} L2" for arm, (nll, l2) in paper_values.SURFACE_RISE.items()
     )
@@ -57,34 +58,31 @@ def draw(view: View) -> Figure | None:
     )
 
 
-def _chosen(view: View) -> list[tuple[str, Json]]:
+def _chosen(view: View) -> list[tuple[str, Entry]]:
     """Return the first seed's record of every arm and setting that it was measured at, at most `MOST`."""
     firsts = [part.of(arm)[0] for _, part in view.settings() for arm in part.arms]
     once = {id(one): one for one in firsts}  # an arm that knows one setting stands in all of them
-    titles = [(f"{one['arm']}, seed {one['seed']}", view.setting(one)) for one in once.values()]
+    titles = [(f"{one.arm}, seed {one.seed}", view.setting(one)) for one in once.values()]
     return [(", ".join(filter(None, title)), one) for title, one in zip(titles, once.values(), strict=True)][:MOST]
 
 
 def _parts(records: Sequence[Json]) -> dict[str, list[Grid]]:
-    """Return the parts of the loss that every record holds on its grid, and their sum."""
+    """Return the parts of the loss on the grid of every record, and their sum."""
     nll = [np.asarray(record["nll"], dtype=float) for record in records]
     l2 = [_penalty(record) for record in records]
-    if not all(penalty.shape for penalty in l2):
-        return {"NLL": nll}
     return {"NLL": nll, "L2": l2, "NLL + L2": [a + b for a, b in zip(nll, l2, strict=True)]}
 
 
 def _penalty(record: Json) -> Grid:
-    """Return L2 as the training weighs it: ``l2`` is ½·|w|²; records of early versions have one number for all points."""
-    penalty: Grid = np.asarray(record["l2"], dtype=float) * record.get("weight_decay", 1.0)
+    """Return L2 as the training weighs it; ``l2`` is ½·|w|²."""
+    penalty: Grid = np.asarray(record["l2"], dtype=float) * record["weight_decay"]
     return penalty
 
 
-def _rows(given: str, entry: Json) -> list[Row]:
-    values, penalty = entry["values"], _penalty(entry["values"])
-    l2 = penalty.tolist() if penalty.shape else [[None] * len(values["x"])] * len(values["y"])
+def _rows(given: str, entry: Entry) -> list[Row]:
+    values, l2 = entry.values, _penalty(entry.values).tolist()
     return [
-        (entry["arm"], entry["seed"], given, x, y, value, other)
+        (entry.arm, entry.seed, given, x, y, value, other)
         for y, *rows in zip(values["y"], values["nll"], l2, strict=True)
         for x, value, other in zip(values["x"], *rows, strict=True)
     ]

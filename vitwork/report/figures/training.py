@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vitwork.language.document import RunResult
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Figure, Json, Palette, Panel, columns
+from vitwork.report.figures.base import Figure, Palette, Panel, columns
 from vitwork.report.svg import Plot
 
 
-def draw(runs: Sequence[Json], palette: Palette) -> Figure | None:
+def draw(runs: Sequence[RunResult], palette: Palette) -> Figure | None:
     """Return the training curves of all runs; None where no history was kept."""
     arms: dict[str, list[list[tuple[float, float | None]]]] = {}
     for run in runs:
-        curve = [(float(epoch["epoch"]), epoch.get("loss")) for epoch in run.get("history") or [] if "epoch" in epoch]
+        curve = [(float(epoch["epoch"]), epoch.get("loss")) for epoch in run.history]
         if curve:
-            arms.setdefault(str(run["arm"]), []).append(curve)
+            arms.setdefault(run.arm, []).append(curve)
     losses = [loss for curves in arms.values() for curve in curves for _, loss in curve]
     if not any(loss is not None for loss in losses):
         return None
@@ -26,11 +27,7 @@ def draw(runs: Sequence[Json], palette: Palette) -> Figure | None:
             plot.line(curve, palette[arm], "thin")
         middle = columns([loss for _, loss in curve] for curve in curves)
         plot.line(zip([epoch for epoch, _ in curves[0]], middle, strict=False), palette[arm])
-    rows = tuple(
-        (run["arm"], run["seed"], epoch.get("epoch"), epoch.get("loss"))
-        for run in runs
-        for epoch in run.get("history") or []
-    )
+    rows = tuple((run.arm, run.seed, epoch["epoch"], epoch.get("loss")) for run in runs for epoch in run.history)
     return Figure(
         "Training",
         (Panel("Loss on the training data", plot.render()),),

@@ -19,7 +19,7 @@ def draw(view: View) -> Figure | None:
     ours = [
         (
             arm,
-            [_path(entry["values"]["radius"], entry["values"]["angle"], arm, entry["seed"]) for entry in view.of(arm)],
+            [_path(entry.values["radius"], entry.values["angle"], arm, entry.seed) for entry in view.of(arm)],
         )
         for arm in view.arms
     ]
@@ -43,11 +43,9 @@ def draw(view: View) -> Figure | None:
             Panel("ResNet-50 and ViT-Ti, a few points read from the plot, n = 1 each", _plot(view, theirs), "paper")
         )
     rows = [
-        (entry["arm"], entry["seed"], epoch, radius, angle)
+        (entry.arm, entry.seed, epoch, radius, angle)
         for entry in view.entries
-        for epoch, radius, angle in zip(
-            *(entry["values"][name] for name in ("epochs", "radius", "angle")), strict=False
-        )
+        for epoch, radius, angle in zip(*(entry.values[name] for name in ("epochs", "radius", "angle")), strict=False)
     ]
     return Figure(
         "Trajectory of the weights",

@@ -30,9 +30,9 @@ def draw(view: View) -> Figure | None:
             plot.marks(((x, y, f"{paper_values.NETWORKS[arm]}: {quantity(y)}") for x, y in points), view.palette[arm])
         panels.append(Panel("ResNet-50 and ViT-Ti on ImageNet, n = 1 each", plot.render(), "paper"))
     rows = [
-        (entry["arm"], entry["seed"], entry["parameters"].get("power"), frequency, 100 * change)
+        (entry.arm, entry.seed, entry.parameters.get("power"), frequency, 100 * change)
         for entry in view.entries
-        for frequency, change in zip(entry["values"]["frequencies"], entry["values"]["accuracy_change"], strict=False)
+        for frequency, change in zip(entry.values["frequencies"], entry.values["accuracy_change"], strict=False)
     ]
     return Figure(
         "Accuracy under noise of one frequency band",
@@ -45,10 +45,8 @@ def draw(view: View) -> Figure | None:
 
 
 def _ours(view: View) -> str:
-    changes = {
-        arm: [[100 * y for y in entry["values"]["accuracy_change"]] for entry in view.of(arm)] for arm in view.arms
-    }
-    frequencies = {arm: view.of(arm)[0]["values"]["frequencies"] for arm in view.arms}
+    changes = {arm: [[100 * y for y in entry.values["accuracy_change"]] for entry in view.of(arm)] for arm in view.arms}
+    frequencies = {arm: view.of(arm)[0].values["frequencies"] for arm in view.arms}
     every = [value for rows in changes.values() for row in rows for value in row]
     plot = Plot(
         "Change of accuracy by band",

@@ -234,12 +234,12 @@ def test_a_large_table_is_unpacked_and_saved(browser, pages, tmp_path):
         assert saved.value.suggested_filename == "claim-landscape-vit-flatter-1.csv"
     surface = next(
         entry
-        for entry in synthetic.results(seeds=3, claims=1)["measurements"]
-        if entry["name"] == "surface" and entry["arm"] == "vit"
+        for entry in synthetic.results(seeds=3, claims=1).measurements
+        if entry.name == "surface" and entry.arm == "vit"
     )
     with (tmp_path / "data.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["arm"] == "vit"]
-    nll = [value for row in surface["values"]["nll"] for value in row]
+    nll = [value for row in surface.values["nll"] for value in row]
     assert [row["NLL"] for row in rows] == ["" if value is None else f"{value:.6g}" for value in nll]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Figure, Json, Panel, Row, View
+from vitwork.report.figures.base import Entry, Figure, Panel, Row, View
 from vitwork.report.svg import LETTER, Plot, fitted
 from vitwork.report.words import quantity
 
@@ -35,18 +35,18 @@ def draw(view: View) -> Figure | None:
 
 def _rows(view: View) -> tuple[Row, ...]:
     return tuple(
-        (entry["arm"], entry["seed"], view.setting(entry), batch, *values)
+        (entry.arm, entry.seed, view.setting(entry), batch, *values)
         for entry in view.entries
-        for batch, values in enumerate(entry["values"]["eigenvalues"])
+        for batch, values in enumerate(entry.values["eigenvalues"])
     )
 
 
 def _most(view: View) -> int:
-    return max(len(values) for entry in view.entries for values in entry["values"]["eigenvalues"])
+    return max(len(values) for entry in view.entries for values in entry.values["eigenvalues"])
 
 
-def _pooled(entry: Json) -> np.ndarray:
-    values = [value for batch in entry["values"]["eigenvalues"] for value in batch if value is not None]
+def _pooled(entry: Entry) -> np.ndarray:
+    values = [value for batch in entry.values["eigenvalues"] for value in batch if value is not None]
     return np.asarray(values, dtype=float)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vitwork.report import paper_values
 from vitwork.report.axis import span
 from vitwork.report.figures import corruptions
-from vitwork.report.figures.base import Figure, Json, Palette, Panel, View
+from vitwork.report.figures.base import Entry, Figure, Palette, Panel, View
 from vitwork.report.figures.points import cloud, strips
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
@@ -17,12 +17,12 @@ def draw(view: View) -> Figure | None:
     accuracies = {arm: [_accuracy(entry) for entry in last.of(arm)] for arm in last.arms}
     drawn = strips("Accuracy of every network", "test accuracy (%)", accuracies, view.palette)
     panels = [Panel("Accuracy, one point per network", drawn)]
-    if len(last.arms) > 1 and all("train_nll" in entry["values"] for entry in last.entries):
+    if len(last.arms) > 1:
         ours = {
             arm: [
-                (100 - 100 * e["values"]["acc"], e["values"]["train_nll"], f"{arm}, seed {e['seed']}")
+                (100 - 100 * e.values["acc"], e.values["train_nll"], f"{arm}, seed {e.seed}")
                 for e in last.of(arm)
-                if e["values"]["train_nll"] is not None
+                if e.values["train_nll"] is not None
             ]
             for arm in last.arms
         }
@@ -34,7 +34,7 @@ def draw(view: View) -> Figure | None:
         )
     panels += _paper(view)
     rows = [
-        (entry["arm"], entry["seed"], entry["parameters"].get("when"), *(entry["values"].get(name) for name in METRICS))
+        (entry.arm, entry.seed, entry.parameters.get("when"), *(entry.values[name] for name in METRICS))
         for entry in view.entries
     ]
     return Figure(
@@ -51,9 +51,9 @@ ERROR_NLL = ("test error (%)", "training NLL (nats)")
 METRICS = ("acc", "nll", "train_nll", "ece", "signed_ece")
 
 
-def _accuracy(entry: Json) -> tuple[float, str]:
-    percent = 100 * entry["values"]["acc"]
-    return percent, f"{entry['arm']}, seed {entry['seed']}: {quantity(percent, 4)} %"
+def _accuracy(entry: Entry) -> tuple[float, str]:
+    percent = 100 * entry.values["acc"]
+    return percent, f"{entry.arm}, seed {entry.seed}: {quantity(percent, 4)} %"
 
 
 def _paper(view: View) -> list[Panel]:

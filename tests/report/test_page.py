@@ -1,0 +1,273 @@
+"""The page: what it tells, and that nothing from outside can become markup."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from tests.report import synthetic
+from tests.report.reading import Elements, page_of, section_of, text_of
+from vitwork.design.deviation import Change, Deviation, Lack, Missing
+from vitwork.language.document import Sample
+from vitwork.report.summary import markdown
+from vitwork.statistics.effect import Verdict
+
+
+@pytest.fixture(scope="module")
+def full():
+    return synthetic.results()
+
+
+@pytest.fixture(scope="module")
+def page(full):
+    return page_of(full)
+
+
+@pytest.fixture(scope="module")
+def some():
+    return synthetic.results(seeds=3, claims=7, grid=5)
+
+
+@pytest.fixture(scope="module")
+def hostile_page():
+    return page_of(synthetic.results(claims=20, hostile=True))
+
+
+def test_a_full_sheet_is_at_most_five_megabytes(page):
+    """65 claims with all their figures and data stay one small file."""
+    assert len(page.encode()) <= 5e6
+
+
+def test_the_page_names_every_claim_and_its_numbers(full, page):
+    """Sentences, verdicts, effects, paper values, deviations, confounds and the command that reruns a claim."""
+    text = "".join(Elements(page).text)
+    for claim in full.claims:
+        paper = claim.paper.values
+        for expected in (claim.id, claim.sentence, paper, *claim.confounds, claim.rerun):
+            assert expected in text
+    assert full.provenance.commit in text
+    assert "with uncommitted changes" in text
+    assert "×0.368 [0.223, 0.607]" in text
+    assert "Needs the arm swin, which the profile does not train" in text
+
+
+def test_the_page_tells_code_driver_seeds_and_energy(full, page):
+    """Hashes of the code, the accelerator with its driver, seeds, joules in a unit that suits; nothing where none is known."""
+    text = "".join(Elements(page).text)
+    assert f"vitwork.measurements.hessian {'a' * 20}" in text
+    assert "driver 570.86.15, cuda 13.2" in text
+    assert "Seeds0, 1, 2, 3, 4" in text
+    total = sum(run.joules for run in full.runs) + sum(entry.joules for entry in full.measurements)
+    assert f"of measuring, {total / 1e3:.3g} kJ; this session" in text
+    first = full.claims[0]
+    assert f"{first.cost_joules / 1e3:.3g} kJ" in text.split(first.sentence)[2]
+    unmetered = replace(full.measurements[0], joules=None)
+    bare = replace(full, runs=(), measurements=(unmetered, *full.measurements[1:3]))
+    assert "known for 2 of 3 runs and measurements" in text_of(bare)
+    unknown = synthetic.claim_of(
+        replace(full, runs=(), measurements=(unmetered,), claims=full.claims[:1]), cost_joules=None
+    )
+    assert "kJ" not in text_of(unknown)
+
+
+def test_trends_over_arms_and_bands_are_said_as_they_were_claimed(full):
+    """Every arm of a trend has its seeds in the page and its n in words; a claim of no difference names its band."""
+    results = replace(full, claims=full.claims[:1], hypotheses=full.hypotheses[:2])
+    first, last = results.hypotheses[0].sides
+    between = replace(last, arm="vit-local-3")
+    results = synthetic.hypothesis_of(
+        results, 0, {"scale": "slope", "estimate": -2.0},
+        form="trend", sides=(first, between, last), levels=(1.0, 2.0, 4.0),
+    )  # fmt: skip
+    results = synthetic.hypothesis_of(
+        results, 1, {"alternative": "two-sided", "scale": "difference", "band": 0.5},
+        form="sameness", within=0.5, sides=(first, last),
+    )  # fmt: skip
+    text = text_of(results)
+    assert "n = 5 + 5 + 5" in text
+    assert "−2.0 [−1.5, −0.5]" in text
+    assert "the paper’s side is a difference within ±0.5" in text
+    links = Elements(page_of(results)).of("a")
+    link = next(a["href"] for a in links if "seeds.csv" in (a.get("download") or ""))
+    rows = list(csv.DictReader(io.StringIO(unquote(link.split(",", 1)[1]))))
+    assert sum(row["arm"] == "vit-local-3" for row in rows) == 5
+
+
+def test_every_seed_is_a_point_with_its_value(full, page):
+    """Each hypothesis draws one mark per seed that has a value, named by seed."""
+    section = page.split('id="claim-landscape-vit-flatter"')[1].split("</details>")[0]
+    strip = section.split('aria-label="APE')[1].split("</svg>")[0]
+    for side in full.hypotheses[0].sides:
+        for seed in side.seeds:
+            assert strip.count(f"{side.arm}, seed {seed}: ") == 1
+
+
+def test_the_csv_in_the_page_holds_the_seeds_to_six_digits(full, page):
+    """The link decodes to the values of the document."""
+    link = next(
+        a["href"]
+        for a in Elements(page).of("a")
+        if (a.get("download") or "").startswith("claim-hessian-vit-smaller-seeds")
+    )
+    rows = list(csv.DictReader(io.StringIO(unquote(link.split(",", 1)[1]))))
+    sides = [side for entry in full.hypotheses if entry.claim == "hessian-vit-smaller" for side in entry.sides]
+    wanted = [value for side in sides if isinstance(side, Sample) for value in side.values]
+    assert len(rows) == len(wanted)
+    for row, value in zip(rows, wanted, strict=True):
+        assert row["value"] == ("" if value is None else f"{value:.6g}")
+
+
+def test_every_large_table_is_linked(page):
+    """What is kept compressed in the page is what its links name."""
+    links = Elements(page).of("a")
+    placed = {int(a["data-table"]) for a in links if "data-table" in a}
+    kept = json.loads(page.split('id="tables">')[1].split("</script>")[0])
+    assert placed == set(range(len(kept)))
+    assert len([a for a in links if "data-table" in a or "download" in a]) > 80
+
+
+def test_nothing_is_loaded_and_nothing_runs_inline(page):
+    """No address but anchors, data and files beside the page; no event handler; a policy that names the script's hash."""
+    found = Elements(page)
+    assert not found.of("link") + found.of("iframe") + found.of("img") + found.of("object")
+    assert not any("src" in attributes for _, attributes in found.tags)
+    links = [attributes["href"] or "" for attributes in found.of("a")]
+    beside = {"results.json", "runs.parquet", "measurements.parquet", "hypotheses.parquet", "summary.md"}
+    assert all(link.startswith(("#", "data:text/csv")) or link in beside for link in links)
+    assert not any(name.startswith("on") or name == "style" for _, attributes in found.tags for name in attributes)
+    policy = next(a["content"] or "" for a in found.of("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_ids_are_unique_and_every_anchor_leads_somewhere(page, hostile_page):
+    """Also when names consist of markup."""
+    for text in (page, hostile_page):
+        found = Elements(text)
+        ids = [attributes["id"] for _, attributes in found.tags if "id" in attributes]
+        assert len(ids) == len(set(ids))
+        anchors_used = {(a["href"] or "")[1:] for a in found.of("a") if (a["href"] or "").startswith("#")}
+        assert anchors_used <= set(ids)
+
+
+def test_hostile_names_stay_text(hostile_page):
+    """Markup in ids, sentences, arms and faults adds no element, and is shown as it was written."""
+    found = Elements(hostile_page)
+    harmless = Elements(page_of(synthetic.results(claims=20)))
+    assert not found.of("img")
+    assert len(found.of("script")) == len(harmless.of("script")) == 3
+    assert not any(name.startswith("on") for _, attributes in found.tags for name in attributes)
+    text = "".join(found.text)
+    assert "<script>alert('x')</script>" in text
+    assert "{{7*7}}" in text
+    assert "\u202e" not in hostile_page
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(name=st.text(alphabet=st.characters(codec=None), max_size=40), sentence=st.text(max_size=40))
+def test_any_text_leaves_the_structure_of_the_page_alone(some, name, sentence):
+    """Whatever a claim or an arm is called, the page has the same elements, and it can be encoded."""
+    results = replace(some, measurements=(), claims=some.claims[:3])
+    plain_tags = [tag for tag, _ in Elements(page_of(results)).tags if tag not in ("title", "path", "text", "svg")]
+    named = synthetic.claim_of(results, sentence=sentence, lack=Lack(Missing.FAULT, what=name))
+    made = page_of(replace(named, runs=tuple(replace(run, arm=name + run.arm) for run in results.runs)))
+    made.encode()
+    tags = [tag for tag, _ in Elements(made).tags if tag not in ("title", "path", "text", "svg")]
+    assert tags.count("script") == plain_tags.count("script")
+    assert tags.count("details") >= plain_tags.count("details")
+    assert not {"img", "iframe", "object", "base"} & set(tags)
+
+
+def test_a_missing_measurement_leaves_its_figure_out_and_nothing_else(full):
+    """Records without values, or of another shape, cost their figure only."""
+    other = {"surface": None, "trajectory": {"something": "else"}}
+    changed = tuple(replace(e, values=other[e.name]) if e.name in other else e for e in full.measurements)
+    text = text_of(replace(full, claims=full.claims[:3], hypotheses=full.hypotheses[:6], measurements=changed))
+    assert "Loss surface" not in text
+    assert "Trajectory of the weights" not in text
+    assert "Top eigenvalues of the Hessian" in text
+
+
+def test_a_session_that_measured_nothing_has_a_page(some):
+    """No runs, no measurements, no claims; runs that did not end."""
+    empty = replace(some, runs=(), measurements=())
+    assert "on 0 trained networks" in text_of(empty)
+    assert "0 claims, 0 of them" in text_of(replace(empty, claims=(), hypotheses=()))
+    fields = ("status", "seconds", "parameters", "mode", "joules", "images_per_second", "model")
+    run = replace(some.runs[0], history=(), **dict.fromkeys(fields))
+    assert "model unknown, 1 run" in text_of(replace(empty, runs=(run,)))
+
+
+def test_effects_without_limits_or_estimate_are_shown(full):
+    """Infinite interval ends are open in words."""
+    results = replace(full, claims=full.claims[:1], hypotheses=full.hypotheses[:2])
+    results = synthetic.hypothesis_of(results, 0, {"low": -math.inf})
+    unknown = {"estimate": math.nan, "low": -math.inf, "high": math.inf, "p": math.nan, "adjusted_p": math.nan}
+    text = text_of(synthetic.hypothesis_of(results, 1, unknown))
+    assert "×0.368 [0, 0.607]" in text
+    assert "no estimate" in text
+
+
+def test_a_claim_that_was_not_measured_has_no_cost(some):
+    """What was noted for it before it was found to lack the rest is others' cost, in page and summary alike."""
+    place = next(place for place, claim in enumerate(some.claims) if claim.verdict is Verdict.NOT_MEASURED)
+    shared = {"cost_seconds": 312.0, "cost_joules": 1234.0, "measurements": (some.measurements[0].key,)}
+    lacking = synthetic.claim_of(some, place, **shared)
+    assert "<dt>Cost</dt>" not in section_of(lacking, some.claims[place].id)
+    assert "5.2 min" not in text_of(lacking) + markdown(lacking)
+    undecided = synthetic.claim_of(lacking, place, verdict=Verdict.INCONCLUSIVE)
+    assert "5.2 min" in section_of(undecided, some.claims[place].id)
+    assert "5.2 min" in markdown(undecided)
+
+
+def test_intervals_before_and_p_after_the_correction_are_told_apart(some):
+    """Once per claim with the number of comparisons; a lone comparison needs no correction."""
+    part = section_of(some, some.claims[0].id)
+    assert part.count(f"correction for the {len(some.hypotheses)} comparisons of the session") == 1
+    alone = replace(some, claims=some.claims[:1], hypotheses=some.hypotheses[:1])
+    assert "Holm’s correction for" not in text_of(alone)
+
+
+def test_a_claim_that_rests_on_no_run_deviates_in_no_training(some):
+    """A theorem checked on examples has its own deviations only, and no networks of the paper's."""
+    own = {"hypotheses": (), "arms": (), "measurements": (), "deviations": ("a theorem",)}
+    results = synthetic.claim_of(some, 0, verdict=Verdict.REPRODUCED, **own)
+    part, other = (section_of(results, claim.id) for claim in results.claims[:2])
+    assert "a theorem" in part
+    for words in ("five epochs", "Networks per arm in the paper"):
+        assert words not in part
+        assert words in other
+
+
+def test_a_model_of_the_user_is_named_where_its_arm_is(some):
+    """In every claim of the arm, and among the arms."""
+    results = synthetic.profile_of(some, deviations=(Deviation(Change.MODEL, arm="vit", value="my.nets:small"),))
+    page = page_of(results)
+    using = [claim for claim in results.claims if "vit" in claim.arms]
+    assert using
+    assert page.count("vit is my.nets:small here, not the profile’s own model.") == len(using)
+    assert page.count("<strong>vit is my.nets:small here</strong>") == len(using)
+    assert page.count("<strong>not the profile’s own model</strong>") == 1
+
+
+def test_one_claim_and_one_network_are_no_plural(some):
+    """The first sentence of a session of a single claim."""
+    results = replace(some, claims=some.claims[:1], runs=some.runs[:1])
+    assert "1 claim, 1 of them put to the test on 1 trained network;" in text_of(results)
+
+
+def test_columns_of_runs_have_one_precision(some):
+    """Sixteen seconds beside 16.2 are 16.0; a loss that exploded keeps its exponent."""
+    first = replace(some.runs[0], seconds=16.0, images_per_second=2000.4, history=({"epoch": 0, "loss": 0.5},))
+    second = replace(some.runs[1], seconds=16.2, history=({"epoch": 0, "loss": 1e30},))
+    text = text_of(replace(some, runs=(first, second, *some.runs[2:])))
+    for cell in ("0.500016.02000", "1e+3016.2"):
+        assert cell in text

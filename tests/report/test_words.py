@@ -1,0 +1,322 @@
+"""Numbers and sentences."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from tests.report import synthetic
+from vitwork.design.deviation import Change, Deviation, Lack, Missing, declared
+from vitwork.language.changes import Event, Kind
+from vitwork.language.document import Hypothesis
+from vitwork.report import words
+from vitwork.statistics.effect import Effect, Obstacle, Test, Verdict
+
+NAN, INFINITY = math.nan, math.inf
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True) | st.none())
+def test_numbers_in_words_never_fail(value):
+    """NaN, infinities and None are dashes."""
+    text = words.quantity(value)
+    assert (text == "–") is (value is None or not math.isfinite(value))
+    assert "-" not in text.replace("e-", "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(None, "–"), (0.5, "0.5 s"), (75, "75 s"), (600, "10.0 min"), (9000, "2.5 h")]
+)
+def test_durations_choose_their_unit(seconds, said):
+    """Seconds, minutes, hours."""
+    assert words.duration(seconds) == said
+
+
+@pytest.mark.parametrize(("joules", "said"), [(None, ""), (12.34, "12.3 J"), (4.5e4, "45 kJ"), (7.2e6, "2 kWh")])
+def test_energies_choose_their_unit(joules, said):
+    """Joules, kilojoules, kilowatt-hours; a claim's cost has both time and energy where both are known."""
+    assert words.energy(joules) == said
+    assert words.cost(90, joules) == f"90 s, {said}".removesuffix(", ")
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "said"), [(1, "claim", "1 claim"), (2, "claim", "2 claims"), (2, "hypothesis", "2 hypotheses")]
+)
+def test_one_of_a_kind_has_no_plural(number, noun, said):
+    """Counts agree with their nouns."""
+    assert words.plural(number, noun) == said
+
+
+def found(**changed: Any) -> Effect:
+    """Return an undecided effect, or another."""
+    plain = Effect(-2.0, -5.0, 1.0, 5, 5, 0.1, Verdict.INCONCLUSIVE, test=Test.WELCH, adjusted_p=0.1)
+    return dataclasses.replace(plain, **changed)
+
+
+REPRODUCED = {"verdict": Verdict.REPRODUCED, "p": 0.001, "adjusted_p": 0.01, "low": -3.0, "high": -1.0}
+CONTRADICTED = {**REPRODUCED, "verdict": Verdict.CONTRADICTED, "estimate": 2.0, "low": 1.0, "high": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("effect", "unit", "said"),
+    [
+        (found(estimate=math.log(0.5), low=math.log(0.25), high=0.0, scale="log-ratio"), "nats", "×0.50 [0.25, 1.0]"),
+        (found(estimate=2.0, low=-1.0, high=INFINITY), "%", "+2 [−1, ∞] pp"),
+        (found(estimate=2.0, low=-1.0, high=INFINITY), "nats", "+2 [−1, ∞] nats"),
+        (found(estimate=0.9, low=0.6, high=INFINITY, scale="probability"), "%", "P 0.9 [0.6, 1]"),
+        (found(estimate=NAN, low=-INFINITY, high=INFINITY), "%", "no estimate"),
+    ],
+)
+def test_effects_are_said_on_the_scale_of_the_claim(effect, unit, said):
+    """Ratios as factors, differences with sign and unit, where percentages differ by points."""
+    assert words.effect(effect, unit) == said
+
+
+@pytest.mark.parametrize(
+    ("values", "scale", "said"),
+    [((-0.4, -5.08, 3.01), "difference", "−0.40 [−5.08, +3.01]"),
+     ((12.0, -15.0, 55.4), "difference", "+12.0 [−15.0, +55.4]"),
+     ((2.0, -1.0, 4.0), "difference", "+2 [−1, +4]"),
+     ((0.2, -55.0, 120.0), "slope", "0 [−55, +120]"),
+     ((-0.0001, -5.0, 5.25), "difference", "0.00 [−5.00, +5.25]"),
+     ((math.log(0.0241), math.log(0.0003), math.log(12.25)), "log-ratio", "×0.0241 [0.000300, 12.3]"),
+     ((math.log(1.0), math.log(0.95), math.log(1.2)), "log-ratio", "×1.0 [0.95, 1.2]"),
+     ((math.log(1234.0), math.log(90.5), math.log(2e6)), "log-ratio", "×1230 [90.5, 2.00e+06]"),
+     ((0.0, 0.0, 0.0), "difference", "0 [0, 0]"),
+     ((1.2e7, 1e7, 2e7), "difference", "+1.2e+07 [+1e+07, +2e+07]")],
+)  # fmt: skip
+def test_an_estimate_and_its_interval_have_one_precision(values, scale, said):
+    """Differences have the same decimals, factors the same significant digits; zeros that all end with are dropped."""
+    assert words.effect(found(**dict(zip(("estimate", "low", "high"), values, strict=True)), scale=scale)) == said
+
+
+SAME = {"alternative": "two-sided", "band": math.log(1.25), "scale": "log-ratio", "by_band": True}
+
+
+@pytest.mark.parametrize(
+    ("effect", "said"),
+    [
+        (found(**REPRODUCED), "clear of 0 on the paper’s side"),
+        (found(**REPRODUCED, margin=-0.5), "clear of −0.5 on the paper’s side"),
+        (found(**CONTRADICTED, scale="log-ratio"), "clear of ×1 on the other side"),
+        (found(**{**REPRODUCED, "alternative": "two-sided", "band": 3.0}), "inside the band 0 ± 3"),
+        (found(**{**REPRODUCED, "p": 0.06}), "decided at the session’s error rate"),
+        (found(**{**REPRODUCED, **SAME}), "inside the band ×0.8 to ×1.25"),
+        (found(**{**CONTRADICTED, **SAME, "by_band": False}), "outside the band ×0.8 to ×1.25"),
+        (found(**SAME), "not clear of the band ×0.8 to ×1.25; many more seeds would hardly settle it"),
+        (found(seeds_needed=8, scale="log-ratio", margin=math.log(0.5)),
+         "not clear of ×0.5; about 8 seeds per arm would probably settle it"),
+        (found(p=0.01, adjusted_p=0.2, seeds_needed=8),
+         "not decided at the session’s error rate; about 8 seeds per arm would probably settle it"),
+        (found(high=INFINITY, lost=(2, 0), test=Test.ORDER),
+         "the order of the runs does not clear 0 (2 and 0 runs without a finite value, judged by order)"),
+        (found(low=-INFINITY, high=INFINITY, n_b=0, p=1.0, test=Test.PERMUTATION),
+         "the order of the runs does not clear 0 (no seed differs, so that the seeds show no spread to judge by)"),
+        (found(**REPRODUCED, steps=2, weakest=1), "the weakest of 2 steps is number 1: clear of 0 on the paper’s side"),
+        (found(p=NAN, obstacle=Obstacle.NO_RUNS), "an arm has no runs"),
+    ],
+)  # fmt: skip
+def test_a_verdict_is_explained_by_its_facts(effect, said):
+    """Margins and bands are named as effects are shown: those of a ratio as factors, never as logarithms."""
+    assert words.why(effect) == said
+
+
+def test_every_obstacle_has_its_words():
+    """Data to which no test applies are explained, whatever kept it away."""
+    said = [words.reason(found(obstacle=obstacle, p=NAN)) for obstacle in Obstacle]
+    assert len(set(said)) == len(Obstacle)
+
+
+@pytest.mark.parametrize(
+    ("effect", "said"),
+    [
+        (found(**REPRODUCED), "−2 [−3, −1] pp, 5 and 5 seeds, p = 0.001, 0.01 over the session: clear of 0 on the paper’s side"),
+        (found(n_b=0, seeds_needed=9), "−2 [−5, +1] pp, 5 seeds, p = 0.1: not clear of 0; about 9 seeds per arm would probably settle it"),
+    ],
+)  # fmt: skip
+def test_a_reason_is_one_line_with_the_numbers(effect, said):
+    """What pytest shows of a test that failed or was not decided."""
+    assert words.reason(effect, "%") == said
+
+
+@pytest.mark.parametrize(
+    ("effect", "said"),
+    [
+        (found(), "Welch t"),
+        (found(penalty=(2.0, 3.5)), "Welch t, p × 3.5 as a guard against skewness"),
+        (found(penalty=(2.0, 3.5), estimate=2.0), "Welch t, p × 2 as a guard against skewness"),
+        (
+            found(penalty=(2.0, 3.5), **SAME),
+            "Welch t at both edges of the band, p × 2 or 3.5 as a guard against skewness",
+        ),
+        (found(test=Test.ONE_SAMPLE, steps=3), "one-sample t in each of 3 steps"),
+        (found(test=Test.NONE), ""),
+    ],
+)
+def test_a_method_names_the_test_and_what_was_done_to_p(effect, said):
+    """With the factors that guard against skewness."""
+    assert words.method(effect) == said
+
+
+def comparison(effect: Effect) -> Hypothesis:
+    plain = synthetic.results(seeds=1, claims=1, grid=3).hypotheses[0]
+    return replace(plain, statement="APE(vit) < APE(resnet)", parameters={"when": "warmup"}, unit="", effect=effect)
+
+
+def claim(verdict: Verdict = Verdict.INCONCLUSIVE, lack: Lack | None = None) -> Any:
+    return replace(synthetic.results(seeds=1, claims=1, grid=3).claims[0], verdict=verdict, lack=lack)
+
+
+@pytest.mark.parametrize(
+    ("effect", "said"),
+    [
+        (found(**REPRODUCED), "the whole interval lies on the paper’s side of the margin."),
+        (found(**CONTRADICTED), "the whole interval lies on the other side of the margin."),
+        (found(high=INFINITY), "the interval reaches both sides of the margin."),
+        (found(low=-3.0, high=-1.0), "its interval lies on the paper’s side, but not when all comparisons of the session are counted."),
+        (found(**{**REPRODUCED, "alternative": "two-sided", "band": 3.0}), "inside the band 0 ± 3."),
+        (found(p=NAN, low=-INFINITY, high=INFINITY, obstacle=Obstacle.FEW_SEEDS), "so few seeds never decide."),
+        (found(low=-INFINITY, high=INFINITY, test=Test.PERMUTATION), "the order of the runs does not clear 0 (no seed differs)."),
+    ],
+)  # fmt: skip
+def test_a_claim_is_explained_by_where_its_interval_lies(effect, said):
+    """In plain words, and by the facts of the decision where the interval does not say it."""
+    text = words.claim_reason(claim(effect.verdict), [comparison(effect)])
+    assert text.startswith("APE(vit) < APE(resnet) (after warm-up): ")
+    assert text.endswith(said)
+
+
+def test_several_comparisons_are_counted():
+    """How many speak for and against a claim comes first, then the first that bears its verdict."""
+    mixed = [comparison(found(**REPRODUCED)), comparison(found())]
+    text = words.claim_reason(claim(), mixed)
+    assert text.startswith("Of 2 comparisons (all are needed), 1 supports the paper and 1 is undecided. APE")
+    assert words.claim_reason(claim(Verdict.REPRODUCED), mixed[:1] * 2).startswith(
+        "Both comparisons support the paper."
+    )
+
+
+@pytest.mark.parametrize(
+    ("needed", "said"),
+    [((8, 15), "About 15 networks per arm would probably settle all of them."),
+     ((8,), "About 8 networks per arm would probably settle it."),
+     ((8, None), "both sides of the margin.")],
+)  # fmt: skip
+def test_the_networks_that_settle_a_claim_settle_every_comparison(needed, said):
+    """The largest number of all undecided comparisons; none where one is unknown."""
+    text = words.claim_reason(claim(), [comparison(found(seeds_needed=seeds)) for seeds in needed])
+    assert text.endswith(said)
+    assert text.count("networks per arm") == (None not in needed)
+
+
+def test_what_is_decided_needs_no_more_networks():
+    """A comparison that supports the paper does not count among those to be settled."""
+    both = [comparison(found(**REPRODUCED)), comparison(found(seeds_needed=9))]
+    assert "About 9" in words.claim_reason(claim(), both)
+
+
+def test_a_claim_without_comparisons_says_what_it_lacks_or_that_it_holds():
+    """A part that was not measured is named beside what was."""
+    lack = Lack(Missing.ARM, "swin")
+    needs = "eeds the arm swin, which the profile does not train"
+    assert words.claim_reason(claim(Verdict.NOT_MEASURED, lack), []) == f"N{needs}"
+    assert "it holds there" in words.claim_reason(claim(Verdict.REPRODUCED), [])
+    assert words.claim_reason(claim(lack=lack), [comparison(found())]).endswith(
+        f"Another test was not measured: n{needs}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("lack", "said"),
+    [
+        (Lack(Missing.SNAPSHOT, "vit", "100"), "needs vit at epoch 100, of which its recipe keeps no snapshot"),
+        (Lack(Missing.SNAPSHOT, "vit", "during training"), "needs vit during training, of which its recipe keeps no snapshot"),
+        (Lack(Missing.PART, "resnet", "an MSA"), "needs an MSA, of which the network of resnet has none"),
+        (Lack(Missing.UNFIT, "mine", "No block gives a feature map."), "cannot be measured on mine: No block gives a feature map."),
+        (Lack(Missing.RECORD, "vit", "spectrum"), "the record of spectrum of vit is missing"),
+        (Lack(Missing.FAULT, what="MemoryError"), "MemoryError"),
+    ],
+)  # fmt: skip
+def test_what_is_lacking_is_said(lack, said):
+    """Every kind of lack in one clause."""
+    assert words.lack(lack) == said
+
+
+@pytest.mark.parametrize(
+    ("deviation", "said"),
+    [
+        (declared("five epochs")[0], "five epochs"),
+        (Deviation(Change.SETTING, field="lr", value="1e-3"), "lr = 1e-3 for all arms, set by hand in place of the profile’s own"),
+        (Deviation(Change.SETTING, arm="vit", field="options.dim", value="32"),
+         "options.dim = 32 for vit, set by hand in place of the profile’s own"),
+        (Deviation(Change.MODEL, arm="vit", value="timm:x"), "the arm vit is timm:x, not the profile’s own model"),
+        (Deviation(Change.CHOSEN), "corrected for the hypotheses of chosen tests only"),
+    ],
+)  # fmt: skip
+def test_deviations_are_said(deviation, said):
+    """Those of a profile in its own words, those of a session in ours."""
+    assert words.deviation(deviation) == said
+
+
+def test_the_seeds_that_were_run_stand_in_the_summary():
+    """A range where arms differ; without runs those that the profile plans."""
+    results = synthetic.profile_of(
+        synthetic.results(seeds=3, claims=1, grid=3), summary="drawn images, six epochs", seeds=5
+    )
+    assert words.summary(results) == "drawn images, six epochs, 3 seeds"
+    assert words.summary(replace(results, runs=results.runs[1:])) == "drawn images, six epochs, 2 to 3 seeds"
+    assert words.summary(replace(results, runs=results.runs[:1])) == "drawn images, six epochs, 1 seed"
+    assert words.summary(replace(results, runs=())) == "drawn images, six epochs, 5 seeds"
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "said"),
+    [
+        (Kind.RENAMED, "old", "new", "old is now called new"),
+        (Kind.VANISHED, "", "", "the claim is no longer tested"),
+        (Kind.NEW, "", "", "the claim has no baseline"),
+        (Kind.SLOWER, 60.0, 1974.0, "32.9 min, 60 s before"),
+    ],
+)
+def test_changes_of_claims_are_said(kind, before, after, said):
+    """Without verdicts."""
+    results = synthetic.results(seeds=1, claims=1, grid=3)
+    assert words.event(Event(kind, "c", "", before, after), results) == said
+
+
+def test_changes_of_verdicts_say_why():
+    """A comparison by its own effect, a claim by its reason or its lack, in the words of the report."""
+    results = synthetic.results(seeds=3, claims=7, grid=3)
+    first, lacking = results.claims[0], results.claims[6]
+    text = words.event(Event(Kind.DECIDED, first.id, first.hypotheses[0], "inconclusive", "reproduced"), results)
+    assert text == "inconclusive before, reproduced now: ×0.368 [0.223, 0.607]; clear of ×1 on the paper’s side"
+    text = words.event(Event(Kind.FLIPPED, first.id, "", "contradicted", "reproduced"), results)
+    assert text.startswith("contradicted before, reproduced now: Both comparisons support the paper.")
+    text = words.event(Event(Kind.SKIPPED, lacking.id, "", "reproduced", "not measured"), results)
+    assert text == "reproduced before, not measured now: needs the arm swin, which the profile does not train"
+    assert words.event(Event(Kind.FLIPPED, "gone", "", "a", "b"), results) == "a before, b now"
+
+
+def test_the_change_of_an_effect_is_said_on_its_scale():
+    """Of a ratio as a factor, with the p of all changes."""
+    results = synthetic.results(seeds=3, claims=1, grid=3)
+    change = found(**REPRODUCED, scale="log-ratio")
+    event = Event(Kind.MOVED, results.claims[0].id, results.hypotheses[0].id, "", "", change)
+    assert words.event(event, results) == (
+        "now against before: ×0.135 [0.0498, 0.368]; p = 0.01, corrected for all comparisons of the two results"
+    )
+
+
+def test_other_profiles_are_said():
+    """Results of one profile need no sentence."""
+    results = synthetic.results(seeds=1, claims=1, grid=3)
+    other = synthetic.profile_of(results, name="other")
+    assert words.other_profiles(results, results) == ""
+    assert words.other_profiles(other, results).startswith(
+        "These are different profiles, other before and synthetic now"
+    )

@@ -1,0 +1,201 @@
+"""Effects in words: estimate and interval, why a comparison has its verdict, and how it was decided."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from vitwork.language.document import Hypothesis, Sample
+from vitwork.report.words.numbers import plural, quantity
+from vitwork.statistics.effect import Effect, Obstacle, Test, Verdict
+
+MARKS = {"log-ratio": "×", "probability": "P "}
+"""What stands before an effect of these scales; other effects are differences."""
+OPEN_ENDS = {"log-ratio": ("0", "∞"), "probability": ("0", "1")}
+"""What an interval without limit reaches."""
+OBSTACLES = {
+    Obstacle.NO_RUNS: "an arm has no runs",
+    Obstacle.FEW_SEEDS: "so few seeds never decide",
+    Obstacle.NEGATIVE_VALUES: "negative values have no logarithms",
+    Obstacle.UNKNOWN_VALUE: "a run has no finite value, so that the slope is unknown",
+    Obstacle.NO_SPREAD: "no seed differs from another of its arm",
+}
+"""Why no test applies."""
+
+
+def factor(scale: str) -> bool:
+    """Return whether effects on this scale are logarithms, to be shown as factors."""
+    return scale == "log-ratio"
+
+
+def shown(value: float, scale: str) -> float | None:
+    """Return a value of an effect as it is shown: logarithms of ratios as factors; None for what is not finite."""
+    if not math.isfinite(value):
+        return None
+    return math.exp(min(value, 700.0)) if factor(scale) else value
+
+
+def effect_unit(unit: str, scale: str) -> str:
+    """Return the unit of an effect on a scale: factors and probabilities have none, and percentages differ by points."""
+    if scale in MARKS:
+        return ""
+    return "pp" if unit == "%" and scale == "difference" else unit
+
+
+def effect(found: Effect, unit: str = "") -> str:
+    """Return estimate and interval, for example ``×0.42 [0.30, 0.58]``, ``+2.1 [0.4, 3.8] pp`` or ``P 0.93 [0.7, 1]``."""
+    scale = found.scale
+    estimate, low, high = (shown(value, scale) for value in (found.estimate, found.low, found.high))
+    if estimate is None and low is None and high is None:
+        return "no estimate"
+    least, most = OPEN_ENDS.get(scale, ("−∞", "∞"))
+    known = iter(_alike([value for value in (estimate, low, high) if value is not None], scale))
+    texts = [missing if value is None else next(known)
+             for value, missing in ((estimate, "–"), (low, least), (high, most))]  # fmt: skip
+    tail = f" {unit}" if (unit := effect_unit(unit, scale)) else ""
+    return f"{MARKS.get(scale, '')}{texts[0]} [{texts[1]}, {texts[2]}]{tail}"
+
+
+def _alike(values: Sequence[float], scale: str) -> list[str]:
+    """Return an estimate and its interval with one precision: no zeros that all of them end with.
+
+    Factors have as many significant digits each, since only their ratio matters; differences as many decimals, three
+    digits for the largest.
+    """
+    largest = max(abs(value) for value in values)
+    if not factor(scale) and largest and not 1e-3 <= largest < 1e5:
+        return [quantity(value, sign=scale not in MARKS) for value in values]
+    digits = factor(scale)
+    finest = 3 if digits or not largest else max(0, 2 - math.floor(math.log10(largest)))
+    rounded = [float(_rounded(value, finest, digits=digits)) for value in values]
+    places = next(
+        few
+        for few in range(1 if digits else 0, finest + 1)
+        if [float(_rounded(value, few, digits=digits)) for value in values] == rounded
+    )
+    return [_signed(_rounded(value, places, digits=digits), sign=scale not in MARKS) for value in values]
+
+
+def _rounded(value: float, places: int, *, digits: bool) -> str:
+    """Return a number with so many significant digits or decimals, zeros at the end included."""
+    if not digits:
+        return f"{value:z.{places}f}"
+    text = f"{value:#.{places}g}".removesuffix(".").replace(".e", "e")
+    return f"{float(text):.0f}" if "e+" in text and value < 1e5 else text
+
+
+def _signed(text: str, *, sign: bool) -> str:
+    """Return a number with a true minus sign and, where asked for, a plus sign for what is above zero."""
+    return f"{'+' if sign and float(text) > 0 else ''}{text}".replace("-", "−")
+
+
+def marked(value: float, scale: str) -> str:
+    """Return a value on an effect's scale as it is shown, for example the margin 0 of a log-ratio as ``×1``."""
+    return f"{MARKS.get(scale, '')}{quantity(shown(value, scale))}"
+
+
+def reason(found: Effect, unit: str = "") -> str:
+    """Return in one line what was found and what it says of the margin."""
+    if found.obstacle is not None:
+        return why(found)
+    seeds = f"{found.n_a} and {found.n_b} seeds" if found.n_b else plural(found.n_a, "seed")
+    family = f", {quantity(found.adjusted_p, 2)} over the session" if found.adjusted_p > found.p else ""
+    return f"{effect(found, unit)}, {seeds}, p = {quantity(found.p, 2)}{family}: {why(found)}"
+
+
+def why(found: Effect) -> str:
+    """Return why an effect has its verdict, without its numbers."""
+    if found.obstacle is not None:
+        return OBSTACLES[found.obstacle]
+    step = f"the weakest of {found.steps} steps is number {found.weakest}: " if found.steps > 1 else ""
+    return f"{step}{_placed(found)}{_noted(found)}"
+
+
+def _placed(found: Effect) -> str:
+    """Return where an effect lies, or what an undecided one lacks."""
+    if found.verdict is Verdict.INCONCLUSIVE:
+        return _undecided(found)
+    paper = found.verdict is Verdict.REPRODUCED
+    if found.p > found.alpha:  # its own interval does not show it, but the level of the session is wider
+        return "decided at the session’s error rate"
+    if found.band is not None:
+        return f"{'inside' if paper else 'outside'} {_separating(found)}"
+    return f"clear of {_separating(found)} on {'the paper’s' if paper else 'the other'} side"
+
+
+def _undecided(found: Effect) -> str:
+    place = _separating(found)
+    if found.p <= found.alpha < found.adjusted_p:
+        said = "not decided at the session’s error rate"
+    elif math.isinf(found.high - found.low):
+        said = f"the order of the runs does not clear {place}"
+    else:
+        said = f"not clear of {place}"
+    if found.seeds_needed:
+        return f"{said}; about {found.seeds_needed} seeds per arm would probably settle it"
+    return said if math.isinf(found.high - found.low) else f"{said}; many more seeds would hardly settle it"
+
+
+def _separating(found: Effect) -> str:
+    """Return what separates the sides: the margin, or the band of a claim of no difference."""
+    middle, half, scale = found.margin, found.band, found.scale
+    if half is None:
+        return marked(middle, scale)
+    if factor(scale):
+        return f"the band {marked(middle - half, scale)} to {marked(middle + half, scale)}"
+    return f"the band {marked(middle, scale)} ± {quantity(half)}"
+
+
+def _noted(found: Effect) -> str:
+    """Return in brackets what the data forced on the test."""
+    if found.test is Test.PERMUTATION:
+        return (
+            " (no seed differs, so that the seeds show no spread to judge by)"
+            if not found.n_b
+            else " (no seed differs)"
+        )
+    if any(found.lost):
+        return f" ({found.lost[0]} and {found.lost[1]} runs without a finite value, judged by order)"
+    return ""
+
+
+def method(found: Effect) -> str:
+    """Return the test with what was done to its p-value; empty where no test applies."""
+    if found.test is Test.NONE:
+        return ""
+    edges = " at both edges of the band" if found.by_band else ""
+    steps = f" in each of {found.steps} steps" if found.steps > 1 else ""
+    return f"{found.test}{edges}{steps}{_guard(found)}"
+
+
+def _guard(found: Effect) -> str:
+    """Return by what p was multiplied, whose factors differ for values below and above the estimate."""
+    below, above = found.penalty
+    if found.band is None:
+        below = above = below if found.margin < found.estimate else above
+    factors = dict.fromkeys((quantity(below, 2), quantity(above, 2)))
+    return "" if below == above == 1.0 else f", p × {' or '.join(factors)} as a guard against skewness"
+
+
+def decision(hypothesis: Hypothesis) -> str:
+    """Return how a hypothesis was decided: why, the paper's side, n, p and method."""
+    found = hypothesis.effect
+    counts = [sum(value is not None for value in side.values) for side in hypothesis.sides if isinstance(side, Sample)]
+    parts = [why(found), _claimed(hypothesis), f"n = {' + '.join(map(str, counts))}"]
+    if not math.isnan(found.adjusted_p):
+        parts.append(f"p after Holm = {quantity(found.adjusted_p, 2)}")
+    elif not math.isnan(found.p):
+        parts.append(f"p = {quantity(found.p, 2)}")
+    parts.append(f"error rate {quantity(found.alpha)}")
+    return "; ".join([*parts, *filter(None, [method(found)])])
+
+
+def _claimed(hypothesis: Hypothesis) -> str:
+    """Return which effects the paper claims."""
+    found = hypothesis.effect
+    if hypothesis.within is not None:
+        band = "a factor of " if factor(found.scale) else "±"
+        return f"the paper’s side is a difference within {band}{quantity(hypothesis.within)}"
+    if found.alternative == "two-sided":
+        return f"the paper’s side is any effect other than {marked(found.margin, found.scale)}"
+    return f"the paper’s side is {found.alternative} than {marked(found.margin, found.scale)}"

@@ -1,0 +1,95 @@
+"""Numbers in words: durations, sizes, moments, counts, settings. Imports no numerical library."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+
+def quantity(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
+    """Return a number with so many significant digits and a true minus sign; a dash for what is not known."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:{'+' if sign and value else ''}.{digits}g}".replace("-", "−")
+
+
+def fixed(value: float | None, decimals: int) -> str:
+    """Return a number of a column, all of which have so many decimals; a dash for None."""
+    if value is None or not abs(value) < 1e6:  # decimals would say nothing of what diverged
+        return quantity(value)
+    return f"{value:.{decimals}f}".replace("-", "−")
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration in the unit that suits it."""
+    if seconds is None:
+        return "–"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def energy(joules: float | None) -> str:
+    """Return an energy in the unit that suits it, empty for None."""
+    if joules is None:
+        return ""
+    for limit, size, unit in ((1e3, 1.0, "J"), (1e6, 1e3, "kJ")):
+        if joules < limit:
+            return f"{joules / size:.3g} {unit}"
+    return f"{joules / 3.6e6:.3g} kWh"
+
+
+def cost(seconds: float | None, joules: float | None = None) -> str:
+    """Return time, and energy where it is known; empty where nothing was spent."""
+    return ", ".join(part for part in (duration(seconds) if seconds else "", energy(joules)) if part)
+
+
+def moment(seconds: float) -> str:
+    """Return a moment in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def size(number: float) -> str:
+    """Return a count of bytes."""
+    return f"{number / 2**30:.1f} GiB"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 claim``, ``2 claims``, ``2 hypotheses``."""
+    more = f"{noun[:-2]}es" if noun.endswith("is") else f"{noun}s"
+    return f"{number} {noun if number == 1 else more}"
+
+
+def count(number: float) -> str:
+    """Return a large count with three significant digits."""
+    for limit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if number >= limit:
+            return f"{number / limit:.3g}{name}"
+    return str(number)
+
+
+def snapshot(when: str | int) -> str:
+    """Return a moment of training in words: ``after warm-up``, ``at the end``, ``at epoch 100``."""
+    named = {"init": "before training", "warmup": "after warm-up", "end": "at the end"}
+    return named.get(str(when), f"at epoch {when}" if str(when).isdigit() else str(when))
+
+
+def settings(given: Mapping[str, Any]) -> str:
+    """Return parameters as a short list of names and values, nested ones in brackets."""
+    parts = []
+    for name, value in given.items():
+        if name == "when":
+            parts.append(snapshot(value))
+        else:
+            parts.append(f"{name.replace('_', ' ')} {_setting(value)}")
+    return ", ".join(parts)
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"({settings(value)})" if value else "none"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_setting, value)) or "none"
+    return "none" if value in (None, "") else str(value)

@@ -1,0 +1,198 @@
+"""Sentences about claims and sessions: why a claim has its verdict, what it lacks, how a session deviates, what changed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from vitwork.design.deviation import Change, Deviation, Lack, Missing
+from vitwork.language.changes import Event, Kind
+from vitwork.language.document import ClaimResult, Hypothesis, ProfileResult, Results
+from vitwork.report.words.effects import effect, why
+from vitwork.report.words.numbers import cost, duration, plural, quantity, settings, snapshot
+from vitwork.statistics.effect import Effect, Verdict
+
+SYMBOLS = {Verdict.REPRODUCED: "✓", Verdict.CONTRADICTED: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NOT_MEASURED: "–"}
+SIDES = {Verdict.REPRODUCED: "the paper’s side", Verdict.CONTRADICTED: "the other side"}
+
+
+def tally(claims: Sequence[ClaimResult]) -> dict[Verdict, int]:
+    """Return how many claims have each verdict, all four of them, in order."""
+    return {verdict: sum(claim.verdict is verdict for claim in claims) for verdict in Verdict}
+
+
+def spent(claim: ClaimResult, *, whole: bool = False) -> str:
+    """Return what the runs and measurements of a claim took, with their energy where the `whole` is asked for.
+
+    Empty for a claim that was not measured: what it shares with others was noted before it was found that it lacks the
+    rest, and shows nothing of it.
+    """
+    if claim.verdict is Verdict.NOT_MEASURED:
+        return ""
+    return cost(claim.cost_seconds, claim.cost_joules if whole else None)
+
+
+def lack(found: Lack) -> str:
+    """Return what a claim that was not measured needs."""
+    arm, what = found.arm, found.what
+    return {
+        Missing.ARM: f"needs the arm {arm}, which the profile does not train",
+        Missing.SNAPSHOT: f"needs {arm} {snapshot(what)}, of which its recipe keeps no snapshot",
+        Missing.PART: f"needs {what}, of which the network of {arm} has none",
+        Missing.UNFIT: f"cannot be measured on {arm}: {what}",
+        Missing.RECORD: f"the record of {what} of {arm} is missing",
+        Missing.FAULT: what,
+    }[found.missing]
+
+
+def deviation(found: Deviation) -> str:
+    """Return one difference from the paper's setting."""
+    return {
+        Change.DECLARED: found.text,
+        Change.SETTING: f"{found.field} = {found.value} for {found.arm or 'all arms'}, set by hand in place of the profile’s own",
+        Change.MODEL: f"the arm {found.arm} is {found.value}, not the profile’s own model",
+        Change.CHOSEN: "corrected for the hypotheses of chosen tests only",
+    }[found.change]
+
+
+def substitutes(profile: ProfileResult) -> dict[str, str]:
+    """Return the models that stand in place of a profile's own, by arm."""
+    return {found.arm: found.value for found in profile.deviations if found.change is Change.MODEL}
+
+
+def summary(results: Results) -> str:
+    """Return the profile's summary with the number of seeds that were run, or planned where none was."""
+    seeds: dict[str, set[int]] = {}
+    for run in results.runs:
+        seeds.setdefault(run.arm, set()).add(run.seed)
+    counts = sorted({len(found) for found in seeds.values()}) or [results.profile.seeds]
+    least = f"{counts[0]} to " if len(counts) > 1 else ""
+    return ", ".join(filter(None, [results.profile.summary, f"{least}{plural(counts[-1], 'seed')}"]))
+
+
+def claim_reason(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
+    """Return how many comparisons speak for and against a claim, and the first one that bears its verdict."""
+    lacking = _sentence(lack(claim.lack)) if claim.lack is not None else ""
+    if not hypotheses:
+        return lacking or _checked(claim.verdict)
+    found = [hypothesis.effect.verdict for hypothesis in hypotheses]
+    bearing = hypotheses[found.index(claim.verdict) if claim.verdict in found else 0]
+    missing = f"Another test was not measured: {lack(claim.lack)}." if claim.lack is not None else ""
+    parts = (_counted(found), _said(bearing), missing, "" if missing else _settled(claim, hypotheses))
+    return " ".join(part for part in parts if part)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _checked(verdict: Verdict) -> str:
+    holds = "it holds" if verdict is Verdict.REPRODUCED else "it fails"
+    return f"A property that is checked on examples, without statistics: {holds} there."
+
+
+def _counted(verdicts: Sequence[Verdict]) -> str:
+    """Return how many of several comparisons have which verdict, as a sentence."""
+    if len(verdicts) == 1:
+        return ""
+    names = (
+        (Verdict.REPRODUCED, "supports the paper", "support the paper"),
+        (Verdict.CONTRADICTED, "speaks against it", "speak against it"),
+        (Verdict.INCONCLUSIVE, "is undecided", "are undecided"),
+    )
+    known = [(n, one if n == 1 else more) for name, one, more in names if (n := verdicts.count(name))]
+    if len(known) == 1:
+        every = "Both" if len(verdicts) == 2 else f"All {len(verdicts)}"
+        return f"{every} comparisons {known[0][1]}."
+    parts = [f"{n} {said}" for n, said in known]
+    return f"Of {len(verdicts)} comparisons (all are needed), {', '.join(parts[:-1])} and {parts[-1]}."
+
+
+def _said(hypothesis: Hypothesis) -> str:
+    """Return one comparison as a sentence."""
+    given = settings(hypothesis.parameters)
+    name = f"{hypothesis.statement}{f' ({given})' if given else ''}"
+    return f"{name}: {effect(hypothesis.effect, hypothesis.unit)}; {_side(hypothesis.effect)}."
+
+
+def _settled(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
+    """Return the networks that would settle an undecided claim; empty where that is unknown for any comparison."""
+    if claim.verdict is not Verdict.INCONCLUSIVE:
+        return ""
+    undecided = [hypothesis.effect for hypothesis in hypotheses if hypothesis.effect.verdict is not Verdict.REPRODUCED]
+    known = [found.seeds_needed for found in undecided if found.seeds_needed]
+    if not known or len(known) < len(undecided):
+        return ""
+    return f"About {max(known)} networks per arm would probably settle {'it' if len(known) == 1 else 'all of them'}."
+
+
+def _side(found: Effect) -> str:
+    """Return where the interval lies, or, where that explains nothing, why the effect has its verdict."""
+    place = _place(found)
+    if place and SIDES.get(found.verdict) == place:
+        return f"the whole interval lies on {place} of the margin"
+    if found.verdict is Verdict.INCONCLUSIVE and place:
+        return f"its interval lies on {place}, but not when all comparisons of the session are counted"
+    bounded = found.obstacle is None and (math.isfinite(found.low) or math.isfinite(found.high))
+    if found.verdict is Verdict.INCONCLUSIVE and found.alternative != "two-sided" and bounded:
+        return "the interval reaches both sides of the margin"
+    return why(found)
+
+
+def _place(found: Effect) -> str:
+    """Return the side on which the whole interval lies; empty where it reaches both."""
+    below, above = found.high < found.margin, found.low > found.margin
+    if found.alternative == "two-sided" or not (below or above):
+        return ""
+    return SIDES[Verdict.REPRODUCED if below == (found.alternative == "less") else Verdict.CONTRADICTED]
+
+
+def other_profiles(old: Results, new: Results) -> str:
+    """Return that two results are of different profiles, in a sentence; empty where they are not."""
+    before, now = old.profile.name, new.profile.name
+    if before == now:
+        return ""
+    return f"These are different profiles, {before} before and {now} now, so that differences need not be changes of the code."
+
+
+def event(found: Event, results: Results) -> str:
+    """Return what happened in one sentence.
+
+    Args:
+        found: a change against the baseline.
+        results: today's, which hold the effect or the claim that changed.
+    """
+    match found.kind:
+        case Kind.RENAMED:
+            return f"{found.before} is now called {found.after}"
+        case Kind.VANISHED:
+            return "the claim is no longer tested"
+        case Kind.NEW:
+            return "the claim has no baseline"
+        case Kind.SLOWER:
+            return f"{_lasting(found.after)}, {_lasting(found.before)} before"
+    if found.change is not None:
+        unit = next((hypothesis.unit for hypothesis in results.hypotheses if hypothesis.id == found.hypothesis), "")
+        p = quantity(found.change.adjusted_p, 2)
+        return f"now against before: {effect(found.change, unit)}; p = {p}, corrected for all comparisons of the two results"
+    now = _now(found, results)
+    return f"{found.before} before, {found.after} now{f': {now}' if now else ''}"
+
+
+def _lasting(seconds: str | float | None) -> str:
+    assert isinstance(seconds, float)  # what an event of this kind holds
+    return duration(seconds)
+
+
+def _now(found: Event, results: Results) -> str:
+    """Return why a comparison or a claim has its verdict now; empty where today's results do not know it."""
+    hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
+    if found.hypothesis:
+        now = hypotheses.get(found.hypothesis)
+        return f"{effect(now.effect, now.unit)}; {why(now.effect)}" if now else ""
+    claim = next((claim for claim in results.claims if claim.id == found.claim), None)
+    if claim is None:
+        return ""
+    if claim.verdict is Verdict.NOT_MEASURED and claim.lack is not None:
+        return lack(claim.lack)
+    return claim_reason(claim, [hypotheses[id] for id in claim.hypotheses if id in hypotheses])
