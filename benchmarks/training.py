@@ -43,10 +43,10 @@ from timm.optim import create_optimizer_v2
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
+from vitwork.design.profiles import find
 
 from vitwork.data.images import ImageSet, Splits
 from vitwork.design.arm import Arm
-from vitwork.design.profiles import find
 from vitwork.design.recipes import DEIT_300
 from vitwork.errors import VitworkError, told
 from vitwork.training import numerics

@@ -22,11 +22,10 @@ from vitwork import profiles
 from vitwork.data import fingerprint
 from vitwork.device import place
 from vitwork.errors import VitworkError
-from vitwork.language.changes import Event
 from vitwork.language.document import Results
 from vitwork.language.measure import Measure
 from vitwork.session import options, preflight
-from vitwork.session.baseline import Baseline
+from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.delivery import deliver
 from vitwork.session.forecast import plan_lines
 from vitwork.session.judge import Finding
@@ -46,7 +45,7 @@ PLAN: pytest.StashKey[Plan] = pytest.StashKey()
 COLLECTOR: pytest.StashKey[Collector] = pytest.StashKey()
 FINDINGS: pytest.StashKey[dict[str, Finding]] = pytest.StashKey()
 BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
-CHANGES: pytest.StashKey[list[Event]] = pytest.StashKey()
+CHANGES: pytest.StashKey[Changes] = pytest.StashKey()
 
 
 class Collector:
@@ -242,7 +241,8 @@ def pytest_runtest_makereport(
     if finding is not None and not finding.statistical and call.when == "call":
         verdict = Verdict.CONTRADICTED if call.excinfo else Verdict.REPRODUCED
         item.user_properties += [("claim", finding.claim.id), ("verdict", str(verdict))]
-    return (yield)
+    report: pytest.TestReport = yield
+    return report
 
 
 # Report.
@@ -267,21 +267,22 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     prepare(config)
     store = config.stash[STORE]
     results = _session(config).results(collector.evidence, store)
-    notices = [] if BASELINE not in config.stash or options.chosen(config) else config.stash[BASELINE].notices(results)
-    _report(config, results, notices)
-    if any(event.breaking for event in notices) and session.exitstatus == pytest.ExitCode.OK:
+    whole = BASELINE in config.stash and not options.chosen(config)  # chosen tests say nothing of the other claims
+    changes = config.stash[BASELINE].changes(results) if whole else Changes((), results)
+    _report(config, results, changes)
+    if any(event.breaking for event in changes.notices) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     shutil.rmtree(_shared(config, store), ignore_errors=True)
     return outcome
 
 
-def _report(config: pytest.Config, results: Results, notices: list[Event]) -> None:
+def _report(config: pytest.Config, results: Results, changes: Changes) -> None:
     """Print the table, then write the report: what fails to be written has been seen."""
     from vitwork.report import words
     from vitwork.report.build import build
     from vitwork.report.terminal import table
 
-    _say(config, [*table(results), *map(words.notice, notices)])
+    _say(config, [*table(results), *changes.lines()])
     if options.chosen(config):
         _say(config, [words.chosen(len(results.hypotheses))])
     try:

@@ -161,4 +161,4 @@ def test_alone_nothing_is_joined():
         assert world.leads
         assert world.follow(True)
         assert world.sum(torch.ones(2)).tolist() == [1, 1]
-    assert local_device(torch.device("cuda")) == torch.device("cuda")
+    assert local_device("cuda") == torch.device("cuda")

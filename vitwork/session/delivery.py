@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 import pytest
 
 from vitwork.design.deviation import Missing
-from vitwork.language.changes import Event, Kind
 from vitwork.report import words
+from vitwork.session.baseline import Changes
 from vitwork.session.judge import Finding
 from vitwork.statistics.effect import Verdict
 
 
-def deliver(finding: Finding, changes: Sequence[Event] | None) -> None:
+def deliver(finding: Finding, changes: Changes | None) -> None:
     """End a test as its finding says; returns where it is reproduced.
 
     Args:
@@ -23,8 +21,8 @@ def deliver(finding: Finding, changes: Sequence[Event] | None) -> None:
     """
     if finding.lack is not None and finding.lack.missing is Missing.FAULT:
         pytest.fail(f"not measured: {words.lack(finding.lack)}", pytrace=False)
-    if changed := _of(finding, changes or ()):
-        pytest.fail("changed since the baseline: " + "; ".join(map(words.event, changed)), pytrace=False)
+    if changes is not None and (changed := changes.failing(finding)):
+        pytest.fail(f"changed since the baseline: {'; '.join(changed)}", pytrace=False)
     if finding.lack is not None:
         pytest.skip(f"not measured: {words.lack(finding.lack)}")
     if finding.verdict is Verdict.CONTRADICTED:
@@ -35,24 +33,10 @@ def deliver(finding: Finding, changes: Sequence[Event] | None) -> None:
         pytest.xfail(f"inconclusive: {_reasons(finding)}")
 
 
-def _of(finding: Finding, changes: Iterable[Event]) -> list[Event]:
-    """Return the changes that are this test's: of its hypotheses, or of its claim where it is newly skipped."""
-    own = {hypothesis.id for hypothesis in finding.hypotheses}
-    return [
-        event
-        for event in changes
-        if event.breaking
-        and (
-            event.hypothesis in own
-            or (event.kind is Kind.NEWLY_SKIPPED and event.claim == finding.claim.id and finding.lack is not None)
-        )
-    ]
-
-
 def _reasons(finding: Finding) -> str:
     """Return the hypotheses that bear the verdict, each with its reason."""
     return "; ".join(
-        f"{hypothesis.statement}: {words.reason(hypothesis.effect)}"
+        f"{hypothesis.statement}: {words.reason(hypothesis.effect, hypothesis.unit)}"
         for hypothesis in finding.hypotheses
         if hypothesis.effect.verdict is finding.verdict
     )

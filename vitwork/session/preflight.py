@@ -51,7 +51,7 @@ def try_models(profile: Profile, original: Profile) -> None:
         return
     # Both need torch, which a session that changes no network starts without.
     from vitwork.models.trial import try_network
-    from vitwork.training.run import build_model
+    from vitwork.training.training import build_model
 
     for arm in new:
         size = arm.data.size or SIZES.get(arm.data.source)

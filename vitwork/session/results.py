@@ -146,7 +146,7 @@ class Costs:
     @classmethod
     def of(cls, runs: Iterable[RunResult], measurements: Iterable[MeasurementResult]) -> Costs:
         """Return the costs of runs and measurements."""
-        entries = [*runs, *measurements]
+        entries: list[RunResult | MeasurementResult] = [*runs, *measurements]
         return cls(
             {entry.key: entry.seconds or 0.0 for entry in entries},
             {entry.key: entry.joules for entry in entries if entry.joules is not None},

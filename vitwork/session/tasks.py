@@ -104,11 +104,9 @@ class Tasks:
         """Return whether the seeds of a run's arm are better trained at once."""
         if way is not None:
             return way != "alone"
-        from vitwork.data.images import in_memory
         from vitwork.training.together import pays
 
-        # a stream of images is read once for each seed
-        return pays(self.device) and in_memory(splits(run.arm.data, self.data).train)
+        return pays(self.device, splits(run.arm.data, self.data).train)
 
     def _started(self, run: Run) -> bool:
         """Return whether an earlier attempt left something: of a training in parts, only the last part's energy is known."""

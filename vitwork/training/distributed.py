@@ -84,8 +84,9 @@ def joined(device: torch.device) -> Iterator[World]:
             dist.destroy_process_group()
 
 
-def local_device(device: torch.device) -> torch.device:
+def local_device(device: str) -> torch.device:
     """Return this process's GPU where several processes share a machine, else `device`."""
-    if device.type == "cuda" and dist.is_torchelastic_launched():
+    found = torch.device(device)
+    if found.type == "cuda" and dist.is_torchelastic_launched():
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    return device
+    return found

@@ -29,7 +29,7 @@ from vitwork.training.outcome import Outcome, Progress
 from vitwork.training.training import Training
 
 if TYPE_CHECKING:
-    from vitwork.data.images import Splits
+    from vitwork.data.images import ImageSet, Splits
 
 Way = Literal["alone", "side by side", "stacked"]
 
@@ -98,9 +98,12 @@ def fastest(make: Callable[[int], Training], count: int) -> Way:
     return min(taken, key=taken.__getitem__)
 
 
-def pays(device: torch.device) -> bool:
-    """Return whether seeds may be better trained at once: on a GPU."""
-    return device.type == "cuda"
+def pays(device: torch.device | str, images: ImageSet) -> bool:
+    """Return whether seeds may be better trained at once: on a GPU, and from images in memory.
+
+    A stream of images is read once for each seed.
+    """
+    return torch.device(device).type == "cuda" and isinstance(images.images, torch.Tensor)
 
 
 def train_seeds(
@@ -139,7 +142,7 @@ def train_seeds(
         return Training(arm, seed, splits, folders[seed], device=device, world=World(), checkpoint_seconds=interval)
 
     with generators.seeded(0, device), numerics.fixed(arm.recipe):
-        if way is None and (len(seeds) == 1 or not pays(device)):
+        if way is None and (len(seeds) == 1 or not pays(device, splits.train)):
             way = "alone"
         elif way is None:
             trial = replace(arm, recipe=replace(arm.recipe, snapshots=()))

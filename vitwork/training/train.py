@@ -100,7 +100,7 @@ def train(
         VitworkError: the folder cannot be written or holds another run, or the recipe cannot be carried out.
     """
     schedule.check(arm.recipe)
-    device = distributed.local_device(torch.device(device))
+    device = distributed.local_device(str(device))
     with distributed.joined(device) as world, generators.seeded(seed, device), numerics.fixed(arm.recipe):
         run = Training(arm, seed, splits, folder, device=device, world=world, checkpoint_seconds=checkpoint_seconds)
         if (outcome := taken_up(run)) is not None:

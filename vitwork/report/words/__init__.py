@@ -26,6 +26,7 @@ from vitwork.report.words.numbers import (
 )
 from vitwork.report.words.sentences import (
     SYMBOLS,
+    chosen,
     claim_reason,
     deviation,
     event,
@@ -39,6 +40,7 @@ from vitwork.report.words.sentences import (
 
 __all__ = [
     "SYMBOLS",
+    "chosen",
     "claim_reason",
     "cost",
     "count",

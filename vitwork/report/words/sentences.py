@@ -55,6 +55,14 @@ def deviation(found: Deviation) -> str:
     }[found.change]
 
 
+def chosen(hypotheses: int) -> str:
+    """Return what a session of chosen tests has to say of its error rate."""
+    return (
+        f"These tests were chosen: the correction for several hypotheses covers their {hypotheses} alone. A session of all "
+        "claims corrects for all of theirs, and can leave undecided what is decided here."
+    )
+
+
 def substitutes(profile: ProfileResult) -> dict[str, str]:
     """Return the models that stand in place of a profile's own, by arm."""
     return {found.arm: found.value for found in profile.deviations if found.change is Change.MODEL}
