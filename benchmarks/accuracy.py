@@ -20,7 +20,9 @@ from vitwork.data import DataSpec, load
 from vitwork.data.images import Splits
 from vitwork.design.arm import Arm
 from vitwork.design.recipe import Recipe
-from vitwork.design.recipes import SGD, override
+from vitwork.design.recipes import SGD
+from vitwork.design.schedule import check
+from vitwork.design.typed_fields import replaced
 from vitwork.training.outcome import Outcome, Progress
 from vitwork.training.train import train
 
@@ -28,7 +30,9 @@ from vitwork.training.train import train
 def recipe_of(epochs: int, changes: list[str]) -> Recipe:
     recipe = dataclasses.replace(SGD, epochs=epochs, schedule="cosine", precision="bf16", snapshots=("end",))
     for change in changes:
-        recipe = override(recipe, change)
+        field, _, text = change.partition("=")
+        recipe = replaced(recipe, field, text)
+    check(recipe)
     return recipe
 
 

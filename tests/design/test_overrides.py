@@ -76,6 +76,8 @@ def test_options_are_read_as_python_writes_them() -> None:
         ("data.nope=1", "no field 'nope'"),
         ("lr=fast", "lr cannot be 'fast'"),
         ("vit.lr=-1", "lr cannot be -1"),
+        ("lr=nan", "lr cannot be nan"),
+        ("batch_size=0", "batch_size cannot be 0"),
         ("snapshots=99", "asks for a snapshot at 99"),
         ("vit.epochs=1", "--set vit.snapshots=init,end"),
     ],

@@ -41,7 +41,7 @@ class Augmentation:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a model is trained (paper, Appendix A; claim sheet 2.1).
+    """How a model is trained (paper, Appendix A).
 
     Attributes:
         epochs: epochs after the warm-up.

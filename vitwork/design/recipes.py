@@ -1,16 +1,10 @@
-"""The paper's four recipes (claim sheet 2.1, the configurations of the official repository), and changes to a recipe.
-
-Imports no torch.
-"""
+"""The paper's four recipes, as the configurations of the official repository have them. Imports no torch."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from vitwork.design.recipe import Augmentation, RandAugment, Recipe
-from vitwork.design.schedule import check
-from vitwork.design.typed_fields import replaced
-from vitwork.errors import VitworkError
 
 DEIT_300 = Recipe(
     name="deit-300",
@@ -56,22 +50,3 @@ IMAGENET = Recipe(
 """The ImageNet-1K recipe."""
 
 RECIPES = {recipe.name: recipe for recipe in (DEIT_300, WEAK, SGD, IMAGENET)}
-
-
-def override(recipe: Recipe, assignment: str) -> Recipe:
-    """Return a recipe with one field changed, as written on a command line.
-
-    Args:
-        recipe: the recipe to start from.
-        assignment: ``field=value``; fields of the augmentation as ``augmentation.mixup=0.8``; ``none`` where a field
-            may be none; several values separated by commas.
-
-    Raises:
-        VitworkError: there is no such field, or the value is not of its type or range.
-    """
-    field, sign, text = assignment.partition("=")
-    if not sign:
-        raise VitworkError(f"Write a change of recipe as field=value, not {assignment!r}.")
-    changed = replaced(recipe, field.strip(), text.strip())
-    check(changed)
-    return changed

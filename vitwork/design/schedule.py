@@ -11,7 +11,7 @@ from vitwork.errors import VitworkError, choice
 
 
 def total_epochs(recipe: Recipe) -> int:
-    """Return the epochs of a training: the warm-up comes on top (claim sheet 2.1)."""
+    """Return the epochs of a training: the warm-up comes on top."""
     return recipe.warmup_epochs + recipe.epochs
 
 
