@@ -133,7 +133,7 @@ def blind(rng: np.random.Generator, condition: sim.Condition, runs: int) -> np.n
 
 
 def alternatives(rng: np.random.Generator, runs: int) -> str:
-    """The tests that were not chosen, beside the one that was."""
+    """The tests that were not chosen, next to the one that was."""
     sizes = [(n, n) for n in SEEDS]
     cases = {
         "same shape and spread, exponential": [sim.Condition("exponential, skew 2", 1.0, *size) for size in sizes],

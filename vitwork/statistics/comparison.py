@@ -45,13 +45,13 @@ def compare(
         a: one value per seed of the first arm.
         b: one value per seed of the second arm, or a constant.
         alternative: the paper's side: the effect is ``less`` than, ``greater`` than or different from the margin.
-        margin: the effect that separates the sides, on ``scale``. 0 stands for "no effect" on every scale, also
-            for a probability, where that is 1/2.
+        margin: the effect that separates the sides, on ``scale``. 0 stands for "no effect" on every scale (1/2 for a
+            probability).
         alpha: two-sided error rate of the decision.
         paired: the values of ``a`` and ``b`` belong together in their order (same data order, same images).
-        scale: ``difference`` of means, ``log-ratio`` (difference of mean logarithms; the choice
-            for positive quantities that are skewed or whose spread grows with their size) or ``probability`` that a
-            run of ``a`` exceeds one of ``b`` (order alone, no assumption on shape; six seeds at least).
+        scale: ``difference`` of means, ``log-ratio`` (difference of mean logarithms; the choice for positive quantities
+            that are skewed or whose spread grows with their size) or ``probability`` that a run of ``a`` exceeds one of
+            ``b`` (order alone, no assumption on shape; six seeds at least).
         anytime: decide validly after every seed, as often as one likes. Values stand in the order of their seeds, the
             i-th of both arms form a pair and those without a partner wait; ``p`` is the anytime p-value over all looks
             so far and the interval belongs to a confidence sequence.

@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 
 def anytime_contrast(a: Array, b: Array, question: Question, *, paired: bool, constant: bool) -> Contrast:
-    """Return the e-process that the data allow, or that seeds without spread are no evidence; seeds without a partner are left out.
+    """Return the e-process that the data allow; seeds without a partner are left out, and those without spread decide nothing.
 
     Args:
         a, b: values in the order of seeds, on the question's scale; ``b`` is a vector of one for a constant.
