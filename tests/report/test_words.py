@@ -223,7 +223,7 @@ def test_what_is_decided_needs_no_more_networks():
 
 
 def test_a_claim_without_comparisons_says_what_it_lacks_or_that_it_holds():
-    """A part that was not measured is named beside what was."""
+    """A part that was not measured is named with what was."""
     lack = Lack(Missing.ARM, "swin")
     needs = "eeds the arm swin, which the profile does not train"
     assert words.claim_reason(claim(Verdict.NOT_MEASURED, lack), []) == f"N{needs}"
