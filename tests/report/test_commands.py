@@ -11,7 +11,7 @@ from vitwork.report.build import build
 from vitwork.report.document import dump
 
 
-def test_a_report_is_made_beside_its_results_or_elsewhere(tmp_path, capsys):
+def test_a_report_is_made_next_to_its_results_or_elsewhere(tmp_path, capsys):
     """Of a file or of the folder that holds it; what is no results file is refused."""
     (tmp_path / "results.json").write_bytes(dump(synthetic.results(seeds=2, claims=2, grid=5)))
     assert commands.report([str(tmp_path / "results.json")]) == 0

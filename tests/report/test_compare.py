@@ -59,7 +59,7 @@ def test_other_profiles_and_durations_are_said_in_every_output(tmp_path, before)
     assert "different profiles" not in markdown([], before, before)
 
 
-def test_changes_of_ratios_are_told_as_factors(tmp_path, before):
+def test_changes_of_ratios_are_said_as_factors(tmp_path, before):
     """A verdict's reason, of a comparison or of its claim, and the change of an effect: no logarithm is shown."""
     place = next(place for place, h in enumerate(before.hypotheses) if h.effect.scale == "log-ratio")
     hypothesis = before.hypotheses[place]

@@ -243,7 +243,7 @@ def test_settings_are_told_apart_by_what_varies_in_order_of_time():
     assert {name.split(", ")[1] for name in names} == {"batchnorm eval", "batchnorm train"}
 
 
-def test_an_arm_that_knows_one_setting_is_drawn_beside_either_setting_of_another():
+def test_an_arm_that_knows_one_setting_is_drawn_next_to_either_setting_of_another():
     """A ViT without BatchNorm stands in both panels of a ResNet, at the same moment only."""
     entries = [
         Entry(arm, 0, {"when": when, "batchnorm": mode}, {})
@@ -289,7 +289,7 @@ def test_the_paper_s_networks_are_named_off_marks_and_off_each_other():
             assert abs(base - other) > 10 or start > end or stop < begin
 
 
-def test_names_of_arms_fit_beside_their_points():
+def test_names_of_arms_fit_next_to_their_points():
     """A margin as wide as the longest name, up to a limit; what is longer is cut."""
     arms = ("alternet-model-end", "an-arm-with-a-name-that-no-margin-can-hold")
     spans = texts(effect.seeds(hypothesis(arms), Palette()))

@@ -135,7 +135,7 @@ def test_every_large_table_is_linked(page):
 
 
 def test_nothing_is_loaded_and_nothing_runs_inline(page):
-    """No address but anchors, data and files beside the page; no event handler; a policy that names the script's hash."""
+    """No address but anchors, data and files next to the page; no event handler; a policy that names the script's hash."""
     found = Elements(page)
     assert not found.of("link") + found.of("iframe") + found.of("img") + found.of("object")
     assert not any("src" in attributes for _, attributes in found.tags)
@@ -265,7 +265,7 @@ def test_one_claim_and_one_network_are_no_plural(some):
 
 
 def test_columns_of_runs_have_one_precision(some):
-    """Sixteen seconds beside 16.2 are 16.0; a loss that exploded keeps its exponent."""
+    """Sixteen seconds next to 16.2 are 16.0; a loss that exploded keeps its exponent."""
     first = replace(some.runs[0], seconds=16.0, images_per_second=2000.4, history=({"epoch": 0, "loss": 0.5},))
     second = replace(some.runs[1], seconds=16.2, history=({"epoch": 0, "loss": 1e30},))
     text = text_of(replace(some, runs=(first, second, *some.runs[2:])))

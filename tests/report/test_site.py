@@ -19,7 +19,7 @@ def before():
 
 
 def test_the_index_makes_the_tables_that_a_copy_of_a_report_lacks(tmp_path, before):
-    """Every file that a published page links to lies beside it; tables that are there stay as they are."""
+    """Every file that a published page links to lies next to it; tables that are there stay as they are."""
     page = build(before, tmp_path / "smoke")
     links = {a["href"] for a in Elements(page.read_text()).of("a") if a["href"].rpartition(".")[2] in FILES}
     (tmp_path / "smoke" / "runs.parquet").unlink()
@@ -32,7 +32,7 @@ def test_the_index_makes_the_tables_that_a_copy_of_a_report_lacks(tmp_path, befo
 
 
 def test_the_index_leads_to_every_claim_of_every_report(tmp_path, before):
-    """Reports beside each other, one of them with a name that needs quoting, with the first effect of each claim."""
+    """Reports next to each other, one of them with a name that needs quoting, with the first effect of each claim."""
     build(before, tmp_path / "smoke")
     build(synthetic.changed(before), tmp_path / "a #b?")
     found = Elements(index(tmp_path).read_text())

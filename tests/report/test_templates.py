@@ -102,7 +102,7 @@ def test_the_sentence_of_a_claim_has_most_of_the_table(browser, pages, size):
 
 @pytest.mark.parametrize("kind", ["index", "comparison"])
 def test_names_can_be_read_on_a_phone(browser, pages, kind):
-    """The column of names keeps its width; what does not fit beside it is reached by scrolling inside the table's box."""
+    """The column of names keeps its width; what does not fit next to it is reached by scrolling inside the table's box."""
     with Watched(browser, pages[kind], "phone") as page:
         for name in page.locator("tbody tr:not(.chapter) th").all()[:40]:
             assert name.bounding_box()["width"] > 0.4 * SIZES["phone"][0]

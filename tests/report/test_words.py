@@ -116,7 +116,9 @@ SAME = {"alternative": "two-sided", "band": math.log(1.25), "scale": "log-ratio"
         (found(high=INFINITY, lost=(2, 0), test=Test.ORDER),
          "the order of the runs does not clear 0 (2 and 0 runs without a finite value, judged by order)"),
         (found(low=-INFINITY, high=INFINITY, n_b=0, p=1.0, test=Test.PERMUTATION),
-         "the order of the runs does not clear 0 (no seed differs, so that the seeds show no spread to judge by)"),
+         "not clear of 0 (no seed differs, so that the seeds show no spread to judge by)"),
+        (found(low=-INFINITY, high=INFINITY, p=1.0, margin=5.0, test=Test.PERMUTATION),
+         "not clear of 5 (no seed differs, so that the seeds show no spread to judge by)"),
         (found(**REPRODUCED, steps=2, weakest=1), "the weakest of 2 steps is number 1: clear of 0 on the paper’s side"),
         (found(p=NAN, obstacle=Obstacle.NO_RUNS), "an arm has no runs"),
     ],
@@ -181,7 +183,7 @@ def claim(verdict: Verdict = Verdict.INCONCLUSIVE, lack: Lack | None = None) -> 
         (found(low=-3.0, high=-1.0), "its interval lies on the paper’s side, but not when all comparisons of the session are counted."),
         (found(**{**REPRODUCED, "alternative": "two-sided", "band": 3.0}), "inside the band 0 ± 3."),
         (found(p=NAN, low=-INFINITY, high=INFINITY, obstacle=Obstacle.FEW_SEEDS), "so few seeds never decide."),
-        (found(low=-INFINITY, high=INFINITY, test=Test.PERMUTATION), "the order of the runs does not clear 0 (no seed differs)."),
+        (found(low=-INFINITY, high=INFINITY, test=Test.PERMUTATION), "not clear of 0 (no seed differs)."),
     ],
 )  # fmt: skip
 def test_a_claim_is_explained_by_where_its_interval_lies(effect, said):
@@ -221,7 +223,7 @@ def test_what_is_decided_needs_no_more_networks():
 
 
 def test_a_claim_without_comparisons_says_what_it_lacks_or_that_it_holds():
-    """A part that was not measured is named beside what was."""
+    """A part that was not measured is named with what was."""
     lack = Lack(Missing.ARM, "swin")
     needs = "eeds the arm swin, which the profile does not train"
     assert words.claim_reason(claim(Verdict.NOT_MEASURED, lack), []) == f"N{needs}"

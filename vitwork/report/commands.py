@@ -13,12 +13,12 @@ def report(arguments: Sequence[str]) -> int:
     """Make the report of a results file anew."""
     parser = argparse.ArgumentParser(prog="vitwork report", description=report.__doc__)
     parser.add_argument("results", type=Path, help="results.json, or a folder that holds it")
-    parser.add_argument("folder", type=Path, nargs="?", help="where the report goes (default: beside the results)")
+    parser.add_argument("folder", type=Path, nargs="?", help="where the report goes (default: next to the results)")
     given = parser.parse_args(arguments)
     from vitwork.report.build import build
 
-    beside = given.results if given.results.is_dir() else given.results.parent
-    print(build(read(given.results), given.folder or beside))
+    own = given.results if given.results.is_dir() else given.results.parent
+    print(build(read(given.results), given.folder or own))
     return 0
 
 

@@ -19,7 +19,7 @@ class Link(NamedTuple):
     """How a table is saved.
 
     Attributes:
-        href: a ``data:`` address, or the file beside the page that holds the same numbers.
+        href: a ``data:`` address, or the file next to the page that holds the same numbers.
         table: place of the compressed table that the page's script unpacks; None for a ``data:`` address.
     """
 

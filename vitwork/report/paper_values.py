@@ -1,4 +1,4 @@
-"""The paper's own numbers, for the panels beside ours. Facts only.
+"""The paper's own numbers, for the panels next to ours. Facts only.
 
 Where the paper prints no number, values were read from the vector coordinates of the authors' poster and slides, good
 to about the last digit given; `SPECTRAL_MODES` and `PATHS` are read from plots. One trained network per arm each.

@@ -138,7 +138,7 @@ class Plot:
         )
 
     def tag(self, x: float, y: float, words: str) -> None:
-        """Write the name of a point beside it, where no other name and no mark is."""
+        """Write the name of a point next to it, where no other name and no mark is."""
         px, py, length = self.sx(x), self.sy(y), LETTER * len(words)
         right, left = (px + 7, py + 4, "start"), (px - 7, py + 4, "end")
         above, below = (px, py - 7, "middle"), (px, py + 15, "middle")
@@ -200,7 +200,7 @@ class Plot:
     def _spaced(self) -> list[tuple[float, str]]:
         """Return the ticks of the horizontal axis with their texts, so few that the texts keep apart."""
         every = [self.sx.ticks(about) for about in (5, 4, 3, 2)]
-        for ticks in (*every, every[-1][::2]):
+        for ticks in (*every, every[-1][::2], every[-1][:1]):
             texts = labels(ticks, log=self.log_x)
             places = [(self._inside(tick, words), words) for tick, words in zip(ticks, texts, strict=True)]
             if all(b - a >= LETTER * (len(x) + len(y)) / 2 + 8 for (a, x), (b, y) in pairwise(places)):

@@ -1,4 +1,4 @@
-"""Figures of the paper, redrawn from stored measurements, beside the paper's values.
+"""Figures of the paper, redrawn from stored measurements, next to the paper's values.
 
 A figure belongs to a kind of measurement, not to a claim: a claim shows the figures of whatever it was decided by.
 """

@@ -138,7 +138,7 @@ class View:
     def _alike(self, model: Entry) -> tuple[Entry, ...]:
         """Return the records with the settings of one; an arm that knows one setting only is there in all of them.
 
-        A ViT has no BatchNorm to switch, so that its spectrum stands beside either of a ResNet's. The moment of
+        A ViT has no BatchNorm to switch, so that its spectrum stands next to either of a ResNet's. The moment of
         training is the same for all.
         """
         varied = self.varied()

@@ -16,7 +16,7 @@ AXES = ("accuracy (%)", "accuracy under corruptions (%)")
 
 
 def draw(view: View) -> Figure | None:
-    """Return accuracy by severity and by corruption, and robustness against accuracy, beside the paper's."""
+    """Return accuracy by severity and by corruption, and robustness against accuracy, next to the paper's."""
     panels = []
     for given, part in view.settings():
         tail = f", {given}" if given else ""

@@ -12,7 +12,7 @@ from vitwork.report.words import quantity
 
 
 def draw(view: View) -> Figure | None:
-    """Return what the final evaluation of every network says, beside the paper's panels for the same figure."""
+    """Return what the final evaluation of every network says, next to the paper's panels for the same figure."""
     _, last = view.settings()[-1]
     accuracies = {arm: [_accuracy(entry) for entry in last.of(arm)] for arm in last.arms}
     drawn = strips("Accuracy of every network", "test accuracy (%)", accuracies, view.palette)

@@ -15,7 +15,7 @@ Unit = tuple[str, str, int]  # name, kind, stage
 
 
 def draw(view: View) -> Figure | None:
-    """Return bars per unit for every arm, with a point per network, beside the paper's Swin."""
+    """Return bars per unit for every arm, with a point per network, next to the paper's Swin."""
     panels = []
     for given, part in view.settings():
         for arm in part.arms:

@@ -13,7 +13,7 @@ LABELS = ("frequency of the noise (π)", "change of accuracy (pp)")
 
 
 def draw(view: View) -> Figure | None:
-    """Return the change of accuracy by band, beside the paper's."""
+    """Return the change of accuracy by band, next to the paper's."""
     panels = [Panel(f"Here{f', {given}' if given else ''}", _ours(part)) for given, part in view.settings()]
     families = {arm.split("-")[0] for arm in view.arms}
     theirs = {arm: values for arm, values in paper_values.NOISE_BANDS.items() if arm in families}

@@ -70,7 +70,7 @@ def cloud(title: str, labels: tuple[str, str], arms: Cloud, palette: Palette, *,
         labels: the two quantities and their units, across and upwards.
         arms: points and their names, by arm.
         palette: colours by arm.
-        names: whether names stand beside the points.
+        names: whether names stand next to the points.
     """
     x, y = zip(*((x, y) for points in arms.values() for x, y, _ in points), strict=True)
     plot = Plot(title, span(x, pad=0.3 if names else 0.12), span(y, pad=0.1), *labels)

@@ -15,7 +15,7 @@ Polar = tuple[float, float, str]
 
 
 def draw(view: View) -> Figure | None:
-    """Return the path of every network, beside the paper's."""
+    """Return the path of every network, next to the paper's."""
     ours = [
         (
             arm,

@@ -124,16 +124,13 @@ def _placed(found: Effect) -> str:
 
 
 def _undecided(found: Effect) -> str:
-    place = _separating(found)
+    place, endless = _separating(found), math.isinf(found.high - found.low)
+    said = f"the order of the runs does not clear {place}" if found.test is Test.ORDER else f"not clear of {place}"
     if found.p <= found.alpha < found.adjusted_p:
         said = "not decided at the session’s error rate"
-    elif math.isinf(found.high - found.low):
-        said = f"the order of the runs does not clear {place}"
-    else:
-        said = f"not clear of {place}"
     if found.seeds_needed:
         return f"{said}; about {found.seeds_needed} seeds per arm would probably settle it"
-    return said if math.isinf(found.high - found.low) else f"{said}; many more seeds would hardly settle it"
+    return said if endless else f"{said}; many more seeds would hardly settle it"
 
 
 def _separating(found: Effect) -> str:
@@ -149,11 +146,8 @@ def _separating(found: Effect) -> str:
 def _noted(found: Effect) -> str:
     """Return in brackets what the data forced on the test."""
     if found.test is Test.PERMUTATION:
-        return (
-            " (no seed differs, so that the seeds show no spread to judge by)"
-            if not found.n_b
-            else " (no seed differs)"
-        )
+        alike = found.n_b and not found.margin  # permutations test whether two arms are alike, and nothing else
+        return f" (no seed differs{'' if alike else ', so that the seeds show no spread to judge by'})"
     if any(found.lost):
         return f" ({found.lost[0]} and {found.lost[1]} runs without a finite value, judged by order)"
     return ""
