@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import weakref
 from itertools import pairwise
 
@@ -16,13 +15,11 @@ from torch import nn
 from tests.analysis.hand_made import Call, batches, block, conv_net, in_layout, token_net
 from vitwork.analysis import attention, fourier, landscape, lesion, similarity, variance
 from vitwork.analysis.observe import (
-    Change,
     PerImage,
     Reducer,
     as_feature_map,
     evaluating,
     mean_and_error,
-    mean_change,
     observe,
     probed,
 )
@@ -176,18 +173,6 @@ def test_standard_error_matches_scipy():
     np.testing.assert_allclose(mean, values.numpy().mean(0))
     np.testing.assert_allclose(error, scipy.stats.sem(values.numpy()))
     assert mean_and_error(values[:1])[1].isnan().all()
-
-
-def test_mean_change_skips_jumps_and_other_kinds():
-    """Only changes of the kind within a resolution are averaged."""
-    changes = [
-        Change("a", "msa", 1, jump=False, value=1.0, error=0.0),
-        Change("b", "msa", 1, jump=True, value=50.0, error=0.0),
-        Change("c", "mlp", 1, jump=False, value=9.0, error=0.0),
-        Change("d", "msa", 1, jump=False, value=2.0, error=0.0),
-    ]
-    assert mean_change(changes, "msa") == 1.5
-    assert math.isnan(mean_change(changes, "conv"))
 
 
 @pytest.mark.parametrize("shape", [(2, 10, 3), (5,), (2, 3, 4, 4, 4)])

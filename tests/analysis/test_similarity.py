@@ -1,4 +1,4 @@
-"""CKA: the feature formula, the claim sheet's HSIC, invariances, unbiasedness, and the block score."""
+"""CKA: the feature formula, HSIC, invariances, unbiasedness, and the block score."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def by_features(x, y):
 
 
 def hsic(k, m):
-    """The unbiased estimator as the claim sheet writes it (section 3.7)."""
+    """The unbiased estimator as its definition has it (Song et al. 2012)."""
     n = len(k)
     k, m = k - np.diag(np.diag(k)), m - np.diag(np.diag(m))
     one = np.ones(n)
@@ -93,7 +93,7 @@ def test_gram_in_slices(monkeypatch):
 
 
 @given(n=st.integers(4, 15), seed=st.integers(0, 99))
-def test_hsic_matches_the_claim_sheet(n, seed):
+def test_hsic_matches_its_definition(n, seed):
     """The inner product of U-centred matrices is the published estimator, on centred or raw inner products."""
     x, y = pair(n, seed=seed)
     k, m = x @ x.T, y @ y.T

@@ -135,7 +135,8 @@ def test_processes_that_ask_together_decode_once(tmp_path):
     """Three processes agree on the fingerprint, one of them decodes, none imports torch."""
     root = copies.parquet(tmp_path / "data")
     program = (
-        "import sys\nfrom pathlib import Path\nfrom vitwork.data import DataSpec, cache, fingerprint\n"
+        "import sys\nfrom pathlib import Path\nfrom vitwork.data import DataSpec, fingerprint\n"
+        "from vitwork.data.sources import cache\n"
         "decode, count = cache.decode, []\n"
         "cache.decode = lambda *a: (count.append(1), __import__('time').sleep(0.5), decode(*a))[-1]\n"
         "print(fingerprint(DataSpec('folder'), Path(sys.argv[1])), len(count), 'torch' in sys.modules)\n"

@@ -1,4 +1,4 @@
-"""Band-limited noise against the released definition, closed forms, and the claim sheet's numbers."""
+"""Band-limited noise against the released definition, closed forms, and numbers of the released code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FREQUENCIES = st.sampled_from([step / 10 for step in range(1, 10)])
 
 
 def centred_mask(frequency, half_width, size):
-    """The claim sheet's mask in a shifted spectrum: two centred squares, one cut from the other."""
+    """The released mask in a shifted spectrum: two centred squares, one cut from the other."""
     sides = [2 * int((frequency + sign * half_width) * math.pi * size / (2 * math.pi)) for sign in (1, -1)]
     squares = []
     for side in (min(max(side, 0), size) for side in sides):
@@ -62,7 +62,7 @@ def test_expected_power_is_met(size):
     assert Band(0.2, power="equal").rms(size) == Band(0.9, power="equal").rms(size) == 0.7
 
 
-def test_fixed_power_grows_as_the_claim_sheet_found():
+def test_fixed_power_grows_as_in_the_released_code():
     """At 224 pixels the mean square rises from 0.04 to 0.36 of eps² between 0.1π and 0.9π."""
     assert [Band(frequency, eps=1.0).rms(224) ** 2 for frequency in (0.1, 0.9)] == pytest.approx([0.04, 0.36], abs=0.01)
 

@@ -80,7 +80,7 @@ def train_in_a_process_of_its_own(folder, pipe, most):
 
 @pytest.mark.slow
 def test_killed_at_random_steps(tmp_path):
-    """kill -9 of the training process at random moments, six times over, costs nothing but time."""
+    """kill -9 of the training process at random moments, four times over, costs nothing but time."""
     train(small.arm(small.RESNET, **HARD), 0, small.splits(), tmp_path / "whole")
     processes = multiprocessing.get_context("forkserver")
     # What takes long to import is imported once, not once per process.
@@ -88,7 +88,7 @@ def test_killed_at_random_steps(tmp_path):
         ["vitwork.training.training", "vitwork.models.zoo.vit", "vitwork.data.augmentation", "pytest"]
     )
     draw, folder, steps = random.Random(0), tmp_path / "parts", []
-    for _ in range(6):
+    for _ in range(4):
         mine, its = processes.Pipe(duplex=False)
         process = processes.Process(target=train_in_a_process_of_its_own, args=(folder, its, 5))
         process.start()

@@ -146,7 +146,7 @@ def statistics(weights: Tensor, prefix: int = 0, *, rank: bool = True) -> dict[s
         for the grid's rows and columns as they are.
 
     Raises:
-        ValueError: the queries beside the prefix do not form a square grid, or the keys are other tokens.
+        ValueError: the queries after the prefix do not form a square grid, or the keys are other tokens.
     """
     side = grid_side(weights.shape, prefix)
     if side is None:
@@ -170,7 +170,7 @@ def statistics(weights: Tensor, prefix: int = 0, *, rank: bool = True) -> dict[s
 
 @dataclass(frozen=True)
 class AttentionStudy:
-    """Attention of every block that tells its weights; per block in the order of the model.
+    """Attention of every block that gives its weights; per block in the order of the model.
 
     Errors are standard errors over images. Means over windows are taken first, where attention is windowed.
 
@@ -193,7 +193,7 @@ class AttentionStudy:
         transfer_error: (k,).
         emitted: (k,).
         emitted_error: (k,).
-        left_out: names of msa blocks that do not tell their weights or attend to other tokens than a square grid's.
+        left_out: names of msa blocks that do not give their weights or attend to other tokens than a square grid's.
         cost: what the pass took.
     """
 
@@ -303,7 +303,7 @@ def describe(
         The statistics with standard errors over images.
 
     Raises:
-        VitworkError: there are no images, or no block tells its attention weights.
+        VitworkError: there are no images, or no block gives its attention weights.
     """
     reducer = Attentions(blocks, images_at_once=images_at_once, rank_images=rank_images)
     return reducer.result(observe(blocks, batches, reducer))

@@ -1,4 +1,4 @@
-"""Classification and calibration metrics of one set of predictions (claim sheet, section 3.8)."""
+"""Classification and calibration metrics of one set of predictions."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def normalised(direction: Tensor, weight: Tensor, *, official: bool = False) -> 
     Args:
         direction: same shape as ``weight``.
         weight: (filters, …); a filter is all that makes one output.
-        official: take norms along the first axis instead, as the paper's code does (claim sheet 4.2, item 1): this
+        official: take norms along the first axis instead, as the paper's code does: this
             normalises each input position across the filters and leaves no filter's norm matched.
     """
     axes = (0,) if official else tuple(range(1, weight.dim()))

@@ -57,7 +57,7 @@ class LesionStudy:
         nll: mean cross-entropy of the whole network, in nats.
         accuracy_change: per unit, accuracy with the lesion minus ``accuracy``.
         accuracy_error: per unit, standard error over images, paired.
-        nll_change: per unit, likewise for ``nll``.
+        nll_change: per unit, the same for ``nll``.
         nll_error: per unit, standard error over images, paired.
         left_out: names of blocks that the replacement does not apply to.
         cost: what the study took.

@@ -296,9 +296,3 @@ def changes(measured: Iterable[BlockValues], reading: Callable[[Tensor], Tensor]
         block, left_out = one.block, len(change) - len(finite)
         found.append(Change(block.name, block.kind, block.stage, one.jump, value.item(), error.item(), left_out))
     return tuple(found)
-
-
-def mean_change(found: Iterable[Change], kind: str) -> float:
-    """Return the mean change over the blocks of a kind within a resolution; NaN where there is none."""
-    values = [change.value for change in found if change.kind == kind and not change.jump]
-    return sum(values) / len(values) if values else float("nan")

@@ -1,4 +1,4 @@
-"""What spoils a model's predictions: noise of one frequency band, common corruptions, and conflicting cues.
+"""What makes a model's predictions worse: noise of one frequency band, common corruptions, and conflicting cues.
 
 The models are evaluated in eval mode and left as they were. Accuracies are shares, changes are differences from the
 accuracy on the clean images (negative: worse).
@@ -16,13 +16,12 @@ from torch import Tensor, nn
 from vitwork.analysis import calibration
 from vitwork.analysis.curvature.batchnorm import evaluation_mode
 from vitwork.analysis.curvature.repeatable import check_repeatable
-from vitwork.analysis.observe import device_of, filled, probed
+from vitwork.analysis.observe import Batch, device_of, filled, probed
 from vitwork.data.corruptions.corrupt import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.noise_bands import Band, add_band_noise
 from vitwork.device.memory import Cost, Meter, in_parts
 from vitwork.errors import VitworkError, at_least
 
-Batch = tuple[Tensor, Tensor]
 PAPER_FREQUENCIES = tuple(step / 10 for step in range(1, 10))
 """Centres of the paper's bands in units of π per pixel (Fig. 2b)."""
 
@@ -109,7 +108,7 @@ def noise_bands(
     band: Band | None = None,
     seed: int = 0,
 ) -> NoiseBands:
-    """Measure the accuracy under noise of one band at a time (claim sheet, section 3.5).
+    """Measure the accuracy under noise of one band at a time (paper Fig. 2b).
 
     Args:
         model: the model.
@@ -166,7 +165,7 @@ def corruptions(
     seed: int = 0,
     batch_size: int = 256,
 ) -> Corrupted:
-    """Measure the metrics of section 3.8 of the claim sheet on corrupted images (section 3.10).
+    """Measure the metrics of `vitwork.analysis.calibration.evaluate` on corrupted images.
 
     Args:
         model: the model.
@@ -206,7 +205,7 @@ def corruption_sets(
     severities: Sequence[int] = SEVERITIES,
     batch_size: int = 256,
 ) -> Corrupted:
-    """Measure the metrics of section 3.8 on corrupted images from anywhere, such as CIFAR-C or ImageNet-C files.
+    """Measure the metrics of `vitwork.analysis.calibration.evaluate` on corrupted images from anywhere, such as CIFAR-C or ImageNet-C files.
 
     Args:
         model: the model.

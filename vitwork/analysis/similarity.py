@@ -24,7 +24,7 @@ def gram(x: Tensor) -> Tensor:
     """Return the inner products of the centred rows of (n, …), (n, n) in double precision.
 
     Features are taken in slices, so that the centred copy stays small; centring them first keeps single precision from
-    losing the variation beside a large mean.
+    losing a variation that is small against the mean.
     """
     features = x.detach().flatten(1)
     if not features.is_floating_point() or features.element_size() < 4:
@@ -61,7 +61,7 @@ def cka(x: Tensor, y: Tensor) -> float:
 def u_centred(k: Tensor) -> Tensor:
     """Return (…, n, n) inner products with a zero diagonal and rows and columns that sum to zero.
 
-    The inner product of two such matrices over n (n − 3) is the unbiased estimator HSIC₁ (claim sheet 3.7) of the
+    The inner product of two such matrices over n (n − 3) is the unbiased estimator HSIC₁ (Song et al. 2012) of the
     Hilbert–Schmidt independence criterion.
     """
     n = k.shape[-1]

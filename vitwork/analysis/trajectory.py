@@ -43,7 +43,7 @@ def learned(name: str) -> bool:
 def polar(
     states: Iterable[State], initial: State, optimum: State, *, select: Callable[[str], bool] = learned
 ) -> Trajectory:
-    """Return a training path in polar coordinates (paper Fig. 1b; claim sheet 3.9).
+    """Return a training path in polar coordinates (paper Fig. 1b).
 
     Args:
         states: state dicts in the order of training; read one at a time, so a generator that loads them will do.

@@ -1,4 +1,4 @@
-"""Images: where they come from, how they are augmented, how they are spoilt.
+"""Images: where they come from, how they are augmented, how they are corrupted.
 
 Importing this package imports no torch; its functions are fetched when they are first used.
 """

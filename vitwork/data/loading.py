@@ -26,7 +26,7 @@ NORMALISATION = {
     "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
-"""Mean and standard deviation that the paper's configurations use (claim sheet 2.1); other sources are measured."""
+"""Mean and standard deviation that the paper's configurations use; other sources are measured."""
 
 HUB = "hf:"  # what a path begins with that means a data set of the hub: hf://owner/name
 

@@ -1,4 +1,4 @@
-"""Noise in one band of spatial frequencies (claim sheet, section 3.5; paper, Fig. 2b)."""
+"""Noise in one band of spatial frequencies (paper, Fig. 2b)."""
 
 from __future__ import annotations
 

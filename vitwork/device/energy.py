@@ -1,10 +1,10 @@
-"""Energy of a block of work as the device's own counter tells it: NVML for a GPU, RAPL for a processor.
+"""Energy of a block of work, read from the device's own counter: NVML for a GPU, RAPL for a processor.
 
 A counter belongs to a device, not to a process. A block is charged an equal share of what its device used meanwhile:
 the reading divided by the number of workers of the session on that device, idle power included. So no joule is charged
 twice, and a sum over blocks never exceeds what the device used; it falls short of it when some of the workers idle.
-Seeds trained as one are charged equal parts. Other processes on the device cannot be told apart. Work on a GPU is
-charged the GPU's energy, not the host's as well; of a training split over several devices nothing is told.
+Seeds trained as one are charged equal parts. Other processes on the device are counted too. Work on a GPU is
+charged the GPU's energy, not the host's as well; of a training split over several devices nothing is known.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from vitwork.device.nvml import nvml
 POWERCAP = Path("/sys/class/powercap")
 """Where Linux shows the counters of processor packages; often readable by root alone."""
 LARGEST_WATTS = 600.0
-"""Power that no processor package exceeds: it tells how soon a counter could have wrapped around twice."""
+"""Power that no processor package exceeds: it bounds how soon a counter can have wrapped around twice."""
 
 
 @dataclass(slots=True)
 class Energy:
-    """What a block used: `joules`, None until its end and where no counter tells."""
+    """What a block used: `joules`, None until its end and where no counter can be read."""
 
     joules: float | None = None
 
@@ -48,7 +48,7 @@ def meter(device: str = "cpu", workers: int = 1) -> Iterator[Energy]:
         workers: how many workers of the session share it.
 
     Yields:
-        What the block used, filled in at its end. Where nothing tells, it stays None; it is never an error.
+        What the block used, filled in at its end. Where no counter can be read, it stays None; that is never an error.
     """
     used, started, before = Energy(), time.monotonic(), _read(device)
     yield used

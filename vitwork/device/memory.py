@@ -28,7 +28,7 @@ class Cost:
         seconds: wall-clock time; a GPU's queue is waited for.
         peak_bytes: highest memory while it ran: allocated on the device for a GPU, the process's resident set for a CPU
             (where the system's mark cannot be lowered, that includes what came before); None where the system does not
-            tell.
+            say.
     """
 
     images: int

@@ -9,7 +9,11 @@ from typing import Any
 
 @contextmanager
 def nvml() -> Iterator[Any]:
-    """Give the library, started; raises what it raises where there is none."""
+    """Start the library, and stop it in the end.
+
+    Raises:
+        ImportError, pynvml.NVMLError: there is no such library, or no driver.
+    """
     import pynvml
 
     pynvml.nvmlInit()

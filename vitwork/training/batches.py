@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Augment = Callable[[Tensor, Tensor, torch.Generator, int], tuple[Tensor, Tensor]]
 
 # Augmented together: as many batches as this holds. A CPU's caches like it small; a GPU takes as long for few as for many.
-# But each seed trained beside others needs memory of its own for it, some 600 bytes a pixel.
+# But each seed trained at the same time as others needs memory of its own for it, some 600 bytes a pixel.
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**21}
 RESIDENT_SHARE = 0.3  # of the device's free memory: larger data sets stay where they are and are streamed
 

@@ -57,7 +57,7 @@ def state(optimiser: torch.optim.Optimizer) -> list[Tensor]:
 
 
 def capturing(optimiser: torch.optim.Optimizer, capture: Capture | None) -> Capture | None:
-    """Return `capture` for steps of this optimiser: torch has to be told that all that it keeps is on the device."""
+    """Return `capture` for steps of this optimiser: torch must know that all that it keeps is on the device."""
     if capture is None:
         return None
 
@@ -109,7 +109,7 @@ def sharpness_aware(parameters: Sequence[nn.Parameter], radius: float, gradients
 
 
 class Average:
-    """Exponential moving average of a model's weights and floating-point buffers, kept beside them.
+    """Exponential moving average of a model's weights and floating-point buffers, kept with them.
 
     Args:
         model: followed; its present state is the start.

@@ -41,7 +41,7 @@ class Stacked:
         self.runs = runs
         self.recipe, self.device, self.stream = runs[0].recipe, runs[0].device, runs[0].stream
         for run in runs:
-            run.sharing, run.company, run.started = len(runs), "stacked", time.perf_counter()
+            run.sharing, run.way, run.started = len(runs), "stacked", time.perf_counter()
             run.stream = self.stream
         named = [dict(run.model.named_parameters()) for run in runs]
         self.parameters = {
@@ -54,7 +54,7 @@ class Stacked:
         self.optimiser = self._stacked_optimiser()
         self.sums = torch.stack([run.step.tally.sums for run in runs])
         for run, sums in zip(runs, self.sums, strict=True):
-            run.step.tally.sums = sums  # a row of ours, so that each run can tell how far it is
+            run.step.tally.sums = sums  # a row of ours, so that each run knows how far it is
         capture = step.capture_for(self.recipe, self.device)
         self.rate = optimisers.Rate(self.optimiser, self.device, changing=capture is not None)
         self.last_rate = 0.0
@@ -182,10 +182,10 @@ class Stacked:
                     run.take_snapshots()
             yield from self.epoch()
         for run in self.runs:
-            run.company = ", ".join(filter(None, ["stacked", self.update.note]))
+            run.way = ", ".join(filter(None, ["stacked", self.update.note]))
         for run in self.living():
             run.finite = run.finish()
 
     def steps(self) -> Iterator[None]:
-        """Train to the end, pausing after each step; each run's `finite` then tells how it ended."""
+        """Train to the end, pausing after each step; each run's `finite` then says how it ended."""
         return on_stream(self._steps(), self.stream)

@@ -58,7 +58,7 @@ class Tally:
 
     Attributes:
         sums: of losses and of correct predictions.
-        seen: images that they are sums over, which whoever calls `add` counts.
+        seen: images that they are sums over, which the caller of `add` counts.
     """
 
     def __init__(self, device: torch.device) -> None:

@@ -35,7 +35,7 @@ class GivenDropPath(nn.Module):
 
 
 class StochasticDepth:
-    """All stochastic-depth layers of a model, replaced by ones that are told what to drop.
+    """All stochastic-depth layers of a model, replaced by ones that are given what to drop.
 
     Args:
         model: changed in place; its parameters and buffers that are saved stay as they are.

@@ -38,12 +38,12 @@ TRIED_STEPS = 30  # of each way, timed, after as many that warm it up
 
 
 def interleaved(runs: Sequence[Training]) -> Iterator[None]:
-    """Train runs side by side, a step of each in turn; each ends exactly as it does alone.
+    """Train runs side by side, one step of each after the other; each ends exactly as it does alone.
 
     A model may draw from torch's global generators (dropout does): each run has states of its own.
     """
     for run in runs:
-        run.sharing, run.company, run.started = len(runs), "side by side", time.perf_counter()
+        run.sharing, run.way, run.started = len(runs), "side by side", time.perf_counter()
     waiting = {run.seed: run.steps() for run in runs}
     states = {run.seed: run.torch_state for run in runs}
     while waiting:

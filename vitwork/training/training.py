@@ -113,7 +113,7 @@ class Training:
         self.finite = True
         self.history: list[dict[str, Any]] = []
         self.seconds = 0.0
-        self.sharing, self.company = 1, ""  # runs trained at once, among which their time is divided, and how
+        self.sharing, self.way = 1, ""  # number of runs trained at once, which share their time, and in which way
         self.started = self.saved = time.perf_counter()
         self.started_at = 0
         self.interval = checkpoint_seconds
@@ -245,7 +245,7 @@ class Training:
         self.finite = self.finite and self.finish()
 
     def steps(self) -> Iterator[None]:
-        """Train to the end, pausing after each step; `finite` then tells whether loss and weights stayed finite."""
+        """Train to the end, pausing after each step; `finite` then says whether loss and weights stayed finite."""
         return on_stream(self._steps(), self.stream)
 
     def finish(self) -> bool:
@@ -268,7 +268,7 @@ class Training:
         notes = [self.step.update.note] if self.step.update.note else []
         notes += ["images streamed"] if self.batches.streamed else []
         notes += [f"{self.world.processes} processes"] if self.world.processes > 1 else []
-        notes += [f"{self.sharing} seeds {self.company}"] if self.sharing > 1 else []
+        notes += [f"{self.sharing} seeds {self.way}"] if self.sharing > 1 else []
         if self.recipe.drop_path and not self.depth.layers:
             notes.append(f"no stochastic depth to set to {self.recipe.drop_path:g}")
         return numerics.describe(self.recipe, self.device, self.step.memory, *notes)

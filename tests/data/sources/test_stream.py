@@ -118,7 +118,7 @@ def test_reading_draws_nothing_from_the_callers_generator(tmp_path):
 
 
 def test_crops_and_the_rest_of_the_augmentation(tmp_path):
-    """Crops are of the whole picture, differ by draw and not by company; the device does the rest."""
+    """Crops are of the whole picture, differ by draw and not by the rest of their batch; the device does the rest."""
     settings = Augmentation(resized_crop=True, randaugment=RandAugment(), mixup=1.0, cutmix=0.8, erasing=0.25)
     images = load(dataclasses.replace(FOLDER, size=24), copies.image_folder(tmp_path / "data", side=40)).train
     first, second = (images.images.crops(torch.arange(12), (0, "crop", epoch)) for epoch in (0, 1))

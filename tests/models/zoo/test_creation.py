@@ -41,7 +41,7 @@ SMALL = {"depths": (2, 2, 2), "widths": (16, 32, 64)}
     ],
 )
 def test_parameter_counts_are_the_papers(name, options, classes, millions):
-    """Models have the parameter counts of the claim sheet (2.2), counted there on the released definitions."""
+    """Models have the parameter counts of the released definitions."""
     with torch.device("meta"):
         count = parameters(create(name, classes, **options))
     assert count / 1e6 == pytest.approx(millions, abs=0.06)

@@ -34,25 +34,25 @@ def evaluation_mode(model: nn.Module, batchnorm: BatchNorm = "eval") -> Iterator
     """
     choice("batchnorm", batchnorm, BatchNorm)
     modes = [(module, module.training) for module in model.modules()]
-    habits = list(_habits(model))
+    savings = list(_savings(model))
     for module, _ in modes:
         module.training = batchnorm == "train" and isinstance(module, _BatchNorm)
-    for module, name, usual in habits:
+    for module, name, usual in savings:
         setattr(module, name, type(usual)())  # an empty dictionary, or False
     try:
         yield
     finally:
         for module, mode in modes:
             module.training = mode
-        for module, name, usual in habits:
+        for module, name, usual in savings:
             setattr(module, name, usual)
 
 
-def _habits(model: nn.Module) -> Iterator[tuple[nn.Module, str, dict[Any, Any] | bool]]:
-    """Find how modules spare themselves work or memory in ways that a second derivative does not survive.
+def _savings(model: nn.Module) -> Iterator[tuple[nn.Module, str, dict[Any, Any] | bool]]:
+    """Find how modules save work or memory in ways that break second derivatives.
 
-    timm's keep, in evaluation mode, biases of attention by place: what was made without gradients, or of other weights, must
-    not serve a pass. Checkpointed parts are computed anew in the backward pass, when fused attention is on again.
+    In evaluation mode timm's keep the attention's position biases: those made without gradients, or from other weights, must
+    not be used in a pass. Checkpointed parts are computed anew in the backward pass, when fused attention is on again.
     """
     for module in model.modules():
         for name, value in vars(module).items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,7 +13,6 @@ from vitwork.device.memory import is_out_of_memory
 from vitwork.errors import VitworkError
 
 Which = Literal["magnitude", "extremes"]
-Operator = Callable[[Tensor], Tensor]
 
 _ROUGHLY = 0.1  # relative accuracy of the two values after the wanted ones
 _CAUTION = 2  # residuals by which a Ritz value on its way may still move
@@ -208,10 +207,22 @@ def search(
     max_products: int = 500,
     generator: torch.Generator | None = None,
 ) -> Generator[Tensor, Tensor, Eigenpairs]:
-    """Find eigenpairs of a symmetric operator that somebody else multiplies with.
+    """Find the wanted ``k`` eigenpairs of a symmetric operator whose products the caller computes.
 
-    Yields the vectors to be multiplied, is sent their products (which it overwrites), and returns what `eigenpairs` returns
-    and of whose arguments these are. So several searches can share one computation of all their products.
+    Yields the vectors to be multiplied, is sent their products (which it overwrites), and returns the `Eigenpairs`. So
+    several searches can share one computation of all their products.
+
+    Args:
+        start: (n,) start vector; a generic one, as a direction that it lacks cannot be found.
+        k: eigenpairs wanted, at most n.
+        which: ``magnitude`` or signed ``extremes``, see `Eigenpairs`.
+        tolerance: relative accuracy of the eigenvalues.
+        capacity: basis vectors held before a restart; at least ``2 k + 2`` are used.
+        max_products: products after which to stop all the same.
+        generator: for fresh directions, a fixed seed when None.
+
+    Raises:
+        ValueError: ``k`` is not between 1 and n.
     """
     if not 1 <= k <= start.numel():
         raise ValueError(f"{k} eigenvalues of an operator on {start.numel()} numbers")
@@ -253,20 +264,3 @@ def carry_out(
                 except StopIteration as end:
                     found[number] = end.value
     return [found[number] for number in range(len(searches))]
-
-
-def eigenpairs(apply: Operator, start: Tensor, k: int, **options: Any) -> Eigenpairs:
-    """Return the wanted ``k`` eigenpairs of a symmetric operator.
-
-    Args:
-        apply: the operator.
-        start: (n,) start vector; a generic one, as a direction that it lacks cannot be found.
-        k: eigenpairs wanted, at most n.
-        **options: ``which``: ``magnitude`` or signed ``extremes`` (see `Eigenpairs`); ``tolerance``: relative accuracy of the
-            eigenvalues; ``capacity``: basis vectors held before a restart, at least ``2 k + 2`` are used; ``max_products``:
-            products after which to stop all the same; ``generator``: for fresh directions, a fixed seed when None.
-
-    Raises:
-        ValueError: ``k`` is not between 1 and n.
-    """
-    return carry_out(lambda vectors: [apply(vectors[0])], [search(start, k, **options)])[0]

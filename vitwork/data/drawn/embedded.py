@@ -40,7 +40,7 @@ DISTRACTORS = 2
 # from outlines alone (textures at random) as from textures alone, and a ViT (205 thousand) shall leave chance behind.
 # Measured, one training each: ResNet 77 % with both cues, 59 % with outlines and 55 % with textures alone; ViT 20 %.
 # Strong pixel noise was tried in place of ambiguity and dropped: it kept the ViT at chance.
-AMBIGUITY = (0.0, 0.5)  # share of another class's outline, and likewise texture, that is mixed in
+AMBIGUITY = (0.0, 0.5)  # share of another class's outline, and of its texture, that is mixed in
 TEXTURE_CONTRAST = (0.11, 0.24)  # share of the intensity range, one standard deviation
 OUTLINE_CONTRAST = (0.2, 0.45)
 NOISE = (0.01, 0.04)

@@ -71,7 +71,7 @@ def _cached(collection: Collection, size: int | None, read: Callable[[Path], T])
     try:
         return read(_found(places, size))
     except (OSError, CorruptFileError):
-        pass  # seen to below, by whoever holds the lock
+        pass  # dealt with below, by the process that holds the lock
     with locked(places[0].with_suffix(".lock")):
         try:
             return read(_found(places, size))
@@ -97,7 +97,7 @@ def place_of(collection: Collection) -> Path:
 
 
 def _key(collection: Collection) -> str:
-    """Return a hash of what decoded images depend on, as far as the files' names, sizes and times tell."""
+    """Return a hash of what decoded images depend on, as far as the files' names, sizes and times show."""
     parts = [f"{VERSION} {collection.where}"]
     for path in collection.files:
         try:
@@ -140,7 +140,7 @@ def _write(place: Path, data: Decoded) -> None:
         "side": data.side,
         "splits": list(data.images),
     }
-    # Written last: whoever finds it finds the arrays too.
+    # Written last: where it is, the arrays are too.
     write_sealed(place.with_suffix(".json"), json.dumps(facts).encode())
 
 

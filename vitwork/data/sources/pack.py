@@ -92,7 +92,7 @@ def pack(collection: Collection) -> Pack:
     try:
         return _read(place)
     except (OSError, CorruptFileError):
-        pass  # seen to below, by whoever holds the lock
+        pass  # dealt with below, by the process that holds the lock
     with locked(place.with_suffix(".lock")):
         try:
             return _read(place)
@@ -132,7 +132,7 @@ def _write(collection: Collection, place: Path) -> None:
         "classes": checked_classes(collection, labels),
         "fingerprint": f"encoded-{total.hexdigest()}",
     }
-    # Written last: whoever finds it finds the rest too.
+    # Written last: where it is, the rest is too.
     write_sealed(place / "facts.json", json.dumps(facts).encode())
 
 

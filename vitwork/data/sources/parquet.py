@@ -14,11 +14,11 @@ from vitwork.errors import VitworkError
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("fine_label", "label")  # CIFAR-100 has coarse labels too
 ROWS_AT_ONCE = 1024
-HIDDEN = -1  # the label of an image whose class is not told
+HIDDEN = -1  # the label of an image whose class is not given
 
 
 def open_parquet(root: Path) -> Collection:
-    """Open a folder of Parquet files whose names, or whose folders' names, tell the split.
+    """Open a folder of Parquet files whose names, or whose folders' names, name the split.
 
     Test images whose labels are kept back (-1, as ImageNet's on the hub) are left out: then validation serves.
 

@@ -65,7 +65,7 @@ class Pictures:
     def crops(self, chosen: Tensor, draw: tuple[object, ...]) -> Tensor:
         """Return random resized crops of the chosen pictures, uint8 (k, 3, size, size).
 
-        A picture's crop depends on its row and on `draw` alone, whoever cuts it and whenever.
+        A picture's crop depends on its row and on `draw` alone, not on the process that cuts it or the time.
         """
         rows = self.rows[chosen].tolist()
         pictures = self._pictures(chosen)

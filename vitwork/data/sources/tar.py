@@ -1,4 +1,4 @@
-"""WebDataset tar shards: files of one sample share a name, ``<key>.jpg`` beside ``<key>.cls``. Imports no torch."""
+"""WebDataset tar shards: files of one sample share a name, ``<key>.jpg`` and ``<key>.cls``. Imports no torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLASS_FILES = ("classnames.txt", "classes.txt")
 
 
 def open_tar(root: Path) -> Collection:
-    """Open a folder of tar shards whose names, or whose folders' names, tell the split.
+    """Open a folder of tar shards whose names, or whose folders' names, name the split.
 
     A sample's label is the number in its ``.cls`` file, or ``label`` in its ``.json`` file. Class names are read from
     ``classnames.txt``, one a line, where there is one.
@@ -72,7 +72,7 @@ def _samples(shard: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
 
 
 def _is_cut(shard: Path) -> bool:
-    """Say whether an uncompressed shard lacks the zeros at its end; of a compressed one, unpacking tells."""
+    """Say whether an uncompressed shard lacks the zeros at its end; a compressed one is checked when it is unpacked."""
     with shard.open("rb") as file:
         start = file.read(tarfile.BLOCKSIZE)
         file.seek(-min(tarfile.BLOCKSIZE, len(start)), os.SEEK_END)

@@ -104,7 +104,7 @@ def kind_of(found: Group, shrinks: bool, index: int, count: int) -> Kind:
 
 
 def layout_of(shape: torch.Size) -> Layout | None:
-    """Read a tensor's layout off its shape; None where channels and sides cannot be told apart."""
+    """Read a tensor's layout off its shape; None where channels and sides look the same."""
     if len(shape) == 2:
         return "vector"
     if len(shape) == 3:

@@ -23,7 +23,7 @@ def cache_folder() -> Path:
 def fetch(address: str, folder: Path | None = None) -> Path:
     """Return the local copy of a file, downloaded once.
 
-    The copy's SHA-256 is recorded beside it and checked every time. A copy that has changed is set aside and fetched
+    The copy's SHA-256 is kept next to it and checked every time. A copy that has changed is set aside and fetched
     again.
 
     Args:

@@ -71,7 +71,7 @@ def is_official_transformer(state: State) -> bool:
 
 
 def translate(state: State, target: State) -> dict[str, Tensor]:
-    """Rename a state dict to the keys of a model of ours, and reshape what is stored in another form.
+    """Rename a state dict to the keys of our models, and reshape what is stored in another form.
 
     Args:
         state: in official names, in timm 0.5.4's, or in today's.

@@ -149,7 +149,7 @@ class AlterNetOptions:
 
 
 def alternet(num_classes: int, options: AlterNetOptions) -> nn.Module:
-    """AlterNet: a pre-activation ResNet some of whose blocks mix by windowed MSA (paper, Section 4; claim sheet 2.2)."""
+    """AlterNet: a pre-activation ResNet some of whose blocks mix by windowed MSA (paper, Section 4)."""
     depths, widths = options.depths, options.widths
     expansion = 4 if options.bottleneck else 1
     is_msa = layout(depths, [0] * len(depths) if options.msas is None else options.msas, options.placement)

@@ -67,7 +67,7 @@ class PreActBlock(nn.Module):
 
 
 class PreActMixing(nn.Module):
-    """AlterNet's MSA block, pre-activation: BN, GELU, 1×1 convolution, BN, windowed attention (claim sheet 2.2)."""
+    """AlterNet's MSA block, pre-activation: BN, GELU, 1×1 convolution, BN, windowed attention."""
 
     def __init__(self, place: Place, expansion: int, windows: Windows) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class PostActMixing(nn.Module):
 
 
 class Blur(nn.Module):
-    """Spatial smoothing at a stage's end: soft clip at ±10, ReLU, 2×2 mean (claim sheet, `msa-shares-blur-properties`).
+    """Spatial smoothing at a stage's end: soft clip at ±10, ReLU, 2×2 mean (claim `msa-shares-blur-properties`).
 
     The mean has stride 1 and zero padding 1, so the map grows by one place, as in the companion paper's code.
     """

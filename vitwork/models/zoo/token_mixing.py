@@ -20,7 +20,7 @@ def neighbourhood(side: int, kernel_size: int | None = None, window_size: int | 
 
     Args:
         side: height and width of the map in tokens.
-        kernel_size: each position sees the square of this side around it (convolutional MSA, claim sheet 4.2.11).
+        kernel_size: each position sees the square of this side around it (convolutional MSA).
         window_size: each position sees its non-overlapping window; a window cut by the border is smaller.
 
     Returns:
@@ -153,7 +153,7 @@ class Windows:
 
 
 class WindowAttention(nn.Module):
-    """AlterNet's mixer on (b, c, h, w): attention in non-overlapping windows, never shifted (claim sheet 2.2).
+    """AlterNet's mixer on (b, c, h, w): attention in non-overlapping windows, never shifted.
 
     A table of relative-position biases is shared by all heads. Queries, keys and values have no bias. With
     ``static`` weights the logits are the biases alone, one table per head; ``uniform`` averages 3×3 places.

@@ -37,7 +37,7 @@ class VitOptions:
         dim: channels of a token.
         depth: number of MSA-MLP pairs.
         heads: number of heads.
-        head_dim: channels of a head, dim / heads unless given; need not multiply to `dim` (claims C.5 and C.6).
+        head_dim: channels of a head, dim / heads unless given; need not multiply to `dim`.
         mlp_ratio: hidden over token channels in the MLP.
         image_size, patch_size: in pixels; patches are 2 for small images and 16 for large ones unless given.
         head: class token, global average pooling (then norm), or multi-head attention pooling.
@@ -108,7 +108,7 @@ class VitOptions:
 
 
 def vit(num_classes: int, options: VitOptions) -> nn.Module:
-    """Pre-norm ViT with learned absolute positions and no query, key and value bias (claim sheet 2.2)."""
+    """Pre-norm ViT with learned absolute positions and no query, key and value bias."""
     model = VisionTransformer(
         img_size=options.image_size,
         patch_size=options.patch,
