@@ -24,7 +24,7 @@ def deliver(finding: Finding, changes: Changes | None) -> None:
     if changes is not None and (changed := changes.failing(finding)):
         pytest.fail(f"changed since the baseline: {'; '.join(changed)}", pytrace=False)
     if finding.lack is not None:
-        pytest.skip(f"not measured: {words.lack(finding.lack)}")
+        raise pytest.skip.Exception(f"not measured: {words.lack(finding.lack)}", _use_item_location=True)
     if finding.verdict is Verdict.CONTRADICTED:
         if changes is not None:
             pytest.xfail("contradicted, as in the baseline")

@@ -6,10 +6,12 @@ judged by one process; the others find the judgement in the store, where a sessi
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,7 +27,7 @@ from vitwork.session.troubles import Troubles
 from vitwork.statistics.effect import Verdict
 from vitwork.store.keys import digest
 from vitwork.store.sources import source_hash
-from vitwork.store.store import Store
+from vitwork.store.store import CorruptFileError, Store, read_sealed, write_sealed
 
 POLL_SECONDS = 0.05
 
@@ -84,18 +86,30 @@ def judged(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool = F
         troubles: what could not be done.
         sequential: whether seeds are added until verdicts are settled, so that tests must be valid at every look.
     """
-    key = _key(plan, troubles, sequential=sequential)
-    while (record := store.read(key)) is None:
-        with store.lease(key) as free:
-            if free and not store.has(key):
+    key = _key(plan, store, troubles, sequential=sequential)
+    path = store.root / "judgements" / f"{digest([plan.profile.name, list(plan.tests), sequential])}.json"
+    while (findings := _read(path, key)) is None:
+        with store.lease(path.stem) as free:
+            if free and (findings := _read(path, key)) is None:
                 findings = Judge(plan, store, troubles, sequential=sequential).findings()
-                store.write(key, {"findings": msgspec.to_builtins(findings)})
-                return findings
+                made = {"key": key, "findings": msgspec.to_builtins(findings)}
+                write_sealed(path, json.dumps(made).encode())  # which keeps NaN and infinities, as JSON does not
+        if findings is not None:
+            break
         time.sleep(POLL_SECONDS)
-    return msgspec.convert(record["findings"], tuple[Finding, ...])
+    return findings
 
 
-def _key(plan: Plan, troubles: Troubles, *, sequential: bool) -> str:
+def _read(path: Path, key: str) -> tuple[Finding, ...] | None:
+    """Return the judgement of that key; None where there is none, or one that is damaged or of other records."""
+    try:
+        record = json.loads(read_sealed(path))
+    except (FileNotFoundError, CorruptFileError):
+        return None
+    return msgspec.convert(record["findings"], tuple[Finding, ...]) if record["key"] == key else None
+
+
+def _key(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool) -> str:
     """Return the key of a judgement, which changes with all that it rests on."""
     tests = [
         [
@@ -108,7 +122,8 @@ def _key(plan: Plan, troubles: Troubles, *, sequential: bool) -> str:
         ]
         for test in plan.tests.values()
     ]  # fmt: skip
-    return digest([tests, plan.profile.alpha, sequential, troubles.known, source_hash(__name__)])
+    records = [store.seal(key) for key in plan.wanted]
+    return digest([tests, records, plan.profile.alpha, sequential, troubles.known, source_hash(__name__)])
 
 
 @dataclass(slots=True)

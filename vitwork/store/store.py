@@ -128,6 +128,15 @@ class Store:
         except CorruptFileError as error:
             self.set_aside(path, error)
 
+    def seal(self, key: str) -> str:
+        """Return the digest that the record under `key` was sealed with, unchecked; empty for none."""
+        try:
+            with self._record_path(key).open("rb") as file:
+                file.seek(-32, os.SEEK_END)
+                return file.read().hex()
+        except OSError:
+            return ""
+
     def read(self, key: str) -> dict[str, Any] | None:
         """Return the record under `key`, or None; one that is damaged is set aside, and then there is none."""
         path = self._record_path(key)
