@@ -469,6 +469,7 @@ def test_pyhessian_agrees(kind, batch):
     assert float(found.eigenvalues[0, 0]) == pytest.approx(value, rel=2e-3)
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 @pytest.mark.parametrize("kind", NETS)
 def test_curvlinops_agrees(kind, batch):
     """curvlinops' Hessian operator over ragged batches gives the same products."""

@@ -138,8 +138,8 @@ def alike(before: Sequence[Tensor], one: Sequence[Tensor], other: Sequence[Tenso
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
     """Return the Euclidean distance; numbers that are not finite in both are equal, in one of both infinitely far."""
-    apart = torch.nan_to_num((a - b).double())
-    distance: Tensor = torch.linalg.vector_norm(torch.where(a.isfinite() == b.isfinite(), apart, torch.inf))
+    apart = torch.where(a.isfinite() == b.isfinite(), torch.nan_to_num(a - b), torch.inf)
+    distance: Tensor = torch.linalg.vector_norm(apart, dtype=torch.float64)
     return distance
 
 
