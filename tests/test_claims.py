@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,12 @@ def test_controls_look_at_the_same_networks(tests, claim, usual, control, count)
     assert {
         sentence.statement.replace("|λmin|/λmax", "NEP") for test in controls for sentence in test.case.sentences
     } <= {sentence.statement for test in others for sentence in test.case.sentences}  # the paper's side
+
+
+def test_the_committed_claim_sheet_is_that_of_the_claims():
+    """Collecting the claims gives the file in docs; `python docs/claim_sheet.py` renews it."""
+    script = runpy.run_path(str(CLAIMS.parent / "docs" / "claim_sheet.py"))
+    assert script["SHEET"].read_text(encoding="utf-8") == script["sheet"]()
 
 
 def test_lesions_of_a_resnet_say_what_is_removed(tests):

@@ -129,18 +129,26 @@ def _is_worker(config: pytest.Config) -> bool:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Read every collected claim and plan the runs and measurements that it needs."""
     config = session.config
-    items = [item for item in session.items if isinstance(item, pytest.Function) and item.get_closest_marker("claim")]
-    if not items:
+    if not (cases := read_claims(session)):
         return
     prepare(config)
     profile = options.profile_of(config)
     plan = Plan(profile, config.option.data)
-    for item in items:
-        plan.add(_read(item, Measure(profile)), profile.seeds)
+    for case in cases:
+        plan.add(case, profile.seeds)
     config.stash[PLAN] = plan
     if config.option.plan:
         config.pluginmanager.register(NothingRuns())
         _say(config, plan_lines(plan, config.stash[STORE], place.cores()))
+
+
+def read_claims(session: pytest.Session) -> list[Case]:
+    """Return the tests of claims among those that were collected, read at the session's profile."""
+    items = [item for item in session.items if isinstance(item, pytest.Function) and item.get_closest_marker("claim")]
+    if not items:
+        return []
+    profile = options.profile_of(session.config)
+    return [_read(item, Measure(profile)) for item in items]
 
 
 def _read(item: pytest.Function, measure: Measure) -> Case:
