@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 from vitwork.design.dataset import DataSpec
 
 if TYPE_CHECKING:
+    from vitwork.data.fingerprints import fingerprint
     from vitwork.data.images import ImageSet, Splits
-    from vitwork.data.loading import fingerprint, load
+    from vitwork.data.loading import load
 
 __all__ = ["DataSpec", "ImageSet", "Splits", "fingerprint", "load"]
 
 _HOMES = {
     "ImageSet": "vitwork.data.images",
     "Splits": "vitwork.data.images",
-    "fingerprint": "vitwork.data.loading",
+    "fingerprint": "vitwork.data.fingerprints",
     "load": "vitwork.data.loading",
 }
 

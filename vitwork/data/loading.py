@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from vitwork.data.drawn import embedded
+from vitwork.data.drawn import SIZE, embedded
+from vitwork.data.fingerprints import fingerprint
 from vitwork.data.sources.cache import content_fingerprint, decoded
 from vitwork.data.sources.collection import Collection, files_below
 from vitwork.data.sources.decoding import Decoded, TooLargeError
@@ -33,7 +33,7 @@ HUB = "hf:"  # what a path begins with that means a data set of the hub: hf://ow
 SAMPLED = 4096
 """Streamed images whose mean and deviation stand for all; they are in the order of a hash, so any are a fair sample."""
 
-EMBEDDED_SIZE, EMBEDDED_TRAIN, EMBEDDED_TEST = 16, 2000, 1000
+EMBEDDED_TRAIN, EMBEDDED_TEST = 2000, 1000
 
 
 def load(spec: DataSpec, root: Path | None = None) -> Splits:
@@ -81,18 +81,8 @@ def load(spec: DataSpec, root: Path | None = None) -> Splits:
     )
 
 
-def fingerprint(spec: DataSpec, root: Path | None = None) -> str:
-    """Return a hash of the content of the whole data set that `spec` takes its images from.
-
-    It is the same for every copy of the data, whatever the files' format and order (of images too many for memory, which
-    are not decoded: for every copy in the same encoding). Files are read at the first call; later calls compare names,
-    sizes and modification times. Imports no torch unless something is downloaded.
-
-    Raises:
-        VitworkError: as `load`.
-    """
-    if spec.source == "embedded":
-        return hashlib.sha256(f"embedded {embedded.VERSION} {spec.size or EMBEDDED_SIZE}".encode()).hexdigest()
+def fingerprint_of_files(spec: DataSpec, root: Path | None) -> str:
+    """Return the fingerprint of images in files, as `vitwork.data.fingerprint` has it."""
     collection = _collection(spec, root)
     if _streams(collection, spec.size):
         return pack(collection).fingerprint
@@ -204,7 +194,7 @@ def _drawn(spec: DataSpec) -> Splits:
 
     from vitwork.data.images import ImageSet, Splits, balanced_prefix, measured_statistics
 
-    size = spec.size or EMBEDDED_SIZE
+    size = spec.size or SIZE
     train = embedded.draw(spec.train or EMBEDDED_TRAIN, size=size, split="train")
     test = embedded.draw(spec.test or EMBEDDED_TEST, size=size, split="test")
     images, labels = torch.from_numpy(train.images), torch.from_numpy(train.shapes)

@@ -1,7 +1,8 @@
 """What changed between two results documents: verdicts, effects, names and costs, as facts.
 
 The probability that any effect is falsely reported to have left its interval is at most ``alpha``, so that a
-continuous-integration job that looks at fifty effects rarely raises a false alarm.
+continuous-integration job that looks at fifty effects rarely raises a false alarm. Numerical libraries are imported only to
+test, because everything that words a change imports this module.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from vitwork.language.document import ClaimResult, Constant, Hypothesis, Results, Sample
-from vitwork.statistics.change import Finding, effect_change
 from vitwork.statistics.effect import Effect, Verdict
-from vitwork.statistics.multiplicity import holm
-from vitwork.statistics.structured import slope_weights
+
+if TYPE_CHECKING:
+    from vitwork.statistics.change import Finding
 
 ALIKE = 0.9
 """How much of the sentences of a renamed claim has to agree."""
@@ -171,6 +173,8 @@ def _turned(before: Verdict, after: Verdict, claim: str, hypothesis: str = "") -
 
 def _moved(pairs: Iterable[tuple[Hypothesis, Hypothesis]], alpha: float) -> list[Event]:
     """Test every difference of effects and report those that Holm's procedure leaves."""
+    from vitwork.statistics import effect_change, holm
+
     tested = [
         (now, change) for was, now in pairs if (change := effect_change(finding(was), finding(now), alpha)) is not None
     ]
@@ -188,6 +192,9 @@ def finding(hypothesis: Hypothesis) -> Finding:
     The effect of an order is that of its weakest step, which may be another one in other results: only its interval
     serves.
     """
+    from vitwork.statistics.change import Finding
+    from vitwork.statistics.structured import slope_weights
+
     if hypothesis.form == "order":
         return Finding(hypothesis.effect)
     sides, levels = hypothesis.sides, hypothesis.levels

@@ -25,9 +25,6 @@ from vitwork.data.drawn.shapes import SHAPES
 from vitwork.data.drawn.textures import TEXTURES
 from vitwork.errors import choice
 
-VERSION = 2
-"""Raised whenever the drawing changes, so that results on different images never share a key."""
-
 CLASSES = tuple(f"class-{number}" for number in range(len(SHAPES)))
 SPLITS = ("train", "test", "conflict")
 Split = Literal["train", "test", "conflict"]

@@ -1,0 +1,26 @@
+"""Which images an arm takes: a hash of their content. Imports neither torch nor numpy for drawn images."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from vitwork.data.drawn import SIZE, VERSION
+from vitwork.design.dataset import DataSpec
+
+
+def fingerprint(spec: DataSpec, root: Path | None = None) -> str:
+    """Return a hash of the content of the whole data set that `spec` takes its images from.
+
+    It is the same for every copy of the data, whatever the files' format and order (of images too many for memory, which
+    are not decoded: for every copy in the same encoding). Files are read at the first call; later calls compare names,
+    sizes and modification times.
+
+    Raises:
+        VitworkError: as `vitwork.data.load`.
+    """
+    if spec.source == "embedded":
+        return hashlib.sha256(f"embedded {VERSION} {spec.size or SIZE}".encode()).hexdigest()
+    from vitwork.data.loading import fingerprint_of_files
+
+    return fingerprint_of_files(spec, root)
