@@ -11,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from vitwork.design.measurement import Measurement
 from vitwork.language.quantity import Quantity
@@ -93,10 +93,16 @@ class Reference:
 
 
 class Sentence(ABC):
-    """A statement about references that a test asserts; whether it holds is judged later."""
+    """A statement about references that a test asserts; whether it holds is judged later.
+
+    Attributes:
+        form: kind of sentence.
+        control: what the sentence controls for; empty for one that is the paper's own reading and decides.
+    """
 
     __slots__ = ()
     form: ClassVar[Form]
+    control: str
 
     @property
     @abstractmethod
@@ -160,6 +166,7 @@ class Comparison(Sentence):
     left: Reference
     right: Reference | float
     alternative: Alternative
+    control: str = ""
     form: ClassVar[Form] = "comparison"
 
     @property
@@ -186,6 +193,21 @@ class Comparison(Sentence):
         """Return the smallest difference of the sides."""
         alone = not isinstance(self.right, Reference) or paired(self.left, self.right)
         return smallest_shown(alpha, self.left, seeds, arms=1 if alone else 2)
+
+
+Some = TypeVar("Some", bound=Sentence)
+
+
+def control(sentence: Some, condition: str) -> Some:
+    """Make a sentence a control: it qualifies the verdict and never decides.
+
+    ``assert control(trained("vit") < trained("resnet"), "with BatchNorm in train mode")``
+
+    Args:
+        sentence: the claim's sentence under another condition.
+        condition: what differs, as it follows a verdict: "reproduced, but not with BatchNorm in train mode".
+    """
+    return replace(sentence, control=condition)  # type: ignore[type-var]  # every sentence is a dataclass
 
 
 def sample_and_other(values: Sequence[Values | float]) -> tuple[Values, Values | float]:

@@ -36,6 +36,7 @@ class Trend(Sentence):
     arms: tuple[Reference, ...]
     places: tuple[float, ...]
     alternative: Alternative
+    control: str = ""
     form: ClassVar[Form] = "trend"
 
     @property
@@ -84,6 +85,7 @@ class Order(Sentence):
     """
 
     arms: tuple[Reference, ...]
+    control: str = ""
     form: ClassVar[Form] = "order"
 
     @property
@@ -120,6 +122,7 @@ class Sameness(Sentence):
     left: Reference
     right: Reference | float
     within: float
+    control: str = ""
     form: ClassVar[Form] = "sameness"
 
     @property
