@@ -9,32 +9,49 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vitwork.statistics.audit import audit
     from vitwork.statistics.change import effect_change
+    from vitwork.statistics.claims import decide_claims
     from vitwork.statistics.comparison import compare
     from vitwork.statistics.multiplicity import holm
+    from vitwork.statistics.noise import measured_noise
     from vitwork.statistics.power import detectable, seeds_needed
-    from vitwork.statistics.structured import equivalent, ordering, rank_agreement, trend
+    from vitwork.statistics.rank_correlation import rank_agreement, rank_correlation
+    from vitwork.statistics.rates import Rate
+    from vitwork.statistics.structured import equivalent, not_worse, ordering, trend
 
 __all__ = [
+    "Rate",
+    "audit",
     "compare",
+    "decide_claims",
     "detectable",
     "effect_change",
     "equivalent",
     "holm",
+    "measured_noise",
+    "not_worse",
     "ordering",
     "rank_agreement",
+    "rank_correlation",
     "seeds_needed",
     "trend",
 ]
 
 _HOMES = {
+    "Rate": "rates",
+    "audit": "audit",
     "compare": "comparison",
+    "decide_claims": "claims",
     "detectable": "power",
     "effect_change": "change",
     "equivalent": "structured",
     "holm": "multiplicity",
+    "measured_noise": "noise",
+    "not_worse": "structured",
     "ordering": "structured",
-    "rank_agreement": "structured",
+    "rank_agreement": "rank_correlation",
+    "rank_correlation": "rank_correlation",
     "seeds_needed": "power",
     "trend": "structured",
 }

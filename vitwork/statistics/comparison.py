@@ -13,7 +13,9 @@ from vitwork.errors import VitworkError
 from vitwork.statistics.contrasts import Contrast, ExactContrast, has_spread, linear, penalty_of, smallest_p
 from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, undecided
 from vitwork.statistics.effect import Alternative, Effect, EffectScale, Obstacle, Scale, Test, Verdict
+from vitwork.statistics.plain import plain_p
 from vitwork.statistics.ranks import OrderContrast, superiority
+from vitwork.statistics.rates import CountContrast, Rate
 from vitwork.statistics.sequential import anytime_contrast
 
 Array = NDArray[np.float64]
@@ -32,14 +34,16 @@ def compare(
     paired: bool = False,
     scale: Scale = "difference",
     anytime: bool = False,
+    skewed: bool = False,
+    rate: Rate | None = None,
 ) -> Effect:
     """Decide whether ``a`` lies on the paper's side of ``b``.
 
     The seed is the unit: images, batches and layers must have been reduced to one value per seed. A run that diverged
     takes part as NaN or an infinity; the decision is then made by order with every NaN in its least favourable place.
-    Two arms that differ in no seed are decided by exact permutation, and at no other margin than 0. Fewer than three
-    seeds per arm never decide. Error rates under normal, skewed, heavy-tailed and unequal-variance data are in
-    docs/statistics.md.
+    Two arms that differ in no seed are decided by exact permutation, and at no other margin than 0; a rate that is zero
+    in every network by its counts. Fewer than three seeds per arm never decide. Error rates under normal, skewed,
+    heavy-tailed and unequal-variance data are in docs/statistics.md.
 
     Args:
         a: one value per seed of the first arm.
@@ -53,13 +57,15 @@ def compare(
             that are skewed or whose spread grows with their size) or ``probability`` that a run of ``a`` exceeds one of
             ``b`` (order alone, no assumption on shape; six seeds at least).
         anytime: decide validly after every seed, as often as one likes. Values stand in the order of their seeds, the
-            i-th of both arms form a pair and those without a partner wait; ``p`` is the anytime p-value over all looks
-            so far and the interval belongs to a confidence sequence.
+            i-th of both arms form a pair and those without a partner wait; p-values are reciprocals of e-values and the
+            interval belongs to a confidence sequence.
+        skewed: the quantity is plainly skewed on its scale (`vitwork.statistics.audit`), and p is guarded against that.
+        rate: the quantity is a rate, counted so; None for any other.
 
     Raises:
         VitworkError: when the question itself makes no sense (unknown scale, pairs of different number).
     """
-    question = ask(alternative, margin, alpha, scale)
+    question = replace(ask(alternative, margin, alpha, scale), skewed=skewed, rate=rate)
     constant = np.ndim(b) == 0  # type: ignore[arg-type]
     first, second = vector(a), vector([b] if constant else b)  # type: ignore[arg-type,list-item]
     if paired and first.size != second.size and not (constant or anytime):
@@ -72,12 +78,32 @@ def compare(
         effect = undecided(question, n_a, n_b, obstacle or Obstacle.FEW_SEEDS, _estimate(first, second, scale))
     else:
         choose = anytime_contrast if anytime else _contrast
-        effect = decide(choose(first, second, question, paired=paired, constant=constant), question, n_a, n_b)
+        contrast = _counted(first, second, question, constant=constant) or choose(
+            first, second, question, paired=paired, constant=constant
+        )
+        effect = decide(contrast, question, n_a, n_b)
         if fewest < FEWEST_SEEDS:
-            effect = replace(effect, verdict=Verdict.INCONCLUSIVE, seeds_needed=None, obstacle=Obstacle.FEW_SEEDS)
+            effect = replace(
+                effect, verdict=Verdict.INCONCLUSIVE, seeds_needed=None, obstacle=Obstacle.FEW_SEEDS,
+                p_for=math.nan, p_against=math.nan,
+            )  # fmt: skip
         elif effect.test is Test.PERMUTATION and effect.p == 1.0:
             effect = replace(effect, obstacle=Obstacle.NO_SPREAD)
+        if scale != "probability":
+            plain = plain_p(first, second, question.margin, paired=paired, constant=constant)
+            effect = replace(effect, plain_p=plain)
     return replace(effect, lost=(_lost(first), _lost(second)))
+
+
+def _counted(a: Array, b: Array, question: Question, *, constant: bool) -> CountContrast | None:
+    """Return the bound from counts of a rate that is zero, or full, in every network, against a constant."""
+    rate = question.rate
+    if rate is None or not constant or question.scale != "difference" or float(b[0]) != 0.0:
+        return None
+    for value in (0.0, rate.whole):
+        if (a == value).all():
+            return CountContrast(rate, a.size, full=value > 0.0)
+    return None
 
 
 def ask(alternative: Alternative, margin: float, alpha: float, scale: Scale) -> Question:
@@ -137,4 +163,4 @@ def _contrast(a: Array, b: Array, question: Question, *, paired: bool, constant:
     if not has_spread(*parts):
         smallest = 1.0 if constant else smallest_p(a.size, 0 if paired else b.size)
         return ExactContrast(_estimate(a, b, "difference"), 0.0, smallest)
-    return linear(parts, (1.0, -1.0)[: len(parts)], penalty_of(question.scale))
+    return linear(parts, (1.0, -1.0)[: len(parts)], penalty_of(question.scale, skewed=question.skewed))

@@ -1,6 +1,6 @@
-"""What a comparison is decided with: an estimate, a two-sided p-value for any value of the effect, and its inversion.
+"""What a comparison is decided with: an estimate, a p-value on either side of any value of the effect, and its inversion.
 
-Every contrast answers the same three questions (`estimate`, `p`, `interval`), so that one decision rule serves
+Every contrast answers the same three questions (`estimate`, `sided`, `interval`), so that one decision rule serves
 differences, ranks and samples without spread. Arrays of samples are accepted along leading axes; the
 simulations of error rates therefore run the very code that decides claims.
 """
@@ -8,6 +8,7 @@ simulations of error rates therefore run the very code that decides claims.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -40,15 +41,20 @@ class Penalty:
         return 1.0 + (self.blind + self.leaning / 3.0) * (1.0 if alone else 0.5)
 
 
+PLAIN = Penalty(1.0, 0.0)
+"""For quantities that are not plainly skewed on their scale: p is at most doubled, where one side has all the error."""
+
 RAW = Penalty(11.0, 60.0)
-"""For values as they are, which may be as skewed as a log-normal with σ = 1 (skewness 6)."""
+"""For plainly skewed values, which may be as skewed as a log-normal with σ = 1 (skewness 6)."""
 
 LOGS = Penalty(6.0, 0.0)
-"""For logarithms: positive quantities of that kind have logarithms with a skewness below 2."""
+"""For plainly skewed logarithms: positive quantities of that kind have logarithms with a skewness below 2."""
 
 
-def penalty_of(scale: str) -> Penalty:
-    """Return the penalty for a scale's values."""
+def penalty_of(scale: str, *, skewed: bool = False) -> Penalty:
+    """Return the penalty for a scale's values; ``skewed`` by the session's own audit (`vitwork.statistics.audit`)."""
+    if not skewed:
+        return PLAIN
     return LOGS if scale == "log-ratio" else RAW
 
 
@@ -67,24 +73,27 @@ class Contrast(Protocol):
     def guard(self) -> Guard:
         """Factors on p against skewness."""
 
+    def sided(self, value: float) -> tuple[Any, Any]:
+        """Return two one-sided p-values: small where the effect is shown to be below ``value``, and above it."""
+
     def p(self, value: float) -> Any:
         """Return the two-sided p-value of the hypothesis that the effect equals ``value``."""
 
     def interval(self, alpha: float) -> tuple[Any, Any]:
         """Return the two-sided ``1 - alpha`` interval."""
 
-    def below(self, value: float) -> bool:
-        """Return whether a decision against ``value`` says that the effect is smaller."""
 
+class Sided(ABC):
+    """A contrast whose two-sided p-value is twice the smaller one-sided one."""
 
-class Sided:
-    """A contrast whose decisions follow the side of its estimate."""
+    @abstractmethod
+    def sided(self, value: float) -> tuple[Any, Any]:
+        """Return two one-sided p-values: small where the effect is shown to be below ``value``, and above it."""
 
-    estimate: Any
-
-    def below(self, value: float) -> bool:
-        """Return whether the estimate is smaller than ``value``."""
-        return bool(self.estimate < value)
+    def p(self, value: float) -> Any:
+        """Return the two-sided p-value of the hypothesis that the effect equals ``value``."""
+        below, above = self.sided(value)
+        return np.minimum(1.0, 2.0 * np.minimum(below, above))
 
 
 class Unguarded:
@@ -144,16 +153,15 @@ class StudentContrast(Sided):
     test: Test
     guard: Guard = (1.0, 1.0)
 
-    def p(self, value: float) -> Any:
-        """Return the guarded two-sided p-value of "the effect equals value"."""
+    def sided(self, value: float) -> tuple[Any, Any]:
+        """Return the guarded one-sided p-values of the effect's being below ``value`` and above it."""
         from scipy.special import stdtr
 
-        below, above = self.guard
+        left, right = self.guard
         with np.errstate(divide="ignore", invalid="ignore"):
             t = (np.asarray(self.estimate) - value) / np.asarray(self.error)
         t = np.where(np.isnan(t), 0.0, t)
-        factor: Any = np.where(t > 0.0, below, above)
-        return np.minimum(1.0, factor * 2.0 * stdtr(self.df, -np.abs(t)))
+        return np.minimum(1.0, right * stdtr(self.df, t)), np.minimum(1.0, left * stdtr(self.df, -t))
 
     def interval(self, alpha: float) -> tuple[Any, Any]:
         """Return the values that `p` does not reject at ``alpha``."""
@@ -163,7 +171,7 @@ class StudentContrast(Sided):
         return self.estimate - below * self.error, self.estimate + above * self.error
 
 
-def linear(samples: Sequence[ArrayLike], weights: Sequence[float], penalty: Penalty = RAW) -> StudentContrast:
+def linear(samples: Sequence[ArrayLike], weights: Sequence[float], penalty: Penalty = PLAIN) -> StudentContrast:
     """Contrast the weighted sum of the means of independent samples with any value; samples lie on the last axis.
 
     The statistic is Welch's. Its reference is Student's t with ``min(n) - 1`` degrees of freedom, which for two arms
@@ -185,7 +193,7 @@ def linear(samples: Sequence[ArrayLike], weights: Sequence[float], penalty: Pena
     return StudentContrast(estimate, np.sqrt(variance), min(sizes) - 1.0, test, factors_on_p)
 
 
-def student(a: ArrayLike, b: ArrayLike | None = None, penalty: Penalty = RAW) -> StudentContrast:
+def student(a: ArrayLike, b: ArrayLike | None = None, penalty: Penalty = PLAIN) -> StudentContrast:
     """Contrast the means of two independent samples, or one sample's mean with zero (see `linear`)."""
     return linear([a], [1.0], penalty) if b is None else linear([a, b], [1.0, -1.0], penalty)
 
@@ -211,9 +219,12 @@ class ExactContrast(Sided, Unguarded):
     def _differs(self) -> bool:
         return bool(abs(self.estimate - self.neutral) > 1e-12 * max(1.0, abs(self.neutral)))
 
-    def p(self, value: float) -> float:
-        """Return the design's smallest p-value at the neutral effect, if the arms differ; 1 elsewhere."""
-        return self.smallest if value == self.neutral and self._differs() else 1.0
+    def sided(self, value: float) -> tuple[float, float]:
+        """Return half the design's smallest p-value on the side of the neutral effect where the arms are; 1 elsewhere."""
+        if value != self.neutral or not self._differs():
+            return 1.0, 1.0
+        least = self.smallest / 2.0 if self.smallest < 1.0 else 1.0
+        return (least, 1.0) if self.estimate < value else (1.0, least)
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """Return the side of the neutral effect that the data show when they can reject it, else the whole line."""

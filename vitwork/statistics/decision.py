@@ -9,6 +9,7 @@ from vitwork.errors import VitworkError
 from vitwork.statistics.contrasts import Contrast
 from vitwork.statistics.effect import Alternative, Effect, EffectScale, Obstacle, Test, Verdict
 from vitwork.statistics.power import MOST_SEEDS, seeds_needed
+from vitwork.statistics.rates import Rate
 
 FEWEST_SEEDS = 3
 """Fewer seeds per arm never decide: below three the error rates of docs/statistics.md were not established."""
@@ -26,12 +27,16 @@ class Question:
         margin: the value of the effect that separates the sides.
         alpha: two-sided error rate.
         scale: what the effect is.
+        skewed: whether the quantity is plainly skewed on its scale.
+        rate: how a rate is counted; None for other quantities.
     """
 
     alternative: Alternative = "less"
     margin: float = 0.0
     alpha: float = 0.05
     scale: EffectScale = "difference"
+    skewed: bool = False
+    rate: Rate | None = None
 
     def __post_init__(self) -> None:
         if self.alternative not in ("less", "greater", "two-sided"):
@@ -44,6 +49,12 @@ class Question:
         if self.alternative == "two-sided" or below == (self.alternative == "less"):
             return Verdict.REPRODUCED
         return Verdict.CONTRADICTED
+
+    def sides(self, below: float, above: float) -> tuple[float, float]:
+        """Return the one-sided p-values of the paper's side and of the other, from those of either direction."""
+        if self.alternative == "two-sided":
+            return min(1.0, 2.0 * min(below, above)), 1.0
+        return (below, above) if self.alternative == "less" else (above, below)
 
 
 def undecided(question: Question, n_a: int, n_b: int, obstacle: Obstacle, estimate: float = math.nan) -> Effect:
@@ -64,15 +75,30 @@ def decide(contrast: Contrast, question: Question, n_a: int, n_b: int) -> Effect
         n_b: seeds of the second arm, 0 for a constant.
     """
     low, high = (float(edge) for edge in contrast.interval(question.alpha))
-    p, (below, above) = float(contrast.p(question.margin)), contrast.guard
-    verdict = question.side(below=contrast.below(question.margin)) if p <= question.alpha else Verdict.INCONCLUSIVE
+    is_below, is_above = (float(p) for p in contrast.sided(question.margin))
+    p_for, p_against = question.sides(is_below, is_above)
+    p, (below, above) = min(1.0, 2.0 * min(is_below, is_above)), contrast.guard
+    verdict = question.side(below=is_below < is_above) if p <= question.alpha else Verdict.INCONCLUSIVE
     effect = Effect(
         float(contrast.estimate), low, high, n_a, n_b, p, verdict, question.alternative, question.margin,
-        question.alpha, question.scale, contrast.test, (float(below), float(above)), adjusted_p=p,
+        question.alpha, question.scale, contrast.test, (float(below), float(above)), adjusted_p=p, p_for=p_for,
+        p_against=p_against,
     )  # fmt: skip
     if verdict is Verdict.INCONCLUSIVE:
         return replace(effect, seeds_needed=settling_seeds(effect, question.alpha))
     return effect
+
+
+def edged(paper: Effect, other: Effect) -> tuple[float, float]:
+    """Return the interval of one hypothesis that was judged at two levels.
+
+    The edge that has to clear the margin on the paper's side is the first's, the one on the other side the second's. Of
+    a band both edges take part on either side; those count on whose side of its edge the estimate lies.
+    """
+    if paper.by_band:
+        nearer = paper if inclined(paper) is Verdict.REPRODUCED else other
+        return nearer.low, nearer.high
+    return (other.low, paper.high) if paper.alternative == "less" else (paper.low, other.high)
 
 
 def inclined(effect: Effect) -> Verdict:
@@ -94,7 +120,7 @@ def settling_seeds(effect: Effect, alpha: float) -> int | None:
     if n < 2:
         return None
     if effect.steps > 1 and inclined(effect) is Verdict.CONTRADICTED:
-        alpha /= effect.steps**2  # what a single step has to reach against the order
+        alpha /= effect.steps  # what a single step has to reach against the order
     tested, (below, above) = _tested(effect), effect.penalty
     distance = abs(effect.estimate - tested)
     half, penalty = (

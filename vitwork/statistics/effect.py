@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -34,6 +35,8 @@ class Test(StrEnum):
     PERMUTATION = "exact permutation"  # where no seed differs from another of its arm
     SAFE_T = "safe t"  # valid at any stopping time
     SIGN_BETS = "betting on signs"  # valid at any stopping time
+    COUNTS = "bound from counts"  # of rates that are zero, or full, in every network
+    RANKS = "t of rank correlations"
     INTERVALS = "t of two intervals"  # of a change, where the seeds themselves do not serve
 
 
@@ -69,8 +72,14 @@ class Effect:
         steps, weakest: of an order of several arms, how many steps it has and which one (from 1) the numbers are of;
             ``p`` is then that of the whole order.
         obstacle: why the data never decide; None where they can.
-        adjusted_p: p-value after correction over the session's hypotheses; equals ``p`` before that.
+        adjusted_p: p-value after correction over the session: Holm's of a hypothesis, or q of the claim it decides;
+            equals ``p`` before that.
         seeds_needed: seeds per arm that would probably settle an inconclusive verdict; None when unknown.
+        p_for, p_against: one-sided p-values, small where the effect is shown on the paper's side of the margin and on
+            the other; NaN where data never decide.
+        plain_p: scipy's two-sided p of the textbook test (Welch, one sample or pairs), for trust; NaN where there is none.
+        adjusted_low, adjusted_high: the interval at the level that a family of claims left to this hypothesis
+            (`vitwork.statistics.claims`): clear of the margin exactly where the hypothesis is decided. NaN before that.
     """
 
     estimate: float
@@ -92,5 +101,10 @@ class Effect:
     steps: int = 1
     weakest: int = 1
     obstacle: Obstacle | None = None
-    adjusted_p: float = float("nan")
+    adjusted_p: float = math.nan
     seeds_needed: int | None = None
+    p_for: float = math.nan
+    p_against: float = math.nan
+    plain_p: float = math.nan
+    adjusted_low: float = math.nan
+    adjusted_high: float = math.nan

@@ -1,8 +1,9 @@
 """E-processes: evidence that may be judged after every seed.
 
 An e-process is a non-negative process whose expectation under the hypothesis never exceeds one at any stopping time.
-By Ville's inequality it passes 1 / alpha with probability at most alpha, however the number of seeds was chosen, and
-1 / (its running maximum) is a p-value that stays valid whenever one looks; Holm's procedure applies to it as it is.
+By Ville's inequality it passes 1 / alpha with probability at most alpha, however the number of seeds was chosen. Its
+present value is an e-value, and 1 / that is a p-value: Holm's procedure applies to it as it is, and the procedure of
+Benjamini and Hochberg is then e-BH, valid under any dependence (Wang & Ramdas, JRSS-B 84, 2022).
 
 The i-th seeds of the two arms form a pair, in the order of their numbers, so that arms of unequal variance need no
 approximation; seeds that the store already holds are used in that order and never chosen.
@@ -18,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vitwork.statistics.contrasts import Guard, Penalty, Sided, Unguarded, guard
+from vitwork.statistics.contrasts import PLAIN, Guard, Penalty, Sided, Unguarded, guard
 from vitwork.statistics.decision import FEWEST_SEEDS
 from vitwork.statistics.effect import Test
 
@@ -30,9 +31,21 @@ STOPPING_RAW = Penalty(36.0, 60.0)
 STOPPING_LOGS = Penalty(8.0, 0.0)
 """As `vitwork.statistics.contrasts.LOGS`, for the same reason."""
 
+
+def stopping_penalty(scale: str, *, skewed: bool = False) -> Penalty:
+    """Return the penalty for a scale's values that are looked at after every seed."""
+    if not skewed:
+        return PLAIN
+    return STOPPING_LOGS if scale == "log-ratio" else STOPPING_RAW
+
+
 MIXTURE = 4.0
 """Variance of the normal mixture over standardised effects of a pair: suits the effects of one to six standard
 deviations that a handful of seeds can show (docs/statistics.md)."""
+
+
+MOST_T = 1e6
+BISECTIONS = 80
 
 
 def safe_t(t: ArrayLike, n: ArrayLike, delta: float, df: ArrayLike | None = None) -> Any:
@@ -70,6 +83,21 @@ def log_e_value(t: ArrayLike, n: ArrayLike, mixture: float = MIXTURE) -> Any:
     return -0.5 * np.log(spread) + 0.5 * np.asarray(n) * (np.log1p(ratio) - np.log1p(ratio / spread))
 
 
+def log_sided(t: ArrayLike, n: ArrayLike, mixture: float = MIXTURE) -> Any:
+    """Return the logarithm of the one-sided safe t-test's e-value: the same mixture over positive effects only.
+
+    It is the two-sided e-value times twice the posterior probability of a positive effect, which under the right Haar
+    prior of the scale is Student's t with ``n`` degrees of freedom. The other side is that of ``-t``.
+    """
+    from scipy.special import stdtr
+
+    t, n = np.asarray(t, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    precision = n + 1.0 / mixture
+    place = n * t / np.sqrt(precision * (n - 1.0 + t**2 / (mixture * precision)))
+    with np.errstate(divide="ignore"):
+        return log_e_value(t, n, mixture) + np.log(2.0 * stdtr(n, place))
+
+
 @dataclass(frozen=True)
 class SafeContrast(Sided):
     """The mean of paired differences under optional stopping; samples lie on the last axis, in the order of seeds.
@@ -105,36 +133,51 @@ class SafeContrast(Sided):
         keep = slice(FEWEST_SEEDS - 1, None)
         return n[keep], (mean + origin)[..., keep], np.sqrt(variance / n)[..., keep]
 
-    def p_path(self, value: float) -> Any:
-        """Return guard / e-value of "the mean equals value" after every seed from the third on, at most 1."""
+    def sided_path(self, value: float) -> tuple[Any, Any]:
+        """Return guard / e-value of either side of ``value`` after every seed from the third on, at most 1."""
         n, mean, error = self._moments()
-        below, above = self.guards
+        left, right = self.guards
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.nan_to_num((mean - value) / error, posinf=0.0, neginf=0.0)  # no spread yet: no evidence yet
-        return np.exp(np.minimum(0.0, np.log(np.where(t > 0.0, below, above)) - log_e_value(t, n)))
+        below, above = (
+            np.exp(np.minimum(0.0, np.log(factor) - log_sided(side * t, n)))
+            for factor, side in ((right, -1.0), (left, 1.0))
+        )
+        return below, above
 
-    def p(self, value: float) -> Any:
-        """Return the anytime p-value: the smallest so far, among looks at which the side was today's side."""
-        _, mean, _ = self._moments()
-        same = np.sign(mean - value) == np.sign(np.asarray(self.estimate) - value)[..., None]
-        return np.where(same, self.p_path(value), 1.0).min(axis=-1)
+    def p_path(self, value: float) -> Any:
+        """Return the two-sided p-values after every seed from the third on."""
+        below, above = self.sided_path(value)
+        return np.minimum(1.0, 2.0 * np.minimum(below, above))
+
+    def sided(self, value: float) -> tuple[Any, Any]:
+        """Return the present one-sided p-values, which hold whenever one looks: guard / e-value."""
+        below, above = self.sided_path(value)
+        return below[..., -1], above[..., -1]
 
     def interval(self, alpha: float) -> tuple[Any, Any]:
-        """Return the confidence sequence's present interval: the means with e-value below guard / alpha."""
+        """Return the confidence sequence's present interval: the means whose p-values exceed alpha / 2."""
         n, mean, error = self._moments()
-        spread = 1.0 + n[-1] * MIXTURE
-        halves = []
-        for side in self.guard:
-            level = (side / alpha * math.sqrt(spread)) ** (2.0 / n[-1])
-            with np.errstate(divide="ignore", invalid="ignore"):
-                squared = np.where(level < spread, (n[-1] - 1.0) * (level - 1.0) / (1.0 - level / spread), math.inf)
-                halves.append(np.where(error[..., -1] > 0.0, np.sqrt(squared) * error[..., -1], math.inf))
+        halves = [
+            np.where(error[..., -1] > 0.0, critical_t(np.log(2.0 * side / alpha), n[-1]) * error[..., -1], math.inf)
+            for side in self.guard
+        ]
         return mean[..., -1] - halves[0], mean[..., -1] + halves[1]
 
 
-def safe_linear(
-    samples: Sequence[ArrayLike], weights: Sequence[float], penalty: Penalty = STOPPING_RAW
-) -> SafeContrast:
+def critical_t(log_threshold: ArrayLike, n: float) -> Any:
+    """Return the t at which the one-sided e-value of ``n`` pairs reaches a threshold; infinite where none does."""
+    low = np.zeros(np.shape(log_threshold))
+    high = np.full_like(low, MOST_T)
+    never = log_sided(high, n) < log_threshold
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (low + high)
+        reached = log_sided(middle, n) >= log_threshold
+        low, high = np.where(reached, low, middle), np.where(reached, middle, high)
+    return np.where(never, math.inf, high)
+
+
+def safe_linear(samples: Sequence[ArrayLike], weights: Sequence[float], penalty: Penalty = PLAIN) -> SafeContrast:
     """Contrast the weighted sum of means of independent samples whose seeds arrive in order.
 
     The i-th seeds of all samples are combined into one value, and those without a partner wait.
@@ -158,7 +201,7 @@ def safe_linear(
 
 
 def safe_contrast(
-    a: ArrayLike, b: ArrayLike | None = None, penalty: Penalty = STOPPING_RAW, *, paired: bool = False
+    a: ArrayLike, b: ArrayLike | None = None, penalty: Penalty = PLAIN, *, paired: bool = False
 ) -> SafeContrast:
     """Contrast seeds that arrive in order; ``b`` None for one sample, ``paired`` when the design itself pairs."""
     if b is None:
@@ -176,7 +219,7 @@ def _running_moments(sample: Array) -> tuple[Array, Array]:
 
 
 @dataclass(frozen=True)
-class SignContrast(Unguarded):
+class SignContrast(Unguarded, Sided):
     """The share of pairs in which ``a`` exceeds ``b`` under optional stopping; needs no assumption on shapes.
 
     The e-process bets on the signs with the Krichevsky-Trofimov mixture. Pairs without a number count against
@@ -198,27 +241,23 @@ class SignContrast(Unguarded):
         """The share so far, or what was asked to be shown."""
         return float((self.least.mean() + self.most.mean()) / 2.0) if self.shown is None else self.shown
 
-    def p(self, value: float) -> float:
-        """Return the anytime p-value of "the share is one half" at the margin; other values cannot be rejected."""
-        if value != self.margin or self.least.mean() <= 0.5 <= self.most.mean():
-            return 1.0
-        return max(self._p(self.least), self._p(self.most))
-
-    def below(self, value: float) -> bool:
-        """Return whether even the most favourable share is below one half."""
-        return value == self.margin and bool(self.most.mean() < 0.5)
+    def sided(self, value: float) -> tuple[float, float]:
+        """Return the present p-values of the share's being below one half and above it; other values are not tested."""
+        if value != self.margin:
+            return 1.0, 1.0
+        return self._p(1.0 - self.most), self._p(self.least)
 
     def _p(self, wins: Array) -> float:
-        from scipy.special import betaln
+        """Return 1 / the e-value of bets on wins alone: the mixture over shares above one half."""
+        from scipy.special import betainc, betaln
 
-        n, won = np.arange(1, wins.size + 1), np.cumsum(wins)
-        path = n * math.log(2.0) + betaln(won + 0.5, n - won + 0.5) - betaln(0.5, 0.5)
-        same = np.sign(won / n - 0.5) == np.sign(wins.mean() - 0.5)
-        return float(np.exp(-np.maximum(0.0, np.where(same, path, 0.0).max())))
+        won, lost = float(wins.sum()) + 0.5, float((1.0 - wins).sum()) + 0.5
+        two_sided = wins.size * math.log(2.0) + betaln(won, lost) - betaln(0.5, 0.5)
+        tail = float(betainc(lost, won, 0.5))  # of the posterior, above one half
+        return math.exp(-max(0.0, two_sided + math.log(2.0 * tail))) if tail > 0.0 else 1.0
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """Return the half of the line that the signs leave, or all of it."""
-        whole = (0.0, 1.0) if self.shown is None else (-math.inf, math.inf)
-        if self.p(self.margin) > alpha:
-            return whole
-        return (whole[0], self.margin) if self.below(self.margin) else (self.margin, whole[1])
+        low, high = (0.0, 1.0) if self.shown is None else (-math.inf, math.inf)
+        below, above = self.sided(self.margin)
+        return (self.margin if above <= alpha / 2.0 else low), (self.margin if below <= alpha / 2.0 else high)

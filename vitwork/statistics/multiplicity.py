@@ -1,4 +1,4 @@
-"""Holm's correction: one error rate for all hypotheses of a session."""
+"""One error rate for a family: the false discovery rate of claims, and Holm's for any wrong decision at all."""
 
 from __future__ import annotations
 
@@ -6,8 +6,39 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vitwork.errors import VitworkError
 from vitwork.statistics.decision import inclined, settling_seeds
 from vitwork.statistics.effect import Effect, Verdict
+
+Array = NDArray[np.float64]
+
+
+def bh_adjust(p: ArrayLike, size: int) -> Array:
+    """Return the q-values of Benjamini and Hochberg's procedure over a registered family; families lie on the last axis.
+
+    What was not measured counts as p = 1, as does NaN, so that measuring less never makes a q smaller. For reciprocals of
+    e-values this is e-BH.
+
+    Args:
+        p: p-values of what was measured.
+        size: number of members of the family, measured or not.
+
+    Raises:
+        VitworkError: when more was measured than the family has.
+    """
+    values = np.nan_to_num(np.asarray(p, dtype=np.float64), nan=1.0)
+    count = values.shape[-1]
+    if count > size:
+        raise VitworkError(f"{count} p-values of a family of {size}")
+    order = np.argsort(values, axis=-1)
+    scaled = np.take_along_axis(values, order, axis=-1) * size / np.arange(1, count + 1)
+    least = np.minimum.accumulate(scaled[..., ::-1], axis=-1)[..., ::-1]
+    adjusted = np.empty_like(values)
+    np.put_along_axis(adjusted, order, np.minimum(1.0, least), axis=-1)
+    return adjusted
 
 
 def holm_adjust(p: Sequence[float]) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from vitwork.statistics.contrasts import RAW
+from vitwork.statistics.contrasts import PLAIN
 
 POWER = 0.8
 MOST_SEEDS = 1000
@@ -23,7 +23,7 @@ def detectable(
         alpha: two-sided error rate of the decision.
         power: wanted probability of a decision.
         penalty: factor on p (`vitwork.statistics.contrasts.guard`). By default that of a typical imbalance of two arms,
-            halfway between none and full, or the full one where there is only one, at a typical lean of a third.
+            halfway between none and full, or the full one where there is only one.
         arms: 2 for a comparison of two arms, 1 for one against a constant or for pairs; in general the variance of the
             effect's estimate in units of the variance of one arm's mean.
     """
@@ -32,7 +32,7 @@ def detectable(
     if n < 2:
         return math.inf
     if penalty is None:
-        penalty = RAW.typical(alone=arms == 1)
+        penalty = PLAIN.typical(alone=arms == 1)
     quantiles = stdtrit(n - 1.0, power) - stdtrit(n - 1.0, alpha / (2.0 * penalty))
     return float(quantiles * math.sqrt(arms / n))
 

@@ -9,26 +9,32 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vitwork.statistics.contrasts import Unguarded
+from vitwork.statistics.contrasts import Sided, Unguarded
 from vitwork.statistics.effect import Test
 
 Array = NDArray[np.float64]
 
 
-def binomial_p(successes: float, n: int, probability: float) -> float:
-    """Return a two-sided p-value for ``successes`` of ``n``, which may be fractional (incomplete beta function)."""
+def binomial_tails(successes: float, n: int, probability: float) -> tuple[float, float]:
+    """Return P(K ≤ successes) and P(K ≥ successes) of ``n``, which may be fractional (incomplete beta function)."""
     from scipy.special import betainc
 
     if not 0.0 < probability < 1.0:
-        return float((successes / n) == probability)
+        share = successes / n
+        return float(share >= probability), float(share <= probability)
     # P(K <= k) = I_{1-q}(n - k, k + 1), and P(K >= k) = I_q(k, n - k + 1); both are monotone between integers.
     below = 1.0 if successes >= n else float(betainc(n - successes, successes + 1.0, 1.0 - probability))
     above = 1.0 if successes <= 0 else float(betainc(successes, n - successes + 1.0, probability))
-    return min(1.0, 2.0 * min(below, above))
+    return below, above
+
+
+def binomial_p(successes: float, n: int, probability: float) -> float:
+    """Return a two-sided p-value for ``successes`` of ``n``: twice the smaller tail."""
+    return min(1.0, 2.0 * min(binomial_tails(successes, n, probability)))
 
 
 @dataclass(frozen=True)
-class SuperiorityContrast(Unguarded):
+class SuperiorityContrast(Unguarded, Sided):
     """The probability that a run of ``a`` exceeds a run of ``b``, ties counted half.
 
     The variance of its estimate never exceeds that of a share of ``min(n_a, n_b)`` independent successes, whatever
@@ -50,16 +56,11 @@ class SuperiorityContrast(Unguarded):
         """Middle of the possible shares; the share itself when every run has a number."""
         return 0.5 * (self.least + self.most)
 
-    def p(self, value: float) -> float:
-        """Return the largest two-sided p-value over the places that runs without a number could take."""
-        if self.least <= value <= self.most and self.least < self.most:
-            return 1.0
-        nearest = self.least if self.least > value else self.most
-        return binomial_p(nearest * self.n, self.n, value)
-
-    def below(self, value: float) -> bool:
-        """Return whether even the most favourable share is smaller than ``value``."""
-        return self.most < value
+    def sided(self, value: float) -> tuple[float, float]:
+        """Return one-sided p-values, with runs without a number where they are least favourable to either side."""
+        below, _ = binomial_tails(self.most * self.n, self.n, value)
+        _, above = binomial_tails(self.least * self.n, self.n, value)
+        return below, above
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """Return the Clopper-Pearson interval, widened over the places of runs without a number."""
@@ -86,7 +87,7 @@ def superiority(a: Array, b: Array, *, paired: bool = False) -> SuperiorityContr
 
 
 @dataclass(frozen=True)
-class OrderContrast(Unguarded):
+class OrderContrast(Unguarded, Sided):
     """An effect of which only the side of the margin can be judged, because some runs diverged.
 
     Attributes:
@@ -100,16 +101,11 @@ class OrderContrast(Unguarded):
     margin: float
     test: ClassVar[Test] = Test.ORDER
 
-    def p(self, value: float) -> float:
-        """Return the p-value at the margin; other values cannot be rejected."""
-        return self.superiority.p(0.5) if value == self.margin else 1.0
-
-    def below(self, value: float) -> bool:
-        """Return the side on which the order of the runs lies; the estimate has no say."""
-        return value == self.margin and self.superiority.below(0.5)
+    def sided(self, value: float) -> tuple[float, float]:
+        """Return the one-sided p-values at the margin; other values cannot be rejected, and the estimate has no say."""
+        return self.superiority.sided(0.5) if value == self.margin else (1.0, 1.0)
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """Return the half line that the order of the runs leaves, or the whole line."""
-        if self.p(self.margin) > alpha:
-            return -math.inf, math.inf
-        return (-math.inf, self.margin) if self.below(self.margin) else (self.margin, math.inf)
+        below, above = self.sided(self.margin)
+        return (self.margin if above <= alpha / 2.0 else -math.inf), (self.margin if below <= alpha / 2.0 else math.inf)

@@ -8,14 +8,14 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from vitwork.errors import VitworkError
-from vitwork.statistics.comparison import Values, compare, on_scale, vector
+from vitwork.statistics.comparison import NEUTRAL, Values, compare, on_scale, vector
 from vitwork.statistics.contrasts import Contrast, has_spread, linear, penalty_of
-from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, settling_seeds, undecided
+from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, edged, settling_seeds, undecided
 from vitwork.statistics.effect import Alternative, Effect, Obstacle, Scale, Verdict
-from vitwork.statistics.evalues import STOPPING_LOGS, STOPPING_RAW, safe_linear
+from vitwork.statistics.evalues import safe_linear, stopping_penalty
 
 Array = NDArray[np.float64]
 
@@ -29,6 +29,7 @@ def trend(
     levels: Sequence[float] | None = None,
     scale: Scale = "difference",
     anytime: bool = False,
+    skewed: bool = False,
 ) -> Effect:
     """Decide whether a quantity falls (``less``) or rises (``greater``) over ordered arms, by regression over seeds.
 
@@ -43,6 +44,7 @@ def trend(
         levels: positions of the arms; 0, 1, 2, … by default. Give logarithms for sizes that grow by factors.
         scale: ``difference`` for the slope of the values, ``log-ratio`` for that of their logarithms.
         anytime: decide validly after every seed, by an e-process of the slope that the i-th seeds of all arms have.
+        skewed: the quantity is plainly skewed on its scale.
     """
     if scale not in ("difference", "log-ratio"):
         raise VitworkError(f"a trend is a slope of values or of their logarithms; it has no {scale}")
@@ -58,10 +60,9 @@ def trend(
     if not has_spread(*samples):
         return undecided(question, fewest, most, Obstacle.NO_SPREAD)
     if anytime:
-        penalty = STOPPING_LOGS if scale == "log-ratio" else STOPPING_RAW
-        contrast: Contrast = safe_linear(samples, weights, penalty)
+        contrast: Contrast = safe_linear(samples, weights, stopping_penalty(scale, skewed=skewed))
     else:
-        contrast = linear(samples, weights, penalty_of(scale))
+        contrast = linear(samples, weights, penalty_of(scale, skewed=skewed))
     return decide(contrast, question, fewest, most)
 
 
@@ -85,13 +86,13 @@ def ordering(
     *,
     scale: Scale = "difference",
     anytime: bool = False,
+    skewed: bool = False,
 ) -> Effect:
     """Decide whether arms stand in the claimed order: each less (or greater) than the next.
 
     Reproduced when every step is (an intersection-union test: each step at alpha, no correction needed). Contradicted
-    when any step is, at alpha divided by the squared number of steps: with the most skewed data that are provided for,
-    errors become rarer only with the square root of the level, and so Bonferroni's plain divisor would not suffice. The
-    effect reported is that of the weakest step.
+    when any step is, at alpha divided by the number of steps. The effect reported is that of the weakest step: the one
+    that is shown least, or the one that speaks most against the order where that says more.
 
     Args:
         arms: one sample per arm, in the claimed order.
@@ -99,36 +100,38 @@ def ordering(
         alpha: two-sided error rate.
         scale: the scale of every step.
         anytime: decide every step validly after every seed, and with them the order.
+        skewed: the quantity is plainly skewed on its scale.
     """
     if len(arms) < 2:
         raise VitworkError("an order needs at least two arms")
-    steps = [compare(a, b, alternative, alpha=alpha, scale=scale, anytime=anytime) for a, b in pairwise(arms)]
+    pairs, options = list(pairwise(arms)), {"scale": scale, "anytime": anytime, "skewed": skewed}
+    steps = [compare(a, b, alternative, 0.0, alpha, **options) for a, b in pairs]  # type: ignore[arg-type]
     for number, step in enumerate(steps, 1):
-        if math.isnan(step.p):
+        if math.isnan(step.p_for):
             return replace(step, steps=len(steps), weakest=number)
-    verdict, p, worst = _every(steps, alpha, factor=len(steps) ** 2)
-    obstacles = [step.obstacle for step in steps if step.obstacle and verdict is Verdict.INCONCLUSIVE]
-    effect = replace(
-        steps[worst], p=p, adjusted_p=p, verdict=verdict, steps=len(steps), weakest=worst + 1, seeds_needed=None,
-        obstacle=obstacles[0] if obstacles else None,
+    p_for = max(step.p_for for step in steps)
+    p_against = min(1.0, len(steps) * min(step.p_against for step in steps))
+    if p_for <= p_against:
+        worst = max(range(len(steps)), key=lambda place: steps[place].p_for)
+    else:
+        worst = min(range(len(steps)), key=lambda place: steps[place].p_against)
+    strict = compare(*pairs[worst], alternative, 0.0, alpha / len(steps), **options)  # type: ignore[arg-type]
+    low, high = edged(steps[worst], strict)
+    joint = replace(steps[worst], low=low, high=high, steps=len(steps), weakest=worst + 1)
+    return _joint(joint, p_for, p_against, alpha)
+
+
+def _joint(effect: Effect, p_for: float, p_against: float, alpha: float) -> Effect:
+    """Return an effect that several tests decide together."""
+    p, verdict = min(1.0, 2.0 * min(p_for, p_against)), Verdict.INCONCLUSIVE
+    if p <= alpha:
+        verdict = Verdict.REPRODUCED if p_for <= p_against else Verdict.CONTRADICTED
+    obstacle = effect.obstacle if verdict is Verdict.INCONCLUSIVE else None
+    found = replace(
+        effect, p=p, adjusted_p=p, p_for=p_for, p_against=p_against, verdict=verdict, obstacle=obstacle,
+        seeds_needed=None,
     )  # fmt: skip
-    return _planned(effect, alpha)
-
-
-def _every(parts: Sequence[Effect], alpha: float, *, factor: int) -> tuple[Verdict, float, int]:
-    """Return verdict, p-value and the weakest part of "every part holds".
-
-    It is reproduced when every part is (each at alpha: an intersection-union test), and contradicted when any part is,
-    its p-value multiplied by ``factor`` for the several parts that could by chance.
-    """
-    worst = min(range(len(parts)), key=lambda place: _support(parts[place]))
-    wrong = [part.p * factor for part in parts if _support(part) < 0.0]
-    p = min(1.0, *wrong) if wrong else max(part.p for part in parts)
-    few = any(part.obstacle is Obstacle.FEW_SEEDS and part.p <= alpha for part in parts)
-    verdict = Verdict.INCONCLUSIVE
-    if p <= alpha and not few:
-        verdict = Verdict.CONTRADICTED if wrong else Verdict.REPRODUCED
-    return verdict, p, worst
+    return _planned(found, alpha)
 
 
 def _planned(effect: Effect, alpha: float) -> Effect:
@@ -136,29 +139,6 @@ def _planned(effect: Effect, alpha: float) -> Effect:
     if effect.verdict is not Verdict.INCONCLUSIVE:
         return effect
     return replace(effect, seeds_needed=settling_seeds(effect, alpha))
-
-
-def _support(effect: Effect) -> float:
-    """Return how strongly an effect speaks for the paper's side: positive on it, negative against it."""
-    for_paper = (effect.estimate < effect.margin) == (effect.alternative == "less")
-    if effect.verdict is not Verdict.INCONCLUSIVE:
-        for_paper = effect.verdict is Verdict.REPRODUCED
-    return (1.0 if for_paper else -1.0) * (1.0 - effect.p)
-
-
-def rank_agreement(arms: ArrayLike) -> Array:
-    """Return Kendall's tau between the claimed order and each seed's own order of the arms.
-
-    Args:
-        arms: values (arms, seeds), arms in the claimed order of rising values.
-
-    Returns:
-        One number in [-1, 1] per seed, to be compared with a constant: ``compare(rank_agreement(x), 0.0, "greater")``.
-    """
-    table = np.asarray(arms, dtype=np.float64)
-    upper = np.triu_indices(table.shape[0], k=1)
-    signs: Array = np.sign(table[upper[1]] - table[upper[0]]).mean(axis=0)
-    return signs
 
 
 def equivalent(
@@ -170,12 +150,12 @@ def equivalent(
     paired: bool = False,
     scale: Scale = "difference",
     anytime: bool = False,
+    skewed: bool = False,
 ) -> Effect:
     """Decide a claim of no difference: reproduced inside the band, contradicted outside it.
 
     The claim is reproduced when the interval lies within ``band`` of no difference (two one-sided tests, each at
-    alpha / 2 because the error of skewed data lies on one side), and contradicted when it lies wholly outside. A mere
-    lack of significance shows neither.
+    alpha / 2), and contradicted when it lies wholly outside. A mere lack of significance shows neither.
 
     Args:
         a: one value per seed of the first arm.
@@ -185,21 +165,53 @@ def equivalent(
         paired: whether values belong together in their order.
         scale: ``difference``, ``log-ratio`` or ``probability``.
         anytime: decide validly after every seed.
+        skewed: the quantity is plainly skewed on its scale.
 
     Raises:
         VitworkError: when the band is empty, or reaches a probability of 0.
     """
-    plain = compare(a, b, "two-sided", 0.0, alpha, paired=paired, scale=scale, anytime=anytime)
+    options = {"paired": paired, "scale": scale, "anytime": anytime, "skewed": skewed}
+    plain = compare(a, b, "two-sided", 0.0, alpha, **options)  # type: ignore[arg-type]
     lowest, highest = plain.margin - band, plain.margin + band
     if not band > 0.0 or (plain.margin and lowest <= 0.0):
         raise VitworkError(f"no band of half-width {band:g} around {plain.margin:g} can be tested on a {scale}")
     sides: tuple[tuple[Alternative, float], ...] = (("greater", lowest), ("less", highest))
-    edges = [compare(a, b, side, edge, alpha, paired=paired, scale=scale, anytime=anytime) for side, edge in sides]
-    if math.isnan(plain.p):
+    edges = [compare(a, b, side, edge, alpha, **options) for side, edge in sides]  # type: ignore[arg-type]
+    if math.isnan(plain.p_for):
         return replace(plain, band=band)
-    verdict, p, _ = _every(edges, alpha, factor=1)
-    effect = replace(
-        plain, p=p, adjusted_p=p, verdict=verdict, test=edges[0].test, band=band, by_band=True, seeds_needed=None,
-        obstacle=edges[0].obstacle,
-    )  # fmt: skip
-    return _planned(effect, alpha)
+    effect = replace(plain, test=edges[0].test, band=band, by_band=True, obstacle=edges[0].obstacle)
+    p_for, p_against = max(edge.p_for for edge in edges), min(edge.p_against for edge in edges)
+    return _joint(effect, p_for, p_against, alpha)
+
+
+def not_worse(
+    a: Values,
+    b: Values,
+    within: float,
+    alternative: Alternative = "less",
+    alpha: float = 0.05,
+    *,
+    paired: bool = False,
+    scale: Scale = "difference",
+    anytime: bool = False,
+    skewed: bool = False,
+) -> Effect:
+    """Decide whether ``a`` is at most ``within`` worse than ``b``: contradicted where it is worse by more.
+
+    Args:
+        a, b: one value per seed of either arm.
+        within: the largest loss that counts as none, fixed before the data, on ``scale`` (a logarithm for ratios).
+        alternative: ``less`` where small values are good, ``greater`` where large ones are.
+        alpha: two-sided error rate.
+        paired: whether values belong together in their order.
+        scale: ``difference``, ``log-ratio`` or ``probability``.
+        anytime: decide validly after every seed.
+        skewed: the quantity is plainly skewed on its scale.
+
+    Raises:
+        VitworkError: when there is no such margin.
+    """
+    if alternative == "two-sided" or not within > 0.0:
+        raise VitworkError("not worse needs the side that is better and a positive margin")
+    margin = NEUTRAL[scale] + (within if alternative == "less" else -within)
+    return compare(a, b, alternative, margin, alpha, paired=paired, scale=scale, anytime=anytime, skewed=skewed)

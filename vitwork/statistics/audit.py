@@ -1,0 +1,78 @@
+"""Audit of the decisions' chief assumption: is a quantity plainly skewed on its scale, in the session's own data?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vitwork.statistics.comparison import Values, on_scale, vector
+from vitwork.statistics.effect import Scale
+
+Array = NDArray[np.float64]
+CRITICAL = 1.96
+"""Standard errors of skewness from which on a quantity is plainly skewed (chosen by simulation, docs/statistics.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skewness:
+    """What the residuals of a quantity show, pooled over arms.
+
+    Attributes:
+        estimate: mean over arms of the sample skewness, which few seeds pull towards 0.
+        z: the same in units of its standard error for normal data; NaN where no arm has three different values.
+        residuals: values that took part.
+        plain: whether the quantity is plainly skewed, so that its tests take the fuller guard.
+    """
+
+    estimate: float
+    z: float
+    residuals: int
+    plain: bool
+
+
+def audit(arms: Sequence[Values], scale: Scale = "difference") -> Skewness:
+    """Judge the skewness of a quantity by its values over seeds in all arms of a session.
+
+    Every arm is centred and scaled by itself, so that neither differences between arms nor unequal spreads count. Runs
+    without a finite value on the scale are left out. An order (``probability``) takes no harm from skewness.
+
+    Args:
+        arms: one sample per arm.
+        scale: the quantity's declared scale.
+    """
+    samples = [on_scale(vector(arm), scale) for arm in arms]
+    samples = [sample[np.isfinite(sample)] for sample in samples]
+    samples = [sample for sample in samples if sample.size >= 3 and np.ptp(sample) > 0.0]
+    if not samples:
+        return Skewness(math.nan, math.nan, 0, plain=False)
+    estimate, z = pooled_skewness(samples)
+    plain = scale != "probability" and plainly(float(z))
+    return Skewness(float(estimate), float(z), sum(sample.size for sample in samples), plain)
+
+
+def plainly(z: Any) -> Any:
+    """Return whether skewness so many standard errors from none is plain."""
+    return np.abs(z) > CRITICAL
+
+
+def pooled_skewness(samples: Sequence[ArrayLike]) -> tuple[Any, Any]:
+    """Return the mean skewness of samples and its standardised value; samples lie on the last axis.
+
+    The variance of a normal sample's skewness is Fisher's exact one, 6 (n - 2) / ((n + 1) (n + 3)).
+    """
+    skews, variances = [], []
+    for sample in samples:
+        values = np.asarray(sample, dtype=np.float64)
+        n = values.shape[-1]
+        centred = values - values.mean(axis=-1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            skew = np.mean(centred**3, axis=-1) / np.mean(centred**2, axis=-1) ** 1.5
+        skews.append(np.nan_to_num(skew))
+        variances.append(6.0 * (n - 2.0) / ((n + 1.0) * (n + 3.0)))
+    estimate = np.mean(skews, axis=0)
+    return estimate, estimate * len(skews) / math.sqrt(sum(variances))

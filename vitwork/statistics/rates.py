@@ -1,0 +1,95 @@
+"""Rates that are zero, or full, in every network: what the counts bound where no spread can."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vitwork.errors import VitworkError
+from vitwork.statistics.contrasts import Sided, Unguarded
+from vitwork.statistics.effect import Test
+
+BISECTIONS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A quantity that counts successes among trials within each network, such as a share of negative eigenvalues.
+
+    Attributes:
+        trials: counted per network.
+        whole: the value of a rate of one, 100 for percentages.
+        dispersion: bound, declared before the data, on the networks' own rates: their standard deviation over networks
+            in units of their mean. 0 takes all trials of all networks as independent (Clopper-Pearson on the pooled
+            counts), infinity assumes nothing, so that a network in a hundred may have a rate of one.
+    """
+
+    trials: int
+    whole: float = 1.0
+    dispersion: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.trials < 1 or not self.whole > 0.0 or not self.dispersion >= 0.0:
+            raise VitworkError("a rate needs at least one trial, a positive whole and a dispersion of 0 or more")
+
+    def none_at(self, rate: float) -> float:
+        """Return the largest probability that a network shows no success although the networks' mean is ``rate``.
+
+        Among all distributions of the networks' rates with this mean and at most the declared dispersion it is reached
+        by the one of two points, zero and a peak (a Chebyshev-Markov bound, since (1 - rate)^trials is completely
+        monotone). Networks are the replicates: no number of trials brings it below the share of rates at zero.
+        """
+        if rate <= 0.0:
+            return 1.0
+        if rate >= 1.0:
+            return 0.0
+        peak = min(1.0, (1.0 + self.dispersion**2) * rate)
+        return 1.0 - rate / peak + rate / peak * (1.0 - peak) ** self.trials
+
+    def bound(self, networks: int, level: float) -> float:
+        """Return the largest mean rate under which as many networks without any success have probability ``level``."""
+        low, high = 0.0, 1.0
+        for _ in range(BISECTIONS):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if self.none_at(middle) ** networks > level else (low, middle)
+        return high
+
+    def networks(self, rate: float, level: float) -> int:
+        """Return how many networks without any success show at one-sided ``level`` that their mean is below ``rate``."""
+        return max(1, math.ceil(math.log(level) / math.log(self.none_at(rate))))
+
+
+@dataclass(frozen=True)
+class CountContrast(Sided, Unguarded):
+    """A rate that is zero in every network, or full in every one.
+
+    The p-value is the largest probability of the data, ``none_at(rate) ** networks``. Its reciprocal is an e-value at
+    any stopping time, and so it holds after every seed, too.
+
+    Attributes:
+        rate: what is counted.
+        networks: without any success, or with nothing but successes where ``full``.
+        full: whether every rate is one.
+    """
+
+    rate: Rate
+    networks: int
+    full: bool
+    test: ClassVar[Test] = Test.COUNTS
+
+    @property
+    def estimate(self) -> float:
+        """The value that all networks share."""
+        return self.rate.whole if self.full else 0.0
+
+    def sided(self, value: float) -> tuple[float, float]:
+        """Return one-sided p-values; nothing shows that a rate of zero is above anything."""
+        share = value / self.rate.whole
+        p = self.rate.none_at(1.0 - share if self.full else share) ** self.networks
+        return (1.0, p) if self.full else (p, 1.0)
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return the rates whose one-sided p-values exceed alpha / 2."""
+        reach = self.rate.whole * self.rate.bound(self.networks, alpha / 2.0)
+        return (self.rate.whole - reach, self.rate.whole) if self.full else (0.0, reach)
