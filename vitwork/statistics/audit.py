@@ -1,4 +1,4 @@
-"""Audit of the decisions' chief assumption: is a quantity plainly skewed on its scale, in the session's own data?"""
+"""Audit of the chief assumption of the decisions: whether a quantity is plainly skewed on its scale, in its own data."""
 
 from __future__ import annotations
 
