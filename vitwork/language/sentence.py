@@ -115,13 +115,16 @@ class Sentence(ABC):
         """The sentence as a formula."""
 
     @abstractmethod
-    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
+    def judge(
+        self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False, skewed: bool = False
+    ) -> Effect:
         """Return the effect and its verdict.
 
         Args:
             values: of the sides, in their order: one number per seed, or the constant.
             alpha: two-sided error rate.
             sequential: judge validly after every seed, at the price of some power.
+            skewed: guard against skewness that the session's own data show.
         """
 
     @abstractmethod
@@ -179,14 +182,16 @@ class Comparison(Sentence):
         """The comparison as a formula."""
         return f"{self.left.label} {'<' if self.alternative == 'less' else '>'} {worded(self.right)}"
 
-    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
+    def judge(
+        self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False, skewed: bool = False
+    ) -> Effect:
         """Return the effect of the left side against the right."""
         from vitwork.statistics import compare
 
         margin = (self.right.margin if isinstance(self.right, Reference) else 0.0) - self.left.margin
         return compare(
             *sample_and_other(values), self.alternative, margin, alpha,
-            paired=paired(self.left, self.right), scale=self.left.quantity.scale, anytime=sequential,
+            paired=paired(self.left, self.right), scale=self.left.quantity.scale, anytime=sequential, skewed=skewed,
         )  # fmt: skip
 
     def smallest(self, seeds: int, alpha: float) -> float:

@@ -57,14 +57,16 @@ class Trend(Sentence):
         """Where the arms lie."""
         return self.places
 
-    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
+    def judge(
+        self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False, skewed: bool = False
+    ) -> Effect:
         """Return the slope."""
         from vitwork.statistics import trend
 
         samples = [side for side in values if isinstance(side, tuple)]
         return trend(
             samples, self.alternative, alpha=alpha, levels=self.places, scale=self.first.quantity.scale,
-            anytime=sequential,
+            anytime=sequential, skewed=skewed,
         )  # fmt: skip
 
     def smallest(self, seeds: int, alpha: float) -> float:
@@ -98,12 +100,14 @@ class Order(Sentence):
         """The order as a formula."""
         return " < ".join(side.label for side in self.arms)
 
-    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
+    def judge(
+        self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False, skewed: bool = False
+    ) -> Effect:
         """Return the effect of the weakest step."""
         from vitwork.statistics import ordering
 
         samples = [side for side in values if isinstance(side, tuple)]
-        return ordering(samples, "less", alpha, scale=self.first.quantity.scale, anytime=sequential)
+        return ordering(samples, "less", alpha, scale=self.first.quantity.scale, anytime=sequential, skewed=skewed)
 
     def smallest(self, seeds: int, alpha: float) -> float:
         """Return the smallest difference that every step needs."""
@@ -141,7 +145,9 @@ class Sameness(Sentence):
         """The largest difference that counts as none."""
         return self.within
 
-    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
+    def judge(
+        self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False, skewed: bool = False
+    ) -> Effect:
         """Return the effect of the left side against the right, judged by both edges of the band."""
         from vitwork.statistics import equivalent
 
@@ -149,7 +155,7 @@ class Sameness(Sentence):
         band = math.log(self.within) if scale == "log-ratio" else self.within
         return equivalent(
             *sample_and_other(values), band, alpha, paired=paired(self.left, self.right), scale=scale,
-            anytime=sequential,
+            anytime=sequential, skewed=skewed,
         )  # fmt: skip
 
     def smallest(self, seeds: int, alpha: float) -> float:

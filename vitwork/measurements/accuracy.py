@@ -47,7 +47,7 @@ class Evaluation(Measurement):
             for images, targets in run.augmented(-(-wanted // self.batch_size), self.batch_size):
                 total += float(F.cross_entropy(in_parts(model, images), targets, reduction="sum"))
                 count += len(images)
-        return {**metrics, "train_nll": total / count}
+        return {**metrics, "classes": logits.shape[1], "train_nll": total / count}
 
 
 @quantity(Evaluation, unit="%")

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vitwork import profiles
 from vitwork.data import fingerprint
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
@@ -13,6 +14,7 @@ from vitwork.design.deviation import Lack, Missing
 from vitwork.design.measurement import Measurement
 from vitwork.design.profile import Profile
 from vitwork.language.sentence import Reference
+from vitwork.measurements.accuracy import Evaluation
 from vitwork.session.reading import Case
 from vitwork.store.keys import digest
 from vitwork.store.sources import source_hash
@@ -44,6 +46,7 @@ class Planned:
     Attributes:
         case: the test.
         seeds: trained networks per arm that it is judged on.
+        evaluations: of the arms that have to be competent, a measurement per seed.
         sides: for each sentence and each of its sides, a measurement per seed; a constant stands for itself.
         lack: why it cannot be measured; None where it can.
     """
@@ -52,10 +55,21 @@ class Planned:
     seeds: int
     sides: tuple[tuple[tuple[Wanted, ...] | float, ...], ...] = ()
     lack: Lack | None = None
+    evaluations: Mapping[str, tuple[Wanted, ...]] = field(default_factory=dict)
+
+    @property
+    def qualifies(self) -> bool:
+        """Whether the test states controls only."""
+        return bool(self.case.sentences) and all(sentence.control for sentence in self.case.sentences)
+
+    @property
+    def everything(self) -> dict[str, Wanted]:
+        """The measurements by key, those of competence included."""
+        return {**self.wanted, **{want.key: want for wanted in self.evaluations.values() for want in wanted}}
 
     @property
     def wanted(self) -> dict[str, Wanted]:
-        """The measurements by key."""
+        """The measurements of the sentences by key."""
         return {want.key: want for sides in self.sides for side in sides if isinstance(side, tuple) for want in side}
 
 
@@ -95,7 +109,12 @@ class Plan:
             tuple(self._wants(side, seeds) if isinstance(side, Reference) else side for side in sentence.sides)
             for sentence in case.sentences
         )
-        self.tests[case.name] = Planned(case, seeds, sides)
+        arms = () if case.claim.any_network else dict.fromkeys(side.arm for side in references)
+        competent = self.profile.measurement(Evaluation)
+        evaluations = {
+            arm: tuple(self.want(self.profile.arms[arm], seed, competent) for seed in range(seeds)) for arm in arms
+        }
+        self.tests[case.name] = Planned(case, seeds, sides, evaluations=evaluations)
 
     def _lack(self, side: Reference) -> Lack | None:
         if side.arm not in self.profile.arms:
@@ -140,6 +159,17 @@ class Plan:
     def measurements(self, run: Run) -> list[Wanted]:
         """Return the measurements of one run."""
         return [wanted for wanted in self.wanted.values() if wanted.run.key == run.key]
+
+    @property
+    def family(self) -> int:
+        """How many claims the profile can measure: all that are registered for it, not only those that were chosen.
+
+        Where none of the session's claims is registered, as in a project with claims of its own, they are the family.
+        """
+        lacking = {test.case.claim.id for test in self.tests.values() if test.lack is not None and not test.qualifies}
+        asked = {test.case.claim.id for test in self.tests.values() if test.case.statistical} - lacking
+        registered = set(profiles.registered(self.profile.name))
+        return len(asked | registered) if asked & registered else len(asked)
 
     @property
     def code(self) -> Mapping[str, str]:

@@ -39,6 +39,8 @@ def lack(found: Lack) -> str:
         Missing.ARM: f"needs the arm {arm}, which the profile does not train",
         Missing.SNAPSHOT: f"needs {arm} {snapshot(what)}, of which its recipe keeps no snapshot",
         Missing.PART: f"needs {what}, of which the network of {arm} has none",
+        Missing.LEARNING: f"{arm} has not learned at this profile ({what})",
+        Missing.NOISE: f"the measurement's own error of {what} exceeds half of its spread over networks",
         Missing.UNFIT: f"cannot be measured on {arm}: {what}",
         Missing.RECORD: f"the record of {what} of {arm} is missing",
         Missing.FAULT: what,
