@@ -89,11 +89,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     deviations: tuple[str, ...]
     confounds: tuple[str, ...]
     chapter: str
-    ours: bool
     verdict: Verdict
-    p: Number
-    q: Number
-    holm_p: Number
     lack: Lack | None
     hypotheses: tuple[str, ...]
     measurements: tuple[str, ...]
@@ -101,6 +97,10 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     cost_seconds: float
     cost_joules: float | None
     rerun: str
+    ours: bool = False
+    p: Number = None
+    q: Number = None
+    holm_p: Number = None
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
