@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from vitwork.data import drawn
 from vitwork.data.drawn import SIZE, embedded
-from vitwork.data.fingerprints import fingerprint
 from vitwork.data.sources.cache import content_fingerprint, decoded
 from vitwork.data.sources.collection import Collection, files_below
 from vitwork.data.sources.decoding import Decoded, TooLargeError
@@ -200,7 +200,7 @@ def _drawn(spec: DataSpec) -> Splits:
     images, labels = torch.from_numpy(train.images), torch.from_numpy(train.shapes)
     statistics = measured_statistics(images)
     rows = balanced_prefix(labels, len(embedded.CLASSES), fraction=spec.fraction)
-    facts = (embedded.CLASSES, *statistics, fingerprint(spec))
+    facts = (embedded.CLASSES, *statistics, drawn.fingerprint(spec.size))
     return Splits(
         ImageSet(images[rows], labels[rows], *facts),
         ImageSet(torch.from_numpy(test.images), torch.from_numpy(test.shapes), *facts),
