@@ -219,7 +219,9 @@ class Judge:
         """
         tests = self.plan.tests
         claims = {
-            tests[name].case.claim.id: lack for name, lack in reversed(list(lacks.items())) if not tests[name].qualifies
+            tests[name].case.claim.id: lack
+            for name, lack in reversed(list(lacks.items()))
+            if not tests[name].case.qualifies
         }
         return {
             name: claims[test.case.claim.id]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,11 +58,6 @@ class Planned:
     evaluations: Mapping[str, tuple[Wanted, ...]] = field(default_factory=dict)
 
     @property
-    def qualifies(self) -> bool:
-        """Whether the test states controls only."""
-        return bool(self.case.sentences) and all(sentence.control for sentence in self.case.sentences)
-
-    @property
     def everything(self) -> dict[str, Wanted]:
         """The measurements by key, those of competence included."""
         return {**self.wanted, **{want.key: want for wanted in self.evaluations.values() for want in wanted}}
@@ -98,28 +93,23 @@ class Plan:
 
         A test that lacks something plans nothing.
         """
-        references = [side for sentence in case.sentences for side in sentence.references]
-        lacks = [lack for side in references if (lack := self._lack(side)) is not None]
-        if case.fault:
-            lacks = [Lack(Missing.FAULT, what=case.fault)]
-        if lacks:
-            self.tests[case.name] = Planned(case, seeds, lack=lacks[0])
+        if lack := lacking(case, self.profile):
+            self.tests[case.name] = Planned(case, seeds, lack=lack)
             return
         sides = tuple(
             tuple(self._wants(side, seeds) if isinstance(side, Reference) else side for side in sentence.sides)
             for sentence in case.sentences
         )
-        arms = () if case.claim.any_network else dict.fromkeys(side.arm for side in references)
+        arms = (
+            ()
+            if case.claim.any_network
+            else dict.fromkeys(side.arm for sentence in case.sentences for side in sentence.references)
+        )
         competent = self.profile.measurement(Evaluation)
         evaluations = {
             arm: tuple(self.want(self.profile.arms[arm], seed, competent) for seed in range(seeds)) for arm in arms
         }
         self.tests[case.name] = Planned(case, seeds, sides, evaluations=evaluations)
-
-    def _lack(self, side: Reference) -> Lack | None:
-        if side.arm not in self.profile.arms:
-            return Lack(Missing.ARM, side.arm)
-        return side.measurement.lack(self.profile.arms[side.arm])
 
     def _wants(self, side: Reference, seeds: int) -> tuple[Wanted, ...]:
         return tuple(self.want(self.profile.arms[side.arm], seed, side.measurement) for seed in range(seeds))
@@ -166,8 +156,7 @@ class Plan:
 
         Where none of the session's claims is registered, as in a project with claims of its own, they are the family.
         """
-        lacking = {test.case.claim.id for test in self.tests.values() if test.lack is not None and not test.qualifies}
-        asked = {test.case.claim.id for test in self.tests.values() if test.case.statistical} - lacking
+        asked = set(measurable((test.case for test in self.tests.values()), self.profile))
         registered = set(profiles.registered(self.profile.name))
         return len(asked | registered) if asked & registered else len(asked)
 
@@ -177,6 +166,25 @@ class Plan:
         modules = {module for run in self.runs.values() for module in code(run.arm)}
         modules |= {type(want.measurement).__module__ for want in self.wanted.values()}
         return {module: source_hash(module) for module in sorted(modules)}
+
+
+def lacking(case: Case, profile: Profile) -> Lack | None:
+    """Return why a test cannot be measured at a profile; None where it can."""
+    if case.fault:
+        return Lack(Missing.FAULT, what=case.fault)
+    for side in (side for sentence in case.sentences for side in sentence.references):
+        if side.arm not in profile.arms:
+            return Lack(Missing.ARM, side.arm)
+        if lack := side.measurement.lack(profile.arms[side.arm]):
+            return lack
+    return None
+
+
+def measurable(cases: Iterable[Case], profile: Profile) -> tuple[str, ...]:
+    """Return the ids of the claims whose primary sentences can all be measured at a profile, in the order of the tests."""
+    found = [case for case in cases if case.statistical]
+    lost = {case.claim.id for case in found if lacking(case, profile) and not case.qualifies}
+    return tuple(dict.fromkeys(case.claim.id for case in found if case.claim.id not in lost))
 
 
 def code(arm: Arm) -> list[str]:

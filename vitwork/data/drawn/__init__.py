@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the drawing changes, so that results on different images never share a key."""
 
 SIZE = 16
