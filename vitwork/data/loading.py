@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from vitwork.data.drawn import embedded
 from vitwork.data.sources.cache import content_fingerprint, decoded
-from vitwork.data.sources.collection import Collection, files_below
+from vitwork.data.sources.collection import Collection
 from vitwork.data.sources.decoding import Decoded, TooLargeError
+from vitwork.data.sources.listing import files_below, visible
 from vitwork.data.sources.pack import exceeds_memory, pack
 from vitwork.design.dataset import DataSpec
 from vitwork.errors import VitworkError
@@ -112,14 +113,14 @@ def open_folder(root: Path) -> Collection:
     if not root.is_dir():
         raise VitworkError(f"The data folder {root} does not exist or is not a folder.")
     layouts: tuple[tuple[Callable[[Path], bool], Callable[[Path], Collection]], ...] = (
-        (lambda folder: bool(files_below(folder, "*.parquet")), open_parquet),
-        (lambda folder: bool(files_below(folder, "*.tar")), open_tar),
+        (lambda folder: bool(files_below(folder, {".parquet"}, 1)), open_parquet),
+        (lambda folder: bool(files_below(folder, {".tar"}, 1)), open_tar),
         (holds_class_folders, open_image_folder),
     )
     for belongs, opening in layouts:
         if belongs(root):
             return opening(root)
-    if not any(root.iterdir()):
+    if not visible(root):
         raise VitworkError(f"The data folder {root} is empty.")
     raise VitworkError(f"{root} holds neither Parquet files, nor tar shards, nor train/<class>/ folders of images.")
 
