@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -62,7 +63,7 @@ def load(spec: DataSpec, root: Path | None = None) -> Splits:
 
     collection = _collection(spec, root)
     if _streams(collection, spec.size):
-        return _streamed(spec, collection)
+        return _streamed(spec, root)
     data = decoded(collection, spec.size)
     if root is None:
         check(spec.source, data.fingerprint)
@@ -96,7 +97,7 @@ def fingerprint(spec: DataSpec, root: Path | None = None) -> str:
         return hashlib.sha256(f"embedded {embedded.VERSION} {spec.size or EMBEDDED_SIZE}".encode()).hexdigest()
     collection = _collection(spec, root)
     if _streams(collection, spec.size):
-        return pack(collection).fingerprint
+        return pack(partial(_collection, spec, root)).fingerprint
     return content_fingerprint(collection, spec.size)
 
 
@@ -110,8 +111,7 @@ def open_folder(root: Path) -> Collection:
     from vitwork.data.sources.parquet import open_parquet
     from vitwork.data.sources.tar import open_tar
 
-    if not root.is_dir():
-        raise VitworkError(f"The data folder {root} does not exist or is not a folder.")
+    root = _folder(root)
     layouts: tuple[tuple[Callable[[Path], bool], Callable[[Path], Collection]], ...] = (
         (lambda folder: bool(files_below(folder, {".parquet"}, 1)), open_parquet),
         (lambda folder: bool(files_below(folder, {".tar"}, 1)), open_tar),
@@ -125,6 +125,15 @@ def open_folder(root: Path) -> Collection:
     raise VitworkError(f"{root} holds neither Parquet files, nor tar shards, nor train/<class>/ folders of images.")
 
 
+def _folder(root: Path) -> Path:
+    try:
+        if root.is_dir():
+            return root.resolve()
+    except OSError as error:
+        raise VitworkError(f"Cannot read the data folder {root}: {error.strerror or error}.") from error
+    raise VitworkError(f"The data folder {root} does not exist or is not a folder.")
+
+
 def _collection(spec: DataSpec, root: Path | None) -> Collection:
     from vitwork.data.sources.download import DOWNLOADS, hub_folder, open_download, open_torchvision
 
@@ -133,9 +142,10 @@ def _collection(spec: DataSpec, root: Path | None) -> Collection:
         return open_download(spec.source)
     if root.parts[:1] == (HUB,):
         return open_folder(hub_folder("/".join(root.parts[1:])))
+    root = _folder(root)
     if spec.source in DOWNLOADS and any(root.glob("cifar-10*-*/meta")) | any(root.glob("cifar-10*-*/batches.meta")):
-        return open_torchvision(root.resolve(), spec.source)
-    return open_folder(root.resolve())
+        return open_torchvision(root, spec.source)
+    return open_folder(root)
 
 
 def _streams(collection: Collection, size: int | None) -> bool:
@@ -151,13 +161,13 @@ def _streams(collection: Collection, size: int | None) -> bool:
     return False
 
 
-def _streamed(spec: DataSpec, collection: Collection) -> Splits:
+def _streamed(spec: DataSpec, root: Path | None) -> Splits:
     import torch
 
     from vitwork.data.images import ImageSet, Splits, balanced_prefix, measured_statistics
     from vitwork.data.sources.stream import Pictures
 
-    data = pack(collection)
+    data = pack(partial(_collection, spec, root))
     rows, pictures = {}, {}
     for split, count, fraction in (("train", spec.train, spec.fraction), ("test", spec.test, 1.0)):
         labels = torch.from_numpy(data.splits[split].labels)

@@ -29,7 +29,9 @@ MOST_CLASSES = 10**6
 """More than any data set has: a larger label is no class's number, and as many classes would not fit into memory."""
 
 SHARD = re.compile(
-    r"(?<![a-z0-9])(?<!of[-_.])(|part|shard|chunk|" + "|".join(SPLIT_WORDS) + r")(\d+|(?=[a-f]*\d)[0-9a-f]{8,})(?![a-z0-9])"
+    r"(?<![a-z0-9])(?<!of[-_.])(|part|shard|chunk|"
+    + "|".join(SPLIT_WORDS)
+    + r")(\d+|(?=[a-f]*\d)[0-9a-f]{8,})(?![a-z0-9])"
 )
 """The number, or the hash, that tells files of one split apart: ``00001`` in ``train-00001-of-00003``, 2 in ``part2``."""
 

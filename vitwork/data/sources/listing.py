@@ -68,7 +68,9 @@ def files_below(root: Path, suffixes: Container[str], depth: int | None = None) 
     return sorted(_files(root, suffixes, depth, ()))
 
 
-def _files(folder: Path, suffixes: Container[str], depth: int | None, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+def _files(
+    folder: Path, suffixes: Container[str], depth: int | None, above: tuple[tuple[int, int], ...]
+) -> Iterator[Path]:
     entries, status = visible(folder), folder.stat()
     here = (status.st_dev, status.st_ino)
     if here in above:

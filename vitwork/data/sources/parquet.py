@@ -44,7 +44,7 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
-    except (VitworkError, GeneratorExit):
+    except VitworkError:
         raise
     except Exception as error:
         raise VitworkError(f"{path} cannot be read as a Parquet file: {_first_line(error)}.") from error
@@ -76,7 +76,7 @@ def _class_names(paths: tuple[Path, ...]) -> tuple[str, ...]:
     for path in paths:
         names = _names(path)
         if names and first and names != first:
-            raise VitworkError(f"{path} does not call its classes as {paths[0]} does.")
+            raise VitworkError(f"{path} calls its classes otherwise than the files beside it.")
         first = first or names
     return first
 

@@ -115,8 +115,6 @@ def _files(shard: Path) -> Iterator[tuple[str, str, bytes]]:
                     path = PurePosixPath(member.name)
                     if member.isdir() or is_hidden(path):
                         continue
-                    if not member.isfile():
-                        raise tarfile.ReadError(f"{path} is a link or a device")
                     stem, _, suffix = path.name.partition(".")
                     key = str(path.with_name(stem))
                     yield key, suffix.lower(), _content(archive, member)
@@ -130,6 +128,8 @@ def _files(shard: Path) -> Iterator[tuple[str, str, bytes]]:
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if not member.isfile():
+        raise tarfile.ReadError(f"{member.name} is a link or a device")
     file = archive.extractfile(member)
     content = file.read() if file else b""
     if len(content) != member.size:
