@@ -65,7 +65,9 @@ def _digest(content: bytes) -> str:
 class _Encrypted(HTTPRedirectHandler):
     """Follows no redirection that leads away from https."""
 
-    def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
+    def redirect_request(  # noqa: PLR0917 - as `urllib` calls it
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
         """Return the request of the next address, as `urllib` asks for it."""
         if not newurl.startswith("https://"):
             raise URLError(f"it leads on to {newurl}, which is not https")

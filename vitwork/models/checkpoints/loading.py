@@ -25,6 +25,7 @@ PUBLISHED: Mapping[str, str] = {  # the paper's CIFAR-100 files
     "swin_t": f"{RELEASE}swin_ti_cifar100_ec2894492b.pth.tar",
 }
 
+ZIP = b"PK\3\4"
 PREFIXES = ("module.", "_orig_mod.")  # of parallel or averaged models, of compiled ones
 AVERAGED = "n_averaged"  # how many models were averaged
 
@@ -57,7 +58,7 @@ def load_checkpoint(
     target = model.state_dict()
     try:
         translated = translate(state, target)
-    except (KeyError, ValueError, RuntimeError) as error:  # of shapes that no such model has
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:  # of keys and shapes that no model has
         raise VitworkError(
             f"{label} is of another architecture than {name} with these options: {told(error)}"
         ) from error
@@ -86,8 +87,6 @@ def read(path: Path) -> Any:
         VitworkError: the file is missing, truncated, damaged, no checkpoint, or would execute code.
     """
     try:
-        if not path.is_file():
-            raise VitworkError(f"there is no checkpoint {path}")
         check_parts(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # on pickles of other makers, which are refused below
@@ -108,12 +107,15 @@ def check_parts(path: Path) -> None:
     """Compare the parts of a zip file, as torch writes them, with their checksums, which torch does not look at.
 
     Raises:
-        VitworkError: one of them is damaged.
+        VitworkError: there is no such file, or one of its parts is damaged.
     """
-    if not zipfile.is_zipfile(path):
-        return
-    with zipfile.ZipFile(path) as file:
-        damaged = file.testzip()
+    if not path.is_file():  # no FIFO either, which might never end
+        raise VitworkError(f"there is no checkpoint {path}")
+    with path.open("rb") as file:
+        if file.read(len(ZIP)) != ZIP:
+            return
+    with zipfile.ZipFile(path) as parts:
+        damaged = parts.testzip()
     if damaged is not None:
         raise VitworkError(f"{path} is damaged: {damaged} in it does not have its checksum")
 
@@ -143,8 +145,9 @@ def unwrap(stored: Any, label: str) -> dict[str, Tensor]:
         if value.is_nested or value.layout != torch.strided or value.is_meta:
             kind = "without its numbers" if value.is_meta else "sparse or nested"
             raise VitworkError(f"{label} cannot be loaded: {key} is {kind}")
-    while prefix := next((prefix for prefix in PREFIXES if state and all(key.startswith(prefix) for key in state)), ""):
+    while prefix := next((each for each in PREFIXES if state and all(key.startswith(each) for key in state)), ""):
         state = {key.removeprefix(prefix): value for key, value in state.items()}
+        state.pop(AVERAGED, None)
     return state
 
 
@@ -170,7 +173,16 @@ def check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str,
                 f"{label} does not fit {name} with these options: {key} is {tuple(value.shape)} in it "
                 f"and {tuple(wanted.shape)} in the model"
             )
-        if value.is_floating_point() != wanted.is_floating_point() or value.is_complex() or value.is_quantized:
+        if not is_exact(value, wanted):
             raise VitworkError(
                 f"{label} does not fit {name}: {key} is {value.dtype} in it and {wanted.dtype} in the model"
             )
+
+
+def is_exact(value: Tensor, wanted: Tensor) -> bool:
+    """Whether numbers mean the same when they are read as `wanted`'s kind: integers as weights lack their scale."""
+    if value.is_complex() or value.is_quantized:
+        return False
+    if wanted.is_floating_point() or not value.is_floating_point():
+        return value.is_floating_point() == wanted.is_floating_point()
+    return torch.equal(value, value.round())
