@@ -82,7 +82,9 @@ def test_labels_that_are_no_class_numbers_are_refused(tmp_path, value):
         load(FOLDER, root)
 
 
-@pytest.mark.parametrize("text", ["1000000000", "18446744073709551615", "Infinity", "NaN", "1.5", '"one"', "null", "[" * 9999])
+@pytest.mark.parametrize(
+    "text", ["1000000000", "18446744073709551615", "Infinity", "NaN", "1.5", '"one"', "null", "[" * 9999]
+)
 def test_labels_of_samples_that_are_no_class_numbers_are_refused(tmp_path, text):
     """The same in a sample's JSON file, whatever it holds."""
     root = copies.shards(tmp_path / "data")

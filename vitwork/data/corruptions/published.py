@@ -61,7 +61,7 @@ def cifar_c(folder: Path, name: str, severity: int, batch_size: int = 256) -> It
 def _array(path: Path) -> np.ndarray:
     try:
         # Mapped, so that one batch at a time is read; a pickle in the file is refused.
-        return np.asarray(np.load(check_regular(path), mmap_mode="r", allow_pickle=False))
+        return np.asarray(np.lib.format.open_memmap(check_regular(path), mode="r"))
     except VitworkError:
         raise
     except Exception as error:  # of damaged headers, there are errors of any kind
