@@ -65,7 +65,7 @@ def test_a_missing_shard_is_named(tmp_path):
     root = copies.parquet(tmp_path / "data")
     shutil.move(root / "train-00000-of-00001.parquet", root / "train-00000-of-00003.parquet")
     shutil.copy(root / "train-00000-of-00003.parquet", root / "train-00002-of-00003.parquet")
-    with pytest.raises(VitworkError, match="has 2 files of train images where .* there are 3"):
+    with pytest.raises(VitworkError, match=r"has 2 files of train images where .* there are 3"):
         load(FOLDER, root)
 
 
@@ -92,7 +92,7 @@ def test_labels_of_samples_that_are_no_class_numbers_are_refused(tmp_path, text)
     with copies.tarfile.open(root / "data-test-0000.tar", "w") as archive:
         copies.add(archive, "a.png", picture)
         copies.add(archive, "a.json", f'{{"label": {text}}}'.encode())
-    with pytest.raises(VitworkError, match="sample a has (no class number|the label .* not a class number)"):
+    with pytest.raises(VitworkError, match=r"sample a has (no class number|the label .* not a class number)"):
         load(FOLDER, root)
 
 
@@ -102,7 +102,7 @@ def test_files_that_name_their_classes_differently_are_refused(tmp_path):
     pixels, labels = copies.draw("test")
     contents = [copies.encoded(p) for p in pixels]
     copies.write_parquet(root / "test-00000-of-00001.parquet", contents, labels, names=copies.CLASSES[::-1])
-    with pytest.raises(VitworkError, match="test-.*parquet calls its classes otherwise"):
+    with pytest.raises(VitworkError, match=r"test-.*parquet calls its classes otherwise"):
         load(FOLDER, root)
 
 

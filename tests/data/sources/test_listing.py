@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import tarfile
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -79,13 +80,13 @@ def test_what_never_ends_is_named_or_is_hidden(tmp_path, monkeypatch, kind, writ
         make = {
             "fifo": os.mkfifo,
             "socket": server.bind,
-            "device": lambda place: os.symlink("/dev/zero", place),
-            "loop": lambda place: os.symlink(place, place),
+            "device": lambda place: Path(place).symlink_to("/dev/zero"),
+            "loop": lambda place: Path(place).symlink_to(place),
         }[kind]
         make(f".{path.name}")
         if name != "classnames.txt":
             assert len(load(FOLDER, root).train) == 12
-        os.rename(f".{path.name}", path.name)
+        Path(f".{path.name}").rename(path.name)
         if kind == "loop":
             path.unlink()
             make(path.name)
@@ -144,10 +145,10 @@ def test_imagenet_c_twice_or_with_an_empty_class_is_refused(fog):
         next(imagenet_c(fog, "fog", 2))
     (fog / "fog" / "2" / "n01" / "9.png").unlink()
     (fog / "fog" / "2" / "n00").mkdir()
-    with pytest.raises(VitworkError, match="no images in .*n00"):
+    with pytest.raises(VitworkError, match=r"no images in .*n00"):
         next(imagenet_c(fog, "fog", 2))
     shutil.copytree(fog / "fog", fog / "weather" / "fog")
-    with pytest.raises(VitworkError, match="no single fog/2 .*weather/fog/2"):
+    with pytest.raises(VitworkError, match=r"no single fog/2 .*weather/fog/2"):
         next(imagenet_c(fog, "fog", 2))
 
 

