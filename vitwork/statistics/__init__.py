@@ -3,7 +3,7 @@
 Error rates, coverage and power by simulation: docs/statistics.md.
 """
 
-from vitwork.statistics.audit import audit
+from vitwork.statistics.audit import audit_skewness
 from vitwork.statistics.change import effect_change
 from vitwork.statistics.claims import decide_claims
 from vitwork.statistics.comparison import compare
@@ -16,7 +16,7 @@ from vitwork.statistics.structured import equivalent, not_worse, ordering, trend
 
 __all__ = [
     "Rate",
-    "audit",
+    "audit_skewness",
     "compare",
     "decide_claims",
     "detectable",

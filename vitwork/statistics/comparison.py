@@ -163,4 +163,4 @@ def _contrast(a: Array, b: Array, question: Question, *, paired: bool, constant:
     if not has_spread(*parts):
         smallest = 1.0 if constant else smallest_p(a.size, 0 if paired else b.size)
         return ExactContrast(_estimate(a, b, "difference"), 0.0, smallest)
-    return linear(parts, (1.0, -1.0)[: len(parts)], penalty_of(question.scale, skewed=question.skewed))
+    return linear(parts, (1.0, -1.0)[: len(parts)], penalty_of(skewed=question.skewed))
