@@ -12,7 +12,7 @@ from vitwork.statistics import Rate
 from vitwork.statistics.audit import plainly, pooled_skewness
 from vitwork.statistics.contrasts import student
 
-CHUNK = 100
+CHUNK = 50
 DECISIONS = (("fixed", fam.decided, (5, 9, 15)), ("seeds auto, to 15", fam.decided_as_seeds_arrive, (15,)))
 
 
