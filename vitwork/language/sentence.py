@@ -235,10 +235,8 @@ def worded(side: Reference | float) -> str:
 def smallest_shown(alpha: float, side: Reference, seeds: int, *, power: float = 0.8, arms: float = 2) -> float:
     """Return the smallest effect that so many seeds show, as `vitwork.statistics.detectable`, on the side's scale."""
     from vitwork.statistics import detectable
-    from vitwork.statistics.contrasts import penalty_of
 
-    penalty = penalty_of(side.quantity.scale).typical(alone=arms == 1)
-    return detectable(seeds, alpha, power=power, penalty=penalty, arms=arms)
+    return detectable(seeds, alpha, power=power, arms=arms)
 
 
 def _told_apart(a: Reference, b: Reference | float) -> tuple[Reference, Reference | float]:
