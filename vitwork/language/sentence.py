@@ -196,8 +196,10 @@ class Comparison(Sentence):
 
     def smallest(self, seeds: int, alpha: float) -> float:
         """Return the smallest difference of the sides."""
+        from vitwork.statistics import detectable
+
         alone = not isinstance(self.right, Reference) or paired(self.left, self.right)
-        return smallest_shown(alpha, self.left, seeds, arms=1 if alone else 2)
+        return detectable(seeds, alpha, arms=1 if alone else 2)
 
 
 Some = TypeVar("Some", bound=Sentence)
@@ -230,13 +232,6 @@ def paired(a: Reference, b: Reference | float) -> bool:
 def worded(side: Reference | float) -> str:
     """Return a side as formulas have it."""
     return side.label if isinstance(side, Reference) else f"{side:g}"
-
-
-def smallest_shown(alpha: float, side: Reference, seeds: int, *, power: float = 0.8, arms: float = 2) -> float:
-    """Return the smallest effect that so many seeds show, as `vitwork.statistics.detectable`, on the side's scale."""
-    from vitwork.statistics import detectable
-
-    return detectable(seeds, alpha, power=power, arms=arms)
 
 
 def _told_apart(a: Reference, b: Reference | float) -> tuple[Reference, Reference | float]:

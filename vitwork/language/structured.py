@@ -17,7 +17,6 @@ from vitwork.language.sentence import (
     Values,
     paired,
     sample_and_other,
-    smallest_shown,
     worded,
 )
 from vitwork.statistics.effect import Alternative, Effect
@@ -71,11 +70,12 @@ class Trend(Sentence):
 
     def smallest(self, seeds: int, alpha: float) -> float:
         """Return the smallest difference of the outermost levels, were the trend linear."""
+        from vitwork.statistics import detectable
         from vitwork.statistics.structured import slope_weights
 
         variance = sum(weight**2 for weight in slope_weights(len(self.places), self.places))
         spread = (max(self.places) - min(self.places)) ** 2
-        return smallest_shown(alpha, self.first, seeds, arms=spread * variance)
+        return detectable(seeds, alpha, arms=spread * variance)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +111,9 @@ class Order(Sentence):
 
     def smallest(self, seeds: int, alpha: float) -> float:
         """Return the smallest difference that every step needs."""
-        return smallest_shown(alpha, self.first, seeds, power=0.8 ** (1 / (len(self.arms) - 1)))
+        from vitwork.statistics import detectable
+
+        return detectable(seeds, alpha, power=0.8 ** (1 / (len(self.arms) - 1)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,8 +162,10 @@ class Sameness(Sentence):
 
     def smallest(self, seeds: int, alpha: float) -> float:
         """Return the smallest band that equal sides are shown to lie in; each edge has to be cleared."""
+        from vitwork.statistics import detectable
+
         alone = not isinstance(self.right, Reference) or paired(self.left, self.right)
-        return smallest_shown(alpha, self.left, seeds, power=0.9, arms=1 if alone else 2)
+        return detectable(seeds, alpha, power=0.9, arms=1 if alone else 2)
 
 
 def falling(*arms: Reference, levels: Sequence[float] | None = None) -> Trend:

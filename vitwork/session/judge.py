@@ -180,7 +180,7 @@ class Judge:
         self, lookup: Lookup, values: Mapping[str, Sides], lacks: Mapping[str, Lack]
     ) -> tuple[dict[str, Lack], set[str]]:
         """Return the tests whose quantities are lost in their own noise, and the quantities that are plainly skewed."""
-        from vitwork.statistics import audit, measured_noise
+        from vitwork.statistics import audit_skewness, measured_noise
 
         samples: dict[Quantity, dict[str, tuple[Values, Values]]] = {}
         for name, sides in values.items():
@@ -192,7 +192,7 @@ class Judge:
         skewed, noisy = set(), set()
         for quantity, arms in samples.items():
             samples_ = [numbers for numbers, _ in arms.values()]
-            if audit(samples_, quantity.scale).plain:
+            if audit_skewness(samples_, quantity.scale).plain:
                 skewed.add(quantity.name)
             if not measured_noise(samples_, [errors for _, errors in arms.values()], quantity.scale).testable:
                 noisy.add(quantity.name)

@@ -6,8 +6,8 @@ from scipy import stats
 
 from vitwork.errors import VitworkError
 from vitwork.statistics import rank_agreement, rank_correlation
+from vitwork.statistics.agreement import exchangeable_variance, rank_contrast
 from vitwork.statistics.effect import Obstacle, Test, Verdict
-from vitwork.statistics.rank_correlation import exchangeable_variance, rank_contrast
 
 RNG = np.random.default_rng(0)
 
