@@ -17,7 +17,11 @@ def badge(results: Results) -> str:
     """Return an SVG with the counts of reproduced, contradicted and inconclusive claims of the paper, and their scale."""
     paper, ours = apart(results.claims)
     counts, scale = tally(paper), results.profile.name[:LONGEST]
-    parts = [(f"claims at {scale}", GREY), (f"✓ {counts[Verdict.REPRODUCED]}", GREEN), (f"✗ {counts[Verdict.CONTRADICTED]}", RED)]
+    parts = [
+        (f"claims at {scale}", GREY),
+        (f"✓ {counts[Verdict.REPRODUCED]}", GREEN),
+        (f"✗ {counts[Verdict.CONTRADICTED]}", RED),
+    ]
     parts.append((f"? {counts[Verdict.INCONCLUSIVE]}", AMBER))
     title = f"claims of the paper at {scale}: {counted(paper) or 'none'}{f'; of ours: {counted(ours)}' if ours else ''}"
     x, drawn = 0, []

@@ -103,7 +103,11 @@ def _tallies(old: Results, new: Results) -> list[tuple[Verdict, int, int]]:
 def _ours(old: Results, new: Results) -> str:
     """Return the same of the claims that the paper does not make, in a sentence; empty where there are none."""
     before, now = (words.counted(words.apart(results.claims)[1]) for results in (old, new))
-    return f"{words.OURS}: {before or 'none'} before, {now or 'none'} now." if before or now else ""
+    return (
+        f"Claims of ours, which the paper does not make: {before or 'none'} before, {now or 'none'} now."
+        if before or now
+        else ""
+    )
 
 
 def _side(results: Results) -> Json:

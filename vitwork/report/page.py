@@ -154,9 +154,7 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
         "hypotheses": [_hypothesis(hypothesis, palette) for hypothesis in deciding],
         "controls": [_hypothesis(hypothesis, palette) for hypothesis in hypotheses if hypothesis.control],
         "tiny": effect.tiny(effects),
-        "headline": words.effect(effects[0], deciding[0].unit)
-        if len(effects) == 1
-        else f"{len(effects)} comparisons",
+        "headline": words.effect(effects[0], deciding[0].unit) if len(effects) == 1 else f"{len(effects)} comparisons",
         "n": "–".join(str(size) for size in (sizes[:1] + sizes[-1:] if len(sizes) > 1 else sizes)),
         "cost": words.spent(claim),
         "whole_cost": words.spent(claim, whole=True),

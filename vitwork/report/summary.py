@@ -58,7 +58,12 @@ def markdown(results: Results) -> str:
         *_table(results, paper, hypotheses),
     ]
     if ours:
-        lines += ["", f"{words.OURS}: {_counts(ours)}", "", *_table(results, ours, hypotheses)]
+        lines += [
+            "",
+            f"Of ours, which the paper does not make: {_counts(ours)}",
+            "",
+            *_table(results, ours, hypotheses),
+        ]
     commit = provenance.commit[:12] or "outside git"
     changed = ", with uncommitted changes" if provenance.dirty else ""
     told = [f"{words.price(results)}." if words.price(results) else "", words.correction(results)]

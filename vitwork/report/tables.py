@@ -31,7 +31,13 @@ def _parquet(rows: list[Json], kinds: Kinds) -> bytes:
     from pyarrow import json as arrow
     from pyarrow import parquet
 
-    types = {"text": pa.string(), "count": pa.int64(), "number": pa.float64(), "flag": pa.bool_(), "numbers": pa.list_(pa.float64())}
+    types = {
+        "text": pa.string(),
+        "count": pa.int64(),
+        "number": pa.float64(),
+        "flag": pa.bool_(),
+        "numbers": pa.list_(pa.float64()),
+    }
     schema = pa.schema([(column, types[kind]) for column, kind in kinds.items()])
     lines = b"\n".join(map(dump, rows))
     file = BytesIO()
@@ -73,12 +79,24 @@ def measurements(results: Results) -> tuple[list[Json], Kinds]:
 
 def hypotheses(results: Results) -> tuple[list[Json], Kinds]:
     """Return the rows of the hypotheses, with effects and the first and last side spread out, and their columns' kinds."""
-    described = ("id", "claim", "control", "form", "statement", "parameters", "sides", "quantity", "unit", "a_arm", "b_arm")
+    described = (
+        "id",
+        "claim",
+        "control",
+        "form",
+        "statement",
+        "parameters",
+        "sides",
+        "quantity",
+        "unit",
+        "a_arm",
+        "b_arm",
+    )
     decided = ("verdict", "alternative", "scale", "test", "obstacle", "penalty", "lost", "method", "reason")
     numbers = ("estimate", "low", "high", "adjusted_low", "adjusted_high", "margin", "band", "within", "constant")
-    numbers += ("p", "p_for", "p_against", "plain_p", "adjusted_p", "alpha")
+    tested = ("p", "p_for", "p_against", "plain_p", "adjusted_p", "alpha")
     counts = ("n_a", "n_b", "steps", "weakest", "seeds_needed")
-    kinds = dict.fromkeys((*described, *decided), "text") | dict.fromkeys(numbers, "number")
+    kinds = dict.fromkeys((*described, *decided), "text") | dict.fromkeys((*numbers, *tested), "number")
     kinds |= dict.fromkeys(counts, "count") | {"levels": "numbers", "a_values": "numbers", "b_values": "numbers"}
     rows = []
     for entry in results.hypotheses:

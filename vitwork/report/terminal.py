@@ -30,7 +30,7 @@ def table(results: Results) -> list[str]:
 
 
 def _rows(claims: Sequence[ClaimResult], hypotheses: Mapping[str, Hypothesis]) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for claim in claims:
         found = [hypotheses[id] for id in claim.hypotheses]
         # what others share with it is no cost of a claim that was not measured
@@ -87,6 +87,5 @@ def _totals(results: Results, paper: Sequence[ClaimResult], ours: Sequence[Claim
             for claims, whose in sides
         ),
         *filter(None, [words.correction(results)]),
-        f"{words.plural(len(results.runs), 'run')}, {_minutes(trained)} of training; "
-        "costs of runs that claims share count for each.",
+        f"{words.plural(len(results.runs), 'run')}, {_minutes(trained)} of training; costs of shared runs count for each.",
     ]

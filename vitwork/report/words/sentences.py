@@ -145,7 +145,7 @@ def _side(found: Effect) -> str:
         return f"the whole interval lies on {place} of the margin"
     if found.verdict is Verdict.INCONCLUSIVE and place:
         return f"its interval lies on {place}, but not when all comparisons of the session are counted"
-    bounded = found.obstacle is None and (math.isfinite(found.low) or math.isfinite(found.high))
+    bounded = found.obstacle is None and any(map(math.isfinite, found.deciding))
     if found.verdict is Verdict.INCONCLUSIVE and found.alternative != "two-sided" and bounded:
         return "the interval reaches both sides of the margin"
     return why(found)
@@ -153,7 +153,8 @@ def _side(found: Effect) -> str:
 
 def _place(found: Effect) -> str:
     """Return the side on which the whole interval lies; empty where it reaches both."""
-    below, above = found.high < found.margin, found.low > found.margin
+    low, high = found.deciding
+    below, above = high < found.margin, low > found.margin
     if found.alternative == "two-sided" or not (below or above):
         return ""
     return SIDES[Verdict.REPRODUCED if below == (found.alternative == "less") else Verdict.CONTRADICTED]

@@ -12,7 +12,7 @@ from vitwork.report.words.numbers import plural, quantity
 from vitwork.statistics.effect import Verdict
 
 SYMBOLS = {Verdict.REPRODUCED: "✓", Verdict.CONTRADICTED: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NOT_MEASURED: "–"}
-OURS = "Claims of ours, which the paper does not make"
+OURS = "Claims of ours: the paper does not make them"
 DECIDED = (Verdict.REPRODUCED, Verdict.CONTRADICTED)
 AGAINST = {(Verdict.REPRODUCED, Verdict.CONTRADICTED): "but not",
            (Verdict.CONTRADICTED, Verdict.REPRODUCED): "but reproduced"}  # fmt: skip
@@ -95,7 +95,11 @@ def _excluded(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
     if not (value < found.low or value > found.high):
         return ""
     unit = "points" if first.unit == "%" else first.unit
-    number = f"{quantity(stated, sign=True)} {unit} are" if effect_unit(first.unit, found.scale) else f"{marked(value, found.scale)} is"
+    number = (
+        f"{quantity(stated, sign=True)} {unit} are"
+        if effect_unit(first.unit, found.scale)
+        else f"{marked(value, found.scale)} is"
+    )
     return f"the paper’s {number} excluded at this scale"
 
 
@@ -120,8 +124,8 @@ def correction(results: Results) -> str:
         level = 1 - results.alpha * max(1, found) / results.family
         return (
             f"Verdicts have a false discovery rate of {100 * results.alpha:g} % over the "
-            f"{plural(results.family, 'claim')} that the profile can measure (Benjamini and Hochberg). The intervals are "
-            f"those that decide, at the {100 * level:.4g} % that this leaves to each."
+            f"{plural(results.family, 'claim')} that the profile can measure (Benjamini and Hochberg). Intervals are those "
+            f"that decide, at {100 * level:.4g} %."
         )
     tested = sum(not math.isnan(hypothesis.effect.p) for hypothesis in results.hypotheses)
     if tested < 2:
@@ -134,7 +138,8 @@ def correction(results: Results) -> str:
 
 def price(results: Results) -> str:
     """Return what a decision cost; empty where nothing was spent."""
-    minutes = sum(entry.seconds or 0.0 for entry in (*results.runs, *results.measurements)) / 60
+    spent = [*(run.seconds for run in results.runs), *(entry.seconds for entry in results.measurements)]
+    minutes = sum(filter(None, spent)) / 60
     paper, _ = apart(results.claims)
     if not minutes:
         return ""
