@@ -292,7 +292,7 @@ def _report(config: pytest.Config, results: Results, changes: Changes) -> None:
 
     _say(config, [*table(results), *changes.lines()])
     if options.chosen(config):
-        _say(config, [words.chosen(len(results.hypotheses))])
+        _say(config, [words.chosen(results.family)])
     try:
         page = build(results, options.report_of(config, config.stash[STORE].root))
     except VitworkError as error:

@@ -73,6 +73,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
         verdict: what its primary hypotheses say together.
         p, q, holm_p: its p-value, and corrected over the profile's claims for the false discovery rate and by Holm; null
             where it was not measured or measures nothing.
+        unmeasured: conditions of its controls that could not be measured.
         lack: why it was not measured; None where it was.
         hypotheses: ids, in order; empty for a property that is checked without statistics.
         measurements: keys of the records that it rests on.
@@ -101,6 +102,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     p: Number = None
     q: Number = None
     holm_p: Number = None
+    unmeasured: tuple[str, ...] = ()
 
 
 class RunResult(Struct, frozen=True, kw_only=True):

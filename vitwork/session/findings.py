@@ -31,6 +31,7 @@ class Finding(Struct, frozen=True, kw_only=True):
         hypotheses: its sentences with their effects; none where something is lacking.
         places: the records that it rests on.
         lack: why it was not measured; None where it was.
+        controls: conditions of its controls.
     """
 
     test: str
@@ -40,6 +41,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     hypotheses: tuple[Hypothesis, ...] = ()
     places: tuple[Place, ...] = ()
     lack: Lack | None = None
+    controls: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

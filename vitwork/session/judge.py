@@ -282,6 +282,7 @@ class Judge:
         return Finding(
             test=case.name, claim=case.claim, chapter=case.chapter, statistical=case.statistical,
             hypotheses=tuple(hypotheses), places=tuple(places), lack=lack,
+            controls=tuple(dict.fromkeys(sentence.control for sentence in case.sentences if sentence.control)),
         )  # fmt: skip
 
 

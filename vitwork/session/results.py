@@ -125,6 +125,7 @@ class Session:
             p=decided.p if decided else None,
             q=decided.q if decided else None,
             holm_p=decided.holm_p if decided else None,
+            unmeasured=_unmeasured(group) if decided else (),
             lack=lacks[0] if lacks and not decided else None,
             hypotheses=tuple(hypothesis.id for finding in group for hypothesis in finding.hypotheses),
             measurements=tuple(sorted({place.key for place in places})),
@@ -140,6 +141,13 @@ class Session:
         if finding.test not in self.passed:
             return Verdict.NOT_MEASURED
         return Verdict.REPRODUCED if self.passed[finding.test] else Verdict.CONTRADICTED
+
+
+def _unmeasured(group: Sequence[Finding]) -> tuple[str, ...]:
+    """Return the conditions of the controls that lacked something, each once."""
+    return tuple(
+        dict.fromkeys(control for finding in group if finding.lack is not None for control in finding.controls)
+    )
 
 
 @dataclass(frozen=True, slots=True)
