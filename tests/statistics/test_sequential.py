@@ -1,7 +1,6 @@
 """E-values against published numbers, and decisions after every seed."""
 
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 import pytest

@@ -185,7 +185,7 @@ class Comparison(Sentence):
     def smallest(self, seeds: int, alpha: float) -> float:
         """Return the smallest difference of the sides."""
         alone = not isinstance(self.right, Reference) or paired(self.left, self.right)
-        return smallest_shown(alpha, self.left, seeds, arms=1 if alone else 2)
+        return smallest_shown(alpha, seeds, arms=1 if alone else 2)
 
 
 def sample_and_other(values: Sequence[Values | float]) -> tuple[Values, Values | float]:
@@ -205,8 +205,8 @@ def worded(side: Reference | float) -> str:
     return side.label if isinstance(side, Reference) else f"{side:g}"
 
 
-def smallest_shown(alpha: float, side: Reference, seeds: int, *, power: float = 0.8, arms: float = 2) -> float:
-    """Return the smallest effect that so many seeds show, as `vitwork.statistics.detectable`, on the side's scale."""
+def smallest_shown(alpha: float, seeds: int, *, power: float = 0.8, arms: float = 2) -> float:
+    """Return the smallest effect that so many seeds show, as `vitwork.statistics.detectable`."""
     from vitwork.statistics import detectable
 
     return detectable(seeds, alpha, power=power, arms=arms)

@@ -72,7 +72,7 @@ class Trend(Sentence):
 
         variance = sum(weight**2 for weight in slope_weights(len(self.places), self.places))
         spread = (max(self.places) - min(self.places)) ** 2
-        return smallest_shown(alpha, self.first, seeds, arms=spread * variance)
+        return smallest_shown(alpha, seeds, arms=spread * variance)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +105,7 @@ class Order(Sentence):
 
     def smallest(self, seeds: int, alpha: float) -> float:
         """Return the smallest difference that every step needs."""
-        return smallest_shown(alpha, self.first, seeds, power=0.8 ** (1 / (len(self.arms) - 1)))
+        return smallest_shown(alpha, seeds, power=0.8 ** (1 / (len(self.arms) - 1)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +152,7 @@ class Sameness(Sentence):
     def smallest(self, seeds: int, alpha: float) -> float:
         """Return the smallest band that equal sides are shown to lie in; each edge has to be cleared."""
         alone = not isinstance(self.right, Reference) or paired(self.left, self.right)
-        return smallest_shown(alpha, self.left, seeds, power=0.9, arms=1 if alone else 2)
+        return smallest_shown(alpha, seeds, power=0.9, arms=1 if alone else 2)
 
 
 def falling(*arms: Reference, levels: Sequence[float] | None = None) -> Trend:
