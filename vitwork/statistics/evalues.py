@@ -31,7 +31,7 @@ deviations that a handful of seeds can show (docs/statistics.md)."""
 
 
 MOST_T = 1e6
-BISECTIONS = 80
+BISECTIONS = 64
 
 
 def safe_t(t: ArrayLike, n: ArrayLike, delta: float, df: ArrayLike | None = None) -> Any:
