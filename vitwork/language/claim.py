@@ -41,6 +41,8 @@ class Claim:
         contradicted_by: the outcome that would contradict the claim.
         deviations: differences from the paper's setting that hold at every profile.
         confounds: other explanations that the design does not exclude.
+        ours: a claim of ours that the paper does not make.
+        any_network: about any network, trained or not: theorems, untrained controls.
     """
 
     id: str
@@ -49,6 +51,8 @@ class Claim:
     contradicted_by: str = ""
     deviations: tuple[str, ...] = ()
     confounds: tuple[str, ...] = ()
+    ours: bool = False
+    any_network: bool = False
 
 
 def claim(
@@ -59,13 +63,15 @@ def claim(
     contradicted_by: str = "",
     deviations: tuple[str, ...] = (),
     confounds: tuple[str, ...] = (),
+    ours: bool = False,
+    any_network: bool = False,
 ) -> Callable[[Test], Test]:
     """Declare that the decorated test decides a claim of the paper; the arguments are the fields of `Claim`.
 
     Returns:
         A decorator that marks the test function; the pytest plugin reads the mark.
     """
-    declared = Claim(id, sentence, paper, contradicted_by, deviations, confounds)
+    declared = Claim(id, sentence, paper, contradicted_by, deviations, confounds, ours, any_network)
 
     def mark(test: Test) -> Test:
         import pytest  # here, so that those who only want the vocabulary do not load it

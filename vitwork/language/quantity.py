@@ -23,6 +23,7 @@ class Quantity:
         unit: unit of the number, empty for none.
         scale: how arms are compared: by ``difference`` of means, by ``log-ratio`` (of geometric means, for positive
             quantities) or by the ``probability`` that a run of one exceeds a run of the other.
+        error: the number's own standard error as it was measured, called as `value` is; None where records do not tell.
     """
 
     name: str
@@ -30,15 +31,20 @@ class Quantity:
     value: Callable[..., float]
     unit: str = ""
     scale: Scale = "difference"
+    error: Callable[..., float] | None = None
 
 
 def quantity(
-    of: type[Measurement], name: str = "", unit: str = "", scale: Scale = "difference"
+    of: type[Measurement],
+    name: str = "",
+    unit: str = "",
+    scale: Scale = "difference",
+    error: Callable[..., float] | None = None,
 ) -> Callable[[Callable[..., float]], Quantity]:
     """Make a quantity of a function of (record, parameters…)."""
 
     def make(value: Callable[..., float]) -> Quantity:
-        return Quantity(name or value.__name__.replace("_", " "), of, value, unit, scale)
+        return Quantity(name or value.__name__.replace("_", " "), of, value, unit, scale, error)
 
     return make
 
