@@ -10,11 +10,12 @@ from vitwork.design.profile import Profile
 from vitwork.design.recipe import Augmentation, Recipe
 from vitwork.measurements.accuracy import Evaluation
 from vitwork.measurements.attention import Attention
+from vitwork.measurements.cues import CueConflict
 from vitwork.measurements.feature_maps import LogAmplitude, Variance
 from vitwork.measurements.hessian import Spectrum
 from vitwork.measurements.landscape import Surface
 from vitwork.measurements.lesion import Lesion
-from vitwork.measurements.robustness import Corruptions, CueConflict, NoiseBands
+from vitwork.measurements.robustness import Corruptions, NoiseBands
 from vitwork.measurements.similarity import Similarity
 from vitwork.profiles.arms import Networks, conditions
 
