@@ -26,7 +26,10 @@ class Reader:
         """Keep what each test states."""
         for case in read_claims(session):
             arms = (side.arm for sentence in case.sentences for side in sentence.references)
-            sentences = tuple(sentence.statement for sentence in case.sentences)
+            sentences = tuple(
+                f"{sentence.statement} (control: {sentence.control})" if sentence.control else sentence.statement
+                for sentence in case.sentences
+            )
             self.entries.append(Entry(case.claim, case.chapter, sentences, tuple(dict.fromkeys(arms))))
 
 
