@@ -12,7 +12,7 @@ from vitwork.measurements.accuracy import Evaluation
 from vitwork.measurements.attention import Attention
 from vitwork.measurements.cues import CueConflict
 from vitwork.measurements.feature_maps import LogAmplitude, Variance
-from vitwork.measurements.hessian import Spectrum
+from vitwork.measurements.hessian import MatchedSpectrum, Spectrum
 from vitwork.measurements.landscape import Surface
 from vitwork.measurements.lesion import Lesion
 from vitwork.measurements.robustness import Corruptions, NoiseBands
@@ -69,6 +69,7 @@ SMOKE = Profile(
     seeds=5,
     effort=(
         Spectrum(batches=2),
+        MatchedSpectrum(batches=2),
         Evaluation(training_images=500),
         LogAmplitude(images=250),
         Variance(images=250),
@@ -98,6 +99,7 @@ CIFAR10_MICRO = Profile(
     seeds=9,
     effort=(
         Spectrum(batches=6),
+        MatchedSpectrum(batches=6),
         Evaluation(training_images=2000),
         Similarity(pseudo_stages=3),
         Surface(images=250, extent=0.9, points=7),
