@@ -7,24 +7,45 @@ import pytest
 from vitwork.language.claim import Paper, claim
 from vitwork.language.measure import Measure
 from vitwork.language.quantity import Quantity
+from vitwork.language.sentence import control
 from vitwork.language.structured import ordered
-from vitwork.measurements import accuracy, hessian
+from vitwork.measurements import accuracy, hessian, robustness
 
-
-@claim(
+beats = claim(
     "alternet-beats-cnn-small-data",
     "AlterNet, a ResNet whose stages end in MSAs, is more accurate than the ResNet.",
     paper=Paper("Fig. 12b", "test accuracy 84.0 % for AlterNet-50, 82.5 % for ResNet-50", read_from="vector plot"),
-    contradicted_by="a ResNet that is more accurate, be it the plain or the parameter-matched one",
+    contradicted_by="a ResNet that is more accurate",
     confounds=(
         "the paper's AlterNet has 33.0 million parameters, its ResNet of 82.5 % (where the build-up starts) 28.2",
-        "hence a parameter-matched ResNet beside the plain one",
+        "hence a parameter-matched ResNet as a control",
     ),
 )
-@pytest.mark.parametrize("control", ["resnet", "resnet-matched"])
-def test_alternet_is_more_accurate(measure: Measure, control: str) -> None:
+
+
+@beats
+def test_alternet_is_more_accurate(measure: Measure) -> None:
     percent = measure(accuracy.accuracy)
-    assert percent("alternet") > percent(control)
+    assert percent("alternet") > percent("resnet")
+
+
+@beats
+@pytest.mark.parametrize("condition", ["against a ResNet of as many parameters"])
+def test_alternet_is_more_accurate_at_equal_size(measure: Measure, condition: str) -> None:
+    percent = measure(accuracy.accuracy)
+    assert control(percent("alternet") > percent("resnet-matched"), condition)
+
+
+@claim(
+    "alternet-imagenet",
+    "On ImageNet, AlterNet is competitive with the ResNet.",
+    paper=Paper("Fig. E.1", "no numbers known", "ImageNet-1K", "memory of the plot"),
+    contradicted_by="an accuracy more than half a point below the ResNet's",
+    deviations=("competitive is taken as at most half a percentage point less accurate",),
+)
+def test_alternet_is_competitive_on_imagenet(measure: Measure) -> None:
+    percent = measure(accuracy.accuracy)
+    assert percent("alternet-imagenet") > percent("resnet-imagenet") - 0.5
 
 
 @claim(
@@ -68,15 +89,17 @@ def test_each_accepted_msa_helps(measure: Measure) -> None:
 
 @claim(
     "buildup-c3-extra-hurts",
-    "A further MSA inside the third stage lowers accuracy; one at the end of the second raises it.",
+    "A further MSA inside the third stage lowers accuracy.",
     paper=BUILD_UP,
-    contradicted_by="a further MSA in the third stage that does not hurt, or one in the second that does not help",
+    contradicted_by="a further MSA in the third stage that does not hurt",
+    deviations=(
+        "that one at the end of the second stage raises it is the last step of `buildup-rule`, which states it",
+    ),
     confounds=SELECTED,
 )
 def test_extra_msa_in_third_stage_hurts(measure: Measure) -> None:
     percent = measure(accuracy.accuracy)
     assert percent("alternet-0022") < percent("alternet-0012")
-    assert percent("alternet") > percent("alternet-0012")
 
 
 @claim(
@@ -114,13 +137,30 @@ def test_heads_that_grow_by_stage_are_flatter_and_more_convex(measure: Measure, 
     assert value("alternet") < value("alternet-even-heads")
 
 
-@claim(
+shares = claim(
     "msa-shares-blur-properties",
-    "A fixed blur before subsampling improves a ResNet, as MSAs do; MSAs do more.",
+    "A fixed blur before subsampling improves a ResNet's accuracy, calibration and robustness, and so do MSAs.",
     paper=Paper("Appendix B", "none here: an analogy to spatial smoothing (Park & Kim, 2021)", read_from="description"),
-    contradicted_by="a blur that hurts, or one that helps more than MSAs",
+    contradicted_by="a blur, or MSAs, with which one of the four is not better",
+    deviations=(
+        "the blur is the paper's: soft clip, ReLU and 2×2 mean before each subsampling",
+        "calibration is the NLL and the ECE of test images",
+        "MSAs' accuracy and robustness are `alternet-beats-cnn-small-data` and `alternet-robust`, which state them",
+    ),
 )
-def test_blur_helps_and_msas_help_more(measure: Measure) -> None:
-    percent = measure(accuracy.accuracy)
+CALIBRATION = pytest.mark.parametrize("bad", [accuracy.nll, accuracy.calibration_error], ids=["nll", "ece"])
+
+
+@shares
+@pytest.mark.parametrize("good", [accuracy.accuracy, robustness.corrupted_accuracy], ids=["clean", "corrupted"])
+def test_blur_improves_accuracy_and_robustness(measure: Measure, good: Quantity) -> None:
+    percent = measure(good)
     assert percent("resnet-blur") > percent("resnet")
-    assert percent("alternet") > percent("resnet-blur")
+
+
+@shares
+@CALIBRATION
+@pytest.mark.parametrize("smoothing", ["resnet-blur", "alternet"])
+def test_blur_and_msas_improve_calibration(measure: Measure, smoothing: str, bad: Quantity) -> None:
+    value = measure(bad)
+    assert value(smoothing) < value("resnet")

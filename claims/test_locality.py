@@ -6,6 +6,7 @@ import pytest
 
 from vitwork.language.claim import Paper, claim
 from vitwork.language.measure import Measure
+from vitwork.language.structured import interacting
 from vitwork.measurements import accuracy, hessian
 
 LOCAL = pytest.mark.parametrize("local", ["vit-local-3", "vit-local-5"])
@@ -73,14 +74,30 @@ def test_medium_window_has_fewer_negative_eigenvalues(measure: Measure) -> None:
     "data-specificity-not-range",
     "What makes MSAs work is that their weights depend on the data, not that they reach far.",
     paper=Paper("Abstract, Section 2", "local attention is as good as global; no arm removes the dependence on data"),
-    contradicted_by="global attention that is better than local, or learned constant weights that are",
+    contradicted_by="local attention that is worse than global, or no better than learned constant weights",
     deviations=(
         *DEVIATIONS,
+        "not worse is taken as an error at most one point higher; in the paper it is one point lower",
         "learned constant weights over the same window stand against attention; the paper has none",
     ),
     confounds=("the network with constant weights has fewer parameters",),
 )
-def test_data_specific_local_attention_is_best(measure: Measure) -> None:
+def test_dependence_on_data_matters_and_range_does_not(measure: Measure) -> None:
     error = measure(accuracy.error)
+    assert error("vit-local-3") < error("vit") + 1
     assert error("vit-local-3") < error("vit-static-3")
-    assert error("vit-local-3") < error("vit")
+
+
+@claim(
+    "long-range-needs-data",
+    "Long range pays with data: the lead of local over global attention is larger on small data.",
+    paper=Paper("Section 2", "none: with one size of the data, the paper cannot tell whether range matters elsewhere"),
+    contradicted_by="a lead of local attention that does not shrink with data",
+    deviations=(*DEVIATIONS, "beyond the paper: a critique of the scale at which long range does not matter"),
+    confounds=("fewer images are fewer steps at equal epochs",),
+    ours=True,
+)
+def test_lead_of_local_attention_shrinks_with_data(measure: Measure) -> None:
+    error = measure(accuracy.error)
+    small = error("vit-6-percent-data"), error("vit-local-3-6-percent-data")
+    assert interacting(small, (error("vit"), error("vit-local-3")))

@@ -6,9 +6,12 @@ import pytest
 
 from vitwork.language.claim import Paper, claim
 from vitwork.language.measure import Measure
+from vitwork.language.sentence import control
 from vitwork.measurements import accuracy, lesion, similarity
 
 LESION = "the lesion drops a block's residual branch and keeps its projection; the paper's rule is unknown"
+OTHERS = {"swin": "in Swin", "pit": "in PiT"}
+EQUAL_DISTANCE = "at equal distances"
 RESNET_LESION = (LESION, "a whole residual branch, where the paper removes a bottleneck's 3×3 convolution alone")
 
 
@@ -22,9 +25,13 @@ RESNET_LESION = (LESION, "a whole residual branch, where the paper removes a bot
         read_from="vector plot",
     ),
     contradicted_by="placements with the same number of MSAs that differ the other way",
+    deviations=(
+        "none of the MSAs stands in a block that changes width or resolution",
+        "the model's end: two MSAs in each of the last two stages; a stage's start: from its second block on",
+    ),
     confounds=("equal numbers of MSAs are not equal sizes: an MSA's parameters follow the width of its stage",),
 )
-@pytest.mark.parametrize("elsewhere", ["alternet-stage-start", "alternet-model-end"])
+@pytest.mark.parametrize("elsewhere", ["alternet-stage-start", "alternet-0022"])
 def test_stage_end_is_the_better_place(measure: Measure, elsewhere: str) -> None:
     percent = measure(accuracy.accuracy)
     assert percent("alternet") > percent(elsewhere)
@@ -41,6 +48,7 @@ def test_stage_end_is_the_better_place(measure: Measure, elsewhere: str) -> None
     contradicted_by="an MSA at a stage's end whose removal costs less than the Conv's of the network without MSAs",
     deviations=("beyond the paper, which compares an MSA with an MLP of the same network", LESION),
     confounds=("two networks are compared, each of which may lean on its last blocks more or less",),
+    ours=True,
 )
 def test_msa_at_stage_end_matters_more_than_conv_there(measure: Measure) -> None:
     loss = measure(lesion.loss_at_stage_end, first_stage=2)  # AlterNet has its MSAs from the second stage on
@@ -59,17 +67,29 @@ def test_stage_start_matters_more_in_resnet(measure: Measure) -> None:
     assert measure(lesion.loss_at_stage_start)("resnet") > measure(lesion.loss_at_stage_end)("resnet")
 
 
-@claim(
+periodic = claim(
     "lesion-periodic",
-    "The damage of removing a block varies with the period of a stage: it falls within a stage and jumps at the next.",
+    "The damage of removing a block varies with the period of a stage: from the end of one to the start of the next it jumps.",
     paper=Paper("Fig. 10b", "periodic in ResNet-50 and Swin-Ti", read_from="description"),
-    contradicted_by="a damage that grows within a stage, or falls at the next",
-    deviations=("ResNet only", *RESNET_LESION),
+    contradicted_by="a damage that falls from a stage's end to the start of the next",
+    deviations=(
+        "the ResNet decides, Swin is a control",
+        "that damage falls within a stage is `lesion-resnet-stage-start`, which states it",
+        *RESNET_LESION,
+    ),
     confounds=("the first block of a stage also changes width and resolution; its projection is kept",),
 )
+
+
+@periodic
 def test_damage_has_the_period_of_a_stage(measure: Measure) -> None:
-    assert measure(lesion.loss_at_stage_start)("resnet") > measure(lesion.loss_at_stage_end)("resnet")
     assert measure(lesion.jump_between_stages)("resnet") > 0
+
+
+@periodic
+@pytest.mark.parametrize("condition", [OTHERS["swin"]])
+def test_damage_has_the_period_of_a_stage_in_swin(measure: Measure, condition: str) -> None:
+    assert control(measure(lesion.jump_between_stages)("swin") > 0, condition)
 
 
 @claim(
@@ -117,20 +137,32 @@ def test_msa_matters_more_at_stage_ends_of_swin(measure: Measure) -> None:
     assert msa > mlp
 
 
-@claim(
+late = claim(
     "lesion-vit-pit",
-    "In a ViT, too, the last MSA matters more than the last MLP.",
+    "In ViT and PiT, too, late MSAs are important: the last one matters more than the last MLP.",
     paper=Paper("Fig. D.4", "late MSAs are important in ViT-Ti and PiT-Ti", read_from="description"),
     contradicted_by="a loss by the last MSA that is not above the loss by the last MLP",
-    deviations=("ViT only", LESION),
+    deviations=("the ViT decides, PiT is a control", "in PiT, the mean over the last MSAs of its stages", LESION),
     confounds=("the author agrees that deep ViTs do not show it, whose attention collapses",),
 )
+
+
+@late
 def test_last_msa_matters_more_than_last_mlp_in_vit(measure: Measure) -> None:
     msa, mlp = (measure(lesion.loss_of, kind=kind, place="last")("vit") for kind in ("msa", "mlp"))
     assert msa > mlp
+    first = measure(lesion.loss_of, kind="msa", place="first")("vit")
+    assert control(msa > first, "against the first MSA")
 
 
-@claim(
+@late
+@pytest.mark.parametrize("condition", [OTHERS["pit"]])
+def test_last_msa_matters_more_than_last_mlp_in_pit(measure: Measure, condition: str) -> None:
+    msa, mlp = (measure(lesion.loss_of, kind=kind, place="last")("pit") for kind in ("msa", "mlp"))
+    assert control(msa > mlp, condition)
+
+
+blocks = claim(
     "cka-block-structure",
     "In a network of several stages, blocks of one stage are more alike than blocks of two stages.",
     paper=Paper(
@@ -138,13 +170,22 @@ def test_last_msa_matters_more_than_last_mlp_in_vit(measure: Measure) -> None:
     ),
     contradicted_by="a similarity within stages that is not above the similarity across stages",
     deviations=(
-        "ResNet only; blocks' outputs and no pooling or head",
-        "also at equal distances, since neighbours are alike in any network and mostly share a stage",
+        "the ResNet decides, Swin and PiT are controls; blocks' outputs and no pooling or head",
+        "a control is at equal distances, since neighbours are alike in any network and mostly share a stage",
     ),
 )
-@pytest.mark.parametrize("pairs", ["all", "at equal distance"])
-def test_blocks_of_a_stage_are_alike(measure: Measure, pairs: str) -> None:
-    assert measure(similarity.block_structure, pairs=pairs)("resnet") > 0
+
+
+@blocks
+def test_blocks_of_a_stage_are_alike(measure: Measure) -> None:
+    assert measure(similarity.block_structure)("resnet") > 0
+    assert control(measure(similarity.block_structure, pairs="at equal distance")("resnet") > 0, EQUAL_DISTANCE)
+
+
+@blocks
+@pytest.mark.parametrize("arm", OTHERS)
+def test_blocks_of_a_stage_are_alike_in_transformers(measure: Measure, arm: str) -> None:
+    assert control(measure(similarity.block_structure)(arm) > 0, OTHERS[arm])
 
 
 @claim(
@@ -154,7 +195,7 @@ def test_blocks_of_a_stage_are_alike(measure: Measure, pairs: str) -> None:
     contradicted_by="a ViT whose score is at or above that of the network of several stages",
     deviations=("the ViT is cut into as many equal parts as the ResNet has stages",),
 )
-@pytest.mark.parametrize("pairs", ["all", "at equal distance"])
-def test_vit_has_less_block_structure(measure: Measure, pairs: str) -> None:
-    score = measure(similarity.block_structure, pairs=pairs)
+def test_vit_has_less_block_structure(measure: Measure) -> None:
+    score, distant = (measure(similarity.block_structure, pairs=pairs) for pairs in ("all", "at equal distance"))
     assert score("vit") < score("resnet")
+    assert control(distant("vit") < distant("resnet"), EQUAL_DISTANCE)

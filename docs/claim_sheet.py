@@ -52,11 +52,13 @@ def sheet(cases: list[Case]) -> str:
 def entry(case: Case) -> Entry:
     """Return what a test contributes to the sheet."""
     arms = (side.arm for sentence in case.sentences for side in sentence.references)
-    stated = (
-        f"{sentence.statement}{f' (control: {sentence.control})' if sentence.control else ''}"
-        for sentence in case.sentences
+    return Entry(
+        case.claim,
+        case.chapter,
+        tuple(sentence.statement for sentence in case.sentences if not sentence.control),
+        tuple(dict.fromkeys(arms)),
+        tuple((sentence.control, sentence.statement) for sentence in case.sentences if sentence.control),
     )
-    return Entry(case.claim, case.chapter, tuple(stated), tuple(dict.fromkeys(arms)))
 
 
 def registered(cases: list[Case]) -> str:

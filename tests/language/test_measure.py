@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import pytest
 
 from tests.language.examples import Reading, error
@@ -11,6 +13,8 @@ from vitwork.language.measure import Measure
 
 class Thorough:
     """Knows one kind of measurement."""
+
+    arms = MappingProxyType({"vit": "a ViT", "resnet": "a ResNet"})
 
     def measurement(self, kind: type[Measurement]) -> Measurement:
         assert kind is Reading
@@ -36,3 +40,8 @@ def test_key_changes_with_run_and_parameters() -> None:
     keys = {Reading().key("r1"), Reading().key("r2"), Reading(when="init").key("r1")}
     assert len(keys) == 3
     assert Reading(when="end").key("r1") in keys
+
+
+def test_a_sentence_can_take_the_arms_that_there_are() -> None:
+    """Of the arms that a test names, those of the scale are present, in the test's order."""
+    assert Measure(Thorough()).present("resnet", "mixer", "vit") == ("resnet", "vit")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tests.language.examples import HIGH, LOW, MIDDLE, ape, error, judged, reference
-from vitwork.language.sentence import Reference
-from vitwork.language.structured import falling, ordered, rising, same
+from vitwork.language.sentence import Reference, control
+from vitwork.language.structured import correlated, falling, interacting, ordered, rising, same
 from vitwork.statistics import compare, trend
 from vitwork.statistics.effect import Obstacle, Test, Verdict
 
@@ -107,3 +107,29 @@ def test_a_lost_run_leaves_a_trend_open() -> None:
     for anytime in (False, True):
         effect = judged(rising(*three()), LOW, MIDDLE, lost, sequential=anytime)
         assert (effect.verdict, effect.obstacle) == (Verdict.INCONCLUSIVE, Obstacle.UNKNOWN_VALUE)
+
+
+def test_a_rank_correlation_needs_no_step_of_its_own() -> None:
+    """Arms of one rank are not compared, a small step back within the ranks does not matter, and empty ranks fall out."""
+    a, b, c, d = (reference(error, arm) for arm in "abcd")
+    sentence = correlated([a], [b, c], [], [d])
+    assert sentence.statement == "error ranks a < b, c < d"
+    assert (sentence.form, sentence.levels) == ("correlation", (0.0, 1.0, 1.0, 2.0))
+    effect = judged(sentence, LOW, HIGH, MIDDLE, HIGH)
+    assert (effect.verdict, effect.test) == (Verdict.REPRODUCED, Test.RANKS)
+    assert judged(sentence, HIGH, MIDDLE, MIDDLE, LOW).verdict is Verdict.CONTRADICTED
+    assert control(sentence, "over all").control == "over all"
+    assert sentence.smallest(5, 0.05) > 0
+    with pytest.raises(ValueError, match="two ranks"):
+        correlated([a, b], [])
+
+
+def test_an_interaction_is_a_difference_of_differences() -> None:
+    """One gap is larger than another: the effect is by how much."""
+    a, b, c, d = (reference(error, arm) for arm in "abcd")
+    sentence = interacting((a, b), (c, d))
+    assert sentence.statement == "error(a) − error(b) > error(c) − error(d)"
+    effect = judged(sentence, HIGH, LOW, MIDDLE, LOW)
+    assert effect.estimate == pytest.approx((np.mean(HIGH) - np.mean(LOW)) - (np.mean(MIDDLE) - np.mean(LOW)))
+    assert effect.verdict is Verdict.REPRODUCED
+    assert judged(sentence, MIDDLE, LOW, HIGH, LOW).verdict is Verdict.CONTRADICTED

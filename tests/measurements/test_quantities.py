@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
 from vitwork.language.quantity import AbsentError
-from vitwork.measurements import accuracy, attention, feature_maps, hessian, landscape, lesion, robustness
+from vitwork.measurements import accuracy, attention, cues, feature_maps, hessian, landscape, lesion, robustness
+from vitwork.measurements.errors import binomial, jackknife, together
 
 
 def spectrum(*batches: list[float], which: str = "magnitude") -> dict[str, Any]:
@@ -130,19 +132,64 @@ def test_lesions_are_read_by_stage_and_kind() -> None:
     assert lesion.loss_of.value(record, kind="mlp", place="last") == pytest.approx(3.0)
 
 
-@pytest.mark.parametrize(("depth", "early"), [(12, [2, 3]), (8, [2]), (4, [2]), (2, [2])])
-def test_early_msas_are_those_of_the_paper(depth: int, early: list[int]) -> None:
-    """Of twelve MSAs the second and third are early, as in the paper's figure; of few, the second."""
-    changes = [{"kind": kind, "value": number} for number in range(1, depth + 1) for kind in ("msa", "mlp")]
-    found = feature_maps.early_msa_change.value({"changes": {"DC": changes}}, relative_to="DC")
-    assert found == sum(early) / len(early)
+@pytest.mark.parametrize(
+    ("depth", "early", "later_msas", "later_mlps"),
+    [
+        (12, [1, 2, 3], range(4, 13), range(5, 13)),
+        (8, [1, 2], range(3, 9), range(4, 9)),
+        (4, [1], [2, 3, 4], [2, 3, 4]),
+        (3, [1], [2, 3], [2, 3]),
+    ],
+)
+def test_parts_of_the_depth_are_those_of_the_paper(
+    depth: int, early: list[int], later_msas: list[int], later_mlps: list[int]
+) -> None:
+    """Of twelve MSAs the first three are early, as in the paper's figure, and eight MLPs lie behind the first third."""
+    changes = [
+        {"kind": kind, "value": number**2, "error": 0.1 * number, "jump": False}
+        for number in range(1, depth + 1)
+        for kind in ("msa", "mlp")
+    ]
+    record = {"changes": {"DC": changes}}
+    for quantity, expected in (
+        (feature_maps.early_msa_change, early),
+        (feature_maps.later_msa_change, later_msas),
+        (feature_maps.later_mlp_change, later_mlps),
+        (feature_maps.msa_change, range(1, depth + 1)),
+    ):
+        value = quantity.value(record, relative_to="DC")
+        assert value == pytest.approx(np.mean(np.square(expected)))
+        assert quantity.error is not None
+        assert quantity.error(record, relative_to="DC") == pytest.approx(0.1 * np.mean(expected))
+
+
+def test_the_papers_own_numbers_hold_in_the_parts_that_claims_read() -> None:
+    """Over all MLPs the paper's figure lowers high frequencies, behind the first third it raises them."""
+    from vitwork.report.paper_values import LOG_AMPLITUDE
+
+    path = LOG_AMPLITUDE["vit"]
+    changes = [
+        {"kind": "mlp" if place % 2 else "msa", "value": after - before, "error": 0.0, "jump": False}
+        for place, (before, after) in enumerate(pairwise(path))
+    ]
+    found = {
+        name: getattr(feature_maps, name).value({"changes": {"DC": changes}}, relative_to="DC")
+        for name in ("mlp_change", "later_mlp_change", "later_msa_change", "early_msa_change")
+    }
+    assert found["mlp_change"] < 0 < found["later_mlp_change"]
+    assert found["later_msa_change"] < 0 < found["early_msa_change"]
 
 
 def test_deep_blocks_are_compared_with_the_stem() -> None:
     """The deeper half is averaged at its highest frequency, relative to what the claim names."""
     record = {"delta": [[0, -1.0], [0, 9.0], [0, -2.0], [0, -4.0]], "relative": [[0, 1.0], [0, 0], [0, 1.0], [0, 2.0]]}
     assert feature_maps.deep_minus_stem.value(record, relative_to="DC") == -2.0
-    assert feature_maps.deep_minus_stem.value(record, relative_to="first frequency") == 0.5
+    three = record | {"relative": [[0, 0, 1.0], [0, 0, 0], [0, 0, 1.0], [0, 0, 2.0]]}
+    assert feature_maps.deep_minus_stem.value(three, relative_to="first frequency") == 0.5
+    small = three | {"relative": [[0, 0, 1.0], [0, 0, 3.0], [0, 0, 5.0], [0, 0], [0, 0]]}
+    assert (
+        feature_maps.deep_minus_stem.value(small, relative_to="first frequency") == 4.0
+    )  # two maps have no second one
 
 
 def test_variance_is_read_by_depth_and_stage() -> None:
@@ -157,7 +204,8 @@ def test_variance_is_read_by_depth_and_stage() -> None:
         {"kind": "msa", "jump": False, "stage": stage, "value": value}
         for stage, value in ((1, -2.0), (1, 9.0), (2, 1.0))
     ]
-    assert feature_maps.msa_variance_change_at_start.value({"changes": changes}) == -0.5
+    assert feature_maps.stage_msa_variance_change.value({"changes": changes}, place="first") == -0.5
+    assert feature_maps.stage_msa_variance_change.value({"changes": changes}, place="last") == 5.0
 
 
 def test_rise_is_read_on_the_border() -> None:
@@ -165,6 +213,7 @@ def test_rise_is_read_on_the_border() -> None:
     record = {"x": [-1, 0, 1], "nll": [[5.0, 5.0, math.nan], [5.0, 1.0, 5.0], [5.0] * 3], "weight_decay": 0.5}
     record["l2"] = [[4.0] * 3, [4.0, 2.0, 4.0], [4.0] * 3]
     assert landscape.rise.value(record) == 7.0 - 2.0
+    assert landscape.nll_rise.value(record) == 5.0 - 1.0
 
 
 def test_paths_are_read_after_the_start() -> None:
@@ -185,4 +234,69 @@ def test_robustness_is_a_plain_mean() -> None:
     record = {"accuracy": [[0.8, 0.4], [0.6, 0.2]], "clean": 0.8}
     assert robustness.corrupted_accuracy.value(record) == pytest.approx(50.0)
     assert robustness.kept_accuracy.value(record) == pytest.approx(62.5)
-    assert robustness.shape_bias.value({"shape_bias": 0.25}) == 25.0
+    assert cues.shape_bias.value({"shape_bias": 0.25}) == 25.0
+
+
+def test_what_is_zero_but_for_rounding_is_neither_negative_nor_positive() -> None:
+    """NEP, APE, the reach below zero and the density's share have one definition of a negative eigenvalue."""
+    rounding = spectrum([4.0, -1e-7], [-1e-3, 2e-8])
+    assert hessian.nep.value(rounding) == 25.0
+    assert hessian.ape.value(spectrum([4.0, 1e-7, -4e-7])) == pytest.approx(2.0, rel=1e-6)
+    assert hessian.negativity.value(spectrum([4.0, -1e-7], which="extremes")) == 0.0
+    density = {"nodes": [[-1e-7, 4.0], [-1.0, 4.0]], "weights": [[0.9, 0.1], [0.5, 0.5]]}
+    assert hessian.negative_share.value(density) == 25.0
+    torch_side = pytest.importorskip("vitwork.analysis.hessian").ROUNDING
+    assert torch_side == hessian.ROUNDING
+
+
+def test_an_instrument_that_does_not_say_what_converged_is_taken_as_it_is() -> None:
+    """PyHessian's eigenvalues enter a claim, and a spectrum that says that it failed does not."""
+    record = spectrum([4.0, -2.0])
+    assert hessian.ape.value(record | {"converged": None}) == 4.0
+    with pytest.raises(AbsentError):
+        hessian.ape.value(record | {"converged": [False]})
+
+
+def test_eigenvalues_at_one_loss_lie_between_two_snapshots() -> None:
+    """The logarithm of the APE is interpolated where the loss crosses the level, and absent where it never does."""
+    record = {"nll": [2.3, 2.0, 1.0], "level": 1.5, "below": 2, "spectra": [spectrum([1.0]), spectrum([100.0])]}
+    assert hessian.ape_at_loss.value(record) == pytest.approx(10.0)
+    with pytest.raises(AbsentError, match=r"^snapshots on both sides of a training loss of 1\.50"):
+        hessian.ape_at_loss.value(record | {"below": 0})
+
+
+def test_standard_errors_follow_their_definitions() -> None:
+    """Shares are binomial, errors on one set of images add up, and the jackknife of a mean is its standard error."""
+    assert binomial(0.5, 100) == 0.05
+    assert math.isnan(binomial(0.5, 0))
+    assert together([1.0, 3.0]) == 2.0
+    values = [[1.0], [2.0], [4.0], [7.0]]
+    mean = lambda batches: sum(batch[0] for batch in batches) / len(batches)  # noqa: E731
+    assert jackknife(mean, values) == pytest.approx(np.std([1, 2, 4, 7], ddof=1) / 2)
+    assert math.isnan(jackknife(mean, values[:1]))
+
+
+def error_of(quantity: Any, record: dict[str, Any], **options: Any) -> float:
+    assert quantity.error is not None
+    return float(quantity.error(record, **options))
+
+
+def test_quantities_know_their_own_errors() -> None:
+    """Each quantity's error is in its own unit, from what its record holds."""
+    assert error_of(accuracy.error, {"acc": 0.5, "images": 100}) == 5.0
+    assert error_of(hessian.nep, spectrum([4.0, -2.0], [2.0, 6.0])) == pytest.approx(25.0)
+    noise = {"frequencies": [0.1, 0.8], "standard_error": [0.5, 0.01], "clean": 0.5}
+    assert error_of(robustness.change, noise, between=(0.7, 0.9)) == pytest.approx(1.0)
+    assert error_of(robustness.relative_change, noise, between=(0.7, 0.9)) == pytest.approx(2.0)
+    corrupted = {"accuracy": [[0.5, 0.5]], "clean": 0.8, "images": 100}
+    assert error_of(robustness.corrupted_accuracy, corrupted) == pytest.approx(5.0)
+    assert error_of(robustness.kept_accuracy, corrupted) == pytest.approx(6.25)
+    units = {"stages": [1, 2], "stage_end": [True, True], "accuracy_error": [0.01, 0.03]}
+    assert error_of(lesion.loss_at_stage_end, units) == pytest.approx(2.0)
+    assert error_of(lesion.loss_at_stage_end, units, first_stage=2) == pytest.approx(3.0)
+    assert error_of(lesion.jump_between_stages, units) == pytest.approx(4.0)
+    maps = {"variance": [1.0, 2.0], "error": [0.1, 0.2], "stages": [1, 2]}
+    assert error_of(feature_maps.variance_trend, maps) == pytest.approx(0.2)
+    assert error_of(feature_maps.reset_between_stages, maps) == pytest.approx(0.2)
+    gains = {"frequencies": [[0, 0.5, 1.0]], "gain": [[1.0, 0.5, 0.25]], "gain_error": [[0, 0.05, 0.05]]}
+    assert error_of(attention.gain_slope, gains) == pytest.approx(0.3)

@@ -16,7 +16,7 @@ from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import Lack, Missing
 from vitwork.errors import VitworkError
-from vitwork.measurements import accuracy, attention, feature_maps, hessian, lesion, robustness, similarity
+from vitwork.measurements import accuracy, attention, cues, feature_maps, hessian, lesion, robustness, similarity
 from vitwork.measurements import landscape as surfaces
 from vitwork.measurements.trained_run import TrainedRun
 from vitwork.profiles import PAPER, SMOKE
@@ -256,7 +256,7 @@ def test_corruptions_record(run):
 
 def test_cue_conflict_record(run):
     """Shares of decisions for outline and texture add up to the decided images."""
-    record = robustness.CueConflict(images=90).measure(run)
+    record = cues.CueConflict(images=90).measure(run)
     assert round((record["shape_share"] + record["texture_share"]) * 90) == record["n"]
     assert 0 <= record["accuracy"] <= 1
     json.dumps(record)
@@ -264,7 +264,7 @@ def test_cue_conflict_record(run):
 
 def test_cues_conflict_on_drawn_images_only(run):
     """Where cues cannot be set against each other, the measurement says that it does not fit, and why."""
-    measurement = robustness.CueConflict()
+    measurement = cues.CueConflict()
     lack = measurement.lack(replace(run.arm, data=DataSpec("cifar10")))
     assert lack.missing is Missing.UNFIT
     assert lack.what.startswith("needs images whose cues")
@@ -280,6 +280,57 @@ def test_a_path_needs_snapshots_on_the_way(run):
 
 
 def test_evaluation_says_how_confidence_misses_accuracy(run):
-    """Over-confidence is the signed calibration error in per cent."""
+    """Over-confidence is the signed calibration error in per cent, and errors are those over images."""
     record = accuracy.Evaluation(training_images=20).measure(run)
     assert accuracy.overconfidence.value(record) == 100 * record["signed_ece"]
+    assert (record["images"], record["classes"]) == (80, 10)
+    with torch.inference_mode():
+        logits = torch.cat([run.model()(x) for x, _ in run.test_batches()])
+    losses = torch.nn.functional.cross_entropy(logits, run.splits.test.labels, reduction="none")
+    assert record["nll"] == pytest.approx(float(losses.mean()), rel=1e-5)
+    assert accuracy.nll.error(record) == pytest.approx(float(losses.std()) / 80**0.5, rel=1e-4)
+    json.dumps(record)
+
+
+def test_phases_and_amplitudes_are_of_other_classes(run):
+    """An image mixed with itself is itself; every partner is of another class; shares add up to the decided images."""
+    images = run.splits.test.normalised(slice(0, 4))
+    torch.testing.assert_close(cues.mixed_cues(images, images), images, atol=1e-5, rtol=0)
+    mixed = cues.mixed_cues(images, images.flip(0))
+    torch.testing.assert_close(torch.fft.rfft2(mixed).abs(), torch.fft.rfft2(images.flip(0)).abs(), atol=1e-3, rtol=0)
+    assert cues.others([0, 0, 1, 2]) == [2, 2, 3, 0]
+    with pytest.raises(VitworkError, match="two classes"):
+        cues.others([1, 1])
+    record = cues.PhaseConflict(images=40).measure(run)
+    assert round((record["shape_share"] + record["texture_share"]) * 40) == record["n"]
+    json.dumps(record)
+
+
+@pytest.mark.filterwarnings("ignore:Using backward")
+def test_the_papers_instrument_agrees_with_ours(run):
+    """PyHessian's largest eigenvalue is ours within its tolerance, it leaves the model as it was, and says what it cannot."""
+    effort = {"batches": 1, "batch_size": 8, "k": 1}
+    before = {name: value.clone() for name, value in run.model().state_dict().items()}
+    theirs, ours = (hessian.Spectrum(**effort, solver=solver).measure(run) for solver in ("pyhessian", "lanczos"))
+    assert hessian.ape.value(theirs) == pytest.approx(hessian.ape.value(ours), rel=0.02)
+    assert all(torch.equal(value, before[name]) for name, value in run.model().state_dict().items())
+    assert all(value.grad is None for value in run.model().parameters())
+    with pytest.raises(VitworkError, match="PyHessian"):
+        hessian.Spectrum(**effort, solver="pyhessian", batchnorm="train").measure(run)
+
+
+def test_a_spectrum_at_one_loss_brackets_it(run):
+    """Of all snapshots the two between which the loss falls through the level are measured; without a crossing, none."""
+    matched = hessian.MatchedSpectrum(images=40, batches=1, batch_size=8, k=1)
+    losses = matched.measure(run)["nll"]
+    assert len(losses) == len(run.arm.recipe.snapshots)
+    low, high = sorted(losses[:2])
+    chance = torch.tensor(10.0).log().item()
+    record = replace(matched, level=(low + high) / 2 / chance).measure(run)
+    place = next((number for number, loss in enumerate(losses) if loss <= (low + high) / 2), 0)
+    assert record["below"] == place
+    assert len(record["spectra"]) == (2 if place else 0)
+    assert replace(matched, level=0.0).measure(run)["spectra"] == []
+    bare = replace(run.arm, recipe=replace(run.arm.recipe, snapshots=("init", "warmup", "end")))
+    assert matched.lack(bare) == Lack(Missing.SNAPSHOT, bare.name, "during training")
+    json.dumps(record)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,9 +14,11 @@ from vitwork.design.schedule import check, snapshot_steps
 from vitwork.errors import VitworkError
 from vitwork.models import create
 from vitwork.profiles import PROFILES, find
+from vitwork.profiles.arms import BY_BIAS
 from vitwork.store.keys import plain
 from vitwork.training.train import build_model
 
+CLAIMS = Path(__file__).parents[2] / "claims"
 ARMS = [arm for profile in PROFILES.values() for arm in profile.arms.values()]
 NETWORKS = {repr((arm.model, arm.options, arm.data.size)): arm for arm in ARMS}
 """One arm for each network: larger profiles share theirs."""
@@ -40,9 +44,9 @@ def test_every_recipe_can_be_carried_out(arm: Arm) -> None:
 
 
 def test_arms_that_only_larger_profiles_train() -> None:
-    """Small profiles train eight arms; larger ones add to them and change nothing about them."""
+    """Small profiles train six arms; larger ones add to them and change nothing about them."""
     for name in ("smoke", "cifar10-micro"):
-        assert len(PROFILES[name].arms) == 8
+        assert len(PROFILES[name].arms) == 6
     for name in ("cifar10", "cifar100", "paper"):
         assert PROFILES["smoke"].arms.keys() < PROFILES[name].arms.keys()
         assert {arm.name for arm in PROFILES[name].arms.values()} == set(PROFILES[name].arms)
@@ -70,7 +74,8 @@ def test_small_data_arm_takes_as_many_steps() -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_only_followed_arms_keep_weights_on_the_way(profile: str) -> None:
     """Snapshots between warm-up and end are kept for the ResNet and the ViT alone, which keeps stores small."""
-    kept = {name for name, arm in PROFILES[profile].arms.items() if len(arm.recipe.snapshots) > 3}
+    arms = PROFILES[profile].arms
+    kept = {name.removesuffix("-imagenet") for name, arm in arms.items() if len(arm.recipe.snapshots) > 3}
     assert kept == {"resnet", "vit"}
 
 
@@ -92,17 +97,35 @@ def test_matched_control_has_the_size_of_the_alternet(profile: str) -> None:
     assert sizes["resnet-matched"] == pytest.approx(sizes["alternet"], rel=0.03)
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_placements_have_equally_many_attentions(profile: str) -> None:
-    """Stage-end, stage-start and model-end placements compare at the same number of MSA blocks."""
-    arms = PROFILES[profile].arms
-    counts = set()
-    for name in ("alternet", "alternet-stage-start", "alternet-model-end"):
-        assert arms[name].options["msas"] == arms["alternet"].options["msas"]
+def test_placements_have_equally_many_attentions_on_equal_blocks() -> None:
+    """Stage-end, stage-start and model-end placements compare as many MSA blocks, none of which changes the resolution."""
+    arms, counts = PROFILES["paper"].arms, set()
+    for name in ("alternet", "alternet-stage-start", "alternet-0022"):
         with torch.device("meta"):
             model = create(arms[name].model, 10, **arms[name].options)
-        counts.add(sum(type(module).__name__.endswith("Attention") for module in model.modules()))
-    assert len(counts) == 1
+        mixing = [module for module in model.modules() if type(module).__name__ == "PreActMixing"]
+        assert all(block.shortcut is None for block in mixing)
+        counts.add(len(mixing))
+    assert counts == {4}
+
+
+def test_what_is_claimed_of_other_data_is_trained_on_them() -> None:
+    """The claim on CIFAR-10 has arms of its own; that on ImageNet shares the runs of the profile's own arms."""
+    arms = PROFILES["paper"].arms
+    elsewhere = {name for name, arm in arms.items() if arm.data.source == "cifar10"}
+    assert elsewhere == {f"{name}-cifar10" for group in BY_BIAS for name in group}
+    imagenet = PROFILES["imagenet"].arms
+    for name in ("resnet", "alternet"):
+        assert replace(imagenet[f"{name}-imagenet"], name=name) == imagenet[name]
+
+
+def test_no_arm_is_trained_that_no_claim_needs() -> None:
+    """Every arm of the largest profiles is named by a claim."""
+    text = "".join(path.read_text(encoding="utf-8") for path in CLAIMS.glob("test_*.py"))
+    named = {name for group in BY_BIAS for name in group} | {f"vit-heads-{heads}" for heads in (1, 3, 12)}
+    named |= {f"{name}-cifar10" for name in named} | {"vit-weak-augmentation", "resnet-weak-augmentation"}
+    arms = {name for profile in PROFILES.values() for name in profile.arms}
+    assert {name for name in arms - named if f'"{name}"' not in text} == set()
 
 
 def test_unknown_profile_is_one_sentence() -> None:

@@ -8,7 +8,17 @@ from typing import Any
 
 from vitwork.design.measurement import Measurement
 from vitwork.language.quantity import Quantity
-from vitwork.measurements import accuracy, attention, feature_maps, hessian, landscape, lesion, robustness, similarity
+from vitwork.measurements import (
+    accuracy,
+    attention,
+    cues,
+    feature_maps,
+    hessian,
+    landscape,
+    lesion,
+    robustness,
+    similarity,
+)
 
 Shown = tuple[Quantity, Mapping[str, Any]]
 """A quantity with its parameters."""
@@ -102,8 +112,8 @@ ANALYSES = {
             undefined="without corruptions the accuracy is 0",
         ),
         Analysis(
-            robustness.CueConflict(),
-            _shown(robustness.shape_bias),
+            cues.CueConflict(),
+            _shown(cues.shape_bias),
             undefined="neither the outline nor the texture is ever chosen",
         ),
     )

@@ -20,6 +20,7 @@ from vitwork.analysis.curvature.minibatches import AT_ONCE, Search, each
 from vitwork.analysis.curvature.operator import Batch, HessianOperator, Select, trainable
 from vitwork.analysis.curvature.quadrature import Density, Trace, density, trace
 from vitwork.analysis.observe import device_of
+from vitwork.analysis.signs import ROUNDING
 from vitwork.device.memory import Cost, Meter
 from vitwork.errors import VitworkError, at_least, choice
 
@@ -67,7 +68,7 @@ class Spectrum:
     def nep(self) -> float:
         """Negative eigenvalue proportion: the share of the pooled eigenvalues below zero (paper Fig. 4).
 
-        A Hessian of low rank has eigenvalues that are zero but for rounding, about 1e-7 of the largest. They are not below.
+        Those that are zero but for rounding (`vitwork.analysis.signs`) are not below.
 
         Raises:
             VitworkError: the eigenvalues are not the largest in magnitude.
@@ -86,7 +87,7 @@ class Spectrum:
 
     @property
     def _rounding(self) -> Tensor:
-        return 10 * torch.finfo(torch.float32).eps * self.eigenvalues.abs().amax(1, keepdim=True)
+        return ROUNDING * self.eigenvalues.abs().amax(1, keepdim=True)
 
     def _largest(self) -> Tensor:
         if self.which != "magnitude":

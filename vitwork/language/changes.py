@@ -189,13 +189,13 @@ def _moved(pairs: Iterable[tuple[Hypothesis, Hypothesis]], alpha: float) -> list
 def finding(hypothesis: Hypothesis) -> Finding:
     """Return a hypothesis as `effect_change` takes it.
 
-    The effect of an order is that of its weakest step, which may be another one in other results: only its interval
+    Of an order (whose weakest step may be another one in other results) and of a rank correlation only the interval
     serves.
     """
     from vitwork.statistics.change import Finding
     from vitwork.statistics.structured import slope_weights
 
-    if hypothesis.form == "order":
+    if hypothesis.form in ("order", "correlation"):
         return Finding(hypothesis.effect)
     sides, levels = hypothesis.sides, hypothesis.levels
     samples = [side for side in sides if isinstance(side, Sample)]

@@ -44,14 +44,14 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
         parameters: the test's parameters.
         quantity, unit: what is compared.
         sides: the samples in the order of the sentence; a constant may stand last.
-        levels: where the sides of a trend lie.
+        levels: where the sides of a trend lie, or their claimed ranks in a correlation.
         within: largest difference (or factor) that a sameness allows.
         effect: the outcome.
     """
 
     id: str
     claim: str
-    form: Literal["comparison", "trend", "order", "sameness"]
+    form: Literal["comparison", "trend", "order", "correlation", "sameness"]
     statement: str
     parameters: dict[str, str | int | float]
     quantity: str

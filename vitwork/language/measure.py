@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -16,6 +16,10 @@ Kind = TypeVar("Kind", bound=Measurement)
 
 class Efforts(Protocol):
     """What knows how thoroughly each kind of measurement is made, such as a profile."""
+
+    @property
+    def arms(self) -> Mapping[str, Any]:
+        """The conditions that can be compared, by name."""
 
     def measurement(self, kind: type[Kind]) -> Kind:
         """Return the measurement of a kind, with the parameters of this scale."""
@@ -32,6 +36,10 @@ class Measure:
 
     efforts: Efforts
     sheet: list[Sentence] = field(default_factory=list)
+
+    def present(self, *arms: str) -> tuple[str, ...]:
+        """Return those of the arms that there are at this scale, for a sentence over as many as there are."""
+        return tuple(arm for arm in arms if arm in self.efforts.arms)
 
     def __call__(self, quantity: Quantity, **parameters: Any) -> Callable[[str], Reference]:
         """Return a function from an arm's name to a reference to `quantity`, measured with `parameters`.

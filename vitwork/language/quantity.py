@@ -23,7 +23,7 @@ class Quantity:
         unit: unit of the number, empty for none.
         scale: how arms are compared: by ``difference`` of means, by ``log-ratio`` (of geometric means, for positive
             quantities) or by the ``probability`` that a run of one exceeds a run of the other.
-        error: called as ``value`` is; the measurement's own standard error, None where it is not known.
+        error: the number's own standard error as it was measured, called as `value` is; None where records do not tell.
     """
 
     name: str

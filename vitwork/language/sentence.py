@@ -18,7 +18,7 @@ from vitwork.language.quantity import Quantity
 from vitwork.statistics.effect import Alternative, Effect
 
 Values = tuple[float, ...]
-Form = Literal["comparison", "trend", "order", "sameness"]
+Form = Literal["comparison", "trend", "order", "correlation", "sameness"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -1,4 +1,4 @@
-"""Sentences of more than one comparison: trends, orders, and claims that two arms do not differ. Imports no torch.
+"""Sentences of more than one comparison: trends, orders, rank correlations, and claims of no difference. Imports no torch.
 
 A test asserts them like comparisons: ``assert falling(ape("vit-1-head"), ape("vit-2-heads"), ape("vit-4-heads"))``.
 """
@@ -117,6 +117,61 @@ class Order(Sentence):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Interaction(Trend):
+    """One difference that is larger than another: a slope over four arms, whose levels give each its sign."""
+
+    @property
+    def statement(self) -> str:
+        """The interaction as a formula."""
+        a, b, c, d = (side.label for side in self.arms)
+        return f"{a} − {b} > {c} − {d}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correlation(Sentence):
+    """A quantity that rises with the claimed ranks of arms: Kendall's tau of every seed's own order.
+
+    Attributes:
+        arms: in the order of the ranks.
+        ranks: one for each arm; arms of one rank are not compared with each other.
+    """
+
+    arms: tuple[Reference, ...]
+    ranks: tuple[float, ...]
+    control: str = ""
+    form: ClassVar[Form] = "correlation"
+
+    @property
+    def sides(self) -> tuple[Reference | float, ...]:
+        """The arms."""
+        return self.arms
+
+    @property
+    def statement(self) -> str:
+        """The correlation in words."""
+        groups: dict[float, list[str]] = {}
+        for side, rank in zip(self.arms, self.ranks, strict=True):
+            groups.setdefault(rank, []).append(side.arm)
+        return f"{self.first.quantity.name} ranks {' < '.join(', '.join(names) for names in groups.values())}"
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The claimed ranks."""
+        return self.ranks
+
+    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
+        """Return the mean rank correlation."""
+        from vitwork.statistics.rank_correlation import rank_correlation
+
+        samples = [side for side in values if isinstance(side, tuple)]
+        return rank_correlation(samples, alpha=alpha, levels=self.ranks, anytime=sequential)
+
+    def smallest(self, seeds: int, alpha: float) -> float:
+        """Return about the smallest difference between neighbouring ranks: that of two arms."""
+        return smallest_shown(alpha, self.first, seeds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Sameness(Sentence):
     """Two references, or a reference and a constant, that differ by less than a declared amount.
 
@@ -208,6 +263,35 @@ def ordered(*arms: Reference) -> Order:
     """
     _check_alike(arms)
     return Order(arms)
+
+
+def interacting(more: tuple[Reference, Reference], less: tuple[Reference, Reference]) -> Interaction:
+    """Claim that the first pair differs by more than the second: ``more[0] − more[1] > less[0] − less[1]``.
+
+    Raises:
+        TypeError: the references are to different quantities, or carry a margin.
+    """
+    arms = (*more, *less)
+    _check_alike(arms)
+    return Interaction(arms, (0.25, -0.25, -0.25, 0.25), "greater")  # their slope is the difference of differences
+
+
+def correlated(*groups: Sequence[Reference]) -> Correlation:
+    """Claim that a quantity rises from group to group, by rank: not every step need be seen.
+
+    Args:
+        groups: references to one quantity, one or more of each rank.
+
+    Raises:
+        TypeError: the references are to different quantities, or carry a margin.
+        ValueError: there are fewer than two groups with an arm.
+    """
+    filled = [group for group in groups if group]
+    arms = tuple(side for group in filled for side in group)
+    _check_alike(arms)
+    if len(filled) < 2:
+        raise ValueError("a rank correlation needs arms of two ranks or more")
+    return Correlation(arms, tuple(float(rank) for rank, group in enumerate(filled) for _ in group))
 
 
 def same(a: Reference, b: Reference | float, *, within: float) -> Sameness:

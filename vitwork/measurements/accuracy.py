@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from vitwork.design.measurement import Measurement, Record
 from vitwork.language.quantity import quantity
+from vitwork.measurements.errors import binomial
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from vitwork.measurements.trained_run import TrainedRun
 
 
@@ -30,7 +33,7 @@ class Evaluation(Measurement):
     training_images: int | None = None
 
     def measure(self, run: TrainedRun) -> Record:
-        """Return the metrics, and the training NLL beside them."""
+        """Return the metrics, the training NLL, and what their standard errors and chance need."""
         import torch
         from torch.nn import functional as F
 
@@ -40,35 +43,78 @@ class Evaluation(Measurement):
         model = run.model(self.when)
         with torch.inference_mode():
             found = [(in_parts(model, images), labels) for images, labels in run.test_batches(self.batch_size)]
-            logits, classes = (torch.cat(parts) for parts in zip(*found, strict=True))
-            metrics = calibration.evaluate(logits, classes)
-            total, count = 0.0, 0
+            logits, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
             wanted = self.training_images or len(run.splits.train)
-            for images, targets in run.augmented(-(-wanted // self.batch_size), self.batch_size):
-                total += float(F.cross_entropy(in_parts(model, images), targets, reduction="sum"))
-                count += len(images)
-        return {**metrics, "classes": logits.shape[1], "train_nll": total / count}
+            training = torch.cat(
+                [
+                    F.cross_entropy(in_parts(model, images), targets, reduction="none")
+                    for images, targets in run.augmented(-(-wanted // self.batch_size), self.batch_size)
+                ]
+            )
+            return {
+                **calibration.evaluate(logits, labels),
+                "nll_error": _error(F.cross_entropy(logits.double(), labels, reduction="none")),
+                "signed_ece_error": _error(logits.double().softmax(1).amax(1) - (logits.argmax(1) == labels).double()),
+                "train_nll": float(training.double().mean()),
+                "train_nll_error": _error(training),
+                "images": len(labels),
+                "classes": len(run.splits.test.classes),
+            }
 
 
-@quantity(Evaluation, unit="%")
+def _error(by_image: Tensor) -> float:
+    """Return the standard error of the mean over images."""
+    from vitwork.analysis.observe import mean_and_error
+
+    return float(mean_and_error(by_image)[1])
+
+
+def _accuracy_error(record: Record) -> float:
+    return 100.0 * binomial(record["acc"], record["images"])
+
+
+@quantity(Evaluation, unit="%", error=_accuracy_error)
 def accuracy(record: Record) -> float:
     """Return the share of test images classified right."""
     return 100.0 * float(record["acc"])
 
 
-@quantity(Evaluation, unit="%")
+@quantity(Evaluation, unit="%", error=_accuracy_error)
 def error(record: Record) -> float:
     """Return the share of test images classified wrong."""
     return 100.0 - 100.0 * float(record["acc"])
 
 
-@quantity(Evaluation, name="training NLL", unit="nats")
+@quantity(Evaluation, name="NLL", unit="nats", scale="log-ratio", error=lambda record: float(record["nll_error"]))
+def nll(record: Record) -> float:
+    """Return the mean negative log-likelihood of test images."""
+    return float(record["nll"])
+
+
+@quantity(
+    Evaluation,
+    name="training NLL",
+    unit="nats",
+    scale="log-ratio",
+    error=lambda record: float(record["train_nll_error"]),
+)
 def training_nll(record: Record) -> float:
     """Return the mean negative log-likelihood of augmented training images."""
     return float(record["train_nll"])
 
 
-@quantity(Evaluation, name="confidence above accuracy", unit="%")
+@quantity(Evaluation, name="ECE", unit="%", scale="log-ratio")
+def calibration_error(record: Record) -> float:
+    """Return the expected calibration error; no closed form gives its standard error."""
+    return 100.0 * float(record["ece"])
+
+
+@quantity(
+    Evaluation,
+    name="confidence above accuracy",
+    unit="%",
+    error=lambda record: 100.0 * float(record["signed_ece_error"]),
+)
 def overconfidence(record: Record) -> float:
     """Return the signed calibration error: mean confidence minus accuracy, negative when under-confident."""
     return 100.0 * float(record["signed_ece"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from vitwork.design.measurement import Measurement, Record
 from vitwork.language.quantity import columns, log, quantity, ratio
+from vitwork.measurements.errors import together
 
 if TYPE_CHECKING:
     from vitwork.measurements.trained_run import TrainedRun
@@ -45,12 +46,24 @@ class Attention(Measurement):
         }
 
 
-@quantity(Attention, name="high- over low-frequency gain of attention", unit="log ratio")
-def gain_slope(record: Record) -> float:
-    """Return the logarithm of the gain at π (or just below) over that at the lowest frequency but 0, mean over blocks."""
-    slopes = []
-    for frequencies, gain in zip(record["frequencies"], record["gain"], strict=True):
+def _ends(record: Record, column: str) -> list[tuple[float, float]]:
+    """Return each block's values at the lowest frequency but 0 and at π (or just below)."""
+    ends = []
+    for frequencies, values in zip(record["frequencies"], record[column], strict=True):
         highest = max(place for place, frequency in enumerate(frequencies) if frequency <= 1.0)
         if highest > 1:  # a grid of two places a side has a single frequency
-            slopes.append(log(ratio(gain[highest], gain[1])))
+            ends.append((values[1], values[highest]))
+    return ends
+
+
+def _gain_error(record: Record) -> float:
+    """Return the standard error over images of the mean logarithm, at most."""
+    pairs = zip(_ends(record, "gain"), _ends(record, "gain_error"), strict=True)
+    return together(sum(map(ratio, errors, gains)) for gains, errors in pairs)
+
+
+@quantity(Attention, name="high- over low-frequency gain of attention", unit="log ratio", error=_gain_error)
+def gain_slope(record: Record) -> float:
+    """Return the logarithm of the gain at π (or just below) over that at the lowest frequency but 0, mean over blocks."""
+    slopes = [log(ratio(high, low)) for low, high in _ends(record, "gain")]
     return sum(slopes) / len(slopes) if slopes else math.nan

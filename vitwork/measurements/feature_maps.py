@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from vitwork.design.measurement import Measurement, Record
-from vitwork.language.quantity import AbsentError, columns, log, mean, quantity, ratio
+from vitwork.language.quantity import AbsentError, Quantity, columns, log, mean, quantity, ratio
+from vitwork.measurements.errors import together
 
 if TYPE_CHECKING:
     from vitwork.analysis import fourier
@@ -88,110 +90,186 @@ class Variance(Measurement):
         return {**columns(found, *BLOCKS, "variance", "error"), "changes": changes}
 
 
-def _mean(changes: list[Record], kind: str) -> float:
-    """Return the mean change over blocks of a kind that keep the resolution."""
-    values = [change["value"] for change in changes if change["kind"] == kind and not change["jump"]]
-    return mean(values, f"{kind} block that keeps the resolution")
+def _spans(count: int, start: float, stop: float) -> range:
+    """Return the places whose middles lie between two shares of the depth: of twelve blocks, the first third is four."""
+    inside = [place for place in range(count) if start <= (place + 0.5) / count < stop]
+    return range(inside[0], inside[-1] + 1) if inside else range(0)
 
 
-def _within_stages(record: Record, changes: list[Record], kind: str) -> float:
-    """Return the mean change over blocks of a kind behind another block of their stage."""
+def _chosen(changes: list[Record], kind: str, start: float = 0.0, stop: float = 1.0) -> list[Record]:
+    """Return the changes across blocks of a kind that keep the resolution, of those in a part of the depth."""
+    of_kind = [change for change in changes if change["kind"] == kind]
+    return [of_kind[place] for place in _spans(len(of_kind), start, stop) if not of_kind[place]["jump"]]
+
+
+def _behind_another(record: Record, changes: list[Record], kind: str) -> list[Record]:
+    """Return the changes across blocks of a kind behind another block of their stage."""
     before = dict(zip(record["blocks"][1:], record["stages"], strict=False))
-    return _mean([change for change in changes if before.get(change["name"]) == change["stage"]], kind)
+    return [change for change in _chosen(changes, kind) if before.get(change["name"]) == change["stage"]]
 
 
-@quantity(LogAmplitude, name="high-frequency change of MSAs", unit="log amplitude")
-def msa_change(record: Record, relative_to: str) -> float:
-    """Return the mean change of the highest frequency's log amplitude across MSA blocks."""
-    return _mean(record["changes"][relative_to], "msa")
+def _mean(changes: list[Record], kind: str) -> float:
+    return mean((change["value"] for change in changes), f"{kind} block that keeps the resolution")
 
 
-@quantity(LogAmplitude, name="high-frequency change of MLPs", unit="log amplitude")
-def mlp_change(record: Record, relative_to: str) -> float:
-    """Return the mean change of the highest frequency's log amplitude across MLP blocks."""
-    return _mean(record["changes"][relative_to], "mlp")
+def _error(changes: list[Record]) -> float:
+    return together(change["error"] for change in changes)
 
 
-@quantity(LogAmplitude, name="high-frequency change of Convs", unit="log amplitude")
+def _filter(name: str, kind: str, start: float = 0.0, stop: float = 1.0) -> Quantity:
+    """Make the quantity of the mean high-frequency change across blocks of a kind in a part of the depth."""
+
+    def value(record: Record, relative_to: str) -> float:
+        """Return the mean change of the highest frequency's log amplitude."""
+        return _mean(_chosen(record["changes"][relative_to], kind, start, stop), kind)
+
+    def error(record: Record, relative_to: str) -> float:
+        """Return its standard error over images, at most."""
+        return _error(_chosen(record["changes"][relative_to], kind, start, stop))
+
+    return quantity(LogAmplitude, f"high-frequency change of {name}", "log amplitude", error=error)(value)
+
+
+msa_change = _filter("MSAs", "msa")
+early_msa_change = _filter("MSAs in the first quarter", "msa", stop=1 / 4)
+later_msa_change = _filter("MSAs after the first quarter", "msa", start=1 / 4)
+mlp_change = _filter("MLPs", "mlp")
+later_mlp_change = _filter("MLPs after the first third", "mlp", start=1 / 3)
+
+
+@quantity(
+    LogAmplitude,
+    name="high-frequency change of Convs",
+    unit="log amplitude",
+    error=lambda record, relative_to: _error(_behind_another(record, record["changes"][relative_to], "conv")),
+)
 def conv_change(record: Record, relative_to: str) -> float:
     """Return the mean change of the highest frequency's log amplitude across Conv blocks within a stage."""
-    return _within_stages(record, record["changes"][relative_to], "conv")
+    return _mean(_behind_another(record, record["changes"][relative_to], "conv"), "conv")
 
 
-@quantity(Variance, name="log variance change of MSAs")
-def msa_variance_change(record: Record) -> float:
-    """Return the mean change of the log feature-map variance across MSA blocks."""
-    return _mean(record["changes"], "msa")
+def _highest(record: Record, relative_to: str, of: str = "") -> list[float]:
+    """Return the log amplitude at each block's highest frequency, or its error; a map that has none above zero is left out."""
+    key, least = ("delta", 2) if relative_to == "DC" else ("relative", 3)
+    sizes, values = record[key], record[key + of]
+    return [found[-1] for size, found in zip(sizes, values, strict=True) if len(size) >= least]
 
 
-@quantity(Variance, name="log variance change of MLPs")
-def mlp_variance_change(record: Record) -> float:
-    """Return the mean change of the log feature-map variance across MLP blocks."""
-    return _mean(record["changes"], "mlp")
+def _deep(values: list[float]) -> list[float]:
+    return values[(len(values) + 1) // 2 :]
 
 
-@quantity(Variance, name="log variance change of Convs")
-def conv_variance_change(record: Record) -> float:
-    """Return the mean change of the log feature-map variance across Conv blocks within a stage."""
-    return _within_stages(record, record["changes"], "conv")
+def _deep_error(record: Record, relative_to: str) -> float:
+    errors = _highest(record, relative_to, "_error")
+    return math.hypot(together(_deep(errors)), errors[0])
 
 
-@quantity(Variance, name="log variance change of MSAs at stage starts")
-def msa_variance_change_at_start(record: Record) -> float:
-    """Return the mean change of the log feature-map variance across the first MSA of each stage."""
-    first: dict[int, float] = {}
-    for change in record["changes"]:
-        if change["kind"] == "msa" and not change["jump"]:
-            first.setdefault(change["stage"], change["value"])
-    return mean(first.values(), "msa block that keeps the resolution")
-
-
-@quantity(LogAmplitude, name="high-frequency change of early MSAs", unit="log amplitude")
-def early_msa_change(record: Record, relative_to: str) -> float:
-    """Return the mean change across the MSAs from the second to a quarter of the depth: the 2nd and 3rd of twelve."""
-    values = [change["value"] for change in record["changes"][relative_to] if change["kind"] == "msa"]
-    early = values[1 : max(2, len(values) // 4)]
-    return mean(early, "second msa block")
-
-
-@quantity(LogAmplitude, name="high frequencies of deep blocks above the embedding's", unit="log amplitude")
+@quantity(
+    LogAmplitude, name="high frequencies of deep blocks above the stem's", unit="log amplitude", error=_deep_error
+)
 def deep_minus_stem(record: Record, relative_to: str) -> float:
     """Return the highest frequency's log amplitude in the deeper half of the blocks minus that after the stem."""
-    highest = [values[-1] for values in record["delta" if relative_to == "DC" else "relative"]]
-    deep = highest[(len(highest) + 1) // 2 :]
-    return mean(deep, "block") - float(highest[0])
+    highest = _highest(record, relative_to)
+    return mean(_deep(highest), "block") - float(highest[0])
 
 
-@quantity(Variance, name="slope of log variance over depth")
+@quantity(Variance, name="log variance change of MSAs", error=lambda record: _error(_chosen(record["changes"], "msa")))
+def msa_variance_change(record: Record) -> float:
+    """Return the mean change of the log feature-map variance across MSA blocks."""
+    return _mean(_chosen(record["changes"], "msa"), "msa")
+
+
+@quantity(Variance, name="log variance change of MLPs", error=lambda record: _error(_chosen(record["changes"], "mlp")))
+def mlp_variance_change(record: Record) -> float:
+    """Return the mean change of the log feature-map variance across MLP blocks."""
+    return _mean(_chosen(record["changes"], "mlp"), "mlp")
+
+
+@quantity(
+    Variance,
+    name="log variance change of Convs",
+    error=lambda record: _error(_behind_another(record, record["changes"], "conv")),
+)
+def conv_variance_change(record: Record) -> float:
+    """Return the mean change of the log feature-map variance across Conv blocks within a stage."""
+    return _mean(_behind_another(record, record["changes"], "conv"), "conv")
+
+
+def _msas_of_stages(record: Record, place: Literal["first", "last"]) -> list[Record]:
+    """Return the change across the first or the last MSA of each stage."""
+    found: dict[int, Record] = {}
+    for change in _chosen(record["changes"], "msa"):
+        if place == "last" or change["stage"] not in found:
+            found[change["stage"]] = change
+    return list(found.values())
+
+
+@quantity(
+    Variance,
+    name="log variance change of a stage's MSA",
+    error=lambda record, place: _error(_msas_of_stages(record, place)),
+)
+def stage_msa_variance_change(record: Record, place: Literal["first", "last"]) -> float:
+    """Return the mean change of the log feature-map variance across the ``first`` or the ``last`` MSA of each stage."""
+    return _mean(_msas_of_stages(record, place), "msa")
+
+
+def _slope_weights(count: int) -> list[float]:
+    """Return the weights of the least-squares slope over the normalised depth of so many blocks."""
+    depths = [ratio(place, count - 1) for place in range(count)]
+    centre = mean(depths, "block")
+    squares = sum((depth - centre) ** 2 for depth in depths)
+    return [ratio(depth - centre, squares) for depth in depths]
+
+
+def _log_errors(record: Record) -> list[float]:
+    """Return the standard errors of the logarithms of the variances."""
+    return [ratio(error, value) for error, value in zip(record["error"], record["variance"], strict=True)]
+
+
+def _trend_error(record: Record) -> float:
+    errors = _log_errors(record)
+    return sum(abs(weight) * error for weight, error in zip(_slope_weights(len(errors)), errors, strict=True))
+
+
+@quantity(Variance, name="slope of log variance over depth", error=_trend_error)
 def variance_trend(record: Record) -> float:
     """Return the least-squares slope of the log feature-map variance over the normalised depth."""
     logs = [log(value) for value in record["variance"]]
-    depths = [ratio(place, len(logs) - 1) for place in range(len(logs))]
-    centre, level = mean(depths, "block"), mean(logs, "block")
-    covariance = sum((x - centre) * (y - level) for x, y in zip(depths, logs, strict=True))
-    return ratio(covariance, sum((x - centre) ** 2 for x in depths))
+    return sum(weight * value for weight, value in zip(_slope_weights(len(logs)), logs, strict=True))
 
 
-def _by_stage(record: Record) -> list[list[float]]:
-    """Return the log variances of each stage's blocks, the stem left out."""
+def _by_stage(record: Record, values: list[float]) -> list[list[float]]:
+    """Return the values of each stage's blocks, the stem left out."""
     stages: dict[int, list[float]] = {}
-    for stage, value in zip(record["stages"], record["variance"], strict=True):
+    for stage, value in zip(record["stages"], values, strict=True):
         if stage > 0:
-            stages.setdefault(stage, []).append(log(value))
+            stages.setdefault(stage, []).append(value)
     return list(stages.values())
+
+
+def _log_variances(record: Record) -> list[list[float]]:
+    return _by_stage(record, [log(value) for value in record["variance"]])
 
 
 @quantity(Variance, name="smallest lead of a stage's last block", unit="log variance")
 def lead_of_stage_end(record: Record) -> float:
-    """Return by how much the last block's log variance exceeds all others of its stage, in the stage where it least does."""
-    leads = [values[-1] - max(values[:-1]) for values in _by_stage(record) if len(values) > 1]
+    """Return by how much the last block's log variance exceeds all others of its stage, in the stage where it least does.
+
+    A smallest of largest differences has no simple standard error.
+    """
+    leads = [values[-1] - max(values[:-1]) for values in _log_variances(record) if len(values) > 1]
     if not leads:
         raise AbsentError("stage of several blocks")
     return min(leads)
 
 
-@quantity(Variance, name="change of log variance between stages")
+def _reset_error(record: Record) -> float:
+    return together(after[0] + before[-1] for before, after in pairwise(_by_stage(record, _log_errors(record))))
+
+
+@quantity(Variance, name="change of log variance between stages", error=_reset_error)
 def reset_between_stages(record: Record) -> float:
     """Return the mean change of the log variance from the last block of a stage to the first of the next."""
-    steps = [after[0] - before[-1] for before, after in pairwise(_by_stage(record))]
+    steps = [after[0] - before[-1] for before, after in pairwise(_log_variances(record))]
     return mean(steps, "second stage")

@@ -6,12 +6,20 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from vitwork.analysis.signs import ROUNDING
 from vitwork.design.arm import Arm
 from vitwork.design.deviation import Lack, Missing
 from vitwork.design.measurement import Measurement, Record
+from vitwork.errors import VitworkError
 from vitwork.language.quantity import AbsentError, columns, mean, quantity, ratio
+from vitwork.measurements.errors import Batches, jackknife
+from vitwork.measurements.moments import epochs_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torch import nn
+
     from vitwork.measurements.trained_run import TrainedRun
 
 Which = Literal["magnitude", "extremes"]
@@ -54,6 +62,8 @@ class Spectrum(Curvature):
         max_products: products with the Hessian after which a mini-batch is given up.
         loss: with the L2 penalty or without.
         examples: ``clean`` for the same images as they are, with their classes.
+        solver: ours (Lanczos' method), or the paper's: ``pyhessian``, power iteration at its default tolerance, which does
+            not say what converged.
     """
 
     name: ClassVar[str] = "spectrum"
@@ -64,6 +74,7 @@ class Spectrum(Curvature):
     max_products: int = 500
     loss: Literal["nll + l2", "nll"] = "nll + l2"
     examples: Literal["augmented", "clean"] = "augmented"
+    solver: Literal["lanczos", "pyhessian"] = "lanczos"
 
     def lack(self, arm: Arm) -> Lack | None:
         """Say where clean images would hardly differ from the recipe's own, besides what every measurement lacks."""
@@ -75,12 +86,90 @@ class Spectrum(Curvature):
         return Curvature.lack(self, arm)  # `super()` without arguments does not work in dataclasses with slots
 
     def measure(self, run: TrainedRun) -> Record:
-        """Return the eigenvalues of every mini-batch, and whether they converged."""
+        """Return the eigenvalues of every mini-batch, and whether they converged.
+
+        Raises:
+            VitworkError: PyHessian is asked for what it cannot do.
+        """
         from vitwork.analysis import hessian
 
         loss = self._loss(run, l2=self.loss == "nll + l2", clean=self.examples == "clean")
+        if self.solver == "pyhessian":
+            return {**self._by_pyhessian(**loss), "batch_size": self.batch_size}
         found = hessian.top_eigenvalues(**loss, k=self.k, which=self.which, max_products=self.max_products)
         return {**columns(found, *COLUMNS), "batch_size": self.batch_size}
+
+    def _by_pyhessian(self, model: nn.Module, batches: Iterable[Any], weight_decay: float, batchnorm: str) -> Record:
+        """Return a spectrum by the paper's instrument; the model is left as it is."""
+        from vitwork.measurements.power_iteration import top_eigenvalues
+
+        if self.which != "magnitude" or batchnorm != "eval":
+            raise VitworkError("PyHessian finds eigenvalues of largest magnitude, with BatchNorm's running statistics")
+        return {
+            "eigenvalues": [top_eigenvalues(model, batch, self.k, weight_decay) for batch in batches],
+            "converged": None,
+            "which": self.which,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedSpectrum(Curvature):
+    """The spectra at the snapshots between which the training loss crosses a level, so that networks compare at one loss.
+
+    Attributes:
+        level: the loss, in units of chance's (the logarithm of the number of classes), which every network can reach.
+        images: how many augmented training images the loss is averaged over.
+        k, max_products: as for `Spectrum`.
+    """
+
+    name: ClassVar[str] = "matched_spectrum"
+
+    level: float = 0.75
+    images: int = 500
+    k: int = 5
+    max_products: int = 500
+
+    def lack(self, arm: Arm) -> Lack | None:
+        """Say where a recipe keeps too few snapshots to be followed down to a loss."""
+        kept = arm.recipe.snapshots
+        return None if "end" in kept and len(kept) > 3 else Lack(Missing.SNAPSHOT, arm.name, "during training")
+
+    def measure(self, run: TrainedRun) -> Record:
+        """Return the losses, and the spectra at the last snapshot above the level and the first below it."""
+        epochs = epochs_of(run.arm.recipe)
+        order = sorted(epochs, key=lambda when: epochs[when])
+        losses = [self._training_nll(run, when) for when in order]
+        level = self.level * math.log(len(run.splits.train.classes))
+        below = next((place for place, loss in enumerate(losses) if loss <= level), 0)
+        spectra = [self._spectrum(run, order[place]) for place in (below - 1, below)] if below else []
+        return {
+            "snapshots": [str(when) for when in order],
+            "nll": losses,
+            "level": level,
+            "below": below,
+            "spectra": spectra,
+        }
+
+    def _training_nll(self, run: TrainedRun, when: str | int) -> float:
+        import torch
+        from torch.nn import functional as F
+
+        from vitwork.device.memory import in_parts
+
+        model, total, count = run.model(when), 0.0, 0
+        with torch.inference_mode():
+            for images, targets in run.augmented(-(-self.images // 250), min(250, self.images)):
+                total += float(F.cross_entropy(in_parts(model, images), targets, reduction="sum"))
+                count += len(images)
+        return total / count
+
+    def _spectrum(self, run: TrainedRun, when: str | int) -> Record:
+        from vitwork.analysis import hessian
+
+        found = hessian.top_eigenvalues(
+            **{**self._loss(run), "model": run.model(when)}, k=self.k, max_products=self.max_products
+        )
+        return columns(found, *COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,11 +208,11 @@ class Density(Curvature):
     probes: int = 4
 
     def measure(self, run: TrainedRun) -> Record:
-        """Return nodes, weights and the share of eigenvalues below zero."""
+        """Return nodes and weights, by which the density is known."""
         from vitwork.analysis import hessian
 
         found = hessian.density(**self._loss(run), steps=self.steps, probes=self.probes)
-        return columns(found, "nodes", "weights", "size", "noise", "products", "negative_share")
+        return columns(found, "nodes", "weights", "size", "products")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,37 +244,82 @@ def _by_batch(record: Record, which: Which = "magnitude") -> list[list[float]]:
     if record["which"] != which:
         raise AbsentError(f"eigenvalues chosen by {which}")
     batches: list[list[float]] = record["eigenvalues"]
-    if failed := len(batches) - sum(record["converged"]):
+    converged = record["converged"]  # None of an instrument that does not say
+    if converged is not None and (failed := len(batches) - sum(converged)):
         raise AbsentError(f"eigenvalues that converged in {failed} of {len(batches)} mini-batches")
     return batches
 
 
-def _pooled(record: Record) -> list[float]:
-    return [value for batch in _by_batch(record) for value in batch]
+def negative(eigenvalue: float, largest: float) -> bool:
+    """Say whether an eigenvalue is below zero beyond rounding, next to the largest magnitude found with it."""
+    return eigenvalue < -ROUNDING * largest
 
 
-@quantity(Spectrum, name="APE", scale="log-ratio")
-def ape(record: Record) -> float:
-    """Return the average positive eigenvalue: sharpness; NaN when none is positive."""
-    positive = [value for value in _pooled(record) if value > 0]
+def _signs(batches: Batches) -> list[tuple[float, bool]]:
+    """Return all eigenvalues, each with whether it is negative."""
+    return [(value, negative(value, max(map(abs, batch)))) for batch in batches for value in batch]
+
+
+def _ape(batches: Batches) -> float:
+    positive = [value for value, below in _signs(batches) if value > 0 and not below]
     return sum(positive) / len(positive) if positive else math.nan
 
 
-@quantity(Spectrum, name="NEP", unit="%")
+def _nep(batches: Batches) -> float:
+    return 100.0 * mean((below for _, below in _signs(batches)), "eigenvalue")
+
+
+def _reach(batches: Batches) -> float:
+    """Return the mean over mini-batches of the smallest eigenvalue's depth over the largest's height."""
+    return mean(
+        (
+            ratio(-min(batch) if negative(min(batch), max(map(abs, batch))) else 0.0, max(0.0, *batch))
+            for batch in batches
+        ),
+        "mini-batch",
+    )
+
+
+@quantity(Spectrum, name="APE", scale="log-ratio", error=lambda record: jackknife(_ape, _by_batch(record)))
+def ape(record: Record) -> float:
+    """Return the average positive eigenvalue: sharpness; NaN when none is positive."""
+    return _ape(_by_batch(record))
+
+
+@quantity(Spectrum, name="NEP", unit="%", error=lambda record: jackknife(_nep, _by_batch(record)))
 def nep(record: Record) -> float:
     """Return the negative eigenvalue proportion: the share of the pooled eigenvalues below zero."""
-    pooled = _pooled(record)
-    return 100.0 * sum(value < 0 for value in pooled) / len(pooled)
+    return _nep(_by_batch(record))
 
 
-@quantity(Spectrum, name="|λmin|/λmax", scale="difference")
+@quantity(
+    Spectrum,
+    name="|λmin|/λmax",
+    scale="log-ratio",
+    error=lambda record: jackknife(_reach, _by_batch(record, "extremes")),
+)
 def negativity(record: Record) -> float:
     """Return how far the spectrum reaches below zero, relative to above, for a spectrum with ``which="extremes"``.
 
     NaN where a mini-batch has no eigenvalue above zero.
     """
-    reach = [ratio(max(0.0, -min(batch)), max(0.0, *batch)) for batch in _by_batch(record, "extremes")]
-    return mean(reach, "mini-batch")
+    return _reach(_by_batch(record, "extremes"))
+
+
+@quantity(MatchedSpectrum, name="APE at one training loss", scale="log-ratio")
+def ape_at_loss(record: Record) -> float:
+    """Return the APE where the training loss crosses the level: its logarithm interpolated between two snapshots.
+
+    Raises:
+        AbsentError: the loss never crosses it.
+    """
+    below, level = record["below"], record["level"]
+    if not below:
+        raise AbsentError(f"snapshots on both sides of a training loss of {level:.2f}")
+    above, under = record["nll"][below - 1 : below + 1]
+    share = (above - level) / (above - under)
+    before, after = (math.log(_ape(_by_batch(spectrum))) for spectrum in record["spectra"])
+    return math.exp((1.0 - share) * before + share * after)
 
 
 @quantity(Blockwise, name="APE of one kind of layer", scale="log-ratio")
@@ -196,13 +330,31 @@ def ape_of(record: Record, kind: str) -> float:
     return ape.value(record[kind])
 
 
-@quantity(Density, name="share of negative eigenvalues", unit="%")
+def _shares_below(record: Record) -> list[list[float]]:
+    """Return each probe's share of negative eigenvalues."""
+    largest = max(abs(node) for probe in record["nodes"] for node in probe)
+    return [
+        [sum(weight for node, weight in zip(*probe, strict=True) if negative(node, largest))]
+        for probe in zip(record["nodes"], record["weights"], strict=True)
+    ]
+
+
+def _share(probes: Batches) -> float:
+    return 100.0 * mean((share for probe in probes for share in probe), "probe")
+
+
+@quantity(
+    Density,
+    name="share of negative eigenvalues",
+    unit="%",
+    error=lambda record: jackknife(_share, _shares_below(record)),
+)
 def negative_share(record: Record) -> float:
-    """Return the share of all eigenvalues that are negative beyond the arithmetic's precision."""
-    return 100.0 * float(record["negative_share"])
+    """Return the share of all eigenvalues that are negative."""
+    return _share(_shares_below(record))
 
 
-@quantity(HessianTrace, name="trace of the Hessian")
+@quantity(HessianTrace, name="trace of the Hessian", error=lambda record: float(record["standard_error"]))
 def hessian_trace(record: Record) -> float:
     """Return the sum of all eigenvalues."""
     return float(record["value"])

@@ -13,6 +13,7 @@ from vitwork.design.deviation import Lack, Missing
 from vitwork.design.measurement import Measurement, Record
 from vitwork.errors import VitworkError
 from vitwork.language.quantity import columns, quantity
+from vitwork.measurements.moments import epochs_of
 
 if TYPE_CHECKING:
     from vitwork.measurements.trained_run import TrainedRun
@@ -78,24 +79,40 @@ class Surface(Measurement):
         }
 
 
-@quantity(Surface, name="curvature of the NLL")
+@quantity(
+    Surface,
+    name="curvature of the NLL",
+    scale="log-ratio",
+    error=lambda record: float(record["curvature"]["error"]),
+)
 def curvature(record: Record) -> float:
     """Return the mean second derivative of the NLL along the directions, by a quadratic fit near the weights."""
     return float(record["curvature"]["nll"])
 
 
-@quantity(Surface, name="rise of the loss to the border", unit="nats")
-def rise(record: Record) -> float:
-    """Return how far NLL + L2 lies above its value at the weights: the median over the border of the plane."""
+def _rise(record: Record, weight_decay: float) -> float:
+    """Return how far NLL + weight_decay · L2 lies above its value at the weights: the median over the plane's border."""
     size = len(record["x"])
     ends = (0, size - 1)
 
     def loss(row: int, column: int) -> float:
-        value = float(record["nll"][row][column] + record["weight_decay"] * record["l2"][row][column])
+        value = float(record["nll"][row][column] + weight_decay * record["l2"][row][column])
         return math.inf if math.isnan(value) else value  # the network overflows there
 
     border = [loss(row, column) for row in range(size) for column in range(size) if row in ends or column in ends]
     return median(border) - loss(size // 2, size // 2)
+
+
+@quantity(Surface, name="rise of the NLL to the border", unit="nats", scale="log-ratio")
+def nll_rise(record: Record) -> float:
+    """Return how far the NLL alone rises to the border of the plane."""
+    return _rise(record, 0.0)
+
+
+@quantity(Surface, name="rise of NLL + L2 to the border", unit="nats", scale="log-ratio")
+def rise(record: Record) -> float:
+    """Return how far NLL + L2, the paper's picture, rises to the border; most of it is L2."""
+    return _rise(record, record["weight_decay"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +132,7 @@ class Trajectory(Measurement):
         """Return radius and angle at every snapshot, and how straight the path is."""
         from vitwork.analysis.trajectory import polar
 
-        recipe = run.arm.recipe
-        named = {"init": 0, "warmup": recipe.warmup_epochs, "end": recipe.warmup_epochs + recipe.epochs}
-        epochs = {
-            when: recipe.warmup_epochs + when if isinstance(when, int) else named[when] for when in recipe.snapshots
-        }
+        epochs = epochs_of(run.arm.recipe)
         order = sorted(epochs, key=lambda when: epochs[when])
         states = (run.state(when) for when in order)
         found = polar(states, run.state("init"), run.state("end"))
@@ -129,19 +142,19 @@ class Trajectory(Measurement):
         }
 
 
-@quantity(Trajectory, name="length of the path")
+@quantity(Trajectory, name="length of the path", scale="log-ratio")
 def length(record: Record) -> float:
     """Return the length of the path over the distance of its ends; 1 for a straight one."""
     return float(record["length"])
 
 
-@quantity(Trajectory, name="turning of the path", unit="rad")
+@quantity(Trajectory, name="turning of the path", unit="rad", scale="log-ratio")
 def turning(record: Record) -> float:
     """Return the sum of the angles between successive steps; 0 for a straight path."""
     return float(record["turning"])
 
 
-@quantity(Trajectory, name="largest distance from the end on the way")
+@quantity(Trajectory, name="largest distance from the end on the way", scale="log-ratio")
 def farthest(record: Record) -> float:
     """Return the largest distance from the final weights after the start, relative to that of the start."""
     return float(max(record["radius"][1:]))

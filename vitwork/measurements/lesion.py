@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from vitwork.design.measurement import Measurement, Record
 from vitwork.language.quantity import columns, mean, quantity
+from vitwork.measurements.errors import together
 
 if TYPE_CHECKING:
     from vitwork.measurements.trained_run import TrainedRun
@@ -18,14 +19,14 @@ class Lesion(Measurement):
 
     Attributes:
         when: at which snapshot.
-        images: number of test images.
+        images: number of test images; None for all.
     """
 
     name: ClassVar[str] = "lesion"
     figure: ClassVar[str] = "lesion"
 
     when: str = "end"
-    images: int = 500
+    images: int | None = None
 
     def measure(self, run: TrainedRun) -> Record:
         """Return one change per block."""
@@ -42,45 +43,90 @@ def _mean_loss(record: Record, chosen: list[bool]) -> float:
     return mean(losses, "block of that kind and place")
 
 
+def _error(record: Record, chosen: list[bool]) -> float:
+    """Return its standard error over images, at most."""
+    return 100.0 * together(error for error, taken in zip(record["accuracy_error"], chosen, strict=True) if taken)
+
+
 def _stage_starts(record: Record) -> list[bool]:
     stages = record["stages"]
     return [place == 0 or stages[place - 1] != stage for place, stage in enumerate(stages)]
 
 
-@quantity(Lesion, name="loss by removing a stage's last block", unit="pp")
-def loss_at_stage_end(record: Record, first_stage: int = 1) -> float:
-    """Return the mean accuracy lost by removing the last block of a stage, from `first_stage` on."""
-    chosen = [end and stage >= first_stage for end, stage in zip(record["stage_end"], record["stages"], strict=True)]
-    return _mean_loss(record, chosen)
+def _stage_ends(record: Record, first_stage: int = 1) -> list[bool]:
+    return [end and stage >= first_stage for end, stage in zip(record["stage_end"], record["stages"], strict=True)]
 
 
-@quantity(Lesion, name="loss by removing a stage's first block", unit="pp")
-def loss_at_stage_start(record: Record) -> float:
-    """Return the mean accuracy lost by removing the first block of a stage."""
-    return _mean_loss(record, _stage_starts(record))
-
-
-@quantity(Lesion, name="further loss at a stage's start than at the end before it", unit="pp")
-def jump_between_stages(record: Record) -> float:
-    """Return how much more accuracy the first block of a stage costs than the last one of the stage before, on average."""
-    starts = [place for place, first in enumerate(_stage_starts(record)) if first and place]
-    change = record["accuracy_change"]
-    return 100.0 * mean((change[place - 1] - change[place] for place in starts), "second stage")
-
-
-@quantity(Lesion, name="loss by removing a block", unit="pp")
-def loss_in_stage(record: Record, stage: str) -> float:
-    """Return the mean accuracy lost by removing a block of the ``first`` or the ``last`` stage."""
+def _in_stage(record: Record, stage: str) -> list[bool]:
     wanted = (min if stage == "first" else max)(record["stages"])
-    return _mean_loss(record, [found == wanted for found in record["stages"]])
+    return [found == wanted for found in record["stages"]]
 
 
-@quantity(Lesion, name="loss by removing one sub-layer of a stage", unit="pp")
-def loss_of(record: Record, kind: str, place: str) -> float:
-    """Return the mean accuracy lost by removing the ``first`` or the ``last`` block of a kind in a stage."""
+def _of_kind(record: Record, kind: str, place: str) -> list[bool]:
     by_stage: dict[int, list[int]] = {}
     for unit, (found, stage) in enumerate(zip(record["kinds"], record["stages"], strict=True)):
         if found == kind:
             by_stage.setdefault(stage, []).append(unit)
     chosen = {units[0 if place == "first" else -1] for units in by_stage.values()}
-    return _mean_loss(record, [unit in chosen for unit in range(len(record["kinds"]))])
+    return [unit in chosen for unit in range(len(record["kinds"]))]
+
+
+@quantity(
+    Lesion,
+    name="loss by removing a stage's last block",
+    unit="pp",
+    error=lambda record, first_stage=1: _error(record, _stage_ends(record, first_stage)),
+)
+def loss_at_stage_end(record: Record, first_stage: int = 1) -> float:
+    """Return the mean accuracy lost by removing the last block of a stage, from `first_stage` on."""
+    return _mean_loss(record, _stage_ends(record, first_stage))
+
+
+@quantity(
+    Lesion,
+    name="loss by removing a stage's first block",
+    unit="pp",
+    error=lambda record: _error(record, _stage_starts(record)),
+)
+def loss_at_stage_start(record: Record) -> float:
+    """Return the mean accuracy lost by removing the first block of a stage."""
+    return _mean_loss(record, _stage_starts(record))
+
+
+def _boundaries(record: Record) -> list[int]:
+    """Return the places of the first blocks of all stages but the first."""
+    return [place for place, first in enumerate(_stage_starts(record)) if first and place]
+
+
+def _jump_error(record: Record) -> float:
+    errors = record["accuracy_error"]
+    return 100.0 * together(errors[place - 1] + errors[place] for place in _boundaries(record))
+
+
+@quantity(Lesion, name="further loss at a stage's start than at the end before it", unit="pp", error=_jump_error)
+def jump_between_stages(record: Record) -> float:
+    """Return how much more accuracy the first block of a stage costs than the last one of the stage before, on average."""
+    change = record["accuracy_change"]
+    return 100.0 * mean((change[place - 1] - change[place] for place in _boundaries(record)), "second stage")
+
+
+@quantity(
+    Lesion,
+    name="loss by removing a block",
+    unit="pp",
+    error=lambda record, stage: _error(record, _in_stage(record, stage)),
+)
+def loss_in_stage(record: Record, stage: str) -> float:
+    """Return the mean accuracy lost by removing a block of the ``first`` or the ``last`` stage."""
+    return _mean_loss(record, _in_stage(record, stage))
+
+
+@quantity(
+    Lesion,
+    name="loss by removing one sub-layer of a stage",
+    unit="pp",
+    error=lambda record, kind, place: _error(record, _of_kind(record, kind, place)),
+)
+def loss_of(record: Record, kind: str, place: str) -> float:
+    """Return the mean accuracy lost by removing the ``first`` or the ``last`` block of a kind in a stage."""
+    return _mean_loss(record, _of_kind(record, kind, place))

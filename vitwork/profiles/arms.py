@@ -17,6 +17,9 @@ EVEN_HEADS = (20, 20, 20, 20)
 FOLLOWED = ("resnet", "vit")
 """Arms whose path a claim follows: only they keep snapshots between warm-up and end, since those take much space."""
 
+BY_BIAS = (("resnet", "resnext"), ("swin", "vit-local-3"), ("pit", "vit"), ("mixer",))
+"""Arms from the strongest inductive bias to the weakest: convolutions, local MSAs, global MSAs, an MLP-Mixer."""
+
 PLACED = ((0, 0, 0, 0), (0, 0, 0, 1), (0, 0, 0, 2), (0, 0, 1, 2), (0, 0, 2, 2), (0, 2, 1, 2), (1, 1, 1, 2))
 """Numbers of attention blocks per stage of further AlterNets."""
 
@@ -40,13 +43,11 @@ def conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, 
     """Return the arms that the claims compare, at one scale."""
     (cnn, cnn_options), (alternet, alternet_options), (vit, vit_options) = networks.cnn, networks.alternet, networks.vit
     alternet_options = {**alternet_options, "msas": networks.msas}
-    local = {**vit_options, "attention": "conv", "border": "mask"}
+    local = _local(vit_options)
     models: dict[str, tuple[str, Mapping[str, Any]]] = {
         "resnet": (cnn, cnn_options),
         "resnet-matched": (cnn, {**cnn_options, "match": (alternet, alternet_options)}),
         "alternet": (alternet, alternet_options),
-        "alternet-stage-start": (alternet, {**alternet_options, "placement": "stage-start"}),
-        "alternet-model-end": (alternet, {**alternet_options, "placement": "model-end"}),
         "vit": (vit, vit_options),
         "vit-local-3": (vit, {**local, "kernel_size": 3}),
         "vit-local-5": (vit, {**local, "kernel_size": 5}),
@@ -55,6 +56,11 @@ def conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, 
         name: Arm(name, model, options, recipe if name in FOLLOWED else _unfollowed(recipe), data)
         for name, (model, options) in models.items()
     }
+
+
+def _local(vit_options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a ViT whose attention is local."""
+    return {**vit_options, "attention": "conv", "border": "mask"}
 
 
 def _unfollowed(recipe: Recipe) -> Recipe:
@@ -70,9 +76,13 @@ def further_conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> di
         "vit-cls": (vit, {**vit_options, "head": "cls"}),
         "vit-static-3": (vit, {**vit_options, "attention": "static", "kernel_size": 3}),
         "vit-s": ("vit_s", vit_options),
+        "vit-no-positions": (vit, {**vit_options, "positions": False}),
         "pit": ("pit_ti", {}),
         "swin": ("swin_t", {}),
+        "resnext": ("resnext_50", {}),
+        "mixer": ("mixer_ti", {"patch_size": vit_options["patch_size"]}),
         "resnet-blur": (cnn, {**cnn_options, "blur": True}),
+        "alternet-stage-start": (alternet, {**alternet_options, "msas": networks.msas, "placement": "stage-start"}),
         "alternet-even-heads": (alternet, {**alternet_options, "msas": networks.msas, "heads": EVEN_HEADS}),
         **{f"vit-patch-{size}": (vit, {**vit_options, "patch_size": size}) for size in (2, 8)},
         **{f"vit-heads-{heads}": (vit, {**shallow, "heads": heads, "head_dim": 64}) for heads in (1, 3, 12)},
@@ -88,16 +98,26 @@ def further_conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> di
     arms = [
         *(Arm(name, model, options, usual, data) for name, (model, options) in models.items()),
         Arm("vit-sam", vit, vit_options, replace(usual, sam=0.05), data),  # the radius of Foret et al. (2021)
+        Arm("vit-longer", vit, vit_options, replace(usual, epochs=3 * usual.epochs), data),
         Arm("vit-weak-augmentation", vit, vit_options, weak, data),
+        Arm("vit-6-percent-data-weak-augmentation", vit, vit_options, weak, six),
         Arm("resnet-weak-augmentation", cnn, cnn_options, weak, data),
         Arm("vit-2-percent-data", vit, vit_options, usual, two),
         Arm("vit-6-percent-data", vit, vit_options, usual, six),
         Arm("vit-6-percent-data-as-many-steps", vit, vit_options, as_many_steps, six),
+        Arm("vit-local-3-6-percent-data", vit, {**_local(vit_options), "kernel_size": 3}, usual, six),
         Arm("resnet-6-percent-data", cnn, cnn_options, usual, six),
     ]
     return {arm.name: arm for arm in arms}
 
 
 def all_conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
-    """Return the arms of every claim."""
+    """Return the arms of every claim that is about one data set."""
     return conditions(networks, recipe, data) | further_conditions(networks, recipe, data)
+
+
+def elsewhere(arms: Mapping[str, Arm], data: DataSpec, suffix: str) -> dict[str, Arm]:
+    """Return the arms by bias, trained on other data, under names of their own."""
+    chosen = (arms[name] for group in BY_BIAS for name in group)
+    made = (replace(arm, name=f"{arm.name}-{suffix}", recipe=_unfollowed(arm.recipe), data=data) for arm in chosen)
+    return {arm.name: arm for arm in made}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import declared
 from vitwork.design.profile import Profile
+from vitwork.design.recipe import Recipe
 from vitwork.design.recipes import DEIT_300
 from vitwork.measurements.hessian import Spectrum
 from vitwork.measurements.landscape import Surface
 from vitwork.measurements.robustness import Corruptions
-from vitwork.profiles.arms import Networks, all_conditions
+from vitwork.profiles.arms import Networks, all_conditions, elsewhere
 
 PAPER_NETWORKS = Networks(
     cnn=("preresnet_50", {}),
@@ -33,6 +35,13 @@ OTHER_NETWORKS = (
 )
 SHORTER = ("35 epochs in place of 305", "bf16 autocast")
 
+
+def _with_cifar10(recipe: Recipe) -> dict[str, Arm]:
+    """Return the arms on CIFAR-100, and those of the claim that the paper repeats on CIFAR-10."""
+    arms = all_conditions(PAPER_NETWORKS, recipe, DataSpec("cifar100"))
+    return arms | elsewhere(arms, DataSpec("cifar10"), "cifar10")
+
+
 CIFAR10 = Profile(
     name="cifar10",
     summary="CIFAR-10 at full size, the paper's networks and recipe for 35 epochs",
@@ -47,7 +56,7 @@ CIFAR100 = Profile(
     name="cifar100",
     summary="CIFAR-100 with the paper's networks and recipe for 35 epochs",
     expected="hours on one GPU",
-    arms=all_conditions(PAPER_NETWORKS, SHORT_RECIPE, DataSpec("cifar100")),
+    arms=_with_cifar10(SHORT_RECIPE),
     seeds=5,
     effort=SHORT_EFFORT,
     deviations=declared(*OTHER_NETWORKS, *SHORTER),
@@ -57,7 +66,7 @@ PAPER = Profile(
     name="paper",
     summary="CIFAR-100 with the paper's networks, recipe and 305 epochs",
     expected="GPU-days; shared among machines by one store",
-    arms=all_conditions(PAPER_NETWORKS, PAPER_RECIPE, DataSpec("cifar100")),
+    arms=_with_cifar10(PAPER_RECIPE),
     seeds=5,
     effort=(Spectrum(batches=313), Surface(images=10_000)),
     deviations=declared(*OTHER_NETWORKS),

@@ -8,9 +8,11 @@ from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import declared
 from vitwork.design.profile import Profile
 from vitwork.design.recipes import IMAGENET as IMAGENET_RECIPE
+from vitwork.measurements.cues import PhaseConflict
 from vitwork.measurements.hessian import Spectrum
 from vitwork.measurements.landscape import Surface
-from vitwork.measurements.robustness import Corruptions
+from vitwork.measurements.lesion import Lesion
+from vitwork.measurements.robustness import Corruptions, NoiseBands
 from vitwork.measurements.similarity import Similarity
 from vitwork.profiles.arms import Networks, conditions
 from vitwork.profiles.cifar import PAPER_RECIPE
@@ -23,17 +25,28 @@ IMAGENET_NETWORKS = Networks(
 )
 """The same networks at 224 pixels: 14×14 tokens, maps of 56, 28, 14 and 7 pixels."""
 
+ARMS = conditions(
+    IMAGENET_NETWORKS,
+    replace(IMAGENET_RECIPE, precision="bf16", snapshots=PAPER_RECIPE.snapshots),
+    DataSpec("imagenet", size=224),
+)
+
 IMAGENET = Profile(
     name="imagenet",
     summary="ImageNet-1K at 224 pixels, the paper's networks and its ImageNet recipe of 305 epochs",
     expected="GPU-months; by torchrun, shared among machines by one store, or some arms of it (vitwork train --arms)",
-    arms=conditions(
-        IMAGENET_NETWORKS,
-        replace(IMAGENET_RECIPE, precision="bf16", snapshots=PAPER_RECIPE.snapshots),
-        DataSpec("imagenet", size=224),
-    ),
+    # The same runs under names that claims about ImageNet alone use.
+    arms=ARMS | {f"{name}-imagenet": replace(ARMS[name], name=f"{name}-imagenet") for name in ("resnet", "alternet")},
     seeds=5,
-    effort=(Spectrum(batches=32), Surface(), Corruptions(images=2000), Similarity(images=2000)),
+    effort=(
+        Spectrum(batches=32),
+        Surface(),
+        Lesion(images=5000),
+        NoiseBands(images=5000),
+        Corruptions(images=2000),
+        PhaseConflict(images=5000),
+        Similarity(images=2000),
+    ),
     deviations=declared(
         "pooling in place of the ViT's class token",
         "a pre-activation ResNet-50, from which AlterNet is built, in place of one with activations last",

@@ -10,11 +10,12 @@ from vitwork.design.profile import Profile
 from vitwork.design.recipe import Augmentation, Recipe
 from vitwork.measurements.accuracy import Evaluation
 from vitwork.measurements.attention import Attention
+from vitwork.measurements.cues import CueConflict
 from vitwork.measurements.feature_maps import LogAmplitude, Variance
-from vitwork.measurements.hessian import Spectrum
+from vitwork.measurements.hessian import MatchedSpectrum, Spectrum
 from vitwork.measurements.landscape import Surface
 from vitwork.measurements.lesion import Lesion
-from vitwork.measurements.robustness import Corruptions, CueConflict, NoiseBands
+from vitwork.measurements.robustness import Corruptions, NoiseBands
 from vitwork.measurements.similarity import Similarity
 from vitwork.profiles.arms import Networks, conditions
 
@@ -82,6 +83,7 @@ SMOKE = Profile(
     seeds=5,
     effort=(
         Spectrum(batches=4),
+        MatchedSpectrum(batches=4),
         Evaluation(training_images=500),
         LogAmplitude(images=250),
         Variance(images=250),
@@ -113,6 +115,7 @@ CIFAR10_MICRO = Profile(
     seeds=9,
     effort=(
         Spectrum(batches=6),
+        MatchedSpectrum(batches=6),
         Evaluation(training_images=2000),
         Similarity(pseudo_stages=3),
         Surface(images=250, extent=0.9, points=7),

@@ -71,7 +71,7 @@ def test_layouts_place_the_msas():
     """The paper's rule alternates from a stage's end; the controls start the stage, end the model, or append."""
     picture = {
         "stage-end": ["cc", "cm", "cccm", "cmcm"],
-        "stage-start": ["cc", "mc", "mccc", "mcmc"],
+        "stage-start": ["cc", "cm", "cmcc", "cmcm"],
         "model-end": ["cc", "cc", "cccc", "mmmm"],
         "appended": ["cc", "ccm", "ccccm", "ccccmm"],
     }

@@ -81,9 +81,9 @@ def resnet(
 def layout(depths: Sequence[int], msas: Sequence[int], placement: Placement) -> list[list[bool]]:
     """Say for every block of every stage whether it is an MSA block.
 
-    ``stage-end`` alternates backwards from each stage's last block (the paper's rule); ``stage-start`` is its mirror
-    image, so that a stage begins with an MSA; ``model-end`` makes the last blocks of the whole network MSAs, as many
-    in all; ``appended`` puts `msas` MSA blocks after the `depths` convolution blocks of each stage.
+    ``stage-end`` alternates backwards from each stage's last block (the paper's rule); ``stage-start`` alternates onwards
+    from each stage's second block, since the first changes width and resolution; ``model-end`` makes the last blocks of
+    the whole network MSAs, as many in all; ``appended`` puts `msas` MSA blocks after the `depths` convolution blocks of each stage.
     """
     if len(depths) != len(msas):
         raise VitworkError(f"msas has {len(msas)} stages but depths has {len(depths)}")
@@ -99,8 +99,8 @@ def layout(depths: Sequence[int], msas: Sequence[int], placement: Placement) -> 
     for depth, count in zip(depths, msas, strict=True):
         if 2 * count > depth:
             raise VitworkError(f"{count} alternating MSA blocks do not fit into a stage of {depth} blocks")
-        row = [False] * (depth - 2 * count) + [False, True] * count
-        rows.append(row if placement == "stage-end" else row[::-1])
+        convolutions, pairs = [False] * (depth - 2 * count), [False, True] * count
+        rows.append(convolutions + pairs if placement == "stage-end" else pairs + convolutions)
     return rows
 
 

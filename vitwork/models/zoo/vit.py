@@ -46,6 +46,7 @@ class VitOptions:
         kernel_size: side of the kernel in tokens, odd; None with ``static`` or ``pool`` for the whole map.
         window_size: side of a window in tokens, 4 unless given.
         border: what a kernel sees beyond the map: nothing (``mask``) or zero keys and values (``zero``, official).
+        positions: whether tokens learn where they are; without, attention knows no place.
         drop_path: stochastic depth of the last block, linear in depth.
         qkv_bias: bias of queries, keys and values.
         norm_eps: epsilon of the layer norms; timm's 1e-6 is what the published files were trained with.
@@ -63,6 +64,7 @@ class VitOptions:
     kernel_size: int | None = 3
     window_size: int | None = None
     border: Border = "mask"
+    positions: bool = True
     drop_path: float = 0.0
     qkv_bias: bool = False
     norm_eps: float = 1e-6
@@ -108,13 +110,14 @@ class VitOptions:
 
 
 def vit(num_classes: int, options: VitOptions) -> nn.Module:
-    """Pre-norm ViT with learned absolute positions and no query, key and value bias."""
+    """Pre-norm ViT with learned absolute positions, or none, and no query, key and value bias."""
     model = VisionTransformer(
         img_size=options.image_size,
         patch_size=options.patch,
         num_classes=num_classes,
         global_pool=POOLS[options.head],
         class_token=options.head == "cls",
+        pos_embed="learn" if options.positions else "none",
         embed_dim=options.dim,
         depth=options.depth,
         num_heads=options.heads if options.plain else 1,

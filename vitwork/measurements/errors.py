@@ -1,0 +1,35 @@
+"""Standard errors of quantities as they were measured: over images and over mini-batches. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+Batches = Sequence[Sequence[float]]
+
+
+def binomial(share: float, images: int) -> float:
+    """Return the standard error of a share of so many images; NaN of none."""
+    return math.sqrt(share * (1.0 - share) / images) if images else math.nan
+
+
+def together(errors: Iterable[float]) -> float:
+    """Return the largest standard error that the mean of numbers with these errors can have.
+
+    Blocks, bands and corruptions are measured on the same images, so that their errors do not average out.
+    """
+    found = list(errors)
+    return sum(found) / len(found) if found else math.nan
+
+
+def jackknife(value: Callable[[Batches], float], batches: Batches) -> float:
+    """Return the standard error of a number that is made of mini-batches, from leaving out each; NaN of a single one.
+
+    Of a mean this is the usual standard error.
+    """
+    n = len(batches)
+    if n < 2:
+        return math.nan
+    without = [value([*batches[:left_out], *batches[left_out + 1 :]]) for left_out in range(n)]
+    centre = sum(without) / n
+    return math.sqrt((n - 1) / n * sum((one - centre) ** 2 for one in without))
