@@ -29,7 +29,7 @@ def average_branch(block: Block) -> Callable[[Tensor], Tensor] | None:
     Unlike dropping, this leaves the following layers the mean that they were trained on.
     """
     skip = block.skip
-    if skip is None or block.layout == "vector":
+    if skip is None or block.layout in {"vector", "other"}:
         return None
 
     def averaged(x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isqrt
 
 import torch
 from torch import Tensor, nn
@@ -45,13 +46,11 @@ class Sight:
     Attributes:
         rows, columns: (…,) mean coordinate of these stripes, from 0 to 1 over the image.
         seen: (…,) whether a position belongs to a place at all.
-        spread: (…,) the larger standard deviation of the coordinates.
     """
 
     rows: Tensor
     columns: Tensor
     seen: Tensor
-    spread: Tensor
 
 
 def stripes(images: Tensor) -> Tensor:
@@ -87,9 +86,8 @@ def sight(values: Tensor, images: Tensor, others: tuple[int, ...]) -> Sight:
         at = ((torch.arange(len(part), device=part.device) + 0.5) / len(part)).view(-1, *[1] * (part.dim() - 1))
         means.append((share * at).sum(0))
         deviations.append((share * (at - means[-1]).square()).sum(0).clamp(min=0).sqrt())
-    total, spread = energy.sum(0), torch.maximum(*deviations)
-    local = torch.minimum(*deviations) < SPREAD
-    return Sight(means[0], means[1], (total > FAINT * total.max()) & local, spread)
+    total, local = energy.sum(0), torch.minimum(*deviations) < SPREAD
+    return Sight(means[0], means[1], (total > FAINT * total.max()) & local)
 
 
 def ordered(coordinate: Tensor) -> bool:
@@ -99,7 +97,7 @@ def ordered(coordinate: Tensor) -> bool:
     if rows == 1:
         return bool(uneven < SPREAD)
     step = (coordinate[-1] - coordinate[0]).mean() / (rows - 1)
-    return bool(step > 0.1 / rows and uneven < UNEVEN * step and coordinate.diff(dim=0).min() > -0.05 * step)
+    return bool(step > 0.01 / rows and uneven < UNEVEN * step and coordinate.diff(dim=0).min() > -0.05 * step)
 
 
 def is_grid(rows: Tensor, columns: Tensor) -> bool:
@@ -143,36 +141,41 @@ def places_of(values: Tensor, images: Tensor) -> Places | None:
 def operand_places(values: Tensor, images: Tensor) -> tuple[Places | None, Places | None]:
     """Return where queries or keys lie, were positions the last dimension but one, and were they the last.
 
-    Heads are the third dimension from behind, windows all before, the image's number slowest. One window stands for all.
+    Heads are the third dimension from behind, windows all before, the image's number slowest. One window stands for all:
+    the first, or one amidst them, whose surroundings are whole.
     """
     count = len(images)
     heads = values[:, None] if values.dim() == 3 else values
     if heads.dim() < 4 or len(heads) % count:
         return None, None
     windows = heads.flatten(1, -4) if heads.dim() > 4 else heads[:, None]
-    first = windows.reshape(count, -1, *windows.shape[2:])[:, 0]
-    return _in_window(sight(first, images, (1, 3))), _in_window(sight(first, images, (1, 2)))
+    windows = windows.reshape(count, -1, *windows.shape[2:])
+    number = windows.shape[1]
+    some = [windows[:, at] for at in (0, number // 2 + isqrt(number) // 2)]
+    queries, keys = ([_in_window(sight(one, images, (axis,))) for one in some] for axis in (3, 2))
+    return queries[0] or queries[1], keys[0] or keys[1]
 
 
 def _in_window(found: Sight) -> Places | None:
-    """Return the places of tokens that are no sums over windows."""
-    places = of_tokens(found)
-    if places is None:
-        return None
-    apart = [each[found.seen].max() - each[found.seen].min() for each in (found.rows, found.columns)]
-    single = places.grid == (1, 1) or bool(found.spread[found.seen].mean() <= max(apart))
-    return places if single else None
+    """Return the places of tokens (heads, n), if all heads see the same: else they are windows, or groups of others."""
+    seen = found.seen.all(0)
+    for each in (found.rows[:, seen], found.columns[:, seen]):
+        if not each.numel() or (each - each[:1]).abs().max() > max(UNEVEN * float(each[0].max() - each[0].min()), 1e-3):
+            return None
+    return of_tokens(Sight(found.rows[0], found.columns[0], seen))
 
 
 def plain_weights(model: nn.Module) -> dict[int, Tensor]:
-    """Return parameters by identity, matrices and kernels replaced by random averages over their places."""
+    """Return parameters by identity: kernels become tents times random matrices, matrices random ones."""
     generator, made = torch.Generator().manual_seed(0), {}
     for parameter in model.parameters():
         value = parameter.detach()
-        if value.dim() in {2, 4} and value.is_floating_point():
-            drawn = torch.randn(value.shape[:2], generator=generator) / max(1, value[0].numel()) ** 0.5
-            drawn = drawn / max(1, value[0, 0].numel()) ** 0.5 if value.numel() else drawn
-            value = drawn.view(*value.shape[:2], *[1] * (value.dim() - 2)).expand(value.shape).to(value)
+        if value.dim() in {2, 4} and value.is_floating_point() and value.numel():
+            drawn = torch.randn(value.shape[:2], generator=generator) / value.shape[1] ** 0.5
+            for side in value.shape[2:]:
+                tent = (side + 1) / 2 - (torch.arange(side) - (side - 1) / 2).abs()
+                drawn = drawn[..., None] * tent / tent.sum()
+            value = drawn.to(value)
         made[id(parameter)] = value
     return made
 

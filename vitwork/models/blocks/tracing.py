@@ -325,8 +325,13 @@ def followed() -> Iterator[None]:
 
 
 @contextmanager
-def unchanged(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; after it modules have all their attributes again: mode, buffers, and what they keep."""
+def unchanged(model: nn.Module, *, wholly: bool = True) -> Iterator[None]:
+    """Evaluation mode inside; after it modules have again what they had: mode, buffers, whatever they keep.
+
+    Args:
+        model: the model.
+        wholly: otherwise real tensors that its code has put into its modules stay, for a recording that names them.
+    """
     held = [
         (module, dict(vars(module)), {name: dict(own) for name, own in vars(module).items() if isinstance(own, dict)})
         for module in model.modules()
@@ -336,11 +341,18 @@ def unchanged(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         for module, attributes, tables in held:
+            made = {} if wholly else {k: v for k, v in vars(module).items() if is_real(v)}
             for name, table in tables.items():
+                kept = {} if wholly else {k: v for k, v in attributes[name].items() if is_real(v)}
                 attributes[name].clear()
-                attributes[name].update(table)
+                attributes[name].update(table | kept)
             vars(module).clear()
-            vars(module).update(attributes)
+            vars(module).update(attributes | made)
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value is a tensor that holds numbers."""
+    return isinstance(value, Tensor) and not isinstance(value, FakeTensor)
 
 
 def image_size_of(model: nn.Module, images: Callable[[tuple[int, ...]], Tensor]) -> tuple[int, ...]:
@@ -376,13 +388,13 @@ def traced(model: nn.Module, input_size: tuple[int, ...] | None = None) -> Trace
         return torch.zeros(BATCH, *size, dtype=parameter.dtype, device=parameter.device)
 
     with torch.no_grad(), followed():
-        with unchanged(model), fake:
+        with unchanged(model, wholly=False), fake:
             example = images(tuple(input_size) if input_size else image_size_of(model, images))
         opaque: frozenset[str] = frozenset()
         while True:
             tracer = ShapeTracer(model, example, opaque, fake)
             try:
-                with unchanged(model):
+                with unchanged(model, wholly=False):
                     return tracer.run()
             except Exception as error:
                 path = tracer.failed
