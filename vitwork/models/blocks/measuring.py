@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr
 from dataclasses import replace
 from typing import Any
 
@@ -35,7 +37,7 @@ def look(recorded: TracedModel, pieces: Sequence[Piece], readings: Mapping[Node,
         graph, placed = copy_until(recorded, source, list(distinct), redirect)
         graph.output(tuple(graph.call_function(read, (placed[at], placed[source])) for at, read in distinct.items()))
         module, images = GraphModule(recorded.root, graph), stripes(recorded.values[source])
-        with unchanged(recorded.root), torch.no_grad():
+        with unchanged(recorded.root), torch.no_grad(), redirect_stderr(io.StringIO()):
             told = functional_call(module, state_of(module, plain_weights(recorded.root)), (images,))
     except (VitworkError, RuntimeError, ValueError, TypeError, IndexError, AssertionError):
         return {}

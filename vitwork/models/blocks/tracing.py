@@ -150,6 +150,11 @@ class ShapedProxy(Proxy):
         """Device."""
         return self.value.device
 
+    @property
+    def mT(self) -> Any:  # noqa: N802 - torch's name
+        """The last two dimensions exchanged, where the code says so, not where the result is used."""
+        return self.tracer.create_proxy("call_function", getattr, (self, "mT"), {})
+
     def __len__(self) -> int:
         return len(self.value)
 
