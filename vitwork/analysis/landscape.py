@@ -165,7 +165,9 @@ def surface(
             found.append(torch.stack([_loss(model, moved, data, batchnorm), l2]))
     # Read at the end, so that a GPU need not be waited for at every point.
     nll, l2 = torch.stack(found).cpu().view(len(pairs), points, points, 2).unbind(-1)
-    return Surface(axis, axis.clone(), nll.contiguous(), l2.contiguous(), batchnorm, official, share, meter.cost(examples))
+    return Surface(
+        axis, axis.clone(), nll.contiguous(), l2.contiguous(), batchnorm, official, share, meter.cost(examples)
+    )
 
 
 def _share_moved(pairs: Sequence[tuple[Direction, Direction]], parameters: Mapping[str, Tensor], size: int) -> float:
@@ -180,7 +182,9 @@ def _share_moved(pairs: Sequence[tuple[Direction, Direction]], parameters: Mappi
         moving = (sum(direction[name].abs() for direction in pair if name in direction) for name in names)
         shares.append(sum(int(torch.count_nonzero(torch.as_tensor(by))) for by in moving) / size)
     if not min(shares):
-        raise VitworkError("the directions are zero, or those of weights that are zero, so nothing would move along them")
+        raise VitworkError(
+            "the directions are zero, or those of weights that are zero, so nothing would move along them"
+        )
     return min(shares)
 
 

@@ -38,7 +38,9 @@ def check_exact(gradient: Gradient, parameters: Sequence[Tensor], name: str) -> 
     def drawn() -> list[Tensor]:
         return [torch.randn(p.shape, generator=generator, dtype=torch.float64).to(p.device) for p in parameters]
 
-    away = [p.detach().double() + MOVED * (_size(p) + MOVED) * noise for p, noise in zip(parameters, drawn(), strict=True)]
+    away = [
+        p.detach().double() + MOVED * (_size(p) + MOVED) * noise for p, noise in zip(parameters, drawn(), strict=True)
+    ]
     u = drawn()
     try:
         right = _is_derivative(gradient, away, u)
@@ -46,7 +48,8 @@ def check_exact(gradient: Gradient, parameters: Sequence[Tensor], name: str) -> 
         if is_out_of_memory(error):
             return
         kind = parameters[0].dtype
-        right = _is_symmetric(gradient, *([value.to(kind) for value in values] for values in (away, u, drawn())), name)
+        own, one, other = ([value.to(kind) for value in values] for values in (away, u, drawn()))
+        right = _is_symmetric(gradient, own, one, other, name)
     if not right:
         raise VitworkError(
             f"the second derivative of {name} is wrong: a product with its Hessian is not what the gradient changes by (as with "

@@ -92,7 +92,9 @@ def describe(recorded: TracedModel, groups: list[Group], pieces: list[Piece]) ->
             prefix=prefix,
             grid=places.grid if places else None,
             downsamples=shrinks(recorded, found),
-            skip=extract(recorded, found.source, found.output, {core.output: core.skip}) if core and core.skip else None,
+            skip=extract(recorded, found.source, found.output, {core.output: core.skip})
+            if core and core.skip
+            else None,
             attention=weights_module(recorded, found, told.given) if told else None,
             window=window.grid if told and window else None,
         )

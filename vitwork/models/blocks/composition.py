@@ -37,7 +37,7 @@ def check_composition(model: nn.Module, blocks: Sequence[Block], images: Tensor,
     moved = {key: near(value, generator) for key, value in own.items()}
     devices = [images.device] if images.device.type == "cuda" else []
     with torch.no_grad(), torch.random.fork_rng(devices):
-        for count, weights in ((2, own), (3, own), (2, moved)):
+        for count, weights in ((2, own), (3, moved)):
             x = torch.randn(count, *images.shape[1:], generator=generator).to(images)
             torch.manual_seed(0)
             with unchanged(model):  # by turns, since a model may keep what it makes of its weights
@@ -55,9 +55,7 @@ def near(value: Tensor, generator: torch.Generator) -> Tensor:
     return value + 0.1 * (value.square().mean().sqrt() + 0.1) * noise
 
 
-def passed(
-    blocks: Sequence[Block], x: Tensor, weights: Mapping[int, Tensor], shapes: Sequence[torch.Size]
-) -> Tensor:
+def passed(blocks: Sequence[Block], x: Tensor, weights: Mapping[int, Tensor], shapes: Sequence[torch.Size]) -> Tensor:
     """Return what the blocks make of images at given weights."""
     for block, shape in zip(blocks, shapes, strict=True):
         try:

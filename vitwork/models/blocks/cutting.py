@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from math import isqrt, prod
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.fx import Node
 

@@ -27,7 +27,8 @@ def look(recorded: TracedModel, pieces: Sequence[Piece], readings: Mapping[Node,
 
     It is nothing where the model does not run on stripes, or with plain weights.
     """
-    source, redirect = pieces[0].source, {}
+    source = pieces[0].source
+    redirect: dict[Node, Node] = {}
     for piece in pieces:
         if piece.skip is not None:
             redirect[piece.output] = redirect.get(piece.skip, piece.skip)

@@ -64,8 +64,8 @@ def stripes(images: Tensor) -> Tensor:
     even = (0.5 * sign).expand(channels, height, width)
     made = [even]
     for axis, side in ((1, height), (2, width)):
-        for places in torch.tensor_split(torch.arange(side), min(side, STRIPES)):
-            made.append(even.index_add(axis, places, sign.roll(1, 0).expand_as(even.index_select(axis, places))))
+        bands = torch.tensor_split(torch.arange(side), min(side, STRIPES))
+        made += [even.index_add(axis, at, sign.roll(1, 0).expand_as(even.index_select(axis, at))) for at in bands]
     return torch.stack(made).to(images)
 
 
@@ -81,7 +81,7 @@ def sight(values: Tensor, images: Tensor, others: tuple[int, ...]) -> Sight:
     energy = energy.sum(others) if others else energy
     height, width = (min(side, STRIPES) for side in images.shape[2:])
     means, deviations = [], []
-    for part in energy.split([height, width]):
+    for part in torch.split(energy, [height, width]):
         share = part / part.sum(0)
         at = ((torch.arange(len(part), device=part.device) + 0.5) / len(part)).view(-1, *[1] * (part.dim() - 1))
         means.append((share * at).sum(0))

@@ -310,7 +310,7 @@ class ShapeTracer(Tracer):
 
 def storage_of(value: Tensor) -> int:
     """Return what tells the memory of a tensor from that of others; views share it."""
-    return value.untyped_storage()._cdata  # noqa: SLF001 - torch has no public name for it
+    return int(value.untyped_storage()._cdata)  # noqa: SLF001 - torch has no public name for it
 
 
 @contextmanager
@@ -322,7 +322,7 @@ def followed() -> Iterator[None]:
         return of.shape[0] if isinstance(of, ShapedProxy) and isinstance(of.value, Tensor) else plain(of)
 
     silent, log.disabled = log.disabled, True
-    builtins.len = length  # type: ignore[assignment]  # returns a stand-in for a stand-in
+    builtins.len = length  # a stand-in for a stand-in
     try:
         yield
     finally:
