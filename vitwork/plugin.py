@@ -70,7 +70,7 @@ class Collector:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep a test's outcome; the reports of xdist's workers pass here too, and those of tests that a worker died in."""
-        if report.when in {"setup", "call", "teardown"}:
+        if report.when == "teardown":
             self.reached.add(report.nodeid)
         if report.when == "call" and not report.skipped:
             self.passed[report.nodeid] = report.passed

@@ -101,15 +101,18 @@ def store_of(config: pytest.Config) -> Path:
 
 
 def check_paths(config: pytest.Config) -> None:
-    """Refuse paths that no file can have.
+    """Refuse paths that no file can have, or that pytest-xdist cannot tell its workers.
 
     Raises:
-        VitworkError: one holds a NUL character.
+        VitworkError: one holds a NUL character, or with workers one is not UTF-8.
     """
     option = config.option
     for path in (option.data, option.store, option.report, option.baseline, option.tensorboard):
-        if path is not None:
-            checked(path)
+        if path is not None and not checked(path).as_posix().isascii() and getattr(option, "tx", None):
+            try:
+                str(path).encode()
+            except UnicodeEncodeError as error:
+                raise VitworkError(f"{str(path)!a} is not UTF-8, which workers need: leave -n out.") from error
 
 
 def report_of(config: pytest.Config, store: Path, *, part: bool) -> Path:
