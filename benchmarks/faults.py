@@ -30,7 +30,7 @@ from fault_mutations import damage, mutated
 
 Json = dict[str, Any]
 WHOLE, PART = "report-tiny", "report-tiny-part"
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 300.0
 
 
 @dataclass
