@@ -138,7 +138,7 @@ def test_what_the_system_refuses_is_one_sentence(tmp_path: Path, use: Callable[[
     store = Store(tmp_path)
     for name in ("records", "leases"):
         (tmp_path / name).write_text("a file")
-    with pytest.raises(VitworkError, match="^Cannot (read|write|lock) .*"):
+    with pytest.raises(VitworkError, match=r"^Cannot (read|write|lock) .*"):
         use(store)
 
 
