@@ -11,10 +11,10 @@ from vitwork.design.recipe import Augmentation, Recipe
 pytest_plugins = ["vitwork.plugin"]
 
 recipe = Recipe(
-    name="tiny", epochs=6, warmup_epochs=1, batch_size=16, lr=3e-3, drop_path=0.0,
+    name="tiny", epochs=4, warmup_epochs=1, batch_size=16, lr=3e-3, drop_path=0.0,
     augmentation=Augmentation(crop_padding=1), snapshots=("warmup", "end"),
 )
-data = DataSpec("embedded", size=16, train=200, test=60)
+data = DataSpec("embedded", size=16, train=100, test=60)
 small = {"image_size": 16, "patch_size": 4, "dim": 8, "depth": 1, "heads": 2, "head": "gap"}
 arms = {
     "vit": Arm("vit", "vit_ti", small, recipe, data),

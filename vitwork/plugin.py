@@ -214,8 +214,8 @@ def _settle(config: pytest.Config, plan: Plan, store: Store) -> None:
         findings = settle(plan, _worker(config, store, shared), options.budget_of(config), shared / "rounds")
     except (VitworkError, OSError) as fault:  # the store was taken away, for example: every test says so
         findings = unjudged(plan, Lack(Missing.FAULT, what=str(fault)))
-    evidence = _keep(config, plan, findings)
     config.stash[FINDINGS] = {finding.test: finding for finding in findings}
+    evidence = _keep(config, plan, findings)
     if BASELINE in config.stash:
         config.stash[CHANGES] = config.stash[BASELINE].changes(_session(config).results(evidence, store))
 
