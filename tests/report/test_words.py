@@ -241,6 +241,7 @@ def test_a_claim_without_comparisons_says_what_it_lacks_or_that_it_holds():
         (Lack(Missing.PART, "resnet", "an MSA"), "needs an MSA, of which the network of resnet has none"),
         (Lack(Missing.UNFIT, "mine", "No block gives a feature map."), "cannot be measured on mine: No block gives a feature map."),
         (Lack(Missing.RECORD, "vit", "spectrum"), "the record of spectrum of vit is missing"),
+        (Lack(Missing.REACH), "not all of its tests ran to their end in this session"),
         (Lack(Missing.FAULT, what="MemoryError"), "MemoryError"),
     ],
 )  # fmt: skip
@@ -258,6 +259,7 @@ def test_what_is_lacking_is_said(lack, said):
          "options.dim = 32 for vit, set by hand in place of the profile’s own"),
         (Deviation(Change.MODEL, arm="vit", value="timm:x"), "the arm vit is timm:x, not the profile’s own model"),
         (Deviation(Change.CHOSEN), "corrected for the hypotheses of chosen tests only"),
+        (Deviation(Change.ENDED), "the session ended before every test was reached"),
     ],
 )  # fmt: skip
 def test_deviations_are_said(deviation, said):

@@ -34,7 +34,8 @@ def test_a_test_that_was_not_reached_proves_nothing() -> None:
     """A property whose test did not run, since the session ended early, is not measured."""
     assert session().claims([theorem("test_one")], FREE)[0].verdict is Verdict.NOT_MEASURED
     half = session(test_one=True).claims([theorem("test_one"), theorem("test_two")], FREE)[0]
-    assert half.verdict is Verdict.INCONCLUSIVE
+    assert half.verdict is Verdict.NOT_MEASURED
+    assert half.lack == Lack(Missing.REACH)
 
 
 def test_one_test_that_is_lacking_keeps_a_claim_from_being_reproduced(tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ def test_one_test_that_is_lacking_keeps_a_claim_from_being_reproduced(tmp_path: 
         test="other", claim=measured_.claim, chapter="Chapter", statistical=True, lack=Lack(Missing.ARM, "swin")
     )
     (claim,) = session().claims([measured_, lacking], FREE)
-    assert claim.verdict is Verdict.INCONCLUSIVE
+    assert claim.verdict is Verdict.NOT_MEASURED
     assert claim.lack == Lack(Missing.ARM, "swin")
 
 

@@ -30,7 +30,7 @@ def render(results: Results) -> str:
             summary=words.summary(results),
             deviations=_deviations(results),
             family=sum(not math.isnan(hypothesis.effect.p) for hypothesis in results.hypotheses),
-            lead=_lead(results),
+            lead=" ".join([_lead(results), *words.part(results)]),
             tally=words.tally(results.claims),
             hardware=_hardware(results),
             cost=_cost(results),

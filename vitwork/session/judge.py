@@ -10,6 +10,7 @@ import json
 import math
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from vitwork.design.deviation import Lack, Missing
+from vitwork.errors import VitworkError
 from vitwork.language.claim import Claim, combine
 from vitwork.language.document import Constant, Hypothesis, Sample
 from vitwork.language.quantity import AbsentError
@@ -69,6 +71,17 @@ class Finding(Struct, frozen=True, kw_only=True):
         return combine(hypothesis.effect.verdict for hypothesis in self.hypotheses)
 
 
+def unjudged(plan: Plan, lack: Lack) -> tuple[Finding, ...]:
+    """Return what is known of a plan's tests before they are judged: each that measures lacks this, or what it lacks anyway."""
+    return tuple(
+        Finding(
+            test=test.case.name, claim=test.case.claim, chapter=test.case.chapter, statistical=test.case.statistical,
+            lack=(test.lack or lack) if test.case.statistical else None,
+        )
+        for test in plan.tests.values()
+    )  # fmt: skip
+
+
 class LackError(Exception):
     """A number cannot be had."""
 
@@ -93,7 +106,8 @@ def judged(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool = F
             if free and (findings := _read(path, key)) is None:
                 findings = Judge(plan, store, troubles, sequential=sequential).findings()
                 made = {"key": key, "findings": msgspec.to_builtins(findings)}
-                write_sealed(path, json.dumps(made).encode())  # which keeps NaN and infinities, as JSON does not
+                with suppress(VitworkError):  # a full disk: the next process judges by itself
+                    write_sealed(path, json.dumps(made).encode())  # which keeps NaN and infinities, as JSON does not
         if findings is not None:
             break
         time.sleep(POLL_SECONDS)
@@ -104,9 +118,9 @@ def _read(path: Path, key: str) -> tuple[Finding, ...] | None:
     """Return the judgement of that key; None where there is none, or one that is damaged or of other records."""
     try:
         record = json.loads(read_sealed(path))
-    except (FileNotFoundError, CorruptFileError):
+        return msgspec.convert(record["findings"], tuple[Finding, ...]) if record["key"] == key else None
+    except (FileNotFoundError, CorruptFileError, ValueError, KeyError):
         return None
-    return msgspec.convert(record["findings"], tuple[Finding, ...]) if record["key"] == key else None
 
 
 def _key(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool) -> str:
@@ -224,7 +238,7 @@ class Judge:
             return math.nan if values is None else float(side.quantity.value(values, **side.options))
         except AbsentError as why:
             raise LackError(Lack(Missing.PART, arm, str(why))) from why
-        except Exception as fault:
+        except (Exception, SystemExit) as fault:
             what = f"{type(fault).__name__} in {side.quantity.name} of {arm}: {fault}"
             raise LackError(Lack(Missing.FAULT, arm, what)) from fault
 

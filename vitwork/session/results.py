@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from vitwork.data import fingerprint
+from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.design.profile import Profile
 from vitwork.language.claim import combine
 from vitwork.language.document import (
@@ -34,10 +35,12 @@ class Evidence(Struct, frozen=True):
     Attributes:
         findings: one for each test, in the order of the session.
         code: hash of the code that runs and measurements are keyed by, for each of its modules.
+        whole: whether every test that was found is among them; one may be deselected, or its file broken.
     """
 
     findings: tuple[Finding, ...]
     code: dict[str, str]
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,9 @@ class Session:
         command: what was typed.
         started: seconds since the epoch.
         commit, dirty: the project's git commit at that time, and whether the tree had changes.
-        passed: whether the tests that measure nothing passed, by name; those that were not reached are missing.
+        passed: whether the tests that measure nothing passed, by name; those that did not run to their end are missing.
+        reached: names of all tests that the session came to.
+        chosen: whether only some tests were asked for.
     """
 
     profile: Profile
@@ -60,6 +65,8 @@ class Session:
     commit: str
     dirty: bool
     passed: Mapping[str, bool]
+    reached: Collection[str] = ()
+    chosen: bool = False
 
     def results(self, evidence: Evidence, store: Store) -> Results:
         """Return the session's results."""
@@ -70,7 +77,7 @@ class Session:
         return Results(
             profile=ProfileResult(
                 name=self.profile.name, summary=self.profile.summary, seeds=self.profile.seeds,
-                deviations=self.profile.deviations,
+                deviations=(*self.profile.deviations, *self._partial(evidence)),
             ),
             provenance=self._provenance(evidence),
             claims=self.claims(evidence.findings, costs),
@@ -79,6 +86,13 @@ class Session:
             measurements=measurements,
             alpha=self.profile.alpha,
         )  # fmt: skip
+
+    def _partial(self, evidence: Evidence) -> Iterator[Deviation]:
+        """Yield why these are not the results of all claims."""
+        if self.chosen or not evidence.whole:
+            yield Deviation(Change.CHOSEN)
+        if any(finding.test not in self.reached for finding in evidence.findings):
+            yield Deviation(Change.ENDED)
 
     def _provenance(self, evidence: Evidence) -> Provenance:
         finished, specs = time.time(), {arm.data for arm in self.profile.arms.values()}
@@ -108,7 +122,7 @@ class Session:
     def _claim(self, group: Sequence[Finding], costs: Costs) -> ClaimResult:
         claim, places = group[0].claim, [place for finding in group for place in finding.places]
         verdicts = [verdict for finding in group for verdict in self._verdicts(finding)]
-        lacks = [finding.lack for finding in group if finding.lack is not None]
+        lacks = [lack for finding in group if (lack := self._lack(finding)) is not None]
         tests = dict.fromkeys(finding.test.partition("[")[0] for finding in group)
         return ClaimResult(
             id=claim.id,
@@ -127,12 +141,16 @@ class Session:
             rerun=" ".join(["pytest", *tests, "--profile", self.profile.name]),
         )
 
+    def _lack(self, finding: Finding) -> Lack | None:
+        unknown = not finding.statistical and finding.test not in self.passed
+        return Lack(Missing.REACH) if unknown else finding.lack
+
     def _verdicts(self, finding: Finding) -> list[Verdict]:
         """Return the verdicts that a test contributes: one for each hypothesis, else one."""
+        if self._lack(finding) is not None:
+            return [Verdict.NOT_MEASURED]
         if finding.statistical:
             return [hypothesis.effect.verdict for hypothesis in finding.hypotheses] or [Verdict.NOT_MEASURED]
-        if finding.test not in self.passed:
-            return [Verdict.NOT_MEASURED]
         return [Verdict.REPRODUCED if self.passed[finding.test] else Verdict.CONTRADICTED]
 
 

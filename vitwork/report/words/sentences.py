@@ -41,6 +41,7 @@ def lack(found: Lack) -> str:
         Missing.PART: f"needs {what}, of which the network of {arm} has none",
         Missing.UNFIT: f"cannot be measured on {arm}: {what}",
         Missing.RECORD: f"the record of {what} of {arm} is missing",
+        Missing.REACH: "not all of its tests ran to their end in this session",
         Missing.FAULT: what,
     }[found.missing]
 
@@ -52,6 +53,7 @@ def deviation(found: Deviation) -> str:
         Change.SETTING: f"{found.field} = {found.value} for {found.arm or 'all arms'}, set by hand in place of the profile’s own",
         Change.MODEL: f"the arm {found.arm} is {found.value}, not the profile’s own model",
         Change.CHOSEN: "corrected for the hypotheses of chosen tests only",
+        Change.ENDED: "the session ended before every test was reached",
     }[found.change]
 
 
@@ -61,6 +63,17 @@ def chosen(hypotheses: int) -> str:
         f"These tests were chosen: the correction for several hypotheses covers their {hypotheses} alone. A session of all "
         "claims corrects for all of theirs, and can leave undecided what is decided here."
     )
+
+
+def part(results: Results) -> list[str]:
+    """Return what a report of some tests, or of a session that ended early, has to say of itself; nothing for a whole one."""
+    found = {deviation.change for deviation in results.profile.deviations}
+    lines = [chosen(len(results.hypotheses))] if Change.CHOSEN in found else []
+    if Change.ENDED in found:
+        lines.append(
+            "This report is partial: the session ended before every test was reached. It replaces no whole report."
+        )
+    return lines
 
 
 def substitutes(profile: ProfileResult) -> dict[str, str]:
