@@ -314,3 +314,48 @@ def test_a_network_that_is_never_right_is_analysed(tmp_path, capsys):
     assert found["corruptions"]["values"]["clean"] == 0
     assert "kept under corruptions: not defined: without corruptions the accuracy is 0" in capsys.readouterr().out
     assert found["variance"]["values"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("vit_ti",), "untrained"), (("analysed_nets:vit",), "untrained unless its function loads weights")],
+)
+def test_random_weights_are_said_to_be_untrained_at_once(tmp_path, capsys, arguments, said):
+    """In the first line of the terminal and of the file: what is measured of them says nothing of a trained network."""
+    size = () if arguments == ("vit_ti",) else ("--size", "16")
+    found = document(tmp_path / "found.json", *arguments, *size, "--analyses", "variance")
+    assert found["weights"] == said
+    assert f": {said}, " in capsys.readouterr().out.splitlines()[0]
+    assert said in (tmp_path / "found.json").read_text().splitlines()[0]
+
+
+EXITS = """
+import sys
+
+from torch import nn
+
+
+class Exits(nn.Linear):
+    def forward(self, x):
+        if len(x) != 8:
+            sys.exit(0)
+        return super().forward(x.flatten(1))
+
+
+def late(num_classes):
+    return Exits(3 * 256, num_classes)
+
+
+def at_once(num_classes):
+    sys.exit(0)
+"""
+
+
+def test_a_model_that_exits_does_not_pass_for_success(tmp_path, monkeypatch, capsys):
+    """sys.exit(0) in a model is a fault of the model: built, it is refused; analysed, it is not measured."""
+    (tmp_path / "exiting.py").write_text(EXITS)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert main(["analyse", "exiting:at_once", "--size", "16"]) == 2
+    assert "ends the program" in capsys.readouterr().err
+    assert main(["analyse", "exiting:late", "--size", "16", "--images", "20", "--analyses", "evaluation"]) == 0
+    assert "not measured: The model's code ends the program" in capsys.readouterr().out

@@ -278,6 +278,151 @@ def test_flipped_and_vanished_claims_fail(base: tuple[Path, str], session: pytes
     result.stdout.fnmatch_lines(["vanished since the baseline: gone: the claim is no longer tested"])
 
 
+def test_a_claim_is_excused_by_its_own_entry_alone(base: tuple[Path, str], session: pytest.Pytester) -> None:
+    """What the baseline does not hold, or holds as undecided, fails when it is contradicted."""
+
+    def undecided(document: dict[str, Any]) -> None:
+        for entry in [*document["claims"], *(found["effect"] for found in document["hypotheses"])]:
+            if entry["verdict"] == "contradicted":
+                entry["verdict"] = "inconclusive"
+
+    def lacking(document: dict[str, Any]) -> None:
+        for name, key in (("claims", "id"), ("hypotheses", "claim")):
+            document[name] = [entry for entry in document[name] if entry[key] != "larger"]
+
+    for change in (undecided, lacking):
+        result = run(session, "--baseline", baseline(base, session, change))
+        result.assert_outcomes(passed=3, failed=1, xfailed=1, skipped=1)
+        result.stdout.fnmatch_lines(["*size(vit) > size(resnet): *on the other side*"])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda document: document.update(schema="vitwork-results/1"), "*has the schema 'vitwork-results/1'*"),
+        (lambda document: document["profile"].update(name="smoke"), "*is of the profile 'smoke', not of 'tiny'."),
+        (lambda document: document.update(claims=[]), "The baseline baseline.json holds no claims."),
+        (lambda document: document.pop("hypotheses"), "*is malformed: *"),
+        (lambda document: document["claims"][0].update(verdict="maybe"), "*is malformed: *"),
+    ],
+)
+def test_a_baseline_of_another_shape_is_refused(
+    base: tuple[Path, str], session: pytest.Pytester, change: Any, sentence: str
+) -> None:
+    """Nothing trains before it is known that there is something to compare with."""
+    shutil.rmtree(session.path / ".vitwork" / "runs")
+    result = run(session, "--baseline", baseline(base, session, change))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {sentence}"])
+    assert not (session.path / ".vitwork" / "runs").exists()
+
+
+def claims_of(session: pytest.Pytester, report: str) -> tuple[dict[str, str], set[str]]:
+    """Return the verdicts of a report, and what makes it partial."""
+    document = json.loads((session.path / ".vitwork" / report / "results.json").read_text())
+    changes = {deviation["change"] for deviation in document["profile"]["deviations"]}
+    return {claim["id"]: claim["verdict"] for claim in document["claims"]}, changes & {"ended", "chosen"}
+
+
+@pytest.mark.parametrize("ending", ["-x", "--maxfail=1", "--sw", "-x --report .vitwork/report-tiny", "-x -n 2"])
+def test_a_session_that_ends_early_is_marked_and_replaces_no_whole_report(
+    base: tuple[Path, str], session: pytest.Pytester, ending: str
+) -> None:
+    """Its statistical claims are those of the plan, what it did not reach is not measured, and nothing vanished."""
+    whole = (session.path / REPORT / "results.json").read_bytes()
+    result = session.runpytest_subprocess("--profile", "tiny", "--baseline", baseline(base, session), *ending.split(), "--deselect", "nothing", "-p", "no:randomly")  # fmt: skip
+    assert "vanished" not in result.stdout.str()
+    assert "newly skipped" not in result.stdout.str()
+    assert (session.path / REPORT / "results.json").read_bytes() == whole
+
+
+def test_what_a_partial_report_says(session: pytest.Pytester) -> None:
+    """With -x the theorem is not reached: its claim is not measured, the others have their verdicts, and it is said."""
+    result = run(session, "-x")
+    result.stdout.fnmatch_lines(["This report is partial: *", "Report: *report-tiny-part/report.html"])
+    verdicts, partial = claims_of(session, "report-tiny-part")
+    assert partial == {"ended"}
+    assert verdicts == {
+        "smaller": "reproduced",
+        "larger": "contradicted",
+        "itself": "inconclusive",
+        "elsewhere": "not measured",
+        "theorem": "not measured",
+    }
+    assert "This report is partial" in (session.path / ".vitwork/report-tiny-part/report.html").read_text()
+
+
+@pytest.mark.parametrize("option", ["--setup-only", "--setup-plan", "--collect-only"])
+def test_a_session_that_runs_no_tests_does_no_work_and_reports_nothing(session: pytest.Pytester, option: str) -> None:
+    """What only shows tests trains nothing and leaves the report as it is."""
+    shutil.rmtree(session.path / ".vitwork" / "runs")
+    shutil.rmtree(session.path / ".vitwork" / "records")
+    whole = (session.path / REPORT / "results.json").read_bytes()
+    result = run(session, option)
+    assert "Report:" not in result.stdout.str()
+    assert not (session.path / ".vitwork" / "runs").exists()
+    assert (session.path / REPORT / "results.json").read_bytes() == whole
+
+
+KILLED = """
+import os
+import signal
+from pathlib import Path
+
+
+def once(name):
+    try:
+        Path(name).touch(exist_ok=False)
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_worker_killed_while_it_measures_costs_nothing(session: pytest.Pytester) -> None:
+    """Its test is given to another worker, and the session ends as if nothing had been."""
+    for path in (session.path / ".vitwork" / "records").rglob("*.json"):
+        if b'"name": "size"' in path.read_bytes():
+            path.unlink()
+    changed = CLAIMS.replace(
+        "        parameters = sum", "        from killed import once; once('first')\n        parameters = sum"
+    )
+    session.makepyfile(test_claims=changed, killed=KILLED)
+    result = run(session, "-n", "2")
+    outcomes = result.parseoutcomes()
+    assert {name: outcomes.get(name, 0) for name in ("passed", "failed", "xfailed", "skipped")} == {
+        "passed": 3, "failed": 1, "xfailed": 1, "skipped": 1,
+    }  # fmt: skip
+    verdicts, _ = claims_of(session, "report-tiny")
+    assert verdicts["larger"] == "contradicted"
+
+
+@pytest.mark.parametrize("restart", [(), ("--max-worker-restart", "0")])
+def test_a_worker_killed_in_a_test_makes_its_claim_not_measured(
+    session: pytest.Pytester, restart: tuple[str, ...]
+) -> None:
+    """The verdicts of all other claims are those of the plan, also where no worker is left to tell them."""
+    killed = CLAIMS.replace("    assert 1 == 1", "    from killed import once; once('first')\n    assert 1 == 1")
+    session.makepyfile(test_claims=killed, killed=KILLED)
+    run(session, "-n", "1", *restart)
+    verdicts, partial = claims_of(session, "report-tiny-part")
+    assert partial == {"ended"}
+    assert verdicts == {
+        "smaller": "reproduced",
+        "larger": "contradicted",
+        "itself": "inconclusive",
+        "elsewhere": "not measured",
+        "theorem": "not measured",
+    }
+    assert claims_of(session, "report-tiny")[0]["theorem"] == "reproduced"
+
+
+def test_workers_may_have_names_of_their_own(session: pytest.Pytester) -> None:
+    """A worker's place is made of its name where xdist did not number it."""
+    result = run(session, "-d", "--tx", "popen//id=foo", "--tx", "popen//id=gwx")
+    result.assert_outcomes(passed=3, failed=1, xfailed=1, skipped=1)
+
+
 def test_seeds_are_added_until_settled(session: pytest.Pytester) -> None:
     """With --seeds auto an undecided claim gets further seeds up to the budget, and a settled one does not."""
     result = run(session, "-n", "2", "--seeds", "auto", "--max-seeds", "8", "-k", "smaller or itself")

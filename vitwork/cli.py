@@ -30,7 +30,7 @@ def train(arguments: Sequence[str]) -> int:
     from vitwork.session.plan import Plan
     from vitwork.session.preflight import check_data, import_from_here, try_models
     from vitwork.session.worker import Worker
-    from vitwork.store.store import Store
+    from vitwork.store.store import Store, checked, resolved
 
     parser = _parser("train", train)
     _scale(parser)
@@ -41,6 +41,8 @@ def train(arguments: Sequence[str]) -> int:
         parser.add_argument(name, **details)
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard event files there")
     given = parser.parse_args(arguments)
+    for path in (given.data, given.tensorboard):
+        checked(path or Path())
     found = profiles.find(given.profile)
     chosen = given.arms.split(",") if given.arms else list(found.arms)
     if unknown := [name for name in chosen if name not in found.arms]:
@@ -54,7 +56,7 @@ def train(arguments: Sequence[str]) -> int:
     for seed in range(given.seeds or profile.seeds):
         for name in chosen:
             plan.run(profile.arms[name], seed)
-    worker = Worker(Store(given.store.resolve()), given.data, device=given.device, events=given.tensorboard)
+    worker = Worker(Store(resolved(given.store)), given.data, device=given.device, events=given.tensorboard)
     missing = len(plan.missing(worker.store))
     print(f"{missing} of {len(plan.runs)} runs are missing.")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -75,12 +77,13 @@ def train(arguments: Sequence[str]) -> int:
 def status(arguments: Sequence[str]) -> int:
     """Show what the workers of a store are doing."""
     from vitwork.session.progress import statuses, summary
+    from vitwork.store.store import resolved
 
     parser = _parser("status", status)
     _store(parser)
     parser.add_argument("--watch", action="store_true", help="repeat every five seconds until interrupted")
     given = parser.parse_args(arguments)
-    root = given.store.resolve()
+    root = resolved(given.store)
     if not root.is_dir():
         raise VitworkError(
             f"The store {root} {'is no folder' if root.exists() else 'does not exist'}: say with --store where it is."

@@ -2,7 +2,8 @@
 
 Every process reads the collected tests once and so knows the same plan. Each worker (or the only process) helps to bring
 the plan into the store, finds or makes the session's judgement there, and delivers the verdicts of its share of the tests.
-The process that reports gets what was found for the whole session, so that no verdict depends on which tests ran.
+The process that reports gets what was planned and found for the whole session, so that no verdict depends on which tests
+ran: what a session that ended early did not find makes a claim not measured.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import pytest
 
 from vitwork import profiles
 from vitwork.data import fingerprint
+from vitwork.design.deviation import Lack, Missing
 from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
@@ -27,39 +30,68 @@ from vitwork.language.measure import Measure
 from vitwork.session import options, preflight
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.delivery import deliver
-from vitwork.session.findings import Finding
+from vitwork.session.findings import Finding, Judgement
 from vitwork.session.forecast import plan_lines
+from vitwork.session.judge import unjudged
 from vitwork.session.plan import Plan
 from vitwork.session.progress import Ticker
 from vitwork.session.reading import Case, read
 from vitwork.session.results import Evidence, Session
 from vitwork.session.seeding import settle
 from vitwork.session.troubles import Troubles
-from vitwork.session.worker import Worker
+from vitwork.session.worker import Worker, place_of
 from vitwork.statistics.effect import Verdict
+from vitwork.store.keys import digest
 from vitwork.store.machine import commit
-from vitwork.store.store import Store, check_writable
+from vitwork.store.store import Store, check_writable, read_sealed, write_sealed
 
 STORE: pytest.StashKey[Store] = pytest.StashKey()
 PLAN: pytest.StashKey[Plan] = pytest.StashKey()
 COLLECTOR: pytest.StashKey[Collector] = pytest.StashKey()
 FINDINGS: pytest.StashKey[dict[str, Finding]] = pytest.StashKey()
 BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
+LEFT_OUT: pytest.StashKey[bool] = pytest.StashKey()
 CHANGES: pytest.StashKey[Changes] = pytest.StashKey()
 
 
 class Collector:
-    """Keeps what the process that reports has to know: the evidence, and the outcomes of tests that measure nothing."""
+    """Keeps what the process that reports has to know: the evidence, which tests ran, and whether they passed."""
 
     def __init__(self, revision: tuple[str, bool]) -> None:
         self.started, self.revision = time.time(), revision
+        self.name = f"{os.getpid()}-{time.time_ns()}"
         self.evidence: Evidence | None = None
+        self.begun: set[str] = set()
+        self.reached: set[str] = set()
         self.passed: dict[str, bool] = {}
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Note that a test begins, in any worker."""
+        self.begun.add(nodeid)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep a test's outcome; the reports of xdist's workers pass here too."""
-        if report.when == "call":
+        """Keep a test's outcome; the reports of xdist's workers pass here too, and those of tests that a worker died in."""
+        if report.when == "teardown":
+            self.reached.add(report.nodeid)
+        if report.when == "call" and not report.skipped:
             self.passed[report.nodeid] = report.passed
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Learn what the workers of xdist call this session."""
+        self.name = str(node.workerinput["testrunuid"])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport, sched: Any) -> None:
+        """Give a test that a worker died before back to the others: xdist takes it for one that the worker died in."""
+        if crashitem not in self.begun:
+            with suppress(NotImplementedError):  # a way of sharing tests out that takes none back
+                sched.mark_test_pending(crashitem)
+                report.outcome = "rerun"  # type: ignore[assignment]  # as pytest-rerunfailures calls it
+
+    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
+        """Name the outcome of a test that was given back."""
+        return ("rerun", "R", "RERUN") if report.outcome == "rerun" and report.when == "???" else None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -102,6 +134,7 @@ def prepare(config: pytest.Config) -> None:
     try:
         if option.substitutes:
             preflight.import_from_here()
+        options.check_paths(config)
         profile = options.profile_of(config)
         preflight.check_data(profile, option.data)
         if not _is_worker(config):
@@ -126,6 +159,12 @@ def _is_worker(config: pytest.Config) -> bool:
 # Read, plan, work, judge.
 
 
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Note that tests were left out, whatever chose them: an option, a mark, or the failures of the last session."""
+    if items:
+        items[0].config.stash[LEFT_OUT] = True
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Read every collected claim and plan the runs and measurements that it needs."""
     config = session.config
@@ -137,6 +176,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     for case in cases:
         plan.add(case, profile.seeds)
     config.stash[PLAN] = plan
+    config.stash[LEFT_OUT] = config.stash.get(LEFT_OUT, False) or bool(session.testsfailed)
+    if options.works(config):
+        _keep(config, plan, unjudged(plan, Lack(Missing.REACH)))
     if config.option.plan:
         config.pluginmanager.register(NothingRuns())
         _say(config, plan_lines(plan, config.stash[STORE], place.cores()))
@@ -167,7 +209,8 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
     config = session.config
     ticker = _ticker(config)
     try:
-        if PLAN in config.stash and not (config.option.collectonly or config.option.plan):
+        broken = session.testsfailed and not config.option.continue_on_collection_errors
+        if PLAN in config.stash and options.works(config) and not broken:
             _settle(config, config.stash[PLAN], config.stash[STORE])
         return (yield)
     finally:
@@ -176,15 +219,29 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
 
 def _settle(config: pytest.Config, plan: Plan, store: Store) -> None:
     shared = _shared(config, store)
-    judgement = settle(plan, _worker(config, store, shared), options.budget_of(config), shared / "rounds")
-    evidence = Evidence(judgement, dict(plan.code))
+    try:
+        judgement = settle(plan, _worker(config, store, shared), options.budget_of(config), shared / "rounds")
+    except (VitworkError, OSError) as fault:  # the store was taken away, for example: every test says so
+        judgement = unjudged(plan, Lack(Missing.FAULT, what=str(fault)))
     config.stash[FINDINGS] = {finding.test: finding for finding in judgement.findings}
+    evidence = _keep(config, plan, judgement)
     if BASELINE in config.stash:
         config.stash[CHANGES] = config.stash[BASELINE].changes(_session(config).results(evidence, store))
-    if _is_worker(config):
-        config.workeroutput["vitwork"] = msgspec.msgpack.encode(evidence)  # type: ignore[attr-defined]  # xdist's
-    else:
+
+
+def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
+    """Keep what is known so far for the process that reports: a worker may be killed at any time after."""
+    evidence = Evidence(judgement, dict(plan.code), whole=not config.stash[LEFT_OUT])
+    if not _is_worker(config):
         config.stash[COLLECTOR].evidence = evidence
+        return evidence
+    encoded = msgspec.msgpack.encode(evidence)
+    config.workeroutput["vitwork"] = encoded  # type: ignore[attr-defined]  # xdist's
+    path = _shared(config, config.stash[STORE]) / "evidence"
+    if FINDINGS in config.stash or not path.exists():  # a worker that takes another's place does not know more at first
+        with suppress(VitworkError):  # a full disk: what a worker says as it ends is enough unless all are killed
+            write_sealed(path, encoded)
+    return evidence
 
 
 def _ticker(config: pytest.Config) -> Ticker:
@@ -202,7 +259,7 @@ def _worker(config: pytest.Config, store: Store, shared: Path) -> Worker:
         store,
         config.option.data,
         name,
-        int(name.removeprefix("gw")),
+        place_of(name),
         int(given["workercount"]),
         config.option.device,
         events=config.option.tensorboard,
@@ -212,8 +269,8 @@ def _worker(config: pytest.Config, store: Store, shared: Path) -> Worker:
 
 def _shared(config: pytest.Config, store: Store) -> Path:
     """Return the folder by which the processes of this session agree."""
-    given = getattr(config, "workerinput", {})
-    return store.root / "sessions" / str(given.get("testrunuid", f"{os.getpid()}-{time.time_ns()}"))
+    name = config.workerinput["testrunuid"] if _is_worker(config) else config.stash[COLLECTOR].name  # type: ignore[attr-defined]
+    return store.root / "sessions" / digest(name)
 
 
 # Deliver.
@@ -246,7 +303,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, Any, pytest.TestReport]:
     """Note the verdict of a test that measures nothing for JUnit files: it is the test's own outcome."""
     finding = _finding(item)
-    if finding is not None and not finding.statistical and call.when == "call":
+    skipped = call.excinfo is not None and call.excinfo.errisinstance(pytest.skip.Exception)
+    if finding is not None and not finding.statistical and call.when == "call" and not skipped:
         verdict = Verdict.CONTRADICTED if call.excinfo else Verdict.REPRODUCED
         item.user_properties += [("claim", finding.claim.id), ("verdict", str(verdict))]
     report: pytest.TestReport = yield
@@ -259,9 +317,23 @@ def pytest_runtest_makereport(
 def _session(config: pytest.Config) -> Session:
     collector = config.stash.get(COLLECTOR, None) or Collector(("", False))
     return Session(
-        options.reported(config), config.option.data, options.command(config), collector.started,
-        *collector.revision, collector.passed,
+        options.profile_of(config), config.option.data, options.command(config), collector.started,
+        *collector.revision, collector.passed, collector.reached, options.chosen(config),
     )  # fmt: skip
+
+
+def _evidence(config: pytest.Config) -> Evidence | None:
+    """Return what the session planned and found; where all workers were killed, what they left of it in the store."""
+    collector = config.stash.get(COLLECTOR, None)
+    if collector is None:
+        return None
+    if collector.evidence is not None:
+        return collector.evidence
+    with suppress(VitworkError, OSError, msgspec.MsgspecError):
+        prepare(config)
+        left = read_sealed(_shared(config, config.stash[STORE]) / "evidence")
+        collector.evidence = msgspec.msgpack.decode(left, type=Evidence)
+    return collector.evidence
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -269,14 +341,12 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     """After everything else has been said, print the verdicts and make the report."""
     outcome = yield
     config = session.config
-    collector = config.stash.get(COLLECTOR, None)
-    if collector is None or collector.evidence is None:
+    evidence = _evidence(config) if options.works(config) else None
+    if evidence is None:
         return outcome
-    prepare(config)
     store = config.stash[STORE]
-    results = _session(config).results(collector.evidence, store)
-    whole = BASELINE in config.stash and not options.chosen(config)  # chosen tests say nothing of the other claims
-    changes = config.stash[BASELINE].changes(results) if whole else Changes((), results)
+    results = _session(config).results(evidence, store)
+    changes = config.stash[BASELINE].changes(results) if BASELINE in config.stash else Changes((), results)
     _report(config, results, changes)
     if any(event.breaking for event in changes.notices) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -290,11 +360,10 @@ def _report(config: pytest.Config, results: Results, changes: Changes) -> None:
     from vitwork.report.build import build
     from vitwork.report.terminal import table
 
-    _say(config, [*table(results), *changes.lines()])
-    if options.chosen(config):
-        _say(config, [words.chosen(results.family)])
+    _say(config, [*table(results), *changes.lines(), *words.part(results)])
     try:
-        page = build(results, options.report_of(config, config.stash[STORE].root))
+        folder = options.report_of(config, config.stash[STORE].root, part=options.partial(results))
+        page = build(results, folder)
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
     _say(config, [f"Report: {page}"])

@@ -28,9 +28,12 @@ def test_a_claim_needs_every_hypothesis(verdicts: list[Verdict]) -> None:
 
 
 @given(VERDICTS)
-def test_nothing_measured_is_said_as_such(verdicts: list[Verdict]) -> None:
-    """A claim is 'not measured' exactly when none of its hypotheses was."""
-    assert (combine(verdicts) is Verdict.NOT_MEASURED) == (set(verdicts) == {Verdict.NOT_MEASURED})
+def test_what_is_missing_never_makes_a_verdict_better(verdicts: list[Verdict]) -> None:
+    """A claim that lacks a hypothesis is contradicted by what was measured, or not measured."""
+    assert combine([*verdicts, Verdict.NOT_MEASURED]) in {Verdict.CONTRADICTED, Verdict.NOT_MEASURED}
+    assert (combine(verdicts) is Verdict.NOT_MEASURED) == (
+        Verdict.NOT_MEASURED in verdicts and Verdict.CONTRADICTED not in verdicts
+    )
 
 
 def test_combining_nothing_is_not_measured() -> None:

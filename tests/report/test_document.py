@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import random
+from contextlib import suppress
 from dataclasses import replace as changed
 from pathlib import Path
 
 import jsonschema
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from benchmarks.fault_mutations import mutated
 from tests.report import synthetic
 from vitwork.errors import VitworkError
+from vitwork.report.build import build
+from vitwork.report.compare import compare
 from vitwork.report.document import SCHEMA_FILE, dump, read, schema_text
 
 
@@ -149,3 +156,47 @@ def test_the_schema_accepts_what_is_written_and_nothing_else(small):
 def test_parts_of_results_are_written_like_the_whole(small):
     """A row of a table holds what the document holds."""
     assert msgspec.json.decode(dump(small.runs[0])) == json.loads(dump(small))["runs"][0]
+
+
+@pytest.fixture(scope="module")
+def written(small):
+    """The text of a small document, and the document as it is read."""
+    return dump(small), small
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32))
+def test_whatever_is_changed_is_read_or_refused(tmp_path_factory, written, seed):
+    """One value replaced, deleted or doubled, or some bytes changed: a report and a comparison, or one sentence."""
+    text, good = written
+    folder = tmp_path_factory.mktemp("changed")
+    (folder / "results.json").write_bytes(mutated(text, random.Random(seed)))
+    with suppress(VitworkError):
+        results = read(folder)
+        build(results, folder)
+        compare(good, results, folder / "compared")
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [({"deep": [[[]]]}, None), ({"big": 1 << 64}, "more than 64 bits"), ({"deep": "DEEP"}, "nested too deeply")],
+)
+def test_what_no_session_writes_is_refused(tmp_path, small, values, sentence):
+    """Depth and whole numbers are bounded, so that every table and page can hold what was read."""
+    document = json.loads(dump(replace(small, measurements=(replace(small.measurements[0], values=values),))))
+    text = json.dumps(document).replace('"DEEP"', "[" * 100 + "]" * 100)
+    (tmp_path / "results.json").write_text(text)
+    if sentence is None:
+        assert read(tmp_path).measurements[0].values == values
+    else:
+        with pytest.raises(VitworkError, match=sentence):
+            read(tmp_path)
+
+
+def test_a_moment_that_no_calendar_holds_is_refused(tmp_path, small):
+    """The page would have to say when it was."""
+    document = json.loads(dump(small))
+    document["provenance"]["started"] = 1e300
+    (tmp_path / "results.json").write_text(json.dumps(document))
+    with pytest.raises(VitworkError, match="is malformed"):
+        read(tmp_path)

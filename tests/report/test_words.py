@@ -247,6 +247,7 @@ def test_a_claim_without_comparisons_says_what_it_lacks_or_that_it_holds():
         (Lack(Missing.LEARNING, "vit", "17 % of 10 classes"), "the arm vit has not learned at this profile (17 % of 10 classes)"),
         (Lack(Missing.NOISE, what="NEP"), "the measurement’s own error of NEP exceeds half of its spread over networks"),
         (Lack(Missing.RECORD, "vit", "spectrum"), "the record of spectrum of vit is missing"),
+        (Lack(Missing.REACH), "not all of its tests ran to their end in this session"),
         (Lack(Missing.FAULT, what="MemoryError"), "MemoryError"),
     ],
 )  # fmt: skip
@@ -264,6 +265,7 @@ def test_what_is_lacking_is_said(lack, said):
          "options.dim = 32 for vit, set by hand in place of the profile’s own"),
         (Deviation(Change.MODEL, arm="vit", value="timm:x"), "the arm vit is timm:x, not the profile’s own model"),
         (Deviation(Change.CHOSEN), "only chosen tests were run"),
+        (Deviation(Change.ENDED), "the session ended before every test was reached"),
     ],
 )  # fmt: skip
 def test_deviations_are_said(deviation, said):

@@ -128,3 +128,50 @@ def test_a_full_store_costs_an_update_and_not_the_work(tmp_path: Path, monkeypat
     monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
     assert Reporter(Store(tmp_path), "gw0", 3).path != reporter.path
     reporter.end()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff", b"[" * 100_000, b"[]", b'"x"', b"1" * (1 << 17), b'{"worker": "gw0"}',
+        *(json.dumps({"worker": "gw0", "run": "r", "stage": "s", "done": 0, "total": 1, "started": 0.0, "updated": 9e10,
+                      "pid": 1, "host": "h", **odd}).encode()
+          for odd in ({"done": "2"}, {"total": None}, {"pid": 10**30}, {"pid": -1}, {"updated": "now"}, {"started": 1e400})),
+    ],
+)  # fmt: skip
+def test_odd_files_are_no_statuses(tmp_path: Path, content: bytes) -> None:
+    """Whatever lies among the statuses, the others are read and nothing fails."""
+    told(tmp_path)
+    (tmp_path / "progress" / "odd.json").write_bytes(content)
+    assert len(statuses(tmp_path)) == 1
+
+
+def test_what_is_no_file_is_no_status(tmp_path: Path) -> None:
+    """A pipe would be waited for without end, and a link to itself cannot be opened."""
+    folder = tmp_path / "progress"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe.json")
+    (folder / "loop.json").symlink_to("loop.json")
+    (folder / "folder.json").mkdir()
+    assert statuses(tmp_path) == []
+
+
+def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    """A terminal would obey what a file in the store says."""
+    told(tmp_path, run="vit\x1b]0;title\x07", stage="\x9b31m\r\n", worker="gw\u202e0")
+    (found,) = statuses(tmp_path)
+    assert summary([found]).isprintable()
+
+
+def test_links_in_the_place_of_a_status_are_not_followed(tmp_path: Path) -> None:
+    """A status is written beside its place under a name that nobody can foresee, and replaces what stands there."""
+    reporter = Reporter(Store(tmp_path), "../gw0", total=8)
+    assert reporter.path.parent == tmp_path / "progress"
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    reporter.path.parent.mkdir(exist_ok=True)
+    for path in (reporter.path, reporter.path.with_suffix(".new")):
+        path.symlink_to(victim)
+    reporter.report("vit seed 1", "training", 0)
+    assert victim.read_text() == "mine"
+    assert len(statuses(tmp_path)) == 1

@@ -39,7 +39,8 @@ def test_a_test_that_was_not_reached_proves_nothing() -> None:
     """A property whose test did not run, since the session ended early, is not measured."""
     assert session().claims(Judgement((theorem("test_one"),), {}, 1), FREE)[0].verdict is Verdict.NOT_MEASURED
     half = session(test_one=True).claims(Judgement((theorem("test_one"), theorem("test_two")), {}, 1), FREE)[0]
-    assert half.verdict is Verdict.INCONCLUSIVE
+    assert half.verdict is Verdict.NOT_MEASURED
+    assert half.lack == Lack(Missing.REACH)
 
 
 def test_what_one_test_lacks_leaves_the_claim_unmeasured(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,3 +234,103 @@ def test_what_another_process_could_not_do_is_not_tried_again(tmp_path: Path, mo
     (key,) = planned.runs
     Troubles(tmp_path / "troubles").add(key, Lack(Missing.FAULT, "resnet", "broken"))
     Worker(Store(tmp_path / "store"), device="cpu", troubles=Troubles(tmp_path / "troubles")).drain(planned)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighs(Measurement):
+    name: ClassVar[str] = "weighs"
+    when: str = "end"
+
+    def measure(self, run: TrainedRun) -> dict[str, float]:
+        return {"weight": float(sum(p.detach().double().sum() for p in run.model(self.when).parameters()))}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misses(Measurement):
+    name: ClassVar[str] = "misses"
+
+    def measure(self, run: TrainedRun) -> dict[str, float]:
+        return {"size": float(Path("no such file").stat().st_size)}
+
+
+@pytest.mark.parametrize("damage", ["deleted", "cut"])
+@pytest.mark.filterwarnings("ignore:.*is damaged; it was set aside")
+def test_a_snapshot_that_is_gone_is_trained_again(tmp_path: Path, solo: Store, damage: str) -> None:
+    """The record of a run whose snapshot was deleted or cut is not believed, and the same weights come back."""
+    store, planned = Store(tmp_path), plan(ARMS[1:], seeds=1)
+    (run,) = planned.runs.values()
+    shutil.copytree(solo.root, tmp_path, dirs_exist_ok=True)
+    wanted = planned.want(run.arm, 0, Weighs())
+    path = store.run_folder(run.key) / "end.pt"
+    whole = path.read_bytes()
+    path.unlink() if damage == "deleted" else path.write_bytes(whole[:-9])
+    worker = Worker(store, device="cpu")
+    worker.drain(planned)
+    assert not worker.troubles.known
+    assert store.read(wanted.key) is not None
+    assert path.read_bytes() == whole
+
+
+def test_a_file_that_a_measurement_misses_costs_no_training(tmp_path: Path, solo: Store) -> None:
+    """Only a missing snapshot means that a run is trained again; any other file is that measurement's own fault."""
+    store, planned = Store(tmp_path), plan(ARMS[1:], seeds=1)
+    (run,) = planned.runs.values()
+    shutil.copytree(solo.root, tmp_path, dirs_exist_ok=True)
+    before = {path: path.stat().st_mtime_ns for path in store.run_folder(run.key).iterdir()}
+    misses = planned.want(run.arm, 0, Misses())
+    unknown = planned.want(run.arm, 0, Weighs(when="epoch-7"))
+    found = planned.want(run.arm, 0, Weighs())
+    worker = Worker(store, device="cpu")
+    worker.drain(planned)
+    assert "FileNotFoundError" in worker.troubles.known[misses.key].what
+    assert "no snapshot 'epoch-7'" in worker.troubles.known[unknown.key].what
+    assert store.read(found.key) is not None
+    assert {path: path.stat().st_mtime_ns for path in store.run_folder(run.key).iterdir()} == before
+
+
+def test_a_model_that_changes_torch_does_not_touch_other_arms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One arm's model sets what holds for the whole process, and one ends it: the third is trained as if it were alone."""
+    (tmp_path / "careless.py").write_text(CARELESS)
+    monkeypatch.syspath_prepend(tmp_path)
+    others = [Arm(name, f"careless:{name}", {}, RECIPE, DATA) for name in ("changes", "exits")]
+    alone, together = Store(tmp_path / "alone"), Store(tmp_path / "together")
+    Worker(alone, device="cpu").drain(plan(ARMS[1:], seeds=1))
+    planned = plan([*others, ARMS[1]], seeds=1)
+    worker = Worker(together, device="cpu")
+    worker.drain(planned)
+    key = next(key for key, run in planned.runs.items() if run.arm.name == "resnet")
+    one, other = (load_snapshot(store.run_folder(key), "end") for store in (alone, together))
+    assert all(torch.equal(other[name], value) for name, value in one.items())
+    assert [lack.what for lack in worker.troubles.faults if lack.arm == "exits"] == [
+        "The model's code ends the program (SystemExit: 5)."
+    ]
+
+
+CARELESS = """
+import sys
+
+import torch
+from torch import nn
+
+
+class Changes(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.layer = nn.Linear(3 * 64, classes)
+
+    def forward(self, x):
+        torch.manual_seed(0)
+        torch.set_default_dtype(torch.float64)
+        torch.use_deterministic_algorithms(True)
+        torch.set_num_threads(2)
+        return self.layer(x.flatten(1))
+
+
+def changes(num_classes):
+    return Changes(num_classes)
+
+
+def exits(num_classes):
+    torch.set_grad_enabled(False)
+    sys.exit(5)
+"""

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,7 @@ def test_unwritable_store_is_one_sentence(tmp_path: Path) -> None:
 
 HOLDER = """
 import sys, time
+from collections.abc import Callable
 from pathlib import Path
 from vitwork.store.store import Store
 with Store(Path(sys.argv[1])).lease("run") as free:
@@ -120,3 +122,46 @@ def test_files_are_as_readable_as_the_user_wants(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda store: store.read("ab"),
+        lambda store: store.check("ab"),
+        lambda store: store.write("ab", {}),
+        lambda store: store.lease("ab").__enter__(),
+    ],
+)
+def test_what_the_system_refuses_is_one_sentence(tmp_path: Path, use: Callable[[Store], object]) -> None:
+    """A store whose folders are no folders: reading, checking, writing and leasing each say so."""
+    store = Store(tmp_path)
+    for name in ("records", "leases"):
+        (tmp_path / name).write_text("a file")
+    with pytest.raises(VitworkError, match=r"^Cannot (read|write|lock) .*"):
+        use(store)
+
+
+def test_paths_with_a_nul_are_refused(tmp_path: Path) -> None:
+    """No file can have such a name, and the sentence shows where it stands."""
+    with pytest.raises(VitworkError, match=r"x00b' is no path: it holds a NUL character"):
+        Store(tmp_path / "a\0b")
+
+
+def test_what_killed_processes_left_is_swept_away_after_a_day(tmp_path: Path) -> None:
+    """Unfinished files and sessions' folders of yesterday go; today's, and what is finished, stays."""
+    store = Store(tmp_path)
+    store.write("key", {"a": 1})
+    folder = store.run_folder("run")
+    old, new = folder / ".end.pt.0123abcd", folder / ".end.pt.4567abcd"
+    write_atomically(folder / "end.pt", b"")
+    for path in (old, new):
+        path.write_bytes(b"half")
+    session = tmp_path / "sessions" / "old"
+    (session / "troubles").mkdir(parents=True)
+    for path in (old, folder / "end.pt", session):
+        os.utime(path, (0, 0))
+    store.sweep()
+    assert sorted(path.name for path in folder.iterdir()) == [".end.pt.4567abcd", "end.pt"]
+    assert not session.exists()
+    assert store.read("key") == {"a": 1}

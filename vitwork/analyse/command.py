@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from vitwork.analyse.outcome import NotMade, attempt, lines
-from vitwork.analyse.subject import subject
+from vitwork.analyse.subject import subject, weights
 from vitwork.analyse.table import ANALYSES, settable
 from vitwork.design.measurement import Measurement, Record
 from vitwork.design.typed_fields import replaced
 from vitwork.device import place
 from vitwork.errors import VitworkError, at_least
+from vitwork.report.document import dump
 from vitwork.session.preflight import import_from_here
 from vitwork.store.store import write_atomically
 
@@ -35,7 +36,7 @@ def analyse(arguments: Sequence[str]) -> int:
     usual = {name: analysis.of(given.images) for name, analysis in ANALYSES.items()}
     measurements = _changed(usual, given.changes)
     run, labelled = subject(given)
-    print(f"{given.model}: {sum(p.numel() for p in run.model().parameters()):,} parameters")
+    print(f"{given.model}: {weights(given)}, {sum(p.numel() for p in run.model().parameters()):,} parameters")
     document, failed = _document(given, run), False
     for name in chosen:
         found = attempt(ANALYSES[name], measurements[name], run, labelled=labelled)
@@ -113,6 +114,7 @@ def _document(given: argparse.Namespace, run: TrainedRun) -> Record:
 
     asked = {name: value for name, value in vars(given).items() if name not in {"json", "data"}}
     return {
+        "weights": weights(given),
         "schema": "vitwork-analyses/1",
         "asked": {**asked, "data": given.data and given.data.name},
         "images": {"source": run.arm.data, "fingerprint": run.splits.test.fingerprint},
@@ -124,5 +126,5 @@ def _document(given: argparse.Namespace, run: TrainedRun) -> Record:
 
 
 def _write(path: Path, document: Record) -> None:
-    """Write a document as JSON has it, numbers that are not finite as null."""
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(document), indent=1))
+    """Write a document as JSON has it, numbers that are not finite as null; the first line tells of the weights."""
+    write_atomically(path, msgspec.json.format(dump(document), indent=1).replace(b"{\n ", b"{", 1))

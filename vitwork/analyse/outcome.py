@@ -48,6 +48,7 @@ def attempt(analysis: Analysis, measurement: Measurement, run: TrainedRun, *, la
 
     from vitwork.device.memory import Meter, is_out_of_memory
     from vitwork.device.precision import single_precision
+    from vitwork.device.settings import kept
 
     if lack := analysis.measurement.lack(run.arm):  # what other parameters ask of a recipe matters to claims only
         return NotMade(lack.what)
@@ -55,7 +56,7 @@ def attempt(analysis: Analysis, measurement: Measurement, run: TrainedRun, *, la
         return NotMade("needs images of the classes that the model tells apart: give them with --data")
     meter = Meter(torch.device(run.device))
     try:
-        with single_precision():
+        with kept(), single_precision():
             values = measurement.measure(run)
     except (VitworkError, ValueError) as why:  # a ValueError says what an analysis cannot take
         return NotMade(str(why))

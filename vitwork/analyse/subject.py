@@ -18,8 +18,23 @@ if TYPE_CHECKING:
     from vitwork.measurements.trained_run import TrainedRun
 
 
+def weights(given: Namespace) -> str:
+    """Return where the weights come from, in words: what is measured of random ones says nothing of a trained network."""
+    if given.checkpoint or given.pretrained:
+        return "weights of a checkpoint" if given.checkpoint else "pre-trained"
+    own = ":" in given.model and not given.model.startswith("timm:")
+    return "untrained unless its function loads weights" if own else "untrained"
+
+
 def subject(given: Namespace) -> tuple[TrainedRun, bool]:
     """Return the model as measurements take one, and whether its images are of the classes that it tells apart."""
+    from vitwork.device.settings import kept
+
+    with kept():
+        return _subject(given)
+
+
+def _subject(given: Namespace) -> tuple[TrainedRun, bool]:
     import torch
 
     from vitwork.data.images import Splits

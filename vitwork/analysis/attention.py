@@ -193,7 +193,8 @@ class AttentionStudy:
         transfer_error: (k,).
         emitted: (k,).
         emitted_error: (k,).
-        left_out: names of msa blocks that do not give their weights or attend to other tokens than a square grid's.
+        left_out: names of msa blocks that do not give their weights, whose weights are not between places (but between
+            channels, or to reduced keys), or between those of another grid than a square one.
         cost: what the pass took.
     """
 
@@ -245,7 +246,7 @@ class Attentions(Reducer):
         """Describe one block's weights; see the base class."""
         if block.attention is not None and index not in self._sides:
             side = grid_side(block.attention(entering[:1]).shape, block.prefix)
-            if side is not None:
+            if side is not None and block.window in {None, (side, side)}:
                 self._sides[index] = side
         if index not in self._sides:
             if block.kind == "msa":

@@ -149,9 +149,11 @@ def _iou(found: _Predictions, kept: Tensor, nothing: float) -> float:
 
 
 def _top(found: _Predictions, k: int) -> int:
-    """Return how many labels are among the k most probable classes."""
-    best = found.probabilities.topk(min(k, found.probabilities.shape[1]), dim=1).indices
-    return int((best == found.labels[:, None]).sum())
+    """Return how many labels are among the k most probable classes; of equal ones the predicted, then the first, leads."""
+    classes = torch.arange(found.probabilities.shape[1], device=found.labels.device)
+    own = found.probabilities.gather(1, found.labels[:, None])
+    ahead = (found.probabilities > own) | ((found.probabilities == own) & (classes < found.labels[:, None]))
+    return int(((ahead.sum(dim=1) < k) | found.right).sum())
 
 
 def _diagram(found: _Predictions, bins: int, *, official: bool) -> dict[str, list[float]]:

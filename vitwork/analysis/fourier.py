@@ -182,7 +182,7 @@ class LogAmplitude:
         relative_error: per block (k,), its standard error over images.
         delta_changes: the change of Δ at the highest frequency across each block; resolution jumps are marked.
         relative_changes: the same for ``relative``, of blocks whose maps have a frequency above the first.
-        left_out: names of blocks whose feature map is too small.
+        left_out: names of blocks whose feature map is too small, or whose positions lie in no grid of the image.
         cost: what the pass took.
     """
 

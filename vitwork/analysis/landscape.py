@@ -16,6 +16,7 @@ from vitwork.analysis.curvature.batchnorm import evaluation_mode, recalibrate
 from vitwork.analysis.curvature.repeatable import check_repeatable
 from vitwork.analysis.directions import Direction, random_pair
 from vitwork.analysis.observe import Batch, device_of, filled, precision_of
+from vitwork.analysis.targets import check_targets, logits_of
 from vitwork.device.memory import Cost, Meter, in_parts
 from vitwork.errors import VitworkError, at_least, choice
 
@@ -61,6 +62,8 @@ class Surface:
             ``nll + weight_decay·l2``. With ``official``, the sum of the parameters' unsquared norms.
         batchnorm: statistics that BatchNorm used.
         official: whether directions and L2 are those of the paper's code.
+        moved: share of the trainable weights that a direction moves, the least of all pairs: biases, norms and weights
+            behind a parametrisation stay where they are.
         cost: what the surface took.
     """
 
@@ -70,6 +73,7 @@ class Surface:
     l2: Tensor
     batchnorm: Statistics
     official: bool
+    moved: float
     cost: Cost
 
     def curvature(self, radius: float = 0.3, weight_decay: float = 0.0) -> Curvature:
@@ -135,8 +139,8 @@ def surface(
         official: normalise directions and sum L2 as the paper's code does.
 
     Raises:
-        VitworkError: the batches hold no example, nothing is trainable, the loss does not repeat, there is no direction or
-            one that does not fit the model, too few points, or another word for ``batchnorm``.
+        VitworkError: the batches hold no example, nothing is trainable, a target is no class, the loss does not
+            repeat, there is no direction, one that does not fit the model or one that moves nothing, too few points, or another word for ``batchnorm``.
     """
     choice("batchnorm", batchnorm, Statistics)
     at_least(2 if extent else 1, points=points)  # one point of two ends would be a corner
@@ -150,7 +154,8 @@ def surface(
     examples = sum(len(targets) for _, targets in data)
     pairs = [random_pair(model, seed, official=official) for seed in seeds] if directions is None else directions
     _check_directions(pairs, parameters)
-    _check_repeatable(model, parameters, data[:1])
+    share = _share_moved(pairs, parameters, sum(parameters[name].numel() for name in trained))
+    _check_loss(model, parameters, data)
     axis = torch.linspace(-extent, extent, points, dtype=torch.float64)
     found: list[Tensor] = []
     with torch.no_grad():
@@ -160,7 +165,27 @@ def surface(
             found.append(torch.stack([_loss(model, moved, data, batchnorm), l2]))
     # Read at the end, so that a GPU need not be waited for at every point.
     nll, l2 = torch.stack(found).cpu().view(len(pairs), points, points, 2).unbind(-1)
-    return Surface(axis, axis.clone(), nll.contiguous(), l2.contiguous(), batchnorm, official, meter.cost(examples))
+    return Surface(
+        axis, axis.clone(), nll.contiguous(), l2.contiguous(), batchnorm, official, share, meter.cost(examples)
+    )
+
+
+def _share_moved(pairs: Sequence[tuple[Direction, Direction]], parameters: Mapping[str, Tensor], size: int) -> float:
+    """Return the share of so many weights that a pair's directions move, in the pair in which it is least.
+
+    Raises:
+        VitworkError: a pair moves none.
+    """
+    shares = []
+    for pair in pairs:
+        names = {name for direction in pair for name in direction.keys() & parameters.keys()}
+        moving = (sum(direction[name].abs() for direction in pair if name in direction) for name in names)
+        shares.append(sum(int(torch.count_nonzero(torch.as_tensor(by))) for by in moving) / size)
+    if not min(shares):
+        raise VitworkError(
+            "the directions are zero, or those of weights that are zero, so nothing would move along them"
+        )
+    return min(shares)
 
 
 def _check_directions(pairs: Sequence[tuple[Direction, Direction]], parameters: Mapping[str, Tensor]) -> None:
@@ -177,8 +202,12 @@ def _check_directions(pairs: Sequence[tuple[Direction, Direction]], parameters: 
 
 
 @torch.no_grad()
-def _check_repeatable(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Batch]) -> None:
-    check_repeatable(*(_loss(model, parameters, data, "fixed") for _ in range(2)))
+def _check_loss(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Batch]) -> None:
+    with evaluation_mode(model):
+        classes = logits_of(functional_call(model, dict(parameters), (data[0][0][:1],)), model).shape[1]
+    for _, targets in data:
+        check_targets(targets, classes)
+    check_repeatable(*(_loss(model, parameters, data[:1], "fixed") for _ in range(2)))
 
 
 def _moved(
@@ -197,8 +226,7 @@ def _loss(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Bat
         recalibrate(model, state, [images for images, _ in data])
 
     def logits(images: Tensor) -> Tensor:
-        found: Tensor = functional_call(model, state, (images,))
-        return found
+        return logits_of(functional_call(model, state, (images,)), model)
 
     with evaluation_mode(model):
         totals = [F.cross_entropy(in_parts(logits, x), targets, reduction="sum").double() for x, targets in data]

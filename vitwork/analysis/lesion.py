@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitwork.analysis.observe import Batch, composed, device_of, evaluating, mean_and_error, probed
+from vitwork.analysis.targets import check_targets
 from vitwork.device.memory import Cost, Meter, in_parts
 from vitwork.errors import UnfitError, VitworkError, at_least
 from vitwork.models.blocks.block import Block
@@ -28,7 +29,7 @@ def average_branch(block: Block) -> Callable[[Tensor], Tensor] | None:
     Unlike dropping, this leaves the following layers the mean that they were trained on.
     """
     skip = block.skip
-    if skip is None or block.layout == "vector":
+    if skip is None or block.layout in {"vector", "other"}:
         return None
 
     def averaged(x: Tensor) -> Tensor:
@@ -135,6 +136,7 @@ def _units(
 
 def _scores(logits: Tensor, targets: Tensor) -> Tensor:
     """Return (b, 2): whether the class is right, and the cross-entropy, image by image."""
+    check_targets(targets, logits.shape[1])
     logits = logits.float()
     right = logits.argmax(1) == (targets.argmax(1) if targets.dim() == 2 else targets)
     return torch.stack([right.to(logits.dtype), F.cross_entropy(logits, targets, reduction="none")], 1)
@@ -190,8 +192,8 @@ def study(
         Changes per unit with standard errors over images.
 
     Raises:
-        VitworkError: there are no images, nothing can be removed, a unit is empty, a name is unknown, or the model does not
-            end in logits.
+        VitworkError: there are no images, nothing can be removed, a unit is empty, a name is unknown, a target is no class, or
+            the model does not end in logits.
     """
     at_least(1, images_at_once=images_at_once)
     parts, left_out = _units(blocks, units, replacement)

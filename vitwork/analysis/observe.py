@@ -187,7 +187,7 @@ class PerImage(Reducer):
         measure: maps a feature map (b, c, h, w) to (b, k).
         part: ``stream`` measures a block's output; ``branch`` measures what it adds to its residual connection, on the
             blocks that have one.
-        smallest: feature maps with a side shorter than this are left out.
+        smallest: feature maps with a side shorter than this are left out, as are blocks whose positions lie in no grid.
 
     Raises:
         VitworkError: another word for ``part``.
@@ -209,7 +209,9 @@ class PerImage(Reducer):
 
     def see(self, index: int, block: Block, entering: Tensor, leaving: Tensor) -> None:
         """Measure one block; see the base class."""
-        if block.layout == "vector" or (self.part == "branch" and block.skip is None):
+        if block.layout == "other":
+            self.left_out.add(block.name)
+        if block.layout in {"vector", "other"} or (self.part == "branch" and block.skip is None):
             self._last = None
             return
         out = leaving - block.skip(entering) if self.part == "branch" and block.skip is not None else leaving
@@ -232,7 +234,7 @@ class PerImage(Reducer):
         """Return size and measurement of what enters; in a stream that is what the previous block left."""
         if self.part == "stream":
             return self._last
-        if index == 0:
+        if index == 0 or self.blocks[index - 1].layout in {"vector", "other"}:
             return None
         feature_map = self.blocks[index - 1].feature_map(entering)
         size = (feature_map.shape[2], feature_map.shape[3])

@@ -55,6 +55,7 @@ class VarianceProfile:
         error: per block, standard error over images.
         changes: the change of variance across each block; resolution jumps are marked.
         log_changes: the change of the variance's natural logarithm, which is free of the feature maps' scale.
+        left_out: names of blocks with a single position, or whose positions lie in no grid of the image.
         cost: what the pass took.
     """
 
@@ -66,6 +67,7 @@ class VarianceProfile:
     error: tuple[float, ...]
     changes: tuple[Change, ...]
     log_changes: tuple[Change, ...]
+    left_out: tuple[str, ...]
     cost: Cost
 
 
@@ -90,6 +92,7 @@ class Variances(PerImage):
             error=tuple(error.item() for _, error in summary),
             changes=changes(measured, lambda values: values[:, 0]),
             log_changes=changes(measured, lambda values: values[:, 0].log()),
+            left_out=tuple(block.name for block in self.blocks if block.name in self.left_out),
             cost=cost,
         )
 

@@ -13,6 +13,7 @@ class Change(StrEnum):
     SETTING = "setting"  # `field` is `value` for `arm`, or for all arms where it is empty
     MODEL = "model"  # the network of `arm` is `value`, not the profile's own
     CHOSEN = "chosen"  # only some tests were chosen, and the correction covers their hypotheses alone
+    ENDED = "ended"  # the session ended before every planned test was reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Missing(StrEnum):
     NOISE = "noise"  # the quantity `what` says more of its own error than of networks
     UNFIT = "unfit"  # a measurement does not suit the network, recipe or images of `arm`, for the reason `what`
     RECORD = "record"  # the record of the measurement `what` of `arm` is gone
+    REACH = "reach"  # a test did not run to its end in this session
     FAULT = "fault"  # something failed: `what` says what, in the failing code's own words
 
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from vitwork.design.deviation import Change, Missing
 from vitwork.language.document import ClaimResult, Constant, Hypothesis, Results, Sample
 from vitwork.statistics.effect import Effect, Verdict
 
@@ -75,15 +76,20 @@ def compare_to_baseline(old: Results, new: Results, alpha: float = 0.05) -> list
 
     Claims are matched by id, those left over by nearly equal sentences; hypotheses by id and by what they compare.
 
+    Of tests that were not chosen, or that the session did not reach, nothing is said.
+
     Args:
         old: the baseline.
         new: today's results.
         alpha: probability that any effect is falsely reported to have left its interval (Holm over all pairs).
     """
     claims = _claims(old.claims, new.claims)
+    part = any(found.change is Change.CHOSEN for found in new.profile.deviations)
     hypotheses = _hypotheses(old.hypotheses, new.hypotheses, {before.id: after.id for before, after in claims})
-    events = _names(old.claims, new.claims, claims)
+    events = [event for event in _names(old.claims, new.claims, claims) if not (part and event.kind is Kind.VANISHED)]
     for before, after in claims:
+        if _unreached(after):
+            continue
         events += _turned(before.verdict, after.verdict, after.id)
         if after.verdict is not Verdict.NOT_MEASURED and 0.0 < SLOWER * before.cost_seconds <= after.cost_seconds:
             events.append(Event(Kind.SLOWER, after.id, "", before.cost_seconds, after.cost_seconds))
@@ -91,6 +97,22 @@ def compare_to_baseline(old: Results, new: Results, alpha: float = 0.05) -> list
         events += _turned(was.effect.verdict, now.effect.verdict, now.claim, now.id)
     events += _moved(hypotheses, alpha)
     return sorted(events, key=lambda event: (not event.breaking, event.kind, event.claim, event.hypothesis))
+
+
+def _unreached(claim: ClaimResult) -> bool:
+    """Return whether nothing is known of a claim since the session did not come to its tests."""
+    lack = claim.lack
+    return claim.verdict is Verdict.NOT_MEASURED and lack is not None and lack.missing is Missing.REACH
+
+
+def still_contradicted(old: Results, new: Results) -> frozenset[str]:
+    """Return the hypotheses of `new` that are contradicted, as each was in its own entry of `old`."""
+    claims = {before.id: after.id for before, after in _claims(old.claims, new.claims)}
+    return frozenset(
+        now.id
+        for was, now in _hypotheses(old.hypotheses, new.hypotheses, claims)
+        if was.effect.verdict is now.effect.verdict is Verdict.CONTRADICTED and claims.get(was.claim) == now.claim
+    )
 
 
 def _claims(old: Sequence[ClaimResult], new: Sequence[ClaimResult]) -> list[tuple[ClaimResult, ClaimResult]]:

@@ -85,12 +85,13 @@ def claim(
 def combine(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the verdict of a claim from those of its hypotheses.
 
-    One contradicted hypothesis contradicts the claim, and every one must be reproduced to reproduce it. Hypotheses that
-    were not measured leave the claim undecided, unless nothing was measured at all.
+    One contradicted hypothesis contradicts the claim, whatever the others would say, and every one must be reproduced to
+    reproduce it. Else a hypothesis that was not measured leaves the whole claim not measured: what is missing never
+    makes a verdict better.
     """
-    found = list(verdicts)
-    if not found or all(verdict is Verdict.NOT_MEASURED for verdict in found):
-        return Verdict.NOT_MEASURED
+    found = set(verdicts)
     if Verdict.CONTRADICTED in found:
         return Verdict.CONTRADICTED
-    return Verdict.REPRODUCED if set(found) == {Verdict.REPRODUCED} else Verdict.INCONCLUSIVE
+    if not found or Verdict.NOT_MEASURED in found:
+        return Verdict.NOT_MEASURED
+    return Verdict.REPRODUCED if found == {Verdict.REPRODUCED} else Verdict.INCONCLUSIVE

@@ -5,9 +5,9 @@ NaN and infinities are null in JSON. The published schema, ``vitwork/report/resu
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from vitwork.design.deviation import Deviation, Lack
 from vitwork.language.claim import Paper
@@ -15,6 +15,8 @@ from vitwork.statistics.effect import Effect, Verdict
 
 SCHEMA: Literal["vitwork-results/2"] = "vitwork-results/2"
 Number = float | None
+Moment = Annotated[float, Meta(ge=0, lt=253402300800)]
+"""Seconds since the epoch, before the year 10000."""
 
 
 class Sample(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sample"):
@@ -120,7 +122,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     joules: Number
     images_per_second: Number
     mode: str | None
-    history: tuple[dict[str, Any], ...]
+    history: tuple[dict[str, Number], ...]
 
 
 class MeasurementResult(Struct, frozen=True, kw_only=True):
@@ -173,8 +175,8 @@ class Provenance(Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     hardware: dict[str, Any]
     dataset: DatasetResult
-    started: float
-    finished: float
+    started: Moment
+    finished: Moment
     seconds: float
 
 

@@ -159,16 +159,21 @@ class Correlation(Sentence):
         """The claimed ranks."""
         return self.ranks
 
-    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
-        """Return the mean rank correlation."""
-        from vitwork.statistics.rank_correlation import rank_correlation
+    def judge(
+        self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False, skewed: bool = False
+    ) -> Effect:
+        """Return the mean rank correlation, which skewness does not touch."""
+        from vitwork.statistics import rank_correlation
 
+        del skewed
         samples = [side for side in values if isinstance(side, tuple)]
         return rank_correlation(samples, alpha=alpha, levels=self.ranks, anytime=sequential)
 
     def smallest(self, seeds: int, alpha: float) -> float:
         """Return about the smallest difference between neighbouring ranks: that of two arms."""
-        return smallest_shown(alpha, self.first, seeds)
+        from vitwork.statistics import detectable
+
+        return detectable(seeds, alpha)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -78,6 +78,10 @@ class Scale:
         return [mark for mark in marks if self.low * (1 - 1e-9) <= mark <= self.high * (1 + 1e-9)]
 
 
+LARGEST = 1e300
+"""Numbers beyond are as good as infinite: sums of them would be."""
+
+
 def _round_step(rough: float) -> float:
     size = 10.0 ** math.floor(math.log10(rough))
     return next(factor * size for factor in (1, 2, 5, 10) if factor * size >= rough * 0.999)
@@ -87,7 +91,7 @@ def span(
     values: Iterable[float | None], *, pad: float = 0.06, log: bool = False, include: Sequence[float] = ()
 ) -> Point:
     """Return an interval that holds all finite values, widened by `pad` of its length at both ends."""
-    finite = [value for value in (*values, *include) if value is not None and math.isfinite(value)]
+    finite = [value for value in (*values, *include) if value is not None and abs(value) < LARGEST]
     if log:
         finite = [value for value in finite if value > 0]
         low, high = (min(finite), max(finite)) if finite else (1.0, 10.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from vitwork.language.document import Results
@@ -12,7 +13,7 @@ from vitwork.report.html import shown
 from vitwork.report.page import render
 from vitwork.report.summary import markdown
 from vitwork.report.tables import tables
-from vitwork.store.store import write_atomically
+from vitwork.store.store import replacing
 
 
 def build(results: Results, folder: Path) -> Path:
@@ -26,7 +27,7 @@ def build(results: Results, folder: Path) -> Path:
         The path of ``report.html``, which opens from disk.
 
     Raises:
-        VitworkError: the folder cannot be written; every file in it is then whole, an earlier one or a new one.
+        VitworkError: the folder cannot be written, for want of space for example; nothing in it is replaced then.
     """
     safe = shown(results)
     files = {  # the results first, of which everything else can be made again; the page last, which links to the others
@@ -37,6 +38,9 @@ def build(results: Results, folder: Path) -> Path:
         "ro-crate-metadata.json": crate(safe),
         "report.html": render(safe).encode(),
     }
-    for name, content in files.items():
-        write_atomically(folder / name, content)
+    with ExitStack() as written:  # which replaces them, last to first, once all of them have found room
+        for name, content in reversed(files.items()):
+            file = written.enter_context(replacing(folder / name))
+            file.write(content)
+            file.flush()
     return folder / "report.html"

@@ -14,6 +14,7 @@ import msgspec
 from vitwork.errors import VitworkError
 from vitwork.language.document import SCHEMA, Results
 from vitwork.statistics.effect import Effect
+from vitwork.store.store import checked
 
 Json = dict[str, Any]
 SCHEMA_FILE = Path(__file__).parent / "results.schema.json"
@@ -22,6 +23,8 @@ UNKNOWN |= {"low": -math.inf, "high": math.inf}
 """What null stands for in an effect: an unknown number, or an interval without an end."""
 OPEN = {"adjusted_low": -math.inf, "adjusted_high": math.inf}
 """What null stands for in an interval that was adjusted to a family: only claims with a p have such intervals."""
+DEEPEST = 64
+"""Levels of a document; records of measurements take a dozen."""
 
 
 def read(place: Path) -> Results:
@@ -33,7 +36,7 @@ def read(place: Path) -> Results:
     Raises:
         VitworkError: there is no such file, or it is not a results document that this version reads.
     """
-    path = place / "results.json" if place.is_dir() else place
+    path = place / "results.json" if checked(place).is_dir() else place
     try:
         return _typed(msgspec.json.decode(path.read_bytes()), path)
     except OSError as error:
@@ -50,6 +53,7 @@ def _typed(content: Any, path: Path) -> Results:
     found = content.get("schema") if isinstance(content, dict) else None
     if found != SCHEMA:
         raise VitworkError(f"{path} has the schema {found!r}; this version reads {SCHEMA!r}.")
+    _bounded(content, path)
     with suppress(AttributeError, TypeError, KeyError):  # what has another shape is named by `convert`
         decided = {claim["id"] for claim in content["claims"] if claim.get("p") is not None}
         for hypothesis in content["hypotheses"]:
@@ -58,6 +62,20 @@ def _typed(content: Any, path: Path) -> Results:
             adjusted = OPEN if hypothesis["claim"] in decided and "p_for" in known else {}
             hypothesis["effect"] = {**found, **UNKNOWN, **adjusted, **known}
     return msgspec.convert(content, Results)
+
+
+def _bounded(value: Any, path: Path, depth: int = 0) -> None:
+    """Refuse what no session writes and tables and pages cannot hold: great depth, and whole numbers beyond 64 bits."""
+    if depth > DEEPEST:
+        raise VitworkError(f"The results file {path} is nested too deeply.")
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise VitworkError(f"The results file {path} holds a whole number of more than 64 bits.")
+    if isinstance(value, dict):
+        for item in value.values():
+            _bounded(item, path, depth + 1)
+    elif isinstance(value, list) and not (value and isinstance(value[0], float)):  # rows of numbers are the bulk
+        for item in value:
+            _bounded(item, path, depth + 1)
 
 
 def dump(value: Any) -> bytes:

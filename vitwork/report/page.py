@@ -30,7 +30,7 @@ def render(results: Results) -> str:
             summary=words.summary(results),
             deviations=_deviations(results),
             correction=words.correction(results),
-            lead=_lead(results),
+            lead=" ".join([_lead(results), *words.part(results)]),
             tally=words.tally(paper),
             ours=words.counted(ours),
             price=words.price(results),

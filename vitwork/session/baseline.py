@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitwork.errors import VitworkError
-from vitwork.language.changes import Event, Kind, compare_to_baseline
+from vitwork.language.changes import Event, Kind, compare_to_baseline, still_contradicted
 from vitwork.language.document import Results
 from vitwork.report import words
 from vitwork.report.document import read
 from vitwork.session.findings import Finding
+from vitwork.statistics.effect import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +25,19 @@ class Baseline:
         """Read a results file.
 
         Raises:
-            VitworkError: there is no such file, it is no results file, or it is of another profile.
+            VitworkError: there is no such file, it is no results file, it is of another profile, or holds no claims.
         """
         results = read(path)
+        if not results.claims:
+            raise VitworkError(f"The baseline {path} holds no claims.")
         if results.profile.name != profile:
             raise VitworkError(f"The baseline {path} is of the profile {results.profile.name!r}, not of {profile!r}.")
         return cls(results)
 
     def changes(self, now: Results) -> Changes:
         """Return what changed since, judged over all hypotheses of the session at once."""
-        return Changes(tuple(compare_to_baseline(self.results, now, now.alpha)), now)
+        events = tuple(compare_to_baseline(self.results, now, now.alpha))
+        return Changes(events, now, still_contradicted(self.results, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +47,20 @@ class Changes:
     Attributes:
         events: breaking ones first.
         now: the results in which they are found.
+        contradicted: hypotheses that are contradicted, as each was in its own entry of the baseline.
     """
 
     events: tuple[Event, ...]
     now: Results
+    contradicted: frozenset[str] = frozenset()
+
+    def excuse(self, finding: Finding) -> bool:
+        """Return whether a test is contradicted in nothing but what was contradicted in the baseline."""
+        return all(
+            hypothesis.id in self.contradicted
+            for hypothesis in finding.hypotheses
+            if hypothesis.effect.verdict is Verdict.CONTRADICTED
+        )
 
     def failing(self, finding: Finding) -> list[str]:
         """Return why a test fails: changes of its hypotheses, or of its claim where the test is newly skipped."""

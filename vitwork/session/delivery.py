@@ -17,7 +17,7 @@ def deliver(finding: Finding, changes: Changes | None) -> None:
     Args:
         finding: of the test.
         changes: what changed since the baseline. Against one a test fails where something changed, and a claim that is
-            contradicted as before ends as expected; None where there is no baseline.
+            contradicted in its own entry there ends as expected; None where there is no baseline.
     """
     if finding.lack is not None and finding.lack.missing is Missing.FAULT:
         pytest.fail(f"not measured: {words.lack(finding.lack)}", pytrace=False)
@@ -28,7 +28,7 @@ def deliver(finding: Finding, changes: Changes | None) -> None:
     if finding.verdict is Verdict.CONTRADICTED and finding.qualifies:
         pytest.xfail(f"a control, which does not decide: {_reasons(finding)}")
     if finding.verdict is Verdict.CONTRADICTED:
-        if changes is not None:
+        if changes is not None and changes.excuse(finding):
             pytest.xfail("contradicted, as in the baseline")
         pytest.fail(_reasons(finding), pytrace=False)
     if finding.verdict is Verdict.INCONCLUSIVE:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from vitwork.design.deviation import Lack, Missing
+from vitwork.errors import VitworkError
 from vitwork.language.document import Constant, Hypothesis, Sample
 from vitwork.language.quantity import Quantity
 from vitwork.language.sentence import Reference, Sentence, Values
@@ -44,6 +46,18 @@ Asked = Callable[[float], Effect]
 """A sentence with its numbers, to be judged at any error rate."""
 
 
+def unjudged(plan: Plan, lack: Lack) -> Judgement:
+    """Return what is known of a plan's tests before they are judged: each that measures lacks this, or what it lacks anyway."""
+    findings = tuple(
+        Finding(
+            test=test.case.name, claim=test.case.claim, chapter=test.case.chapter, statistical=test.case.statistical,
+            lack=(test.lack or lack) if test.case.statistical else None,
+        )
+        for test in plan.tests.values()
+    )  # fmt: skip
+    return Judgement(findings, {}, plan.family)
+
+
 def judged(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool = False) -> Judgement:
     """Return what the store says of a plan's tests, judged by whichever process comes first.
 
@@ -60,7 +74,8 @@ def judged(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool = F
             if free and (found := _read(path, key)) is None:
                 found = Judge(plan, store, troubles, sequential).judgement()
                 made = {"key": key, "judgement": msgspec.to_builtins(found)}
-                write_sealed(path, json.dumps(made).encode())  # which keeps NaN and infinities, as JSON does not
+                with suppress(VitworkError):  # a full disk: the next process judges by itself
+                    write_sealed(path, json.dumps(made).encode())  # which keeps NaN and infinities, as JSON does not
         if found is not None:
             break
         time.sleep(POLL_SECONDS)
@@ -71,9 +86,9 @@ def _read(path: Path, key: str) -> Judgement | None:
     """Return the judgement of that key; None where there is none, or one that is damaged or of other records."""
     try:
         record = json.loads(read_sealed(path))
-    except (FileNotFoundError, CorruptFileError):
+        return msgspec.convert(record["judgement"], Judgement) if record["key"] == key else None
+    except (FileNotFoundError, CorruptFileError, ValueError, KeyError):
         return None
-    return msgspec.convert(record["judgement"], Judgement) if record["key"] == key else None
 
 
 def _key(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool) -> str:

@@ -9,10 +9,13 @@ import pytest
 
 from vitwork import profiles
 from vitwork.design import overrides
-from vitwork.design.deviation import Change, Deviation
+from vitwork.design.deviation import Change
 from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
+from vitwork.language.document import Results
+from vitwork.report.document import read
 from vitwork.session.seeding import Budget
+from vitwork.store.store import checked, resolved
 
 MOST_SEEDS = 20
 """Seeds per arm with ``--seeds auto`` unless ``--max-seeds`` says otherwise."""
@@ -86,12 +89,6 @@ def profile_of(config: pytest.Config) -> Profile:
     return replace(profile, seeds=int(seeds))
 
 
-def reported(config: pytest.Config) -> Profile:
-    """Return the profile as a report names it: with the deviation that only some tests were chosen, where they were."""
-    profile = profile_of(config)
-    return replace(profile, deviations=(*profile.deviations, Deviation(Change.CHOSEN))) if chosen(config) else profile
-
-
 def budget_of(config: pytest.Config) -> Budget | None:
     """Return what may be spent on further seeds; None for a fixed number."""
     option = config.option
@@ -100,16 +97,55 @@ def budget_of(config: pytest.Config) -> Budget | None:
 
 def store_of(config: pytest.Config) -> Path:
     """Return the folder of the store."""
-    chosen_folder: Path = config.option.store or config.rootpath / ".vitwork"
-    return chosen_folder.resolve()
+    return resolved(config.option.store or config.rootpath / ".vitwork")
 
 
-def report_of(config: pytest.Config, store: Path) -> Path:
-    """Return the report's folder: a session of its own settings, or of some tests, does not replace the profile's report."""
+def check_paths(config: pytest.Config) -> None:
+    """Refuse paths that no file can have, or that pytest-xdist cannot tell its workers.
+
+    Raises:
+        VitworkError: one holds a NUL character, or with workers one is not UTF-8.
+    """
+    option = config.option
+    for path in (option.data, option.store, option.report, option.baseline, option.tensorboard):
+        if path is not None and not checked(path).as_posix().isascii() and getattr(option, "tx", None):
+            try:
+                str(path).encode()
+            except UnicodeEncodeError as error:
+                raise VitworkError(f"{str(path)!a} is not UTF-8, which workers need: leave -n out.") from error
+
+
+def report_of(config: pytest.Config, store: Path, *, part: bool) -> Path:
+    """Return the report's folder.
+
+    A session of its own settings does not replace the profile's report, and one that tells only a part of it does not
+    replace a whole one, wherever that lies.
+    """
     option = config.option
     changed = option.substitutes or option.changes or option.seeds or option.deterministic
-    own = f"report-{option.profile}{'-changed' * bool(changed)}{'-part' * chosen(config)}"
-    return option.report or store / own
+    folder: Path = option.report or store / f"report-{option.profile}{'-changed' * bool(changed)}{'-part' * part}"
+    if part and option.report and (folder / "results.json").exists() and not is_partial(folder):
+        return folder.with_name(f"{folder.name}-part")
+    return folder
+
+
+def is_partial(folder: Path) -> bool:
+    """Return whether a report tells only a part of a session of all claims, as far as it can be read."""
+    try:
+        return partial(read(folder))
+    except VitworkError:
+        return False
+
+
+def partial(results: Results) -> bool:
+    """Return whether results are of chosen tests, or of a session that ended before all of them."""
+    return any(found.change in {Change.CHOSEN, Change.ENDED} for found in results.profile.deviations)
+
+
+def works(config: pytest.Config) -> bool:
+    """Return whether the session runs tests, and does not only show them, their fixtures or their costs."""
+    option = config.option
+    return not (option.collectonly or option.plan or getattr(option, "setuponly", False))
 
 
 def given(config: pytest.Config) -> bool:

@@ -50,12 +50,14 @@ def try_models(profile: Profile, original: Profile) -> None:
     if not new:
         return
     # Both need torch, which a session that changes no network starts without.
+    from vitwork.device.settings import kept
     from vitwork.models.trial import try_network
     from vitwork.training.training import build_model
 
     for arm in new:
         size = arm.data.size or SIZES.get(arm.data.source)
-        try_network(arm.name, arm.model, partial(build_model, arm, FEWEST_CLASSES), FEWEST_CLASSES, size)
+        with kept():
+            try_network(arm.name, arm.model, partial(build_model, arm, FEWEST_CLASSES), FEWEST_CLASSES, size)
 
 
 def _network(arm: Arm) -> tuple[str, Mapping[str, Any], int | None]:

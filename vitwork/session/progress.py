@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
-from vitwork.store.store import Store
+import msgspec
+
+from vitwork.errors import VitworkError
+from vitwork.store.store import ABANDONED_SECONDS, Store, write_atomically
 
 STALE_SECONDS = 120.0
 BEAT_SECONDS = 20.0
-ABANDONED_SECONDS = 24 * 3600.0  # a file that is older was left by a worker that was killed
+MOST_BYTES = 1 << 16  # of a status
+Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
+Time = Annotated[float, msgspec.Meta(ge=0, lt=1e11)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +32,19 @@ class Status:
     worker: str
     run: str
     stage: str
-    done: int
-    total: int
-    started: float
-    updated: float
-    pid: int
+    done: Count
+    total: Count
+    started: Time
+    updated: Time
+    pid: Annotated[int, msgspec.Meta(ge=1, lt=1 << 31)]
     host: str
 
     @property
     def line(self) -> str:
         """The status in one line; the process tells apart the workers of several sessions, which share their names."""
         elsewhere = "" if self.host == socket.gethostname() else f" on {self.host}"
-        return f"{self.worker} ({self.pid}{elsewhere}) {self.run}: {self.stage}"
+        line = f"{self.worker} ({self.pid}{elsewhere}) {self.run}: {self.stage}"
+        return "".join(sign if sign.isprintable() else "\ufffd" for sign in line)  # a terminal obeys the others
 
     @property
     def lives(self) -> bool:
@@ -69,7 +76,8 @@ class Reporter:
 
     def __init__(self, store: Store, worker: str, total: int) -> None:
         self.worker, self.total, self.started = worker, total, time.time()
-        self.path = store.root / "progress" / f"{worker}-{socket.gethostname()}-{os.getpid()}.json"
+        name = re.sub(r"[^\w-]", "-", worker)
+        self.path = store.root / "progress" / f"{name}-{socket.gethostname()}-{os.getpid()}.json"
         self.ended = threading.Event()
         self.last: Status | None = None
         self.writing = threading.Lock()
@@ -85,15 +93,12 @@ class Reporter:
 
     def _write(self, status: Status | None = None) -> None:
         """Write a status, or the last one anew; a store that is full for a moment costs an update, not the work."""
-        with self.writing, suppress(OSError):
+        with self.writing, suppress(OSError, VitworkError):
             status = status or (self.last and replace(self.last, updated=time.time()))
             if status is None or self.ended.is_set():
                 return
             self.last = status
-            temporary = self.path.with_suffix(".new")
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(asdict(status)), encoding="utf-8")
-            temporary.replace(self.path)
+            write_atomically(self.path, msgspec.json.encode(status), flush=False)
 
     def _beat(self) -> None:
         """Say again and again what was said last: a measurement can take minutes."""
@@ -108,13 +113,14 @@ class Reporter:
         """Remove the status: nothing is being done any more."""
         with self.writing:
             self.ended.set()
-            self.path.unlink(missing_ok=True)
+            with suppress(OSError):  # the file grows stale
+                self.path.unlink()
 
 
 def _remove_abandoned(folder: Path) -> None:
     for path in folder.glob("*"):
         with suppress(OSError):  # another worker was faster, or may not
-            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+            if time.time() - path.lstat().st_mtime > ABANDONED_SECONDS:
                 path.unlink()
 
 
@@ -122,12 +128,12 @@ def statuses(store_root: Path) -> list[Status]:
     """Return what the workers of a store are doing; those that fell silent or were killed are left out."""
     found = []
     for path in sorted((store_root / "progress").glob("*.json")):
-        try:
-            status = Status(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            continue
-        if status.lives:
-            found.append(status)
+        with suppress(OSError, ValueError, RecursionError):  # no status, whatever else it is
+            if not path.is_file() or path.stat().st_size > MOST_BYTES:
+                continue
+            status = msgspec.json.decode(path.read_bytes(), type=Status)
+            if status.lives:
+                found.append(status)
     return found
 
 

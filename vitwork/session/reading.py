@@ -62,7 +62,9 @@ def read(case: Case, body: Callable[..., object], measure: Measure) -> Case:
     """
     try:
         body(measure=measure, **case.parameters)
-    except Exception as fault:  # noqa: BLE001 - one faulty test must not take the session down; it fails by itself
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:  # noqa: BLE001 - sys.exit and pytest.skip too: one faulty test must not take the session down; it fails by itself
         return replace(case, fault=f"{type(fault).__name__} in the test: {fault}")
     if not measure.sheet:
         return replace(case, fault="the test asserts nothing")

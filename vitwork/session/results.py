@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from vitwork.data import fingerprint
+from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.design.profile import Profile
 from vitwork.language.claim import combine
 from vitwork.language.document import (
@@ -34,10 +35,12 @@ class Evidence(Struct, frozen=True):
     Attributes:
         judgement: of the whole session.
         code: hash of the code that runs and measurements are keyed by, for each of its modules.
+        whole: whether every test that was found is among them; one may be deselected, or its file broken.
     """
 
     judgement: Judgement
     code: dict[str, str]
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,9 @@ class Session:
         command: what was typed.
         started: seconds since the epoch.
         commit, dirty: the project's git commit at that time, and whether the tree had changes.
-        passed: whether the tests that measure nothing passed, by name; those that were not reached are missing.
+        passed: whether the tests that measure nothing passed, by name; those that did not run to their end are missing.
+        reached: names of all tests that the session came to.
+        chosen: whether only some tests were asked for.
     """
 
     profile: Profile
@@ -60,6 +65,8 @@ class Session:
     commit: str
     dirty: bool
     passed: Mapping[str, bool]
+    reached: Collection[str] = ()
+    chosen: bool = False
 
     def results(self, evidence: Evidence, store: Store) -> Results:
         """Return the session's results."""
@@ -71,7 +78,7 @@ class Session:
         return Results(
             profile=ProfileResult(
                 name=self.profile.name, summary=self.profile.summary, seeds=self.profile.seeds,
-                deviations=self.profile.deviations,
+                deviations=(*self.profile.deviations, *self._partial(evidence)),
             ),
             provenance=self._provenance(evidence),
             claims=self.claims(evidence.judgement, costs),
@@ -81,6 +88,13 @@ class Session:
             alpha=self.profile.alpha,
             family=evidence.judgement.family,
         )  # fmt: skip
+
+    def _partial(self, evidence: Evidence) -> Iterator[Deviation]:
+        """Yield why these are not the results of all claims."""
+        if self.chosen or not evidence.whole:
+            yield Deviation(Change.CHOSEN)
+        if any(finding.test not in self.reached for finding in evidence.judgement.findings):
+            yield Deviation(Change.ENDED)
 
     def _provenance(self, evidence: Evidence) -> Provenance:
         finished, specs = time.time(), {arm.data for arm in self.profile.arms.values()}
@@ -110,7 +124,7 @@ class Session:
     def _claim(self, group: Sequence[Finding], decided: Decided | None, costs: Costs) -> ClaimResult:
         claim, places = group[0].claim, [place for finding in group for place in finding.places]
         properties = [verdict for finding in group if (verdict := self._property(finding)) is not None]
-        lacks = [finding.lack for finding in group if finding.lack is not None and not finding.qualifies]
+        lacks = [lack for finding in group if not finding.qualifies and (lack := self._lack(finding)) is not None]
         tests = dict.fromkeys(finding.test.partition("[")[0] for finding in group)
         return ClaimResult(
             id=claim.id,
@@ -133,6 +147,10 @@ class Session:
             **costs.of_places(places),
             rerun=" ".join(["pytest", *tests, "--profile", self.profile.name]),
         )
+
+    def _lack(self, finding: Finding) -> Lack | None:
+        unknown = not finding.statistical and finding.test not in self.passed
+        return Lack(Missing.REACH) if unknown else finding.lack
 
     def _property(self, finding: Finding) -> Verdict | None:
         """Return what a test that measures nothing says; None for one that measures."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from vitwork.session.judge import judged
 from vitwork.session.plan import Plan
 from vitwork.session.worker import Worker
 from vitwork.statistics.effect import Verdict
-from vitwork.store.store import write_atomically
+from vitwork.store.store import attempting, write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,8 @@ def agreed(path: Path, *, stop: bool) -> bool:
     """Return the answer of the first process that asked; this one's if it is the first."""
     own = path.with_name(f"{path.name}-{os.getpid()}")
     write_atomically(own, b"stop" if stop else b"go on")
-    try:
-        os.link(own, path)  # fails when there is one already, and never leaves half a file
-    except FileExistsError:
-        pass
-    finally:
+    with attempting("agree on", path):
+        with suppress(FileExistsError):
+            os.link(own, path)  # fails when there is one already, and never leaves half a file
         own.unlink()
-    return path.read_bytes() == b"stop"
+        return path.read_bytes() == b"stop"

@@ -17,10 +17,11 @@ from vitwork.errors import UnfitError, VitworkError
 from vitwork.session.plan import Run, Wanted
 from vitwork.session.troubles import Troubles
 from vitwork.store.keys import plain
-from vitwork.store.store import CorruptFileError, Store
+from vitwork.store.store import SnapshotError, Store
 
 if TYPE_CHECKING:
     from vitwork.data.images import Splits
+    from vitwork.measurements.trained_run import TrainedRun
     from vitwork.training.outcome import Outcome, Progress
     from vitwork.training.tensorboard import EventFiles
     from vitwork.training.together import Way
@@ -52,20 +53,17 @@ class Tasks:
         """Train `run` unless it is trained, and take the measurements that are missing; note what fails."""
         try:
             record = self.store.read(run.key) or self._train(run, stage)
-            try:
-                self._measure(run, record, wanted, stage)
-            except (CorruptFileError, FileNotFoundError) as damage:
-                self.store.set_aside(self.store.run_folder(run.key), damage)
-                self._measure(run, self._train(run, stage), wanted, stage)
+            self._measure(run, record, wanted, stage)
         except Exception as error:  # noqa: BLE001 - one run's fault must not take the other runs down
             self.troubles.add(run.key, _fault(error, run))
 
     def _train(self, run: Run, stage: Stage) -> dict[str, Any]:
+        from vitwork.device.settings import kept
         from vitwork.training.train import train
 
         stage("training")
         folder, started = self.store.run_folder(run.key), self._started(run)
-        with self._energy() as used, self.events_of(run, lambda progress: stage(str(progress))) as events:
+        with kept(), self._energy() as used, self.events_of(run, lambda progress: stage(str(progress))) as events:
             outcome = train(
                 run.arm, run.seed, splits(run.arm.data, self.data), folder, device=self.device,
                 progress=events.progress,
@@ -75,12 +73,13 @@ class Tasks:
 
     def train_together(self, runs: Sequence[Run], stage: Stage, way: Way | None) -> bool:
         """Train seeds of one arm at once; False when that cannot be done, and they are better trained one by one."""
+        from vitwork.device.settings import kept
         from vitwork.training.together import train_seeds
 
         stage("training together")
         started = [self._started(run) for run in runs]
         try:
-            with self._energy() as used:
+            with kept(), self._energy() as used:
                 outcomes = train_seeds(
                     runs[0].arm,
                     [run.seed for run in runs],
@@ -129,7 +128,6 @@ class Tasks:
         return EventFiles(folder and folder / f"{run.arm.name}-seed-{run.seed}", then)
 
     def _measure(self, run: Run, record: dict[str, Any], wanted: Sequence[Wanted], stage: Stage) -> None:
-        from vitwork.device.precision import single_precision
         from vitwork.measurements.trained_run import TrainedRun
 
         folder = self.store.run_folder(run.key)
@@ -138,32 +136,46 @@ class Tasks:
             if self.store.read(want.key) is not None:
                 continue
             stage(f"measuring {want.measurement.name}")
-            started = time.perf_counter()
             try:
-                with self._energy() as used, single_precision():
-                    values = want.measurement.measure(trained) if record["status"] == "finished" else None
-            except (CorruptFileError, FileNotFoundError):  # the run's, which is trained anew
-                raise
+                made = self._measured(trained, record, want, stage)
             except UnfitError as why:
                 self.troubles.add(want.key, Lack(Missing.UNFIT, run.arm.name, str(why)))
-                continue
             except Exception as error:  # noqa: BLE001 - one measurement's fault must not take the others down
                 self.troubles.add(want.key, _fault(error, run))
-                continue
-            self.store.write(
-                want.key,
-                {
-                    "run": run.key,
-                    "name": want.measurement.name,
-                    "parameters": plain(want.measurement.parameters),
-                    "seconds": time.perf_counter() - started,
-                    "joules": used.joules,
-                    "values": values,
-                },
-            )
+            else:
+                self.store.write(want.key, made)
+
+    def _measured(self, trained: TrainedRun, record: dict[str, Any], want: Wanted, stage: Stage) -> dict[str, Any]:
+        """Return the record of one measurement; of a run that lost a snapshot, what is lost is trained first."""
+        started = time.perf_counter()
+        with self._energy() as used:
+            try:
+                values = _values(trained, record, want)
+            except SnapshotError:
+                trained.kept.clear()
+                record.update(self._train(want.run, stage))
+                values = _values(trained, record, want)
+        return {
+            "run": want.run.key,
+            "name": want.measurement.name,
+            "parameters": plain(want.measurement.parameters),
+            "seconds": time.perf_counter() - started,
+            "joules": used.joules,
+            "values": values,
+        }
 
     def _energy(self) -> AbstractContextManager[energy.Energy]:
         return energy.meter(self.device, self.sharing)
+
+
+def _values(trained: TrainedRun, record: dict[str, Any], want: Wanted) -> dict[str, Any] | None:
+    """Return what a measurement finds; None of a run that diverged."""
+    from vitwork.device.precision import single_precision
+    from vitwork.device.settings import kept
+    from vitwork.training.generators import untouched
+
+    with kept(), untouched(trained.device), single_precision():
+        return want.measurement.measure(trained) if record["status"] == "finished" else None
 
 
 def _fault(error: Exception, run: Run) -> Lack:

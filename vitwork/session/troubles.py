@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from vitwork.design.deviation import Lack, Missing
+from vitwork.errors import VitworkError
 from vitwork.store.store import write_atomically
 
 
@@ -26,14 +28,17 @@ class Troubles:
         """Note why a run or a measurement could not be had."""
         self.known[key] = lack
         if self.folder is not None:
-            write_atomically(self.folder / f"{key}.json", json.dumps(asdict(lack)).encode())
+            with suppress(VitworkError):  # a full disk: other processes will find out for themselves
+                write_atomically(self.folder / f"{key}.json", json.dumps(asdict(lack)).encode())
 
     def refresh(self) -> None:
         """Read what other processes have noted."""
         if self.folder is None:
             return
         for path in self.folder.glob("[!.]*.json"):
-            if path.stem not in self.known:
+            if path.stem in self.known:
+                continue
+            with suppress(OSError):  # as above
                 found = json.loads(path.read_text(encoding="utf-8"))
                 self.known[path.stem] = Lack(Missing(found["missing"]), found["arm"], found["what"])
 

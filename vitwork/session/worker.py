@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from vitwork.training.together import Way
 
 POLL_SECONDS = 0.2
+
+
+def place_of(name: str) -> int:
+    """Return a worker's place among all from its name, ``gw3`` as xdist numbers them or one that a user gave it."""
+    number = name.removeprefix("gw")
+    return int(number) if number.isdecimal() else zlib.crc32(name.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class Worker:
             return
         from vitwork.training.numerics import keep_memory
 
+        self.store.sweep()
         keep_memory()
         place.share_threads(self.count)
         tasks, reporter = self.tasks, Reporter(self.store, self.name, len(plan.runs))

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
+import shutil
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,19 +25,68 @@ from vitwork.errors import VitworkError
 
 SEAL = b"vitwork-sha256:"
 SEAL_SIZE = len(SEAL) + 32
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}", re.DOTALL)
+"""Name of a file that is being written."""
+ABANDONED_SECONDS = 24 * 3600.0
+"""Age from which what is unfinished was left by a process that was killed."""
 
 
 class CorruptFileError(VitworkError):
     """A stored file does not have the content that was written."""
 
 
+class SnapshotError(VitworkError):
+    """A snapshot of a run is gone or damaged, so that the run has to be trained again."""
+
+
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def attempting(what: str, path: Path) -> Iterator[None]:
+    """Say in one sentence what the operating system refused.
+
+    Raises:
+        FileNotFoundError: as it is, since it says that there is nothing rather than that something is wrong.
+        VitworkError: anything else.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise VitworkError(f"Cannot {what} {path}: {error.strerror or error}.") from error
+
+
+def checked(path: Path) -> Path:
+    """Return a path that a user gave.
+
+    Raises:
+        VitworkError: it holds a NUL character, which no file's name can.
+    """
+    if "\0" in str(path):
+        raise VitworkError(f"{str(path)!r} is no path: it holds a NUL character.")
+    return path
+
+
+def resolved(path: Path) -> Path:
+    """Return a path that a user gave, without links; one that cannot be followed is found out when it is opened.
+
+    Raises:
+        VitworkError: it holds a NUL character.
+    """
+    return Path(os.path.realpath(checked(path)))
+
+
+@contextmanager
+def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
     """Give a file to write, which takes the place of `path` when it is whole; until then, and else, `path` is untouched.
+
+    Args:
+        path: its folder is made where it is missing.
+        flush: whether the content is to outlive a power failure.
 
     Raises:
         VitworkError: the folder cannot be written or the disk is full.
     """
+    checked(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
@@ -44,7 +95,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             with os.fdopen(handle, "wb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if flush:
+                    os.fsync(file.fileno())
             os.replace(temporary, path)  # noqa: PTH105 - the atomic rename is the point, Path.replace hides the name
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -53,13 +105,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise VitworkError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` so that `path` holds all of it or is untouched.
+def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
+    """Write `content` so that `path` holds all of it or is untouched; `flush` as in `replacing`.
 
     Raises:
         VitworkError: the folder cannot be written or the disk is full.
     """
-    with replacing(path) as file:
+    with replacing(path, flush=flush) as file:
         file.write(content)
 
 
@@ -74,8 +126,10 @@ def read_sealed(path: Path) -> bytes:
     Raises:
         FileNotFoundError: there is no such file.
         CorruptFileError: the file is truncated, altered, or was never sealed.
+        VitworkError: the file cannot be read.
     """
-    data = path.read_bytes()
+    with attempting("read", path):
+        data = path.read_bytes()
     content, seal = data[:-SEAL_SIZE], data[-SEAL_SIZE:]
     if seal != SEAL + hashlib.sha256(content).digest():
         raise CorruptFileError(f"{path} is truncated or was altered since it was written.")
@@ -104,7 +158,7 @@ class Store:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = checked(root)
         check_writable(root)
 
     def run_folder(self, key: str) -> Path:
@@ -116,7 +170,9 @@ class Store:
 
     def has(self, key: str) -> bool:
         """Return whether a record was written under `key`, without checking it."""
-        return self._record_path(key).is_file()
+        path = self._record_path(key)
+        with attempting("read", path):
+            return path.is_file()
 
     def check(self, key: str) -> None:
         """Set the record under `key` aside if it is damaged, so that `has` tells what is to be made anew."""
@@ -144,7 +200,7 @@ class Store:
             record: dict[str, Any] = json.loads(read_sealed(path))
         except FileNotFoundError:
             return None
-        except CorruptFileError as error:
+        except (CorruptFileError, ValueError) as error:
             self.set_aside(path, error)
             return None
         return record
@@ -158,10 +214,25 @@ class Store:
         """Move a damaged file out of the way, keep it for inspection, and warn."""
         aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
         try:
-            path.rename(aside)
+            with attempting("set aside", path):
+                path.rename(aside)
         except FileNotFoundError:  # another process has done it
             return
         warnings.warn(f"{why} It was set aside as {aside.name} and is made anew.", stacklevel=3)
+
+    def sweep(self) -> None:
+        """Remove what killed processes left behind: unfinished files and the folders of sessions, once they are a day old."""
+        oldest = time.time() - ABANDONED_SECONDS
+        for folder, _, names in os.walk(self.root):
+            found = [name for name in names if TEMPORARY.fullmatch(name)]
+            for path in [Path(folder, name) for name in found]:
+                with suppress(OSError):  # another process was faster, or it is somebody else's
+                    if path.lstat().st_mtime < oldest:
+                        path.unlink()
+        for session in (self.root / "sessions").glob("*"):
+            with suppress(OSError):
+                if session.lstat().st_mtime < oldest:
+                    shutil.rmtree(session, ignore_errors=True)
 
     @contextmanager
     def lease(self, key: str) -> Iterator[bool]:
@@ -170,14 +241,11 @@ class Store:
         The operating system ends the lease with its process, so work of a killed process can be taken over at once.
         """
         path = self.root / "leases" / f"{key}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
-        try:
+        with attempting("lock", path), suppress(Timeout):
+            path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(blocking=False)
-        except Timeout:
-            yield False
-            return
         try:
-            yield True
+            yield lock.is_locked
         finally:
             lock.release()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vitwork.design.schedule import snapshot_name
 from vitwork.errors import VitworkError
-from vitwork.store.store import CorruptFileError, read_sealed, write_sealed
+from vitwork.store.store import CorruptFileError, SnapshotError, read_sealed, write_sealed
 
 
 def write_tensors(path: Path, content: Any) -> None:
@@ -70,13 +70,16 @@ def load_snapshot(folder: Path, when: str | int, device: torch.device | str = "c
         device: where the tensors go.
 
     Raises:
-        VitworkError: the run has no such snapshot, or it was altered (`CorruptFileError`).
+        SnapshotError: the run has no such snapshot, or it was altered.
+        VitworkError: it cannot be read.
     """
     path = folder / f"{snapshot_name(when)}.pt"
     try:
         state: dict[str, Tensor] = read_tensors(path, device)
     except FileNotFoundError as error:
-        raise VitworkError(f"The run in {folder} has no snapshot {snapshot_name(when)!r}.") from error
+        raise SnapshotError(f"The run in {folder} has no snapshot {snapshot_name(when)!r}.") from error
+    except CorruptFileError as error:
+        raise SnapshotError(str(error)) from error
     return state
 
 

@@ -65,11 +65,19 @@ def set_torch_state(state: tuple[torch.Tensor, torch.Tensor | None], device: tor
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed all global generators; on leaving, give them back as they were."""
+def untouched(device: torch.device | str) -> Iterator[None]:
+    """Give all global generators back as they were."""
+    device = torch.device(device)
     before = global_state(device)
     try:
-        seed_all(seed)
         yield
     finally:
         set_global_state(before, device)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed all global generators; on leaving, give them back as they were."""
+    with untouched(device):
+        seed_all(seed)
+        yield

@@ -37,7 +37,7 @@ def stored_outcome(run: Training) -> Outcome | None:
     if content.pop("identity") != run.identity:
         raise VitworkError(f"{run.folder} holds the outcome of another run; give this one a folder of its own.")
     outcome = Outcome(**content)
-    names = [name for names in run.snapshots.values() for name in names] if outcome.status == "finished" else []
+    names = run.kept if outcome.status == "finished" else []
     sound = [checkpoint.read_or_set_aside(run.folder / f"{name}.pt") is not None for name in names]
     return outcome if all(sound) else None
 

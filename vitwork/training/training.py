@@ -15,6 +15,7 @@ from torch import nn
 
 from vitwork.design import schedule
 from vitwork.design.arm import Arm
+from vitwork.device.settings import kept
 from vitwork.errors import VitworkError
 from vitwork.store.store import write_sealed
 from vitwork.training import checkpoint, generators, numerics
@@ -36,7 +37,8 @@ def build_model(arm: Arm, num_classes: int) -> nn.Module:
     from vitwork.models import create
 
     drop_path = {"drop_path": arm.recipe.drop_path} if arm.recipe.drop_path else {}
-    return create(arm.model, num_classes, **{**drop_path, **arm.options})
+    with kept():
+        return create(arm.model, num_classes, **{**drop_path, **arm.options})
 
 
 def make_augment(arm: Arm, images: ImageSet) -> Augment:
@@ -199,6 +201,12 @@ class Training:
             checkpoint.save_snapshot(self.folder, name, self.model.state_dict())
             if self.step.average is not None:
                 checkpoint.save_snapshot(self.folder, f"{name}-ema", self.step.average.state)
+
+    @property
+    def kept(self) -> list[str]:
+        """Names of all snapshots that the run leaves."""
+        names = [name for names in self.snapshots.values() for name in names]
+        return names if self.step.average is None else [*names, *(f"{name}-ema" for name in names)]
 
     def progress(self) -> Progress:
         """Return how far the run is; waits for the device."""

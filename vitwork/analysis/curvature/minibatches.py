@@ -12,7 +12,8 @@ from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
 from vitwork.analysis.curvature.lanczos import Eigenpairs, carry_out
-from vitwork.analysis.curvature.operator import AGREEMENT, Batch, HessianOperator, flat, passing, replayed_derivative
+from vitwork.analysis.curvature.operator import AGREEMENT, Batch, HessianOperator, passing, replayed_derivative
+from vitwork.analysis.curvature.vectors import flat
 from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
 from vitwork.device.precision import single_precision
@@ -86,8 +87,9 @@ def stacked(operator: HessianOperator, batches: Sequence[Batch], *, forced: bool
     shape = len(batches), operator.size
     vectors = list(torch.randn(shape, generator=generator, device=operator.device, dtype=operator.dtype))
     try:
+        alone = operator(vectors[0])  # first, so that it knows how many classes there are
         together = StackedHessians(operator, batches)
-        first, alone = together(vectors)[0], operator(vectors[0])
+        first = together(vectors)[0]
     except (RuntimeError, NotImplementedError) as error:
         if is_out_of_memory(error):
             raise

@@ -13,7 +13,10 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from vitwork.analysis.curvature.batchnorm import BatchNorm, evaluation_mode, mixes_examples
+from vitwork.analysis.curvature.exact import check_exact
 from vitwork.analysis.curvature.repeatable import check_repeatable
+from vitwork.analysis.curvature.vectors import derivative, flat, stored
+from vitwork.analysis.targets import check_labels, check_targets, logits_of
 from vitwork.device import graphs
 from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
@@ -21,6 +24,7 @@ from vitwork.device.precision import single_precision
 from vitwork.device.replay import Replayed
 from vitwork.device.unfused_attention import math_attention
 from vitwork.errors import VitworkError
+from vitwork.models.blocks.unwrapping import unwrapped
 
 Batch = tuple[Tensor, Tensor]
 Select = Callable[[str, nn.Parameter], bool]
@@ -56,10 +60,12 @@ class HessianOperator:
         select: chooses parameters by name and value; the Hessian is that of the loss in these alone.
         batchnorm: ``eval`` uses running statistics, ``train`` those of each batch.
         micro_batch: most examples in one pass; None passes whole batches, and halves them when memory runs out.
-        probe: check first that the loss is finite and repeats (two forward passes of the first micro-batch).
+        probe: check first that the loss is finite and repeats (two forward passes of the first micro-batch), and that
+            products are right (two products and two gradients of one example).
 
     Raises:
-        VitworkError: no parameter selected, no example, a loss that does not repeat, or a batch that would have to be
+        VitworkError: no parameter selected, no example, targets that are no classes of the model's, a model that does not
+            return logits, a loss that does not repeat, products that are wrong, or a batch that would have to be
             split although BatchNorm uses its own statistics (splitting would change the loss).
     """
 
@@ -77,12 +83,14 @@ class HessianOperator:
         chosen = [(name, value) for name, value in model.named_parameters() if select(name, value)]
         if not chosen:
             raise VitworkError("the model has no trainable parameter, so its loss has no Hessian")
-        self.model, self.weight_decay, self.batchnorm = model, weight_decay, batchnorm
-        self.names = [name for name, _ in chosen]
+        self.model, self.weight_decay, self.batchnorm = unwrapped(model), weight_decay, batchnorm
+        own = {id(value): name for name, value in self.model.named_parameters()}
+        self.names = [own[id(value)] for _, value in chosen]
         self.parameters = [_compact(value.detach()).requires_grad_() for _, value in chosen]
         self.device, self.dtype = self.parameters[0].device, self.parameters[0].dtype
         self.size = sum(value.numel() for value in self.parameters)
-        self._whole = mixes_examples(model, batchnorm)
+        self.classes: int | None = None  # known from the first pass on
+        self._whole = mixes_examples(self.model, batchnorm)
         self.chunks = list(self._split(batches, micro_batch))
         self.examples = sum(len(targets) for _, targets in self.chunks)
         if not self.examples:
@@ -90,6 +98,8 @@ class HessianOperator:
         self._kept: Replayed[Tensor] | None = None
         if probe:
             self._bounded(self._check_repeatable)
+            with single_precision():
+                check_exact(self._gradient_at, self.parameters, type(self.model).__name__)
 
     def arranged(self, vector: Tensor) -> Tensor:
         """Return a vector in torch's order (`torch.nn.utils.parameters_to_vector`) in the order of this operator."""
@@ -99,12 +109,16 @@ class HessianOperator:
     def by_rows(self, vector: Tensor) -> Tensor:
         """Return a vector in the order of this operator in torch's."""
         pieces = torch.split(vector, [p.numel() for p in self.parameters])
-        shaped = [x.view(_stored(p, p.dim()).shape) for x, p in zip(pieces, self.parameters, strict=True)]
+        shaped = [x.view(stored(p, p.dim()).shape) for x, p in zip(pieces, self.parameters, strict=True)]
         return torch.cat([(x.movedim(-1, -3) if x.dim() == 4 else x).reshape(-1) for x in shaped])
 
     def moved(self, batch: Batch) -> Batch:
         """Return images and targets on the model's device, in the precision and layout that suit it."""
         images, targets = batch
+        if self.classes is None:
+            check_labels(targets)
+        else:
+            check_targets(targets, self.classes)
         kind = self.dtype if targets.is_floating_point() else torch.long
         return _compact(images.to(self.device, self.dtype)), targets.to(self.device, kind)
 
@@ -134,17 +148,23 @@ class HessianOperator:
             self._kept = None
             self.chunks = list(self._split(self.chunks, (size + 1) // 2))
 
-    def _losses(self, images: Tensor, targets: Tensor) -> Tensor:
+    def _losses(self, images: Tensor, targets: Tensor, at: Sequence[Tensor] | None = None) -> Tensor:
+        """Return every example's loss at the model's parameters, or at others, in the precision of these."""
         # Fresh buffers for each pass: BatchNorm in train mode writes to them, and an older graph may still need its own.
         state: Mapping[str, Tensor] = {
             **{name: value.detach() for name, value in self.model.named_parameters()},
             **{name: value.clone() for name, value in self.model.named_buffers()},
-            **dict(zip(self.names, self.parameters, strict=True)),
+            **dict(zip(self.names, at or self.parameters, strict=True)),
         }
+        if at:
+            state = {k: value.to(at[0].dtype) if value.is_floating_point() else value for k, value in state.items()}
         lone = len(images) == 1
         # The stride of a batch of one is anything, and some of torch's kernels for derivatives go by a wrong one: two
         # copies of the image have its mean logits, and its statistics in BatchNorm.
-        logits = functional_call(self.model, dict(state), (torch.cat([images, images]) if lone else images,))
+        output = functional_call(self.model, dict(state), (torch.cat([images, images]) if lone else images,))
+        logits = logits_of(output, self.model)
+        self.classes = logits.shape[1]
+        check_targets(targets, self.classes)
         logits = logits.mean(0, keepdim=True) if lone else logits
         return F.cross_entropy(logits, targets, reduction="none")
 
@@ -155,6 +175,15 @@ class HessianOperator:
                 return torch.zeros(self.size, dtype=self.dtype, device=self.device)
             found = torch.autograd.grad(loss, self.parameters, create_graph=create_graph, allow_unused=True)
             return flat(found, self.parameters)
+
+    def _gradient_at(self, at: Sequence[Tensor], create_graph: bool) -> Tensor:
+        """Return the gradient of one example's loss at other parameters, in their precision."""
+        images, targets = (x[:1].to(at[0].dtype if x.is_floating_point() else x.dtype) for x in self.chunks[0])
+        with passing(self.model, self.batchnorm, self.device):
+            loss = self._losses(images, targets, at).sum()
+            if not loss.requires_grad:
+                return torch.cat([torch.zeros_like(value).flatten() for value in at])
+            return flat(torch.autograd.grad(loss, at, create_graph=create_graph, allow_unused=True), at)
 
     def _check_repeatable(self) -> None:
         with passing(self.model, self.batchnorm, self.device), torch.no_grad():
@@ -209,21 +238,6 @@ def passing(model: nn.Module, batchnorm: BatchNorm, device: torch.device) -> Ite
         yield
 
 
-def derivative(gradient: Tensor, parameters: Sequence[Tensor], vector: Tensor, *, keep: bool) -> Tensor:
-    """Return the derivative of ``gradient · vector`` by parameters, flat; with vectors as rows, a row for each.
-
-    Args:
-        gradient: with its graph; (P,) or, for parameters that hold several copies of themselves, (copies, P).
-        parameters: what to differentiate by.
-        vector: shaped as the gradient.
-        keep: whether the graph is needed again.
-    """
-    if not gradient.requires_grad:  # the loss is linear in the weights
-        return torch.zeros_like(vector)
-    found = torch.autograd.grad(gradient, parameters, vector, retain_graph=keep, allow_unused=True)
-    return flat(found, parameters, batched=gradient.dim() == 2)
-
-
 def replayed_derivative(gradient: Tensor, parameters: Sequence[Tensor]) -> Replayed[Tensor]:
     """Return what maps a vector to its `derivative`, to be called `aside`, where the gradient was computed.
 
@@ -231,18 +245,6 @@ def replayed_derivative(gradient: Tensor, parameters: Sequence[Tensor]) -> Repla
     """
     multiply = partial(derivative, gradient, parameters, keep=True)
     return Replayed(multiply, graphs.capture_on(gradient.device), warm_up=1, tolerance=AGREEMENT)
-
-
-def flat(pieces: Iterable[Tensor | None], parameters: Sequence[Tensor], *, batched: bool = False) -> Tensor:
-    """Return what belongs to parameters as one vector, zeros where there is nothing; ``batched``: a vector per row."""
-    found = zip(pieces, parameters, strict=True)
-    whole = [_stored(torch.zeros_like(p) if x is None else x, p.dim() - batched) for x, p in found]
-    return torch.cat([x.reshape(len(x), -1) if batched else x.reshape(-1) for x in whole], dim=-1)
-
-
-def _stored(value: Tensor, dimensions: int) -> Tensor:
-    """Return what belongs to a parameter of so many dimensions in the order of its memory, so that nothing is copied."""
-    return value.movedim(-3, -1) if dimensions == 4 else value
 
 
 def _compact(value: Tensor) -> Tensor:

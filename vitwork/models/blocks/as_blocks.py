@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import takewhile
-from math import isqrt
 
-import torch
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx import Node
 
 from vitwork.errors import VitworkError
 from vitwork.models.blocks.block import Block, Kind, Layout
-from vitwork.models.blocks.cutting import WEIGHTED, Group, cut, group, positions
-from vitwork.models.blocks.extraction import attention_of, extract
-from vitwork.models.blocks.tracing import TracedModel, traced, unchanged
+from vitwork.models.blocks.composition import check_composition
+from vitwork.models.blocks.cutting import WEIGHTED, Group, Piece, cut, group, positions
+from vitwork.models.blocks.extraction import attention_of, extract, weights_module
+from vitwork.models.blocks.measuring import find_places, find_windows
+from vitwork.models.blocks.tracing import TracedModel, traced
+from vitwork.models.blocks.unwrapping import unwrapped
 
 
 def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) -> list[Block]:
@@ -22,7 +23,8 @@ def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) 
 
     The model's code is recorded once, in evaluation mode, and cut where a single tensor carries everything. Residual
     branches become blocks of their own, so that an MSA and an MLP sub-layer stand apart. Blocks share the model's
-    parameters and modules (also their training mode), and hold for the image size of the recording.
+    parameters and modules (also their training mode), and hold for the image size of the recording. Where the positions of
+    their outputs lie in the image is measured; a block whose positions lie in no grid has the layout ``other``.
 
     Args:
         model: any module from images (b, 3, h, w) to logits (b, classes).
@@ -32,10 +34,13 @@ def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) 
         Blocks in order: a stem, blocks, a head.
 
     Raises:
-        VitworkError: names the module whose structure is not understood.
+        VitworkError: names the module whose structure is not understood, or the blocks composed are not the model.
     """
+    model = unwrapped(model)
     recorded = traced(model, input_size)
-    groups = group(recorded, cut(recorded))
+    pieces = cut(recorded)
+    recorded.places = find_places(recorded, pieces)
+    groups = group(recorded, pieces)
     if len(groups) < 3:
         raise VitworkError(
             f"{type(model).__name__} cannot be divided into a stem, blocks and a head: it has too few layers with weights, or "
@@ -43,9 +48,9 @@ def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) 
         )
     for found in groups[:-1]:
         check_separable(recorded, found)
-    blocks = [describe(recorded, found, i, len(groups)) for i, found in enumerate(groups)]
-    blocks = unique_names(number_stages(settle_layouts(blocks, recorded, groups)))
-    check_composition(recorded, blocks, groups)
+    blocks = unique_names(number_stages(describe(recorded, groups, pieces)))
+    shapes = [recorded.values[found.output].shape for found in groups]
+    check_composition(model, blocks, recorded.values[pieces[0].source], shapes)
     return blocks
 
 
@@ -65,64 +70,61 @@ def attends(tags: frozenset[str]) -> bool:
     return "sdpa" in tags or {"softmax", "matmul"} <= tags
 
 
-def describe(recorded: TracedModel, found: Group, index: int, count: int) -> Block:
-    """Make one block; its stage and ambiguous layout are settled later."""
-    shape = recorded.values[found.output].shape
-    before = recorded.values[found.source].shape
-    layout = layout_of(shape)
-    core = found.core
-    kind = kind_of(found, positions(shape) < positions(before), index, count)
-    skip = attention = None
-    if core is not None and core.skip is not None:
-        skip = extract(recorded, found.source, found.output, {core.output: core.skip})
-    if kind == "msa":
-        attention = attention_of(recorded, found)
-    return Block(
-        name=name_of(recorded, found, {0: "stem", count - 1: "head"}.get(index, "block")),
-        kind=kind,
-        stage=0,
-        module=extract(recorded, found.source, found.output, {}),
-        layout=layout or "nchw",
-        prefix=shape[1] - isqrt(shape[1]) ** 2 if len(shape) == 3 else 0,
-        downsamples=positions(shape) < positions(before),
-        skip=skip,
-        attention=attention,
-    )
+def describe(recorded: TracedModel, groups: list[Group], pieces: list[Piece]) -> list[Block]:
+    """Make the blocks; their stages are settled later."""
+    kinds = [kind_of(recorded, found, i, len(groups)) for i, found in enumerate(groups)]
+    attentions = [
+        attention_of(recorded, found) if kind == "msa" else None for found, kind in zip(groups, kinds, strict=True)
+    ]
+    windows = find_windows(recorded, pieces, attentions)
+    blocks = []
+    for i, found in enumerate(groups):
+        core, layout = found.core, layout_of(recorded, found.output)
+        places, attention, window = recorded.places.get(found.output), attentions[i], windows[i]
+        prefix = places.prefix if places else 0
+        told = attention if window and window.prefix == prefix else None
+        block = Block(
+            name=name_of(recorded, found, {0: "stem", len(groups) - 1: "head"}.get(i, "block")),
+            kind=kinds[i],
+            stage=0,
+            module=extract(recorded, found.source, found.output, {}),
+            layout=layout,
+            prefix=prefix,
+            grid=places.grid if places else None,
+            downsamples=shrinks(recorded, found),
+            skip=extract(recorded, found.source, found.output, {core.output: core.skip})
+            if core and core.skip
+            else None,
+            attention=weights_module(recorded, found, told.given) if told else None,
+            window=window.grid if told and window else None,
+        )
+        blocks.append(block)
+    return blocks
 
 
-def kind_of(found: Group, shrinks: bool, index: int, count: int) -> Kind:
+def shrinks(recorded: TracedModel, found: Group) -> bool:
+    """Whether a group loses resolution."""
+    return positions(recorded, found.output) < positions(recorded, found.source)
+
+
+def kind_of(recorded: TracedModel, found: Group, index: int, count: int) -> Kind:
     """Name what a group does."""
     if index in (0, count - 1):
         return "stem" if index == 0 else "head"
     if attends(found.tags):
         return "msa"
-    if (found.core is None or found.core.skip is None) and shrinks and "act" not in found.tags:
+    if (found.core is None or found.core.skip is None) and shrinks(recorded, found) and "act" not in found.tags:
         return "pool"
     if found.tags & {"conv", "pool", "mix"} or (found.core is None and "pointwise" in found.tags):
         return "conv"
     return "mlp" if found.tags & {"linear", "pointwise"} else "conv"
 
 
-def layout_of(shape: torch.Size) -> Layout | None:
-    """Read a tensor's layout off its shape; None where channels and sides look the same."""
-    if len(shape) == 2:
+def layout_of(recorded: TracedModel, node: Node) -> Layout:
+    """Return how to read a tensor; ``other`` where that could not be measured."""
+    if recorded.values[node].dim() == 2:
         return "vector"
-    if len(shape) == 3:
-        return "tokens"
-    channels_first, channels_last = shape[2] == shape[3], shape[1] == shape[2]
-    if channels_first == channels_last:
-        return None
-    return "nchw" if channels_first else "nhwc"
-
-
-def settle_layouts(blocks: list[Block], recorded: TracedModel, groups: list[Group]) -> list[Block]:
-    """Give blocks of ambiguous layout that of the nearest map before them, else after them, else channels first."""
-    known = [layout_of(recorded.values[found.output].shape) for found in groups]
-    settled = []
-    for i, block in enumerate(blocks):
-        near = [k for k in (*known[:i][::-1], *known[i:]) if k in ("nchw", "nhwc")]
-        settled.append(replace(block, layout=known[i] or (near[0] if near else "nchw")))
-    return settled
+    return recorded.places[node].layout if node in recorded.places else "other"
 
 
 def number_stages(blocks: list[Block]) -> list[Block]:
@@ -157,18 +159,3 @@ def unique_names(blocks: list[Block]) -> list[Block]:
         times = seen[block.name]
         named.append(block if times == 1 else replace(block, name=f"{block.name}#{times}"))
     return named
-
-
-def check_composition(recorded: TracedModel, blocks: list[Block], groups: list[Group]) -> None:
-    """Check on shapes, with another batch size than that of the recording, that every block takes the one before."""
-    images = recorded.values[groups[0].source]
-    model = recorded.root
-    with unchanged(model), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
-        x = torch.zeros(3, *images.shape[1:], dtype=images.dtype, device=images.device)
-        for block, found in zip(blocks, groups, strict=True):
-            try:
-                x = block.module(x)
-            except (RuntimeError, ValueError, TypeError, IndexError) as error:
-                raise VitworkError(f"the structure of {block.name} is not understood: {str(error)[:200]}") from error
-            if x.shape[1:] != recorded.values[found.output].shape[1:]:
-                raise VitworkError(f"the structure of {block.name} is not understood: its shape follows the batch size")

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from math import isqrt, prod
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.fx import Node
 
 from vitwork.errors import VitworkError
-from vitwork.models.blocks.tracing import LEAVES, TracedModel
+from vitwork.models.blocks.tracing import BATCH, LEAVES, TracedModel
 
 WEIGHTED = frozenset({"conv", "pointwise", "linear", "matmul", "mix", "sdpa"})
 ADDITIONS = {"add", "iadd", "add_"}
@@ -86,12 +85,20 @@ def has_tensor(value: Any) -> bool:
     return isinstance(value, Tensor) or (isinstance(value, (tuple, list)) and any(has_tensor(part) for part in value))
 
 
-def positions(shape: torch.Size) -> int:
-    """Number of places in the image that a tensor's shape speaks of: 1 for vectors."""
+def positions(trace: TracedModel, node: Node) -> int:
+    """Return the number of places of a tensor: 1 for vectors; where it is not known, what the shape suggests, for cutting alone."""
+    shape = trace.values[node].shape
+    if node in trace.places:
+        return prod(trace.places[node].grid)
     if len(shape) == 4:
         square = shape[1] == shape[2] != shape[3]
         return prod(shape[1:3]) if square else prod(shape[2:])
     return isqrt(shape[1]) ** 2 if len(shape) == 3 else 1
+
+
+def as_many(trace: TracedModel, one: Node, other: Node) -> bool:
+    """Whether two tensors have as many places."""
+    return positions(trace, one) == positions(trace, other)
 
 
 def operand_flow(trace: TracedModel) -> tuple[Node, list[Node], Node]:
@@ -145,7 +152,7 @@ def unit_of(trace: TracedModel, path: str) -> str | None:
 
 
 def cut(trace: TracedModel) -> list[Piece]:
-    """Split the model's flow at every node after which only that node's value is used."""
+    """Split the model's flow at every node after which only that node's value, an image a row, is used."""
     images, flow, result = operand_flow(trace)
     index = {node: i for i, node in enumerate(flow)}
     last_use = [
@@ -158,7 +165,8 @@ def cut(trace: TracedModel) -> list[Piece]:
     source = images
     for i, node in enumerate(flow):
         nodes.append(node)
-        if held <= i and isinstance(trace.values[node], Tensor):
+        value = trace.values[node]
+        if held <= i and isinstance(value, Tensor) and value.shape[:1] == (BATCH,):
             pieces.append(piece(trace, nodes, source))
             nodes, source = [], node
         held = max(held, last_use[i])
@@ -218,7 +226,7 @@ def head_start(trace: TracedModel, pieces: list[Piece]) -> int:
         start -= 1
     while start > 0:
         before = pieces[start - 1]
-        shrinks = positions(trace.values[before.source].shape) > positions(shapes[start - 1]) > 1
+        shrinks = positions(trace, before.source) > positions(trace, before.output) > 1
         belongs = before.unit is not None and any(p.core and p.unit == before.unit for p in pieces[: start - 1])
         trailing = "act" in before.tags and pieces[start - 2].core
         tokens = len(shapes[start]) > 2 if start < len(shapes) else False
@@ -234,8 +242,9 @@ def head_start(trace: TracedModel, pieces: list[Piece]) -> int:
 
 def placeless(trace: TracedModel, current: Piece) -> bool:
     """Whether a piece gives a vector, a single token, or works on a map of one place."""
-    shape, before = trace.values[current.output].shape, trace.values[current.source].shape
-    single = len(shape) == 4 and positions(shape) == positions(before) == 1 and not current.core
+    shape = trace.values[current.output].shape
+    alone = positions(trace, current.output) == positions(trace, current.source) == 1
+    single = len(shape) == 4 and alone and not current.core
     return len(shape) == 2 or (len(shape) == 3 and shape[1] == 1) or single
 
 
@@ -248,7 +257,7 @@ def joins(trace: TracedModel, before: Group, current: Piece, *, stem: bool) -> b
     if before.core is not None:
         if before.core.skip is None and before.core.owner and f"{current.owner}.".startswith(f"{before.core.owner}."):
             return True
-        soft = not current.weighted and "pool" not in current.tags and positions(shape) == positions(previous)
+        soft = not current.weighted and "pool" not in current.tags and as_many(trace, current.output, before.output)
         bare = not current.tags or current.tags == {"act"}
         return soft and (same_place or (bare and len(shape) == len(previous)))
     if same_place:
@@ -263,7 +272,7 @@ def merge_weightless(trace: TracedModel, groups: list[Group]) -> list[Group]:
     """Give groups that only rearrange or normalise, and keep the resolution, to the group before them."""
     kept = groups[:1]
     for current in groups[1:]:
-        same = positions(trace.values[current.output].shape) == positions(trace.values[current.source].shape)
+        same = as_many(trace, current.output, current.source)
         if same and not any(piece.weighted or "pool" in piece.tags for piece in current.pieces) and not current.core:
             kept[-1].pieces += current.pieces
         else:

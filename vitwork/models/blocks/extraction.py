@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,6 +15,8 @@ from torch.nn import functional as F
 from vitwork.errors import VitworkError
 from vitwork.models.blocks.cutting import Group, has_tensor
 from vitwork.models.blocks.tracing import BATCH, TracedModel
+
+PRODUCTS = (operator.matmul, torch.matmul, torch.bmm, "matmul", "bmm")
 
 
 def extract(recorded: TracedModel, source: Node, output: Node, redirect: Mapping[Node, Node]) -> GraphModule:
@@ -83,20 +87,43 @@ def scaled(own: int, size: int, batch: int) -> int:
     return own * size // batch
 
 
-def attention_of(recorded: TracedModel, found: Group) -> Callable[[Tensor], Tensor] | None:
-    """Make the function that returns a group's attention weights; None where they are hidden in one module."""
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Where a group computes attention weights.
+
+    Attributes:
+        given: what they are computed from, or they themselves, by name.
+        query, key: operands of the product before the softmax; None where it is no plain one.
+        transposed: whether keys are in the last dimension, not in the last but one.
+    """
+
+    given: Mapping[str, Any]
+    query: Node | None
+    key: Node | None
+    transposed: bool
+
+
+def attention_of(recorded: TracedModel, found: Group) -> Attention | None:
+    """Find a group's attention weights; None where they are hidden in one module."""
     for node in found.nodes:
         if node.target is F.scaled_dot_product_attention:
             names = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
             given: dict[str, Any] = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
-            return weights_module(recorded, found, given)
+            return Attention(given, given["query"], given["key"], transposed=False)
     products = [node for node in found.nodes if "matmul" in recorded.tags[node] and node.op != "call_module"]
     for node in reversed(products):
         weights = node.all_input_nodes[0]
         behind = wanted(recorded, found.source, [weights], {}) if recorded.values[weights].dim() > 2 else []
         if any("softmax" in recorded.tags[before] for before in behind):
-            return weights_module(recorded, found, {"weights": weights})
+            scores = [before for before in behind if before in products and before.target in PRODUCTS]
+            query, key = scores[-1].args[:2] if scores else (None, None)
+            return Attention({"weights": weights}, node_or_none(query), node_or_none(key), transposed=True)
     return None
+
+
+def node_or_none(value: Any) -> Node | None:
+    """Return a node, and None for anything else."""
+    return value if isinstance(value, Node) else None
 
 
 def weights_module(recorded: TracedModel, found: Group, given: Mapping[str, Any]) -> GraphModule:

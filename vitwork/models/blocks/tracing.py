@@ -6,6 +6,8 @@ nothing is calculated), which lets code that branches on sizes be followed; only
 
 from __future__ import annotations
 
+import builtins
+import logging
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,12 +19,13 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensor, FakeTensorMode
 from torch.fx import Graph, Node, Proxy, Tracer
-from torch.fx.node import map_arg
+from torch.fx.node import map_aggregate, map_arg
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _NormBase
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from vitwork.errors import VitworkError
+from vitwork.models.blocks.places import Places
 
 BATCH = 37  # a prime that few sizes of models are multiples of: such sizes are taken for the batch's
 ACTIVATIONS = {"relu", "relu_", "gelu", "silu", "silu_", "hardtanh", "hardtanh_", "hardswish", "hardswish_", "elu"}
@@ -44,6 +47,7 @@ class TracedModel:
         tags: what a node does: conv, pointwise, linear, matmul, mix, softmax, sdpa, pool, collapse, act, norm.
         owners: dotted path of the module in whose code a node stands.
         dynamic: nodes that depend on the images.
+        places: where the positions of tensors lie, of those that are known.
     """
 
     root: nn.Module
@@ -52,6 +56,7 @@ class TracedModel:
     tags: dict[Node, frozenset[str]] = field(default_factory=dict)
     owners: dict[Node, str] = field(default_factory=dict)
     dynamic: set[Node] = field(default_factory=set)
+    places: dict[Node, Places] = field(default_factory=dict)
 
 
 class Root(nn.Module):
@@ -145,11 +150,21 @@ class ShapedProxy(Proxy):
         """Device."""
         return self.value.device
 
+    @property
+    def mT(self) -> Any:  # noqa: N802 - torch's name
+        """The last two dimensions exchanged, where the code says so, not where the result is used."""
+        return self.tracer.create_proxy("call_function", getattr, (self, "mT"), {})
+
     def __len__(self) -> int:
         return len(self.value)
 
     def __index__(self) -> int:
         return int(self.value)
+
+
+def written(value: Tensor, _writer: Any) -> Tensor:
+    """Return a tensor once something has written into it."""
+    return value
 
 
 class ShapeTracer(Tracer):
@@ -164,6 +179,8 @@ class ShapeTracer(Tracer):
         self.evaluating = False
         self.stack: list[str] = []
         self.failed: str | None = None
+        self.born: dict[Node, int] = {}
+        self.writers: dict[int, Node] = {}  # the last node that wrote into a storage
         self.trace_of = TracedModel(Root(model), Graph())
 
     def run(self) -> TracedModel:
@@ -208,9 +225,31 @@ class ShapeTracer(Tracer):
 
     def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *rest: Any, **named: Any) -> Any:
         """Record a node and evaluate it."""
-        proxy = super().create_proxy(kind, target, args, kwargs, *rest, **named)
+        if target != "size":
+            args, kwargs = map_aggregate(args, self.current), map_aggregate(kwargs, self.current)
+        return self.recorded(super().create_proxy(kind, target, args, kwargs, *rest, **named))
+
+    def recorded(self, proxy: Any) -> Any:
+        """Evaluate a new node, and note into what it has written."""
+        values = self.trace_of.values
+        self.born[proxy.node] = len(self.born)
+        held = [values[node] for node in proxy.node.all_input_nodes if isinstance(values.get(node), FakeTensor)]
+        versions = [value._version for value in held]  # noqa: SLF001 - torch's only word on whether a tensor was written to
         self.evaluate(proxy.node)
+        for value, version in zip(held, versions, strict=True):
+            if value._version != version:  # noqa: SLF001
+                self.writers[storage_of(value)] = proxy.node
         return proxy
+
+    def current(self, given: Any) -> Any:
+        """Tie a stand-in to what has written into its memory since, be it through a view, so that it is not forgotten."""
+        value = self.trace_of.values.get(given.node) if isinstance(given, Proxy) else None
+        if not isinstance(value, FakeTensor):
+            return given
+        writer = self.writers.get(storage_of(value))
+        if writer is None or self.born[writer] <= self.born.get(given.node, 0):
+            return given
+        return self.recorded(super().create_proxy("call_function", written, (given, self.proxy(writer)), {}))
 
     def evaluate(self, node: Node) -> None:
         """Compute a node's fake value and note what it does."""
@@ -269,22 +308,56 @@ class ShapeTracer(Tracer):
         )
 
 
+def storage_of(value: Tensor) -> int:
+    """Return what tells the memory of a tensor from that of others; views share it."""
+    return int(value.untyped_storage()._cdata)  # noqa: SLF001 - torch has no public name for it
+
+
 @contextmanager
-def unchanged(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; after it modules have their own mode again, and none has kept a fake tensor."""
+def followed() -> Iterator[None]:
+    """Let `len` of a stand-in follow the batch, which Python's own cannot, and torch keep its log of failures to itself."""
+    plain, log = builtins.len, logging.getLogger("torch._subclasses.fake_tensor")
+
+    def length(of: Any) -> Any:
+        return of.shape[0] if isinstance(of, ShapedProxy) and isinstance(of.value, Tensor) else plain(of)
+
+    silent, log.disabled = log.disabled, True
+    builtins.len = length  # a stand-in for a stand-in
+    try:
+        yield
+    finally:
+        builtins.len, log.disabled = plain, silent
+
+
+@contextmanager
+def unchanged(model: nn.Module, *, wholly: bool = True) -> Iterator[None]:
+    """Evaluation mode inside; after it modules have again what they had: mode, buffers, whatever they keep.
+
+    Args:
+        model: the model.
+        wholly: otherwise real tensors that its code has put into its modules stay, for a recording that names them.
+    """
     held = [
-        (module, module.training, dict(vars(module)), dict(module.named_buffers(recurse=False)))
+        (module, dict(vars(module)), {name: dict(own) for name, own in vars(module).items() if isinstance(own, dict)})
         for module in model.modules()
     ]
     model.eval()
     try:
         yield
     finally:
-        for module, mode, attributes, buffers in held:
-            module.training = mode
-            for name, value in [*vars(module).items(), *module.named_buffers(recurse=False)]:
-                if isinstance(value, FakeTensor):
-                    setattr(module, name, attributes.get(name, buffers.get(name)))
+        for module, attributes, tables in held:
+            made = {} if wholly else {k: v for k, v in vars(module).items() if is_real(v)}
+            for name, table in tables.items():
+                kept = {} if wholly else {k: v for k, v in attributes[name].items() if is_real(v)}
+                attributes[name].clear()
+                attributes[name].update(table | kept)
+            vars(module).clear()
+            vars(module).update(attributes | made)
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value is a tensor that holds numbers."""
+    return isinstance(value, Tensor) and not isinstance(value, FakeTensor)
 
 
 def image_size_of(model: nn.Module, images: Callable[[tuple[int, ...]], Tensor]) -> tuple[int, ...]:
@@ -319,14 +392,14 @@ def traced(model: nn.Module, input_size: tuple[int, ...] | None = None) -> Trace
     def images(size: tuple[int, ...]) -> Tensor:
         return torch.zeros(BATCH, *size, dtype=parameter.dtype, device=parameter.device)
 
-    with torch.no_grad():
-        with unchanged(model), fake:
+    with torch.no_grad(), followed():
+        with unchanged(model, wholly=False), fake:
             example = images(tuple(input_size) if input_size else image_size_of(model, images))
         opaque: frozenset[str] = frozenset()
         while True:
             tracer = ShapeTracer(model, example, opaque, fake)
             try:
-                with unchanged(model):
+                with unchanged(model, wholly=False):
                     return tracer.run()
             except Exception as error:
                 path = tracer.failed

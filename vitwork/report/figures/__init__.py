@@ -23,7 +23,7 @@ from vitwork.report.figures import (
     trajectory,
     variance,
 )
-from vitwork.report.figures.base import Entry, Figure, Palette, View
+from vitwork.report.figures.base import MALFORMED, Entry, Figure, Palette, View
 
 FIGURES: dict[str, tuple[Callable[[View], Figure | None], ...]] = {
     "spectrum": (spectrum.draw,),
@@ -64,7 +64,7 @@ def _drawn(name: str, view: View) -> Iterator[Figure]:
     for drawn in FIGURES[name]:
         try:
             figure = drawn(view)
-        except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError, AttributeError):
+        except MALFORMED:
             continue  # a record of another shape, from a user's own measurement: its numbers stand in the tables
         if figure is not None:
             yield figure

@@ -12,6 +12,8 @@ from vitwork.report.document import Json
 from vitwork.report.words import settings
 
 Row = tuple[Any, ...]
+MALFORMED = (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError)
+"""What a record of another shape, from a user's own measurement or from an altered document, makes of a drawing."""
 FIGURE = re.compile(r"\b(?:[A-F]\.)?\d+[a-d]?\b")
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 from vitwork.language.document import MeasurementResult
 from vitwork.report.axis import number
+from vitwork.report.figures.base import MALFORMED
 
 SERIES = {"stem": 7, "conv": 1, "msa": 0, "mlp": 2, "pool": 4, "head": 6}
 """A colour per kind of block."""
@@ -15,8 +17,13 @@ SERIES = {"stem": 7, "conv": 1, "msa": 0, "mlp": 2, "pool": 4, "head": 6}
 def draw(arm: str, measurements: Sequence[MeasurementResult]) -> str:
     """Return the blocks of an arm as a strip; empty where no measurement names them."""
     known = [e.values for e in measurements if e.arm == arm and e.values and e.values.get("kinds")]
-    if not known:
+    try:
+        return _drawn(arm, known) if known else ""
+    except MALFORMED:
         return ""
+
+
+def _drawn(arm: str, known: Sequence[Mapping[str, Any]]) -> str:
     found = min(known, key=lambda values: "blocks" not in values)  # lesions name what they remove: not the stem
     names = found.get("blocks") or found.get("units") or []
     down = found.get("downsamples") or [False] * len(names)

@@ -14,7 +14,7 @@ def draw(runs: Sequence[RunResult], palette: Palette) -> Figure | None:
     """Return the training curves of all runs; None where no history was kept."""
     arms: dict[str, list[list[tuple[float, float | None]]]] = {}
     for run in runs:
-        curve = [(float(epoch["epoch"]), epoch.get("loss")) for epoch in run.history]
+        curve = [(at, epoch.get("loss")) for epoch in run.history if (at := epoch.get("epoch")) is not None]
         if curve:
             arms.setdefault(run.arm, []).append(curve)
     losses = [loss for curves in arms.values() for curve in curves for _, loss in curve]
@@ -27,7 +27,7 @@ def draw(runs: Sequence[RunResult], palette: Palette) -> Figure | None:
             plot.line(curve, palette[arm], "thin")
         middle = columns([loss for _, loss in curve] for curve in curves)
         plot.line(zip([epoch for epoch, _ in curves[0]], middle, strict=False), palette[arm])
-    rows = tuple((run.arm, run.seed, epoch["epoch"], epoch.get("loss")) for run in runs for epoch in run.history)
+    rows = tuple((run.arm, run.seed, epoch.get("epoch"), epoch.get("loss")) for run in runs for epoch in run.history)
     return Figure(
         "Training",
         (Panel("Loss on the training data", plot.render()),),

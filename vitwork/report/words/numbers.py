@@ -51,9 +51,9 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def size(number: float) -> str:
-    """Return a count of bytes."""
-    return f"{number / 2**30:.1f} GiB"
+def size(number: object) -> str:
+    """Return a count of bytes; anything else as it is."""
+    return f"{number / 2**30:.1f} GiB" if isinstance(number, (int, float)) else str(number)
 
 
 def plural(number: int, noun: str) -> str:

@@ -38,6 +38,7 @@ def lack(found: Lack) -> str:
         Missing.NOISE: f"the measurement’s own error of {what} exceeds half of its spread over networks",
         Missing.UNFIT: f"cannot be measured on {arm}: {what}",
         Missing.RECORD: f"the record of {what} of {arm} is missing",
+        Missing.REACH: "not all of its tests ran to their end in this session",
         Missing.FAULT: what,
     }[found.missing]
 
@@ -49,6 +50,7 @@ def deviation(found: Deviation) -> str:
         Change.SETTING: f"{found.field} = {found.value} for {found.arm or 'all arms'}, set by hand in place of the profile’s own",
         Change.MODEL: f"the arm {found.arm} is {found.value}, not the profile’s own model",
         Change.CHOSEN: "only chosen tests were run",
+        Change.ENDED: "the session ended before every test was reached",
     }[found.change]
 
 
@@ -58,6 +60,17 @@ def chosen(family: int) -> str:
         f"These tests were chosen: verdicts are corrected for all {plural(family, 'claim')} that the profile can measure, "
         "so that what is decided here is not lost by running the rest."
     )
+
+
+def part(results: Results) -> list[str]:
+    """Return what a report of some tests, or of a session that ended early, has to say of itself; nothing for a whole one."""
+    found = {deviation.change for deviation in results.profile.deviations}
+    lines = [chosen(len(results.hypotheses))] if Change.CHOSEN in found else []
+    if Change.ENDED in found:
+        lines.append(
+            "This report is partial: the session ended before every test was reached. It replaces no whole report."
+        )
+    return lines
 
 
 def substitutes(profile: ProfileResult) -> dict[str, str]:

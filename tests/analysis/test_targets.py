@@ -1,0 +1,73 @@
+"""Targets that are no classes are refused by every analysis that uses them, and ties favour no metric."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from tests.analysis.hand_made import batches, conv_net
+from vitwork.analysis import calibration, landscape, lesion, robustness
+from vitwork.errors import VitworkError
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 5))
+
+
+def with_label(label):
+    (images, labels), *rest = batches(8, 4)
+    labels = labels.clone()
+    labels[1] = label
+    return [*rest, (images, labels)]
+
+
+@pytest.mark.parametrize(("label", "message"), [(-100, "a label is -100"), (5, "a label is 5")])
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda data: landscape.surface(network(), data, points=3),
+        lambda data: robustness.noise_bands(network(), data),
+        lambda data: lesion.study(conv_net(), data),
+    ],
+    ids=["surface", "noise", "lesion"],
+)
+def test_labels_that_are_no_classes_are_refused(measure, label, message):
+    """Examples to be ignored would fall out of a sum and stay in its denominator."""
+    with pytest.raises(VitworkError, match=message):
+        measure(with_label(label))
+
+
+def test_soft_targets_of_other_classes_are_refused():
+    """Soft targets have an entry per logit."""
+    images = batches(4, 4)[0][0]
+    with pytest.raises(VitworkError, match=r"targets \(4, 3\) of float32 do not fit 5 logits"):
+        landscape.surface(network(), [(images, torch.ones(4, 3) / 3)], points=3)
+
+
+@pytest.mark.parametrize("official", [False, True])
+def test_top_five_counts_ties_by_order(official):
+    """Of equal scores the first five count, the predicted one always."""
+    labels = torch.arange(10)
+    found = calibration.evaluate(torch.zeros(10, 10), labels, official=official)
+    assert found["top_5"] == pytest.approx(0.5)
+    assert found["top_5"] >= found["acc"]
+
+
+def test_surfaces_say_which_share_of_the_weights_moves():
+    """Weights of layers move; biases do not; parametrised ones do not, and where nothing does, there is no surface."""
+    data = batches(8, 4)
+    weights, biases = 3 * 16 * 16 * 5, 5
+    assert landscape.surface(network(), data, points=3).moved == pytest.approx(weights / (weights + biases))
+    two = nn.Sequential(nn.Flatten(), nn.Linear(768, 4), nn.Linear(4, 5))
+    nn.utils.parametrizations.spectral_norm(two[1])
+    assert landscape.surface(two, data, points=3).moved == pytest.approx(20 / (768 * 4 + 4 + 20 + 5))
+    alone = network()
+    nn.utils.parametrizations.spectral_norm(alone[1])
+    with pytest.raises(VitworkError, match="nothing would move"):
+        landscape.surface(alone, data, points=3)
+    zero = network()
+    nn.init.zeros_(zero[1].weight)
+    with pytest.raises(VitworkError, match="nothing would move"):
+        landscape.surface(zero, data, points=3)

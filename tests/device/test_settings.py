@@ -1,0 +1,57 @@
+"""Settings of a whole process are given back as they were, whatever code of a user's does to them."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+
+from vitwork.device.settings import kept
+from vitwork.errors import VitworkError
+
+CHANGES = {
+    "default dtype": lambda: torch.set_default_dtype(torch.float64),
+    "default device": lambda: torch.set_default_device("meta"),
+    "gradients": lambda: torch.set_grad_enabled(False),
+    "threads": lambda: torch.set_num_threads(2),
+    "determinism": lambda: torch.use_deterministic_algorithms(True, warn_only=True),
+    "precision": lambda: torch.set_float32_matmul_precision("medium"),
+    "cudnn": lambda: setattr(torch.backends.cudnn, "deterministic", True),
+    "autocast": lambda: torch.set_autocast_enabled("cpu", True),
+}
+
+
+def state():
+    """Return what the changes change."""
+    return (
+        torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled(), torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.get_float32_matmul_precision(), torch.backends.cudnn.deterministic, torch.is_autocast_enabled("cpu"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_setting_is_given_back(change):
+    """Each setting that a model can change is changed inside, and as it was outside."""
+    before = state()
+    with kept():
+        CHANGES[change]()
+        assert state() != before
+    assert state() == before
+
+
+def test_settings_are_given_back_after_an_error_too():
+    """A model that fails leaves no more behind than one that works."""
+    before = state()
+    with pytest.raises(TypeError), kept():
+        torch.set_grad_enabled(torch.set_default_dtype(torch.float64))
+    assert state() == before
+
+
+def test_a_model_that_exits_is_a_fault_of_that_model():
+    """sys.exit in a model ends in one sentence, not in the end of the session; an interruption by the user passes."""
+    with pytest.raises(VitworkError, match=r"ends the program \(SystemExit: 3\)"), kept():
+        sys.exit(3)
+    with pytest.raises(KeyboardInterrupt), kept():
+        raise KeyboardInterrupt

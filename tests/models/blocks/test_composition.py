@@ -1,0 +1,194 @@
+"""Blocks, composed, are the model in values, or the model is refused by name."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from vitwork.errors import VitworkError
+from vitwork.models import as_blocks
+
+
+class Mixing(nn.Module):
+    """A residual layer on tokens."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.norm, self.layer = nn.LayerNorm(dim), nn.Linear(dim, dim)
+
+    def forward(self, x):
+        return x + F.gelu(self.layer(self.norm(x)))
+
+
+class Tokens(nn.Module):
+    """4 × 4 tokens, changed by a function after the embedding, and two residual layers."""
+
+    def __init__(self, change):
+        super().__init__()
+        torch.manual_seed(0)
+        self.change, self.act = change, nn.ReLU(inplace=True)
+        self.patch, self.position = nn.Conv2d(3, 16, 4, 4), nn.Parameter(torch.randn(1, 16, 16))
+        self.blocks = nn.ModuleList([Mixing(16), Mixing(16)])
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, x):
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = self.change(self, x)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x.mean(1))
+
+
+def added(model, x):
+    x.add_(model.position)
+    return x
+
+
+def copied(_, x):
+    x[:, 1:].copy_(x[:, 1:] * 2)
+    return x
+
+
+def filled(_, x):
+    x.masked_fill_(x > 0.1, 3.0)
+    return x
+
+
+def activated(_, x):
+    F.relu_(x)
+    return x
+
+
+def split(_, x):
+    _, b = x.split([4, 12], 1)
+    b.mul_(3)
+    return x
+
+
+def transposed(model, x):
+    view = x.transpose(1, 2)
+    view += model.position
+    return x
+
+
+def seen_late(_, x):
+    view = x[:, :4]
+    x.mul_(2)
+    return torch.cat([view, x[:, 4:]], 1)
+
+
+def counted(model, x):
+    return x + model.position.expand(len(x), -1, -1)
+
+
+def module(model, x):
+    model.act(x)
+    return x
+
+
+CHANGES = [added, copied, filled, activated, split, seen_late, counted, module]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changes_in_place_are_part_of_the_blocks(change):
+    """What a statement writes into a tensor, also through a view, is in the composition, for any batch size."""
+    model = Tokens(change).eval()
+    blocks = as_blocks(model, (3, 16, 16))
+    for count in (1, 5):
+        images = torch.randn(count, 3, 16, 16, generator=torch.Generator().manual_seed(count))
+        with torch.no_grad():
+            x = images.clone()
+            for block in blocks:
+                x = block.module(x)
+            assert torch.equal(x, model(images))
+
+
+def test_what_is_not_followed_is_refused_with_its_size():
+    """An addition in place to a view, which torch.fx records as a new tensor, is found by the logits."""
+    with pytest.raises(VitworkError, match=r"Tokens cannot be divided into blocks: .* differ from it by [0-9.]+ of"):
+        as_blocks(Tokens(transposed), (3, 16, 16))
+
+
+class Gated(Tokens):
+    """A fresh network whose changed tensor is multiplied by zero."""
+
+    def __init__(self):
+        super().__init__(transposed)
+        self.gate = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        y = self.change(self, x * 1)
+        x = x + self.gate * y
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x.mean(1))
+
+
+def test_a_zero_of_a_fresh_network_hides_nothing():
+    """What the weights of the moment multiply by zero is compared at other weights."""
+    with pytest.raises(VitworkError, match="differ from it by"):
+        as_blocks(Gated(), (3, 16, 16))
+
+
+class ByBatch(Tokens):
+    """Does another thing with small batches."""
+
+    def __init__(self):
+        super().__init__(counted)
+
+    def forward(self, x):
+        return super().forward(x) * (2.0 if x.shape[0] > 2 else 1.0)
+
+
+def test_two_batch_sizes_are_compared():
+    """A model that treats small batches differently is not what was recorded on a large one."""
+    with pytest.raises(VitworkError, match="ByBatch cannot be divided into blocks"):
+        as_blocks(ByBatch(), (3, 16, 16))
+
+
+class Fixed(Tokens):
+    """Makes its batch size a number, where no recording can follow it."""
+
+    def __init__(self):
+        super().__init__(lambda model, x: x + model.position.expand(x.__len__(), -1, -1))
+
+
+def test_fixed_sizes_are_refused_without_a_log(caplog, capfd):
+    """A size that does not follow the batch ends in one sentence, not in torch's log."""
+    with caplog.at_level(logging.DEBUG), pytest.raises(VitworkError, match="is not understood"):
+        as_blocks(Fixed(), (3, 16, 16))
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert not capfd.readouterr().err
+
+
+class Caching(Tokens):
+    """Keeps what it made of its weights in evaluation mode."""
+
+    def __init__(self):
+        super().__init__(lambda model, x: x + model.kept())
+        self.table = {}
+
+    def kept(self):
+        if "position" not in self.table:
+            self.table["position"] = self.position * 2
+        return self.table["position"]
+
+
+def test_caches_hold_nothing_of_the_checks():
+    """What a model keeps of its weights is not that of the weights it was checked at."""
+    model = Caching().eval()
+    as_blocks(model, (3, 16, 16))
+    assert not model.table
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile])
+def test_wrapped_models_are_divided_like_bare_ones(wrap):
+    """The blocks of a compiled or replicated model are those of the model inside."""
+    model = Tokens(counted).eval()
+    names = [block.name for block in as_blocks(model, (3, 16, 16))]
+    assert [block.name for block in as_blocks(wrap(model), (3, 16, 16))] == names

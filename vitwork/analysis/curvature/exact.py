@@ -1,0 +1,95 @@
+"""The one check that products are products with the Hessian of the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from vitwork.analysis.curvature.vectors import derivative, flat
+from vitwork.device.memory import is_out_of_memory
+from vitwork.errors import VitworkError, told
+
+MOVED = 1e-2  # away from the weights, relative to them: at a fresh network's zeros a ReLU has no derivative
+STEPS = (1e-6, 1e-8, 1e-10, 1e-4)  # of finite differences, by turns: a kink of a ReLU lies within few of them
+CLOSE = 1e-2  # a wrong second derivative misses by far more, rounding and finite differences by far less
+
+Gradient = Callable[[Sequence[Tensor], bool], Tensor]
+
+
+def check_exact(gradient: Gradient, parameters: Sequence[Tensor], name: str) -> None:
+    """Refuse products that are not what the gradient changes by along a direction, or not symmetric.
+
+    torch differentiates some operations wrongly a second time, and users' own backward passes are often not differentiable:
+    products then lack a part, which no solver notices. In double precision finite differences tell, and what agrees with
+    them is symmetric, too. A model that insists on another precision is tested for symmetry alone: uᵀHv = vᵀHu.
+
+    Args:
+        gradient: flat, of parameters in any precision and of whether to keep its graph.
+        parameters: where to look.
+        name: the model's, for messages.
+
+    Raises:
+        VitworkError: the products are wrong, or there are none.
+    """
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn() -> list[Tensor]:
+        return [torch.randn(p.shape, generator=generator, dtype=torch.float64).to(p.device) for p in parameters]
+
+    away = [
+        p.detach().double() + MOVED * (_size(p) + MOVED) * noise for p, noise in zip(parameters, drawn(), strict=True)
+    ]
+    u = drawn()
+    try:
+        right = _is_derivative(gradient, away, u)
+    except (RuntimeError, TypeError) as error:
+        if is_out_of_memory(error):
+            return
+        kind = parameters[0].dtype
+        own, one, other = ([value.to(kind) for value in values] for values in (away, u, drawn()))
+        right = _is_symmetric(gradient, own, one, other, name)
+    if not right:
+        raise VitworkError(
+            f"the second derivative of {name} is wrong: a product with its Hessian is not what the gradient changes by (as with "
+            "torch's weight_norm, and with a backward pass of one's own that is not differentiable)"
+        )
+
+
+def _size(value: Tensor) -> Tensor:
+    return value.detach().double().square().mean().sqrt()
+
+
+def _products(gradient: Gradient, at: Sequence[Tensor], *directions: Tensor) -> list[Tensor]:
+    leaves = [value.clone().requires_grad_() for value in at]
+    slope = gradient(leaves, True)
+    return [derivative(slope, leaves, each, keep=True).detach() for each in directions]
+
+
+def _is_derivative(gradient: Gradient, at: Sequence[Tensor], u: Sequence[Tensor]) -> bool:
+    """Say whether the product with u is a difference of gradients, for one of the steps, as far as rounding tells."""
+    (product,) = _products(gradient, at, flat(u, u))
+
+    def agrees(step: float) -> bool:
+        ends = [[(x + sign * step * way).requires_grad_() for x, way in zip(at, u, strict=True)] for sign in (1, -1)]
+        ahead, behind = (gradient(end, False) for end in ends)
+        change = (ahead - behind) / (2 * step)
+        rounding = 1e3 * torch.finfo(ahead.dtype).eps * ahead.norm() / step
+        return not (change - product).norm() > CLOSE * torch.maximum(change.norm(), product.norm()) + rounding
+
+    return any(agrees(step) for step in STEPS)
+
+
+def _is_symmetric(
+    gradient: Gradient, at: Sequence[Tensor], u: Sequence[Tensor], v: Sequence[Tensor], name: str
+) -> bool:
+    one, other = flat(u, u), flat(v, v)
+    try:
+        of_one, of_other = _products(gradient, at, one, other)
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            return True
+        raise VitworkError(f"the loss of {name} cannot be differentiated twice: {told(error)}") from error
+    size = torch.maximum(of_one.norm(), of_other.norm())
+    return not (one @ of_other - other @ of_one).abs() > CLOSE * size

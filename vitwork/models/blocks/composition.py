@@ -1,0 +1,79 @@
+"""The check that blocks, composed, are the model: in values, on two batch sizes, at two sets of weights."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from vitwork.errors import VitworkError, told
+from vitwork.models.blocks.block import Block
+from vitwork.models.blocks.places import state_of
+from vitwork.models.blocks.tracing import unchanged
+
+EXACT = 1e-4  # of the largest logit, in single precision; the same operations in the same order differ by far less
+
+
+def check_composition(model: nn.Module, blocks: Sequence[Block], images: Tensor, shapes: Sequence[torch.Size]) -> None:
+    """Refuse blocks whose composition is not the model.
+
+    At fresh weights much of a model may be multiplied by zero; so it is passed at others, near its own, as well.
+
+    Args:
+        model: what was recorded.
+        blocks: what was made of it.
+        images: shaped, typed and placed as in the recording.
+        shapes: of the blocks' outputs in the recording.
+
+    Raises:
+        VitworkError: they differ, and by how much, or a block fails or hands on another shape.
+    """
+    own = {id(value): value.detach() for value in model.parameters()}
+    generator = torch.Generator().manual_seed(0)
+    moved = {key: near(value, generator) for key, value in own.items()}
+    devices = [images.device] if images.device.type == "cuda" else []
+    with torch.no_grad(), torch.random.fork_rng(devices):
+        for count, weights in ((2, own), (3, moved)):
+            x = torch.randn(count, *images.shape[1:], generator=generator).to(images)
+            torch.manual_seed(0)
+            with unchanged(model):  # by turns, since a model may keep what it makes of its weights
+                wanted = functional_call(model, state_of(model, weights), (x.clone(),))
+            torch.manual_seed(0)
+            with unchanged(model):
+                compare(model, passed(blocks, x, weights, shapes), wanted)
+
+
+def near(value: Tensor, generator: torch.Generator) -> Tensor:
+    """Return weights a tenth of their size away, and away from zero."""
+    if not value.is_floating_point():
+        return value
+    noise = torch.randn(value.shape, generator=generator).to(value)
+    return value + 0.1 * (value.square().mean().sqrt() + 0.1) * noise
+
+
+def passed(blocks: Sequence[Block], x: Tensor, weights: Mapping[int, Tensor], shapes: Sequence[torch.Size]) -> Tensor:
+    """Return what the blocks make of images at given weights."""
+    for block, shape in zip(blocks, shapes, strict=True):
+        try:
+            with redirect_stderr(io.StringIO()):  # where torch prints the code that fails
+                x = functional_call(block.module, state_of(block.module, weights), (x,))
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise VitworkError(f"the structure of {block.name} is not understood: {told(error)[:200]}") from error
+        if x.shape[1:] != shape[1:]:
+            raise VitworkError(f"the structure of {block.name} is not understood: its shape follows the batch size")
+    return x
+
+
+def compare(model: nn.Module, found: Tensor, wanted: Tensor) -> None:
+    """Refuse logits that are not those wanted; where the model overflows, there is nothing to compare."""
+    largest = wanted.abs().max()
+    share = (found - wanted).abs().max() / largest
+    if wanted.isfinite().all() and largest > 0 and not share <= max(EXACT, 30 * torch.finfo(wanted.dtype).eps):
+        raise VitworkError(
+            f"{type(model).__name__} cannot be divided into blocks: one after the other, they differ from it by {share:.2g} of "
+            "its largest logit, so something in its code, such as a change of a tensor in place, is not followed"
+        )

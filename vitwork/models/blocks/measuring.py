@@ -1,0 +1,69 @@
+"""Measure where the positions of a recorded model's tensors lie in the image."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.fx import GraphModule, Node
+
+from vitwork.errors import VitworkError
+from vitwork.models.blocks.cutting import Piece
+from vitwork.models.blocks.extraction import Attention, copy_until
+from vitwork.models.blocks.places import Places, operand_places, places_of, plain_weights, state_of, stripes
+from vitwork.models.blocks.tracing import TracedModel, unchanged
+
+Reading = Callable[[Tensor, Tensor], Any]
+
+
+def look(recorded: TracedModel, pieces: Sequence[Piece], readings: Mapping[Node, Reading]) -> dict[Node, Any]:
+    """Return what functions of a tensor and of the stripes find at nodes of the model without its residual branches.
+
+    It is nothing where the model does not run on stripes, or with plain weights.
+    """
+    source = pieces[0].source
+    redirect: dict[Node, Node] = {}
+    for piece in pieces:
+        if piece.skip is not None:
+            redirect[piece.output] = redirect.get(piece.skip, piece.skip)
+    actual = {node: redirect.get(node, node) for node in readings}
+    distinct = {at: readings[node] for node, at in actual.items() if at is not source}
+    try:
+        graph, placed = copy_until(recorded, source, list(distinct), redirect)
+        graph.output(tuple(graph.call_function(read, (placed[at], placed[source])) for at, read in distinct.items()))
+        module, images = GraphModule(recorded.root, graph), stripes(recorded.values[source])
+        with unchanged(recorded.root), torch.no_grad(), redirect_stderr(io.StringIO()):
+            told = functional_call(module, state_of(module, plain_weights(recorded.root)), (images,))
+    except (VitworkError, RuntimeError, ValueError, TypeError, IndexError, AssertionError):
+        return {}
+    found = dict(zip(distinct, told, strict=True))
+    return {node: found[at] for node, at in actual.items() if at in found}
+
+
+def find_places(recorded: TracedModel, pieces: Sequence[Piece]) -> dict[Node, Places]:
+    """Return the places of the tensors between pieces, those that have any."""
+    images = pieces[0].source
+    ends = [piece.output for piece in pieces if recorded.values[piece.output].dim() in {3, 4}]
+    found = look(recorded, pieces, dict.fromkeys(ends, places_of))
+    height, width = recorded.values[images].shape[2:]
+    return {images: Places("nchw", (height, width))} | {node: places for node, places in found.items() if places}
+
+
+def find_windows(
+    recorded: TracedModel, pieces: Sequence[Piece], attentions: Sequence[Attention | None]
+) -> list[Places | None]:
+    """Return between which places attentions' weights are; None where queries and keys are others, or differ."""
+    known = [(each, each.query, each.key) for each in attentions if each and each.query and each.key]
+    found = look(recorded, pieces, {node: operand_places for _, *nodes in known for node in nodes})
+    windows: dict[int, Places] = {}
+    for attention, query, key in known:
+        queries, keys = (found.get(node, (None, None))[at] for node, at in ((query, 0), (key, attention.transposed)))
+        if queries and keys and not queries.behind and keys.behind < 2 and replace(keys, behind=0) == queries:
+            windows[id(attention)] = queries
+    return [windows.get(id(attention)) for attention in attentions]

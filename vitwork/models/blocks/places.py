@@ -1,0 +1,186 @@
+"""Where the positions of a tensor lie in the image: measured, not read off shapes.
+
+Stripes that move over the image, row by row and column by column, show from which stripes each position has its value.
+Residual branches are left out for that, since a sum ties every position of the branch to that of its other operand. What is
+left of a model is local, and its weights are replaced by plain averages, so that the answer belongs to the architecture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isqrt
+
+import torch
+from torch import Tensor, nn
+
+from vitwork.models.blocks.block import Layout
+
+STRIPES = 16  # most stripes along a side; places that are smaller than a stripe are told apart by shares of two
+FAINT = 1e-8  # energy, relative to the largest, of a position that does not depend on the image
+SPREAD = 0.25  # standard deviation of the image from which a position depends on no place in it: 0.29 is even
+UNEVEN = 0.35  # of the distance of two rows, that places of one row may lie apart
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Places of a tensor's positions.
+
+    Attributes:
+        layout: ``nchw``, ``nhwc`` or ``tokens``.
+        grid: rows and columns.
+        prefix: leading tokens without a place.
+        behind: trailing tokens without a place.
+    """
+
+    layout: Layout
+    grid: tuple[int, int]
+    prefix: int = 0
+    behind: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """From which stripes positions have their values.
+
+    Attributes:
+        rows, columns: (…,) mean coordinate of these stripes, from 0 to 1 over the image.
+        seen: (…,) whether a position belongs to a place at all.
+    """
+
+    rows: Tensor
+    columns: Tensor
+    seen: Tensor
+
+
+def stripes(images: Tensor) -> Tensor:
+    """Return an even image and copies of it with one stripe each, rows first: (1 + rows + columns, c, h, w).
+
+    Args:
+        images: shaped and typed as the model's input.
+    """
+    _, channels, height, width = images.shape
+    sign = torch.tensor([1.0, -1.0]).repeat(channels)[:channels, None, None]
+    even = (0.5 * sign).expand(channels, height, width)
+    made = [even]
+    for axis, side in ((1, height), (2, width)):
+        bands = torch.tensor_split(torch.arange(side), min(side, STRIPES))
+        made += [even.index_add(axis, at, sign.roll(1, 0).expand_as(even.index_select(axis, at))) for at in bands]
+    return torch.stack(made).to(images)
+
+
+def sight(values: Tensor, images: Tensor, others: tuple[int, ...]) -> Sight:
+    """Read off how a tensor answers to `stripes`, as energies summed over all dimensions in which nothing has a place.
+
+    Args:
+        values: (1 + rows + columns, …).
+        images: the stripes.
+        others: the dimensions without places.
+    """
+    energy = (values[1:] - values[:1]).double().square()
+    energy = energy.sum(others) if others else energy
+    height, width = (min(side, STRIPES) for side in images.shape[2:])
+    means, deviations = [], []
+    for part in torch.split(energy, [height, width]):
+        share = part / part.sum(0)
+        at = ((torch.arange(len(part), device=part.device) + 0.5) / len(part)).view(-1, *[1] * (part.dim() - 1))
+        means.append((share * at).sum(0))
+        deviations.append((share * (at - means[-1]).square()).sum(0).clamp(min=0).sqrt())
+    total, local = energy.sum(0), torch.minimum(*deviations) < SPREAD
+    return Sight(means[0], means[1], (total > FAINT * total.max()) & local)
+
+
+def ordered(coordinate: Tensor) -> bool:
+    """Whether a coordinate (rows, columns) grows from row to row and is the same along each."""
+    uneven = (coordinate.amax(1) - coordinate.amin(1)).max()
+    rows = len(coordinate)
+    if rows == 1:
+        return bool(uneven < SPREAD)
+    step = (coordinate[-1] - coordinate[0]).mean() / (rows - 1)
+    return bool(step > 0.01 / rows and uneven < UNEVEN * step and coordinate.diff(dim=0).min() > -0.05 * step)
+
+
+def is_grid(rows: Tensor, columns: Tensor) -> bool:
+    """Whether positions (rows, columns) lie as they are numbered."""
+    return ordered(rows) and ordered(columns.T)
+
+
+def of_map(values: Tensor, images: Tensor) -> Places | None:
+    """Return the places of a tensor of four dimensions."""
+    layouts: tuple[tuple[Layout, int], ...] = (("nchw", 1), ("nhwc", 3))
+    for layout, channels in layouts:
+        found = sight(values, images, (channels,))
+        if is_grid(found.rows, found.columns):
+            return Places(layout, (found.rows.shape[0], found.rows.shape[1]))
+    return None
+
+
+def of_tokens(found: Sight) -> Places | None:
+    """Return the places of tokens (n,)."""
+    seen = found.seen.nonzero().flatten().tolist()
+    if not seen:
+        return None
+    first, n = seen[0], seen[-1] + 1 - seen[0]
+    rows, columns = (each[first : first + n] for each in (found.rows, found.columns))
+    for height in range(1, n + 1):
+        if n % height == 0 and is_grid(rows.view(height, -1), columns.view(height, -1)):
+            return Places("tokens", (height, n // height), first, len(found.seen) - first - n)
+    return None
+
+
+def places_of(values: Tensor, images: Tensor) -> Places | None:
+    """Return where a tensor's positions lie, None where they lie in no grid that is numbered row by row."""
+    if len(values) != len(images):
+        return None
+    if values.dim() == 4:
+        return of_map(values, images)
+    found = of_tokens(sight(values, images, (2,))) if values.dim() == 3 else None
+    return None if found and found.behind else found
+
+
+def operand_places(values: Tensor, images: Tensor) -> tuple[Places | None, Places | None]:
+    """Return where queries or keys lie, were positions the last dimension but one, and were they the last.
+
+    Heads are the third dimension from behind, windows all before, the image's number slowest. One window stands for all:
+    the first, or one amidst them, whose surroundings are whole.
+    """
+    count = len(images)
+    heads = values[:, None] if values.dim() == 3 else values
+    if heads.dim() < 4 or len(heads) % count:
+        return None, None
+    windows = heads.flatten(1, -4) if heads.dim() > 4 else heads[:, None]
+    windows = windows.reshape(count, -1, *windows.shape[2:])
+    number = windows.shape[1]
+    some = [windows[:, at] for at in (0, number // 2 + isqrt(number) // 2)]
+    queries, keys = ([_in_window(sight(one, images, (axis,))) for one in some] for axis in (3, 2))
+    return queries[0] or queries[1], keys[0] or keys[1]
+
+
+def _in_window(found: Sight) -> Places | None:
+    """Return the places of tokens (heads, n), if all heads see the same: else they are windows, or groups of others."""
+    seen = found.seen.all(0)
+    for each in (found.rows[:, seen], found.columns[:, seen]):
+        if not each.numel() or (each - each[:1]).abs().max() > max(UNEVEN * float(each[0].max() - each[0].min()), 1e-3):
+            return None
+    return of_tokens(Sight(found.rows[0], found.columns[0], seen))
+
+
+def plain_weights(model: nn.Module) -> dict[int, Tensor]:
+    """Return parameters by identity: kernels become tents times random matrices, matrices random ones."""
+    generator, made = torch.Generator().manual_seed(0), {}
+    for parameter in model.parameters():
+        value = parameter.detach()
+        if value.dim() in {2, 4} and value.is_floating_point() and value.numel():
+            drawn = torch.randn(value.shape[:2], generator=generator) / value.shape[1] ** 0.5
+            for side in value.shape[2:]:
+                tent = (side + 1) / 2 - (torch.arange(side) - (side - 1) / 2).abs()
+                drawn = drawn[..., None] * tent / tent.sum()
+            value = drawn.to(value)
+        made[id(parameter)] = value
+    return made
+
+
+def state_of(module: nn.Module, parameters: Mapping[int, Tensor]) -> dict[str, Tensor]:
+    """Return parameters, replaced by identity, and copies of the buffers, by their names in a module."""
+    own = {name: parameters[id(value)] for name, value in module.named_parameters()}
+    return own | {name: value.clone() for name, value in module.named_buffers()}
