@@ -21,6 +21,8 @@ class Paper:
         setup: the paper's data set, models and recipe.
         read_from: how the numbers were obtained where the paper prints none ("density curve", "vector plot").
         networks: trained networks per arm behind the numbers.
+        effect: the paper's effect of the first primary hypothesis, in its unit and direction, a natural logarithm for a
+            ratio; None where the paper gives no number for it.
     """
 
     where: str
@@ -28,6 +30,7 @@ class Paper:
     setup: str = "CIFAR-100, DeiT-style recipe, 300 epochs"
     read_from: str = ""
     networks: int = 1
+    effect: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
