@@ -1,46 +1,68 @@
-"""Writes ``docs/claim-sheet.md``: ``python docs/claim_sheet.py`` collects the claims as a session does."""
+"""Writes ``docs/claim-sheet.md``, and the claims that each profile can measure: collects the claims as a session does.
+
+``python docs/claim_sheet.py`` renews both.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
 from pathlib import Path
 
 import pytest
 
 from vitwork.plugin import read_claims
+from vitwork.profiles import PROFILES
 from vitwork.report.claim_sheet import Entry, markdown
+from vitwork.session.plan import measurable
+from vitwork.session.reading import Case
 
 ROOT = Path(__file__).parents[1]
 SHEET = Path(__file__).parent / "claim-sheet.md"
+REGISTERED = ROOT / "vitwork" / "profiles" / "registered.json"
 
 
 class Reader:
     """A plugin that keeps the claims of a session that only collects."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.cases: list[Case] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Keep what each test states."""
-        for case in read_claims(session):
-            arms = (side.arm for sentence in case.sentences for side in sentence.references)
-            sentences = tuple(
-                f"{sentence.statement} (control: {sentence.control})" if sentence.control else sentence.statement
-                for sentence in case.sentences
-            )
-            self.entries.append(Entry(case.claim, case.chapter, sentences, tuple(dict.fromkeys(arms))))
+        self.cases = read_claims(session)
 
 
-def sheet() -> str:
-    """Return the claim sheet."""
+def read() -> list[Case]:
+    """Return every test of the claims."""
     reader = Reader()
     arguments = [str(ROOT / "claims"), "--collect-only", "-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}"]
     with contextlib.redirect_stdout(io.StringIO()):
         pytest.main(arguments, plugins=[reader])
-    return markdown(reader.entries)
+    return reader.cases
+
+
+def sheet(cases: list[Case]) -> str:
+    """Return the claim sheet."""
+    return markdown(map(entry, cases))
+
+
+def entry(case: Case) -> Entry:
+    """Return what a test contributes to the sheet."""
+    arms = (side.arm for sentence in case.sentences for side in sentence.references)
+    stated = tuple(sentence.statement for sentence in case.sentences if not sentence.control)
+    controls = tuple((sentence.control, sentence.statement) for sentence in case.sentences if sentence.control)
+    return Entry(case.claim, case.chapter, stated, tuple(dict.fromkeys(arms)), controls)
+
+
+def registered(cases: list[Case]) -> str:
+    """Return the claims that each profile can measure, as JSON."""
+    return json.dumps({name: measurable(cases, profile) for name, profile in PROFILES.items()}, indent=2) + "\n"
 
 
 if __name__ == "__main__":
-    SHEET.write_text(sheet(), encoding="utf-8")
+    found = read()
+    SHEET.write_text(sheet(found), encoding="utf-8")
+    REGISTERED.write_text(registered(found), encoding="utf-8")

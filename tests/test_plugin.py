@@ -141,7 +141,7 @@ def test_verdicts_become_outcomes(base: tuple[Path, str]) -> None:
         "theorem reproduced",
     ):
         assert row.split() in table
-    assert any(line.startswith("5 claims at profile tiny: ") for line in lines.lines[-3:])
+    assert any(line.startswith("3 of 5 claims of the paper decided at profile tiny: ") for line in lines.lines[-6:])
     assert lines.lines[-1].startswith("Report: ")
 
 
@@ -215,7 +215,7 @@ def test_a_part_is_said_to_be_one(
     """Chosen tests are corrected for each other alone: they say so, and leave the report of the whole as it is."""
     result = run(session, *arguments)
     result.stdout.fnmatch_lines([f"Report: *{folder}/report.html"])
-    told = "These tests were chosen: the correction for several hypotheses covers their" in result.stdout.str()
+    told = "These tests were chosen: verdicts are corrected for all" in result.stdout.str()
     assert told == part
 
 
@@ -365,7 +365,9 @@ def test_plan_trains_nothing(session: pytest.Pytester) -> None:
 def test_any_conftest_gets_table_and_report(session: pytest.Pytester) -> None:
     """Nothing but `pytest_plugins` is needed, also with workers, for options, table and report."""
     result = run(session, "-n", "2")
-    result.stdout.fnmatch_lines(["smaller * reproduced*", "5 claims at profile tiny: *", "Report: *report.html"])
+    result.stdout.fnmatch_lines(
+        ["smaller * reproduced*", "* of 5 claims of the paper decided at profile tiny: *", "Report: *report.html"]
+    )
     assert (session.path / REPORT / "report.html").stat().st_size > 10_000
 
 

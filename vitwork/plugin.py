@@ -27,8 +27,8 @@ from vitwork.language.measure import Measure
 from vitwork.session import options, preflight
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.delivery import deliver
+from vitwork.session.findings import Finding
 from vitwork.session.forecast import plan_lines
-from vitwork.session.judge import Finding
 from vitwork.session.plan import Plan
 from vitwork.session.progress import Ticker
 from vitwork.session.reading import Case, read
@@ -176,9 +176,9 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
 
 def _settle(config: pytest.Config, plan: Plan, store: Store) -> None:
     shared = _shared(config, store)
-    findings = settle(plan, _worker(config, store, shared), options.budget_of(config), shared / "rounds")
-    evidence = Evidence(findings, dict(plan.code))
-    config.stash[FINDINGS] = {finding.test: finding for finding in findings}
+    judgement = settle(plan, _worker(config, store, shared), options.budget_of(config), shared / "rounds")
+    evidence = Evidence(judgement, dict(plan.code))
+    config.stash[FINDINGS] = {finding.test: finding for finding in judgement.findings}
     if BASELINE in config.stash:
         config.stash[CHANGES] = config.stash[BASELINE].changes(_session(config).results(evidence, store))
     if _is_worker(config):
@@ -292,7 +292,7 @@ def _report(config: pytest.Config, results: Results, changes: Changes) -> None:
 
     _say(config, [*table(results), *changes.lines()])
     if options.chosen(config):
-        _say(config, [words.chosen(len(results.hypotheses))])
+        _say(config, [words.chosen(results.family)])
     try:
         page = build(results, options.report_of(config, config.stash[STORE].root))
     except VitworkError as error:

@@ -29,11 +29,11 @@ def small():
 
 
 def test_build_writes_every_file_and_returns_the_page(tmp_path, small):
-    """A report is a page, the results, three tables, a summary, a badge and archive metadata."""
+    """A report is a page, the results, four tables, a summary, a badge and archive metadata."""
     path = build(small, tmp_path / "new" / "folder")
     names = {file.name for file in path.parent.iterdir()}
     assert path.name == "report.html"
-    tables = {"runs.parquet", "measurements.parquet", "hypotheses.parquet"}
+    tables = {"claims.parquet", "runs.parquet", "measurements.parquet", "hypotheses.parquet"}
     assert names == tables | {"report.html", "results.json", "summary.md", "badge.svg", "ro-crate-metadata.json"}
     assert (path.parent / "results.json").read_bytes() == dump(small)
     ET.fromstring((path.parent / "badge.svg").read_text())  # noqa: S314 - ours

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vitwork.language.claim import Claim, Paper
 from vitwork.report.claim_sheet import Entry, markdown
 
@@ -46,6 +48,16 @@ def test_tests_of_one_claim_are_one_entry():
     assert "    - `a < b`\n    - `c < b`\n" in sheet
     assert "- Arms: `a`, `b`, `c`\n" in sheet
     assert sheet.index("## Locality") < sheet.index("## Variance")
+
+
+def test_controls_are_apart_from_what_decides_and_claims_of_ours_from_the_papers():
+    """Controls name their condition, and stand once; ours come last, in a chapter of their own."""
+    own, control = replace(LOCAL, id="mine", ours=True), ("with BatchNorm in train mode", "a < b")
+    entries = [Entry(own, "Locality", ("a < c",), ("a",), (control,))] * 2 + [Entry(VARIANCE, "Variance", (), ())]
+    sheet = markdown(entries)
+    assert "- Tested by: `a < c`\n- Qualified by: with BatchNorm in train mode: `a < b`\n" in sheet
+    assert sheet.index("## Variance") < sheet.index("## Claims of ours: the paper does not make them")
+    assert "## Locality" not in sheet
 
 
 def test_text_is_not_read_as_markdown():

@@ -65,7 +65,7 @@ def test_changes_of_ratios_are_said_as_factors(tmp_path, before):
     hypothesis = before.hypotheses[place]
     first, last = hypothesis.sides
     larger = replace(first, values=tuple(value * 1000 for value in first.values))
-    effect = {"estimate": 2.0, "low": 1.0, "high": 3.0, "verdict": Verdict.CONTRADICTED}
+    effect = {"estimate": 2.0, "adjusted_low": 1.0, "adjusted_high": 3.0, "verdict": Verdict.CONTRADICTED}
     new = synthetic.hypothesis_of(before, place, effect, sides=(larger, last))
     at = next(at for at, claim in enumerate(before.claims) if claim.id == hypothesis.claim)
     compare(before, synthetic.claim_of(new, at, verdict=Verdict.CONTRADICTED), tmp_path)
@@ -74,6 +74,19 @@ def test_changes_of_ratios_are_said_as_factors(tmp_path, before):
         assert "×7.39 [2.72, 20.1]; clear of ×1 on the other side" in text
         assert "now against before: ×1" in next(line for line in text.splitlines() if "left its interval" in line)
         assert "×7.39 [2.72, 20.1]; the whole interval lies on the other side of the margin" in text
+
+
+def test_claims_of_ours_and_controls_are_told_apart(tmp_path, before):
+    """Counts are the paper's, ours stand below them; and each side says how it was corrected."""
+    ours = synthetic.claim_of(before, 0, ours=True)
+    page = "".join(Elements(compare(synthetic.earlier(before), ours, tmp_path).read_text()).text)
+    summary = (tmp_path / "compare.md").read_text().replace("\\", "")
+    for text in (page, summary):
+        assert "Claims of ours, which the paper does not make: none before, 1 reproduced now." in text
+    assert "| ✓ reproduced | 4 | 3 |" in summary
+    assert f"control: {synthetic.BATCHNORM}:" in page
+    assert "Before: Verdicts and p are corrected by Holm’s procedure" in page
+    assert "Now: Verdicts have a false discovery rate of 5 % over the 8 claims" in page
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_one_sentence(tmp_path, before):

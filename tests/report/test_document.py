@@ -96,6 +96,27 @@ def test_what_has_no_number_comes_back_as_it_was(tmp_path, small):
     assert found.measurements[0].values == {"acc": None, "nll": None}
 
 
+def test_open_ends_of_adjusted_intervals_survive_the_disk(tmp_path, small):
+    """An end that is infinite stays so for a claim with a p; what was never adjusted, as in earlier results, stays unknown."""
+    for low, high in ((-math.inf, 1.0), (-math.inf, math.inf)):
+        document = synthetic.hypothesis_of(small, 0, {"adjusted_low": low, "adjusted_high": high})
+        (tmp_path / "results.json").write_bytes(dump(document))
+        assert read(tmp_path).hypotheses[0].effect.deciding == (low, high)
+    earlier = synthetic.earlier(small)
+    (tmp_path / "results.json").write_bytes(dump(earlier))
+    effect = read(tmp_path).hypotheses[0].effect
+    assert math.isnan(effect.adjusted_low)
+    assert effect.deciding == (effect.low, effect.high)
+
+
+@pytest.mark.parametrize("profile", ["cifar10-micro", "smoke"])
+def test_published_results_are_read(profile):
+    """Also those that were written before claims had a p of their own."""
+    found = read(Path(__file__).parents[2] / "reports" / "published" / profile)
+    assert found.profile.name == profile
+    assert found.claims
+
+
 def test_lone_surrogates_are_replaced(tmp_path, small):
     """A path that is no text reaches the command line, and must not cost the results."""
     document = synthetic.provenance_of(small, command="pytest --data \udcff😀", hardware={"\udcff": ["\ud800"]})

@@ -56,7 +56,7 @@ def test_the_page_names_every_claim_and_its_numbers(full, page):
     assert full.provenance.commit in text
     assert "with uncommitted changes" in text
     assert "×0.368 [0.223, 0.607]" in text
-    assert "Needs the arm swin, which the profile does not train" in text
+    assert "Not measured: needs the arm swin, which the profile does not train" in text
 
 
 def test_the_page_tells_code_driver_seeds_and_energy(full, page):
@@ -140,7 +140,14 @@ def test_nothing_is_loaded_and_nothing_runs_inline(page):
     assert not found.of("link") + found.of("iframe") + found.of("img") + found.of("object")
     assert not any("src" in attributes for _, attributes in found.tags)
     links = [attributes["href"] or "" for attributes in found.of("a")]
-    beside = {"results.json", "runs.parquet", "measurements.parquet", "hypotheses.parquet", "summary.md"}
+    beside = {
+        "results.json",
+        "claims.parquet",
+        "runs.parquet",
+        "measurements.parquet",
+        "hypotheses.parquet",
+        "summary.md",
+    }
     assert all(link.startswith(("#", "data:text/csv")) or link in beside for link in links)
     assert not any(name.startswith("on") or name == "style" for _, attributes in found.tags for name in attributes)
     policy = next(a["content"] or "" for a in found.of("meta") if a.get("http-equiv") == "Content-Security-Policy")
@@ -200,7 +207,7 @@ def test_a_session_that_measured_nothing_has_a_page(some):
     """No runs, no measurements, no claims; runs that did not end."""
     empty = replace(some, runs=(), measurements=())
     assert "on 0 trained networks" in text_of(empty)
-    assert "0 claims, 0 of them" in text_of(replace(empty, claims=(), hypotheses=()))
+    assert "0 claims of the paper, 0 of them" in text_of(replace(empty, claims=(), hypotheses=()))
     fields = ("status", "seconds", "parameters", "mode", "joules", "images_per_second", "model")
     run = replace(some.runs[0], history=(), **dict.fromkeys(fields))
     assert "model unknown, 1 run" in text_of(replace(empty, runs=(run,)))
@@ -209,8 +216,9 @@ def test_a_session_that_measured_nothing_has_a_page(some):
 def test_effects_without_limits_or_estimate_are_shown(full):
     """Infinite interval ends are open in words."""
     results = replace(full, claims=full.claims[:1], hypotheses=full.hypotheses[:2])
-    results = synthetic.hypothesis_of(results, 0, {"low": -math.inf})
+    results = synthetic.hypothesis_of(results, 0, {"adjusted_low": -math.inf})
     unknown = {"estimate": math.nan, "low": -math.inf, "high": math.inf, "p": math.nan, "adjusted_p": math.nan}
+    unknown |= {"adjusted_low": math.nan, "adjusted_high": math.nan}
     text = text_of(synthetic.hypothesis_of(results, 1, unknown))
     assert "×0.368 [0, 0.607]" in text
     assert "no estimate" in text
@@ -228,12 +236,46 @@ def test_a_claim_that_was_not_measured_has_no_cost(some):
     assert "5.2 min" in markdown(undecided)
 
 
-def test_intervals_before_and_p_after_the_correction_are_told_apart(some):
-    """Once per claim with the number of comparisons; a lone comparison needs no correction."""
-    part = section_of(some, some.claims[0].id)
-    assert part.count(f"correction for the {len(some.hypotheses)} comparisons of the session") == 1
-    alone = replace(some, claims=some.claims[:1], hypotheses=some.hypotheses[:1])
-    assert "Holm’s correction for" not in text_of(alone)
+def test_earlier_results_are_shown_as_they_were_decided(some):
+    """Every comparison corrected by Holm, intervals alone, no q; a lone comparison needs no correction."""
+    earlier = synthetic.earlier(some)
+    part = section_of(earlier, some.claims[0].id)
+    assert part.count(f"corrected by Holm’s procedure for the {len(earlier.hypotheses)} comparisons") == 1
+    assert "×0.368 [0.247, 0.549]" in part
+    assert "p after Holm = 0.006" in part
+    assert "q of the claim" not in part
+    assert "false discovery rate" not in text_of(earlier)
+    alone = replace(earlier, claims=earlier.claims[:1], hypotheses=earlier.hypotheses[:1])
+    assert "Holm’s procedure" not in text_of(alone)
+
+
+def test_a_claim_shows_what_decides_it_and_apart_what_qualifies_it(some):
+    """Verdict, scale and qualifiers; p, q and Holm's p; controls below a heading of their own, also those not measured."""
+    part = section_of(some, some.claims[2].id)
+    said = f"but not {synthetic.BATCHNORM}; not measured at matched training loss"
+    assert f"Reproduced at synthetic, {said}." in part
+    assert said in part.split("</summary>")[0]
+    assert "p = 0.0004, q = 0.006 over 7 claims; not by Holm (p = 0.2)" in part
+    assert "also by Holm (p = 0.02)" in section_of(some, some.claims[1].id)
+    deciding, controls = part.split("Controls, which qualify the verdict and never decide")
+    assert "The 2 comparisons that decide" in deciding
+    assert deciding.count('class="statement"') == controls.count('class="statement"') == 2
+    assert "plain Welch (scipy): p = 0.003" in deciding
+    assert f"<strong>{synthetic.BATCHNORM}</strong>" in controls
+    assert "<strong>at matched training loss</strong>" in controls
+    assert "q of the claim" not in controls
+
+
+def test_claims_of_ours_are_apart(some):
+    """They have a section and counts of their own; boxes, lead and price count the paper's alone."""
+    results = synthetic.claim_of(some, 0, ours=True)
+    text = text_of(results)
+    assert "6 claims of the paper, 5 of them put to the test" in text
+    assert "3 could be decided at synthetic. Of 1 claim of ours, 1 could." in text
+    assert "Claims of ours, which the paper does not make: 1 reproduced." in text
+    assert "claims decided per core-minute: 3 of 6 claims of the paper" in text
+    page = page_of(results)
+    assert page.index('id="claim-landscape-vit-flatter"') > page.index('id="claim-resnet-indifferent-to-data"')
 
 
 def test_a_claim_that_rests_on_no_run_deviates_in_no_training(some):
@@ -261,7 +303,7 @@ def test_a_model_of_the_user_is_named_where_its_arm_is(some):
 def test_one_claim_and_one_network_are_no_plural(some):
     """The first sentence of a session of a single claim."""
     results = replace(some, claims=some.claims[:1], runs=some.runs[:1])
-    assert "1 claim, 1 of them put to the test on 1 trained network;" in text_of(results)
+    assert "1 claim of the paper, 1 of them put to the test on 1 trained network;" in text_of(results)
 
 
 def test_columns_of_runs_have_one_precision(some):

@@ -24,7 +24,7 @@ def test_the_index_makes_the_tables_that_a_copy_of_a_report_lacks(tmp_path, befo
     links = {a["href"] for a in Elements(page.read_text()).of("a") if a["href"].rpartition(".")[2] in FILES}
     (tmp_path / "smoke" / "runs.parquet").unlink()
     index(tmp_path)
-    assert len(links) == 5
+    assert len(links) == 6
     assert all((tmp_path / "smoke" / link).is_file() for link in links)
     (tmp_path / "smoke" / "runs.parquet").write_bytes(b"kept")
     index(tmp_path)

@@ -24,5 +24,18 @@ def test_the_summary_has_a_row_per_claim():
     """Counts first, then every claim."""
     full = synthetic.results(seeds=2, grid=5)
     lines = markdown(full).splitlines()
-    assert "**29** reproduced, **9** contradicted, **18** inconclusive, **9** not measured" in lines
-    assert sum(line.startswith("| ") for line in lines) == len(full.claims) + 1
+    assert "Of the paper: **29** reproduced, **9** contradicted, **18** inconclusive, **9** not measured" in lines
+    ours = lines.index(
+        "Of ours, which the paper does not make: **1** reproduced, **1** contradicted, **1** inconclusive, **0** not measured"
+    )
+    assert sum(line.startswith("| ") for line in lines[:ours]) == len(full.claims) - 3 + 1
+    assert sum(line.startswith("| ") for line in lines[ours:]) == 3 + 1
+
+
+def test_a_row_has_verdict_qualifiers_and_q():
+    """The effects are of what decides; earlier results have no q."""
+    some = synthetic.results(seeds=2, claims=3, grid=5)
+    row = next(line for line in markdown(some).splitlines() if "hessian-vit-smaller" in line).replace("\\", "")
+    assert f"| reproduced; but not {synthetic.BATCHNORM}; not measured at matched training loss |" in row
+    assert "| ×0.368 [0.223, 0.607]<br>×0.368 [0.223, 0.607] | 0.006 | no |" in row
+    assert "| – | – |" in markdown(synthetic.earlier(some))

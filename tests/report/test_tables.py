@@ -24,9 +24,14 @@ def frames(results):
     return [pd.read_parquet(io.BytesIO(tables(results)[name])) for name in NAMES]
 
 
-def test_tables_have_a_row_per_run_measurement_and_hypothesis(small):
+def test_tables_have_a_row_per_claim_run_measurement_and_hypothesis(small):
     """They carry the document's numbers, with the facts of an effect and their wording."""
-    runs, measurements, hypotheses = frames(small)
+    claims, runs, measurements, hypotheses = frames(small)
+    assert list(claims["q"])[:2] == [0.006, 0.006]
+    assert claims["said"][2].startswith(f"reproduced at synthetic, but not {synthetic.BATCHNORM}")
+    assert not claims["ours"].any()
+    assert list(hypotheses["control"])[4:7] == ["", "", synthetic.BATCHNORM]
+    assert list(hypotheses["adjusted_high"]) == [entry.effect.adjusted_high for entry in small.hypotheses]
     assert list(runs["key"]) == [run.key for run in small.runs]
     assert json.loads(runs["recipe"][0]) == small.runs[0].recipe
     assert json.loads(measurements["values"][3]) == small.measurements[3].values  # noqa: PD011 - no frame
@@ -41,8 +46,8 @@ def test_tables_have_a_row_per_run_measurement_and_hypothesis(small):
 
 def test_what_is_unknown_is_null_and_no_rows_are_an_empty_table(small):
     """Effects without numbers, and a session that measured nothing."""
-    _, _, hypotheses = frames(synthetic.hypothesis_of(small, effect={"low": -math.inf, "p": math.nan}))
+    *_, hypotheses = frames(synthetic.hypothesis_of(small, effect={"low": -math.inf, "p": math.nan}))
     assert math.isnan(hypotheses["low"][0])
     assert math.isnan(hypotheses["p"][0])
-    empty = frames(replace(small, runs=(), measurements=(), hypotheses=()))
-    assert [len(frame) for frame in empty] == [0, 0, 0]
+    empty = frames(replace(small, claims=(), runs=(), measurements=(), hypotheses=()))
+    assert [len(frame) for frame in empty] == [0, 0, 0, 0]

@@ -38,7 +38,7 @@ def test_table_shows_claims_and_hypotheses() -> None:
     """Each claim has a row with verdict and cost, each hypothesis one with effect, interval and seeds."""
     lines = table(results())
     rows = [line.split() for line in lines]
-    assert ["c", "reproduced", "1.5", "min"] in rows
+    assert ["c", "reproduced", "0.006", "1.5", "min"] in rows
     assert ["reproduced", "-1.5", "[-2,", "-1]", "pp", "5+4", "error(a)", "<", "error(b)", "(when", "end)"] in rows
     assert [
         "d",
@@ -57,9 +57,35 @@ def test_table_shows_claims_and_hypotheses() -> None:
         "not",
         "train",
     ] in rows
-    assert lines[-1].startswith(
-        "2 claims at profile synthetic: 1 reproduced, 1 not measured. 1 run, 1.0 min of training"
+    assert lines[-4] == "1 of 2 claims of the paper decided at profile synthetic: 1 reproduced, 1 not measured."
+    assert lines[-3].startswith("Verdicts have a false discovery rate of 5 %")
+    assert lines[-2].startswith("1 run, 1.0 min of training")
+
+
+def test_the_last_line_is_the_price_of_a_decision() -> None:
+    """Decided claims of the paper over all that was trained and measured; nothing where nothing was."""
+    found = results(measurements=())
+    assert table(found)[-1] == (
+        "1 claims decided per core-minute: 1 of 2 claims of the paper in 1.0 core-minutes of training and measuring."
     )
+    assert "core-minute" not in table(replace(found, runs=()))[-1]
+
+
+def test_controls_and_claims_of_ours_are_marked() -> None:
+    """A control below what decides, its contradiction beside the verdict; claims of ours last, and counted apart."""
+    whole = results()
+    deciding = whole.hypotheses[0]
+    effect = Effect(1.5, 1.0, 2.0, 5, 4, 0.001, Verdict.CONTRADICTED)
+    control = replace(deciding, id="c:2", control=synthetic.BATCHNORM, effect=effect)
+    first = replace(whole.claims[0], hypotheses=("c:2", "c:1"), ours=True)
+    lines = table(replace(whole, claims=(first, whole.claims[1]), hypotheses=(control, deciding)))
+    place = lines.index("claims of ours")
+    assert next(at for at, line in enumerate(lines) if line.startswith("d ")) < place
+    assert lines[place + 1].endswith(f"but not {synthetic.BATCHNORM}")
+    assert lines[place + 2].endswith("error(a) < error(b) (when end)")
+    assert f"control: {synthetic.BATCHNORM}: error(a)" in lines[place + 3]
+    assert "0 of 1 claim of the paper decided at profile synthetic: 1 not measured." in lines
+    assert "1 of 1 claim of ours decided at profile synthetic: 1 reproduced." in lines
 
 
 def test_a_claim_without_comparisons_says_what_its_test_says() -> None:
@@ -75,7 +101,7 @@ def test_a_claim_without_comparisons_says_what_its_test_says() -> None:
 def test_a_model_of_the_user_is_named_below_the_table() -> None:
     """Whoever reads the verdicts of an arm knows whose they are."""
     found = synthetic.profile_of(results(), deviations=(Deviation(Change.MODEL, arm="vit", value="my.nets:small"),))
-    assert table(found)[-1] == "The arm vit is my.nets:small, not the profile’s own."
+    assert table(found)[-2] == "The arm vit is my.nets:small, not the profile’s own."
 
 
 @pytest.mark.parametrize(

@@ -105,14 +105,16 @@ SAME = {"alternative": "two-sided", "band": math.log(1.25), "scale": "log-ratio"
         (found(**REPRODUCED, margin=-0.5), "clear of −0.5 on the paper’s side"),
         (found(**CONTRADICTED, scale="log-ratio"), "clear of ×1 on the other side"),
         (found(**{**REPRODUCED, "alternative": "two-sided", "band": 3.0}), "inside the band 0 ± 3"),
-        (found(**{**REPRODUCED, "p": 0.06}), "decided at the session’s error rate"),
+        (found(**REPRODUCED, adjusted_low=-4.0, adjusted_high=-0.5), "clear of 0 on the paper’s side"),
         (found(**{**REPRODUCED, **SAME}), "inside the band ×0.8 to ×1.25"),
         (found(**{**CONTRADICTED, **SAME, "by_band": False}), "outside the band ×0.8 to ×1.25"),
         (found(**SAME), "not clear of the band ×0.8 to ×1.25; many more seeds would hardly settle it"),
         (found(seeds_needed=8, scale="log-ratio", margin=math.log(0.5)),
          "not clear of ×0.5; about 8 seeds per arm would probably settle it"),
         (found(p=0.01, adjusted_p=0.2, seeds_needed=8),
-         "not decided at the session’s error rate; about 8 seeds per arm would probably settle it"),
+         "decided alone, but not with all comparisons counted; about 8 seeds per arm would probably settle it"),
+        (found(p=0.01, adjusted_low=-9.0, adjusted_high=2.0, seeds_needed=8),
+         "decided alone, but not with all claims counted; about 8 seeds per arm would probably settle it"),
         (found(high=INFINITY, lost=(2, 0), test=Test.ORDER),
          "the order of the runs does not clear 0 (2 and 0 runs without a finite value, judged by order)"),
         (found(low=-INFINITY, high=INFINITY, n_b=0, p=1.0, test=Test.PERMUTATION),
@@ -137,7 +139,9 @@ def test_every_obstacle_has_its_words():
 @pytest.mark.parametrize(
     ("effect", "said"),
     [
-        (found(**REPRODUCED), "−2 [−3, −1] pp, 5 and 5 seeds, p = 0.001, 0.01 over the session: clear of 0 on the paper’s side"),
+        (found(**REPRODUCED), "−2 [−3, −1] pp, 5 and 5 seeds, p = 0.001, p after Holm = 0.01: clear of 0 on the paper’s side"),
+        (found(**REPRODUCED, adjusted_low=-4.0, adjusted_high=-0.5),
+         "−2.0 [−4.0, −0.5] pp, 5 and 5 seeds, p = 0.001, q of the claim = 0.01: clear of 0 on the paper’s side"),
         (found(n_b=0, seeds_needed=9), "−2 [−5, +1] pp, 5 seeds, p = 0.1: not clear of 0; about 9 seeds per arm would probably settle it"),
     ],
 )  # fmt: skip
@@ -226,7 +230,7 @@ def test_a_claim_without_comparisons_says_what_it_lacks_or_that_it_holds():
     """A part that was not measured is named with what was."""
     lack = Lack(Missing.ARM, "swin")
     needs = "eeds the arm swin, which the profile does not train"
-    assert words.claim_reason(claim(Verdict.NOT_MEASURED, lack), []) == f"N{needs}"
+    assert words.claim_reason(claim(Verdict.NOT_MEASURED, lack), []) == f"Not measured: n{needs}"
     assert "it holds there" in words.claim_reason(claim(Verdict.REPRODUCED), [])
     assert words.claim_reason(claim(lack=lack), [comparison(found())]).endswith(
         f"Another test was not measured: n{needs}."
@@ -240,6 +244,8 @@ def test_a_claim_without_comparisons_says_what_it_lacks_or_that_it_holds():
         (Lack(Missing.SNAPSHOT, "vit", "during training"), "needs vit during training, of which its recipe keeps no snapshot"),
         (Lack(Missing.PART, "resnet", "an MSA"), "needs an MSA, of which the network of resnet has none"),
         (Lack(Missing.UNFIT, "mine", "No block gives a feature map."), "cannot be measured on mine: No block gives a feature map."),
+        (Lack(Missing.LEARNING, "vit", "17 % of 10 classes"), "the arm vit has not learned at this profile (17 % of 10 classes)"),
+        (Lack(Missing.NOISE, what="NEP"), "the measurement’s own error of NEP exceeds half of its spread over networks"),
         (Lack(Missing.RECORD, "vit", "spectrum"), "the record of spectrum of vit is missing"),
         (Lack(Missing.FAULT, what="MemoryError"), "MemoryError"),
     ],
@@ -257,7 +263,7 @@ def test_what_is_lacking_is_said(lack, said):
         (Deviation(Change.SETTING, arm="vit", field="options.dim", value="32"),
          "options.dim = 32 for vit, set by hand in place of the profile’s own"),
         (Deviation(Change.MODEL, arm="vit", value="timm:x"), "the arm vit is timm:x, not the profile’s own model"),
-        (Deviation(Change.CHOSEN), "corrected for the hypotheses of chosen tests only"),
+        (Deviation(Change.CHOSEN), "only chosen tests were run"),
     ],
 )  # fmt: skip
 def test_deviations_are_said(deviation, said):
@@ -312,6 +318,14 @@ def test_the_change_of_an_effect_is_said_on_its_scale():
     assert words.event(event, results) == (
         "now against before: ×0.135 [0.0498, 0.368]; p = 0.01, corrected for all comparisons of the two results"
     )
+
+
+def test_a_change_of_a_qualified_verdict_says_its_qualifiers():
+    """With the scale, before the comparisons."""
+    results = synthetic.results(seeds=3, claims=3, grid=3)
+    third = results.claims[2]
+    text = words.event(Event(Kind.DECIDED, third.id, "", "inconclusive", "reproduced"), results)
+    assert f"reproduced now: Reproduced at synthetic, but not {synthetic.BATCHNORM}; not measured at matched" in text
 
 
 def test_other_profiles_are_said():

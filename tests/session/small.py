@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from vitwork.profiles import SMOKE
-
 from vitwork.design.measurement import Measurement
 from vitwork.language.claim import Claim, Paper
 from vitwork.language.measure import Measure
 from vitwork.language.quantity import AbsentError, quantity
-from vitwork.session.judge import Finding, judged
+from vitwork.profiles import SMOKE
+from vitwork.session.findings import Finding
+from vitwork.session.judge import judged
 from vitwork.session.plan import Plan
 from vitwork.session.reading import Case, read
 from vitwork.session.troubles import Troubles
@@ -50,6 +50,11 @@ def sharpness(record: dict[str, Any]) -> float:
     return math.exp(float(record["error"]))
 
 
+@quantity(Reading, name="rough error", error=lambda record: 1.0)
+def rough(record: dict[str, Any]) -> float:
+    return float(record["error"])
+
+
 @quantity(Reading, name="nothing")
 def absent(record: dict[str, Any]) -> float:
     raise AbsentError("MSA block")
@@ -74,14 +79,15 @@ def measured(folder: Path, plan: Plan) -> Store:
     """Return a store with every record that a plan needs."""
     store = Store(folder)
     for want in plan.wanted.values():
-        store.write(want.key, {"values": {"error": MEANS[want.run.arm.name] + WOBBLE[want.run.seed % 5]}})
+        values = {"error": MEANS[want.run.arm.name] + WOBBLE[want.run.seed % 5], "acc": 0.5, "classes": 10}
+        store.write(want.key, {"values": values})
     return store
 
 
 def found(folder: Path, *cases: Case) -> dict[str, Finding]:
     """Return what is found for some tests, by name."""
     plan = planned(*cases)
-    return {finding.test: finding for finding in judged(plan, measured(folder, plan), Troubles())}
+    return {finding.test: finding for finding in judged(plan, measured(folder, plan), Troubles()).findings}
 
 
 def smaller(measure: Measure) -> None:

@@ -36,5 +36,5 @@ def test_plan_tells_runs_minutes_and_what_is_lacking(tmp_path: Path) -> None:
             store.write(want.run.key, {"seconds": 100.0})
             store.write(want.key, {"seconds": 20.0})
     text = "\n".join(plan_lines(plan, store, workers=2))
-    assert "8 runs to do: about 8 minutes with 2 at a time." in text
+    assert "8 runs to do: about 9 minutes with 2 at a time." in text
     assert "elsewhere: not measured, needs the arm swin" in text

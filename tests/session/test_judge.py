@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.session.small import (
     larger,
     measured,
     planned,
+    rough,
     same,
     sharpness,
     smaller,
@@ -23,11 +25,14 @@ from tests.session.small import (
 from vitwork.design.deviation import Lack, Missing
 from vitwork.language.document import Constant, Sample
 from vitwork.language.measure import Measure
+from vitwork.language.sentence import control
 from vitwork.language.structured import ordered, rising
 from vitwork.language.structured import same as alike
 from vitwork.session.judge import judged
+from vitwork.session.plan import Plan
 from vitwork.session.troubles import Troubles
 from vitwork.statistics.effect import Verdict
+from vitwork.store.store import Store
 
 
 @pytest.mark.parametrize(
@@ -102,7 +107,7 @@ def test_diverged_run_is_an_outcome(tmp_path: Path) -> None:
     plan = planned(case("claim", smaller))
     store = measured(tmp_path, plan)
     store.write(next(iter(plan.wanted)), {"values": None})
-    (finding,) = judged(plan, store, Troubles())
+    (finding,) = judged(plan, store, Troubles()).findings
     effect = finding.hypotheses[0].effect
     assert (effect.n_a, effect.lost, effect.verdict) == (5, (1, 0), Verdict.INCONCLUSIVE)
 
@@ -116,7 +121,7 @@ def test_trouble_costs_only_the_claims_that_need_it(tmp_path: Path, missing: Mis
     for key in (want.key, want.run.key):
         troubles = Troubles()
         troubles.add(key, lack)
-        claim, other = judged(plan, store, troubles)
+        claim, other = judged(plan, store, troubles).findings
         assert (claim.lack, claim.hypotheses, claim.verdict) == (lack, (), Verdict.NOT_MEASURED)
         assert other.verdict is Verdict.INCONCLUSIVE
 
@@ -132,7 +137,7 @@ def test_what_a_record_lacks_is_named(tmp_path: Path) -> None:
     store = measured(tmp_path / "gone", plan)
     first = next(iter(plan.wanted))
     store.write(first, {"values": {}})
-    (finding,) = judged(plan, store, Troubles())
+    (finding,) = judged(plan, store, Troubles()).findings
     assert finding.lack == Lack(Missing.FAULT, "vit", "KeyError in error of vit: 'error'")
 
 
@@ -160,8 +165,8 @@ def test_one_process_judges_and_the_others_wait(tmp_path: Path, monkeypatch: pyt
 
     made, plan = [], planned(case("one", both), case("two", smaller))
     store = measured(tmp_path, plan)
-    findings = judge.Judge.findings
-    monkeypatch.setattr(judge.Judge, "findings", lambda self: (made.append(1), findings(self))[1])
+    judgement = judge.Judge.judgement
+    monkeypatch.setattr(judge.Judge, "judgement", lambda self: (made.append(1), judgement(self))[1])
     results: list[object] = []
     threads = [threading.Thread(target=lambda: results.append(judged(plan, store, Troubles()))) for _ in range(4)]
     for thread in threads:
@@ -176,8 +181,66 @@ def test_a_judgement_is_void_once_anything_changed(tmp_path: Path) -> None:
     """Other seeds, another error rate, another sentence or trouble are judged anew."""
     plan = planned(case("claim", smaller))
     store = measured(tmp_path, plan)
-    (first,) = judged(plan, store, Troubles())
-    (other,) = judged(planned(case("claim", larger)), store, Troubles())
+    (first,) = judged(plan, store, Troubles()).findings
+    (other,) = judged(planned(case("claim", larger)), store, Troubles()).findings
     assert (first.verdict, other.verdict) == (Verdict.REPRODUCED, Verdict.CONTRADICTED)
-    (sequential,) = judged(plan, store, Troubles(), sequential=True)
+    (sequential,) = judged(plan, store, Troubles(), sequential=True).findings
     assert sequential.hypotheses[0].effect.p > first.hypotheses[0].effect.p
+
+
+def accuracies(folder: Path, plan: Plan, vit: float) -> Store:
+    """Return a store in which the ViT has an accuracy of its own."""
+    store = measured(folder, plan)
+    for want in plan.tests["claim"].evaluations["vit"]:
+        acc = vit + 0.01 * (want.run.seed - 2)
+        store.write(want.key, {"values": {**(store.read(want.key) or {})["values"], "acc": acc}})
+    return store
+
+
+@pytest.mark.parametrize(("accuracy", "learned"), [(0.10, False), (0.20, False), (0.21, False), (0.25, True)])
+def test_only_networks_that_have_learned_are_compared(tmp_path: Path, accuracy: float, *, learned: bool) -> None:
+    """An arm counts as competent once the lower bound of its accuracy over seeds is above twice chance."""
+    plan = planned(case("claim", smaller))
+    (finding,) = judged(plan, accuracies(tmp_path, plan, accuracy), Troubles()).findings
+    lack = Lack(Missing.LEARNING, "vit", f"{100 * accuracy:.0f} % of 10 classes")
+    assert finding.lack == (None if learned else lack)
+
+
+def test_a_claim_needs_all_its_primary_tests(tmp_path: Path) -> None:
+    """What one test of a claim lacks leaves the claim without verdict, also where another test speaks for it."""
+
+    def elsewhere(measure: Measure) -> None:
+        assert measure(error)("swin") < 1.0
+
+    one, two = case("one", smaller), case("two", elsewhere)
+    two = replace(two, claim=one.claim)
+    findings = found(tmp_path, one, two)
+    assert [finding.lack for finding in findings.values()] == [Lack(Missing.ARM, "swin")] * 2
+
+
+def test_controls_qualify_and_never_decide(tmp_path: Path) -> None:
+    """A contradicted control leaves the verdict as it is, and one that is not measured costs only itself."""
+
+    def with_control(measure: Measure) -> None:
+        assert measure(error)("vit") < measure(error)("resnet")
+        assert control(measure(error)("vit") > measure(error)("resnet"), "the other way round")
+
+    def elsewhere(measure: Measure) -> None:
+        assert control(measure(error)("swin") < 1.0, "in a Swin")
+
+    one, two = case("one", with_control), case("two", elsewhere)
+    plan = planned(one, replace(two, claim=one.claim))
+    judgement = judged(plan, measured(tmp_path, plan), Troubles())
+    first, second = judgement.findings
+    assert judgement.decisions["one"].verdict is first.verdict is Verdict.REPRODUCED
+    assert first.hypotheses[1].effect.verdict is Verdict.CONTRADICTED
+    assert second.lack == Lack(Missing.ARM, "swin")
+
+
+def test_a_quantity_that_is_all_noise_is_not_tested(tmp_path: Path) -> None:
+    """Where a measurement's own error exceeds half of the spread over networks, differences say nothing of networks."""
+
+    def noisy(measure: Measure) -> None:
+        assert measure(rough)("vit") < measure(rough)("resnet")
+
+    assert found(tmp_path, case("claim", noisy))["claim"].lack == Lack(Missing.NOISE, what="rough error")

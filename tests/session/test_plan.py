@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-from tests.session.small import absent, both, case, error, planned, smaller
+from dataclasses import replace
+
+from tests.session.small import Reading, absent, both, case, error, planned, smaller
 from vitwork.design.deviation import Lack, Missing
 from vitwork.language.measure import Measure
+from vitwork.profiles import registered
 
 
 def test_plan_is_the_union_of_what_the_claims_need() -> None:
@@ -11,9 +14,11 @@ def test_plan_is_the_union_of_what_the_claims_need() -> None:
     assert {(run.arm.name, run.seed) for run in plan.runs.values()} == {
         (arm, seed) for arm in ("vit", "resnet", "alternet") for seed in range(5)
     }
-    assert len(plan.wanted) == 15
-    assert {want.measurement.parameters["effort"] for want in plan.wanted.values()} == {2}
+    readings = [want.measurement for want in plan.wanted.values() if isinstance(want.measurement, Reading)]
+    assert [measurement.effort for measurement in readings] == [2] * 15
+    assert len(plan.wanted) == 30  # and an evaluation of each network, to know whether it has learned
     assert len(plan.tests["one"].wanted) == 10
+    assert set(plan.tests["one"].evaluations) == {"vit", "resnet"}
 
 
 def test_more_seeds_add_to_what_is_planned() -> None:
@@ -23,6 +28,21 @@ def test_more_seeds_add_to_what_is_planned() -> None:
     plan.add(plan.tests["one"].case, 6)
     assert plan.wanted.items() > before.items()
     assert len(plan.tests["one"].wanted) == 12
+
+
+def test_claims_about_any_network_ask_for_no_accuracy() -> None:
+    """A theorem about any network needs no network that has learned."""
+    one = case("one", smaller)
+    plan = planned(replace(one, claim=replace(one.claim, any_network=True)))
+    assert len(plan.wanted) == 10
+
+
+def test_the_family_is_what_the_profile_can_measure() -> None:
+    """Chosen tests do not shrink the family of the profile's own claims; a project's own claims are a family."""
+    first, second, *_ = registered("smoke")
+    assert planned(case("mine", smaller), case("yours", both)).family == 2
+    assert planned(case(first, smaller)).family == planned(case(first, smaller), case(second, both)).family
+    assert planned(case(first, smaller)).family == len(registered("smoke"))
 
 
 def test_what_is_lacking_is_not_planned() -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from tests.session.small import PROFILE, case, found, measured, planned, smaller
+from tests.session.small import PROFILE, case, error, found, measured, planned, smaller
 from vitwork.design.deviation import Lack, Missing
 from vitwork.language.claim import Claim, Paper
-from vitwork.session.judge import Finding, judged
+from vitwork.language.measure import Measure
+from vitwork.session.findings import Finding, Judgement
+from vitwork.session.judge import judged
 from vitwork.session.results import Costs, Evidence, Session
 from vitwork.session.troubles import Troubles
 from vitwork.statistics.effect import Verdict
@@ -25,27 +28,30 @@ def theorem(name: str) -> Finding:
 def test_a_claim_of_several_tests_is_one_entry_that_reruns_all_of_them() -> None:
     """Tests that share a claim make one entry; each of them is named once in the command that reruns it."""
     findings = [theorem("test_one[x]"), theorem("test_one[y]"), theorem("test_two")]
-    (claim,) = session(**{"test_one[x]": True, "test_one[y]": True, "test_two": False}).claims(findings, FREE)
+    (claim,) = session(**{"test_one[x]": True, "test_one[y]": True, "test_two": False}).claims(
+        Judgement(tuple(findings), {}, 1), FREE
+    )
     assert claim.rerun == "pytest claims/a.py::test_one claims/a.py::test_two --profile smoke"
     assert claim.verdict is Verdict.CONTRADICTED
 
 
 def test_a_test_that_was_not_reached_proves_nothing() -> None:
     """A property whose test did not run, since the session ended early, is not measured."""
-    assert session().claims([theorem("test_one")], FREE)[0].verdict is Verdict.NOT_MEASURED
-    half = session(test_one=True).claims([theorem("test_one"), theorem("test_two")], FREE)[0]
+    assert session().claims(Judgement((theorem("test_one"),), {}, 1), FREE)[0].verdict is Verdict.NOT_MEASURED
+    half = session(test_one=True).claims(Judgement((theorem("test_one"), theorem("test_two")), {}, 1), FREE)[0]
     assert half.verdict is Verdict.INCONCLUSIVE
 
 
-def test_one_test_that_is_lacking_keeps_a_claim_from_being_reproduced(tmp_path: Path) -> None:
-    """A claim of two tests of which one was not measured is not reproduced by the other alone, and says what is lacking."""
-    measured_ = found(tmp_path, case("claim", smaller))["claim"]
-    lacking = Finding(
-        test="other", claim=measured_.claim, chapter="Chapter", statistical=True, lack=Lack(Missing.ARM, "swin")
-    )
-    (claim,) = session().claims([measured_, lacking], FREE)
-    assert claim.verdict is Verdict.INCONCLUSIVE
-    assert claim.lack == Lack(Missing.ARM, "swin")
+def test_what_one_test_lacks_leaves_the_claim_unmeasured(tmp_path: Path) -> None:
+    """A claim of two tests of which one was not measured has no verdict, and says what is lacking."""
+
+    def elsewhere(measure: Measure) -> None:
+        assert measure(error)("swin") < 1.0
+
+    one, two = case("one", smaller), case("two", elsewhere)
+    findings = found(tmp_path, one, replace(two, claim=one.claim))
+    (claim,) = session().claims(Judgement(tuple(findings.values()), {}, 1), FREE)
+    assert (claim.verdict, claim.lack) == (Verdict.NOT_MEASURED, Lack(Missing.ARM, "swin"))
 
 
 def test_results_hold_what_the_session_rests_on(tmp_path: Path) -> None:
@@ -58,9 +64,9 @@ def test_results_hold_what_the_session_rests_on(tmp_path: Path) -> None:
         store.write(key, {**(store.read(key) or {}), "seconds": 1.0, "joules": 2.0, "parameters": {"when": "end"}})
     evidence = Evidence(judged(plan, store, Troubles()), dict(plan.code))
     results = session().results(evidence, store)
-    assert len(results.runs) == len(results.measurements) == 10
+    assert (len(results.runs), len(results.measurements)) == (10, 20)
     assert {run.model for run in results.runs} == {"vit_ti", "preresnet_18"}
-    assert [claim.cost_seconds for claim in results.claims] == [110.0, 110.0]
+    assert [claim.cost_seconds for claim in results.claims] == [120.0, 120.0]
     assert results.claims[0].cost_joules is None  # the runs' energy is not known
     assert [hypothesis.claim for hypothesis in results.hypotheses] == ["claim", "again"]
     assert results.claims[0].arms == ("resnet", "vit")

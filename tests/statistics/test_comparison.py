@@ -10,7 +10,7 @@ from scipy import stats
 
 from vitwork.errors import VitworkError
 from vitwork.statistics import compare, equivalent
-from vitwork.statistics.contrasts import LOGS, RAW, linear, student
+from vitwork.statistics.contrasts import SKEWED, linear, student
 from vitwork.statistics.effect import Obstacle, Test, Verdict
 from vitwork.statistics.ranks import binomial_p
 
@@ -20,18 +20,25 @@ B = np.array([4.2, 5.1, 3.6, 4.9, 4.0])
 VALUES = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=0, max_size=8)
 
 
-def factor(a, b):
-    """The guard's factor for deciding that a is below b, written out a second time."""
+def imbalance(a, b):
+    """How unequally two arms carry the standard error of their difference, written out a second time."""
     parts = a.var(ddof=1) / a.size, b.var(ddof=1) / b.size
+    return abs(parts[0] - parts[1]) / sum(parts)
+
+
+def fuller(a, b):
+    """The fuller guard's factor for deciding that a is below b, written out a second time."""
     skewness = stats.moment(a, 3) / a.size**2 - stats.moment(b, 3) / b.size**2
     lean = skewness / np.sqrt(sum(6 * np.var(x) ** 3 / x.size**5 for x in (a, b)))
-    return 1 + abs(parts[0] - parts[1]) / sum(parts) * (RAW.blind + RAW.leaning * min(1.0, max(0.0, lean)))
+    return 1 + imbalance(a, b) * (SKEWED.blind + SKEWED.leaning * min(1.0, max(0.0, lean)))
 
 
 def test_welch_statistic_with_conservative_degrees_of_freedom():
-    """The p-value is Welch's statistic from scipy against Student's t with min(n) - 1 df, times the guard's factor."""
+    """The p-value is Welch's statistic from scipy against Student's t with min(n) - 1 df, times 1 + imbalance."""
     t = stats.ttest_ind(A, B, equal_var=False).statistic
-    assert compare(A, B).p == pytest.approx(factor(A, B) * 2 * stats.t.sf(abs(t), 4), rel=1e-10)
+    plain = 2 * stats.t.sf(abs(t), 4)
+    assert compare(A, B).p == pytest.approx((1 + imbalance(A, B)) * plain, rel=1e-10)
+    assert compare(A, B, skewed=True).p == pytest.approx(fuller(A, B) * plain, rel=1e-10)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -39,25 +46,44 @@ def test_guard_asks_more_where_the_unseen_tail_lies(sign):
     """One sample with a long tail pays its lean for values beyond the tail's side, and only the blind part elsewhere."""
     values = sign * np.array([0.0, 0.2, 0.3, 0.5, 0.9, 2.0])
     lean = abs(stats.skew(values)) * np.sqrt(6 / 6)
-    for value, expected in ((sign * 4.0, RAW.blind + RAW.leaning * min(1.0, lean)), (-sign * 4.0, RAW.blind)):
+    for value, expected in ((sign * 9.0, SKEWED.blind + SKEWED.leaning * min(1.0, lean)), (-sign * 9.0, SKEWED.blind)):
         plain = stats.ttest_1samp(values, value).pvalue
-        assert compare(values, value, "two-sided").p == pytest.approx((1 + expected) * plain, rel=1e-10)
+        effect = compare(values, value, "two-sided", skewed=True)
+        assert effect.p == pytest.approx((1 + expected) * plain, rel=1e-10)
+        assert effect.plain_p == pytest.approx(plain, rel=1e-12)
 
 
 def test_the_penalty_is_what_p_was_multiplied_by():
     """The effect holds the guard's factors on either side, from which the plain p-value follows."""
     t = stats.ttest_ind(A, B, equal_var=False).statistic
-    below, above = compare(A, B).penalty
-    assert above == pytest.approx(factor(A, B))  # 0 lies above the estimate
-    assert compare(A, B).p / above == pytest.approx(2 * stats.t.sf(abs(t), 4), rel=1e-10)
+    below, above = compare(A, B, skewed=True).penalty
+    assert above == pytest.approx(fuller(A, B))  # 0 lies above the estimate
+    assert compare(A, B, skewed=True).p / above == pytest.approx(2 * stats.t.sf(abs(t), 4), rel=1e-10)
     assert below != above
     assert compare(A, B, scale="probability").penalty == (1.0, 1.0)
 
 
-def test_logarithms_pay_less():
-    """On the log-ratio the guard asks for the blind part of logarithms only."""
-    plain = stats.ttest_1samp(A, 3.0).pvalue
-    assert compare(np.exp(A), np.exp(3.0), scale="log-ratio").p == pytest.approx((1 + LOGS.blind) * plain, rel=1e-9)
+def test_both_one_sided_p_values_stand_beside_the_two_sided_one():
+    """The paper's side and the other are scipy's one-sided tests with the guard; the two-sided p is twice the smaller."""
+    t = stats.ttest_ind(A, B, equal_var=False).statistic
+    for alternative, paper, other in (("less", t, -t), ("greater", -t, t)):
+        effect = compare(A, B, alternative)
+        expected = [min(1.0, (1 + imbalance(A, B)) * stats.t.cdf(side, 4)) for side in (paper, other)]
+        assert [effect.p_for, effect.p_against] == pytest.approx(expected, rel=1e-10)
+        assert effect.p == pytest.approx(2 * min(effect.p_for, effect.p_against))
+    assert compare(A, B, "two-sided").p_for == compare(A, B).p
+    assert math.isnan(compare(A[:2], B[:2]).p_for)
+
+
+def test_scipys_own_p_stands_beside_ours():
+    """The textbook's p is scipy's Welch, one-sample or paired p at the margin, on the scale; none where order decides."""
+    assert compare(A, B, margin=-1.0).plain_p == stats.ttest_ind(A, B - 1.0, equal_var=False).pvalue
+    assert compare(A, 3.0).plain_p == stats.ttest_1samp(A, 3.0).pvalue
+    assert compare(A, B, paired=True).plain_p == stats.ttest_rel(A, B).pvalue
+    logarithms = compare(np.exp(A), np.exp(B), scale="log-ratio").plain_p
+    assert logarithms == pytest.approx(stats.ttest_ind(A, B, equal_var=False).pvalue)
+    for effect in (compare(A, B, scale="probability"), compare([*A[:4], NAN], B), compare([1.0] * 5, [2.0] * 5)):
+        assert math.isnan(effect.plain_p)
 
 
 def test_equal_spreads_carry_no_penalty():
@@ -67,9 +93,8 @@ def test_equal_spreads_carry_no_penalty():
 
 
 def test_one_sample_is_scipys_with_full_penalty():
-    """Against a constant of the side to which it does not lean, p is scipy's one-sample p times 1 + penalty."""
-    assert stats.skew(A) < 0
-    expected = (1 + RAW.blind) * stats.ttest_1samp(A, 3.0).pvalue
+    """Against a constant p is twice scipy's one-sample p, since one side carries the whole error."""
+    expected = 2.0 * stats.ttest_1samp(A, 3.0).pvalue
     assert compare(A, 3.0).p == pytest.approx(expected, rel=1e-10)
     assert compare(A, 3.0).n_b == 0
 
@@ -97,10 +122,10 @@ def test_interval_inverts_the_test(scale):
 
 
 def test_log_ratio_is_the_difference_of_logarithms():
-    """The log-ratio scale is the difference scale after taking logarithms, but for the guard's penalty."""
+    """The log-ratio scale is the difference scale after taking logarithms."""
     a, b = np.exp(A), np.exp(B)
     assert compare(a, b, scale="log-ratio").estimate == pytest.approx(compare(A, B).estimate, rel=1e-9)
-    assert compare(a, b, scale="log-ratio").p == pytest.approx(float(student(A, B, LOGS).p(0.0)), rel=1e-9)
+    assert compare(a, b, scale="log-ratio").p == pytest.approx(float(student(A, B).p(0.0)), rel=1e-9)
 
 
 def test_probability_agrees_with_the_binomial_test_for_a_constant():
@@ -155,7 +180,7 @@ def test_seeds_reckon_with_the_penalty_of_the_data():
     values = np.array([0.0, 0.1, 0.1, 0.2, 0.3, 2.0])
     for margin in (0.6, 0.8):
         centre = values.mean()
-        towards, away = (compare(values, centre + side * margin) for side in (1.0, -1.0))
+        towards, away = (compare(values, centre + side * margin, skewed=True) for side in (1.0, -1.0))
         assert towards.penalty == away.penalty
         assert towards.seeds_needed > away.seeds_needed
         assert towards.p == 1.0

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
+from vitwork.errors import VitworkError
 from vitwork.statistics import compare, equivalent, holm
 from vitwork.statistics.effect import Obstacle, Verdict
-from vitwork.statistics.multiplicity import holm_adjust
+from vitwork.statistics.multiplicity import bh_adjust, holm_adjust
 
 RNG = np.random.default_rng(0)
 
@@ -83,3 +84,24 @@ def test_equivalence_survives_or_falls_like_a_difference():
     assert barely.verdict is Verdict.REPRODUCED
     assert holm([barely] * 40)[0].verdict is Verdict.INCONCLUSIVE
     assert 6 <= holm([barely] * 40)[0].seeds_needed <= 20
+
+
+def test_q_values_are_statsmodels():
+    """Over a family of which all is measured, q equals statsmodels' for random p-values, ties and leading axes included."""
+    for size in (1, 2, 7, 60):
+        p = np.round(RNG.random((3, size)) ** 3, 3)
+        expected = [multipletests(row, method="fdr_bh")[1] for row in p]
+        assert bh_adjust(p, size) == pytest.approx(np.array(expected))
+
+
+def test_what_was_not_measured_counts_as_one():
+    """A part of the family has the q-values that it has among ones, and measuring the rest never loses a verdict."""
+    p = list(RNG.random(9) ** 4)
+    q = bh_adjust(p, 30)
+    assert q == pytest.approx(bh_adjust([*p, *[1.0] * 21], 30)[:9])
+    assert bh_adjust([0.01, math.nan], 2) == pytest.approx([0.02, 1.0])
+    for _ in range(50):
+        rest = RNG.random(21)
+        assert (bh_adjust([*p, *rest], 30)[:9] <= q + 1e-12).all()
+    with pytest.raises(VitworkError):
+        bh_adjust(p, 8)

@@ -1,7 +1,6 @@
 """E-values against published numbers, and decisions after every seed."""
 
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from scipy import integrate, optimize, stats
 from vitwork.errors import VitworkError
 from vitwork.statistics import compare, equivalent
 from vitwork.statistics.effect import Obstacle, Test, Verdict
-from vitwork.statistics.evalues import log_e_value, safe_contrast, safe_t
+from vitwork.statistics.evalues import log_e_value, log_sided, safe_contrast, safe_t
 
 sequential = partial(compare, anytime=True)
 NAN = float("nan")
@@ -120,12 +119,21 @@ def test_decides_a_clear_difference_early():
     assert sequential(b, a).verdict is Verdict.CONTRADICTED
 
 
-def test_p_never_rises_as_seeds_arrive():
-    """The anytime p-value is a running minimum while the side stays the same."""
+def test_one_side_is_the_integral_over_effects_of_that_side():
+    """The one-sided e-value equals the integral of one-sided safe t-tests over a half-normal of designed effects."""
+    for t, n in ((1.7, 7), (-2.0, 5)):
+        expected, _ = integrate.quad(lambda d, t=t, n=n: 2 * float(safe_t(t, n, d)) * stats.norm.pdf(d, 0, 2), 0, 12)
+        assert np.exp(log_sided(t, n)) == pytest.approx(expected, rel=1e-8)
+
+
+def test_p_is_the_reciprocal_of_the_present_e_value():
+    """Where no guard applies, either p is one over the e-value of its side at the last seed, and may rise again."""
     rng = np.random.default_rng(5)
-    a, b = rng.standard_normal(20), rng.standard_normal(20) + 3.0
-    p = [sequential(a[:n], b[:n]).p for n in range(3, 21)]
-    assert all(later <= earlier + 1e-15 for earlier, later in pairwise(p))
+    a = rng.standard_normal(20)
+    paths = np.array([[(e := sequential(a[:n] + 1.0, 0.0, "greater")).p_for, e.p_against] for n in range(3, 21)])
+    t = stats.ttest_1samp(a + 1.0, 0.0).statistic
+    assert paths[-1] == pytest.approx([min(1.0, 2.0 * np.exp(-log_sided(side, 20))) for side in (t, -t)])
+    assert (np.diff(paths[:, 0]) > 0.0).any()
 
 
 def test_costs_more_than_the_fixed_design_at_the_same_seeds():
@@ -153,11 +161,11 @@ def test_waiting_seeds_and_too_few():
 
 
 def test_signs_decide_when_runs_diverge():
-    """Ten of eleven pairs on one side and one diverged are decided by betting; the lost pair counts against."""
-    a, b = [*np.arange(10.0), NAN], np.arange(11.0) + 50.0
+    """Fourteen of fifteen pairs on one side and one diverged are decided by betting; the lost pair counts against."""
+    a, b = [*np.arange(14.0), NAN], np.arange(15.0) + 50.0
     effect = sequential(a, b)
     assert (effect.verdict, effect.test, effect.lost) == (Verdict.REPRODUCED, Test.SIGN_BETS, (1, 0))
-    assert effect.p > sequential(np.arange(11.0), b, scale="probability").p
+    assert effect.p > sequential(np.arange(15.0), b, scale="probability").p
     assert sequential([NAN] * 10, b).verdict is Verdict.INCONCLUSIVE
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from vitwork.errors import VitworkError
-from vitwork.statistics import compare, equivalent, ordering, rank_agreement, trend
+from vitwork.statistics import compare, equivalent, not_worse, ordering, trend
 from vitwork.statistics.contrasts import student
 from vitwork.statistics.effect import Obstacle, Test, Verdict
 
@@ -73,11 +73,30 @@ def test_order_passes_on_what_could_not_be_tested():
         ordering(arms(1.0))
 
 
-def test_rank_agreement_is_kendalls_tau():
-    """Each seed's agreement with the order is scipy's Kendall tau."""
-    table = RNG.standard_normal((5, 7))
-    expected = [stats.kendalltau(np.arange(5), column).statistic for column in table.T]
-    assert rank_agreement(table) == pytest.approx(expected)
+def test_an_orders_interval_is_clear_exactly_where_it_is_decided():
+    """Whatever the steps, the interval shown lies on the verdict's side of no difference, and on both where undecided."""
+    rng = np.random.default_rng(4)
+    seen = set()
+    for _ in range(150):
+        means = np.cumsum(rng.choice((-1.2, 0.3, 2.0, 2.0, 2.0, 2.0), 4))
+        found = ordering([mean + 0.4 * rng.standard_normal(5) for mean in means])
+        side = {(True, False): Verdict.REPRODUCED, (False, True): Verdict.CONTRADICTED}
+        assert found.verdict is side.get((found.high < 0.0, found.low > 0.0), Verdict.INCONCLUSIVE)
+        seen.add(found.verdict)
+    assert len(seen) == 3
+
+
+def test_not_worse_is_a_comparison_with_a_margin_for_the_better_side():
+    """A loss within the margin is not worse, one beyond it contradicts, on either side of better and every scale."""
+    a = np.array([5.1, 4.9, 5.2, 4.8, 5.05])
+    assert not_worse(a + 0.5, a[::-1], 2.0).verdict is Verdict.REPRODUCED
+    assert not_worse(a + 4.0, a[::-1], 2.0).verdict is Verdict.CONTRADICTED
+    assert not_worse(a - 4.0, a[::-1], 2.0, "greater").verdict is Verdict.CONTRADICTED
+    assert not_worse(1.1 * a, a[::-1], np.log(1.5), scale="log-ratio").verdict is Verdict.REPRODUCED
+    assert not_worse(a, a, 0.2, scale="probability").margin == pytest.approx(0.7)
+    for within, side in ((0.0, "less"), (1.0, "two-sided")):
+        with pytest.raises(VitworkError):
+            not_worse(a, a, within, side)
 
 
 def test_claims_of_no_difference():

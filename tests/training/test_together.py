@@ -1,4 +1,5 @@
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -161,7 +162,7 @@ def test_a_gpu_trains_in_the_fastest_way(tmp_path, monkeypatch):
         assert not (tmp_path / "turns").exists()
         return "side by side"
 
-    monkeypatch.setattr(module, "pays", lambda _: True)
+    monkeypatch.setattr(module, "pays", lambda *_: True)
     monkeypatch.setattr(module, "fastest", choose)
     outcomes = train_seeds(arm, SEEDS, splits, folders(tmp_path / "turns"))
     assert tried == [3]
@@ -203,8 +204,10 @@ def test_stacked_seeds_are_saved_within_an_epoch(tmp_path):
 def test_a_cpu_trains_one_after_another(tmp_path):
     """On a CPU the automatic choice is solo runs, bit for bit."""
     arm, splits = small.arm(epochs=1, snapshots=("end",)), small.splits()
-    assert not pays(torch.device("cpu"))
-    assert pays(torch.device("cuda"))
+    images = small.splits().train
+    assert not pays("cpu", images)
+    assert pays("cuda", images)
+    assert not pays("cuda", SimpleNamespace(images=iter(())))  # streamed: read once for each seed
     train_seeds(arm, (1,), splits, {1: tmp_path / "a"})
     train(arm, 1, splits, tmp_path / "b")
     one, other = load_snapshot(tmp_path / "a", "end"), load_snapshot(tmp_path / "b", "end")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
-from vitwork.data.drawn import SIZE, VERSION
+from vitwork.data import drawn
 from vitwork.design.dataset import DataSpec
 
 
@@ -20,7 +19,7 @@ def fingerprint(spec: DataSpec, root: Path | None = None) -> str:
         VitworkError: as `vitwork.data.load`.
     """
     if spec.source == "embedded":
-        return hashlib.sha256(f"embedded {VERSION} {spec.size or SIZE}".encode()).hexdigest()
+        return drawn.fingerprint(spec.size)
     from vitwork.data.loading import fingerprint_of_files
 
     return fingerprint_of_files(spec, root)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from vitwork.data import drawn
 from vitwork.data.drawn import SIZE, embedded
-from vitwork.data.fingerprints import fingerprint
 from vitwork.data.sources.cache import content_fingerprint, decoded
-from vitwork.data.sources.collection import Collection, files_below
+from vitwork.data.sources.collection import Collection
 from vitwork.data.sources.decoding import Decoded, TooLargeError
+from vitwork.data.sources.listing import files_below, visible
 from vitwork.data.sources.pack import exceeds_memory, pack
 from vitwork.design.dataset import DataSpec
 from vitwork.errors import VitworkError
@@ -61,7 +63,7 @@ def load(spec: DataSpec, root: Path | None = None) -> Splits:
 
     collection = _collection(spec, root)
     if _streams(collection, spec.size):
-        return _streamed(spec, collection)
+        return _streamed(spec, root)
     data = decoded(collection, spec.size)
     if root is None:
         check(spec.source, data.fingerprint)
@@ -85,7 +87,7 @@ def fingerprint_of_files(spec: DataSpec, root: Path | None) -> str:
     """Return the fingerprint of images in files, as `vitwork.data.fingerprint` has it."""
     collection = _collection(spec, root)
     if _streams(collection, spec.size):
-        return pack(collection).fingerprint
+        return pack(partial(_collection, spec, root)).fingerprint
     return content_fingerprint(collection, spec.size)
 
 
@@ -99,19 +101,27 @@ def open_folder(root: Path) -> Collection:
     from vitwork.data.sources.parquet import open_parquet
     from vitwork.data.sources.tar import open_tar
 
-    if not root.is_dir():
-        raise VitworkError(f"The data folder {root} does not exist or is not a folder.")
+    root = _folder(root)
     layouts: tuple[tuple[Callable[[Path], bool], Callable[[Path], Collection]], ...] = (
-        (lambda folder: bool(files_below(folder, "*.parquet")), open_parquet),
-        (lambda folder: bool(files_below(folder, "*.tar")), open_tar),
+        (lambda folder: bool(files_below(folder, {".parquet"}, 1)), open_parquet),
+        (lambda folder: bool(files_below(folder, {".tar"}, 1)), open_tar),
         (holds_class_folders, open_image_folder),
     )
     for belongs, opening in layouts:
         if belongs(root):
             return opening(root)
-    if not any(root.iterdir()):
+    if not visible(root):
         raise VitworkError(f"The data folder {root} is empty.")
     raise VitworkError(f"{root} holds neither Parquet files, nor tar shards, nor train/<class>/ folders of images.")
+
+
+def _folder(root: Path) -> Path:
+    try:
+        if root.is_dir():
+            return root.resolve()
+    except OSError as error:
+        raise VitworkError(f"Cannot read the data folder {root}: {error.strerror or error}.") from error
+    raise VitworkError(f"The data folder {root} does not exist or is not a folder.")
 
 
 def _collection(spec: DataSpec, root: Path | None) -> Collection:
@@ -122,9 +132,10 @@ def _collection(spec: DataSpec, root: Path | None) -> Collection:
         return open_download(spec.source)
     if root.parts[:1] == (HUB,):
         return open_folder(hub_folder("/".join(root.parts[1:])))
+    root = _folder(root)
     if spec.source in DOWNLOADS and any(root.glob("cifar-10*-*/meta")) | any(root.glob("cifar-10*-*/batches.meta")):
-        return open_torchvision(root.resolve(), spec.source)
-    return open_folder(root.resolve())
+        return open_torchvision(root, spec.source)
+    return open_folder(root)
 
 
 def _streams(collection: Collection, size: int | None) -> bool:
@@ -140,13 +151,13 @@ def _streams(collection: Collection, size: int | None) -> bool:
     return False
 
 
-def _streamed(spec: DataSpec, collection: Collection) -> Splits:
+def _streamed(spec: DataSpec, root: Path | None) -> Splits:
     import torch
 
     from vitwork.data.images import ImageSet, Splits, balanced_prefix, measured_statistics
     from vitwork.data.sources.stream import Pictures
 
-    data = pack(collection)
+    data = pack(partial(_collection, spec, root))
     rows, pictures = {}, {}
     for split, count, fraction in (("train", spec.train, spec.fraction), ("test", spec.test, 1.0)):
         labels = torch.from_numpy(data.splits[split].labels)
@@ -200,7 +211,7 @@ def _drawn(spec: DataSpec) -> Splits:
     images, labels = torch.from_numpy(train.images), torch.from_numpy(train.shapes)
     statistics = measured_statistics(images)
     rows = balanced_prefix(labels, len(embedded.CLASSES), fraction=spec.fraction)
-    facts = (embedded.CLASSES, *statistics, fingerprint(spec))
+    facts = (embedded.CLASSES, *statistics, drawn.fingerprint(spec.size))
     return Splits(
         ImageSet(images[rows], labels[rows], *facts),
         ImageSet(torch.from_numpy(test.images), torch.from_numpy(test.shapes), *facts),

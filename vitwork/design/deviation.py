@@ -37,6 +37,8 @@ class Missing(StrEnum):
     ARM = "arm"  # the profile does not train `arm`
     SNAPSHOT = "snapshot"  # the recipe of `arm` keeps no snapshot at `what`
     PART = "part"  # the network of `arm` has no `what`
+    LEARNING = "learning"  # the networks of `arm` have not learned: their accuracy is `what`
+    NOISE = "noise"  # the quantity `what` says more of its own error than of networks
     UNFIT = "unfit"  # a measurement does not suit the network, recipe or images of `arm`, for the reason `what`
     RECORD = "record"  # the record of the measurement `what` of `arm` is gone
     FAULT = "fault"  # something failed: `what` says what, in the failing code's own words

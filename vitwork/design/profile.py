@@ -25,7 +25,9 @@ class Profile:
         seeds: trained networks per arm.
         effort: measurements whose parameters depend on the scale, at most one of each kind.
         deviations: differences from the paper's setting.
-        alpha: two-sided error rate over all hypotheses of a session (Holm).
+        alpha: false discovery rate over the claims that the profile can measure.
+        competence: how many times better than chance an arm's networks have to be, by the lower 95 % bound of their
+            accuracy over seeds, for claims about trained networks to compare them.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Profile:
     effort: tuple[Measurement, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     alpha: float = 0.05
+    competence: float = 2.0
 
     def measurement(self, kind: type[M]) -> M:
         """Return the measurement of that kind with this profile's parameters, or with its own where it sets none."""

@@ -38,6 +38,7 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
     Attributes:
         id: claim id, parameters and position, unique in a session.
         claim: id of the claim.
+        control: what it controls for; empty for a primary hypothesis, which decides.
         form: kind of sentence.
         statement: the sentence as a formula, for readers; nothing is read out of it.
         parameters: the test's parameters.
@@ -57,6 +58,7 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
     unit: str
     sides: tuple[Sample | Constant, ...]
     effect: Effect
+    control: str = ""
     levels: tuple[float, ...] | None = None
     within: float | None = None
 
@@ -67,7 +69,11 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     Attributes:
         id, sentence, paper, contradicted_by, deviations, confounds: as declared (`vitwork.language.claim.Claim`).
         chapter: the part of the paper.
-        verdict: what its tests say together.
+        ours: whether it is a claim of ours that the paper does not make.
+        verdict: what its primary hypotheses say together.
+        p, q, holm_p: its p-value, and corrected over the profile's claims for the false discovery rate and by Holm; null
+            where it was not measured or measures nothing.
+        unmeasured: conditions of its controls that could not be measured.
         lack: why it was not measured; None where it was.
         hypotheses: ids, in order; empty for a property that is checked without statistics.
         measurements: keys of the records that it rests on.
@@ -92,6 +98,11 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     cost_seconds: float
     cost_joules: float | None
     rerun: str
+    ours: bool = False
+    p: Number = None
+    q: Number = None
+    holm_p: Number = None
+    unmeasured: tuple[str, ...] = ()
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
@@ -171,7 +182,8 @@ class Results(Struct, frozen=True, kw_only=True):
     """Everything that a session found.
 
     Attributes:
-        alpha: error rate over all hypotheses.
+        alpha: false discovery rate over the profile's claims.
+        family: how many claims that profile can measure.
     """
 
     schema: Literal["vitwork-results/2"] = SCHEMA
@@ -182,3 +194,4 @@ class Results(Struct, frozen=True, kw_only=True):
     runs: tuple[RunResult, ...]
     measurements: tuple[MeasurementResult, ...]
     alpha: float = 0.05
+    family: int = 0

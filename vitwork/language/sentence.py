@@ -115,13 +115,16 @@ class Sentence(ABC):
         """The sentence as a formula."""
 
     @abstractmethod
-    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
+    def judge(
+        self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False, skewed: bool = False
+    ) -> Effect:
         """Return the effect and its verdict.
 
         Args:
             values: of the sides, in their order: one number per seed, or the constant.
             alpha: two-sided error rate.
             sequential: judge validly after every seed, at the price of some power.
+            skewed: guard against skewness that the session's own data show.
         """
 
     @abstractmethod
@@ -179,20 +182,26 @@ class Comparison(Sentence):
         """The comparison as a formula."""
         return f"{self.left.label} {'<' if self.alternative == 'less' else '>'} {worded(self.right)}"
 
-    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
+    def judge(
+        self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False, skewed: bool = False
+    ) -> Effect:
         """Return the effect of the left side against the right."""
-        from vitwork.statistics import compare
+        from vitwork.statistics import Rate, compare
 
         margin = (self.right.margin if isinstance(self.right, Reference) else 0.0) - self.left.margin
+        trials = self.left.quantity.trials
+        rate = None if trials is None else Rate(trials(self.left.measurement), whole=100.0)
         return compare(
             *sample_and_other(values), self.alternative, margin, alpha,
-            paired=paired(self.left, self.right), scale=self.left.quantity.scale, anytime=sequential,
+            paired=paired(self.left, self.right), scale=self.left.quantity.scale, anytime=sequential, skewed=skewed, rate=rate,
         )  # fmt: skip
 
     def smallest(self, seeds: int, alpha: float) -> float:
         """Return the smallest difference of the sides."""
+        from vitwork.statistics import detectable
+
         alone = not isinstance(self.right, Reference) or paired(self.left, self.right)
-        return smallest_shown(alpha, self.left, seeds, arms=1 if alone else 2)
+        return detectable(seeds, alpha, arms=1 if alone else 2)
 
 
 Some = TypeVar("Some", bound=Sentence)
@@ -225,15 +234,6 @@ def paired(a: Reference, b: Reference | float) -> bool:
 def worded(side: Reference | float) -> str:
     """Return a side as formulas have it."""
     return side.label if isinstance(side, Reference) else f"{side:g}"
-
-
-def smallest_shown(alpha: float, side: Reference, seeds: int, *, power: float = 0.8, arms: float = 2) -> float:
-    """Return the smallest effect that so many seeds show, as `vitwork.statistics.detectable`, on the side's scale."""
-    from vitwork.statistics import detectable
-    from vitwork.statistics.contrasts import penalty_of
-
-    penalty = penalty_of(side.quantity.scale).typical(alone=arms == 1)
-    return detectable(seeds, alpha, power=power, penalty=penalty, arms=arms)
 
 
 def _told_apart(a: Reference, b: Reference | float) -> tuple[Reference, Reference | float]:

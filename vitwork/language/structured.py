@@ -17,7 +17,6 @@ from vitwork.language.sentence import (
     Values,
     paired,
     sample_and_other,
-    smallest_shown,
     worded,
 )
 from vitwork.statistics.effect import Alternative, Effect
@@ -57,23 +56,26 @@ class Trend(Sentence):
         """Where the arms lie."""
         return self.places
 
-    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
+    def judge(
+        self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False, skewed: bool = False
+    ) -> Effect:
         """Return the slope."""
         from vitwork.statistics import trend
 
         samples = [side for side in values if isinstance(side, tuple)]
         return trend(
             samples, self.alternative, alpha=alpha, levels=self.places, scale=self.first.quantity.scale,
-            anytime=sequential,
+            anytime=sequential, skewed=skewed,
         )  # fmt: skip
 
     def smallest(self, seeds: int, alpha: float) -> float:
         """Return the smallest difference of the outermost levels, were the trend linear."""
+        from vitwork.statistics import detectable
         from vitwork.statistics.structured import slope_weights
 
         variance = sum(weight**2 for weight in slope_weights(len(self.places), self.places))
         spread = (max(self.places) - min(self.places)) ** 2
-        return smallest_shown(alpha, self.first, seeds, arms=spread * variance)
+        return detectable(seeds, alpha, arms=spread * variance)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,16 +100,20 @@ class Order(Sentence):
         """The order as a formula."""
         return " < ".join(side.label for side in self.arms)
 
-    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
+    def judge(
+        self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False, skewed: bool = False
+    ) -> Effect:
         """Return the effect of the weakest step."""
         from vitwork.statistics import ordering
 
         samples = [side for side in values if isinstance(side, tuple)]
-        return ordering(samples, "less", alpha, scale=self.first.quantity.scale, anytime=sequential)
+        return ordering(samples, "less", alpha, scale=self.first.quantity.scale, anytime=sequential, skewed=skewed)
 
     def smallest(self, seeds: int, alpha: float) -> float:
         """Return the smallest difference that every step needs."""
-        return smallest_shown(alpha, self.first, seeds, power=0.8 ** (1 / (len(self.arms) - 1)))
+        from vitwork.statistics import detectable
+
+        return detectable(seeds, alpha, power=0.8 ** (1 / (len(self.arms) - 1)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,6 +125,12 @@ class Interaction(Trend):
         """The interaction as a formula."""
         a, b, c, d = (side.label for side in self.arms)
         return f"{a} − {b} > {c} − {d}"
+
+    def smallest(self, seeds: int, alpha: float) -> float:
+        """Return the smallest difference of differences, in which the error of four arms stands."""
+        from vitwork.statistics import detectable
+
+        return detectable(seeds, alpha, arms=4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,16 +165,25 @@ class Correlation(Sentence):
         """The claimed ranks."""
         return self.ranks
 
-    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
+    def judge(
+        self,
+        values: Sequence[Values | float],
+        alpha: float,
+        *,
+        sequential: bool = False,
+        skewed: bool = False,  # noqa: ARG002 - ranks know no skewness
+    ) -> Effect:
         """Return the mean rank correlation."""
-        from vitwork.statistics.rank_correlation import rank_correlation
+        from vitwork.statistics import rank_correlation
 
         samples = [side for side in values if isinstance(side, tuple)]
         return rank_correlation(samples, alpha=alpha, levels=self.ranks, anytime=sequential)
 
     def smallest(self, seeds: int, alpha: float) -> float:
         """Return about the smallest difference between neighbouring ranks: that of two arms."""
-        return smallest_shown(alpha, self.first, seeds)
+        from vitwork.statistics import detectable
+
+        return detectable(seeds, alpha)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,7 +217,9 @@ class Sameness(Sentence):
         """The largest difference that counts as none."""
         return self.within
 
-    def judge(self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False) -> Effect:
+    def judge(
+        self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False, skewed: bool = False
+    ) -> Effect:
         """Return the effect of the left side against the right, judged by both edges of the band."""
         from vitwork.statistics import equivalent
 
@@ -204,13 +227,15 @@ class Sameness(Sentence):
         band = math.log(self.within) if scale == "log-ratio" else self.within
         return equivalent(
             *sample_and_other(values), band, alpha, paired=paired(self.left, self.right), scale=scale,
-            anytime=sequential,
+            anytime=sequential, skewed=skewed,
         )  # fmt: skip
 
     def smallest(self, seeds: int, alpha: float) -> float:
         """Return the smallest band that equal sides are shown to lie in; each edge has to be cleared."""
+        from vitwork.statistics import detectable
+
         alone = not isinstance(self.right, Reference) or paired(self.left, self.right)
-        return smallest_shown(alpha, self.left, seeds, power=0.9, arms=1 if alone else 2)
+        return detectable(seeds, alpha, power=0.9, arms=1 if alone else 2)
 
 
 def falling(*arms: Reference, levels: Sequence[float] | None = None) -> Trend:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.profiles.cifar import CIFAR10, CIFAR100, PAPER
@@ -11,6 +14,14 @@ from vitwork.profiles.small import CIFAR10_MICRO, SMOKE
 PROFILES: dict[str, Profile] = {
     profile.name: profile for profile in (SMOKE, CIFAR10_MICRO, CIFAR10, CIFAR100, PAPER, IMAGENET)
 }
+
+
+def registered(name: str) -> tuple[str, ...]:
+    """Return the ids of the claims that a profile can measure, over which its false discovery rate is controlled.
+
+    The list is written by ``python docs/claim_sheet.py`` from the claims; none for a profile of a user's own.
+    """
+    return tuple(json.loads((Path(__file__).parent / "registered.json").read_text(encoding="utf-8")).get(name, ()))
 
 
 def find(name: str) -> Profile:

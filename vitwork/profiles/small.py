@@ -47,15 +47,29 @@ MICRO_RECIPE = Recipe(
     augmentation=Augmentation(crop_padding=2),
 )
 
-# Batch, rate and length were set before any claim was measured, by one seed's fit in the time there is: the ResNet learns
-# most of the drawn images and the ViT leaves chance. A ViT needs many more epochs to learn them as well.
+SMOKE_NETWORKS = Networks(
+    cnn=("preresnet_18", {"depths": (2, 2, 2), "widths": (8, 16, 32)}),
+    alternet=(
+        "alternet_18",
+        {"depths": (2, 2, 2), "widths": (8, 16, 32), "heads": (1, 2, 4), "head_dim": 16, "window_size": 4},
+    ),
+    vit=(
+        "vit_ti",
+        {"image_size": 16, "patch_size": 2, "dim": 48, "depth": 3, "heads": 3, "mlp_ratio": 2, "head": "gap"},
+    ),
+    msas=(0, 1, 1),
+)
+"""The same, smaller: what two cores train five times each in minutes. Set by fit and time alone, as the recipe is: the ViT
+learns clearly more than chance, and the ResNet does not reach its ceiling (docs/registration.md)."""
+
 SMOKE_RECIPE = replace(
     MICRO_RECIPE, name="smoke", epochs=5, batch_size=32, lr=2e-3, snapshots=("init", "warmup", 1, 2, 3, 4, "end")
 )
 
+SMALL_RESNET = "a pre-activation ResNet of basic blocks in three stages in place of a ResNet-50 with activations last"
 SMALL_NETWORKS = (
     "networks of 0.1 to 0.2 million parameters in place of 5 to 33 million",
-    "a pre-activation ResNet of basic blocks in three stages in place of a ResNet-50 with activations last",
+    SMALL_RESNET,
     "a ViT of four blocks that pools in place of twelve with a class token",
 )
 WEAK_RECIPE = "padded crop and flip only, AdamW at a higher rate: no RandAugment, mixup, CutMix or label smoothing"
@@ -63,29 +77,31 @@ RECIPE_OF_MANY = "one recipe for convolutional networks and Transformers alike, 
 
 SMOKE = Profile(
     name="smoke",
-    summary="drawn images of 16×16 pixels, networks of 0.1 to 0.2 million parameters, six epochs, five seeds",
-    expected="five to seven minutes on two CPU cores, the environment's set-up included",
-    arms=conditions(MICRO_NETWORKS, SMOKE_RECIPE, DataSpec("embedded", size=16, train=1600, test=1000)),
+    summary="drawn images of 16×16 pixels, networks of some 50 thousand parameters, six epochs",
+    expected="five minutes on two CPU cores",
+    arms=conditions(SMOKE_NETWORKS, SMOKE_RECIPE, DataSpec("embedded", size=16, train=1600, test=1000)),
     seeds=5,
     effort=(
-        Spectrum(batches=2),
+        Spectrum(batches=4),
         MatchedSpectrum(batches=2),
         Evaluation(training_images=500),
         LogAmplitude(images=250),
         Variance(images=250),
-        Lesion(images=250),
-        NoiseBands(images=250),
+        Lesion(images=1000),
+        NoiseBands(images=1000),
         Similarity(images=250, pseudo_stages=3),
-        Surface(images=48, extent=0.6, points=5),
+        Surface(images=64, extent=0.6, points=5),
         Attention(images=100, rank_images=4),
-        Corruptions(images=60, severities=(3,)),
-        CueConflict(images=180),
+        Corruptions(images=250, severities=(3,)),
+        CueConflict(images=500),
     ),
     deviations=declared(
         "drawn images of 16×16 pixels in place of CIFAR-100",
-        *SMALL_NETWORKS,
+        "networks of some 50 thousand parameters in place of 5 to 33 million",
+        SMALL_RESNET,
+        "a ViT of three blocks that pools in place of twelve with a class token",
         "loss surfaces to 0.6 of the weights' length in place of 1",
-        "six epochs, after which the ViT has only begun to learn",
+        "six epochs, after which the ViT classifies two of five images right",
         WEAK_RECIPE,
         RECIPE_OF_MANY,
     ),
@@ -93,7 +109,7 @@ SMOKE = Profile(
 
 CIFAR10_MICRO = Profile(
     name="cifar10-micro",
-    summary="CIFAR-10 pooled to 16×16 pixels, 4,000 training images, 0.1 to 0.2 million parameters, nine epochs, nine seeds",
+    summary="CIFAR-10 pooled to 16×16 pixels, 4,000 training images, 0.1 to 0.2 million parameters, nine epochs",
     expected="24 to 35 minutes on two CPU cores",
     arms=conditions(MICRO_NETWORKS, MICRO_RECIPE, DataSpec("cifar10", size=16, train=4000, test=2000)),
     seeds=9,

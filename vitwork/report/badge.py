@@ -5,18 +5,25 @@ from __future__ import annotations
 from html import escape
 
 from vitwork.language.document import Results
-from vitwork.report.words import tally
+from vitwork.report.words import apart, counted, tally
 from vitwork.statistics.effect import Verdict
 
 GREY, GREEN, RED, AMBER = "#4d535c", "#00704f", "#a63a00", "#7a5f00"
+LONGEST = 24
+"""Letters of a profile's name that the badge shows."""
 
 
 def badge(results: Results) -> str:
-    """Return an SVG with the counts of reproduced, contradicted and inconclusive claims."""
-    counts = tally(results.claims)
-    parts = [("claims", GREY), (f"✓ {counts[Verdict.REPRODUCED]}", GREEN), (f"✗ {counts[Verdict.CONTRADICTED]}", RED)]
+    """Return an SVG with the counts of reproduced, contradicted and inconclusive claims of the paper, and their scale."""
+    paper, ours = apart(results.claims)
+    counts, scale = tally(paper), results.profile.name[:LONGEST]
+    parts = [
+        (f"claims at {scale}", GREY),
+        (f"✓ {counts[Verdict.REPRODUCED]}", GREEN),
+        (f"✗ {counts[Verdict.CONTRADICTED]}", RED),
+    ]
     parts.append((f"? {counts[Verdict.INCONCLUSIVE]}", AMBER))
-    title = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    title = f"claims of the paper at {scale}: {counted(paper) or 'none'}{f'; of ours: {counted(ours)}' if ours else ''}"
     x, drawn = 0, []
     for text, colour in parts:
         width = 14 + 7 * len(text)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from vitwork.language.claim import Claim, Paper
+from vitwork.report.words import OURS
 
 SPECIAL = re.compile(r"([\\`*_\[\]|<>])")
 HEAD = """# Claim sheet
@@ -22,21 +23,23 @@ class Entry:
     Attributes:
         claim: as declared.
         chapter: the part of the paper.
-        sentences: what the test states, as formulas.
+        sentences: what the test states, as formulas: the paper's reading, which decides.
         arms: what it compares, by name.
+        controls: its controls as condition and formula, which qualify the verdict.
     """
 
     claim: Claim
     chapter: str
     sentences: tuple[str, ...]
     arms: tuple[str, ...]
+    controls: tuple[tuple[str, str], ...] = ()
 
 
 def markdown(entries: Iterable[Entry]) -> str:
-    """Return the sheet: chapters and claims in the order in which they first come."""
+    """Return the sheet: chapters and claims in the order in which they first come, claims of ours last."""
     chapters: dict[str, list[Entry]] = {}
-    for entry in _by_claim(entries):
-        chapters.setdefault(entry.chapter, []).append(entry)
+    for entry in sorted(_by_claim(entries), key=lambda entry: entry.claim.ours):
+        chapters.setdefault(OURS if entry.claim.ours else entry.chapter, []).append(entry)
     parts = [HEAD]
     for chapter, found in chapters.items():
         parts += [f"## {_escaped(chapter)}\n", *map(_section, found)]
@@ -47,11 +50,12 @@ def _by_claim(entries: Iterable[Entry]) -> Iterable[Entry]:
     """Join the entries of each claim."""
     claims: dict[str, Entry] = {}
     for entry in entries:
-        known = claims.setdefault(entry.claim.id, replace(entry, sentences=(), arms=()))
+        known = claims.setdefault(entry.claim.id, replace(entry, sentences=(), arms=(), controls=()))
         claims[entry.claim.id] = replace(
             known,
             sentences=tuple(dict.fromkeys(known.sentences + entry.sentences)),
             arms=tuple(dict.fromkeys(known.arms + entry.arms)),
+            controls=tuple(dict.fromkeys(known.controls + entry.controls)),
         )
     return claims.values()
 
@@ -61,6 +65,9 @@ def _section(entry: Entry) -> str:
     claim = entry.claim
     lines = [f"### {claim.id}", "", _escaped(claim.sentence), "", f"- Paper: {_evidence(claim.paper)}"]
     lines += _listed("Tested by", map(_code, entry.sentences))
+    lines += _listed(
+        "Qualified by", (f"{_escaped(condition)}: {_code(formula)}" for condition, formula in entry.controls)
+    )
     lines += [f"- Arms: {', '.join(map(_code, entry.arms))}"] if entry.arms else []
     lines += _listed("Contradicted by", map(_escaped, filter(None, [claim.contradicted_by])))
     lines += _listed("Differs from the paper", map(_escaped, claim.deviations))

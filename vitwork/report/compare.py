@@ -46,15 +46,15 @@ def compare(old: Results, new: Results, folder: Path, alpha: float = 0.05) -> Pa
 
 def markdown(events: Sequence[Event], old: Results, new: Results) -> str:
     """Return the changes as Markdown."""
-    before, now = words.tally(old.claims), words.tally(new.claims)
     lines = [
         f"## Claims at profile {plain(new.profile.name)} against the baseline",
         "",
         *([plain(other), ""] if (other := words.other_profiles(old, new)) else []),
         "| verdict | before | now |",
         "|---|---|---|",
-        *(f"| {words.SYMBOLS[verdict]} {verdict} | {before[verdict]} | {now[verdict]} |" for verdict in Verdict),
+        *(f"| {words.SYMBOLS[verdict]} {verdict} | {before} | {now} |" for verdict, before, now in _tallies(old, new)),
         "",
+        *([plain(ours), ""] if (ours := _ours(old, new)) else []),
     ]
     if not events:
         return "\n".join([*lines, "Nothing changed.", ""])
@@ -76,7 +76,6 @@ def _page(events: Sequence[Event], old: Results, new: Results) -> str:
         }
         for event in events
     ]
-    before, now = words.tally(old.claims), words.tally(new.claims)
     return (
         environment()
         .get_template("compare.html.j2")
@@ -85,11 +84,29 @@ def _page(events: Sequence[Event], old: Results, new: Results) -> str:
             old=_side(old),
             new=_side(new),
             other_profiles=words.other_profiles(old, new),
-            tallies=[(verdict, before[verdict], now[verdict]) for verdict in Verdict],
+            tallies=_tallies(old, new),
+            ours=_ours(old, new),
+            corrections=dict.fromkeys(filter(None, [words.correction(old), words.correction(new)])),
             events=changes,
             breaking=sum(event.breaking for event in events),
             rows=_rows(old, new),
         )
+    )
+
+
+def _tallies(old: Results, new: Results) -> list[tuple[Verdict, int, int]]:
+    """Return how many claims of the paper had and have each verdict."""
+    before, now = (words.tally(words.apart(results.claims)[0]) for results in (old, new))
+    return [(verdict, before[verdict], now[verdict]) for verdict in Verdict]
+
+
+def _ours(old: Results, new: Results) -> str:
+    """Return the same of the claims that the paper does not make, in a sentence; empty where there are none."""
+    before, now = (words.counted(words.apart(results.claims)[1]) for results in (old, new))
+    return (
+        f"Claims of ours, which the paper does not make: {before or 'none'} before, {now or 'none'} now."
+        if before or now
+        else ""
     )
 
 
@@ -113,6 +130,7 @@ def _rows(old: Results, new: Results) -> list[Json]:
             {
                 "id": id,
                 "statement": (now.get(id) or before[id]).statement,
+                "control": (now.get(id) or before[id]).control,
                 "verdicts": verdicts,
                 "shown": [words.effect(side.effect, side.unit) if side else "–" for side in sides],
                 "changed": verdicts[0] is not verdicts[1],

@@ -11,6 +11,7 @@ from vitwork.report.document import dump
 FILES = {
     "report.html": ("The report", "text/html"),
     "results.json": (f"Results document, schema {SCHEMA}", "application/json"),
+    "claims.parquet": ("One row per claim", "application/vnd.apache.parquet"),
     "runs.parquet": ("One row per training run", "application/vnd.apache.parquet"),
     "measurements.parquet": ("One row per measurement", "application/vnd.apache.parquet"),
     "hypotheses.parquet": ("One row per hypothesis", "application/vnd.apache.parquet"),

@@ -20,6 +20,8 @@ SCHEMA_FILE = Path(__file__).parent / "results.schema.json"
 UNKNOWN = {field.name: math.nan for field in fields(Effect) if field.type == "float"}
 UNKNOWN |= {"low": -math.inf, "high": math.inf}
 """What null stands for in an effect: an unknown number, or an interval without an end."""
+OPEN = {"adjusted_low": -math.inf, "adjusted_high": math.inf}
+"""What null stands for in an interval that was adjusted to a family: only claims with a p have such intervals."""
 
 
 def read(place: Path) -> Results:
@@ -49,9 +51,12 @@ def _typed(content: Any, path: Path) -> Results:
     if found != SCHEMA:
         raise VitworkError(f"{path} has the schema {found!r}; this version reads {SCHEMA!r}.")
     with suppress(AttributeError, TypeError, KeyError):  # what has another shape is named by `convert`
+        decided = {claim["id"] for claim in content["claims"] if claim.get("p") is not None}
         for hypothesis in content["hypotheses"]:
-            known = {name: value for name, value in hypothesis["effect"].items() if value is not None}
-            hypothesis["effect"] = {**hypothesis["effect"], **UNKNOWN, **known}
+            found = hypothesis["effect"]
+            known = {name: value for name, value in found.items() if value is not None}
+            adjusted = OPEN if hypothesis["claim"] in decided and "p_for" in known else {}
+            hypothesis["effect"] = {**found, **UNKNOWN, **adjusted, **known}
     return msgspec.convert(content, Results)
 
 

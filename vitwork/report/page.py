@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from vitwork.statistics.effect import Verdict
 def render(results: Results) -> str:
     """Return the page of results whose texts hide nothing, as `vitwork.report.html.shown` returns them."""
     palette, tables = Palette.of(results), Tables()
+    paper, ours = words.apart(results.claims)
     arm_anchors = anchors("arm", [*palette.order, *(arm for claim in results.claims for arm in claim.arms)])
     return (
         environment()
@@ -29,9 +29,11 @@ def render(results: Results) -> str:
             name=results.profile.name,
             summary=words.summary(results),
             deviations=_deviations(results),
-            family=sum(not math.isnan(hypothesis.effect.p) for hypothesis in results.hypotheses),
+            correction=words.correction(results),
             lead=_lead(results),
-            tally=words.tally(results.claims),
+            tally=words.tally(paper),
+            ours=words.counted(ours),
+            price=words.price(results),
             hardware=_hardware(results),
             cost=_cost(results),
             when=words.moment(results.provenance.started),
@@ -51,12 +53,13 @@ def _deviations(results: Results) -> list[str]:
 
 
 def _lead(results: Results) -> str:
-    tally = words.tally(results.claims)
-    measured = len(results.claims) - tally[Verdict.NOT_MEASURED]
+    paper, ours = words.apart(results.claims)
+    measured = len(paper) - words.tally(paper)[Verdict.NOT_MEASURED]
+    own = f" Of {words.plural(len(ours), 'claim')} of ours, {words.decided(ours)} could." if ours else ""
     return (
-        f"{words.plural(len(results.claims), 'claim')}, {measured} of them put to the test on "
-        f"{words.plural(len(results.runs), 'trained network')}; "
-        f"{tally[Verdict.REPRODUCED] + tally[Verdict.CONTRADICTED]} could be decided at this scale."
+        f"{words.plural(len(paper), 'claim')} of the paper, {measured} of them put to the test on "
+        f"{words.plural(len(results.runs), 'trained network')}; {words.decided(paper)} could be decided at "
+        f"{results.profile.name}.{own}"
     )
 
 
@@ -116,12 +119,13 @@ def _chapters(results: Results, palette: Palette, tables: Tables) -> list[Json]:
     places = anchors("claim", [claim.id for claim in results.claims])
     chapters: dict[str, list[Json]] = {}
     deviations, foreign = _deviations(results), words.substitutes(results.profile)
-    for claim in results.claims:
+    paper, ours = words.apart(results.claims)
+    for claim in (*paper, *ours):
         found = [hypotheses[id] for id in claim.hypotheses if id in hypotheses]
         drawn = draw(claim, results.measurements, palette)
         anchor = places[claim.id]
         entry = {
-            **_claim(claim, found, palette),
+            **_claim(claim, found, palette, results),
             "anchor": anchor,
             "csv": tables.link(SEED_COLUMNS, _seed_rows(found)),
             # what a profile changes in its trainings changes nothing for a claim that rests on none
@@ -129,23 +133,28 @@ def _chapters(results: Results, palette: Palette, tables: Tables) -> list[Json]:
             "foreign": {arm: foreign[arm] for arm in claim.arms if arm in foreign},
             "figures": [_with_data(figure, f"{anchor}-{place}", tables) for place, figure in enumerate(drawn, start=1)],
         }
-        chapters.setdefault(claim.chapter, []).append(entry)
+        chapters.setdefault(words.OURS if claim.ours else claim.chapter, []).append(entry)
     return [{"name": name, "short": name.partition(":")[0], "claims": claims} for name, claims in chapters.items()]
 
 
-def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palette) -> Json:
-    effects = [hypothesis.effect for hypothesis in hypotheses]
+def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palette, results: Results) -> Json:
+    deciding = words.primaries(hypotheses)
+    effects = [hypothesis.effect for hypothesis in deciding]
     sizes = sorted({count for found in effects for count in (found.n_a, found.n_b) if count})
     plain = words.claim_reason(claim, hypotheses)
     return {
         **structs.asdict(claim),
         "plain": plain,
+        "qualifiers": words.qualifiers(claim, hypotheses),
+        "said": words.verdict(claim, hypotheses, results.profile.name),
+        "p_values": words.p_values(claim, results),
+        "shown_q": words.quantity(claim.q, 2),
+        "holm": words.by_holm(claim, results),
         "search": " ".join([claim.id, claim.sentence, claim.paper.where, plain, *claim.arms]).lower(),
-        "hypotheses": [_hypothesis(hypothesis, palette) for hypothesis in hypotheses],
+        "hypotheses": [_hypothesis(hypothesis, palette) for hypothesis in deciding],
+        "controls": [_hypothesis(hypothesis, palette) for hypothesis in hypotheses if hypothesis.control],
         "tiny": effect.tiny(effects),
-        "headline": words.effect(effects[0], hypotheses[0].unit)
-        if len(effects) == 1
-        else f"{len(effects)} comparisons",
+        "headline": words.effect(effects[0], deciding[0].unit) if len(effects) == 1 else f"{len(effects)} comparisons",
         "n": "–".join(str(size) for size in (sizes[:1] + sizes[-1:] if len(sizes) > 1 else sizes)),
         "cost": words.spent(claim),
         "whole_cost": words.spent(claim, whole=True),

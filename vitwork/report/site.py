@@ -66,10 +66,15 @@ class _Report:
 
 def _card(report: _Report) -> Json:
     results = report.results
+    paper, ours = words.apart(results.claims)
     return {
         "link": report.link,
         "name": results.profile.name,
-        "tally": words.tally(results.claims),
+        "paper": f"{words.plural(len(paper), 'claim')} of the paper",
+        "tally": words.tally(paper),
+        "ours": words.counted(ours),
+        "price": words.price(results),
+        "correction": words.correction(results),
         "commit": results.provenance.commit[:12],
         "when": words.moment(results.provenance.finished),
         "runs": words.plural(len(results.runs), "run"),
@@ -78,11 +83,15 @@ def _card(report: _Report) -> Json:
 
 
 def _chapters(reports: Sequence[_Report]) -> list[Json]:
-    """Return every claim of any report with its verdict in each, by chapter."""
+    """Return every claim of any report with its verdict in each, by chapter; those of ours last."""
     chapters: dict[str, dict[str, ClaimResult]] = {}
+    ours = {id: claim for report in reports for id, claim in report.claims.items() if claim.ours}
     for report in reports:
-        for claim in report.claims.values():
-            chapters.setdefault(claim.chapter, {}).setdefault(claim.id, claim)
+        for id, claim in report.claims.items():
+            if id not in ours:
+                chapters.setdefault(claim.chapter, {}).setdefault(id, claim)
+    if ours:
+        chapters[words.OURS] = ours
     return [
         {
             "name": chapter,
@@ -100,9 +109,14 @@ def _cell(report: _Report, id: str) -> Json | None:
     claim = report.claims.get(id)
     if claim is None:
         return None
-    first = next((report.hypotheses[id] for id in claim.hypotheses[:1] if id in report.hypotheses), None)
-    link = f"{report.link}#{report.anchors[id]}"
-    return {"verdict": claim.verdict, "link": link, "numbers": _numbers(first) if first else ""}
+    found = [report.hypotheses[id] for id in claim.hypotheses if id in report.hypotheses]
+    first = next(iter(words.primaries(found)), None)
+    return {
+        "verdict": claim.verdict,
+        "qualifiers": words.qualifiers(claim, found),
+        "link": f"{report.link}#{report.anchors[id]}",
+        "numbers": _numbers(first) if first else "",
+    }
 
 
 def _numbers(hypothesis: Hypothesis) -> str:

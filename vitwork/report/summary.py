@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 
-from vitwork.language.document import Results
-from vitwork.report.words import SYMBOLS, duration, effect, plural, spent, tally
+from vitwork.language.document import ClaimResult, Hypothesis, Results
+from vitwork.report import words
+from vitwork.report.words import SYMBOLS, duration, effect, plural, spent
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>@&$])")
 LONGEST = 240
@@ -19,33 +21,54 @@ def plain(text: str) -> str:
     return SPECIAL.sub(r"\\\1", line).replace("@", "@\u2060")
 
 
+def _counts(claims: Sequence[ClaimResult]) -> str:
+    return ", ".join(f"**{count}** {verdict}" for verdict, count in words.tally(claims).items())
+
+
+def _table(results: Results, claims: Sequence[ClaimResult], hypotheses: Mapping[str, Hypothesis]) -> Iterator[str]:
+    """Yield a table of claims."""
+    scale = plain(results.profile.name)
+    yield f"| | claim | verdict at {scale} | effect [interval] | q | also by Holm | cost |"
+    yield "|---|---|---|---|---|---|---|"
+    for claim in claims:
+        found = [hypotheses[id] for id in claim.hypotheses if id in hypotheses]
+        deciding = words.primaries(found)[:4]
+        cells = (
+            SYMBOLS[claim.verdict],
+            plain(claim.id),
+            plain("; ".join([claim.verdict, *words.qualifiers(claim, found)])),
+            "<br>".join(plain(effect(hypothesis.effect, hypothesis.unit)) for hypothesis in deciding),
+            words.quantity(claim.q, 2),
+            words.by_holm(claim, results),
+            spent(claim, whole=True),
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
 def markdown(results: Results) -> str:
     """Return the counts, a table of claims and where the numbers come from."""
-    counts = tally(results.claims)
+    paper, ours = words.apart(results.claims)
     hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     provenance = results.provenance
     lines = [
         f"## Claims at profile {plain(results.profile.name)}",
         "",
-        ", ".join(f"**{count}** {verdict}" for verdict, count in counts.items()),
+        f"Of the paper: {_counts(paper)}",
         "",
-        "| | claim | verdict | effect [interval] | cost |",
-        "|---|---|---|---|---|",
+        *_table(results, paper, hypotheses),
     ]
-    for claim in results.claims:
-        found = [hypotheses[id] for id in claim.hypotheses if id in hypotheses]
-        effects = "<br>".join(plain(effect(hypothesis.effect, hypothesis.unit)) for hypothesis in found[:4])
-        cells = (
-            SYMBOLS[claim.verdict],
-            plain(claim.id),
-            claim.verdict,
-            effects,
-            spent(claim, whole=True),
-        )
-        lines.append(f"| {' | '.join(cells)} |")
+    if ours:
+        lines += [
+            "",
+            f"Of ours, which the paper does not make: {_counts(ours)}",
+            "",
+            *_table(results, ours, hypotheses),
+        ]
     commit = provenance.commit[:12] or "outside git"
     changed = ", with uncommitted changes" if provenance.dirty else ""
+    told = [f"{words.price(results)}." if words.price(results) else "", words.correction(results)]
     lines += [
+        *(part for said in told if said for part in ("", said)),
         "",
         f"{plural(len(results.runs), 'run')} in {duration(provenance.seconds)}; commit {plain(commit)}{changed}.",
         "",

@@ -1,4 +1,4 @@
-"""Parquet tables: one row per run, per measurement and per hypothesis."""
+"""Parquet tables: one row per claim, per run, per measurement and per hypothesis."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from vitwork.report import words
 from vitwork.report.document import Json, dump
 
 Kinds = dict[str, str]
-NAMES = ("runs", "measurements", "hypotheses")
+NAMES = ("claims", "runs", "measurements", "hypotheses")
 
 
 def tables(results: Results) -> dict[str, bytes]:
-    """Return the Parquet files of runs, measurements and hypotheses by name.
+    """Return the Parquet files of claims, runs, measurements and hypotheses by name.
 
     What has no fixed shape (options, recipes, values of a measurement) is a column of JSON text. Rows go through Arrow's
     JSON reader because its converter of Python objects imports pandas, which takes longer than a small report may.
     """
-    found = zip(NAMES, (runs(results), measurements(results), hypotheses(results)), strict=True)
+    found = zip(NAMES, (claims(results), runs(results), measurements(results), hypotheses(results)), strict=True)
     return {name: _parquet(rows, kinds) for name, (rows, kinds) in found}
 
 
@@ -31,7 +31,13 @@ def _parquet(rows: list[Json], kinds: Kinds) -> bytes:
     from pyarrow import json as arrow
     from pyarrow import parquet
 
-    types = {"text": pa.string(), "count": pa.int64(), "number": pa.float64(), "numbers": pa.list_(pa.float64())}
+    types = {
+        "text": pa.string(),
+        "count": pa.int64(),
+        "number": pa.float64(),
+        "flag": pa.bool_(),
+        "numbers": pa.list_(pa.float64()),
+    }
     schema = pa.schema([(column, types[kind]) for column, kind in kinds.items()])
     lines = b"\n".join(map(dump, rows))
     file = BytesIO()
@@ -40,6 +46,20 @@ def _parquet(rows: list[Json], kinds: Kinds) -> bytes:
             reading = arrow.ReadOptions(use_threads=False, block_size=len(lines) + 1)
             writer.write_table(arrow.read_json(BytesIO(lines), reading, arrow.ParseOptions(explicit_schema=schema)))
     return file.getvalue()
+
+
+def claims(results: Results) -> tuple[list[Json], Kinds]:
+    """Return the rows of the claims, with verdicts in words, and the kinds of their columns."""
+    described = ("id", "sentence", "chapter", "paper", "verdict", "said", "reason", "lack")
+    kinds = dict.fromkeys((*described, "unmeasured", "hypotheses", "arms", "rerun"), "text") | {"ours": "flag"}
+    kinds |= dict.fromkeys(("p", "q", "holm_p", "cost_seconds", "cost_joules"), "number")
+    known = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
+    rows = []
+    for claim in results.claims:
+        found = [known[id] for id in claim.hypotheses if id in known]
+        said = {"said": words.verdict(claim, found, results.profile.name), "reason": words.claim_reason(claim, found)}
+        rows.append(_row({**structs.asdict(claim), **said}, kinds))
+    return rows, kinds
 
 
 def runs(results: Results) -> tuple[list[Json], Kinds]:
@@ -59,11 +79,24 @@ def measurements(results: Results) -> tuple[list[Json], Kinds]:
 
 def hypotheses(results: Results) -> tuple[list[Json], Kinds]:
     """Return the rows of the hypotheses, with effects and the first and last side spread out, and their columns' kinds."""
-    described = ("id", "claim", "form", "statement", "parameters", "sides", "quantity", "unit", "a_arm", "b_arm")
+    described = (
+        "id",
+        "claim",
+        "control",
+        "form",
+        "statement",
+        "parameters",
+        "sides",
+        "quantity",
+        "unit",
+        "a_arm",
+        "b_arm",
+    )
     decided = ("verdict", "alternative", "scale", "test", "obstacle", "penalty", "lost", "method", "reason")
-    numbers = ("estimate", "low", "high", "p", "margin", "alpha", "adjusted_p", "band", "within", "constant")
+    numbers = ("estimate", "low", "high", "adjusted_low", "adjusted_high", "margin", "band", "within", "constant")
+    tested = ("p", "p_for", "p_against", "plain_p", "adjusted_p", "alpha")
     counts = ("n_a", "n_b", "steps", "weakest", "seeds_needed")
-    kinds = dict.fromkeys((*described, *decided), "text") | dict.fromkeys(numbers, "number")
+    kinds = dict.fromkeys((*described, *decided), "text") | dict.fromkeys((*numbers, *tested), "number")
     kinds |= dict.fromkeys(counts, "count") | {"levels": "numbers", "a_values": "numbers", "b_values": "numbers"}
     rows = []
     for entry in results.hypotheses:

@@ -10,7 +10,7 @@ from vitwork.language.changes import Event, Kind, compare_to_baseline
 from vitwork.language.document import Results
 from vitwork.report import words
 from vitwork.report.document import read
-from vitwork.session.judge import Finding
+from vitwork.session.findings import Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 from vitwork.design.deviation import Missing
 from vitwork.report import words
 from vitwork.session.baseline import Changes
-from vitwork.session.judge import Finding
+from vitwork.session.findings import Finding
 from vitwork.statistics.effect import Verdict
 
 
@@ -25,6 +25,8 @@ def deliver(finding: Finding, changes: Changes | None) -> None:
         pytest.fail(f"changed since the baseline: {'; '.join(changed)}", pytrace=False)
     if finding.lack is not None:
         raise pytest.skip.Exception(f"not measured: {words.lack(finding.lack)}", _use_item_location=True)
+    if finding.verdict is Verdict.CONTRADICTED and finding.qualifies:
+        pytest.xfail(f"a control, which does not decide: {_reasons(finding)}")
     if finding.verdict is Verdict.CONTRADICTED:
         if changes is not None:
             pytest.xfail("contradicted, as in the baseline")

@@ -15,8 +15,8 @@ def plan_lines(plan: Plan, store: Store, workers: int = 1) -> list[str]:
     """Return runs, expected minutes, and per claim the smallest effect that would be decided.
 
     Minutes are those that runs of the same arm took in this store; arms that were never trained have none. The smallest
-    effect is in standard deviations over seeds, at 80 % power, at the level that Holm's procedure asks of the first
-    decision of the session.
+    effect is in standard deviations over seeds, at 80 % power, at the level that the first decision of the profile's
+    claims takes.
     """
     profile = plan.profile
     lines = [f"Profile {profile.name}: {profile.summary}.", f"Expected: {profile.expected}."]
@@ -45,10 +45,10 @@ def _power(plan: Plan) -> list[str]:
         if test.case.sentences and test.lack is None:
             asked.setdefault(test.case.claim.id, []).extend(test.case.sentences)
     profile, hypotheses = plan.profile, sum(map(len, asked.values()))
-    level = profile.alpha / max(1, hypotheses)
+    level = profile.alpha / max(1, plan.family)
     first = detectable(profile.seeds, level)
     lines = [
-        f"{hypotheses} hypotheses, {profile.seeds} seeds per arm, family-wise error rate {profile.alpha:g}:",
+        f"{hypotheses} hypotheses, {profile.seeds} seeds per arm, false discovery rate {profile.alpha:g} over {plan.family} claims:",
         f"two arms must differ by {first:.1f} standard deviations over seeds for the first decision; by claim:",
     ]
     for claim, sentences in asked.items():

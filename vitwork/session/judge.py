@@ -1,83 +1,50 @@
-"""From records to verdicts: sentences are judged on what lies in the store. Imports no torch.
+"""From records to verdicts: claims are judged on what lies in the store. Imports no torch.
 
-Every sentence becomes an effect, and the correction over the whole session turns effects into verdicts. A session is
-judged by one process; the others find the judgement in the store, where a session with nothing new finds it too.
+Every sentence becomes an effect, primary sentences decide their claim, and the false discovery rate is controlled over all
+claims that the profile can measure. A session is judged by one process; the others find the judgement in the store, where
+a session with nothing new finds it too.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
 
 from vitwork.design.deviation import Lack, Missing
-from vitwork.language.claim import Claim, combine
 from vitwork.language.document import Constant, Hypothesis, Sample
-from vitwork.language.quantity import AbsentError
+from vitwork.language.quantity import Quantity
 from vitwork.language.sentence import Reference, Sentence, Values
+from vitwork.session.competence import Competence
+from vitwork.session.findings import Decided, Finding, Judgement, Place
+from vitwork.session.lookup import LackError, Lookup
 from vitwork.session.plan import Plan, Planned, Wanted
+from vitwork.session.reading import Case
 from vitwork.session.troubles import Troubles
-from vitwork.statistics.effect import Verdict
+from vitwork.statistics.effect import Effect
 from vitwork.store.keys import digest
 from vitwork.store.sources import source_hash
 from vitwork.store.store import CorruptFileError, Store, read_sealed, write_sealed
 
+if TYPE_CHECKING:
+    from vitwork.statistics.claims import Case as ClaimCase
+    from vitwork.statistics.claims import Decision
+
 POLL_SECONDS = 0.05
 
-
-class Place(Struct, frozen=True):
-    """Where a number comes from: the key of its record, and the run with its arm and seed."""
-
-    key: str
-    run: str
-    arm: str
-    seed: int
-    name: str
-    figure: str
+Sides = tuple[tuple[Values | float, ...], ...]
+"""For each sentence of a test, the numbers of its sides."""
+Asked = Callable[[float], Effect]
+"""A sentence with its numbers, to be judged at any error rate."""
 
 
-class Finding(Struct, frozen=True, kw_only=True):
-    """What was found for one test.
-
-    Attributes:
-        test: its identity.
-        claim, chapter: what it decides.
-        statistical: whether it measures.
-        hypotheses: its sentences with their effects; none where something is lacking.
-        places: the records that it rests on.
-        lack: why it was not measured; None where it was.
-    """
-
-    test: str
-    claim: Claim
-    chapter: str
-    statistical: bool
-    hypotheses: tuple[Hypothesis, ...] = ()
-    places: tuple[Place, ...] = ()
-    lack: Lack | None = None
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict of this test alone: every sentence in it has to hold."""
-        return combine(hypothesis.effect.verdict for hypothesis in self.hypotheses)
-
-
-class LackError(Exception):
-    """A number cannot be had."""
-
-    def __init__(self, lack: Lack) -> None:
-        super().__init__(lack.what)
-        self.lack = lack
-
-
-def judged(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool = False) -> tuple[Finding, ...]:
+def judged(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool = False) -> Judgement:
     """Return what the store says of a plan's tests, judged by whichever process comes first.
 
     Args:
@@ -88,25 +55,25 @@ def judged(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool = F
     """
     key = _key(plan, store, troubles, sequential=sequential)
     path = store.root / "judgements" / f"{digest([plan.profile.name, list(plan.tests), sequential])}.json"
-    while (findings := _read(path, key)) is None:
+    while (found := _read(path, key)) is None:
         with store.lease(path.stem) as free:
-            if free and (findings := _read(path, key)) is None:
-                findings = Judge(plan, store, troubles, sequential=sequential).findings()
-                made = {"key": key, "findings": msgspec.to_builtins(findings)}
+            if free and (found := _read(path, key)) is None:
+                found = Judge(plan, store, troubles, sequential).judgement()
+                made = {"key": key, "judgement": msgspec.to_builtins(found)}
                 write_sealed(path, json.dumps(made).encode())  # which keeps NaN and infinities, as JSON does not
-        if findings is not None:
+        if found is not None:
             break
         time.sleep(POLL_SECONDS)
-    return findings
+    return found
 
 
-def _read(path: Path, key: str) -> tuple[Finding, ...] | None:
+def _read(path: Path, key: str) -> Judgement | None:
     """Return the judgement of that key; None where there is none, or one that is damaged or of other records."""
     try:
         record = json.loads(read_sealed(path))
     except (FileNotFoundError, CorruptFileError):
         return None
-    return msgspec.convert(record["findings"], tuple[Finding, ...]) if record["key"] == key else None
+    return msgspec.convert(record["judgement"], Judgement) if record["key"] == key else None
 
 
 def _key(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool) -> str:
@@ -114,7 +81,7 @@ def _key(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool) -> s
     tests = [
         [
             test.case.name, test.case.claim, test.case.chapter, test.case.shown, test.seeds, test.lack, list(test.wanted),
-            [[sentence.statement, sentence.levels, sentence.band] for sentence in test.case.sentences],
+            [[sentence.statement, sentence.control, sentence.levels, sentence.band] for sentence in test.case.sentences],
             [
                 [source_hash(side.quantity.value.__module__), side.options, side.quantity.unit]
                 for sentence in test.case.sentences for side in sentence.references
@@ -123,114 +90,222 @@ def _key(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool) -> s
         for test in plan.tests.values()
     ]  # fmt: skip
     records = [store.seal(key) for key in plan.wanted]
-    return digest([tests, records, plan.profile.alpha, sequential, troubles.known, source_hash(__name__)])
+    return digest(
+        [
+            tests,
+            records,
+            plan.profile.alpha,
+            plan.profile.competence,
+            plan.family,
+            sequential,
+            troubles.known,
+            source_hash(__name__),
+        ]
+    )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges a plan's tests.
-
-    Attributes:
-        plan, store, troubles, sequential: as in `judged`.
-        records: values of records that were read, by key; many sentences use one record.
-    """
+    """Judges a plan's tests; the attributes are the arguments of `judged`."""
 
     plan: Plan
     store: Store
     troubles: Troubles
     sequential: bool
-    records: dict[str, Any] = field(default_factory=dict)
 
-    def __init__(self, plan: Plan, store: Store, troubles: Troubles, *, sequential: bool) -> None:
-        self.plan, self.store, self.troubles, self.sequential, self.records = plan, store, troubles, sequential, {}
+    def judgement(self) -> Judgement:
+        """Return what was found, with one false discovery rate over the profile's claims."""
+        from vitwork.statistics import decide_claims
 
-    def findings(self) -> tuple[Finding, ...]:
-        """Return what was found, corrected over all hypotheses of the session."""
-        from vitwork.statistics import holm
+        lookup = Lookup(self.store)
+        values, lacks = self._values(lookup)
+        noisy, skewed = self._audited(lookup, values, lacks)
+        for name, lack in noisy.items():
+            lacks.setdefault(name, lack)
+        lacks |= self._missed(lacks)
+        asked = {name: self._asked(values[name], self.plan.tests[name], skewed) for name in values if name not in lacks}
+        decisions = decide_claims(self._claims(asked), self.plan.family, self.plan.profile.alpha)
+        effects = self._effects(asked, decisions)
+        findings = tuple(
+            self._finding(test, values.get(name, ()), effects.get(name, ()), lacks.get(name))
+            for name, test in self.plan.tests.items()
+        )
+        decided = {id: Decided(found.verdict, found.p, found.q, found.holm_p) for id, found in decisions.items()}
+        return Judgement(findings, decided, self.plan.family)
 
-        found = [self._finding(test) for test in self.plan.tests.values()]
-        effects = [hypothesis.effect for finding in found for hypothesis in finding.hypotheses]
-        corrected = iter(holm(effects, self.plan.profile.alpha))
+    def _values(self, lookup: Lookup) -> tuple[dict[str, Sides], dict[str, Lack]]:
+        """Return the numbers of every test's sentences, and why others have none."""
+        values: dict[str, Sides] = {}
+        lacks: dict[str, Lack] = {}
+        for name, test in self.plan.tests.items():
+            if not test.case.statistical:
+                continue
+            try:
+                lack = test.lack or self._trouble(test.everything.values()) or self._incompetent(test, lookup)
+                if lack is None:
+                    values[name] = self._numbers(test, lookup)
+                else:
+                    lacks[name] = lack
+            except LackError as error:
+                lacks[name] = error.lack
+        return values, lacks
+
+    @staticmethod
+    def _numbers(test: Planned, lookup: Lookup) -> Sides:
+        def number(side: Reference | float, wanted: tuple[Wanted, ...] | float) -> Values | float:
+            if isinstance(side, Reference) and isinstance(wanted, tuple):
+                return lookup.values(side, wanted)
+            assert not isinstance(side, Reference)
+            return side
+
         return tuple(
-            msgspec.structs.replace(
-                finding,
-                hypotheses=tuple(
-                    msgspec.structs.replace(hypothesis, effect=next(corrected)) for hypothesis in finding.hypotheses
-                ),
-            )
-            for finding in found
+            tuple(map(number, sentence.sides, sides))
+            for sentence, sides in zip(test.case.sentences, test.sides, strict=True)
         )
 
-    def _finding(self, test: Planned) -> Finding:
-        case, lack = test.case, test.lack or self._trouble(test.wanted.values())
-        hypotheses: tuple[Hypothesis, ...] = ()
-        if lack is None:
-            try:
-                hypotheses = tuple(
-                    self._hypothesis(test, place, sentence) for place, sentence in enumerate(case.sentences, start=1)
-                )
-            except LackError as error:
-                lack = error.lack
+    def _trouble(self, wanted: Iterable[Wanted]) -> Lack | None:
+        """Return what could not be done, faults first."""
+        known = self.troubles.known
+        found = [known[key] for want in wanted for key in (want.run.key, want.key) if key in known]
+        return min(found, key=lambda lack: lack.missing is not Missing.FAULT, default=None)
+
+    def _incompetent(self, test: Planned, lookup: Lookup) -> Lack | None:
+        lacks = (
+            Competence.of(evaluations, lookup).lack(arm, self.plan.profile.competence)
+            for arm, evaluations in test.evaluations.items()
+        )
+        return next((lack for lack in lacks if lack is not None), None)
+
+    def _audited(
+        self, lookup: Lookup, values: Mapping[str, Sides], lacks: Mapping[str, Lack]
+    ) -> tuple[dict[str, Lack], set[str]]:
+        """Return the tests whose quantities are lost in their own noise, and the quantities that are plainly skewed."""
+        from vitwork.statistics import audit_skewness, measured_noise
+
+        samples: dict[Quantity, dict[str, tuple[Values, Values]]] = {}
+        for name, sides in values.items():
+            if name in lacks:
+                continue
+            for side, wanted, numbers in self._sides(self.plan.tests[name], sides):
+                key = digest([side.arm, side.parameters, len(numbers)])
+                samples.setdefault(side.quantity, {})[key] = (numbers, lookup.errors(side, wanted))
+        skewed, noisy = set(), set()
+        for quantity, arms in samples.items():
+            samples_ = [numbers for numbers, _ in arms.values()]
+            if audit_skewness(samples_, quantity.scale).plain:
+                skewed.add(quantity.name)
+            if not measured_noise(samples_, [errors for _, errors in arms.values()], quantity.scale).testable:
+                noisy.add(quantity.name)
+        lost = {
+            name: Lack(Missing.NOISE, what=side.quantity.name)
+            for name, sides in values.items()
+            for side, _, _ in self._sides(self.plan.tests[name], sides)
+            if side.quantity.name in noisy
+        }
+        return lost, skewed
+
+    @staticmethod
+    def _sides(test: Planned, values: Sides) -> Iterator[tuple[Reference, tuple[Wanted, ...], Values]]:
+        """Yield every measured side of a test with its measurements and numbers."""
+        for sentence, planned, numbers in zip(test.case.sentences, test.sides, values, strict=True):
+            for side, wanted, found in zip(sentence.sides, planned, numbers, strict=True):
+                if isinstance(side, Reference) and isinstance(wanted, tuple) and isinstance(found, tuple):
+                    yield side, wanted, found
+
+    def _missed(self, lacks: Mapping[str, Lack]) -> dict[str, Lack]:
+        """Return, for the tests that share a claim with one that lacks a primary sentence, what that one lacks.
+
+        What is missing makes a claim not measured, never better; a control that is missing costs itself alone.
+        """
+        tests = self.plan.tests
+        claims = {
+            tests[name].case.claim.id: lack
+            for name, lack in reversed(list(lacks.items()))
+            if not tests[name].case.qualifies
+        }
+        return {
+            name: claims[test.case.claim.id]
+            for name, test in tests.items()
+            if test.case.statistical and test.case.claim.id in claims and name not in lacks
+        }
+
+    def _asked(self, values: Sides, test: Planned, skewed: Collection[str]) -> tuple[Asked, ...]:
+        """Return every sentence as a question that can be judged at any error rate."""
+        return tuple(
+            partial(
+                _effect, sentence, numbers, sequential=self.sequential, skewed=sentence.first.quantity.name in skewed
+            )
+            for sentence, numbers in zip(test.case.sentences, values, strict=True)
+        )
+
+    def _claims(self, asked: Mapping[str, tuple[Asked, ...]]) -> dict[str, ClaimCase]:
+        """Return the measured claims with their primary sentences and controls, in the order of the tests."""
+        from vitwork.statistics.claims import Case as ClaimCase
+
+        parts: dict[str, tuple[list[Asked], list[Asked]]] = {}
+        for name, questions in asked.items():
+            case = self.plan.tests[name].case
+            primaries, controls = parts.setdefault(case.claim.id, ([], []))
+            for sentence, question in zip(case.sentences, questions, strict=True):
+                (controls if sentence.control else primaries).append(question)
+        return {id: ClaimCase(primaries, controls) for id, (primaries, controls) in parts.items() if primaries}
+
+    def _effects(
+        self, asked: Mapping[str, tuple[Asked, ...]], decisions: Mapping[str, Decision]
+    ) -> dict[str, tuple[Effect, ...]]:
+        """Return the effects of every test, each at the level that the family left to it."""
+        left = {id: (iter(found.primaries), iter(found.controls)) for id, found in decisions.items()}
+        effects: dict[str, tuple[Effect, ...]] = {}
+        for name, questions in asked.items():
+            case = self.plan.tests[name].case
+            if case.claim.id in left:
+                primaries, controls = left[case.claim.id]
+                effects[name] = tuple(next(controls if sentence.control else primaries) for sentence in case.sentences)
+            else:  # controls of a claim whose primary sentences were not measured
+                effects[name] = tuple(question(self.plan.profile.alpha) for question in questions)
+        return effects
+
+    def _finding(self, test: Planned, values: Sides, effects: Sequence[Effect], lack: Lack | None) -> Finding:
+        case = test.case
         places = (
             Place(
                 want.key, want.run.key, want.run.arm.name, want.run.seed, want.measurement.name, want.measurement.figure
             )
-            for want in test.wanted.values()
+            for want in test.everything.values()
+        )
+        hypotheses = (
+            _hypothesis(case, place, sentence, numbers, effect)
+            for place, (sentence, numbers, effect) in enumerate(
+                zip(case.sentences, values, effects, strict=False), start=1
+            )
         )
         return Finding(
             test=case.name, claim=case.claim, chapter=case.chapter, statistical=case.statistical,
-            hypotheses=hypotheses, places=tuple(places), lack=lack,
+            hypotheses=tuple(hypotheses), places=tuple(places), lack=lack,
+            controls=tuple(dict.fromkeys(sentence.control for sentence in case.sentences if sentence.control)),
         )  # fmt: skip
 
-    def _trouble(self, wanted: Iterable[Wanted]) -> Lack | None:
-        """Return what could not be done, faults first."""
-        found = [
-            (lack, want.run.arm.name)
-            for want in wanted
-            for key in (want.run.key, want.key)
-            if (lack := self.troubles.known.get(key)) is not None
-        ]
-        found.sort(key=lambda pair: pair[0].missing is not Missing.FAULT)
-        return found[0][0] if found else None
 
-    def _hypothesis(self, test: Planned, place: int, sentence: Sentence) -> Hypothesis:
-        planned = test.sides[place - 1]
-        values = [
-            self._values(side, wanted) if isinstance(side, Reference) and isinstance(wanted, tuple) else wanted
-            for side, wanted in zip(sentence.sides, planned, strict=True)
-        ]
-        effect = sentence.judge(values, self.plan.profile.alpha, sequential=self.sequential)  # type: ignore[arg-type]
-        quantity = sentence.first.quantity
-        return Hypothesis(
-            id=test.case.hypothesis(place), claim=test.case.claim.id, form=sentence.form, statement=sentence.statement,
-            parameters=test.case.shown, quantity=quantity.name, unit=quantity.unit,
-            sides=tuple(_side(side, found) for side, found in zip(sentence.sides, values, strict=True)),
-            effect=effect, levels=sentence.levels, within=sentence.band,
-        )  # fmt: skip
-
-    def _values(self, side: Reference, wanted: Sequence[Wanted]) -> Values:
-        return tuple(self._value(side, want) for want in wanted)
-
-    def _value(self, side: Reference, want: Wanted) -> float:
-        """Return a quantity of a record; a diverged run has the value NaN."""
-        arm = want.run.arm.name
-        if want.key not in self.records:
-            record = self.store.read(want.key)
-            if record is None:
-                raise LackError(Lack(Missing.RECORD, arm, want.measurement.name))
-            self.records[want.key] = record["values"]
-        values = self.records[want.key]
-        try:
-            return math.nan if values is None else float(side.quantity.value(values, **side.options))
-        except AbsentError as why:
-            raise LackError(Lack(Missing.PART, arm, str(why))) from why
-        except Exception as fault:
-            what = f"{type(fault).__name__} in {side.quantity.name} of {arm}: {fault}"
-            raise LackError(Lack(Missing.FAULT, arm, what)) from fault
+def _effect(
+    sentence: Sentence, values: Sequence[Values | float], alpha: float, *, sequential: bool, skewed: bool
+) -> Effect:
+    return sentence.judge(values, alpha, sequential=sequential, skewed=skewed)
 
 
-def _side(side: Reference | float, values: object) -> Sample | Constant:
-    if not isinstance(side, Reference):
-        return Constant(value=side)
-    assert isinstance(values, tuple)
-    return Sample(arm=side.arm, label=side.label, seeds=tuple(range(len(values))), values=values)
+def _hypothesis(
+    case: Case, place: int, sentence: Sentence, values: Sequence[Values | float], effect: Effect
+) -> Hypothesis:
+    quantity = sentence.first.quantity
+    return Hypothesis(
+        id=case.hypothesis(place), claim=case.claim.id, form=sentence.form, statement=sentence.statement,
+        parameters=case.shown, quantity=quantity.name, unit=quantity.unit,
+        sides=tuple(_side(side, found) for side, found in zip(sentence.sides, values, strict=True)),
+        effect=effect, control=sentence.control, levels=sentence.levels, within=sentence.band,
+    )  # fmt: skip
+
+
+def _side(side: Reference | float, values: Values | float) -> Sample | Constant:
+    if isinstance(side, Reference) and isinstance(values, tuple):
+        return Sample(arm=side.arm, label=side.label, seeds=tuple(range(len(values))), values=values)
+    assert isinstance(values, float | int)
+    return Constant(value=values)

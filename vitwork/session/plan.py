@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vitwork import profiles
 from vitwork.data import fingerprint
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
@@ -13,6 +14,7 @@ from vitwork.design.deviation import Lack, Missing
 from vitwork.design.measurement import Measurement
 from vitwork.design.profile import Profile
 from vitwork.language.sentence import Reference
+from vitwork.measurements.accuracy import Evaluation
 from vitwork.session.reading import Case
 from vitwork.store.keys import digest
 from vitwork.store.sources import source_hash
@@ -44,6 +46,7 @@ class Planned:
     Attributes:
         case: the test.
         seeds: trained networks per arm that it is judged on.
+        evaluations: of the arms that have to be competent, a measurement per seed.
         sides: for each sentence and each of its sides, a measurement per seed; a constant stands for itself.
         lack: why it cannot be measured; None where it can.
     """
@@ -52,10 +55,16 @@ class Planned:
     seeds: int
     sides: tuple[tuple[tuple[Wanted, ...] | float, ...], ...] = ()
     lack: Lack | None = None
+    evaluations: Mapping[str, tuple[Wanted, ...]] = field(default_factory=dict)
+
+    @property
+    def everything(self) -> dict[str, Wanted]:
+        """The measurements by key, those of competence included."""
+        return {**self.wanted, **{want.key: want for wanted in self.evaluations.values() for want in wanted}}
 
     @property
     def wanted(self) -> dict[str, Wanted]:
-        """The measurements by key."""
+        """The measurements of the sentences by key."""
         return {want.key: want for sides in self.sides for side in sides if isinstance(side, tuple) for want in side}
 
 
@@ -84,23 +93,23 @@ class Plan:
 
         A test that lacks something plans nothing.
         """
-        references = [side for sentence in case.sentences for side in sentence.references]
-        lacks = [lack for side in references if (lack := self._lack(side)) is not None]
-        if case.fault:
-            lacks = [Lack(Missing.FAULT, what=case.fault)]
-        if lacks:
-            self.tests[case.name] = Planned(case, seeds, lack=lacks[0])
+        if lack := lacking(case, self.profile):
+            self.tests[case.name] = Planned(case, seeds, lack=lack)
             return
         sides = tuple(
             tuple(self._wants(side, seeds) if isinstance(side, Reference) else side for side in sentence.sides)
             for sentence in case.sentences
         )
-        self.tests[case.name] = Planned(case, seeds, sides)
-
-    def _lack(self, side: Reference) -> Lack | None:
-        if side.arm not in self.profile.arms:
-            return Lack(Missing.ARM, side.arm)
-        return side.measurement.lack(self.profile.arms[side.arm])
+        arms = (
+            ()
+            if case.claim.any_network
+            else dict.fromkeys(side.arm for sentence in case.sentences for side in sentence.references)
+        )
+        competent = self.profile.measurement(Evaluation)
+        evaluations = {
+            arm: tuple(self.want(self.profile.arms[arm], seed, competent) for seed in range(seeds)) for arm in arms
+        }
+        self.tests[case.name] = Planned(case, seeds, sides, evaluations=evaluations)
 
     def _wants(self, side: Reference, seeds: int) -> tuple[Wanted, ...]:
         return tuple(self.want(self.profile.arms[side.arm], seed, side.measurement) for seed in range(seeds))
@@ -142,11 +151,40 @@ class Plan:
         return [wanted for wanted in self.wanted.values() if wanted.run.key == run.key]
 
     @property
+    def family(self) -> int:
+        """How many claims the profile can measure: all that are registered for it, not only those that were chosen.
+
+        Where none of the session's claims is registered, as in a project with claims of its own, they are the family.
+        """
+        asked = set(measurable((test.case for test in self.tests.values()), self.profile))
+        registered = set(profiles.registered(self.profile.name))
+        return len(asked | registered) if asked & registered else len(asked)
+
+    @property
     def code(self) -> Mapping[str, str]:
         """The hash of the code that runs and measurements are keyed by, for each of its modules."""
         modules = {module for run in self.runs.values() for module in code(run.arm)}
         modules |= {type(want.measurement).__module__ for want in self.wanted.values()}
         return {module: source_hash(module) for module in sorted(modules)}
+
+
+def lacking(case: Case, profile: Profile) -> Lack | None:
+    """Return why a test cannot be measured at a profile; None where it can."""
+    if case.fault:
+        return Lack(Missing.FAULT, what=case.fault)
+    for side in (side for sentence in case.sentences for side in sentence.references):
+        if side.arm not in profile.arms:
+            return Lack(Missing.ARM, side.arm)
+        if lack := side.measurement.lack(profile.arms[side.arm]):
+            return lack
+    return None
+
+
+def measurable(cases: Iterable[Case], profile: Profile) -> tuple[str, ...]:
+    """Return the ids of the claims whose primary sentences can all be measured at a profile, in the order of the tests."""
+    found = [case for case in cases if case.statistical]
+    lost = {case.claim.id for case in found if lacking(case, profile) and not case.qualifies}
+    return tuple(dict.fromkeys(case.claim.id for case in found if case.claim.id not in lost))
 
 
 def code(arm: Arm) -> list[str]:

@@ -41,6 +41,11 @@ class Case:
             for name, value in self.parameters.items()
         }
 
+    @property
+    def qualifies(self) -> bool:
+        """Whether the test states controls only, which never decide."""
+        return bool(self.sentences) and all(sentence.control for sentence in self.sentences)
+
     def hypothesis(self, place: int) -> str:
         """Return the id of the hypothesis at a place, counted from 1."""
         given = ",".join(f"{name}={value}" for name, value in self.shown.items())

@@ -22,7 +22,7 @@ from vitwork.language.document import (
     Results,
     RunResult,
 )
-from vitwork.session.judge import Finding, Place
+from vitwork.session.findings import Decided, Finding, Judgement, Place
 from vitwork.statistics.effect import Verdict
 from vitwork.store.machine import hardware, versions
 from vitwork.store.store import Store
@@ -32,11 +32,11 @@ class Evidence(Struct, frozen=True):
     """What one process found for the whole session, as it reaches the process that reports.
 
     Attributes:
-        findings: one for each test, in the order of the session.
+        judgement: of the whole session.
         code: hash of the code that runs and measurements are keyed by, for each of its modules.
     """
 
-    findings: tuple[Finding, ...]
+    judgement: Judgement
     code: dict[str, str]
 
 
@@ -63,7 +63,8 @@ class Session:
 
     def results(self, evidence: Evidence, store: Store) -> Results:
         """Return the session's results."""
-        places = {place.key: place for finding in evidence.findings for place in finding.places}
+        findings = evidence.judgement.findings
+        places = {place.key: place for finding in findings for place in finding.places}
         runs = tuple(_run(store, run) for run in {place.run: place for place in places.values()}.values())
         measurements = tuple(_measurement(store, place) for place in places.values())
         costs = Costs.of(runs, measurements)
@@ -73,11 +74,12 @@ class Session:
                 deviations=self.profile.deviations,
             ),
             provenance=self._provenance(evidence),
-            claims=self.claims(evidence.findings, costs),
-            hypotheses=tuple(hypothesis for finding in evidence.findings for hypothesis in finding.hypotheses),
+            claims=self.claims(evidence.judgement, costs),
+            hypotheses=tuple(hypothesis for finding in findings for hypothesis in finding.hypotheses),
             runs=runs,
             measurements=measurements,
             alpha=self.profile.alpha,
+            family=evidence.judgement.family,
         )  # fmt: skip
 
     def _provenance(self, evidence: Evidence) -> Provenance:
@@ -98,17 +100,17 @@ class Session:
             seconds=finished - self.started,
         )
 
-    def claims(self, findings: Iterable[Finding], costs: Costs) -> tuple[ClaimResult, ...]:
+    def claims(self, judgement: Judgement, costs: Costs) -> tuple[ClaimResult, ...]:
         """Return the claims, each made of the tests that decide it."""
         groups: dict[str, list[Finding]] = {}
-        for finding in findings:
+        for finding in judgement.findings:
             groups.setdefault(finding.claim.id, []).append(finding)
-        return tuple(self._claim(group, costs) for group in groups.values())
+        return tuple(self._claim(group, judgement.decisions.get(id), costs) for id, group in groups.items())
 
-    def _claim(self, group: Sequence[Finding], costs: Costs) -> ClaimResult:
+    def _claim(self, group: Sequence[Finding], decided: Decided | None, costs: Costs) -> ClaimResult:
         claim, places = group[0].claim, [place for finding in group for place in finding.places]
-        verdicts = [verdict for finding in group for verdict in self._verdicts(finding)]
-        lacks = [finding.lack for finding in group if finding.lack is not None]
+        properties = [verdict for finding in group if (verdict := self._property(finding)) is not None]
+        lacks = [finding.lack for finding in group if finding.lack is not None and not finding.qualifies]
         tests = dict.fromkeys(finding.test.partition("[")[0] for finding in group)
         return ClaimResult(
             id=claim.id,
@@ -118,8 +120,13 @@ class Session:
             deviations=claim.deviations,
             confounds=claim.confounds,
             chapter=group[0].chapter,
-            verdict=combine(verdicts),
-            lack=lacks[0] if lacks else None,
+            ours=claim.ours,
+            verdict=combine([*properties, *([decided.verdict] if decided else [])]),
+            p=decided.p if decided else None,
+            q=decided.q if decided else None,
+            holm_p=decided.holm_p if decided else None,
+            unmeasured=_unmeasured(group) if decided else (),
+            lack=lacks[0] if lacks and not decided else None,
             hypotheses=tuple(hypothesis.id for finding in group for hypothesis in finding.hypotheses),
             measurements=tuple(sorted({place.key for place in places})),
             arms=tuple(sorted({place.arm for place in places})),
@@ -127,13 +134,20 @@ class Session:
             rerun=" ".join(["pytest", *tests, "--profile", self.profile.name]),
         )
 
-    def _verdicts(self, finding: Finding) -> list[Verdict]:
-        """Return the verdicts that a test contributes: one for each hypothesis, else one."""
+    def _property(self, finding: Finding) -> Verdict | None:
+        """Return what a test that measures nothing says; None for one that measures."""
         if finding.statistical:
-            return [hypothesis.effect.verdict for hypothesis in finding.hypotheses] or [Verdict.NOT_MEASURED]
+            return None
         if finding.test not in self.passed:
-            return [Verdict.NOT_MEASURED]
-        return [Verdict.REPRODUCED if self.passed[finding.test] else Verdict.CONTRADICTED]
+            return Verdict.NOT_MEASURED
+        return Verdict.REPRODUCED if self.passed[finding.test] else Verdict.CONTRADICTED
+
+
+def _unmeasured(group: Sequence[Finding]) -> tuple[str, ...]:
+    """Return the conditions of the controls that lacked something, each once."""
+    return tuple(
+        dict.fromkeys(control for finding in group if finding.lack is not None for control in finding.controls)
+    )
 
 
 @dataclass(frozen=True, slots=True)

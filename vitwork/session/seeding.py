@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from vitwork.session.judge import Finding, judged
+from vitwork.session.findings import Judgement
+from vitwork.session.judge import judged
 from vitwork.session.plan import Plan
 from vitwork.session.worker import Worker
 from vitwork.statistics.effect import Verdict
@@ -27,7 +28,7 @@ class Budget:
     minutes: float | None = None
 
 
-def settle(plan: Plan, worker: Worker, budget: Budget | None, rounds: Path) -> tuple[Finding, ...]:
+def settle(plan: Plan, worker: Worker, budget: Budget | None, rounds: Path) -> Judgement:
     """Bring a plan into the store and judge it; with a budget, add seeds while a verdict is open.
 
     All workers of a session go through the same rounds: what they know is in the store, and whether time is left is
@@ -44,14 +45,14 @@ def settle(plan: Plan, worker: Worker, budget: Budget | None, rounds: Path) -> t
     while True:
         worker.drain(plan)
         worker.troubles.refresh()
-        findings = judged(plan, worker.store, worker.troubles, sequential=budget is not None)
+        found = judged(plan, worker.store, worker.troubles, sequential=budget is not None)
         if budget is None:
-            return findings
-        open_ones = {finding.test for finding in findings if finding.verdict is Verdict.INCONCLUSIVE}
+            return found
+        open_ones = {finding.test for finding in found.findings if finding.verdict is Verdict.INCONCLUSIVE}
         growing = [test for test in plan.tests.values() if test.case.name in open_ones and test.seeds < budget.seeds]
         late = budget.minutes is not None and time.monotonic() - started > 60 * budget.minutes
         if not growing or agreed(rounds / str(number), stop=late):
-            return findings
+            return found
         for test in growing:
             plan.add(test.case, test.seeds + 1)
         number += 1

@@ -9,20 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vitwork.statistics.audit import audit
+    from vitwork.statistics.agreement import rank_agreement, rank_correlation
+    from vitwork.statistics.audit import audit_skewness
     from vitwork.statistics.change import effect_change
     from vitwork.statistics.claims import decide_claims
     from vitwork.statistics.comparison import compare
     from vitwork.statistics.multiplicity import holm
     from vitwork.statistics.noise import measured_noise
     from vitwork.statistics.power import detectable, seeds_needed
-    from vitwork.statistics.rank_correlation import rank_agreement, rank_correlation
     from vitwork.statistics.rates import Rate
     from vitwork.statistics.structured import equivalent, not_worse, ordering, trend
 
 __all__ = [
     "Rate",
-    "audit",
+    "audit_skewness",
     "compare",
     "decide_claims",
     "detectable",
@@ -40,7 +40,7 @@ __all__ = [
 
 _HOMES = {
     "Rate": "rates",
-    "audit": "audit",
+    "audit_skewness": "audit",
     "compare": "comparison",
     "decide_claims": "claims",
     "detectable": "power",
@@ -50,8 +50,8 @@ _HOMES = {
     "measured_noise": "noise",
     "not_worse": "structured",
     "ordering": "structured",
-    "rank_agreement": "rank_correlation",
-    "rank_correlation": "rank_correlation",
+    "rank_agreement": "agreement",
+    "rank_correlation": "agreement",
     "seeds_needed": "power",
     "trend": "structured",
 }

@@ -1,4 +1,4 @@
-"""Audit of the chief assumption of the decisions: whether a quantity is plainly skewed on its scale, in its own data."""
+"""Audit of what the decisions assume: is a quantity plainly skewed on its scale, by the data of the session itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vitwork.statistics.comparison import Values, on_scale, vector
 from vitwork.statistics.effect import Scale
 
 Array = NDArray[np.float64]
-CRITICAL = 1.96
+CRITICAL = 2.33
 """Standard errors of skewness from which on a quantity is plainly skewed (chosen by simulation, docs/statistics.md)."""
 
 
@@ -35,7 +35,7 @@ class Skewness:
     plain: bool
 
 
-def audit(arms: Sequence[Values], scale: Scale = "difference") -> Skewness:
+def audit_skewness(arms: Sequence[Values], scale: Scale = "difference") -> Skewness:
     """Judge the skewness of a quantity by its values over seeds in all arms of a session.
 
     Every arm is centred and scaled by itself, so that neither differences between arms nor unequal spreads count. Runs

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitwork.statistics.comparison import Values, on_scale, vector
-from vitwork.statistics.contrasts import StudentContrast, has_spread, linear, penalty_of
+from vitwork.statistics.contrasts import StudentContrast, has_spread, linear
 from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide
 from vitwork.statistics.effect import Effect, Test
 
@@ -68,7 +68,7 @@ def _of_samples(old: Finding, new: Finding) -> StudentContrast | None:
     finite = all(np.isfinite(values).all() for values in samples)
     if not finite or min(values.size for values in samples) < FEWEST_SEEDS or not has_spread(*samples):
         return None
-    return linear(samples, [weight for _, weight in parts], penalty_of(scale))
+    return linear(samples, [weight for _, weight in parts])
 
 
 def _weighted(finding: Finding) -> list[tuple[Array, float]]:

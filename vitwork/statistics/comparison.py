@@ -98,11 +98,11 @@ def compare(
 def _counted(a: Array, b: Array, question: Question, *, constant: bool) -> CountContrast | None:
     """Return the bound from counts of a rate that is zero, or full, in every network, against a constant."""
     rate = question.rate
-    if rate is None or not constant or question.scale != "difference" or float(b[0]) != 0.0:
+    if rate is None or not constant or question.scale != "difference":
         return None
     for value in (0.0, rate.whole):
         if (a == value).all():
-            return CountContrast(rate, a.size, full=value > 0.0)
+            return CountContrast(rate, a.size, full=value > 0.0, constant=float(b[0]))
     return None
 
 
@@ -163,4 +163,4 @@ def _contrast(a: Array, b: Array, question: Question, *, paired: bool, constant:
     if not has_spread(*parts):
         smallest = 1.0 if constant else smallest_p(a.size, 0 if paired else b.size)
         return ExactContrast(_estimate(a, b, "difference"), 0.0, smallest)
-    return linear(parts, (1.0, -1.0)[: len(parts)], penalty_of(question.scale, skewed=question.skewed))
+    return linear(parts, (1.0, -1.0)[: len(parts)], penalty_of(skewed=question.skewed))

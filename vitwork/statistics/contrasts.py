@@ -44,18 +44,14 @@ class Penalty:
 PLAIN = Penalty(1.0, 0.0)
 """For quantities that are not plainly skewed on their scale: p is at most doubled, where one side has all the error."""
 
-RAW = Penalty(11.0, 60.0)
-"""For plainly skewed values, which may be as skewed as a log-normal with σ = 1 (skewness 6)."""
-
-LOGS = Penalty(6.0, 0.0)
-"""For plainly skewed logarithms: positive quantities of that kind have logarithms with a skewness below 2."""
+SKEWED = Penalty(100.0, 200.0)
+"""For plainly skewed values, which may be as skewed as a log-normal with σ = 1 (skewness 6), in the far tail that a family
+of claims asks for."""
 
 
-def penalty_of(scale: str, *, skewed: bool = False) -> Penalty:
-    """Return the penalty for a scale's values; ``skewed`` by the session's own audit (`vitwork.statistics.audit`)."""
-    if not skewed:
-        return PLAIN
-    return LOGS if scale == "log-ratio" else RAW
+def penalty_of(*, skewed: bool) -> Penalty:
+    """Return the penalty of a quantity that is plainly skewed on its scale, or not (`vitwork.statistics.audit`)."""
+    return SKEWED if skewed else PLAIN
 
 
 class Contrast(Protocol):

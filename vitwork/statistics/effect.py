@@ -108,3 +108,9 @@ class Effect:
     plain_p: float = math.nan
     adjusted_low: float = math.nan
     adjusted_high: float = math.nan
+
+    @property
+    def deciding(self) -> tuple[float, float]:
+        """The interval that decides: adjusted to the family where there is one."""
+        adjusted = not (math.isnan(self.adjusted_low) or math.isnan(self.adjusted_high))
+        return (self.adjusted_low, self.adjusted_high) if adjusted else (self.low, self.high)

@@ -25,27 +25,13 @@ from vitwork.statistics.effect import Test
 
 Array = NDArray[np.float64]
 
-STOPPING_RAW = Penalty(36.0, 60.0)
-"""As `vitwork.statistics.contrasts.RAW`, larger because every look adds to the error that skewed data make."""
-
-STOPPING_LOGS = Penalty(8.0, 0.0)
-"""As `vitwork.statistics.contrasts.LOGS`, for the same reason."""
-
-
-def stopping_penalty(scale: str, *, skewed: bool = False) -> Penalty:
-    """Return the penalty for a scale's values that are looked at after every seed."""
-    if not skewed:
-        return PLAIN
-    return STOPPING_LOGS if scale == "log-ratio" else STOPPING_RAW
-
-
 MIXTURE = 4.0
 """Variance of the normal mixture over standardised effects of a pair: suits the effects of one to six standard
 deviations that a handful of seeds can show (docs/statistics.md)."""
 
 
 MOST_T = 1e6
-BISECTIONS = 80
+BISECTIONS = 64
 
 
 def safe_t(t: ArrayLike, n: ArrayLike, delta: float, df: ArrayLike | None = None) -> Any:

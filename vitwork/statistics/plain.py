@@ -8,6 +8,8 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from vitwork.statistics.contrasts import has_spread
+
 Array = NDArray[np.float64]
 
 
@@ -21,6 +23,8 @@ def plain_p(a: Array, b: Array, margin: float, *, paired: bool, constant: bool) 
         constant: whether ``b`` is a constant.
     """
     if min(a.size, a.size if constant else b.size) < 2 or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return math.nan
+    if not has_spread(a - b if constant or (paired and a.size == b.size) else a, *(() if constant or paired else (b,))):
         return math.nan
     from scipy import stats
 

@@ -71,25 +71,27 @@ class CountContrast(Sided, Unguarded):
         rate: what is counted.
         networks: without any success, or with nothing but successes where ``full``.
         full: whether every rate is one.
+        constant: what the rate is compared with; the effect is the difference from it.
     """
 
     rate: Rate
     networks: int
     full: bool
+    constant: float = 0.0
     test: ClassVar[Test] = Test.COUNTS
 
     @property
     def estimate(self) -> float:
-        """The value that all networks share."""
-        return self.rate.whole if self.full else 0.0
+        """The value that all networks share, less the constant."""
+        return (self.rate.whole if self.full else 0.0) - self.constant
 
     def sided(self, value: float) -> tuple[float, float]:
         """Return one-sided p-values; nothing shows that a rate of zero is above anything."""
-        share = value / self.rate.whole
+        share = (value + self.constant) / self.rate.whole
         p = self.rate.none_at(1.0 - share if self.full else share) ** self.networks
         return (1.0, p) if self.full else (p, 1.0)
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """Return the rates whose one-sided p-values exceed alpha / 2."""
         reach = self.rate.whole * self.rate.bound(self.networks, alpha / 2.0)
-        return (self.rate.whole - reach, self.rate.whole) if self.full else (0.0, reach)
+        return (self.estimate - reach, self.estimate) if self.full else (self.estimate, self.estimate + reach)

@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vitwork.statistics.contrasts import Contrast, ExactContrast
+from vitwork.statistics.contrasts import Contrast, ExactContrast, penalty_of
 from vitwork.statistics.decision import Question
-from vitwork.statistics.evalues import SignContrast, safe_contrast, stopping_penalty
+from vitwork.statistics.evalues import SignContrast, safe_contrast
 
 Array = NDArray[np.float64]
 
@@ -27,8 +27,7 @@ def anytime_contrast(a: Array, b: Array, question: Question, *, paired: bool, co
     first, second = a[:n], np.broadcast_to(b, n) if constant else b[:n]
     if question.scale == "probability" or not (np.isfinite(first).all() and np.isfinite(second).all()):
         return _signs(first, second, question)
-    penalty = stopping_penalty(question.scale, skewed=question.skewed)
-    contrast = safe_contrast(first, second, penalty, paired=paired or constant)
+    contrast = safe_contrast(first, second, penalty_of(skewed=question.skewed), paired=paired or constant)
     return contrast if np.ptp(contrast.pairs) else ExactContrast(float(contrast.estimate), 0.0, smallest=1.0)
 
 

@@ -15,7 +15,7 @@ from vitwork.statistics.comparison import NEUTRAL, Values, compare, on_scale, ve
 from vitwork.statistics.contrasts import Contrast, has_spread, linear, penalty_of
 from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, edged, settling_seeds, undecided
 from vitwork.statistics.effect import Alternative, Effect, Obstacle, Scale, Verdict
-from vitwork.statistics.evalues import safe_linear, stopping_penalty
+from vitwork.statistics.evalues import safe_linear
 
 Array = NDArray[np.float64]
 
@@ -60,9 +60,9 @@ def trend(
     if not has_spread(*samples):
         return undecided(question, fewest, most, Obstacle.NO_SPREAD)
     if anytime:
-        contrast: Contrast = safe_linear(samples, weights, stopping_penalty(scale, skewed=skewed))
+        contrast: Contrast = safe_linear(samples, weights, penalty_of(skewed=skewed))
     else:
-        contrast = linear(samples, weights, penalty_of(scale, skewed=skewed))
+        contrast = linear(samples, weights, penalty_of(skewed=skewed))
     return decide(contrast, question, fewest, most)
 
 

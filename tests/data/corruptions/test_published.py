@@ -71,3 +71,27 @@ def test_imagenet_c_reads_folders_batch_by_batch(tmp_path, group):
     (tmp_path / f"{group}fog/2/n01/3.png").write_bytes(b"broken")
     with pytest.raises(VitworkError, match="Cannot read the image"):
         list(imagenet_c(tmp_path, "fog", 2))
+
+
+@pytest.mark.parametrize(
+    "labels", [np.full(50, np.nan), np.full(50, np.inf), np.full(50, 10**9), np.full(50, -1), np.zeros((50, 2), int)]
+)
+def test_cifar_c_labels_that_are_no_class_numbers_are_refused(cifar, labels):
+    """NaN, infinity, numbers beyond any class, and more than one label an image."""
+    folder, _ = cifar
+    np.save(folder / "labels.npy", labels)
+    with pytest.raises(
+        VitworkError, match=r"labels\.npy (has labels that are not class numbers|do not have the shape)"
+    ):
+        next(cifar_c(folder, "fog", 1))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x10\x00{'descr': ((((", b"PK\3\4", b"\0" * 500]
+)
+def test_a_damaged_array_is_named(cifar, content):
+    """A file that is empty, cut in its header or something else is one sentence."""
+    folder, _ = cifar
+    (folder / "snow.npy").write_bytes(content)
+    with pytest.raises(VitworkError, match=r"Cannot read .*snow\.npy"):
+        next(cifar_c(folder, "snow", 1))

@@ -1,7 +1,11 @@
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
 
 from tests.data import copies
 from vitwork.data import DataSpec, load
+from vitwork.data.sources import parquet
 from vitwork.errors import VitworkError
 
 FOLDER = DataSpec("folder")
@@ -83,3 +87,41 @@ def test_labels_that_are_kept_back(root):
     (root / "test-00000-of-00001.parquet").rename(root / "validation-00000-of-00001.parquet")
     copies.write_parquet(root / "test-00000-of-00001.parquet", images, [-1] * len(labels), names=copies.CLASSES)
     assert load(FOLDER, root).test.labels.sort().values.tolist() == sorted(labels)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """A file whose pages have checksums, its content and its rows."""
+    path = copies.parquet(tmp_path_factory.mktemp("file") / "data") / "train-00000-of-00001.parquet"
+    pq.write_table(pq.read_table(path), path, write_page_checksum=True, row_group_size=5)
+    return path, path.read_bytes(), list(parquet._read(path))
+
+
+def test_a_flipped_page_fails_its_checksum(file):
+    """Bits of images and labels in pages with checksums do not flip unnoticed."""
+    path, content, _ = file
+    place = pq.ParquetFile(path).metadata.row_group(1).column(0).dictionary_page_offset
+    for bit in range(400, 1200, 57):
+        flipped = bytearray(content)
+        flipped[place + bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        with pytest.raises(VitworkError, match=r"train-.* cannot be read as a Parquet file"):
+            list(parquet._read(path))
+
+
+@seed(0)
+@settings(max_examples=150, deadline=None, database=None)
+@given(st.data())
+def test_any_damage_is_refused_or_changes_no_row(file, data):
+    """Whatever bits are flipped or bytes cut off: the rows that were written, or one sentence."""
+    path, content, wanted = file
+    damaged = bytearray(content)
+    for _ in range(data.draw(st.integers(1, 3))):
+        back = data.draw(st.one_of(st.integers(1, len(content)), st.integers(1, 900)))  # the footer is at the end
+        damaged[-back] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(damaged[: data.draw(st.one_of(st.just(len(damaged)), st.integers(0, len(damaged))))])
+    try:
+        rows = list(parquet._read(path))
+    except VitworkError:
+        return
+    assert rows == wanted

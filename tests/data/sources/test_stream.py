@@ -155,18 +155,41 @@ def test_corrupt_picture_is_named(tmp_path):
         list(read(images.train.images, list(torch.arange(12).split(4)), None, workers=1, pinned=False))
 
 
-def test_an_altered_pack_is_noticed(tmp_path, cache_folder):
-    """A flipped byte is named when its image is read; a truncated pack is packed again."""
-    root = copies.image_folder(tmp_path / "data")
-    before = load(FOLDER, root)
+@pytest.mark.parametrize("damage", ["flipped", "removed"])
+def test_an_altered_pack_is_packed_again(tmp_path, cache_folder, damage):
+    """A flipped byte is noticed when its image is read, and all images come out as they were."""
+    images = load(FOLDER, copies.image_folder(tmp_path / "data")).train
+    before = images.images[:]
     (path,) = cache_folder.glob("packed/*/train.bin")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(VitworkError, match="was altered; remove"):
-        before.train.images[:]
-    path.write_bytes(content[:-5])
-    assert contents(load(FOLDER, root).train) == written("train")
+    path.write_bytes(content) if damage == "flipped" else path.unlink()
+    with pytest.warns(UserWarning, match=r"packed again"):
+        after = images.images[:]
+    assert torch.equal(after, before)
+    assert torch.equal(images.images[:], before)
+
+
+@pytest.mark.parametrize("name", ["train.bin", "train_labels.npy", "facts.json"])
+def test_a_truncated_pack_is_packed_again(tmp_path, cache_folder, name):
+    """A pack that lacks its end is noticed when it is opened."""
+    root = copies.image_folder(tmp_path / "data")
+    load(FOLDER, root)
+    (path,) = cache_folder.glob(f"packed/*/{name}")
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.warns(UserWarning, match=r"packed again"):
+        assert contents(load(FOLDER, root).train) == written("train")
+
+
+def test_an_altered_pack_of_altered_pictures_is_named(tmp_path, cache_folder):
+    """Where the pictures changed as well, the pack cannot be had again, and nothing else is returned for it."""
+    root = copies.image_folder(tmp_path / "data")
+    images = load(FOLDER, root).train.images
+    (path,) = cache_folder.glob("packed/*/train.bin")
+    path.write_bytes(bytes(path.stat().st_size))
+    (root / "train" / "dog" / "1.png").write_bytes(copies.encoded(np.zeros((9, 9, 3), np.uint8)))
+    with pytest.raises(VitworkError, match="data has changed, and its packed copy is damaged"):
+        images[:]
 
 
 def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):

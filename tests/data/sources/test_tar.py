@@ -1,9 +1,17 @@
+import bz2
+import gzip
+import lzma
+import subprocess
 import tarfile
 
 import pytest
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
 
 from tests.data import copies
 from vitwork.data import DataSpec, load
+from vitwork.data.sources import tar
+from vitwork.data.sources.decoding import pixels_of
 from vitwork.errors import VitworkError
 
 FOLDER = DataSpec("folder")
@@ -60,3 +68,147 @@ def test_truncated_shard_is_named(root):
     path.write_bytes(path.read_bytes()[:700])
     with pytest.raises(VitworkError, match=r"data-test-0000\.tar cannot be read as a tar file"):
         load(FOLDER, root)
+
+
+def read(path, content):
+    path.write_bytes(content)
+    return list(tar._read(path))
+
+
+def contents(examples):
+    return [(example.content, example.label) for example in examples]
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory):
+    """A shard, its content and its samples."""
+    path = copies.shards(tmp_path_factory.mktemp("shard") / "data") / "data-test-0000.tar"
+    content = path.read_bytes()
+    return path, content, contents(read(path, content))
+
+
+def headers(path, content):
+    path.write_bytes(content)
+    with tarfile.open(path) as archive:
+        return [member.offset for member in archive]
+
+
+def test_one_flipped_bit_in_a_header_drops_no_sample(shard):
+    """Bits all over a header in the middle: the shard is refused, or, where the bit means nothing, read as it was."""
+    path, content, wanted = shard
+    start = headers(path, content)[5]
+    refused = 0
+    for bit in range(0, 8 * tarfile.BLOCKSIZE, 5):
+        flipped = bytearray(content)
+        flipped[start + bit // 8] ^= 1 << bit % 8
+        try:
+            assert contents(read(path, flipped)) == wanted
+        except VitworkError:
+            refused += 1
+    assert refused > 800
+
+
+@pytest.mark.parametrize("length", [1, 2, 7])
+def test_a_hole_of_zeros_drops_no_sample(shard, length):
+    """Zeros over any blocks but the last ones, which are zeros anyway, are noticed."""
+    path, content, wanted = shard
+    end = headers(path, content)[-1] + 2 * tarfile.BLOCKSIZE
+    for start in range(0, end - length * tarfile.BLOCKSIZE, tarfile.BLOCKSIZE):
+        hole = bytes(length * tarfile.BLOCKSIZE)
+        samples = None
+        with pytest.raises(VitworkError):  # noqa: PT012 - a picture of zeros is noticed by its decoder
+            samples = read(path, content[:start] + hole + content[start + len(hole) :])
+            for sample in samples:
+                pixels_of(sample)
+        assert samples is None or len(samples) == len(wanted)
+
+
+def test_a_long_hole_at_the_end_is_noticed(shard):
+    """More zeros than any program leaves behind an archive are the samples of a file that was never wholly written."""
+    path, content, wanted = shard
+    assert contents(read(path, content + bytes(2**18))) == wanted
+    with pytest.raises(VitworkError, match="behind its end there is more"):
+        read(path, content + bytes(2**21))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+def test_two_shards_joined_by_cat_are_refused(shard, pack):
+    """The second one stands behind the end of the first, and would be lost."""
+    path, content, wanted = shard
+    assert contents(read(path, pack(content))) == wanted
+    path.write_bytes(pack(content))
+    joined = subprocess.run(["cat", path, path], check=True, capture_output=True).stdout
+    with pytest.raises(VitworkError, match=r"behind its end there is more: .* two archives were joined"):
+        read(path, joined)
+
+
+def test_every_cut_is_named(shard):
+    """Cut at any block, or within one, a shard is named; only zeros may be missing."""
+    path, content, wanted = shard
+    end = headers(path, content)[-1] + 2 * tarfile.BLOCKSIZE
+    for length in (*range(0, len(content), tarfile.BLOCKSIZE), 1, 700, end + 100, end + 700):
+        if length >= end + 2 * tarfile.BLOCKSIZE:
+            assert contents(read(path, content[:length])) == wanted
+        else:
+            with pytest.raises(VitworkError, match=path.name):
+                read(path, content[:length])
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_damaged_compressed_shard_is_refused(shard, pack):
+    """Flipped bits and cuts of a compressed shard fail its checksum."""
+    path, content, _ = shard
+    packed = pack(content)
+    for place in range(12, len(packed) - 12, 97):
+        flipped = bytearray(packed)
+        flipped[place] ^= 16
+        with pytest.raises(VitworkError, match="cannot be read as a tar file"):
+            read(path, flipped)
+        with pytest.raises(VitworkError, match="cannot be read as a tar file"):
+            read(path, packed[:place])
+
+
+def member(name="a.png", content=b"", **facts):
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    for fact, value in facts.items():
+        setattr(entry, fact, value)
+    block = bytearray(entry.tobuf(tarfile.GNU_FORMAT))
+    return bytes(block) + content + bytes(-len(content) % tarfile.BLOCKSIZE)
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([member(size=-1024)], "negative size|invalid offset"),
+        ([member(size=2**40)], "unexpected end of data|shorter than|MemoryError"),
+        ([member(type=tarfile.SYMTYPE, linkname="b.png")], "is a link or a device"),
+        ([member(type=tarfile.LNKTYPE, linkname="b.png")], "is a link or a device"),
+        ([member(type=tarfile.FIFOTYPE)], "is a link or a device"),
+        ([member(), member()], r"two files \.png"),
+        ([member(), member("a.jpg")], "several images"),
+        ([member("x", b"17 size=-99999999\n", type=tarfile.XHDTYPE), member()], "cannot be read as a tar file"),
+    ],
+)
+def test_members_that_are_no_files_are_named(tmp_path, members, message):
+    """Impossible sizes, links, devices and two files of one name would be left out or read for ever."""
+    with pytest.raises(VitworkError, match=message):
+        read(tmp_path / "a.tar", b"".join(members) + bytes(1024))
+
+
+@seed(0)
+@settings(max_examples=100, deadline=None, database=None)
+@given(st.data())
+def test_any_damage_is_refused_or_changes_no_count(shard, data):
+    """Whatever bytes are changed, cut out or put in: as many samples as there were, or one sentence."""
+    path, content, wanted = shard
+    damaged = bytearray(content)
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, 2 * tarfile.BLOCKSIZE * len(wanted)))
+        length = data.draw(st.sampled_from([0, 1, 2, 8, 512, 1024, 5000]))
+        damaged[place : place + length] = data.draw(st.one_of(st.binary(max_size=16), st.just(bytes(length))))
+    try:
+        samples = read(path, damaged)
+    except VitworkError:
+        return
+    assert len(samples) >= len(wanted)

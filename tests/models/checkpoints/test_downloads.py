@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
+import shutil
+import ssl
+import subprocess
+import threading
 
 import pytest
 
@@ -42,6 +47,111 @@ def test_an_address_that_does_not_answer_is_named(tmp_path):
     with pytest.raises(VitworkError, match=r"absent.pt could not be downloaded"):
         fetch((tmp_path / "absent.pt").as_uri(), tmp_path / "cache")
     assert not list(tmp_path.glob("cache/**/*.pt"))
+
+
+def test_a_file_that_changed_at_its_source_is_refused(remote, tmp_path):
+    """The digest of the first download stands: another file under the same address is not taken for it."""
+    copy = fetch(remote.as_uri(), tmp_path / "cache")
+    remote.write_bytes(b"others")
+    copy.unlink()
+    with pytest.raises(VitworkError, match=r"holds another file than when it was first downloaded .*remove .*sha256"):
+        fetch(remote.as_uri(), tmp_path / "cache")
+    copy.with_name(copy.name + ".sha256").unlink()
+    assert fetch(remote.as_uri(), tmp_path / "cache").read_bytes() == b"others"
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/a.pt", "ftp://127.0.0.1/a.pt", "file:///dev/zero"])
+def test_addresses_that_are_not_safe_are_refused(tmp_path, address):
+    """What anyone on the way can alter, and what never ends, is not downloaded."""
+    with pytest.raises(VitworkError, match=address):
+        fetch(address, tmp_path)
+
+
+BODY = b"w" * 1000
+ANSWERS = {
+    "/whole": (200, {"Content-Length": "1000"}, BODY),
+    "/cut": (200, {"Content-Length": "1000"}, BODY[:400]),
+    "/cut-in-chunks": (200, {"Transfer-Encoding": "chunked"}, b"3e8\r\n" + BODY[:400]),
+    "/chunks": (200, {"Transfer-Encoding": "chunked"}, b"3e8\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    "/nonsense": (200, {"Transfer-Encoding": "chunked"}, b"xyz\r\n"),
+    "/no-length": (200, {}, BODY),
+    "/absent": (404, {"Content-Length": "0"}, b""),
+    "/down": (302, {"Location": "http://127.0.0.1:9/whole", "Content-Length": "0"}, b""),
+    "/up": (302, {"Location": "/whole", "Content-Length": "0"}, b""),
+}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Gives each path its answer, and hangs up."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        if self.path == "/no-answer":
+            self.wfile.write(b"what?\r\n\r\n")
+        else:
+            status, headers, body = ANSWERS[self.path]
+            self.send_response(status)
+            for name, value in {**headers, "Connection": "close"}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    if not shutil.which("openssl"):
+        pytest.skip("needs openssl")
+    path = tmp_path_factory.mktemp("tls") / "own.pem"
+    name = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *name]
+    subprocess.run([*command, "-keyout", path, "-out", path.with_suffix(".crt")], check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + path.with_suffix(".crt").read_bytes())
+    return path
+
+
+@pytest.fixture
+def server(certificate, monkeypatch):
+    """The address of an https server of this machine, whose certificate is trusted."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
+        serving.socket = context.wrap_socket(serving.socket, server_side=True)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.with_suffix(".crt")))
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield f"https://127.0.0.1:{serving.server_port}"
+        serving.shutdown()
+
+
+@pytest.mark.parametrize("path", ["/whole", "/chunks", "/up"])
+def test_whole_files_are_downloaded(server, tmp_path, path):
+    """With a length, in chunks, or after a redirection to https."""
+    assert fetch(server + path, tmp_path).read_bytes() == BODY
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/cut", "IncompleteRead"),
+        ("/cut-in-chunks", "IncompleteRead"),
+        ("/nonsense", "IncompleteRead"),
+        ("/no-length", "does not say how long its file is"),
+        ("/no-answer", "BadStatusLine"),
+        ("/absent", "404"),
+        ("/down", "leads on to http://127.0.0.1:9/whole, which is not https"),
+    ],
+)
+def test_what_is_not_the_whole_file_is_refused(server, tmp_path, path, message):
+    """A body that is cut, an answer that is none, a way that leaves https: one sentence, and no file."""
+    with pytest.raises(VitworkError, match=message) as caught:
+        fetch(server + path, tmp_path)
+    assert server + path in str(caught.value)
+    assert not list(tmp_path.rglob("*"))
 
 
 def test_the_cache_can_be_moved(monkeypatch, tmp_path):

@@ -11,7 +11,10 @@ from PIL import Image
 from torch import Tensor
 
 from vitwork.data.corruptions.severity import SEVERITIES, check_severity
-from vitwork.errors import VitworkError, at_least
+from vitwork.data.sources.collection import MOST_CLASSES
+from vitwork.data.sources.decoding import as_rgb
+from vitwork.data.sources.listing import check_regular, files_below, folders_in, is_hidden
+from vitwork.errors import VitworkError, at_least, told
 
 IMAGE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png"})
 
@@ -32,14 +35,21 @@ def cifar_c(folder: Path, name: str, severity: int, batch_size: int = 256) -> It
         Images, uint8 (b, 3, 32, 32), and labels, int64 (b,).
 
     Raises:
-        VitworkError: there is no such severity, or a file is missing, is no plain array, or does not have the benchmark's
-            shape.
+        VitworkError: there is no such severity, a file is missing, is no plain array or does not have the benchmark's
+            shape, or labels are not class numbers.
     """
     check_severity(severity)
     at_least(1, batch_size=batch_size)
     images, labels = (_array(folder / f"{stem}.npy") for stem in (name, "labels"))
-    if images.ndim != 4 or images.dtype != np.uint8 or len(images) % len(SEVERITIES) or len(labels) != len(images):
+    if (
+        images.ndim != 4
+        or images.dtype != np.uint8
+        or len(images) % len(SEVERITIES)
+        or labels.shape != images.shape[:1]
+    ):
         raise VitworkError(f"{folder / name}.npy and labels.npy do not have the shape of a CIFAR-C benchmark.")
+    if labels.dtype.kind not in "iu" or not ((labels >= 0) & (labels < MOST_CLASSES)).all():
+        raise VitworkError(f"{folder / 'labels.npy'} has labels that are not class numbers.")
     count = len(images) // len(SEVERITIES)
     end = count * severity
     for start in range(end - count, end, batch_size):
@@ -51,9 +61,11 @@ def cifar_c(folder: Path, name: str, severity: int, batch_size: int = 256) -> It
 def _array(path: Path) -> np.ndarray:
     try:
         # Mapped, so that one batch at a time is read; a pickle in the file is refused.
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError) as error:
-        raise VitworkError(f"Cannot read {path} as a NumPy array: {error}.") from error
+        return np.asarray(np.lib.format.open_memmap(check_regular(path), mode="r"))
+    except VitworkError:
+        raise
+    except Exception as error:  # of damaged headers, there are errors of any kind
+        raise VitworkError(f"Cannot read {path} as a NumPy array: {told(error)}.") from error
 
 
 def imagenet_c(folder: Path, name: str, severity: int, batch_size: int = 64) -> Iterator[tuple[Tensor, Tensor]]:
@@ -69,16 +81,22 @@ def imagenet_c(folder: Path, name: str, severity: int, batch_size: int = 64) -> 
         Images, uint8 (b, 3, h, w), and class indices in the order of the class folders' names, int64 (b,).
 
     Raises:
-        VitworkError: there is no such severity or folder, no image in it, an image cannot be read, or sizes differ.
+        VitworkError: there is no such severity or folder, or two; there is no image in it or in a class; an image cannot
+            be read, or sizes differ.
     """
     check_severity(severity)
     at_least(1, batch_size=batch_size)
     places = [*folder.glob(f"{name}/{severity}"), *folder.glob(f"*/{name}/{severity}")]
-    if not places:
-        raise VitworkError(f"There is no {name}/{severity} in {folder}.")
-    classes = sorted(path for path in places[0].iterdir() if path.is_dir())
-    files = [(path, number) for number, each in enumerate(classes) for path in sorted(each.iterdir())]
-    images = [(path, number) for path, number in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    places = [place for place in places if not is_hidden(place.relative_to(folder))]
+    if len(places) != 1:
+        others = f", but {places[0]} and {places[1]}" if places else ""
+        raise VitworkError(f"There is no {'single ' * bool(places)}{name}/{severity} in {folder}{others}.")
+    images = []
+    for number, each in enumerate(folders_in(places[0])):
+        found = files_below(each, IMAGE_SUFFIXES)
+        if not found:
+            raise VitworkError(f"There are no images in {each}, which would be a class.")
+        images += [(path, number) for path in found]
     if not images:
         raise VitworkError(f"There are no images in {places[0]}.")
     for start in range(0, len(images), batch_size):
@@ -92,6 +110,8 @@ def imagenet_c(folder: Path, name: str, severity: int, batch_size: int = 64) -> 
 def _pixels(path: Path) -> Tensor:
     try:
         with Image.open(path) as image:
-            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
-    except (OSError, SyntaxError) as error:
-        raise VitworkError(f"Cannot read the image {path}: {error}.") from error
+            return torch.from_numpy(np.array(as_rgb(image, str(path)))).permute(2, 0, 1)
+    except VitworkError:
+        raise
+    except Exception as error:  # decoders of damaged pictures raise errors of any kind
+        raise VitworkError(f"Cannot read the image {path}: {told(error)}.") from error

@@ -22,7 +22,7 @@ from vitwork.store.store import CorruptFileError, read_sealed, write_sealed
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 """Raised whenever decoding changes, so that nothing that was decoded differently is read."""
 
 
@@ -75,7 +75,7 @@ def _cached(collection: Collection, size: int | None, read: Callable[[Path], T])
     with locked(places[0].with_suffix(".lock")):
         try:
             return read(_found(places, size))
-        except FileNotFoundError:
+        except OSError:
             pass
         except CorruptFileError as error:
             warnings.warn(f"{error} The images are decoded again.", stacklevel=3)

@@ -25,6 +25,16 @@ SPLIT_WORDS = {
     "validation": "validation",
 }
 
+MOST_CLASSES = 10**6
+"""More than any data set has: a larger label is no class's number, and as many classes would not fit into memory."""
+
+SHARD = re.compile(
+    r"(?<![a-z0-9])(?<!of[-_.])(|part|shard|chunk|"
+    + "|".join(SPLIT_WORDS)
+    + r")(\d+|(?=[a-f]*\d)[0-9a-f]{8,})(?![a-z0-9])"
+)
+"""The number, or the hash, that tells files of one split apart: ``00001`` in ``train-00001-of-00003``, 2 in ``part2``."""
+
 
 class Example(NamedTuple):
     """One image of a file.
@@ -64,12 +74,15 @@ class Collection:
         return chain.from_iterable(part() for part in self.splits[split])
 
 
-def files_below(root: Path, pattern: str) -> tuple[Path, ...]:
-    """Return the files in a folder and in its direct sub-folders that match `pattern`, sorted.
+def class_number(value: object, where: str) -> int:
+    """Return a label that can be a class's number.
 
-    Deeper folders are not searched: an image folder may hold a million files.
+    Raises:
+        VitworkError: it is no whole number, or larger than any number of classes; the message begins with `where`.
     """
-    return tuple(sorted({*root.glob(pattern), *root.glob(f"*/{pattern}")}))
+    if not isinstance(value, int) or abs(value) > MOST_CLASSES:
+        raise VitworkError(f"{where} has the label {str(value)[:40]}, which is not a class number.")
+    return int(value)
 
 
 def split_of(path: Path) -> str | None:
@@ -82,13 +95,30 @@ def train_and_test(root: Path, paths: Iterable[Path]) -> dict[str, tuple[Path, .
     """Group files or folders below `root` by split; a validation split serves where there is no test split.
 
     Raises:
-        VitworkError: no training or no test images.
+        VitworkError: no training or no test images, or a split's files belong to several sets or are not all there.
     """
     groups: dict[str, list[Path]] = {}
     for path in sorted(paths):
         groups.setdefault(split_of(path.relative_to(root)) or "", []).append(path)
-    found = {"train": groups.get("train"), "test": groups.get("test") or groups.get("validation")}
+    found = {"train": groups.get("train", []), "test": groups.get("test") or groups.get("validation", [])}
     for split, members in found.items():
         if not members:
             raise VitworkError(f"{root} has no {split} images: no file or folder there is named after that split.")
-    return {split: tuple(members or ()) for split, members in found.items()}
+        _check_one_set(root, split, members)
+    return {split: tuple(members) for split, members in found.items()}
+
+
+def _check_one_set(root: Path, split: str, members: list[Path]) -> None:
+    """Check that files differ by their shards' numbers alone, folders not at all, and that no shard is missing."""
+    names = [path.relative_to(root) for path in members]
+    series = [path if path.is_dir() else path.with_name(SHARD.sub(r"\1#", path.name.lower())) for path in members]
+    for name, its in zip(names, series, strict=True):
+        if its != series[0]:
+            raise VitworkError(
+                f"{root} has two sets of {split} images, {names[0]} and {name}: leave one of them, or name its folder."
+            )
+    total = re.search(r"of[-_.](\d+)(?![a-z0-9])", series[0].name)
+    if total and int(total[1]) != len(names):
+        raise VitworkError(
+            f"{root} has {len(names)} files of {split} images where {names[0]} says that there are {int(total[1])}."
+        )

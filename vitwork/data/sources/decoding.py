@@ -17,6 +17,9 @@ from vitwork.errors import VitworkError
 NATIVE_SIDE = 64
 """Images up to this side are kept as they are and pooled when they are loaded; larger ones are fitted at decoding."""
 
+MODES = frozenset({"1", "L", "LA", "LAB", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"})
+"""Modes of PIL with eight bits a channel, or one: its conversion to RGB keeps black and white."""
+
 
 class TooLargeError(VitworkError):
     """Decoded, the images do not fit into half of the machine's memory."""
@@ -92,9 +95,29 @@ def picture_of(example: Example) -> Image.Image:
         return Image.fromarray(example.content)
     try:
         with Image.open(io.BytesIO(example.content)) as picture:
-            return picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            return as_rgb(picture, example.where)
+    except VitworkError:
+        raise
+    except Exception as error:  # decoders of damaged pictures raise errors of any kind
         raise VitworkError(f"The image in {example.where} is corrupt or of an unknown kind.") from error
+
+
+def as_rgb(picture: Image.Image, where: str) -> Image.Image:
+    """Return a picture of PIL as RGB, from black to white in whatever mode it has; transparency is left out.
+
+    Raises:
+        VitworkError: its mode has no white that is known, as 32-bit numbers have none.
+    """
+    if picture.mode.startswith("I;16"):  # PIL would take all that is lighter than 255 of 65535 for white
+        levels = np.asarray(picture).astype(np.uint32)
+        return Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
+    if picture.mode not in MODES:
+        raise VitworkError(
+            f"The image in {where} has the mode {picture.mode}, whose white is not known; store it with 8 or 16 bits."
+        )
+    if picture.mode == "P":  # PIL warns where a palette's transparency is left out at once
+        picture = picture.convert("RGBA")
+    return picture.convert("RGB")
 
 
 def fit(picture: Image.Image, size: int) -> Image.Image:

@@ -8,20 +8,22 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 from vitwork.data.sources.cache import cache_folder
 from vitwork.data.sources.collection import Collection, Example
+from vitwork.data.sources.listing import check_regular, files_below, is_hidden
 from vitwork.data.sources.parquet import open_parquet
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, told
 
 DOWNLOADS = {"cifar10": ("CIFAR10", "uoft-cs/cifar10"), "cifar100": ("CIFAR100", "uoft-cs/cifar100")}
 """For each source: torchvision's class and the hub's repository."""
 
 
-PUBLISHED = {"cifar10": "cd79d825d2f4982f83f9fdb5095caf51654802f807fc75cb702abdd83257072b"}
-"""Content fingerprints of whole data sets, measured on copies whose channel statistics are the published ones. There is
-none for CIFAR-100 yet: no copy was at hand."""
+PUBLISHED = {
+    "cifar10": "cd79d825d2f4982f83f9fdb5095caf51654802f807fc75cb702abdd83257072b",
+    "cifar100": "cf6714ffe295abead020a0b6ebe48867a368e4d4e7d63318538fa37f338738af",
+}
+"""Content fingerprints of whole data sets, measured on copies whose channel statistics are the published ones."""
 
 
 def check(source: str, content: str) -> None:
@@ -58,14 +60,15 @@ def open_torchvision(root: Path, source: str) -> Collection:
         VitworkError: reading raises it when files are missing or altered.
     """
     splits = {split: [partial(_unpacked, source, split, root)] for split in ("train", "test")}
-    files = tuple(sorted(path for path in root.glob("cifar-10*-*/*") if path.is_file()))
+    found = (path for path in sorted(root.glob("cifar-10*-*/*")) if not is_hidden(Path(path.name)))
+    files = tuple(check_regular(path) for path in found if not path.is_dir())
     return Collection(str(root), files, lambda: _names(_torchvision(source, "train", root)), splits)
 
 
 def _read(source: str, split: str) -> Iterator[Example]:
     try:
         return _examples(_torchvision(source, split, _folder(), download=True), f"{source} ({split})")
-    except (URLError, OSError, RuntimeError) as error:
+    except Exception as error:  # noqa: BLE001 - of the network, of a body that was cut, of what unpacks it
         return _hub(source, error).read(split)
 
 
@@ -73,14 +76,14 @@ def _class_names(source: str) -> tuple[str, ...]:
     # Asked after the images were read, so one of the two copies is on the disk.
     try:
         return _names(_torchvision(source, "train", _folder()))
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # noqa: BLE001 - as above
         return _hub(source, error).classes()
 
 
 def _unpacked(source: str, split: str, root: Path) -> Iterator[Example]:
     try:
         return _examples(_torchvision(source, split, root), str(root))
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # also those of unpickling
         raise VitworkError(f"{root} does not hold {source} as torchvision unpacks it: files miss or differ.") from error
 
 
@@ -110,7 +113,7 @@ def _hub(source: str, reason: Exception) -> Collection:
         return open_parquet(hub_folder(DOWNLOADS[source][1]))
     except VitworkError as error:
         raise VitworkError(
-            f"{source} could not be downloaded ({reason}; {error}); connect to the network, or name a folder that holds it "
+            f"{source} could not be downloaded ({told(reason)}; {error}); connect to the network, or name a folder that holds it "
             "with --data."
         ) from error
 
@@ -136,7 +139,7 @@ def hub_folder(name: str) -> Path:
         except Exception as error:  # its own, and those of what it connects with
             said = " ".join(str(error).split()) or type(error).__name__
             raise VitworkError(f"The hub's data set {name} cannot be had: {said}") from error
-    folders = {path.parent for path in place.rglob("*.parquet")}
+    folders = {path.parent for path in files_below(place, {".parquet"})}
     if len(folders) != 1:
         raise VitworkError(
             f"The hub's data set {name}, in {place}, has Parquet files in {len(folders)} folders, not in one."

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from vitwork.data.sources.collection import Collection, Example, Part, split_of, train_and_test
+from vitwork.data.sources.listing import files_below, folders_in
 from vitwork.errors import VitworkError
 
 PART = 64
@@ -16,16 +17,17 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", 
 
 def holds_class_folders(root: Path) -> bool:
     """Tell whether a folder has a sub-folder named after a split."""
-    return any(path.is_dir() and split_of(Path(path.name)) for path in root.iterdir())
+    return any(split_of(Path(path.name)) for path in folders_in(root))
 
 
 def open_image_folder(root: Path) -> Collection:
     """Open ``train/<class>/*`` with ``test/<class>/*`` or ``val/<class>/*``.
 
     Raises:
-        VitworkError: a split is missing or holds no image, or a class of the test images is not in training.
+        VitworkError: a split is missing, is there twice or holds no image, a class of the test images is not in
+            training, or something cannot be read.
     """
-    groups = train_and_test(root, (path for path in root.iterdir() if path.is_dir()))
+    groups = train_and_test(root, folders_in(root))
     classes = _names(groups["train"])
     unknown = [name for name in _names(groups["test"]) if name not in classes]
     if unknown:
@@ -40,17 +42,12 @@ def open_image_folder(root: Path) -> Collection:
             f"{root} has a class {empty[0]} without training images: give it some, or remove its folder."
         )
     splits = {split: _parts(images) for split, images in files.items()}
-    return Collection(
-        str(root), tuple(path for images in files.values() for path, _ in images), lambda: classes, splits
-    )
+    paths = tuple(path for images in files.values() for path, _ in images)
+    return Collection(str(root), paths, lambda: classes, splits)
 
 
 def _names(folders: tuple[Path, ...]) -> tuple[str, ...]:
-    return tuple(sorted({path.name for folder in folders for path in folder.iterdir() if _is_class(path)}))
-
-
-def _is_class(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith(".")  # hidden folders are those of tools
+    return tuple(sorted({path.name for folder in folders for path in folders_in(folder)}))
 
 
 def _images(folders: tuple[Path, ...], classes: tuple[str, ...]) -> list[tuple[Path, int]]:
@@ -58,8 +55,8 @@ def _images(folders: tuple[Path, ...], classes: tuple[str, ...]) -> list[tuple[P
         (path, number)
         for folder in folders
         for number, name in enumerate(classes)
-        for path in sorted((folder / name).rglob("*"))
-        if path.suffix.lower() in SUFFIXES
+        if (folder / name).is_dir()
+        for path in files_below(folder / name, SUFFIXES)
     ]
 
 

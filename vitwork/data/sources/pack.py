@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from vitwork.data.sources.cache import locked, place_of
 from vitwork.data.sources.collection import Collection, Example
 from vitwork.data.sources.decoding import checked_classes, memory
 from vitwork.errors import VitworkError
-from vitwork.store.store import CorruptFileError, read_sealed, replacing, write_atomically, write_sealed
+from vitwork.store.store import CorruptFileError, read_sealed, replacing, write_sealed
 
 CHECKED = 8
 """Bytes of each image's hash that are kept, to notice an altered file when the image is read."""
@@ -38,23 +39,50 @@ class Packed:
         spans: place and length of each image in bytes, int64 (n, 2), in the order of a hash of their content.
         labels: int64 (n,).
         digests: the beginning of each image's hash, uint8 (n, 8).
+        opening: opens the collection that it was packed from.
     """
 
     path: Path
     spans: NDArray[np.int64]
     labels: NDArray[np.int64]
     digests: NDArray[np.uint8]
+    opening: Callable[[], Collection]
 
     def origin(self, row: int) -> str:
         """Return the file and place that an image was packed from."""
-        return self.path.with_suffix(".txt").read_text(encoding="utf-8").splitlines()[row]
+        try:
+            return str(json.loads(read_sealed(_origins(self.path)))[row])
+        except (OSError, CorruptFileError):
+            return f"{self.path}, row {row}"
 
     def read(self, rows: Iterable[int]) -> list[Example]:
-        """Return the encoded images of the given rows.
+        """Return the encoded images of the given rows; where one was altered since it was packed, all are packed again.
 
         Raises:
-            VitworkError: one was altered since it was packed.
+            VitworkError: what they were packed from has changed too, or cannot be read.
         """
+        rows = list(rows)
+        try:
+            return self._read(rows)
+        except (OSError, CorruptFileError):
+            pass  # dealt with below, by the process that holds the lock
+        with locked(self.path.parent.with_suffix(".lock")):
+            try:
+                return self._read(rows)
+            except (OSError, CorruptFileError) as error:
+                collection = self.opening()
+                if place_of(collection) != self.path.parent:
+                    raise VitworkError(
+                        f"{collection.where} has changed, and its packed copy is damaged: {error}"
+                    ) from error
+                warnings.warn(f"{error} All images are packed again.", stacklevel=2)
+                _write_split(collection.read(self.path.stem), self.path)
+        try:
+            return self._read(rows)
+        except OSError as error:
+            raise VitworkError(f"Cannot read {self.path}: {error.strerror or error}.") from error
+
+    def _read(self, rows: list[int]) -> list[Example]:
         examples = []
         with self.path.open("rb") as file:
             for row in rows:
@@ -62,7 +90,7 @@ class Packed:
                 file.seek(place)
                 example = Example(file.read(length), int(self.labels[row]), f"{self.path}, row {row}")
                 if _digest(example)[:CHECKED] != self.digests[row].tobytes():
-                    raise VitworkError(f"The image in {example.where} was altered; remove {self.path.parent}.")
+                    raise CorruptFileError(f"The image in {example.where} was altered.")
                 examples.append(example)
         return examples
 
@@ -82,26 +110,33 @@ def exceeds_memory(collection: Collection) -> bool:
     return packed or sum(path.stat().st_size for path in collection.files) > memory() // 2
 
 
-def pack(collection: Collection) -> Pack:
-    """Return the packed collection, which is packed at the first call.
+def pack(opening: Callable[[], Collection]) -> Pack:
+    """Return a packed collection, which is packed at the first call and when its pack was damaged.
+
+    Args:
+        opening: opens the collection.
 
     Raises:
         VitworkError: a file cannot be read or written, or labels and classes disagree.
     """
+    collection = opening()
     place = place_of(collection)
     try:
-        return _read(place)
+        return _read(place, opening)
     except (OSError, CorruptFileError):
         pass  # dealt with below, by the process that holds the lock
     with locked(place.with_suffix(".lock")):
         try:
-            return _read(place)
-        except (OSError, CorruptFileError):
-            _write(collection, place)
-    return _read(place)
+            return _read(place, opening)
+        except OSError:
+            pass
+        except CorruptFileError as error:
+            warnings.warn(f"{error} The images are packed again.", stacklevel=2)
+        _write(collection, place)
+    return _read(place, opening)
 
 
-def _read(place: Path) -> Pack:
+def _read(place: Path, opening: Callable[[], Collection]) -> Pack:
     facts: dict[str, Any] = json.loads(read_sealed(place / "facts.json"))
 
     def array(name: str) -> NDArray[Any]:
@@ -111,7 +146,7 @@ def _read(place: Path) -> Pack:
         path, spans = place / f"{name}.bin", array(f"{name}_spans")
         if path.stat().st_size != spans.sum(1).max():
             raise CorruptFileError(f"{path} is truncated.")
-        return Packed(path, spans, array(f"{name}_labels"), array(f"{name}_digests"))
+        return Packed(path, spans, array(f"{name}_labels"), array(f"{name}_digests"), opening)
 
     return Pack({name: split(name) for name in facts["splits"]}, tuple(facts["classes"]), str(facts["fingerprint"]))
 
@@ -151,10 +186,14 @@ def _write_split(
     if not labels:
         raise VitworkError(f"{path.stem} holds no image.")
     order = np.array(sorted(range(len(digests)), key=digests.__getitem__))
-    write_atomically(path.with_suffix(".txt"), "\n".join(origins[row] for row in order).encode())
+    write_sealed(_origins(path), json.dumps([origins[row] for row in order]).encode())
     spans = np.stack([np.cumsum(lengths) - lengths, lengths], axis=1).astype(np.int64)
     hashes = np.frombuffer(b"".join(digests), np.uint8).reshape(len(digests), -1)
     return spans[order], np.array(labels, np.int64)[order], hashes[order]
+
+
+def _origins(path: Path) -> Path:
+    return path.with_name(f"{path.stem}_origins.json")
 
 
 def _encoded(example: Example) -> Example:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vitwork.data.sources.collection import Collection, Example, files_below, split_of, train_and_test
+from vitwork.data.sources.collection import Collection, Example, class_number, split_of, train_and_test
+from vitwork.data.sources.listing import check_regular, files_below
 from vitwork.errors import VitworkError
 
 IMAGE_COLUMNS = ("image", "img")
@@ -23,27 +25,33 @@ def open_parquet(root: Path) -> Collection:
     Test images whose labels are kept back (-1, as ImageNet's on the hub) are left out: then validation serves.
 
     Raises:
-        VitworkError: a split is missing. Reading raises it for a file that is no Parquet file or has no image or
-            label column, and for a row without image or class number.
+        VitworkError: a split is missing, is there twice or lacks a file. Reading raises it for a file that is no
+            Parquet file, has no image or label column or not the rows that it says, for a row without image or class
+            number, and for files that call their classes differently.
     """
-    groups = train_and_test(root, (path for path in files_below(root, "*.parquet") if _labelled(root, path)))
+    groups = train_and_test(root, (path for path in files_below(root, {".parquet"}, 1) if _labelled(root, path)))
     splits = {split: [partial(_read, path) for path in group] for split, group in groups.items()}
     files = tuple(path for group in groups.values() for path in group)
-    return Collection(str(root), files, partial(_class_names, groups["train"][0]), splits)
+    return Collection(str(root), files, partial(_class_names, files), splits)
 
 
-def _open(path: Path) -> Any:
-    import pyarrow as pa
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a file; whatever its reading raises becomes one sentence: of damaged files, there are errors of any kind."""
     import pyarrow.parquet as pq
 
+    check_regular(path)
     try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
+    except VitworkError:
+        raise
+    except Exception as error:
         raise VitworkError(f"{path} cannot be read as a Parquet file: {_first_line(error)}.") from error
 
 
-def _columns(path: Path) -> tuple[str, str]:
-    names = _open(path).schema_arrow.names
+def _columns(file: Any, path: Path) -> tuple[str, str]:
+    names = file.schema_arrow.names
     image = next((name for name in IMAGE_COLUMNS if name in names), None)
     label = next((name for name in LABEL_COLUMNS if name in names), None)
     if image is None or label is None:
@@ -52,36 +60,49 @@ def _columns(path: Path) -> tuple[str, str]:
 
 
 def _labelled(root: Path, path: Path) -> bool:
+    """Tell whether a file is to be read: all but one of test images none of which has a label."""
     if split_of(path.relative_to(root)) != "test":
         return True
-    _, label = _columns(path)
-    first = next(_open(path).iter_batches(batch_size=1, columns=[label]), None)
-    return first is None or not len(first) or first.column(0)[0].as_py() != HIDDEN
+    with _opened(path) as file:
+        _, label = _columns(file, path)
+        batches = file.iter_batches(batch_size=ROWS_AT_ONCE, columns=[label])
+        return not file.metadata.num_rows or any(
+            number != HIDDEN for batch in batches for number in batch.column(label).to_pylist()
+        )
 
 
-def _class_names(path: Path) -> tuple[str, ...]:
-    metadata = _open(path).schema_arrow.metadata or {}
-    _, label = _columns(path)
-    try:
-        feature = json.loads(metadata[b"huggingface"])["info"]["features"][label]
-        return tuple(str(name) for name in feature["names"])
-    except (KeyError, TypeError, ValueError):
-        return ()
+def _class_names(paths: tuple[Path, ...]) -> tuple[str, ...]:
+    first: tuple[str, ...] = ()
+    for path in paths:
+        names = _names(path)
+        if names and first and names != first:
+            raise VitworkError(f"{path} calls its classes otherwise than the files beside it.")
+        first = first or names
+    return first
+
+
+def _names(path: Path) -> tuple[str, ...]:
+    """Return the names of the classes from the hub's metadata, none where there are none."""
+    with _opened(path) as file:
+        _, label = _columns(file, path)
+        try:
+            feature = json.loads(file.schema_arrow.metadata[b"huggingface"])["info"]["features"][label]
+            return tuple(str(name) for name in feature["names"])
+        except (KeyError, TypeError, ValueError, RecursionError):
+            return ()
 
 
 def _read(path: Path) -> Iterator[Example]:
-    import pyarrow as pa
-
-    image, label = _columns(path)
     row = 0
-    try:
-        for batch in _open(path).iter_batches(batch_size=ROWS_AT_ONCE, columns=[image, label]):
-            for content, number in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True):
+    with _opened(path) as file:
+        image, label = _columns(file, path)
+        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=[image, label]):
+            for content, number in zip(batch.column(image).to_pylist(), batch.column(label).to_pylist(), strict=True):
                 where = f"{path}, row {row}"
-                yield Example(_content(content, where), _label(number, where), where)
+                yield Example(_content(content, where), class_number(number, where), where)
                 row += 1
-    except (pa.ArrowException, OSError) as error:
-        raise VitworkError(f"{path} cannot be read after row {row}: {_first_line(error)}.") from error
+        if row != file.metadata.num_rows:
+            raise VitworkError(f"{path} has {row} rows where it says that there are {file.metadata.num_rows}.")
 
 
 def _content(value: Any, where: str) -> bytes:
@@ -89,12 +110,6 @@ def _content(value: Any, where: str) -> bytes:
     if not isinstance(content, bytes):
         raise VitworkError(f"{where} holds no image bytes.")
     return content
-
-
-def _label(value: Any, where: str) -> int:
-    if not isinstance(value, int):
-        raise VitworkError(f"{where} has the label {value!r}, which is not a class number.")
-    return value
 
 
 def _first_line(error: Exception) -> str:

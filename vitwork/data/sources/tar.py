@@ -2,18 +2,62 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
-import os
+import lzma
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from vitwork.data.sources.collection import Collection, Example, files_below, train_and_test
+from vitwork.data.sources.collection import Collection, Example, class_number, train_and_test
 from vitwork.data.sources.folder import SUFFIXES
-from vitwork.errors import VitworkError
+from vitwork.data.sources.listing import check_regular, files_below, is_hidden
+from vitwork.errors import VitworkError, told
 
 CLASS_FILES = ("classnames.txt", "classes.txt")
+
+PACKED: tuple[tuple[bytes, Callable[..., Any]], ...] = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ\0", lzma.open),
+)
+"""How compressed shards begin, and what unpacks them and compares their checksums, as `tarfile` alone does not."""
+
+LEAST_END = tarfile.BLOCKSIZE
+"""Zeros behind the block of zeros that ends an archive, at least."""
+
+LONGEST_END = 2**20 + tarfile.BLOCKSIZE
+"""Zeros there, at most, whatever program wrote the archive: more of them are a hole in which samples are missing."""
+
+NO_END = "has no end: it was cut off"
+
+
+class Member(tarfile.TarInfo):
+    """A file of an archive. `tarfile` takes a broken header for the archive's end; here it is an error, as is no end."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Member:
+        """Read the next header.
+
+        Raises:
+            EOFHeaderError: the archive ends here.
+            ReadError: the header is broken or missing.
+        """
+        try:
+            member = super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.EmptyHeaderError:  # type: ignore[attr-defined]
+            raise tarfile.ReadError(NO_END) from None
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"a broken header ({error})") from error
+        if member.size < 0:  # `tarfile` would go back, and read for ever
+            raise tarfile.ReadError(f"{member.name} has a negative size")
+        return member
 
 
 def open_tar(root: Path) -> Collection:
@@ -23,66 +67,93 @@ def open_tar(root: Path) -> Collection:
     ``classnames.txt``, one a line, where there is one.
 
     Raises:
-        VitworkError: a split is missing.
+        VitworkError: a split is missing or is there twice. Reading raises it for a shard that is damaged, cut off or two
+            joined to one, and for a sample without exactly one image or without class number.
     """
-    groups = train_and_test(root, files_below(root, "*.tar"))
+    groups = train_and_test(root, files_below(root, {".tar"}, 1))
     splits = {split: [partial(_read, shard) for shard in shards] for split, shards in groups.items()}
     files = tuple(path for group in groups.values() for path in group)
     return Collection(str(root), files, partial(_class_names, root), splits)
 
 
 def _class_names(root: Path) -> tuple[str, ...]:
-    lists = [root / name for name in CLASS_FILES if (root / name).is_file()]
-    return tuple(line.strip() for line in lists[0].read_text().splitlines() if line.strip()) if lists else ()
+    path = next((root / name for name in CLASS_FILES if (root / name).exists()), None)
+    if path is None:
+        return ()
+    try:
+        lines = check_regular(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise VitworkError(f"{path} cannot be read as text: {error}.") from error
+    return tuple(line.strip() for line in lines if line.strip())
 
 
 def _read(shard: Path) -> Iterator[Example]:
-    for key, parts in _samples(shard):
+    for key, files in groupby(_files(shard), key=lambda file: file[0]):
         where = f"{shard}, sample {key}"
-        content = next((content for suffix, content in parts.items() if f".{suffix}" in SUFFIXES), None)
-        if content is None:
-            raise VitworkError(f"{where} holds no image.")
-        yield Example(content, _label(parts, where), where)
+        parts: dict[str, bytes] = {}
+        for _, suffix, content in files:
+            if suffix in parts:
+                raise VitworkError(f"{where} has two files .{suffix}.")
+            parts[suffix] = content
+        images = [content for suffix, content in parts.items() if f".{suffix}" in SUFFIXES]
+        if len(images) != 1:
+            raise VitworkError(f"{where} holds {'several images' if images else 'no image'}.")
+        yield Example(images[0], _label(parts, where), where)
 
 
-def _samples(shard: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Yield the samples of a shard, whose files stand one after another, as name and contents by suffix."""
-    current: str | None = None
-    parts: dict[str, bytes] = {}
+def _files(shard: Path) -> Iterator[tuple[str, str, bytes]]:
+    """Yield the files of a shard as name of the sample, suffix and content."""
+    key = None
     try:
-        with tarfile.open(shard, "r|*") as archive:
-            for member in archive:
-                file = archive.extractfile(member) if member.isfile() else None
-                if file is None:
-                    continue
-                folder, _, name = member.name.rpartition("/")
-                stem, _, suffix = name.partition(".")
-                key = f"{folder}/{stem}" if folder else stem
-                if current is not None and key != current:
-                    yield current, parts
-                    parts = {}
-                current = key
-                parts[suffix.lower()] = file.read()
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise VitworkError(f"{shard} cannot be read as a tar file after sample {current}: {error}.") from error
-    if _is_cut(shard):
-        raise VitworkError(f"{shard} has no end: it was cut off after sample {current}.")
-    if current is not None:
-        yield current, parts
+        with check_regular(shard).open("rb") as file:
+            start = file.read(8)
+            file.seek(0)
+            unpack = next((unpack for magic, unpack in PACKED if start.startswith(magic)), None)
+            stream = unpack(file) if unpack else file
+            with tarfile.open(fileobj=stream, mode="r:", tarinfo=Member) as archive:
+                for member in archive:
+                    path = PurePosixPath(member.name)
+                    if member.isdir() or is_hidden(path):
+                        continue
+                    stem, _, suffix = path.name.partition(".")
+                    key = str(path.with_name(stem))
+                    yield key, suffix.lower(), _content(archive, member)
+                _check_end(stream)
+    except VitworkError:
+        raise
+    except Exception as error:  # of damaged archives, there are errors of any kind
+        said = str(error) if isinstance(error, tarfile.TarError) else told(error)
+        reason = said if said == NO_END else f"cannot be read as a tar file ({said})"
+        raise VitworkError(f"{shard} {reason} after sample {key}.") from error
 
 
-def _is_cut(shard: Path) -> bool:
-    """Say whether an uncompressed shard lacks the zeros at its end; a compressed one is checked when it is unpacked."""
-    with shard.open("rb") as file:
-        start = file.read(tarfile.BLOCKSIZE)
-        file.seek(-min(tarfile.BLOCKSIZE, len(start)), os.SEEK_END)
-        return start[257:262] == b"ustar" and any(file.read())
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if not member.isfile():
+        raise tarfile.ReadError(f"{member.name} is a link or a device")
+    file = archive.extractfile(member)
+    content = file.read() if file else b""
+    if len(content) != member.size:
+        raise tarfile.ReadError(f"{member.name} is shorter than its header says")
+    return content
+
+
+def _check_end(stream: Any) -> None:
+    """Check that nothing but zeros follows, as many as belong to an archive's end."""
+    length = 0
+    while block := stream.read(2**16):
+        length += len(block)
+        if block.count(0) < len(block) or length > LONGEST_END:
+            raise tarfile.ReadError("behind its end there is more: it has a hole, or two archives were joined")
+    if length < LEAST_END:
+        raise tarfile.ReadError(NO_END)
 
 
 def _label(parts: dict[str, bytes], where: str) -> int:
     try:
-        return int(parts["cls"]) if "cls" in parts else int(json.loads(parts["json"])["label"])
-    except (KeyError, TypeError, ValueError) as error:
+        value = int(parts["cls"]) if "cls" in parts else json.loads(parts["json"])["label"]
+        value = int(value) if isinstance(value, str) else value
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise VitworkError(
             f"{where} has no class number: neither in a .cls file nor as label in a .json file."
         ) from error
+    return class_number(value, where)

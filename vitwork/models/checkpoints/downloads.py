@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener, url2pathname
 
 from platformdirs import user_cache_dir
 
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, told
 from vitwork.store.store import write_atomically
 
 
@@ -23,28 +26,70 @@ def cache_folder() -> Path:
 def fetch(address: str, folder: Path | None = None) -> Path:
     """Return the local copy of a file, downloaded once.
 
-    The copy's SHA-256 is kept next to it and checked every time. A copy that has changed is set aside and fetched
-    again.
+    The SHA-256 of the first download is kept beside the copy and checked every time. A copy that has changed is set
+    aside and fetched again; an address that answers with another file than at first is refused.
 
     Args:
         address: ``https://…`` or ``file://…``.
         folder: where copies lie, the user's cache unless given.
 
     Raises:
-        VitworkError: it cannot be downloaded.
+        VitworkError: the address is not encrypted, it cannot be downloaded as a whole, or its file has changed.
     """
-    name = re.sub(r"[^\w.-]", "_", address.rsplit("/", maxsplit=1)[-1])
-    path = (folder or cache_folder()) / hashlib.sha256(address.encode()).hexdigest()[:12] / name
+    name = re.sub(r"[^\w.-]", "_", address.rsplit("/", maxsplit=1)[-1])[-128:]
+    path = (folder or cache_folder()) / hashlib.sha256(address.encode(errors="replace")).hexdigest()[:12] / name
     record = path.with_name(path.name + ".sha256")
-    if path.is_file() and record.is_file():
-        if hashlib.sha256(path.read_bytes()).hexdigest() == record.read_text().strip():
-            return path
-        path.replace(path.with_name(path.name + ".altered"))
     try:
-        with urlopen(address, timeout=60) as answer:  # noqa: S310  # addresses are ours or the user's own
-            content = answer.read()
-    except (URLError, OSError, ValueError) as error:
-        raise VitworkError(f"{address} could not be downloaded: {error}") from error
+        known = record.read_text(errors="replace").strip() if record.is_file() else None
+        if path.is_file():
+            if _digest(path.read_bytes()) == known:
+                return path
+            path.replace(path.with_name(path.name + ".altered"))
+    except OSError as error:
+        raise VitworkError(f"Cannot read {path}: {error.strerror or error}.") from error
+    content = _download(address)
+    if known not in (None, _digest(content)):
+        raise VitworkError(
+            f"{address} holds another file than when it was first downloaded (SHA-256 {_digest(content)}, then {known}); "
+            f"remove {record} if that is right."
+        )
     write_atomically(path, content)
-    write_atomically(record, hashlib.sha256(content).hexdigest().encode())
+    write_atomically(record, _digest(content).encode())
     return path
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+class _Encrypted(HTTPRedirectHandler):
+    """Follows no redirection that leads away from https."""
+
+    def redirect_request(  # noqa: PLR0917 - as `urllib` calls it
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
+        """Return the request of the next address, as `urllib` asks for it."""
+        if not newurl.startswith("https://"):
+            fp.close()
+            raise URLError(f"it leads on to {newurl}, which is not https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _download(address: str) -> bytes:
+    if not address.startswith(("https://", "file://")):
+        raise VitworkError(f"{address} is not downloaded: only https:// keeps others from altering what is on its way.")
+    if address.startswith("file://") and not Path(url2pathname(urlsplit(address).path)).is_file():
+        raise VitworkError(f"{address} could not be downloaded: there is no such file.")
+    try:
+        with build_opener(_Encrypted).open(address, timeout=60) as answer:
+            content: bytes = answer.read()
+            stated = answer.headers.get("Content-Length"), answer.headers.get("Transfer-Encoding")
+    except (OSError, ValueError, HTTPException) as error:
+        if isinstance(error, HTTPError):
+            error.close()
+        raise VitworkError(f"{address} could not be downloaded: {told(error)}.") from error
+    if stated == (None, None):  # else `urllib` notices it
+        raise VitworkError(
+            f"{address} does not say how long its file is: a part of it could not be told from the whole."
+        )
+    return content

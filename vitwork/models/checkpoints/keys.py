@@ -6,7 +6,7 @@ Which names a state dict has is read off its keys, so that depths, widths, windo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -65,6 +65,20 @@ def rename(key: str, rules: Rules) -> str:
     return key
 
 
+def collected(pairs: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
+    """Return renamed tensors.
+
+    Raises:
+        ValueError: two of them have the same name, and one would be lost.
+    """
+    state: dict[str, Tensor] = {}
+    for name, value in pairs:
+        if name in state:
+            raise ValueError(f"two of its keys mean {name}")
+        state[name] = value
+    return state
+
+
 def is_official_transformer(state: State) -> bool:
     """Whether keys are those of the official ViT or convolutional-MSA ViT."""
     return any(key.startswith("embedding.") for key in state)
@@ -79,6 +93,9 @@ def translate(state: State, target: State) -> dict[str, Tensor]:
 
     Returns:
         The renamed state; keys that no rule knows stay, for the caller to report.
+
+    Raises:
+        ValueError: two keys mean the same; this and other errors of Python and torch: tensors that cannot be reshaped.
     """
     if any(key.startswith("layer0.") for key in state) and any(key.startswith("stages.") for key in target):
         return residual(state)
@@ -94,16 +111,16 @@ def residual(state: State) -> dict[str, Tensor]:
         found = re.match(r"layer([1-9]\d*)\.(\d+)\.(.*)", key)
         if found:
             within.setdefault(f"{found[1]}.{found[2]}", set()).add(found[3])
-    renamed = {}
-    for key, value in state.items():
+    names = []
+    for key in state:
         found = re.match(r"layer([1-9]\d*)\.(\d+)\.(.*)", key)
         if found is None:
-            renamed[rename(key, TRUNK)] = value
+            names.append(rename(key, TRUNK))
             continue
         inside = within[f"{found[1]}.{found[2]}"]
         rules = next((rules for sign, rules in BLOCKS if sign in inside), ())
-        renamed[f"stages.{int(found[1]) - 1}.{found[2]}.{rename(found[3], rules)}"] = value
-    return renamed
+        names.append(f"stages.{int(found[1]) - 1}.{found[2]}.{rename(found[3], rules)}")
+    return collected(zip(names, state.values(), strict=True))
 
 
 def transformer(state: State, target: State) -> dict[str, Tensor]:
@@ -111,7 +128,7 @@ def transformer(state: State, target: State) -> dict[str, Tensor]:
     last = max((int(key.split(".")[1]) for key in state if re.match(r"classifier\.\d+\.weight", key)), default=0)
     norm = "fc_norm" if "fc_norm.weight" in target else "norm"
     head: Rules = ((rf"^classifier\.{last}\.", "head."), (rf"^classifier\.{last - 1}\.", f"{norm}."))
-    renamed = {rename(key, (*TRANSFORMER, *head)): value for key, value in state.items()}
+    renamed = collected((rename(key, (*TRANSFORMER, *head)), value) for key, value in state.items())
     for key in [key for key in renamed if key.endswith(".to_q.weight")]:
         stem = key.removesuffix("to_q.weight")
         renamed[f"{stem}qkv.weight"] = torch.cat([renamed.pop(key), renamed.pop(f"{stem}to_kv.weight")])
@@ -129,7 +146,7 @@ def modern(state: State) -> dict[str, Tensor]:
     """Translate timm 0.5.4: stages ended with their pooling where today they begin with it; buffers were stored."""
     shift_pit = "transformers.0.pool.conv.weight" in state
     shift_swin = "layers.0.downsample.reduction.weight" in state
-    renamed = {}
+    renamed = []
     for key, value in state.items():
         if key.endswith(("relative_position_index", "attn_mask")):
             continue
@@ -139,5 +156,5 @@ def modern(state: State) -> dict[str, Tensor]:
         if shift_swin:
             name = re.sub(r"^layers\.(\d+)\.downsample\.", lambda m: f"layers.{int(m[1]) + 1}.downsample.", name)
             name = re.sub(r"^head\.(weight|bias)$", r"head.fc.\1", name)
-        renamed[name] = value
-    return renamed
+        renamed.append((name, value))
+    return collected(renamed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, told
 from vitwork.models.checkpoints.downloads import fetch
 from vitwork.models.checkpoints.keys import is_official_transformer, translate
 from vitwork.models.zoo.creation import create
@@ -25,6 +24,10 @@ PUBLISHED: Mapping[str, str] = {  # the paper's CIFAR-100 files
     "pit_ti": f"{RELEASE}pit_ti_cifar100_0645889efb.pth.tar",
     "swin_t": f"{RELEASE}swin_ti_cifar100_ec2894492b.pth.tar",
 }
+
+ZIP = b"PK\3\4"
+PREFIXES = ("module.", "_orig_mod.")  # of parallel or averaged models, of compiled ones
+AVERAGED = "n_averaged"  # how many models were averaged
 
 
 def load_checkpoint(
@@ -43,7 +46,7 @@ def load_checkpoint(
         The model, in evaluation mode, on the CPU.
 
     Raises:
-        VitworkError: the file is missing, truncated, holds code, or belongs to another architecture.
+        VitworkError: the file is missing, truncated, damaged, holds code, or belongs to another architecture.
     """
     if isinstance(path_or_state_dict, Mapping):
         label, stored = "the state dict", dict(path_or_state_dict)
@@ -53,7 +56,12 @@ def load_checkpoint(
     state = unwrap(stored, label)
     model = create(name, num_classes, **options)
     target = model.state_dict()
-    translated = translate(state, target)
+    try:
+        translated = translate(state, target)
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:  # of keys and shapes that no model has
+        raise VitworkError(
+            f"{label} is of another architecture than {name} with these options: {told(error)}"
+        ) from error
     check(translated, target, label, name)
     model.load_state_dict(translated, strict=False)
     if is_official_transformer(state):
@@ -76,17 +84,18 @@ def read(path: Path) -> Any:
     """Read a file of tensors and plain values.
 
     Raises:
-        VitworkError: the file is missing, truncated, no checkpoint, or would execute code.
+        VitworkError: the file is missing, truncated, damaged, no checkpoint, or would execute code.
     """
-    if not path.is_file():
-        raise VitworkError(f"there is no checkpoint {path}")
     try:
+        check_parts(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # on pickles of other makers, which are refused below
             return torch.load(path, map_location="cpu", weights_only=True)
+    except VitworkError:
+        raise
     except PermissionError as error:
         raise VitworkError(f"{path} cannot be read: {error.strerror}") from error
-    except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of damaged files, there are errors of any kind
         if "unsupported global" in str(error).lower() or names_functions(path):
             raise VitworkError(
                 f"{path} is refused: it holds Python objects other than tensors, which could run code"
@@ -94,40 +103,86 @@ def read(path: Path) -> Any:
         raise VitworkError(f"{path} is truncated or no checkpoint") from error
 
 
+def check_parts(path: Path) -> None:
+    """Compare the parts of a zip file, as torch writes them, with their checksums, which torch does not look at.
+
+    Raises:
+        VitworkError: there is no such file, or one of its parts is damaged.
+    """
+    if not path.is_file():  # no FIFO either, which might never end
+        raise VitworkError(f"there is no checkpoint {path}")
+    with path.open("rb") as file:
+        if file.read(len(ZIP)) != ZIP:
+            return
+    with zipfile.ZipFile(path) as parts:
+        damaged = parts.testzip()
+    if damaged is not None:
+        raise VitworkError(f"{path} is damaged: {damaged} in it does not have its checksum")
+
+
 def names_functions(path: Path) -> bool:
     """Whether a file that torch does not know is a pickle that names functions; it is read as text, not executed."""
     try:
         with path.open("rb") as file:
             return any(operation.name in {"GLOBAL", "STACK_GLOBAL", "INST"} for operation, _, _ in genops(file))
-    except ValueError:  # no pickle, or the end of one is missing
+    except Exception:  # noqa: BLE001 - no pickle, or the end of one is missing
         return False
 
 
 def unwrap(stored: Any, label: str) -> dict[str, Tensor]:
-    """Find the state dict in what a file holds, and strip the prefix of data-parallel training."""
+    """Find the state dict in what a file holds, and strip the prefixes of parallel, compiled and averaged models.
+
+    Raises:
+        VitworkError: there is none, or one of its tensors has no plain numbers.
+    """
     for key in ("state_dict", "model", "model_state_dict"):
         if isinstance(stored, Mapping) and isinstance(stored.get(key), Mapping):
             stored = stored[key]
     if not isinstance(stored, Mapping) or not stored or not all(isinstance(v, Tensor) for v in stored.values()):
         raise VitworkError(f"{label} holds no state dict of tensors")
-    return {str(key).removeprefix("module."): value for key, value in stored.items()}
+    state = {str(key): value for key, value in stored.items() if key != AVERAGED}
+    for key, value in state.items():
+        if value.is_nested or value.layout != torch.strided or value.is_meta:
+            kind = "without its numbers" if value.is_meta else "sparse or nested"
+            raise VitworkError(f"{label} cannot be loaded: {key} is {kind}")
+    while prefix := next((each for each in PREFIXES if state and all(key.startswith(each) for key in state)), ""):
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
+        state.pop(AVERAGED, None)
+    return state
 
 
 def check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str, name: str) -> None:
-    """Refuse weights of another architecture, naming the first difference."""
+    """Refuse weights of another architecture, naming the first differences.
+
+    Raises:
+        VitworkError: keys, shapes or kinds of numbers differ.
+    """
     missing = [key for key in target if key not in state and not key.endswith("num_batches_tracked")]
     unknown = [key for key in state if key not in target]
-    shapes = [key for key in target if key in state and state[key].shape != target[key].shape]
     if missing or unknown:
-        parts = [f"lacks {missing[0]}"] * bool(missing) + [f"has {unknown[0]}"] * bool(unknown)
+        parts = [f"{verb} {keys[0]}" for verb, keys in (("lacks", missing), ("has", unknown)) if keys]
         others = max(len(missing), len(unknown)) - 1
         rest = f" (and {others} more)" if others > 0 else ""
         raise VitworkError(
             f"{label} is of another architecture than {name} with these options: it {', '.join(parts)}{rest}"
         )
-    if shapes:
-        key = shapes[0]
-        raise VitworkError(
-            f"{label} does not fit {name} with these options: {key} is {tuple(state[key].shape)} in it "
-            f"and {tuple(target[key].shape)} in the model"
-        )
+    for key, value in state.items():
+        wanted = target[key]
+        if value.shape != wanted.shape:
+            raise VitworkError(
+                f"{label} does not fit {name} with these options: {key} is {tuple(value.shape)} in it "
+                f"and {tuple(wanted.shape)} in the model"
+            )
+        if not is_exact(value, wanted):
+            raise VitworkError(
+                f"{label} does not fit {name}: {key} is {value.dtype} in it and {wanted.dtype} in the model"
+            )
+
+
+def is_exact(value: Tensor, wanted: Tensor) -> bool:
+    """Whether numbers mean the same when they are read as `wanted`'s kind: integers as weights lack their scale."""
+    if value.is_complex() or value.is_quantized:
+        return False
+    if wanted.is_floating_point() or not value.is_floating_point():
+        return value.is_floating_point() == wanted.is_floating_point()
+    return torch.equal(value, value.round())

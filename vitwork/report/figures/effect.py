@@ -64,10 +64,10 @@ def _strip(plot: Plot, side: Sample, row: float, series: int, *, log: bool) -> N
 
 
 def interval(hypothesis: Hypothesis) -> str:
-    """Return the effect with its interval against the margin; empty when there is no estimate."""
+    """Return the effect with the interval that decides against the margin; empty when there is no estimate."""
     found = hypothesis.effect
     estimate, low, high, margin = (
-        shown(value, found.scale) for value in (found.estimate, found.low, found.high, found.margin)
+        shown(value, found.scale) for value in (found.estimate, *found.deciding, found.margin)
     )
     if estimate is None or margin is None:
         return ""
@@ -126,8 +126,8 @@ def tiny(effects: Sequence[Effect], width: float = 96) -> str:
     step, middle = 7.0, width / 2
     parts = [f'<path class="zero" d="M{number(middle)} 0V{number(step * len(rows) + 3)}"/>']
     for place, found in enumerate(rows):
-        y, flip = step * place + 5, -1.0 if found.alternative == "less" else 1.0
-        offsets = [flip * (value - found.margin) for value in (found.low, found.estimate, found.high)]
+        y, flip, (low, high) = step * place + 5, -1.0 if found.alternative == "less" else 1.0, found.deciding
+        offsets = [flip * (value - found.margin) for value in (low, found.estimate, high)]
         reach = max((abs(offset) for offset in offsets if math.isfinite(offset)), default=0.0) or 1.0
         places = sorted(max(-1.0, min(1.0, offset / reach)) for offset in offsets)  # the estimate lies between the ends
         left, at, right = (number(middle + (middle - 3) * part) for part in places)
@@ -144,12 +144,12 @@ def pair(old: Effect | None, new: Effect | None, width: float = 200) -> str:
     if not known:
         return ""
     margin = known[-1].margin
-    low, high = span([margin, *(value for found in known for value in (found.low, found.estimate, found.high))])
+    low, high = span([margin, *(value for found in known for value in (*found.deciding, found.estimate))])
     scale = Scale(low, high, 3, width - 3)
     parts = [f'<path class="dashrule" d="M{number(scale(margin))} 0V28"/>']
     for y, found in zip((8, 20), sides, strict=True):
         if found:
-            left, right = (number(scale(min(high, max(low, end)))) for end in (found.low, found.high))
+            left, right = (number(scale(min(high, max(low, end)))) for end in found.deciding)
             parts.append(f'<path class="interval {_kind(found)}" d="M{left} {y}H{right}"/>')
             parts.append(
                 f'<circle class="estimate {_kind(found)}" cx="{number(scale(found.estimate))}" cy="{y}" r="3"/>'

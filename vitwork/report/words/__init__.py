@@ -24,7 +24,6 @@ from vitwork.report.words.numbers import (
     snapshot,
 )
 from vitwork.report.words.sentences import (
-    SYMBOLS,
     chosen,
     claim_reason,
     deviation,
@@ -34,15 +33,35 @@ from vitwork.report.words.sentences import (
     spent,
     substitutes,
     summary,
+)
+from vitwork.report.words.verdicts import (
+    OURS,
+    SYMBOLS,
+    apart,
+    by_holm,
+    correction,
+    counted,
+    decided,
+    p_values,
+    price,
+    primaries,
+    qualifiers,
     tally,
+    verdict,
 )
 
 __all__ = [
+    "OURS",
     "SYMBOLS",
+    "apart",
+    "by_holm",
     "chosen",
     "claim_reason",
+    "correction",
     "cost",
     "count",
+    "counted",
+    "decided",
     "decision",
     "deviation",
     "duration",
@@ -56,7 +75,11 @@ __all__ = [
     "method",
     "moment",
     "other_profiles",
+    "p_values",
     "plural",
+    "price",
+    "primaries",
+    "qualifiers",
     "quantity",
     "reason",
     "settings",
@@ -67,5 +90,6 @@ __all__ = [
     "substitutes",
     "summary",
     "tally",
+    "verdict",
     "why",
 ]

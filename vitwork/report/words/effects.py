@@ -43,9 +43,12 @@ def effect_unit(unit: str, scale: str) -> str:
 
 
 def effect(found: Effect, unit: str = "") -> str:
-    """Return estimate and interval, for example ``×0.42 [0.30, 0.58]``, ``+2.1 [0.4, 3.8] pp`` or ``P 0.93 [0.7, 1]``."""
+    """Return estimate and the interval that decides.
+
+    For example ``×0.42 [0.30, 0.58]``, ``+2.1 [0.4, 3.8] pp`` or ``P 0.93 [0.7, 1]``.
+    """
     scale = found.scale
-    estimate, low, high = (shown(value, scale) for value in (found.estimate, found.low, found.high))
+    estimate, low, high = (shown(value, scale) for value in (found.estimate, *found.deciding))
     if estimate is None and low is None and high is None:
         return "no estimate"
     least, most = OPEN_ENDS.get(scale, ("−∞", "∞"))
@@ -99,8 +102,19 @@ def reason(found: Effect, unit: str = "") -> str:
     if found.obstacle is not None:
         return why(found)
     seeds = f"{found.n_a} and {found.n_b} seeds" if found.n_b else plural(found.n_a, "seed")
-    family = f", {quantity(found.adjusted_p, 2)} over the session" if found.adjusted_p > found.p else ""
-    return f"{effect(found, unit)}, {seeds}, p = {quantity(found.p, 2)}{family}: {why(found)}"
+    return f"{effect(found, unit)}, {', '.join([seeds, *_p_values(found)])}: {why(found)}"
+
+
+def adjusted(found: Effect) -> bool:
+    """Return whether the interval is adjusted to a family of claims; earlier results correct each hypothesis by Holm."""
+    return not (math.isnan(found.adjusted_low) or math.isnan(found.adjusted_high))
+
+
+def _p_values(found: Effect) -> list[str]:
+    """Return p, and what the correction made of it; a control has none."""
+    corrected = "q of the claim" if adjusted(found) else "p after Holm"
+    known = {"p": found.p, corrected: math.nan if found.adjusted_p == found.p else found.adjusted_p}
+    return [f"{name} = {quantity(value, 2)}" for name, value in known.items() if not math.isnan(value)]
 
 
 def why(found: Effect) -> str:
@@ -116,21 +130,19 @@ def _placed(found: Effect) -> str:
     if found.verdict is Verdict.INCONCLUSIVE:
         return _undecided(found)
     paper = found.verdict is Verdict.REPRODUCED
-    if found.p > found.alpha:  # its own interval does not show it, but the level of the session is wider
-        return "decided at the session’s error rate"
     if found.band is not None:
         return f"{'inside' if paper else 'outside'} {_separating(found)}"
     return f"clear of {_separating(found)} on {'the paper’s' if paper else 'the other'} side"
 
 
 def _undecided(found: Effect) -> str:
-    place, endless = _separating(found), math.isinf(found.high - found.low)
+    place, (low, high) = _separating(found), found.deciding
     said = f"the order of the runs does not clear {place}" if found.test is Test.ORDER else f"not clear of {place}"
-    if found.p <= found.alpha < found.adjusted_p:
-        said = "not decided at the session’s error rate"
+    if found.p <= found.alpha:
+        said = f"decided alone, but not with all {'claims' if adjusted(found) else 'comparisons'} counted"
     if found.seeds_needed:
         return f"{said}; about {found.seeds_needed} seeds per arm would probably settle it"
-    return said if endless else f"{said}; many more seeds would hardly settle it"
+    return said if math.isinf(high - low) else f"{said}; many more seeds would hardly settle it"
 
 
 def _separating(found: Effect) -> str:
@@ -175,13 +187,14 @@ def decision(hypothesis: Hypothesis) -> str:
     """Return how a hypothesis was decided: why, the paper's side, n, p and method."""
     found = hypothesis.effect
     counts = [sum(value is not None for value in side.values) for side in hypothesis.sides if isinstance(side, Sample)]
-    parts = [why(found), _claimed(hypothesis), f"n = {' + '.join(map(str, counts))}"]
-    if not math.isnan(found.adjusted_p):
-        parts.append(f"p after Holm = {quantity(found.adjusted_p, 2)}")
-    elif not math.isnan(found.p):
-        parts.append(f"p = {quantity(found.p, 2)}")
-    parts.append(f"error rate {quantity(found.alpha)}")
-    return "; ".join([*parts, *filter(None, [method(found)])])
+    parts = [why(found), _claimed(hypothesis), f"n = {' + '.join(map(str, counts))}", *_p_values(found)]
+    return "; ".join([*parts, *filter(None, [method(found), _plain(hypothesis)])])
+
+
+def _plain(hypothesis: Hypothesis) -> str:
+    """Return the textbook's p beside ours, for trust."""
+    p, arms = hypothesis.effect.plain_p, {side.arm for side in hypothesis.sides if isinstance(side, Sample)}
+    return "" if math.isnan(p) else f"plain {'Welch' if len(arms) > 1 else 't test'} (scipy): p = {quantity(p, 2)}"
 
 
 def _claimed(hypothesis: Hypothesis) -> str:

@@ -10,15 +10,10 @@ from vitwork.language.changes import Event, Kind
 from vitwork.language.document import ClaimResult, Hypothesis, ProfileResult, Results
 from vitwork.report.words.effects import effect, why
 from vitwork.report.words.numbers import cost, duration, plural, quantity, settings, snapshot
+from vitwork.report.words.verdicts import primaries, qualifiers, verdict
 from vitwork.statistics.effect import Effect, Verdict
 
-SYMBOLS = {Verdict.REPRODUCED: "✓", Verdict.CONTRADICTED: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NOT_MEASURED: "–"}
 SIDES = {Verdict.REPRODUCED: "the paper’s side", Verdict.CONTRADICTED: "the other side"}
-
-
-def tally(claims: Sequence[ClaimResult]) -> dict[Verdict, int]:
-    """Return how many claims have each verdict, all four of them, in order."""
-    return {verdict: sum(claim.verdict is verdict for claim in claims) for verdict in Verdict}
 
 
 def spent(claim: ClaimResult, *, whole: bool = False) -> str:
@@ -39,6 +34,8 @@ def lack(found: Lack) -> str:
         Missing.ARM: f"needs the arm {arm}, which the profile does not train",
         Missing.SNAPSHOT: f"needs {arm} {snapshot(what)}, of which its recipe keeps no snapshot",
         Missing.PART: f"needs {what}, of which the network of {arm} has none",
+        Missing.LEARNING: f"the arm {arm} has not learned at this profile ({what})",
+        Missing.NOISE: f"the measurement’s own error of {what} exceeds half of its spread over networks",
         Missing.UNFIT: f"cannot be measured on {arm}: {what}",
         Missing.RECORD: f"the record of {what} of {arm} is missing",
         Missing.FAULT: what,
@@ -51,15 +48,15 @@ def deviation(found: Deviation) -> str:
         Change.DECLARED: found.text,
         Change.SETTING: f"{found.field} = {found.value} for {found.arm or 'all arms'}, set by hand in place of the profile’s own",
         Change.MODEL: f"the arm {found.arm} is {found.value}, not the profile’s own model",
-        Change.CHOSEN: "corrected for the hypotheses of chosen tests only",
+        Change.CHOSEN: "only chosen tests were run",
     }[found.change]
 
 
-def chosen(hypotheses: int) -> str:
+def chosen(family: int) -> str:
     """Return what a session of chosen tests has to say of its error rate."""
     return (
-        f"These tests were chosen: the correction for several hypotheses covers their {hypotheses} alone. A session of all "
-        "claims corrects for all of theirs, and can leave undecided what is decided here."
+        f"These tests were chosen: verdicts are corrected for all {plural(family, 'claim')} that the profile can measure, "
+        "so that what is decided here is not lost by running the rest."
     )
 
 
@@ -79,14 +76,14 @@ def summary(results: Results) -> str:
 
 
 def claim_reason(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
-    """Return how many comparisons speak for and against a claim, and the first one that bears its verdict."""
-    lacking = _sentence(lack(claim.lack)) if claim.lack is not None else ""
-    if not hypotheses:
-        return lacking or _checked(claim.verdict)
-    found = [hypothesis.effect.verdict for hypothesis in hypotheses]
-    bearing = hypotheses[found.index(claim.verdict) if claim.verdict in found else 0]
+    """Return how many of the comparisons that decide speak for and against a claim, and the first that bears its verdict."""
+    deciding = primaries(hypotheses)
+    if not deciding:
+        return _undecidable(claim, controls=bool(hypotheses))
+    found = [hypothesis.effect.verdict for hypothesis in deciding]
+    bearing = deciding[found.index(claim.verdict) if claim.verdict in found else 0]
     missing = f"Another test was not measured: {lack(claim.lack)}." if claim.lack is not None else ""
-    parts = (_counted(found), _said(bearing), missing, "" if missing else _settled(claim, hypotheses))
+    parts = (_counted(found), _said(bearing), missing, "" if missing else _settled(claim, deciding))
     return " ".join(part for part in parts if part)
 
 
@@ -94,8 +91,15 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _checked(verdict: Verdict) -> str:
-    holds = "it holds" if verdict is Verdict.REPRODUCED else "it fails"
+def _undecidable(claim: ClaimResult, *, controls: bool) -> str:
+    """Return what a claim without a comparison that decides lacks, or what its examples say."""
+    if claim.lack is not None:
+        return f"Not measured: {lack(claim.lack)}"
+    if controls:
+        return "Only controls were measured, which never decide."
+    if claim.verdict is Verdict.NOT_MEASURED:
+        return "Not measured: its test was not run."
+    holds = "it holds" if claim.verdict is Verdict.REPRODUCED else "it fails"
     return f"A property that is checked on examples, without statistics: {holds} there."
 
 
@@ -141,7 +145,7 @@ def _side(found: Effect) -> str:
         return f"the whole interval lies on {place} of the margin"
     if found.verdict is Verdict.INCONCLUSIVE and place:
         return f"its interval lies on {place}, but not when all comparisons of the session are counted"
-    bounded = found.obstacle is None and (math.isfinite(found.low) or math.isfinite(found.high))
+    bounded = found.obstacle is None and any(map(math.isfinite, found.deciding))
     if found.verdict is Verdict.INCONCLUSIVE and found.alternative != "two-sided" and bounded:
         return "the interval reaches both sides of the margin"
     return why(found)
@@ -149,7 +153,8 @@ def _side(found: Effect) -> str:
 
 def _place(found: Effect) -> str:
     """Return the side on which the whole interval lies; empty where it reaches both."""
-    below, above = found.high < found.margin, found.low > found.margin
+    low, high = found.deciding
+    below, above = high < found.margin, low > found.margin
     if found.alternative == "two-sided" or not (below or above):
         return ""
     return SIDES[Verdict.REPRODUCED if below == (found.alternative == "less") else Verdict.CONTRADICTED]
@@ -203,4 +208,6 @@ def _now(found: Event, results: Results) -> str:
         return ""
     if claim.verdict is Verdict.NOT_MEASURED and claim.lack is not None:
         return lack(claim.lack)
-    return claim_reason(claim, [hypotheses[id] for id in claim.hypotheses if id in hypotheses])
+    own = [hypotheses[id] for id in claim.hypotheses if id in hypotheses]
+    said = f"{_sentence(verdict(claim, own, results.profile.name))}. " if qualifiers(claim, own) else ""
+    return f"{said}{claim_reason(claim, own)}"

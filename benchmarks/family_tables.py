@@ -1,0 +1,112 @@
+"""Tables of whole families of claims for docs/statistics.md; `calibration.py` writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import families as fam
+import numpy as np
+from simulation import table
+
+from vitwork.statistics import Rate
+from vitwork.statistics.audit import plainly, pooled_skewness
+from vitwork.statistics.contrasts import student
+
+CHUNK = 50
+DECISIONS = (("fixed", fam.decided, (5, 9, 15)), ("seeds auto, to 15", fam.decided_as_seeds_arrive, (15,)))
+
+
+def sessions(
+    rng: np.random.Generator, family: fam.Family, runs: int, decide: Callable[[fam.Experiment], fam.Outcome]
+) -> fam.Outcome:
+    """Decide simulated sessions, a tenth of the runs since each holds a whole family; few at a time share a sheet."""
+    found = [decide(fam.draw(rng, family, CHUNK)) for _ in range(max(1, runs // (10 * CHUNK)))]
+    return fam.joined(found)
+
+
+def discoveries(rng: np.random.Generator, runs: int) -> str:
+    """False discovery rate over whole families of claims."""
+    rows = []
+    for shape in fam.SHAPES:
+        for claims in (36, 65):
+            for true in (0.0, 0.5):
+                row = [shape, str(claims), f"{true:g}"]
+                for _, decide, sizes in DECISIONS:
+                    for n in sizes:
+                        family = fam.Family(claims, shape, n, true=true)
+                        found = sessions(rng, family, runs, decide)
+                        row.append(f"{100 * found.rate:.2f} ({bound(found.upper)})")
+                family = fam.Family(claims, shape, 9, true=true, audited=False)
+                row.append(f"{100 * sessions(rng, family, runs, fam.decided).rate:.1f}")
+                rows.append(row)
+    sizes = [f"{name}, n = {n}" if name == "fixed" else name for name, _, found in DECISIONS for n in found]
+    return table(
+        "False discovery rate of claims in %, spread ratios to 10 (upper 99 % bound)",
+        ["shape", "claims", "true", *sizes, "without the audit, n = 9"], rows,
+    )  # fmt: skip
+
+
+def bound(upper: float) -> str:
+    """Upper bound in percent, bold above 5 %."""
+    return f"{100 * upper:.1f}" if upper <= 0.05 else f"**{100 * upper:.1f}**"
+
+
+def claims_found(rng: np.random.Generator, runs: int) -> str:
+    """Power of claims in a family of which half hold, by effect and number of primaries."""
+    rows = []
+    for n in (5, 9, 15):
+        for name, decide in (("fixed", fam.decided), ("seeds auto", fam.decided_as_seeds_arrive)):
+            for spread in (1.0, 10.0):
+                row = [f"{n}, {name}", f"{spread:g}"]
+                for effect in (1.0, 2.0, 3.0, 5.0):
+                    family = fam.Family(65, "normal", n, spread, 0.5, effect)
+                    found = sessions(rng, family, runs, decide)
+                    row.append(" / ".join(f"{100 * found.power_of(count):.0f}" for count in (1, 2)))
+                rows.append(row)
+    header = ["seeds", "spread ratio to", *(f"{effect} SD" for effect in (1, 2, 3, 5))]
+    return table("Claims reproduced of those that hold in %, with one primary hypothesis / with two", header, rows)
+
+
+def audits(rng: np.random.Generator, runs: int) -> str:
+    """How often a quantity is called plainly skewed."""
+    rows = []
+    for n in (5, 9, 15):
+        for arms in (2, 4, 8):
+            row = [str(n), str(arms)]
+            for shape in fam.SHAPES.values():
+                values = shape(rng.standard_normal((arms, runs, n)))
+                row.append(f"{100 * plainly(pooled_skewness(list(values))[1]).mean():.0f}")
+            rows.append(row)
+    return table("Quantities called plainly skewed in %", ["seeds", "arms", *fam.SHAPES], rows)
+
+
+def alone(rng: np.random.Generator, runs: int) -> str:
+    """One sample or pairs, of which the imbalance is one: is p × 2 enough?"""
+    rows = []
+    for shape in fam.SHAPES:
+        row = [shape]
+        for n in (5, 9, 15):
+            p = student(fam.SHAPES[shape](rng.standard_normal((20 * runs, n)))).p(0.0)
+            row.append(" / ".join(f"{float((p <= level).mean()) / level:.2f}" for level in (0.05, 0.05 / 36)))
+        rows.append(row)
+    header = ["shape", *(f"n = {n}" for n in (5, 9, 15))]
+    return table("One sample, p × 2: actual over nominal error at 5 % and at 5 %/36", header, rows)
+
+
+def counts(rng: np.random.Generator, runs: int) -> str:
+    """Networks whose rates have a mean of one percent, all at zero: how often the bound says that it is lower."""
+    rows = []
+    for trials in (20, 100, 1000):
+        for n in (5, 7, 9, 15):
+            row = [str(trials), str(n)]
+            for draw in (np.full((runs, n), 0.01), 0.02 * (rng.random((runs, n)) < 0.5), rng.beta(0.98, 97.0, (runs, n)),
+                         1.0 * (rng.random((runs, n)) < 0.01)):  # fmt: skip
+                empty = (rng.binomial(trials, draw) == 0).all(axis=1).mean()
+                row.append(f"{100 * empty * (Rate(trials).none_at(0.01) ** n <= 0.025):.1f}")
+            row += [f"{100 * Rate(trials, dispersion=c).bound(n, 0.025):.2g}" for c in (0.0, 1.0, np.inf)]
+            rows.append(row)
+    header = ["trials", "networks", "all alike", "half at zero", "beta", "one in 100 at 100 %"]
+    header += [f"bound in % at dispersion {c}" for c in ("0", "1", "∞")]
+    return table(
+        "Rates of mean 1 %, zero in every network: called below 1 % in % of experiments (2.5 allowed)", header, rows
+    )

@@ -1,0 +1,117 @@
+"""Which files belong to one data set, and which labels are class numbers."""
+
+import shutil
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.data import copies
+from vitwork.data import DataSpec, load
+from vitwork.errors import VitworkError
+
+FOLDER = DataSpec("folder")
+pytestmark = pytest.mark.usefixtures("cache_folder")
+
+
+@pytest.mark.parametrize(
+    ("write", "first", "second"),
+    [
+        (copies.parquet, "train-00000-of-00001.parquet", "train_backup-00000-of-00001.parquet"),
+        (copies.parquet, "train-00000-of-00001.parquet", "train-00000-of-00001 2.parquet"),
+        (copies.parquet, "test-00000-of-00001.parquet", "more/test-00000-of-00001.parquet"),
+        (copies.parquet, "train-00000-of-00001.parquet", "train-00000-of-00002.parquet"),
+        (copies.shards, "data-train-0000.tar", "old-train-0000.tar"),
+        (copies.shards, "data-test-0000.tar", "fine/data-test-0000.tar"),
+        (copies.image_folder, "train", "train_backup"),
+        (copies.image_folder, "train", "train2"),
+        (copies.image_folder, "val", "validation"),
+    ],
+)
+def test_two_sets_of_one_split_are_not_merged(tmp_path, write, first, second):
+    """A backup, a copy, a second folder or another number of shards is another set: both are named."""
+    root = write(tmp_path / "data")
+    (root / second).parent.mkdir(exist_ok=True)
+    (shutil.copytree if (root / first).is_dir() else shutil.copy)(root / first, root / second)
+    with pytest.raises(VitworkError, match="has two sets of") as caught:
+        load(FOLDER, root)
+    assert first in str(caught.value)
+    assert second in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet"],
+        ["train-00000-of-00002-6944d3f1a1ef1a5b.parquet", "train-00001-of-00002-0123456789abcdef.parquet"],
+        ["train/0000.parquet", "train/0001.parquet"],
+        ["train0.parquet", "train1.parquet"],
+        ["imagenet1k-train-part7.parquet", "imagenet1k-train-part8.parquet"],
+    ],
+)
+def test_shards_are_one_set(tmp_path, names):
+    """Files that differ by their numbers, or by a hash of each, are parts of one split."""
+    root = copies.parquet(tmp_path / "data")
+    whole = pq.read_table(root / "train-00000-of-00001.parquet")
+    (root / "train-00000-of-00001.parquet").unlink()
+    for number, name in enumerate(names):
+        (root / name).parent.mkdir(exist_ok=True)
+        pq.write_table(whole.slice(6 * number, 6), root / name)
+    assert len(load(FOLDER, root).train) == 12
+
+
+def test_a_missing_shard_is_named(tmp_path):
+    """Two of three files that their names count are not the split."""
+    root = copies.parquet(tmp_path / "data")
+    shutil.move(root / "train-00000-of-00001.parquet", root / "train-00000-of-00003.parquet")
+    shutil.copy(root / "train-00000-of-00003.parquet", root / "train-00002-of-00003.parquet")
+    with pytest.raises(VitworkError, match=r"has 2 files of train images where .* there are 3"):
+        load(FOLDER, root)
+
+
+@pytest.mark.parametrize("value", [10**9, 2**64 - 1, -(2**63), float("inf"), float("nan"), 1.5, "one", None])
+def test_labels_that_are_no_class_numbers_are_refused(tmp_path, value):
+    """A label beyond any number of classes, or none at all, is named with its row, in Parquet files and shards."""
+    root = copies.parquet(tmp_path / "a")
+    path = root / "train-00000-of-00001.parquet"
+    table = pq.read_table(path)
+    kind = pa.uint64() if value == 2**64 - 1 else None
+    labels = pa.array([value] * table.num_rows, kind)
+    pq.write_table(table.set_column(table.schema.get_field_index("label"), "label", labels), path)
+    with pytest.raises(VitworkError, match=r"parquet, row 0 has the label .* not a class number"):
+        load(FOLDER, root)
+
+
+@pytest.mark.parametrize(
+    "text", ["1000000000", "18446744073709551615", "Infinity", "NaN", "1.5", '"one"', "null", "[" * 9999]
+)
+def test_labels_of_samples_that_are_no_class_numbers_are_refused(tmp_path, text):
+    """The same in a sample's JSON file, whatever it holds."""
+    root = copies.shards(tmp_path / "data")
+    picture = copies.encoded(copies.draw("test")[0][0])
+    with copies.tarfile.open(root / "data-test-0000.tar", "w") as archive:
+        copies.add(archive, "a.png", picture)
+        copies.add(archive, "a.json", f'{{"label": {text}}}'.encode())
+    with pytest.raises(VitworkError, match=r"sample a has (no class number|the label .* not a class number)"):
+        load(FOLDER, root)
+
+
+def test_files_that_name_their_classes_differently_are_refused(tmp_path):
+    """Label 0 would mean one thing in training and another in the test."""
+    root = copies.parquet(tmp_path / "data")
+    pixels, labels = copies.draw("test")
+    contents = [copies.encoded(p) for p in pixels]
+    copies.write_parquet(root / "test-00000-of-00001.parquet", contents, labels, names=copies.CLASSES[::-1])
+    with pytest.raises(VitworkError, match=r"test-.*parquet calls its classes otherwise"):
+        load(FOLDER, root)
+
+
+def test_a_file_with_labels_for_a_part_is_not_left_out(tmp_path):
+    """A test file whose first label is kept back but not the others is refused, not replaced by validation images."""
+    root = copies.parquet(tmp_path / "data")
+    shutil.copy(root / "test-00000-of-00001.parquet", root / "validation-00000-of-00001.parquet")
+    pixels, labels = copies.draw("test")
+    contents = [copies.encoded(p) for p in pixels]
+    copies.write_parquet(root / "test-00000-of-00001.parquet", contents, [-1, *labels[1:]], names=copies.CLASSES)
+    with pytest.raises(VitworkError, match="labels from -1 to 2"):
+        load(FOLDER, root)

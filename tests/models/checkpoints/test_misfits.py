@@ -1,0 +1,215 @@
+"""Damaged files and state dicts that do not fit are one sentence; what fits gives the weights that were stored."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+
+import pytest
+import torch
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from vitwork.errors import VitworkError
+from vitwork.models import create, load_checkpoint
+
+NAME, TINY = "preresnet_18", {"depths": (1, 1), "widths": (8, 16)}
+
+
+def load(state):
+    return load_checkpoint(NAME, state, 10, **TINY)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return create(NAME, 10, **TINY).eval()
+
+
+@pytest.fixture
+def state(model):
+    return dict(model.state_dict())
+
+
+def same(loaded, model):
+    found, wanted = loaded.state_dict(), model.state_dict()
+    return found.keys() == wanted.keys() and all(torch.equal(found[key], wanted[key]) for key in wanted)
+
+
+def without(state, key):
+    return {name: value for name, value in state.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: without(s, "head.fc.weight"), r"it lacks head\.fc\.weight$"),
+        (lambda s: without(without(s, "head.fc.weight"), "head.fc.bias"), r"it lacks head\.fc\.weight \(and 1 more\)$"),
+        (lambda s: {**s, "aux.weight": torch.zeros(2)}, r"it has aux\.weight$"),
+        (
+            lambda s: {**s, "head.fc.weight": torch.zeros(10, 17)},
+            r"head\.fc\.weight is \(10, 17\) in it and \(10, 16\)",
+        ),
+        (lambda s: {**s, "head.fc.bias": torch.zeros(())}, r"head\.fc\.bias is \(\) in it"),
+        (lambda s: {**s, "head.fc.weight": s["head.fc.weight"].to_sparse()}, r"head\.fc\.weight is sparse"),
+        (lambda s: {**s, "head.fc.weight": s["head.fc.weight"].to("meta")}, r"head\.fc\.weight is without its numbers"),
+        (lambda s: {**s, "head.fc.weight": torch.ones(10, 16, dtype=torch.int8)}, "is torch.int8 in it"),
+        (lambda s: {**s, "head.fc.weight": torch.ones(10, 16, dtype=torch.bool)}, "is torch.bool in it"),
+        (lambda s: {**s, "head.fc.bias": torch.ones(10, dtype=torch.complex64)}, "is torch.complex64 in it"),
+        (lambda s: {**s, "head.norm.num_batches_tracked": torch.tensor(0.5)}, "is torch.float32 in it and torch.int64"),
+        (lambda s: {**s, "layer0.0.weight": s["stem.conv.weight"]}, "of another architecture"),
+        (lambda s: {**s, "module.head.fc.bias": s["head.fc.bias"]}, r"it has module\.head\.fc\.bias$"),
+        (lambda s: {**s, "epoch": 3}, "holds no state dict of tensors"),
+    ],
+)
+def test_a_misfit_is_one_sentence(state, change, message):
+    """A key missing or too many, another shape or kind of tensor: the sentence names the first key."""
+    with pytest.raises(VitworkError, match=message) as caught:
+        load(change(state))
+    assert "\n" not in str(caught.value)
+
+
+def test_two_keys_of_one_weight_are_refused():
+    """Official names in both of their forms: one of the two tensors would be lost without a word."""
+    state = {"layer0.0.weight": torch.zeros(8, 3, 3, 3), "layer0.layer0.0.weight": torch.ones(8, 3, 3, 3)}
+    with pytest.raises(VitworkError, match=r"two of its keys mean stem\.conv\.weight"):
+        load(state)
+
+
+def test_an_official_transformer_with_other_shapes_is_refused():
+    """Patches that are no squares and half of a query-key-value matrix cannot be brought into today's form."""
+    for broken in (
+        {"embedding.0.patch_embedding.1.weight": torch.zeros(192, 13)},
+        {"embedding.1.cls_token": torch.zeros(1), "transformers.0.attn.to_q.weight": torch.zeros(192, 192)},
+    ):
+        with pytest.raises(VitworkError, match="another architecture than vit_ti"):
+            load_checkpoint("vit_ti", broken, 10, image_size=32, patch_size=4)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        nn.DataParallel,
+        torch.compile,
+        AveragedModel,
+        lambda m: nn.DataParallel(torch.compile(m)),
+        lambda m: torch.compile(nn.DataParallel(m)),
+        lambda m: torch.compile(AveragedModel(m)),
+    ],
+)
+def test_weights_of_wrapped_models_load(tmp_path, model, wrap):
+    """Parallel, compiled and averaged models, in any order, store the same weights under longer names."""
+    stored = wrap(model).state_dict()
+    assert all(key.startswith(("module.", "_orig_mod.")) for key in stored if key != "n_averaged")
+    torch.save({"state_dict": stored}, tmp_path / "a.pt")
+    assert same(load(tmp_path / "a.pt"), model)
+
+
+def test_integers_where_integers_are_wanted_load(state, model):
+    """A counter that was stored as a whole float, and weights of half or double precision, are no misfit."""
+    doubles = {key: value.double() for key, value in state.items()}
+    assert same(load(doubles), model)
+
+
+def test_every_flipped_weight_in_a_file_is_noticed(tmp_path, state):
+    """Each part of a saved file has a checksum, and a bit flipped in any of them is named."""
+    path = tmp_path / "a.pt"
+    torch.save(state, path)
+    content = path.read_bytes()
+    with zipfile.ZipFile(path) as file:
+        parts = file.infolist()
+    assert len(parts) > 20
+    for part in parts:
+        name, extra = struct.unpack_from(
+            "<HH", content, part.header_offset + 26
+        )  # lengths of what precedes the content
+        flipped = bytearray(content)
+        flipped[part.header_offset + 30 + name + extra] ^= 64
+        path.write_bytes(flipped)
+        with pytest.raises(VitworkError, match=rf"a\.pt is damaged: {part.filename} in it"):
+            load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"P", b"\x80", b"PK\3\4", b"\0" * 99, b"]" * 5000, b"(" * 10**5])
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_tiny_and_meaningless_files_are_named(tmp_path, content, suffix):
+    """Empty, of one byte, only the beginning of a zip file, zeros, nonsense."""
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(VitworkError, match=rf"a\.{suffix} is truncated or no checkpoint$"):
+        load(path)
+
+
+def test_safetensors_load_and_damaged_ones_are_named(tmp_path, state, model):
+    """The format without code is read; its own errors become one sentence."""
+    path = tmp_path / "a.safetensors"
+    save_file({key: value.contiguous() for key, value in state.items()}, path)
+    assert same(load(path), model)
+    content = path.read_bytes()
+    for damaged in (content[:300], content[:-4], b"\xff" * 8 + content[8:], content[:9] + b"}" + content[10:]):
+        path.write_bytes(damaged)
+        with pytest.raises(VitworkError, match=r"a\.safetensors is truncated or no checkpoint$"):
+            load(path)
+
+
+def test_places_that_hold_no_file_are_named(tmp_path):
+    """A folder, a FIFO, a link to itself and impossible names are no checkpoint, and nothing waits for them."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for path in (tmp_path, tmp_path / "fifo", tmp_path / "loop", "a\0b", "x" * 5000):
+        with pytest.raises(VitworkError, match=r"there is no checkpoint|is truncated or no checkpoint"):
+            load(path)
+
+
+@pytest.fixture(scope="module", params=["zip", "zip of a wrapped dict", "safetensors"])
+def stored(request, tmp_path_factory, model):
+    """A file, its content and the tensors in it."""
+    path = tmp_path_factory.mktemp("stored") / "a.pt"
+    state = {key: value.clone().contiguous() for key, value in model.state_dict().items()}
+    if request.param == "safetensors":
+        save_file(state, path.with_suffix(".safetensors"))
+        path = path.with_suffix(".safetensors")
+    else:
+        torch.save({"state_dict": state} if "wrapped" in request.param else state, path)
+    return request.param, path, path.read_bytes()
+
+
+@seed(0)
+@settings(max_examples=60, deadline=None, database=None)
+@given(st.data())
+def test_any_damage_is_refused_or_changes_nothing(stored, model, data):
+    """Flipped bits, cuts and insertions: the model that was stored, or one sentence; without checksums, the flipped bit."""
+    kind, path, content = stored
+    damaged = bytearray(content)
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.one_of(st.integers(0, len(content) - 1), st.integers(-900, -1), st.integers(0, 900)))
+        damaged[place] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(damaged[: data.draw(st.one_of(st.just(len(damaged)), st.integers(0, len(damaged))))])
+    try:
+        loaded = load(path)
+    except VitworkError:
+        return
+    assert kind == "safetensors" or same(loaded, model)
+
+
+@seed(0)
+@settings(max_examples=40, deadline=None, database=None)
+@given(st.data())
+def test_any_state_dict_is_refused_or_loaded(model, data):
+    """Keys dropped, renamed or added, and tensors of any shape and kind: one sentence, or exactly these numbers."""
+    state = dict(model.state_dict())
+    for _ in range(data.draw(st.integers(1, 2))):
+        key = data.draw(st.sampled_from(list(state)))
+        kind = data.draw(st.sampled_from([torch.float16, torch.float64, torch.int64, torch.uint8, torch.complex64]))
+        shape = data.draw(st.one_of(st.just(state[key].shape), st.lists(st.integers(0, 3), max_size=5)))
+        name = data.draw(st.sampled_from([key, "module." + key, "embedding.0.weight", "layer0.0.weight", "", "a.b"]))
+        state.pop(key)
+        state[name] = torch.ones(tuple(shape), dtype=kind)
+    try:
+        found = load(state).state_dict()
+    except VitworkError:
+        return
+    assert all(torch.equal(found[key].double(), state[key].double()) for key in state)

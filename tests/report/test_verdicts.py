@@ -1,0 +1,117 @@
+"""Verdicts in words: what qualifies them, how they were corrected, and what they cost."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from tests.report import synthetic
+from vitwork.report import words
+from vitwork.report.badge import badge
+from vitwork.statistics.effect import Effect, Verdict
+
+R, C, U, N = Verdict.REPRODUCED, Verdict.CONTRADICTED, Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED
+TRAIN, LOSS, POWER = "with BatchNorm in train mode", "at matched training loss", "with equal noise power"
+
+
+@pytest.fixture(scope="module")
+def some():
+    return synthetic.results(seeds=2, claims=7, grid=3)
+
+
+def qualified(some: Any, verdict: Verdict, controls: dict[str, list[Verdict]], unmeasured: tuple[str, ...] = ()) -> str:
+    plain = some.hypotheses[0]
+    hypotheses = [plain] + [
+        replace(plain, control=condition, effect=dataclasses.replace(plain.effect, verdict=found))
+        for condition, verdicts in controls.items()
+        for found in verdicts
+    ]
+    claim = replace(some.claims[0], verdict=verdict, unmeasured=unmeasured)
+    return words.verdict(claim, hypotheses, "smoke")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "controls", "said"),
+    [
+        (R, {}, "reproduced at smoke"),
+        (R, {TRAIN: [R]}, "reproduced at smoke"),
+        (R, {TRAIN: [C]}, f"reproduced at smoke, but not {TRAIN}"),
+        (R, {TRAIN: [R, C], POWER: [C]}, f"reproduced at smoke, but not {TRAIN} or {POWER}"),
+        (R, {LOSS: [U], TRAIN: [C]}, f"reproduced at smoke, but not {TRAIN}; undecided {LOSS}"),
+        (C, {TRAIN: [C], LOSS: [R]}, f"contradicted at smoke, but reproduced {LOSS}"),
+        (U, {TRAIN: [U], LOSS: [R], POWER: [C]}, f"inconclusive at smoke; reproduced {LOSS}; contradicted {POWER}"),
+        (N, {TRAIN: [C]}, "not measured at smoke"),
+    ],
+)
+def test_a_verdict_is_said_with_its_scale_and_what_its_controls_do_not_share(some, verdict, controls, said):
+    """Controls that agree are silent, one that contradicts comes first, several tests of one condition count together."""
+    assert qualified(some, verdict, controls) == said
+
+
+def test_a_control_that_was_not_measured_is_named(some):
+    """Beside those that were; it takes nothing from the verdict."""
+    assert qualified(some, R, {TRAIN: [C]}, (LOSS,)) == f"reproduced at smoke, but not {TRAIN}; not measured {LOSS}"
+
+
+@pytest.mark.parametrize(
+    ("effect", "stated", "unit", "said"),
+    [
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), 1.5, "%", "the paper’s +1.5 points are excluded at this scale"),
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), -1.5, "nats", "the paper’s −1.5 nats are excluded at this scale"),
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), 0.5, "%", ""),
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), None, "%", ""),
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U, scale="log-ratio"), 0.12, "", "the paper’s ×0.12 is excluded at this scale"),
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U, scale="log-ratio"), 0.5, "", ""),
+        (Effect(math.nan, -math.inf, math.inf, 5, 5, math.nan, U), 1.5, "%", ""),
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U, adjusted_low=-2.0, adjusted_high=2.0), 1.5, "%",
+         "the paper’s +1.5 points are excluded at this scale"),
+    ],
+)  # fmt: skip
+def test_an_undecided_effect_excludes_the_papers_number(some, effect, stated, unit, said):
+    """By its own 95 % interval, on the scale of the claim; where the paper gives no number nothing is said."""
+    claim = replace(some.claims[0], verdict=U, paper=dataclasses.replace(some.claims[0].paper, effect=stated))
+    hypothesis = replace(some.hypotheses[0], unit=unit, effect=effect)
+    assert words.qualifiers(claim, [hypothesis]) == ((said,) if said else ())
+    assert words.qualifiers(replace(claim, verdict=R), [hypothesis]) == ()
+
+
+def test_controls_do_not_count_among_what_decides(some):
+    """A claim's reason is that of its primaries; with controls alone nothing was decided."""
+    plain = some.hypotheses[0]
+    control = replace(plain, control=TRAIN, effect=dataclasses.replace(plain.effect, verdict=C))
+    alone, both = (words.claim_reason(some.claims[0], found) for found in ([plain], [control, plain]))
+    assert alone == both
+    undecided = replace(some.claims[0], verdict=N)
+    assert words.claim_reason(undecided, [control]) == "Only controls were measured, which never decide."
+
+
+def test_the_correction_names_family_rate_and_level(some):
+    """The level of the intervals is what the decided share of the family leaves; earlier results were corrected by Holm."""
+    assert words.correction(some).endswith("over the 7 claims that the profile can measure (Benjamini and Hochberg). "
+                                           "Intervals are those that decide, at 97.14 %.")  # fmt: skip
+    assert "by Holm’s procedure for the 12 comparisons" in words.correction(synthetic.earlier(some))
+    assert words.correction(replace(synthetic.earlier(some), hypotheses=())) == ""
+
+
+def test_a_price_counts_decided_claims_of_the_paper_alone(some):
+    """Over the seconds of all runs and measurements."""
+    run, entry = replace(some.runs[0], seconds=90.0), replace(some.measurements[0], seconds=30.0)
+    results = synthetic.claim_of(replace(some, runs=(run,), measurements=(entry,)), 0, ours=True)
+    assert words.price(results).startswith(
+        "1.5 claims decided per core-minute: 3 of 6 claims of the paper in 2.0 core-"
+    )
+    assert words.price(replace(results, runs=(), measurements=())) == ""
+
+
+def test_the_badge_has_the_scale_and_the_papers_claims(some):
+    """Claims of ours stand in its title alone."""
+    made = badge(synthetic.claim_of(some, 0, ours=True))
+    ET.fromstring(made)  # noqa: S314 - ours
+    assert ">claims at synthetic<" in made
+    assert ">✓ 2<" in made
+    assert "of ours: 1 reproduced" in made

@@ -1,0 +1,149 @@
+"""Verdicts of claims in words: counts, what qualifies them, how they were corrected, and what a decision cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from vitwork.language.claim import combine
+from vitwork.language.document import ClaimResult, Hypothesis, Results
+from vitwork.report.words.effects import effect_unit, factor, marked
+from vitwork.report.words.numbers import plural, quantity
+from vitwork.statistics.effect import Verdict
+
+SYMBOLS = {Verdict.REPRODUCED: "✓", Verdict.CONTRADICTED: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NOT_MEASURED: "–"}
+OURS = "Claims of ours: the paper does not make them"
+DECIDED = (Verdict.REPRODUCED, Verdict.CONTRADICTED)
+AGAINST = {(Verdict.REPRODUCED, Verdict.CONTRADICTED): "but not",
+           (Verdict.CONTRADICTED, Verdict.REPRODUCED): "but reproduced"}  # fmt: skip
+"""What a control says that contradicts its claim's verdict."""
+
+
+def tally(claims: Sequence[ClaimResult]) -> dict[Verdict, int]:
+    """Return how many claims have each verdict, all four of them, in order."""
+    return {verdict: sum(claim.verdict is verdict for claim in claims) for verdict in Verdict}
+
+
+def counted(claims: Sequence[ClaimResult]) -> str:
+    """Return how many claims have which verdict: ``12 reproduced, 3 contradicted``."""
+    return ", ".join(f"{count} {verdict}" for verdict, count in tally(claims).items() if count)
+
+
+def apart(claims: Iterable[ClaimResult]) -> tuple[list[ClaimResult], list[ClaimResult]]:
+    """Return the paper's claims, and those of ours that the paper does not make."""
+    sides: tuple[list[ClaimResult], list[ClaimResult]] = ([], [])
+    for claim in claims:
+        sides[claim.ours].append(claim)
+    return sides
+
+
+def decided(claims: Iterable[ClaimResult]) -> int:
+    """Return how many claims are reproduced or contradicted."""
+    return sum(claim.verdict in DECIDED for claim in claims)
+
+
+def primaries(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
+    """Return the hypotheses that decide: all but the controls."""
+    return [hypothesis for hypothesis in hypotheses if not hypothesis.control]
+
+
+def verdict(claim: ClaimResult, hypotheses: Iterable[Hypothesis], profile: str) -> str:
+    """Return a verdict with its scale and qualifiers: ``reproduced at smoke, but not with BatchNorm in train mode``."""
+    return "".join(
+        [
+            f"{claim.verdict} at {profile}",
+            *(f"{', ' if said.startswith('but') else '; '}{said}" for said in qualifiers(claim, hypotheses)),
+        ]
+    )
+
+
+def qualifiers(claim: ClaimResult, hypotheses: Iterable[Hypothesis]) -> tuple[str, ...]:
+    """Return what is said beside a verdict: controls that do not share it, and a number of the paper that is excluded."""
+    if claim.verdict is Verdict.NOT_MEASURED:
+        return ()
+    found = list(hypotheses)
+    conditions: dict[str, list[Verdict]] = {}
+    for hypothesis in found:
+        if hypothesis.control:
+            conditions.setdefault(hypothesis.control, []).append(hypothesis.effect.verdict)
+    said: dict[str, list[str]] = {"but not": [], "but reproduced": []}
+    for condition, verdicts in conditions.items():
+        if (control := combine(verdicts)) is not claim.verdict:
+            said.setdefault(_kind(claim.verdict, control), []).append(condition)
+    if claim.unmeasured:
+        said.setdefault("not measured", []).extend(claim.unmeasured)
+    controls = (
+        f"{kind} {(' or ' if kind == 'but not' else ' and ').join(named)}" for kind, named in said.items() if named
+    )
+    return tuple(filter(None, [*controls, _excluded(claim, found)]))
+
+
+def _kind(verdict: Verdict, control: Verdict) -> str:
+    """Return how a control's verdict is said beside another one of its claim."""
+    if control is Verdict.INCONCLUSIVE:
+        return "undecided"
+    return AGAINST.get((verdict, control), str(control))
+
+
+def _excluded(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
+    """Return that an undecided effect is not the paper's, where the paper gives a number; else nothing."""
+    stated, first = claim.paper.effect, next(iter(primaries(hypotheses)), None)
+    if claim.verdict is not Verdict.INCONCLUSIVE or stated is None or first is None:
+        return ""
+    found = first.effect  # its 95 % interval alone: an estimate, no decision
+    value = (math.log(stated) if stated > 0 else -math.inf) if factor(found.scale) else stated
+    if not (value < found.low or value > found.high):
+        return ""
+    unit = "points" if first.unit == "%" else first.unit
+    number = (
+        f"{quantity(stated, sign=True)} {unit} are"
+        if effect_unit(first.unit, found.scale)
+        else f"{marked(value, found.scale)} is"
+    )
+    return f"the paper’s {number} excluded at this scale"
+
+
+def p_values(claim: ClaimResult, results: Results) -> str:
+    """Return a claim's p and q, and whether Holm's procedure decides it, too; empty where it has none."""
+    if claim.p is None:
+        return ""
+    holm = f"; {'also' if by_holm(claim, results) == 'yes' else 'not'} by Holm (p = {quantity(claim.holm_p, 2)})"
+    over = f"p = {quantity(claim.p, 2)}, q = {quantity(claim.q, 2)} over {plural(results.family, 'claim')}"
+    return over + (holm if claim.verdict in DECIDED else "")
+
+
+def by_holm(claim: ClaimResult, results: Results) -> str:
+    """Return whether Holm's procedure over the family decides the claim; a dash where it has no p."""
+    return "–" if claim.holm_p is None else ("yes" if claim.holm_p <= results.alpha else "no")
+
+
+def correction(results: Results) -> str:
+    """Return for what verdicts are corrected and what the intervals show; empty where there is nothing to correct."""
+    if results.family:
+        found = sum(claim.q is not None and claim.q <= results.alpha for claim in results.claims)
+        level = 1 - results.alpha * max(1, found) / results.family
+        return (
+            f"Verdicts have a false discovery rate of {100 * results.alpha:g} % over the "
+            f"{plural(results.family, 'claim')} that the profile can measure (Benjamini and Hochberg). Intervals are those "
+            f"that decide, at {100 * level:.4g} %."
+        )
+    tested = sum(not math.isnan(hypothesis.effect.p) for hypothesis in results.hypotheses)
+    if tested < 2:
+        return ""
+    return (
+        f"Verdicts and p are corrected by Holm’s procedure for the {tested} comparisons of the session. Each interval is "
+        "that of its comparison alone: one clear of the margin can stand next to “inconclusive”."
+    )
+
+
+def price(results: Results) -> str:
+    """Return what a decision cost; empty where nothing was spent."""
+    spent = [*(run.seconds for run in results.runs), *(entry.seconds for entry in results.measurements)]
+    minutes = sum(filter(None, spent)) / 60
+    paper, _ = apart(results.claims)
+    if not minutes:
+        return ""
+    return (
+        f"{quantity(decided(paper) / minutes)} claims decided per core-minute: {decided(paper)} of "
+        f"{plural(len(paper), 'claim')} of the paper in {minutes:.1f} core-minutes of training and measuring"
+    )

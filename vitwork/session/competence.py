@@ -1,0 +1,54 @@
+"""Have the networks of an arm learned? Claims about trained networks compare only those that have. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vitwork.design.deviation import Lack, Missing
+from vitwork.session.lookup import Lookup
+from vitwork.session.plan import Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Competence:
+    """The test accuracy of an arm over seeds, against chance.
+
+    Attributes:
+        accuracies: one per seed that has a value, as shares.
+        classes: that are told apart.
+    """
+
+    accuracies: tuple[float, ...]
+    classes: int
+
+    @classmethod
+    def of(cls, evaluations: Sequence[Wanted], lookup: Lookup) -> Competence:
+        """Read the accuracies of an arm's runs; one that diverged has learned nothing and counts as chance.
+
+        Raises:
+            LackError: a record is gone.
+        """
+        records = [lookup.record(want) for want in evaluations]
+        classes = next((record["classes"] for record in records if record is not None), 1)
+        return cls(tuple(record["acc"] if record is not None else 1.0 / classes for record in records), classes)
+
+    @property
+    def low(self) -> float:
+        """The lower bound of the one-sided 95 % interval of the mean; the least of fewer than two values."""
+        from scipy.special import stdtrit
+
+        n = len(self.accuracies)
+        mean = sum(self.accuracies) / n
+        if n < 2:
+            return mean
+        spread = math.sqrt(sum((value - mean) ** 2 for value in self.accuracies) / (n - 1))
+        return mean - float(stdtrit(n - 1, 0.95)) * spread / math.sqrt(n)
+
+    def lack(self, arm: str, times_chance: float) -> Lack | None:
+        """Say that the arm's networks have not learned; None where they have."""
+        if self.low > times_chance / self.classes:
+            return None
+        mean = sum(self.accuracies) / len(self.accuracies)
+        return Lack(Missing.LEARNING, arm, f"{100 * mean:.0f} % of {self.classes} classes")

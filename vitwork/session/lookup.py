@@ -1,0 +1,72 @@
+"""From references to numbers: the values of a sentence's sides, read from the store. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vitwork.design.deviation import Lack, Missing
+from vitwork.language.quantity import AbsentError
+from vitwork.language.sentence import Reference, Values
+from vitwork.session.plan import Wanted
+from vitwork.store.store import Store
+
+
+class LackError(Exception):
+    """A number cannot be had."""
+
+    def __init__(self, lack: Lack) -> None:
+        super().__init__(lack.what)
+        self.lack = lack
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Reads numbers of records.
+
+    Attributes:
+        store: where records lie.
+        records: values of records that were read, by key; many sentences use one record.
+    """
+
+    store: Store
+    records: dict[str, Any] = field(default_factory=dict)
+
+    def values(self, side: Reference, wanted: Sequence[Wanted]) -> Values:
+        """Return a number per seed, NaN for a run that diverged.
+
+        Raises:
+            LackError: a record is gone, a network lacks what the quantity is about, or the quantity failed.
+        """
+        return tuple(self._number(side.quantity.value, side, want) for want in wanted)
+
+    def errors(self, side: Reference, wanted: Sequence[Wanted]) -> Values:
+        """Return the measurements' own standard errors, NaN where a quantity does not know its own."""
+        error = side.quantity.error
+        return tuple(math.nan if error is None else self._number(error, side, want) for want in wanted)
+
+    def record(self, want: Wanted) -> dict[str, Any] | None:
+        """Return a record's values, None for those of a run that diverged.
+
+        Raises:
+            LackError: the record is gone.
+        """
+        if want.key not in self.records:
+            record = self.store.read(want.key)
+            if record is None:
+                raise LackError(Lack(Missing.RECORD, want.run.arm.name, want.measurement.name))
+            self.records[want.key] = record["values"]
+        values: dict[str, Any] | None = self.records[want.key]
+        return values
+
+    def _number(self, of: Callable[..., float], side: Reference, want: Wanted) -> float:
+        values, arm = self.record(want), want.run.arm.name
+        try:
+            return math.nan if values is None else float(of(values, **side.options))
+        except AbsentError as why:
+            raise LackError(Lack(Missing.PART, arm, str(why))) from why
+        except Exception as fault:
+            what = f"{type(fault).__name__} in {side.quantity.name} of {arm}: {fault}"
+            raise LackError(Lack(Missing.FAULT, arm, what)) from fault
