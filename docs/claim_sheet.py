@@ -52,13 +52,9 @@ def sheet(cases: list[Case]) -> str:
 def entry(case: Case) -> Entry:
     """Return what a test contributes to the sheet."""
     arms = (side.arm for sentence in case.sentences for side in sentence.references)
-    return Entry(
-        case.claim,
-        case.chapter,
-        tuple(sentence.statement for sentence in case.sentences if not sentence.control),
-        tuple(dict.fromkeys(arms)),
-        tuple((sentence.control, sentence.statement) for sentence in case.sentences if sentence.control),
-    )
+    stated = tuple(sentence.statement for sentence in case.sentences if not sentence.control)
+    controls = tuple((sentence.control, sentence.statement) for sentence in case.sentences if sentence.control)
+    return Entry(case.claim, case.chapter, stated, tuple(dict.fromkeys(arms)), controls)
 
 
 def registered(cases: list[Case]) -> str:

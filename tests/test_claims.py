@@ -102,7 +102,7 @@ def test_what_the_paper_does_not_claim_is_marked(tests):
 
 
 def test_the_committed_claim_sheet_is_that_of_the_claims():
-    """Collecting the claims gives the sheet in docs and every profile's family; `python docs/claim_sheet.py` renews both."""
+    """Collecting the claims gives the file in docs and each profile's family; `python docs/claim_sheet.py` renews both."""
     script = runpy.run_path(str(CLAIMS.parent / "docs" / "claim_sheet.py"))
     cases = script["read"]()
     assert script["SHEET"].read_text(encoding="utf-8") == script["sheet"](cases)

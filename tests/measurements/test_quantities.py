@@ -300,3 +300,17 @@ def test_quantities_know_their_own_errors() -> None:
     assert error_of(feature_maps.reset_between_stages, maps) == pytest.approx(0.2)
     gains = {"frequencies": [[0, 0.5, 1.0]], "gain": [[1.0, 0.5, 0.25]], "gain_error": [[0, 0.05, 0.05]]}
     assert error_of(attention.gain_slope, gains) == pytest.approx(0.3)
+
+
+def test_a_share_of_nothing_in_every_network_is_decided_by_its_counts() -> None:
+    """A NEP that is zero in every seed is shown to lie below five per cent, and never above it."""
+    from vitwork.language.sentence import Reference
+    from vitwork.statistics.effect import Verdict
+
+    measured = hessian.Spectrum(batches=16)
+    assert hessian.nep.trials is not None
+    assert hessian.nep.trials(measured) == 80
+    nep = Reference(hessian.nep, "resnet", measured)
+    nothing = (0.0,) * 9
+    assert (nep < 5).judge([nothing, 5.0], 0.05).verdict is Verdict.REPRODUCED
+    assert (nep > 5).judge([nothing, 5.0], 0.05).verdict is Verdict.CONTRADICTED

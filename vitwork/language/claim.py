@@ -21,8 +21,8 @@ class Paper:
         setup: the paper's data set, models and recipe.
         read_from: how the numbers were obtained where the paper prints none ("density curve", "vector plot").
         networks: trained networks per arm behind the numbers.
-        effect: the paper's effect of the first primary hypothesis, in its unit and direction, a natural logarithm for a
-            ratio; None where the paper gives no number for it.
+        effect: the paper's effect in the first primary sentence, in its unit and direction (the factor of a ratio; points
+            of a percentage); None where the paper gives no number for it.
     """
 
     where: str
@@ -45,7 +45,7 @@ class Claim:
         deviations: differences from the paper's setting that hold at every profile.
         confounds: other explanations that the design does not exclude.
         ours: a claim of ours that the paper does not make.
-        any_network: about any network, trained or not: theorems, untrained controls.
+        any_network: about any network, trained or not; other claims compare only networks that have learned.
     """
 
     id: str

@@ -23,7 +23,8 @@ class Quantity:
         unit: unit of the number, empty for none.
         scale: how arms are compared: by ``difference`` of means, by ``log-ratio`` (of geometric means, for positive
             quantities) or by the ``probability`` that a run of one exceeds a run of the other.
-        error: the number's own standard error as it was measured, called as `value` is; None where records do not tell.
+        trials: of a percentage of counted trials, how many a measurement makes per network; None for other numbers.
+        error: called as ``value`` is; the measurement's own standard error, None where it is not known.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Quantity:
     unit: str = ""
     scale: Scale = "difference"
     error: Callable[..., float] | None = None
+    trials: Callable[[Any], int] | None = None
 
 
 def quantity(
@@ -39,12 +41,14 @@ def quantity(
     name: str = "",
     unit: str = "",
     scale: Scale = "difference",
+    *,
     error: Callable[..., float] | None = None,
+    trials: Callable[[Any], int] | None = None,
 ) -> Callable[[Callable[..., float]], Quantity]:
     """Make a quantity of a function of (record, parameters…)."""
 
     def make(value: Callable[..., float]) -> Quantity:
-        return Quantity(name or value.__name__.replace("_", " "), of, value, unit, scale, error)
+        return Quantity(name or value.__name__.replace("_", " "), of, value, unit, scale, error, trials)
 
     return make
 

@@ -186,12 +186,14 @@ class Comparison(Sentence):
         self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False, skewed: bool = False
     ) -> Effect:
         """Return the effect of the left side against the right."""
-        from vitwork.statistics import compare
+        from vitwork.statistics import Rate, compare
 
         margin = (self.right.margin if isinstance(self.right, Reference) else 0.0) - self.left.margin
+        trials = self.left.quantity.trials
+        rate = None if trials is None else Rate(trials(self.left.measurement), whole=100.0)
         return compare(
             *sample_and_other(values), self.alternative, margin, alpha,
-            paired=paired(self.left, self.right), scale=self.left.quantity.scale, anytime=sequential, skewed=skewed,
+            paired=paired(self.left, self.right), scale=self.left.quantity.scale, anytime=sequential, skewed=skewed, rate=rate,
         )  # fmt: skip
 
     def smallest(self, seeds: int, alpha: float) -> float:

@@ -126,6 +126,12 @@ class Interaction(Trend):
         a, b, c, d = (side.label for side in self.arms)
         return f"{a} − {b} > {c} − {d}"
 
+    def smallest(self, seeds: int, alpha: float) -> float:
+        """Return the smallest difference of differences, in which the error of four arms stands."""
+        from vitwork.statistics import detectable
+
+        return detectable(seeds, alpha, arms=4)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Correlation(Sentence):

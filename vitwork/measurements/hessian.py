@@ -286,7 +286,13 @@ def ape(record: Record) -> float:
     return _ape(_by_batch(record))
 
 
-@quantity(Spectrum, name="NEP", unit="%", error=lambda record: jackknife(_nep, _by_batch(record)))
+@quantity(
+    Spectrum,
+    name="NEP",
+    unit="%",
+    error=lambda record: jackknife(_nep, _by_batch(record)),
+    trials=lambda spectrum: spectrum.batches * spectrum.k,
+)
 def nep(record: Record) -> float:
     """Return the negative eigenvalue proportion: the share of the pooled eigenvalues below zero."""
     return _nep(_by_batch(record))
