@@ -25,7 +25,8 @@ from vitwork.models.blocks.places import (
     state_of,
     stripes,
 )
-from vitwork.models.blocks.tracing import TracedModel, unchanged
+from vitwork.models.blocks.tracing import TracedModel
+from vitwork.models.blocks.unchanged import unchanged
 
 Reading = Callable[[Tensor, Tensor], Any]
 
