@@ -13,7 +13,7 @@ from torch.func import functional_call
 from vitwork.errors import VitworkError, told
 from vitwork.models.blocks.block import Block
 from vitwork.models.blocks.places import state_of
-from vitwork.models.blocks.tracing import unchanged
+from vitwork.models.blocks.unchanged import unchanged
 
 EXACT = 1e-4  # of the largest logit, in single precision; the same operations in the same order differ by far less
 

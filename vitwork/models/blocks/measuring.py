@@ -16,8 +16,17 @@ from torch.fx import GraphModule, Node
 from vitwork.errors import VitworkError
 from vitwork.models.blocks.cutting import Piece
 from vitwork.models.blocks.extraction import Attention, copy_until
-from vitwork.models.blocks.places import Places, operand_places, places_of, plain_weights, state_of, stripes
-from vitwork.models.blocks.tracing import TracedModel, unchanged
+from vitwork.models.blocks.places import (
+    Places,
+    places_of,
+    places_of_columns,
+    places_of_rows,
+    plain_weights,
+    state_of,
+    stripes,
+)
+from vitwork.models.blocks.tracing import TracedModel
+from vitwork.models.blocks.unchanged import unchanged
 
 Reading = Callable[[Tensor, Tensor], Any]
 
@@ -59,11 +68,18 @@ def find_windows(
     recorded: TracedModel, pieces: Sequence[Piece], attentions: Sequence[Attention | None]
 ) -> list[Places | None]:
     """Return between which places attentions' weights are; None where queries and keys are others, or differ."""
-    known = [(each, each.query, each.key) for each in attentions if each and each.query and each.key]
-    found = look(recorded, pieces, {node: operand_places for _, *nodes in known for node in nodes})
-    windows: dict[int, Places] = {}
-    for attention, query, key in known:
-        queries, keys = (found.get(node, (None, None))[at] for node, at in ((query, 0), (key, attention.transposed)))
-        if queries and keys and not queries.behind and keys.behind < 2 and replace(keys, behind=0) == queries:
-            windows[id(attention)] = queries
-    return [windows.get(id(attention)) for attention in attentions]
+    readings: dict[Node, Reading] = {}
+    for each in attentions:
+        if each and each.query and each.key:
+            readings[each.query] = places_of_rows
+            readings[each.key] = places_of_columns if each.transposed else places_of_rows
+    found = look(recorded, pieces, readings)
+
+    def window(attention: Attention | None) -> Places | None:
+        if attention is None or attention.query is None or attention.key is None:
+            return None
+        queries, keys = found.get(attention.query), found.get(attention.key)
+        alike = queries and keys and not queries.behind and keys.behind < 2 and replace(keys, behind=0) == queries
+        return queries if alike else None
+
+    return [window(each) for each in attentions]

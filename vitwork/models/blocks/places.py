@@ -138,8 +138,18 @@ def places_of(values: Tensor, images: Tensor) -> Places | None:
     return None if found and found.behind else found
 
 
-def operand_places(values: Tensor, images: Tensor) -> tuple[Places | None, Places | None]:
-    """Return where queries or keys lie, were positions the last dimension but one, and were they the last.
+def places_of_rows(values: Tensor, images: Tensor) -> Places | None:
+    """Return where queries or keys (…, heads, positions, channels) lie; see `_of_operand`."""
+    return _of_operand(values, images)
+
+
+def places_of_columns(values: Tensor, images: Tensor) -> Places | None:
+    """Return where transposed keys (…, heads, channels, positions) lie; see `_of_operand`."""
+    return _of_operand(values.mT, images)
+
+
+def _of_operand(values: Tensor, images: Tensor) -> Places | None:
+    """Return where the last dimension but one lies.
 
     Heads are the third dimension from behind, windows all before, the image's number slowest. One window stands for all:
     the first, or one amidst them, whose surroundings are whole.
@@ -147,13 +157,12 @@ def operand_places(values: Tensor, images: Tensor) -> tuple[Places | None, Place
     count = len(images)
     heads = values[:, None] if values.dim() == 3 else values
     if heads.dim() < 4 or len(heads) % count:
-        return None, None
+        return None
     windows = heads.flatten(1, -4) if heads.dim() > 4 else heads[:, None]
     windows = windows.reshape(count, -1, *windows.shape[2:])
     number = windows.shape[1]
-    some = [windows[:, at] for at in (0, number // 2 + isqrt(number) // 2)]
-    queries, keys = ([_in_window(sight(one, images, (axis,))) for one in some] for axis in (3, 2))
-    return queries[0] or queries[1], keys[0] or keys[1]
+    some = (windows[:, at] for at in (0, number // 2 + isqrt(number) // 2))
+    return next(filter(None, (_in_window(sight(one, images, (3,))) for one in some)), None)
 
 
 def _in_window(found: Sight) -> Places | None:
@@ -182,5 +191,5 @@ def plain_weights(model: nn.Module) -> dict[int, Tensor]:
 
 def state_of(module: nn.Module, parameters: Mapping[int, Tensor]) -> dict[str, Tensor]:
     """Return parameters, replaced by identity, and copies of the buffers, by their names in a module."""
-    own = {name: parameters[id(value)] for name, value in module.named_parameters()}
+    own = {name: parameters.get(id(value), value.detach()) for name, value in module.named_parameters()}
     return own | {name: value.clone() for name, value in module.named_buffers()}

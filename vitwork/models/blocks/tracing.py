@@ -26,6 +26,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from vitwork.errors import VitworkError
 from vitwork.models.blocks.places import Places
+from vitwork.models.blocks.unchanged import unchanged
 
 BATCH = 37  # a prime that few sizes of models are multiples of: such sizes are taken for the batch's
 ACTIVATIONS = {"relu", "relu_", "gelu", "silu", "silu_", "hardtanh", "hardtanh_", "hardswish", "hardswish_", "elu"}
@@ -327,37 +328,6 @@ def followed() -> Iterator[None]:
         yield
     finally:
         builtins.len, log.disabled = plain, silent
-
-
-@contextmanager
-def unchanged(model: nn.Module, *, wholly: bool = True) -> Iterator[None]:
-    """Evaluation mode inside; after it modules have again what they had: mode, buffers, whatever they keep.
-
-    Args:
-        model: the model.
-        wholly: otherwise real tensors that its code has put into its modules stay, for a recording that names them.
-    """
-    held = [
-        (module, dict(vars(module)), {name: dict(own) for name, own in vars(module).items() if isinstance(own, dict)})
-        for module in model.modules()
-    ]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, attributes, tables in held:
-            made = {} if wholly else {k: v for k, v in vars(module).items() if is_real(v)}
-            for name, table in tables.items():
-                kept = {} if wholly else {k: v for k, v in attributes[name].items() if is_real(v)}
-                attributes[name].clear()
-                attributes[name].update(table | kept)
-            vars(module).clear()
-            vars(module).update(attributes | made)
-
-
-def is_real(value: Any) -> bool:
-    """Whether a value is a tensor that holds numbers."""
-    return isinstance(value, Tensor) and not isinstance(value, FakeTensor)
 
 
 def image_size_of(model: nn.Module, images: Callable[[tuple[int, ...]], Tensor]) -> tuple[int, ...]:
