@@ -50,7 +50,7 @@ def sharpness(record: dict[str, Any]) -> float:
     return math.exp(float(record["error"]))
 
 
-@quantity(Reading, name="rough error", error=lambda record: 1.0)
+@quantity(Reading, name="rough error", error=lambda record: 1.0, drawn=True)
 def rough(record: dict[str, Any]) -> float:
     return float(record["error"])
 

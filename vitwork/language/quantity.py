@@ -25,6 +25,8 @@ class Quantity:
             quantities) or by the ``probability`` that a run of one exceeds a run of the other.
         trials: of a percentage of counted trials, how many a measurement makes per network; None for other numbers.
         error: called as ``value`` is; the measurement's own standard error, None where it is not known.
+        drawn: whether every run is measured on images of its own, so that their choice adds to the spread over networks;
+            images that all runs share add nothing to a comparison.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Quantity:
     scale: Scale = "difference"
     error: Callable[..., float] | None = None
     trials: Callable[[Any], int] | None = None
+    drawn: bool = False
 
 
 def quantity(
@@ -44,11 +47,12 @@ def quantity(
     *,
     error: Callable[..., float] | None = None,
     trials: Callable[[Any], int] | None = None,
+    drawn: bool = False,
 ) -> Callable[[Callable[..., float]], Quantity]:
     """Make a quantity of a function of (record, parameters…)."""
 
     def make(value: Callable[..., float]) -> Quantity:
-        return Quantity(name or value.__name__.replace("_", " "), of, value, unit, scale, error, trials)
+        return Quantity(name or value.__name__.replace("_", " "), of, value, unit, scale, error, trials, drawn)
 
     return make
 

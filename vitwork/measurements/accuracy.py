@@ -97,6 +97,7 @@ def nll(record: Record) -> float:
     unit="nats",
     scale="log-ratio",
     error=lambda record: float(record["train_nll_error"]),
+    drawn=True,
 )
 def training_nll(record: Record) -> float:
     """Return the mean negative log-likelihood of augmented training images."""

@@ -280,7 +280,7 @@ def _reach(batches: Batches) -> float:
     )
 
 
-@quantity(Spectrum, name="APE", scale="log-ratio", error=lambda record: jackknife(_ape, _by_batch(record)))
+@quantity(Spectrum, name="APE", scale="log-ratio", error=lambda record: jackknife(_ape, _by_batch(record)), drawn=True)
 def ape(record: Record) -> float:
     """Return the average positive eigenvalue: sharpness; NaN when none is positive."""
     return _ape(_by_batch(record))
@@ -292,6 +292,7 @@ def ape(record: Record) -> float:
     unit="%",
     error=lambda record: jackknife(_nep, _by_batch(record)),
     trials=lambda spectrum: spectrum.batches * spectrum.k,
+    drawn=True,
 )
 def nep(record: Record) -> float:
     """Return the negative eigenvalue proportion: the share of the pooled eigenvalues below zero."""
@@ -303,6 +304,7 @@ def nep(record: Record) -> float:
     name="|λmin|/λmax",
     scale="log-ratio",
     error=lambda record: jackknife(_reach, _by_batch(record, "extremes")),
+    drawn=True,
 )
 def negativity(record: Record) -> float:
     """Return how far the spectrum reaches below zero, relative to above, for a spectrum with ``which="extremes"``.
@@ -354,13 +356,14 @@ def _share(probes: Batches) -> float:
     name="share of negative eigenvalues",
     unit="%",
     error=lambda record: jackknife(_share, _shares_below(record)),
+    drawn=True,
 )
 def negative_share(record: Record) -> float:
     """Return the share of all eigenvalues that are negative."""
     return _share(_shares_below(record))
 
 
-@quantity(HessianTrace, name="trace of the Hessian", error=lambda record: float(record["standard_error"]))
+@quantity(HessianTrace, name="trace of the Hessian", error=lambda record: float(record["standard_error"]), drawn=True)
 def hessian_trace(record: Record) -> float:
     """Return the sum of all eigenvalues."""
     return float(record["value"])

@@ -84,6 +84,7 @@ class Surface(Measurement):
     name="curvature of the NLL",
     scale="log-ratio",
     error=lambda record: float(record["curvature"]["error"]),
+    drawn=True,
 )
 def curvature(record: Record) -> float:
     """Return the mean second derivative of the NLL along the directions, by a quadratic fit near the weights."""
