@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from vitwork.language.claim import Paper, claim
@@ -14,7 +16,9 @@ from vitwork.measurements import accuracy, hessian, robustness
 beats = claim(
     "alternet-beats-cnn-small-data",
     "AlterNet, a ResNet whose stages end in MSAs, is more accurate than the ResNet.",
-    paper=Paper("Fig. 12b", "test accuracy 84.0 % for AlterNet-50, 82.5 % for ResNet-50", read_from="vector plot"),
+    paper=Paper(
+        "Fig. 12b", "test accuracy 84.0 % for AlterNet-50, 82.5 % for ResNet-50", read_from="vector plot", effect=1.54
+    ),
     contradicted_by="a ResNet that is more accurate",
     confounds=(
         "the paper's AlterNet has 33.0 million parameters, its ResNet of 82.5 % (where the build-up starts) 28.2",
@@ -55,6 +59,7 @@ def test_alternet_is_competitive_on_imagenet(measure: Measure) -> None:
         "Fig. 12c",
         "average positive eigenvalue (APE) after warm-up 431 for AlterNet-50, 572 for ResNet-50",
         read_from="integrals of the plotted densities",
+        effect=0.754,
     ),
     contradicted_by="an average positive eigenvalue of AlterNet that is not below the ResNet's",
     confounds=("the networks differ in size; in the paper AlterNet has more parameters",),
@@ -90,7 +95,7 @@ def test_each_accepted_msa_helps(measure: Measure) -> None:
 @claim(
     "buildup-c3-extra-hurts",
     "A further MSA inside the third stage lowers accuracy.",
-    paper=BUILD_UP,
+    paper=replace(BUILD_UP, effect=-0.25),
     contradicted_by="a further MSA in the third stage that does not hurt",
     deviations=(
         "that one at the end of the second stage raises it is the last step of `buildup-rule`, which states it",
@@ -105,7 +110,7 @@ def test_extra_msa_in_third_stage_hurts(measure: Measure) -> None:
 @claim(
     "buildup-stops-at-four",
     "A fifth MSA lowers accuracy wherever it goes.",
-    paper=BUILD_UP,
+    paper=replace(BUILD_UP, effect=-0.63),
     contradicted_by="a fifth MSA that helps",
     confounds=SELECTED,
 )

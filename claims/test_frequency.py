@@ -27,6 +27,7 @@ lowpass = claim(
         "9 of 12 MSAs of ViT-Ti lower Δ log amplitude at 1.0 π; the last nine change it by −0.10 on average",
         SETUP,
         "vector plot",
+        effect=-0.1,
     ),
     contradicted_by="a mean change across the MSAs after the first quarter that is not negative",
     deviations=(*DEVIATIONS, "MSAs after the first quarter: `early-msa-act-like-conv` is about the others"),
@@ -56,6 +57,7 @@ def test_msas_lower_high_frequencies_without_positions(measure: Measure, conditi
         "8 of 12 MLPs of ViT-Ti raise Δ log amplitude at 1.0 π; mean change +0.12 after the first third, −0.03 over all",
         SETUP,
         "vector plot",
+        effect=0.12,
     ),
     contradicted_by="a mean change across the MLPs after the first third that is not positive",
     deviations=(*DEVIATIONS, "MLPs after the first third, since over all of them the paper's own numbers are negative"),
@@ -76,6 +78,7 @@ def test_mlps_raise_high_frequencies(measure: Measure) -> None:
         "+0.41, −0.15, +0.04, 0.00",
         SETUP,
         "vector plot",
+        effect=4.53,
     ),
     contradicted_by="deep layers that are not above the stem",
     deviations=(*DEVIATIONS, "deep is the second half of the blocks, on average", "within stages is a control of ours"),
@@ -91,7 +94,9 @@ def test_resnet_raises_high_frequencies_with_depth(measure: Measure) -> None:
 @claim(
     "early-msa-act-like-conv",
     "The earliest MSAs are the exception: they raise high frequencies, as Convs do.",
-    paper=Paper("Fig. 8", "the first three of 12 MSAs change it by −0.11, +0.48 and +0.37", SETUP, "vector plot"),
+    paper=Paper(
+        "Fig. 8", "the first three of 12 MSAs change it by −0.11, +0.48 and +0.37", SETUP, "vector plot", effect=0.25
+    ),
     contradicted_by="early MSAs that do not raise high frequencies",
     deviations=(*DEVIATIONS, "early is the first quarter; of four MSAs, the first"),
 )
@@ -104,7 +109,13 @@ def test_early_msas_raise_high_frequencies(measure: Measure) -> None:
 reduces = claim(
     "vit-reduces-hf",
     "From the embedding to its deep layers, a ViT lowers the high-frequency share of the feature map.",
-    paper=Paper("Fig. 2a", "−1.8 after the embedding, at least −2.7, −2.3 after the last block", SETUP, "vector plot"),
+    paper=Paper(
+        "Fig. 2a",
+        "−1.8 after the embedding, at least −2.7, −2.3 after the last block",
+        SETUP,
+        "vector plot",
+        effect=-0.7,
+    ),
     contradicted_by="deep layers that are not below the embedding",
     deviations=(*DEVIATIONS, "deep is the second half of the sub-layers, on average"),
 )

@@ -16,7 +16,9 @@ DEVIATIONS = ("padded positions are masked; in the official code they leak atten
 @claim(
     "local-msa-error",
     "Attention restricted to a local window gives a lower test error than global attention.",
-    paper=Paper("Fig. 7a", "test error 27.9 % (3×3), 28.1 % (5×5), 28.9 % (8×8, global)", read_from="vector plot"),
+    paper=Paper(
+        "Fig. 7a", "test error 27.9 % (3×3), 28.1 % (5×5), 28.9 % (8×8, global)", read_from="vector plot", effect=-1.05
+    ),
     contradicted_by="a test error of 3×3 or 5×5 attention that is not below that of global attention",
     deviations=DEVIATIONS,
 )
@@ -33,6 +35,7 @@ def test_local_attention_has_lower_error(measure: Measure, local: str) -> None:
         "Fig. 7b",
         "NEP after warm-up 7.3 % (3×3), 3.9 % (5×5), 7.6 % (8×8, global)",
         read_from="integrals of the plotted densities",
+        effect=-0.3,
     ),
     contradicted_by="a negative eigenvalue proportion of local attention that is not below that of global attention",
     deviations=DEVIATIONS,
@@ -46,7 +49,9 @@ def test_local_attention_has_fewer_negative_eigenvalues(measure: Measure, local:
 @claim(
     "local-msa-nll",
     "Attention over 5×5 places fits the training data best: better than over 3×3 and better than global attention.",
-    paper=Paper("Fig. 7a", "training NLL 2.451 (3×3), 2.406 (5×5), 2.473 (8×8, global)", read_from="vector plot"),
+    paper=Paper(
+        "Fig. 7a", "training NLL 2.451 (3×3), 2.406 (5×5), 2.473 (8×8, global)", read_from="vector plot", effect=0.982
+    ),
     contradicted_by="a training NLL of 5×5 attention that is not the lowest",
     deviations=DEVIATIONS,
 )
@@ -60,7 +65,10 @@ def test_medium_window_fits_training_data_best(measure: Measure, other: str) -> 
     "local-5x5-fewer-negatives-than-3x3",
     "Attention over 5×5 places has fewer negative Hessian eigenvalues than over 3×3, since it averages more points.",
     paper=Paper(
-        "Fig. 7b", "NEP after warm-up 3.9 % (5×5), 7.3 % (3×3)", read_from="integrals of the plotted densities"
+        "Fig. 7b",
+        "NEP after warm-up 3.9 % (5×5), 7.3 % (3×3)",
+        read_from="integrals of the plotted densities",
+        effect=-3.4,
     ),
     contradicted_by="a negative eigenvalue proportion of 5×5 attention that is not below that of 3×3",
     deviations=DEVIATIONS,
@@ -73,7 +81,11 @@ def test_medium_window_has_fewer_negative_eigenvalues(measure: Measure) -> None:
 @claim(
     "data-specificity-not-range",
     "What makes MSAs work is that their weights depend on the data, not that they reach far.",
-    paper=Paper("Abstract, Section 2", "local attention is as good as global; no arm removes the dependence on data"),
+    paper=Paper(
+        "Abstract, Section 2",
+        "local attention is as good as global; no arm removes the dependence on data",
+        effect=-1.05,
+    ),
     contradicted_by="local attention that is worse than global, or no better than learned constant weights",
     deviations=(
         *DEVIATIONS,

@@ -64,6 +64,7 @@ def test_vit_has_smaller_eigenvalues_at_one_loss(measure: Measure, condition: st
         "Fig. 1c, 4",
         "negative eigenvalue proportion (NEP) after warm-up 9.0 % for ViT-Ti, 0 % for ResNet-50",
         read_from="integrals of the plotted densities",
+        effect=9.0,
     ),
     contradicted_by="a negative eigenvalue proportion of the ViT at or below the ResNet's, or of the ResNet above 1 %",
     deviations=(
@@ -91,6 +92,7 @@ def test_vit_has_more_negative_eigenvalues(measure: Measure, when: str) -> None:
         "from the weights to radius 1 the loss rises by 2.6 NLL + 10.0 L2 for ViT-Ti, 3.7 NLL + 16.8 L2 for ResNet-50; "
         "curvature of the NLL 15.2 and 22.1 against 21.8 and 35.4",
         read_from="the surfaces released with the code",
+        effect=0.65,
     ),
     contradicted_by="a ViT whose NLL alone is not flatter at the weights, or rises no less to the border",
     deviations=(

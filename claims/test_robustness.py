@@ -26,7 +26,11 @@ DEVIATIONS = (
     "noise-hf-hurts-resnet",
     "High-frequency noise hurts a ResNet more than a ViT.",
     paper=Paper(
-        "Fig. 2b", "at 0.7, 0.8, 0.9 π: ResNet −9.7, −13.6, −15.4 pp; ViT −6.3, −4.3, −4.8 pp", SETUP, "vector plot"
+        "Fig. 2b",
+        "at 0.7, 0.8, 0.9 π: ResNet −9.7, −13.6, −15.4 pp; ViT −6.3, −4.3, −4.8 pp",
+        SETUP,
+        "vector plot",
+        effect=-7.7,
     ),
     contradicted_by="a loss of the ViT that is not smaller at 0.7 π and above",
     deviations=DEVIATIONS,
@@ -42,7 +46,9 @@ def test_high_frequency_noise_hurts_resnet_more(measure: Measure) -> None:
 @claim(
     "noise-lf-hurts-vit",
     "Low-frequency noise hurts a ViT more than a ResNet.",
-    paper=Paper("Fig. 2b", "at 0.2 to 0.5 π: ViT −11.6 to −14.9 pp, ResNet −8.8 to −12.7 pp", SETUP, "vector plot"),
+    paper=Paper(
+        "Fig. 2b", "at 0.2 to 0.5 π: ViT −11.6 to −14.9 pp, ResNet −8.8 to −12.7 pp", SETUP, "vector plot", effect=-2.3
+    ),
     contradicted_by="a loss of the ViT that is not larger between 0.2 π and 0.5 π",
     deviations=DEVIATIONS,
 )
@@ -93,6 +99,7 @@ CORRUPTED = ("fifteen corruptions drawn by this project, with the strengths of t
         "Fig. 12b",
         "accuracy 82.5 % and robustness 65.0 % for ResNet-50; 66.5 % and 51.9 % for ViT-Ti",
         read_from="vector plot",
+        effect=16.0,
     ),
     contradicted_by="a ViT at or above the ResNet in accuracy or robustness",
     deviations=CORRUPTED,
@@ -107,7 +114,9 @@ def test_resnet_beats_vit(measure: Measure, good: Quantity) -> None:
 @claim(
     "alternet-robust",
     "AlterNet is more robust to corruptions than the ResNet.",
-    paper=Paper("Fig. 12b", "robustness 66.7 % for AlterNet-50, 65.0 % for ResNet-50", read_from="vector plot"),
+    paper=Paper(
+        "Fig. 12b", "robustness 66.7 % for AlterNet-50, 65.0 % for ResNet-50", read_from="vector plot", effect=1.7
+    ),
     contradicted_by="a mean accuracy under corruptions that is not higher",
     deviations=(
         *CORRUPTED,

@@ -128,6 +128,7 @@ def test_mlp_matters_more_at_stage_starts_of_swin(measure: Measure) -> None:
         "Fig. 10b",
         "last MSA against last MLP: −1.96, −0.43 (stage 1); −1.44, −0.22 (2); −0.56, 0.00 (3); −1.88, −1.00 (4) pp",
         read_from="vector plot",
+        effect=1.05,
     ),
     contradicted_by="a mean over stages the other way round",
     deviations=("read as the mean over stages", LESION),

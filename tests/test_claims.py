@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import runpy
 from pathlib import Path
 
@@ -88,6 +89,22 @@ def test_controls_in_a_claims_own_test_need_no_other_network(tests):
         }
         if arms[False]:
             assert arms[True] <= arms[False], test.case.name
+
+
+def test_the_papers_own_effects_are_on_its_side(tests):
+    """A number of the paper's is that of a claim's first deciding sentence, in its direction."""
+    first = {}
+    for test in tests:
+        for sentence in test.case.sentences:
+            if not sentence.control:
+                first.setdefault(test.case.claim.id, (test.case.claim.paper.effect, sentence))
+    stated = {id: pair for id, pair in first.items() if pair[0] is not None}
+    assert len(stated) > 20
+    for id, (effect, sentence) in stated.items():
+        value = math.log(effect) if sentence.first.quantity.scale == "log-ratio" else effect
+        right = sentence.sides[-1]
+        beyond = value - (getattr(right, "margin", 0.0) if not isinstance(right, float | int) else 0.0)
+        assert (beyond < 0) == (sentence.alternative == "less"), id
 
 
 def test_what_the_paper_does_not_claim_is_marked(tests):
