@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from vitwork.profiles import SMOKE
+
 from vitwork.design.measurement import Measurement
 from vitwork.language.claim import Claim, Paper
 from vitwork.language.measure import Measure
 from vitwork.language.quantity import AbsentError, quantity
-from vitwork.profiles import SMOKE
 from vitwork.session.judge import Finding, judged
 from vitwork.session.plan import Plan
 from vitwork.session.reading import Case, read
