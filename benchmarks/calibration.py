@@ -70,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for place, (name, part) in enumerate(tables.items()):
         if name in options.only:
             text = part(np.random.default_rng([SEED, place]), options.runs)
-            found.append(f"{text}\n\nBase: {options.runs} simulated experiments per condition.")
+            sessions = part in (discoveries, claims_found)
+            base = f"{options.runs // 10} simulated sessions" if sessions else f"{options.runs} simulated experiments"
+            found.append(f"{text}\n\nBase: {base} per condition.")
             print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     print("\n\n".join(found))
     if options.write:
