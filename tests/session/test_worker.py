@@ -11,7 +11,6 @@ from typing import ClassVar
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from vitwork.profiles import SMOKE
 
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
@@ -20,6 +19,7 @@ from vitwork.design.measurement import Measurement
 from vitwork.design.recipe import Augmentation, Recipe
 from vitwork.errors import UnfitError
 from vitwork.measurements.trained_run import TrainedRun
+from vitwork.profiles import SMOKE
 from vitwork.session.plan import Plan
 from vitwork.session.progress import Reporter
 from vitwork.session.tasks import Tasks
