@@ -62,28 +62,28 @@ def count(record):
     return record["parameters"]
 
 
-@claim("smaller", "A ViT is smaller.", paper=PAPER)
+@claim("smaller", "A ViT is smaller.", paper=PAPER, any_network=True)
 @pytest.mark.parametrize("when", ["warmup", "end"])
 def test_smaller(measure, when):
     assert measure(count, when=when)("vit") < measure(count, when=when)("resnet")
 
 
-@claim("larger", "A ViT is larger.", paper=PAPER)
+@claim("larger", "A ViT is larger.", paper=PAPER, any_network=True)
 def test_larger(measure):
     assert measure(count)("vit") > measure(count)("resnet")
 
 
-@claim("itself", "A ViT differs from itself.", paper=PAPER)
+@claim("itself", "A ViT differs from itself.", paper=PAPER, any_network=True)
 def test_itself(measure):
     assert measure(count)("vit") < measure(count)("vit")
 
 
-@claim("elsewhere", "A Swin is small.", paper=PAPER)
+@claim("elsewhere", "A Swin is small.", paper=PAPER, any_network=True)
 def test_elsewhere(measure):
     assert measure(count)("swin") < 1
 
 
-@claim("theorem", "One is one.", paper=PAPER)
+@claim("theorem", "One is one.", paper=PAPER, any_network=True)
 def test_theorem():
     assert 1 == 1
 '''
@@ -236,7 +236,7 @@ def test_diverged_run_is_shown_as_such(session: pytest.Pytester) -> None:
         test_claims=CLAIMS
         + """
 
-@claim("stable", "Training is stable.", paper=PAPER)
+@claim("stable", "Training is stable.", paper=PAPER, any_network=True)
 def test_stable(measure):
     assert measure(count)("diverging") < measure(count)("resnet")
 """
