@@ -520,3 +520,11 @@ def test_the_controller_knows_what_a_stopped_session_found(session: pytest.Pytes
     """With -x the tests that were not reached change no verdict: all were judged before the first one ran."""
     result = run(session, "-x", "-n", "2", "--maxfail", "1")
     result.stdout.fnmatch_lines(["smaller * reproduced*", "larger * contradicted*", "itself * inconclusive*"])
+
+
+def test_a_property_is_checked_again_only_once_its_code_changed(session: pytest.Pytester) -> None:
+    """A property that held is not run again; one whose code changed is, and fails where it no longer holds."""
+    run(session, "-k", "theorem").assert_outcomes(passed=1, deselected=5)
+    broken = CLAIMS.replace("assert 1 == 1", "assert 1 == 2")
+    session.makepyfile(test_claims=broken)
+    run(session, "-k", "theorem").assert_outcomes(failed=1, deselected=5)

@@ -27,7 +27,7 @@ from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
 from vitwork.language.measure import Measure
-from vitwork.session import options, preflight
+from vitwork.session import options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.delivery import deliver
 from vitwork.session.findings import Finding, Judgement
@@ -287,10 +287,12 @@ def _finding(item: pytest.Item) -> Finding | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Deliver the verdict of a test that measures, in place of calling it."""
+    """Deliver the verdict of a test that measures, in place of calling it; a property that held before holds."""
     finding = _finding(pyfuncitem)
-    if finding is None or not finding.statistical:
+    if finding is None:
         return None
+    if not finding.statistical:
+        return properties.held(pyfuncitem, pyfuncitem.config.stash[STORE]) or None
     verdict = Verdict.NOT_MEASURED if finding.lack else finding.verdict
     pyfuncitem.user_properties += [("claim", finding.claim.id), ("verdict", str(verdict))]
     deliver(finding, pyfuncitem.config.stash.get(CHANGES, None))
@@ -307,6 +309,9 @@ def pytest_runtest_makereport(
     if finding is not None and not finding.statistical and call.when == "call" and not skipped:
         verdict = Verdict.CONTRADICTED if call.excinfo else Verdict.REPRODUCED
         item.user_properties += [("claim", finding.claim.id), ("verdict", str(verdict))]
+        if verdict is Verdict.REPRODUCED and isinstance(item, pytest.Function):
+            with suppress(VitworkError):  # a full disk: the property is checked again next time
+                properties.hold(item, item.config.stash[STORE])
     report: pytest.TestReport = yield
     return report
 
