@@ -78,6 +78,7 @@ class Plan:
         tests: by name, in the order of the session.
         runs: by key, in the order in which they are worked on.
         wanted: measurements by key.
+        known: runs by the name of the arm and the seed, whose keys take long to make.
         fingerprints: of the data, by specification; a large folder takes long to look through.
     """
 
@@ -86,6 +87,7 @@ class Plan:
     tests: dict[str, Planned] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     wanted: dict[str, Wanted] = field(default_factory=dict)
+    known: dict[tuple[str, int], Run] = field(default_factory=dict)
     fingerprints: dict[DataSpec, str] = field(default_factory=dict)
 
     def add(self, case: Case, seeds: int) -> None:
@@ -116,12 +118,15 @@ class Plan:
 
     def run(self, arm: Arm, seed: int) -> Run:
         """Add the run of an arm and a seed unless it is planned; arms that differ in their name alone share their runs."""
+        if (known := self.known.get((arm.name, seed))) is not None and known.arm is arm:
+            return known
         if arm.data not in self.fingerprints:
             self.fingerprints[arm.data] = fingerprint(arm.data, self.data)
         sources = [source_hash(module) for module in code(arm)]
         parts = [arm.model, arm.options, arm.recipe, arm.data, self.fingerprints[arm.data], seed, sources]
         run = Run(arm, seed, digest(parts))
-        return self.runs.setdefault(run.key, run)
+        self.known[arm.name, seed] = self.runs.setdefault(run.key, run)
+        return self.known[arm.name, seed]
 
     def want(self, arm: Arm, seed: int, measurement: Measurement) -> Wanted:
         """Add a measurement, and the run that it is taken on, unless they are planned already."""
