@@ -20,7 +20,8 @@ def held(item: pytest.Function, store: Store) -> bool:
 
 def hold(item: pytest.Function, store: Store) -> None:
     """Note that a property holds."""
-    store.write(_key(item), {"property": item.nodeid})
+    if not held(item, store):
+        store.write(_key(item), {"property": item.nodeid})
 
 
 def _key(item: pytest.Function) -> str:

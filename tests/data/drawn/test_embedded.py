@@ -17,8 +17,8 @@ from vitwork.data.drawn.textures import TEXTURES
 from vitwork.errors import VitworkError
 
 DIGESTS = {
-    16: "7fb882b4be2ef807d8d2daf4e1a94c00089c157d6500e8468780b0cf8a7661e5",
-    32: "aaf444268dbb1887ecec17110014a6e4389b69937fc245ce5c5c1ba13c98c670",
+    16: "781b968f6cc96f0448a671271df6e7f5408046e98bb7bbef5d074cac2c7d83b6",
+    32: "102d0f9b1ecb243e7072596f3dac9a4c19283b15b431eb98db875a979afcf4e5",
 }
 
 
