@@ -56,7 +56,7 @@ def count(record):
     return record["parameters"]
 
 
-@claim("larger", "A ViT is larger.", paper=PAPER)
+@claim("larger", "A ViT is larger.", paper=PAPER, any_network=True)
 @pytest.mark.parametrize("when", ["warmup", "end"])
 def test_larger(measure, when):
     """Half of it would be reproduced."""
@@ -66,18 +66,18 @@ def test_larger(measure, when):
         assert measure(count, when=when)("vit") < measure(count, when=when)("resnet")
 
 
-@claim("itself", "A ViT differs from itself, and one is one.", paper=PAPER)
+@claim("itself", "A ViT differs from itself, and one is one.", paper=PAPER, any_network=True)
 def test_itself(measure):
     assert measure(count)("vit") < measure(count)("vit")
 
 
-@claim("smaller", "A ViT is smaller, and one is one.", paper=PAPER)
+@claim("smaller", "A ViT is smaller, and one is one.", paper=PAPER, any_network=True)
 @pytest.mark.parametrize("when", ["warmup", "end"])
 def test_smaller(measure, when):
     assert measure(count, when=when)("vit") < measure(count, when=when)("resnet")
 
 
-@claim("smaller", "A ViT is smaller, and one is one.", paper=PAPER)
+@claim("smaller", "A ViT is smaller, and one is one.", paper=PAPER, any_network=True)
 def test_theorem():
     Path("theorem").write_text(str(os.getpid()))
     time.sleep(0.5)
