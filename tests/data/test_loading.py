@@ -188,7 +188,7 @@ def test_unwritable_cache_gets_one_sentence(tmp_path, monkeypatch):
     """A cache folder that is a file is named."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "file"))
-    with pytest.raises(VitworkError, match="Cannot (read|write)"):
+    with pytest.raises(VitworkError, match=r"Cannot (read|write)"):
         load(FOLDER, copies.parquet(tmp_path / "data"))
 
 
