@@ -168,7 +168,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Read every collected claim and plan the runs and measurements that it needs."""
     config = session.config
-    if not (cases := read_claims(session)):
+    if config.option.collectonly or not (cases := read_claims(session)):
         return
     prepare(config)
     profile = options.profile_of(config)
