@@ -31,9 +31,18 @@ def _one_thread():
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
-def pytest_collection_modifyitems(items):
-    """Mark the tests that say more where there is a GPU, so that `-m gpu` chooses them."""
+def pytest_collection_modifyitems(config, items):
+    """Mark the tests that say more where there is a GPU, and leave out long simulations unless `-m` or a name asks for them.
+
+    ``pytest -m "slow or not slow"`` runs everything.
+    """
     for item in items:
         reasons = [mark.kwargs.get("reason", "") for mark in item.iter_markers("skipif")]
         if "needs a GPU" in reasons or hasattr(item.module, "pretend_gpu"):
             item.add_marker("gpu")
+    if config.option.markexpr or any("::" in argument for argument in config.args):
+        return
+    long = [item for item in items if item.get_closest_marker("slow")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
