@@ -34,13 +34,13 @@ def test_commands_are_shell_without_text_from_outside(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_commands_and_actions_that_are_named_exist(path: Path) -> None:
-    """Every `vitwork` command is one, every path of this project is there, every action has a version."""
+    """Every `vitwork` command is one, every path of this project is there, every action is pinned to a commit."""
     for step in steps(path):
         command = step.get("run", "")
         assert all(cli.command(name) for name in re.findall(r"\bvitwork (\w+)", command))
         named = re.findall(r"\breports/[\w./]*", command)
         assert all((ROOT / name.rstrip("/")).exists() for name in named)
-        assert "uses" not in step or re.fullmatch(r"[\w/-]+@v\d+", step["uses"])
+        assert "uses" not in step or re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"])
 
 
 def test_the_comment_keeps_whole_letters_when_it_is_cut() -> None:
