@@ -64,12 +64,25 @@ def test_what_is_lacking_is_not_planned() -> None:
     def empty(measure: Measure) -> None:
         measure(absent)
 
-    plan = planned(*(case(body.__name__, body) for body in (exotic, early, half, faulty, empty)))
+    def either(measure: Measure) -> None:
+        assert measure(error)("vit") < 1.0 or measure(error)("vit") > 2.0
+
+    def depends(measure: Measure) -> None:
+        if measure(error)("vit") < 1.0:
+            assert measure(error)("vit") < 2.0
+
+    plan = planned(*(case(body.__name__, body) for body in (exotic, early, half, faulty, empty, either, depends)))
     assert {name: test.lack for name, test in plan.tests.items()} == {
         "exotic": Lack(Missing.ARM, "swin"),
         "early": Lack(Missing.SNAPSHOT, "vit", "100"),
         "half": Lack(Missing.ARM, "swin"),
         "faulty": Lack(Missing.FAULT, what="KeyError in the test: 'oops'"),
         "empty": Lack(Missing.FAULT, what="the test asserts nothing"),
+        "either": Lack(
+            Missing.FAULT, what="the test asserts one sentence `or` another: state each that has to hold by itself"
+        ),
+        "depends": Lack(
+            Missing.FAULT, what="the test branches on a comparison, which has no answer yet: state it with assert"
+        ),
     }
     assert not plan.runs  # not even for the comparison that could be measured

@@ -87,6 +87,10 @@ class Reference:
         if self.quantity.scale != scale:
             raise TypeError(f"{self.quantity.name} is compared by {self.quantity.scale}; no margin can be {verb} it")
 
+    def __repr__(self) -> str:
+        """Return the label."""
+        return self.label
+
     def __bool__(self) -> bool:
         """Refuse: a test may state sentences about a quantity, not depend on it."""
         raise TypeError(f"{self.label} has no truth value; compare it with something")

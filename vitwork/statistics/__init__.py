@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vitwork.statistics.change import effect_change
     from vitwork.statistics.claims import decide_claims
     from vitwork.statistics.comparison import compare
+    from vitwork.statistics.effect import Effect
     from vitwork.statistics.multiplicity import holm
     from vitwork.statistics.noise import measured_noise
     from vitwork.statistics.power import detectable, seeds_needed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from vitwork.statistics.structured import equivalent, not_worse, ordering, trend
 
 __all__ = [
+    "Effect",
     "Rate",
     "audit_skewness",
     "compare",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Effect": "effect",
     "Rate": "rates",
     "audit_skewness": "audit",
     "compare": "comparison",
