@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 from vitwork.design.profile import Profile
@@ -16,6 +17,7 @@ PROFILES: dict[str, Profile] = {
 }
 
 
+@cache
 def registered(name: str) -> tuple[str, ...]:
     """Return the ids of the claims that a profile can measure, over which its false discovery rate is controlled.
 

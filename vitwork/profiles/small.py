@@ -19,19 +19,26 @@ from vitwork.measurements.robustness import Corruptions, NoiseBands
 from vitwork.measurements.similarity import Similarity
 from vitwork.profiles.arms import Networks, conditions
 
-MICRO_NETWORKS = Networks(
-    cnn=("preresnet_18", {"depths": (2, 2, 2), "widths": (16, 32, 64)}),
-    alternet=(
-        "alternet_18",
-        {"depths": (2, 2, 2), "widths": (16, 32, 64), "heads": (1, 2, 4), "head_dim": 16, "window_size": 4},
-    ),
-    vit=(
-        "vit_ti",
-        {"image_size": 16, "patch_size": 2, "dim": 64, "depth": 4, "heads": 4, "mlp_ratio": 2, "head": "gap"},
-    ),
-    msas=(0, 1, 1),
-)
-"""Networks of about 0.1 to 0.2 million parameters for 16×16 images: 8×8 tokens, maps of 16, 8 and 4 pixels."""
+
+def networks(widths: tuple[int, int, int], dim: int, depth: int, heads: int) -> Networks:
+    """Return networks for 16×16 images: 8×8 tokens, maps of 16, 8 and 4 pixels.
+
+    Args:
+        widths: channels of the convolutional networks' three stages.
+        dim, depth, heads: of the Transformer.
+    """
+    stages = {"depths": (2, 2, 2), "widths": widths}
+    tokens = {"image_size": 16, "patch_size": 2, "dim": dim, "depth": depth, "heads": heads}
+    return Networks(
+        cnn=("preresnet_18", stages),
+        alternet=("alternet_18", {**stages, "heads": (1, 2, 4), "head_dim": 16, "window_size": 4}),
+        vit=("vit_ti", {**tokens, "mlp_ratio": 2, "head": "gap"}),
+        msas=(0, 1, 1),
+    )
+
+
+MICRO_NETWORKS = networks((16, 32, 64), dim=64, depth=4, heads=4)
+"""Networks of about 0.1 to 0.2 million parameters."""
 
 MICRO_RECIPE = Recipe(
     name="micro",
@@ -47,18 +54,7 @@ MICRO_RECIPE = Recipe(
     augmentation=Augmentation(crop_padding=2),
 )
 
-SMOKE_NETWORKS = Networks(
-    cnn=("preresnet_18", {"depths": (2, 2, 2), "widths": (8, 16, 32)}),
-    alternet=(
-        "alternet_18",
-        {"depths": (2, 2, 2), "widths": (8, 16, 32), "heads": (1, 2, 4), "head_dim": 16, "window_size": 4},
-    ),
-    vit=(
-        "vit_ti",
-        {"image_size": 16, "patch_size": 2, "dim": 48, "depth": 3, "heads": 3, "mlp_ratio": 2, "head": "gap"},
-    ),
-    msas=(0, 1, 1),
-)
+SMOKE_NETWORKS = networks((8, 16, 32), dim=48, depth=3, heads=3)
 """The same, smaller: what two cores train five times each in minutes. Set by fit and time alone, as the recipe is: the ViT
 learns clearly more than chance, and the ResNet does not reach its ceiling (docs/registration.md)."""
 
