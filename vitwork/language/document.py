@@ -163,6 +163,7 @@ class Provenance(Struct, frozen=True, kw_only=True):
         command: the command line.
         commit: of git, empty outside it; dirty: whether the tree had changes.
         code: hash of the code by which runs and measurements were keyed, by module.
+        pages: hash of the code and templates that made the report; empty where none was made.
         versions, hardware: of the machine that made the document.
         started, finished: seconds since the epoch.
         seconds: between them.
@@ -178,6 +179,7 @@ class Provenance(Struct, frozen=True, kw_only=True):
     started: Moment
     finished: Moment
     seconds: float
+    pages: str = ""
 
 
 class Results(Struct, frozen=True, kw_only=True):

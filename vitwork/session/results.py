@@ -23,6 +23,7 @@ from vitwork.language.document import (
     Results,
     RunResult,
 )
+from vitwork.report.earlier import pages_hash
 from vitwork.session.findings import Decided, Finding, Judgement, Place
 from vitwork.statistics.effect import Verdict
 from vitwork.store.machine import hardware, versions
@@ -112,6 +113,7 @@ class Session:
             started=self.started,
             finished=finished,
             seconds=finished - self.started,
+            pages=pages_hash(),
         )
 
     def claims(self, judgement: Judgement, costs: Costs) -> tuple[ClaimResult, ...]:
