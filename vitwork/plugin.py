@@ -362,13 +362,13 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
 def _report(config: pytest.Config, results: Results, changes: Changes) -> None:
     """Print the table, then write the report: what fails to be written has been seen."""
     from vitwork.report import words
-    from vitwork.report.earlier import unchanged
+    from vitwork.report.earlier import standing
     from vitwork.report.terminal import table
 
     _say(config, [*table(results), *changes.lines(), *words.part(results)])
     try:
         folder = options.report_of(config, config.stash[STORE].root, part=options.partial(results))
-        page = unchanged(results, folder) or _built(results, folder)
+        page = standing(results, folder) or _built(results, folder)
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
     _say(config, [f"Report: {page}"])

@@ -23,7 +23,7 @@ def pages_hash() -> str:
     return digest([source_hash("vitwork.report.build"), templates])
 
 
-def unchanged(results: Results, folder: Path) -> Path | None:
+def standing(results: Results, folder: Path) -> Path | None:
     """Return the page that stands in `folder` if it shows just these results, made by the same code; else None.
 
     Only the session's own times may differ: a session that found everything stored keeps the report of the one that
