@@ -83,6 +83,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
         cost_seconds: of all runs and measurements that it rests on, also where other claims share them.
         cost_joules: likewise; None where the energy of any is unknown.
         rerun: the command that tests this claim alone.
+        file: where its tests stand.
     """
 
     id: str
@@ -105,6 +106,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     q: Number = None
     holm_p: Number = None
     unmeasured: tuple[str, ...] = ()
+    file: str = ""
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
@@ -141,12 +143,19 @@ class MeasurementResult(Struct, frozen=True, kw_only=True):
 
 
 class ProfileResult(Struct, frozen=True, kw_only=True):
-    """The scale of the session and how it differs from the paper's setting."""
+    """The scale of the session and how it differs from the paper's setting.
+
+    Attributes:
+        name, summary, seeds: as declared.
+        deviations: differences from the paper's setting.
+        pixels: side of the images, where every arm has the same and it is not that of their source.
+    """
 
     name: str
     summary: str
     seeds: int
     deviations: tuple[Deviation, ...]
+    pixels: int | None = None
 
 
 class DatasetResult(Struct, frozen=True, kw_only=True):
