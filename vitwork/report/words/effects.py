@@ -35,11 +35,11 @@ def shown(value: float, scale: str) -> float | None:
     return math.exp(min(value, 700.0)) if factor(scale) else value
 
 
-def effect_unit(unit: str, scale: str) -> str:
-    """Return the unit of an effect on a scale: factors and probabilities have none, and percentages differ by points."""
-    if scale in MARKS:
+def effect_unit(unit: str, found: Effect) -> str:
+    """Return the unit of an effect: factors, probabilities and correlations have none, and percentages differ by points."""
+    if found.scale in MARKS or found.test is Test.RANKS:
         return ""
-    return "pp" if unit == "%" and scale == "difference" else unit
+    return "pp" if unit == "%" and found.scale == "difference" else unit
 
 
 def effect(found: Effect, unit: str = "") -> str:
@@ -55,7 +55,7 @@ def effect(found: Effect, unit: str = "") -> str:
     known = iter(_alike([value for value in (estimate, low, high) if value is not None], scale))
     texts = [missing if value is None else next(known)
              for value, missing in ((estimate, "–"), (low, least), (high, most))]  # fmt: skip
-    tail = f" {unit}" if (unit := effect_unit(unit, scale)) else ""
+    tail = f" {unit}" if (unit := effect_unit(unit, found)) else ""
     return f"{MARKS.get(scale, '')}{texts[0]} [{texts[1]}, {texts[2]}]{tail}"
 
 
