@@ -109,6 +109,26 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     file: str = ""
 
 
+class Audit(Struct, frozen=True, kw_only=True):
+    """What a session's own data say of a quantity, by which its tests are guarded.
+
+    Attributes:
+        quantity: its name.
+        skewness: of its values over networks, pooled within arms on its scale; null for too few values.
+        z: the same in units of its standard error.
+        skewed: whether it is plainly skewed, so that its tests take the fuller guard.
+        error: the measurement's own standard error, and spread: standard deviation over networks, both on its scale; null
+            where unknown.
+    """
+
+    quantity: str
+    skewness: Number
+    z: Number
+    skewed: bool
+    error: Number
+    spread: Number
+
+
 class RunResult(Struct, frozen=True, kw_only=True):
     """One training. Fields of a run that did not end are null."""
 
@@ -195,6 +215,7 @@ class Results(Struct, frozen=True, kw_only=True):
     Attributes:
         alpha: false discovery rate over the profile's claims.
         family: how many claims that profile can measure.
+        audits: of the quantities that were compared.
     """
 
     schema: Literal["vitwork-results/2"] = SCHEMA
@@ -206,3 +227,4 @@ class Results(Struct, frozen=True, kw_only=True):
     measurements: tuple[MeasurementResult, ...]
     alpha: float = 0.05
     family: int = 0
+    audits: tuple[Audit, ...] = ()

@@ -50,7 +50,11 @@ def render(results: Results, files: Mapping[str, bytes] | None = None) -> str:
             cost=_cost(results),
             when=words.moment(results.provenance.started),
             answers=_answers(results, claims),
-            groups=[group for group in (_group("Claims of the paper", paper, claims), _group(words.OURS, ours, claims)) if group],
+            groups=[
+                group
+                for group in (_group("Claims of the paper", paper, claims), _group(words.OURS, ours, claims))
+                if group
+            ],
             questions=words.QUESTIONS,
             plates=[_plate(plate, claims, packed) for plate in plates],
             undrawn=_undrawn(results, plates),
@@ -200,6 +204,7 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
     effects = [hypothesis.effect for hypothesis in deciding]
     sizes = sorted({count for found in effects for count in (found.n_a, found.n_b) if count})
     plain = words.claim_reason(claim, hypotheses)
+    audits = {audit.quantity: audit for audit in results.audits}
     return {
         **structs.asdict(claim),
         "plain": plain,
@@ -209,6 +214,9 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
         "shown_q": words.quantity(claim.q, 2) if claim.q is not None else "",
         "section": claim.paper.section,
         "search": " ".join([claim.id, claim.sentence, claim.paper.where, plain, *claim.arms]).lower(),
+        "audits": [
+            words.audit(audits[name]) for name in dict.fromkeys(h.quantity for h in hypotheses) if name in audits
+        ],
         "hypotheses": [_hypothesis(hypothesis, palette) for hypothesis in deciding],
         "controls": [_hypothesis(hypothesis, palette) for hypothesis in hypotheses if hypothesis.control],
         "tiny": effect.tiny(effects),
@@ -225,7 +233,6 @@ def _hypothesis(hypothesis: Hypothesis, palette: Palette) -> Json:
         "given": words.settings(hypothesis.parameters),
         "words": words.effect(hypothesis.effect, hypothesis.unit),
         "decision": words.decision(hypothesis),
-        "audit": "",
         "seeds": effect.seeds(hypothesis, palette),
         "interval": effect.interval(hypothesis),
     }

@@ -87,6 +87,7 @@ class Session:
             measurements=measurements,
             alpha=self.profile.alpha,
             family=evidence.judgement.family,
+            audits=evidence.judgement.audits,
         )  # fmt: skip
 
     def _pixels(self) -> int | None:

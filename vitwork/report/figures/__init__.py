@@ -27,7 +27,7 @@ from vitwork.report.figures import (
 )
 from vitwork.report.figures.base import MALFORMED, Entry, Figure, Palette, View
 
-Draw = Callable[[View, str], Figure | None]
+Draw = Callable[[View], Figure | None]
 
 
 class Plate(NamedTuple):
@@ -119,18 +119,18 @@ def gallery(results: Results, palette: Palette) -> list[Shown]:
     options = {run.arm: run.options for run in results.runs}
     records = {record.key: record for record in results.measurements if record.values}
     seen: set[str] = set()
-    shown = []
+    shown: list[Shown] = []
     for name, (kind, draw) in PAPER.items():
         naming = [claim for claim in claims if name in claim.paper.figures]
         keys = _keys(naming, records, kind)
         seen.update(keys)
-        shown += _drawn(name, True, draw, View(_entries(keys, records), palette, options), _using(naming, keys))
+        shown += _drawn(name, draw, View(_entries(keys, records), palette, options, name), _using(naming, keys))
     for name, (kind, draw) in OTHERS.items():
         keys = [key for key in _keys(claims, records, kind) if key not in seen]
-        shown += _drawn(name, False, draw, View(_entries(keys, records), palette, options), _using(claims, keys))
+        shown += _drawn(name, draw, View(_entries(keys, records), palette, options), _using(claims, keys))
     keys = _keys(claims, records, "corruptions")
     every = View(_entries(keys, records), palette, options)
-    return [*shown, *_drawn("corruptions", False, corruptions.by_kind, every, _using(claims, keys))]
+    return [*shown, *_drawn("corruptions", corruptions.by_kind, every, _using(claims, keys))]
 
 
 def _keys(claims: Iterable[ClaimResult], records: dict[str, MeasurementResult], kind: str) -> list[str]:
@@ -149,12 +149,12 @@ def _using(claims: Iterable[ClaimResult], keys: Iterable[str]) -> tuple[str, ...
     return tuple(claim.id for claim in claims if not wanted.isdisjoint(claim.measurements))
 
 
-def _drawn(name: str, of_paper: bool, draw: Draw, view: View, claims: tuple[str, ...]) -> Iterator[Shown]:
+def _drawn(name: str, draw: Draw, view: View, claims: tuple[str, ...]) -> Iterator[Shown]:
     if not view.entries:
         return
     try:
-        figure = draw(view, name)
+        figure = draw(view)
     except MALFORMED:
         return  # a record of another shape, from a user's own measurement or an altered document
     if figure is not None:
-        yield Shown(name, of_paper, figure, claims)
+        yield Shown(name, bool(view.number), figure, claims)

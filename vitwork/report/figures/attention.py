@@ -17,10 +17,13 @@ BY_DEPTH = {
 """Numbers per block, and their axes."""
 
 
-def draw(view: View, number: str) -> Figure | None:
+def draw(view: View) -> Figure | None:
     """Return distance, entropy and effective rank by depth, and the gain by frequency for every block."""
     part = view.plain().last()
-    drawn = [by_depth(part, itemgetter(name), name.replace("_", " ").capitalize(), label, {}) for name, label in BY_DEPTH.items()]
+    drawn = [
+        by_depth(part, itemgetter(name), name.replace("_", " ").capitalize(), label, {})
+        for name, label in BY_DEPTH.items()
+    ]
     drawn += [by_frequency(part, arm, "gain", "gain of attention") for arm in part.arms]
     rows = [(entry.arm, entry.seed, view.setting(entry), *row) for entry in view.entries for row in _rows(entry.values)]
     return Figure(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vitwork.language.document import Results
@@ -99,11 +99,13 @@ class View:
         entries: the records, those of what decides before those of controls.
         palette: colours by arm.
         options: of the network, by arm.
+        number: of the paper's figure, whose values are drawn as well; empty for another.
     """
 
     entries: tuple[Entry, ...]
     palette: Palette
     options: Mapping[str, Json] = field(default_factory=dict)
+    number: str = ""
 
     @property
     def arms(self) -> list[str]:
@@ -152,7 +154,7 @@ class View:
         return self.at(self.moments()[-1])
 
     def _part(self, entries: Iterable[Entry]) -> View:
-        return View(tuple(entries), self.palette, self.options)
+        return replace(self, entries=tuple(entries))
 
     def seeds(self) -> str:
         """Say how many networks per arm are drawn."""

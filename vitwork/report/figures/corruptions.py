@@ -16,7 +16,7 @@ from vitwork.report.words import quantity
 PLANE = ("accuracy (%)", "robustness: accuracy under corruptions (%)")
 
 
-def robustness(view: View, number: str) -> Figure | None:
+def robustness(view: View) -> Figure | None:
     """Return mean accuracy under corruptions against clean accuracy, with the paper's."""
     part = view.plain().last()
     ours = {
@@ -29,7 +29,7 @@ def robustness(view: View, number: str) -> Figure | None:
     return _figure(view, part, (panel,), POINTS.format(part.seeds()) + PAPER, paper=True)
 
 
-def by_kind(view: View, number: str) -> Figure | None:
+def by_kind(view: View) -> Figure | None:
     """Return accuracy by severity and by corruption."""
     part = view.plain().last()
     panels = (

@@ -9,7 +9,7 @@ from vitwork.report.words import quantity
 COLUMNS = ("shape_bias", "shape_share", "texture_share", "accuracy")
 
 
-def draw(view: View, number: str) -> Figure | None:
+def draw(view: View) -> Figure | None:
     """Return shape bias by arm, and how often each cue decides."""
     part = view.plain().last()
     bias = {arm: [_bias(entry) for entry in part.of(arm)] for arm in part.arms}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
@@ -37,8 +38,10 @@ def by_depth(
     """Return what `values` takes of every record, by depth, with the paper's values."""
     rows = {arm: [list(values(entry.values)) for entry in view.of(arm)] for arm in view.arms}
     paper = known(view, published)
-    every = [value for seeds in (*rows.values(), list(paper.values())) for row in seeds for value in row]
-    plot = Plot(f"{heading} by depth", (-0.03, 1.03), span(every, log=log), "normalised depth", ylabel, log_y=log, height=250)
+    every = [value for row in chain(*rows.values(), paper.values()) for value in row]
+    plot = Plot(
+        f"{heading} by depth", (-0.03, 1.03), span(every, log=log), "normalised depth", ylabel, log_y=log, height=250
+    )
     for arm, seeds in rows.items():
         kinds, middle = _kinds(view.of(arm)[0].values), columns(seeds)
         depth = _depth(len(kinds))
@@ -73,7 +76,9 @@ def across(view: View, values: Values, kind: str, ylabel: str, published: Publis
         return None
     every = [value for _, seeds in rows.values() for row in seeds for value in row]
     every += [value for points in paper.values() for _, value in points]
-    plot = Plot(f"{ylabel} across {kind}", (-0.03, 1.03), span(every, include=(0.0,)), "normalised depth", ylabel, height=250)
+    plot = Plot(
+        f"{ylabel} across {kind}", (-0.03, 1.03), span(every, include=(0.0,)), "normalised depth", ylabel, height=250
+    )
     plot.rule(y=0.0)
     for arm, (depth, seeds) in rows.items():
         curve(plot, view, arm, depth, seeds)
@@ -84,7 +89,9 @@ def across(view: View, values: Values, kind: str, ylabel: str, published: Publis
 
 
 def _places(kinds: Sequence[str], downsamples: Sequence[bool], kind: str) -> list[int]:
-    return [at for at, (one, down) in enumerate(zip(kinds, downsamples, strict=True)) if at and one == kind and not down]
+    return [
+        at for at, (one, down) in enumerate(zip(kinds, downsamples, strict=True)) if at and one == kind and not down
+    ]
 
 
 def _steps(values: Sequence[float | None], places: Sequence[int]) -> list[float | None]:

@@ -22,16 +22,18 @@ def published(values: Mapping[str, tuple[float, float]]) -> dict[str, list[Point
     return {arm: [(*pair, paper_values.NETWORKS.get(arm, arm))] for arm, pair in values.items()}
 
 
-def plane(view: View, number: str) -> Figure | None:
+def plane(view: View) -> Figure | None:
     """Return test error against the fit to augmented training data, with the paper's networks."""
     last = view.plain().last()
-    ours = {arm: [(e.values["train_nll"], _error(e), f"{arm}, seed {e.seed}") for e in last.of(arm)] for arm in last.arms}
-    paper = {arm: (nll, error) for arm, (error, nll) in paper_values.ERROR_NLL.get(number, {}).items()}
+    ours = {
+        arm: [(e.values["train_nll"], _error(e), f"{arm}, seed {e.seed}") for e in last.of(arm)] for arm in last.arms
+    }
+    paper = {arm: (nll, error) for arm, (error, nll) in paper_values.ERROR_NLL.get(view.number, {}).items()}
     drawn = cloud("Test error against training NLL", PLANE, ours, last.palette, published(paper))
     return _figure(view, last, Panel("Test error and fit to the training data", drawn), bool(paper))
 
 
-def accuracy(view: View, number: str) -> Figure | None:
+def accuracy(view: View) -> Figure | None:
     """Return the accuracy of every network by arm."""
     last = view.plain().last()
     values = {arm: [_accuracy(entry) for entry in last.of(arm)] for arm in last.arms}
@@ -39,7 +41,7 @@ def accuracy(view: View, number: str) -> Figure | None:
     return _figure(view, last, Panel("Accuracy, a point per network", drawn), paper=False)
 
 
-def build_up(view: View, number: str) -> Figure | None:
+def build_up(view: View) -> Figure | None:
     """Return accuracy by the number of MSAs, with the path that the paper took."""
     last, steps = view.plain().last(), paper_values.BUILD_UP
     counts = {arm: sum(last.options.get(arm, {}).get("msas", ())) for arm in last.arms}
@@ -57,7 +59,9 @@ def build_up(view: View, number: str) -> Figure | None:
     for place, name, value, _ in steps:
         plot.marks([(place, value, f"{name} in the paper: {value} %")], 0, "other")
         plot.tag(place, value, name)
-    return _figure(view, last, Panel("Accuracy and number of MSAs; the line joins the steps the paper kept", plot.render()))
+    return _figure(
+        view, last, Panel("Accuracy and number of MSAs; the line joins the steps the paper kept", plot.render())
+    )
 
 
 def _figure(view: View, last: View, panel: Panel, paper: bool = True) -> Figure:
@@ -76,7 +80,7 @@ def _figure(view: View, last: View, panel: Panel, paper: bool = True) -> Figure:
 
 
 def _error(entry: Entry) -> float:
-    return 100.0 - 100.0 * entry.values["acc"]
+    return 100.0 - 100.0 * float(entry.values["acc"])
 
 
 def _accuracy(entry: Entry) -> tuple[float, str]:

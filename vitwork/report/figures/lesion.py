@@ -14,11 +14,11 @@ from vitwork.report.words import quantity
 Unit = tuple[str, str, int]  # name, kind, stage
 
 
-def draw(view: View, number: str) -> Figure | None:
+def draw(view: View) -> Figure | None:
     """Return bars per unit for every arm, with a point per network, and the paper's Swin on the same scale."""
     part = view.plain().last()
     ours = {arm: (_units(part.of(arm)[0]), [_changes(entry) for entry in part.of(arm)]) for arm in part.arms}
-    paper = paper_values.SWIN_LESION if number == "10b" else ()
+    paper = paper_values.SWIN_LESION if view.number == "10b" else ()
     theirs = [value for _, _, value in paper]
     reach = span([y for _, rows in ours.values() for row in [*rows, theirs] for y in row], include=(0.0,))
     panels = [Panel(f"{arm} (n = {len(rows)})", _bars(arm, units, rows, reach)) for arm, (units, rows) in ours.items()]

@@ -14,7 +14,7 @@ DELTA = "Δ log amplitude"
 KINDS = ("msa", "mlp", "conv")
 
 
-def draw(view: View, number: str) -> Figure | None:
+def draw(view: View) -> Figure | None:
     """Return Δ log amplitude at the highest frequency by depth, and by frequency for every block."""
     part = view.plain().last()
     panels = [by_depth(part, _highest, "At the highest frequency", DELTA, paper_values.LOG_AMPLITUDE)]
@@ -22,10 +22,10 @@ def draw(view: View, number: str) -> Figure | None:
     return _figure(view, part, panels)
 
 
-def changes(view: View, number: str) -> Figure | None:
+def changes(view: View) -> Figure | None:
     """Return the change of Δ log amplitude across every block, a panel for each kind; it is by depth in `draw`."""
     part = view.plain().last()
-    published = paper_values.LOG_AMPLITUDE if number == "8" else {}
+    published = paper_values.LOG_AMPLITUDE if view.number == "8" else {}
     drawn = [across(part, _highest, kind, "change of Δ log amplitude", published) for kind in KINDS]
     return _figure(view, part, [panel for panel in drawn if panel], published=bool(published))
 

@@ -90,12 +90,12 @@ def cloud(
     """
     paper = paper or {}
     every = [point for side in (ours, paper) for points in side.values() for point in points]
-    x, y = ([point[axis] for point in every] for axis in (0, 1))
+    x, y = [point[0] for point in every], [point[1] for point in every]
     plot = Plot(title, span(x, pad=0.2 if paper else 0.12), span(y, pad=0.1, log=log), *labels, log_y=log, height=250)
     for arm, points in ours.items():
         plot.marks(points, palette[arm], "faint", 2.2)
-        middle = [mean(point[axis] for point in points) for axis in (0, 1)]
-        plot.marks([(middle[0], middle[1], f"{arm}: {quantity(middle[0])}, {quantity(middle[1])}")], palette[arm], size=4)
+        across, up = mean(point[0] for point in points), mean(point[1] for point in points)
+        plot.marks([(across, up, f"{arm}: {quantity(across)}, {quantity(up)}")], palette[arm], size=4)
     for arm, points in paper.items():
         known = arm in palette.order
         plot.marks(points, palette[arm] if known else 0, "hollow" if known else "other", 3.6)

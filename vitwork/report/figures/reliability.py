@@ -13,7 +13,7 @@ from vitwork.report.words import quantity
 Bins = Mapping[str, Sequence[float | None]]
 
 
-def draw(view: View, number: str) -> Figure | None:
+def draw(view: View) -> Figure | None:
     """Return accuracy by confidence, and how many predictions have which confidence, of the last snapshot."""
     last = view.plain().last()
     rows = [

@@ -9,7 +9,7 @@ from vitwork.report.svg import Plot
 SIDE = 250.0
 
 
-def draw(view: View, number: str) -> Figure | None:
+def draw(view: View) -> Figure | None:
     """Return a map per arm, the mean over seeds."""
     part = view.plain().last()
     panels = [Panel(f"{arm} (n = {len(part.of(arm))})", _map(arm, part.of(arm))) for arm in part.arms]

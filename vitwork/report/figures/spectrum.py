@@ -20,7 +20,7 @@ PLACES = {"warmup": 0.0, "end": 1.0}
 TICKS = ((0.0, "warm-up"), (1 / 3, "⅓"), (2 / 3, "⅔"), (1.0, "end"))
 
 
-def over_time(view: View, number: str) -> Figure | None:
+def over_time(view: View) -> Figure | None:
     """Return mode and share of negatives over training with the paper's, and the densities at every moment."""
     part = view.plain()
     modes = {arm: paper_values.SPECTRAL_MODES[arm] for arm in paper_values.SPECTRAL_MODES if standing(arm, part.arms)}
@@ -36,7 +36,7 @@ def over_time(view: View, number: str) -> Figure | None:
     return _figure(view, part, tuple(panels), note, published=bool(modes))
 
 
-def plane(view: View, number: str) -> Figure | None:
+def plane(view: View) -> Figure | None:
     """Return sharpness (APE) against non-convexity (NEP) after warm-up, or at the first moment there is, with the paper's."""
     plain = view.plain()
     moments = plain.moments()
@@ -44,7 +44,7 @@ def plane(view: View, number: str) -> Figure | None:
     part = plain.at(when)
     ours = {arm: [(_negative(e), _ape(e), f"{arm}, seed {e.seed}") for e in part.of(arm)] for arm in part.arms}
     paper: dict[str, list[Point]] = {}
-    for network, pair in paper_values.NEP_APE.get(number, {}).items():
+    for network, pair in paper_values.NEP_APE.get(view.number, {}).items():
         arm, _, rest = network.partition(",")
         name = paper_values.NETWORKS[arm] + (f",{rest}" if rest else "")
         paper.setdefault(arm, []).append((*pair, name))

@@ -25,10 +25,10 @@ Grid = np.ndarray
 """Heights (points of y, points of x), NaN where the network overflows."""
 
 
-def draw(view: View, number: str) -> Figure | None:
+def draw(view: View) -> Figure | None:
     """Return the rise of NLL, L2 and their sum by distance from the weights, and a surface per arm to be turned."""
     part = view.plain().last()
-    paper = paper_values.SURFACE_RISE if number == "1a" else {}
+    paper = paper_values.SURFACE_RISE if view.number == "1a" else {}
     paper = {arm: rise for arm, rise in paper.items() if standing(arm, part.arms)}
     panels = tuple(_rise(part, name, paper if name == "NLL" else {}) for name in ("NLL", "L2", "NLL + L2"))
     told = (

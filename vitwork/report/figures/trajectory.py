@@ -17,7 +17,7 @@ Polar = tuple[float, float]
 WIDTH = 340.0
 
 
-def draw(view: View, number: str) -> Figure | None:
+def draw(view: View) -> Figure | None:
     """Return the path of every network and their mean, with the paper's."""
     ours = {arm: [_path(e.values["radius"], e.values["angle"]) for e in view.of(arm)] for arm in view.arms}
     means = {arm: _path(*_means(view.of(arm))) for arm in view.arms}

@@ -10,10 +10,10 @@ from vitwork.report.figures.depth import NOTE, by_depth, known
 from vitwork.report.figures.points import PAPER
 
 
-def draw(view: View, number: str) -> Figure | None:
+def draw(view: View) -> Figure | None:
     """Return the spatial variance of feature maps after every block."""
     part = view.plain().last()
-    published = paper_values.VARIANCE if number == "9" else {}
+    published = paper_values.VARIANCE if view.number == "9" else {}
     paper = bool(known(part, published))
     rows = [
         (entry.arm, entry.seed, entry.parameters.get("when"), *row)

@@ -13,6 +13,7 @@ from vitwork.report.words.answers import (
     scale,
 )
 from vitwork.report.words.effects import (
+    audit,
     decision,
     effect,
     effect_unit,
@@ -75,6 +76,7 @@ __all__ = [
     "TITLES",
     "answer",
     "apart",
+    "audit",
     "by_holm",
     "by_question",
     "by_reason",
