@@ -42,6 +42,7 @@ def index(folder: Path) -> Path:
         raise VitworkError(f"There is no report in {folder}: expected sub-folders with report.html and results.json.")
     found = {place: read(place) for place in places}
     reports = [_Report.of(place.name, shown(results)) for place, results in found.items()]
+    reports.sort(key=lambda report: (report.size, report.link))
     past = history.joined(history.read(folder), (e for results in found.values() for e in history.events(results)))
     page = environment().get_template("index.html.j2").render(
         scripts=("theme.js",), reports=[_card(report) for report in reports], **_claims(reports, shown_events(past))
@@ -73,6 +74,11 @@ class _Report:
         hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
         return cls(f"./{quote(name)}/report.html", results, claims, hypotheses, anchors("claim", claims))
 
+    @property
+    def size(self) -> int:
+        """Parameters of the largest network: small scales stand before large ones."""
+        return max((run.parameters for run in self.results.runs if run.parameters), default=0)
+
 
 def _card(report: _Report) -> Json:
     results = report.results
@@ -103,7 +109,9 @@ def _claims(reports: Sequence[_Report], events: Sequence[Event]) -> Json:
     past: dict[str, list[Event]] = {}
     for event in events:
         past.setdefault(event.claim, []).append(event)
-    palette = Palette({profile: place for place, profile in enumerate(dict.fromkeys(event.profile for event in events))})
+    palette = Palette({})
+    for event in sorted(events, key=lambda event: event.parameters or 0):
+        palette[event.profile]  # in the order of their scales
     every = {id: claim for report in reversed(reports) for id, claim in report.claims.items()}
     chapters: dict[str, list[Json]] = {}
     missing: list[ClaimResult] = []
