@@ -83,6 +83,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
         cost_seconds: of all runs and measurements that it rests on, also where other claims share them.
         cost_joules: likewise; None where the energy of any is unknown.
         rerun: the command that tests this claim alone.
+        file: where its tests stand.
     """
 
     id: str
@@ -105,6 +106,27 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     q: Number = None
     holm_p: Number = None
     unmeasured: tuple[str, ...] = ()
+    file: str = ""
+
+
+class Audit(Struct, frozen=True, kw_only=True):
+    """What a session's own data say of a quantity, by which its tests are guarded.
+
+    Attributes:
+        quantity: its name.
+        skewness: of its values over networks, pooled within arms on its scale; null for too few values.
+        z: the same in units of its standard error.
+        skewed: whether it is plainly skewed, so that its tests take the fuller guard.
+        error: the measurement's own standard error, and spread: standard deviation over networks, both on its scale; null
+            where unknown.
+    """
+
+    quantity: str
+    skewness: Number
+    z: Number
+    skewed: bool
+    error: Number
+    spread: Number
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
@@ -141,12 +163,19 @@ class MeasurementResult(Struct, frozen=True, kw_only=True):
 
 
 class ProfileResult(Struct, frozen=True, kw_only=True):
-    """The scale of the session and how it differs from the paper's setting."""
+    """The scale of the session and how it differs from the paper's setting.
+
+    Attributes:
+        name, summary, seeds: as declared.
+        deviations: differences from the paper's setting.
+        pixels: side of the images, where every arm has the same and it is not that of their source.
+    """
 
     name: str
     summary: str
     seeds: int
     deviations: tuple[Deviation, ...]
+    pixels: int | None = None
 
 
 class DatasetResult(Struct, frozen=True, kw_only=True):
@@ -188,6 +217,7 @@ class Results(Struct, frozen=True, kw_only=True):
     Attributes:
         alpha: false discovery rate over the profile's claims.
         family: how many claims that profile can measure.
+        audits: of the quantities that were compared.
     """
 
     schema: Literal["vitwork-results/2"] = SCHEMA
@@ -199,3 +229,4 @@ class Results(Struct, frozen=True, kw_only=True):
     measurements: tuple[MeasurementResult, ...]
     alpha: float = 0.05
     family: int = 0
+    audits: tuple[Audit, ...] = ()

@@ -8,6 +8,7 @@ a session with nothing new finds it too.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +21,7 @@ import msgspec
 
 from vitwork.design.deviation import Lack, Missing
 from vitwork.errors import VitworkError
-from vitwork.language.document import Constant, Hypothesis, Sample
+from vitwork.language.document import Audit, Constant, Hypothesis, Sample
 from vitwork.language.quantity import Quantity
 from vitwork.language.sentence import Reference, Sentence, Values
 from vitwork.session.competence import Competence
@@ -134,7 +135,8 @@ class Judge:
 
         lookup = Lookup(self.store)
         values, lacks = self._values(lookup)
-        noisy, skewed = self._audited(lookup, values, lacks)
+        noisy, audits = self._audited(lookup, values, lacks)
+        skewed = {audit.quantity for audit in audits if audit.skewed}
         for name, lack in noisy.items():
             lacks.setdefault(name, lack)
         lacks |= self._missed(lacks)
@@ -146,7 +148,7 @@ class Judge:
             for name, test in self.plan.tests.items()
         )
         decided = {id: Decided(found.verdict, found.p, found.q, found.holm_p) for id, found in decisions.items()}
-        return Judgement(findings, decided, self.plan.family)
+        return Judgement(findings, decided, self.plan.family, audits)
 
     def _values(self, lookup: Lookup) -> tuple[dict[str, Sides], dict[str, Lack]]:
         """Return the numbers of every test's sentences, and why others have none."""
@@ -193,8 +195,8 @@ class Judge:
 
     def _audited(
         self, lookup: Lookup, values: Mapping[str, Sides], lacks: Mapping[str, Lack]
-    ) -> tuple[dict[str, Lack], set[str]]:
-        """Return the tests whose quantities are lost in their own noise, and the quantities that are plainly skewed."""
+    ) -> tuple[dict[str, Lack], tuple[Audit, ...]]:
+        """Return the tests whose quantities are lost in their own noise, and what was found of every quantity."""
         from vitwork.statistics import audit_skewness, measured_noise
 
         samples: dict[Quantity, dict[str, tuple[Values, Values]]] = {}
@@ -204,12 +206,18 @@ class Judge:
             for side, wanted, numbers in self._sides(self.plan.tests[name], sides):
                 key = digest([side.arm, side.parameters, len(numbers)])
                 samples.setdefault(side.quantity, {})[key] = (numbers, lookup.errors(side, wanted))
-        skewed, noisy = set(), set()
+        audits, noisy = [], set()
         for quantity, arms in samples.items():
             samples_ = [numbers for numbers, _ in arms.values()]
-            if audit_skewness(samples_, quantity.scale).plain:
-                skewed.add(quantity.name)
-            if not measured_noise(samples_, [errors for _, errors in arms.values()], quantity.scale).testable:
+            skewness = audit_skewness(samples_, quantity.scale)
+            noise = measured_noise(samples_, [errors for _, errors in arms.values()], quantity.scale)
+            audits.append(
+                Audit(
+                    quantity=quantity.name, skewness=_known(skewness.estimate), z=_known(skewness.z),
+                    skewed=skewness.plain, error=_known(noise.error), spread=_known(noise.spread),
+                )
+            )  # fmt: skip
+            if not noise.testable:
                 noisy.add(quantity.name)
         lost = {
             name: Lack(Missing.NOISE, what=side.quantity.name)
@@ -217,7 +225,7 @@ class Judge:
             for side, _, _ in self._sides(self.plan.tests[name], sides)
             if side.quantity.name in noisy
         }
-        return lost, skewed
+        return lost, tuple(audits)
 
     @staticmethod
     def _sides(test: Planned, values: Sides) -> Iterator[tuple[Reference, tuple[Wanted, ...], Values]]:
@@ -317,6 +325,10 @@ def _hypothesis(
         sides=tuple(_side(side, found) for side, found in zip(sentence.sides, values, strict=True)),
         effect=effect, control=sentence.control, levels=sentence.levels, within=sentence.band,
     )  # fmt: skip
+
+
+def _known(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 def _side(side: Reference | float, values: Values | float) -> Sample | Constant:

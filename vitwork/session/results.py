@@ -79,7 +79,7 @@ class Session:
         return Results(
             profile=ProfileResult(
                 name=self.profile.name, summary=self.profile.summary, seeds=self.profile.seeds,
-                deviations=(*self.profile.deviations, *self._partial(evidence)),
+                deviations=(*self.profile.deviations, *self._partial(evidence)), pixels=self._pixels(),
             ),
             provenance=self._provenance(evidence),
             claims=self.claims(evidence.judgement, costs),
@@ -88,7 +88,12 @@ class Session:
             measurements=measurements,
             alpha=self.profile.alpha,
             family=evidence.judgement.family,
+            audits=evidence.judgement.audits,
         )  # fmt: skip
+
+    def _pixels(self) -> int | None:
+        sides = {arm.data.size for arm in self.profile.arms.values()}
+        return sides.pop() if len(sides) == 1 else None
 
     def _partial(self, evidence: Evidence) -> Iterator[Deviation]:
         """Yield why these are not the results of all claims."""
@@ -148,6 +153,7 @@ class Session:
             arms=tuple(sorted({place.arm for place in places})),
             **costs.of_places(places),
             rerun=" ".join(["pytest", *tests, "--profile", self.profile.name]),
+            file=group[0].test.partition("::")[0],
         )
 
     def _lack(self, finding: Finding) -> Lack | None:
