@@ -25,7 +25,7 @@ from vitwork.language.quantity import Quantity
 from vitwork.language.sentence import Reference, Sentence, Values
 from vitwork.session.competence import Competence
 from vitwork.session.findings import Decided, Finding, Judgement, Place
-from vitwork.session.lookup import LackError, Lookup
+from vitwork.session.lookup import LackError, Lookup, Records
 from vitwork.session.plan import Plan, Planned, Wanted
 from vitwork.session.reading import Case
 from vitwork.session.troubles import Troubles
@@ -124,7 +124,7 @@ class Judge:
     """Judges a plan's tests; the attributes are the arguments of `judged`."""
 
     plan: Plan
-    store: Store
+    store: Records
     troubles: Troubles
     sequential: bool
 
@@ -306,7 +306,11 @@ def _effect(
 
 
 def _hypothesis(
-    case: Case, place: int, planned: Sequence[tuple[Wanted, ...] | float], values: Sequence[Values | float], effect: Effect
+    case: Case,
+    place: int,
+    planned: Sequence[tuple[Wanted, ...] | float],
+    values: Sequence[Values | float],
+    effect: Effect,
 ) -> Hypothesis:
     sentence = case.sentences[place - 1]
     quantity = sentence.first.quantity

@@ -133,7 +133,9 @@ def _declared(plan: Plan, cases: Sequence[Case]) -> Declared:
     sentences = [sentence for case in cases for sentence in case.sentences]
     sides = [side for sentence in sentences for side in sentence.references]
     arms = {side.arm: profile.arms[side.arm] for side in sides if side.arm in profile.arms}
-    modules = {type(side.measurement).__module__ for side in sides} | {name for arm in arms.values() for name in code(arm)}
+    modules = {type(side.measurement).__module__ for side in sides} | {
+        name for arm in arms.values() for name in code(arm)
+    }
     return Declared(
         sentence=claim.sentence,
         contradicted_by=claim.contradicted_by,

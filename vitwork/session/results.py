@@ -26,11 +26,11 @@ from vitwork.language.document import (
 )
 from vitwork.language.exact import not_finite
 from vitwork.session.findings import Decided, Finding, Judgement, Place
+from vitwork.session.lookup import Records
 from vitwork.session.registration import Declared, Registry
 from vitwork.statistics.effect import Verdict
 from vitwork.store.keys import digest
 from vitwork.store.machine import hardware, versions
-from vitwork.store.store import Store
 
 
 class Evidence(Struct, frozen=True):
@@ -82,7 +82,7 @@ class Session:
     measured: Provenance | None = None
     registry: Registry = field(default_factory=Registry)
 
-    def results(self, evidence: Evidence, store: Store) -> Results:
+    def results(self, evidence: Evidence, store: Records) -> Results:
         """Return the session's results."""
         findings = evidence.judgement.findings
         places = {place.key: place for finding in findings for place in finding.places}
@@ -226,7 +226,7 @@ def _origin(record: Mapping[str, Any], origins: dict[str, Origin]) -> str:
     return key
 
 
-def _run(store: Store, place: Place, data: str, origins: dict[str, Origin]) -> RunResult:
+def _run(store: Records, place: Place, data: str, origins: dict[str, Origin]) -> RunResult:
     record = store.read(place.run) or {}
     planned = record.get("arm", {})
     return RunResult(
@@ -247,7 +247,7 @@ def _run(store: Store, place: Place, data: str, origins: dict[str, Origin]) -> R
     )
 
 
-def _measurement(store: Store, place: Place, origins: dict[str, Origin]) -> MeasurementResult:
+def _measurement(store: Records, place: Place, origins: dict[str, Origin]) -> MeasurementResult:
     record = store.read(place.key) or {}
     return MeasurementResult(
         key=place.key,

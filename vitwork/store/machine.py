@@ -110,9 +110,7 @@ def last_commit(path: Path) -> tuple[str, float | None]:
 def _git(folder: Path, *arguments: str) -> str:
     """Return what git says in a folder; an empty string where it fails."""
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=10
-        )
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

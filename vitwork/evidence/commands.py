@@ -1,0 +1,64 @@
+"""The commands ``vitwork judge``, ``vitwork audit``, ``vitwork pool`` and ``vitwork register``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from vitwork.language.document import Results
+from vitwork.language.evidence import Outcome
+from vitwork.session.again import ReportPlan, profile_of
+from vitwork.session.collecting import collect
+
+UNJUDGED = 3
+"""Exit status where nothing differs, and some verdicts cannot be judged again."""
+
+
+def judge(arguments: Sequence[str]) -> int:
+    """Judge a report's verdicts again from its values per seed, in seconds.
+
+    The exit status is 0 where every verdict is the published one by the same numbers, 1 where one is not, and 3 where none
+    differs but some cannot be judged again.
+    """
+    parser = _parser("judge", judge)
+    _report(parser)
+    given = parser.parse_args(arguments)
+    from vitwork.evidence.judge import rejudge
+    from vitwork.report.words import evidence as words
+    from vitwork.session.source import open_report
+
+    report = open_report(given.report)
+    found = rejudge(_plan(report, given.claims))
+    _say(words.rejudged(found, report))
+    if found.those(Outcome.DIFFERENT, Outcome.NUMBERS):
+        return 1
+    return UNJUDGED if found.those(Outcome.LOST) else 0
+
+
+def _parser(name: str, command: Callable[[Sequence[str]], int]) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(f"vitwork {name}", description=command.__doc__)
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("report", help="folder of a report, its results.json, or the address of either")
+    _claims(parser)
+
+
+def _claims(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--claims", nargs="+", type=Path, default=[Path("claims")], help="files or folders of claims (default: claims)"
+    )
+
+
+def _plan(report: Results, claims: Sequence[Path]) -> ReportPlan:
+    """Return the plan of a report's claims."""
+    profile = profile_of(report)
+    return ReportPlan(profile, report=report).read(collect(claims, profile))
+
+
+def _say(lines: Iterable[str]) -> None:
+    """Print lines; what a report holds may be from anyone, and shall not steer a terminal."""
+    from vitwork.report.html import visible
+
+    print("\n".join(str(visible(line)) for line in lines))
