@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import secrets
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from vitwork.analyse import positive
+from vitwork.device import place
 from vitwork.language.document import Results
 from vitwork.language.evidence import Outcome
+from vitwork.report.words import evidence as words
 from vitwork.session.again import ReportPlan, profile_of
 from vitwork.session.collecting import collect
+from vitwork.session.source import open_report
+from vitwork.session.worker import Worker
+from vitwork.store.store import Store, resolved
 
 UNJUDGED = 3
 """Exit status where nothing differs, and some verdicts cannot be judged again."""
@@ -25,8 +33,6 @@ def judge(arguments: Sequence[str]) -> int:
     _report(parser)
     given = parser.parse_args(arguments)
     from vitwork.evidence.judge import rejudge
-    from vitwork.report.words import evidence as words
-    from vitwork.session.source import open_report
 
     report = open_report(given.report)
     found = rejudge(_plan(report, given.claims))
@@ -34,6 +40,33 @@ def judge(arguments: Sequence[str]) -> int:
     if found.those(Outcome.DIFFERENT, Outcome.NUMBERS):
         return 1
     return UNJUDGED if found.those(Outcome.LOST) else 0
+
+
+def audit(arguments: Sequence[str]) -> int:
+    """Train and measure runs of a report again, drawn at random; the exit status is 1 when a number is not credible."""
+    parser = _parser("audit", audit)
+    _report(parser)
+    parser.add_argument("--runs", type=positive, default=3, help="how many runs (default: 3)")
+    parser.add_argument("--seed", type=int, help="of the draw of the runs (default: a new one)")
+    parser.add_argument("--data", type=Path, help="folder of images, or hf://owner/name")
+    parser.add_argument("--device", type=place.check, default="auto", help="auto, cpu or a torch device")
+    parser.add_argument(
+        "--store", type=Path, help="folder in which an audit goes on where it was stopped (default: none is kept)"
+    )
+    given = parser.parse_args(arguments)
+    from vitwork.evidence.audit import Auditor
+    from vitwork.evidence.audit import audit as made
+
+    report = open_report(given.report)
+    seed = secrets.randbelow(1 << 31) if given.seed is None else given.seed
+    auditor = Auditor(_plan(report, given.claims), given.data, given.runs, seed)
+    drawn = ", ".join(f"{run.arm} {run.seed}" for run in auditor.drawn())
+    _say([f"Drawn with --seed {seed}: {drawn}."])
+    with tempfile.TemporaryDirectory(prefix="vitwork-audit-") as folder:
+        worker = Worker(Store(resolved(given.store or Path(folder))), given.data, device=given.device)
+        found = made(auditor, worker)
+    _say(words.audited(found, report))
+    return int(not found.credible)
 
 
 def _parser(name: str, command: Callable[[Sequence[str]], int]) -> argparse.ArgumentParser:
