@@ -12,26 +12,23 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.design.recipe import Recipe
 from vitwork.errors import VitworkError
 from vitwork.evidence.judge import trained_by
+from vitwork.evidence.values import Array, columns_of, scaled, table
 from vitwork.language.document import RunResult
 from vitwork.language.evidence import ArmAudit, Audit, Code, Repeat, Repeated
 from vitwork.language.sentence import Reference
 from vitwork.report import words
 from vitwork.session.again import ReportPlan
-from vitwork.session.lookup import LackError, Lookup, Records
+from vitwork.session.lookup import Lookup, Records
 from vitwork.session.plan import Plan
 from vitwork.session.worker import Worker
-from vitwork.statistics.comparison import on_scale
 from vitwork.statistics.exchange import Networks, alike, predicted
-from vitwork.store.keys import digest
 
-Array = NDArray[np.float64]
 ROUNDING = 1e-4
 """Relative difference of two trainings' losses, and of values, that rounding explains."""
 SHARE_OF_SPREAD = 0.01
@@ -120,11 +117,11 @@ class Auditor:
         for arm in dict.fromkeys(run.arm for run in drawn):
             own = [run for run in drawn if run.arm == arm]
             published = sorted(run.seed for run in self.plan.report.runs if run.arm == arm and run.status is not None)
-            columns = _columns(self.plan, arm)
+            columns = columns_of(self.plan, arm)
             sample = Sample(
                 columns, published, [run.seed for run in own],
-                _table(known, self.plan, columns.values(), published),
-                _table(fresh, work, columns.values(), [run.seed for run in own]),
+                table(known, self.plan, columns.values(), published),
+                table(fresh, work, columns.values(), [run.seed for run in own]),
             )  # fmt: skip
             trained = [repeats(run, records.read(work.known[arm, run.seed].key) or {}) for run in own]
             compared = [value for place, same in enumerate(trained) for value in sample.compared(arm, place, same=same)]
@@ -174,9 +171,8 @@ class Sample:
     @property
     def networks(self) -> Networks:
         """All networks with their values on the scales on which claims compare them."""
-        rows = np.concatenate([self.before, self.after])
-        scaled = [on_scale(rows[:, place], side.quantity.scale) for place, side in enumerate(self.columns.values())]
-        return Networks(np.stack(scaled, axis=1), np.repeat([0, 1], [len(self.before), len(self.after)]))
+        rows = scaled(np.concatenate([self.before, self.after]), self.columns.values())
+        return Networks(rows, np.repeat([0, 1], [len(self.before), len(self.after)]))
 
 
 def compare(before: float, after: float, spread: float, *, same: bool) -> Repeat:
@@ -207,34 +203,6 @@ def repeats(run: RunResult, record: Mapping[str, Any]) -> bool:
             for a, b in zip(before, after, strict=True)
         )
     )
-
-
-def _columns(plan: Plan, arm: str) -> dict[str, Reference]:
-    """Return what claims compare of an arm, each once, by a name that tells it from the others."""
-    sides: dict[str, Reference] = {}
-    for test in plan.tests.values():
-        for sentence in test.case.sentences if test.lack is None else ():
-            for side in sentence.references:
-                if side.arm == arm:
-                    sides.setdefault(digest([side.quantity.name, side.measurement.name, side.parameters]), side)
-    names = [side.quantity.name for side in sides.values()]
-    return {
-        name if names.count(name) == 1 else f"{name} ({words.settings(side.parameters)})": side
-        for name, side in zip(names, sides.values(), strict=True)
-    }
-
-
-def _table(lookup: Lookup, plan: Plan, sides: Iterable[Reference], seeds: Sequence[int]) -> Array:
-    """Return a row per seed and a column per value; NaN where a value cannot be had."""
-    return np.array([[_number(lookup, plan, side, seed) for side in sides] for seed in seeds], dtype=np.float64)
-
-
-def _number(lookup: Lookup, plan: Plan, side: Reference, seed: int) -> float:
-    try:
-        (value,) = lookup.values(side, [plan.want(plan.profile.arms[side.arm], seed, side.measurement)])
-    except LackError:
-        return math.nan
-    return value
 
 
 def _arms(samples: Mapping[str, Sample]) -> Iterator[ArmAudit]:

@@ -6,10 +6,14 @@ import argparse
 import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from vitwork import profiles
 from vitwork.analyse import positive
 from vitwork.device import place
+from vitwork.errors import VitworkError
 from vitwork.language.document import Results
 from vitwork.language.evidence import Outcome
 from vitwork.report.words import evidence as words
@@ -17,7 +21,8 @@ from vitwork.session.again import ReportPlan, profile_of
 from vitwork.session.collecting import collect
 from vitwork.session.source import open_report
 from vitwork.session.worker import Worker
-from vitwork.store.store import Store, resolved
+from vitwork.store.machine import commit
+from vitwork.store.store import Store, resolved, write_atomically
 
 UNJUDGED = 3
 """Exit status where nothing differs, and some verdicts cannot be judged again."""
@@ -67,6 +72,50 @@ def audit(arguments: Sequence[str]) -> int:
         found = made(auditor, worker)
     _say(words.audited(found, report))
     return int(not found.credible)
+
+
+def pool(arguments: Sequence[str]) -> int:
+    """Join the seeds of several reports into one; the exit status is 1 when it matters where networks were trained."""
+    parser = _parser("pool", pool)
+    parser.add_argument("reports", nargs="+", help="folders of reports, their results.json, or addresses of either")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the joint report goes")
+    _claims(parser)
+    given = parser.parse_args(arguments)
+    from vitwork.evidence import pool as pooling
+    from vitwork.report.build import build
+
+    names = list(dict.fromkeys(given.reports))
+    if len(names) < 2:
+        raise VitworkError("Name at least two reports to pool.")
+    reports = {name: open_report(name) for name in names}
+    results = pooling.judge(_plan(pooling.pooled(reports), given.claims), list(reports.values()))
+    _say([*words.pooled(results), f"Report: {build(results, given.out)}"])
+    return int(any(found.adjusted_p <= results.alpha for found in results.machine_effects))
+
+
+def register(arguments: Sequence[str]) -> int:
+    """Write what a profile's claims fix, to be committed before they are measured: hypotheses, margins, seeds, hashes."""
+    parser = _parser("register", register)
+    parser.add_argument("--profile", required=True, help=f"one of {', '.join(profiles.PROFILES)}")
+    parser.add_argument("--seeds", type=positive, help="trained networks per arm, in place of the profile's number")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="number of the first seed (default: 0)")
+    _claims(parser)
+    given = parser.parse_args(arguments)
+    from vitwork.session.registration import FOLDER, book, outlined
+
+    profile = profiles.find(given.profile)
+    profile = replace(profile, seeds=given.seeds or profile.seeds)
+    plan = outlined(profile, collect(given.claims, profile), given.first_seed)
+    project, now = Path.cwd(), datetime.now(UTC).isoformat(timespec="seconds")
+    revision, dirty = commit(project)
+    path = project / FOLDER / f"{profile.name}.json"
+    write_atomically(path, book(plan, now, revision, dirty=dirty))
+    _say(
+        [
+            f"Written to {FOLDER / path.name}: commit it before the first run, since its commit is what shows when that was."
+        ]
+    )
+    return 0
 
 
 def _parser(name: str, command: Callable[[Sequence[str]], int]) -> argparse.ArgumentParser:

@@ -228,9 +228,10 @@ class MachineEffect(Struct, frozen=True, kw_only=True):
 
     Attributes:
         arm: whose.
-        networks: of each report, in the order of the sources.
+        networks: of each report that has some, in the order of the sources.
         p: probability of so large a difference where the reports do not matter.
         adjusted_p: so large a one in any arm.
+        least: the smallest p that so few networks could have shown.
         largest: the quantity that differs most.
     """
 
@@ -238,6 +239,7 @@ class MachineEffect(Struct, frozen=True, kw_only=True):
     networks: tuple[int, ...]
     p: float
     adjusted_p: float
+    least: float
     largest: str
 
 

@@ -10,10 +10,11 @@ from typing import Any, Literal, Self
 import msgspec
 from msgspec import Struct, structs
 
+from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.language.document import ClaimResult, Registered, Registration, RunResult
 from vitwork.language.sentence import Sentence
-from vitwork.session.plan import Plan, code
+from vitwork.session.plan import Plan, Planned, code, lacking
 from vitwork.session.reading import Case
 from vitwork.store.keys import digest, plain
 from vitwork.store.machine import last_commit
@@ -117,6 +118,13 @@ class Registry:
             state = Registration.LATE
         found = Registered(state=state, changed=changed, commit=self.commit, committed=self.committed)
         return structs.replace(claim, registered=found)
+
+
+def outlined(profile: Profile, cases: Iterable[Case], first_seed: int = 0) -> Plan:
+    """Return a plan of tests without their runs, whose keys hash images that need not be there yet."""
+    plan = Plan(profile, first=first_seed)
+    plan.tests |= {case.name: Planned(case, profile.seeds, lack=lacking(case, profile)) for case in cases}
+    return plan
 
 
 def declared(plan: Plan) -> dict[str, Declared]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from vitwork.language.document import Results
+from vitwork.language.document import MachineEffect, Results
 from vitwork.language.evidence import ArmAudit, Audit, Code, Judged, Moved, Outcome, Rejudged, Repeat, Repeated
-from vitwork.report.words.numbers import plural, quantity
+from vitwork.report.words.numbers import moment, plural, quantity
 from vitwork.report.words.sentences import lack
 
 MOST = 5
@@ -129,7 +129,7 @@ def _arm(found: ArmAudit, alpha: float) -> str:
     )
     if found.adjusted_p <= alpha:
         return f"{start}: not of the same kind (p = {quantity(found.adjusted_p, 2)} over all arms), most of all by {found.farthest}"
-    if found.least > alpha / 2.0:
+    if found.least > alpha:
         return f"{start}: so few can show no difference (p is at least {quantity(found.least, 2)})"
     return f"{start}: of the same kind as far as they show (p = {quantity(found.adjusted_p, 2)} over all arms)"
 
@@ -145,3 +145,39 @@ def _conclusion(found: Audit, report: Results) -> str:
         else ""
     )
     return f"Nothing speaks against the published numbers of the arms that were drawn.{rest}"
+
+
+def pooled(results: Results) -> Iterator[str]:
+    """Yield what pooled results are made of, and for each arm whether it matters where its networks were trained."""
+    for number, source in enumerate(results.sources, start=1):
+        made, seeds = source.provenance, sorted({seed for own in source.seeds.values() for seed in own})
+        where = made.hardware.get("accelerator") or made.hardware.get("processor") or "an unknown machine"
+        commit = made.commit[:12] or "outside git"
+        yield (
+            f"Source {number}: seeds {ranges(seeds)} of {plural(len(source.seeds), 'arm')}, {where}, "
+            f"{moment(made.finished)}, commit {commit}."
+        )
+    yield from (_machine_effect(found, results.alpha) for found in results.machine_effects)
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Return whole numbers in order, as ``0–8, 12``."""
+    groups: list[list[int]] = []
+    for number in numbers:
+        if groups and number == groups[-1][-1] + 1:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return ", ".join(f"{group[0]}–{group[-1]}" if len(group) > 1 else str(group[0]) for group in groups)
+
+
+def _machine_effect(found: MachineEffect, alpha: float) -> str:
+    start = f"{found.arm}: {' and '.join(map(str, found.networks))} networks"
+    if found.adjusted_p <= alpha:
+        return (
+            f"{start}: it matters where they were trained (p = {quantity(found.adjusted_p, 2)} over all arms), most of all "
+            f"for {found.largest}; do not pool them without knowing why"
+        )
+    if found.least > alpha:
+        return f"{start}: so few can show no effect of the machine (p is at least {quantity(found.least, 2)})"
+    return f"{start}: no effect of the machine is seen (p = {quantity(found.adjusted_p, 2)} over all arms)"
