@@ -10,7 +10,7 @@ from msgspec import structs
 from vitwork.language.document import ClaimResult, Hypothesis, Results, RunResult, Sample
 from vitwork.report import words
 from vitwork.report.cite import ARXIV, bibtex
-from vitwork.report.csv_link import Link, Packed
+from vitwork.report.packed import Link, Packed
 from vitwork.report.document import Json, dump
 from vitwork.report.figures import PAPER, Shown, effect, gallery, structure, training
 from vitwork.report.figures.base import Figure, Palette

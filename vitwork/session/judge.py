@@ -214,7 +214,7 @@ class Judge:
             audits.append(
                 Audit(
                     quantity=quantity.name, skewness=_known(skewness.estimate), z=_known(skewness.z),
-                    skewed=skewness.plain, error=_known(noise.error), spread=_known(noise.spread),
+                    skewed=bool(skewness.plain), error=_known(noise.error), spread=_known(noise.spread),
                 )
             )  # fmt: skip
             if not noise.testable:
