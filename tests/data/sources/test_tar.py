@@ -138,7 +138,7 @@ def test_a_hole_at_the_end_is_noticed(shard, samples):
     """More zeros than fill up the last record are the samples of a file that was never wholly written."""
     path, content, _ = shard
     start = headers(path, content)[-2 * samples]
-    with pytest.raises(VitworkError, match="behind its end there is more|holds no sample"):
+    with pytest.raises(VitworkError, match=r"behind its end there is more|holds no sample"):
         read(path, (content + bytes(2 * 10240))[:start].ljust(len(content) + 2 * 10240, b"\0"))
 
 
