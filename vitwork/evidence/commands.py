@@ -37,7 +37,7 @@ def judge(arguments: Sequence[str]) -> int:
     parser = _parser("judge", judge)
     _report(parser)
     given = parser.parse_args(arguments)
-    from vitwork.evidence.judge import rejudge
+    from vitwork.evidence.rejudge import rejudge
 
     report = open_report(given.report)
     found = rejudge(_plan(report, given.claims))
@@ -59,8 +59,8 @@ def audit(arguments: Sequence[str]) -> int:
         "--store", type=Path, help="folder in which an audit goes on where it was stopped (default: none is kept)"
     )
     given = parser.parse_args(arguments)
-    from vitwork.evidence.audit import Auditor
-    from vitwork.evidence.audit import audit as made
+    from vitwork.evidence.trained_again import Auditor
+    from vitwork.evidence.trained_again import audit as made
 
     report = open_report(given.report)
     seed = secrets.randbelow(1 << 31) if given.seed is None else given.seed

@@ -148,6 +148,7 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
         "qualifiers": words.qualifiers(claim, hypotheses),
         "said": words.verdict(claim, hypotheses, results.profile.name),
         "p_values": words.p_values(claim, results),
+        "registered": words.registered(claim),
         "shown_q": words.quantity(claim.q, 2),
         "holm": words.by_holm(claim, results),
         "search": " ".join([claim.id, claim.sentence, claim.paper.where, plain, *claim.arms]).lower(),
