@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tests.session.small import MEANS, PROFILE, case, error, sharpness
+from tests.session.small import MEANS, PROFILE, Reading, case, error, sharpness
 from vitwork.language.document import Results
 from vitwork.language.measure import Measure
+from vitwork.language.quantity import quantity
 from vitwork.session.again import ReportPlan
 from vitwork.session.judge import judged
 from vitwork.session.plan import Plan, Run
@@ -23,6 +24,7 @@ from vitwork.store.keys import plain
 from vitwork.store.store import Store
 
 SEEDS = 9
+LAYERS = 12
 PROFILE = replace(PROFILE, seeds=SEEDS)
 MACHINE = {"versions": {"torch": "2.15"}, "hardware": {"processor": "one"}}
 
@@ -34,6 +36,17 @@ def smaller(measure: Measure) -> None:
 
 def alike(measure: Measure) -> None:
     assert measure(error)("alternet") < measure(error)("resnet")
+
+
+@quantity(Reading, name="layer")
+def layer(record: dict[str, Any], place: int = 0) -> float:
+    return float(record["layers"][place])
+
+
+def layers(measure: Measure) -> None:
+    for place in range(LAYERS):
+        assert measure(layer, place=place)("vit") < measure(layer, place=place)("resnet")
+        assert measure(layer, place=place)("alternet") < 9.0
 
 
 CASES = (case("smaller", smaller), case("alike", alike))
@@ -68,7 +81,10 @@ def work(plan: Plan, store: Store, *, dice: int = 0, shifts: Mapping[str, float]
         record = {
             "run": want.run.key, "name": want.measurement.name, "parameters": plain(want.measurement.parameters),
             "seconds": 0.5, "joules": None, "origin": MACHINE,
-            "values": {"error": value, "acc": 0.5, "classes": 10, "undefined": [float("nan"), float("inf"), None]},
+            "values": {
+                "error": value, "acc": 0.5, "classes": 10, "undefined": [float("nan"), float("inf"), None],
+                "layers": (MEANS[arm] + 0.1 * noise.standard_normal(LAYERS)).tolist(),
+            },
         }  # fmt: skip
         store.write(want.key, record)
     return store
