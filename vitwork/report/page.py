@@ -213,6 +213,7 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
         "p_values": words.p_values(claim, results),
         "shown_q": words.quantity(claim.q, 2) if claim.q is not None else "",
         "section": claim.paper.section,
+        "registered": words.registered(claim),
         "search": " ".join([claim.id, claim.sentence, claim.paper.where, plain, *claim.arms]).lower(),
         "audits": [
             words.audit(audits[name]) for name in dict.fromkeys(h.quantity for h in hypotheses) if name in audits

@@ -24,8 +24,8 @@ from vitwork.language.document import (
     Results,
     RunResult,
 )
-from vitwork.language.exact import not_finite
 from vitwork.report.earlier import pages_hash
+from vitwork.language.not_finite import not_finite
 from vitwork.session.findings import Decided, Finding, Judgement, Place
 from vitwork.session.lookup import Records
 from vitwork.session.registration import Declared, Registry

@@ -10,6 +10,7 @@ from vitwork.language.changes import Event, Kind
 from vitwork.language.document import ClaimResult, Hypothesis, ProfileResult, Results
 from vitwork.report.words.effects import effect, why
 from vitwork.report.words.numbers import cost, duration, plural, quantity, settings, snapshot
+from vitwork.report.words.origins import pooled, registration
 from vitwork.report.words.verdicts import primaries, qualifiers, verdict
 from vitwork.statistics.effect import Effect, Verdict
 
@@ -70,7 +71,7 @@ def part(results: Results) -> list[str]:
         lines.append(
             "This report is partial: the session ended before every test was reached. It replaces no whole report."
         )
-    return lines
+    return lines + [f"{said}." for said in (pooled(results), registration(results)) if said]
 
 
 def substitutes(profile: ProfileResult) -> dict[str, str]:
