@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from vitwork.design.deviation import Deviation, Lack
 from vitwork.language.claim import Paper
-from vitwork.statistics.effect import Effect, Verdict
+from vitwork.statistics.effect import Effect, Scale, Verdict
 
 SCHEMA: Literal["vitwork-results/2"] = "vitwork-results/2"
 Number = float | None
@@ -140,6 +140,31 @@ class MeasurementResult(Struct, frozen=True, kw_only=True):
     values: dict[str, Any] | None
 
 
+class QuantityResult(Struct, frozen=True, kw_only=True):
+    """What a session says of one quantity over all its networks: how well it is measured, and the shape of its spread.
+
+    Attributes:
+        name, unit: of the quantity.
+        scale: the declared scale, on which error, spread and skewness are.
+        error: root mean square over networks of the measurement's own standard error; null where none is known.
+        spread: standard deviation over seeds, pooled within arms.
+        drawn: whether every network is measured on images of its own, so that the spread contains the error.
+        testable: whether it is tested: one whose error is in the spread, and above half of it, is not.
+        skewness: of the residuals, pooled over arms; null where too few differ.
+        skewed: whether that is plain, so that tests take the fuller guard.
+    """
+
+    name: str
+    unit: str
+    scale: Scale
+    error: Number
+    spread: Number
+    drawn: bool
+    testable: bool
+    skewness: Number
+    skewed: bool
+
+
 class ProfileResult(Struct, frozen=True, kw_only=True):
     """The scale of the session and how it differs from the paper's setting."""
 
@@ -186,6 +211,7 @@ class Results(Struct, frozen=True, kw_only=True):
     Attributes:
         alpha: false discovery rate over the profile's claims.
         family: how many claims that profile can measure.
+        quantities: those that claims compare.
     """
 
     schema: Literal["vitwork-results/2"] = SCHEMA
@@ -197,3 +223,4 @@ class Results(Struct, frozen=True, kw_only=True):
     measurements: tuple[MeasurementResult, ...]
     alpha: float = 0.05
     family: int = 0
+    quantities: tuple[QuantityResult, ...] = ()

@@ -87,6 +87,7 @@ class Session:
             measurements=measurements,
             alpha=self.profile.alpha,
             family=evidence.judgement.family,
+            quantities=evidence.judgement.quantities,
         )  # fmt: skip
 
     def _partial(self, evidence: Evidence) -> Iterator[Deviation]:
