@@ -24,8 +24,8 @@ from vitwork.language.document import (
     Results,
     RunResult,
 )
-from vitwork.report.earlier import pages_hash
 from vitwork.language.not_finite import not_finite
+from vitwork.report.earlier import pages_hash
 from vitwork.session.findings import Decided, Finding, Judgement, Place
 from vitwork.session.lookup import Records
 from vitwork.session.registration import Declared, Registry
@@ -108,9 +108,9 @@ class Session:
             measurements=measurements,
             alpha=self.profile.alpha,
             family=evidence.judgement.family,
-            audits=evidence.judgement.audits,
             sequential=self.sequential,
             origins=origins,
+            quantities=evidence.judgement.quantities,
         )  # fmt: skip
 
     def _pixels(self) -> int | None:
