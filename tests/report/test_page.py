@@ -109,8 +109,7 @@ def test_what_the_data_say_of_a_quantity_stands_with_its_claims(some):
     text = text_of(replace(some, quantities=(known,)))
     said = f"{name}: skewness over networks +1.2 (+2.9 standard errors), plainly skewed, which p is guarded against in full"
     assert f"{said}; its own error is 10 % of its spread over networks." in text
-    unshape = {"unit": "", "scale": "difference", "drawn": True, "testable": True}
-    known = QuantityResult(name=name, **shape, skewness=None, z=None, skewed=False, error=None, spread=0.2)
+    unknown = QuantityResult(name=name, **shape, skewness=None, z=None, skewed=False, error=None, spread=0.2)
     assert "own error is" not in text_of(replace(some, quantities=(unknown,)))
 
 
