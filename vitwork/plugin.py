@@ -27,7 +27,7 @@ from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
 from vitwork.language.measure import Measure
-from vitwork.session import options, preflight, properties
+from vitwork.session import networks, options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.delivery import deliver
 from vitwork.session.findings import Finding, Judgement
@@ -143,6 +143,8 @@ def prepare(config: pytest.Config) -> None:
             fingerprint(spec, option.data)
         if not _is_worker(config):
             preflight.try_models(profile, profiles.find(option.profile))
+        if not _is_worker(config):
+            _say(config, networks.lines(profile))
         config.stash[STORE] = Store(options.store_of(config))
         if option.report is not None:
             check_writable(option.report)

@@ -108,7 +108,11 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
-    """One training. Fields of a run that did not end are null."""
+    """One training, or one published network. Fields of a run that did not end are null.
+
+    Attributes:
+        network: of a published one, what was loaded: name, SHA-256 of the weights, how its images were prepared, licence.
+    """
 
     key: str
     arm: str
@@ -123,6 +127,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     images_per_second: Number
     mode: str | None
     history: tuple[dict[str, Number], ...]
+    network: dict[str, Any] = {}
 
 
 class MeasurementResult(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
 from vitwork.report.document import read
+from vitwork.session import networks
 from vitwork.session.seeding import Budget
 from vitwork.store.store import checked, resolved
 
@@ -31,6 +32,11 @@ def add(parser: pytest.Parser) -> None:
         "--data",
         type=Path,
         help="folder of images (Parquet files as on the Hugging Face hub, tar shards, class folders), or hf://owner/name",
+    )
+    group.addoption(
+        "--weights",
+        type=Path,
+        help="folder of weights of published networks, NAME.safetensors each (default: the cache of the Hugging Face hub)",
     )
     group.addoption("--store", type=Path, help="folder of runs and records (default: .vitwork beside the claims)")
     group.addoption(
@@ -54,7 +60,8 @@ def add(parser: pytest.Parser) -> None:
         default=[],
         dest="substitutes",
         metavar="[ARM=]MODEL",
-        help="test a model of your own in place of an arm's (default: vit): module:function or timm:NAME",
+        help="test a model of your own in place of an arm's (default: vit): module:function or timm:NAME; of published "
+        "networks, timm:NAME,NAME…",
     )
     for name, details in overrides.OPTIONS.items():
         group.addoption(name, **details)
@@ -67,7 +74,11 @@ def profile_of(config: pytest.Config) -> Profile:
         VitworkError: an option's value cannot be used.
     """
     option = config.option
-    profile = overrides.substitute(profiles.find(option.profile), option.substitutes)
+    profile = profiles.find(option.profile)
+    if networks.loads(profile):
+        profile = networks.located(profile, option.weights, networks.given(profile, option.substitutes))
+    else:
+        profile = networks.located(overrides.substitute(profile, option.substitutes), option.weights)
     profile = overrides.override(profile, option.changes, deterministic=option.deterministic)
     seeds = option.seeds
     if seeds != "auto" and (option.max_seeds, option.max_minutes) != (None, None):
@@ -107,7 +118,7 @@ def check_paths(config: pytest.Config) -> None:
         VitworkError: one holds a NUL character, or with workers one is not UTF-8.
     """
     option = config.option
-    for path in (option.data, option.store, option.report, option.baseline, option.tensorboard):
+    for path in (option.data, option.weights, option.store, option.report, option.baseline, option.tensorboard):
         if path is not None and not checked(path).as_posix().isascii() and getattr(option, "tx", None):
             try:
                 str(path).encode()
@@ -153,7 +164,7 @@ def given(config: pytest.Config) -> bool:
     option = config.option
     return (option.profile, option.device, option.plan, option.deterministic) != ("smoke", "auto", False, False) or any(
         (
-            option.data, option.store, option.report, option.seeds, option.max_seeds, option.max_minutes,
+            option.data, option.weights, option.store, option.report, option.seeds, option.max_seeds, option.max_minutes,
             option.baseline, option.tensorboard, option.substitutes, option.changes,
         )
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from vitwork import profiles
 from vitwork.data import fingerprint
@@ -13,6 +14,7 @@ from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import Lack, Missing
 from vitwork.design.measurement import Measurement
 from vitwork.design.profile import Profile
+from vitwork.design.published import Network
 from vitwork.language.sentence import Reference
 from vitwork.measurements.accuracy import Evaluation
 from vitwork.session.reading import Case
@@ -23,11 +25,19 @@ from vitwork.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One training of one arm with one seed; `key` changes with anything that could change its outcome."""
+    """One network of one arm: a training with one seed, or a published network, by its place in the arm.
+
+    `key` changes with anything that could change its outcome.
+    """
 
     arm: Arm
     seed: int
     key: str
+
+    @property
+    def network(self) -> Network | None:
+        """The published network; None of a training."""
+        return self.arm.networks[self.seed] if self.arm.loaded else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,7 @@ class Planned:
 
     Attributes:
         case: the test.
-        seeds: trained networks per arm that it is judged on.
+        seeds: networks per arm that it is judged on, as far as there are so many.
         evaluations: of the arms that have to be competent, a measurement per seed.
         sides: for each sentence and each of its sides, a measurement per seed; a constant stands for itself.
         lack: why it cannot be measured; None where it can.
@@ -109,12 +119,19 @@ class Plan:
         )
         competent = self.profile.measurement(Evaluation)
         evaluations = {
-            arm: tuple(self.want(self.profile.arms[arm], seed, competent) for seed in range(seeds)) for arm in arms
+            arm: tuple(self.want(self.profile.arms[arm], seed, competent) for seed in self._places(arm, seeds))
+            for arm in arms
         }
         self.tests[case.name] = Planned(case, seeds, sides, evaluations=evaluations)
 
     def _wants(self, side: Reference, seeds: int) -> tuple[Wanted, ...]:
-        return tuple(self.want(self.profile.arms[side.arm], seed, side.measurement) for seed in range(seeds))
+        arm = self.profile.arms[side.arm]
+        return tuple(self.want(arm, seed, side.measurement) for seed in self._places(side.arm, seeds))
+
+    def _places(self, arm: str, seeds: int) -> range:
+        """Return the seeds of an arm: so many, or the places of its published networks where there are fewer."""
+        found = self.profile.arms[arm]
+        return range(min(seeds, len(found.networks)) if found.loaded else seeds)
 
     def run(self, arm: Arm, seed: int) -> Run:
         """Add the run of an arm and a seed unless it is planned; arms that differ in their name alone share their runs."""
@@ -123,7 +140,11 @@ class Plan:
         if arm.data not in self.fingerprints:
             self.fingerprints[arm.data] = fingerprint(arm.data, self.data)
         sources = [source_hash(module) for module in code(arm)]
-        parts = [arm.model, arm.options, arm.recipe, arm.data, self.fingerprints[arm.data], seed, sources]
+        images = [arm.data, self.fingerprints[arm.data]]
+        if arm.loaded:
+            parts = [arm.networks[seed].identity, settings(arm), *images, sources]
+        else:
+            parts = [arm.model, arm.options, arm.recipe, *images, seed, sources]
         run = Run(arm, seed, digest(parts))
         self.known[arm.name, seed] = self.runs.setdefault(run.key, run)
         return self.known[arm.name, seed]
@@ -180,9 +201,26 @@ def lacking(case: Case, profile: Profile) -> Lack | None:
     for side in (side for sentence in case.sentences for side in sentence.references):
         if side.arm not in profile.arms:
             return Lack(Missing.ARM, side.arm)
-        if lack := side.measurement.lack(profile.arms[side.arm]):
+        if lack := _lack(side, profile.arms[side.arm]):
             return lack
     return None
+
+
+def _lack(side: Reference, arm: Arm) -> Lack | None:
+    """Return why a quantity cannot be had of an arm; None where it can."""
+    if not arm.complete:
+        return Lack(Missing.WEIGHTS, arm.name, ", ".join(arm.missing))
+    if side.quantity.augmented and not arm.augmented:
+        return Lack(Missing.UNFIT, arm.name, "how its networks' training images were augmented is not known")
+    lack = side.measurement.lack(arm)
+    if lack is not None and lack.missing is Missing.SNAPSHOT and arm.loaded:
+        return Lack(Missing.LOADED, lack.arm, lack.what)
+    return lack
+
+
+def settings(arm: Arm) -> list[Any]:
+    """Return what a recipe says to measurements of loaded networks: how training images are augmented, and the penalty."""
+    return [arm.recipe.augmentation, arm.recipe.label_smoothing, arm.recipe.weight_decay]
 
 
 def measurable(cases: Iterable[Case], profile: Profile) -> tuple[str, ...]:
@@ -193,6 +231,8 @@ def measurable(cases: Iterable[Case], profile: Profile) -> tuple[str, ...]:
 
 
 def code(arm: Arm) -> list[str]:
-    """Return the modules whose code decides what a training gives: ours, and that of a user's model."""
+    """Return the modules whose code decides what a training, or loading, gives: ours, and that of a user's model."""
+    if arm.loaded:
+        return ["vitwork.measurements.loaded_run"]
     own = ":" in arm.model and not arm.model.startswith("timm:")
     return ["vitwork.training.train", *([arm.model.partition(":")[0]] if own else [])]

@@ -196,7 +196,8 @@ class Costs:
 
 def _run(store: Store, place: Place) -> RunResult:
     record = store.read(place.run) or {}
-    planned = record.get("arm", {})
+    network = record.get("network", {})
+    planned = network or record.get("arm", {})
     return RunResult(
         key=place.run,
         arm=place.arm,
@@ -204,6 +205,7 @@ def _run(store: Store, place: Place) -> RunResult:
         model=planned.get("model"),
         options=planned.get("options", {}),
         recipe=planned.get("recipe", {}),
+        network=network,
         history=tuple(record.get("history", ())),
         **{
             name: record.get(name)
