@@ -33,7 +33,7 @@ from vitwork.session.delivery import deliver
 from vitwork.session.findings import Finding, Judgement
 from vitwork.session.forecast import plan_lines
 from vitwork.session.judge import unjudged
-from vitwork.session.plan import Plan
+from vitwork.session.plan import Plan, lost
 from vitwork.session.progress import Ticker
 from vitwork.session.reading import Case, read
 from vitwork.session.results import Evidence, Session
@@ -175,8 +175,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     prepare(config)
     profile = options.profile_of(config)
     plan = Plan(profile, config.option.data)
+    lacks = lost(cases, profile)
     for case in cases:
-        plan.add(case, profile.seeds)
+        plan.add(case, profile.seeds, lacks.get(case.claim.id))
     config.stash[PLAN] = plan
     config.stash[LEFT_OUT] = config.stash.get(LEFT_OUT, False) or bool(session.testsfailed)
     if options.works(config):

@@ -100,12 +100,17 @@ class Plan:
     known: dict[tuple[str, int], Run] = field(default_factory=dict)
     fingerprints: dict[DataSpec, str] = field(default_factory=dict)
 
-    def add(self, case: Case, seeds: int) -> None:
+    def add(self, case: Case, seeds: int, lack: Lack | None = None) -> None:
         """Plan a test for so many seeds, in place of what was planned for it before; seeds are taken in order.
 
         A test that lacks something plans nothing.
+
+        Args:
+            case: the test.
+            seeds: networks per arm, as far as there are so many.
+            lack: what its claim lacks, so that measuring this part of it would say nothing.
         """
-        if lack := lacking(case, self.profile):
+        if lack := lacking(case, self.profile) or lack:
             self.tests[case.name] = Planned(case, seeds, lack=lack)
             return
         sides = tuple(
@@ -223,11 +228,17 @@ def settings(arm: Arm) -> list[Any]:
     return [arm.recipe.augmentation, arm.recipe.label_smoothing, arm.recipe.weight_decay]
 
 
+def lost(cases: Iterable[Case], profile: Profile) -> dict[str, Lack]:
+    """Return, by the ids of their claims, why primary sentences cannot be measured at a profile: then no part of a claim is."""
+    found = ((case, lacking(case, profile)) for case in cases if case.statistical and not case.qualifies)
+    return {case.claim.id: lack for case, lack in reversed(list(found)) if lack is not None}
+
+
 def measurable(cases: Iterable[Case], profile: Profile) -> tuple[str, ...]:
     """Return the ids of the claims whose primary sentences can all be measured at a profile, in the order of the tests."""
     found = [case for case in cases if case.statistical]
-    lost = {case.claim.id for case in found if lacking(case, profile) and not case.qualifies}
-    return tuple(dict.fromkeys(case.claim.id for case in found if case.claim.id not in lost))
+    lacks = lost(found, profile)
+    return tuple(dict.fromkeys(case.claim.id for case in found if case.claim.id not in lacks))
 
 
 def code(arm: Arm) -> list[str]:
