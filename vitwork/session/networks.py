@@ -128,11 +128,12 @@ def lines(profile: Profile) -> list[str]:
     """Return what stands behind each arm of published networks, in a sentence each; none for other profiles."""
     if not loads(profile):
         return []
-    counts = (f"{name} {len(arm.networks)}{_few(arm)}" for name, arm in profile.arms.items())
+    counts = (f"{name} {len(arm.networks)}{few(len(arm.networks))}" for name, arm in profile.arms.items())
     missing = _missing(profile.arms)
     said = [f"Published networks: {', '.join(counts)}."]
     return said + ([f"The weights of {', '.join(missing)} are not here."] if missing else [])
 
 
-def _few(arm: Arm) -> str:
-    return " (few)" if len(arm.networks) <= FEWEST_SEEDS else ""
+def few(networks: int) -> str:
+    """Return what is to be said of an arm of so many networks; nothing where there are enough to decide small effects."""
+    return " (few: only a large effect is decided)" if networks <= FEWEST_SEEDS else ""

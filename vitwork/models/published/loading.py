@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from vitwork.design.published import Network
@@ -10,6 +11,7 @@ from vitwork.errors import VitworkError, told
 from vitwork.models.checkpoints.loading import load_checkpoint
 from vitwork.models.published.membership import TIMM
 from vitwork.models.published.weights import SUFFIX, digest
+from vitwork.models.zoo.creation import create
 
 
 def load(network: Network) -> nn.Module:
@@ -57,3 +59,16 @@ def _from_timm(network: Network) -> nn.Module:
     except Exception as error:  # of keys and shapes that the architecture does not have, errors are of any kind
         raise VitworkError(f"{network.path} is of another architecture than {network.name}: {told(error)}.") from error
     return model
+
+
+def parameters(network: Network) -> int:
+    """Return the number of a network's parameters, without memory for them."""
+    with kept(), torch.device("meta"):
+        if network.model.startswith(TIMM):
+            import timm
+
+            name = network.model.removeprefix(TIMM)
+            built: nn.Module = timm.create_model(name, num_classes=network.classes, **network.options)
+        else:
+            built = create(network.model, network.classes, **network.options)
+    return sum(parameter.numel() for parameter in built.parameters())
