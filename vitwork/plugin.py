@@ -364,11 +364,11 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
 
 def _report(config: pytest.Config, results: Results, changes: Changes) -> None:
     """Print the table, then write the report: what fails to be written has been seen."""
-    from vitwork.report import words
+    from vitwork.report import beside, words
     from vitwork.report.build import build
     from vitwork.report.terminal import table
 
-    _say(config, [*table(results), *changes.lines(), *words.part(results)])
+    _say(config, [*table(results), *beside.lines(results), *changes.lines(), *words.part(results)])
     try:
         folder = options.report_of(config, config.stash[STORE].root, part=options.partial(results))
         page = build(results, folder)

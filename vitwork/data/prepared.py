@@ -69,7 +69,7 @@ def cut(examples: Sequence[Example], geometry: tuple[int, float, str, str]) -> T
     Raises:
         VitworkError: an image is corrupt.
     """
-    from timm.data import create_transform
+    from timm.data.transforms_factory import create_transform
 
     size, crop, mode, interpolation = geometry
     transform = create_transform(

@@ -106,7 +106,8 @@ def _sound(place: Path) -> bool:
 def _facts(place: Path, written: float) -> Facts:
     del written  # tells a sample from another that was kept there
     found = json.loads(read_sealed(place.with_suffix(".json")))
-    return Facts(*(tuple(found[name]) for name in ("sizes", "labels", "where")), found["fingerprint"])
+    sizes, labels, where = (tuple(found[name]) for name in ("sizes", "labels", "where"))
+    return Facts(sizes, labels, where, found["fingerprint"])
 
 
 def _write(place: Path, collection: Collection, count: int | None) -> None:

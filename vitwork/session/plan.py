@@ -15,7 +15,7 @@ from vitwork.design.deviation import Lack, Missing
 from vitwork.design.measurement import Measurement
 from vitwork.design.profile import Profile
 from vitwork.design.published import Network
-from vitwork.language.sentence import Reference
+from vitwork.language.sentence import Reference, Sentence
 from vitwork.measurements.accuracy import Evaluation
 from vitwork.session.reading import Case
 from vitwork.store.keys import digest
@@ -132,6 +132,10 @@ class Plan:
     def _wants(self, side: Reference, seeds: int) -> tuple[Wanted, ...]:
         arm = self.profile.arms[side.arm]
         return tuple(self.want(arm, seed, side.measurement) for seed in self._places(side.arm, seeds))
+
+    def fewest(self, sentence: Sentence) -> int:
+        """Return the networks of the smallest arm of a sentence, which bounds what it can see."""
+        return min(len(self._places(side.arm, self.profile.seeds)) for side in sentence.references)
 
     def _places(self, arm: str, seeds: int) -> range:
         """Return the seeds of an arm: so many, or the places of its published networks where there are fewer."""

@@ -29,14 +29,15 @@ PLACES = (".", "..", "data", "../data", "ILSVRC2012_devkit_t12/data", "../ILSVRC
 META = "meta.mat"
 """ImageNet's own list of classes, whose numbers are not in the order of their names."""
 AT_ONCE = 64
+CLASSES = 1000
 
 
 def classes() -> tuple[str, ...]:
     """Return ImageNet's thousand classes by their WordNet names, in the order of their numbers."""
-    from timm.data import ImageNetInfo
+    from timm.data.imagenet_info import ImageNetInfo
 
     info = ImageNetInfo("imagenet-1k")
-    return tuple(info.index_to_label_name(number) for number in range(info.num_classes()))
+    return tuple(info.index_to_label_name(number) for number in range(CLASSES))
 
 
 def open_flat(root: Path) -> Collection:

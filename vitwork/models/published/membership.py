@@ -144,9 +144,9 @@ def _architecture(name: str) -> Any:
 
 
 def _preprocessing(config: Any) -> Preprocessing:
-    from timm.data import resolve_data_config
+    from timm.data.config import resolve_data_config
 
-    found = resolve_data_config(pretrained_cfg=config.to_dict())
+    found = resolve_data_config(pretrained_cfg=config.to_dict())  # type: ignore[no-untyped-call]
     mean, std = (tuple(map(float, found[key])) for key in ("mean", "std"))
     size, crop = found["input_size"][-1], float(found["crop_pct"])
     return Preprocessing(size, crop, found["crop_mode"], found["interpolation"], mean, std)
