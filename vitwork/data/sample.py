@@ -160,7 +160,8 @@ def _quota(available: Mapping[int, int], count: int | None, where: str) -> Mappi
         return available
     each, over = divmod(count, len(available))
     quota = Counter({label: each + (place < over) for place, label in enumerate(sorted(available))})
-    if short := next((label for label in quota if quota[label] > available[label]), None):
+    short = next((label for label in quota if quota[label] > available[label]), None)
+    if short is not None:
         raise VitworkError(
             f"{where} has {available[short]} images of class {short}, of which {count} images in equal shares need "
             f"{quota[short]}: choose fewer, as by --set data.test={min(available.values()) * len(available)}."

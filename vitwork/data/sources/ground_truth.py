@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 
@@ -32,6 +32,7 @@ AT_ONCE = 64
 CLASSES = 1000
 
 
+@cache
 def classes() -> tuple[str, ...]:
     """Return ImageNet's thousand classes by their WordNet names, in the order of their numbers."""
     from timm.data.imagenet_info import ImageNetInfo
