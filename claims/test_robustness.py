@@ -13,6 +13,11 @@ from vitwork.measurements.robustness import HIGH, LOW
 
 SETUP = "ImageNet-1K, one checkpoint each"
 ONE_RECIPE = "in published networks of one recipe"
+OTHER_CNNS = {
+    "convnext": ("with ConvNeXts in place of ResNets", "vit"),
+    "cnn-large-kernel": ("with CNNs of large kernels", "vit"),
+    "convnext-more-data": ("with ConvNeXts and ViTs pre-trained on more data", "vit-more-data"),
+}
 EQUAL_POWER, RELATIVE = "with noise of equal power", "relative to the clean accuracy"
 DEVIATIONS = (
     "networks trained on the profile's images; the paper's on ImageNet-1K",
@@ -52,6 +57,13 @@ def test_high_frequency_noise_hurts_resnet_more(measure: Measure) -> None:
 def test_high_frequency_noise_hurts_resnet_more_at_one_recipe(measure: Measure, condition: str) -> None:
     change = measure(robustness.change, between=HIGH)
     assert control(change("resnet-one-recipe") < change("vit-one-recipe"), condition)
+
+
+@hf
+@pytest.mark.parametrize("cnn", OTHER_CNNS)
+def test_high_frequency_noise_hurts_other_cnns_more(measure: Measure, cnn: str) -> None:
+    change, (condition, vit) = measure(robustness.change, between=HIGH), OTHER_CNNS[cnn]
+    assert control(change(cnn) < change(vit), condition)
 
 
 lf = claim(

@@ -35,7 +35,6 @@ FAMILIES: Mapping[str, Family] = {
     "vit-more-data": Family(VIT + r"(_clip)?_\d+", data="more", largest=384),
     "convnext-more-data": Family(CONVNEXT.replace("convnext", "convnext(v2)?"), data="more"),
     "vit-distilled": Family(r"deit_(tiny|small|base)_distilled_patch16_\d+", distilled=True, largest=384),
-    "pit-distilled": Family(r"pit_(ti|xs|s|b)_distilled_224", distilled=True),
     "cnn-large-kernel": Family(r"(inception_next|convmixer)_.*"),
     "resnet-one-recipe": Family(r"resnet50", tags=r"a[123]_in1k"),
     "vit-one-recipe": Family(r"deit3_(small|medium|base)_patch16_\d+", largest=384),
