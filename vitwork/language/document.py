@@ -139,13 +139,14 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
-    """One training. Fields of a run that did not end are null.
+    """One training, or one published network. Fields of a run that did not end are null.
 
     Attributes:
         data, fingerprint: which images it was trained on, and the hash of the data set that they are of; with model,
             options, recipe, seed and the hashes of the code they make the key. Empty in documents that do not tell them.
         finished: seconds since the epoch.
         origin: key of the machine in `Results.origins`; empty where it is not known.
+        network: of a published one, what was loaded: name, SHA-256 of the weights, how its images were prepared, licence.
     """
 
     key: str
@@ -165,6 +166,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
     finished: Number = None
     origin: str = ""
+    network: dict[str, Any] = {}
 
 
 class MeasurementResult(Struct, frozen=True, kw_only=True):

@@ -34,6 +34,8 @@ def lack(found: Lack) -> str:
     return {
         Missing.ARM: f"needs the arm {arm}, which the profile does not train",
         Missing.SNAPSHOT: f"needs {arm} {snapshot(what)}, of which its recipe keeps no snapshot",
+        Missing.LOADED: f"needs {arm} {snapshot(what)}, and its networks are published, as they ended",
+        Missing.WEIGHTS: f"needs weights of {arm} that are not here: {what}",
         Missing.PART: f"needs {what}, of which the network of {arm} has none",
         Missing.LEARNING: f"the arm {arm} has not learned at this profile ({what})",
         Missing.NOISE: f"the measurement’s own error of {what} exceeds half of its spread over networks",
