@@ -336,13 +336,15 @@ def test_the_papers_instrument_agrees_with_ours(run):
 def test_a_spectrum_at_one_loss_brackets_it(run):
     """Of all snapshots the two between which the loss falls through the level are measured; without a crossing, none."""
     matched = hessian.MatchedSpectrum(images=40, batches=1, batch_size=8, k=1)
-    losses = matched.measure(run)["nll"]
+    losses = replace(matched, level=0.0).measure(run)["nll"]
     assert len(losses) == len(run.arm.recipe.snapshots)
     low, high = sorted(losses[:2])
     chance = torch.tensor(10.0).log().item()
     record = replace(matched, level=(low + high) / 2 / chance).measure(run)
     place = next((number for number, loss in enumerate(losses) if loss <= (low + high) / 2), 0)
     assert record["below"] == place
+    assert record["nll"] == losses[: len(record["nll"])]
+    assert len(record["nll"]) == place + 1 or min(losses) > record["level"]
     assert len(record["spectra"]) == (2 if place else 0)
     assert replace(matched, level=0.0).measure(run)["spectra"] == []
     bare = replace(run.arm, recipe=replace(run.arm.recipe, snapshots=("init", "warmup", "end")))
