@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from vitwork.data.sources.collection import Collection, Example, class_number, train_and_test
+from vitwork.data.sources.collection import Collection, Example, Grouping, class_number, train_and_test
 from vitwork.data.sources.folder import SUFFIXES
 from vitwork.data.sources.listing import check_regular, files_below, is_hidden
 from vitwork.errors import VitworkError, told
@@ -61,17 +61,17 @@ class Member(tarfile.TarInfo):
         return member
 
 
-def open_tar(root: Path) -> Collection:
+def open_tar(root: Path, grouping: Grouping = train_and_test) -> Collection:
     """Open a folder of tar shards whose names, or whose folders' names, name the split.
 
-    A sample's label is the number in its ``.cls`` file, or ``label`` in its ``.json`` file. Class names are read from
-    ``classnames.txt``, one a line, where there is one.
+    `grouping` says which splits are asked for. A sample's label is the number in its ``.cls`` file, or ``label`` in its
+    ``.json`` file. Class names are read from ``classnames.txt``, one a line, where there is one.
 
     Raises:
         VitworkError: a split is missing or is there twice. Reading raises it for a shard that is damaged, cut off, empty or
             two joined to one, and for a sample that is there twice, without exactly one image or without class number.
     """
-    groups = train_and_test(root, files_below(root, {".tar"}, 1))
+    groups = grouping(root, files_below(root, {".tar"}, 1))
     splits = {split: [partial(_read, shard) for shard in shards] for split, shards in groups.items()}
     files = tuple(path for group in groups.values() for path in group)
     return Collection(str(root), files, partial(_class_names, root), splits)

@@ -13,17 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from vitwork.errors import VitworkError, told
-from vitwork.models.checkpoints.downloads import fetch
+from vitwork.models.checkpoints.downloads import PUBLISHED, fetch
 from vitwork.models.checkpoints.keys import is_official_transformer, translate
 from vitwork.models.zoo.creation import create
-
-RELEASE = "https://github.com/xxxnell/how-do-vits-work-storage/releases/download/v0.1/"
-PUBLISHED: Mapping[str, str] = {  # the paper's CIFAR-100 files
-    "resnet_50": f"{RELEASE}resnet_50_cifar100_691cc9a9e4.pth.tar",
-    "vit_ti": f"{RELEASE}vit_ti_cifar100_9857b21357.pth.tar",
-    "pit_ti": f"{RELEASE}pit_ti_cifar100_0645889efb.pth.tar",
-    "swin_t": f"{RELEASE}swin_ti_cifar100_ec2894492b.pth.tar",
-}
 
 ZIP = b"PK\3\4"
 PREFIXES = ("module.", "_orig_mod.")  # of parallel or averaged models, of compiled ones
