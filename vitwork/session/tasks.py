@@ -15,6 +15,7 @@ from vitwork.design.deviation import Lack, Missing
 from vitwork.device import energy
 from vitwork.errors import UnfitError, VitworkError
 from vitwork.session.plan import Run, Wanted
+from vitwork.session.surroundings import surroundings
 from vitwork.session.troubles import Troubles
 from vitwork.store.keys import plain
 from vitwork.store.machine import hardware, versions
@@ -50,6 +51,7 @@ class Tasks:
     sharing: int = 1
     events: Path | None = None
 
+    @surroundings()
     def complete(self, run: Run, wanted: Sequence[Wanted], stage: Stage) -> None:
         """Train `run` unless it is trained, and take the measurements that are missing; note what fails."""
         try:
@@ -83,6 +85,7 @@ class Tasks:
         self.store.write(run.key, record)
         return record
 
+    @surroundings()
     def train_together(self, runs: Sequence[Run], stage: Stage, way: Way | None) -> bool:
         """Train seeds of one arm at once; False when that cannot be done, and they are better trained one by one."""
         from vitwork.device.settings import kept

@@ -105,7 +105,7 @@ def module(model, x):
 
 
 CHANGES = [
-    added, copied, filled, activated, split, assigned, exchanged, transposed, seen_late, counted, module,
+    added, copied, filled, activated, split, assigned, exchanged, seen_late, counted, module,
 ]  # fmt: skip
 
 
