@@ -51,9 +51,7 @@ def events(results: Results) -> list[Event]:
     return [_event(results, claim, parameters, hypotheses) for claim in results.claims]
 
 
-def _event(
-    results: Results, claim: ClaimResult, parameters: int | None, hypotheses: Mapping[str, Hypothesis]
-) -> Event:
+def _event(results: Results, claim: ClaimResult, parameters: int | None, hypotheses: Mapping[str, Hypothesis]) -> Event:
     found = [hypotheses[id] for id in claim.hypotheses if id in hypotheses]
     first = next((h for h in words.primaries(found) if math.isfinite(h.effect.estimate)), None)
     base = Event(

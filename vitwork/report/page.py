@@ -10,11 +10,11 @@ from msgspec import structs
 from vitwork.language.document import ClaimResult, Hypothesis, Results, RunResult, Sample
 from vitwork.report import words
 from vitwork.report.cite import ARXIV, bibtex
-from vitwork.report.packed import Link, Packed
 from vitwork.report.document import Json, dump
 from vitwork.report.figures import PAPER, Shown, effect, gallery, structure, training
 from vitwork.report.figures.base import Figure, Palette
 from vitwork.report.html import anchors, environment
+from vitwork.report.packed import Link, Packed
 from vitwork.statistics.effect import Verdict
 
 BESIDE = ("results.json", "claims.parquet", "runs.parquet", "measurements.parquet", "hypotheses.parquet", "summary.md")
@@ -217,7 +217,10 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
         "audits": [
             words.audit(audits[name]) for name in dict.fromkeys(h.quantity for h in hypotheses) if name in audits
         ],
-        "hypotheses": [_hypothesis(hypothesis, palette) for hypothesis in deciding],
+        "hypotheses": [
+            _hypothesis(hypothesis, palette, None if place else claim.paper.effect)
+            for place, hypothesis in enumerate(deciding)
+        ],
         "controls": [_hypothesis(hypothesis, palette) for hypothesis in hypotheses if hypothesis.control],
         "tiny": effect.tiny(effects),
         "headline": words.effect(effects[0], deciding[0].unit) if len(effects) == 1 else f"{len(effects)} comparisons",
@@ -227,14 +230,14 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
     }
 
 
-def _hypothesis(hypothesis: Hypothesis, palette: Palette) -> Json:
+def _hypothesis(hypothesis: Hypothesis, palette: Palette, paper: float | None = None) -> Json:
     return {
         **structs.asdict(hypothesis),
         "given": words.settings(hypothesis.parameters),
         "words": words.effect(hypothesis.effect, hypothesis.unit),
         "decision": words.decision(hypothesis),
         "seeds": effect.seeds(hypothesis, palette),
-        "interval": effect.interval(hypothesis),
+        "interval": effect.interval(hypothesis, paper),
     }
 
 

@@ -76,10 +76,14 @@ class _Frame:
             return
         if whole:
             ends = [plot.sy(edge if end is None else end) for end, edge in zip((low, high), plot.y, strict=True)]
-            plot.parts.append(f'<path class="interval {verdict}" d="M{number(at)} {number(ends[0])}V{number(ends[1])}"/>')
+            plot.parts.append(
+                f'<path class="interval {verdict}" d="M{number(at)} {number(ends[0])}V{number(ends[1])}"/>'
+            )
         said = f"{event.profile}, {words.moment(event.finished)}, commit {event.commit or 'unknown'}: {event.verdict}"
         outline = mark(at, plot.sy(estimate), self.palette[event.profile], 3.6)
-        plot.parts.append(plot.tipped(f'class="estimate {verdict}" d="{outline}"', f"{said}, {words.quantity(estimate)}"))
+        plot.parts.append(
+            plot.tipped(f'class="estimate {verdict}" d="{outline}"', f"{said}, {words.quantity(estimate)}")
+        )
 
 
 def _by_scale(frame: _Frame, events: Sequence[Event]) -> str:
