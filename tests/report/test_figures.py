@@ -425,3 +425,14 @@ def test_a_claim_of_no_difference_shows_both_edges(scale: str, within: float, ed
     assert "paper’s side" in said
     assert effect._band(entry, 1.0 if scale == "log-ratio" else 0.0, log=scale == "log-ratio") == pytest.approx(edges)
     assert drawn(effect.interval(hypothesis()))[1].count("dashrule") == 1
+
+
+def test_the_paper_s_effect_stands_on_the_axis_of_ours():
+    """Where it gives a number for the comparison: a hollow mark right of an interval that excludes it."""
+    entry = hypothesis(effect=found(scale="difference"))
+    svg = effect.interval(entry, 9.0)
+    assert "in the paper: 9" in svg
+    (mark,) = (path for path in parse(svg).iter("path") if path.get("class", "").startswith("other"))
+    (line,) = (path for path in parse(svg).iter("path") if path.get("class", "").startswith("interval"))
+    assert float(mark.attrib["d"][1:].split()[0]) > float(line.attrib["d"].rpartition("H")[2])
+    assert "in the paper" not in effect.interval(entry)

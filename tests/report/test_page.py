@@ -72,7 +72,7 @@ def test_the_answer_comes_first_then_what_decides_it(full, page):
     places = [text.index(part) for part in (
         f"{headline} 0.17 to 0.18 million parameters", "What properties of MSAs make networks optimise better?",
         "Do MSAs act like Convs?", "How can MSAs and Convs be combined?", "Decided", "Undecided, the most telling first",
-        "An arm is needed that the profile does not train", "Claims of ours", "The paper’s figures, redrawn", "Cite this report",
+        "An arm is needed that the profile does not train", "Claims of ours: the paper does not make them", "The paper’s figures, redrawn", "Cite this report",
     )]  # fmt: skip
     assert places == sorted(places)
     sections = [attributes for tag, attributes in Elements(page).tags if attributes.get("class") == "claim"]

@@ -220,7 +220,10 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
             for name in dict.fromkeys(h.quantity for h in hypotheses)
             if name in quantities
         ],
-        "hypotheses": [_hypothesis(hypothesis, palette) for hypothesis in deciding],
+        "hypotheses": [
+            _hypothesis(hypothesis, palette, None if place else claim.paper.effect)
+            for place, hypothesis in enumerate(deciding)
+        ],
         "controls": [_hypothesis(hypothesis, palette) for hypothesis in hypotheses if hypothesis.control],
         "tiny": effect.tiny(effects),
         "headline": words.effect(effects[0], deciding[0].unit) if len(effects) == 1 else f"{len(effects)} comparisons",
@@ -230,14 +233,14 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
     }
 
 
-def _hypothesis(hypothesis: Hypothesis, palette: Palette) -> Json:
+def _hypothesis(hypothesis: Hypothesis, palette: Palette, paper: float | None = None) -> Json:
     return {
         **structs.asdict(hypothesis),
         "given": words.settings(hypothesis.parameters),
         "words": words.effect(hypothesis.effect, hypothesis.unit),
         "decision": words.decision(hypothesis),
         "seeds": effect.seeds(hypothesis, palette),
-        "interval": effect.interval(hypothesis),
+        "interval": effect.interval(hypothesis, paper),
     }
 
 

@@ -63,8 +63,13 @@ def _strip(plot: Plot, side: Sample, row: float, series: int, *, log: bool) -> N
     plot.marks(((value, row, tip) for value, tip in zip(side.values, tips, strict=False)), series)
 
 
-def interval(hypothesis: Hypothesis) -> str:
-    """Return the effect with the interval that decides against the margin; empty when there is no estimate."""
+def interval(hypothesis: Hypothesis, paper: float | None = None) -> str:
+    """Return the effect with the interval that decides against the margin; empty when there is no estimate.
+
+    Args:
+        hypothesis: what was compared.
+        paper: the paper's effect as it is shown (a factor, or a difference), drawn as a hollow mark.
+    """
     found = hypothesis.effect
     estimate, low, high, margin = (
         shown(value, found.scale) for value in (found.estimate, *found.deciding, found.margin)
@@ -77,7 +82,7 @@ def interval(hypothesis: Hypothesis) -> str:
     step = " per level" if hypothesis.levels is not None else ""
     plot = Plot(
         f"Effect and interval of {hypothesis.statement}: {quantity(estimate)} from {quantity(low)} to {quantity(high)}",
-        span([value for value in (estimate, low, high, *band) if value is not None], pad=0.15, log=log),
+        span([value for value in (estimate, low, high, paper, *band) if value is not None], pad=0.15, log=log),
         (-1.0, 1.0),
         f"{_axis(found)}{step}{unit}",
         log_x=log,
@@ -94,6 +99,9 @@ def interval(hypothesis: Hypothesis) -> str:
     line, y = f"M{number(plot.sx(left))} {number(plot.sy(0))}H{number(plot.sx(right))}", plot.sy(0)
     plot.parts.append(f'<path class="interval {_kind(found)}" d="{line}"/>')
     plot.parts.append(f'<path class="estimate {_kind(found)}" d="{mark(plot.sx(estimate), y, 3, 4.5)}"/>')
+    if paper is not None:
+        plot.marks([(paper, 0.0, f"in the paper: {quantity(paper)}")], 0, "other", 4)
+        plot.text(plot.sx(paper), y + 17, "paper", "middle")
     return plot.render(grid=False)
 
 
