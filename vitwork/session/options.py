@@ -171,9 +171,3 @@ def chosen(config: pytest.Config) -> bool:
         getattr(option, "lf", False),
     )
     return any(options) or any("::" in argument or argument.endswith(".py") for argument in config.args)
-
-
-def command(config: pytest.Config) -> str:
-    """Return what was typed; of absolute paths only the last part, since a published report says nothing of a machine."""
-    arguments = (str(argument) for argument in config.invocation_params.args)
-    return " ".join(["pytest", *(Path(word).name if Path(word).is_absolute() else word for word in arguments)])

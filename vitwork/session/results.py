@@ -24,6 +24,7 @@ from vitwork.language.document import (
     RunResult,
 )
 from vitwork.session.findings import Decided, Finding, Judgement, Place
+from vitwork.session.invocation import again
 from vitwork.statistics.effect import Verdict
 from vitwork.store.machine import hardware, versions
 from vitwork.store.store import Store
@@ -56,6 +57,7 @@ class Session:
         passed: whether the tests that measure nothing passed, by name; those that did not run to their end are missing.
         reached: names of all tests that the session came to.
         chosen: whether only some tests were asked for.
+        by_name: whether the suite's own claims were asked for by name and not by their files.
     """
 
     profile: Profile
@@ -67,6 +69,7 @@ class Session:
     passed: Mapping[str, bool]
     reached: Collection[str] = ()
     chosen: bool = False
+    by_name: bool = False
 
     def results(self, evidence: Evidence, store: Store) -> Results:
         """Return the session's results."""
@@ -145,7 +148,7 @@ class Session:
             measurements=tuple(sorted({place.key for place in places})),
             arms=tuple(sorted({place.arm for place in places})),
             **costs.of_places(places),
-            rerun=" ".join(["pytest", *tests, "--profile", self.profile.name]),
+            rerun=f"{again(tests, by_name=self.by_name)} --profile {self.profile.name}",
         )
 
     def _lack(self, finding: Finding) -> Lack | None:

@@ -27,6 +27,7 @@ from vitwork.report.words.sentences import (
     chosen,
     claim_reason,
     deviation,
+    ending,
     event,
     lack,
     other_profiles,
@@ -34,6 +35,7 @@ from vitwork.report.words.sentences import (
     spent,
     substitutes,
     summary,
+    unmeasured,
 )
 from vitwork.report.words.verdicts import (
     OURS,
@@ -68,6 +70,7 @@ __all__ = [
     "duration",
     "effect",
     "effect_unit",
+    "ending",
     "energy",
     "event",
     "factor",
@@ -92,6 +95,7 @@ __all__ = [
     "substitutes",
     "summary",
     "tally",
+    "unmeasured",
     "verdict",
     "why",
 ]
