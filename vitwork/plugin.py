@@ -27,6 +27,7 @@ from vitwork.language.measure import Measure
 from vitwork.session import closing, options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.collector import Collector
+from vitwork.session.costs import fingerprints
 from vitwork.session.delivery import deliver
 from vitwork.session.display import Display
 from vitwork.session.findings import Finding, Judgement
@@ -93,7 +94,7 @@ def prepare(config: pytest.Config) -> None:
         preflight.check_data(profile, option.data)
         if not _is_worker(config):
             place.check(option.device)
-        for spec in {arm.data for arm in profile.arms.values()}:
+        for spec in {arm.data for arm in profile.arms.values()} if not option.plan else ():
             fingerprint(spec, option.data)
         if not _is_worker(config):
             preflight.try_models(profile, profiles.find(option.profile))
@@ -127,6 +128,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     prepare(config)
     profile = options.profile_of(config)
     plan = Plan(profile, config.option.data)
+    if config.option.plan:  # which needs no data
+        plan.fingerprints |= fingerprints({arm.data for arm in profile.arms.values()}, plan.data)
     for case in cases:
         plan.add(case, profile.seeds)
     config.stash[PLAN] = plan
@@ -135,7 +138,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _keep(config, plan, unjudged(plan, Lack(Missing.REACH)))
     if config.option.plan:
         config.pluginmanager.register(NothingRuns())
-        closing.say(config, plan_lines(plan, config.stash[STORE], place.cores()))
+        closing.say(config, plan_lines(plan, config.stash[STORE], place.cores(), config.option.device))
 
 
 def read_claims(session: pytest.Session) -> list[Case]:

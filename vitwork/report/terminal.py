@@ -81,25 +81,13 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> Row:
     elif not hypotheses:
         said.append(f"the test says {claim.verdict}")
     effect = counts = ""
-    if deciding and claim.verdict is not Verdict.NOT_MEASURED:
-        bearing = _bearing(claim.verdict, deciding)
+    if (bearing := words.bearing(claim.verdict, hypotheses)) is not None:
         effect, counts = words.effect(bearing.effect, bearing.unit), _seeds(bearing.effect)
         rank = "strongest" if claim.verdict is Verdict.CONTRADICTED else "weakest"
         first = f"the {rank} of {len(deciding)}: " if len(deciding) > 1 else ""
         said.append(f"{first}{_statement(bearing)}")
     p, q = (words.quantity(value, 2) if value is not None else "" for value in (claim.p, claim.q))
     return claim.id, claim.verdict, effect, counts, p, q, "; ".join(said)
-
-
-def _bearing(verdict: Verdict, deciding: Sequence[Hypothesis]) -> Hypothesis:
-    """Return the hypothesis that bears a verdict: the strongest against the paper, or the weakest for it."""
-    if verdict is Verdict.CONTRADICTED:
-        return min(deciding, key=lambda hypothesis: _known(hypothesis.effect.p_against))
-    return max(deciding, key=lambda hypothesis: _known(hypothesis.effect.p_for))
-
-
-def _known(p: float) -> float:
-    return 1.0 if math.isnan(p) else p
 
 
 def _hypothesis(hypothesis: Hypothesis) -> Row:

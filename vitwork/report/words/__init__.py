@@ -38,9 +38,11 @@ from vitwork.report.words.sentences import (
     unmeasured,
 )
 from vitwork.report.words.verdicts import (
+    DECIDED,
     OURS,
     SYMBOLS,
     apart,
+    bearing,
     by_holm,
     correction,
     counted,
@@ -54,9 +56,11 @@ from vitwork.report.words.verdicts import (
 )
 
 __all__ = [
+    "DECIDED",
     "OURS",
     "SYMBOLS",
     "apart",
+    "bearing",
     "by_holm",
     "chosen",
     "claim_reason",
