@@ -20,7 +20,14 @@ Moment = Annotated[float, Meta(ge=0, lt=253402300800)]
 
 
 class Sample(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sample"):
-    """One side of a hypothesis: a value per seed of one arm, on the quantity's own scale; null for no finite value."""
+    """One side of a hypothesis: a value per seed of one arm, on the quantity's own scale; null for no finite value.
+
+    Attributes:
+        arm: name.
+        label: the arm as the sentence has it.
+        seeds: of the trained networks.
+        values: one for each of them.
+    """
 
     arm: str
     label: str
@@ -108,7 +115,20 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
-    """One training. Fields of a run that did not end are null."""
+    """One training. Fields of a run that did not end are null.
+
+    Attributes:
+        key: of the run in the store.
+        arm, seed: which condition, and which of its trainings.
+        model, options: the architecture by name, and what it was made with.
+        recipe: how it was trained.
+        parameters: number of trainable weights.
+        status: how it ended.
+        seconds, joules: that it took.
+        images_per_second: that it trained on.
+        mode: device, precision and kernels.
+        history: for every epoch its number, mean loss, accuracy on the training images and learning rate.
+    """
 
     key: str
     arm: str
@@ -126,7 +146,18 @@ class RunResult(Struct, frozen=True, kw_only=True):
 
 
 class MeasurementResult(Struct, frozen=True, kw_only=True):
-    """One record of one run. Fields of a measurement that was not made are null."""
+    """One record of one run. Fields of a measurement that was not made are null.
+
+    Attributes:
+        key: of the record in the store.
+        run: key of the run.
+        arm, seed: of that run.
+        name: of the measurement.
+        figure: how it is drawn.
+        parameters: what was measured, and how much of it.
+        seconds, joules: that it took.
+        values: what was found, each kind of measurement with fields of its own (docs/analyses.md).
+    """
 
     key: str
     run: str
@@ -141,7 +172,14 @@ class MeasurementResult(Struct, frozen=True, kw_only=True):
 
 
 class ProfileResult(Struct, frozen=True, kw_only=True):
-    """The scale of the session and how it differs from the paper's setting."""
+    """The scale of the session and how it differs from the paper's setting.
+
+    Attributes:
+        name: what ``--profile`` takes.
+        summary: data, sizes and length in one line.
+        seeds: trained networks per arm.
+        deviations: from the paper's setting.
+    """
 
     name: str
     summary: str
@@ -150,7 +188,12 @@ class ProfileResult(Struct, frozen=True, kw_only=True):
 
 
 class DatasetResult(Struct, frozen=True, kw_only=True):
-    """The images."""
+    """The images.
+
+    Attributes:
+        name: of the sources.
+        fingerprint: hash of their content.
+    """
 
     name: str
     fingerprint: str
@@ -162,6 +205,7 @@ class Provenance(Struct, frozen=True, kw_only=True):
     Attributes:
         command: the command line.
         commit: of git, empty outside it; dirty: whether the tree had changes.
+        dataset: the images.
         code: hash of the code by which runs and measurements were keyed, by module.
         versions, hardware: of the machine that made the document.
         started, finished: seconds since the epoch.
@@ -184,6 +228,13 @@ class Results(Struct, frozen=True, kw_only=True):
     """Everything that a session found.
 
     Attributes:
+        schema: by which the document is read.
+        profile: the scale.
+        provenance: where the numbers come from.
+        claims: with their verdicts.
+        hypotheses: that the claims rest on.
+        runs: the trainings.
+        measurements: of those runs.
         alpha: false discovery rate over the profile's claims.
         family: how many claims that profile can measure.
     """

@@ -26,8 +26,8 @@ def operations(arm: Arm, side: int) -> int:
         model = build_model(arm, CLASSES).train()
         x, targets = _batch(2, side)
         with FlopCounterMode(display=False) as counter:
-            F.cross_entropy(model(x), targets).backward()
-    return counter.get_total_flops() // 2 * (2 if arm.recipe.sam else 1)
+            torch.autograd.backward(F.cross_entropy(model(x), targets))
+    return int(counter.get_total_flops()) // 2 * (2 if arm.recipe.sam else 1)
 
 
 def seconds_per_image(arm: Arm, side: int, device: str) -> float:
