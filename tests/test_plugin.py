@@ -526,7 +526,7 @@ def test_a_model_of_ones_own_takes_an_arms_place(session: pytest.Pytester) -> No
 def test_plan_trains_nothing(session: pytest.Pytester) -> None:
     """A plan tells runs and the smallest effect that can be decided, and does nothing."""
     shutil.rmtree(session.path / ".vitwork")
-    result = run(session, "--plan")
+    result = run(session, "--plan", "-n", "2")
     assert result.ret == 0
     result.stdout.fnmatch_lines(
         ["6 runs to do*", "* hypotheses, 3 seeds per arm*", "two arms must differ by * standard deviations*"]

@@ -70,6 +70,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "claim(claim): the test decides a claim of the paper")
     config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:timm.*")
+    if config.option.plan and hasattr(config.option, "dist"):
+        config.option.dist = "no"  # what workers print is lost
     if not _is_worker(config):
         config.stash[COLLECTOR] = Collector(commit(config.rootpath))
         config.pluginmanager.register(config.stash[COLLECTOR])
@@ -312,6 +314,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     evidence = _evidence(config) if options.works(config) else None
     if evidence is None:
         return outcome
+    prepare(config)  # where only the workers had collected tests
     store = config.stash[STORE]
     results = _session(config).results(evidence, store)
     changes = config.stash[BASELINE].changes(results) if BASELINE in config.stash else Changes((), results)

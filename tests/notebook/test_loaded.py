@@ -135,7 +135,7 @@ def test_two_results_are_compared(loaded: Loaded, folder: Path) -> None:
     assert same.holds
     assert same.events.empty
     assert "Nothing changed" in repr(same)
-    turned = vitwork.compare(Loaded(synthetic.earlier(loaded.results)), loaded)
+    turned = vitwork.compare(loaded, Loaded(synthetic.changed(loaded.results)))
     assert not turned.holds
     assert "flipped" in set(turned.events["kind"])
     assert len(turned.claims) >= len(loaded.claims)
