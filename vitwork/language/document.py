@@ -36,7 +36,11 @@ class Sample(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sample"):
 
 
 class Constant(Struct, frozen=True, kw_only=True, tag_field="kind", tag="constant"):
-    """One side of a hypothesis that is a number."""
+    """One side of a hypothesis that is a number.
+
+    Attributes:
+        value: the number.
+    """
 
     value: float
 
