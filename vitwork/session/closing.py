@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterable
+from pathlib import Path
 
 import pytest
 
@@ -62,13 +63,19 @@ def _contradicts(finding: Finding) -> bool:
     return finding.lack is None and (not finding.statistical or finding.verdict is Verdict.CONTRADICTED)
 
 
-def write(config: pytest.Config, results: Results) -> str:
+def write(config: pytest.Config, results: Results) -> Path:
     """Write the report and return the path of its page.
 
     Raises:
         VitworkError: it cannot be written.
     """
-    from vitwork.report.build import build
+    from vitwork.report.earlier import standing
 
     folder = options.report_of(config, options.store_of(config), part=options.partial(results))
-    return str(build(results, folder))
+    return standing(results, folder) or _built(results, folder)
+
+
+def _built(results: Results, folder: Path) -> Path:
+    from vitwork.report.build import build  # with all that draws, which a session with nothing new does without
+
+    return build(results, folder)
