@@ -58,7 +58,7 @@ class Display(threading.Thread):
 
     def _draw(self) -> None:
         """Redraw the state of the workers until the end."""
-        live = None
+        live, shown = None, False
         while not self.ended.wait(LIVE_SECONDS):
             found = statuses(self.store_root)
             if live is None and found:  # rich takes a moment to import, which a session with nothing to do does not pay
@@ -70,8 +70,9 @@ class Display(threading.Thread):
                     console=console, transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
                 )
                 live.start()
-            if live is not None:
+            if live is not None and (found or shown):
                 live.update(drawn(found), refresh=True)
+                shown = bool(found)
         if live is not None:
             live.stop()
 
