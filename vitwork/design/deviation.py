@@ -18,7 +18,15 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """One difference from the paper's setting."""
+    """One difference from the paper's setting.
+
+    Attributes:
+        change: what kind of difference.
+        text: in words, of those that a profile or a claim declares.
+        arm: that is changed; empty for all.
+        field: of its recipe, data or options that is changed.
+        value: what it is now.
+    """
 
     change: Change
     text: str = ""
@@ -50,7 +58,13 @@ class Missing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """Why a test could not be measured; only a `Missing.FAULT` is an error."""
+    """Why a test could not be measured; only a `Missing.FAULT` is an error.
+
+    Attributes:
+        missing: what kind of thing is lacking.
+        arm: that lacks it, or that is lacking.
+        what: the snapshot, part, quantity or reason.
+    """
 
     missing: Missing
     arm: str = ""

@@ -22,7 +22,14 @@ Moment = Annotated[float, Meta(ge=0, lt=253402300800)]
 
 
 class Sample(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sample"):
-    """One side of a hypothesis: a value per seed of one arm, on the quantity's own scale; null for no finite value."""
+    """One side of a hypothesis: a value per seed of one arm, on the quantity's own scale; null for no finite value.
+
+    Attributes:
+        arm: name.
+        label: the arm as the sentence has it.
+        seeds: of the trained networks.
+        values: one for each of them.
+    """
 
     arm: str
     label: str
@@ -31,7 +38,11 @@ class Sample(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sample"):
 
 
 class Constant(Struct, frozen=True, kw_only=True, tag_field="kind", tag="constant"):
-    """One side of a hypothesis that is a number."""
+    """One side of a hypothesis that is a number.
+
+    Attributes:
+        value: the number.
+    """
 
     value: float
 
@@ -142,6 +153,16 @@ class RunResult(Struct, frozen=True, kw_only=True):
     """One training, or one published network. Fields of a run that did not end are null.
 
     Attributes:
+        key: of the run in the store.
+        arm, seed: which condition, and which of its trainings.
+        model, options: the architecture by name, and what it was made with.
+        recipe: how it was trained.
+        parameters: number of trainable weights.
+        status: how it ended.
+        seconds, joules: that it took.
+        images_per_second: that it trained on.
+        mode: device, precision and kernels.
+        history: for every epoch its number, mean loss, accuracy on the training images and learning rate.
         data, fingerprint: which images it was trained on, and the hash of the data set that they are of; with model,
             options, recipe, seed and the hashes of the code they make the key. Empty in documents that do not tell them.
         finished: seconds since the epoch.
@@ -173,6 +194,14 @@ class MeasurementResult(Struct, frozen=True, kw_only=True):
     """One record of one run. Fields of a measurement that was not made are null.
 
     Attributes:
+        key: of the record in the store.
+        run: key of the run.
+        arm, seed: of that run.
+        name: of the measurement.
+        figure: how it is drawn.
+        parameters: what was measured, and how much of it.
+        seconds, joules: that it took.
+        values: what was found, each kind of measurement with fields of its own (docs/analyses.md).
         not_finite: what null stands for in `values`, by its place (``/angle/0``), so that they are the record's to the bit.
         origin: as of a run.
     """
@@ -221,9 +250,10 @@ class ProfileResult(Struct, frozen=True, kw_only=True):
     """The scale of the session and how it differs from the paper's setting.
 
     Attributes:
-        name, summary: as declared.
+        name: what ``--profile`` takes.
+        summary: data, sizes and length in one line.
         seeds: trained networks per arm.
-        deviations: differences from the paper's setting.
+        deviations: from the paper's setting.
         pixels: side of the images, where every arm has the same and it is not that of their source.
         first_seed: the number of the first seed.
     """
@@ -237,7 +267,12 @@ class ProfileResult(Struct, frozen=True, kw_only=True):
 
 
 class DatasetResult(Struct, frozen=True, kw_only=True):
-    """The images."""
+    """The images.
+
+    Attributes:
+        name: of the sources.
+        fingerprint: hash of their content.
+    """
 
     name: str
     fingerprint: str
@@ -283,6 +318,7 @@ class Provenance(Struct, frozen=True, kw_only=True):
     Attributes:
         command: the command line.
         commit: of git, empty outside it; dirty: whether the tree had changes.
+        dataset: the images.
         code: hash of the code by which runs and measurements were keyed, by module.
         pages: hash of the code and templates that made the report; empty where none was made.
         versions, hardware: of the machine that made the document.
@@ -307,6 +343,13 @@ class Results(Struct, frozen=True, kw_only=True):
     """Everything that a session found.
 
     Attributes:
+        schema: by which the document is read.
+        profile: the scale.
+        provenance: where the numbers come from.
+        claims: with their verdicts.
+        hypotheses: that the claims rest on.
+        runs: the trainings.
+        measurements: of those runs.
         alpha: false discovery rate over the profile's claims.
         family: how many claims that profile can measure.
         sequential: whether seeds were added until verdicts were settled.

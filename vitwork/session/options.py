@@ -19,6 +19,7 @@ from vitwork.language.document import Results
 from vitwork.report.document import read
 from vitwork.session import again, networks
 from vitwork.session.archive import Archive, ArchivedStore
+from vitwork.session.costs import fingerprints
 from vitwork.session.plan import Plan, lost
 from vitwork.session.reading import Case
 from vitwork.session.seeding import Budget
@@ -172,6 +173,8 @@ def plan_of(config: pytest.Config, profile: Profile, cases: Iterable[Case]) -> P
     if (report := report_from(config)) is not None:
         return again.ReportPlan(profile, report=report).read(cases)
     plan = Plan(profile, config.option.data, config.option.first_seed)
+    if config.option.plan:  # which needs no data
+        plan.fingerprints |= fingerprints({arm.data for arm in profile.arms.values()}, plan.data)
     cases = list(cases)
     lacks = lost(cases, profile)
     for case in cases:
@@ -265,9 +268,3 @@ def chosen(config: pytest.Config) -> bool:
         getattr(option, "lf", False),
     )
     return any(options) or any("::" in argument or argument.endswith(".py") for argument in config.args)
-
-
-def command(config: pytest.Config) -> str:
-    """Return what was typed; of absolute paths only the last part, since a published report says nothing of a machine."""
-    arguments = (str(argument) for argument in config.invocation_params.args)
-    return " ".join(["pytest", *(Path(word).name if Path(word).is_absolute() else word for word in arguments)])
