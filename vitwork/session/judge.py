@@ -26,7 +26,7 @@ from vitwork.language.quantity import Quantity
 from vitwork.language.sentence import Reference, Sentence, Values
 from vitwork.session.competence import Competence
 from vitwork.session.findings import Decided, Finding, Judgement, Place
-from vitwork.session.lookup import LackError, Lookup
+from vitwork.session.lookup import LackError, Lookup, Records
 from vitwork.session.plan import Plan, Planned, Wanted
 from vitwork.session.reading import Case
 from vitwork.session.troubles import Troubles
@@ -125,7 +125,7 @@ class Judge:
     """Judges a plan's tests; the attributes are the arguments of `judged`."""
 
     plan: Plan
-    store: Store
+    store: Records
     troubles: Troubles
     sequential: bool
 
@@ -285,10 +285,8 @@ class Judge:
             for want in test.everything.values()
         )
         hypotheses = (
-            _hypothesis(case, place, sentence, numbers, effect)
-            for place, (sentence, numbers, effect) in enumerate(
-                zip(case.sentences, values, effects, strict=False), start=1
-            )
+            _hypothesis(case, place, planned, numbers, effect)
+            for place, (planned, numbers, effect) in enumerate(zip(test.sides, values, effects, strict=False), start=1)
         )
         return Finding(
             test=case.name, claim=case.claim, chapter=case.chapter, statistical=case.statistical,
@@ -314,7 +312,7 @@ def _quantity(quantity: Quantity, arms: Sequence[tuple[Values, Values]]) -> Quan
         name=quantity.name, unit=quantity.unit, scale=quantity.scale, drawn=quantity.drawn,
         error=_known(noise.error), spread=_known(noise.spread),
         testable=noise.testable or not quantity.drawn,  # an error that all networks share is not in their spread
-        skewness=_known(skewness.estimate), skewed=skewness.plain,
+        skewness=_known(skewness.estimate), z=_known(skewness.z), skewed=bool(skewness.plain),
     )  # fmt: skip
 
 
@@ -323,19 +321,25 @@ def _known(number: float) -> float | None:
 
 
 def _hypothesis(
-    case: Case, place: int, sentence: Sentence, values: Sequence[Values | float], effect: Effect
+    case: Case,
+    place: int,
+    planned: Sequence[tuple[Wanted, ...] | float],
+    values: Sequence[Values | float],
+    effect: Effect,
 ) -> Hypothesis:
+    sentence = case.sentences[place - 1]
     quantity = sentence.first.quantity
     return Hypothesis(
         id=case.hypothesis(place), claim=case.claim.id, form=sentence.form, statement=sentence.statement,
         parameters=case.shown, quantity=quantity.name, unit=quantity.unit,
-        sides=tuple(_side(side, found) for side, found in zip(sentence.sides, values, strict=True)),
+        sides=tuple(map(_side, sentence.sides, planned, values)),
         effect=effect, control=sentence.control, levels=sentence.levels, within=sentence.band,
     )  # fmt: skip
 
 
-def _side(side: Reference | float, values: Values | float) -> Sample | Constant:
-    if isinstance(side, Reference) and isinstance(values, tuple):
-        return Sample(arm=side.arm, label=side.label, seeds=tuple(range(len(values))), values=values)
+def _side(side: Reference | float, planned: tuple[Wanted, ...] | float, values: Values | float) -> Sample | Constant:
+    if isinstance(side, Reference) and isinstance(planned, tuple) and isinstance(values, tuple):
+        seeds = tuple(want.run.seed for want in planned)
+        return Sample(arm=side.arm, label=side.label, seeds=seeds, values=values)
     assert isinstance(values, float | int)
     return Constant(value=values)
