@@ -28,9 +28,14 @@ class Link(NamedTuple):
 
 
 class Tables:
-    """The tables of one page: small ones are links that need no script, large ones are kept compressed, each once."""
+    """The tables of one page: small ones are links that need no script, large ones are kept compressed, each once.
 
-    def __init__(self) -> None:
+    Args:
+        largest: characters of a table that is a link by itself.
+    """
+
+    def __init__(self, largest: int = LARGEST) -> None:
+        self._largest = largest
         self._places: dict[str, int] = {}
 
     def link(self, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Link | None:
@@ -48,7 +53,7 @@ class Tables:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([header, *lines])
         written = text.getvalue()
-        if len(written) > LARGEST:
+        if len(written) > self._largest:
             return Link("results.json", self._places.setdefault(written, len(self._places)))
         return Link(f"data:text/csv;charset=utf-8,{quote(written, safe=',.;:/()=')}")
 
