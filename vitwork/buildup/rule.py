@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from vitwork.buildup.networks import Msas
 from vitwork.errors import VitworkError
 from vitwork.statistics import Effect, compare
-from vitwork.statistics.decision import FEWEST_SEEDS
+from vitwork.statistics.decision import FEWEST_SEEDS, Question
+from vitwork.statistics.sequential import anytime_contrast
 
 
 class Ruling(StrEnum):
@@ -107,16 +110,24 @@ def judged(tried: Sequence[float], before: Sequence[float], rates: Rates, among:
         rates: the declared error rates.
         among: blocks among which `rates.alpha` is shared.
     """
-    level, found = rates.alpha / among, Comparison(None)
-    for n in range(FEWEST_SEEDS, min(len(tried), len(before), rates.seeds) + 1):
-        gain = compare(tried[:n], before[:n], "greater", anytime=True, alpha=min(0.5, 2.0 * level))
-        short = compare(tried[:n], before[:n], "greater", rates.least, anytime=True)
-        if gain.p_for <= level:
-            return Comparison(Ruling.KEPT, n, gain)
-        if short.p_against <= rates.beta:
-            return Comparison(Ruling.DROPPED, n, gain)
-        found = Comparison(Ruling.UNDECIDED if n == rates.seeds else None, n, gain)
-    return found
+    level, n = rates.alpha / among, min(len(tried), len(before), rates.seeds)
+    ruling = Ruling.UNDECIDED if n == rates.seeds else None
+    for seen in range(FEWEST_SEEDS, n + 1):
+        if _above(tried[:seen], before[:seen], 0.0)[0] <= level:
+            ruling, n = Ruling.KEPT, seen
+            break
+        if _above(tried[:seen], before[:seen], rates.least)[1] <= rates.beta:
+            ruling, n = Ruling.DROPPED, seen
+            break
+    gain = compare(tried[:n], before[:n], "greater", anytime=True, alpha=min(0.5, 2.0 * level))
+    return Comparison(ruling, n, gain)
+
+
+def _above(a: Sequence[float], b: Sequence[float], margin: float) -> tuple[float, float]:
+    """Return the anytime p-values of a gain above the margin and of one below it: reciprocals of e-values."""
+    contrast = anytime_contrast(np.asarray(a), np.asarray(b), Question("greater", margin), paired=False, constant=False)
+    below, above = contrast.sided(margin)
+    return float(above), float(below)
 
 
 def search(depths: Sequence[int], ask: Callable[[Msas, Msas], Comparison]) -> Iterator[Step]:
@@ -140,9 +151,12 @@ def search(depths: Sequence[int], ask: Callable[[Msas, Msas], Comparison]) -> It
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the mean over seeds and its 95 % interval, which is infinite for a single network; NaN of none."""
-    known = [value for value in values if math.isfinite(value)]
-    if len(known) < 2:
-        return (known[0] if known else math.nan), -math.inf, math.inf
-    found = compare(known, 0.0)
-    return found.estimate, found.low, found.high
+    """Return the mean over seeds with Student's 95 % interval; infinite edges for a single network, NaN for none."""
+    from scipy.special import stdtrit
+
+    known = np.asarray([value for value in values if math.isfinite(value)])
+    if known.size < 2:
+        return (float(known[0]) if known.size else math.nan), -math.inf, math.inf
+    mean, error = float(known.mean()), float(known.std(ddof=1)) / math.sqrt(known.size)
+    half = float(stdtrit(known.size - 1, 0.975)) * error
+    return mean, mean - half, mean + half
