@@ -78,12 +78,12 @@ def _scaled(given: argparse.Namespace) -> tuple[Profile, Arm]:
     if arm is None:  # a model by its name: the scale's recipe and images are the same for all of its arms
         first = next(iter(known.arms.values()))
         arm = Arm(given.model, given.model, {}, first.recipe, first.data)
+    arm = replace(arm, recipe=replace(arm.recipe, snapshots=("end",)))  # nothing looks at another moment
     profile = override(replace(known, arms={arm.name: arm}), given.changes, deterministic=given.deterministic)
     arm = profile.arms[arm.name]
     data = replace(arm.data, source="folder") if given.data and arm.data.source == "embedded" else arm.data
     validation = given.validation or data.test or _tenth(data, given.data)
-    recipe = replace(arm.recipe, snapshots=("end",))  # nothing looks at another moment
-    return profile, replace(arm, recipe=recipe, data=HeldOut.of(data, validation))
+    return profile, replace(arm, data=HeldOut.of(data, validation))
 
 
 def _tenth(data: DataSpec, root: Path | None) -> int:

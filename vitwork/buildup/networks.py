@@ -63,8 +63,15 @@ def network(arm: Arm, size: int) -> Network:
         size: side of the images in pixels.
 
     Raises:
-        VitworkError: it is another network, whose convolutions nothing here replaces.
+        VitworkError: it is another network, whose convolutions nothing here replaces, or one without a stage of two blocks.
     """
+    found = _found(arm, size)
+    if max(found.depths) < 2:
+        raise VitworkError(f"{arm.model} has no stage of two blocks, of which the last could become an MSA block.")
+    return found
+
+
+def _found(arm: Arm, size: int) -> Network:
     from vitwork.models.zoo import resnets
     from vitwork.models.zoo.catalogue import ENTRIES
 
