@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,9 +190,14 @@ def analyse(
 
 def outcome(analysing: Analysing, asked: dict[str, Any]) -> Outcome:
     """Return what was found so far."""
+    return Outcome(tuple(analysing.done), asked, _made_by())
+
+
+@cache
+def _made_by() -> dict[str, Any]:
     from vitwork.store.machine import hardware, versions
 
-    return Outcome(tuple(analysing.done), asked, {"versions": versions(), "hardware": hardware()})
+    return {"versions": versions(), "hardware": hardware()}
 
 
 def measurements(names: Sequence[str], images: int, changes: Iterable[str]) -> dict[str, Measurement]:

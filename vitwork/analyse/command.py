@@ -61,10 +61,11 @@ def _asked(given: argparse.Namespace) -> dict[str, object]:
 
 
 def _say(coming: Coming) -> None:
-    """Say on the terminal what comes next; the line is written over where that is possible."""
-    end = "\r" if sys.stderr.isatty() else "\n"
-    _clear()
-    print(coming, end=end, file=sys.stderr, flush=True)
+    """Say what comes next, beside the output: on a terminal in a line that is written over, else before each analysis."""
+    terminal = sys.stderr.isatty()
+    if terminal or coming.analysis:
+        _clear()
+        print(coming, end="\r" if terminal else "\n", file=sys.stderr, flush=True)
 
 
 def _clear() -> None:
