@@ -51,8 +51,8 @@ class Outcome:
     def call(self) -> str:
         """The architecture as Python that can be pasted."""
         model, options = self.network.model(self.msas)
-        given = "".join(f", {name}={value!r}" for name, value in options.items())
-        return f'from vitwork.models import create\n\nnetwork = create("{model}", {self.classes}{given})'
+        given = "".join(f"    {name}={value!r},\n" for name, value in options.items())
+        return f'from vitwork.models import create\n\nnetwork = create(\n    "{model}",\n    {self.classes},\n{given})'
 
     @property
     def answer(self) -> str:
@@ -63,7 +63,7 @@ class Outcome:
             )
         kept = named(self.msas, self.network.depths)
         if not any(self.msas):
-            return f"No MSA block was shown to help {self.name}: it stays as it is."
+            return f"No MSA block was shown to help {self.name}: it stays without one."
         return f"{self.name} gains by {words.plural(sum(self.msas), 'MSA block')}: {kept}."
 
     @property
