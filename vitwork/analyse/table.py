@@ -93,19 +93,21 @@ def settable(measurement: Measurement) -> dict[str, Any]:
 
 
 def chosen(names: Iterable[str]) -> list[str]:
-    """Return the analyses of these names or families, each once, in the order of the table; all of no names.
+    """Return the analyses of these names or families, each once and in this order; all of no names.
 
     Raises:
         VitworkError: there is none of a name.
     """
-    wanted = set(names)
-    known = {*ANALYSES, *(analysis.family for analysis in ANALYSES.values())}
-    if unknown := sorted(wanted - known):
-        families = sorted(known - set(ANALYSES))
-        raise VitworkError(
-            f"There is no analysis {unknown[0]!r}; there are {', '.join(ANALYSES)}, and of several at once {', '.join(families)}."
-        )
-    return [name for name, analysis in ANALYSES.items() if not wanted or {name, analysis.family} & wanted]
+    found: dict[str, None] = {}
+    for name in names:
+        matching = [one for one, analysis in ANALYSES.items() if name in {one, analysis.family}]
+        if not matching:
+            families = dict.fromkeys(analysis.family for analysis in ANALYSES.values())
+            raise VitworkError(
+                f"There is no analysis {name!r}; there are {', '.join(ANALYSES)}, and of several at once {', '.join(families)}."
+            )
+        found |= dict.fromkeys(matching)
+    return list(found or ANALYSES)
 
 
 def _shown(*quantities: Quantity, **parameters: Any) -> tuple[Shown, ...]:
@@ -161,7 +163,7 @@ ANALYSES = {
             "landscape",
             landscape.Surface(extent=0.6, points=5),
             _shown(landscape.curvature, landscape.rise),
-            lambda m, _: 2.0 * m.points**2 * m.images,
+            lambda m, _: float(m.points**2 * m.images),
             most=128,
         ),
         Analysis(

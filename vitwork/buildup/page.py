@@ -22,7 +22,7 @@ def page(found: Outcome) -> bytes:
     """Return the page of a search, so far or at its end."""
     return sheet(
         "buildup.html.j2",
-        [_path(found)] if found.configurations else [],
+        {"Accuracy along the path": _path(found)} if found.configurations else {},
         answer=found.answer,
         declared=found.declared,
         model=found.name,
@@ -58,10 +58,9 @@ def _path(found: Outcome) -> Figure:
         for seed, accuracy in enumerate(one.accuracies)
     )
     return Figure(
-        "Accuracy along the path",
         (
             Panel("Ours: mean over networks with its 95 % interval; pale: single networks", _ours(found)),
-            Panel("Fig. 12a, CIFAR-100, n = 1 each, test images; hollow: rejected", paper_values_drawn(), "paper"),
+            Panel("The paper's Fig. 12a, CIFAR-100, n = 1 each, test images; hollow: rejected", _published()),
         ),
         "Filled blocks were kept, hollow ones were not. The kept ones were chosen by these very numbers, so that the path's "
         "end is flattered; what decides is the sequential test in the steps below.",
@@ -97,7 +96,7 @@ def _ours(found: Outcome) -> str:
     return plot.render(xticks=[(count, str(count)) for count in range(most + 1)])
 
 
-def paper_values_drawn() -> str:
+def _published() -> str:
     """Return the paper's path."""
     steps = paper_values.BUILD_UP
     plot = Plot("The paper's build-up path", (-0.4, 5.9), span([step[2] for step in steps]), XLABEL, "test accuracy (%)", height=260)  # fmt: skip

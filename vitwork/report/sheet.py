@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
-from vitwork.report.csv_link import Tables
 from vitwork.report.figures.base import Figure
-from vitwork.report.html import environment, visible
+from vitwork.report.html import anchors, environment, visible
+from vitwork.report.packed import Packed
 
 
-def sheet(template: str, figures: Sequence[Figure], **values: Any) -> bytes:
+def sheet(template: str, figures: Mapping[str, Figure], **values: Any) -> bytes:
     """Return a page; whatever could hide or reorder text in its values is replaced.
 
     Every table is a link by itself and no surface turns: the page has no script but that of the theme.
 
     Args:
         template: its file in `vitwork/report/templates`.
-        figures: with the data behind them.
+        figures: by title, with the data behind them.
         **values: what else the template takes: texts, numbers, and lists and mappings of them.
     """
-    tables = Tables(largest=sys.maxsize)
+    packed = Packed(largest=sys.maxsize)
     drawn = [
         {
-            "title": figure.title,
+            "title": title,
             "note": figure.note,
             "legend": figure.legend,
-            "panels": [replace(panel, surface="") for panel in figure.panels],
+            "panels": figure.panels,
+            "turnable": (),
             "rows": figure.rows,
-            "csv": tables.link(figure.header, figure.rows),
-            "file": f"figure-{place}.csv",
+            "csv": packed.table(figure.header, figure.rows),
         }
-        for place, figure in enumerate(figures, start=1)
+        for title, figure in figures.items()
     ]
+    names = anchors("figure", figures)
     shown = {name: visible(value) for name, value in values.items()}
-    return environment().get_template(template).render(figures=drawn, scripts=("theme.js",), **shown).encode()
+    made = environment().get_template(template)
+    return made.render(figures=drawn, anchors=names, scripts=("theme.js",), **shown).encode()
