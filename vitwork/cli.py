@@ -13,7 +13,7 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 
 from vitwork import profiles
-from vitwork.analyse import analyse, positive
+from vitwork.analyse.command import analyse, positive
 from vitwork.errors import VitworkError
 
 Command = Callable[[Sequence[str]], int]

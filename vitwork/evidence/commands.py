@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vitwork import profiles
-from vitwork.analyse import positive
+from vitwork.analyse.command import positive
 from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results

@@ -14,6 +14,7 @@ from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import Lack, Missing
 from vitwork.device import energy
 from vitwork.errors import UnfitError, VitworkError
+from vitwork.session.held_out import images_of
 from vitwork.session.plan import Run, Wanted
 from vitwork.session.surroundings import surroundings
 from vitwork.session.troubles import Troubles
@@ -223,6 +224,4 @@ def _origin() -> dict[str, Any]:
 @lru_cache(maxsize=2)
 def splits(spec: DataSpec, root: Path | None) -> Splits:
     """Return the images, kept in memory for the runs that follow."""
-    from vitwork.data import load
-
-    return load(spec, root)
+    return images_of(spec, root)
