@@ -197,10 +197,8 @@ def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
 def _display(config: pytest.Config) -> Display:
     """Return what shows the workers' progress until the first test begins; nothing in a worker, or where pytest is quiet."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
-    live = terminal is not None and terminal.isatty
-    display = Display(
-        options.store_of(config), config.get_terminal_writer(), lambda line: closing.say(config, [line]), live=live
-    )
+    writer = config.get_terminal_writer() if terminal is not None and terminal.isatty else None
+    display = Display(options.store_of(config), writer, lambda line: closing.say(config, [line]))
     if terminal is not None and not _is_worker(config) and config.option.verbose >= 0:
         config.stash[COLLECTOR].at_first_test = display.stop
         display.start()

@@ -32,13 +32,12 @@ def test_an_output_that_is_no_terminal_gets_a_line_now_and_then(tmp_path: Path) 
     lines: list[str] = []
     reporter = Reporter(Store(tmp_path), "gw0", total=8)
     reporter.report("vit seed 1", "training", 0)
-    writer = TerminalWriter(io.StringIO())
-    text = seen(Display(tmp_path, writer, lines.append, live=False, seconds=0.01), lambda: lines[0] if lines else "")
+    text = seen(Display(tmp_path, None, lines.append, seconds=0.01), lambda: lines[0] if lines else "")
     assert text.startswith("[0/8 runs] ")
     assert "vit seed 1: training" in text
     reporter.end()
     lines.clear()
-    idle = Display(tmp_path, writer, lines.append, live=False, seconds=0.01)
+    idle = Display(tmp_path, None, lines.append, seconds=0.01)
     idle.start()
     time.sleep(0.2)
     idle.stop()
@@ -51,7 +50,7 @@ def test_a_terminal_is_redrawn_and_left_clean(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("COLUMNS", "60")
     Reporter(Store(tmp_path), "gw0", total=8).report("vit seed 1", "epoch 1/6 " + "and so on " * 20, 2)
     file = io.StringIO()
-    text = seen(Display(tmp_path, TerminalWriter(file), print, live=True), file.getvalue)
+    text = seen(Display(tmp_path, TerminalWriter(file), print), file.getvalue)
     assert "2 of 8 runs" in text
     assert "min left" in text
     assert "vit seed 1: epoch 1/6" in text

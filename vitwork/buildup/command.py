@@ -26,8 +26,8 @@ from vitwork.design.profile import Profile
 from vitwork.device import place
 from vitwork.errors import at_least
 from vitwork.report.document import dump
+from vitwork.session.display import Display
 from vitwork.session.preflight import import_from_here
-from vitwork.session.progress import Ticker
 from vitwork.session.tasks import splits
 from vitwork.store.store import Store, attempting, checked, resolved, write_atomically
 
@@ -53,15 +53,15 @@ def buildup(arguments: Sequence[str]) -> int:
         search = _search(arm, profile, rates, people, given.minutes)
         found = _outcome(given.model, search, ())
         print(f"{given.model} at {profile.name}, {workers} side by side. {found.declared}", flush=True)
-        ticker = Ticker(store.root, lambda line: print(line, flush=True))
-        ticker.start()
+        display = Display(store.root, None, lambda line: print(line, flush=True))
+        display.start()
         try:
             for step in search.steps():
                 found = _outcome(given.model, search, (*found.steps, step))
                 _write(given.out, found)  # each time, so that what is found outlives an interruption
                 print(found.line(step), flush=True)
         finally:
-            ticker.stop()
+            display.stop()
     _write(given.out, found)
     print(
         "\n".join(

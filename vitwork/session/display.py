@@ -22,30 +22,27 @@ class Display(threading.Thread):
 
     Args:
         store_root: the store whose workers are watched.
-        writer: of the output.
+        writer: of a terminal; None where the output is none.
         write: prints a line.
-        live: whether the output is a terminal.
         seconds: between two lines.
     """
 
     def __init__(
         self,
         store_root: Path,
-        writer: TerminalWriter,
+        writer: TerminalWriter | None,
         write: Callable[[str], object],
-        *,
-        live: bool,
         seconds: float = 15.0,
     ) -> None:
         super().__init__(daemon=True)
         self.store_root, self.writer, self.write = store_root, writer, write
-        self.live, self.seconds = live, seconds
+        self.seconds = seconds
         self.ended = threading.Event()
 
     def run(self) -> None:
         """Show until `stop` is called; nothing where nobody works."""
-        if self.live:
-            self._draw()
+        if self.writer is not None:
+            self._draw(self.writer)
         while not self.ended.wait(self.seconds):
             if line := summary(statuses(self.store_root)):
                 self.write(line)
@@ -56,7 +53,7 @@ class Display(threading.Thread):
         if self.is_alive() and threading.current_thread() is not self:
             self.join()
 
-    def _draw(self) -> None:
+    def _draw(self, writer: TerminalWriter) -> None:
         """Redraw the state of the workers until the end."""
         live, shown = None, False
         while not self.ended.wait(LIVE_SECONDS):
@@ -65,7 +62,7 @@ class Display(threading.Thread):
                 from rich.console import Console
                 from rich.live import Live
 
-                console = Console(file=cast("IO[str]", self.writer), force_terminal=True, width=self.writer.fullwidth)
+                console = Console(file=cast("IO[str]", writer), force_terminal=True, width=writer.fullwidth)
                 live = Live(
                     console=console, transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
                 )
