@@ -12,6 +12,12 @@ from vitwork.measurements import accuracy, cues, robustness
 from vitwork.measurements.robustness import HIGH, LOW
 
 SETUP = "ImageNet-1K, one checkpoint each"
+ONE_RECIPE = "in published networks of one recipe"
+OTHER_CNNS = {
+    "convnext": ("with ConvNeXts in place of ResNets", "vit"),
+    "cnn-large-kernel": ("with CNNs of large kernels", "vit"),
+    "convnext-more-data": ("with ConvNeXts and ViTs pre-trained on more data", "vit-more-data"),
+}
 EQUAL_POWER, RELATIVE = "with noise of equal power", "relative to the clean accuracy"
 DEVIATIONS = (
     "networks trained on the profile's images; the paper's on ImageNet-1K",
@@ -22,7 +28,7 @@ DEVIATIONS = (
 )
 
 
-@claim(
+hf = claim(
     "noise-hf-hurts-resnet",
     "High-frequency noise hurts a ResNet more than a ViT.",
     paper=Paper(
@@ -31,10 +37,15 @@ DEVIATIONS = (
         SETUP,
         "vector plot",
         effect=-7.7,
+        section=3,
+        figures=("2b",),
     ),
     contradicted_by="a loss of the ViT that is not smaller at 0.7 π and above",
     deviations=DEVIATIONS,
 )
+
+
+@hf
 def test_high_frequency_noise_hurts_resnet_more(measure: Measure) -> None:
     change, relative = measure(robustness.change, between=HIGH), measure(robustness.relative_change, between=HIGH)
     equally = measure(robustness.change, between=HIGH, power="equal")
@@ -43,15 +54,38 @@ def test_high_frequency_noise_hurts_resnet_more(measure: Measure) -> None:
     assert control(equally("resnet") < equally("vit"), EQUAL_POWER)
 
 
-@claim(
+@hf
+@pytest.mark.parametrize("condition", [ONE_RECIPE])
+def test_high_frequency_noise_hurts_resnet_more_at_one_recipe(measure: Measure, condition: str) -> None:
+    change = measure(robustness.change, between=HIGH)
+    assert control(change("resnet-one-recipe") < change("vit-one-recipe"), condition)
+
+
+@hf
+@pytest.mark.parametrize("cnn", OTHER_CNNS)
+def test_high_frequency_noise_hurts_other_cnns_more(measure: Measure, cnn: str) -> None:
+    change, (condition, vit) = measure(robustness.change, between=HIGH), OTHER_CNNS[cnn]
+    assert control(change(cnn) < change(vit), condition)
+
+
+lf = claim(
     "noise-lf-hurts-vit",
     "Low-frequency noise hurts a ViT more than a ResNet.",
     paper=Paper(
-        "Fig. 2b", "at 0.2 to 0.5 π: ViT −11.6 to −14.9 pp, ResNet −8.8 to −12.7 pp", SETUP, "vector plot", effect=-2.3
+        "Fig. 2b",
+        "at 0.2 to 0.5 π: ViT −11.6 to −14.9 pp, ResNet −8.8 to −12.7 pp",
+        SETUP,
+        "vector plot",
+        effect=-2.3,
+        section=3,
+        figures=("2b",),
     ),
     contradicted_by="a loss of the ViT that is not larger between 0.2 π and 0.5 π",
     deviations=DEVIATIONS,
 )
+
+
+@lf
 def test_low_frequency_noise_hurts_vit_more(measure: Measure) -> None:
     change, relative = measure(robustness.change, between=LOW), measure(robustness.relative_change, between=LOW)
     equally = measure(robustness.change, between=LOW, power="equal")
@@ -60,10 +94,17 @@ def test_low_frequency_noise_hurts_vit_more(measure: Measure) -> None:
     assert control(equally("vit") < equally("resnet"), EQUAL_POWER)
 
 
+@lf
+@pytest.mark.parametrize("condition", [ONE_RECIPE])
+def test_low_frequency_noise_hurts_vit_more_at_one_recipe(measure: Measure, condition: str) -> None:
+    change = measure(robustness.change, between=LOW)
+    assert control(change("vit-one-recipe") < change("resnet-one-recipe"), condition)
+
+
 shape = claim(
     "shape-vs-texture",
     "A ViT decides by shape, a ResNet by texture.",
-    paper=Paper("Section 3", "none: inferred from Fig. 2"),
+    paper=Paper("Section 3", "none: inferred from Fig. 2", section=3),
     contradicted_by="a shape bias of the ViT that is not above the ResNet's on the same data",
     deviations=(
         "measured on images with the phases of one class and the amplitudes of another, which stand for shape and texture",
@@ -80,6 +121,13 @@ shape = claim(
 def test_vit_decides_more_by_phases(measure: Measure) -> None:
     bias = measure(cues.phase_bias)
     assert bias("vit") > bias("resnet")
+
+
+@shape
+@pytest.mark.parametrize("condition", [ONE_RECIPE])
+def test_vit_decides_more_by_phases_at_one_recipe(measure: Measure, condition: str) -> None:
+    bias = measure(cues.phase_bias)
+    assert control(bias("vit-one-recipe") > bias("resnet-one-recipe"), condition)
 
 
 @shape
@@ -100,6 +148,8 @@ CORRUPTED = ("fifteen corruptions drawn by this project, with the strengths of t
         "accuracy 82.5 % and robustness 65.0 % for ResNet-50; 66.5 % and 51.9 % for ViT-Ti",
         read_from="vector plot",
         effect=16.0,
+        section=4,
+        figures=("12b",),
     ),
     contradicted_by="a ViT at or above the ResNet in accuracy or robustness",
     deviations=CORRUPTED,
@@ -115,7 +165,12 @@ def test_resnet_beats_vit(measure: Measure, good: Quantity) -> None:
     "alternet-robust",
     "AlterNet is more robust to corruptions than the ResNet.",
     paper=Paper(
-        "Fig. 12b", "robustness 66.7 % for AlterNet-50, 65.0 % for ResNet-50", read_from="vector plot", effect=1.7
+        "Fig. 12b",
+        "robustness 66.7 % for AlterNet-50, 65.0 % for ResNet-50",
+        read_from="vector plot",
+        effect=1.7,
+        section=4,
+        figures=("12b",),
     ),
     contradicted_by="a mean accuracy under corruptions that is not higher",
     deviations=(

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from vitwork.design.deviation import Deviation, Lack
 from vitwork.language.claim import Paper
-from vitwork.statistics.effect import Effect, Verdict
+from vitwork.statistics.effect import Effect, Scale, Verdict
 
 SCHEMA: Literal["vitwork-results/2"] = "vitwork-results/2"
 Number = float | None
@@ -111,6 +111,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
         cost_seconds: of all runs and measurements that it rests on, also where other claims share them.
         cost_joules: likewise; None where the energy of any is unknown.
         rerun: the command that tests this claim alone.
+        file: where its tests stand.
     """
 
     id: str
@@ -134,16 +135,18 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     q: Number = None
     holm_p: Number = None
     unmeasured: tuple[str, ...] = ()
+    file: str = ""
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
-    """One training. Fields of a run that did not end are null.
+    """One training, or one published network. Fields of a run that did not end are null.
 
     Attributes:
         data, fingerprint: which images it was trained on, and the hash of the data set that they are of; with model,
             options, recipe, seed and the hashes of the code they make the key. Empty in documents that do not tell them.
         finished: seconds since the epoch.
         origin: key of the machine in `Results.origins`; empty where it is not known.
+        network: of a published one, what was loaded: name, SHA-256 of the weights, how its images were prepared, licence.
     """
 
     key: str
@@ -163,6 +166,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
     finished: Number = None
     origin: str = ""
+    network: dict[str, Any] = {}
 
 
 class MeasurementResult(Struct, frozen=True, kw_only=True):
@@ -187,18 +191,48 @@ class MeasurementResult(Struct, frozen=True, kw_only=True):
     origin: str = ""
 
 
+class QuantityResult(Struct, frozen=True, kw_only=True):
+    """What a session says of one quantity over all its networks: how well it is measured, and the shape of its spread.
+
+    Attributes:
+        name, unit: of the quantity.
+        scale: the declared scale, on which error, spread and skewness are.
+        error: root mean square over networks of the measurement's own standard error; null where none is known.
+        spread: standard deviation over seeds, pooled within arms.
+        drawn: whether every network is measured on images of its own, so that the spread contains the error.
+        testable: whether it is tested: one whose error is in the spread, and above half of it, is not.
+        skewness: of the residuals, pooled over arms, and z: in units of its standard error; null where too few differ.
+        skewed: whether that is plain, so that tests take the fuller guard.
+    """
+
+    name: str
+    unit: str
+    scale: Scale
+    error: Number
+    spread: Number
+    drawn: bool
+    testable: bool
+    skewness: Number
+    z: Number
+    skewed: bool
+
+
 class ProfileResult(Struct, frozen=True, kw_only=True):
     """The scale of the session and how it differs from the paper's setting.
 
     Attributes:
+        name, summary: as declared.
         seeds: trained networks per arm.
-        first_seed: the number of the first.
+        deviations: differences from the paper's setting.
+        pixels: side of the images, where every arm has the same and it is not that of their source.
+        first_seed: the number of the first seed.
     """
 
     name: str
     summary: str
     seeds: int
     deviations: tuple[Deviation, ...]
+    pixels: int | None = None
     first_seed: int = 0
 
 
@@ -250,6 +284,7 @@ class Provenance(Struct, frozen=True, kw_only=True):
         command: the command line.
         commit: of git, empty outside it; dirty: whether the tree had changes.
         code: hash of the code by which runs and measurements were keyed, by module.
+        pages: hash of the code and templates that made the report; empty where none was made.
         versions, hardware: of the machine that made the document.
         started, finished: seconds since the epoch.
         seconds: between them.
@@ -265,6 +300,7 @@ class Provenance(Struct, frozen=True, kw_only=True):
     started: Moment
     finished: Moment
     seconds: float
+    pages: str = ""
 
 
 class Results(Struct, frozen=True, kw_only=True):
@@ -277,6 +313,7 @@ class Results(Struct, frozen=True, kw_only=True):
         origins: the machines, by key.
         sources: the reports that these results were pooled from; none for those of one session.
         machine_effects: of pooled results, whether it matters where a network was trained; of the arms of several reports.
+        quantities: those that claims compare.
     """
 
     schema: Literal["vitwork-results/2"] = SCHEMA
@@ -292,3 +329,4 @@ class Results(Struct, frozen=True, kw_only=True):
     origins: dict[str, Origin] = {}
     sources: tuple[Source, ...] = ()
     machine_effects: tuple[MachineEffect, ...] = ()
+    quantities: tuple[QuantityResult, ...] = ()

@@ -25,6 +25,7 @@ from vitwork.language.document import (
     RunResult,
 )
 from vitwork.language.not_finite import not_finite
+from vitwork.report.earlier import pages_hash
 from vitwork.session.findings import Decided, Finding, Judgement, Place
 from vitwork.session.lookup import Records
 from vitwork.session.registration import Declared, Registry
@@ -94,11 +95,13 @@ class Session:
         return Results(
             profile=ProfileResult(
                 name=self.profile.name, summary=self.profile.summary, seeds=self.profile.seeds,
-                deviations=(*self.profile.deviations, *self._partial(evidence)), first_seed=self.first_seed,
+                deviations=(*self.profile.deviations, *self._partial(evidence)), pixels=self._pixels(),
+                first_seed=self.first_seed,
             ),
             provenance=self.measured or self._provenance(evidence),
             claims=tuple(
-                self.registry.compared(claim, evidence.declared.get(claim.id), runs) for claim in self.claims(evidence.judgement, costs)
+                self.registry.compared(claim, evidence.declared.get(claim.id), runs)
+                for claim in self.claims(evidence.judgement, costs)
             ),
             hypotheses=tuple(hypothesis for finding in findings for hypothesis in finding.hypotheses),
             runs=runs,
@@ -107,7 +110,12 @@ class Session:
             family=evidence.judgement.family,
             sequential=self.sequential,
             origins=origins,
+            quantities=evidence.judgement.quantities,
         )  # fmt: skip
+
+    def _pixels(self) -> int | None:
+        sides = {arm.data.size for arm in self.profile.arms.values()}
+        return sides.pop() if len(sides) == 1 else None
 
     def _fingerprint(self, arm: str) -> str:
         """Return the hash of the data that an arm is trained on; empty where the numbers are a report's."""
@@ -136,6 +144,7 @@ class Session:
             started=self.started,
             finished=finished,
             seconds=finished - self.started,
+            pages=pages_hash(),
         )
 
     def claims(self, judgement: Judgement, costs: Costs) -> tuple[ClaimResult, ...]:
@@ -170,6 +179,7 @@ class Session:
             arms=tuple(sorted({place.arm for place in places})),
             **costs.of_places(places),
             rerun=" ".join(["pytest", *tests, "--profile", self.profile.name]),
+            file=group[0].test.partition("::")[0],
         )
 
     def _lack(self, finding: Finding) -> Lack | None:
@@ -228,7 +238,8 @@ def _origin(record: Mapping[str, Any], origins: dict[str, Origin]) -> str:
 
 def _run(store: Records, place: Place, data: str, origins: dict[str, Origin]) -> RunResult:
     record = store.read(place.run) or {}
-    planned = record.get("arm", {})
+    network = record.get("network", {})
+    planned = network or record.get("arm", {})
     return RunResult(
         key=place.run,
         arm=place.arm,
@@ -236,6 +247,7 @@ def _run(store: Records, place: Place, data: str, origins: dict[str, Origin]) ->
         model=planned.get("model"),
         options=planned.get("options", {}),
         recipe=planned.get("recipe", {}),
+        network=network,
         history=tuple(record.get("history", ())),
         data=planned.get("data", {}),
         fingerprint=record.get("fingerprint", data),

@@ -34,6 +34,8 @@ def lack(found: Lack) -> str:
     return {
         Missing.ARM: f"needs the arm {arm}, which the profile does not train",
         Missing.SNAPSHOT: f"needs {arm} {snapshot(what)}, of which its recipe keeps no snapshot",
+        Missing.LOADED: f"needs {arm} {snapshot(what)}, and its networks are published, as they ended",
+        Missing.WEIGHTS: f"needs weights of {arm} that are not here: {what}",
         Missing.PART: f"needs {what}, of which the network of {arm} has none",
         Missing.LEARNING: f"the arm {arm} has not learned at this profile ({what})",
         Missing.NOISE: f"the measurement’s own error of {what} exceeds half of its spread over networks",
@@ -199,7 +201,8 @@ def event(found: Event, results: Results) -> str:
         case Kind.SLOWER:
             return f"{_lasting(found.after)}, {_lasting(found.before)} before"
     if found.change is not None:
-        unit = next((hypothesis.unit for hypothesis in results.hypotheses if hypothesis.id == found.hypothesis), "")
+        known = (hypothesis for hypothesis in results.hypotheses if hypothesis.id == found.hypothesis)
+        unit = next((hypothesis.unit for hypothesis in known if hypothesis.form != "correlation"), "")
         p = quantity(found.change.adjusted_p, 2)
         return f"now against before: {effect(found.change, unit)}; p = {p}, corrected for all comparisons of the two results"
     now = _now(found, results)
