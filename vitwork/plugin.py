@@ -246,7 +246,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     if not finding.statistical:
         if options.report_from(pyfuncitem.config) is not None:
-            pytest.skip("not measured: a property, which no report holds; leave --from out to check it")
+            why = "not measured: a property, which no report holds; leave --from out to check it"
+            raise pytest.skip.Exception(why, _use_item_location=True)
         return properties.held(pyfuncitem, pyfuncitem.config.stash[STORE]) or None
     verdict = Verdict.NOT_MEASURED if finding.lack else finding.verdict
     pyfuncitem.user_properties += [("claim", finding.claim.id), ("verdict", str(verdict))]
