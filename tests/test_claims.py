@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from vitwork.plugin import PLAN
+from vitwork.report.figures import PAPER
+from vitwork.report.words import QUESTIONS
 
 CLAIMS = Path(__file__).parents[1] / "claims"
 
@@ -116,6 +118,17 @@ def test_what_the_paper_does_not_claim_is_marked(tests):
     assert {id for id, claim in claims.items() if claim.any_network} == {
         test.case.claim.id for test in tests if not test.case.statistical
     }
+
+
+def test_every_claim_answers_a_question_and_names_figures_that_can_be_drawn(tests):
+    """By the section of the paper; where it says that it rests on figures, it names all of them, in the paper's order."""
+    order = [*PAPER, "3"]  # which shows kinds of blocks, no numbers
+    for claim in {test.case.claim.id: test.case.claim for test in tests}.values():
+        paper = claim.paper
+        assert paper.section in QUESTIONS, claim.id
+        assert ("Fig." in paper.where) == bool(paper.figures), claim.id
+        assert all(number in order and number in paper.where for number in paper.figures), claim.id
+        assert list(paper.figures) == sorted(paper.figures, key=order.index), claim.id
 
 
 def test_the_committed_claim_sheet_is_that_of_the_claims():

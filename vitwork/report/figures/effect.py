@@ -101,7 +101,7 @@ def interval(hypothesis: Hypothesis, paper: float | None = None) -> str:
     plot.parts.append(f'<path class="estimate {_kind(found)}" d="{mark(plot.sx(estimate), y, 3, 4.5)}"/>')
     if paper is not None:
         plot.marks([(paper, 0.0, f"in the paper: {quantity(paper)}")], 0, "other", 4)
-        plot.text(plot.sx(paper), y + 17, "paper", "middle")
+        plot.text(plot.sx(paper), y - 8, "paper", "middle")
     return plot.render(grid=False)
 
 
