@@ -23,7 +23,7 @@ from vitwork.design.deviation import Lack, Missing
 from vitwork.design.profile import Profile
 from vitwork.device import place
 from vitwork.errors import VitworkError
-from vitwork.session import closing, options, preflight, properties
+from vitwork.session import closing, networks, options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.collecting import read_claims
 from vitwork.session.collector import Collector
@@ -114,6 +114,7 @@ def _prepare_work(config: pytest.Config, profile: Profile) -> None:
         fingerprint(spec, option.data)
     if not _is_worker(config):
         preflight.try_models(profile, profiles.find(option.profile))
+        closing.say(config, networks.lines(profile))
 
 
 def _is_worker(config: pytest.Config) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vitwork.language.document import Results
-from vitwork.report import words
+from vitwork.report import beside, words
 from vitwork.session import options
 from vitwork.session.baseline import Changes
 from vitwork.session.findings import Finding
@@ -35,7 +35,8 @@ def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[
     width = shutil.get_terminal_size((WIDTH, 24)).columns
     colour = config.get_terminal_writer().hasmarkup
     every = config.option.verbose > 0
-    return [*table(results, width, every=every, colour=colour), *changes.lines(), *words.part(results)]
+    said = table(results, width, every=every, colour=colour)
+    return [*said, *beside.lines(results), *changes.lines(), *words.part(results)]
 
 
 def why(findings: Iterable[Finding], failed: Collection[str], changes: Changes) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from statistics import fmean
+
 from vitwork import profiles
 from vitwork.language.sentence import Sentence
 from vitwork.report import words
 from vitwork.session.costs import Basis, durations
-from vitwork.session.plan import Plan
+from vitwork.session.networks import loads
+from vitwork.session.plan import Plan, Wanted
+from vitwork.store.keys import digest
 from vitwork.store.store import Store
 
 
@@ -18,7 +23,8 @@ def plan_lines(plan: Plan, store: Store, workers: int = 1, device: str = "auto")
     """
     profile = plan.profile
     lines = [f"Profile {profile.name}: {profile.summary}.", f"Expected: {profile.expected}."]
-    return [*lines, "", *_cost(plan, store, workers, device), "", *_power(plan), *_lacking(plan)]
+    networks = _by_network(plan, store) if loads(profile) else []
+    return [*lines, "", *_cost(plan, store, workers, device), *networks, "", *_power(plan), *_lacking(plan)]
 
 
 def _cost(plan: Plan, store: Store, workers: int, device: str) -> list[str]:
@@ -42,7 +48,7 @@ def _cost(plan: Plan, store: Store, workers: int, device: str) -> list[str]:
     if unknown:
         lines += [
             "",
-            f"{words.plural(unknown, 'run')} of unknown length: how many images there are is not known without --data.",
+            f"{words.plural(unknown, 'run')} of unknown length: none was measured in this store.",
         ]
     return lines
 
@@ -58,6 +64,29 @@ def _said(basis: Basis, profile: str) -> str:
     return "Arms never timed: training alone, by one step on this machine and each network’s operations; measuring comes on top."
 
 
+def _by_network(plan: Plan, store: Store) -> list[str]:
+    """Return the minutes that each claim takes on a network of its arms, as those took that were measured in this store."""
+    lines = ["", f"{'claim':36} {'minutes a network':>18}"]
+    claims: dict[str, list[Wanted]] = {}
+    for test in plan.tests.values():
+        if test.lack is None:
+            claims.setdefault(test.case.claim.id, []).extend(test.everything.values())
+    for claim, wanted in claims.items():
+        minutes = _minutes_a_network(wanted, store)
+        lines.append(f"{claim:36} {'unknown' if minutes is None else f'{minutes:.2f}':>18}")
+    return [*lines, "Claims share measurements. Unknown until one network is measured, as by --seeds 1 in this store."]
+
+
+def _minutes_a_network(wanted: Iterable[Wanted], store: Store) -> float | None:
+    """Return the mean minutes on a network; None where a measurement was made on none."""
+    kinds: dict[str, list[float]] = {}
+    for want in wanted:
+        taken = kinds.setdefault(digest([want.measurement.name, want.measurement.parameters]), [])
+        if record := store.read(want.key):
+            taken.append(record["seconds"])
+    return sum(map(fmean, kinds.values())) / 60 if all(kinds.values()) else None
+
+
 def _power(plan: Plan) -> list[str]:
     from vitwork.statistics import detectable
 
@@ -67,13 +96,16 @@ def _power(plan: Plan) -> list[str]:
             asked.setdefault(test.case.claim.id, []).extend(test.case.sentences)
     profile, hypotheses = plan.profile, sum(map(len, asked.values()))
     level = profile.alpha / max(1, plan.family)
-    first = detectable(profile.seeds, level)
+    seeds = max(
+        (plan.fewest(sentence) for sentences in asked.values() for sentence in sentences), default=profile.seeds
+    )
+    first = detectable(seeds, level)
     lines = [
-        f"{hypotheses} hypotheses, {profile.seeds} seeds per arm, false discovery rate {profile.alpha:g} over {plan.family} claims:",
+        f"{hypotheses} hypotheses, {seeds} {'networks per arm at most' if loads(profile) else 'seeds per arm'}, false discovery rate {profile.alpha:g} over {plan.family} claims:",
         f"two arms must differ by {first:.1f} standard deviations over seeds for the first decision; by claim:",
     ]
     for claim, sentences in asked.items():
-        smallest = max(sentence.smallest(profile.seeds, level) for sentence in sentences)
+        smallest = max(sentence.smallest(plan.fewest(sentence), level) for sentence in sentences)
         lines += [f"  {claim:32} {smallest:6.1f}  ({words.plural(len(sentences), 'hypothesis')})"]
     return lines
 
