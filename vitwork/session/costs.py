@@ -17,6 +17,7 @@ from vitwork.data.drawn import SIZE
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.device import place
+from vitwork.session.networks import loads
 from vitwork.session.plan import Plan
 from vitwork.session.preflight import SIZES
 from vitwork.store.keys import digest
@@ -62,6 +63,8 @@ def durations(plan: Plan, store: Store, device: str = "auto") -> dict[str, Durat
         unchanged = own is not None and own.arms.get(name) == arm
         if name not in timed and reference is not None and unchanged and name in reference.seconds:
             timed[name] = Duration(reference.seconds[name], Basis.REPORT)
+    if loads(plan.profile):  # whose networks are not trained
+        return timed
     return timed | _stepped({name: arm for name, arm in arms.items() if name not in timed}, device)
 
 

@@ -48,7 +48,7 @@ def _cost(plan: Plan, store: Store, workers: int, device: str) -> list[str]:
     if unknown:
         lines += [
             "",
-            f"{words.plural(unknown, 'run')} of unknown length: how many images there are is not known without --data.",
+            f"{words.plural(unknown, 'run')} of unknown length: none was measured in this store.",
         ]
     return lines
 
