@@ -14,7 +14,9 @@ from vitwork.profiles.published import FAMILIES
 
 PAGE = Path(__file__).parent / "networks.md"
 BEGIN = "<!-- written by docs/networks.py -->\n"
-HEADER = "| arm | network | licence | M parameters | MB | pixels a side | counts for |\n|---|---|---|---:|---:|---:|---|\n"
+HEADER = (
+    "| arm | network | licence | M parameters | MB | pixels a side | counts for |\n|---|---|---|---:|---:|---:|---|\n"
+)
 
 
 def rows() -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,7 +39,7 @@ def into_hub(cache: Path, repository: str, file: Path) -> Path:
     (folder / "refs/main").write_text(revision)
     (folder / "blobs" / sha256).write_bytes(file.read_bytes())
     link = folder / "snapshots" / revision / "model.safetensors"
-    os.symlink(f"../../blobs/{sha256}", link)
+    link.symlink_to(f"../../blobs/{sha256}")
     return link
 
 

@@ -31,7 +31,9 @@ def tested() -> bool:
 def test_every_network_of_every_arm_is_listed():
     """The table has a row for each network that a rule gives, and no other; renew it with ``python docs/networks.py``."""
     page = (DOCS / "networks.md").read_text(encoding="utf-8")
-    listed = [tuple(cell.strip(" `") for cell in line.split("|")[1:3]) for line in page.splitlines() if line.startswith("| `")]
+    listed = [
+        tuple(cell.strip(" `") for cell in line.split("|")[1:3]) for line in page.splitlines() if line.startswith("| `")
+    ]
     assert listed == [(arm, group.network.name) for arm, family in FAMILIES.items() for group in groups(family)]
 
 

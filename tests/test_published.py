@@ -70,7 +70,14 @@ def test_a_planted_effect_is_found(tmp_path, sign, verdict, status):
     for seed, name in enumerate(names):
         save(tmp_path / "weights" / f"{name}.safetensors", "test_vit", seed, filtering(sign))
     images = class_folders(tmp_path / "val", (0, 7), each=4)
-    arguments = ["--data", str(images), "--weights", str(tmp_path / "weights"), "--model", f"vit=timm:{','.join(names)}"]
+    arguments = [
+        "--data",
+        str(images),
+        "--weights",
+        str(tmp_path / "weights"),
+        "--model",
+        f"vit=timm:{','.join(names)}",
+    ]
     done = session(tmp_path, *arguments)
     assert done.returncode == status, done.stdout + done.stderr
     found = results(tmp_path)

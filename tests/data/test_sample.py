@@ -109,7 +109,9 @@ def devkit(folders):
 def test_every_layout_gives_the_same_sample(folders, layout):
     """The same images with the same classes are chosen, in the same order, from each layout that users have."""
     usual, other = sample(SPEC, folders), sample(SPEC, layout(folders))
-    assert [(example.content, example.label) for example in other] == [(example.content, example.label) for example in usual]
+    assert [(example.content, example.label) for example in other] == [
+        (example.content, example.label) for example in usual
+    ]
 
 
 def test_the_sample_is_balanced_and_grows(folders):
@@ -136,8 +138,14 @@ def test_a_kept_sample_that_was_damaged_is_chosen_anew(folders, cache_folder):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda root: (root / "cats").mkdir() or picture(0).save(root / "cats" / "1.png"), "has the class cats, which is none"),
-        (lambda root: [path.unlink() for path in root.glob("n01440764/*3.JPEG")], "which 12 images in equal shares need 4"),
+        (
+            lambda root: (root / "cats").mkdir() or picture(0).save(root / "cats" / "1.png"),
+            "has the class cats, which is none",
+        ),
+        (
+            lambda root: [path.unlink() for path in root.glob("n01440764/*3.JPEG")],
+            "which 12 images in equal shares need 4",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_named(folders, change, said):
@@ -171,7 +179,9 @@ def test_missing_data_are_named(tmp_path):
         sample(SPEC, flat_folder)
 
 
-@pytest.mark.parametrize("name", ["resnet50.a1_in1k", "resnet50.tv2_in1k", "vit_base_patch16_clip_224.openai_ft_in1k", "test_vit"])
+@pytest.mark.parametrize(
+    "name", ["resnet50.a1_in1k", "resnet50.tv2_in1k", "vit_base_patch16_clip_224.openai_ft_in1k", "test_vit"]
+)
 def test_images_are_prepared_as_timm_does(folders, name):
     """Resized, cut and normalised, the images are those of timm's own transformation for a network's test."""
     from timm.data import create_transform
@@ -181,7 +191,11 @@ def test_images_are_prepared_as_timm_does(folders, name):
     found = prepared(SPEC, folders, preprocessing).test
     config = get_pretrained_cfg(name)
     transform = create_transform(
-        config.input_size, interpolation=config.interpolation, crop_pct=config.crop_pct, mean=config.mean, std=config.std
+        config.input_size,
+        interpolation=config.interpolation,
+        crop_pct=config.crop_pct,
+        mean=config.mean,
+        std=config.std,
     )
     from PIL import Image
 

@@ -57,7 +57,9 @@ def apart(measure: Measure) -> None:
 
 def test_every_network_is_a_run_and_the_smallest_arm_bounds_what_is_seen():
     """An arm has a run for each of its networks, and a claim over two arms takes all of both."""
-    plan = Plan(profile(vit=arm("vit", 4), resnet=replace(arm("resnet", 7), networks=tuple(map(network, range(50, 57))))))
+    plan = Plan(
+        profile(vit=arm("vit", 4), resnet=replace(arm("resnet", 7), networks=tuple(map(network, range(50, 57)))))
+    )
     plan.add(case("one", apart), 20)
     assert [len(side) for side in plan.tests["one"].sides[0]] == [4, 7]
     assert len(plan.runs) == 11
@@ -84,6 +86,12 @@ def test_a_key_holds_weights_preprocessing_and_images_and_nothing_of_training():
         replace(plain, recipe=replace(LOADED, weight_decay=0.1)),
     ]
     assert len({key(plain), *map(key, others)}) == len(others) + 1
+
+
+def test_loaded_networks_are_not_trained():
+    """A command that trains every run of a profile is told so."""
+    with pytest.raises(VitworkError, match="The networks of vit are loaded, not trained"):
+        Plan(PUBLISHED).run(PUBLISHED.arms["vit"], 0)
 
 
 def test_what_only_training_shows_is_not_measured():
@@ -126,7 +134,9 @@ def test_no_part_of_a_claim_is_measured_that_lacks_another():
     assert {test.lack for test in plan.tests.values()} == {Lack(Missing.LOADED, "vit", "warmup")}
 
 
-@pytest.mark.parametrize(("here", "missing", "complete"), [(5, 9, True), (4, 1, False), (4, 0, True), (2, 0, True), (4, 9, False)])
+@pytest.mark.parametrize(
+    ("here", "missing", "complete"), [(5, 9, True), (4, 1, False), (4, 0, True), (2, 0, True), (4, 9, False)]
+)
 def test_claims_go_on_with_five_or_all(here, missing, complete):
     """Where weights are missing, five networks are enough; an arm that never had five needs all."""
     of = profile(vit=arm("vit", here, missing))
@@ -140,7 +150,11 @@ def test_claims_go_on_with_five_or_all(here, missing, complete):
 def test_weights_that_are_here_are_found_and_the_others_named(tmp_path):
     """A profile goes on with the networks of a folder; the missing ones are named in a sentence and among the deviations."""
     save(tmp_path / "w" / "test_vit.r160_in1k.safetensors", "test_vit", 0)
-    rules = {"vit": Family(r"test_vit\d?", tags="r160_in1k"), "resnet": Family("test_resnet"), "none": Family("no_such_model")}
+    rules = {
+        "vit": Family(r"test_vit\d?", tags="r160_in1k"),
+        "resnet": Family("test_resnet"),
+        "none": Family("no_such_model"),
+    }
     of = profile(**{name: Arm(name, "", recipe=LOADED, data=DATA, family=rule) for name, rule in rules.items()})
     found = located(of, tmp_path / "w")
     assert [one.name for one in found.arms["vit"].networks] == ["test_vit.r160_in1k"]
@@ -229,5 +243,7 @@ def test_claims_that_need_no_training_are_registered():
 
     assert {"msa-lowpass", "noise-hf-hurts-resnet", "msa-reduces-variance", "lesion-swin-msa-at-end", "pit-swin-lowpass",
             "hessian-vit-smaller-when-published", "landscape-vit-flatter"} <= set(registered("published"))  # fmt: skip
-    assert not {"hessian-vit-smaller", "trajectory-vit-smooth", "bias-lowers-error-and-nll"} & set(registered("published"))
+    assert not {"hessian-vit-smaller", "trajectory-vit-smooth", "bias-lowers-error-and-nll"} & set(
+        registered("published")
+    )
     assert find("published").seeds >= 16

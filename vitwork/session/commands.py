@@ -20,10 +20,14 @@ BYTES = 4  # of a parameter in single precision, as weights are published
 def networks(arguments: Sequence[str]) -> int:
     """List the published networks behind a profile's arms, and fetch their weights."""
     parser = argparse.ArgumentParser("vitwork networks", description=networks.__doc__)
-    parser.add_argument("profile", help=f"one of {', '.join(name for name, found in profiles.PROFILES.items() if loads(found))}")
+    parser.add_argument(
+        "profile", help=f"one of {', '.join(name for name, found in profiles.PROFILES.items() if loads(found))}"
+    )
     parser.add_argument("--fetch", action="store_true", help="download the weights that are not here, and verify them")
     parser.add_argument("--arms", help="arms to list, separated by commas (default: all of the profile)")
-    parser.add_argument("--weights", type=Path, help="folder of weights, NAME.safetensors each, in place of the hub's cache")
+    parser.add_argument(
+        "--weights", type=Path, help="folder of weights, NAME.safetensors each, in place of the hub's cache"
+    )
     given = parser.parse_args(arguments)
     profile = profiles.find(given.profile)
     if not loads(profile):

@@ -72,7 +72,9 @@ def _power(plan: Plan) -> list[str]:
             asked.setdefault(test.case.claim.id, []).extend(test.case.sentences)
     profile, hypotheses = plan.profile, sum(map(len, asked.values()))
     level = profile.alpha / max(1, plan.family)
-    seeds = max((plan.fewest(sentence) for sentences in asked.values() for sentence in sentences), default=profile.seeds)
+    seeds = max(
+        (plan.fewest(sentence) for sentences in asked.values() for sentence in sentences), default=profile.seeds
+    )
     first = detectable(seeds, level)
     lines = [
         f"{hypotheses} hypotheses, {seeds} {'networks per arm at most' if loads(profile) else 'seeds per arm'}, false discovery rate {profile.alpha:g} over {plan.family} claims:",

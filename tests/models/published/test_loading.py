@@ -28,7 +28,9 @@ def _cache(tmp_path, monkeypatch):
     monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "cache"))
 
 
-@pytest.mark.parametrize("name", ["test_vit.r160_in1k", "test_resnet.r160_in1k", "test_convnext.r160_in1k", "test_vit.mine"])
+@pytest.mark.parametrize(
+    "name", ["test_vit.r160_in1k", "test_resnet.r160_in1k", "test_convnext.r160_in1k", "test_vit.mine"]
+)
 def test_saved_weights_give_the_same_logits(tmp_path, name):
     """A network is the one whose weights were saved, whether timm knows their tag or they are a user's own."""
     architecture = name.partition(".")[0]

@@ -54,7 +54,7 @@ def test_what_cannot_be_fetched_is_said_in_a_sentence():
     """Offline, or without an address, a network is named."""
     with pytest.raises(VitworkError, match=f"weights of {NAME} cannot be had from the hub"):
         weights.fetch(published(NAME))
-    with pytest.raises(VitworkError, match="test_vit.mine has no address"):
+    with pytest.raises(VitworkError, match=r"test_vit\.mine has no address"):
         weights.fetch(published("test_vit.mine"))
 
 
