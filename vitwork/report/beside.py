@@ -49,7 +49,7 @@ def _effects(results: Results) -> Iterator[str]:
 
 
 def _effect(claim: ClaimResult, first: Hypothesis, stated: float) -> str:
-    scale, unit = first.effect.scale, words.effect_unit(first.unit, first.effect.scale)
+    scale, unit = first.effect.scale, words.effect_unit(first.unit, first.effect)
     measured = words.shown(first.effect.estimate, scale)
     assert measured is not None  # it is finite
     if words.factor(scale):

@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from vitwork.design.deviation import Lack, Missing
 from vitwork.language.quantity import AbsentError
 from vitwork.language.sentence import Reference, Values
 from vitwork.session.plan import Wanted
-from vitwork.store.store import Store
+
+
+class Records(Protocol):
+    """Where records lie: a store, or a report's archive."""
+
+    def read(self, key: str) -> dict[str, Any] | None:
+        """Return the record under `key`, or None."""
 
 
 class LackError(Exception):
@@ -31,7 +37,7 @@ class Lookup:
         records: values of records that were read, by key; many sentences use one record.
     """
 
-    store: Store
+    store: Records
     records: dict[str, Any] = field(default_factory=dict)
 
     def values(self, side: Reference, wanted: Sequence[Wanted]) -> Values:
@@ -43,11 +49,8 @@ class Lookup:
         return tuple(self._number(side.quantity.value, side, want) for want in wanted)
 
     def errors(self, side: Reference, wanted: Sequence[Wanted]) -> Values:
-        """Return the measurements' own standard errors, by which networks differ even where they do not.
-
-        NaN where a quantity does not know its own, or where all runs share the images.
-        """
-        error = side.quantity.error if side.quantity.drawn else None
+        """Return the measurements' own standard errors; NaN where a quantity does not know its own."""
+        error = side.quantity.error
         return tuple(math.nan if error is None else self._number(error, side, want) for want in wanted)
 
     def record(self, want: Wanted) -> dict[str, Any] | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,9 +17,13 @@ from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
 from vitwork.report.document import read
-from vitwork.session import networks
+from vitwork.session import again, networks
+from vitwork.session.archive import Archive, ArchivedStore
+from vitwork.session.plan import Plan, lost
+from vitwork.session.reading import Case
 from vitwork.session.seeding import Budget
-from vitwork.store.store import checked, resolved
+from vitwork.session.source import open_report
+from vitwork.store.store import Store, checked, resolved
 
 MOST_SEEDS = 20
 """Seeds per arm with ``--seeds auto`` unless ``--max-seeds`` says otherwise."""
@@ -46,10 +53,23 @@ def add(parser: pytest.Parser) -> None:
         "and of chosen tests)",
     )
     group.addoption("--seeds", help="trained networks per arm in place of the profile's number, or auto: until settled")
+    group.addoption("--first-seed", type=int, default=0, metavar="N", help="number of the first seed (default: 0)")
     group.addoption("--max-seeds", type=int, help=f"most seeds per arm with --seeds auto (default: {MOST_SEEDS})")
     group.addoption("--max-minutes", type=float, help="with --seeds auto, start no further seed after this time")
     group.addoption(
         "--baseline", type=Path, help="results.json of an earlier session: fail only where something changed"
+    )
+    group.addoption(
+        "--from",
+        dest="source",
+        metavar="REPORT",
+        help="judge again what a report holds (its folder, results.json or address), or what lies in a store; nothing is "
+        "trained",
+    )
+    group.addoption(
+        "--records",
+        metavar="REPORT",
+        help="what this report holds counts as measured: a folder, results.json or an address",
     )
     group.addoption("--plan", action="store_true", help="print what the session would cost and could see, and stop")
     group.addoption("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard event files of trainings there")
@@ -74,12 +94,28 @@ def profile_of(config: pytest.Config) -> Profile:
         VitworkError: an option's value cannot be used.
     """
     option = config.option
-    profile = profiles.find(option.profile)
+    if (report := report_from(config)) is not None:
+        settings = ("data", "seeds", "first_seed", "substitutes", "changes", "deterministic", "records")
+        if any(getattr(option, name) for name in settings) or option.profile not in {"smoke", report.profile.name}:
+            raise VitworkError(
+                f"--from {option.source} judges the report as it is: leave profile, seeds and settings out."
+            )
+        return again.profile_of(report)
+    profile = _arms(option, profiles.find(option.profile))
+    return _replicated(option, overrides.override(profile, option.changes, deterministic=option.deterministic))
+
+
+def _arms(option: argparse.Namespace, profile: Profile) -> Profile:
+    """Return a profile with the models and the published networks that the options name."""
     if networks.loads(profile):
-        profile = networks.located(profile, option.weights, networks.given(profile, option.substitutes))
-    else:
-        profile = networks.located(overrides.substitute(profile, option.substitutes), option.weights)
-    profile = overrides.override(profile, option.changes, deterministic=option.deterministic)
+        return networks.located(profile, option.weights, networks.given(profile, option.substitutes))
+    return networks.located(overrides.substitute(profile, option.substitutes), option.weights)
+
+
+def _replicated(option: argparse.Namespace, profile: Profile) -> Profile:
+    """Return a profile with as many seeds as the options ask for."""
+    if option.first_seed < 0:
+        raise VitworkError(f"--first-seed takes a number from 0, not {option.first_seed}.")
     seeds = option.seeds
     if seeds != "auto" and (option.max_seeds, option.max_minutes) != (None, None):
         raise VitworkError(
@@ -100,6 +136,49 @@ def profile_of(config: pytest.Config) -> Profile:
     return replace(profile, seeds=int(seeds))
 
 
+def report_from(config: pytest.Config) -> Results | None:
+    """Return the report that is to be judged again; None where a session measures, or judges what lies in a store.
+
+    Raises:
+        VitworkError: there is no such report.
+    """
+    source = config.option.source
+    return None if source is None or _is_store(source) else _opened(source)
+
+
+def _is_store(source: str) -> bool:
+    folder = Path(source)
+    return (folder / "records").is_dir() and not (folder / "results.json").exists()
+
+
+_opened = cache(open_report)
+
+
+def open_store(config: pytest.Config) -> Store:
+    """Return the session's store, with the records of the reports that count as measured.
+
+    Raises:
+        VitworkError: it cannot be made or written, or there is no such report.
+    """
+    root, report = store_of(config), report_from(config)
+    if report is not None:
+        return ArchivedStore(root, Archive([report]), alone=True)
+    records = config.option.records
+    return Store(root) if records is None else ArchivedStore(root, Archive([_opened(records)]))
+
+
+def plan_of(config: pytest.Config, profile: Profile, cases: Iterable[Case]) -> Plan:
+    """Return the plan of a session's tests."""
+    if (report := report_from(config)) is not None:
+        return again.ReportPlan(profile, report=report).read(cases)
+    plan = Plan(profile, config.option.data, config.option.first_seed)
+    cases = list(cases)
+    lacks = lost(cases, profile)
+    for case in cases:
+        plan.add(case, profile.seeds, lacks.get(case.claim.id))
+    return plan
+
+
 def budget_of(config: pytest.Config) -> Budget | None:
     """Return what may be spent on further seeds; None for a fixed number."""
     option = config.option
@@ -108,7 +187,9 @@ def budget_of(config: pytest.Config) -> Budget | None:
 
 def store_of(config: pytest.Config) -> Path:
     """Return the folder of the store."""
-    return resolved(config.option.store or config.rootpath / ".vitwork")
+    source = config.option.source
+    given = Path(source) if source is not None and _is_store(source) else config.option.store
+    return resolved(given or config.rootpath / ".vitwork")
 
 
 def check_paths(config: pytest.Config) -> None:
@@ -133,8 +214,9 @@ def report_of(config: pytest.Config, store: Path, *, part: bool) -> Path:
     replace a whole one, wherever that lies.
     """
     option = config.option
-    changed = option.substitutes or option.changes or option.seeds or option.deterministic
-    folder: Path = option.report or store / f"report-{option.profile}{'-changed' * bool(changed)}{'-part' * part}"
+    changed = option.substitutes or option.changes or option.seeds or option.first_seed or option.deterministic
+    kind = f"{'-again' * bool(option.source)}{'-changed' * bool(changed)}{'-part' * part}"
+    folder: Path = option.report or store / f"report-{profile_of(config).name}{kind}"
     if part and option.report and (folder / "results.json").exists() and not is_partial(folder):
         return folder.with_name(f"{folder.name}-part")
     return folder
@@ -165,7 +247,8 @@ def given(config: pytest.Config) -> bool:
     return (option.profile, option.device, option.plan, option.deterministic) != ("smoke", "auto", False, False) or any(
         (
             option.data, option.weights, option.store, option.report, option.seeds, option.max_seeds, option.max_minutes,
-            option.baseline, option.tensorboard, option.substitutes, option.changes,
+            option.baseline, option.tensorboard, option.substitutes, option.changes, option.first_seed, option.source,
+            option.records,
         )
     )  # fmt: skip
 

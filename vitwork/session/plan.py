@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,7 @@ class Plan:
     Attributes:
         profile: the scale.
         data: folder of the images, or None for those the project provides or downloads.
+        first: number of the first seed.
         tests: by name, in the order of the session.
         runs: by key, in the order in which they are worked on.
         wanted: measurements by key.
@@ -95,6 +96,7 @@ class Plan:
 
     profile: Profile
     data: Path | None = None
+    first: int = 0
     tests: dict[str, Planned] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     wanted: dict[str, Wanted] = field(default_factory=dict)
@@ -125,23 +127,23 @@ class Plan:
         )
         competent = self.profile.measurement(Evaluation)
         evaluations = {
-            arm: tuple(self.want(self.profile.arms[arm], seed, competent) for seed in self._places(arm, seeds))
+            arm: tuple(self.want(self.profile.arms[arm], seed, competent) for seed in self.numbers(arm, seeds))
             for arm in arms
         }
         self.tests[case.name] = Planned(case, seeds, sides, evaluations=evaluations)
 
     def _wants(self, side: Reference, seeds: int) -> tuple[Wanted, ...]:
         arm = self.profile.arms[side.arm]
-        return tuple(self.want(arm, seed, side.measurement) for seed in self._places(side.arm, seeds))
+        return tuple(self.want(arm, seed, side.measurement) for seed in self.numbers(side.arm, seeds))
 
     def fewest(self, sentence: Sentence) -> int:
         """Return the networks of the smallest arm of a sentence, which bounds what it can see."""
-        return min(len(self._places(side.arm, self.profile.seeds)) for side in sentence.references)
+        return min(len(self.numbers(side.arm, self.profile.seeds)) for side in sentence.references)
 
-    def _places(self, arm: str, seeds: int) -> range:
-        """Return the seeds of an arm: so many, or the places of its published networks where there are fewer."""
+    def numbers(self, arm: str, seeds: int) -> Sequence[int]:
+        """Return the numbers of an arm's seeds: so many, or the places of its published networks where there are fewer."""
         found = self.profile.arms[arm]
-        return range(min(seeds, len(found.networks)) if found.loaded else seeds)
+        return range(min(seeds, len(found.networks))) if found.loaded else range(self.first, self.first + seeds)
 
     def run(self, arm: Arm, seed: int) -> Run:
         """Add the run of an arm and a seed unless it is planned; arms that differ in their name alone share their runs.

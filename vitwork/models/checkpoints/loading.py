@@ -169,11 +169,13 @@ def check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str,
             raise VitworkError(
                 f"{label} does not fit {name}: {key} is {value.dtype} in it and {wanted.dtype} in the model"
             )
+        if not value.to(wanted.dtype).isfinite().all():
+            raise VitworkError(f"{label} cannot be used: {key} is not finite in the model's {wanted.dtype}")
 
 
 def is_exact(value: Tensor, wanted: Tensor) -> bool:
-    """Whether numbers mean the same when they are read as `wanted`'s kind: integers as weights lack their scale."""
-    if value.is_complex() or value.is_quantized:
+    """Whether numbers mean the same when they are read as `wanted`'s kind: integers and bytes as weights lack their scale."""
+    if value.is_complex() or value.is_quantized or (value.is_floating_point() and value.element_size() < 2):
         return False
     if wanted.is_floating_point() or not value.is_floating_point():
         return value.is_floating_point() == wanted.is_floating_point()

@@ -10,6 +10,7 @@ from vitwork.language.changes import Event, Kind
 from vitwork.language.document import ClaimResult, Hypothesis, ProfileResult, Results
 from vitwork.report.words.effects import effect, why
 from vitwork.report.words.numbers import cost, duration, plural, quantity, settings, snapshot
+from vitwork.report.words.origins import pooled, registration
 from vitwork.report.words.verdicts import primaries, qualifiers, verdict
 from vitwork.statistics.effect import Effect, Verdict
 
@@ -72,7 +73,7 @@ def part(results: Results) -> list[str]:
         lines.append(
             "This report is partial: the session ended before every test was reached. It replaces no whole report."
         )
-    return lines
+    return lines + [f"{said}." for said in (pooled(results), registration(results)) if said]
 
 
 def substitutes(profile: ProfileResult) -> dict[str, str]:
@@ -200,7 +201,8 @@ def event(found: Event, results: Results) -> str:
         case Kind.SLOWER:
             return f"{_lasting(found.after)}, {_lasting(found.before)} before"
     if found.change is not None:
-        unit = next((hypothesis.unit for hypothesis in results.hypotheses if hypothesis.id == found.hypothesis), "")
+        known = (hypothesis for hypothesis in results.hypotheses if hypothesis.id == found.hypothesis)
+        unit = next((hypothesis.unit for hypothesis in known if hypothesis.form != "correlation"), "")
         p = quantity(found.change.adjusted_p, 2)
         return f"now against before: {effect(found.change, unit)}; p = {p}, corrected for all comparisons of the two results"
     now = _now(found, results)
