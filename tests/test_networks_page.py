@@ -21,13 +21,13 @@ def script():
     return module
 
 
-def tested() -> bool:
+def same_timm() -> bool:
     """Return whether the installed timm is the one that the page was written with."""
     pins = (DOCS.parent / "constraints.txt").read_text(encoding="utf-8").splitlines()
     return f"timm=={version('timm')}" in pins
 
 
-@pytest.mark.skipif(not tested(), reason="another timm than the one that the page was written with")
+@pytest.mark.skipif(not same_timm(), reason="another timm than the one that the page was written with")
 def test_every_network_of_every_arm_is_listed():
     """The table has a row for each network that a rule gives, and no other; renew it with ``python docs/networks.py``."""
     page = (DOCS / "networks.md").read_text(encoding="utf-8")
@@ -38,7 +38,7 @@ def test_every_network_of_every_arm_is_listed():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not tested(), reason="another timm than the one that the page was written with")
+@pytest.mark.skipif(not same_timm(), reason="another timm than the one that the page was written with")
 def test_the_page_is_what_the_script_writes():
     """Sizes, licences and groups are those that the script finds."""
     text = (DOCS / "networks.md").read_text(encoding="utf-8")
