@@ -88,6 +88,12 @@ def test_a_key_holds_weights_preprocessing_and_images_and_nothing_of_training():
     assert len({key(plain), *map(key, others)}) == len(others) + 1
 
 
+def test_loaded_networks_are_not_trained():
+    """A command that trains every run of a profile is told so."""
+    with pytest.raises(VitworkError, match="The networks of vit are loaded, not trained"):
+        Plan(PUBLISHED).run(PUBLISHED.arms["vit"], 0)
+
+
 def test_what_only_training_shows_is_not_measured():
     """Snapshots on the way, paths and the recipe's own augmentation are lacking, each with its reason."""
     of = profile(vit=arm("vit", 5))

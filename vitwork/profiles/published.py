@@ -66,7 +66,7 @@ _ARMS = {name: Arm(name, "", recipe=LOADED, data=IMAGES, family=family) for name
 PUBLISHED = Profile(
     name="published",
     summary="every network of a family that timm publishes, on 2,000 of ImageNet's validation images; nothing is trained",
-    expected="an hour on a GPU, days on two CPU cores; the weights are some gigabytes",
+    expected="some hours on a GPU (an estimate), days on two CPU cores; the weights are 13 GB",
     # The same networks under names that claims about published ones alone use.
     arms=_ARMS | {f"{name}-published": replace(_ARMS[name], name=f"{name}-published") for name in ("resnet", "vit")},
     seeds=20,

@@ -15,6 +15,7 @@ from vitwork.design.deviation import Lack, Missing
 from vitwork.design.measurement import Measurement
 from vitwork.design.profile import Profile
 from vitwork.design.published import Network
+from vitwork.errors import VitworkError
 from vitwork.language.sentence import Reference, Sentence
 from vitwork.measurements.accuracy import Evaluation
 from vitwork.session.reading import Case
@@ -145,7 +146,15 @@ class Plan:
         return range(min(seeds, len(found.networks))) if found.loaded else range(self.first, self.first + seeds)
 
     def run(self, arm: Arm, seed: int) -> Run:
-        """Add the run of an arm and a seed unless it is planned; arms that differ in their name alone share their runs."""
+        """Add the run of an arm and a seed unless it is planned; arms that differ in their name alone share their runs.
+
+        Raises:
+            VitworkError: the arm's networks are loaded, and there are not so many, or it is not known yet which they are.
+        """
+        if arm.loaded and seed >= len(arm.networks):
+            raise VitworkError(
+                f"The networks of {arm.name} are loaded, not trained: `pytest claims` finds which there are."
+            )
         if (known := self.known.get((arm.name, seed))) is not None and known.arm is arm:
             return known
         if arm.data not in self.fingerprints:

@@ -1,0 +1,45 @@
+"""The page of published networks lists what the rules give with the installed timm."""
+
+from __future__ import annotations
+
+import importlib.util
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from vitwork.models.published.membership import groups
+from vitwork.profiles.published import FAMILIES
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def script():
+    spec = importlib.util.spec_from_file_location("networks", DOCS / "networks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def same_timm() -> bool:
+    """Return whether the installed timm is the one that the page was written with."""
+    pins = (DOCS.parent / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return f"timm=={version('timm')}" in pins
+
+
+@pytest.mark.skipif(not same_timm(), reason="another timm than the one that the page was written with")
+def test_every_network_of_every_arm_is_listed():
+    """The table has a row for each network that a rule gives, and no other; renew it with ``python docs/networks.py``."""
+    page = (DOCS / "networks.md").read_text(encoding="utf-8")
+    listed = [
+        tuple(cell.strip(" `") for cell in line.split("|")[1:3]) for line in page.splitlines() if line.startswith("| `")
+    ]
+    assert listed == [(arm, group.network.name) for arm, family in FAMILIES.items() for group in groups(family)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not same_timm(), reason="another timm than the one that the page was written with")
+def test_the_page_is_what_the_script_writes():
+    """Sizes, licences and groups are those that the script finds."""
+    text = (DOCS / "networks.md").read_text(encoding="utf-8")
+    assert script().page(text) == text
