@@ -260,7 +260,7 @@ def test_parameters_can_be_set(tmp_path, capsys):
     names = "evaluation,spectrum,surface,log_amplitude,noise_bands,corruptions"
     arguments = ["analysed_nets:vit", "--size", "16", "--analyses", names]
     changed = document(tmp_path / "changed.json", *arguments, *given)["analyses"]
-    assert "NEP: no eigenvalues chosen by magnitude" in capsys.readouterr().out
+    assert "NEP: no eigenvalues chosen by extremes" in capsys.readouterr().out
     usual = document(tmp_path / "usual.json", *arguments)["analyses"]
     found = {
         f"{name}.{parameter}": value
@@ -333,7 +333,7 @@ def test_random_weights_are_said_to_be_untrained_at_once(tmp_path, capsys, model
     assert capsys.readouterr().out.splitlines()[0] == f"{said} ({model})"
     assert said in (tmp_path / "found.json").read_text().splitlines()[0]
     assert f"<h1>{said} ({model})</h1>" in (tmp_path / "found.html").read_text()
-    (row,) = csv.DictReader((tmp_path / "found.csv").open())
+    (row,) = csv.DictReader((tmp_path / "found.csv").read_text().splitlines())
     assert (row["model"], row["weights"]) == (model, said)
 
 

@@ -156,6 +156,7 @@ def _ready(subject: Subject, pictures: Pictures, device: str) -> Ready:
     import torch
 
     from vitwork.data.images import Splits
+    from vitwork.device.settings import kept
     from vitwork.measurements.trained_run import TrainedRun
     from vitwork.models.trial import check_logits
 
@@ -179,7 +180,8 @@ def _ready(subject: Subject, pictures: Pictures, device: str) -> Ready:
     classes = logits.shape[1] if subject.model is not None else _classes(subject, drawn)
     labelled = classes == drawn and (pictures.data is not None or not subject.trained)
     try:
-        blocks = len(run.blocks())
+        with kept():
+            blocks = len(run.blocks())
     except Exception:  # noqa: BLE001 - each analysis that needs blocks says why it has none
         blocks = 0
     return Ready(subject, run, labelled, sum(p.numel() for p in model.parameters()), blocks, seconds)
