@@ -28,7 +28,6 @@ def say(config: pytest.Config, lines: Iterable[str]) -> None:
 
 def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[str]:
     """Return the table of a session and what it leaves to say; its counts alone where pytest was asked to be quiet."""
-    from vitwork.report import beside
     from vitwork.report.terminal import table, totals
 
     if config.option.verbose < 0:
