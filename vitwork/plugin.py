@@ -31,7 +31,7 @@ from vitwork.session import options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.delivery import deliver
 from vitwork.session.findings import Finding, Judgement
-from vitwork.session.forecast import plan_lines
+from vitwork.session.forecast import plan_lines, task_lines
 from vitwork.session.judge import unjudged
 from vitwork.session.plan import Plan
 from vitwork.session.progress import Ticker
@@ -143,7 +143,9 @@ def prepare(config: pytest.Config) -> None:
             fingerprint(spec, option.data)
         if not _is_worker(config):
             preflight.try_models(profile, profiles.find(option.profile))
-        config.stash[STORE] = Store(options.store_of(config))
+        config.stash[STORE] = options.open_store(config)
+        if not _is_worker(config):
+            options.engine_of(config).make(Worker(config.stash[STORE]))
         if option.report is not None:
             check_writable(option.report)
         if option.baseline is not None:
@@ -181,7 +183,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _keep(config, plan, unjudged(plan, Lack(Missing.REACH)))
     if config.option.plan:
         config.pluginmanager.register(NothingRuns())
-        _say(config, plan_lines(plan, config.stash[STORE], place.cores()))
+        engine = options.engine_of(config).make(Worker(config.stash[STORE]))
+        tasks = task_lines(plan, config.stash[STORE], engine) if engine.remote else []
+        _say(config, [*plan_lines(plan, config.stash[STORE], place.cores()), *tasks])
 
 
 def read_claims(session: pytest.Session) -> list[Case]:
@@ -246,7 +250,7 @@ def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
 
 def _ticker(config: pytest.Config) -> Ticker:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
-    ticker = Ticker(options.store_of(config), lambda line: _say(config, [line]))
+    ticker = Ticker(options.root_of(config), lambda line: _say(config, [line]))
     if terminal is not None and not _is_worker(config):
         ticker.start()
     return ticker
@@ -264,6 +268,8 @@ def _worker(config: pytest.Config, store: Store, shared: Path) -> Worker:
         config.option.device,
         events=config.option.tensorboard,
         troubles=Troubles(shared / "troubles"),
+        engine=options.engine_of(config),
+        say=lambda line: _say(config, [line]),
     )
 
 

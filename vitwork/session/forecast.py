@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from statistics import fmean
 
 from vitwork.language.sentence import Sentence
 from vitwork.report import words
+from vitwork.session.costs import minutes, tasks
+from vitwork.session.engine import Engine, Task
 from vitwork.session.plan import Plan, Run
 from vitwork.store.store import Store
 
@@ -27,9 +28,9 @@ def _cost(plan: Plan, store: Store, workers: int) -> list[str]:
     missing = plan.missing(store)
     lines = [f"{'arm':24} {'runs':>5} {'missing':>8} {'minutes a run':>14}"]
     lines += [_arm(plan, store, arm, missing) for arm in dict.fromkeys(run.arm.name for run in plan.runs.values())]
-    minutes = [_minutes(plan, store, run.arm.name) for run in missing]
-    known = [number for number in minutes if number is not None]
-    if missing and len(known) == len(minutes):
+    each = {arm: minutes(plan, store, arm) for arm in dict.fromkeys(run.arm.name for run in missing)}
+    known = [number for run in missing if (number := each[run.arm.name]) is not None]
+    if missing and len(known) == len(missing):
         total = sum(known) / workers
         lines += ["", f"{len(missing)} runs to do: about {total:.0f} minutes with {workers} at a time."]
     elif missing:
@@ -68,16 +69,27 @@ def _lacking(plan: Plan) -> list[str]:
 def _arm(plan: Plan, store: Store, arm: str, missing: Iterable[Run]) -> str:
     runs = sum(run.arm.name == arm for run in plan.runs.values())
     lacking = sum(run.arm.name == arm for run in missing)
-    minutes = _minutes(plan, store, arm)
-    return f"{arm:24} {runs:5d} {lacking:8d} {'unknown' if minutes is None else f'{minutes:.2f}':>14}"
+    each = minutes(plan, store, arm)
+    return f"{arm:24} {runs:5d} {lacking:8d} {'unknown' if each is None else f'{each:.2f}':>14}"
 
 
-def _minutes(plan: Plan, store: Store, arm: str) -> float | None:
-    """Return the mean minutes that training and measuring a run of `arm` took in this store."""
-    costs: dict[str, float] = {}
-    for want in plan.wanted.values():
-        if want.run.arm.name == arm:
-            run, record = store.read(want.run.key), store.read(want.key)
-            if run and record:
-                costs[want.run.key] = costs.get(want.run.key, run["seconds"]) + record["seconds"]
-    return fmean(costs.values()) / 60 if costs else None
+def task_lines(plan: Plan, store: Store, engine: Engine) -> list[str]:
+    """Return what an engine would be handed: tasks of the same arm in one line, longest first, their resources and hours."""
+    found = tasks(plan, store, plan.missing(store), together=engine.together)
+    found.sort(key=lambda task: -(task.hours or 0))
+    groups: dict[str, list[Task]] = {}
+    for task in found:
+        groups.setdefault(task.runs[0].arm.name, []).append(task)
+    lines = ["", f"{engine.name}: {words.plural(len(found), 'task')}, each with {engine.resources}", ""]
+    lines += [f"{'arm':24} {'tasks':>5} {'seeds each':>10} {'measurements':>12} {'hours each':>10}"]
+    for arm, group in groups.items():
+        hours = "unknown" if group[0].hours is None else f"{group[0].hours:.2f}"
+        counts = (len(group), len(group[0].runs), sum(len(task.wanted) for task in group))
+        lines.append(f"{arm:24} {counts[0]:5d} {counts[1]:10d} {counts[2]:12d} {hours:>10}")
+    known = [task.hours for task in found if task.hours is not None]
+    total = (
+        f"{sum(known):.2f} hours in all"
+        if len(known) == len(found)
+        else "hours of some arms unknown: none was timed yet"
+    )
+    return [*lines, "", f"{total}."]

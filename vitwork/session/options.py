@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,13 +15,31 @@ from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
 from vitwork.report.document import read
+from vitwork.session.engine import Choice
 from vitwork.session.seeding import Budget
-from vitwork.store.store import checked, resolved
+from vitwork.store.objects import opened, where, working_folder
+from vitwork.store.store import Store, checked
 
 MOST_SEEDS = 20
 """Seeds per arm with ``--seeds auto`` unless ``--max-seeds`` says otherwise."""
 FIRST_SEEDS = 3
 """Seeds per arm of the first look with ``--seeds auto``: fewer never decide."""
+
+
+ENGINE: dict[str, dict[str, Any]] = {
+    "--engine": {
+        "default": "local",
+        "help": "who does what is missing: local (default), slurm, ray or ray://HOST:PORT, or one that a package adds",
+    },
+    "--engine-set": {
+        "action": "append",
+        "default": [],
+        "dest": "engine_settings",
+        "metavar": "KEY=VALUE",
+        "help": "a setting of the engine, as partition=gpu, gpus_per_node=1 or array_parallelism=8 of slurm, gpus=0.5 of ray",
+    },
+}
+"""The options of every command that hands work to an engine, as argparse and pytest take them."""
 
 
 def add(parser: pytest.Parser) -> None:
@@ -32,7 +51,9 @@ def add(parser: pytest.Parser) -> None:
         type=Path,
         help="folder of images (Parquet files as on the Hugging Face hub, tar shards, class folders), or hf://owner/name",
     )
-    group.addoption("--store", type=Path, help="folder of runs and records (default: .vitwork beside the claims)")
+    group.addoption(
+        "--store", type=where, help="folder or URL (s3://…) of runs and records (default: .vitwork beside the claims)"
+    )
     group.addoption(
         "--report",
         type=Path,
@@ -56,7 +77,7 @@ def add(parser: pytest.Parser) -> None:
         metavar="[ARM=]MODEL",
         help="test a model of your own in place of an arm's (default: vit): module:function or timm:NAME",
     )
-    for name, details in overrides.OPTIONS.items():
+    for name, details in (overrides.OPTIONS | ENGINE).items():
         group.addoption(name, **details)
 
 
@@ -95,9 +116,31 @@ def budget_of(config: pytest.Config) -> Budget | None:
     return Budget(option.max_seeds or MOST_SEEDS, option.max_minutes) if option.seeds == "auto" else None
 
 
-def store_of(config: pytest.Config) -> Path:
-    """Return the folder of the store."""
-    return resolved(config.option.store or config.rootpath / ".vitwork")
+def open_store(config: pytest.Config) -> Store:
+    """Return the session's store.
+
+    Raises:
+        VitworkError: it cannot be read or written.
+    """
+    return opened(config.option.store or _own(config), _own(config))
+
+
+def root_of(config: pytest.Config) -> Path:
+    """Return the folder in which the store's work is done, without opening the store."""
+    return working_folder(config.option.store or _own(config), _own(config))
+
+
+def _own(config: pytest.Config) -> Path:
+    return config.rootpath / ".vitwork"
+
+
+def engine_of(config: pytest.Config) -> Choice:
+    """Return the engine that does the work.
+
+    Raises:
+        VitworkError: there is none of that name.
+    """
+    return Choice.of(config.option.engine, config.option.engine_settings)
 
 
 def check_paths(config: pytest.Config) -> None:
@@ -107,7 +150,8 @@ def check_paths(config: pytest.Config) -> None:
         VitworkError: one holds a NUL character, or with workers one is not UTF-8.
     """
     option = config.option
-    for path in (option.data, option.store, option.report, option.baseline, option.tensorboard):
+    for given in (option.data, option.store, option.report, option.baseline, option.tensorboard):
+        path = given and Path(given)
         if path is not None and not checked(path).as_posix().isascii() and getattr(option, "tx", None):
             try:
                 str(path).encode()
@@ -151,7 +195,8 @@ def works(config: pytest.Config) -> bool:
 def given(config: pytest.Config) -> bool:
     """Return whether any option of ours was given."""
     option = config.option
-    return (option.profile, option.device, option.plan, option.deterministic) != ("smoke", "auto", False, False) or any(
+    plain = ("smoke", "auto", False, False, "local")
+    return (option.profile, option.device, option.plan, option.deterministic, option.engine) != plain or any(
         (
             option.data, option.store, option.report, option.seeds, option.max_seeds, option.max_minutes,
             option.baseline, option.tensorboard, option.substitutes, option.changes,
