@@ -61,8 +61,8 @@ class Parcel:
     def of(cls, task: Task, worker: Worker, resources: Resources) -> Parcel:
         """Return the parcel of a task of a session."""
         return cls(
-            task, worker.store.root.absolute(), getattr(worker.store, "url", ""), worker.data and worker.data.absolute(), worker.device,
-            worker.events and worker.events.absolute(), resources, worker.planned, code_of(task),
+            task, worker.store.root.absolute(), getattr(worker.store, "url", ""), _absolute(worker.data), worker.device,
+            _absolute(worker.events), resources, worker.planned, code_of(task),
             _images(task.runs[0].arm.data, worker.data),
         )  # fmt: skip
 
@@ -163,3 +163,8 @@ def _versions() -> dict[str, str]:
 def _images(spec: DataSpec, data: Path | None) -> str:
     """Return the fingerprint of images, which takes long for a large folder."""
     return fingerprint(spec, data)
+
+
+def _absolute(path: Path | None) -> Path | None:
+    """Return a path as it is anywhere on a machine; what names no file of it, such as ``hf://``, stays as it is."""
+    return path.absolute() if path is not None and path.exists() else path
