@@ -86,13 +86,15 @@ class Submitted:
 
     def done(self) -> bool:
         """Return whether the job has left a result, or the queue."""
+        if self.engine.cluster == "local":
+            return bool(self.job.done())
         if self.job.paths.result_pickle.exists():
             return True
         if self.engine.states([self.id])[self.id] is not State.ENDED:
             self.left = None
             return False
         self.left = self.left or time.monotonic()
-        return time.monotonic() - self.left > (0 if self.engine.cluster == "local" else GRACE_SECONDS)
+        return time.monotonic() - self.left > GRACE_SECONDS
 
     def result(self) -> Mapping[str, Lack]:
         """Return what could not be done, by key.

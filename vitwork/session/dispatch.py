@@ -64,25 +64,35 @@ class Dispatcher:
         """
         if not (waiting := self._waiting(plan)):
             return
-        reporter = (
-            Reporter(self.store, self.engine.name, len(plan.runs)) if self.engine.remote else None
-        )  # local ones tell more
+        reporter = None  # the local engine has its own, which tells more
+        if self.engine.remote:
+            reporter = Reporter(self.store, self.engine.name, len(plan.runs))
         try:
             self._work(plan, waiting, reporter)
         except BaseException:
-            if self.pending and not self.engine.lasting:
-                self.engine.cancel([future.id for _, future in self.pending])
-                self.claims.drop(_keys(self.pending))
+            self._leave()
             raise
         finally:
             self.engine.close()
             if reporter is not None:
                 reporter.end()
 
+    def _leave(self) -> None:
+        """End the tasks that end with the session, and say that the others go on."""
+        if not self.pending:
+            return
+        if not self.engine.lasting:
+            self.engine.cancel([future.id for _, future in self.pending])
+            self.claims.drop(_keys(self.pending))
+        elif self.say is not None:
+            self.say(
+                f"{len(self.pending)} jobs go on: `vitwork status` shows them, and the next session takes what they leave."
+            )
+
     def _work(self, plan: Plan, waiting: list[Run], reporter: Reporter | None) -> None:
         looked = beat = time.monotonic()
         started = fresh = True
-        while waiting:
+        while waiting or self.pending:
             if fresh:
                 started = self._submit(plan, waiting)
             ended = self._collect()
@@ -96,7 +106,7 @@ class Dispatcher:
             if now - beat > BEAT_SECONDS:
                 self.claims.beat(_keys(self.pending))
                 beat = now
-            if waiting and not (started or ended):
+            if not (started or ended):
                 time.sleep(POLL_SECONDS)
             started = False
 

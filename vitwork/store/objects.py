@@ -74,7 +74,12 @@ class ObjectStore(Store):
         except (ImportError, ValueError) as error:
             raise VitworkError(f"The store {url} cannot be opened ({told(error)}).") from error
         self.url, self.listed, self.names = url, 0.0, frozenset[str]()
-        self._known()
+        probe = f"{self.base}/.writable"
+        try:
+            self._attempt("pipe_file", probe, b"writable")
+            self._attempt("rm_file", probe)
+        except FileNotFoundError as error:
+            raise VitworkError(f"The store {url} cannot be used ({told(error)}).") from error
 
     def _attempt(self, what: str, *arguments: Any, **options: Any) -> Any:
         """Call the service; what it refuses is one sentence."""
