@@ -55,7 +55,7 @@ def test_a_cluster_does_what_the_session_does(cluster: Any, tmp_path: Path) -> N
 
 def test_a_node_that_is_killed_costs_nothing(cluster: Any, tmp_path: Path) -> None:
     """A node dies in the middle of a training: another goes on from the last checkpoint, to the same bits."""
-    planned = plan(lengthy(RESNET, 60, 400), seeds=1)
+    planned = plan(lengthy(RESNET, 200, 400), seeds=1)
     worker = session(tmp_path / "ray", cluster, tmp_path / "events")
     thread = threading.Thread(target=worker.drain, args=(planned,), daemon=True)
     (first,) = cluster.worker_nodes

@@ -61,7 +61,7 @@ def test_an_array_does_what_the_session_does(slurm: Any, tmp_path: Path) -> None
 
 def test_a_preempted_job_goes_on_to_the_same_bits(slurm: Any, tmp_path: Path) -> None:
     """A job that is put back into the queue in the middle of its training goes on from its checkpoint."""
-    planned = plan(lengthy(RESNET, 60, 400), seeds=1)
+    planned = plan(lengthy(RESNET, 200, 400), seeds=1)
     worker = session(tmp_path / "slurm")
     thread = started(worker, planned)
     until(checkpoint(worker, planned).exists)
