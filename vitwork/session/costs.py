@@ -14,10 +14,16 @@ MOST_READ = 5
 """Runs of an arm whose records are read for its mean."""
 
 
-def minutes(plan: Plan, store: Store, arm: str) -> float | None:
-    """Return the mean minutes that training and measuring a run of `arm` took in this store."""
-    runs = (run for run in plan.runs.values() if run.arm.name == arm and store.has(run.key))
-    costs = (_seconds(plan, store, run) for run in runs)
+def minutes(plan: Plan, store: Store) -> dict[str, float | None]:
+    """Return the mean minutes that training and measuring a run of each arm took in this store; None for unknown."""
+    arms: dict[str, list[Run]] = {}
+    for run in plan.runs.values():
+        arms.setdefault(run.arm.name, []).append(run)
+    return {arm: _mean(plan, store, runs) for arm, runs in arms.items()}
+
+
+def _mean(plan: Plan, store: Store, runs: Iterable[Run]) -> float | None:
+    costs = (_seconds(plan, store, run) for run in runs if store.has(run.key))
     found = list(islice((cost for cost in costs if cost is not None), MOST_READ))
     return fmean(found) / 60 if found else None
 
@@ -44,8 +50,7 @@ def tasks(plan: Plan, store: Store, runs: Iterable[Run], *, together: bool) -> l
     groups: dict[object, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.arm.name if together else run.key, []).append(run)
-    arms = dict.fromkeys(group[0].arm.name for group in groups.values())
-    known = {arm: minutes(plan, store, arm) for arm in arms}
+    known = minutes(plan, store)
     length = _length(list(groups.values()), known)
     ordered = sorted(groups.values(), key=lambda group: (0 if together else group[0].seed, -length(group)))
     return [_task(plan, group, known[group[0].arm.name]) for group in ordered]

@@ -25,10 +25,9 @@ def plan_lines(plan: Plan, store: Store, workers: int = 1) -> list[str]:
 
 
 def _cost(plan: Plan, store: Store, workers: int) -> list[str]:
-    missing = plan.missing(store)
+    missing, each = plan.missing(store), minutes(plan, store)
     lines = [f"{'arm':24} {'runs':>5} {'missing':>8} {'minutes a run':>14}"]
-    lines += [_arm(plan, store, arm, missing) for arm in dict.fromkeys(run.arm.name for run in plan.runs.values())]
-    each = {arm: minutes(plan, store, arm) for arm in dict.fromkeys(run.arm.name for run in missing)}
+    lines += [_arm(plan, arm, missing, taken) for arm, taken in each.items()]
     known = [number for run in missing if (number := each[run.arm.name]) is not None]
     if missing and len(known) == len(missing):
         total = sum(known) / workers
@@ -66,10 +65,9 @@ def _lacking(plan: Plan) -> list[str]:
     ]
 
 
-def _arm(plan: Plan, store: Store, arm: str, missing: Iterable[Run]) -> str:
+def _arm(plan: Plan, arm: str, missing: Iterable[Run], each: float | None) -> str:
     runs = sum(run.arm.name == arm for run in plan.runs.values())
     lacking = sum(run.arm.name == arm for run in missing)
-    each = minutes(plan, store, arm)
     return f"{arm:24} {runs:5d} {lacking:8d} {'unknown' if each is None else f'{each:.2f}':>14}"
 
 
