@@ -157,14 +157,41 @@ class LoneSlurm:
 
     def job_processes(self) -> list[int]:
         """Return the processes of submitit's jobs on the node."""
+        return [pid for pid in self._processes() if b"submitit.core._submit" in _read(pid, "cmdline").split(b"\0")]
+
+    def _processes(self) -> list[int]:
+        """Return the processes of this Slurm's jobs."""
+        mine = f"SLURM_CONF={self.configuration}".encode()
         found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                words = (path / "cmdline").read_bytes().split(b"\0")
-                environment = (path / "environ").read_bytes().split(b"\0")
-                if b"submitit.core._submit" in words and f"SLURM_CONF={self.configuration}".encode() in environment:
-                    found.append(int(path.name))
+        for pid in (int(path.name) for path in Path("/proc").glob("[0-9]*")):
+            environment = _read(pid, "environ").split(b"\0")
+            if mine in environment and any(entry.startswith(b"SLURM_JOB_ID=") for entry in environment):
+                found.append(pid)
         return found
+
+    def kill_jobs(self) -> None:
+        """Kill all processes of jobs with the daemons that watch over them, as the loss of a node does."""
+        chosen = set(self._processes())
+        for pid in list(chosen):
+            parent = pid
+            while (parent := _parent(parent)) > 1:
+                if _read(parent, "comm").strip() == b"slurmstepd":
+                    chosen.add(parent)
+        for pid in chosen:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _read(pid: int, name: str) -> bytes:
+    """Return a file of a process; nothing where it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    return b""
+
+
+def _parent(pid: int) -> int:
+    words = _read(pid, "stat").rpartition(b")")[2].split()
+    return int(words[1]) if words else 0
 
 
 def _wait(end: float, what: str) -> None:
