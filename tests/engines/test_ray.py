@@ -13,6 +13,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.engines.small import RESNET, assert_same, lengthy, local, plan
+from vitwork.engines.shipping import shipped, unloaded
 from vitwork.session.claims import claimed
 from vitwork.session.engine import Choice
 from vitwork.session.worker import Worker
@@ -72,6 +73,22 @@ def test_a_node_that_is_killed_costs_nothing(cluster: Any, tmp_path: Path) -> No
     assert_same(worker.store, local(tmp_path / "local", planned), planned)
     before, after = (steps(path) for path in sorted((tmp_path / "events" / "resnet-seed-0").iterdir()))
     assert min(after) > 0.5 * max(before), "the training began anew"
+
+
+def test_images_are_sent_along(cluster: Any, tmp_path: Path) -> None:
+    """A folder of images reaches a node that does not have it, and is unpacked there once."""
+    import ray
+
+    folder = tmp_path / "images"
+    (folder / "class").mkdir(parents=True)
+    (folder / "class" / "one.png").write_bytes(b"picture")
+    ray.init(address=cluster.address, log_to_driver=False)
+    shipment = shipped(folder, ray.put)
+    call = ray.remote(unloaded).options(runtime_env={"env_vars": {"VITWORK_CACHE": str(tmp_path / "cache")}})
+    first, second = ray.get([call.remote(shipment), call.remote(shipment)])
+    assert first == second
+    assert first.is_relative_to(tmp_path / "cache")
+    assert (first / "class" / "one.png").read_bytes() == b"picture"
 
 
 def steps(path: Path) -> list[int]:

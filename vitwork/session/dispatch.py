@@ -101,6 +101,7 @@ class Dispatcher:
             if fresh:
                 waiting, looked = self._waiting(plan), now
                 self._count(ended, {run.key for run in waiting})
+                waiting = [run for run in waiting if run.key not in self.troubles.known]
             if reporter is not None and fresh:
                 reporter.report("tasks", f"{len(self.pending)} handed over", len(plan.runs) - len(waiting))
             if now - beat > BEAT_SECONDS:

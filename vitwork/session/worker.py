@@ -15,7 +15,7 @@ from vitwork.errors import VitworkError
 from vitwork.session.claims import Claims, claimed
 from vitwork.session.dispatch import Dispatcher
 from vitwork.session.engine import Choice, Resources, State, Task
-from vitwork.session.jobs import standing
+from vitwork.session.jobs import shown, standing
 from vitwork.session.neighbours import Neighbours
 from vitwork.session.plan import Plan
 from vitwork.session.progress import Reporter
@@ -102,6 +102,8 @@ class Local:
 
     Attributes:
         worker: this process.
+        reporter, neighbours: made when there is something to do.
+        waited: runs of other sessions that were named.
     """
 
     worker: Worker
@@ -112,6 +114,7 @@ class Local:
     resources: Resources = field(default_factory=Resources)
     reporter: Reporter | None = None
     neighbours: Neighbours | None = None
+    waited: set[str] = field(default_factory=set)
 
     def submit(self, tasks: Sequence[Task]) -> list[tuple[Task, Done]]:
         """Do the first task that nobody else works on.
@@ -149,14 +152,15 @@ class Local:
         return self.reporter
 
     def _unclaimed(self, tasks: Sequence[Task]) -> Sequence[Task]:
-        """Return the tasks that no other session has handed to an engine."""
+        """Return the tasks that no other session has handed to an engine; its jobs are named once."""
         store = self.worker.store
-        found = claimed(store.root)
-        busy = (
-            {claim.key for claim in standing(Claims(store.root, self.name, lasting=False), found, store)}
-            if found
-            else ()
-        )
+        if not (found := claimed(store.root)):
+            return tasks
+        alive = standing(Claims(store.root, self.name, lasting=False), found, store)
+        busy = {claim.key for claim in alive}
+        if alive and self.worker.say is not None and not busy <= self.waited:
+            self.worker.say(shown(alive))
+        self.waited |= busy
         return [task for task in tasks if task.runs[0].key not in busy]
 
     def _lease(self, doing: Tasks, tasks: Sequence[Task], leases: ExitStack) -> list[Task]:
