@@ -41,9 +41,10 @@ from vitwork.training.checkpoint import load_snapshot  # noqa: E402
 
 WAIT_SECONDS = 1500.0
 OBJECTS = 80 * 2**20  # bytes of a Ray node's object store
+EPOCHS = "VITWORK_FAULT_EPOCHS"
 PLANS: dict[str, Callable[[], Plan]] = {
     "short": lambda: plan(lengthy(VIT, 3), seeds=2),
-    "long": lambda: plan(lengthy(RESNET, 200, 400), seeds=1),
+    "long": lambda: plan(lengthy(RESNET, int(os.environ.get(EPOCHS, "200")), 400), seeds=1),
 }
 
 
@@ -348,6 +349,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Inject faults and print the table; the exit status is 1 where a result was wrong or work was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=1, help="how often each fault is tried")
+    parser.add_argument(
+        "--epochs", default="200", help="of the training in whose middle faults are injected: over 40 seconds"
+    )
     parser.add_argument("--only", default="", help="a pattern of the faults that are tried")
     parser.add_argument("--save", type=Path, help="a page whose table is replaced")
     parser.add_argument("--session", nargs=3, help=argparse.SUPPRESS)
@@ -355,6 +359,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import torch
 
     torch.set_num_threads(1)
+    os.environ.setdefault(EPOCHS, given.epochs)
     if given.session:
         return one_session(*given.session)
     if why := absent():
