@@ -74,7 +74,6 @@ def _arm(plan: Plan, arm: str, missing: Iterable[Run], each: float | None) -> st
 def task_lines(plan: Plan, store: Store, engine: Engine) -> list[str]:
     """Return what an engine would be handed: tasks of the same arm in one line, longest first, their resources and hours."""
     found = tasks(plan, store, plan.missing(store), together=engine.together)
-    found.sort(key=lambda task: -(task.hours or 0))
     groups: dict[str, list[Task]] = {}
     for task in found:
         groups.setdefault(task.runs[0].arm.name, []).append(task)
