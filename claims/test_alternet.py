@@ -17,7 +17,12 @@ beats = claim(
     "alternet-beats-cnn-small-data",
     "AlterNet, a ResNet whose stages end in MSAs, is more accurate than the ResNet.",
     paper=Paper(
-        "Fig. 12b", "test accuracy 84.0 % for AlterNet-50, 82.5 % for ResNet-50", read_from="vector plot", effect=1.54
+        "Fig. 12b",
+        "test accuracy 84.0 % for AlterNet-50, 82.5 % for ResNet-50",
+        read_from="vector plot",
+        effect=1.54,
+        section=4,
+        figures=("12b",),
     ),
     contradicted_by="a ResNet that is more accurate",
     confounds=(
@@ -43,7 +48,7 @@ def test_alternet_is_more_accurate_at_equal_size(measure: Measure, condition: st
 @claim(
     "alternet-imagenet",
     "On ImageNet, AlterNet is competitive with the ResNet.",
-    paper=Paper("Fig. E.1", "no numbers known", "ImageNet-1K", "memory of the plot"),
+    paper=Paper("Fig. E.1", "no numbers known", "ImageNet-1K", "memory of the plot", section=4, figures=("E.1",)),
     contradicted_by="an accuracy more than half a point below the ResNet's",
     deviations=("competitive is taken as at most half a percentage point less accurate",),
 )
@@ -60,6 +65,8 @@ def test_alternet_is_competitive_on_imagenet(measure: Measure) -> None:
         "average positive eigenvalue (APE) after warm-up 431 for AlterNet-50, 572 for ResNet-50",
         read_from="integrals of the plotted densities",
         effect=0.754,
+        section=4,
+        figures=("12c",),
     ),
     contradicted_by="an average positive eigenvalue of AlterNet that is not below the ResNet's",
     confounds=("the networks differ in size; in the paper AlterNet has more parameters",),
@@ -74,6 +81,8 @@ BUILD_UP = Paper(
     "accuracy 82.5 % without MSA, 83.5, 83.7, 83.8, 84.0 % with one to four; 83.5 % with a second one in c3 in place of the "
     "fourth; 83.4 and 83.8 % with a fifth in c2 and c1",
     read_from="vector plot",
+    section=4,
+    figures=("12a",),
 )
 SELECTED = ("the paper chose its steps by test accuracy",)
 
@@ -123,7 +132,9 @@ def test_fifth_msa_hurts(measure: Measure, five: str) -> None:
 late = claim(
     "late-heads-rule",
     "MSAs of late stages should have more heads: that beats as many heads in every stage.",
-    paper=Paper("Section 4, third rule", "none of its own: it rests on Fig. C.5 and C.6", read_from="description"),
+    paper=Paper(
+        "Section 4, third rule", "none of its own: it rests on Fig. C.5 and C.6", read_from="description", section=4
+    ),
     contradicted_by="an accuracy that is not higher, or an APE or NEP that is not lower, with heads that grow by stage",
     deviations=("3, 6, 12 and 24 heads in the four stages, against 20 in each, which are as many parameters",),
 )
@@ -145,7 +156,12 @@ def test_heads_that_grow_by_stage_are_flatter_and_more_convex(measure: Measure, 
 shares = claim(
     "msa-shares-blur-properties",
     "A fixed blur before subsampling improves a ResNet's accuracy, calibration and robustness, and so do MSAs.",
-    paper=Paper("Appendix B", "none here: an analogy to spatial smoothing (Park & Kim, 2021)", read_from="description"),
+    paper=Paper(
+        "Appendix B",
+        "none here: an analogy to spatial smoothing (Park & Kim, 2021)",
+        read_from="description",
+        section=4,
+    ),
     contradicted_by="a blur, or MSAs, with which one of the four is not better",
     deviations=(
         "the blur is the paper's: soft clip, ReLU and 2×2 mean before each subsampling",

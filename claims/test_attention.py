@@ -18,7 +18,9 @@ THEOREM = ("a theorem checked on drawn examples, not a statistical comparison",)
 @claim(
     "msa-averages-values",
     "Self-attention averages feature-map points with positive, data-specific weights; repeated, it makes them all equal.",
-    paper=Paper("Eq. (1), Section 3", "none: the property behind the low-pass claim", "any queries, keys and values"),
+    paper=Paper(
+        "Eq. (1), Section 3", "none: the property behind the low-pass claim", "any queries, keys and values", section=3
+    ),
     contradicted_by="queries, keys and values whose attention leaves the convex hull of the values",
     deviations=THEOREM,
     ours=True,
@@ -53,7 +55,7 @@ def test_softmax_attention_is_an_average(tokens: int, channels: int, temperature
 specific = claim(
     "msa-data-specific-conv-channel-specific",
     "MSAs are data-specific and channel-agnostic, Convs data-agnostic and channel-specific.",
-    paper=Paper("Section 2", "none: what the two are by definition", "any network"),
+    paper=Paper("Section 2", "none: what the two are by definition", "any network", section=2),
     contradicted_by="an MSA that mixes places alike whatever the data or unlike in the channels of a head, or a Conv that does not",
     deviations=THEOREM,
     any_network=True,
@@ -106,7 +108,7 @@ def test_convs_mix_places_regardless_of_the_data_and_each_channel_its_own_way(
 @claim(
     "transformer-as-special-case",
     "AlterNet with one MSA for each MLP is a Transformer: an MLP is a Conv of 1×1 places.",
-    paper=Paper("Section 1, Fig. 3", "none: what the two are by definition", "any network"),
+    paper=Paper("Section 1, Fig. 3", "none: what the two are by definition", "any network", section=4, figures=("3",)),
     contradicted_by="weights with which the two give different feature maps",
     deviations=(*THEOREM, "AlterNet's MSA in a window as large as the map, with the Transformer's normalisation"),
     any_network=True,

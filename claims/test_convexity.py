@@ -27,6 +27,8 @@ convexifies = claim(
         "NEP after warm-up 33.7 % with 6 % of CIFAR-100, 9.0 % with all of it",
         read_from=DENSITIES,
         effect=24.7,
+        section=2,
+        figures=("4",),
     ),
     contradicted_by="a negative eigenvalue proportion that is not higher on small data",
     confounds=(*CONFOUNDS, "fewer images are fewer steps at equal epochs; hence a control of as many steps"),
@@ -49,7 +51,7 @@ def test_more_data_suppresses_negative_eigenvalues_in_as_many_steps(measure: Mea
 @claim(
     "resnet-indifferent-to-data",
     "A ResNet, nearly convex already, gains little convexity from more data.",
-    paper=Paper("Section 2", "none", read_from="description"),
+    paper=Paper("Section 2", "none", read_from="description", section=2),
     contradicted_by="a negative eigenvalue proportion on small data of five percent or more",
     deviations=(
         "little is taken as less than five percentage points; the ViT's gain in the paper is 25",
@@ -64,7 +66,7 @@ def test_resnet_gains_little_from_data(measure: Measure) -> None:
 @claim(
     "gap-suppresses-nep",
     "Global average pooling in place of the class token suppresses negative eigenvalues.",
-    paper=Paper("Fig. 6", NO_NUMBERS, read_from="description"),
+    paper=Paper("Fig. 6", NO_NUMBERS, read_from="description", section=2, figures=("6",)),
     contradicted_by="a negative eigenvalue proportion with pooling at or above that with a class token",
     confounds=CONFOUNDS,
 )
@@ -76,7 +78,7 @@ def test_pooling_suppresses_negative_eigenvalues(measure: Measure) -> None:
 @claim(
     "heads-reduce-nep-ape",
     "More heads make a ViT's loss more convex and flatter.",
-    paper=Paper("Fig. C.5", NO_NUMBERS, read_from="description"),
+    paper=Paper("Fig. C.5", NO_NUMBERS, read_from="description", section=2, figures=("C.5",)),
     contradicted_by="an NEP or APE that does not fall with the number of heads",
     deviations=("half the depth, as in the paper; 64 channels per head, though the paper's rule is not fully clear",),
     confounds=(*CONFOUNDS, "more heads of equal width are more parameters"),
@@ -91,7 +93,7 @@ def test_more_heads_are_flatter_and_more_convex(measure: Measure, bad: Quantity)
 @claim(
     "headdim-reduces-nep-ape",
     "Wider heads make a ViT's loss more convex and flatter.",
-    paper=Paper("Fig. C.6", NO_NUMBERS, read_from="description"),
+    paper=Paper("Fig. C.6", NO_NUMBERS, read_from="description", section=2, figures=("C.6",)),
     contradicted_by="an NEP or APE that does not fall with the width of a head",
     deviations=("half the depth, three heads of 16, 64 and 256 channels",),
     confounds=(*CONFOUNDS, "wider heads are more parameters"),
@@ -105,7 +107,7 @@ def test_wider_heads_are_flatter_and_more_convex(measure: Measure, bad: Quantity
 @claim(
     "patch-flat-vs-convex",
     "Smaller patches make a ViT's loss flatter and less convex.",
-    paper=Paper("Fig. C.2b", NO_NUMBERS, read_from="description"),
+    paper=Paper("Fig. C.2b", NO_NUMBERS, read_from="description", section=2, figures=("C.2b",)),
     contradicted_by="an APE that does not rise, or an NEP that does not fall, with the size of patches",
     confounds=CONFOUNDS,
 )
@@ -119,7 +121,7 @@ def test_smaller_patches_are_flatter_and_less_convex(measure: Measure) -> None:
 @claim(
     "size-flat-early-sharp-late",
     "A larger ViT starts flatter.",
-    paper=Paper("Fig. C.7", NO_NUMBERS, read_from="description"),
+    paper=Paper("Fig. C.7", NO_NUMBERS, read_from="description", section=2, figures=("C.7",)),
     contradicted_by="an average positive eigenvalue of ViT-S after warm-up that is not below that of ViT-Ti",
     deviations=("only the start: what the paper says of late training is ambiguous",),
 )
@@ -131,7 +133,7 @@ def test_larger_vit_starts_flatter(measure: Measure) -> None:
 @claim(
     "vit-s-below-resnet50",
     "Even a ViT of the ResNet's size has smaller eigenvalues.",
-    paper=Paper("Fig. C.7c", NO_NUMBERS, read_from="description"),
+    paper=Paper("Fig. C.7c", NO_NUMBERS, read_from="description", section=2, figures=("C.7c",)),
     contradicted_by="an average positive eigenvalue of ViT-S at or above the ResNet's",
     confounds=("LayerNorm against BatchNorm, whose mode alone changes the eigenvalues several times",),
 )
@@ -144,7 +146,7 @@ def test_vit_of_equal_size_has_smaller_eigenvalues(measure: Measure, when: str) 
 @claim(
     "pit-suppresses-negatives",
     "The several stages of PiT lower the share of negative eigenvalues early in training.",
-    paper=Paper("Fig. C.4b", NO_NUMBERS, read_from="description"),
+    paper=Paper("Fig. C.4b", NO_NUMBERS, read_from="description", section=2, figures=("C.4b",)),
     contradicted_by="a negative eigenvalue proportion of PiT at or above ViT's",
     confounds=CONFOUNDS,
 )
@@ -156,7 +158,7 @@ def test_pit_suppresses_negative_eigenvalues(measure: Measure) -> None:
 @claim(
     "swin-lowers-magnitude-keeps-negatives",
     "Swin's local attention has negative eigenvalues and yet much smaller magnitudes.",
-    paper=Paper("Fig. C.4b", NO_NUMBERS, read_from="description"),
+    paper=Paper("Fig. C.4b", NO_NUMBERS, read_from="description", section=2, figures=("C.4b",)),
     contradicted_by="an average positive eigenvalue of Swin that is not below ViT's, or hardly a negative eigenvalue",
     deviations=("to have negative eigenvalues is taken as an NEP above one percent",),
     confounds=CONFOUNDS,
@@ -170,7 +172,9 @@ def test_swin_is_flat_and_not_convex(measure: Measure) -> None:
 @claim(
     "pit-swin-flatter-surface",
     "Several stages and local attention flatten a Transformer's loss surface.",
-    paper=Paper("Fig. C.4a", "surfaces of PiT-Ti and Swin-Ti beside ViT-Ti's", read_from="plot"),
+    paper=Paper(
+        "Fig. C.4a", "surfaces of PiT-Ti and Swin-Ti beside ViT-Ti's", read_from="plot", section=2, figures=("C.4a",)
+    ),
     contradicted_by="a surface of PiT or Swin that is not flatter",
     deviations=("read as the curvature of the NLL at the weights, in filter-normalised directions",),
 )
@@ -183,7 +187,14 @@ def test_multi_stage_transformers_are_flatter(measure: Measure, arm: str) -> Non
 @claim(
     "augmentation-flattens-but-nonconvex",
     "Strong augmentation shrinks eigenvalues and creates many negative ones.",
-    paper=Paper("Fig. F.1b", NO_NUMBERS, "CIFAR-100, weak is padded crop and flip", "memory of the plot"),
+    paper=Paper(
+        "Fig. F.1b",
+        NO_NUMBERS,
+        "CIFAR-100, weak is padded crop and flip",
+        "memory of the plot",
+        section=2,
+        figures=("F.1b",),
+    ),
     contradicted_by="an APE that is not lower, or an NEP that is not higher, under strong augmentation",
     deviations=("measured after warm-up, each network on its own augmentation",),
     confounds=CONFOUNDS,

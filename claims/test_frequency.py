@@ -28,6 +28,8 @@ lowpass = claim(
         SETUP,
         "vector plot",
         effect=-0.1,
+        section=3,
+        figures=("8",),
     ),
     contradicted_by="a mean change across the MSAs after the first quarter that is not negative",
     deviations=(*DEVIATIONS, "MSAs after the first quarter: `early-msa-act-like-conv` is about the others"),
@@ -58,6 +60,8 @@ def test_msas_lower_high_frequencies_without_positions(measure: Measure, conditi
         SETUP,
         "vector plot",
         effect=0.12,
+        section=3,
+        figures=("8",),
     ),
     contradicted_by="a mean change across the MLPs after the first third that is not positive",
     deviations=(*DEVIATIONS, "MLPs after the first third, since over all of them the paper's own numbers are negative"),
@@ -79,6 +83,8 @@ def test_mlps_raise_high_frequencies(measure: Measure) -> None:
         SETUP,
         "vector plot",
         effect=4.53,
+        section=3,
+        figures=("2a",),
     ),
     contradicted_by="deep layers that are not above the stem",
     deviations=(*DEVIATIONS, "deep is the second half of the blocks, on average", "within stages is a control of ours"),
@@ -95,7 +101,13 @@ def test_resnet_raises_high_frequencies_with_depth(measure: Measure) -> None:
     "early-msa-act-like-conv",
     "The earliest MSAs are the exception: they raise high frequencies, as Convs do.",
     paper=Paper(
-        "Fig. 8", "the first three of 12 MSAs change it by −0.11, +0.48 and +0.37", SETUP, "vector plot", effect=0.25
+        "Fig. 8",
+        "the first three of 12 MSAs change it by −0.11, +0.48 and +0.37",
+        SETUP,
+        "vector plot",
+        effect=0.25,
+        section=3,
+        figures=("8",),
     ),
     contradicted_by="early MSAs that do not raise high frequencies",
     deviations=(*DEVIATIONS, "early is the first quarter; of four MSAs, the first"),
@@ -115,6 +127,8 @@ reduces = claim(
         SETUP,
         "vector plot",
         effect=-0.7,
+        section=3,
+        figures=("2a",),
     ),
     contradicted_by="deep layers that are not below the embedding",
     deviations=(*DEVIATIONS, "deep is the second half of the sub-layers, on average"),
@@ -138,7 +152,9 @@ def test_vit_lowers_high_frequencies_without_positions(measure: Measure, conditi
 @claim(
     "pit-swin-lowpass",
     "In PiT and Swin, too, MSAs lower high frequencies and MLPs raise them.",
-    paper=Paper("Fig. D.2", "the same signs as in ViT; no numbers known", SETUP, "description"),
+    paper=Paper(
+        "Fig. D.2", "the same signs as in ViT; no numbers known", SETUP, "description", section=3, figures=("D.2",)
+    ),
     contradicted_by="a mean change across MSAs that is not negative, or across MLPs that is not positive",
     deviations=(*DEVIATIONS, "of the parts of the depth in which ViT-Ti's MSAs and MLPs do so"),
 )
@@ -154,7 +170,9 @@ def test_multi_stage_transformers_filter_alike(measure: Measure, arm: str) -> No
 @claim(
     "attention-matrix-lowpass",
     "A trained attention matrix is itself a low-pass filter: it passes high frequencies less than low ones.",
-    paper=Paper("Section 3", "none: the paper reads filters from feature maps, not from the weights", "any ViT"),
+    paper=Paper(
+        "Section 3", "none: the paper reads filters from feature maps, not from the weights", "any ViT", section=3
+    ),
     contradicted_by="a gain at the highest frequency that is not below the gain at the lowest",
     deviations=(
         "beyond the paper: the gain of the matrix at each frequency of the token grid, mean over blocks and heads",

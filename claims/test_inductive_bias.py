@@ -26,6 +26,8 @@ AUGMENTED = "the training NLL is that of augmented training images"
         "error 17.7 % (ResNeXt-50), 17.3 % (ResNet-50), 22.4 % (Twins-S), 23.3 % (Swin-Ti), 24.0 % (PiT-Ti), 33.5 % (ViT-Ti), "
         "35.4 % (Mixer-Ti); training NLL 2.10, 2.09, 2.17, 2.23, 2.30, 2.52, 2.57",
         read_from="vector plot",
+        section=2,
+        figures=("5a",),
     ),
     contradicted_by="a rank correlation of error or training NLL with the weakness of the bias that is not positive",
     deviations=(
@@ -43,7 +45,9 @@ def test_stronger_bias_has_lower_error_and_nll(measure: Measure, bad: Quantity) 
 @claim(
     "bias-cifar10-imagenet",
     "On CIFAR-10, too, stronger inductive bias goes with lower test error and training NLL.",
-    paper=Paper("Fig. C.1", "no numbers known", "CIFAR-10, and ImageNet-1K", "description"),
+    paper=Paper(
+        "Fig. C.1", "no numbers known", "CIFAR-10, and ImageNet-1K", "description", section=2, figures=("C.1",)
+    ),
     contradicted_by="a rank correlation of error or training NLL with the weakness of the bias that is not positive",
     deviations=(
         "on ImageNet, the paper's other data, this is `bias-lowers-error-and-nll` under the profile `imagenet`",
@@ -59,7 +63,9 @@ def test_stronger_bias_has_lower_error_and_nll_on_cifar10(measure: Measure, bad:
 no_overfit = claim(
     "vit-no-overfit-small-data",
     "As data shrink, a ViT's error and its training NLL both rise: it does not overfit even 2 % of CIFAR-100.",
-    paper=Paper("Fig. 5b", "both rise as data shrink; no numbers known", read_from="description"),
+    paper=Paper(
+        "Fig. 5b", "both rise as data shrink; no numbers known", read_from="description", section=2, figures=("5b",)
+    ),
     contradicted_by="a training NLL that falls as data shrink",
     deviations=(AUGMENTED,),
     confounds=(
@@ -95,7 +101,7 @@ def test_vit_does_not_overfit_small_data_without_strong_augmentation(measure: Me
 @claim(
     "long-training-no-rescue",
     "On small data, longer training does not bring a ViT to the level of a ResNet.",
-    paper=Paper("Fig. C.3", "no numbers known", read_from="description"),
+    paper=Paper("Fig. C.3", "no numbers known", read_from="description", section=2, figures=("C.3",)),
     contradicted_by="a ViT that reaches the ResNet with more epochs",
     deviations=("all of the data, and three times the ResNet's epochs; the paper's number is unknown",),
 )
@@ -107,7 +113,7 @@ def test_longer_training_does_not_rescue_vit(measure: Measure) -> None:
 @claim(
     "gap-improves-accuracy",
     "Global average pooling in place of the class token raises a ViT's accuracy.",
-    paper=Paper("Section 2", "2.7 percentage points", read_from="memory of the text", effect=2.7),
+    paper=Paper("Section 2", "2.7 percentage points", read_from="memory of the text", effect=2.7, section=2),
     contradicted_by="pooling that lowers accuracy",
 )
 def test_pooling_improves_accuracy(measure: Measure) -> None:
@@ -118,7 +124,13 @@ def test_pooling_improves_accuracy(measure: Measure) -> None:
 @claim(
     "small-patch-hurts",
     "Very small patches hurt a ViT.",
-    paper=Paper("Fig. C.2a", "patches of 2 pixels on CIFAR; no numbers known", read_from="description"),
+    paper=Paper(
+        "Fig. C.2a",
+        "patches of 2 pixels on CIFAR; no numbers known",
+        read_from="description",
+        section=2,
+        figures=("C.2a",),
+    ),
     contradicted_by="an error with patches of 2 pixels at or below that with patches of 4",
 )
 def test_small_patches_hurt(measure: Measure) -> None:
@@ -129,7 +141,7 @@ def test_small_patches_hurt(measure: Measure) -> None:
 @claim(
     "sam-helps-vit",
     "Optimisers that smooth the loss, such as SAM, help a ViT.",
-    paper=Paper("Section 2", "none of its own: the paper cites Chen et al. (2022)"),
+    paper=Paper("Section 2", "none of its own: the paper cites Chen et al. (2022)", section=2),
     contradicted_by="an accuracy with SAM that is not higher",
     deviations=("radius 0.05",),
     confounds=("SAM takes two gradients per step",),
@@ -143,7 +155,11 @@ def test_sam_helps_vit(measure: Measure) -> None:
     "augmentation-underconfident",
     "Strong augmentation makes predictions under-confident, weak augmentation over-confident.",
     paper=Paper(
-        "Fig. F.1a", "the reliability diagrams lie on opposite sides of the diagonal", read_from="memory of the plot"
+        "Fig. F.1a",
+        "the reliability diagrams lie on opposite sides of the diagonal",
+        read_from="memory of the plot",
+        section=2,
+        figures=("F.1a",),
     ),
     contradicted_by="a signed calibration error under strong augmentation that is not negative",
 )

@@ -17,7 +17,12 @@ DEVIATIONS = ("padded positions are masked; in the official code they leak atten
     "local-msa-error",
     "Attention restricted to a local window gives a lower test error than global attention.",
     paper=Paper(
-        "Fig. 7a", "test error 27.9 % (3×3), 28.1 % (5×5), 28.9 % (8×8, global)", read_from="vector plot", effect=-1.05
+        "Fig. 7a",
+        "test error 27.9 % (3×3), 28.1 % (5×5), 28.9 % (8×8, global)",
+        read_from="vector plot",
+        effect=-1.05,
+        section=2,
+        figures=("7a",),
     ),
     contradicted_by="a test error of 3×3 or 5×5 attention that is not below that of global attention",
     deviations=DEVIATIONS,
@@ -36,6 +41,8 @@ def test_local_attention_has_lower_error(measure: Measure, local: str) -> None:
         "NEP after warm-up 7.3 % (3×3), 3.9 % (5×5), 7.6 % (8×8, global)",
         read_from="integrals of the plotted densities",
         effect=-0.3,
+        section=2,
+        figures=("7b",),
     ),
     contradicted_by="a negative eigenvalue proportion of local attention that is not below that of global attention",
     deviations=DEVIATIONS,
@@ -50,7 +57,12 @@ def test_local_attention_has_fewer_negative_eigenvalues(measure: Measure, local:
     "local-msa-nll",
     "Attention over 5×5 places fits the training data best: better than over 3×3 and better than global attention.",
     paper=Paper(
-        "Fig. 7a", "training NLL 2.451 (3×3), 2.406 (5×5), 2.473 (8×8, global)", read_from="vector plot", effect=0.982
+        "Fig. 7a",
+        "training NLL 2.451 (3×3), 2.406 (5×5), 2.473 (8×8, global)",
+        read_from="vector plot",
+        effect=0.982,
+        section=2,
+        figures=("7a",),
     ),
     contradicted_by="a training NLL of 5×5 attention that is not the lowest",
     deviations=DEVIATIONS,
@@ -69,6 +81,8 @@ def test_medium_window_fits_training_data_best(measure: Measure, other: str) -> 
         "NEP after warm-up 3.9 % (5×5), 7.3 % (3×3)",
         read_from="integrals of the plotted densities",
         effect=-3.4,
+        section=2,
+        figures=("7b",),
     ),
     contradicted_by="a negative eigenvalue proportion of 5×5 attention that is not below that of 3×3",
     deviations=DEVIATIONS,
@@ -85,6 +99,7 @@ def test_medium_window_has_fewer_negative_eigenvalues(measure: Measure) -> None:
         "Abstract, Section 2",
         "local attention is as good as global; no arm removes the dependence on data",
         effect=-1.05,
+        section=2,
     ),
     contradicted_by="local attention that is worse than global, or no better than learned constant weights",
     deviations=(
@@ -103,7 +118,9 @@ def test_dependence_on_data_matters_and_range_does_not(measure: Measure) -> None
 @claim(
     "long-range-needs-data",
     "Long range pays with data: the lead of local over global attention is larger on small data.",
-    paper=Paper("Section 2", "none: with one size of the data, the paper cannot tell whether range matters elsewhere"),
+    paper=Paper(
+        "Section 2", "none: with one size of the data, the paper cannot tell whether range matters elsewhere", section=2
+    ),
     contradicted_by="a lead of local attention that does not shrink with data",
     deviations=(*DEVIATIONS, "beyond the paper: a critique of the scale at which long range does not matter"),
     confounds=("fewer images are fewer steps at equal epochs",),

@@ -23,6 +23,8 @@ smaller = claim(
         "Fig. 1c, 4",
         "average positive eigenvalue (APE) after warm-up 47 for ViT-Ti, at least 489 for ResNet-50",
         read_from="integrals of the plotted densities",
+        section=2,
+        figures=("1c", "4"),
     ),
     contradicted_by="an average positive eigenvalue of the ViT at or above the ResNet's at any stage",
     deviations=(
@@ -65,6 +67,8 @@ def test_vit_has_smaller_eigenvalues_at_one_loss(measure: Measure, condition: st
         "negative eigenvalue proportion (NEP) after warm-up 9.0 % for ViT-Ti, 0 % for ResNet-50",
         read_from="integrals of the plotted densities",
         effect=9.0,
+        section=2,
+        figures=("1c", "4"),
     ),
     contradicted_by="a negative eigenvalue proportion of the ViT at or below the ResNet's, or of the ResNet above 1 %",
     deviations=(
@@ -93,6 +97,8 @@ def test_vit_has_more_negative_eigenvalues(measure: Measure, when: str) -> None:
         "curvature of the NLL 15.2 and 22.1 against 21.8 and 35.4",
         read_from="the surfaces released with the code",
         effect=0.65,
+        section=2,
+        figures=("1a",),
     ),
     contradicted_by="a ViT whose NLL alone is not flatter at the weights, or rises no less to the border",
     deviations=(
@@ -123,6 +129,8 @@ def test_vit_surface_is_flatter(measure: Measure) -> None:
         "Fig. 1b",
         "ResNet-50 is at 1.41 times its initial distance after warm-up and at most at 1.53; ViT-Ti comes steadily closer",
         read_from="plot",
+        section=2,
+        figures=("1b",),
     ),
     contradicted_by="a ViT that moves away from its optimum, or whose path is as long or turns as much as the ResNet's",
     deviations=("a path through a few snapshots, which hides what happens between them",),
@@ -140,7 +148,11 @@ def test_vit_path_is_smooth_and_resnet_path_is_not(measure: Measure) -> None:
     "nonconvexity-early",
     "A ViT's loss is less convex early in training than at its end.",
     paper=Paper(
-        "Fig. 1c", "the mass of negative eigenvalues falls visibly from warm-up to epoch 300", read_from="plot"
+        "Fig. 1c",
+        "the mass of negative eigenvalues falls visibly from warm-up to epoch 300",
+        read_from="plot",
+        section=2,
+        figures=("1c",),
     ),
     contradicted_by="a negative eigenvalue proportion that does not fall from warm-up to the end",
     confounds=("NEP counts only negative values among the five largest magnitudes of a mini-batch",),
@@ -152,7 +164,7 @@ def test_negative_eigenvalues_belong_to_early_training(measure: Measure) -> None
 needed = claim(
     "need-l2-and-augmentation",
     "The Hessian of the NLL alone, or on images without augmentation, misleads.",
-    paper=Paper("README of the code", "none", read_from="description"),
+    paper=Paper("README of the code", "none", read_from="description", section=2),
     contradicted_by="an NEP that L2 moves by less than five points, or clean images that put ViT and ResNet in the same order",
     deviations=(
         "misleading is taken as five percentage points of NEP, and as the opposite order of ViT and ResNet",

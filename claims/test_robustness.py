@@ -31,6 +31,8 @@ DEVIATIONS = (
         SETUP,
         "vector plot",
         effect=-7.7,
+        section=3,
+        figures=("2b",),
     ),
     contradicted_by="a loss of the ViT that is not smaller at 0.7 π and above",
     deviations=DEVIATIONS,
@@ -47,7 +49,13 @@ def test_high_frequency_noise_hurts_resnet_more(measure: Measure) -> None:
     "noise-lf-hurts-vit",
     "Low-frequency noise hurts a ViT more than a ResNet.",
     paper=Paper(
-        "Fig. 2b", "at 0.2 to 0.5 π: ViT −11.6 to −14.9 pp, ResNet −8.8 to −12.7 pp", SETUP, "vector plot", effect=-2.3
+        "Fig. 2b",
+        "at 0.2 to 0.5 π: ViT −11.6 to −14.9 pp, ResNet −8.8 to −12.7 pp",
+        SETUP,
+        "vector plot",
+        effect=-2.3,
+        section=3,
+        figures=("2b",),
     ),
     contradicted_by="a loss of the ViT that is not larger between 0.2 π and 0.5 π",
     deviations=DEVIATIONS,
@@ -63,7 +71,7 @@ def test_low_frequency_noise_hurts_vit_more(measure: Measure) -> None:
 shape = claim(
     "shape-vs-texture",
     "A ViT decides by shape, a ResNet by texture.",
-    paper=Paper("Section 3", "none: inferred from Fig. 2"),
+    paper=Paper("Section 3", "none: inferred from Fig. 2", section=3),
     contradicted_by="a shape bias of the ViT that is not above the ResNet's on the same data",
     deviations=(
         "measured on images with the phases of one class and the amplitudes of another, which stand for shape and texture",
@@ -100,6 +108,8 @@ CORRUPTED = ("fifteen corruptions drawn by this project, with the strengths of t
         "accuracy 82.5 % and robustness 65.0 % for ResNet-50; 66.5 % and 51.9 % for ViT-Ti",
         read_from="vector plot",
         effect=16.0,
+        section=4,
+        figures=("12b",),
     ),
     contradicted_by="a ViT at or above the ResNet in accuracy or robustness",
     deviations=CORRUPTED,
@@ -115,7 +125,12 @@ def test_resnet_beats_vit(measure: Measure, good: Quantity) -> None:
     "alternet-robust",
     "AlterNet is more robust to corruptions than the ResNet.",
     paper=Paper(
-        "Fig. 12b", "robustness 66.7 % for AlterNet-50, 65.0 % for ResNet-50", read_from="vector plot", effect=1.7
+        "Fig. 12b",
+        "robustness 66.7 % for AlterNet-50, 65.0 % for ResNet-50",
+        read_from="vector plot",
+        effect=1.7,
+        section=4,
+        figures=("12b",),
     ),
     contradicted_by="a mean accuracy under corruptions that is not higher",
     deviations=(

@@ -23,6 +23,7 @@ RESNET_LESION = (LESION, "a whole residual branch, where the paper removes a bot
         "no ablation at equal count; four MSAs give 84.0 % with one at the end of c2, 83.5 % with it inside c3; "
         "in Swin the last MSA of every stage costs more accuracy than the last MLP (Fig. 10b)",
         read_from="vector plot",
+        section=4,
     ),
     contradicted_by="placements with the same number of MSAs that differ the other way",
     deviations=(
@@ -44,6 +45,7 @@ def test_stage_end_is_the_better_place(measure: Measure, elsewhere: str) -> None
         "Section 4",
         "AlterNet is not lesioned; in Swin the last MSA of every stage costs more accuracy than the last MLP (Fig. 10b)",
         read_from="vector plot",
+        section=4,
     ),
     contradicted_by="an MSA at a stage's end whose removal costs less than the Conv's of the network without MSAs",
     deviations=("beyond the paper, which compares an MSA with an MLP of the same network", LESION),
@@ -58,7 +60,13 @@ def test_msa_at_stage_end_matters_more_than_conv_there(measure: Measure) -> None
 @claim(
     "lesion-resnet-stage-start",
     "In a ResNet, removing a block at the start of a stage hurts more than removing one at its end.",
-    paper=Paper("Fig. 10b", "stage starts cost more accuracy than stage ends in ResNet-50", read_from="description"),
+    paper=Paper(
+        "Fig. 10b",
+        "stage starts cost more accuracy than stage ends in ResNet-50",
+        read_from="description",
+        section=4,
+        figures=("10b",),
+    ),
     contradicted_by="a loss at stage starts that is not above the loss at stage ends",
     deviations=RESNET_LESION,
     confounds=("the first block of a stage also changes width and resolution; its projection is kept",),
@@ -70,7 +78,7 @@ def test_stage_start_matters_more_in_resnet(measure: Measure) -> None:
 periodic = claim(
     "lesion-periodic",
     "The damage of removing a block varies with the period of a stage: from the end of one to the start of the next it jumps.",
-    paper=Paper("Fig. 10b", "periodic in ResNet-50 and Swin-Ti", read_from="description"),
+    paper=Paper("Fig. 10b", "periodic in ResNet-50 and Swin-Ti", read_from="description", section=4, figures=("10b",)),
     contradicted_by="a damage that falls from a stage's end to the start of the next",
     deviations=(
         "the ResNet decides, Swin is a control",
@@ -95,7 +103,13 @@ def test_damage_has_the_period_of_a_stage_in_swin(measure: Measure, condition: s
 @claim(
     "lesion-resnet-early-stage",
     "In a ResNet, removing a block of an early stage hurts more than removing one of a late stage.",
-    paper=Paper("Fig. 10b", "early stages cost more accuracy than late ones in ResNet-50", read_from="description"),
+    paper=Paper(
+        "Fig. 10b",
+        "early stages cost more accuracy than late ones in ResNet-50",
+        read_from="description",
+        section=4,
+        figures=("10b",),
+    ),
     contradicted_by="a loss in the first stage that is not above the loss in the last",
     deviations=("the first stage against the last", *RESNET_LESION),
 )
@@ -112,6 +126,8 @@ def test_early_stage_matters_more_in_resnet(measure: Measure) -> None:
         "Fig. 10b",
         "first MLP against first MSA: −0.60, −0.42 (stage 2); −0.69, −0.23 (3); −1.07, −1.09 (4) pp",
         read_from="vector plot",
+        section=4,
+        figures=("10b",),
     ),
     contradicted_by="a mean over stages the other way round",
     deviations=("read as the mean over stages", LESION),
@@ -129,6 +145,8 @@ def test_mlp_matters_more_at_stage_starts_of_swin(measure: Measure) -> None:
         "last MSA against last MLP: −1.96, −0.43 (stage 1); −1.44, −0.22 (2); −0.56, 0.00 (3); −1.88, −1.00 (4) pp",
         read_from="vector plot",
         effect=1.05,
+        section=4,
+        figures=("10b",),
     ),
     contradicted_by="a mean over stages the other way round",
     deviations=("read as the mean over stages", LESION),
@@ -141,7 +159,9 @@ def test_msa_matters_more_at_stage_ends_of_swin(measure: Measure) -> None:
 late = claim(
     "lesion-vit-pit",
     "In ViT and PiT, too, late MSAs are important: the last one matters more than the last MLP.",
-    paper=Paper("Fig. D.4", "late MSAs are important in ViT-Ti and PiT-Ti", read_from="description"),
+    paper=Paper(
+        "Fig. D.4", "late MSAs are important in ViT-Ti and PiT-Ti", read_from="description", section=4, figures=("D.4",)
+    ),
     contradicted_by="a loss by the last MSA that is not above the loss by the last MLP",
     deviations=("the ViT decides, PiT is a control", "in PiT, the mean over the last MSAs of its stages", LESION),
     confounds=("the author agrees that deep ViTs do not show it, whose attention collapses",),
@@ -167,7 +187,11 @@ blocks = claim(
     "cka-block-structure",
     "In a network of several stages, blocks of one stage are more alike than blocks of two stages.",
     paper=Paper(
-        "Fig. 10a, D.3", "stage-aligned blocks in the maps of ResNet-50, Swin-Ti and PiT-Ti", read_from="heat maps"
+        "Fig. 10a, D.3",
+        "stage-aligned blocks in the maps of ResNet-50, Swin-Ti and PiT-Ti",
+        read_from="heat maps",
+        section=4,
+        figures=("10a", "D.3"),
     ),
     contradicted_by="a similarity within stages that is not above the similarity across stages",
     deviations=(
@@ -192,7 +216,7 @@ def test_blocks_of_a_stage_are_alike_in_transformers(measure: Measure, arm: str)
 @claim(
     "cka-vit-no-blocks",
     "A ViT, which has a single stage, lacks the block structure of a network of several stages.",
-    paper=Paper("Fig. D.3", "no blocks in the map of ViT-Ti", read_from="heat map"),
+    paper=Paper("Fig. D.3", "no blocks in the map of ViT-Ti", read_from="heat map", section=4, figures=("D.3",)),
     contradicted_by="a ViT whose score is at or above that of the network of several stages",
     deviations=("the ViT is cut into as many equal parts as the ResNet has stages",),
 )

@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 from pathlib import Path
 
-import pytest
-
-from vitwork.plugin import read_claims
+from vitwork import profiles
 from vitwork.profiles import PROFILES
 from vitwork.report.claim_sheet import Entry, markdown
+from vitwork.session.collecting import collect
 from vitwork.session.plan import measurable
 from vitwork.session.reading import Case
 
@@ -23,25 +20,9 @@ SHEET = Path(__file__).parent / "claim-sheet.md"
 REGISTERED = ROOT / "vitwork" / "profiles" / "registered.json"
 
 
-class Reader:
-    """A plugin that keeps the claims of a session that only collects."""
-
-    def __init__(self) -> None:
-        self.cases: list[Case] = []
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Keep what each test states."""
-        self.cases = read_claims(session)
-
-
 def read() -> list[Case]:
     """Return every test of the claims."""
-    reader = Reader()
-    arguments = [str(ROOT / "claims"), "--collect-only", "-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}"]
-    with contextlib.redirect_stdout(io.StringIO()):
-        pytest.main(arguments, plugins=[reader])
-    return reader.cases
+    return collect([ROOT / "claims"], profiles.find("smoke"))
 
 
 def sheet(cases: list[Case]) -> str:

@@ -8,7 +8,6 @@ ran: what a session that ended early did not find makes a claim not measured.
 
 from __future__ import annotations
 
-import inspect
 import os
 import shutil
 import time
@@ -23,19 +22,20 @@ import pytest
 from vitwork import profiles
 from vitwork.data import fingerprint
 from vitwork.design.deviation import Lack, Missing
+from vitwork.design.profile import Profile
 from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
-from vitwork.language.measure import Measure
 from vitwork.session import options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
+from vitwork.session.collecting import read_claims
 from vitwork.session.delivery import deliver
 from vitwork.session.findings import Finding, Judgement
 from vitwork.session.forecast import plan_lines, task_lines
-from vitwork.session.judge import unjudged
+from vitwork.session.judge import judged, unjudged
 from vitwork.session.plan import Plan
 from vitwork.session.progress import Ticker
-from vitwork.session.reading import Case, read
+from vitwork.session.registration import Registry, declared
 from vitwork.session.results import Evidence, Session
 from vitwork.session.seeding import settle
 from vitwork.session.troubles import Troubles
@@ -136,13 +136,9 @@ def prepare(config: pytest.Config) -> None:
             preflight.import_from_here()
         options.check_paths(config)
         profile = options.profile_of(config)
-        preflight.check_data(profile, option.data)
-        if not _is_worker(config):
-            place.check(option.device)
-        for spec in {arm.data for arm in profile.arms.values()}:
-            fingerprint(spec, option.data)
-        if not _is_worker(config):
-            preflight.try_models(profile, profiles.find(option.profile))
+        Registry.of(config.rootpath, profile.name)
+        if options.report_from(config) is None:
+            _prepare_work(config, profile)
         config.stash[STORE] = options.open_store(config)
         if not _is_worker(config):
             options.engine_of(config).make(Worker(config.stash[STORE]))
@@ -152,6 +148,18 @@ def prepare(config: pytest.Config) -> None:
             config.stash[BASELINE] = Baseline.read(option.baseline, profile.name)
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def _prepare_work(config: pytest.Config, profile: Profile) -> None:
+    """Ask for device, images and networks."""
+    option = config.option
+    preflight.check_data(profile, option.data)
+    if not _is_worker(config):
+        place.check(option.device)
+    for spec in {arm.data for arm in profile.arms.values()}:
+        fingerprint(spec, option.data)
+    if not _is_worker(config):
+        preflight.try_models(profile, profiles.find(option.profile))
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -170,13 +178,13 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Read every collected claim and plan the runs and measurements that it needs."""
     config = session.config
-    if config.option.collectonly or not (cases := read_claims(session)):
+    if config.option.collectonly or not any(item.get_closest_marker("claim") for item in session.items):
         return
     prepare(config)
     profile = options.profile_of(config)
-    plan = Plan(profile, config.option.data)
-    for case in cases:
-        plan.add(case, profile.seeds)
+    if not (cases := read_claims(session.items, profile)):
+        return
+    plan = options.plan_of(config, profile, cases)
     config.stash[PLAN] = plan
     config.stash[LEFT_OUT] = config.stash.get(LEFT_OUT, False) or bool(session.testsfailed)
     if options.works(config):
@@ -186,25 +194,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         engine = options.engine_of(config).make(Worker(config.stash[STORE]))
         tasks = task_lines(plan, config.stash[STORE], engine) if engine.remote else []
         _say(config, [*plan_lines(plan, config.stash[STORE], place.cores()), *tasks])
-
-
-def read_claims(session: pytest.Session) -> list[Case]:
-    """Return the tests of claims among those that were collected, read at the session's profile."""
-    items = [item for item in session.items if isinstance(item, pytest.Function) and item.get_closest_marker("claim")]
-    if not items:
-        return []
-    profile = options.profile_of(session.config)
-    return [_read(item, Measure(profile)) for item in items]
-
-
-def _read(item: pytest.Function, measure: Measure) -> Case:
-    marker = item.get_closest_marker("claim")
-    assert marker is not None
-    parameters = dict(item.callspec.params) if hasattr(item, "callspec") else {}
-    chapter = (inspect.getdoc(item.module) or item.module.__name__).splitlines()[0].rstrip(".")
-    statistical = "measure" in item.fixturenames
-    case = Case(item.nodeid, marker.args[0], chapter, parameters, statistical=statistical)
-    return read(case, item.function, measure) if statistical else case
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -224,7 +213,11 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
 def _settle(config: pytest.Config, plan: Plan, store: Store) -> None:
     shared = _shared(config, store)
     try:
-        judgement = settle(plan, _worker(config, store, shared), options.budget_of(config), shared / "rounds")
+        if config.option.source is None:
+            judgement = settle(plan, _worker(config, store, shared), options.budget_of(config), shared / "rounds")
+        else:
+            report = options.report_from(config)
+            judgement = judged(plan, store, Troubles(), sequential=report is not None and report.sequential)
     except (VitworkError, OSError) as fault:  # the store was taken away, for example: every test says so
         judgement = unjudged(plan, Lack(Missing.FAULT, what=str(fault)))
     config.stash[FINDINGS] = {finding.test: finding for finding in judgement.findings}
@@ -235,7 +228,7 @@ def _settle(config: pytest.Config, plan: Plan, store: Store) -> None:
 
 def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
     """Keep what is known so far for the process that reports: a worker may be killed at any time after."""
-    evidence = Evidence(judgement, dict(plan.code), whole=not config.stash[LEFT_OUT])
+    evidence = Evidence(judgement, dict(plan.code), whole=not config.stash[LEFT_OUT], declared=declared(plan))
     if not _is_worker(config):
         config.stash[COLLECTOR].evidence = evidence
         return evidence
@@ -250,7 +243,7 @@ def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
 
 def _ticker(config: pytest.Config) -> Ticker:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
-    ticker = Ticker(options.root_of(config), lambda line: _say(config, [line]))
+    ticker = Ticker(options.store_of(config), lambda line: _say(config, [line]))
     if terminal is not None and not _is_worker(config):
         ticker.start()
     return ticker
@@ -298,6 +291,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if finding is None:
         return None
     if not finding.statistical:
+        if options.report_from(pyfuncitem.config) is not None:
+            pytest.skip("not measured: a property, which no report holds; leave --from out to check it")
         return properties.held(pyfuncitem, pyfuncitem.config.stash[STORE]) or None
     verdict = Verdict.NOT_MEASURED if finding.lack else finding.verdict
     pyfuncitem.user_properties += [("claim", finding.claim.id), ("verdict", str(verdict))]
@@ -327,9 +322,13 @@ def pytest_runtest_makereport(
 
 def _session(config: pytest.Config) -> Session:
     collector = config.stash.get(COLLECTOR, None) or Collector(("", False))
+    profile, report = options.profile_of(config), options.report_from(config)
     return Session(
-        options.profile_of(config), config.option.data, options.command(config), collector.started,
+        profile, config.option.data, options.command(config), collector.started,
         *collector.revision, collector.passed, collector.reached, options.chosen(config),
+        first_seed=report.profile.first_seed if report else config.option.first_seed,
+        sequential=report.sequential if report else options.budget_of(config) is not None,
+        measured=report.provenance if report else None, registry=Registry.of(config.rootpath, profile.name),
     )  # fmt: skip
 
 
@@ -368,16 +367,22 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
 def _report(config: pytest.Config, results: Results, changes: Changes) -> None:
     """Print the table, then write the report: what fails to be written has been seen."""
     from vitwork.report import words
-    from vitwork.report.build import build
+    from vitwork.report.earlier import standing
     from vitwork.report.terminal import table
 
     _say(config, [*table(results), *changes.lines(), *words.part(results)])
     try:
         folder = options.report_of(config, config.stash[STORE].root, part=options.partial(results))
-        page = build(results, folder)
+        page = standing(results, folder) or _built(results, folder)
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
     _say(config, [f"Report: {page}"])
+
+
+def _built(results: Results, folder: Path) -> Path:
+    from vitwork.report.build import build  # with all that draws, which a session with nothing new does without
+
+    return build(results, folder)
 
 
 def _say(config: pytest.Config, lines: list[str]) -> None:

@@ -46,6 +46,7 @@ VERDICTS = (
 )
 OURS = ("stage-end-msa-matters", "attention-matrix-lowpass", "msa-averages-values")
 """Claims that the paper does not make."""
+SECTIONS = dict(zip(CHAPTERS, (2, 3, 3, 4, 4), strict=True))
 BATCHNORM = "with BatchNorm in train mode"
 P = {"p": 0.0004, "q": 0.006}
 SPECTRAL = ("1c", "4", "6", "7b", "C.2b", "C.4b", "C.5", "C.6", "C.7", "C.7c", "F.1b", "12c")
@@ -215,7 +216,7 @@ def _run(dice: random.Random, arm: str, seed: int) -> RunResult:
         joules=dice.uniform(100, 200),
         images_per_second=dice.uniform(2000, 4000),
         mode="single",
-        history=tuple({"epoch": epoch, "loss": loss, "accuracy": 1 - loss / 2.5} for epoch, loss in enumerate(losses)),
+        history=tuple({"epoch": float(epoch), "loss": loss, "accuracy": 1 - loss / 2.5} for epoch, loss in enumerate(losses)),
     )
 
 
@@ -436,7 +437,13 @@ def _claim(
         id=id,
         sentence=f"SYNTHETIC sentence of {id}: one statement of the paper stands here in plain words.",
         chapter=chapter,
-        paper=Paper(where, "36 against 295 after warm-up", read_from="density curve"),
+        paper=Paper(
+            where,
+            "36 against 295 after warm-up",
+            read_from="density curve",
+            section=SECTIONS[chapter],
+            figures=tuple(where.removeprefix("Fig. ").split(", ")) if where.startswith("Fig.") else (),
+        ),
         contradicted_by="the interval lies on the other side of the margin",
         verdict=verdict,
         lack=Lack(Missing.ARM, "swin") if lacking else None,
@@ -459,6 +466,7 @@ def _claim(
             else {**P, "holm_p": holm_p}
         ),
         rerun=f"pytest claims/test_synthetic.py::test_{id.replace('-', '_')}",
+        file="claims/test_synthetic.py",
     )
     return claim, hypotheses
 

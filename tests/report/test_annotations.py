@@ -19,7 +19,7 @@ def test_annotations_cannot_be_broken_out_of():
 
 
 def test_annotations_stand_on_the_file_of_the_claim():
-    """What broke is an error; the file is the one that the claim's own command names."""
+    """What broke is an error."""
     results = synthetic.results(seeds=1, claims=1, grid=5)
     (line,) = workflow_commands([Event(Kind.VANISHED, results.claims[0].id, "", "", "")], results)
     assert line.startswith("::error file=claims/test_synthetic.py,title=landscape-vit-flatter%3A vanished::")

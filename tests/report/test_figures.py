@@ -6,7 +6,6 @@ import dataclasses
 import json
 import math
 import random
-import re
 from itertools import pairwise
 from statistics import NormalDist
 from typing import Any
@@ -20,21 +19,27 @@ from tests.report.reading import parse, texts
 from vitwork.language.document import Hypothesis, MeasurementResult, Sample
 from vitwork.report import paper_values, words
 from vitwork.report.figures import (
-    FIGURES,
+    OTHERS,
+    PAPER,
     attention,
     corruptions,
     cue_conflict,
-    draw,
     effect,
+    evaluation,
+    gallery,
+    lesion,
+    log_amplitude,
+    noise_bands,
     reliability,
     spectrum,
     structure,
     surface,
+    trajectory,
 )
-from vitwork.report.figures.base import Entry, Palette, View, figures
+from vitwork.report.figures.base import Entry, Palette, View
 from vitwork.report.figures.colours import colour
-from vitwork.report.figures.spectrum import smooth
-from vitwork.report.figures.surface import project
+from vitwork.report.figures.spectrum import mode, smooth
+from vitwork.report.figures.surface import profile
 from vitwork.statistics.effect import Effect, Verdict
 
 ARMS = ("vit-1-head", "vit-2-heads", "vit-4-heads")
@@ -66,34 +71,54 @@ def _measured(arm: str, values: dict[str, Any] | None, figure: str = "") -> Meas
     return MeasurementResult(key="m", run="r", arm=arm, seed=0, name="own", figure=figure, values=values, **empty)
 
 
+def _resting(results, record, figures=()):
+    """Return results whose one claim rests on one record and names figures of the paper."""
+    paper = dataclasses.replace(results.claims[0].paper, figures=figures)
+    claim = replace(results.claims[0], measurements=("m",), paper=paper)
+    return replace(results, claims=(claim,), measurements=(record,))
+
+
 def test_a_record_is_drawn_by_the_figure_that_its_measurement_names():
-    """Whatever the measurement is called; without a figure, values, or a claim that rests on it, nothing is drawn."""
-    results = synthetic.results(seeds=1, claims=3, grid=5)
-    claim = replace(results.claims[0], measurements=("m",))
+    """In the paper's figure that the claim names, or else by its kind; nothing without a figure, values or a claim."""
+    results = synthetic.results(seeds=1, claims=1, grid=5)
     values = next(entry.values for entry in results.measurements if entry.name == "lesion")
-    assert [figure.title for figure in draw(claim, [_measured("vit", values, "lesion")], Palette())] == [
-        "Accuracy when one unit is removed"
-    ]
-    for record, user in (
-        (_measured("vit", values), claim),
-        (_measured("vit", None, "lesion"), claim),
-        (_measured("vit", {"something": "else"}, "lesion"), claim),
-        (_measured("vit", values, "lesion"), results.claims[1]),
+    for figures, expected in (((), ("lesion", False)), (("10b",), ("10b", True)), (("9",), ("lesion", False))):
+        (shown,) = gallery(_resting(results, _measured("vit", values, "lesion"), figures), Palette())
+        assert (shown.name, shown.of_paper) == expected
+        assert shown.claims == (results.claims[0].id,)
+    for record in (
+        _measured("vit", values),
+        _measured("vit", None, "lesion"),
+        _measured("vit", {"something": "else"}, "lesion"),
     ):
-        assert not draw(user, [record], Palette())
+        assert not gallery(_resting(results, record, ("10b",)), Palette())
+    unused = replace(results, claims=(replace(results.claims[0], measurements=()),))
+    assert not gallery(unused, Palette())
 
 
-def test_every_figure_draws_the_records_that_name_it(full):
-    """Each key of the table makes at least one figure with data behind it, of well-formed drawings."""
-    for name in FIGURES:
-        keys = tuple(entry.key for entry in full.measurements if entry.figure == name)
-        made = draw(replace(full.claims[0], measurements=keys), full.measurements, Palette.of(full))
-        assert len(made) == len(FIGURES[name])
-        for figure in made:
-            assert figure.rows
-            assert all(len(row) == len(figure.header) for row in figure.rows)
-            for panel in figure.panels:
-                parse(panel.svg)
+def test_every_figure_of_the_paper_is_drawn_in_its_order(full):
+    """Each has a title, data behind it, and well-formed drawings whose axes have names; others come after."""
+    whole = synthetic.results(seeds=2, grid=5)
+    keys = tuple(entry.key for entry in whole.measurements)
+    every = replace(
+        whole.claims[0],
+        measurements=keys,
+        paper=dataclasses.replace(whole.claims[0].paper, figures=tuple(PAPER)),
+    )
+    shown = gallery(replace(whole, claims=(every,)), Palette.of(whole))
+    names = [plate.name for plate in shown]
+    assert names == [*PAPER, "attention", "cue_conflict", "corruptions"]
+    for name, _, figure, _ in shown:
+        assert words.TITLES[name]
+        assert figure.rows
+        assert all(len(row) == len(figure.header) for row in figure.rows)
+        for panel in (*figure.panels, *figure.turnable):
+            parse(panel.svg)
+            named = panel.svg.count('class="name"')
+            assert named == 2 or name in ("1b", "E.1", "cue_conflict", "corruptions")
+    alone = replace(every, paper=dataclasses.replace(every.paper, figures=()))
+    drawn = [plate.name for plate in gallery(replace(whole, claims=(alone,)), Palette.of(whole))]
+    assert drawn == [*OTHERS, "corruptions"]
 
 
 @pytest.fixture(scope="module")
@@ -120,14 +145,6 @@ def test_colours_rise_in_lightness():
     assert all(after > before for before, after in pairwise(light))
 
 
-def test_a_turned_surface_keeps_lengths_in_depth_and_plane():
-    """The projection is a rotation: squared lengths before scaling are the same at every angle."""
-    for turn, tilt in ((0, 90), (35, 30), (120, 10)):
-        origin, other = project(0, 0, 0.25, turn, tilt), project(0.3, 0.4, 0.25, turn, tilt)
-        across, down, depth = ((b - a) for a, b in zip(origin, other, strict=True))
-        assert (across / 105) ** 2 + (down / 105) ** 2 + depth**2 == pytest.approx(0.25)
-
-
 def _record(arm, seed, values, **parameters):
     return Entry(arm, seed, {"when": "end", **parameters}, values)
 
@@ -137,57 +154,127 @@ def dice():
     return random.Random(0)
 
 
-def test_nll_and_l2_are_drawn_apart_and_together(dice):
-    """Heights to be turned are those of the record, L2 as the training weighs it."""
+def test_nll_l2_and_their_sum_are_three_panels_by_distance(dice):
+    """Whatever the number of networks and settings; heights to be turned are those of the record's whole loss."""
     values = {**synthetic._surface(dice, "vit", 5), "weight_decay": 0.5}
-    figure = surface.draw(View("Fig. 1a", (_record("vit", 0, values),), Palette()))
+    entries = tuple(_record("vit", seed, values, batchnorm=mode) for mode in ("fixed", "other") for seed in range(3))
+    figure = surface.draw(View(entries, Palette(), number="1a"))
+    assert [panel.heading for panel in figure.panels] == ["NLL", "L2", "NLL + L2"]
+    assert len(figure.rows) == 6 * 25
     nll, l2 = np.array(values["nll"], dtype=float), 0.5 * np.array(values["l2"])
-    turned = [np.array(json.loads(panel.surface), dtype=float) for panel in figure.panels if panel.surface]
-    for drawn, expected in zip(turned, (nll, l2, nll + l2), strict=True):
-        rise = expected - np.nanmin(expected)
-        assert np.allclose(drawn, rise / np.nanmax(rise), atol=6e-4, equal_nan=True)
-    assert [row[-1] for row in figure.rows] == pytest.approx(l2.ravel().tolist())
-    for panel in figure.panels:
-        parse(panel.svg)
+    (panel,) = figure.turnable
+    rise = nll + l2 - np.nanmin(nll + l2)
+    drawn = np.array(json.loads(panel.surface), dtype=float)
+    assert np.allclose(drawn, rise / np.nanmax(rise), atol=6e-4, equal_nan=True)
+    assert [row[-1] for row in figure.rows[:25]] == pytest.approx(l2.ravel().tolist())
+    tips = [tip.text for tip in parse(figure.panels[0].svg).iter("title")]
+    assert tips[-1] == "ViT-Ti in the paper: 2.61"
+    assert not any("paper" in tip.text for panel in figure.panels[1:] for tip in parse(panel.svg).iter("title"))
 
 
-def test_fine_surfaces_are_thinned_and_different_settings_are_named(dice):
+def test_a_profile_of_a_bowl_is_its_parabola():
+    """Means over points of one distance, above the centre, within the circle that the plane holds."""
+    axis = np.linspace(-1, 1, 9)
+    x, y = np.meshgrid(axis, axis)
+    found = profile(list(axis), list(axis), 3.0 + 2.0 * (x**2 + y**2))
+    assert max(found) == pytest.approx(1.0)
+    assert found[0.0] == 0.0
+    assert all(rise == pytest.approx(2.0 * at**2, abs=1e-5) for at, rise in found.items())
+
+
+def test_fine_surfaces_are_thinned(dice):
     """41 points per side are drawn as 21, ends included; all of them are in the table."""
-    entries = tuple(
-        _record("vit", 0, synthetic._surface(dice, "vit", 41), batchnorm=mode) for mode in ("fixed", "recalibrated")
-    )
-    figure = surface.draw(View("Fig. 1a", entries, Palette()))
-    assert {len(json.loads(panel.surface)) for panel in figure.panels if panel.surface} == {21}
-    assert len(figure.rows) == 2 * 41 * 41
-    assert {"batchnorm fixed", "batchnorm recalibrated"} <= {
-        part for panel in figure.panels for part in panel.heading.replace(":", ",").split(", ")
-    }
+    figure = surface.draw(View((_record("vit", 0, synthetic._surface(dice, "vit", 41)),), Palette()))
+    assert {len(json.loads(panel.surface)) for panel in figure.turnable} == {21}
+    assert len(figure.rows) == 41 * 41
 
 
-def test_a_corruption_s_points_are_its_mean_accuracies(dice):
-    """By severity from the clean accuracy on, by kind over severities, in per cent."""
+def test_robustness_and_the_paper_s_are_in_one_plane(dice):
+    """A mark per network, one for their mean, and the paper's eight on the same axes; by kind, means in per cent."""
     values = synthetic._corruptions(dice, "vit")
-    entries = tuple(_record("vit", seed, values) for seed in range(3))
-    figure = corruptions.draw(View("Fig. 12b", entries, Palette()))
-    by_severity, by_kind, both, theirs = (parse(panel.svg) for panel in figure.panels)
-    assert figure.panels[3].source == "paper"
-    tips = [tip.text for tip in by_severity.iter("title")]
+    view = View(tuple(_record("vit", seed, values) for seed in range(3)), Palette({"vit": 0}), number="12b")
     found = np.array(values["accuracy"])
-    assert tips[0] == f"vit, seed 0: {words.quantity(100 * values['clean'])}"
-    assert tips[5] == f"vit, seed 0: {words.quantity(100 * found[:, 4].mean())}"
-    kinds = {tip.text for tip in by_kind.iter("title")}
-    assert kinds == {
+    (panel,) = corruptions.robustness(view).panels
+    tips = [tip.text for tip in parse(panel.svg).iter("title")]
+    mean = f"{words.quantity(100 * values['clean'])}, {words.quantity(100 * found.mean())}"
+    assert tips[:4] == ["vit, seed 0", "vit, seed 1", "vit, seed 2", f"vit: {mean}"]
+    assert len(tips) == 4 + len(paper_values.ACCURACY_ROBUSTNESS)
+    by_severity, by_kind = (parse(panel.svg) for panel in corruptions.by_kind(view).panels)
+    drawn = [tip.text for tip in by_severity.iter("title")]
+    assert drawn[0] == f"vit: {words.quantity(100 * values['clean'])}"
+    assert drawn[5] == f"vit: {words.quantity(100 * found[:, 4].mean())}"
+    assert {tip.text for tip in by_kind.iter("title")} == {
         f"vit, {name}: {words.quantity(100 * row.mean())} %" for name, row in zip(values["names"], found, strict=True)
     }
-    assert len(list(both.iter("title"))) == 3
-    assert len(list(theirs.iter("title"))) == len(paper_values.ACCURACY_ROBUSTNESS)
-    assert len(figure.rows) == 3 * found.size
+    assert len(corruptions.robustness(view).rows) == 3 * found.size
+
+
+def test_the_paper_s_values_are_on_our_axes_in_our_quantity(dice):
+    """Every seed is a thin line, their mean a thick one, the paper's dashed: in figures of curves."""
+    made = {
+        "2b": (noise_bands.draw, lambda arm: synthetic._noise(dice)),
+        "2a": (log_amplitude.draw, lambda arm: synthetic._log_amplitude(dice, arm)),
+        "8": (log_amplitude.changes, lambda arm: synthetic._log_amplitude(dice, arm)),
+        "1b": (trajectory.draw, lambda arm: synthetic._trajectory(dice, arm)),
+        "1c": (spectrum.over_time, lambda arm: synthetic._spectrum(dice, arm, "end")),
+    }
+    for number, (draw, values) in made.items():
+        entries = tuple(_record("vit", seed, values("vit")) for seed in range(3))
+        svg = draw(View(entries, Palette({"vit": 0}), number=number)).panels[0].svg
+        assert svg.count('class="thin s0"') == 3, number
+        assert svg.count('class="line s0"') == 1, number
+        assert svg.count('class="dash s0"') == 1, number
+        assert "in the paper: " in svg, number
+    assert not noise_bands.draw(View((_record("net", 0, synthetic._noise(dice)),), Palette())).published
+
+
+def test_changes_across_blocks_are_steps_of_the_depth_profile(dice):
+    """The paper's twelve MSAs sum up to what it prints; blocks that lower the resolution are left out."""
+    values = synthetic._log_amplitude(dice, "resnet")
+    figure = log_amplitude.changes(View((_record("resnet", 0, values),), Palette({"resnet": 0}), number="D.2"))
+    (panel,) = figure.panels
+    assert panel.heading == "Change across each Conv"
+    assert not figure.published
+    marks = [tip.text for tip in parse(panel.svg).iter("title")]
+    kept = [at for at, down in enumerate(values["downsamples"]) if at and not down]
+    highest = [row[-1] for row in values["delta"]]
+    assert marks == [f"resnet: {words.quantity(highest[at] - highest[at - 1])}" for at in kept]
+
+
+def test_the_mode_is_where_positive_eigenvalues_are_densest():
+    """Negative ones and an outlier do not move it; one value is its own mode, and none has none."""
+    values = np.random.default_rng(3).normal(30, 2, 200).tolist()
+    entry = _record("vit", 0, {"eigenvalues": [[*values, -500.0, 400.0]]})
+    assert mode(entry) == pytest.approx(30, abs=1.5)
+    assert mode(_record("vit", 0, {"eigenvalues": [[7.0, -1.0]]})) == 7.0
+    assert mode(_record("vit", 0, {"eigenvalues": [[-1.0]]})) is None
+
+
+def test_the_build_up_stands_at_the_number_of_msas(dice):
+    """Which the network's own options tell, whatever the arm is called."""
+    entries = tuple(_record(arm, 0, synthetic._evaluation(dice, "alternet")) for arm in ("a", "b"))
+    options = {"a": {"msas": [0, 1, 1, 2]}, "b": {}}
+    (panel,) = evaluation.build_up(View(entries, Palette(), options, "12a")).panels
+    plotted = parse(panel.svg)
+    marks = [path for path in plotted.iter("path") if path.attrib["class"].startswith("mark")]
+    left = [float(path.attrib["d"][1:].split(" ")[0].split("L")[0]) for path in marks]
+    assert left[1] < left[0]  # none of b, four of a
+    assert sum(path.attrib["class"].startswith("other") for path in plotted.iter("path")) == len(paper_values.BUILD_UP)
+
+
+def test_lesions_share_one_scale_with_the_paper_s(dice):
+    """All panels of a figure have the same numbers at their vertical axes."""
+    entries = tuple(_record(arm, 0, synthetic._lesion(dice, arm)) for arm in ("resnet", "vit"))
+    panels = lesion.draw(View(entries, Palette(), number="10b")).panels
+    assert [panel.heading for panel in panels] == ["resnet (n = 1)", "vit (n = 1)", "Paper: Swin-Ti (n = 1)"]
+    ticks = [[text for text in drawn(panel.svg)[0] if text.strip("−").isdigit()] for panel in panels]
+    assert ticks[0] == ticks[1] == ticks[2] != []
 
 
 def test_attention_is_drawn_by_depth_and_by_frequency(dice):
     """One panel per number of a block, one line per block and frequency."""
     entries = tuple(_record("vit", seed, synthetic._attention(dice)) for seed in range(2))
-    figure = attention.draw(View("Section 3", entries, Palette()))
+    figure = attention.draw(View(entries, Palette()))
     assert len(figure.panels) == 4
     lines = [path for path in parse(figure.panels[-1].svg).iter("path") if path.attrib["class"] == "line s0"]
     assert len(lines) == len(entries[0].values["blocks"])
@@ -202,10 +289,10 @@ def test_attention_is_drawn_by_depth_and_by_frequency(dice):
 def test_reliability_leaves_out_empty_bins_and_keeps_them_in_the_table(dice):
     """A bin without predictions has no accuracy to draw; shares of predictions add up to all of them."""
     entries = tuple(_record("vit", seed, synthetic._evaluation(dice, "vit")) for seed in range(2))
-    figure = reliability.draw(View("Fig. F.1a", entries, Palette()))
+    figure = reliability.draw(View(entries, Palette()))
     drawn, shares = (parse(panel.svg) for panel in figure.panels)
     assert len(list(drawn.iter("title"))) == 8
-    assert len([mark for mark in shares.iter("path") if mark.attrib["class"].startswith("faint")]) == 2 * 10
+    assert len([line for line in shares.iter("path") if line.attrib["class"].startswith("thin")]) == 2
     counts = [row[-1] for row in figure.rows if row[1] == 0]
     assert counts == entries[0].values["bins"]["count"]
 
@@ -214,7 +301,7 @@ def test_shape_bias_is_a_point_per_network_against_one_half(dice):
     """A network that never decides for either cue has no point and stays in the table."""
     entries = (_record("vit", 0, synthetic._cue_conflict(dice)), _record("resnet", 0, synthetic._cue_conflict(dice)))
     entries[1].values["shape_bias"] = None
-    figure = cue_conflict.draw(View("Section 3", entries, Palette()))
+    figure = cue_conflict.draw(View(entries, Palette()))
     strip = parse(figure.panels[0].svg)
     bias = 100 * entries[0].values["shape_bias"]
     assert [tip.text.split(" %")[0] for tip in strip.iter("title")] == [f"vit, seed 0: {words.quantity(bias)}"]
@@ -222,41 +309,22 @@ def test_shape_bias_is_a_point_per_network_against_one_half(dice):
     assert [row[0] for row in figure.rows] == ["vit", "resnet"]
 
 
-def test_figure_numbers_are_found_in_places_of_the_paper():
-    """One place may name several figures."""
-    assert figures("Fig. 1c, 4") == ("1c", "4")
-    assert figures("Fig. C.4b") == ("C.4b",)
-    assert figures("Section 2") == ()
-
-
-def test_settings_are_told_apart_by_what_varies_in_order_of_time():
-    """Snapshots from first to last, then other parameters."""
+def test_a_plain_view_has_one_setting_per_arm_at_every_moment():
+    """The setting that comes first, which decides; moments are in the order of the training."""
     entries = [
-        Entry("vit", 0, {"when": when, "batchnorm": mode, "k": 5}, {})
-        for mode in ("train", "eval")
-        for when in ("end", 100, "warmup")
-    ]
-    names = [name for name, _ in View("", tuple(entries), Palette()).settings()]
-    assert names[0].startswith("after warm-up")
-    assert names[2].startswith("at epoch 100")
-    assert names[4].startswith("at the end")
-    assert {name.split(", ")[1] for name in names} == {"batchnorm eval", "batchnorm train"}
-
-
-def test_an_arm_that_knows_one_setting_is_drawn_next_to_either_setting_of_another():
-    """A ViT without BatchNorm stands in both panels of a ResNet, at the same moment only."""
-    entries = [
-        Entry(arm, 0, {"when": when, "batchnorm": mode}, {})
+        Entry(arm, 0, {"when": when, "batchnorm": mode, "k": 5}, {})
         for arm, modes in (("resnet", ("eval", "train")), ("vit", ("eval",)))
         for mode in modes
-        for when in ("warmup", "end")
+        for when in ("end", 100, "init", "warmup")
     ]
-    parts = View("", tuple(entries), Palette()).settings()
-    assert len(parts) == 4
-    for name, part in parts:
-        assert part.arms == ["resnet", "vit"]
-        assert len(part.entries) == 2
-        assert {words.snapshot(entry.parameters["when"]) for entry in part.entries} == {name.split(", ")[0]}
+    plain = View(tuple(entries), Palette()).plain()
+    assert plain.moments() == ["init", "warmup", 100, "end"]
+    assert {(entry.arm, entry.parameters["batchnorm"]) for entry in plain.entries} == {
+        ("resnet", "eval"),
+        ("vit", "eval"),
+    }
+    assert {entry.parameters["when"] for entry in plain.last().entries} == {"end"}
+    assert View(tuple(entries), Palette()).setting(entries[0]) == "at the end, batchnorm eval"
 
 
 def test_blocks_are_drawn_from_whichever_record_names_them():
@@ -278,10 +346,12 @@ def test_blocks_are_drawn_from_whichever_record_names_them():
     assert structure.draw("other", [_measured("net", full)]) == ""
 
 
-def test_the_paper_s_networks_are_named_off_marks_and_off_each_other():
+def test_the_paper_s_networks_are_named_off_marks_and_off_each_other(dice):
     """Fig. 12b has eight networks close to each other, one at the right edge."""
-    drawn = texts(corruptions.published(Palette()))
-    named = [span for span in drawn if not span[0].replace(".", "").isdigit() and "(" not in span[0]]
+    view = View((_record("vit", 0, synthetic._corruptions(dice, "vit")),), Palette(), number="12b")
+    drawn = texts(corruptions.robustness(view).panels[0].svg)
+    networks = {paper_values.NETWORKS.get(arm, arm) for arm in paper_values.ACCURACY_ROBUSTNESS}
+    named = [span for span in drawn if span[0] in networks]
     assert len(named) == 8
     assert all(start >= 0 and stop <= 340 for _, start, stop, _ in named)
     for place, (_, start, stop, base) in enumerate(named):
@@ -297,17 +367,15 @@ def test_names_of_arms_fit_next_to_their_points():
     assert arms[0] in {span[0] for span in spans}
 
 
-def test_shares_below_zero_stand_above_the_curves(dice):
-    """No curve reaches the notes of a spectrum, whatever its height."""
+def test_shares_below_zero_are_said_beside_the_density(dice):
+    """For every arm, the mean over its networks."""
     entries = tuple(
         Entry(arm, seed, {}, synthetic._spectrum(dice, arm, "end")) for arm in ("vit", "resnet") for seed in range(3)
     )
-    svg = spectrum.draw(View("Section 3", entries, Palette())).panels[0].svg
-    notes = [span for span in texts(svg) if span[0].endswith("below 0")]
-    curves = re.findall(r'class="(?:line|thin) s\d" d="([^"]+)"', svg)
-    top = min(float(y) for curve in curves for y in re.findall(r"[ML]\S+ ([\d.]+)", curve))
-    assert len(notes) == 2
-    assert max(base for *_, base in notes) < top
+    panels = spectrum.over_time(View(entries, Palette())).panels
+    svg = next(panel.svg for panel in panels if panel.heading == "Density at the end")
+    assert [span[0].partition(":")[0] for span in texts(svg) if span[0].endswith("below 0")] == ["vit", "resnet"]
+    assert "resnet: 0 % below 0" in svg
 
 
 def test_the_interval_is_drawn_on_the_paper_side_where_it_lies_there():

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import gzip
+import hashlib
 import io
+import itertools
 import json
 import math
 from urllib.parse import unquote
@@ -16,8 +20,10 @@ from msgspec.structs import replace
 from tests.report import synthetic
 from tests.report.reading import Elements, page_of, section_of, text_of
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
-from vitwork.language.document import Sample
+from vitwork.language.document import Audit, Sample
+from vitwork.report.build import build
 from vitwork.report.summary import markdown
+from vitwork.report.tables import NAMES
 from vitwork.statistics.effect import Verdict
 
 
@@ -57,6 +63,53 @@ def test_the_page_names_every_claim_and_its_numbers(full, page):
     assert "with uncommitted changes" in text
     assert "×0.368 [0.223, 0.607]" in text
     assert "Not measured: needs the arm swin, which the profile does not train" in text
+
+
+def test_the_answer_comes_first_then_what_decides_it(full, page):
+    """Headline with its scale, the paper's three questions, decided claims by q, undecided ones, the rest by reason."""
+    text = "".join(Elements(page).text)
+    headline = "Of 65 claims of “How Do Vision Transformers Work?”, 29 are reproduced and 9 are contradicted at"
+    places = [text.index(part) for part in (
+        f"{headline} 0.17 to 0.18 million parameters", "What properties of MSAs make networks optimise better?",
+        "Do MSAs act like Convs?", "How can MSAs and Convs be combined?", "Decided", "Undecided, the most telling first",
+        "An arm is needed that the profile does not train", "Claims of ours", "The paper’s figures, redrawn", "Cite this report",
+    )]  # fmt: skip
+    assert places == sorted(places)
+    sections = [attributes for tag, attributes in Elements(page).tags if attributes.get("class") == "claim"]
+    verdicts = [attributes["data-verdict"] for attributes in sections]
+    groups = [
+        name
+        for name, _ in itertools.groupby(
+            verdicts, lambda name: {"reproduced": "decided", "contradicted": "decided"}.get(name, name)
+        )
+    ]
+    assert groups == ["decided", "inconclusive", "not measured", "decided", "inconclusive"]  # the paper's, then ours
+    assert len(sections) == len(full.claims)
+
+
+def test_a_claim_leads_to_its_figures_and_a_figure_to_its_claims(page):
+    """By the paper's number."""
+    part = page.split('id="claim-hessian-vit-smaller"')[1].split("</details>")[0]
+    assert '<a href="#figure-1c">Fig. 1c</a>, <a href="#figure-4">Fig. 4</a>' in part
+    plate = page.split('id="figure-1c"')[1].split("</figure>")[0]
+    assert 'href="#claim-hessian-vit-smaller"' in plate
+    assert (
+        page.index('id="figure-1a"')
+        < page.index('id="figure-2a"')
+        < page.index('id="figure-10a"')
+        < page.index('id="figure-d-3"')
+    )
+
+
+def test_what_the_data_say_of_a_quantity_stands_with_its_claims(some):
+    """Skewness and the guard it brings, and the measurement's own error beside the spread."""
+    name = some.hypotheses[0].quantity
+    known = Audit(quantity=name, skewness=1.25, z=2.9, skewed=True, error=0.02, spread=0.2)
+    text = text_of(replace(some, audits=(known,)))
+    said = f"{name}: skewness over networks +1.2 (+2.9 standard errors), plainly skewed, which p is guarded against in full"
+    assert f"{said}; its own error is 10 % of its spread over networks." in text
+    unknown = Audit(quantity=name, skewness=None, z=None, skewed=False, error=None, spread=0.2)
+    assert "own error is" not in text_of(replace(some, audits=(unknown,)))
 
 
 def test_the_page_tells_code_driver_seeds_and_energy(full, page):
@@ -125,29 +178,36 @@ def test_the_csv_in_the_page_holds_the_seeds_to_six_digits(full, page):
         assert row["value"] == ("" if value is None else f"{value:.6g}")
 
 
-def test_every_large_table_is_linked(page):
+def test_every_packed_file_is_linked(page):
     """What is kept compressed in the page is what its links name."""
     links = Elements(page).of("a")
-    placed = {int(a["data-table"]) for a in links if "data-table" in a}
-    kept = json.loads(page.split('id="tables">')[1].split("</script>")[0])
+    placed = {int(a["data-packed"]) for a in links if "data-packed" in a}
+    kept = json.loads(page.split('id="packed">')[1].split("</script>")[0])
     assert placed == set(range(len(kept)))
-    assert len([a for a in links if "data-table" in a or "download" in a]) > 80
+    assert len([a for a in links if "data-packed" in a or "download" in a]) > 80
+
+
+def test_a_page_that_is_sent_alone_is_complete(tmp_path, some):
+    """Results, tables and summary are inside the page, byte for byte; the entry to cite names the results by SHA-256."""
+    page = build(some, tmp_path).read_text()
+    kept = [
+        gzip.decompress(base64.b64decode(text))
+        for text in json.loads(page.split('id="packed">')[1].split("</script>")[0])
+    ]
+    links = {a["data-file"]: int(a["data-packed"]) for a in Elements(page).of("a") if "data-packed" in a}
+    beside = ["results.json", "summary.md", *(f"{name}.parquet" for name in NAMES)]
+    for name in beside:
+        assert kept[links[name]] == (tmp_path / name).read_bytes()
+    assert hashlib.sha256((tmp_path / "results.json").read_bytes()).hexdigest() in page
 
 
 def test_nothing_is_loaded_and_nothing_runs_inline(page):
-    """No address but anchors, data and files next to the page; no event handler; a policy that names the script's hash."""
+    """No address but anchors, data, files next to the page and the paper's; no event handler; a policy with hashes."""
     found = Elements(page)
     assert not found.of("link") + found.of("iframe") + found.of("img") + found.of("object")
     assert not any("src" in attributes for _, attributes in found.tags)
     links = [attributes["href"] or "" for attributes in found.of("a")]
-    beside = {
-        "results.json",
-        "claims.parquet",
-        "runs.parquet",
-        "measurements.parquet",
-        "hypotheses.parquet",
-        "summary.md",
-    }
+    beside = {"results.json", "summary.md", "https://arxiv.org/abs/2202.06709", *(f"{name}.parquet" for name in NAMES)}
     assert all(link.startswith(("#", "data:text/csv")) or link in beside for link in links)
     assert not any(name.startswith("on") or name == "style" for _, attributes in found.tags for name in attributes)
     policy = next(a["content"] or "" for a in found.of("meta") if a.get("http-equiv") == "Content-Security-Policy")
@@ -199,15 +259,16 @@ def test_a_missing_measurement_leaves_its_figure_out_and_nothing_else(full):
     changed = tuple(replace(e, values=other[e.name]) if e.name in other else e for e in full.measurements)
     text = text_of(replace(full, claims=full.claims[:3], hypotheses=full.hypotheses[:6], measurements=changed))
     assert "Loss surface" not in text
-    assert "Trajectory of the weights" not in text
-    assert "Top eigenvalues of the Hessian" in text
+    assert "Way of the weights" not in text
+    assert "Top Hessian eigenvalues" in text
+    assert "these could not be measured at this profile: 1a, 1b." in text
 
 
 def test_a_session_that_measured_nothing_has_a_page(some):
     """No runs, no measurements, no claims; runs that did not end."""
     empty = replace(some, runs=(), measurements=())
     assert "on 0 trained networks" in text_of(empty)
-    assert "0 claims of the paper, 0 of them" in text_of(replace(empty, claims=(), hypotheses=()))
+    assert "0 of 0 claims of the paper were put" in text_of(replace(empty, claims=(), hypotheses=()))
     fields = ("status", "seconds", "parameters", "mode", "joules", "images_per_second", "model")
     run = replace(some.runs[0], history=(), **dict.fromkeys(fields))
     assert "model unknown, 1 run" in text_of(replace(empty, runs=(run,)))
@@ -270,8 +331,8 @@ def test_claims_of_ours_are_apart(some):
     """They have a section and counts of their own; boxes, lead and price count the paper's alone."""
     results = synthetic.claim_of(some, 0, ours=True)
     text = text_of(results)
-    assert "6 claims of the paper, 5 of them put to the test" in text
-    assert "3 could be decided at synthetic. Of 1 claim of ours, 1 could." in text
+    assert "5 of 6 claims of the paper were put to the test" in text
+    assert "3 could be decided at synthetic, 2 remain undecided. Of 1 claim of ours, 1 could be decided." in text
     assert "Claims of ours, which the paper does not make: 1 reproduced." in text
     assert "claims decided per core-minute: 3 of 6 claims of the paper" in text
     page = page_of(results)
@@ -303,7 +364,7 @@ def test_a_model_of_the_user_is_named_where_its_arm_is(some):
 def test_one_claim_and_one_network_are_no_plural(some):
     """The first sentence of a session of a single claim."""
     results = replace(some, claims=some.claims[:1], runs=some.runs[:1])
-    assert "1 claim of the paper, 1 of them put to the test on 1 trained network;" in text_of(results)
+    assert "1 of 1 claim of the paper was put to the test on 1 trained network;" in text_of(results)
 
 
 def test_columns_of_runs_have_one_precision(some):

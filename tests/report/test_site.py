@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from tests.report import synthetic
-from tests.report.reading import Elements
+from tests.report.reading import Elements, parse
 from vitwork.errors import VitworkError
+from vitwork.report import history
 from vitwork.report.build import build
 from vitwork.report.site import index
+from vitwork.statistics.effect import Verdict
 
 FILES = ("json", "parquet", "md")
 
@@ -41,8 +44,63 @@ def test_the_index_leads_to_every_claim_of_every_report(tmp_path, before):
     assert "./a%20%23b%3F/report.html#claim-brand-new" in links
     assert "./smoke/report.html#claim-brand-new" not in links
     text = "".join(found.text)
-    assert text.count("not in this report") == 2
+    assert text.count("brand-new") >= 1
     assert "×0.368 [0.223, 0.607], n\u00a0=\u00a03\u00a0+\u00a03" in text
+
+
+def test_the_history_outlives_the_reports_it_came_from(tmp_path, before):
+    """A newer report in the same folder leaves the earlier verdicts and effects; a repeated call adds nothing."""
+    build(before, tmp_path / "smoke")
+    index(tmp_path)
+    first = history.read(tmp_path)
+    assert len(first) == len(before.claims)
+    index(tmp_path)
+    assert history.read(tmp_path) == first
+    later = synthetic.provenance_of(before, finished=before.provenance.finished + 86_400.0, commit="f" * 40)
+    flipped = synthetic.claim_of(later, 0, verdict=Verdict.CONTRADICTED)
+    build(flipped, tmp_path / "smoke")
+    page = index(tmp_path).read_text()
+    found = [event for event in history.read(tmp_path) if event.claim == before.claims[0].id]
+    assert [(event.commit, event.verdict) for event in found] == [
+        ("0123456789ab", Verdict.REPRODUCED),
+        ("f" * 12, Verdict.CONTRADICTED),
+    ]
+    assert found[0].estimate == before.hypotheses[0].effect.estimate
+    assert (found[0].low, found[0].high) == before.hypotheses[0].effect.deciding
+    course = page.split(f'id="{before.claims[0].id}"')[1].split("</article>")[0]
+    by_scale, over_time = course.split('<div class="panel">')[1:]
+    assert by_scale.count('class="estimate') == 1
+    assert over_time.count('class="estimate') == 2
+    assert "commit ffffffffffff: contradicted" in over_time
+    assert "2025-10-09" in over_time
+    assert "2025-10-10" in over_time
+    assert "over 2 sessions since 2025-10-09" in page
+
+
+def test_scales_stand_in_order_and_other_comparisons_show_their_verdict_alone(tmp_path, before):
+    """Small networks first; an effect of another sentence has no place on the axis."""
+    larger = tuple(replace(run, parameters=9_000_000) for run in before.runs)
+    other = synthetic.hypothesis_of(replace(before, runs=larger), statement="another sentence")
+    build(synthetic.profile_of(before, name="zwerg"), tmp_path / "zwerg")
+    build(synthetic.profile_of(synthetic.provenance_of(other, finished=1.0), name="big"), tmp_path / "big")
+    page = index(tmp_path).read_text()
+    course = page.split(f'id="{before.claims[0].id}"')[1].split("</article>")[0]
+    by_scale = course.split('<div class="panel">')[1]
+    said = ["".join(text.itertext()) for text in parse(by_scale.split("</div>")[0]).iter("text")]
+    assert said.index("zwerg") < said.index("big") < said.index("✓")
+    assert by_scale.count('class="estimate') == 1
+    assert page.index(">zwerg</a>") < page.index(">big</a>")
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b'[{"claim": 1}]', b"\xff"])
+def test_a_history_that_is_none_is_named(tmp_path, before, content):
+    """In one sentence, and it stays as it is."""
+    build(before, tmp_path / "smoke")
+    (tmp_path / history.NAME).write_bytes(content)
+    with pytest.raises(VitworkError, match="history") as caught:
+        index(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / history.NAME).read_bytes() == content
 
 
 def test_hostile_names_stay_text(tmp_path):

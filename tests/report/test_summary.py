@@ -20,16 +20,29 @@ def test_the_summary_keeps_its_table_whatever_a_claim_is_called(text):
     assert not re.search(r"@\w", shown)
 
 
-def test_the_summary_has_a_row_per_claim():
-    """Counts first, then every claim."""
+def test_the_summary_answers_first_and_names_every_claim():
+    """Headline, questions, a row per claim that was put to the test, the others by what they lack; ours apart."""
     full = synthetic.results(seeds=2, grid=5)
     lines = markdown(full).splitlines()
+    assert lines[0].startswith(
+        "## Of 65 claims of “How Do Vision Transformers Work?”, 29 are reproduced and 9 are contradicted at"
+    )
     assert "Of the paper: **29** reproduced, **9** contradicted, **18** inconclusive, **9** not measured" in lines
+    asked = [line for line in lines if line.startswith("- ") and "?" in line]
+    assert asked[1].startswith("- Do MSAs act like Convs? **In part as the paper says.**")
+    assert len(asked) == 3
     ours = lines.index(
         "Of ours, which the paper does not make: **1** reproduced, **1** contradicted, **1** inconclusive, **0** not measured"
     )
-    assert sum(line.startswith("| ") for line in lines[:ours]) == len(full.claims) - 3 + 1
-    assert sum(line.startswith("| ") for line in lines[ours:]) == 3 + 1
+    for part, tables, rows in ((lines[:ours], 2, 29 + 9 + 18), (lines[ours:], 2, 3)):
+        assert sum(line.startswith("| ") for line in part) == rows + tables
+    assert (
+        lines.index("**Decided**")
+        < lines.index("**Undecided, the most telling first**")
+        < lines.index("**Not measured**")
+    )
+    (missing,) = (line for line in lines if line.startswith("- An arm is needed that the profile does not train: "))
+    assert missing.count(",") == 9 - 1
 
 
 def test_a_row_has_verdict_qualifiers_and_q():

@@ -16,13 +16,16 @@ class Paper:
     """What the paper reports for a claim.
 
     Attributes:
-        where: figure, section or appendix.
+        where: figure, section or appendix, for readers.
         values: the paper's numbers, as text.
         setup: the paper's data set, models and recipe.
         read_from: how the numbers were obtained where the paper prints none ("density curve", "vector plot").
         networks: trained networks per arm behind the numbers.
         effect: the paper's effect in the first primary sentence, in its unit and direction (the factor of a ratio; points
             of a percentage); None where the paper gives no number for it.
+        section: the section that the claim belongs to, each of which answers one question of the paper: 2 what makes networks
+            optimise better, 3 whether attention acts like convolution, 4 how to combine both; 0 for claims of other papers.
+        figures: numbers of the paper's figures that show it, for example ``("1c", "4")``.
     """
 
     where: str
@@ -31,6 +34,8 @@ class Paper:
     read_from: str = ""
     networks: int = 1
     effect: float | None = None
+    section: int = 0
+    figures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ NaN and infinities are null in JSON. The published schema, ``vitwork/report/resu
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -15,6 +16,7 @@ from vitwork.statistics.effect import Effect, Verdict
 
 SCHEMA: Literal["vitwork-results/2"] = "vitwork-results/2"
 Number = float | None
+NotFinite = Literal["nan", "inf", "-inf"]
 Moment = Annotated[float, Meta(ge=0, lt=253402300800)]
 """Seconds since the epoch, before the year 10000."""
 
@@ -65,6 +67,31 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
     within: float | None = None
 
 
+class Registration(StrEnum):
+    """How a claim compares with what was registered of it."""
+
+    REGISTERED = "registered"
+    CHANGED = "changed after data were seen"
+    LATE = "registered after data were seen"
+    UNPROVEN = "registered, but the file is not committed"
+
+
+class Registered(Struct, frozen=True, kw_only=True):
+    """What was registered of a claim.
+
+    Attributes:
+        state: how the claim compares with it.
+        changed: what differs, as ``hypotheses`` or ``seeds``.
+        commit: of git, in which the file was last changed; empty where it is not committed.
+        committed: its time, in seconds since the epoch.
+    """
+
+    state: Registration
+    changed: tuple[str, ...] = ()
+    commit: str = ""
+    committed: Number = None
+
+
 class ClaimResult(Struct, frozen=True, kw_only=True):
     """A claim with its verdict.
 
@@ -72,6 +99,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
         id, sentence, paper, contradicted_by, deviations, confounds: as declared (`vitwork.language.claim.Claim`).
         chapter: the part of the paper.
         ours: whether it is a claim of ours that the paper does not make.
+        registered: how it compares with what was registered before the data; None where nothing was.
         verdict: what its primary hypotheses say together.
         p, q, holm_p: its p-value, and corrected over the profile's claims for the false discovery rate and by Holm; null
             where it was not measured or measures nothing.
@@ -83,6 +111,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
         cost_seconds: of all runs and measurements that it rests on, also where other claims share them.
         cost_joules: likewise; None where the energy of any is unknown.
         rerun: the command that tests this claim alone.
+        file: where its tests stand.
     """
 
     id: str
@@ -101,14 +130,43 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     cost_joules: float | None
     rerun: str
     ours: bool = False
+    registered: Registered | None = None
     p: Number = None
     q: Number = None
     holm_p: Number = None
     unmeasured: tuple[str, ...] = ()
+    file: str = ""
+
+
+class Audit(Struct, frozen=True, kw_only=True):
+    """What a session's own data say of a quantity, by which its tests are guarded.
+
+    Attributes:
+        quantity: its name.
+        skewness: of its values over networks, pooled within arms on its scale; null for too few values.
+        z: the same in units of its standard error.
+        skewed: whether it is plainly skewed, so that its tests take the fuller guard.
+        error: the measurement's own standard error, and spread: standard deviation over networks, both on its scale; null
+            where unknown.
+    """
+
+    quantity: str
+    skewness: Number
+    z: Number
+    skewed: bool
+    error: Number
+    spread: Number
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
-    """One training. Fields of a run that did not end are null."""
+    """One training. Fields of a run that did not end are null.
+
+    Attributes:
+        data, fingerprint: which images it was trained on, and the hash of the data set that they are of; with model,
+            options, recipe, seed and the hashes of the code they make the key. Empty in documents that do not tell them.
+        finished: seconds since the epoch.
+        origin: key of the machine in `Results.origins`; empty where it is not known.
+    """
 
     key: str
     arm: str
@@ -123,10 +181,19 @@ class RunResult(Struct, frozen=True, kw_only=True):
     images_per_second: Number
     mode: str | None
     history: tuple[dict[str, Number], ...]
+    data: dict[str, Any] = {}
+    fingerprint: str = ""
+    finished: Number = None
+    origin: str = ""
 
 
 class MeasurementResult(Struct, frozen=True, kw_only=True):
-    """One record of one run. Fields of a measurement that was not made are null."""
+    """One record of one run. Fields of a measurement that was not made are null.
+
+    Attributes:
+        not_finite: what null stands for in `values`, by its place (``/angle/0``), so that they are the record's to the bit.
+        origin: as of a run.
+    """
 
     key: str
     run: str
@@ -138,15 +205,27 @@ class MeasurementResult(Struct, frozen=True, kw_only=True):
     seconds: Number
     joules: Number
     values: dict[str, Any] | None
+    not_finite: dict[str, NotFinite] = {}
+    origin: str = ""
 
 
 class ProfileResult(Struct, frozen=True, kw_only=True):
-    """The scale of the session and how it differs from the paper's setting."""
+    """The scale of the session and how it differs from the paper's setting.
+
+    Attributes:
+        name, summary: as declared.
+        seeds: trained networks per arm.
+        deviations: differences from the paper's setting.
+        pixels: side of the images, where every arm has the same and it is not that of their source.
+        first_seed: the number of the first seed.
+    """
 
     name: str
     summary: str
     seeds: int
     deviations: tuple[Deviation, ...]
+    pixels: int | None = None
+    first_seed: int = 0
 
 
 class DatasetResult(Struct, frozen=True, kw_only=True):
@@ -156,6 +235,40 @@ class DatasetResult(Struct, frozen=True, kw_only=True):
     fingerprint: str
 
 
+class Origin(Struct, frozen=True, kw_only=True):
+    """The machine that a run was trained on, or a record measured."""
+
+    versions: dict[str, str]
+    hardware: dict[str, Any]
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """One of the reports that results were pooled from, with the seeds that each of its arms has there."""
+
+    provenance: Provenance
+    seeds: dict[str, tuple[int, ...]]
+
+
+class MachineEffect(Struct, frozen=True, kw_only=True):
+    """Whether the pooled reports' networks of one arm differ by report.
+
+    Attributes:
+        arm: whose.
+        networks: of each report that has some, in the order of the sources.
+        p: probability of so large a difference where the reports do not matter.
+        adjusted_p: so large a one in any arm.
+        least: the smallest p that so few networks could have shown.
+        largest: the quantity that differs most.
+    """
+
+    arm: str
+    networks: tuple[int, ...]
+    p: float
+    adjusted_p: float
+    least: float
+    largest: str
+
+
 class Provenance(Struct, frozen=True, kw_only=True):
     """Where the numbers come from.
 
@@ -163,6 +276,7 @@ class Provenance(Struct, frozen=True, kw_only=True):
         command: the command line.
         commit: of git, empty outside it; dirty: whether the tree had changes.
         code: hash of the code by which runs and measurements were keyed, by module.
+        pages: hash of the code and templates that made the report; empty where none was made.
         versions, hardware: of the machine that made the document.
         started, finished: seconds since the epoch.
         seconds: between them.
@@ -178,6 +292,7 @@ class Provenance(Struct, frozen=True, kw_only=True):
     started: Moment
     finished: Moment
     seconds: float
+    pages: str = ""
 
 
 class Results(Struct, frozen=True, kw_only=True):
@@ -186,6 +301,11 @@ class Results(Struct, frozen=True, kw_only=True):
     Attributes:
         alpha: false discovery rate over the profile's claims.
         family: how many claims that profile can measure.
+        audits: of the quantities that were compared.
+        sequential: whether seeds were added until verdicts were settled.
+        origins: the machines, by key.
+        sources: the reports that these results were pooled from; none for those of one session.
+        machine_effects: of pooled results, whether it matters where a network was trained; of the arms of several reports.
     """
 
     schema: Literal["vitwork-results/2"] = SCHEMA
@@ -197,3 +317,8 @@ class Results(Struct, frozen=True, kw_only=True):
     measurements: tuple[MeasurementResult, ...]
     alpha: float = 0.05
     family: int = 0
+    audits: tuple[Audit, ...] = ()
+    sequential: bool = False
+    origins: dict[str, Origin] = {}
+    sources: tuple[Source, ...] = ()
+    machine_effects: tuple[MachineEffect, ...] = ()

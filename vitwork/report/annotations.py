@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from vitwork.language.changes import Event
 from vitwork.language.document import Results
 from vitwork.report import words
-
-FILE = re.compile(r"[\w./-]+\.py")
 
 
 def workflow_commands(events: Iterable[Event], results: Results) -> Iterator[str]:
@@ -19,11 +16,11 @@ def workflow_commands(events: Iterable[Event], results: Results) -> Iterator[str
         events: changes against the baseline.
         results: today's results, which say in which file a claim is tested.
     """
-    reruns = {claim.id: claim.rerun for claim in results.claims}
+    files = {claim.id: claim.file for claim in results.claims}
     for event in events:
         level = "error" if event.breaking else "notice"
-        found = FILE.search(reruns.get(event.claim, ""))
-        place = f"file={_property(found.group())}," if found else ""
+        file = files.get(event.claim, "")
+        place = f"file={_property(file)}," if file else ""
         title = _property(f"{event.claim}: {event.kind}")
         yield f"::{level} {place}title={title}::{_data(words.event(event, results))}"
 

@@ -30,13 +30,16 @@ def build(results: Results, folder: Path) -> Path:
         VitworkError: the folder cannot be written, for want of space for example; nothing in it is replaced then.
     """
     safe = shown(results)
-    files = {  # the results first, of which everything else can be made again; the page last, which links to the others
+    shared = {  # the results first, of which everything else can be made again
         "results.json": dump(results),
         **{f"{name}.parquet": table for name, table in tables(results).items()},
         "summary.md": markdown(safe).encode(),
+    }
+    files = {  # the page last, which holds and links to the others
+        **shared,
         "badge.svg": badge(safe).encode(),
         "ro-crate-metadata.json": crate(safe),
-        "report.html": render(safe).encode(),
+        "report.html": render(safe, shared).encode(),
     }
     with ExitStack() as written:  # which replaces them, last to first, once all of them have found room
         for name, content in reversed(files.items()):

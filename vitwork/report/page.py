@@ -9,40 +9,63 @@ from msgspec import structs
 
 from vitwork.language.document import ClaimResult, Hypothesis, Results, RunResult, Sample
 from vitwork.report import words
-from vitwork.report.csv_link import Tables
-from vitwork.report.document import Json
-from vitwork.report.figures import draw, effect, structure, training
+from vitwork.report.cite import ARXIV, bibtex
+from vitwork.report.packed import Link, Packed
+from vitwork.report.document import Json, dump
+from vitwork.report.figures import PAPER, Shown, effect, gallery, structure, training
 from vitwork.report.figures.base import Figure, Palette
 from vitwork.report.html import anchors, environment
 from vitwork.statistics.effect import Verdict
 
+BESIDE = ("results.json", "claims.parquet", "runs.parquet", "measurements.parquet", "hypotheses.parquet", "summary.md")
+"""Files next to the page that it links to."""
 
-def render(results: Results) -> str:
-    """Return the page of results whose texts hide nothing, as `vitwork.report.html.shown` returns them."""
-    palette, tables = Palette.of(results), Tables()
-    paper, ours = words.apart(results.claims)
+
+def render(results: Results, files: Mapping[str, bytes] | None = None) -> str:
+    """Return the page of results.
+
+    Args:
+        results: whose texts hide nothing, as `vitwork.report.html.shown` returns them.
+        files: what lies next to the page, by name; kept in the page as well, so that it is complete when it is sent alone.
+    """
+    palette, packed = Palette.of(results), Packed()
     arm_anchors = anchors("arm", [*palette.order, *(arm for claim in results.claims for arm in claim.arms)])
+    plates = gallery(results, palette)
+    claims = _claims(results, palette, packed, plates)
+    paper, ours = words.apart(results.claims)
     return (
         environment()
         .get_template("page.html.j2")
         .render(
             name=results.profile.name,
+            headline=words.headline(results),
+            lead=" ".join([words.lead(results), *words.part(results)]),
             summary=words.summary(results),
             deviations=_deviations(results),
             correction=words.correction(results),
-            lead=" ".join([_lead(results), *words.part(results)]),
             tally=words.tally(paper),
             ours=words.counted(ours),
             price=words.price(results),
             hardware=_hardware(results),
             cost=_cost(results),
             when=words.moment(results.provenance.started),
-            chapters=_chapters(results, palette, tables),
+            answers=_answers(results, claims),
+            groups=[
+                group
+                for group in (_group("Claims of the paper", paper, claims), _group(words.OURS, ours, claims))
+                if group
+            ],
+            questions=words.QUESTIONS,
+            plates=[_plate(plate, claims, packed) for plate in plates],
+            undrawn=_undrawn(results, plates),
             anchors=arm_anchors,
             arms=_arms(results, palette, arm_anchors),
-            curves=_with_data(training.draw(results.runs, palette), "training", tables),
+            curves=_with_data(training.draw(results.runs, palette), "figure-training", packed),
             provenance=_provenance(results),
-            tables=tables,
+            citations=bibtex(results, (files or {}).get("results.json") or dump(results)),
+            arxiv=ARXIV,
+            files={name: packed.file(name, files[name]) if files else Link(name) for name in BESIDE},
+            packed=packed,
             scripts=("theme.js", "report.js"),
         )
     )
@@ -50,17 +73,6 @@ def render(results: Results) -> str:
 
 def _deviations(results: Results) -> list[str]:
     return [words.deviation(deviation) for deviation in results.profile.deviations]
-
-
-def _lead(results: Results) -> str:
-    paper, ours = words.apart(results.claims)
-    measured = len(paper) - words.tally(paper)[Verdict.NOT_MEASURED]
-    own = f" Of {words.plural(len(ours), 'claim')} of ours, {words.decided(ours)} could." if ours else ""
-    return (
-        f"{words.plural(len(paper), 'claim')} of the paper, {measured} of them put to the test on "
-        f"{words.plural(len(results.runs), 'trained network')}; {words.decided(paper)} could be decided at "
-        f"{results.profile.name}.{own}"
-    )
 
 
 def _hardware(results: Results) -> str:
@@ -114,27 +126,77 @@ def _provenance(results: Results) -> list[tuple[str, str]]:
     ]
 
 
-def _chapters(results: Results, palette: Palette, tables: Tables) -> list[Json]:
+def _claims(results: Results, palette: Palette, packed: Packed, plates: Sequence[Shown]) -> dict[str, Json]:
+    """Return what the page shows of every claim, by id."""
     hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     places = anchors("claim", [claim.id for claim in results.claims])
-    chapters: dict[str, list[Json]] = {}
     deviations, foreign = _deviations(results), words.substitutes(results.profile)
-    paper, ours = words.apart(results.claims)
-    for claim in (*paper, *ours):
+    made = {}
+    for claim in results.claims:
         found = [hypotheses[id] for id in claim.hypotheses if id in hypotheses]
-        drawn = draw(claim, results.measurements, palette)
-        anchor = places[claim.id]
-        entry = {
+        made[claim.id] = {
             **_claim(claim, found, palette, results),
-            "anchor": anchor,
-            "csv": tables.link(SEED_COLUMNS, _seed_rows(found)),
+            "anchor": places[claim.id],
+            "csv": packed.table(SEED_COLUMNS, _seed_rows(found)),
             # what a profile changes in its trainings changes nothing for a claim that rests on none
             "all_deviations": [*(deviations if claim.arms else []), *claim.deviations],
             "foreign": {arm: foreign[arm] for arm in claim.arms if arm in foreign},
-            "figures": [_with_data(figure, f"{anchor}-{place}", tables) for place, figure in enumerate(drawn, start=1)],
+            "plates": [(_anchor(plate), _numbered(plate)) for plate in plates if claim.id in plate.claims],
         }
-        chapters.setdefault(words.OURS if claim.ours else claim.chapter, []).append(entry)
-    return [{"name": name, "short": name.partition(":")[0], "claims": claims} for name, claims in chapters.items()]
+    return made
+
+
+def _answers(results: Results, claims: Mapping[str, Json]) -> list[Json]:
+    """Return the paper's questions with their answers and the claims behind them."""
+    answers = []
+    for question, found in words.by_question(results.claims).items():
+        short, said = words.answer(found, results.profile.name)
+        strong = words.by_strength(found)
+        groups = {
+            name: [claims[claim.id] for claim in strong if claim.verdict in verdicts]
+            for name, verdicts in (("decided", words.DECIDED), ("undecided", (Verdict.INCONCLUSIVE,)))
+        }
+        answers.append({"question": question, "short": short, "said": said, **groups})
+    return answers
+
+
+def _group(title: str, found: Sequence[ClaimResult], claims: Mapping[str, Json]) -> Json | None:
+    """Return claims in the order in which they are read; None where there are none."""
+    strong = words.by_strength(found)
+    missing = words.by_reason([claim for claim in found if claim.verdict is Verdict.NOT_MEASURED])
+    group = {
+        "title": title,
+        "anchor": "paper" if title != words.OURS else "ours",
+        "decided": [claims[claim.id] for claim in strong if claim.verdict in words.DECIDED],
+        "undecided": [claims[claim.id] for claim in strong if claim.verdict is Verdict.INCONCLUSIVE],
+        "missing": {reason: [claims[claim.id] for claim in lacking] for reason, lacking in missing.items()},
+    }
+    return group if found else None
+
+
+def _anchor(plate: Shown) -> str:
+    return f"figure-{plate.name.replace('.', '-').replace('_', '-').lower()}"
+
+
+def _numbered(plate: Shown) -> str:
+    return f"Fig. {plate.name}" if plate.of_paper else words.TITLES[plate.name]
+
+
+def _plate(plate: Shown, claims: Mapping[str, Json], packed: Packed) -> Json:
+    drawn = _with_data(plate.figure, _anchor(plate), packed) or {}
+    return {
+        **drawn,
+        "anchor": _anchor(plate),
+        "number": f"Fig. {plate.name}" if plate.of_paper else "",
+        "title": words.TITLES[plate.name],
+        "claims": [claims[id] for id in plate.claims],
+    }
+
+
+def _undrawn(results: Results, plates: Sequence[Shown]) -> list[str]:
+    """Return the numbers of the paper's figures that claims name and that could not be drawn."""
+    named = {number for claim in results.claims for number in claim.paper.figures}
+    return [number for number in PAPER if number in named - {plate.name for plate in plates}]
 
 
 def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palette, results: Results) -> Json:
@@ -142,21 +204,24 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
     effects = [hypothesis.effect for hypothesis in deciding]
     sizes = sorted({count for found in effects for count in (found.n_a, found.n_b) if count})
     plain = words.claim_reason(claim, hypotheses)
+    audits = {audit.quantity: audit for audit in results.audits}
     return {
         **structs.asdict(claim),
         "plain": plain,
         "qualifiers": words.qualifiers(claim, hypotheses),
         "said": words.verdict(claim, hypotheses, results.profile.name),
         "p_values": words.p_values(claim, results),
-        "shown_q": words.quantity(claim.q, 2),
-        "holm": words.by_holm(claim, results),
+        "shown_q": words.quantity(claim.q, 2) if claim.q is not None else "",
+        "section": claim.paper.section,
         "search": " ".join([claim.id, claim.sentence, claim.paper.where, plain, *claim.arms]).lower(),
+        "audits": [
+            words.audit(audits[name]) for name in dict.fromkeys(h.quantity for h in hypotheses) if name in audits
+        ],
         "hypotheses": [_hypothesis(hypothesis, palette) for hypothesis in deciding],
         "controls": [_hypothesis(hypothesis, palette) for hypothesis in hypotheses if hypothesis.control],
         "tiny": effect.tiny(effects),
         "headline": words.effect(effects[0], deciding[0].unit) if len(effects) == 1 else f"{len(effects)} comparisons",
         "n": "–".join(str(size) for size in (sizes[:1] + sizes[-1:] if len(sizes) > 1 else sizes)),
-        "cost": words.spent(claim),
         "whole_cost": words.spent(claim, whole=True),
         "trains": bool(claim.arms) or claim.verdict is Verdict.NOT_MEASURED,
     }
@@ -186,11 +251,11 @@ def _seed_rows(hypotheses: Sequence[Hypothesis]) -> list[tuple[Any, ...]]:
     ]
 
 
-def _with_data(figure: Figure | None, name: str, tables: Tables) -> Json | None:
+def _with_data(figure: Figure | None, name: str, packed: Packed) -> Json | None:
     if figure is None:
         return None
-    drawn = {field: getattr(figure, field) for field in ("title", "panels", "note", "legend", "rows")}
-    return {**drawn, "csv": tables.link(figure.header, figure.rows), "file": f"{name}.csv"}
+    drawn = {field: getattr(figure, field) for field in ("panels", "note", "legend", "rows", "turnable")}
+    return {**drawn, "csv": packed.table(figure.header, figure.rows), "file": f"{name}.csv"}
 
 
 def _arms(results: Results, palette: Palette, places: Mapping[str, str]) -> list[Json]:

@@ -1,4 +1,4 @@
-"""The paper's own numbers, for the panels next to ours. Facts only.
+"""The paper's own numbers, to be drawn on the axes of ours. Facts only.
 
 Where the paper prints no number, values were read from the vector coordinates of the authors' poster and slides, good
 to about the last digit given; `SPECTRAL_MODES` and `PATHS` are read from plots. One trained network per arm each.
@@ -33,6 +33,7 @@ RESNET_KINDS = ("stem", *["conv"] * 16)
 RESNET_DOWNSAMPLES = tuple(place in (4, 8, 14) for place in range(17))
 VIT_KINDS = ("stem", *["msa", "mlp"] * 12)
 KINDS: dict[str, tuple[str, ...]] = {"resnet": RESNET_KINDS, "vit": VIT_KINDS}
+DOWNSAMPLES: dict[str, tuple[bool, ...]] = {"resnet": RESNET_DOWNSAMPLES, "vit": (False,) * 25}
 
 # Fig. 2b: change of accuracy (percentage points) by noise in bands of 0.1π … 0.9π, ImageNet-1K.
 NOISE_BANDS: dict[str, tuple[float, ...]] = {
@@ -53,7 +54,8 @@ SWIN_LESION: tuple[tuple[int, str, float | None], ...] = (
 # Fig. 1c: modes of the positive top eigenvalues at warm-up, 100, 200 and 300 epochs; the ResNet's third is the middle
 # of a range of 540 to 670.
 SPECTRAL_MODES: dict[str, tuple[float, ...]] = {"vit": (36, 98, 313, 433), "resnet": (295, 339, 605, 840)}
-MODE_EPOCHS = (5, 100, 200, 300)
+MODE_PARTS = (0.0, 1 / 3, 2 / 3, 1.0)
+"""Of the training between warm-up and the end."""
 # NEP (%) and APE at warm-up, from the density curves of Fig. 1c, 4, 7b and 12c.
 NEP_APE: dict[str, dict[str, tuple[float, float]]] = {
     "1c": {"vit": (9.0, 47), "resnet": (0.0, 489)},
@@ -107,5 +109,5 @@ NETWORKS = {
     "vit-local-5": "ViT-Ti, 5×5",
 }
 """What the paper's network for an arm of ours is called."""
-# Fig. 1a: rise of the loss from the centre to radius 1 (NLL and L2), from the published surfaces.
-SURFACE_RISE: dict[str, tuple[float, float]] = {"vit": (2.61, 9.99), "resnet": (3.71, 16.76)}
+# Fig. 1a: rise of the NLL (nats) from the centre to radius 1, from the published surfaces.
+SURFACE_RISE: dict[str, float] = {"vit": 2.61, "resnet": 3.71}

@@ -1,24 +1,32 @@
-"""Several reports as one site: an index with every claim at every profile."""
+"""Several reports as one site: an index with every claim at every scale, and over time."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import msgspec
+
 from vitwork.errors import VitworkError
 from vitwork.language.document import ClaimResult, Hypothesis, Results
-from vitwork.report import words
+from vitwork.report import history, words
 from vitwork.report.document import Json, read
-from vitwork.report.html import anchors, environment, shown
+from vitwork.report.figures.base import Palette
+from vitwork.report.figures.courses import courses
+from vitwork.report.history import Event
+from vitwork.report.html import anchors, environment, shown, visible
 from vitwork.report.tables import NAMES, tables
+from vitwork.statistics.effect import Verdict
 from vitwork.store.store import write_atomically
 
 
 def index(folder: Path) -> Path:
-    """Write ``index.html`` into a folder of reports, and the tables that a report links to but lost on its way there.
+    """Write ``index.html`` and ``history.json`` into a folder of reports, and the tables that a report lost on its way there.
+
+    The history keeps what earlier calls found: a report that is replaced by a newer one leaves its verdicts and effects.
 
     Args:
         folder: each of its sub-folders that holds ``report.html`` and ``results.json`` is listed.
@@ -27,21 +35,24 @@ def index(folder: Path) -> Path:
         The path of the index.
 
     Raises:
-        VitworkError: there is no report, one cannot be read, or the index cannot be written.
+        VitworkError: there is no report, one or the history cannot be read, or the index cannot be written.
     """
     places = sorted(path.parent for path in folder.glob("*/report.html") if (path.parent / "results.json").is_file())
     if not places:
         raise VitworkError(f"There is no report in {folder}: expected sub-folders with report.html and results.json.")
     found = {place: read(place) for place in places}
     reports = [_Report.of(place.name, shown(results)) for place, results in found.items()]
+    reports.sort(key=lambda report: (report.size, report.link))
+    past = history.joined(history.read(folder), (e for results in found.values() for e in history.events(results)))
     page = environment().get_template("index.html.j2").render(
-        scripts=("theme.js",), reports=[_card(report) for report in reports], chapters=_chapters(reports)
+        scripts=("theme.js",), reports=[_card(report) for report in reports], **_claims(reports, shown_events(past))
     )  # fmt: skip
     for place, results in found.items():
         missing = [name for name in NAMES if not (place / f"{name}.parquet").is_file()]
         made = tables(results) if missing else {}
         for name in missing:
             write_atomically(place / f"{name}.parquet", made[name])
+    write_atomically(folder / history.NAME, history.dump(past))
     write_atomically(folder / "index.html", page.encode())
     return folder / "index.html"
 
@@ -63,6 +74,11 @@ class _Report:
         hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
         return cls(f"./{quote(name)}/report.html", results, claims, hypotheses, anchors("claim", claims))
 
+    @property
+    def size(self) -> int:
+        """Parameters of the largest network: small scales stand before large ones."""
+        return max((run.parameters for run in self.results.runs if run.parameters), default=0)
+
 
 def _card(report: _Report) -> Json:
     results = report.results
@@ -74,6 +90,7 @@ def _card(report: _Report) -> Json:
         "tally": words.tally(paper),
         "ours": words.counted(ours),
         "price": words.price(results),
+        "headline": words.headline(results),
         "correction": words.correction(results),
         "commit": results.provenance.commit[:12],
         "when": words.moment(results.provenance.finished),
@@ -82,26 +99,42 @@ def _card(report: _Report) -> Json:
     }
 
 
-def _chapters(reports: Sequence[_Report]) -> list[Json]:
-    """Return every claim of any report with its verdict in each, by chapter; those of ours last."""
-    chapters: dict[str, dict[str, ClaimResult]] = {}
-    ours = {id: claim for report in reports for id, claim in report.claims.items() if claim.ours}
-    for report in reports:
-        for id, claim in report.claims.items():
-            if id not in ours:
-                chapters.setdefault(claim.chapter, {}).setdefault(id, claim)
-    if ours:
-        chapters[words.OURS] = ours
-    return [
-        {
-            "name": chapter,
-            "claims": [
-                {"id": id, "sentence": claim.sentence, "cells": [_cell(report, id) for report in reports]}
-                for id, claim in claims.items()
-            ],
+def shown_events(events: Iterable[Event]) -> list[Event]:
+    """Return events as pages show them: `visible` in every text."""
+    return msgspec.convert(visible(msgspec.to_builtins(events)), list[Event])
+
+
+def _claims(reports: Sequence[_Report], events: Sequence[Event]) -> Json:
+    """Return every claim of any report by chapter, those of ours last, with its verdicts; and what no report measured."""
+    past: dict[str, list[Event]] = {}
+    for event in events:
+        past.setdefault(event.claim, []).append(event)
+    palette = Palette({})
+    for event in sorted(events, key=lambda event: event.parameters or 0):
+        palette[event.profile]  # in the order of their scales
+    every = {id: claim for report in reversed(reports) for id, claim in report.claims.items()}
+    chapters: dict[str, list[Json]] = {}
+    missing: list[ClaimResult] = []
+    for claim in sorted(every.values(), key=lambda claim: claim.ours):
+        known = past.get(claim.id, [])
+        if all(event.verdict is Verdict.NOT_MEASURED for event in known):
+            missing.append(claim)
+            continue
+        entry = {
+            "id": claim.id,
+            "sentence": claim.sentence,
+            "statement": next((event.statement for event in reversed(known) if event.statement), ""),
+            "cells": [cell for report in reports if (cell := _cell(report, claim.id))],
+            "courses": courses(known, palette),
         }
-        for chapter, claims in chapters.items()
-    ]
+        chapters.setdefault(words.OURS if claim.ours else claim.chapter, []).append(entry)
+    return {
+        "chapters": [{"name": chapter, "claims": claims} for chapter, claims in chapters.items()],
+        "missing": missing,
+        "profiles": [(palette[profile], profile) for profile in palette.order],
+        "since": words.moment(min((event.finished for event in events), default=0.0))[:10],
+        "sessions": words.plural(len({(event.finished, event.profile) for event in events}), "session"),
+    }
 
 
 def _cell(report: _Report, id: str) -> Json | None:
@@ -112,6 +145,7 @@ def _cell(report: _Report, id: str) -> Json | None:
     found = [report.hypotheses[id] for id in claim.hypotheses if id in report.hypotheses]
     first = next(iter(words.primaries(found)), None)
     return {
+        "name": report.results.profile.name,
         "verdict": claim.verdict,
         "qualifiers": words.qualifiers(claim, found),
         "link": f"{report.link}#{report.anchors[id]}",

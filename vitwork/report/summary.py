@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from vitwork.language.document import ClaimResult, Hypothesis, Results
 from vitwork.report import words
 from vitwork.report.words import SYMBOLS, duration, effect, plural, spent
+from vitwork.statistics.effect import Verdict
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>@&$])")
 LONGEST = 240
@@ -26,7 +27,7 @@ def _counts(claims: Sequence[ClaimResult]) -> str:
 
 
 def _table(results: Results, claims: Sequence[ClaimResult], hypotheses: Mapping[str, Hypothesis]) -> Iterator[str]:
-    """Yield a table of claims."""
+    """Yield a table of claims that were put to the test."""
     scale = plain(results.profile.name)
     yield f"| | claim | verdict at {scale} | effect [interval] | q | also by Holm | cost |"
     yield "|---|---|---|---|---|---|---|"
@@ -43,33 +44,40 @@ def _table(results: Results, claims: Sequence[ClaimResult], hypotheses: Mapping[
             spent(claim, whole=True),
         )
         yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _groups(results: Results, claims: Sequence[ClaimResult], hypotheses: Mapping[str, Hypothesis]) -> Iterator[str]:
+    """Yield claims as the page orders them: decided, undecided, and by what those lack that were not measured."""
+    strong = words.by_strength(claims)
+    for title, verdicts in (("Decided", words.DECIDED), ("Undecided, the most telling first", (Verdict.INCONCLUSIVE,))):
+        if found := [claim for claim in strong if claim.verdict in verdicts]:
+            yield from (f"**{title}**", "", *_table(results, found, hypotheses))
+    missing = words.by_reason(claim for claim in claims if claim.verdict is Verdict.NOT_MEASURED)
+    if missing:
+        yield from ("**Not measured**", "")
+        for reason, found in missing.items():
+            yield f"- {reason}: {', '.join(plain(claim.id) for claim in found)}"
+        yield ""
 
 
 def markdown(results: Results) -> str:
-    """Return the counts, a table of claims and where the numbers come from."""
+    """Return the answer, the claims in the order of the page, and where the numbers come from."""
     paper, ours = words.apart(results.claims)
     hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     provenance = results.provenance
-    lines = [
-        f"## Claims at profile {plain(results.profile.name)}",
-        "",
-        f"Of the paper: {_counts(paper)}",
-        "",
-        *_table(results, paper, hypotheses),
-    ]
+    lines = [f"## {plain(words.headline(results))}", "", f"Of the paper: {_counts(paper)}", ""]
+    for question, found in words.by_question(results.claims).items():
+        short, said = words.answer(found, results.profile.name)
+        lines.append(f"- {question} **{short}.** {plain(said)}")
+    lines += ["", *_groups(results, paper, hypotheses)]
     if ours:
-        lines += [
-            "",
-            f"Of ours, which the paper does not make: {_counts(ours)}",
-            "",
-            *_table(results, ours, hypotheses),
-        ]
+        lines += [f"Of ours, which the paper does not make: {_counts(ours)}", "", *_groups(results, ours, hypotheses)]
     commit = provenance.commit[:12] or "outside git"
     changed = ", with uncommitted changes" if provenance.dirty else ""
     told = [f"{words.price(results)}." if words.price(results) else "", words.correction(results)]
     lines += [
-        *(part for said in told if said for part in ("", said)),
-        "",
+        *(part for said in told if said for part in (said, "")),
         f"{plural(len(results.runs), 'run')} in {duration(provenance.seconds)}; commit {plain(commit)}{changed}.",
         "",
     ]

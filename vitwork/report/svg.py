@@ -18,7 +18,7 @@ from vitwork.report.axis import Point, Scale, labels, number
 
 BEFORE = {"start": 0.0, "middle": 0.5, "end": 1.0}
 """The part of a text that stands before its place, by anchor."""
-Stroke = Literal["line", "thin", "dash", "contour"]
+Stroke = Literal["line", "thin", "dash", "contour", "dashrule"]
 SERIES = 8
 """Colours in the style sheet; later series repeat them."""
 LETTER = 6.4
@@ -104,7 +104,7 @@ class Plot:
         self,
         points: Iterable[tuple[float | None, float | None, str]],
         series: int,
-        kind: Literal["mark", "hollow", "faint"] = "mark",
+        kind: Literal["mark", "hollow", "faint", "other"] = "mark",
         size: float = 3.2,
     ) -> None:
         """Draw a mark per finite point, in the outline of its series; its text shows when a pointer rests on it."""
@@ -112,8 +112,13 @@ class Plot:
             if x is not None and y is not None and math.isfinite(x) and math.isfinite(y):
                 self.dots.append((self.sx(x), self.sy(y)))
                 outline = mark(*self.dots[-1], series, size)
-                tip = f"<title>{escape(text)}</title>" if text else ""
-                self.parts.append(f'<path class="{kind} s{series % SERIES}" d="{outline}">{tip}</path>')
+                self.parts.append(self.tipped(f'class="{kind} s{series % SERIES}" d="{outline}"', text))
+
+    @staticmethod
+    def tipped(attributes: str, text: str) -> str:
+        """Return a path whose text shows when a pointer rests on it."""
+        tip = f"<title>{escape(text)}</title>" if text else ""
+        return f"<path {attributes}>{tip}</path>"
 
     def bar(self, x: float, value: float, series: int, half: float, text: str = "") -> None:
         """Draw an upright bar from zero to `value` around `x`, with `half` its width in pixels."""

@@ -68,7 +68,7 @@ def interval(effect: Effect, unit: str = "") -> str:
     values = [(words.shown(value, effect.scale), missing)
               for value, missing in ((effect.estimate, "?"), (low, "-∞"), (high, "∞"))]  # fmt: skip
     texts = [missing if value is None else f"{value:{sign}.3g}" for value, missing in values]
-    unit = words.effect_unit(unit, effect.scale)
+    unit = words.effect_unit(unit, effect)
     return f"{times}{texts[0]} [{texts[1]}, {texts[2]}]{f' {unit}' if unit else ''}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vitwork.design.deviation import Lack, Missing
-from vitwork.session.lookup import Lookup
+from vitwork.session.lookup import LackError, Lookup
 from vitwork.session.plan import Wanted
 
 
@@ -28,11 +28,15 @@ class Competence:
         """Read the accuracies of an arm's runs; one that diverged has learned nothing and counts as chance.
 
         Raises:
-            LackError: a record is gone.
+            LackError: a record is gone, or was made by code that did not note what is needed.
         """
         records = [lookup.record(want) for want in evaluations]
-        classes = next((record["classes"] for record in records if record is not None), 1)
-        return cls(tuple(record["acc"] if record is not None else 1.0 / classes for record in records), classes)
+        try:
+            classes = next((record["classes"] for record in records if record is not None), 1)
+            return cls(tuple(record["acc"] if record is not None else 1.0 / classes for record in records), classes)
+        except KeyError as field:
+            arm = evaluations[0].run.arm.name
+            raise LackError(Lack(Missing.FAULT, arm, f"the evaluation of {arm} does not tell {field}")) from field
 
     @property
     def low(self) -> float:

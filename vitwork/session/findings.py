@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from vitwork.design.deviation import Lack
 from vitwork.language.claim import Claim, combine
-from vitwork.language.document import Hypothesis
+from vitwork.language.document import Audit, Hypothesis
 from vitwork.statistics.effect import Verdict
 
 
@@ -71,8 +71,10 @@ class Judgement(Struct, frozen=True):
         findings: one for each test, in the order of the session.
         decisions: of the claims that were measured, by id.
         family: how many claims the profile can measure.
+        audits: of the quantities that were compared.
     """
 
     findings: tuple[Finding, ...]
     decisions: dict[str, Decided]
     family: int
+    audits: tuple[Audit, ...] = ()

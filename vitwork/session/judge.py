@@ -8,6 +8,7 @@ a session with nothing new finds it too.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,12 +21,12 @@ import msgspec
 
 from vitwork.design.deviation import Lack, Missing
 from vitwork.errors import VitworkError
-from vitwork.language.document import Constant, Hypothesis, Sample
+from vitwork.language.document import Audit, Constant, Hypothesis, Sample
 from vitwork.language.quantity import Quantity
 from vitwork.language.sentence import Reference, Sentence, Values
 from vitwork.session.competence import Competence
 from vitwork.session.findings import Decided, Finding, Judgement, Place
-from vitwork.session.lookup import LackError, Lookup
+from vitwork.session.lookup import LackError, Lookup, Records
 from vitwork.session.plan import Plan, Planned, Wanted
 from vitwork.session.reading import Case
 from vitwork.session.troubles import Troubles
@@ -124,7 +125,7 @@ class Judge:
     """Judges a plan's tests; the attributes are the arguments of `judged`."""
 
     plan: Plan
-    store: Store
+    store: Records
     troubles: Troubles
     sequential: bool
 
@@ -134,7 +135,8 @@ class Judge:
 
         lookup = Lookup(self.store)
         values, lacks = self._values(lookup)
-        noisy, skewed = self._audited(lookup, values, lacks)
+        noisy, audits = self._audited(lookup, values, lacks)
+        skewed = {audit.quantity for audit in audits if audit.skewed}
         for name, lack in noisy.items():
             lacks.setdefault(name, lack)
         lacks |= self._missed(lacks)
@@ -146,7 +148,7 @@ class Judge:
             for name, test in self.plan.tests.items()
         )
         decided = {id: Decided(found.verdict, found.p, found.q, found.holm_p) for id, found in decisions.items()}
-        return Judgement(findings, decided, self.plan.family)
+        return Judgement(findings, decided, self.plan.family, audits)
 
     def _values(self, lookup: Lookup) -> tuple[dict[str, Sides], dict[str, Lack]]:
         """Return the numbers of every test's sentences, and why others have none."""
@@ -193,8 +195,8 @@ class Judge:
 
     def _audited(
         self, lookup: Lookup, values: Mapping[str, Sides], lacks: Mapping[str, Lack]
-    ) -> tuple[dict[str, Lack], set[str]]:
-        """Return the tests whose quantities are lost in their own noise, and the quantities that are plainly skewed."""
+    ) -> tuple[dict[str, Lack], tuple[Audit, ...]]:
+        """Return the tests whose quantities are lost in their own noise, and what was found of every quantity."""
         from vitwork.statistics import audit_skewness, measured_noise
 
         samples: dict[Quantity, dict[str, tuple[Values, Values]]] = {}
@@ -204,12 +206,18 @@ class Judge:
             for side, wanted, numbers in self._sides(self.plan.tests[name], sides):
                 key = digest([side.arm, side.parameters, len(numbers)])
                 samples.setdefault(side.quantity, {})[key] = (numbers, lookup.errors(side, wanted))
-        skewed, noisy = set(), set()
+        audits, noisy = [], set()
         for quantity, arms in samples.items():
             samples_ = [numbers for numbers, _ in arms.values()]
-            if audit_skewness(samples_, quantity.scale).plain:
-                skewed.add(quantity.name)
-            if not measured_noise(samples_, [errors for _, errors in arms.values()], quantity.scale).testable:
+            skewness = audit_skewness(samples_, quantity.scale)
+            noise = measured_noise(samples_, [errors for _, errors in arms.values()], quantity.scale)
+            audits.append(
+                Audit(
+                    quantity=quantity.name, skewness=_known(skewness.estimate), z=_known(skewness.z),
+                    skewed=bool(skewness.plain), error=_known(noise.error), spread=_known(noise.spread),
+                )
+            )  # fmt: skip
+            if not noise.testable:
                 noisy.add(quantity.name)
         lost = {
             name: Lack(Missing.NOISE, what=side.quantity.name)
@@ -217,7 +225,7 @@ class Judge:
             for side, _, _ in self._sides(self.plan.tests[name], sides)
             if side.quantity.name in noisy
         }
-        return lost, skewed
+        return lost, tuple(audits)
 
     @staticmethod
     def _sides(test: Planned, values: Sides) -> Iterator[tuple[Reference, tuple[Wanted, ...], Values]]:
@@ -289,10 +297,8 @@ class Judge:
             for want in test.everything.values()
         )
         hypotheses = (
-            _hypothesis(case, place, sentence, numbers, effect)
-            for place, (sentence, numbers, effect) in enumerate(
-                zip(case.sentences, values, effects, strict=False), start=1
-            )
+            _hypothesis(case, place, planned, numbers, effect)
+            for place, (planned, numbers, effect) in enumerate(zip(test.sides, values, effects, strict=False), start=1)
         )
         return Finding(
             test=case.name, claim=case.claim, chapter=case.chapter, statistical=case.statistical,
@@ -308,19 +314,29 @@ def _effect(
 
 
 def _hypothesis(
-    case: Case, place: int, sentence: Sentence, values: Sequence[Values | float], effect: Effect
+    case: Case,
+    place: int,
+    planned: Sequence[tuple[Wanted, ...] | float],
+    values: Sequence[Values | float],
+    effect: Effect,
 ) -> Hypothesis:
+    sentence = case.sentences[place - 1]
     quantity = sentence.first.quantity
     return Hypothesis(
         id=case.hypothesis(place), claim=case.claim.id, form=sentence.form, statement=sentence.statement,
         parameters=case.shown, quantity=quantity.name, unit=quantity.unit,
-        sides=tuple(_side(side, found) for side, found in zip(sentence.sides, values, strict=True)),
+        sides=tuple(map(_side, sentence.sides, planned, values)),
         effect=effect, control=sentence.control, levels=sentence.levels, within=sentence.band,
     )  # fmt: skip
 
 
-def _side(side: Reference | float, values: Values | float) -> Sample | Constant:
-    if isinstance(side, Reference) and isinstance(values, tuple):
-        return Sample(arm=side.arm, label=side.label, seeds=tuple(range(len(values))), values=values)
+def _known(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def _side(side: Reference | float, planned: tuple[Wanted, ...] | float, values: Values | float) -> Sample | Constant:
+    if isinstance(side, Reference) and isinstance(planned, tuple) and isinstance(values, tuple):
+        seeds = tuple(want.run.seed for want in planned)
+        return Sample(arm=side.arm, label=side.label, seeds=seeds, values=values)
     assert isinstance(values, float | int)
     return Constant(value=values)

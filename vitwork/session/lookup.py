@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from vitwork.design.deviation import Lack, Missing
 from vitwork.language.quantity import AbsentError
 from vitwork.language.sentence import Reference, Values
 from vitwork.session.plan import Wanted
-from vitwork.store.store import Store
+
+
+class Records(Protocol):
+    """Where records lie: a store, or a report's archive."""
+
+    def read(self, key: str) -> dict[str, Any] | None:
+        """Return the record under `key`, or None."""
 
 
 class LackError(Exception):
@@ -31,7 +37,7 @@ class Lookup:
         records: values of records that were read, by key; many sentences use one record.
     """
 
-    store: Store
+    store: Records
     records: dict[str, Any] = field(default_factory=dict)
 
     def values(self, side: Reference, wanted: Sequence[Wanted]) -> Values:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,14 @@ from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
 from vitwork.report.document import read
+from vitwork.session import again
+from vitwork.session.archive import Archive, ArchivedStore
 from vitwork.session.engine import Choice
+from vitwork.session.plan import Plan
+from vitwork.session.reading import Case
 from vitwork.session.seeding import Budget
-from vitwork.store.objects import opened, where, working_folder
+from vitwork.session.source import open_report
+from vitwork.store.objects import is_url, opened, where, working_folder
 from vitwork.store.store import Store, checked
 
 MOST_SEEDS = 20
@@ -61,10 +68,23 @@ def add(parser: pytest.Parser) -> None:
         "and of chosen tests)",
     )
     group.addoption("--seeds", help="trained networks per arm in place of the profile's number, or auto: until settled")
+    group.addoption("--first-seed", type=int, default=0, metavar="N", help="number of the first seed (default: 0)")
     group.addoption("--max-seeds", type=int, help=f"most seeds per arm with --seeds auto (default: {MOST_SEEDS})")
     group.addoption("--max-minutes", type=float, help="with --seeds auto, start no further seed after this time")
     group.addoption(
         "--baseline", type=Path, help="results.json of an earlier session: fail only where something changed"
+    )
+    group.addoption(
+        "--from",
+        dest="source",
+        metavar="REPORT",
+        help="judge again what a report holds (its folder, results.json or address), or what lies in a store; nothing is "
+        "trained",
+    )
+    group.addoption(
+        "--records",
+        metavar="REPORT",
+        help="what this report holds counts as measured: a folder, results.json or an address",
     )
     group.addoption("--plan", action="store_true", help="print what the session would cost and could see, and stop")
     group.addoption("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard event files of trainings there")
@@ -88,6 +108,15 @@ def profile_of(config: pytest.Config) -> Profile:
         VitworkError: an option's value cannot be used.
     """
     option = config.option
+    if (report := report_from(config)) is not None:
+        settings = ("data", "seeds", "first_seed", "substitutes", "changes", "deterministic", "records")
+        if any(getattr(option, name) for name in settings) or option.profile not in {"smoke", report.profile.name}:
+            raise VitworkError(
+                f"--from {option.source} judges the report as it is: leave profile, seeds and settings out."
+            )
+        return again.profile_of(report)
+    if option.first_seed < 0:
+        raise VitworkError(f"--first-seed takes a number from 0, not {option.first_seed}.")
     profile = overrides.substitute(profiles.find(option.profile), option.substitutes)
     profile = overrides.override(profile, option.changes, deterministic=option.deterministic)
     seeds = option.seeds
@@ -110,24 +139,66 @@ def profile_of(config: pytest.Config) -> Profile:
     return replace(profile, seeds=int(seeds))
 
 
+def report_from(config: pytest.Config) -> Results | None:
+    """Return the report that is to be judged again; None where a session measures, or judges what lies in a store.
+
+    Raises:
+        VitworkError: there is no such report.
+    """
+    source = config.option.source
+    return None if source is None or _is_store(source) else _opened(source)
+
+
+def _is_store(source: str) -> bool:
+    folder = Path(source)
+    return (folder / "records").is_dir() and not (folder / "results.json").exists()
+
+
+_opened = cache(open_report)
+
+
+def open_store(config: pytest.Config) -> Store:
+    """Return the session's store, with the records of the reports that count as measured.
+
+    Raises:
+        VitworkError: it cannot be made or written, or there is no such report.
+    """
+    root, report = store_of(config), report_from(config)
+    if report is not None:
+        return ArchivedStore(root, Archive([report]), alone=True)
+    records = config.option.records
+    if records is None:
+        return opened(_place(config), _own(config))
+    if is_url(_place(config)):
+        raise VitworkError("--records counts beside a store on disk, not beside one at a URL.")
+    return ArchivedStore(root, Archive([_opened(records)]))
+
+
+def plan_of(config: pytest.Config, profile: Profile, cases: Iterable[Case]) -> Plan:
+    """Return the plan of a session's tests."""
+    if (report := report_from(config)) is not None:
+        return again.ReportPlan(profile, report=report).read(cases)
+    plan = Plan(profile, config.option.data, config.option.first_seed)
+    for case in cases:
+        plan.add(case, profile.seeds)
+    return plan
+
+
 def budget_of(config: pytest.Config) -> Budget | None:
     """Return what may be spent on further seeds; None for a fixed number."""
     option = config.option
     return Budget(option.max_seeds or MOST_SEEDS, option.max_minutes) if option.seeds == "auto" else None
 
 
-def open_store(config: pytest.Config) -> Store:
-    """Return the session's store.
-
-    Raises:
-        VitworkError: it cannot be read or written.
-    """
-    return opened(config.option.store or _own(config), _own(config))
+def store_of(config: pytest.Config) -> Path:
+    """Return the folder of the store, or of the work on one at a URL."""
+    return working_folder(_place(config), _own(config))
 
 
-def root_of(config: pytest.Config) -> Path:
-    """Return the folder in which the store's work is done, without opening the store."""
-    return working_folder(config.option.store or _own(config), _own(config))
+def _place(config: pytest.Config) -> Path | str:
+    source = config.option.source
+    given = Path(source) if source is not None and _is_store(source) else config.option.store
+    return given or _own(config)
 
 
 def _own(config: pytest.Config) -> Path:
@@ -166,8 +237,9 @@ def report_of(config: pytest.Config, store: Path, *, part: bool) -> Path:
     replace a whole one, wherever that lies.
     """
     option = config.option
-    changed = option.substitutes or option.changes or option.seeds or option.deterministic
-    folder: Path = option.report or store / f"report-{option.profile}{'-changed' * bool(changed)}{'-part' * part}"
+    changed = option.substitutes or option.changes or option.seeds or option.first_seed or option.deterministic
+    kind = f"{'-again' * bool(option.source)}{'-changed' * bool(changed)}{'-part' * part}"
+    folder: Path = option.report or store / f"report-{profile_of(config).name}{kind}"
     if part and option.report and (folder / "results.json").exists() and not is_partial(folder):
         return folder.with_name(f"{folder.name}-part")
     return folder
@@ -199,7 +271,8 @@ def given(config: pytest.Config) -> bool:
     return (option.profile, option.device, option.plan, option.deterministic, option.engine) != plain or any(
         (
             option.data, option.store, option.report, option.seeds, option.max_seeds, option.max_minutes,
-            option.baseline, option.tensorboard, option.substitutes, option.changes,
+            option.baseline, option.tensorboard, option.substitutes, option.changes, option.first_seed, option.source,
+            option.records,
         )
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,6 +75,7 @@ class Plan:
     Attributes:
         profile: the scale.
         data: folder of the images, or None for those the project provides or downloads.
+        first: number of the first seed.
         tests: by name, in the order of the session.
         runs: by key, in the order in which they are worked on.
         wanted: measurements by key.
@@ -85,6 +86,7 @@ class Plan:
 
     profile: Profile
     data: Path | None = None
+    first: int = 0
     tests: dict[str, Planned] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     wanted: dict[str, Wanted] = field(default_factory=dict)
@@ -111,12 +113,18 @@ class Plan:
         )
         competent = self.profile.measurement(Evaluation)
         evaluations = {
-            arm: tuple(self.want(self.profile.arms[arm], seed, competent) for seed in range(seeds)) for arm in arms
+            arm: tuple(self.want(self.profile.arms[arm], seed, competent) for seed in self.numbers(arm, seeds))
+            for arm in arms
         }
         self.tests[case.name] = Planned(case, seeds, sides, evaluations=evaluations)
 
     def _wants(self, side: Reference, seeds: int) -> tuple[Wanted, ...]:
-        return tuple(self.want(self.profile.arms[side.arm], seed, side.measurement) for seed in range(seeds))
+        arm = self.profile.arms[side.arm]
+        return tuple(self.want(arm, seed, side.measurement) for seed in self.numbers(side.arm, seeds))
+
+    def numbers(self, arm: str, seeds: int) -> Sequence[int]:  # noqa: ARG002 - a report's arms have each their own
+        """Return the numbers of an arm's seeds, of which there are so many."""
+        return range(self.first, self.first + seeds)
 
     def run(self, arm: Arm, seed: int) -> Run:
         """Add the run of an arm and a seed unless it is planned; arms that differ in their name alone share their runs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,20 @@ from vitwork.language.document import (
     ClaimResult,
     DatasetResult,
     MeasurementResult,
+    Origin,
     ProfileResult,
     Provenance,
     Results,
     RunResult,
 )
+from vitwork.language.exact import not_finite
+from vitwork.report.earlier import pages_hash
 from vitwork.session.findings import Decided, Finding, Judgement, Place
+from vitwork.session.lookup import Records
+from vitwork.session.registration import Declared, Registry
 from vitwork.statistics.effect import Verdict
+from vitwork.store.keys import digest
 from vitwork.store.machine import hardware, versions
-from vitwork.store.store import Store
 
 
 class Evidence(Struct, frozen=True):
@@ -36,11 +41,13 @@ class Evidence(Struct, frozen=True):
         judgement: of the whole session.
         code: hash of the code that runs and measurements are keyed by, for each of its modules.
         whole: whether every test that was found is among them; one may be deselected, or its file broken.
+        declared: what the tests fix of their claims, by id.
     """
 
     judgement: Judgement
     code: dict[str, str]
     whole: bool = True
+    declared: dict[str, Declared] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,10 @@ class Session:
         passed: whether the tests that measure nothing passed, by name; those that did not run to their end are missing.
         reached: names of all tests that the session came to.
         chosen: whether only some tests were asked for.
+        first_seed: the number of the first seed.
+        sequential: whether seeds were added until verdicts were settled.
+        measured: where the numbers come from, for a session that judges those of a report; None where they are its own.
+        registry: what was registered of the claims.
     """
 
     profile: Profile
@@ -67,27 +78,48 @@ class Session:
     passed: Mapping[str, bool]
     reached: Collection[str] = ()
     chosen: bool = False
+    first_seed: int = 0
+    sequential: bool = False
+    measured: Provenance | None = None
+    registry: Registry = field(default_factory=Registry)
 
-    def results(self, evidence: Evidence, store: Store) -> Results:
+    def results(self, evidence: Evidence, store: Records) -> Results:
         """Return the session's results."""
         findings = evidence.judgement.findings
         places = {place.key: place for finding in findings for place in finding.places}
-        runs = tuple(_run(store, run) for run in {place.run: place for place in places.values()}.values())
-        measurements = tuple(_measurement(store, place) for place in places.values())
+        origins: dict[str, Origin] = {}
+        first = {place.run: place for place in places.values()}
+        runs = tuple(_run(store, place, self._fingerprint(place.arm), origins) for place in first.values())
+        measurements = tuple(_measurement(store, place, origins) for place in places.values())
         costs = Costs.of(runs, measurements)
         return Results(
             profile=ProfileResult(
                 name=self.profile.name, summary=self.profile.summary, seeds=self.profile.seeds,
-                deviations=(*self.profile.deviations, *self._partial(evidence)),
+                deviations=(*self.profile.deviations, *self._partial(evidence)), pixels=self._pixels(),
+                first_seed=self.first_seed,
             ),
-            provenance=self._provenance(evidence),
-            claims=self.claims(evidence.judgement, costs),
+            provenance=self.measured or self._provenance(evidence),
+            claims=tuple(
+                self.registry.compared(claim, evidence.declared.get(claim.id), runs)
+                for claim in self.claims(evidence.judgement, costs)
+            ),
             hypotheses=tuple(hypothesis for finding in findings for hypothesis in finding.hypotheses),
             runs=runs,
             measurements=measurements,
             alpha=self.profile.alpha,
             family=evidence.judgement.family,
+            audits=evidence.judgement.audits,
+            sequential=self.sequential,
+            origins=origins,
         )  # fmt: skip
+
+    def _pixels(self) -> int | None:
+        sides = {arm.data.size for arm in self.profile.arms.values()}
+        return sides.pop() if len(sides) == 1 else None
+
+    def _fingerprint(self, arm: str) -> str:
+        """Return the hash of the data that an arm is trained on; empty where the numbers are a report's."""
+        return fingerprint(self.profile.arms[arm].data, self.data) if self.measured is None else ""
 
     def _partial(self, evidence: Evidence) -> Iterator[Deviation]:
         """Yield why these are not the results of all claims."""
@@ -112,6 +144,7 @@ class Session:
             started=self.started,
             finished=finished,
             seconds=finished - self.started,
+            pages=pages_hash(),
         )
 
     def claims(self, judgement: Judgement, costs: Costs) -> tuple[ClaimResult, ...]:
@@ -146,6 +179,7 @@ class Session:
             arms=tuple(sorted({place.arm for place in places})),
             **costs.of_places(places),
             rerun=" ".join(["pytest", *tests, "--profile", self.profile.name]),
+            file=group[0].test.partition("::")[0],
         )
 
     def _lack(self, finding: Finding) -> Lack | None:
@@ -194,7 +228,15 @@ class Costs:
         }
 
 
-def _run(store: Store, place: Place) -> RunResult:
+def _origin(record: Mapping[str, Any], origins: dict[str, Origin]) -> str:
+    """Return the key of the machine that a record tells of, kept among `origins`; empty where it tells of none."""
+    if not (told := record.get("origin")):
+        return ""
+    origins[key := digest(told)] = Origin(**told)
+    return key
+
+
+def _run(store: Records, place: Place, data: str, origins: dict[str, Origin]) -> RunResult:
     record = store.read(place.run) or {}
     planned = record.get("arm", {})
     return RunResult(
@@ -205,14 +247,17 @@ def _run(store: Store, place: Place) -> RunResult:
         options=planned.get("options", {}),
         recipe=planned.get("recipe", {}),
         history=tuple(record.get("history", ())),
+        data=planned.get("data", {}),
+        fingerprint=record.get("fingerprint", data),
+        origin=_origin(record, origins),
         **{
             name: record.get(name)
-            for name in ("parameters", "status", "seconds", "joules", "images_per_second", "mode")
+            for name in ("parameters", "status", "seconds", "joules", "images_per_second", "mode", "finished")
         },
     )
 
 
-def _measurement(store: Store, place: Place) -> MeasurementResult:
+def _measurement(store: Records, place: Place, origins: dict[str, Origin]) -> MeasurementResult:
     record = store.read(place.key) or {}
     return MeasurementResult(
         key=place.key,
@@ -225,4 +270,6 @@ def _measurement(store: Store, place: Place) -> MeasurementResult:
         seconds=record.get("seconds"),
         joules=record.get("joules"),
         values=record.get("values"),
+        not_finite=not_finite(record.get("values")),
+        origin=_origin(record, origins),
     )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from vitwork.errors import UnfitError, VitworkError
 from vitwork.session.plan import Run, Wanted
 from vitwork.session.troubles import Troubles
 from vitwork.store.keys import plain
+from vitwork.store.machine import hardware, versions
 from vitwork.store.store import SnapshotError, Store
 
 if TYPE_CHECKING:
@@ -123,7 +124,10 @@ class Tasks:
 
     def record(self, run: Run, outcome: Outcome, joules: float | None = None) -> dict[str, Any]:
         """Store how a run ended, and return the record."""
-        record = {"arm": plain(run.arm), "seed": run.seed, "finished": time.time(), "joules": joules, **plain(outcome)}
+        record = {
+            "arm": plain(run.arm), "seed": run.seed, "finished": time.time(), "joules": joules, "origin": _origin(),
+            **plain(outcome),
+        }  # fmt: skip
         self.store.write(run.key, record)
         return record
 
@@ -170,6 +174,7 @@ class Tasks:
             "parameters": plain(want.measurement.parameters),
             "seconds": time.perf_counter() - started,
             "joules": used.joules,
+            "origin": _origin(),
             "values": values,
         }
 
@@ -191,6 +196,12 @@ def _fault(error: Exception, run: Run) -> Lack:
     known = isinstance(error, VitworkError)
     what = str(error) if known else f"{type(error).__name__} in {run.arm.name} seed {run.seed}: {error}"
     return Lack(Missing.FAULT, run.arm.name, what)
+
+
+@cache
+def _origin() -> dict[str, Any]:
+    """Return what the numbers of this machine depend on beside the code."""
+    return {"versions": versions(), "hardware": hardware()}
 
 
 @lru_cache(maxsize=2)

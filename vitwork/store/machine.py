@@ -93,14 +93,24 @@ def _processor() -> str:
 
 def commit(folder: Path) -> tuple[str, bool]:
     """Return the git commit of `folder` and whether its tree has changes; an empty string outside git."""
+    return _git(folder, "rev-parse", "HEAD"), bool(_git(folder, "status", "--porcelain"))
 
-    def git(*arguments: str) -> str:
-        try:
-            done = subprocess.run(
-                ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=10
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return ""
-        return done.stdout.strip() if done.returncode == 0 else ""
 
-    return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+def last_commit(path: Path) -> tuple[str, float | None]:
+    """Return the git commit that last changed a file, and its time in seconds since the epoch.
+
+    An empty string and None for a file that has no commit, or changes since.
+    """
+    if _git(path.parent, "status", "--porcelain", "--", path.name):
+        return "", None
+    found, _, seconds = _git(path.parent, "log", "-1", "--format=%H %ct", "--", path.name).partition(" ")
+    return found, float(seconds) if seconds else None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Return what git says in a folder; an empty string where it fails."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

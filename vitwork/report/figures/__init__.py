@@ -1,13 +1,15 @@
-"""Figures of the paper, redrawn from stored measurements, next to the paper's values.
+"""The gallery: figures of the paper in its order, redrawn from stored measurements with the paper's values, and others.
 
-A figure belongs to a kind of measurement, not to a claim: a claim shows the figures of whatever it was decided by.
+A figure of the paper is drawn from the records of the claims that name it. Records that none of them shows, of claims that
+no figure of the paper stands for, are drawn by their kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
-from vitwork.language.document import ClaimResult, MeasurementResult
+from vitwork.language.document import ClaimResult, MeasurementResult, Results
 from vitwork.report.figures import (
     attention,
     corruptions,
@@ -25,46 +27,134 @@ from vitwork.report.figures import (
 )
 from vitwork.report.figures.base import MALFORMED, Entry, Figure, Palette, View
 
-FIGURES: dict[str, tuple[Callable[[View], Figure | None], ...]] = {
-    "spectrum": (spectrum.draw,),
-    "surface": (surface.draw,),
-    "trajectory": (trajectory.draw,),
-    "log_amplitude": (log_amplitude.draw,),
-    "noise_bands": (noise_bands.draw,),
-    "variance": (variance.draw,),
-    "similarity": (similarity.draw,),
-    "lesion": (lesion.draw,),
-    "attention": (attention.draw,),
-    "evaluation": (evaluation.draw, reliability.draw),
-    "corruptions": (corruptions.draw,),
-    "cue_conflict": (cue_conflict.draw,),
+Draw = Callable[[View], Figure | None]
+
+
+class Plate(NamedTuple):
+    """How a figure is drawn: from records of which kind, and by what."""
+
+    kind: str
+    draw: Draw
+
+
+PAPER: dict[str, Plate] = {
+    "1a": Plate("surface", surface.draw),
+    "1b": Plate("trajectory", trajectory.draw),
+    "1c": Plate("spectrum", spectrum.over_time),
+    "2a": Plate("log_amplitude", log_amplitude.draw),
+    "2b": Plate("noise_bands", noise_bands.draw),
+    "4": Plate("spectrum", spectrum.plane),
+    "5a": Plate("evaluation", evaluation.plane),
+    "5b": Plate("evaluation", evaluation.plane),
+    "6": Plate("spectrum", spectrum.plane),
+    "7a": Plate("evaluation", evaluation.plane),
+    "7b": Plate("spectrum", spectrum.plane),
+    "8": Plate("log_amplitude", log_amplitude.changes),
+    "9": Plate("variance", variance.draw),
+    "10a": Plate("similarity", similarity.draw),
+    "10b": Plate("lesion", lesion.draw),
+    "12a": Plate("evaluation", evaluation.build_up),
+    "12b": Plate("corruptions", corruptions.robustness),
+    "12c": Plate("spectrum", spectrum.plane),
+    "C.1": Plate("evaluation", evaluation.plane),
+    "C.2a": Plate("evaluation", evaluation.plane),
+    "C.2b": Plate("spectrum", spectrum.plane),
+    "C.3": Plate("evaluation", evaluation.plane),
+    "C.4a": Plate("surface", surface.draw),
+    "C.4b": Plate("spectrum", spectrum.plane),
+    "C.5": Plate("spectrum", spectrum.plane),
+    "C.6": Plate("spectrum", spectrum.plane),
+    "C.7": Plate("spectrum", spectrum.plane),
+    "C.7c": Plate("spectrum", spectrum.plane),
+    "D.1": Plate("variance", variance.draw),
+    "D.2": Plate("log_amplitude", log_amplitude.changes),
+    "D.3": Plate("similarity", similarity.draw),
+    "D.4": Plate("lesion", lesion.draw),
+    "E.1": Plate("evaluation", evaluation.accuracy),
+    "F.1a": Plate("evaluation", reliability.draw),
+    "F.1b": Plate("spectrum", spectrum.plane),
 }
-"""What draws the records whose measurement names this figure; others have none."""
+"""The paper's figures in its order, by number."""
+OTHERS: dict[str, Plate] = {
+    "attention": Plate("attention", attention.draw),
+    "cue_conflict": Plate("cue_conflict", cue_conflict.draw),
+    "lesion": Plate("lesion", lesion.draw),
+    "spectrum": Plate("spectrum", spectrum.plane),
+    "surface": Plate("surface", surface.draw),
+    "trajectory": Plate("trajectory", trajectory.draw),
+    "log_amplitude": Plate("log_amplitude", log_amplitude.draw),
+    "noise_bands": Plate("noise_bands", noise_bands.draw),
+    "variance": Plate("variance", variance.draw),
+    "similarity": Plate("similarity", similarity.draw),
+}
+"""Figures of what no figure of the paper shows, by kind; accuracies stand beside every claim and are none."""
 
 
-def draw(claim: ClaimResult, measurements: Sequence[MeasurementResult], palette: Palette) -> list[Figure]:
-    """Return the figures of a claim; one whose numbers are missing or cannot be drawn is left out.
+class Shown(NamedTuple):
+    """A figure of the gallery.
+
+    Attributes:
+        name: the paper's number, or the kind of the records.
+        of_paper: whether the paper has this figure.
+        figure: the drawing.
+        claims: ids of those that it shows records of.
+    """
+
+    name: str
+    of_paper: bool
+    figure: Figure
+    claims: tuple[str, ...]
+
+
+def gallery(results: Results, palette: Palette) -> list[Shown]:
+    """Return the figures that can be drawn, the paper's first and in its order.
+
+    One whose records are missing or cannot be drawn is left out: its numbers stand in the tables.
 
     Args:
-        claim: its ``measurements`` are the keys of the records that it rests on.
-        measurements: all records of the report.
+        results: their claims name figures and rest on records.
         palette: colours by arm.
     """
-    keys = set(claim.measurements)
-    entries: dict[str, list[Entry]] = {}
-    for record in measurements:
-        if record.key in keys and record.values:
-            entry = Entry(record.arm, record.seed, record.parameters, record.values)
-            entries.setdefault(record.figure, []).append(entry)
-    views = {name: View(claim.paper.where, tuple(found), palette) for name, found in entries.items()}
-    return [figure for name in FIGURES if name in views for figure in _drawn(name, views[name])]
+    claims = [claim for claim in results.claims if claim.measurements]
+    options = {run.arm: run.options for run in results.runs}
+    records = {record.key: record for record in results.measurements if record.values}
+    seen: set[str] = set()
+    shown: list[Shown] = []
+    for name, (kind, draw) in PAPER.items():
+        naming = [claim for claim in claims if name in claim.paper.figures]
+        keys = _keys(naming, records, kind)
+        seen.update(keys)
+        shown += _drawn(name, draw, View(_entries(keys, records), palette, options, name), _using(naming, keys))
+    for name, (kind, draw) in OTHERS.items():
+        keys = [key for key in _keys(claims, records, kind) if key not in seen]
+        shown += _drawn(name, draw, View(_entries(keys, records), palette, options), _using(claims, keys))
+    keys = _keys(claims, records, "corruptions")
+    every = View(_entries(keys, records), palette, options)
+    return [*shown, *_drawn("corruptions", corruptions.by_kind, every, _using(claims, keys))]
 
 
-def _drawn(name: str, view: View) -> Iterator[Figure]:
-    for drawn in FIGURES[name]:
-        try:
-            figure = drawn(view)
-        except MALFORMED:
-            continue  # a record of another shape, from a user's own measurement: its numbers stand in the tables
-        if figure is not None:
-            yield figure
+def _keys(claims: Iterable[ClaimResult], records: dict[str, MeasurementResult], kind: str) -> list[str]:
+    """Return the keys of the records of a kind that claims rest on, in the order of the document."""
+    wanted = {key for claim in claims for key in claim.measurements}
+    return [key for key, record in records.items() if key in wanted and record.figure == kind]
+
+
+def _entries(keys: Iterable[str], records: dict[str, MeasurementResult]) -> tuple[Entry, ...]:
+    found = (records[key] for key in keys)
+    return tuple(Entry(record.arm, record.seed, record.parameters, record.values or {}) for record in found)
+
+
+def _using(claims: Iterable[ClaimResult], keys: Iterable[str]) -> tuple[str, ...]:
+    wanted = set(keys)
+    return tuple(claim.id for claim in claims if not wanted.isdisjoint(claim.measurements))
+
+
+def _drawn(name: str, draw: Draw, view: View, claims: tuple[str, ...]) -> Iterator[Shown]:
+    if not view.entries:
+        return
+    try:
+        figure = draw(view)
+    except MALFORMED:
+        return  # a record of another shape, from a user's own measurement or an altered document
+    if figure is not None:
+        yield Shown(name, bool(view.number), figure, claims)

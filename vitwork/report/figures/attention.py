@@ -7,7 +7,7 @@ from operator import itemgetter
 
 from vitwork.report.document import Json
 from vitwork.report.figures.base import Figure, Row, View
-from vitwork.report.figures.depth import by_frequency, panels
+from vitwork.report.figures.depth import by_depth, by_frequency
 
 BY_DEPTH = {
     "distance": "mean distance (tokens)",
@@ -19,15 +19,18 @@ BY_DEPTH = {
 
 def draw(view: View) -> Figure | None:
     """Return distance, entropy and effective rank by depth, and the gain by frequency for every block."""
-    drawn = [panel for name in BY_DEPTH for panel in panels(view, itemgetter(name), BY_DEPTH[name])]
-    drawn += [by_frequency(view, arm, "gain", "gain of attention") for arm in view.arms]
+    part = view.plain().last()
+    drawn = [
+        by_depth(part, itemgetter(name), name.replace("_", " ").capitalize(), label, {})
+        for name, label in BY_DEPTH.items()
+    ]
+    drawn += [by_frequency(part, arm, "gain", "gain of attention") for arm in part.arms]
     rows = [(entry.arm, entry.seed, view.setting(entry), *row) for entry in view.entries for row in _rows(entry.values)]
     return Figure(
-        "Attention by depth",
         tuple(drawn),
         "Means over heads and images. The gain is what attention makes of a pattern of one frequency: 1 leaves it, 0 "
-        f"averages it away; thin lines are single networks ({view.seeds()}).",
-        view.palette.legend(view.arms),
+        f"averages it away; thin lines are single networks ({part.seeds()}).",
+        part.palette.legend(part.arms),
         ("arm", "seed", "setting", "block", "quantity", "frequency (π)", "value"),
         tuple(rows),
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vitwork.language.document import Results
@@ -14,7 +13,8 @@ from vitwork.report.words import settings
 Row = tuple[Any, ...]
 MALFORMED = (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError)
 """What a record of another shape, from a user's own measurement or from an altered document, makes of a drawing."""
-FIGURE = re.compile(r"\b(?:[A-F]\.)?\d+[a-d]?\b")
+Point = tuple[float | None, float | None, str]
+"""Place and name of a mark; one without a number is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,11 @@ class Panel:
     Attributes:
         heading: what is drawn, and of what.
         svg: an SVG element written by `vitwork.report.svg`, all text in it escaped.
-        source: ``ours`` or ``paper``: where the numbers come from.
-        surface: heights for the rotatable view, empty for flat drawings.
+        surface: heights for a view in three dimensions that can be turned, empty for flat drawings.
     """
 
     heading: str
     svg: str
-    source: str = "ours"
     surface: str = ""
 
 
@@ -39,19 +37,21 @@ class Figure:
     """Panels that show one measurement, with the data behind them.
 
     Attributes:
-        title: what was measured.
-        panels: drawings, ours first.
+        panels: drawings, the paper's own quantity first; the paper's values are on the same axes.
         note: how to read it, and n.
         legend: series (index of colour and mark) and what they are.
         header, rows: the data as a table.
+        published: whether values of the paper's are drawn.
+        turnable: further panels that a reader can turn, kept folded.
     """
 
-    title: str
     panels: tuple[Panel, ...]
     note: str = ""
     legend: tuple[tuple[int, str], ...] = ()
     header: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
+    published: bool = False
+    turnable: tuple[Panel, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,22 +93,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a figure draws from: the measurements of one kind that a claim rests on.
+    """What a figure draws from: measurements of one kind.
 
     Attributes:
-        where: the claim's place in the paper, for example ``Fig. 1c, 4``.
-        entries: the records.
+        entries: the records, those of what decides before those of controls.
         palette: colours by arm.
+        options: of the network, by arm.
+        number: of the paper's figure, whose values are drawn as well; empty for another.
     """
 
-    where: str
     entries: tuple[Entry, ...]
     palette: Palette
-
-    @property
-    def figures(self) -> tuple[str, ...]:
-        """The numbers of the paper's figures that the claim names, for example ``("1c", "4")``."""
-        return figures(self.where)
+    options: Mapping[str, Json] = field(default_factory=dict)
+    number: str = ""
 
     @property
     def arms(self) -> list[str]:
@@ -131,32 +128,33 @@ class View:
         """Return the parameters that tell a record from the others, in words."""
         return settings({key: entry.parameters.get(key) for key in self.varied()})
 
-    def settings(self) -> list[tuple[str, View]]:
-        """Divide the records by their parameters; each part comes with the parameters that tell it from the others."""
-        groups = {self.setting(entry): entry for entry in self.entries}
-        ordered = sorted(groups.items(), key=lambda item: _moment(item[1].parameters.get("when")))
-        return [(name, View(self.where, self._alike(entry), self.palette)) for name, entry in ordered]
+    def plain(self) -> View:
+        """Return the records with the first setting of each arm, at every moment of training.
 
-    def _alike(self, model: Entry) -> tuple[Entry, ...]:
-        """Return the records with the settings of one; an arm that knows one setting only is there in all of them.
-
-        A ViT has no BatchNorm to switch, so that its spectrum stands next to either of a ResNet's. The moment of
-        training is the same for all.
+        A ResNet measured with BatchNorm in two modes is drawn in the one that decides; the table has both.
         """
-        varied = self.varied()
-        fixed = {
-            (arm, key)
-            for arm in self.arms
-            for key in varied
-            if key != "when" and len({str(entry.parameters.get(key)) for entry in self.of(arm)}) == 1
-        }
-        return tuple(
-            entry
-            for entry in self.entries
-            if all(
-                (entry.arm, key) in fixed or entry.parameters.get(key) == model.parameters.get(key) for key in varied
-            )
-        )
+        firsts = {arm: _fixed(next(entry for entry in self.entries if entry.arm == arm)) for arm in self.arms}
+        return self._part(entry for entry in self.entries if _fixed(entry) == firsts[entry.arm])
+
+    def moments(self) -> list[str | int]:
+        """Return the moments of training at which there are records, in order."""
+        found = {entry.parameters.get("when", "end"): None for entry in self.entries}
+        return sorted(found, key=_moment)
+
+    def at(self, when: str | int) -> View:
+        """Return the records of one moment of training."""
+        return self._part(entry for entry in self.entries if entry.parameters.get("when", "end") == when)
+
+    def of_arm(self, arm: str) -> View:
+        """Return the records of one arm alone."""
+        return self._part(entry for entry in self.entries if entry.arm == arm)
+
+    def last(self) -> View:
+        """Return the records of the last moment."""
+        return self.at(self.moments()[-1])
+
+    def _part(self, entries: Iterable[Entry]) -> View:
+        return replace(self, entries=tuple(entries))
 
     def seeds(self) -> str:
         """Say how many networks per arm are drawn."""
@@ -165,9 +163,9 @@ class View:
         return f"n = {shown} network{'' if counts == [1] else 's'} per arm"
 
 
-def figures(where: str) -> tuple[str, ...]:
-    """Return the figure numbers in a place of the paper: ``Fig. 1c, 4`` gives ``("1c", "4")``."""
-    return tuple(FIGURE.findall(where)) if "Fig" in where else ()
+def _fixed(entry: Entry) -> str:
+    """Return a record's parameters but the moment, comparable."""
+    return settings({key: value for key, value in sorted(entry.parameters.items()) if key != "when"})
 
 
 def _moment(when: Any) -> tuple[int, float]:
@@ -185,3 +183,8 @@ def mean(values: Iterable[float | None]) -> float | None:
 def columns(rows: Iterable[Iterable[float | None]]) -> list[float | None]:
     """Return the mean over seeds, place by place."""
     return [mean(column) for column in zip(*rows, strict=False)]
+
+
+def standing(arm: str, arms: Iterable[str]) -> bool:
+    """Return whether a network of the paper's has one beside it here: the same arm, or a variant of it."""
+    return any(ours == arm or ours.startswith(f"{arm}-") for ours in arms)

@@ -1,4 +1,4 @@
-"""Accuracy under the fifteen corruptions, by severity and by kind (the robustness of Fig. 12b)."""
+"""Accuracy under corruptions: against clean accuracy (Fig. 12b), and by severity and by kind."""
 
 from __future__ import annotations
 
@@ -7,71 +7,70 @@ from collections.abc import Sequence
 from vitwork.report import paper_values
 from vitwork.report.axis import span
 from vitwork.report.document import Json
-from vitwork.report.figures.base import Figure, Palette, Panel, View, columns, mean
-from vitwork.report.figures.points import ROW, cloud, curve
+from vitwork.report.figures.base import Figure, Panel, View, columns, mean
+from vitwork.report.figures.evaluation import PAPER, POINTS, published
+from vitwork.report.figures.points import NOTE, ROW, cloud, curve
 from vitwork.report.svg import Plot, fitted
 from vitwork.report.words import quantity
 
-AXES = ("accuracy (%)", "accuracy under corruptions (%)")
+PLANE = ("accuracy (%)", "robustness: accuracy under corruptions (%)")
 
 
-def draw(view: View) -> Figure | None:
-    """Return accuracy by severity and by corruption, and robustness against accuracy, next to the paper's."""
-    panels = []
-    for given, part in view.settings():
-        tail = f", {given}" if given else ""
-        panels += [
-            Panel(f"By severity, mean over corruptions{tail}", _by_severity(part)),
-            Panel(f"By corruption, mean over severities{tail}", _by_kind(part)),
-            Panel(f"Robustness and accuracy{tail}", _against_clean(part)),
-        ]
-    if "12b" in view.figures:
-        panels.append(Panel("Fig. 12b, CIFAR-100, n = 1 each", published(view.palette), "paper"))
+def robustness(view: View) -> Figure | None:
+    """Return mean accuracy under corruptions against clean accuracy, with the paper's."""
+    part = view.plain().last()
+    ours = {
+        arm: [(100 * e.values["clean"], _mean(e.values), f"{arm}, seed {e.seed}") for e in part.of(arm)]
+        for arm in part.arms
+    }
+    paper = published(paper_values.ACCURACY_ROBUSTNESS)
+    drawn = cloud("Robustness against accuracy", PLANE, ours, part.palette, paper)
+    panel = Panel("Robustness and accuracy", drawn)
+    return _figure(view, part, (panel,), POINTS.format(part.seeds()) + PAPER, paper=True)
+
+
+def by_kind(view: View) -> Figure | None:
+    """Return accuracy by severity and by corruption."""
+    part = view.plain().last()
+    panels = (
+        Panel("By severity, mean over corruptions; 0 is the clean image", _severities(part)),
+        Panel("By corruption, mean over severities", _corruptions(part)),
+    )
+    return _figure(view, part, panels, NOTE.format(part.seeds()), paper=False)
+
+
+def _figure(view: View, part: View, panels: tuple[Panel, ...], note: str, *, paper: bool) -> Figure:
     rows = [
         (entry.arm, entry.seed, name, severity, 100 * accuracy)
         for entry in view.entries
         for name, found in zip(entry.values["names"], entry.values["accuracy"], strict=True)
         for severity, accuracy in zip(entry.values["severities"], found, strict=True)
     ]
-    return Figure(
-        "Accuracy on corrupted images",
-        tuple(panels),
-        f"Severity 0 is the clean image; small pale points are networks, lines and large points their means ({view.seeds()}).",
-        view.palette.legend(view.arms),
-        ("arm", "seed", "corruption", "severity", "accuracy (%)"),
-        tuple(rows),
-    )
-
-
-def published(palette: Palette) -> str:
-    """Return the paper's accuracy and robustness."""
-    theirs = {
-        arm: [(*point, paper_values.NETWORKS.get(arm, arm))] for arm, point in paper_values.ACCURACY_ROBUSTNESS.items()
-    }
-    return cloud("The paper's accuracy and robustness", ("accuracy (%)", "robustness (%)"), theirs, palette, names=True)
+    header = ("arm", "seed", "corruption", "severity", "accuracy (%)")
+    return Figure(panels, note, part.palette.legend(part.arms), header, tuple(rows), published=paper)
 
 
 def _percent(values: Sequence[float | None]) -> list[float | None]:
     return [None if value is None else 100 * value for value in values]
 
 
-def _robustness(values: Json) -> float | None:
+def _mean(values: Json) -> float | None:
     return mean(value for row in values["accuracy"] for value in _percent(row))
 
 
-def _by_severity(view: View) -> str:
+def _severities(view: View) -> str:
     severities = view.entries[0].values["severities"]
     curves = {
         arm: [_percent([e.values["clean"], *columns(e.values["accuracy"])]) for e in view.of(arm)] for arm in view.arms
     }
     every = [value for rows in curves.values() for row in rows for value in row]
-    plot = Plot("Accuracy by severity", (-0.25, max(severities) + 0.25), span(every), "severity", AXES[0])
+    plot = Plot("Accuracy by severity", (-0.25, max(severities) + 0.25), span(every), "severity", "accuracy (%)")
     for arm, rows in curves.items():
         curve(plot, view, arm, [0, *severities], rows)
     return plot.render(xticks=[(place, str(place)) for place in (0, *severities)])
 
 
-def _by_kind(view: View) -> str:
+def _corruptions(view: View) -> str:
     names = view.entries[0].values["names"]
     found = {
         arm: [[mean(_percent(row)) for row in entry.values["accuracy"]] for entry in view.of(arm)] for arm in view.arms
@@ -80,7 +79,7 @@ def _by_kind(view: View) -> str:
         "Accuracy by corruption",
         span(value for rows in found.values() for row in rows for value in row),
         (-0.6, len(names) - 0.4),
-        AXES[0],
+        "accuracy (%)",
         height=44 + 0.8 * ROW * len(names),
         margin=(118, 4, 10, 36),
     )
@@ -92,11 +91,3 @@ def _by_kind(view: View) -> str:
         middle = enumerate(zip(reversed(names), reversed(columns(rows)), strict=True))
         plot.marks(((x, y, f"{arm}, {name}: {quantity(x)} %") for y, (name, x) in middle), view.palette[arm])
     return plot.render(grid=False)
-
-
-def _against_clean(view: View) -> str:
-    ours = {
-        arm: [(100 * e.values["clean"], _robustness(e.values), f"{arm}, seed {e.seed}") for e in view.of(arm)]
-        for arm in view.arms
-    }
-    return cloud("Robustness against accuracy", AXES, ours, view.palette)

@@ -11,30 +11,24 @@ COLUMNS = ("shape_bias", "shape_share", "texture_share", "accuracy")
 
 def draw(view: View) -> Figure | None:
     """Return shape bias by arm, and how often each cue decides."""
-    panels = []
-    for given, part in view.settings():
-        tail = f", {given}" if given else ""
-        bias = {arm: [_bias(entry) for entry in part.of(arm)] for arm in part.arms}
-        shares = {
-            arm: [
-                (_percent(e, "texture_share"), _percent(e, "shape_share"), f"{arm}, seed {e.seed}")
-                for e in part.of(arm)
-            ]
-            for arm in part.arms
-        }
-        labels = ("decided by texture (% of images)", "decided by shape (%)")
-        title = "Shape bias of every network"
-        panels += [
-            Panel(f"{title}{tail}", strips(title, "shape bias (% of decisions)", bias, view.palette, rule=50.0)),
-            Panel(f"Which cue decides{tail}", cloud("Which cue decides", labels, shares, view.palette)),
-        ]
+    part = view.plain().last()
+    bias = {arm: [_bias(entry) for entry in part.of(arm)] for arm in part.arms}
+    shares = {
+        arm: [(_percent(e, "texture_share"), _percent(e, "shape_share"), f"{arm}, seed {e.seed}") for e in part.of(arm)]
+        for arm in part.arms
+    }
+    labels = ("decided by texture (% of images)", "decided by shape (%)")
+    title = "Shape bias of every network"
+    panels = [
+        Panel(title, strips(title, "shape bias (% of decisions)", bias, view.palette, rule=50.0)),
+        Panel("Which cue decides", cloud("Which cue decides", labels, shares, view.palette)),
+    ]
     rows = [(entry.arm, entry.seed, *(entry.values.get(name) for name in (*COLUMNS, "n"))) for entry in view.entries]
     return Figure(
-        "Shape against texture",
         tuple(panels),
         "On images whose outline shows one class and whose texture another; at the dashed line both cues decide equally "
-        f"often ({view.seeds()}).",
-        view.palette.legend(view.arms),
+        f"often ({part.seeds()}).",
+        part.palette.legend(part.arms),
         ("arm", "seed", *(name.replace("_", " ") for name in COLUMNS), "decided images"),
         tuple(rows),
     )

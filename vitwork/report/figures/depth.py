@@ -1,22 +1,21 @@
-"""Panels of quantities by depth, blocks from stem to head, and of one quantity by frequency."""
+"""Panels of quantities by depth, blocks from stem to head, across blocks of one kind, and by frequency."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
 from vitwork.report.document import Json
-from vitwork.report.figures.base import Palette, Panel, View, columns
+from vitwork.report.figures.base import Panel, View, columns, standing
+from vitwork.report.figures.points import curve, theirs
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
 
 Values = Callable[[Json], Sequence[float | None]]
-Curve = tuple[str, Sequence[str], Sequence[Sequence[float | None]]]  # arm, kinds of the blocks, values by seed
-
-
-NOTE = "Filled marks follow an MSA, hollow ones any other block; thin lines are single networks ({})."
-"""How the panels are read; takes the number of networks."""
+Published = Mapping[str, Sequence[float]]
+NOTE = "Large marks follow an MSA. Thin lines are networks, thick ones their means ({})."
 
 
 def _kinds(values: Json) -> Sequence[str]:
@@ -24,55 +23,85 @@ def _kinds(values: Json) -> Sequence[str]:
     return list(values.get("kinds") or ["msa"] * len(values["blocks"]))
 
 
-def panels(view: View, values: Values, ylabel: str) -> list[Panel]:
-    """Return what `values` takes of every record, by depth; a panel for each setting of the measurement."""
-    drawn = []
-    for given, part in view.settings():
-        curves = [
-            (arm, _kinds(part.of(arm)[0].values), [list(values(entry.values)) for entry in part.of(arm)])
-            for arm in part.arms
-        ]
-        title = ylabel.partition(" (")[0]
-        drawn.append(Panel(f"{title}{f', {given}' if given else ''}", _plot(curves, ylabel, view.palette)))
-    return drawn
+def _depth(count: int) -> list[float]:
+    return [place / max(1, count - 1) for place in range(count)]
 
 
-def published(view: View, numbers: Mapping[str, Sequence[float]], ylabel: str) -> list[Panel]:
-    """Return the paper's numbers by depth for networks of the families that were measured here."""
-    families = {arm.split("-")[0] for arm in view.arms}
-    curves: list[Curve] = [
-        (arm, paper_values.KINDS[arm], [values]) for arm, values in numbers.items() if arm in families
+def known(view: View, published: Published) -> dict[str, Sequence[float]]:
+    """Return the paper's values of the networks that have one beside them here."""
+    return {arm: values for arm, values in published.items() if standing(arm, view.arms)}
+
+
+def by_depth(
+    view: View, values: Values, heading: str, ylabel: str, published: Published, *, log: bool = False
+) -> Panel:
+    """Return what `values` takes of every record, by depth, with the paper's values."""
+    rows = {arm: [list(values(entry.values)) for entry in view.of(arm)] for arm in view.arms}
+    paper = known(view, published)
+    every = [value for row in chain(*rows.values(), paper.values()) for value in row]
+    plot = Plot(
+        f"{heading} by depth", (-0.03, 1.03), span(every, log=log), "normalised depth", ylabel, log_y=log, height=250
+    )
+    for arm, seeds in rows.items():
+        kinds, middle = _kinds(view.of(arm)[0].values), columns(seeds)
+        depth = _depth(len(kinds))
+        for row in seeds if len(seeds) > 1 else ():
+            plot.line(zip(depth, row, strict=False), view.palette[arm], "thin")
+        plot.line(zip(depth, middle, strict=False), view.palette[arm])
+        for x, y, kind in zip(depth, middle, kinds, strict=False):
+            plot.marks([(x, y, f"{arm}, {kind}: {quantity(y)}")], view.palette[arm], size=3.2 if kind == "msa" else 1.7)
+    for arm, numbers in paper.items():
+        theirs(plot, view, arm, list(zip(_depth(len(numbers)), numbers, strict=True)))
+    return Panel(heading, plot.render())
+
+
+def across(view: View, values: Values, kind: str, ylabel: str, published: Published) -> Panel | None:
+    """Return by how much each block of a kind changes the quantity, by depth, beside the paper's; None without such blocks.
+
+    Where the resolution falls, values before and after cannot be compared: such blocks are left out.
+    """
+    rows = {}
+    for arm in view.arms:
+        first = view.of(arm)[0].values
+        places = _places(_kinds(first), first["downsamples"], kind)
+        if places:
+            count = len(first["blocks"]) - 1
+            changes = [_steps(list(values(entry.values)), places) for entry in view.of(arm)]
+            rows[arm] = ([place / count for place in places], changes)
+    paper = {}
+    for arm, numbers in known(view, published).items():
+        places = _places(paper_values.KINDS[arm], paper_values.DOWNSAMPLES[arm], kind)
+        paper[arm] = list(zip([p / (len(numbers) - 1) for p in places], _steps(numbers, places), strict=True))
+    if not rows:
+        return None
+    every = [value for _, seeds in rows.values() for row in seeds for value in row]
+    every += [value for points in paper.values() for _, value in points]
+    plot = Plot(
+        f"{ylabel} across {kind}", (-0.03, 1.03), span(every, include=(0.0,)), "normalised depth", ylabel, height=250
+    )
+    plot.rule(y=0.0)
+    for arm, (depth, seeds) in rows.items():
+        curve(plot, view, arm, depth, seeds)
+    for arm, points in paper.items():
+        if points:
+            theirs(plot, view, arm, points)
+    return Panel(f"Change across each {kind.upper() if kind != 'conv' else 'Conv'}", plot.render())
+
+
+def _places(kinds: Sequence[str], downsamples: Sequence[bool], kind: str) -> list[int]:
+    return [
+        at for at, (one, down) in enumerate(zip(kinds, downsamples, strict=True)) if at and one == kind and not down
     ]
-    if not curves:
-        return []
-    names = " and ".join(paper_values.NETWORKS[arm] for arm, _, _ in curves)
-    return [Panel(f"{names}, n = 1 each", _plot(curves, ylabel, view.palette), "paper")]
 
 
-def _plot(curves: Sequence[Curve], ylabel: str, palette: Palette) -> str:
-    every = [value for _, _, seeds in curves for row in seeds for value in row]
-    plot = Plot(f"{ylabel} by depth", (-0.03, 1.03), span(every), "normalised depth", ylabel)
-    for arm, kinds, seeds in curves:
-        depth = [place / max(1, len(kinds) - 1) for place in range(len(kinds))]
-        if len(seeds) > 1:
-            for row in seeds:
-                plot.line(zip(depth, row, strict=False), palette[arm], "thin")
-        middle = columns(seeds)
-        plot.line(zip(depth, middle, strict=False), palette[arm])
-        for filled in (False, True):
-            points = [
-                (x, y, f"{arm}, {kind}: {quantity(y)}")
-                for x, y, kind in zip(depth, middle, kinds, strict=False)
-                if (kind == "msa") is filled
-            ]
-            plot.marks(points, palette[arm], "mark" if filled else "hollow", 2.8)
-    return plot.render()
+def _steps(values: Sequence[float | None], places: Sequence[int]) -> list[float | None]:
+    pairs = [(values[place - 1], values[place]) for place in places]
+    return [None if before is None or after is None else after - before for before, after in pairs]
 
 
 def by_frequency(view: View, arm: str, name: str, ylabel: str) -> Panel:
-    """Return one line per block, pale near the input and strong near the output, of the last snapshot (Fig. 2a)."""
-    given, part = view.settings()[-1]
-    entries = part.of(arm) or view.of(arm)
+    """Return one line per block, pale near the input and strong near the output (Fig. 2a)."""
+    entries = view.of(arm)
     blocks = [columns(rows) for rows in zip(*(entry.values[name] for entry in entries), strict=False)]
     x = entries[0].values["frequencies"]
     plot = Plot(
@@ -81,7 +110,8 @@ def by_frequency(view: View, arm: str, name: str, ylabel: str) -> Panel:
         span(value for row in blocks for value in row),
         "frequency (π)",
         ylabel,
+        height=250,
     )
     for place, points in enumerate(zip(x, blocks, strict=False)):
         plot.line(zip(*points, strict=False), view.palette[arm], opacity=0.2 + 0.8 * (place + 1) / len(blocks))
-    return Panel(f"{arm}{f', {given}' if given else ''}: from input (pale) to output", plot.render())
+    return Panel(f"{arm}: from input (pale) to output, mean of {len(entries)}", plot.render())

@@ -10,7 +10,7 @@ from vitwork.report.axis import Scale, number, span
 from vitwork.report.figures.base import Palette, mean
 from vitwork.report.svg import LETTER, Plot, fitted, mark
 from vitwork.report.words import effect_unit, factor, quantity, shown
-from vitwork.statistics.effect import Effect
+from vitwork.statistics.effect import Effect, Test
 
 ROW = 26.0
 ROW_OF_ONE_ARM = 40.0
@@ -73,13 +73,13 @@ def interval(hypothesis: Hypothesis) -> str:
         return ""
     log = factor(found.scale)
     band = _band(hypothesis, margin, log=log)
-    unit = f" ({unit})" if (unit := effect_unit(hypothesis.unit, found.scale)) else ""
+    unit = f" ({unit})" if (unit := effect_unit(hypothesis.unit, found)) else ""
     step = " per level" if hypothesis.levels is not None else ""
     plot = Plot(
         f"Effect and interval of {hypothesis.statement}: {quantity(estimate)} from {quantity(low)} to {quantity(high)}",
         span([value for value in (estimate, low, high, *band) if value is not None], pad=0.15, log=log),
         (-1.0, 1.0),
-        f"{AXES.get(found.scale, found.scale)}{step}{unit}",
+        f"{_axis(found)}{step}{unit}",
         log_x=log,
         height=72 + ROW / 2,
         margin=(14, 18, 14, 36),
@@ -95,6 +95,10 @@ def interval(hypothesis: Hypothesis) -> str:
     plot.parts.append(f'<path class="interval {_kind(found)}" d="{line}"/>')
     plot.parts.append(f'<path class="estimate {_kind(found)}" d="{mark(plot.sx(estimate), y, 3, 4.5)}"/>')
     return plot.render(grid=False)
+
+
+def _axis(found: Effect) -> str:
+    return "rank correlation" if found.test is Test.RANKS else AXES.get(found.scale, found.scale)
 
 
 def _name_side(plot: Plot, at: float, *, below: bool) -> None:

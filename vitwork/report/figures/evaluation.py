@@ -1,95 +1,88 @@
-"""Accuracy by arm, error against likelihood (Fig. 5a, 7a, 12a, 12b)."""
+"""Error against likelihood (Fig. 5a, 7a, C.*), accuracy along the build-up (Fig. 12a), accuracy by arm (Fig. E.1)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures import corruptions
-from vitwork.report.figures.base import Entry, Figure, Palette, Panel, View
+from vitwork.report.figures.base import Entry, Figure, Panel, Point, View, mean
 from vitwork.report.figures.points import cloud, strips
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
 
+METRICS = ("acc", "nll", "train_nll", "ece", "signed_ece")
+PLANE = ("NLL on augmented training images (nats)", "test error (%)")
+POINTS = "Small marks are networks, large ones the mean of an arm ({})."
+PAPER = " Hollow marks are the paper’s, on CIFAR-100, of one network each."
 
-def draw(view: View) -> Figure | None:
-    """Return what the final evaluation of every network says, next to the paper's panels for the same figure."""
-    _, last = view.settings()[-1]
-    accuracies = {arm: [_accuracy(entry) for entry in last.of(arm)] for arm in last.arms}
-    drawn = strips("Accuracy of every network", "test accuracy (%)", accuracies, view.palette)
-    panels = [Panel("Accuracy, one point per network", drawn)]
-    if len(last.arms) > 1:
-        ours = {
-            arm: [
-                (100 - 100 * e.values["acc"], e.values["train_nll"], f"{arm}, seed {e.seed}")
-                for e in last.of(arm)
-                if e.values["train_nll"] is not None
-            ]
-            for arm in last.arms
-        }
-        panels.append(
-            Panel(
-                "Test error and fit to augmented training data",
-                cloud("Test error against training NLL", ERROR_NLL, ours, view.palette),
-            )
-        )
-    panels += _paper(view)
+
+def published(values: Mapping[str, tuple[float, float]]) -> dict[str, list[Point]]:
+    """Return pairs of the paper's numbers by arm, as points with names."""
+    return {arm: [(*pair, paper_values.NETWORKS.get(arm, arm))] for arm, pair in values.items()}
+
+
+def plane(view: View) -> Figure | None:
+    """Return test error against the fit to augmented training data, with the paper's networks."""
+    last = view.plain().last()
+    ours = {
+        arm: [(e.values["train_nll"], _error(e), f"{arm}, seed {e.seed}") for e in last.of(arm)] for arm in last.arms
+    }
+    paper = {arm: (nll, error) for arm, (error, nll) in paper_values.ERROR_NLL.get(view.number, {}).items()}
+    drawn = cloud("Test error against training NLL", PLANE, ours, last.palette, published(paper))
+    return _figure(view, last, Panel("Test error and fit to the training data", drawn), bool(paper))
+
+
+def accuracy(view: View) -> Figure | None:
+    """Return the accuracy of every network by arm."""
+    last = view.plain().last()
+    values = {arm: [_accuracy(entry) for entry in last.of(arm)] for arm in last.arms}
+    drawn = strips("Accuracy of every network", "test accuracy (%)", values, view.palette)
+    return _figure(view, last, Panel("Accuracy, a point per network", drawn), paper=False)
+
+
+def build_up(view: View) -> Figure | None:
+    """Return accuracy by the number of MSAs, with the path that the paper took."""
+    last, steps = view.plain().last(), paper_values.BUILD_UP
+    counts = {arm: sum(last.options.get(arm, {}).get("msas", ())) for arm in last.arms}
+    ours = {arm: [_accuracy(entry) for entry in last.of(arm)] for arm in last.arms}
+    every = [*(step[2] for step in steps), *(value for row in ours.values() for value, _ in row)]
+    plot = Plot(
+        "Accuracy along the build-up", span([*counts.values(), 0, 5.4]), span(every), "number of MSAs", "test accuracy (%)",
+        height=250,
+    )  # fmt: skip
+    for arm, row in ours.items():
+        plot.marks(((counts[arm], value, tip) for value, tip in row), view.palette[arm], "faint", 2.2)
+        centre = mean(value for value, _ in row)
+        plot.marks([(counts[arm], centre, f"{arm}: {quantity(centre, 4)} %")], view.palette[arm], size=4)
+    plot.line([(step[0], step[2]) for step in steps if step[3]], 0, "dashrule")
+    for place, name, value, _ in steps:
+        plot.marks([(place, value, f"{name} in the paper: {value} %")], 0, "other")
+        plot.tag(place, value, name)
+    return _figure(
+        view, last, Panel("Accuracy and number of MSAs; the line joins the steps the paper kept", plot.render())
+    )
+
+
+def _figure(view: View, last: View, panel: Panel, paper: bool = True) -> Figure:
     rows = [
         (entry.arm, entry.seed, entry.parameters.get("when"), *(entry.values[name] for name in METRICS))
         for entry in view.entries
     ]
     return Figure(
-        "Accuracy and likelihood",
-        tuple(panels),
-        f"On the test images unless said otherwise ({last.seeds()}).",
+        (panel,),
+        POINTS.format(last.seeds()) + (PAPER if paper else ""),
         view.palette.legend(last.arms),
         ("arm", "seed", "when", *METRICS),
         tuple(rows),
+        published=paper,
     )
 
 
-ERROR_NLL = ("test error (%)", "training NLL (nats)")
-METRICS = ("acc", "nll", "train_nll", "ece", "signed_ece")
+def _error(entry: Entry) -> float:
+    return 100.0 - 100.0 * float(entry.values["acc"])
 
 
 def _accuracy(entry: Entry) -> tuple[float, str]:
-    percent = 100 * entry.values["acc"]
+    percent = 100.0 * entry.values["acc"]
     return percent, f"{entry.arm}, seed {entry.seed}: {quantity(percent, 4)} %"
-
-
-def _paper(view: View) -> list[Panel]:
-    panels = []
-    for figure in view.figures:
-        if figure in paper_values.ERROR_NLL:
-            theirs = {
-                arm: [(*point, paper_values.NETWORKS.get(arm, arm))]
-                for arm, point in paper_values.ERROR_NLL[figure].items()
-            }
-            panels.append(
-                Panel(
-                    f"Fig. {figure}, CIFAR-100, n = 1 each",
-                    cloud("The paper's test error against training NLL", ERROR_NLL, theirs, view.palette, names=True),
-                    "paper",
-                )
-            )
-        if figure == "12a":
-            panels.append(Panel("Fig. 12a, CIFAR-100, n = 1 each; hollow: rejected", _build_up(view.palette), "paper"))
-        if figure == "12b":
-            panels.append(Panel("Fig. 12b, CIFAR-100, n = 1 each", corruptions.published(view.palette), "paper"))
-    return panels
-
-
-def _build_up(palette: Palette) -> str:
-    steps = paper_values.BUILD_UP
-    plot = Plot(
-        "The paper's build-up path",
-        (-0.4, 5.9),
-        span([step[2] for step in steps]),
-        "number of MSAs",
-        "test accuracy (%)",
-    )
-    series = palette["alternet"]
-    plot.line([(step[0], step[2]) for step in steps if step[3]], series)
-    for place, name, value, kept in steps:
-        plot.marks([(place, value, f"{name}: {value} %")], series, "mark" if kept else "hollow")
-        plot.tag(place, value, name)
-    return plot.render()

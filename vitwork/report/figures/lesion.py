@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vitwork.report import paper_values
-from vitwork.report.axis import span
+from vitwork.report.axis import Point, span
 from vitwork.report.figures.base import Entry, Figure, Panel, View, columns
 from vitwork.report.figures.structure import SERIES
 from vitwork.report.svg import Plot
@@ -15,31 +15,32 @@ Unit = tuple[str, str, int]  # name, kind, stage
 
 
 def draw(view: View) -> Figure | None:
-    """Return bars per unit for every arm, with a point per network, next to the paper's Swin."""
-    panels = []
-    for given, part in view.settings():
-        for arm in part.arms:
-            entries = part.of(arm)
-            panels.append(Panel(f"{arm}{f', {given}' if given else ''} (n = {len(entries)})", _ours(arm, entries)))
-    if "10b" in view.figures:
-        units = [(f"stage {stage} {kind}", kind, stage) for stage, kind, _ in paper_values.SWIN_LESION]
-        values = [value for _, _, value in paper_values.SWIN_LESION]
-        panels.append(
-            Panel("Swin-Ti, n = 1; the first two bars are off its scale", _bars("Swin-Ti", units, [values]), "paper")
-        )
-    kinds = dict.fromkeys(kind for entry in view.entries for kind in entry.values["kinds"])
+    """Return bars per unit for every arm, with a point per network, and the paper's Swin on the same scale."""
+    part = view.plain().last()
+    ours = {arm: (_units(part.of(arm)[0]), [_changes(entry) for entry in part.of(arm)]) for arm in part.arms}
+    paper = paper_values.SWIN_LESION if view.number == "10b" else ()
+    theirs = [value for _, _, value in paper]
+    reach = span([y for _, rows in ours.values() for row in [*rows, theirs] for y in row], include=(0.0,))
+    panels = [Panel(f"{arm} (n = {len(rows)})", _bars(arm, units, rows, reach)) for arm, (units, rows) in ours.items()]
+    if paper:
+        units = [(f"stage {stage} {kind}", kind, stage) for stage, kind, _ in paper]
+        panels.append(Panel("Paper: Swin-Ti (n = 1)", _bars("Swin-Ti", units, [theirs], reach)))
+    kinds = dict.fromkeys(kind for units, _ in ours.values() for _, kind, _ in units)
+    if paper:
+        kinds |= dict.fromkeys(kind for _, kind, _ in paper)
     rows = [
-        (entry.arm, entry.seed, unit, kind, stage, 100 * change)
+        (entry.arm, entry.seed, unit, kind, stage, change)
         for entry in view.entries
-        for (unit, kind, stage), change in zip(_units(entry), entry.values["accuracy_change"], strict=False)
+        for (unit, kind, stage), change in zip(_units(entry), _changes(entry), strict=False)
     ]
+    told = " The first two of the paper’s are off its scale; it prints no numbers for a ResNet." if paper else ""
     return Figure(
-        "Accuracy when one unit is removed",
         tuple(panels),
-        "Units from input to output; dotted lines divide stages; bars are means, points are networks.",
+        f"Units from input to output; dotted lines divide stages; bars are means, points are networks.{told}",
         tuple((SERIES.get(kind, 7), kind) for kind in kinds),
         ("arm", "seed", "unit", "kind", "stage", "change of accuracy (pp)"),
         tuple(rows),
+        published=bool(paper),
     )
 
 
@@ -48,17 +49,15 @@ def _units(entry: Entry) -> list[Unit]:
     return list(zip(values["units"], values["kinds"], values["stages"], strict=True))
 
 
-def _ours(arm: str, entries: Sequence[Entry]) -> str:
-    changes = [[None if y is None else 100 * y for y in entry.values["accuracy_change"]] for entry in entries]
-    return _bars(arm, _units(entries[0]), changes)
+def _changes(entry: Entry) -> list[float | None]:
+    return [None if y is None else 100 * y for y in entry.values["accuracy_change"]]
 
 
-def _bars(arm: str, units: Sequence[Unit], seeds: Sequence[Sequence[float | None]]) -> str:
-    every = [value for row in seeds for value in row]
+def _bars(arm: str, units: Sequence[Unit], seeds: Sequence[Sequence[float | None]], reach: Point) -> str:
     plot = Plot(
         f"Change of accuracy per removed unit of {arm}",
         (-0.7, len(units) - 0.3),
-        span(every, include=(0.0,)),
+        reach,
         "unit, from input to output",
         "change of accuracy (pp)",
     )

@@ -1,20 +1,42 @@
-"""Log amplitude of feature maps by depth and by frequency (Fig. 2a, 8, D.2)."""
+"""Log amplitude of feature maps by depth and by frequency (Fig. 2a), and across blocks (Fig. 8, D.2)."""
 
 from __future__ import annotations
 
-from vitwork.report import paper_values
-from vitwork.report.figures.base import Figure, View
-from vitwork.report.figures.depth import NOTE, by_frequency, panels, published
+from collections.abc import Sequence
 
-YLABEL = "Δ log amplitude, highest freq."
+from vitwork.report import paper_values
+from vitwork.report.document import Json
+from vitwork.report.figures.base import Figure, Panel, Row, View
+from vitwork.report.figures.depth import NOTE, across, by_depth, by_frequency, known
+from vitwork.report.figures.points import PAPER
+
+DELTA = "Δ log amplitude"
+KINDS = ("msa", "mlp", "conv")
 
 
 def draw(view: View) -> Figure | None:
     """Return Δ log amplitude at the highest frequency by depth, and by frequency for every block."""
-    drawn = panels(view, lambda values: [row[-1] if row else None for row in values["delta"]], YLABEL)
-    drawn += [by_frequency(view, arm, "delta", "Δ log amplitude") for arm in view.arms]
-    drawn += published(view, paper_values.LOG_AMPLITUDE, YLABEL)
-    rows = [
+    part = view.plain().last()
+    panels = [by_depth(part, _highest, "At the highest frequency", DELTA, paper_values.LOG_AMPLITUDE)]
+    panels += [by_frequency(part, arm, "delta", DELTA) for arm in part.arms]
+    return _figure(view, part, panels)
+
+
+def changes(view: View) -> Figure | None:
+    """Return the change of Δ log amplitude across every block, a panel for each kind; it is by depth in `draw`."""
+    part = view.plain().last()
+    published = paper_values.LOG_AMPLITUDE if view.number == "8" else {}
+    drawn = [across(part, _highest, kind, "change of Δ log amplitude", published) for kind in KINDS]
+    return _figure(view, part, [panel for panel in drawn if panel], published=bool(published))
+
+
+def _highest(values: Json) -> list[float | None]:
+    return [row[-1] if row else None for row in values["delta"]]
+
+
+def _figure(view: View, part: View, panels: Sequence[Panel], *, published: bool = True) -> Figure:
+    paper = published and bool(known(part, paper_values.LOG_AMPLITUDE))
+    rows: list[Row] = [
         (entry.arm, entry.seed, entry.parameters.get("when"), block, kind, frequency, delta)
         for entry in view.entries
         for block, kind, frequencies, row in zip(
@@ -23,10 +45,10 @@ def draw(view: View) -> Figure | None:
         for frequency, delta in zip(frequencies, row, strict=False)
     ]
     return Figure(
-        "Log amplitude of feature maps by depth",
-        tuple(drawn),
-        NOTE.format(view.seeds()),
-        view.palette.legend(view.arms),
+        tuple(panels),
+        NOTE.format(part.seeds()) + (PAPER if paper else ""),
+        part.palette.legend(part.arms),
         ("arm", "seed", "when", "block", "kind", "frequency (π)", "delta log amplitude"),
         tuple(rows),
+        published=paper,
     )

@@ -1,17 +1,20 @@
-"""One point per network: in a row for each arm, along a curve, or in a plane of two quantities."""
+"""Values by network: rows of points, curves with their mean, points in a plane; and the paper's values among them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Palette, View, columns, mean
+from vitwork.report.figures.base import Palette, Point, View, columns, mean
 from vitwork.report.svg import Plot, fitted
 from vitwork.report.words import quantity
 
 Named = tuple[float | None, str]
-Cloud = Mapping[str, Sequence[tuple[float | None, float | None, str]]]
+Cloud = Mapping[str, Sequence[Point]]
 ROW = 22.0
+NOTE = "Thin lines are networks, thick ones their means ({})."
+PAPER = " Dashed lines and hollow marks are the paper’s values, of one network each."
 
 
 def strips(
@@ -47,36 +50,57 @@ def strips(
 
 
 def curve(plot: Plot, view: View, arm: str, x: Sequence[float], rows: Sequence[Sequence[float | None]]) -> None:
-    """Draw an arm into a plot: a pale point per network and place, and a line through their means.
+    """Draw an arm into a plot: a thin line per network, and a thick one with marks through their means.
 
     Args:
         plot: receives the drawing.
-        view: the records that `rows` are made of.
-        arm: whose they are.
+        view: gives the colour.
+        arm: whose values they are.
         x: places.
-        rows: values at the places, one row per network in the order of ``view.of(arm)``.
+        rows: values at the places, one row per network.
     """
-    for entry, row in zip(view.of(arm), rows, strict=True):
-        tips = [f"{arm}, seed {entry.seed}: {quantity(value)}" for value in row]
-        plot.marks(zip(x, row, tips, strict=False), view.palette[arm], "faint", 2.2)
-    plot.line(zip(x, columns(rows), strict=False), view.palette[arm])
+    series = view.palette[arm]
+    for row in rows if len(rows) > 1 else ():
+        plot.line(zip(x, row, strict=False), series, "thin")
+    middle = columns(rows)
+    plot.line(zip(x, middle, strict=False), series)
+    tips = [f"{arm}: {quantity(y)}" for y in middle]
+    plot.marks(zip(x, middle, tips, strict=False), series, size=2.4)
 
 
-def cloud(title: str, labels: tuple[str, str], arms: Cloud, palette: Palette, *, names: bool = False) -> str:
-    """Return points in a plane.
+def theirs(plot: Plot, view: View, arm: str, points: Sequence[tuple[float, float | None]]) -> None:
+    """Draw a curve of the paper's into a plot: dashed, with hollow marks, in the colour of our arm."""
+    name, series = paper_values.NETWORKS.get(arm, arm), view.palette[arm]
+    plot.line(points, series, "dash")
+    plot.marks(((x, y, f"{name} in the paper: {quantity(y)}") for x, y in points), series, "hollow", 3)
+
+
+def cloud(
+    title: str, labels: tuple[str, str], ours: Cloud, palette: Palette, paper: Cloud | None = None, *, log: bool = False
+) -> str:
+    """Return points in a plane: small ones for networks, a large one at an arm's mean, hollow ones with names of the paper's.
 
     Args:
         title: what a screen reader says.
         labels: the two quantities and their units, across and upwards.
-        arms: points and their names, by arm.
+        ours: points and their names, by arm.
         palette: colours by arm.
-        names: whether names stand next to the points.
+        paper: the paper's points and their names, by arm.
+        log: whether the vertical axis is logarithmic.
     """
-    x, y = zip(*((x, y) for points in arms.values() for x, y, _ in points), strict=True)
-    plot = Plot(title, span(x, pad=0.3 if names else 0.12), span(y, pad=0.1), *labels)
-    for arm, points in arms.items():
-        plot.marks(points, palette[arm], size=3.6)
-    for px, py, name in (point for points in arms.values() for point in points if names):
+    paper = paper or {}
+    every = [point for side in (ours, paper) for points in side.values() for point in points]
+    x, y = [point[0] for point in every], [point[1] for point in every]
+    plot = Plot(title, span(x, pad=0.2 if paper else 0.12), span(y, pad=0.1, log=log), *labels, log_y=log, height=250)
+    for arm, points in ours.items():
+        plot.marks(points, palette[arm], "faint", 2.2)
+        across, up = mean(point[0] for point in points), mean(point[1] for point in points)
+        plot.marks([(across, up, f"{arm}: {quantity(across)}, {quantity(up)}")], palette[arm], size=4)
+    for arm, points in paper.items():
+        known = arm in palette.order
+        plot.marks(points, palette[arm] if known else 0, "hollow" if known else "other", 3.6)
+    # the longest names first, for which there are the fewest places
+    for px, py, name in sorted((point for points in paper.values() for point in points), key=lambda p: -len(p[2])):
         if px is not None and py is not None:
             plot.tag(px, py, name)
     return plot.render()

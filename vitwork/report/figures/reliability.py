@@ -15,7 +15,7 @@ Bins = Mapping[str, Sequence[float | None]]
 
 def draw(view: View) -> Figure | None:
     """Return accuracy by confidence, and how many predictions have which confidence, of the last snapshot."""
-    _, last = view.settings()[-1]
+    last = view.plain().last()
     rows = [
         (entry.arm, entry.seed, view.setting(entry), place, bins["confidence"][place], bins["accuracy"][place], n)
         for entry in view.entries
@@ -23,14 +23,13 @@ def draw(view: View) -> Figure | None:
         for place, n in enumerate(bins["count"])
     ]
     return Figure(
-        "Reliability of confidences",
         (
             Panel("Accuracy by confidence", _reliability(last)),
             Panel("Predictions by confidence", _shares(last)),
         ),
         "Confidence is the largest probability; means over networks, on the test images. Below the dashed diagonal a "
         f"network is overconfident, above it underconfident ({last.seeds()}).",
-        view.palette.legend(last.arms),
+        last.palette.legend(last.arms),
         ("arm", "seed", "setting", "bin", "confidence", "accuracy", "predictions"),
         tuple(rows),
     )

@@ -11,11 +11,8 @@ SIDE = 250.0
 
 def draw(view: View) -> Figure | None:
     """Return a map per arm, the mean over seeds."""
-    panels = []
-    for given, part in view.settings():
-        for arm in part.arms:
-            entries = part.of(arm)
-            panels.append(Panel(f"{arm}{f', {given}' if given else ''} (n = {len(entries)})", _map(arm, entries)))
+    part = view.plain().last()
+    panels = [Panel(f"{arm} (n = {len(part.of(arm))})", _map(arm, part.of(arm))) for arm in part.arms]
     rows = [
         (entry.arm, entry.seed, entry.parameters.get("when"), one, other, value)
         for entry in view.entries
@@ -23,9 +20,9 @@ def draw(view: View) -> Figure | None:
         for other, value in zip(entry.values["blocks"], row, strict=True)
     ]
     return Figure(
-        "Similarity of feature maps (mini-batch CKA)",
         tuple(panels),
-        "Both axes run from input to output; lines divide stages; each map is the mean over networks.",
+        "Both axes run from input to output; lines divide stages; each map is the mean over networks. The paper shows its own "
+        "without numbers.",
         (),
         ("arm", "seed", "when", "block", "other block", "CKA"),
         tuple(rows),

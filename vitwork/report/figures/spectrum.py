@@ -1,53 +1,129 @@
-"""Spectra of top Hessian eigenvalues (Fig. 1c, 4, 6, 7b, 12c): densities for the eye, shares from the eigenvalues."""
+"""Top Hessian eigenvalues: over training (Fig. 1c), and sharpness against non-convexity (Fig. 4, 6, 7b, 12c, C.*, F.1b)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Entry, Figure, Panel, Row, View
-from vitwork.report.svg import LETTER, Plot, fitted
-from vitwork.report.words import quantity
+from vitwork.report.figures.base import Entry, Figure, Panel, Point, Row, View, mean, standing
+from vitwork.report.figures.evaluation import POINTS
+from vitwork.report.figures.points import NOTE, PAPER, cloud, curve, theirs
+from vitwork.report.svg import Plot
+from vitwork.report.words import quantity, snapshot
 
-MOST_PANELS = 6
 GRID = 140
-NOTE = 13
-"""Height of a line of text."""
+PLACES = {"warmup": 0.0, "end": 1.0}
+"""Where moments of training stand between warm-up and the end; the paper's are epochs 5, 100, 200 and 300."""
+TICKS = ((0.0, "warm-up"), (1 / 3, "⅓"), (2 / 3, "⅔"), (1.0, "end"))
 
 
-def draw(view: View) -> Figure | None:
-    """Return the densities of the pooled eigenvalues at every snapshot, and the paper's modes and shares."""
+def over_time(view: View) -> Figure | None:
+    """Return mode and share of negatives over training with the paper's, and the densities at every moment."""
+    part = view.plain()
+    modes = {arm: paper_values.SPECTRAL_MODES[arm] for arm in paper_values.SPECTRAL_MODES if standing(arm, part.arms)}
+    shares = {arm: pair[0] for arm, pair in paper_values.NEP_APE["1c"].items() if standing(arm, part.arms)}
     panels = [
-        Panel(f"Here{f', {given}' if given else ''}", _density(part)) for given, part in view.settings()[:MOST_PANELS]
-    ]
-    panels += [*_modes(view), *_shares(view)]
-    return Figure(
-        "Top eigenvalues of the Hessian on mini-batches",
-        tuple(panels),
-        "Densities are smoothed for the eye only, thin lines are single networks; the axis leaves out the outermost "
-        f"1 % on either side; a network without BatchNorm is the same in either mode ({view.seeds()}).",
-        view.palette.legend(view.arms),
-        ("arm", "seed", "setting", "batch", *(f"eigenvalue {place}" for place in range(1, _most(view) + 1))),
-        _rows(view),
-    )
+        _course(part, mode, "mode of the positive eigenvalues",
+                {arm: list(zip(paper_values.MODE_PARTS, values, strict=True)) for arm, values in modes.items()}, log=True),
+        _course(part, _negative, "negative eigenvalues, NEP (%)",
+                {arm: [(0.0, value)] for arm, value in shares.items()}),
+        *(Panel(f"Density {snapshot(when)}", _density(part.at(when))) for when in part.moments()),
+    ]  # fmt: skip
+    note = f"{NOTE.format(part.seeds())}{PAPER if modes else ''} Densities are smoothed for the eye only."
+    return _figure(view, part, tuple(panels), note, published=bool(modes))
 
 
-def _rows(view: View) -> tuple[Row, ...]:
-    return tuple(
+def plane(view: View) -> Figure | None:
+    """Return sharpness (APE) against non-convexity (NEP) after warm-up, or at the first moment there is, with the paper's."""
+    plain = view.plain()
+    moments = plain.moments()
+    when = "warmup" if "warmup" in moments else moments[0]
+    part = plain.at(when)
+    ours = {arm: [(_negative(e), _ape(e), f"{arm}, seed {e.seed}") for e in part.of(arm)] for arm in part.arms}
+    paper: dict[str, list[Point]] = {}
+    for network, pair in paper_values.NEP_APE.get(view.number, {}).items():
+        arm, _, rest = network.partition(",")
+        name = paper_values.NETWORKS[arm] + (f",{rest}" if rest else "")
+        paper.setdefault(arm, []).append((*pair, name))
+    labels = ("negative eigenvalues, NEP (%)", "mean positive eigenvalue, APE")
+    drawn = cloud("APE against NEP", labels, ours, part.palette, paper, log=True)
+    tail = " Hollow marks are the paper’s, of one network each." if paper else ""
+    panel = Panel(f"Sharpness against non-convexity {snapshot(when)}", drawn)
+    return _figure(view, part, (panel,), POINTS.format(part.seeds()) + tail, published=bool(paper))
+
+
+def _figure(view: View, part: View, panels: tuple[Panel, ...], note: str, *, published: bool) -> Figure:
+    most = max(len(values) for entry in view.entries for values in entry.values["eigenvalues"])
+    rows: list[Row] = [
         (entry.arm, entry.seed, view.setting(entry), batch, *values)
         for entry in view.entries
         for batch, values in enumerate(entry.values["eigenvalues"])
-    )
-
-
-def _most(view: View) -> int:
-    return max(len(values) for entry in view.entries for values in entry.values["eigenvalues"])
+    ]
+    header = ("arm", "seed", "setting", "batch", *(f"eigenvalue {place}" for place in range(1, most + 1)))
+    return Figure(panels, note, part.palette.legend(part.arms), header, tuple(rows), published=published)
 
 
 def _pooled(entry: Entry) -> np.ndarray:
     values = [value for batch in entry.values["eigenvalues"] for value in batch if value is not None]
     return np.asarray(values, dtype=float)
+
+
+def _negative(entry: Entry) -> float | None:
+    values = _pooled(entry)
+    return 100.0 * float(np.mean(values < 0)) if values.size else None
+
+
+def _ape(entry: Entry) -> float | None:
+    values = _pooled(entry)
+    return float(values[values > 0].mean()) if (values > 0).any() else None
+
+
+def mode(entry: Entry) -> float | None:
+    """Return where the density of a network's positive eigenvalues is highest; None without any."""
+    values = _pooled(entry)
+    values = values[values > 0]
+    if values.size < 2 or not np.ptp(values):
+        return float(values[0]) if values.size else None
+    grid = np.linspace(values.min(), values.max(), GRID)
+    return float(grid[smooth(values, grid).argmax()])
+
+
+def _course(
+    view: View,
+    value: Callable[[Entry], float | None],
+    ylabel: str,
+    paper: dict[str, list[tuple[float, float]]],
+    *,
+    log: bool = False,
+) -> Panel:
+    """Return a number per network over the training."""
+    moments = [when for when in view.moments() if when in PLACES]
+    rows = {
+        arm: [[value(found[when]) if when in found else None for when in moments] for found in _by_seed(view, arm)]
+        for arm in view.arms
+    }
+    every = [y for seeds in rows.values() for row in seeds for y in row]
+    every += [y for points in paper.values() for _, y in points]
+    plot = Plot(
+        f"{ylabel} over training", (-0.06, 1.06), span(every, log=log, include=() if log else (0.0,)),
+        "moment of training", ylabel, log_y=log, height=250,
+    )  # fmt: skip
+    for arm, seeds in rows.items():
+        curve(plot, view, arm, [PLACES[str(when)] for when in moments], seeds)
+    for arm, points in paper.items():
+        theirs(plot, view, arm, points)
+    return Panel(ylabel[:1].upper() + ylabel[1:], plot.render(xticks=TICKS))
+
+
+def _by_seed(view: View, arm: str) -> list[dict[str | int, Entry]]:
+    """Return the records of every network by moment."""
+    found: dict[int, dict[str | int, Entry]] = {}
+    for entry in view.of(arm):
+        found.setdefault(entry.seed, {})[entry.parameters.get("when", "end")] = entry
+    return list(found.values())
 
 
 def _density(view: View) -> str:
@@ -58,27 +134,16 @@ def _density(view: View) -> str:
     grid = np.linspace(*interval, GRID)
     curves = {arm: [smooth(values, grid) for values in seeds if values.size] for arm, seeds in pooled.items()}
     means = {arm: np.mean(rows, axis=0) for arm, rows in curves.items() if rows}
-    tallest = max(float(row.max()) for row in means.values())
-    notes = NOTE * len(pooled)  # above the panel, where no curve is
-    plot = Plot(
-        "Density of top eigenvalues",
-        interval,
-        (0.0, tallest * 1.08),
-        "eigenvalue",
-        "density",
-        height=220 + notes,
-        margin=(46, 10 + notes, 10, 36),
-    )
+    tallest = 1.08 * max(float(row.max()) for row in means.values())
+    plot = Plot("Density of top eigenvalues", interval, (0.0, tallest), "eigenvalue", "density", height=250)
     plot.rule(x=0.0)
     for arm, row in means.items():
         for single in curves[arm]:
-            plot.line(zip(grid, np.minimum(single, tallest * 1.08), strict=True), view.palette[arm], "thin")
+            plot.line(zip(grid, np.minimum(single, tallest), strict=True), view.palette[arm], "thin")
         plot.line(zip(grid, row, strict=True), view.palette[arm])
-    negative = {arm: 100 * float(np.mean(np.concatenate(seeds) < 0)) for arm, seeds in pooled.items()}
-    for place, (arm, share) in enumerate(negative.items()):
-        said = f": {quantity(share, 2)} % below 0"
-        name = fitted(arm, plot.width - plot.margin[0] - 10 - LETTER * len(said))
-        plot.text(plot.width - 10, 10 + NOTE * place, name + said, "end")
+    for place, arm in enumerate(means):
+        share = mean(_negative(entry) for entry in view.of(arm))
+        plot.text(plot.width - 12, 20 + 13 * place, f"{arm}: {quantity(share, 2)} % below 0", "end")
     return plot.render()
 
 
@@ -91,40 +156,3 @@ def smooth(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
     kernels = np.exp(-0.5 * ((grid[:, None] - values[None, :]) / width) ** 2)
     density: np.ndarray = kernels.sum(axis=1) / (values.size * width * np.sqrt(2 * np.pi))
     return density
-
-
-def _modes(view: View) -> list[Panel]:
-    """Return the paper's positive modes by epoch, for a claim that rests on Fig. 1c."""
-    if not {"1c", "4"}.intersection(view.figures):
-        return []
-    every = [value for values in paper_values.SPECTRAL_MODES.values() for value in values]
-    plot = Plot(
-        "The paper's positive modes", (-8, 310), span(every, include=(0.0,)), "epoch", "mode of positive eigenvalues"
-    )
-    for arm, values in paper_values.SPECTRAL_MODES.items():
-        points = list(zip(paper_values.MODE_EPOCHS, values, strict=True))
-        plot.line(points, view.palette[arm])
-        plot.marks(((x, y, f"{paper_values.NETWORKS[arm]}: {y}") for x, y in points), view.palette[arm])
-    return [Panel("ResNet-50 and ViT-Ti, n = 1 each", plot.render(), "paper")]
-
-
-def _shares(view: View) -> list[Panel]:
-    """Return the paper's sharpness against its share of negative eigenvalues after warm-up."""
-    panels = []
-    for figure in view.figures:
-        if numbers := paper_values.NEP_APE.get(figure):
-            nep, ape = zip(*numbers.values(), strict=True)
-            plot = Plot(
-                f"The paper's Fig. {figure} after warm-up",
-                (-0.06 * max(nep), 1.35 * max(nep)),
-                (0.0, 1.2 * max(ape)),
-                "negative eigenvalues, NEP (%)",
-                "mean positive, APE",
-            )
-            for arm, (x, y) in numbers.items():
-                network, _, rest = arm.partition(",")
-                name = paper_values.NETWORKS[network] + (f",{rest}" if rest else "")
-                plot.marks([(x, y, name)], view.palette[network], "hollow" if rest else "mark", 4)
-                plot.tag(x, y, name)
-            panels.append(Panel(f"Fig. {figure} after warm-up, n = 1 each", plot.render(), "paper"))
-    return panels

@@ -1,110 +1,122 @@
-"""Loss surfaces around the trained weights: contours, and a view in three dimensions that can be turned (Fig. 1a)."""
+"""Loss surfaces around the trained weights: the rise by distance, and a view in three dimensions to be turned (Fig. 1a)."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import numpy as np
 
 from vitwork.report import paper_values
-from vitwork.report.axis import label, number
+from vitwork.report.axis import label, span
 from vitwork.report.document import Json
-from vitwork.report.figures.base import Entry, Figure, Panel, Row, View
+from vitwork.report.figures.base import Entry, Figure, Panel, Row, View, standing
 from vitwork.report.figures.cells import cells, ramp
-from vitwork.report.figures.colours import colour
+from vitwork.report.figures.points import NOTE, curve, theirs
 from vitwork.report.svg import Plot
 
-MOST = 4
-"""Networks drawn at most."""
 FINEST = 21
-"""Points per side of a drawing at most; finer grids are thinned out, their data are in the table."""
+"""Points per side of a map at most; finer grids are thinned out, their data are in the table."""
 SIDE = 230.0
-TURN, TILT = 35.0, 30.0
-VIEW = (340.0, 250.0)
-"""Width and height of the view in three dimensions."""
 
 Grid = np.ndarray
 """Heights (points of y, points of x), NaN where the network overflows."""
 
 
 def draw(view: View) -> Figure | None:
-    """Return contours and a turnable view per network, of NLL, L2 and their sum; each has one scale for all networks."""
-    chosen = _chosen(view)
-    panels = []
-    for name, grids in _parts([entry.values for _, entry in chosen]).items():
-        rises = [grid - np.nanmin(grid) for grid in grids]
-        top = max(float(np.nanmax(rise)) for rise in rises) or 1.0
-        arms: set[str] = set()
-        for (title, entry), rise in zip(chosen, rises, strict=True):
-            if name == "L2" and entry.arm in arms:
-                continue  # it depends on the weights alone, not on the setting
-            arms.add(entry.arm)
-            panels += _pair(f"{title}: {name} above its minimum (nats)", entry.values, rise, top)
-    theirs = "; ".join(
-        f"{paper_values.NETWORKS[arm]} {nll} NLL and {l2} L2" for arm, (nll, l2) in paper_values.SURFACE_RISE.items()
+    """Return the rise of NLL, L2 and their sum by distance from the weights, and a surface per arm to be turned."""
+    part = view.plain().last()
+    paper = paper_values.SURFACE_RISE if view.number == "1a" else {}
+    paper = {arm: rise for arm, rise in paper.items() if standing(arm, part.arms)}
+    panels = tuple(_rise(part, name, paper if name == "NLL" else {}) for name in ("NLL", "L2", "NLL + L2"))
+    told = (
+        " The paper’s L2 is a sum of norms, another quantity, so that its rise is drawn for the NLL alone (hollow marks, one "
+        "network each)."
+        if paper
+        else ""
     )
     return Figure(
-        "Loss surface around the trained weights",
-        tuple(panels),
-        "Two random directions, filter-normalised, one network per arm (the table has all); each part of the loss has one "
-        f"scale of heights. In the paper the loss rises from the centre to radius 1 by: {theirs}.",
-        (),
+        panels,
+        "Means over the points of a plane of two filter-normalised random directions that are equally far from the trained "
+        f"weights. {NOTE.format(part.seeds())}{told}",
+        part.palette.legend(part.arms),
         ("arm", "seed", "setting", "x", "y", "NLL", "L2"),
         tuple(row for entry in view.entries for row in _rows(view.setting(entry), entry)),
+        published=bool(paper),
+        turnable=_surfaces(part),
     )
 
 
-def _chosen(view: View) -> list[tuple[str, Entry]]:
-    """Return the first seed's record of every arm and setting that it was measured at, at most `MOST`."""
-    firsts = [part.of(arm)[0] for _, part in view.settings() for arm in part.arms]
-    once = {id(one): one for one in firsts}  # an arm that knows one setting stands in all of them
-    titles = [(f"{one.arm}, seed {one.seed}", view.setting(one)) for one in once.values()]
-    return [(", ".join(filter(None, title)), one) for title, one in zip(titles, once.values(), strict=True)][:MOST]
+def _parts(record: Json) -> dict[str, Grid]:
+    """Return the parts of the loss on a record's grid, and their sum; ``l2`` is ½·|w|², which the training weighs."""
+    nll, l2 = (np.asarray(record[name], dtype=float) for name in ("nll", "l2"))
+    l2 = l2 * record["weight_decay"]
+    return {"NLL": nll, "L2": l2, "NLL + L2": nll + l2}
 
 
-def _parts(records: Sequence[Json]) -> dict[str, list[Grid]]:
-    """Return the parts of the loss on the grid of every record, and their sum."""
-    nll = [np.asarray(record["nll"], dtype=float) for record in records]
-    l2 = [_penalty(record) for record in records]
-    return {"NLL": nll, "L2": l2, "NLL + L2": [a + b for a, b in zip(nll, l2, strict=True)]}
+def profile(x: Sequence[float], y: Sequence[float], heights: Grid) -> dict[float, float | None]:
+    """Return the mean height by distance from the centre, above that of the centre, as far as the plane reaches all round.
+
+    Args:
+        x, y: places along both directions, with 0 among them.
+        heights: (points of y, points of x).
+    """
+    distance = np.hypot(*np.meshgrid(np.asarray(x, dtype=float), np.asarray(y, dtype=float))).round(6)
+    reach = min(max(x), -min(x), max(y), -min(y)) + 1e-9
+    centre = float(heights[distance == 0.0].mean())
+    means = {float(at): float(heights[distance == at].mean()) - centre for at in np.unique(distance[distance <= reach])}
+    return {at: rise if math.isfinite(rise) else None for at, rise in means.items()}
 
 
-def _penalty(record: Json) -> Grid:
-    """Return L2 as the training weighs it; ``l2`` is ½·|w|²."""
-    penalty: Grid = np.asarray(record["l2"], dtype=float) * record["weight_decay"]
-    return penalty
+def _rise(view: View, name: str, paper: Mapping[str, float]) -> Panel:
+    rows = {
+        arm: [profile(e.values["x"], e.values["y"], _parts(e.values)[name]) for e in view.of(arm)] for arm in view.arms
+    }
+    every = [rise for found in rows.values() for row in found for rise in row.values()]
+    reach = max(at for found in rows.values() for row in found for at in row)
+    plot = Plot(
+        f"Rise of {name} by distance", (0.0, max(reach, 1.0 if paper else 0.0) * 1.04), span([*every, *paper.values()]),
+        "distance, relative to the weights", f"rise of {name} (nats)", height=250,
+    )  # fmt: skip
+    for arm, found in rows.items():
+        curve(plot, view, arm, list(found[0]), [list(row.values()) for row in found])
+    for arm, rise in paper.items():
+        theirs(plot, view, arm, [(1.0, rise)])
+    return Panel(name, plot.render())
 
 
 def _rows(given: str, entry: Entry) -> list[Row]:
-    values, l2 = entry.values, _penalty(entry.values).tolist()
+    parts = _parts(entry.values)
     return [
         (entry.arm, entry.seed, given, x, y, value, other)
-        for y, *rows in zip(values["y"], values["nll"], l2, strict=True)
-        for x, value, other in zip(values["x"], *rows, strict=True)
+        for y, *rows in zip(entry.values["y"], entry.values["nll"], parts["L2"].tolist(), strict=True)
+        for x, value, other in zip(entry.values["x"], *rows, strict=True)
     ]
 
 
-def _pair(title: str, values: Json, rise: Grid, top: float) -> list[Panel]:
-    """Return the contours of a surface, and the view to be turned."""
-    step = -(-(len(rise) - 1) // (FINEST - 1))
-    thin = rise[::step, ::step]
-    axes = [np.asarray(values[name], dtype=float)[::step] for name in ("x", "y")]
-    scaled = _listed(np.round(thin / top, 3))
-    return [
-        Panel(title, _flat(title, (axes[0], axes[1]), thin, top)),
-        Panel(f"{title}, to be turned", _solid(title, scaled), surface=json.dumps(scaled, separators=(",", ":"))),
-    ]
+def _surfaces(view: View) -> tuple[Panel, ...]:
+    """Return the map of the whole loss of each arm's first network, with one scale of heights for all."""
+    firsts = [view.of(arm)[0] for arm in view.arms]
+    sums = [_parts(entry.values)["NLL + L2"] for entry in firsts]
+    rises = [grid - np.nanmin(grid) for grid in sums]
+    top = max(float(np.nanmax(rise)) for rise in rises) or 1.0
+    panels = []
+    for entry, rise in zip(firsts, rises, strict=True):
+        step = -(-(len(rise) - 1) // (FINEST - 1))
+        axes = [np.asarray(entry.values[name], dtype=float)[::step] for name in ("x", "y")]
+        thin, title = rise[::step, ::step], f"{entry.arm}, seed {entry.seed}: NLL + L2 above its minimum (nats)"
+        heights = json.dumps(_listed(np.round(thin / top, 3)), separators=(",", ":"))
+        panels.append(Panel(title, _map(title, (axes[0], axes[1]), thin, top), surface=heights))
+    return tuple(panels)
 
 
 def _listed(grid: Grid) -> list[list[float | None]]:
     return [[None if math.isnan(value) else value for value in row] for row in grid.tolist()]
 
 
-def _flat(title: str, axes: tuple[Grid, Grid], rise: Grid, top: float) -> str:
+def _map(title: str, axes: tuple[Grid, Grid], rise: Grid, top: float) -> str:
     from contourpy import contour_generator
 
     (left, right), (low, high) = ((float(axis[0]), float(axis[-1])) for axis in axes)
@@ -121,45 +133,3 @@ def _flat(title: str, axes: tuple[Grid, Grid], rise: Grid, top: float) -> str:
             plot.line(((float(a), float(b)) for a, b in line), 0, "contour")
     plot.parts.append(ramp(46 + SIDE - 44, SIDE + 45, 44, ("0", label(top))))
     return plot.render()
-
-
-def project(x: float, y: float, z: float, turn: float, tilt: float) -> tuple[float, float, float]:
-    """Return a point's pixels and its depth (larger is farther); the page's script computes the same.
-
-    Args:
-        x, y: from -1 to 1.
-        z: height from 0 to 1.
-        turn, tilt: degrees.
-    """
-    a, b = math.radians(turn), math.radians(tilt)
-    across, along = x * math.cos(a) - y * math.sin(a), x * math.sin(a) + y * math.cos(a)
-    return (
-        VIEW[0] / 2 + 105 * across,
-        VIEW[1] * 0.62 + 105 * (along * math.sin(b) - (z - 0.25) * 1.1 * math.cos(b)),
-        -(along * math.cos(b) + z * math.sin(b)),
-    )
-
-
-def _solid(title: str, heights: Sequence[Sequence[float | None]]) -> str:
-    """Return the facets of the surface from the farthest to the nearest."""
-    count, width = len(heights), len(heights[0])
-    facets = []
-    for i in range(count - 1):
-        for j in range(width - 1):
-            corners = [(i, j), (i, j + 1), (i + 1, j + 1), (i + 1, j)]
-            z = [heights[a][b] for a, b in corners]
-            if all(value is not None for value in z):
-                known = [value for value in z if value is not None]
-                points = [
-                    project(2 * b / (width - 1) - 1, 2 * a / (count - 1) - 1, value, TURN, TILT)
-                    for (a, b), value in zip(corners, known, strict=True)
-                ]
-                outline = "L".join(f"{number(px)} {number(py)}" for px, py, _ in points)
-                facets.append((sum(depth for _, _, depth in points), colour(sum(known) / 4), outline))
-    drawn = "".join(
-        f'<path class="facet" fill="{fill}" d="M{outline}z"/>' for _, fill, outline in sorted(facets, reverse=True)
-    )
-    return (
-        f'<svg viewBox="0 0 {number(VIEW[0])} {number(VIEW[1])}" role="img" '
-        f'aria-label="In three dimensions: {escape(title)}"><g>{drawn}</g></svg>'
-    )

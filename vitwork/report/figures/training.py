@@ -29,7 +29,6 @@ def draw(runs: Sequence[RunResult], palette: Palette) -> Figure | None:
         plot.line(zip([epoch for epoch, _ in curves[0]], middle, strict=False), palette[arm])
     rows = tuple((run.arm, run.seed, epoch.get("epoch"), epoch.get("loss")) for run in runs for epoch in run.history)
     return Figure(
-        "Training",
         (Panel("Loss on the training data", plot.render()),),
         "A thin line per network, a thick one for the mean of an arm.",
         palette.legend(arms),

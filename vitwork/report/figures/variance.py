@@ -6,25 +6,28 @@ from operator import itemgetter
 
 from vitwork.report import paper_values
 from vitwork.report.figures.base import Figure, View
-from vitwork.report.figures.depth import NOTE, panels, published
-
-YLABEL = "feature map variance"
+from vitwork.report.figures.depth import NOTE, by_depth, known
+from vitwork.report.figures.points import PAPER
 
 
 def draw(view: View) -> Figure | None:
     """Return the spatial variance of feature maps after every block."""
-    drawn = panels(view, itemgetter("variance"), YLABEL)
-    drawn += published(view, paper_values.VARIANCE, YLABEL)
+    part = view.plain().last()
+    published = paper_values.VARIANCE if view.number == "9" else {}
+    paper = bool(known(part, published))
     rows = [
         (entry.arm, entry.seed, entry.parameters.get("when"), *row)
         for entry in view.entries
         for row in zip(*(entry.values[name] for name in ("blocks", "kinds", "variance")), strict=True)
     ]
     return Figure(
-        "Variance of feature maps by depth",
-        tuple(drawn),
-        NOTE.format(view.seeds()),
-        view.palette.legend(view.arms),
+        tuple(
+            by_depth(part.of_arm(arm), itemgetter("variance"), arm, "feature map variance", published, log=True)
+            for arm in part.arms
+        ),
+        NOTE.format(part.seeds()) + (PAPER if paper else ""),
+        part.palette.legend(part.arms),
         ("arm", "seed", "when", "block", "kind", "variance"),
         tuple(rows),
+        published=paper,
     )

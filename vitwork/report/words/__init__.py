@@ -1,6 +1,19 @@
 """All that is said in words: every sentence of terminal, report and Markdown is made here, of facts."""
 
+from vitwork.report.words.answers import (
+    PAPER,
+    QUESTIONS,
+    REASONS,
+    answer,
+    by_question,
+    by_reason,
+    by_strength,
+    headline,
+    lead,
+    scale,
+)
 from vitwork.report.words.effects import (
+    audit,
     decision,
     effect,
     effect_unit,
@@ -10,6 +23,7 @@ from vitwork.report.words.effects import (
     shown,
     why,
 )
+from vitwork.report.words.figures import TITLES
 from vitwork.report.words.numbers import (
     cost,
     count,
@@ -36,6 +50,7 @@ from vitwork.report.words.sentences import (
     summary,
 )
 from vitwork.report.words.verdicts import (
+    DECIDED,
     OURS,
     SYMBOLS,
     apart,
@@ -52,10 +67,20 @@ from vitwork.report.words.verdicts import (
 )
 
 __all__ = [
+    "DECIDED",
     "OURS",
+    "PAPER",
+    "QUESTIONS",
+    "REASONS",
     "SYMBOLS",
+    "TITLES",
+    "answer",
     "apart",
+    "audit",
     "by_holm",
+    "by_question",
+    "by_reason",
+    "by_strength",
     "chosen",
     "claim_reason",
     "correction",
@@ -72,7 +97,9 @@ __all__ = [
     "event",
     "factor",
     "fixed",
+    "headline",
     "lack",
+    "lead",
     "method",
     "moment",
     "other_profiles",
@@ -84,6 +111,7 @@ __all__ = [
     "qualifiers",
     "quantity",
     "reason",
+    "scale",
     "settings",
     "shown",
     "size",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from vitwork.language.document import Hypothesis, Sample
+from vitwork.language.document import Audit, Hypothesis, Sample
 from vitwork.report.words.numbers import plural, quantity
 from vitwork.statistics.effect import Effect, Obstacle, Test, Verdict
 
@@ -35,11 +35,11 @@ def shown(value: float, scale: str) -> float | None:
     return math.exp(min(value, 700.0)) if factor(scale) else value
 
 
-def effect_unit(unit: str, scale: str) -> str:
-    """Return the unit of an effect on a scale: factors and probabilities have none, and percentages differ by points."""
-    if scale in MARKS:
+def effect_unit(unit: str, found: Effect) -> str:
+    """Return the unit of an effect: factors, probabilities and correlations have none, and percentages differ by points."""
+    if found.scale in MARKS or found.test is Test.RANKS:
         return ""
-    return "pp" if unit == "%" and scale == "difference" else unit
+    return "pp" if unit == "%" and found.scale == "difference" else unit
 
 
 def effect(found: Effect, unit: str = "") -> str:
@@ -55,7 +55,7 @@ def effect(found: Effect, unit: str = "") -> str:
     known = iter(_alike([value for value in (estimate, low, high) if value is not None], scale))
     texts = [missing if value is None else next(known)
              for value, missing in ((estimate, "–"), (low, least), (high, most))]  # fmt: skip
-    tail = f" {unit}" if (unit := effect_unit(unit, scale)) else ""
+    tail = f" {unit}" if (unit := effect_unit(unit, found)) else ""
     return f"{MARKS.get(scale, '')}{texts[0]} [{texts[1]}, {texts[2]}]{tail}"
 
 
@@ -206,3 +206,15 @@ def _claimed(hypothesis: Hypothesis) -> str:
     if found.alternative == "two-sided":
         return f"the paper’s side is any effect other than {marked(found.margin, found.scale)}"
     return f"the paper’s side is {found.alternative} than {marked(found.margin, found.scale)}"
+
+
+def audit(found: Audit) -> str:
+    """Return what the session's data say of a quantity: its skewness, and its own error beside its spread."""
+    parts = []
+    if found.skewness is not None:
+        said = "plainly skewed, which p is guarded against in full" if found.skewed else "not plainly skewed"
+        size = f" ({quantity(found.z, 2, sign=True)} standard errors)" if found.z is not None else ""
+        parts.append(f"skewness over networks {quantity(found.skewness, 2, sign=True)}{size}, {said}")
+    if found.error is not None and found.spread:
+        parts.append(f"its own error is {100 * found.error / found.spread:.0f} % of its spread over networks")
+    return f"{found.quantity}: {'; '.join(parts)}." if parts else ""

@@ -198,7 +198,8 @@ def event(found: Event, results: Results) -> str:
         case Kind.SLOWER:
             return f"{_lasting(found.after)}, {_lasting(found.before)} before"
     if found.change is not None:
-        unit = next((hypothesis.unit for hypothesis in results.hypotheses if hypothesis.id == found.hypothesis), "")
+        known = (hypothesis for hypothesis in results.hypotheses if hypothesis.id == found.hypothesis)
+        unit = next((hypothesis.unit for hypothesis in known if hypothesis.form != "correlation"), "")
         p = quantity(found.change.adjusted_p, 2)
         return f"now against before: {effect(found.change, unit)}; p = {p}, corrected for all comparisons of the two results"
     now = _now(found, results)

@@ -97,7 +97,7 @@ def _excluded(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
     unit = "points" if first.unit == "%" else first.unit
     number = (
         f"{quantity(stated, sign=True)} {unit} are"
-        if effect_unit(first.unit, found.scale)
+        if effect_unit(first.unit, found)
         else f"{marked(value, found.scale)} is"
     )
     return f"the paper’s {number} excluded at this scale"

@@ -1,0 +1,234 @@
+"""Runs of a published report trained and measured again. Imports torch only to work."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from vitwork.design.arm import Arm
+from vitwork.design.dataset import DataSpec
+from vitwork.design.recipe import Recipe
+from vitwork.errors import VitworkError
+from vitwork.evidence.judge import trained_by
+from vitwork.evidence.values import Array, columns_of, scaled, table
+from vitwork.language.document import RunResult
+from vitwork.language.evidence import ArmAudit, Audit, Code, Repeat, Repeated
+from vitwork.language.sentence import Reference
+from vitwork.report import words
+from vitwork.session.again import ReportPlan
+from vitwork.session.lookup import Lookup, Records
+from vitwork.session.plan import Plan
+from vitwork.session.worker import Worker
+from vitwork.statistics.exchange import Networks, alike, predicted
+
+ROUNDING = 1e-4
+"""Relative difference of two trainings' losses, and of values, that rounding explains."""
+SHARE_OF_SPREAD = 0.01
+"""Difference in standard deviations over seeds that rounding explains of a value of another training."""
+SAME_TRAINING = 0.25
+"""The same, where every loss of the training repeats: rounding may turn one image, or one eigenvalue's last step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Auditor:
+    """Trains runs of a report again, and compares.
+
+    Attributes:
+        plan: of the report's claims.
+        data: folder of the images, or None.
+        runs: how many runs.
+        seed: of the draw.
+        alpha: probability that an honest report is called not credible.
+    """
+
+    plan: ReportPlan
+    data: Path | None
+    runs: int
+    seed: int
+    alpha: float = 0.05
+
+    def drawn(self) -> list[RunResult]:
+        """Return the runs that are to be trained again: arms in turn in an order that is drawn, and seeds of each likewise.
+
+        Raises:
+            VitworkError: the report has fewer runs.
+        """
+        groups: dict[str, list[RunResult]] = defaultdict(list)
+        for run in self.plan.report.runs:
+            if run.status is not None and run.key in self.plan.runs:
+                groups[run.arm].append(run)
+        if (there := sum(map(len, groups.values()))) < self.runs:
+            raise VitworkError(
+                f"The report has {words.plural(there, 'run')} that can be trained again, fewer than {self.runs}."
+            )
+        dice = random.Random(self.seed)
+        waiting = [dice.sample(group, len(group)) for group in dice.sample(list(groups.values()), len(groups))]
+        turns = [run for turn in range(max(map(len, waiting))) for group in waiting for run in group[turn : turn + 1]]
+        return turns[: self.runs]
+
+    def work(self, drawn: Iterable[RunResult]) -> Plan:
+        """Return the plan of the runs and of all that was measured of them, with the recipes that the report tells.
+
+        Raises:
+            VitworkError: the images are not those of the report.
+        """
+        profile, report = self.plan.profile, self.plan.report
+        arms = {run.arm: self._arm(run) for run in drawn}
+        plan = Plan(replace(profile, arms=arms), self.data)
+        for run in drawn:
+            for want in self.plan.wanted.values():
+                if want.run.key == run.key and want.key in self.plan.archive.measurements:
+                    plan.want(arms[run.arm], run.seed, want.measurement)
+            told = run.fingerprint or report.provenance.dataset.fingerprint
+            if plan.fingerprints[arms[run.arm].data] not in told.split(", "):
+                raise VitworkError(
+                    f"The images of {run.arm} are not those that the report was measured on: say with --data where those are."
+                )
+        return plan
+
+    def _arm(self, run: RunResult) -> Arm:
+        """Return an arm as the report tells of it; its data by the profile where an older report does not tell."""
+        try:
+            recipe = msgspec.convert(run.recipe, Recipe)
+            data = msgspec.convert(run.data, DataSpec) if run.data else self.plan.profile.arms[run.arm].data
+        except msgspec.ValidationError as error:
+            raise VitworkError(f"The recipe of {run.arm} is not one that this version trains: {error}.") from error
+        return Arm(run.arm, run.model or "", _tuples(run.options), recipe, data)
+
+    def compared(self, drawn: Sequence[RunResult], work: Plan, records: Records) -> Audit:
+        """Return what the new records say of the published ones.
+
+        Args:
+            drawn: the runs.
+            work: what was trained and measured again.
+            records: where that lies.
+        """
+        known, fresh = Lookup(self.plan.archive), Lookup(records)
+        found: list[Repeated] = []
+        samples: dict[str, Sample] = {}
+        for arm in dict.fromkeys(run.arm for run in drawn):
+            own = [run for run in drawn if run.arm == arm]
+            published = sorted(run.seed for run in self.plan.report.runs if run.arm == arm and run.status is not None)
+            columns = columns_of(self.plan, arm)
+            sample = Sample(
+                columns, published, [run.seed for run in own],
+                table(known, self.plan, columns.values(), published),
+                table(fresh, work, columns.values(), [run.seed for run in own]),
+            )  # fmt: skip
+            trained = [repeats(run, records.read(work.known[arm, run.seed].key) or {}) for run in own]
+            compared = [value for place, same in enumerate(trained) for value in sample.compared(arm, place, same=same)]
+            found += compared
+            if any(value.repeat is Repeat.ANOTHER for value in compared):
+                samples[arm] = sample
+        other = any(trained_by(self.plan, run) is not Code.INSTALLED for run in drawn)
+        runs = tuple((run.arm, run.seed) for run in drawn)
+        return Audit(self.seed, runs, tuple(found), tuple(_arms(samples)), self.alpha, other)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What claims compare of an arm's networks, published and trained again.
+
+    Attributes:
+        columns: the values by name.
+        published, audited: seeds.
+        before, after: a row per seed and a column per value; NaN for a value that cannot be had.
+    """
+
+    columns: Mapping[str, Reference]
+    published: Sequence[int]
+    audited: Sequence[int]
+    before: Array
+    after: Array
+
+    def compared(self, arm: str, place: int, *, same: bool) -> Iterator[Repeated]:
+        """Yield every value of the audited network at a place.
+
+        Args:
+            arm: its arm.
+            place: among the audited ones.
+            same: whether its training repeated the published one.
+        """
+        seed = self.audited[place]
+        for column, (name, side) in enumerate(self.columns.items()):
+            values, scale = self.before[:, column], side.quantity.scale
+            before, after = float(values[self.published.index(seed)]), float(self.after[place, column])
+            if math.isnan(before) and math.isnan(after):
+                continue
+            spread = float(np.nanstd(values, ddof=1)) if np.isfinite(values).sum() > 1 else 0.0
+            repeat = compare(before, after, spread, same=same)
+            interval = predicted(values.tolist(), scale) if repeat is Repeat.ANOTHER else None
+            yield Repeated(arm, seed, name, side.quantity.unit, before, after, repeat, interval)
+
+    @property
+    def networks(self) -> Networks:
+        """All networks with their values on the scales on which claims compare them."""
+        rows = scaled(np.concatenate([self.before, self.after]), self.columns.values())
+        return Networks(rows, np.repeat([0, 1], [len(self.before), len(self.after)]))
+
+
+def compare(before: float, after: float, spread: float, *, same: bool) -> Repeat:
+    """Return how a value of a run that was trained again compares with the published one.
+
+    Args:
+        before, after: as published and now.
+        spread: standard deviation over the published seeds.
+        same: whether every loss of the training is the published one to within rounding.
+    """
+    if before == after:
+        return Repeat.IDENTICAL
+    difference = abs(before - after)
+    explained = max(ROUNDING * abs(before), (SAME_TRAINING if same else SHARE_OF_SPREAD) * spread)
+    if difference <= explained:
+        return Repeat.ROUNDING
+    return Repeat.ALTERED if same else Repeat.ANOTHER
+
+
+def repeats(run: RunResult, record: Mapping[str, Any]) -> bool:
+    """Return whether a training is the published one: whether all of its losses are, to within rounding."""
+    before, after = ([epoch.get("loss") for epoch in history] for history in (run.history, record.get("history", ())))
+    return (
+        bool(before)
+        and len(before) == len(after)
+        and all(
+            a is not None and b is not None and math.isclose(a, b, rel_tol=ROUNDING)
+            for a, b in zip(before, after, strict=True)
+        )
+    )
+
+
+def _arms(samples: Mapping[str, Sample]) -> Iterator[ArmAudit]:
+    """Yield what the audited networks of every arm say that did not repeat."""
+    for arm, found in alike({arm: sample.networks for arm, sample in samples.items()}).items():
+        farthest = "" if found.farthest is None else list(samples[arm].columns)[found.farthest]
+        published, audited = len(samples[arm].published), len(samples[arm].audited)
+        yield ArmAudit(arm, published, audited, found.values, found.p, found.adjusted_p, found.least, farthest)
+
+
+def audit(auditor: Auditor, worker: Worker) -> Audit:
+    """Train and measure the drawn runs again with an empty store, and compare.
+
+    Raises:
+        VitworkError: a run or a measurement failed.
+    """
+    drawn = auditor.drawn()
+    work = auditor.work(drawn)
+    worker.drain(work)
+    if faults := worker.troubles.faults:
+        raise VitworkError(f"The audit could not be made: {words.lack(faults[0])}.")
+    return auditor.compared(drawn, work, worker.store)
+
+
+def _tuples(value: Any) -> Any:
+    """Return options of a model with tuples, which JSON has as lists."""
+    if isinstance(value, list):
+        return tuple(map(_tuples, value))
+    return {name: _tuples(item) for name, item in value.items()} if isinstance(value, dict) else value

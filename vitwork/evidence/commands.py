@@ -1,0 +1,146 @@
+"""The commands ``vitwork judge``, ``vitwork audit``, ``vitwork pool`` and ``vitwork register``."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vitwork import profiles
+from vitwork.analyse import positive
+from vitwork.device import place
+from vitwork.errors import VitworkError
+from vitwork.language.document import Results
+from vitwork.language.evidence import Outcome
+from vitwork.report.words import evidence as words
+from vitwork.session.again import ReportPlan, profile_of
+from vitwork.session.collecting import collect
+from vitwork.session.source import open_report
+from vitwork.session.worker import Worker
+from vitwork.store.machine import commit
+from vitwork.store.store import Store, resolved, write_atomically
+
+UNJUDGED = 3
+"""Exit status where nothing differs, and some verdicts cannot be judged again."""
+
+
+def judge(arguments: Sequence[str]) -> int:
+    """Judge a report's verdicts again from its values per seed, in seconds.
+
+    The exit status is 0 where every verdict is the published one by the same numbers, 1 where one is not, and 3 where none
+    differs but some cannot be judged again.
+    """
+    parser = _parser("judge", judge)
+    _report(parser)
+    given = parser.parse_args(arguments)
+    from vitwork.evidence.judge import rejudge
+
+    report = open_report(given.report)
+    found = rejudge(_plan(report, given.claims))
+    _say(words.rejudged(found, report))
+    if found.those(Outcome.DIFFERENT, Outcome.NUMBERS):
+        return 1
+    return UNJUDGED if found.those(Outcome.LOST) else 0
+
+
+def audit(arguments: Sequence[str]) -> int:
+    """Train and measure runs of a report again, drawn at random; the exit status is 1 when a number is not credible."""
+    parser = _parser("audit", audit)
+    _report(parser)
+    parser.add_argument("--runs", type=positive, default=3, help="how many runs (default: 3)")
+    parser.add_argument("--seed", type=int, help="of the draw of the runs (default: a new one)")
+    parser.add_argument("--data", type=Path, help="folder of images, or hf://owner/name")
+    parser.add_argument("--device", type=place.check, default="auto", help="auto, cpu or a torch device")
+    parser.add_argument(
+        "--store", type=Path, help="folder in which an audit goes on where it was stopped (default: none is kept)"
+    )
+    given = parser.parse_args(arguments)
+    from vitwork.evidence.audit import Auditor
+    from vitwork.evidence.audit import audit as made
+
+    report = open_report(given.report)
+    seed = secrets.randbelow(1 << 31) if given.seed is None else given.seed
+    auditor = Auditor(_plan(report, given.claims), given.data, given.runs, seed)
+    drawn = ", ".join(f"{run.arm} {run.seed}" for run in auditor.drawn())
+    _say([f"Drawn with --seed {seed}: {drawn}."])
+    with tempfile.TemporaryDirectory(prefix="vitwork-audit-") as folder:
+        worker = Worker(Store(resolved(given.store or Path(folder))), given.data, device=given.device)
+        found = made(auditor, worker)
+    _say(words.audited(found, report))
+    return int(not found.credible)
+
+
+def pool(arguments: Sequence[str]) -> int:
+    """Join the seeds of several reports into one; the exit status is 1 when it matters where networks were trained."""
+    parser = _parser("pool", pool)
+    parser.add_argument("reports", nargs="+", help="folders of reports, their results.json, or addresses of either")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the joint report goes")
+    _claims(parser)
+    given = parser.parse_args(arguments)
+    from vitwork.evidence import pool as pooling
+    from vitwork.report.build import build
+
+    names = list(dict.fromkeys(given.reports))
+    if len(names) < 2:
+        raise VitworkError("Name at least two reports to pool.")
+    reports = {name: open_report(name) for name in names}
+    results = pooling.judge(_plan(pooling.pooled(reports), given.claims), list(reports.values()))
+    _say([*words.pooled(results), f"Report: {build(results, given.out)}"])
+    return int(any(found.adjusted_p <= results.alpha for found in results.machine_effects))
+
+
+def register(arguments: Sequence[str]) -> int:
+    """Write what a profile's claims fix, to be committed before they are measured: hypotheses, margins, seeds, hashes."""
+    parser = _parser("register", register)
+    parser.add_argument("--profile", required=True, help=f"one of {', '.join(profiles.PROFILES)}")
+    parser.add_argument("--seeds", type=positive, help="trained networks per arm, in place of the profile's number")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="number of the first seed (default: 0)")
+    _claims(parser)
+    given = parser.parse_args(arguments)
+    from vitwork.session.registration import FOLDER, book, outlined
+
+    profile = profiles.find(given.profile)
+    profile = replace(profile, seeds=given.seeds or profile.seeds)
+    plan = outlined(profile, collect(given.claims, profile), given.first_seed)
+    project, now = Path.cwd(), datetime.now(UTC).isoformat(timespec="seconds")
+    revision, dirty = commit(project)
+    path = project / FOLDER / f"{profile.name}.json"
+    write_atomically(path, book(plan, now, revision, dirty=dirty))
+    _say(
+        [
+            f"Written to {FOLDER / path.name}: commit it before the first run, since its commit is what shows when that was."
+        ]
+    )
+    return 0
+
+
+def _parser(name: str, command: Callable[[Sequence[str]], int]) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(f"vitwork {name}", description=command.__doc__)
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("report", help="folder of a report, its results.json, or the address of either")
+    _claims(parser)
+
+
+def _claims(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--claims", nargs="+", type=Path, default=[Path("claims")], help="files or folders of claims (default: claims)"
+    )
+
+
+def _plan(report: Results, claims: Sequence[Path]) -> ReportPlan:
+    """Return the plan of a report's claims."""
+    profile = profile_of(report)
+    return ReportPlan(profile, report=report).read(collect(claims, profile))
+
+
+def _say(lines: Iterable[str]) -> None:
+    """Print lines; what a report holds may be from anyone, and shall not steer a terminal."""
+    from vitwork.report.html import visible
+
+    print("\n".join(str(visible(line)) for line in lines))

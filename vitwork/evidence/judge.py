@@ -1,0 +1,144 @@
+"""Published verdicts against those of the same records judged again. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+
+from vitwork.language.document import ClaimResult, Constant, Hypothesis, Results, RunResult, Sample
+from vitwork.language.evidence import Code, Judged, Moved, Outcome, Rejudged
+from vitwork.session.again import ReportPlan, judged_again
+from vitwork.session.plan import Wanted, code
+from vitwork.statistics.effect import Effect, Verdict
+from vitwork.store.keys import digest, plain
+from vitwork.store.sources import source_hash
+
+SAME = 1e-9
+"""Relative difference below which numbers count as the same: summation may differ from processor to processor."""
+UNCHECKED = {"seeds_needed", "plain_p"}
+"""Fields of an effect that decide nothing: a plan for further seeds, and another library's p."""
+
+
+def rejudge(plan: ReportPlan) -> Rejudged:
+    """Return how the verdicts of a report compare with those of its records judged by what is installed."""
+    report, again = plan.report, judged_again(plan)
+    return Rejudged(_claims(report, again), made_by(plan), (report.family, again.family))
+
+
+def _claims(report: Results, again: Results) -> tuple[Judged, ...]:
+    sides = [{hypothesis.id: hypothesis for hypothesis in results.hypotheses} for results in (report, again)]
+    now = {claim.id: claim for claim in again.claims}
+    found = [_judged(claim, now.pop(claim.id, None), *sides) for claim in report.claims]
+    fresh = [Judged(claim.id, Outcome.NEW, None, claim.verdict, claim.lack) for claim in now.values()]
+    return (*found, *fresh)
+
+
+def _judged(
+    before: ClaimResult, after: ClaimResult | None, published: Mapping[str, Hypothesis], now: Mapping[str, Hypothesis]
+) -> Judged:
+    if after is None:
+        return Judged(before.id, Outcome.LOST, before.verdict, None)
+    verdicts = before.verdict, after.verdict
+    if before.verdict is Verdict.NOT_MEASURED and after.verdict is Verdict.NOT_MEASURED:
+        return Judged(before.id, Outcome.SAME, *verdicts, after.lack)
+    if before.verdict is not Verdict.NOT_MEASURED and before.p is None and not before.hypotheses:
+        return Judged(before.id, Outcome.PROPERTY, *verdicts)
+    if after.lack is not None:
+        return Judged(before.id, Outcome.LOST, *verdicts, after.lack)
+    moved = tuple(_moved(before, after, published, now))
+    if before.verdict is not after.verdict:
+        return Judged(before.id, Outcome.DIFFERENT, *verdicts, moved=moved)
+    return Judged(before.id, Outcome.NUMBERS if moved else Outcome.SAME, *verdicts, moved=moved)
+
+
+def _moved(
+    before: ClaimResult, after: ClaimResult, published: Mapping[str, Hypothesis], now: Mapping[str, Hypothesis]
+) -> Iterator[Moved]:
+    """Yield every number of a claim that is not what was published: what caused it first, what follows from that last."""
+    for id in dict.fromkeys((*before.hypotheses, *after.hypotheses)):
+        was, found = published.get(id), now.get(id)
+        if was is None or found is None:
+            yield Moved(id, "hypothesis", was and was.statement, found and found.statement)
+            continue
+        pairs = [*_declared(was, found), *_values(was, found), *_effect(was.effect, found.effect)]
+        yield from (Moved(id, *pair) for pair in pairs if not _alike(*pair[1:]))
+    for name in ("p", "q"):
+        if not _alike(getattr(before, name), getattr(after, name)):
+            yield Moved("", name, getattr(before, name), getattr(after, name))
+
+
+def _declared(was: Hypothesis, now: Hypothesis) -> Iterator[tuple[str, object, object]]:
+    for name in ("form", "statement", "control", "quantity", "unit", "levels", "within"):
+        yield name, getattr(was, name), getattr(now, name)
+
+
+def _values(was: Hypothesis, now: Hypothesis) -> Iterator[tuple[str, object, object]]:
+    yield "sides", len(was.sides), len(now.sides)
+    for before, after in zip(was.sides, now.sides, strict=False):
+        if isinstance(before, Constant) or isinstance(after, Constant):
+            yield "constant", getattr(before, "value", None), getattr(after, "value", None)
+            continue
+        yield "arm", before.arm, after.arm
+        yield f"seeds of {before.arm}", before.seeds, after.seeds
+        for seed, value in zip(before.seeds, before.values, strict=True):
+            yield f"value of {before.arm} seed {seed}", value, _value(after, seed)
+
+
+def _value(side: Sample, seed: int) -> float | None:
+    return dict(zip(side.seeds, side.values, strict=True)).get(seed)
+
+
+def _effect(was: Effect, now: Effect) -> Iterator[tuple[str, object, object]]:
+    for field in fields(Effect):
+        if field.name not in UNCHECKED:
+            yield field.name, getattr(was, field.name), getattr(now, field.name)
+
+
+def _alike(before: object, after: object) -> bool:
+    """Return whether two numbers, texts or tuples of them are the same; null stands for any number that is not finite."""
+    if isinstance(before, tuple) and isinstance(after, tuple):
+        return len(before) == len(after) and all(map(_alike, before, after))
+    numbers = [math.nan if value is None else value for value in (before, after)]
+    if all(isinstance(value, (int, float)) for value in numbers):
+        a, b = numbers
+        if not (math.isfinite(a) and math.isfinite(b)):  # type: ignore[arg-type]  # numbers, as was asked above
+            return not (math.isfinite(a) or math.isfinite(b))  # type: ignore[arg-type]
+        return math.isclose(a, b, rel_tol=SAME, abs_tol=1e-12)  # type: ignore[arg-type]
+    return before == after
+
+
+def made_by(plan: ReportPlan) -> dict[str, dict[Code, int]]:
+    """Return how many of the records that were judged were made by which code, as their keys tell."""
+    counts: dict[str, Counter[Code]] = {"training": Counter()}
+    archive = plan.archive
+    for run in plan.runs.values():
+        if run.key in archive.runs:
+            counts["training"][trained_by(plan, archive.runs[run.key][0])] += 1
+    for want in plan.wanted.values():
+        if want.key in archive.measurements:
+            counts.setdefault(want.measurement.name, Counter())[_measured_by(plan, want)] += 1
+    return {name: dict(count) for name, count in counts.items()}
+
+
+def trained_by(plan: ReportPlan, run: RunResult) -> Code:
+    """Return which code trained a run: the hash of it with which the run's key follows from model, recipe, data and seed."""
+    known, arm = plan.report.provenance, plan.profile.arms[run.arm]
+    data = run.data or plain(arm.data)  # which older reports do not tell
+    parts = [run.model, run.options, run.recipe, data, run.fingerprint or known.dataset.fingerprint, run.seed]
+    own = code(arm)
+    theirs = [name for name in known.code if name.startswith("vitwork.training.")] + own[1:]
+    if run.key == digest([*parts, [source_hash(name) for name in own]]):
+        return Code.INSTALLED
+    return Code.OTHER if run.key == digest([*parts, [known.code.get(name) for name in theirs]]) else Code.UNKNOWN
+
+
+def _measured_by(plan: ReportPlan, want: Wanted) -> Code:
+    """Return which code made a record: that of its run, and of the measurement with whose hash the key follows."""
+    entry = plan.archive.measurements[want.key][0]
+    module, parts = type(want.measurement).__module__, [entry.run, entry.name, entry.parameters]
+    if entry.key == digest([*parts, source_hash(module)]):
+        return Code.INSTALLED
+    theirs = plan.report.provenance.code.get(module)
+    return Code.OTHER if entry.key == digest([*parts, theirs]) else Code.UNKNOWN

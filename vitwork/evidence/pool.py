@@ -1,0 +1,211 @@
+"""Seeds of several reports of one profile joined into one report, and whether it matters where they come from. No torch."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from msgspec import structs
+
+from vitwork.design.deviation import Change
+from vitwork.errors import VitworkError
+from vitwork.evidence.values import columns_of, scaled, table
+from vitwork.language.document import (
+    ClaimResult,
+    MachineEffect,
+    MeasurementResult,
+    Origin,
+    Provenance,
+    Results,
+    RunResult,
+    Source,
+)
+from vitwork.session.again import ReportPlan, judged_again
+from vitwork.session.lookup import Lookup
+from vitwork.statistics.effect import Verdict
+from vitwork.statistics.exchange import Networks, alike
+from vitwork.store.keys import digest, plain
+
+MADE_OF = ("model", "options", "recipe", "data", "fingerprint")
+"""What the runs of an arm have to share."""
+
+
+def pooled(reports: Mapping[str, Results]) -> Results:
+    """Return the records of several reports as one, not judged yet.
+
+    Args:
+        reports: by the names that users know them by.
+
+    Raises:
+        VitworkError: they are not of the same claims, arms, recipes, images and code, or two hold the same seed of an arm.
+    """
+    for (name, first), (other, second) in itertools.combinations(reports.items(), 2):
+        _check(name, first, other, second)
+    located = [_located(report) for report in reports.values()]
+    sources = tuple(source for report in located for source in _sources(report))
+    first = located[0]
+    seeds = _union(sources)
+    return structs.replace(
+        first,
+        profile=structs.replace(
+            first.profile, seeds=max(map(len, seeds.values())), first_seed=min(map(min, seeds.values())),
+        ),
+        provenance=_joined([source.provenance for source in sources], reports),
+        runs=tuple(run for report in located for run in report.runs),
+        measurements=tuple(entry for report in located for entry in report.measurements),
+        origins={key: origin for report in located for key, origin in report.origins.items()},
+        sources=sources,
+    )  # fmt: skip
+
+
+def _check(name: str, first: Results, other: str, second: Results) -> None:
+    """Refuse two reports that cannot be one."""
+    both = f"{name} and {other} cannot be pooled"
+    if first.profile.name != second.profile.name:
+        raise VitworkError(f"{both}: they are of the profiles {first.profile.name} and {second.profile.name}.")
+    if first.sequential or second.sequential:
+        raise VitworkError(f"{both}: the seeds of a session with --seeds auto depend on what was seen.")
+    if (first.alpha, _changes(first)) != (second.alpha, _changes(second)):
+        raise VitworkError(f"{both}: their sessions changed other settings of the profile.")
+    codes = first.provenance.code, second.provenance.code
+    if differing := [
+        module for module in sorted(codes[0].keys() & codes[1].keys()) if codes[0][module] != codes[1][module]
+    ]:
+        raise VitworkError(f"{both}: {differing[0]} was other code when they were measured.")
+    runs = {(run.arm, run.seed) for run in first.runs} & {(run.arm, run.seed) for run in second.runs}
+    if runs:
+        arm, seed = min(runs)
+        raise VitworkError(f"{both}: both hold {arm} seed {seed}; --first-seed measures other seeds.")
+    arms = {run.arm: run for run in first.runs}
+    for run in second.runs:
+        if run.arm in arms and (field := _differing(arms[run.arm], run)):
+            raise VitworkError(f"{both}: {run.arm} has another {field}.")
+    made = _parameters(first.measurements), _parameters(second.measurements)
+    for measured in sorted(made[0].keys() & made[1].keys()):
+        if not (made[0][measured] <= made[1][measured] or made[0][measured] >= made[1][measured]):
+            raise VitworkError(f"{both}: {measured[1]} of {measured[0]} was measured with other parameters.")
+
+
+def _changes(report: Results) -> set[Any]:
+    """Return what a session changed of its profile."""
+    return {found for found in report.profile.deviations if found.change in {Change.SETTING, Change.MODEL}}
+
+
+def _differing(first: RunResult, second: RunResult) -> str:
+    """Return in what two runs of an arm differ beside their seed; empty for nothing."""
+    pairs = ((name, plain(getattr(first, name)), plain(getattr(second, name))) for name in MADE_OF)
+    return next((name for name, before, after in pairs if before != after), "")
+
+
+def _parameters(entries: Iterable[MeasurementResult]) -> dict[tuple[str, str], set[str]]:
+    """Return with which parameters each measurement was made of each arm."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for entry in entries:
+        found[entry.arm, entry.name].add(digest(entry.parameters))
+    return found
+
+
+def _located(report: Results) -> Results:
+    """Return a report whose records all tell their machine: that of the report where they do not."""
+    own = Origin(versions=report.provenance.versions, hardware=report.provenance.hardware)
+    key = digest(plain(structs.asdict(own)))
+    return structs.replace(
+        report,
+        runs=tuple(structs.replace(run, origin=run.origin or key) for run in report.runs),
+        measurements=tuple(structs.replace(entry, origin=entry.origin or key) for entry in report.measurements),
+        origins={**report.origins, key: own},
+    )
+
+
+def _sources(report: Results) -> tuple[Source, ...]:
+    """Return the reports that a report was pooled from; itself where it was not."""
+    if report.sources:
+        return report.sources
+    seeds: dict[str, set[int]] = defaultdict(set)
+    for run in report.runs:
+        seeds[run.arm].add(run.seed)
+    return (Source(provenance=report.provenance, seeds={arm: tuple(sorted(own)) for arm, own in seeds.items()}),)
+
+
+def _union(sources: Iterable[Source]) -> dict[str, set[int]]:
+    """Return all seeds of every arm."""
+    seeds: dict[str, set[int]] = defaultdict(set)
+    for source in sources:
+        for arm, own in source.seeds.items():
+            seeds[arm].update(own)
+    return seeds
+
+
+def _joined(found: Sequence[Provenance], names: Iterable[str]) -> Provenance:
+    """Return where pooled numbers come from; what differs between sources with all of its values."""
+    return Provenance(
+        command=" ".join(["vitwork pool", *names]),
+        commit=found[0].commit if len({one.commit for one in found}) == 1 else "",
+        dirty=any(one.dirty for one in found),
+        code={module: hash for one in found for module, hash in one.code.items()},
+        versions=_all([one.versions for one in found]),
+        hardware=_all([one.hardware for one in found]),
+        dataset=found[0].dataset,
+        started=min(one.started for one in found),
+        finished=max(one.finished for one in found),
+        seconds=sum(one.seconds for one in found),
+    )
+
+
+def _all(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return mappings as one: a value that is the same in all as it is, others as text one after the other."""
+    joined = {}
+    for name in dict.fromkeys(key for one in found for key in one):
+        values = list(dict.fromkeys(one.get(name) for one in found))
+        joined[name] = values[0] if len(values) == 1 else ", ".join(map(str, values))
+    return joined
+
+
+def judge(plan: ReportPlan, reports: Sequence[Results]) -> Results:
+    """Return pooled results with their verdicts, and with whether it matters where a network was trained.
+
+    Args:
+        plan: of the pooled records.
+        reports: that they come from. What their sessions checked on examples is taken from them where they agree.
+    """
+    found = judged_again(plan)
+    properties = [{claim.id: claim for claim in report.claims if _property(claim)} for report in reports]
+    return structs.replace(
+        found,
+        claims=tuple(_checked(claim, properties) for claim in found.claims),
+        origins=plan.report.origins,
+        sources=plan.report.sources,
+        machine_effects=machine_effects(plan),
+    )
+
+
+def _property(claim: ClaimResult) -> bool:
+    return claim.p is None and not claim.hypotheses and claim.verdict is not Verdict.NOT_MEASURED
+
+
+def _checked(claim: ClaimResult, properties: Sequence[Mapping[str, ClaimResult]]) -> ClaimResult:
+    told = [found[claim.id] for found in properties if claim.id in found]
+    return told[0] if len({one.verdict for one in told}) == 1 else claim
+
+
+def machine_effects(plan: ReportPlan) -> tuple[MachineEffect, ...]:
+    """Return for every arm of several sources whether its networks differ by source."""
+    sources, lookup = plan.report.sources, Lookup(plan.archive)
+    networks, columns = {}, {}
+    for arm in _union(sources):
+        seeds = [(number, seed) for number, source in enumerate(sources) for seed in source.seeds.get(arm, ())]
+        sides = columns_of(plan, arm) if arm in plan.profile.arms else {}
+        if len({number for number, _ in seeds}) > 1 and sides:
+            rows = table(lookup, plan, sides.values(), [seed for _, seed in seeds])
+            networks[arm] = Networks(scaled(rows, sides.values()), np.array([number for number, _ in seeds]))
+            columns[arm] = list(sides)
+    return tuple(
+        MachineEffect(
+            arm=arm, networks=found.networks, p=found.p, adjusted_p=found.adjusted_p, least=found.least,
+            largest="" if found.farthest is None else columns[arm][found.farthest],
+        )
+        for arm, found in alike(networks).items()
+    )  # fmt: skip

@@ -1,0 +1,183 @@
+"""What was found when a report was checked, in sentences: verdicts judged again, runs trained again, reports pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from vitwork.language.document import MachineEffect, Results
+from vitwork.language.evidence import ArmAudit, Audit, Code, Judged, Moved, Outcome, Rejudged, Repeat, Repeated
+from vitwork.report.words.numbers import moment, plural, quantity
+from vitwork.report.words.sentences import lack
+
+MOST = 5
+"""Numbers of one claim, and values of one run, that are named."""
+
+
+def rejudged(found: Rejudged, report: Results) -> Iterator[str]:
+    """Yield what became of a report's verdicts, line by line: those that are not the same by name."""
+    commit = report.provenance.commit[:12] or "outside git"
+    verdicts = plural(len(report.claims), "claim")
+    yield f"{verdicts} at profile {report.profile.name}, measured at commit {commit}; judged again from the report’s records."
+    yield from code(found.code)
+    if found.family[0] != found.family[1]:
+        rule = "by another rule" if not found.family[0] else f"over {plural(found.family[0], 'claim')}"
+        yield f"The error rate was controlled {rule} when this was published, and is over {plural(found.family[1], 'claim')} now."
+    for outcome, said in COUNTED.items():
+        if claims := found.those(outcome):
+            yield f"{plural(len(claims), 'claim')} {said}{':' if outcome in NAMED else '.'}"
+            if outcome in NAMED:
+                yield from (f"  {line}" for claim in claims for line in _claim(claim))
+
+
+COUNTED = {
+    Outcome.SAME: "with the same verdict, by the same numbers",
+    Outcome.NUMBERS: "with the same verdict, by other numbers than were published",
+    Outcome.DIFFERENT: "with another verdict than was published",
+    Outcome.LOST: "that cannot be judged again",
+    Outcome.PROPERTY: "checked on examples, which no record holds; `pytest claims` checks them",
+    Outcome.NEW: "that the report does not have",
+}
+NAMED = {Outcome.NUMBERS, Outcome.DIFFERENT, Outcome.LOST}
+
+
+def _claim(found: Judged) -> Iterator[str]:
+    if found.outcome is Outcome.LOST:
+        why = lack(found.lack) if found.lack is not None else "it is not among the installed claims"
+        yield f"{found.claim} ({found.before}): {why}"
+        return
+    now = f", now {found.after}" if found.after is not found.before else ""
+    yield f"{found.claim}: {found.before}{now}"
+    yield from (f"  {moved(item)}" for item in found.moved[:MOST])
+    if len(found.moved) > MOST:
+        yield f"  and {plural(len(found.moved) - MOST, 'number')} more"
+
+
+def moved(found: Moved) -> str:
+    """Return a number that is not what was published."""
+    at = f"{found.hypothesis} " if found.hypothesis else ""
+    return f"{at}{found.field}: {_number(found.before)} published, {_number(found.after)} now"
+
+
+def _number(value: object) -> str:
+    return "none" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def code(counts: Mapping[str, Mapping[Code, int]]) -> Iterator[str]:
+    """Yield which records were made by other code than the installed one; one line where all were made by it."""
+    total = sum(sum(count.values()) for count in counts.values())
+    if sum(count.get(Code.INSTALLED, 0) for count in counts.values()) == total:
+        yield f"All {plural(total, 'record')} were made by the code that is installed, as their keys tell."
+        return
+    for kind, said in OTHERS.items():
+        if marked := {name: count[kind] for name, count in counts.items() if count.get(kind)}:
+            named = ", ".join(f"{name} {number} of {sum(counts[name].values())}" for name, number in marked.items())
+            yield f"{said}: {named}."
+
+
+OTHERS = {
+    Code.OTHER: "Made by other code than the installed one, as their keys tell",
+    Code.UNKNOWN: "With keys that do not follow from what the report tells of them",
+}
+
+
+def audited(found: Audit, report: Results) -> Iterator[str]:
+    """Yield what an audit found: per run how its values compare, then what it says of the arms that did not repeat."""
+    if found.other_code:
+        yield "The published runs were trained by other code than the installed one: they need not repeat."
+    units = {(value.arm, value.seed) for value in found.values}
+    for arm, seed in found.runs:
+        own = [value for value in found.values if (value.arm, value.seed) == (arm, seed)]
+        yield f"{arm} seed {seed}: {_repeats(own) if (arm, seed) in units else 'no claim compares a value of it'}"
+        yield from (f"  {_repeated(value)}" for value in _telling(own))
+    yield from (_arm(arm, found.alpha) for arm in found.arms)
+    yield _conclusion(found, report)
+
+
+def _repeats(values: Sequence[Repeated]) -> str:
+    counts = {repeat: sum(value.repeat is repeat for value in values) for repeat in Repeat}
+    return f"{plural(len(values), 'value')}: " + ", ".join(f"{n} {repeat}" for repeat, n in counts.items() if n)
+
+
+def _telling(values: Sequence[Repeated]) -> list[Repeated]:
+    """Return the values worth a line: altered ones, then those outside their intervals."""
+    altered = [value for value in values if value.repeat is Repeat.ALTERED]
+    outside = [
+        value
+        for value in values
+        if value.repeat is Repeat.ANOTHER
+        and value.interval is not None
+        and not value.interval[0] <= value.after <= value.interval[1]
+    ]
+    return [*altered, *outside][:MOST]
+
+
+def _repeated(found: Repeated) -> str:
+    unit = f" {found.unit}" if found.unit else ""
+    text = f"{found.quantity}: {quantity(found.before, 4)}{unit} published, {quantity(found.after, 4)}{unit} now"
+    if found.repeat is Repeat.ALTERED:
+        return f"{text}, although the training is the same to within rounding"
+    if found.interval is None:
+        return text
+    low, high = (quantity(edge, 4) for edge in found.interval)
+    return f"{text}, outside [{low}, {high}], where 95 of 100 networks lie by the published ones"
+
+
+def _arm(found: ArmAudit, alpha: float) -> str:
+    start = (
+        f"{found.arm}: {plural(found.audited, 'network')} trained anew against {found.published} published, "
+        f"{plural(found.values, 'value')} each"
+    )
+    if found.adjusted_p <= alpha:
+        return f"{start}: not of the same kind (p = {quantity(found.adjusted_p, 2)} over all arms), most of all by {found.farthest}"
+    if found.least > alpha:
+        return f"{start}: so few can show no difference (p is at least {quantity(found.least, 2)})"
+    return f"{start}: of the same kind as far as they show (p = {quantity(found.adjusted_p, 2)} over all arms)"
+
+
+def _conclusion(found: Audit, report: Results) -> str:
+    if not found.credible:
+        return f"Not credible: published numbers of {', '.join(dict.fromkeys([*(value.arm for value in found.altered), *(arm.arm for arm in found.doubtful)]))} are not those of such trainings."
+    arms = len({run.arm for run in report.runs})
+    seen = len({arm for arm, _ in found.runs})
+    rest = (
+        f" {plural(arms - seen, 'arm')} of {arms} had no run drawn: --runs {arms} takes one of each."
+        if seen < arms
+        else ""
+    )
+    return f"Nothing speaks against the published numbers of the arms that were drawn.{rest}"
+
+
+def pooled(results: Results) -> Iterator[str]:
+    """Yield what pooled results are made of, and for each arm whether it matters where its networks were trained."""
+    for number, source in enumerate(results.sources, start=1):
+        made, seeds = source.provenance, sorted({seed for own in source.seeds.values() for seed in own})
+        where = made.hardware.get("accelerator") or made.hardware.get("processor") or "an unknown machine"
+        commit = made.commit[:12] or "outside git"
+        yield (
+            f"Source {number}: seeds {ranges(seeds)} of {plural(len(source.seeds), 'arm')}, {where}, "
+            f"{moment(made.finished)}, commit {commit}."
+        )
+    yield from (_machine_effect(found, results.alpha) for found in results.machine_effects)
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Return whole numbers in order, as ``0–8, 12``."""
+    groups: list[list[int]] = []
+    for number in numbers:
+        if groups and number == groups[-1][-1] + 1:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return ", ".join(f"{group[0]}–{group[-1]}" if len(group) > 1 else str(group[0]) for group in groups)
+
+
+def _machine_effect(found: MachineEffect, alpha: float) -> str:
+    start = f"{found.arm}: {' and '.join(map(str, found.networks))} networks"
+    if found.adjusted_p <= alpha:
+        return (
+            f"{start}: it matters where they were trained (p = {quantity(found.adjusted_p, 2)} over all arms), most of all "
+            f"for {found.largest}; do not pool them without knowing why"
+        )
+    if found.least > alpha:
+        return f"{start}: so few can show no effect of the machine (p is at least {quantity(found.least, 2)})"
+    return f"{start}: no effect of the machine is seen (p = {quantity(found.adjusted_p, 2)} over all arms)"

@@ -1,0 +1,106 @@
+"""The claims judged again from the records that a report holds. Imports no torch, trains nothing and reads no images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from vitwork import profiles
+from vitwork.design import overrides
+from vitwork.design.arm import Arm
+from vitwork.design.deviation import Change
+from vitwork.design.measurement import Measurement
+from vitwork.design.profile import Profile
+from vitwork.language.document import Results, Sample
+from vitwork.session.archive import Archive
+from vitwork.session.judge import Judge
+from vitwork.session.plan import Plan, Run, Wanted
+from vitwork.session.reading import Case
+from vitwork.session.registration import declared
+from vitwork.session.results import Evidence, Session
+from vitwork.session.troubles import Troubles
+from vitwork.store.keys import digest, plain
+
+
+def profile_of(report: Results) -> Profile:
+    """Return the installed profile of a report's name, with what the report's session changed of it changed again.
+
+    Raises:
+        VitworkError: there is no such profile, or it has nothing any more that was changed.
+    """
+    changes = report.profile.deviations
+    models = [f"{found.arm}={found.value}" for found in changes if found.change is Change.MODEL]
+    settings = [
+        f"{found.arm}{'.' * bool(found.arm)}{found.field}={found.value}"
+        for found in changes
+        if found.change is Change.SETTING
+    ]
+    profile = overrides.override(overrides.substitute(profiles.find(report.profile.name), models), settings)
+    return replace(profile, seeds=report.profile.seeds, deviations=changes, alpha=report.alpha)
+
+
+@dataclass(slots=True)
+class ReportPlan(Plan):
+    """A plan whose runs and measurements are those of a report: found by what they are, since keys hash code and images.
+
+    Attributes:
+        report: whose records are judged.
+        archive: these records.
+    """
+
+    report: Results = field(kw_only=True)
+    archive: Archive = field(init=False)
+    trained: dict[tuple[str, int], str] = field(init=False)
+    measured: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """File the report's records by what they are."""
+        self.first = self.report.profile.first_seed
+        self.archive = Archive([self.report])
+        self.trained = {(run.arm, run.seed): run.key for run in self.report.runs}
+        self.measured = {
+            digest([entry.run, entry.name, entry.parameters]): entry.key for entry in self.report.measurements
+        }
+
+    def read(self, cases: Iterable[Case]) -> ReportPlan:
+        """Plan tests, each for as many seeds as the report judged it on."""
+        judged = {
+            hypothesis.id: max(len(side.seeds) for side in hypothesis.sides if isinstance(side, Sample))
+            for hypothesis in self.report.hypotheses
+        }
+        for case in cases:
+            own = judged.get(case.hypothesis(1)) if self.report.sequential else None
+            self.add(case, own or self.profile.seeds)
+        return self
+
+    def numbers(self, arm: str, seeds: int) -> Sequence[int]:
+        """Return the numbers of an arm's seeds; of pooled reports those that any of them has."""
+        pooled = {seed for source in self.report.sources for seed in source.seeds.get(arm, ())}
+        return sorted(pooled) or Plan.numbers(self, arm, seeds)
+
+    def run(self, arm: Arm, seed: int) -> Run:
+        """Add the report's run of an arm and a seed."""
+        key = self.trained.get((arm.name, seed)) or digest([arm.name, seed])
+        return self.runs.setdefault(key, Run(arm, seed, key))
+
+    def want(self, arm: Arm, seed: int, measurement: Measurement) -> Wanted:
+        """Add the report's record of a measurement with the same parameters."""
+        run = self.run(arm, seed)
+        asked = digest([run.key, measurement.name, plain(measurement.parameters)])
+        key = self.measured.get(asked, asked)
+        return self.wanted.setdefault(key, Wanted(run, measurement, key))
+
+
+def judged_again(plan: ReportPlan) -> Results:
+    """Return what the installed claims and statistics say of a report's records.
+
+    Tests that measure nothing are not run, so that their claims are not measured.
+    """
+    report = plan.report
+    found = Judge(plan, plan.archive, Troubles(), report.sequential).judgement()
+    session = Session(
+        plan.profile, None, report.provenance.command, report.provenance.started, report.provenance.commit,
+        report.provenance.dirty, {}, [finding.test for finding in found.findings], first_seed=plan.first,
+        sequential=report.sequential, measured=report.provenance,
+    )  # fmt: skip
+    return session.results(Evidence(found, report.provenance.code, declared=declared(plan)), plan.archive)

@@ -1,0 +1,183 @@
+"""What is fixed of every claim before its data, kept in a file under git, and how a session compares with it. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import msgspec
+from msgspec import Struct, structs
+
+from vitwork.design.profile import Profile
+from vitwork.errors import VitworkError
+from vitwork.language.document import ClaimResult, Registered, Registration, RunResult
+from vitwork.language.sentence import Sentence
+from vitwork.session.plan import Plan, Planned, code, lacking
+from vitwork.session.reading import Case
+from vitwork.store.keys import digest, plain
+from vitwork.store.machine import last_commit
+from vitwork.store.sources import source_hash
+
+SCHEMA: Literal["vitwork-registration/1"] = "vitwork-registration/1"
+FOLDER = Path("reports", "registered")
+"""Where registrations lie, below the folder of the project."""
+
+
+class Declared(Struct, frozen=True, kw_only=True):
+    """What is fixed of one claim.
+
+    Attributes:
+        sentence, contradicted_by: in words.
+        hypotheses: every comparison with its direction, margin, scale, and the measurement that its numbers come from.
+        arms: digest of model, options, recipe and data of every arm that is compared, by name.
+        seeds, first_seed: of every arm.
+        decision: error rate, number of claims over which it is controlled, and what counts as having learned.
+        code: hash of the code that trains and measures, by module.
+    """
+
+    sentence: str
+    contradicted_by: str
+    hypotheses: tuple[dict[str, Any], ...]
+    arms: dict[str, str]
+    seeds: int
+    first_seed: int
+    decision: dict[str, float]
+    code: dict[str, str]
+
+    def differing(self, other: Declared) -> tuple[str, ...]:
+        """Return the names of what differs."""
+        return tuple(name for name in self.__struct_fields__ if getattr(self, name) != getattr(other, name))
+
+
+class Book(Struct, frozen=True, kw_only=True):
+    """The content of a registration's file.
+
+    Attributes:
+        profile: its name.
+        date: when it was written, as ISO 8601 has it; what proves the time is the file's commit.
+        commit, dirty: of the code that was read, and whether it had changes.
+        claims: by id, those that the profile can measure.
+    """
+
+    profile: str
+    date: str
+    commit: str
+    dirty: bool
+    claims: dict[str, Declared]
+    schema: Literal["vitwork-registration/1"] = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What was registered of a profile's claims; empty where nothing was.
+
+    Attributes:
+        claims: by id.
+        commit, committed: the git commit of the file as it is, and its time in seconds; empty where it is not committed.
+    """
+
+    claims: Mapping[str, Declared] = field(default_factory=dict)
+    commit: str = ""
+    committed: float | None = None
+
+    @classmethod
+    def of(cls, project: Path, profile: str) -> Self:
+        """Read what is registered of a profile in a project.
+
+        Raises:
+            VitworkError: there is a file, and it is no registration.
+        """
+        path = project / FOLDER / f"{profile}.json"
+        try:
+            book = msgspec.json.decode(path.read_bytes(), type=Book)
+        except FileNotFoundError:
+            return cls()
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise VitworkError(f"The registration {path} cannot be read: {error}.") from error
+        return cls(book.claims, *last_commit(path))
+
+    def compared(self, claim: ClaimResult, now: Declared | None, runs: Iterable[RunResult]) -> ClaimResult:
+        """Return a claim with how it compares with what was registered, where anything was.
+
+        Args:
+            claim: as a session found it.
+            now: what its tests fix today; None where the profile cannot measure it.
+            runs: of the session.
+        """
+        if (before := self.claims.get(claim.id)) is None or now is None:
+            return claim
+        changed, state = before.differing(now), Registration.REGISTERED
+        finished = [run.finished for run in runs if run.arm in claim.arms and run.finished is not None]
+        if changed:
+            state = Registration.CHANGED
+        elif self.committed is None:
+            state = Registration.UNPROVEN
+        elif finished and min(finished) < self.committed:
+            state = Registration.LATE
+        found = Registered(state=state, changed=changed, commit=self.commit, committed=self.committed)
+        return structs.replace(claim, registered=found)
+
+
+def outlined(profile: Profile, cases: Iterable[Case], first_seed: int = 0) -> Plan:
+    """Return a plan of tests without their runs, whose keys hash images that need not be there yet."""
+    plan = Plan(profile, first=first_seed)
+    plan.tests |= {case.name: Planned(case, profile.seeds, lack=lacking(case, profile)) for case in cases}
+    return plan
+
+
+def declared(plan: Plan) -> dict[str, Declared]:
+    """Return what a plan's tests fix of their claims, by id; of the claims of which they can measure every test."""
+    cases: dict[str, list[Case]] = {}
+    for test in plan.tests.values():
+        cases.setdefault(test.case.claim.id, []).append(test.case)
+    lost = {test.case.claim.id for test in plan.tests.values() if test.lack is not None and not test.case.qualifies}
+    return {id: _declared(plan, group) for id, group in cases.items() if group[0].statistical and id not in lost}
+
+
+def _declared(plan: Plan, cases: Sequence[Case]) -> Declared:
+    claim, profile = cases[0].claim, plan.profile
+    sentences = [sentence for case in cases for sentence in case.sentences]
+    sides = [side for sentence in sentences for side in sentence.references]
+    arms = {side.arm: profile.arms[side.arm] for side in sides if side.arm in profile.arms}
+    modules = {type(side.measurement).__module__ for side in sides} | {
+        name for arm in arms.values() for name in code(arm)
+    }
+    return Declared(
+        sentence=claim.sentence,
+        contradicted_by=claim.contradicted_by,
+        hypotheses=tuple(map(_hypothesis, sentences)),
+        arms={name: digest([arm.model, arm.options, arm.recipe, arm.data]) for name, arm in sorted(arms.items())},
+        seeds=profile.seeds,
+        first_seed=plan.first,
+        decision={"alpha": profile.alpha, "family": plan.family, "competence": profile.competence},
+        code={name: source_hash(name) for name in sorted(modules)},
+    )
+
+
+def _hypothesis(sentence: Sentence) -> dict[str, Any]:
+    """Return what a sentence fixes, as JSON has it."""
+    quantity = sentence.first.quantity
+    return msgspec.to_builtins(  # type: ignore[no-any-return]  # of a mapping it returns one
+        {
+            "statement": sentence.statement,
+            "form": sentence.form,
+            "control": sentence.control,
+            "scale": quantity.scale,
+            "unit": quantity.unit,
+            "margins": [side.margin for side in sentence.references],
+            "levels": sentence.levels,
+            "within": sentence.band,
+            "measured": [
+                {"arm": side.arm, "name": side.measurement.name, "parameters": plain(side.parameters)}
+                for side in sentence.references
+            ],
+        }
+    )
+
+
+def book(plan: Plan, date: str, commit: str, *, dirty: bool) -> bytes:
+    """Return the content of the file that registers a plan's claims."""
+    found = Book(profile=plan.profile.name, date=date, commit=commit, dirty=dirty, claims=declared(plan))
+    return msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n"
