@@ -37,7 +37,6 @@ from vitwork.session.engine import Choice  # noqa: E402
 from vitwork.session.plan import Plan  # noqa: E402
 from vitwork.session.worker import Worker  # noqa: E402
 from vitwork.store.store import Store  # noqa: E402
-from vitwork.training.checkpoint import load_snapshot  # noqa: E402
 
 WAIT_SECONDS = 1500.0
 OBJECTS = 80 * 2**20  # bytes of a Ray node's object store
@@ -85,6 +84,8 @@ class Bench:
 
     def check(self, name: str, store: Store, tally: Tally) -> None:
         """Compare a store with the truth, bit by bit."""
+        from vitwork.training.checkpoint import load_snapshot
+
         truth, planned = self.truth(name), PLANS[name]()
         for key in (*planned.runs, *planned.wanted):
             if not store.has(key):
@@ -356,14 +357,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--save", type=Path, help="a page whose table is replaced")
     parser.add_argument("--session", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
-    import torch
-
-    torch.set_num_threads(1)
     os.environ.setdefault(EPOCHS, given.epochs)
     if given.session:
         return one_session(*given.session)
     if why := absent():
         parser.error(why)
+    import torch  # sessions start without
+
+    torch.set_num_threads(1)
     tallies: list[tuple[str, str, Tally]] = []
     with tempfile.TemporaryDirectory(prefix="faults-") as root, LoneSlurm(Path(root) / "slurm") as slurm:
         bench = Bench(Path(root), slurm)

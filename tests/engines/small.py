@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
-
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.design.measurement import Measurement
@@ -16,7 +14,6 @@ from vitwork.profiles import SMOKE
 from vitwork.session.plan import Plan
 from vitwork.session.worker import Worker
 from vitwork.store.store import Store
-from vitwork.training.train import load_snapshot
 
 RECIPE = Recipe("test", epochs=1, warmup_epochs=1, batch_size=16, lr=1e-3, augmentation=Augmentation(crop_padding=1))
 DATA = DataSpec("embedded", size=8, train=48, test=20)
@@ -70,6 +67,10 @@ def facts(store: Store, key: str) -> dict[str, Any]:
 
 def assert_same(store: Store, other: Store, planned: Plan) -> None:
     """Records and weights are the same to the last bit."""
+    import torch
+
+    from vitwork.training.train import load_snapshot
+
     for key in (*planned.runs, *planned.wanted):
         assert facts(store, key) == facts(other, key)
     for key, run in planned.runs.items():
