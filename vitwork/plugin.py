@@ -26,7 +26,7 @@ from vitwork.design.profile import Profile
 from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
-from vitwork.session import options, preflight, properties
+from vitwork.session import networks, options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.collecting import read_claims
 from vitwork.session.delivery import deliver
@@ -160,6 +160,7 @@ def _prepare_work(config: pytest.Config, profile: Profile) -> None:
         fingerprint(spec, option.data)
     if not _is_worker(config):
         preflight.try_models(profile, profiles.find(option.profile))
+        _say(config, networks.lines(profile))
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -366,11 +367,11 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
 
 def _report(config: pytest.Config, results: Results, changes: Changes) -> None:
     """Print the table, then write the report: what fails to be written has been seen."""
-    from vitwork.report import words
+    from vitwork.report import beside, words
     from vitwork.report.earlier import standing
     from vitwork.report.terminal import table
 
-    _say(config, [*table(results), *changes.lines(), *words.part(results)])
+    _say(config, [*table(results), *beside.lines(results), *changes.lines(), *words.part(results)])
     try:
         folder = options.report_of(config, config.stash[STORE].root, part=options.partial(results))
         page = standing(results, folder) or _built(results, folder)

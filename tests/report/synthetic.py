@@ -216,7 +216,9 @@ def _run(dice: random.Random, arm: str, seed: int) -> RunResult:
         joules=dice.uniform(100, 200),
         images_per_second=dice.uniform(2000, 4000),
         mode="single",
-        history=tuple({"epoch": float(epoch), "loss": loss, "accuracy": 1 - loss / 2.5} for epoch, loss in enumerate(losses)),
+        history=tuple(
+            {"epoch": float(epoch), "loss": loss, "accuracy": 1 - loss / 2.5} for epoch, loss in enumerate(losses)
+        ),
     )
 
 

@@ -37,6 +37,8 @@ class Missing(StrEnum):
 
     ARM = "arm"  # the profile does not train `arm`
     SNAPSHOT = "snapshot"  # the recipe of `arm` keeps no snapshot at `what`
+    LOADED = "loaded"  # the networks of `arm` are published ones, of which there is no snapshot at `what`
+    WEIGHTS = "weights"  # too few weights of the published networks of `arm` are here: those of `what` are not
     PART = "part"  # the network of `arm` has no `what`
     LEARNING = "learning"  # the networks of `arm` have not learned: their accuracy is `what`
     NOISE = "noise"  # the quantity `what` says more of its own error than of networks

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from vitwork.design.deviation import Deviation, Lack
 from vitwork.language.claim import Paper
-from vitwork.statistics.effect import Effect, Verdict
+from vitwork.statistics.effect import Effect, Scale, Verdict
 
 SCHEMA: Literal["vitwork-results/2"] = "vitwork-results/2"
 Number = float | None
@@ -138,34 +138,15 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     file: str = ""
 
 
-class Audit(Struct, frozen=True, kw_only=True):
-    """What a session's own data say of a quantity, by which its tests are guarded.
-
-    Attributes:
-        quantity: its name.
-        skewness: of its values over networks, pooled within arms on its scale; null for too few values.
-        z: the same in units of its standard error.
-        skewed: whether it is plainly skewed, so that its tests take the fuller guard.
-        error: the measurement's own standard error, and spread: standard deviation over networks, both on its scale; null
-            where unknown.
-    """
-
-    quantity: str
-    skewness: Number
-    z: Number
-    skewed: bool
-    error: Number
-    spread: Number
-
-
 class RunResult(Struct, frozen=True, kw_only=True):
-    """One training. Fields of a run that did not end are null.
+    """One training, or one published network. Fields of a run that did not end are null.
 
     Attributes:
         data, fingerprint: which images it was trained on, and the hash of the data set that they are of; with model,
             options, recipe, seed and the hashes of the code they make the key. Empty in documents that do not tell them.
         finished: seconds since the epoch.
         origin: key of the machine in `Results.origins`; empty where it is not known.
+        network: of a published one, what was loaded: name, SHA-256 of the weights, how its images were prepared, licence.
     """
 
     key: str
@@ -185,6 +166,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
     finished: Number = None
     origin: str = ""
+    network: dict[str, Any] = {}
 
 
 class MeasurementResult(Struct, frozen=True, kw_only=True):
@@ -207,6 +189,32 @@ class MeasurementResult(Struct, frozen=True, kw_only=True):
     values: dict[str, Any] | None
     not_finite: dict[str, NotFinite] = {}
     origin: str = ""
+
+
+class QuantityResult(Struct, frozen=True, kw_only=True):
+    """What a session says of one quantity over all its networks: how well it is measured, and the shape of its spread.
+
+    Attributes:
+        name, unit: of the quantity.
+        scale: the declared scale, on which error, spread and skewness are.
+        error: root mean square over networks of the measurement's own standard error; null where none is known.
+        spread: standard deviation over seeds, pooled within arms.
+        drawn: whether every network is measured on images of its own, so that the spread contains the error.
+        testable: whether it is tested: one whose error is in the spread, and above half of it, is not.
+        skewness: of the residuals, pooled over arms, and z: in units of its standard error; null where too few differ.
+        skewed: whether that is plain, so that tests take the fuller guard.
+    """
+
+    name: str
+    unit: str
+    scale: Scale
+    error: Number
+    spread: Number
+    drawn: bool
+    testable: bool
+    skewness: Number
+    z: Number
+    skewed: bool
 
 
 class ProfileResult(Struct, frozen=True, kw_only=True):
@@ -301,11 +309,11 @@ class Results(Struct, frozen=True, kw_only=True):
     Attributes:
         alpha: false discovery rate over the profile's claims.
         family: how many claims that profile can measure.
-        audits: of the quantities that were compared.
         sequential: whether seeds were added until verdicts were settled.
         origins: the machines, by key.
         sources: the reports that these results were pooled from; none for those of one session.
         machine_effects: of pooled results, whether it matters where a network was trained; of the arms of several reports.
+        quantities: those that claims compare.
     """
 
     schema: Literal["vitwork-results/2"] = SCHEMA
@@ -317,8 +325,8 @@ class Results(Struct, frozen=True, kw_only=True):
     measurements: tuple[MeasurementResult, ...]
     alpha: float = 0.05
     family: int = 0
-    audits: tuple[Audit, ...] = ()
     sequential: bool = False
     origins: dict[str, Origin] = {}
     sources: tuple[Source, ...] = ()
     machine_effects: tuple[MachineEffect, ...] = ()
+    quantities: tuple[QuantityResult, ...] = ()

@@ -10,11 +10,11 @@ from msgspec import structs
 from vitwork.language.document import ClaimResult, Hypothesis, Results, RunResult, Sample
 from vitwork.report import words
 from vitwork.report.cite import ARXIV, bibtex
-from vitwork.report.packed import Link, Packed
 from vitwork.report.document import Json, dump
 from vitwork.report.figures import PAPER, Shown, effect, gallery, structure, training
 from vitwork.report.figures.base import Figure, Palette
 from vitwork.report.html import anchors, environment
+from vitwork.report.packed import Link, Packed
 from vitwork.statistics.effect import Verdict
 
 BESIDE = ("results.json", "claims.parquet", "runs.parquet", "measurements.parquet", "hypotheses.parquet", "summary.md")
@@ -204,7 +204,7 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
     effects = [hypothesis.effect for hypothesis in deciding]
     sizes = sorted({count for found in effects for count in (found.n_a, found.n_b) if count})
     plain = words.claim_reason(claim, hypotheses)
-    audits = {audit.quantity: audit for audit in results.audits}
+    quantities = {found.name: found for found in results.quantities}
     return {
         **structs.asdict(claim),
         "plain": plain,
@@ -213,9 +213,12 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
         "p_values": words.p_values(claim, results),
         "shown_q": words.quantity(claim.q, 2) if claim.q is not None else "",
         "section": claim.paper.section,
+        "registered": words.registered(claim),
         "search": " ".join([claim.id, claim.sentence, claim.paper.where, plain, *claim.arms]).lower(),
         "audits": [
-            words.audit(audits[name]) for name in dict.fromkeys(h.quantity for h in hypotheses) if name in audits
+            words.audit(quantities[name])
+            for name in dict.fromkeys(h.quantity for h in hypotheses)
+            if name in quantities
         ],
         "hypotheses": [_hypothesis(hypothesis, palette) for hypothesis in deciding],
         "controls": [_hypothesis(hypothesis, palette) for hypothesis in hypotheses if hypothesis.control],

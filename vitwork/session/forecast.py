@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from statistics import fmean
 
 from vitwork.language.sentence import Sentence
 from vitwork.report import words
 from vitwork.session.costs import minutes, tasks
 from vitwork.session.engine import Engine, Task
-from vitwork.session.plan import Plan, Run
+from vitwork.session.networks import loads
+from vitwork.session.plan import Plan, Run, Wanted
+from vitwork.store.keys import digest
 from vitwork.store.store import Store
 
 
@@ -21,7 +24,8 @@ def plan_lines(plan: Plan, store: Store, workers: int = 1) -> list[str]:
     """
     profile = plan.profile
     lines = [f"Profile {profile.name}: {profile.summary}.", f"Expected: {profile.expected}."]
-    return [*lines, "", *_cost(plan, store, workers), "", *_power(plan), *_lacking(plan)]
+    networks = _by_network(plan, store) if loads(profile) else []
+    return [*lines, "", *_cost(plan, store, workers), *networks, "", *_power(plan), *_lacking(plan)]
 
 
 def _cost(plan: Plan, store: Store, workers: int) -> list[str]:
@@ -37,6 +41,29 @@ def _cost(plan: Plan, store: Store, workers: int) -> list[str]:
     return lines
 
 
+def _by_network(plan: Plan, store: Store) -> list[str]:
+    """Return the minutes that each claim takes on a network of its arms, as those took that were measured in this store."""
+    lines = ["", f"{'claim':36} {'minutes a network':>18}"]
+    claims: dict[str, list[Wanted]] = {}
+    for test in plan.tests.values():
+        if test.lack is None:
+            claims.setdefault(test.case.claim.id, []).extend(test.everything.values())
+    for claim, wanted in claims.items():
+        each = _minutes_a_network(wanted, store)
+        lines.append(f"{claim:36} {'unknown' if each is None else f'{each:.2f}':>18}")
+    return [*lines, "Claims share measurements. Unknown until one network is measured, as by --seeds 1 in this store."]
+
+
+def _minutes_a_network(wanted: Iterable[Wanted], store: Store) -> float | None:
+    """Return the mean minutes on a network; None where a measurement was made on none."""
+    kinds: dict[str, list[float]] = {}
+    for want in wanted:
+        taken = kinds.setdefault(digest([want.measurement.name, want.measurement.parameters]), [])
+        if record := store.read(want.key):
+            taken.append(record["seconds"])
+    return sum(map(fmean, kinds.values())) / 60 if all(kinds.values()) else None
+
+
 def _power(plan: Plan) -> list[str]:
     from vitwork.statistics import detectable
 
@@ -46,13 +73,16 @@ def _power(plan: Plan) -> list[str]:
             asked.setdefault(test.case.claim.id, []).extend(test.case.sentences)
     profile, hypotheses = plan.profile, sum(map(len, asked.values()))
     level = profile.alpha / max(1, plan.family)
-    first = detectable(profile.seeds, level)
+    seeds = max(
+        (plan.fewest(sentence) for sentences in asked.values() for sentence in sentences), default=profile.seeds
+    )
+    first = detectable(seeds, level)
     lines = [
-        f"{hypotheses} hypotheses, {profile.seeds} seeds per arm, false discovery rate {profile.alpha:g} over {plan.family} claims:",
+        f"{hypotheses} hypotheses, {seeds} {'networks per arm at most' if loads(profile) else 'seeds per arm'}, false discovery rate {profile.alpha:g} over {plan.family} claims:",
         f"two arms must differ by {first:.1f} standard deviations over seeds for the first decision; by claim:",
     ]
     for claim, sentences in asked.items():
-        smallest = max(sentence.smallest(profile.seeds, level) for sentence in sentences)
+        smallest = max(sentence.smallest(plan.fewest(sentence), level) for sentence in sentences)
         lines += [f"  {claim:32} {smallest:6.1f}  ({words.plural(len(sentences), 'hypothesis')})"]
     return lines
 

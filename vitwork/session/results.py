@@ -24,7 +24,7 @@ from vitwork.language.document import (
     Results,
     RunResult,
 )
-from vitwork.language.exact import not_finite
+from vitwork.language.not_finite import not_finite
 from vitwork.report.earlier import pages_hash
 from vitwork.session.findings import Decided, Finding, Judgement, Place
 from vitwork.session.lookup import Records
@@ -108,9 +108,9 @@ class Session:
             measurements=measurements,
             alpha=self.profile.alpha,
             family=evidence.judgement.family,
-            audits=evidence.judgement.audits,
             sequential=self.sequential,
             origins=origins,
+            quantities=evidence.judgement.quantities,
         )  # fmt: skip
 
     def _pixels(self) -> int | None:
@@ -238,7 +238,8 @@ def _origin(record: Mapping[str, Any], origins: dict[str, Origin]) -> str:
 
 def _run(store: Records, place: Place, data: str, origins: dict[str, Origin]) -> RunResult:
     record = store.read(place.run) or {}
-    planned = record.get("arm", {})
+    network = record.get("network", {})
+    planned = network or record.get("arm", {})
     return RunResult(
         key=place.run,
         arm=place.arm,
@@ -246,6 +247,7 @@ def _run(store: Records, place: Place, data: str, origins: dict[str, Origin]) ->
         model=planned.get("model"),
         options=planned.get("options", {}),
         recipe=planned.get("recipe", {}),
+        network=network,
         history=tuple(record.get("history", ())),
         data=planned.get("data", {}),
         fingerprint=record.get("fingerprint", data),

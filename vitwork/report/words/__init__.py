@@ -37,6 +37,7 @@ from vitwork.report.words.numbers import (
     size,
     snapshot,
 )
+from vitwork.report.words.origins import pooled, registered, registration
 from vitwork.report.words.sentences import (
     chosen,
     claim_reason,
@@ -106,11 +107,14 @@ __all__ = [
     "p_values",
     "part",
     "plural",
+    "pooled",
     "price",
     "primaries",
     "qualifiers",
     "quantity",
     "reason",
+    "registered",
+    "registration",
     "scale",
     "settings",
     "shown",

@@ -10,6 +10,7 @@ from vitwork.language.changes import Event, Kind
 from vitwork.language.document import ClaimResult, Hypothesis, ProfileResult, Results
 from vitwork.report.words.effects import effect, why
 from vitwork.report.words.numbers import cost, duration, plural, quantity, settings, snapshot
+from vitwork.report.words.origins import pooled, registration
 from vitwork.report.words.verdicts import primaries, qualifiers, verdict
 from vitwork.statistics.effect import Effect, Verdict
 
@@ -33,6 +34,8 @@ def lack(found: Lack) -> str:
     return {
         Missing.ARM: f"needs the arm {arm}, which the profile does not train",
         Missing.SNAPSHOT: f"needs {arm} {snapshot(what)}, of which its recipe keeps no snapshot",
+        Missing.LOADED: f"needs {arm} {snapshot(what)}, and its networks are published, as they ended",
+        Missing.WEIGHTS: f"needs weights of {arm} that are not here: {what}",
         Missing.PART: f"needs {what}, of which the network of {arm} has none",
         Missing.LEARNING: f"the arm {arm} has not learned at this profile ({what})",
         Missing.NOISE: f"the measurement’s own error of {what} exceeds half of its spread over networks",
@@ -70,7 +73,7 @@ def part(results: Results) -> list[str]:
         lines.append(
             "This report is partial: the session ended before every test was reached. It replaces no whole report."
         )
-    return lines
+    return lines + [f"{said}." for said in (pooled(results), registration(results)) if said]
 
 
 def substitutes(profile: ProfileResult) -> dict[str, str]:
