@@ -53,8 +53,8 @@ def test_packages_add_commands(capsys: pytest.CaptureFixture[str]) -> None:
     """The report's commands are found without the package importing the reports, and have a line of help as the others."""
     assert cli.main(["--help"]) == 0
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[2:]]
-    assert {name for name, _ in lines} >= {*cli.COMMANDS, "report", "compare", "site", "buildup"}
-    assert ["status", "Show what the workers of a store are doing."] in lines
+    assert {name for name, _ in lines} >= {*cli.COMMANDS, "report", "compare", "site", "buildup", "train", "status"}
+    assert ["status", "Show what the workers of a store are doing, and the jobs that its runs were handed to."] in lines
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,7 @@ from vitwork.session.collector import Collector
 from vitwork.session.delivery import deliver
 from vitwork.session.display import Display
 from vitwork.session.findings import Finding, Judgement
-from vitwork.session.forecast import plan_lines
+from vitwork.session.forecast import plan_lines, task_lines
 from vitwork.session.invocation import by_name, command
 from vitwork.session.judge import judged, unjudged
 from vitwork.session.plan import Plan
@@ -96,6 +96,8 @@ def prepare(config: pytest.Config) -> None:
         if options.report_from(config) is None:
             _prepare_work(config, profile)
         config.stash[STORE] = options.open_store(config)
+        if not _is_worker(config):
+            options.engine_of(config).make(Worker(config.stash[STORE]))
         if option.report is not None:
             check_writable(option.report)
         if option.baseline is not None:
@@ -146,7 +148,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _keep(config, plan, unjudged(plan, Lack(Missing.REACH)))
     if config.option.plan:
         config.pluginmanager.register(NothingRuns())
-        closing.say(config, plan_lines(plan, config.stash[STORE], place.cores(), config.option.device))
+        engine = options.engine_of(config).make(Worker(config.stash[STORE]))
+        tasks = task_lines(plan, config.stash[STORE], engine) if engine.remote else []
+        said = plan_lines(plan, config.stash[STORE], place.cores(), config.option.device)
+        closing.say(config, [*said, *tasks])
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -217,6 +222,8 @@ def _worker(config: pytest.Config, store: Store, shared: Path) -> Worker:
         config.option.device,
         events=config.option.tensorboard,
         troubles=Troubles(shared / "troubles"),
+        engine=options.engine_of(config),
+        say=lambda line: closing.say(config, [line]),
     )
 
 

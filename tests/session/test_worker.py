@@ -22,10 +22,10 @@ from vitwork.errors import UnfitError
 from vitwork.measurements.trained_run import TrainedRun
 from vitwork.profiles import SMOKE
 from vitwork.session.plan import Plan
-from vitwork.session.progress import Reporter
 from vitwork.session.tasks import Tasks
 from vitwork.session.troubles import Troubles
-from vitwork.session.worker import Worker
+from vitwork.session.worker import Local, Worker
+from vitwork.session.workload import tasks
 from vitwork.store.store import Store
 from vitwork.training import stacked
 from vitwork.training import together as seeds_module
@@ -113,7 +113,7 @@ def test_only_free_untrained_seeds_are_taken(tmp_path: Path, solo: Store) -> Non
     worker = Worker(store, device="cpu", way="stacked")
     with store.lease(first.key) as free:
         assert free
-        assert worker._take(planned, worker.tasks, planned.missing(store), Reporter(store, "main", 3))
+        assert Local(worker).submit(tasks(planned, store, planned.missing(store), together=False))
         assert not store.has(first.key)
         assert store.has(second.key)
         with store.lease(second.key) as again:

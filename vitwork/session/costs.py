@@ -5,9 +5,10 @@ Imports torch only where a step has to be timed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 
@@ -18,13 +19,16 @@ from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.device import place
 from vitwork.session.networks import loads
-from vitwork.session.plan import Plan
+from vitwork.session.plan import Plan, Run
 from vitwork.session.preflight import SIZES
 from vitwork.store.keys import digest
 from vitwork.store.store import Store
 
 TRAINING_IMAGES = {"embedded": 2000, "cifar10": 50_000, "cifar100": 50_000, "imagenet": 1_281_167}
 """Of whole data sets; those of a user's folder are not known before they are read."""
+
+MOST_READ = 5
+"""Runs of an arm whose records are read for its mean."""
 
 
 class Basis(Enum):
@@ -56,7 +60,7 @@ def fingerprints(specs: Iterable[DataSpec], data: Path | None) -> dict[DataSpec,
 def durations(plan: Plan, store: Store, device: str = "auto") -> dict[str, Duration]:
     """Return what a run of each planned arm takes; an arm whose images are unknown has none."""
     arms = {run.arm.name: run.arm for run in plan.runs.values()}
-    timed = {name: Duration(seconds, Basis.STORE) for name in arms if (seconds := _stored(plan, store, name))}
+    timed = {name: Duration(seconds, Basis.STORE) for name, seconds in recorded(plan, store).items()}
     reference = profiles.timings(plan.profile.name)
     own = profiles.PROFILES.get(plan.profile.name)
     for name, arm in arms.items():
@@ -68,15 +72,23 @@ def durations(plan: Plan, store: Store, device: str = "auto") -> dict[str, Durat
     return timed | _stepped({name: arm for name, arm in arms.items() if name not in timed}, device)
 
 
-def _stored(plan: Plan, store: Store, arm: str) -> float:
-    """Return the mean seconds that training and measuring a run of an arm took in this store; 0 where none was."""
-    costs: dict[str, float] = {}
-    for want in plan.wanted.values():
-        if want.run.arm.name == arm:
-            run, record = store.read(want.run.key), store.read(want.key)
-            if run and record:
-                costs[want.run.key] = costs.get(want.run.key, run["seconds"]) + record["seconds"]
-    return fmean(costs.values()) if costs else 0.0
+def recorded(plan: Plan, store: Store) -> dict[str, float]:
+    """Return the mean seconds that training and measuring a run took in this store, for the arms of which some did."""
+    arms: dict[str, list[Run]] = {}
+    for run in plan.runs.values():
+        arms.setdefault(run.arm.name, []).append(run)
+    found = {arm: list(islice(_known(plan, store, runs), MOST_READ)) for arm, runs in arms.items()}
+    return {arm: fmean(costs) for arm, costs in found.items() if costs}
+
+
+def _known(plan: Plan, store: Store, runs: Iterable[Run]) -> Iterator[float]:
+    """Yield what those runs took of which everything is known."""
+    for run in runs:
+        if store.has(run.key):
+            records = [store.read(key) for key in (run.key, *(want.key for want in plan.measurements(run)))]
+            known = [float(record["seconds"]) for record in records if record is not None]
+            if len(known) == len(records):
+                yield sum(known)
 
 
 def _stepped(arms: Mapping[str, Arm], device: str) -> dict[str, Duration]:

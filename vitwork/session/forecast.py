@@ -9,8 +9,10 @@ from vitwork import profiles
 from vitwork.language.sentence import Sentence
 from vitwork.report import words
 from vitwork.session.costs import Basis, durations
+from vitwork.session.engine import Engine, Task
 from vitwork.session.networks import loads
 from vitwork.session.plan import Plan, Wanted
+from vitwork.session.workload import tasks
 from vitwork.store.keys import digest
 from vitwork.store.store import Store
 
@@ -61,8 +63,8 @@ def _by_network(plan: Plan, store: Store) -> list[str]:
         if test.lack is None:
             claims.setdefault(test.case.claim.id, []).extend(test.everything.values())
     for claim, wanted in claims.items():
-        minutes = _minutes_a_network(wanted, store)
-        lines.append(f"{claim:36} {'unknown' if minutes is None else f'{minutes:.2f}':>18}")
+        each = _minutes_a_network(wanted, store)
+        lines.append(f"{claim:36} {'unknown' if each is None else f'{each:.2f}':>18}")
     return [*lines, "Claims share measurements. Unknown until one network is measured, as by --seeds 1 in this store."]
 
 
@@ -116,3 +118,24 @@ def _lacking(plan: Plan) -> list[str]:
         for test in plan.tests.values()
         if test.lack is not None
     ]
+
+
+def task_lines(plan: Plan, store: Store, engine: Engine) -> list[str]:
+    """Return what an engine would be handed: tasks of the same arm in one line, longest first, their resources and hours."""
+    found = tasks(plan, store, plan.missing(store), together=engine.together)
+    groups: dict[str, list[Task]] = {}
+    for task in found:
+        groups.setdefault(task.runs[0].arm.name, []).append(task)
+    lines = ["", f"{engine.name}: {words.plural(len(found), 'task')}, each with {engine.resources}", ""]
+    lines += [f"{'arm':24} {'tasks':>5} {'seeds each':>10} {'measurements':>12} {'hours each':>10}"]
+    for arm, group in groups.items():
+        hours = "unknown" if group[0].hours is None else f"{group[0].hours:.2f}"
+        counts = (len(group), len(group[0].runs), sum(len(task.wanted) for task in group))
+        lines.append(f"{arm:24} {counts[0]:5d} {counts[1]:10d} {counts[2]:12d} {hours:>10}")
+    known = [task.hours for task in found if task.hours is not None]
+    total = (
+        f"{sum(known):.2f} hours in all"
+        if len(known) == len(found)
+        else "hours of some arms unknown: none was timed yet"
+    )
+    return [*lines, "", f"{total}."]

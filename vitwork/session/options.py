@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,16 +21,34 @@ from vitwork.report.document import read
 from vitwork.session import again, networks
 from vitwork.session.archive import Archive, ArchivedStore
 from vitwork.session.costs import fingerprints
+from vitwork.session.engine import Choice
 from vitwork.session.plan import Plan, lost
 from vitwork.session.reading import Case
 from vitwork.session.seeding import Budget
 from vitwork.session.source import open_report
-from vitwork.store.store import Store, checked, resolved
+from vitwork.store.objects import is_url, opened, where, working_folder
+from vitwork.store.store import Store, checked
 
 MOST_SEEDS = 20
 """Seeds per arm with ``--seeds auto`` unless ``--max-seeds`` says otherwise."""
 FIRST_SEEDS = 3
 """Seeds per arm of the first look with ``--seeds auto``: fewer never decide."""
+
+
+ENGINE: dict[str, dict[str, Any]] = {
+    "--engine": {
+        "default": "local",
+        "help": "who does what is missing: local (default), slurm, ray or ray://HOST:PORT, or one that a package adds",
+    },
+    "--engine-set": {
+        "action": "append",
+        "default": [],
+        "dest": "engine_settings",
+        "metavar": "KEY=VALUE",
+        "help": "a setting of the engine, as partition=gpu, gpus_per_node=1 or array_parallelism=8 of slurm, gpus=0.5 of ray",
+    },
+}
+"""The options of every command that hands work to an engine, as argparse and pytest take them."""
 
 
 def add(parser: pytest.Parser) -> None:
@@ -46,7 +65,9 @@ def add(parser: pytest.Parser) -> None:
         type=Path,
         help="folder of weights of published networks, NAME.safetensors each (default: the cache of the Hugging Face hub)",
     )
-    group.addoption("--store", type=Path, help="folder of runs and records (default: .vitwork beside the claims)")
+    group.addoption(
+        "--store", type=where, help="folder or URL (s3://…) of runs and records (default: .vitwork beside the claims)"
+    )
     group.addoption(
         "--report",
         type=Path,
@@ -84,7 +105,7 @@ def add(parser: pytest.Parser) -> None:
         help="test a model of your own in place of an arm's (default: vit): module:function or timm:NAME; of published "
         "networks, timm:NAME,NAME…",
     )
-    for name, details in overrides.OPTIONS.items():
+    for name, details in (overrides.OPTIONS | ENGINE).items():
         group.addoption(name, **details)
 
 
@@ -165,7 +186,11 @@ def open_store(config: pytest.Config) -> Store:
     if report is not None:
         return ArchivedStore(root, Archive([report]), alone=True)
     records = config.option.records
-    return Store(root) if records is None else ArchivedStore(root, Archive([_opened(records)]))
+    if records is None:
+        return opened(_place(config), _own(config))
+    if is_url(_place(config)):
+        raise VitworkError("--records counts beside a store on disk, not beside one at a URL.")
+    return ArchivedStore(root, Archive([_opened(records)]))
 
 
 def plan_of(config: pytest.Config, profile: Profile, cases: Iterable[Case]) -> Plan:
@@ -189,10 +214,27 @@ def budget_of(config: pytest.Config) -> Budget | None:
 
 
 def store_of(config: pytest.Config) -> Path:
-    """Return the folder of the store."""
+    """Return the folder of the store, or of the work on one at a URL."""
+    return working_folder(_place(config), _own(config))
+
+
+def _place(config: pytest.Config) -> Path | str:
     source = config.option.source
     given = Path(source) if source is not None and _is_store(source) else config.option.store
-    return resolved(given or config.rootpath / ".vitwork")
+    return given or _own(config)
+
+
+def _own(config: pytest.Config) -> Path:
+    return config.rootpath / ".vitwork"
+
+
+def engine_of(config: pytest.Config) -> Choice:
+    """Return the engine that does the work.
+
+    Raises:
+        VitworkError: there is none of that name.
+    """
+    return Choice.of(config.option.engine, config.option.engine_settings)
 
 
 def check_paths(config: pytest.Config) -> None:
@@ -202,7 +244,8 @@ def check_paths(config: pytest.Config) -> None:
         VitworkError: one holds a NUL character, or with workers one is not UTF-8.
     """
     option = config.option
-    for path in (option.data, option.weights, option.store, option.report, option.baseline, option.tensorboard):
+    for given in (option.data, option.weights, option.store, option.report, option.baseline, option.tensorboard):
+        path = given and Path(given)
         if path is not None and not checked(path).as_posix().isascii() and getattr(option, "tx", None):
             try:
                 str(path).encode()
@@ -247,7 +290,8 @@ def works(config: pytest.Config) -> bool:
 def given(config: pytest.Config) -> bool:
     """Return whether any option of ours was given."""
     option = config.option
-    return (option.profile, option.device, option.plan, option.deterministic) != ("smoke", "auto", False, False) or any(
+    plain = ("smoke", "auto", False, False, "local")
+    return (option.profile, option.device, option.plan, option.deterministic, option.engine) != plain or any(
         (
             option.data, option.weights, option.store, option.report, option.seeds, option.max_seeds, option.max_minutes,
             option.baseline, option.tensorboard, option.substitutes, option.changes, option.first_seed, option.source,

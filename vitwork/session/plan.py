@@ -92,6 +92,7 @@ class Plan:
         wanted: measurements by key.
         known: runs by the name of the arm and the seed, whose keys take long to make.
         fingerprints: of the data, by specification; a large folder takes long to look through.
+        taken: the measurements of each run, by its key.
     """
 
     profile: Profile
@@ -102,6 +103,7 @@ class Plan:
     wanted: dict[str, Wanted] = field(default_factory=dict)
     known: dict[tuple[str, int], Run] = field(default_factory=dict)
     fingerprints: dict[DataSpec, str] = field(default_factory=dict)
+    taken: dict[str, list[Wanted]] = field(default_factory=dict)
 
     def add(self, case: Case, seeds: int, lack: Lack | None = None) -> None:
         """Plan a test for so many seeds, in place of what was planned for it before; seeds are taken in order.
@@ -173,7 +175,10 @@ class Plan:
         """Add a measurement, and the run that it is taken on, unless they are planned already."""
         run = self.run(arm, seed)
         key = measurement.key(run.key)
-        return self.wanted.setdefault(key, Wanted(run, measurement, key))
+        if key not in self.wanted:
+            self.wanted[key] = Wanted(run, measurement, key)
+            self.taken.setdefault(run.key, []).append(self.wanted[key])
+        return self.wanted[key]
 
     def check(self, store: Store) -> None:
         """Set damaged records aside before anything is judged missing."""
@@ -194,7 +199,7 @@ class Plan:
 
     def measurements(self, run: Run) -> list[Wanted]:
         """Return the measurements of one run."""
-        return [wanted for wanted in self.wanted.values() if wanted.run.key == run.key]
+        return self.taken.get(run.key, [])
 
     @property
     def family(self) -> int:

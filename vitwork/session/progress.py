@@ -51,10 +51,10 @@ class Status:
         """Whether the worker spoke lately, and its process is still there if it is one of this machine."""
         if time.time() - self.updated >= STALE_SECONDS:
             return False
-        return self.host != socket.gethostname() or _runs(self.pid)
+        return self.host != socket.gethostname() or process_runs(self.pid)
 
 
-def _runs(pid: int) -> bool:
+def process_runs(pid: int) -> bool:
     """Return whether a process of this machine runs; one that ended but whose parent has not noticed does not."""
     if os.name != "posix":  # where the question would end the process
         return True

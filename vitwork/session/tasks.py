@@ -52,6 +52,15 @@ class Tasks:
     sharing: int = 1
     events: Path | None = None
 
+    def perform(self, runs: Sequence[Run], wanted: Sequence[Wanted], stage: Stage, way: Way | None = None) -> None:
+        """Do all that runs of one arm need, those that are trained at once together; note what fails."""
+        new = [run for run in runs if not self.store.has(run.key)]
+        if len(new) > 1 and self.trains_together(new[0], way):
+            self.train_together(new, stage, way)
+        for run in runs:
+            mine = [want for want in wanted if want.run.key == run.key]
+            self.complete(run, mine, lambda what, run=run: stage(f"seed {run.seed} {what}"))  # type: ignore[misc]
+
     @surroundings()
     def complete(self, run: Run, wanted: Sequence[Wanted], stage: Stage) -> None:
         """Train `run` unless it is trained, and take the measurements that are missing; note what fails."""

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import time
 import zlib
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vitwork.design.deviation import Lack
 from vitwork.device import place
-from vitwork.session.plan import Plan, Run
+from vitwork.errors import VitworkError
+from vitwork.session.claims import Claims, claimed
+from vitwork.session.dispatch import Dispatcher
+from vitwork.session.engine import Choice, Resources, State, Task
+from vitwork.session.jobs import shown, standing
+from vitwork.session.neighbours import Neighbours
+from vitwork.session.plan import Plan
 from vitwork.session.progress import Reporter
-from vitwork.session.tasks import Stage, Tasks
+from vitwork.session.tasks import Tasks
 from vitwork.session.troubles import Troubles
 from vitwork.store.store import Store
 
 if TYPE_CHECKING:
     from vitwork.training.together import Way
-
-POLL_SECONDS = 0.2
 
 
 def place_of(name: str) -> int:
@@ -40,6 +45,9 @@ class Worker:
         way: how seeds of an arm are trained; None for the fastest.
         events: folder of TensorBoard event files, or None for none.
         troubles: gets what could not be done.
+        engine: does the work.
+        say: prints a line; None prints nothing.
+        planned: how many runs the session plans.
     """
 
     store: Store
@@ -51,6 +59,9 @@ class Worker:
     way: Way | None = None
     events: Path | None = None
     troubles: Troubles = field(default_factory=Troubles)
+    engine: Choice = field(default_factory=Choice)
+    say: Callable[[str], object] | None = None
+    planned: int = 0
 
     @property
     def tasks(self) -> Tasks:
@@ -61,55 +72,130 @@ class Worker:
         )  # fmt: skip
 
     def drain(self, plan: Plan) -> None:
-        """Work until every run of the plan is trained and measured, by this process or another."""
-        waiting = self._waiting(plan)
-        if not waiting:
-            return
-        from vitwork.training.numerics import keep_memory
+        """Work until every run of the plan is trained and measured, by this process or another.
 
-        self.store.sweep()
-        keep_memory()
-        place.share_threads(self.count)
-        tasks, reporter = self.tasks, Reporter(self.store, self.name, len(plan.runs))
-        try:
-            while waiting:
-                took = self._take(plan, tasks, waiting, reporter)
-                waiting = self._waiting(plan)
-                if not took and waiting:
-                    time.sleep(POLL_SECONDS)
-        finally:
-            reporter.end()
+        Raises:
+            VitworkError: the engine cannot be used.
+        """
+        engine = self.engine.make(replace(self, planned=len(plan.runs)))
+        Dispatcher(engine, self.store, self.troubles, self.say).drain(plan)
 
-    def _waiting(self, plan: Plan) -> list[Run]:
-        self.troubles.refresh()
-        return plan.missing(self.store, self.troubles.known)
 
-    def _take(self, plan: Plan, tasks: Tasks, waiting: list[Run], reporter: Reporter) -> bool:
-        """Do the first run that nobody else works on; return whether there was one.
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A task that was done as it was handed over; what failed was noted by the worker itself."""
+
+    id: str
+
+    def done(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def result(self) -> dict[str, Lack]:
+        """Return nothing new."""
+        return {}
+
+
+@dataclass(slots=True)
+class Local:
+    """The engine of one machine: every process of a session does what no other has leased, one task at a time.
+
+    Attributes:
+        worker: this process.
+        reporter, neighbours: made when there is something to do.
+        waited: runs of other sessions that were named.
+    """
+
+    worker: Worker
+    name: str = "local"
+    remote: bool = False
+    lasting: bool = False
+    together: bool = False  # it is found out once the images are there
+    resources: Resources = field(default_factory=Resources)
+    reporter: Reporter | None = None
+    neighbours: Neighbours | None = None
+    waited: set[str] = field(default_factory=set)
+
+    def submit(self, tasks: Sequence[Task]) -> list[tuple[Task, Done]]:
+        """Do the first task that nobody else works on.
 
         Where the seeds of an arm are trained at once, all that are free are trained; they are measured one by one, by
         whoever takes them next.
         """
-
-        def stage(what: str) -> Stage:
-            return reporter.stage(f"{taken[0].arm.name} {what}", lambda: len(plan.runs) - len(waiting))
-
+        reporter = self._begin()
+        doing = self.worker.tasks
         with ExitStack() as leases:
-            taken = self._lease(tasks, waiting, leases)
-            seeds = ", ".join(str(run.seed) for run in taken)
-            if len(taken) > 1 and tasks.train_together(taken, stage(f"seeds {seeds}"), self.way):
-                return True
-            for run in taken:
-                tasks.complete(run, plan.measurements(run), stage(f"seed {run.seed}"))
-        return bool(taken)
+            taken = self._lease(doing, self._unclaimed(tasks), leases)
+            runs = [run for task in taken for run in task.runs]
+            if not runs:
+                return []
+            named = Task(tuple(runs))
+            stage = reporter.stage(named.name, lambda: reporter.total - len(tasks))
+            if len(runs) < 2 or not doing.train_together(runs, stage, self.worker.way):
+                for task in taken:
+                    stage = reporter.stage(task.name, lambda: reporter.total - len(tasks))
+                    doing.complete(task.runs[0], task.wanted, stage)
+        return [(named, Done(self.worker.name))]
 
-    def _lease(self, tasks: Tasks, waiting: list[Run], leases: ExitStack) -> list[Run]:
-        """Return the first run that is free, and with it those that are trained at once with it, all leased."""
-        taken: list[Run] = []
-        for run in waiting:
-            joins = not taken or (run.arm == taken[0].arm and not self.store.has(run.key))
-            if joins and leases.enter_context(self.store.lease(run.key)):
-                taken.append(run)
-                if self.store.has(run.key) or not tasks.trains_together(run, self.way):
+    def _begin(self) -> Reporter:
+        """Prepare this process for work, once."""
+        if self.reporter is None:
+            from vitwork.training.numerics import keep_memory
+
+            self.worker.store.sweep()
+            keep_memory()
+            place.share_threads(self.worker.count)
+            self.reporter = Reporter(self.worker.store, self.worker.name, self.worker.planned)
+            self.neighbours = Neighbours(self.worker.store.root)
+        if self.neighbours is not None:
+            self.neighbours.look()
+        return self.reporter
+
+    def _unclaimed(self, tasks: Sequence[Task]) -> Sequence[Task]:
+        """Return the tasks that no other session has handed to an engine; its jobs are named once."""
+        store = self.worker.store
+        if not (found := claimed(store.root)):
+            return tasks
+        alive = standing(Claims(store.root, self.name, lasting=False), found, store)
+        busy = {claim.key for claim in alive}
+        if alive and self.worker.say is not None and not busy <= self.waited:
+            self.worker.say(shown(alive))
+        self.waited |= busy
+        return [task for task in tasks if task.runs[0].key not in busy]
+
+    def _lease(self, doing: Tasks, tasks: Sequence[Task], leases: ExitStack) -> list[Task]:
+        """Return the first task that is free, and with it those that are trained at once with it, all leased."""
+        store, taken = self.worker.store, list[Task]()
+        for task in tasks:
+            (run,) = task.runs
+            joins = not taken or (run.arm == taken[0].runs[0].arm and not store.has(run.key))
+            if joins and leases.enter_context(store.lease(run.key)):
+                taken.append(task)
+                if store.has(run.key) or not doing.trains_together(run, self.worker.way):
                     break
         return taken
+
+    def cancel(self, ids: Collection[str]) -> None:
+        """Nothing is left to end: tasks are done when they are handed over."""
+
+    def describe(self, ids: Collection[str]) -> dict[str, State]:
+        """Return that all have ended."""
+        return dict.fromkeys(ids, State.ENDED)
+
+    def close(self) -> None:
+        """Say nothing any more of what this process does."""
+        if self.reporter is not None:
+            self.reporter.end()
+
+
+def local(settings: Mapping[str, str], worker: Worker) -> Local:
+    """Return the engine of this machine.
+
+    Raises:
+        VitworkError: there is a setting; it takes none.
+    """
+    if settings:
+        raise VitworkError(
+            f"The engine local has no setting {next(iter(settings))!r}: pytest's -n says how many workers."
+        )
+    return Local(worker)

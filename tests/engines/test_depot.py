@@ -1,0 +1,87 @@
+"""Sealed files on their way between nodes and a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vitwork.engines.depot import MOST_TRIES, Depot, Files, Pusher, arrived, packed
+from vitwork.errors import VitworkError
+from vitwork.store.seals import sealed
+from vitwork.store.store import Store, write_sealed
+
+KEY = "0123456789abcdef0123"
+
+
+def store(folder: Path) -> Store:
+    """A node's store with a checkpoint and a record."""
+    made = Store(folder)
+    write_sealed(made.run_folder(KEY) / "checkpoint.pt", b"half")
+    made.write(KEY, {"status": "finished"})
+    return made
+
+
+def flipped(content: bytes) -> bytes:
+    return bytes([content[0] ^ 1]) + content[1:]
+
+
+def test_what_a_node_writes_arrives_in_the_session(tmp_path: Path) -> None:
+    """A record and a checkpoint travel through the depot, once, and are the same there; other runs' files stay."""
+    node, session, depot = store(tmp_path / "node"), Store(tmp_path / "session"), Depot()
+    node.write("f" * 20, {"status": "another"})
+    Pusher(node, [KEY], depot.put).push()
+    depot.confirm(arrived(session, depot.take()))
+    assert session.read(KEY) == {"status": "finished"}
+    assert not session.has("f" * 20)
+    assert (session.run_folder(KEY) / "checkpoint.pt").read_bytes() == sealed(b"half")
+    assert depot.take() == {}
+    assert set(depot.get([KEY])) == set(packed(node, [KEY]))
+    depot.forget([KEY])
+    assert depot.get([KEY]) == {}
+
+
+def test_what_arrives_damaged_is_sent_again(tmp_path: Path) -> None:
+    """Neither the depot nor the session takes a damaged file; the next try brings it whole."""
+    node, session, depot = store(tmp_path / "node"), Store(tmp_path / "session"), Depot()
+    way = iter([True])
+
+    def put(files: Files) -> list[str]:
+        damage = next(way, False)
+        return depot.put({name: flipped(content) if damage else content for name, content in files.items()})
+
+    pusher = Pusher(node, [KEY], put)
+    assert not pusher.push()
+    assert depot.take() == {}
+    pusher.finish()
+    files = depot.take()
+    depot.confirm(arrived(session, {name: flipped(content) for name, content in files.items()}))
+    assert not session.has(KEY)
+    depot.confirm(arrived(session, depot.take()))
+    assert session.read(KEY) == {"status": "finished"}
+
+
+def test_a_way_that_damages_everything_is_named(tmp_path: Path) -> None:
+    """A node whose files never arrive whole says so, and does not end as if it had done its work."""
+    tries: list[int] = []
+
+    def put(files: Files) -> list[str]:
+        tries.append(len(files))
+        return list(files)
+
+    with pytest.raises(VitworkError, match="arrive damaged"):
+        Pusher(store(tmp_path), [KEY], put).finish()
+    assert tries == [2] * MOST_TRIES
+
+
+def test_the_end_of_a_training_replaces_its_checkpoint(tmp_path: Path) -> None:
+    """Once the outcome is there, no checkpoint is kept, neither in the depot nor in the session."""
+    node, session, depot = store(tmp_path / "node"), Store(tmp_path / "session"), Depot()
+    depot.put(packed(node, [KEY]))
+    arrived(session, depot.take())
+    (node.run_folder(KEY) / "checkpoint.pt").unlink()
+    write_sealed(node.run_folder(KEY) / "outcome.json", b"{}")
+    depot.put(packed(node, [KEY]))
+    arrived(session, depot.take())
+    assert [path.name for path in session.run_folder(KEY).iterdir()] == ["outcome.json"]
+    assert not [name for name in depot.files if "checkpoint" in name]

@@ -1,0 +1,98 @@
+"""A Ray cluster of two nodes on this machine: results travel through it, and a node that is lost costs nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.engines.small import RESNET, assert_same, lengthy, local, plan
+from vitwork.engines.shipping import shipped, unloaded
+from vitwork.session.claims import claimed
+from vitwork.session.engine import Choice
+from vitwork.session.worker import Worker
+from vitwork.store.store import Store
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs ray"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
+]
+SMALL = 80 * 2**20  # bytes of each node's object store
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """A head that does no tasks, and a node that does one at a time."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": SMALL, "include_dashboard": False})  # fmt: skip
+    made.add_node(num_cpus=1, object_store_memory=SMALL)
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+def session(folder: Path, cluster: Any, events: Path | None = None) -> Worker:
+    return Worker(Store(folder), device="cpu", events=events, engine=Choice("ray", {"address": cluster.address}))
+
+
+def test_a_cluster_does_what_the_session_does(cluster: Any, tmp_path: Path) -> None:
+    """Records and weights come back through the cluster as a local session would have them, to the last bit."""
+    planned = plan(RESNET)
+    worker = session(tmp_path / "ray", cluster)
+    worker.drain(planned)
+    assert worker.troubles.known == {}
+    assert_same(worker.store, local(tmp_path / "local", planned), planned)
+    assert claimed(worker.store.root) == []
+
+
+def test_a_node_that_is_killed_costs_nothing(cluster: Any, tmp_path: Path) -> None:
+    """A node dies in the middle of a training: another goes on from the last checkpoint, to the same bits."""
+    planned = plan(lengthy(RESNET, 200, 400), seeds=1)
+    worker = session(tmp_path / "ray", cluster, tmp_path / "events")
+    thread = threading.Thread(target=worker.drain, args=(planned,), daemon=True)
+    (first,) = cluster.worker_nodes
+    thread.start()
+    (key,) = planned.runs
+    end = time.monotonic() + 400
+    while not (worker.store.run_folder(key) / "checkpoint.pt").exists():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    cluster.remove_node(first, allow_graceful=False)
+    cluster.add_node(num_cpus=1, object_store_memory=SMALL)
+    thread.join(600)
+    assert worker.troubles.known == {}
+    assert_same(worker.store, local(tmp_path / "local", planned), planned)
+    before, after = (steps(path) for path in sorted((tmp_path / "events" / "resnet-seed-0").iterdir()))
+    assert min(after) > 0.5 * max(before), "the training began anew"
+
+
+def test_images_are_sent_along(cluster: Any, tmp_path: Path) -> None:
+    """A folder of images reaches a node that does not have it, and is unpacked there once."""
+    import ray
+
+    folder = tmp_path / "images"
+    (folder / "class").mkdir(parents=True)
+    (folder / "class" / "one.png").write_bytes(b"picture")
+    ray.init(address=cluster.address, log_to_driver=False)
+    shipment = shipped(folder, ray.put)
+    call = ray.remote(unloaded).options(runtime_env={"env_vars": {"VITWORK_CACHE": str(tmp_path / "cache")}})
+    first, second = ray.get([call.remote(shipment), call.remote(shipment)])
+    assert first == second
+    assert first.is_relative_to(tmp_path / "cache")
+    assert (first / "class" / "one.png").read_bytes() == b"picture"
+
+
+def steps(path: Path) -> list[int]:
+    """Return the steps that an event file tells of."""
+    read = EventAccumulator(str(path))
+    read.Reload()
+    return [event.step for event in read.Scalars("train/loss")]

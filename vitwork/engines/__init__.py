@@ -1,0 +1,1 @@
+"""Engines beside the local one: who trains and measures what a session misses."""

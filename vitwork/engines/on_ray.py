@@ -1,0 +1,249 @@
+"""The engine ``ray``: tasks in a Ray cluster, with shares of GPUs and retries, and without a shared file system."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from vitwork.design.deviation import Lack
+from vitwork.engines.depot import Depot, Files, Pusher, arrived, packed
+from vitwork.engines.parcel import Packed, Parcel
+from vitwork.engines.shipping import Shipment, shipped, unloaded
+from vitwork.errors import VitworkError, told
+from vitwork.session.engine import Resources, State, Task, TaskError, taken
+from vitwork.session.worker import Worker
+from vitwork.store.objects import ObjectStore
+from vitwork.store.store import Store
+
+POLL_SECONDS = 1.0
+RETRIES = 3
+HEAD = {"node:__internal_head__": 0.001}
+"""The resource that Ray's head node alone has."""
+SETTINGS = {"address": str, "cpus": int, "gpus": float, "retries": int, "working_dir": str, "data": str}
+
+
+def perform(parcel: Packed, depot: Any, files: Files, data: Any = None) -> dict[str, Lack]:
+    """Do a task on a node, in a folder of its own, and send what comes of it to the depot while it is worked on.
+
+    Args:
+        parcel: the task.
+        depot: the actor that keeps files.
+        files: what the session's store holds of the runs; what the depot holds is newer.
+        data: the images, where they were sent along.
+    """
+    import ray
+
+    opened = parcel.open()
+    keys = [*opened.task.keys, *(want.key for want in opened.task.wanted)]
+    if data is not None:
+        opened = replace(opened, data=unloaded(data))
+    with tempfile.TemporaryDirectory(prefix="vitwork-") as folder:
+        store = Store(Path(folder))
+        arrived(store, files)
+        arrived(store, ray.get(depot.get.remote(keys)))
+        with Pusher(store, keys, lambda files: list(ray.get(depot.put.remote(files)))):
+            return opened.perform(store, f"ray {socket.gethostname()}-{os.getpid()}")
+
+
+@dataclass(slots=True)
+class Remote:
+    """A task in the cluster.
+
+    Attributes:
+        reference: of its result.
+        engine: that handed it over.
+        task: what it does.
+    """
+
+    reference: Any
+    engine: Ray
+    task: Task
+
+    @property
+    def id(self) -> str:
+        """Ray's number of the task."""
+        return str(self.reference.task_id().hex())
+
+    def done(self) -> bool:
+        """Return whether the task has ended, and all that it sent has arrived."""
+        ended = self.engine.ended(self.reference)
+        self.engine.receive(at_once=ended)
+        return ended
+
+    def result(self) -> Mapping[str, Lack]:
+        """Return what could not be done, by key.
+
+        Raises:
+            TaskError: the task failed, or its node was lost more often than it is retried.
+        """
+        import ray
+
+        try:
+            return dict(ray.get(self.reference))
+        except ray.exceptions.RayTaskError as error:
+            raise TaskError(f"The task {self.task.name} failed in the Ray cluster ({told(error.cause)}).") from error
+        except ray.exceptions.RayError as error:
+            raise TaskError(
+                f"The task {self.task.name} was lost in the Ray cluster ({type(error).__name__})."
+            ) from error
+        finally:
+            self.engine.forget(self)
+
+
+@dataclass(slots=True)
+class Ray:
+    """Hands tasks to a Ray cluster, which the session joins when there is something to do.
+
+    Attributes:
+        worker: the session's process.
+        resources: what each task gets.
+        settings: address, retries, working_dir and data, as far as they were given.
+    """
+
+    worker: Worker
+    resources: Resources
+    settings: Mapping[str, Any]
+    name: str = "ray"
+    remote: bool = True
+    lasting: bool = False
+    depot: Any = None
+    shipment: Shipment | None = None
+    futures: dict[str, Remote] = field(default_factory=dict)
+    received: float = 0.0
+
+    @property
+    def together(self) -> bool:
+        """Whether all seeds of an arm make one task: where it has a whole GPU; parts of one are shared by tasks."""
+        return self.resources.gpus >= 1
+
+    def submit(self, tasks: Sequence[Task]) -> list[tuple[Task, Remote]]:
+        """Hand tasks over, with what the store holds of their runs.
+
+        Raises:
+            VitworkError: the cluster cannot be reached.
+        """
+        import ray
+
+        with self._told():
+            self._join()
+            call = ray.remote(perform).options(
+                num_cpus=self.resources.cpus, num_gpus=self.resources.gpus,
+                max_retries=self.settings.get("retries", RETRIES), name="vitwork",
+            )  # fmt: skip
+            handed = []
+            for task in tasks:
+                keys = [*task.keys, *(want.key for want in task.wanted)]
+                parcel = Parcel.of(task, self.worker, self.resources).pack()
+                reference = call.remote(parcel, self.depot, packed(self.worker.store, keys), self._data())
+                handed.append((task, Remote(reference, self, task)))
+        self.futures |= {future.id: future for _, future in handed}
+        return handed
+
+    def _join(self) -> None:
+        """Join the cluster, or start one on this machine, and open the depot in it."""
+        import ray
+
+        if not ray.is_initialized():
+            given = {"working_dir": self.settings["working_dir"]} if "working_dir" in self.settings else {}
+            ray.init(address=self.settings.get("address"), runtime_env=given, log_to_driver=False)
+        if self.depot is None:
+            self.depot = ray.remote(Depot).options(num_cpus=0, resources=HEAD).remote()
+
+    def _data(self) -> Any:
+        """Return the images where they are to be sent along: once for each node, through Ray's object store."""
+        if self.settings.get("data") != "send" or self.worker.data is None:
+            return None
+        if self.shipment is None:
+            import ray
+
+            self.shipment = shipped(self.worker.data, ray.put)
+        return self.shipment
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        import ray
+
+        try:
+            yield
+        except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError) as error:
+            raise VitworkError(f"The Ray cluster cannot be used ({told(error)}).") from error
+
+    def ended(self, reference: Any) -> bool:
+        """Return whether a task has ended."""
+        import ray
+
+        with self._told():
+            return bool(ray.wait([reference], timeout=0, fetch_local=False)[0])
+
+    def receive(self, *, at_once: bool = False) -> None:
+        """Write what has arrived at the depot into the store; what was damaged on its way is asked for again."""
+        import ray
+
+        if self.depot is None or (not at_once and time.monotonic() - self.received < POLL_SECONDS):
+            return
+        store, tries = self.worker.store, 0
+        with self._told():
+            while (files := ray.get(self.depot.take.remote())) and tries < len(files) + 5:
+                seals = arrived(store, files)
+                ray.get(self.depot.confirm.remote(seals))
+                if isinstance(store, ObjectStore):
+                    for name in seals:
+                        if name.startswith("records/"):
+                            store.publish(Path(name).stem)
+                tries += not seals
+        self.received = time.monotonic()
+
+    def forget(self, future: Remote) -> None:
+        """Let the depot go of a task's files."""
+        self.futures.pop(future.id, None)
+        keys = [*future.task.keys, *(want.key for want in future.task.wanted)]
+        with self._told():
+            self.depot.forget.remote(keys)
+
+    def cancel(self, ids: Collection[str]) -> None:
+        """End tasks of this session; those of others end with their sessions."""
+        import ray
+
+        for id in ids:
+            if id in self.futures:
+                ray.cancel(self.futures[id].reference, force=True)
+
+    def describe(self, ids: Collection[str]) -> dict[str, State]:
+        """Return where tasks of this session are; of others, only their sessions know."""
+        return {
+            id: (State.ENDED if self.ended(self.futures[id].reference) else State.RUNNING)
+            if id in self.futures
+            else State.UNKNOWN
+            for id in ids
+        }
+
+    def close(self) -> None:
+        """Close the depot."""
+        if self.depot is not None:
+            import ray
+
+            ray.kill(self.depot)
+            self.depot = None
+
+
+def ray(settings: Mapping[str, str], worker: Worker) -> Ray:
+    """Return the engine; its address may be given as ``--engine ray://HOST:PORT``.
+
+    Raises:
+        VitworkError: Ray is not installed, or a setting cannot be used.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise VitworkError('The engine ray needs Ray: pip install "vitwork[ray]".')
+    given: dict[str, Any] = taken(settings, SETTINGS)
+    if given.get("data", "path") not in {"path", "send"}:
+        raise VitworkError(f"The engine's setting data is path or send, not {given['data']!r}.")
+    resources = Resources(given.pop("cpus", 1), given.pop("gpus", 0.0))
+    return Ray(worker, resources, given)

@@ -1,0 +1,202 @@
+"""Brings a plan into the store by means of an engine: hands over what is missing, and waits. Imports no torch."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+from vitwork.design.deviation import Lack, Missing
+from vitwork.session.claims import Claim, Claims
+from vitwork.session.engine import Engine, Future, Task, TaskError
+from vitwork.session.jobs import shown, standing
+from vitwork.session.plan import Plan, Run
+from vitwork.session.progress import BEAT_SECONDS, Reporter
+from vitwork.session.troubles import Troubles
+from vitwork.session.workload import tasks
+from vitwork.store.store import Store
+
+POLL_SECONDS = 0.2
+LOOK_SECONDS = 5.0
+"""Between two looks at what other sessions have brought into the store."""
+MOST_ATTEMPTS = 3
+"""How often a task that is lost is handed over."""
+
+Handed = tuple[Task, Future]
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Hands the runs that a plan misses to an engine.
+
+    Attributes:
+        engine: does them.
+        store: where results come to lie.
+        troubles: gets what could not be done.
+        say: prints a line; None prints nothing.
+        pending: tasks that were handed over and have not ended.
+        attempts: how often a run's task was lost.
+        lost: why tasks of runs were lost.
+        waited: runs of other sessions that were named.
+    """
+
+    engine: Engine
+    store: Store
+    troubles: Troubles
+    say: Callable[[str], object] | None = None
+    pending: list[Handed] = field(default_factory=list)
+    attempts: Counter[str] = field(default_factory=Counter)
+    lost: dict[str, str] = field(default_factory=dict)
+    waited: set[str] = field(default_factory=set)
+    claims: Claims = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.claims = Claims(self.store.root, self.engine.name, lasting=self.engine.lasting)
+
+    def drain(self, plan: Plan) -> None:
+        """Work until every run of the plan is trained and measured, or known not to be.
+
+        Where the session is interrupted, the tasks of an engine that ends with it are cancelled.
+
+        Raises:
+            VitworkError: the engine or the store cannot be used.
+        """
+        if not (waiting := self._waiting(plan)):
+            return
+        reporter = None  # the local engine has its own, which tells more
+        if self.engine.remote:
+            reporter = Reporter(self.store, self.engine.name, len(plan.runs))
+        try:
+            self._work(plan, waiting, reporter)
+        except BaseException:
+            self._leave()
+            raise
+        finally:
+            self.engine.close()
+            if reporter is not None:
+                reporter.end()
+
+    def _leave(self) -> None:
+        """End the tasks that end with the session, and say that the others go on."""
+        if not self.pending:
+            return
+        if not self.engine.lasting:
+            self.engine.cancel([future.id for _, future in self.pending])
+            self.claims.drop(_keys(self.pending))
+        elif self.say is not None:
+            self.say(
+                f"{len(self.pending)} jobs go on: `vitwork status` shows them, and the next session takes what they leave."
+            )
+
+    def _work(self, plan: Plan, waiting: list[Run], reporter: Reporter | None) -> None:
+        looked = beat = time.monotonic()
+        started = fresh = True
+        while waiting or self.pending:
+            if fresh:
+                started = self._submit(plan, waiting)
+            ended = self._collect()
+            now = time.monotonic()
+            fresh = started or bool(ended) or not self.engine.remote or now - looked > LOOK_SECONDS
+            if fresh:
+                waiting, looked = self._waiting(plan), now
+                self._count(ended, {run.key for run in waiting})
+                waiting = [run for run in waiting if run.key not in self.troubles.known]
+            if reporter is not None and fresh:
+                reporter.report("tasks", f"{len(self.pending)} handed over", len(plan.runs) - len(waiting))
+            if now - beat > BEAT_SECONDS:
+                self.claims.beat(_keys(self.pending))
+                beat = now
+            if not (started or ended):
+                time.sleep(POLL_SECONDS)
+            started = False
+
+    def submit(self, plan: Plan) -> Sequence[Handed]:
+        """Hand over what is missing and leave; return what was handed over."""
+        self._submit(plan, self._waiting(plan))
+        return self.pending
+
+    def _waiting(self, plan: Plan) -> list[Run]:
+        self.troubles.refresh()
+        return plan.missing(self.store, self.troubles.known)
+
+    def _submit(self, plan: Plan, waiting: Sequence[Run]) -> bool:
+        """Hand over what nobody does; return whether anything was taken."""
+        busy = set(_keys(self.pending))
+        free = [run for run in waiting if run.key not in busy]
+        if self.engine.remote:
+            free = self._claim(free)
+        if not free:
+            return False
+        taken: Sequence[Handed] = ()
+        try:
+            taken = self.engine.submit(tasks(plan, self.store, free, together=self.engine.together))
+        finally:
+            if self.engine.remote:
+                handed = set(_keys(taken))
+                self.claims.drop([run.key for run in free if run.key not in handed])
+        if self.engine.remote:
+            for task, future in taken:
+                for key in task.keys:
+                    self.claims.tell(key, future.id)
+        self.pending += taken
+        return bool(taken)
+
+    def _claim(self, runs: Sequence[Run]) -> list[Run]:
+        """Return the runs that this session may hand over; jobs of others are named once, and claims of nobody dropped."""
+        mine: list[Run] = []
+        others: list[Claim] = []
+        for run in runs:
+            if self._worked_on(run.key):
+                continue
+            if self.claims.take(run.key, f"{run.arm.name} seed {run.seed}"):
+                mine.append(run)
+            elif (claim := self.claims.read(run.key)) is not None:
+                others.append(claim)
+        alive = standing(self.claims, others, self.store)
+        self.claims.drop({claim.key for claim in others} - {claim.key for claim in alive})
+        if self.say is not None and not {claim.key for claim in alive} <= self.waited:
+            self.say(shown(alive))
+            self.waited |= {claim.key for claim in alive}
+        return mine
+
+    def _worked_on(self, key: str) -> bool:
+        """Return whether a process of this machine has leased a run."""
+        if not (self.store.root / "leases" / f"{key}.lock").exists():
+            return False
+        with self.store.lease(key) as free:
+            return not free
+
+    def _collect(self) -> list[Task]:
+        """Take the results of tasks that have ended, and return these tasks."""
+        ended = [(task, future) for task, future in self.pending if future.done()]
+        for task, future in ended:
+            try:
+                for key, lack in future.result().items():
+                    self.troubles.add(key, lack)
+            except TaskError as error:
+                self.lost.update(dict.fromkeys(task.keys, str(error)))
+        gone = {future.id for _, future in ended}
+        self.pending = [(task, future) for task, future in self.pending if future.id not in gone]
+        if self.engine.remote:
+            self.claims.drop(_keys(ended))
+        return [task for task, _ in ended]
+
+    def _count(self, ended: Sequence[Task], waiting: Collection[str]) -> None:
+        """Count the runs of tasks that have ended and are missing still, and give up those that were tried often enough."""
+        for task in ended if self.engine.remote else ():
+            for run in task.runs:
+                if run.key not in waiting:
+                    continue
+                why = self.lost.pop(
+                    run.key, f"The task of {run.arm.name} seed {run.seed} ended without a record of it."
+                )
+                self.attempts[run.key] += 1
+                if self.attempts[run.key] >= MOST_ATTEMPTS:
+                    self.troubles.add(run.key, Lack(Missing.FAULT, run.arm.name, why))
+                elif self.say is not None:
+                    self.say(f"{why} It is handed over again.")
+
+
+def _keys(handed: Sequence[Handed]) -> list[str]:
+    return [key for task, _ in handed for key in task.keys]

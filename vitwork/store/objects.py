@@ -1,0 +1,155 @@
+"""A store on an object store (``s3://``, ``gs://``, any URL of fsspec): records and what trainings keep at their end.
+
+Work is done in a local folder, which is a store like any other. Records are fetched when they are asked for and sent when
+they are written, after the snapshots that they speak of; the first record under a key stays where the service can tell.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vitwork.errors import VitworkError, told
+from vitwork.store.keys import digest
+from vitwork.store.seals import sound
+from vitwork.store.store import Store, checked, resolved, write_atomically
+
+LIST_SECONDS = 10.0
+"""Age from which the list of what lies there is asked for anew."""
+UNFINISHED = "checkpoint.pt"
+"""What a training leaves for itself until it ends."""
+
+
+def is_url(where: Path | str) -> bool:
+    """Return whether a store is named by a URL."""
+    return "://" in str(where)
+
+
+def where(text: str) -> Path | str:
+    """Return a store's place as a user typed it: a folder, or a URL."""
+    return text if is_url(text) else Path(text)
+
+
+def opened(place: Path | str, working: Path) -> Store:
+    """Return the store at a place.
+
+    Args:
+        place: a folder, or the URL of an object store.
+        working: folder in which the work on a URL's store is done, in a folder of its own.
+
+    Raises:
+        VitworkError: it cannot be read or written.
+    """
+    root = working_folder(place, working)
+    return ObjectStore(str(place), root) if is_url(place) else Store(root)
+
+
+def working_folder(place: Path | str, working: Path) -> Path:
+    """Return the folder in which the work on a store is done; the arguments are those of `opened`."""
+    return resolved(working) / f"objects-{digest(str(place))[:8]}" if is_url(place) else resolved(Path(place))
+
+
+class ObjectStore(Store):
+    """A store whose records and final snapshots lie under a URL.
+
+    Args:
+        url: of the folder that holds them.
+        root: local folder for the work.
+
+    Raises:
+        VitworkError: fsspec lacks the service's package, or the service cannot be reached.
+    """
+
+    def __init__(self, url: str, root: Path) -> None:
+        super().__init__(checked(root))
+        if importlib.util.find_spec("fsspec") is None:
+            raise VitworkError('A store at a URL needs fsspec: pip install "vitwork[objects]".')
+        import fsspec
+
+        try:
+            self.remote, self.base = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise VitworkError(f"The store {url} cannot be opened ({told(error)}).") from error
+        self.url, self.listed, self.names = url, 0.0, frozenset[str]()
+        probe = f"{self.base}/.writable"
+        try:
+            self._attempt("pipe_file", probe, b"writable")
+            self._attempt("rm_file", probe)
+        except FileNotFoundError as error:
+            raise VitworkError(f"The store {url} cannot be used ({told(error)}).") from error
+
+    def _attempt(self, what: str, *arguments: Any, **options: Any) -> Any:
+        """Call the service; what it refuses is one sentence."""
+        try:
+            return getattr(self.remote, what)(*arguments, **options)
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except Exception as error:  # every service has kinds of its own
+            raise VitworkError(f"The store {self.url} cannot be used ({told(error)}).") from error
+
+    def _known(self) -> frozenset[str]:
+        """Return the keys of the records there, asked for again after a while."""
+        if not self.listed or time.monotonic() - self.listed > LIST_SECONDS:
+            self.remote.invalidate_cache()
+            try:
+                found = self._attempt("find", f"{self.base}/records")
+            except FileNotFoundError:
+                found = []
+            self.names, self.listed = frozenset(Path(name).stem for name in found), time.monotonic()
+        return self.names
+
+    def _there(self, path: Path) -> str:
+        return f"{self.base}/{path.relative_to(self.root).as_posix()}"
+
+    def _record_path(self, key: str) -> Path:
+        """Return the local file of a record, fetched first where only the service has it."""
+        path = super()._record_path(key)
+        if not path.exists() and key in self._known():
+            self._fetch(path)
+        return path
+
+    def run_folder(self, key: str) -> Path:
+        """Return the local folder of a run, with the snapshots of one that ended elsewhere."""
+        folder = super().run_folder(key)
+        if key in self._known() and not (folder / "outcome.json").exists():
+            for name in self._attempt("ls", self._there(folder), detail=False):
+                self._fetch(folder / Path(name).name)
+        return folder
+
+    def _fetch(self, path: Path) -> None:
+        """Bring a sealed file here; one that is damaged there is as if it were not."""
+        try:
+            content = self._attempt("cat_file", self._there(path))
+        except FileNotFoundError:
+            return
+        if sound(content):
+            write_atomically(path, content)
+
+    def write(self, key: str, record: Mapping[str, Any]) -> None:
+        """Write a record here, then there."""
+        super().write(key, record)
+        self.publish(key)
+
+    def publish(self, key: str) -> None:
+        """Send a record that lies here, after what its run has kept; where there is one already, that one is kept."""
+        path, folder = super()._record_path(key), super().run_folder(key)
+        if folder.is_dir():
+            for file in sorted(folder.iterdir()):
+                if file.suffix in {".pt", ".json"} and file.name != UNFINISHED:
+                    self._send(file)
+        if not self._send(path):
+            self._fetch(path)
+
+    def _send(self, path: Path) -> bool:
+        """Send a file unless a sound one lies there; return whether it was sent."""
+        name = self._there(path)
+        try:
+            self._attempt("pipe_file", name, path.read_bytes(), mode="create")
+        except FileExistsError:
+            if sound(self._attempt("cat_file", name)):
+                return False
+            self._attempt("pipe_file", name, path.read_bytes())
+        return True
