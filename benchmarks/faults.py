@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from fault_mutations import damage, mutated
 
 Json = dict[str, Any]
 WHOLE, PART = "report-tiny", "report-tiny-part"
-WAIT_SECONDS = 300.0
+WAIT_SECONDS = 900.0  # a session takes ten: whatever else the machine does, one that takes as long hangs
 
 
 @dataclass
@@ -328,7 +329,7 @@ FAULTS: tuple[tuple[str, str, Callable[[Bench, Tally], None]], ...] = (
     ("a snapshot is damaged", "likewise, and read again", damaged("runs/*/*.pt", measure=True)),
     ("an outcome is damaged", "likewise", damaged("runs/*/outcome.json", measure=True)),
     ("a judgement is damaged", "likewise", damaged("judgements/*.json", measure=False)),
-    ("the disk is full", "a tmpfs with 0 to 400 kB left, working and reporting", disk_full),
+    ("the disk is full", "a tmpfs, which root can mount, with 0 to 400 kB left", disk_full),
     ("results are malformed", "one place changed, `report`, `compare` and `site` made of it", results_mutated),
 )  # fmt: skip
 
@@ -337,24 +338,44 @@ def table(tallies: Sequence[Tally], faults: Sequence[tuple[str, str, Any]] = FAU
     """Return the table as Markdown."""
     rows = [
         f"| {name} | {how} | {tally.tried} | {tally.lost} | {len(tally.wrong)} |"
+        if tally.tried
+        else f"| {name} | {how} | not tried | – | – |"
         for (name, how, _), tally in zip(faults, tallies, strict=True)
     ]
     return ["| fault | how injected | times tried | lost work | wrong results |", "|---|---|---|---|---|", *rows]
 
 
-def inject(root: Path, seed: int, minutes: float, only: str = "") -> tuple[list[tuple[str, str, Any]], list[Tally]]:
-    """Try faults in turn, each at least once, until the time is up."""
+def inject(
+    root: Path, seed: int, minutes: float, only: str = "", keep: Callable[[list[str]], None] = lambda _: None
+) -> tuple[Sequence[tuple[str, str, Any]], list[Tally]]:
+    """Try faults in turn, each at least once, until the time is up; `keep` gets the table after each."""
     bench = Bench.make(root, seed)
-    chosen = [fault for fault in FAULTS if only in fault[0] and (fault[2] is not disk_full or os.geteuid() == 0)]
+    chosen = [fault for fault in FAULTS if only in fault[0]]
     tallies, end = [Tally() for _ in chosen], time.monotonic() + 60 * minutes
     while True:
         for (name, _, fault), tally in zip(chosen, tallies, strict=True):
             if tally.tried and time.monotonic() > end:
                 return chosen, tallies
+            if fault is disk_full and os.geteuid() != 0:
+                continue
             known = len(tally.wrong)
-            fault(bench, tally)
+            try:
+                fault(bench, tally)
+            except subprocess.TimeoutExpired as hanging:
+                tally.tried += 1
+                tally.wrong.append(f"does not end: {hanging}")
             for what in tally.wrong[known:]:
                 print(f"{name}: {what}", flush=True)
+            print(f"{name}: tried {tally.tried} times", file=sys.stderr, flush=True)
+            keep(table(tallies, chosen))
+
+
+def put(page: Path, lines: list[str]) -> None:
+    """Put a table in the place of the one that a page holds."""
+    kept = page.read_text(encoding="utf-8").splitlines()
+    first = next(place for place, line in enumerate(kept) if line.startswith("| fault"))
+    rest = next((place for place in range(first, len(kept)) if not kept[place].startswith("|")), len(kept))
+    page.write_text("\n".join([*kept[:first], *lines, *kept[rest:], ""]), encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -365,15 +386,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="a word of the faults that are tried")
     parser.add_argument("--save", type=Path, help="a page whose table is replaced")
     given = parser.parse_args(arguments)
+    keep = partial(put, given.save) if given.save else lambda _: None
     with tempfile.TemporaryDirectory() as root:
-        faults, tallies = inject(Path(root), given.seed, given.minutes, given.only)
-    lines = table(tallies, faults)
-    print("\n".join(lines))
-    if given.save:
-        kept = given.save.read_text(encoding="utf-8").splitlines()
-        first = next(place for place, line in enumerate(kept) if line.startswith("| fault"))
-        rest = next((place for place in range(first, len(kept)) if not kept[place].startswith("|")), len(kept))
-        given.save.write_text("\n".join([*kept[:first], *lines, *kept[rest:], ""]), encoding="utf-8")
+        faults, tallies = inject(Path(root), given.seed, given.minutes, given.only, keep)
+    print("\n".join(table(tallies, faults)))
     return int(any(tally.wrong or tally.lost for tally in tallies))
 
 

@@ -12,6 +12,7 @@ from vitwork.measurements import attention, feature_maps
 SETUP = "checkpoints pre-trained on ImageNet-1K; how many images is not said, the released notebook reads one"
 DC, FIRST = "DC", "first frequency"
 BY_FIRST = "relative to the first frequency"
+OTHERS = {"vit-more-data": "in published networks pre-trained on more data", "vit-distilled": "in distilled ones"}
 DEVIATIONS = (
     "networks trained on the profile's images; the paper's on ImageNet-1K",
     "read at the highest frequency of the map's diagonal: 0.75 π on 8×8 positions, 0.86 π on 14×14, of the paper's 1.0 π",
@@ -49,6 +50,13 @@ def test_msas_lower_high_frequencies(measure: Measure) -> None:
 def test_msas_lower_high_frequencies_without_positions(measure: Measure, condition: str) -> None:
     change = measure(feature_maps.later_msa_change, relative_to=DC)
     assert control(change("vit-no-positions") < 0, condition)
+
+
+@lowpass
+@pytest.mark.parametrize("arm", OTHERS)
+def test_msas_of_other_published_networks_lower_high_frequencies(measure: Measure, arm: str) -> None:
+    change = measure(feature_maps.later_msa_change, relative_to=DC)
+    assert control(change(arm) < 0, OTHERS[arm])
 
 
 @claim(

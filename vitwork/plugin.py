@@ -8,9 +8,7 @@ ran: what a session that ended early did not find makes a claim not measured.
 
 from __future__ import annotations
 
-import os
 import shutil
-import time
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
@@ -25,16 +23,17 @@ from vitwork.design.deviation import Lack, Missing
 from vitwork.design.profile import Profile
 from vitwork.device import place
 from vitwork.errors import VitworkError
-from vitwork.language.document import Results
-from vitwork.session import options, preflight, properties
+from vitwork.session import closing, networks, options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.collecting import read_claims
+from vitwork.session.collector import Collector
 from vitwork.session.delivery import deliver
+from vitwork.session.display import Display
 from vitwork.session.findings import Finding, Judgement
 from vitwork.session.forecast import plan_lines
+from vitwork.session.invocation import by_name, command
 from vitwork.session.judge import judged, unjudged
 from vitwork.session.plan import Plan
-from vitwork.session.progress import Ticker
 from vitwork.session.registration import Registry, declared
 from vitwork.session.results import Evidence, Session
 from vitwork.session.seeding import settle
@@ -54,52 +53,6 @@ LEFT_OUT: pytest.StashKey[bool] = pytest.StashKey()
 CHANGES: pytest.StashKey[Changes] = pytest.StashKey()
 
 
-class Collector:
-    """Keeps what the process that reports has to know: the evidence, which tests ran, and whether they passed."""
-
-    def __init__(self, revision: tuple[str, bool]) -> None:
-        self.started, self.revision = time.time(), revision
-        self.name = f"{os.getpid()}-{time.time_ns()}"
-        self.evidence: Evidence | None = None
-        self.begun: set[str] = set()
-        self.reached: set[str] = set()
-        self.passed: dict[str, bool] = {}
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Note that a test begins, in any worker."""
-        self.begun.add(nodeid)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep a test's outcome; the reports of xdist's workers pass here too, and those of tests that a worker died in."""
-        if report.when == "teardown":
-            self.reached.add(report.nodeid)
-        if report.when == "call" and not report.skipped:
-            self.passed[report.nodeid] = report.passed
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:
-        """Learn what the workers of xdist call this session."""
-        self.name = str(node.workerinput["testrunuid"])
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport, sched: Any) -> None:
-        """Give a test that a worker died before back to the others: xdist takes it for one that the worker died in."""
-        if crashitem not in self.begun:
-            with suppress(NotImplementedError):  # a way of sharing tests out that takes none back
-                sched.mark_test_pending(crashitem)
-                report.outcome = "rerun"  # type: ignore[assignment]  # as pytest-rerunfailures calls it
-
-    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
-        """Name the outcome of a test that was given back."""
-        return ("rerun", "R", "RERUN") if report.outcome == "rerun" and report.when == "???" else None
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """Take over what a worker of xdist found; all find the same, and one that was killed says nothing."""
-        if found := getattr(node, "workeroutput", {}).get("vitwork"):
-            self.evidence = msgspec.msgpack.decode(found, type=Evidence)
-
-
 class NothingRuns:
     """A plugin that ends a session well before its first test."""
 
@@ -115,6 +68,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "claim(claim): the test decides a claim of the paper")
+    config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:timm.*")
+    if config.option.plan and hasattr(config.option, "dist"):
+        config.option.dist = "no"  # what workers print is lost
     if not _is_worker(config):
         config.stash[COLLECTOR] = Collector(commit(config.rootpath))
         config.pluginmanager.register(config.stash[COLLECTOR])
@@ -154,10 +110,11 @@ def _prepare_work(config: pytest.Config, profile: Profile) -> None:
     preflight.check_data(profile, option.data)
     if not _is_worker(config):
         place.check(option.device)
-    for spec in {arm.data for arm in profile.arms.values()}:
+    for spec in {arm.data for arm in profile.arms.values()} if not option.plan else ():
         fingerprint(spec, option.data)
     if not _is_worker(config):
         preflight.try_models(profile, profiles.find(option.profile))
+        closing.say(config, networks.lines(profile))
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -189,21 +146,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _keep(config, plan, unjudged(plan, Lack(Missing.REACH)))
     if config.option.plan:
         config.pluginmanager.register(NothingRuns())
-        _say(config, plan_lines(plan, config.stash[STORE], place.cores()))
+        closing.say(config, plan_lines(plan, config.stash[STORE], place.cores(), config.option.device))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
     """Work and judge before the first test; where the workers can be seen, show what they do meanwhile."""
     config = session.config
-    ticker = _ticker(config)
+    display = _display(config)
     try:
         broken = session.testsfailed and not config.option.continue_on_collection_errors
         if PLAN in config.stash and options.works(config) and not broken:
             _settle(config, config.stash[PLAN], config.stash[STORE])
         return (yield)
     finally:
-        ticker.stop()
+        display.stop()
 
 
 def _settle(config: pytest.Config, plan: Plan, store: Store) -> None:
@@ -237,12 +194,15 @@ def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
     return evidence
 
 
-def _ticker(config: pytest.Config) -> Ticker:
+def _display(config: pytest.Config) -> Display:
+    """Return what shows the workers' progress until the first test begins; nothing in a worker, or where pytest is quiet."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
-    ticker = Ticker(options.store_of(config), lambda line: _say(config, [line]))
-    if terminal is not None and not _is_worker(config):
-        ticker.start()
-    return ticker
+    writer = config.get_terminal_writer() if terminal is not None and terminal.isatty else None
+    display = Display(options.store_of(config), writer, lambda line: closing.say(config, [line]))
+    if terminal is not None and not _is_worker(config) and config.option.verbose >= 0:
+        config.stash[COLLECTOR].at_first_test = display.stop
+        display.start()
+    return display
 
 
 def _worker(config: pytest.Config, store: Store, shared: Path) -> Worker:
@@ -317,9 +277,10 @@ def pytest_runtest_makereport(
 def _session(config: pytest.Config) -> Session:
     collector = config.stash.get(COLLECTOR, None) or Collector(("", False))
     profile, report = options.profile_of(config), options.report_from(config)
+    words = config.invocation_params.args
     return Session(
-        profile, config.option.data, options.command(config), collector.started,
-        *collector.revision, collector.passed, collector.reached, options.chosen(config),
+        profile, config.option.data, command(words), collector.started,
+        *collector.revision, collector.passed, collector.reached, options.chosen(config), by_name(words),
         first_seed=report.profile.first_seed if report else config.option.first_seed,
         sequential=report.sequential if report else options.budget_of(config) is not None,
         measured=report.provenance if report else None, registry=Registry.of(config.rootpath, profile.name),
@@ -348,38 +309,20 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     evidence = _evidence(config) if options.works(config) else None
     if evidence is None:
         return outcome
+    prepare(config)  # where only the workers had collected tests
     store = config.stash[STORE]
     results = _session(config).results(evidence, store)
     changes = config.stash[BASELINE].changes(results) if BASELINE in config.stash else Changes((), results)
-    _report(config, results, changes)
     if any(event.breaking for event in changes.notices) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    shutil.rmtree(_shared(config, store), ignore_errors=True)
-    return outcome
-
-
-def _report(config: pytest.Config, results: Results, changes: Changes) -> None:
-    """Print the table, then write the report: what fails to be written has been seen."""
-    from vitwork.report import words
-    from vitwork.report.earlier import standing
-    from vitwork.report.terminal import table
-
-    _say(config, [*table(results), *changes.lines(), *words.part(results)])
+    ended = session.exitstatus == pytest.ExitCode.TESTS_FAILED
+    why = closing.why(evidence.judgement.findings, config.stash[COLLECTOR].failed, changes) if ended else ""
+    closing.say(config, closing.verdicts(config, results, changes))  # what fails to be written has been seen
     try:
-        folder = options.report_of(config, config.stash[STORE].root, part=options.partial(results))
-        page = standing(results, folder) or _built(results, folder)
+        page = closing.write(config, results)
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
-    _say(config, [f"Report: {page}"])
-
-
-def _built(results: Results, folder: Path) -> Path:
-    from vitwork.report.build import build  # with all that draws, which a session with nothing new does without
-
-    return build(results, folder)
-
-
-def _say(config: pytest.Config, lines: list[str]) -> None:
-    terminal = config.pluginmanager.get_plugin("terminalreporter")
-    for line in lines:
-        (terminal.write_line if terminal else print)(line)
+    if config.option.verbose >= 0:
+        closing.say(config, [f"Report: {f'{why} (exit status 1): ' if why else ''}{page}"])
+    shutil.rmtree(_shared(config, store), ignore_errors=True)
+    return outcome

@@ -99,6 +99,11 @@ def test_eigenvalues_are_those_of_the_dense_hessian(kind, batchnorm, batch):
     found = top_eigenvalues(model, [batch], batchnorm=batchnorm)
     assert found.converged == (True,)
     torch.testing.assert_close(found.eigenvalues[0], expected, rtol=1e-3, atol=0)
+    decay = 0.1  # shifts all, and changes which are the largest where signs mix
+    survey = top_eigenvalues(model, [batch], which="survey", batchnorm=batchnorm, weight_decay=decay)
+    with_decay = values + decay
+    chosen = [with_decay[with_decay.abs().argsort(descending=True)[:5]], expected + decay, with_decay[[-1, 0]]]
+    torch.testing.assert_close(survey.eigenvalues[0], torch.cat(chosen), rtol=2e-3, atol=0)
     extremes = top_eigenvalues(model, [batch], 4, which="extremes", batchnorm=batchnorm)
     torch.testing.assert_close(extremes.eigenvalues[0], values[[-1, -2, 1, 0]], rtol=1e-3, atol=0)
 

@@ -1,20 +1,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
-from vitwork.language.quantity import AbsentError
+from vitwork.language.quantity import AbsentError, Quantity
 from vitwork.measurements import accuracy, attention, cues, feature_maps, hessian, landscape, lesion, robustness
 from vitwork.measurements.errors import binomial, jackknife, together
 
 
 def spectrum(*batches: list[float], which: str = "magnitude") -> dict[str, Any]:
-    return {"eigenvalues": list(batches), "converged": [True] * len(batches), "which": which}
+    ends = [[max(batch), min(batch)] for batch in batches]
+    return {"eigenvalues": list(batches), "ends": ends, "converged": [True] * len(batches), "which": which}
 
 
 def test_ape_and_nep_pool_all_batches() -> None:
@@ -27,28 +27,28 @@ def test_ape_and_nep_pool_all_batches() -> None:
 
 def test_negativity_is_relative_to_the_largest() -> None:
     """The reach below zero is measured against the reach above, batch by batch."""
-    assert hessian.negativity.value(spectrum([4.0, -2.0], [2.0, 1.0], which="extremes")) == 0.25
-    assert math.isnan(hessian.negativity.value(spectrum([-1.0, -2.0], which="extremes")))
+    assert hessian.negativity.value(spectrum([4.0, -2.0], [2.0, 1.0])) == 0.25
+    assert math.isnan(hessian.negativity.value(spectrum([-1.0, -2.0])))
 
 
-@pytest.mark.parametrize(
-    ("value", "which", "other"),
-    [
-        (hessian.ape.value, "magnitude", "extremes"),
-        (hessian.nep.value, "magnitude", "extremes"),
-        (hessian.negativity.value, "extremes", "magnitude"),
-    ],
-)
-def test_only_eigenvalues_that_are_known_and_meant_enter_a_claim(
-    value: Callable[..., float], which: str, other: str
-) -> None:
+@pytest.mark.parametrize("of", [hessian.ape, hessian.nep, hessian.negativity], ids=lambda of: of.name)
+def test_only_eigenvalues_that_are_known_and_meant_enter_a_claim(of: Quantity) -> None:
     """Eigenvalues chosen otherwise, or one mini-batch that did not converge, leave a quantity absent, with the reason."""
-    record = spectrum([4.0, -2.0], [2.0, 6.0], which=which)
-    assert value(record) >= 0
+    record = spectrum([4.0, -2.0], [2.0, 6.0])
+    assert of.value(record) >= 0
     with pytest.raises(AbsentError, match="eigenvalues that converged in 1 of 2 mini-batches"):
-        value(record | {"converged": [True, False]})
-    with pytest.raises(AbsentError, match=f"^eigenvalues chosen by {which}"):
-        value(record | {"which": other})
+        of.value(record | {"converged": [True, False]})
+    with pytest.raises(AbsentError, match=r"^eigenvalues chosen by magnitude"):
+        of.value(record | {"which": "extremes"})
+
+
+def test_the_nll_has_eigenvalues_of_its_own() -> None:
+    """The share of negative ones without L2 is read from those of the NLL, which another instrument does not give."""
+    record = spectrum([4.0, 1.0]) | {"nll": [[3.5, -0.5]]}
+    assert hessian.nep.value(record) == 0.0
+    assert hessian.nep_of_nll.value(record) == 50.0
+    with pytest.raises(AbsentError, match=r"^eigenvalues of Lanczos' method"):
+        hessian.nep_of_nll.value(spectrum([4.0, 1.0]))
 
 
 def test_layers_are_read_by_kind() -> None:
@@ -209,11 +209,20 @@ def test_variance_is_read_by_depth_and_stage() -> None:
 
 
 def test_rise_is_read_on_the_border() -> None:
-    """NLL and weighted L2 add up, the median ignores a few overflows, and the middle is subtracted."""
-    record = {"x": [-1, 0, 1], "nll": [[5.0, 5.0, math.nan], [5.0, 1.0, 5.0], [5.0] * 3], "weight_decay": 0.5}
-    record["l2"] = [[4.0] * 3, [4.0, 2.0, 4.0], [4.0] * 3]
-    assert landscape.rise.value(record) == 7.0 - 2.0
-    assert landscape.nll_rise.value(record) == 5.0 - 1.0
+    """The median ignores a few overflows, and the middle is subtracted."""
+    assert landscape.to_border([[5.0, 5.0, math.nan], [5.0, 1.0, 5.0], [5.0] * 3]) == 5.0 - 1.0
+
+
+def test_planes_say_what_a_surface_s_numbers_are_worth() -> None:
+    """A surface's numbers are means over its planes, whose differences give their standard error; one plane gives none."""
+    record = {"curvature": [1.0, 2.0, 6.0], "rise": {"nll": [2.0, 4.0], "nll + l2": [7.0]}}
+    assert landscape.curvature.value(record) == 3.0
+    assert landscape.curvature.error is not None
+    assert landscape.curvature.error(record) == pytest.approx(np.std([1.0, 2.0, 6.0], ddof=1) / math.sqrt(3))
+    assert landscape.nll_rise.value(record) == 3.0
+    assert landscape.rise.value(record) == 7.0
+    assert landscape.rise.error is not None
+    assert math.isnan(landscape.rise.error(record))
 
 
 def test_paths_are_read_after_the_start() -> None:
@@ -242,7 +251,7 @@ def test_what_is_zero_but_for_rounding_is_neither_negative_nor_positive() -> Non
     rounding = spectrum([4.0, -1e-7], [-1e-3, 2e-8])
     assert hessian.nep.value(rounding) == 25.0
     assert hessian.ape.value(spectrum([4.0, 1e-7, -4e-7])) == pytest.approx(2.0, rel=1e-6)
-    assert hessian.negativity.value(spectrum([4.0, -1e-7], which="extremes")) == 0.0
+    assert hessian.negativity.value(spectrum([4.0, -1e-7])) == 0.0
     density = {"nodes": [[-1e-7, 4.0], [-1.0, 4.0]], "weights": [[0.9, 0.1], [0.5, 0.5]]}
     assert hessian.negative_share.value(density) == 25.0
     torch_side = pytest.importorskip("vitwork.analysis.hessian").ROUNDING

@@ -127,19 +127,31 @@ def test_a_surface_holds_the_weights(run, grid):
 @pytest.mark.parametrize("batchnorm", ["fixed", "recalibrated"])
 def test_surface_record(run, batchnorm):
     """The middle of the surface is the loss at the weights, and NLL and L2 are curved as the analysis says."""
-    record = surfaces.Surface(images=40, extent=0.6, points=5, batchnorm=batchnorm).measure(run)
+    record = surfaces.Surface(planes=2, images=40, extent=0.6, points=5, batchnorm=batchnorm).measure(run)
     columns_of_one_length(record, "x", "y", "nll", "l2")
-    found = landscape.surface(
-        run.model(),
-        run.training_batches(1, 40),
-        extent=0.6,
-        points=5,
-        seeds=(derive(run.seed, "surface"),),
-        batchnorm=batchnorm,
+    first, second = (
+        landscape.surface(
+            run.model(),
+            [batch],
+            extent=0.6,
+            points=5,
+            seeds=(derive(run.seed, f"surface {plane}"),),
+            batchnorm=batchnorm,
+        )
+        for plane, batch in enumerate(run.training_batches(2, 20))
     )
-    assert record["nll"][2][2] == float(found.nll[0, 2, 2])
-    assert surfaces.curvature.value(record) == found.curvature().mean
-    assert record["curvature"]["nll + l2"] > record["curvature"]["nll"]  # ½·|w|² is curved in every direction
+    assert record["nll"][2][2] == pytest.approx(float(first.nll[0, 2, 2] + second.nll[0, 2, 2]) / 2)
+    assert record["curvature"] == [first.curvature().mean, second.curvature().mean]
+    assert record["moved"] == first.moved
+    assert record["cost"]["images"] == 40
+    # ½·|w|² is curved in every direction
+    assert all(both > alone for both, alone in zip(record["rise"]["nll + l2"], record["rise"]["nll"], strict=True))
+
+
+def test_every_plane_has_an_image(run):
+    """More planes than images are refused."""
+    with pytest.raises(VitworkError, match="3 images cannot be shared out among 4 planes"):
+        surfaces.Surface(images=3).measure(run)
 
 
 def test_spectrum_record(run):
@@ -159,15 +171,17 @@ def test_spectrum_record(run):
 
 def test_the_spectrum_of_another_loss(run):
     """Without L2 every eigenvalue is less by its coefficient; clean images are those augmented, unchanged, in their order."""
-    # Signed extremes: by magnitude, L2 may also change which eigenvalues are the largest.
-    effort = {"batches": 2, "batch_size": 8, "k": 2, "which": "extremes"}
-    usual, alone, clean = (
-        hessian.Spectrum(**effort, **options).measure(run) for options in ({}, {"loss": "nll"}, {"examples": "clean"})
-    )
+    effort = {"batches": 2, "batch_size": 8, "k": 2}
     decay = run.arm.recipe.weight_decay
     assert decay > 0
-    for with_l2, without in zip(usual["eigenvalues"], alone["eigenvalues"], strict=True):
-        assert without == pytest.approx([value - decay for value in with_l2], rel=1e-2)
+    surveyed = hessian.Spectrum(**effort).measure(run)
+    alone = top_eigenvalues(run.model(), run.training_batches(2, 8), k=2)
+    for found, expected in zip(surveyed["nll"], alone.eigenvalues.tolist(), strict=True):
+        assert found == pytest.approx(expected, rel=1e-2)
+    effort["which"] = "extremes"
+    usual, clean = (hessian.Spectrum(**effort, **options).measure(run) for options in ({}, {"examples": "clean"}))
+    for ends, extremes in zip(surveyed["ends"], usual["eigenvalues"], strict=True):
+        assert ends == pytest.approx(extremes, rel=1e-2)
     images = torch.cat([x for x, _ in run.clean_batches(2, 8)])
     order = torch.randperm(len(run.splits.train), generator=generator("cpu", run.seed, "measured images"))[:16]
     assert torch.equal(images, run.splits.train.normalised(order))
@@ -197,7 +211,7 @@ def test_directions_of_a_surface_do_not_resemble_the_weights(run):
     with seeded(run.seed, torch.device("cpu")):
         model = build_model(run.arm, 10)
     alike = []
-    for direction in random_pair(model, derive(run.seed, "surface")):
+    for direction in random_pair(model, derive(run.seed, "surface 0")):
         for name, weight in model.named_parameters():
             if name in direction:
                 cosine = torch.cosine_similarity(direction[name].flatten(), weight.detach().flatten(), dim=0)
@@ -322,13 +336,15 @@ def test_the_papers_instrument_agrees_with_ours(run):
 def test_a_spectrum_at_one_loss_brackets_it(run):
     """Of all snapshots the two between which the loss falls through the level are measured; without a crossing, none."""
     matched = hessian.MatchedSpectrum(images=40, batches=1, batch_size=8, k=1)
-    losses = matched.measure(run)["nll"]
+    losses = replace(matched, level=0.0).measure(run)["nll"]
     assert len(losses) == len(run.arm.recipe.snapshots)
     low, high = sorted(losses[:2])
     chance = torch.tensor(10.0).log().item()
     record = replace(matched, level=(low + high) / 2 / chance).measure(run)
     place = next((number for number, loss in enumerate(losses) if loss <= (low + high) / 2), 0)
     assert record["below"] == place
+    assert record["nll"] == losses[: len(record["nll"])]
+    assert len(record["nll"]) == place + 1 or min(losses) > record["level"]
     assert len(record["spectra"]) == (2 if place else 0)
     assert replace(matched, level=0.0).measure(run)["spectra"] == []
     bare = replace(run.arm, recipe=replace(run.arm.recipe, snapshots=("init", "warmup", "end")))

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from tests.report import synthetic
 from tests.report.reading import Elements, page_of, section_of, text_of
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
-from vitwork.language.document import Audit, Sample
+from vitwork.language.document import QuantityResult, Sample
 from vitwork.report.build import build
 from vitwork.report.summary import markdown
 from vitwork.report.tables import NAMES
@@ -104,12 +104,13 @@ def test_a_claim_leads_to_its_figures_and_a_figure_to_its_claims(page):
 def test_what_the_data_say_of_a_quantity_stands_with_its_claims(some):
     """Skewness and the guard it brings, and the measurement's own error beside the spread."""
     name = some.hypotheses[0].quantity
-    known = Audit(quantity=name, skewness=1.25, z=2.9, skewed=True, error=0.02, spread=0.2)
-    text = text_of(replace(some, audits=(known,)))
+    shape = {"unit": "", "scale": "difference", "drawn": True, "testable": True}
+    known = QuantityResult(name=name, **shape, skewness=1.25, z=2.9, skewed=True, error=0.02, spread=0.2)
+    text = text_of(replace(some, quantities=(known,)))
     said = f"{name}: skewness over networks +1.2 (+2.9 standard errors), plainly skewed, which p is guarded against in full"
     assert f"{said}; its own error is 10 % of its spread over networks." in text
-    unknown = Audit(quantity=name, skewness=None, z=None, skewed=False, error=None, spread=0.2)
-    assert "own error is" not in text_of(replace(some, audits=(unknown,)))
+    unknown = QuantityResult(name=name, **shape, skewness=None, z=None, skewed=False, error=None, spread=0.2)
+    assert "own error is" not in text_of(replace(some, quantities=(unknown,)))
 
 
 def test_the_page_tells_code_driver_seeds_and_energy(full, page):

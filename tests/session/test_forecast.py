@@ -3,9 +3,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.session.small import both, case, error, planned, smaller
+from vitwork import profiles
+from vitwork.data.sources.download import PUBLISHED
+from vitwork.design.dataset import DataSpec
 from vitwork.language.measure import Measure
+from vitwork.session.costs import Basis, durations, fingerprints
 from vitwork.session.forecast import plan_lines
+from vitwork.session.plan import Plan
 from vitwork.store.store import Store
 
 
@@ -30,11 +37,42 @@ def test_plan_tells_the_smallest_effect_of_each_claim(tmp_path: Path) -> None:
 def test_plan_tells_runs_minutes_and_what_is_lacking(tmp_path: Path) -> None:
     """Runs that were timed in this store give the expected minutes; claims that cannot be measured say why."""
     plan, store = planned(case("one", smaller), case("elsewhere", exotic)), Store(tmp_path)
-    assert "no run of some arms was timed" in "\n".join(plan_lines(plan, store))
     for want in plan.wanted.values():
         if want.run.seed == 0:
             store.write(want.run.key, {"seconds": 100.0})
             store.write(want.key, {"seconds": 20.0})
     text = "\n".join(plan_lines(plan, store, workers=2))
-    assert "8 runs to do: about 9 minutes with 2 at a time." in text
+    assert "8 runs to do: about 9.3 min with 2 at a time." in text
+    assert "Arms with runs in this store: as long as those took" in text
     assert "elsewhere: not measured, needs the arm swin" in text
+
+
+def test_what_was_never_trained_here_takes_as_long_as_in_the_published_report(tmp_path: Path) -> None:
+    """The machine of that report is named."""
+    reference = profiles.timings("smoke")
+    assert reference is not None
+    plan = planned(case("one", smaller))
+    assert all(found.basis is Basis.REPORT for found in durations(plan, Store(tmp_path)).values())
+    assert f"as long as on {reference.machine}" in "\n".join(plan_lines(plan, Store(tmp_path)))
+
+
+def test_what_was_never_timed_anywhere_is_told_by_a_step_on_this_machine(tmp_path: Path) -> None:
+    """Twice the epochs take twice as long, and a profile needs no data to say so."""
+    arm = profiles.SMOKE.arms["vit"]
+    arms = {
+        name: replace(
+            arm, name=name, data=DataSpec("cifar10", size=16), recipe=replace(arm.recipe, epochs=epochs, snapshots=())
+        )
+        for name, epochs in (("vit", 9), ("longer", 19))
+    }
+    profile = replace(profiles.SMOKE, name="of-ones-own", arms=arms)
+    plan = Plan(profile, fingerprints=fingerprints([DataSpec("cifar10", size=16), DataSpec("folder")], None))
+    assert sorted(plan.fingerprints.values()) == ["", PUBLISHED["cifar10"]]
+    for arm in arms.values():
+        plan.run(arm, 0)
+    found = durations(plan, Store(tmp_path), "cpu")
+    assert found["longer"].seconds == pytest.approx(2 * found["vit"].seconds)
+    assert found["vit"].seconds > 0
+    text = "\n".join(plan_lines(plan, Store(tmp_path), device="cpu"))
+    assert "2 runs to do: about " in text
+    assert "Arms never timed: training alone" in text

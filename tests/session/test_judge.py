@@ -244,3 +244,19 @@ def test_a_quantity_that_is_all_noise_is_not_tested(tmp_path: Path) -> None:
         assert measure(rough)("vit") < measure(rough)("resnet")
 
     assert found(tmp_path, case("claim", noisy))["claim"].lack == Lack(Missing.NOISE, what="rough error")
+
+
+def test_every_quantity_says_how_well_it_is_measured(tmp_path: Path) -> None:
+    """A judgement holds each quantity's own error beside its spread; where none is known there is none, and it is tested."""
+
+    def rougher(measure: Measure) -> None:
+        assert measure(rough)("vit") < measure(rough)("resnet")
+
+    plan = planned(case("claim", smaller), case("rough", rougher))
+    usual, noisy = judged(plan, measured(tmp_path, plan), Troubles()).quantities
+    assert (usual.name, usual.error, usual.testable) == ("error", None, True)
+    assert usual.spread is not None
+    assert (noisy.name, noisy.drawn, noisy.testable) == ("rough error", True, False)
+    assert noisy.error is not None
+    assert noisy.spread is not None
+    assert noisy.error > noisy.spread / 2

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vitwork.session import progress
-from vitwork.session.progress import STALE_SECONDS, Reporter, Ticker, statuses, summary
+from vitwork.session.progress import STALE_SECONDS, Reporter, statuses, summary
 from vitwork.store.store import Store
 
 
@@ -79,21 +79,6 @@ def test_a_worker_of_another_machine_is_judged_by_its_silence(tmp_path: Path) ->
     told(tmp_path, pid=2**22 + 1, host=f"not-{socket.gethostname()}")
     (found,) = statuses(tmp_path)
     assert found.line == f"gw0 ({2**22 + 1} on not-{socket.gethostname()}) vit seed 1: training"
-
-
-def test_controller_shows_progress_while_there_is_some(tmp_path: Path) -> None:
-    """The ticker prints lines while workers report, and none when nobody works."""
-    lines: list[str] = []
-    Reporter(Store(tmp_path), "gw0", total=8).report("vit seed 1", "training", 0)
-    ticker = Ticker(tmp_path, lines.append, seconds=0.01)
-    ticker.start()
-    deadline = time.monotonic() + 10
-    while not lines and time.monotonic() < deadline:
-        time.sleep(0.01)
-    ticker.stop()
-    ticker.join(10)
-    assert not ticker.is_alive()
-    assert "vit seed 1: training" in lines[0]
 
 
 def test_a_worker_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

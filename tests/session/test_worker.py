@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -296,8 +297,9 @@ def test_a_model_that_changes_torch_does_not_touch_other_arms(tmp_path: Path, mo
     alone, together = Store(tmp_path / "alone"), Store(tmp_path / "together")
     Worker(alone, device="cpu").drain(plan(ARMS[1:], seeds=1))
     planned = plan([*others, ARMS[1]], seeds=1)
-    worker = Worker(together, device="cpu")
+    worker, before = Worker(together, device="cpu"), (Path.cwd(), dict(os.environ))
     worker.drain(planned)
+    assert (Path.cwd(), dict(os.environ)) == before
     key = next(key for key, run in planned.runs.items() if run.arm.name == "resnet")
     one, other = (load_snapshot(store.run_folder(key), "end") for store in (alone, together))
     assert all(torch.equal(other[name], value) for name, value in one.items())
@@ -307,6 +309,7 @@ def test_a_model_that_changes_torch_does_not_touch_other_arms(tmp_path: Path, mo
 
 
 CARELESS = """
+import os
 import sys
 
 import torch
@@ -323,6 +326,8 @@ class Changes(nn.Module):
         torch.set_default_dtype(torch.float64)
         torch.use_deterministic_algorithms(True)
         torch.set_num_threads(2)
+        os.chdir("/")
+        os.environ["VITWORK_CACHE"] = os.environ.pop("HOME", "")
         return self.layer(x.flatten(1))
 
 

@@ -1,5 +1,26 @@
-"""``vitwork analyse``: every analysis on one model, of the user's or of timm's. Imports torch only to compute."""
+"""Every analysis on one model or several, of the user's, ours or timm's: ``vitwork analyse`` and `vitwork.analyse`.
 
-from vitwork.analyse.command import analyse, positive
+The room may be called itself, because a package's attribute and its submodule of the same name are one: ``vitwork.analyse(model)``
+is ``vitwork.analyse.analyse(model)``. Imports torch only to compute.
+"""
 
-__all__ = ["analyse", "positive"]
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from vitwork.analyse.analysing import analyse
+from vitwork.analyse.outcome import Outcome
+
+__all__ = ["Outcome", "analyse"]
+
+
+class _Room(ModuleType):
+    """A module that is called as its main function is."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Outcome:
+        return analyse(*arguments, **named)
+
+
+sys.modules[__name__].__class__ = _Room

@@ -1,103 +1,105 @@
-"""The command ``vitwork analyse``: its options, its order and its file."""
+"""The command ``vitwork analyse``: its options, its order and its files."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import msgspec
-
-from vitwork.analyse.outcome import NotMade, attempt, lines
-from vitwork.analyse.subject import subject, weights
-from vitwork.analyse.table import ANALYSES, settable
-from vitwork.design.measurement import Measurement, Record
-from vitwork.design.typed_fields import replaced
+from vitwork.analyse.analysing import Analysing, Coming, measurements, outcome
+from vitwork.analyse.outcome import Outcome, lines, weights_of
+from vitwork.analyse.subject import Pictures, subjects
+from vitwork.analyse.table import ANALYSES, chosen
 from vitwork.device import place
-from vitwork.errors import VitworkError, at_least
-from vitwork.report.document import dump
+from vitwork.errors import VitworkError
 from vitwork.session.preflight import import_from_here
-from vitwork.store.store import write_atomically
-
-if TYPE_CHECKING:
-    from vitwork.measurements.trained_run import TrainedRun
 
 
 def analyse(arguments: Sequence[str]) -> int:
-    """Run every analysis on one model and say what it found, how long it took and how much memory."""
+    """Run every analysis on one model or several: numbers with their errors, time and memory; tables, page, figures."""
     given = _parser().parse_args(arguments)
     import_from_here()
-    chosen = given.analyses.split(",") if given.analyses else list(ANALYSES)
-    if unknown := [name for name in chosen if name not in ANALYSES]:
-        raise VitworkError(f"There is no analysis {unknown[0]!r}; there are {', '.join(ANALYSES)}.")
-    if given.json and not given.json.parent.is_dir():
-        raise VitworkError(f"{given.json} cannot be written: its folder does not exist.")
-    usual = {name: analysis.of(given.images) for name, analysis in ANALYSES.items()}
-    measurements = _changed(usual, given.changes)
-    run, labelled = subject(given)
-    print(f"{given.model}: {weights(given)}, {sum(p.numel() for p in run.model().parameters()):,} parameters")
-    document, failed = _document(given, run), False
-    for name in chosen:
-        found = attempt(ANALYSES[name], measurements[name], run, labelled=labelled)
-        failed = failed or (isinstance(found, NotMade) and bool(found.error))
-        document["analyses"][name] = found
+    models = subjects(given.models, "pretrained" if given.pretrained else _each(given.weights), given.classes)
+    measured = measurements(chosen(given.only.split(",") if given.only else ()), given.images, given.changes)
+    for path in (files := [path for path in (given.json, given.csv, given.html) if path]):
+        if not path.parent.is_dir():
+            raise VitworkError(f"{path} cannot be written: its folder does not exist.")
+    pictures = Pictures(given.data, given.images, given.size)
+    analysing = Analysing(models, pictures, measured, given.device, given.minutes, _say)
+    print(weights_of([(model.name, model.said) for model in models]), flush=True)
+    shown = ""
+    for model, name, found in analysing.run():
         # Each time and before the output, so that what is done outlives an interruption or a closed pipe.
-        if given.json:
-            _write(given.json, document)
-        print("\n".join(lines(ANALYSES[name], found)), flush=True)
-    if given.json:
-        print(f"Written to {ascii(str(given.json))[1:-1]}.")
-    return int(failed)
+        _save(outcome(analysing, _asked(given)), files)
+        if shown != model.model:
+            print(f"\n{model.model}: {model.weights}, {model.parameters:,} parameters")
+            shown = model.model
+        _clear()
+        print("\n".join(lines(name, found)), flush=True)
+    if len(models) > 1:
+        print(f"\n{outcome(analysing, {})}")
+    for path in files:
+        print(f"Written to {ascii(str(path))[1:-1]}.")
+    return int(any(model.failed for model in analysing.done))
 
 
-def _changed(usual: Mapping[str, Measurement], changes: Iterable[str]) -> dict[str, Measurement]:
-    """Return measurements with some parameters changed.
+def _each(weights: list[str]) -> list[str] | str | None:
+    """Return the weights of each model; one word or file stands for itself."""
+    return weights[0] if len(weights) == 1 else weights or None
 
-    Args:
-        usual: by name.
-        changes: ``ANALYSIS.PARAMETER=VALUE`` each.
 
-    Raises:
-        VitworkError: a change names no analysis or parameter that there is, or its value does not fit.
-    """
-    changed = dict(usual)
-    for change in changes:
-        path, sign, text = (part.strip() for part in change.partition("="))
-        name, _, parameter = path.partition(".")
-        if not sign or not parameter:
-            raise VitworkError(f"Write a change as ANALYSIS.PARAMETER=VALUE, not {change!r}.")
-        if name not in changed:
-            raise VitworkError(f"There is no analysis {name!r}; there are {', '.join(changed)}.")
-        if parameter not in (known := settable(changed[name])):
-            raise VitworkError(f"There is no parameter {parameter!r}; {name} has {', '.join(known)}.")
-        changed[name] = replaced(changed[name], parameter, text)
-        value = getattr(changed[name], parameter)
-        for count in value if isinstance(value, tuple) else (value,):
-            if isinstance(count, int):
-                at_least(1, **{path: count})
-    return changed
+def _save(found: Outcome, files: Sequence[Path]) -> None:
+    for path in files:
+        found.save(path)
+
+
+def _asked(given: argparse.Namespace) -> dict[str, object]:
+    """Return what was asked for, without places on this machine."""
+    asked = {name: value for name, value in vars(given).items() if name not in {"json", "csv", "html", "data"}}
+    return {**asked, "data": given.data and given.data.name}
+
+
+def _say(coming: Coming) -> None:
+    """Say what comes next, beside the output: on a terminal in a line that is written over, else before each analysis."""
+    terminal = sys.stderr.isatty()
+    if terminal or coming.analysis:
+        _clear()
+        print(coming, end="\r" if terminal else "\n", file=sys.stderr, flush=True)
+
+
+def _clear() -> None:
+    if sys.stderr.isatty():
+        print("\x1b[2K", end="", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("vitwork analyse", description=analyse.__doc__)
-    parser.add_argument("model", help="one of `vitwork models`, timm:NAME, or package.module:function")
+    parser.add_argument("models", nargs="+", metavar="MODEL",
+                        help="one of `vitwork models`, timm:NAME, or package.module:function")  # fmt: skip
     weights = parser.add_mutually_exclusive_group()
-    weights.add_argument("--checkpoint", help="file or address of weights, or published for the paper's")
+    weights.add_argument("--weights", "--checkpoint", action="append", default=[], metavar="FILE",
+                         help="file or address of weights, once for each model, or published for the paper's")  # fmt: skip
     weights.add_argument("--pretrained", action="store_true", help="timm's weights (downloads them)")
     parser.add_argument(
-        "--classes", type=positive, help="classes of the model (default: those of the images; 1000 pre-trained)"
+        "--classes", type=positive, help="classes of the models (default: those of the images; 1000 pre-trained)"
     )
-    parser.add_argument("--size", type=positive, help="side of the images in pixels (default: what the model takes)")
-    parser.add_argument("--data", type=Path, help="folder of images (default: images that are drawn)")
-    parser.add_argument("--analyses", help=f"some of {','.join(ANALYSES)} (default: all)")
+    parser.add_argument("--size", type=positive, help="side of the images in pixels (default: what each model takes)")
+    parser.add_argument(
+        "--data", type=Path, help="folder of images, split or a folder for each class (default: images that are drawn)"
+    )
+    parser.add_argument("--only", "--analyses", metavar="NAMES", help=f"some of {','.join(ANALYSES)}, or of several at once "
+                        f"{','.join(dict.fromkeys(one.family for one in ANALYSES.values()))} (default: all)")  # fmt: skip
     parser.add_argument("--images", type=positive, default=256, help="images per analysis (default: 256)")
+    parser.add_argument("--minutes", type=float, help="start no analysis that would end later than this, about")
     parser.add_argument("--set", action="append", default=[], dest="changes", metavar="ANALYSIS.PARAMETER=VALUE",
                         help="change a parameter, as log_amplitude.window=hann; docs/analyses.md lists them")  # fmt: skip
     parser.add_argument(
         "--device", type=place.check, default="auto", help="a torch device (default: a GPU where there is one)"
     )
-    parser.add_argument("--json", type=Path, help="file for all numbers, written after every analysis")
+    parser.add_argument("--json", type=Path, help="file for all numbers and records, written after every analysis")
+    parser.add_argument("--csv", type=Path, help="file for a row per model, written after every analysis")
+    parser.add_argument("--html", type=Path, help="page with the figures side by side, written after every analysis")
     return parser
 
 
@@ -106,25 +108,3 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
-
-
-def _document(given: argparse.Namespace, run: TrainedRun) -> Record:
-    """Return what is known before the first analysis, with a place for what each finds."""
-    from vitwork.store.machine import hardware, versions
-
-    asked = {name: value for name, value in vars(given).items() if name not in {"json", "data"}}
-    return {
-        "weights": weights(given),
-        "schema": "vitwork-analyses/1",
-        "asked": {**asked, "data": given.data and given.data.name},
-        "images": {"source": run.arm.data, "fingerprint": run.splits.test.fingerprint},
-        "parameters": sum(parameter.numel() for parameter in run.model().parameters()),
-        "versions": versions(),
-        "hardware": hardware(),
-        "analyses": {},
-    }
-
-
-def _write(path: Path, document: Record) -> None:
-    """Write a document as JSON has it, numbers that are not finite as null; the first line tells of the weights."""
-    write_atomically(path, msgspec.json.format(dump(document), indent=1).replace(b"{\n ", b"{", 1))

@@ -1,90 +1,232 @@
-"""What one analysis found, and how it is printed."""
+"""What analyses found on one model or several: a table, a frame, drawings, files. Imports no torch."""
 
 from __future__ import annotations
 
-import logging
-import math
-from typing import TYPE_CHECKING, Any
+import csv
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
-from msgspec import Struct
+import msgspec
 
-from vitwork.analyse.table import Analysis, Shown, settable
-from vitwork.design.measurement import Measurement, Record
-from vitwork.errors import VitworkError, told
-from vitwork.language.quantity import AbsentError
+from vitwork.analyse.findings import Made, NotMade, Number
+from vitwork.analyse.table import ANALYSES
+from vitwork.errors import VitworkError
+from vitwork.report import words
+from vitwork.report.document import dump
+from vitwork.store.store import write_atomically
 
-if TYPE_CHECKING:
-    from vitwork.measurements.trained_run import TrainedRun
-
-LOG = logging.getLogger(__name__)
-
-
-class Made(Struct, frozen=True):
-    """An analysis that was made: with which parameters, what it found, how long it took and how much memory."""
-
-    parameters: dict[str, Any]
-    values: Record
-    seconds: float
-    peak_bytes: int | None
+SCHEMA = "vitwork-analyses/2"
 
 
-class NotMade(Struct, frozen=True, omit_defaults=True):
-    """Why an analysis could not be made; `error` is the kind of a fault that nobody foresaw."""
+@dataclass(slots=True)
+class Analysed:
+    """One model, and what the analyses that were made found on it.
 
-    not_measured: str
-    error: str = ""
-
-
-def attempt(analysis: Analysis, measurement: Measurement, run: TrainedRun, *, labelled: bool) -> Made | NotMade:
-    """Make one analysis.
-
-    Args:
-        analysis: what the command says of it.
-        measurement: its measurement with the parameters that were asked for.
-        run: the model.
-        labelled: whether its images are of the classes that it tells apart.
+    Attributes:
+        model: its name.
+        weights: where they come from, in words.
+        parameters: how many it has.
+        images: source, fingerprint, side and number of its images.
+        analyses: by name, in the order in which they were made.
     """
-    import torch
 
-    from vitwork.device.memory import Meter, is_out_of_memory
-    from vitwork.device.precision import single_precision
-    from vitwork.device.settings import kept
+    model: str
+    weights: str
+    parameters: int
+    images: dict[str, Any]
+    analyses: dict[str, Made | NotMade] = field(default_factory=dict)
 
-    if lack := analysis.measurement.lack(run.arm):  # what other parameters ask of a recipe matters to claims only
-        return NotMade(lack.what)
-    if analysis.labelled and not labelled:
-        return NotMade("needs images of the classes that the model tells apart: give them with --data")
-    meter = Meter(torch.device(run.device))
-    try:
-        with kept(), single_precision():
-            values = measurement.measure(run)
-    except (VitworkError, ValueError) as why:  # a ValueError says what an analysis cannot take
-        return NotMade(str(why))
-    except Exception as error:  # one analysis that fails must not take the others down
-        if is_out_of_memory(error):
-            return NotMade("does not fit into memory")
-        LOG.info("%s failed", measurement.name, exc_info=True)
-        return NotMade(f"it failed on this model ({told(error)})", type(error).__name__)
-    cost = meter.cost(0)
-    return Made(settable(measurement), values, cost.seconds, cost.peak_bytes)
+    @property
+    def failed(self) -> bool:
+        """Whether an analysis failed for a reason that nobody foresaw."""
+        return any(isinstance(found, NotMade) and bool(found.error) for found in self.analyses.values())
+
+    @property
+    def numbers(self) -> dict[tuple[str, str], Number]:
+        """The numbers by analysis and quantity."""
+        return {
+            (name, number.quantity): number
+            for name, found in self.analyses.items()
+            if isinstance(found, Made)
+            for number in found.numbers
+        }
 
 
-def lines(analysis: Analysis, found: Made | NotMade) -> list[str]:
-    """Return the table's lines of one analysis: its time and memory, then its main quantities."""
-    name = analysis.measurement.name
+@dataclass(frozen=True)
+class Outcome:
+    """What `vitwork.analyse` found: prints as a table, draws with `plot`, and is a pandas frame as `frame`.
+
+    Attributes:
+        models: each with its numbers and records.
+        asked: what was asked for.
+        made_by: versions and hardware.
+    """
+
+    models: tuple[Analysed, ...]
+    asked: dict[str, Any] = field(default_factory=dict)
+    made_by: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def first_line(self) -> str:
+        """Where the weights come from, for the first line of every output."""
+        return weights_of([(one.model, one.weights) for one in self.models])
+
+    def __str__(self) -> str:
+        """Return the weights, and a table with a column for each model."""
+        return "\n".join([self.first_line, "", *_aligned(self.rows)])
+
+    def _repr_html_(self) -> str:
+        head, *body = [[html.escape(cell) for cell in row] for row in self.rows]
+        lines = ["".join(f"<td>{cell}</td>" for cell in row) for row in body]
+        return (
+            f"<p>{html.escape(self.first_line)}</p><table><thead><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"
+            f"</thead><tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>"
+        )
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The table as text: a head, then a row for each quantity with a cell for each model."""
+        keys = dict.fromkeys(key for one in self.models for key in one.numbers)
+        made = {name for name, _ in keys}
+        others = dict.fromkeys(name for one in self.models for name in one.analyses if name not in made)
+        order = list(ANALYSES)
+        rows = [
+            (order.index(name), [name, quantity, *(_cell(one, name, quantity) for one in self.models)])
+            for name, quantity in keys
+        ]
+        rows += [(order.index(name), [name, "", *(_cell(one, name, "") for one in self.models)]) for name in others]
+        return [["analysis", "quantity", *(one.model for one in self.models)],
+                *(row for _, row in sorted(rows, key=lambda pair: pair[0]))]  # fmt: skip
+
+    @cached_property
+    def frame(self) -> Any:
+        """The numbers as a tidy pandas frame: a row for each model and quantity."""
+        import pandas as pd
+
+        columns = ["model", "weights", "analysis", "quantity", "unit", "value", "error", "lacks"]
+        return pd.DataFrame(
+            [
+                [one.model, one.weights, name, quantity, number.unit, number.value, number.error, number.lacks]
+                for one in self.models
+                for (name, quantity), number in one.numbers.items()
+            ],
+            columns=columns,
+        ).astype({"value": float, "error": float})
+
+    def plot(self) -> Any:
+        """Draw every quantity that is a number, with its standard error, a panel for each; returns matplotlib's figure."""
+        import matplotlib.pyplot as plt
+
+        keys = [key for key in dict.fromkeys(key for one in self.models for key in one.numbers)
+                if any(_value(one, key) is not None for one in self.models)]  # fmt: skip
+        if not keys:
+            raise VitworkError("There is no number to draw.")
+        columns = min(3, len(keys))
+        lines = -(-len(keys) // columns)
+        height = 0.7 + 0.25 * len(self.models)
+        figure, axes = plt.subplots(lines, columns, figsize=(4.2 * columns, (height + 0.5) * lines), squeeze=False)
+        for key, panel in zip(keys, axes.flat, strict=False):
+            for place, one in enumerate(self.models):
+                number = one.numbers.get(key)
+                if number is not None and number.value is not None:
+                    panel.errorbar(number.value, place, xerr=number.error or 0.0, fmt="o", capsize=3)
+            unit = next((number.unit for one in self.models if (number := one.numbers.get(key))), "")
+            panel.set_title(key[1], fontsize=9)
+            panel.set_xlabel(unit, fontsize=8)
+            panel.set_yticks(range(len(self.models)), [one.model for one in self.models], fontsize=8)
+            panel.set_ylim(len(self.models) - 0.5, -0.5)
+        for panel in axes.flat[len(keys) :]:
+            panel.set_axis_off()
+        figure.suptitle(self.first_line, fontsize=9)
+        figure.tight_layout()
+        return figure
+
+    def csv(self) -> str:
+        """Return a row for each model: what it is, then every quantity and its standard error."""
+        keys = list(dict.fromkeys(key for one in self.models for key in one.numbers))
+        head = ["model", "weights", "parameters", "image_size", "images"]
+        for name, quantity in keys:
+            head += [f"{name}: {quantity}", f"{name}: {quantity}, error"]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(head)
+        for one in self.models:
+            cells: list[Any] = [one.model, one.weights, one.parameters, one.images["size"], one.images["count"]]
+            for key in keys:
+                number = one.numbers.get(key)
+                cells += [number.value, number.error] if number else [None, None]
+            writer.writerow(cells)
+        return text.getvalue()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Everything as JSON has it, records included; the weights come first."""
+        return {
+            "weights": self.first_line,
+            "schema": SCHEMA,
+            "asked": self.asked,
+            **self.made_by,
+            "models": self.models,
+        }
+
+    def save(self, path: Path | str) -> Path:
+        """Write a file by its ending: ``.json`` with all records, ``.csv`` with a row for each model, ``.html`` with figures.
+
+        Raises:
+            VitworkError: it has another ending, or cannot be written.
+        """
+        from vitwork.analyse.page import page
+
+        path = Path(path)
+        writers = {
+            # The first line tells of the weights; numbers that are not finite are null, as JSON has it.
+            ".json": lambda: msgspec.json.format(dump(self.record), indent=1).replace(b"{\n ", b"{", 1),
+            ".csv": lambda: self.csv().encode(),
+            ".html": lambda: page(self),
+        }
+        if path.suffix not in writers:
+            raise VitworkError(f"{path} cannot be written: end it with {', '.join(writers)}.")
+        write_atomically(path, writers[path.suffix]())
+        return path
+
+
+def weights_of(models: Sequence[tuple[str, str]]) -> str:
+    """Return where the weights of models come from, in one line; models are names with what is said of their weights."""
+    said: dict[str, list[str]] = {}
+    for model, weights in models:
+        said.setdefault(weights, []).append(model)
+    first = sorted(said, key=lambda weights: not weights.startswith("untrained"))
+    return "; ".join(f"{weights} ({', '.join(said[weights])})" for weights in first)
+
+
+def lines(name: str, found: Made | NotMade) -> list[str]:
+    """Return one analysis of one model as it is printed: its time and memory, then its numbers."""
     if isinstance(found, NotMade):
         return [f"{name:14} not measured: {found.not_measured}"]
     peak = "unknown" if found.peak_bytes is None else f"{found.peak_bytes / 2**20:.0f} MiB"
-    first = f"{name:14} {found.seconds:8.1f} s {peak:>12} at most"
-    return [first, *(_row(shown, found.values, analysis.undefined) for shown in analysis.shown)]
+    first = f"{name:14} {words.duration(found.seconds):>10} {peak:>12} at most"
+    return [first, *(f"{'':14}   {number.quantity}: {number.shown}" for number in found.numbers)]
 
 
-def _row(shown: Shown, values: Record, undefined: str) -> str:
-    quantity, parameters = shown
-    try:
-        number = quantity.value(values, **parameters)
-        value = f"not defined: {undefined}" if math.isnan(number) else f"{number:.4g} {quantity.unit}".rstrip()
-    except AbsentError as lacking:  # a network without such blocks, for example
-        value = f"no {lacking}"
-    among = "".join(f", {key.replace('_', ' ')} {setting}" for key, setting in parameters.items())
-    return f"{'':14}   {quantity.name}{among}: {value}"
+def _cell(one: Analysed, name: str, quantity: str) -> str:
+    found = one.analyses.get(name)
+    if found is None:
+        return "–"
+    if isinstance(found, NotMade):
+        return f"not measured: {found.not_measured}"
+    return next((number.shown for number in found.numbers if number.quantity == quantity), "–")
+
+
+def _value(one: Analysed, key: tuple[str, str]) -> float | None:
+    number = one.numbers.get(key)
+    return number.value if number else None
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

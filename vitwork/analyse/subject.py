@@ -1,9 +1,11 @@
-"""The model that ``vitwork analyse`` looks at, and its images."""
+"""The models that are analysed, and their images."""
 
 from __future__ import annotations
 
-from argparse import Namespace
-from dataclasses import replace
+import copy
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,85 +16,266 @@ from vitwork.device import place
 from vitwork.errors import VitworkError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from vitwork.data.images import Splits
     from vitwork.measurements.trained_run import TrainedRun
 
+Weights = str | Path | None
+"""Of a model by its name: a file or an address, ``pretrained`` for timm's, ``published`` for the paper's, or none: random ones."""
 
-def weights(given: Namespace) -> str:
-    """Return where the weights come from, in words: what is measured of random ones says nothing of a trained network."""
-    if given.checkpoint or given.pretrained:
-        return "weights of a checkpoint" if given.checkpoint else "pre-trained"
-    own = ":" in given.model and not given.model.startswith("timm:")
-    return "untrained unless its function loads weights" if own else "untrained"
+TRIED = 8  # images of the first pass, from whose time the estimates are made
 
 
-def subject(given: Namespace) -> tuple[TrainedRun, bool]:
-    """Return the model as measurements take one, and whether its images are of the classes that it tells apart."""
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A model that is to be analysed.
+
+    Attributes:
+        name: for `vitwork.models.create`, or what a model at hand is called.
+        weights: where they come from.
+        model: the model itself, where it is at hand.
+        classes: of the model, where they are not those of the images.
+    """
+
+    name: str
+    weights: Weights = None
+    model: nn.Module | None = None
+    classes: int | None = None
+
+    @property
+    def trained(self) -> bool:
+        """Whether somebody's weights were asked for; of a model at hand nobody knows."""
+        return self.weights is not None or self.model is not None
+
+    @property
+    def said(self) -> str:
+        """Where the weights come from, in words: what is measured of random ones says nothing of a trained network."""
+        if self.model is not None:
+            return "weights as they are"
+        if self.weights is not None:
+            known = {"pretrained": "timm's pre-trained weights", "published": "the paper's weights"}
+            return known.get(str(self.weights), f"weights of {Path(str(self.weights)).name}")
+        own = ":" in self.name and not self.name.startswith("timm:")
+        return "untrained: random weights" + (", unless its function loads others" if own else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The images of an analysis, loaded once for each size.
+
+    Attributes:
+        data: folder of images, images at hand, or None for drawn ones.
+        count: most images per analysis.
+        size: side in pixels; None for what each model takes.
+        known: by size.
+    """
+
+    data: Path | Splits | None
+    count: int
+    size: int | None
+    known: dict[int, tuple[DataSpec, Splits]] = field(default_factory=dict)
+
+    def of(self, size: int) -> tuple[DataSpec, Splits]:
+        """Return images of a size, and no more of them to judge a model on than were asked for."""
+        if size not in self.known:
+            self.known[size] = self._loaded(size)
+        return self.known[size]
+
+    def _loaded(self, size: int) -> tuple[DataSpec, Splits]:
+        from vitwork.data.images import ImageSet, Splits, resized
+
+        counts = {} if self.data else {"train": max(500, self.count), "test": self.count}
+        spec = DataSpec("folder" if self.data else "embedded", size=size, **counts)
+        if isinstance(self.data, Splits):
+            parts = (self.data.train, self.data.test)
+            splits = Splits(*(replace(part, images=resized(part.images, size)) for part in parts))
+        else:
+            splits = _read(spec, self.data)
+        test: ImageSet = splits.test
+        first = slice(self.count)  # their order is that of a hash, so the first are a fair sample
+        return spec, replace(splits, test=replace(test, images=test.images[first], labels=test.labels[first]))
+
+
+def _read(spec: DataSpec, folder: Path | None) -> Splits:
+    """Load images; those of a folder without splits are all of both, since nothing is trained on them."""
+    from vitwork.data import load
+    from vitwork.data.images import ImageSet, Splits, measured_statistics, resized
+    from vitwork.data.sources.cache import decoded
+    from vitwork.data.sources.flat import is_flat, open_flat
+
+    try:
+        if folder is None or not is_flat(folder):
+            return load(spec, folder)
+        import torch
+
+        found = decoded(open_flat(folder), spec.size)
+        images, labels = (torch.from_numpy(part["train"]) for part in (found.images, found.labels))
+        images = resized(images, spec.size or images.shape[-1])
+        whole = ImageSet(images, labels, found.classes, *measured_statistics(images), found.fingerprint)
+        return Splits(whole, whole)
+    except UnicodeEncodeError as error:
+        name = ascii(str(error.object)[: error.end].rpartition("\n")[2])
+        raise VitworkError(f"The name of a file or folder is not UTF-8, from {name} on: rename it.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A model with its images, ready to be measured.
+
+    Attributes:
+        subject: what was asked for.
+        run: the model as measurements take one.
+        labelled: whether its images are of the classes that it tells apart.
+        parameters: of the model.
+        blocks: number of its blocks, 0 where it has none that can be told apart.
+        pass_seconds: that one image's pass takes, about.
+    """
+
+    subject: Subject
+    run: TrainedRun
+    labelled: bool
+    parameters: int
+    blocks: int
+    pass_seconds: float
+
+
+def ready(subject: Subject, pictures: Pictures, device: str = "auto") -> Ready:
+    """Build a model, load its images, and pass a few of them.
+
+    Raises:
+        VitworkError: the model or the images cannot be had, or the model does not take the images.
+    """
     from vitwork.device.settings import kept
 
     with kept():
-        return _subject(given)
+        return _ready(subject, pictures, place.pick(device))
 
 
-def _subject(given: Namespace) -> tuple[TrainedRun, bool]:
+def _ready(subject: Subject, pictures: Pictures, device: str) -> Ready:
     import torch
 
     from vitwork.data.images import Splits
     from vitwork.measurements.trained_run import TrainedRun
-    from vitwork.models import create, load_checkpoint
     from vitwork.models.trial import check_logits
 
-    spec, splits = _images(given)
+    spec, splits = pictures.of(pictures.size or _size(subject))
     drawn = len(splits.train.classes)
-    classes = given.classes or (1000 if given.pretrained else drawn)
-    device = place.pick(given.device)
-    torch.manual_seed(0)  # for weights that are not stored
-    if given.checkpoint:
-        model = load_checkpoint(given.model, given.checkpoint, classes)
-    else:
-        model = create(given.model, classes, **({"pretrained": True} if given.pretrained else {}))
-    if given.pretrained and (config := getattr(model, "pretrained_cfg", None)):
+    model = _built(subject, drawn)
+    if subject.weights == "pretrained" and (config := getattr(model, "pretrained_cfg", None)):
         mean, std = tuple(config["mean"]), tuple(config["std"])
         splits = Splits(*(replace(part, mean=mean, std=std) for part in (splits.train, splits.test)))
     model = model.to(device).eval()
-    images = splits.test.normalised(slice(8)).to(device)
-    check_logits(model, images, classes, given.model)
+    images = splits.test.normalised(slice(TRIED)).to(device)
+    check_logits(model, images, 1 if subject.model is not None else _classes(subject, drawn), subject.name)
+    started = time.perf_counter()
+    with torch.inference_mode():
+        logits = model(images)
+    seconds = (time.perf_counter() - started) / len(images)
     if not hasattr(model, "input_size"):  # for those who trace its code; its own may mean something else
         model.input_size = tuple(images.shape[1:])  # type: ignore[assignment]
-    run = TrainedRun(Arm(given.model, given.model, {}, Recipe(), spec), 0, Path(), splits, device, at_once=64)
+    run = TrainedRun(Arm(subject.name, subject.name, {}, Recipe(), spec), 0, Path(), splits, device, at_once=64)
     run.once(("model", "end"), lambda: model)
-    stored = bool(given.pretrained or given.checkpoint)
-    return run, classes == drawn and (given.data is not None or not stored)
-
-
-def _images(given: Namespace) -> tuple[DataSpec, Splits]:
-    """Return the images of the size that the model takes, and no more of them to judge it on than were asked for."""
-    from vitwork.data import load
-
-    images = {} if given.data else {"train": max(500, given.images), "test": given.images}
-    spec = DataSpec("folder" if given.data else "embedded", size=given.size or _size(given.model), **images)
+    classes = logits.shape[1] if subject.model is not None else _classes(subject, drawn)
+    labelled = classes == drawn and (pictures.data is not None or not subject.trained)
     try:
-        splits = load(spec, given.data)
-    except UnicodeEncodeError as error:
-        name = ascii(str(error.object)[: error.end].rpartition("\n")[2])
-        raise VitworkError(f"The name of a file or folder is not UTF-8, from {name} on: rename it.") from error
-    test = splits.test
-    if len(test) > given.images:  # their order is that of a hash, so the first are a fair sample
-        first = slice(given.images)
-        splits = replace(splits, test=replace(test, images=test.images[first], labels=test.labels[first]))
-    return spec, splits
+        blocks = len(run.blocks())
+    except Exception:  # noqa: BLE001 - each analysis that needs blocks says why it has none
+        blocks = 0
+    return Ready(subject, run, labelled, sum(p.numel() for p in model.parameters()), blocks, seconds)
 
 
-def _size(name: str) -> int:
+def _classes(subject: Subject, drawn: int) -> int:
+    return subject.classes or (1000 if subject.weights == "pretrained" else drawn)
+
+
+def _built(subject: Subject, drawn: int) -> nn.Module:
+    import torch
+
+    from vitwork.models import create, load_checkpoint
+
+    torch.manual_seed(0)  # for weights that are not stored
+    if subject.model is not None:
+        return copy.deepcopy(subject.model)  # the caller's keeps its mode and its device
+    check_name(subject.name)
+    classes = _classes(subject, drawn)
+    if subject.weights == "pretrained":
+        return create(subject.name, classes, pretrained=True)
+    if subject.weights is not None:
+        return load_checkpoint(subject.name, str(subject.weights), classes)
+    return create(subject.name, classes)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is none of ours but one of timm's, or like one.
+
+    Raises:
+        VitworkError: it is, and what was probably meant.
+    """
+    from difflib import get_close_matches
+
+    import timm
+
+    from vitwork.models.zoo.catalogue import ENTRIES
+
+    if ":" in name or name in ENTRIES:
+        return
+    if timm.is_model(name):
+        raise VitworkError(f"There is no model {name!r}: did you mean timm:{name}?")
+    near = get_close_matches(name, {**dict.fromkeys(ENTRIES), **{f"timm:{n}": None for n in timm.list_models()}}, n=3)
+    if not near:
+        near = [f"timm:{found}" for found in get_close_matches(name, timm.list_models(), n=3)]
+    hint = f"did you mean {' or '.join(near)}?" if near else "`vitwork models` lists those there are"
+    raise VitworkError(f"There is no model {name!r}: {hint}")
+
+
+def _size(subject: Subject) -> int:
     """Return the side of the images that a model says it takes, 32 where it says nothing."""
     import torch
 
     from vitwork.models import create
 
-    try:
-        with torch.device("meta"):
-            model = create(name)
-    except VitworkError:  # a builder that reads values, which are not there, or a mistake, of which this one speaks
-        model = create(name)
+    model = subject.model
+    if model is None:
+        check_name(subject.name)
+        try:
+            with torch.device("meta"):
+                model = create(subject.name)
+        except VitworkError:  # a builder that reads values, which are not there, or a mistake, of which this one speaks
+            model = create(subject.name)
     stated = getattr(model, "input_size", None) or (getattr(model, "pretrained_cfg", None) or {}).get("input_size")
     return int(stated[-1]) if isinstance(stated, (tuple, list)) else 32
+
+
+def subjects(
+    models: str | nn.Module | Sequence[str | nn.Module] | Mapping[str, nn.Module],
+    weights: Weights | Sequence[Weights] = None,
+    classes: int | None = None,
+) -> tuple[Subject, ...]:
+    """Return what is to be analysed.
+
+    Args:
+        models: one or several: names for `vitwork.models.create`, or modules (of a mapping, by the names that they shall have).
+        weights: ``pretrained`` or ``published`` for all of them, else a file or an address for each.
+        classes: of every model that is built.
+
+    Raises:
+        VitworkError: there is no model, two have one name, or there are not as many weights as models.
+    """
+    if isinstance(models, Mapping):
+        named: list[tuple[str, nn.Module | None]] = list(models.items())
+    else:
+        several = models if isinstance(models, Sequence) and not isinstance(models, str) else [models]
+        named = [(one, None) if isinstance(one, str) else (type(one).__name__, one) for one in several]
+    if not named:
+        raise VitworkError("Name a model to analyse.")
+    if len({name for name, _ in named}) < len(named):
+        raise VitworkError("Two models have the same name: give modules by different names, as {name: module, …}.")
+    alike = weights is None or weights in ("pretrained", "published")
+    each: Sequence[Weights] = [weights] if isinstance(weights, (str, Path)) else (weights or [])
+    if not alike and len(each) != len(named):
+        raise VitworkError(f"There are {len(each)} files of weights for {len(named)} models: give one for each.")
+    if weights is not None and any(model is not None for _, model in named):
+        raise VitworkError("A model at hand has its weights: give weights to models by name only.")
+    given = [weights] * len(named) if alike else each
+    return tuple(Subject(name, one, model, classes) for (name, model), one in zip(named, given, strict=True))  # type: ignore[arg-type]

@@ -1,12 +1,13 @@
-"""What the command ``vitwork analyse`` can do: measurements, how much each is given, and the quantities it shows."""
+"""What can be analysed: measurements, how much each is given, the quantities it shows, and about how long it takes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from vitwork.design.measurement import Measurement
+from vitwork.design.measurement import Measurement, Record
+from vitwork.errors import VitworkError
 from vitwork.language.quantity import Quantity
 from vitwork.measurements import (
     accuracy,
@@ -20,24 +21,56 @@ from vitwork.measurements import (
     similarity,
 )
 
-Shown = tuple[Quantity, Mapping[str, Any]]
-"""A quantity with its parameters."""
+PRODUCT = 4.0
+"""A product with the Hessian in passes of its mini-batch: two backward passes, each as long as two forward ones."""
+
+STEPS = 4.0
+"""Products by which Lanczos' method finds an eigenvalue, about."""
+
+
+class Shown(NamedTuple):
+    """A quantity of a record.
+
+    Attributes:
+        quantity: what is shown.
+        parameters: of the quantity.
+        error: its standard error where the quantity does not know it: called as ``error(record, **parameters)``.
+    """
+
+    quantity: Quantity
+    parameters: Mapping[str, Any] = {}
+    error: Callable[..., float] | None = None
+
+    @property
+    def knows_error(self) -> Callable[..., float] | None:
+        """What gives the standard error over images or mini-batches; None where only parts of the images tell it."""
+        return self.error or self.quantity.error
+
+    @property
+    def label(self) -> str:
+        """The quantity and its parameters in words."""
+        among = "".join(f", {key.replace('_', ' ')} {setting}" for key, setting in self.parameters.items())
+        return f"{self.quantity.name}{among}"
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """A measurement as the command offers it.
+    """A measurement as it is offered.
 
     Attributes:
+        family: module of `vitwork.analysis` that it belongs to, by which several are chosen at once.
         measurement: with its parameters, but for the number of images.
-        shown: quantities of its record in the table.
+        shown: quantities of its record.
+        passes: images that it passes through the model, about, of a measurement and the model's number of blocks.
         labelled: whether images must be of the classes that the model tells apart.
         most: largest number of images that it is given.
         undefined: why a quantity of it may be no number.
     """
 
+    family: str
     measurement: Measurement
     shown: tuple[Shown, ...]
+    passes: Callable[[Any, int], float]
     labelled: bool = True
     most: int = 1 << 31
     undefined: str = "this network and these images do not define it"
@@ -48,74 +81,149 @@ class Analysis:
         given, _ = self.measurement.having({"images": count, "training_images": count})
         return given
 
+    @property
+    def in_parts(self) -> bool:
+        """Whether a quantity's error is not known from one record, so that parts of the images have to tell it."""
+        return any(shown.knows_error is None for shown in self.shown)
+
 
 def settable(measurement: Measurement) -> dict[str, Any]:
-    """Return the parameters that the command can set: a model alone has no snapshots to choose from."""
+    """Return the parameters that can be set: a model alone has no snapshots to choose from."""
     return {name: value for name, value in measurement.parameters.items() if name != "when"}
 
 
+def chosen(names: Iterable[str]) -> list[str]:
+    """Return the analyses of these names or families, each once and in this order; all of no names.
+
+    Raises:
+        VitworkError: there is none of a name.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        matching = [one for one, analysis in ANALYSES.items() if name in {one, analysis.family}]
+        if not matching:
+            families = dict.fromkeys(analysis.family for analysis in ANALYSES.values())
+            raise VitworkError(
+                f"There is no analysis {name!r}; there are {', '.join(ANALYSES)}, and of several at once {', '.join(families)}."
+            )
+        found |= dict.fromkeys(matching)
+    return list(found or ANALYSES)
+
+
 def _shown(*quantities: Quantity, **parameters: Any) -> tuple[Shown, ...]:
-    return tuple((quantity, parameters) for quantity in quantities)
+    return tuple(Shown(quantity, parameters) for quantity in quantities)
+
+
+def _ape_error(record: Record, kind: str) -> float:
+    """Return the standard error of a diagonal block's APE over mini-batches: that of a spectrum."""
+    error = hessian.ape.error
+    return float(error(record[kind])) if error and kind in record else float("nan")
+
+
+def _per_batch(m: Any, products: float) -> float:
+    return float(m.batches * m.batch_size * products * PRODUCT)
 
 
 ANALYSES = {
     analysis.measurement.name: analysis
     for analysis in (
         Analysis(
+            "calibration",
             accuracy.Evaluation(batch_size=50),
             _shown(accuracy.accuracy, accuracy.overconfidence),
+            lambda m, _: 2.0 * (m.training_images or 0),
             most=500,
             undefined="not all logits are finite",
         ),
-        Analysis(hessian.Spectrum(batches=1, batch_size=8), _shown(hessian.ape, hessian.nep, hessian.negativity)),
         Analysis(
-            hessian.Blockwise(batches=1, batch_size=8, k=1),
-            tuple((hessian.ape_of, {"kind": kind}) for kind in ("msa", "mlp", "conv")),
+            "hessian",
+            hessian.Spectrum(batches=3, batch_size=8),
+            _shown(hessian.ape, hessian.nep, hessian.negativity),
+            lambda m, _: _per_batch(m, STEPS * m.k),
         ),
-        Analysis(hessian.Density(batches=1, batch_size=8, steps=16, probes=2), _shown(hessian.negative_share)),
-        Analysis(hessian.HessianTrace(batches=1, batch_size=8, products=12), _shown(hessian.hessian_trace)),
-        Analysis(landscape.Surface(extent=0.6, points=5), _shown(landscape.curvature, landscape.rise), most=128),
         Analysis(
+            "hessian",
+            hessian.Blockwise(batches=3, batch_size=8, k=1),
+            tuple(Shown(hessian.ape_of, {"kind": kind}, _ape_error) for kind in ("msa", "mlp", "conv")),
+            lambda m, _: 4.0 * _per_batch(m, STEPS * m.k),  # stem, head and two kinds of blocks
+        ),
+        Analysis(
+            "hessian",
+            hessian.Density(batches=3, batch_size=8, steps=16, probes=1),
+            _shown(hessian.negative_share),
+            lambda m, _: _per_batch(m, m.steps * m.probes),
+        ),
+        Analysis(
+            "hessian",
+            hessian.HessianTrace(batches=3, batch_size=8, products=12),
+            _shown(hessian.hessian_trace),
+            lambda m, _: _per_batch(m, m.products),
+        ),
+        Analysis(
+            "landscape",
+            landscape.Surface(extent=0.6, points=5),
+            _shown(landscape.curvature, landscape.rise),
+            lambda m, _: float(m.points**2 * m.images),
+            most=128,
+        ),
+        Analysis(
+            "fourier",
             feature_maps.LogAmplitude(),
             _shown(feature_maps.msa_change, feature_maps.mlp_change, feature_maps.conv_change, relative_to="DC"),
+            lambda m, _: 2.0 * m.images,
             labelled=False,
         ),
         Analysis(
+            "variance",
             feature_maps.Variance(),
             _shown(
                 feature_maps.msa_variance_change, feature_maps.mlp_variance_change, feature_maps.conv_variance_change
             ),
+            lambda m, _: 2.0 * m.images,
             labelled=False,
         ),
         Analysis(
+            "similarity",
             similarity.Similarity(),
             _shown(similarity.block_structure),
+            lambda m, _: 4.0 * m.images,
             labelled=False,
             undefined="it compares pairs of blocks of one stage with pairs of two stages, and needs both",
         ),
         Analysis(
+            "attention",
             attention.Attention(rank_images=4),
             _shown(attention.gain_slope),
+            lambda m, _: 3.0 * m.images,
             labelled=False,
             undefined="a grid of two places a side has a single frequency",
         ),
         Analysis(
-            lesion.Lesion(), (*_shown(lesion.loss_at_stage_start), (lesion.loss_at_stage_end, {"first_stage": 0}))
+            "lesion",
+            lesion.Lesion(),
+            (*_shown(lesion.loss_at_stage_start), Shown(lesion.loss_at_stage_end, {"first_stage": 0})),
+            lambda m, blocks: (1.0 + blocks) * m.images,
         ),
         Analysis(
+            "robustness",
             robustness.NoiseBands(),
-            tuple((robustness.change, {"between": between}) for between in (robustness.LOW, robustness.HIGH)),
+            tuple(Shown(robustness.change, {"between": between}) for between in (robustness.LOW, robustness.HIGH)),
+            lambda m, _: 10.0 * m.images,  # nine bands and none
         ),
         Analysis(
+            "robustness",
             robustness.Corruptions(severities=(3,)),
             _shown(robustness.corrupted_accuracy, robustness.kept_accuracy),
+            lambda m, _: (1.0 + 15.0 * len(m.severities)) * m.images,
             undefined="without corruptions the accuracy is 0",
         ),
         Analysis(
+            "robustness",
             cues.CueConflict(),
             _shown(cues.shape_bias),
+            lambda m, _: 2.0 * m.images,
             undefined="neither the outline nor the texture is ever chosen",
         ),
     )
 }
-"""What the command can do, by name, in the order of the table."""
+"""What there is, by name, in the order in which it is made."""

@@ -44,8 +44,9 @@ class Spectrum:
 
     Attributes:
         eigenvalues: (n_batches, k) float64, signed; largest magnitude first, or for ``extremes`` the ⌈k/2⌉ largest and
-            then the ⌊k/2⌋ smallest, descending.
-        residuals: (n_batches, k) float64, ‖Hv − λv‖ for the unit vector v behind each eigenvalue λ.
+            then the ⌊k/2⌋ smallest, descending. For a ``survey`` (n_batches, 2 k + 2): the k of largest magnitude, the k that
+            would be without the penalty, which moves all of them by λ, then the largest and the smallest.
+        residuals: as many, float64, ‖Hv − λv‖ for the unit vector v behind each eigenvalue λ.
         batch_sizes: examples in each mini-batch.
         products: Hessian-vector products spent on each mini-batch.
         converged: whether each mini-batch met the tolerance. Of an eigenvalue that occurs several times to the last digit,
@@ -103,7 +104,7 @@ class SpectrumOptions:
     """How `top_eigenvalues` finds them.
 
     Attributes:
-        which: ``magnitude`` as the paper (signs mix), or signed ``extremes``.
+        which: ``magnitude`` as the paper (signs mix), signed ``extremes``, or all in one ``survey``, see `Spectrum`.
         batchnorm: ``eval`` for running statistics (as the paper), ``train`` for those of the mini-batch.
         tolerance: relative accuracy of each eigenvalue.
         select: parameters to differentiate by; the Hessian of a block keeps only the block's own.
@@ -142,6 +143,7 @@ class SpectrumOptions:
             operator.arranged(start),
             k,
             which=self.which,
+            shift=operator.weight_decay,
             tolerance=self.tolerance,
             capacity=self.capacity,
             max_products=self.max_products,

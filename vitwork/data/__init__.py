@@ -5,10 +5,10 @@ Importing this package imports no torch; its functions are fetched when they are
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vitwork.design.dataset import DataSpec
+from vitwork.lazy import attributes
 
 if TYPE_CHECKING:
     from vitwork.data.fingerprints import fingerprint
@@ -18,14 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["DataSpec", "ImageSet", "Splits", "fingerprint", "load"]
 
 _HOMES = {
-    "ImageSet": "vitwork.data.images",
-    "Splits": "vitwork.data.images",
-    "fingerprint": "vitwork.data.fingerprints",
-    "load": "vitwork.data.loading",
+    "ImageSet": "images",
+    "Splits": "images",
+    "fingerprint": "fingerprints",
+    "load": "loading",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = attributes(__name__, _HOMES)

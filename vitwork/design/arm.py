@@ -1,4 +1,4 @@
-"""An arm: a condition compared, made of model, recipe and data. Imports no torch."""
+"""An arm: a condition compared, made of model, recipe and data, or of published networks. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vitwork.design.dataset import DataSpec
+from vitwork.design.published import FEWEST, LOADED, Family, Network
 from vitwork.design.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A condition compared.
+    """A condition compared: networks that are trained here, or published ones that are loaded.
 
     Attributes:
         name: what claims call it, for example ``vit-local-5``.
-        model: name for `vitwork.models.create`.
+        model: name for `vitwork.models.create`; empty where networks are loaded, of which each has its own.
         options: keyword arguments for it.
         recipe: how it is trained.
         data: what it is trained and tested on.
+        family: the rule by which published networks belong to it; None where it is trained, or they are named.
+        networks: published networks, one for each seed; as a session is planned, those alone whose weights are here.
+        missing: names of those whose weights are not here.
     """
 
     name: str
@@ -27,3 +31,21 @@ class Arm:
     options: Mapping[str, Any] = field(default_factory=dict)
     recipe: Recipe = field(default_factory=Recipe)
     data: DataSpec = field(default_factory=lambda: DataSpec("cifar10"))
+    family: Family | None = None
+    networks: tuple[Network, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether its networks are published ones."""
+        return self.family is not None or bool(self.networks or self.missing)
+
+    @property
+    def augmented(self) -> bool:
+        """Whether it is known how its training images were augmented."""
+        return self.recipe != LOADED
+
+    @property
+    def complete(self) -> bool:
+        """Whether so many of its networks are here that it can be compared."""
+        return len(self.networks) >= min(FEWEST, len(self.networks) + len(self.missing))

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from vitwork.errors import VitworkError
 
-SOURCES = ("embedded", "cifar10", "cifar100", "imagenet", "folder")
+HELD_OUT = "imagenet-validation"
+"""The source of which there are test images alone: a fixed sample, which each published network prepares in its own way."""
+
+SOURCES = ("embedded", "cifar10", "cifar100", "imagenet", HELD_OUT, "folder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +17,7 @@ class DataSpec:
     """A data set and the part of it that is used.
 
     Attributes:
-        source: ``embedded``, ``cifar10``, ``cifar100``, ``imagenet`` or ``folder``.
+        source: ``embedded``, ``cifar10``, ``cifar100``, ``imagenet``, ``imagenet-validation`` or ``folder``.
         size: side of the images in pixels; larger originals are average-pooled down to it, None keeps theirs.
         train, test: number of images of each split, taken from its start with equal class counts; None for all.
         fraction: share of each class's training images that is used (paper, Fig. 4: 0.06).

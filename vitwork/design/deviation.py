@@ -18,7 +18,15 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """One difference from the paper's setting."""
+    """One difference from the paper's setting.
+
+    Attributes:
+        change: what kind of difference.
+        text: in words, of those that a profile or a claim declares.
+        arm: that is changed; empty for all.
+        field: of its recipe, data or options that is changed.
+        value: what it is now.
+    """
 
     change: Change
     text: str = ""
@@ -37,6 +45,8 @@ class Missing(StrEnum):
 
     ARM = "arm"  # the profile does not train `arm`
     SNAPSHOT = "snapshot"  # the recipe of `arm` keeps no snapshot at `what`
+    LOADED = "loaded"  # the networks of `arm` are published ones, of which there is no snapshot at `what`
+    WEIGHTS = "weights"  # too few weights of the published networks of `arm` are here: those of `what` are not
     PART = "part"  # the network of `arm` has no `what`
     LEARNING = "learning"  # the networks of `arm` have not learned: their accuracy is `what`
     NOISE = "noise"  # the quantity `what` says more of its own error than of networks
@@ -48,7 +58,13 @@ class Missing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """Why a test could not be measured; only a `Missing.FAULT` is an error."""
+    """Why a test could not be measured; only a `Missing.FAULT` is an error.
+
+    Attributes:
+        missing: what kind of thing is lacking.
+        arm: that lacks it, or that is lacking.
+        what: the snapshot, part, quantity or reason.
+    """
 
     missing: Missing
     arm: str = ""

@@ -117,6 +117,10 @@ def _arm_and_model(given: str) -> tuple[str, str]:
 
 def _changed(arm: Arm, path: str, text: str) -> Arm:
     """Return the arm with one field changed."""
+    if arm.loaded and not path.startswith("data."):
+        raise VitworkError(
+            f"The networks of {arm.name} are loaded, not trained: only its data can be changed, not {path}."
+        )
     if path == "recipe":
         if text not in RECIPES:
             raise VitworkError(f"There is no recipe {text!r}; choose one of {', '.join(RECIPES)}.")

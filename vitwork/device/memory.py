@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,12 @@ class Cost:
     images: int
     seconds: float
     peak_bytes: int | None
+
+    @classmethod
+    def of_all(cls, parts: Sequence[Cost]) -> Cost:
+        """Return what several analyses took that were made one after the other."""
+        peaks = [part.peak_bytes for part in parts if part.peak_bytes is not None]
+        return cls(sum(p.images for p in parts), sum(p.seconds for p in parts), max(peaks, default=None))
 
 
 class Meter:

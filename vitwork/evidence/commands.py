@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vitwork import profiles
-from vitwork.analyse import positive
+from vitwork.analyse.command import positive
 from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
 from vitwork.language.evidence import Outcome
 from vitwork.report.words import evidence as words
 from vitwork.session.again import ReportPlan, profile_of
-from vitwork.session.collecting import collect
+from vitwork.session.collecting import collect, read_claims
 from vitwork.session.source import open_report
 from vitwork.session.worker import Worker
 from vitwork.store.machine import commit
@@ -37,7 +37,7 @@ def judge(arguments: Sequence[str]) -> int:
     parser = _parser("judge", judge)
     _report(parser)
     given = parser.parse_args(arguments)
-    from vitwork.evidence.judge import rejudge
+    from vitwork.evidence.rejudge import rejudge
 
     report = open_report(given.report)
     found = rejudge(_plan(report, given.claims))
@@ -59,12 +59,21 @@ def audit(arguments: Sequence[str]) -> int:
         "--store", type=Path, help="folder in which an audit goes on where it was stopped (default: none is kept)"
     )
     given = parser.parse_args(arguments)
-    from vitwork.evidence.audit import Auditor
-    from vitwork.evidence.audit import audit as made
+    from vitwork.evidence.rejudge import rejudge
+    from vitwork.evidence.trained_again import Auditor
+    from vitwork.evidence.trained_again import audit as made
 
     report = open_report(given.report)
     seed = secrets.randbelow(1 << 31) if given.seed is None else given.seed
-    auditor = Auditor(_plan(report, given.claims), given.data, given.runs, seed)
+    plan = _plan(report, given.claims)
+    if moved := rejudge(plan).those(Outcome.DIFFERENT, Outcome.NUMBERS):
+        _say(
+            [
+                f"Not credible: {', '.join(found.claim for found in moved)} do not follow from the records; see vitwork judge."
+            ]
+        )
+        return 1
+    auditor = Auditor(plan, given.data, given.runs, seed)
     drawn = ", ".join(f"{run.arm} {run.seed}" for run in auditor.drawn())
     _say([f"Drawn with --seed {seed}: {drawn}."])
     with tempfile.TemporaryDirectory(prefix="vitwork-audit-") as folder:
@@ -103,9 +112,10 @@ def register(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     from vitwork.session.registration import FOLDER, book, outlined
 
+    tests = collect(given.claims)
     profile = profiles.find(given.profile)
     profile = replace(profile, seeds=given.seeds or profile.seeds)
-    plan = outlined(profile, collect(given.claims, profile), given.first_seed)
+    plan = outlined(profile, read_claims(tests, profile), given.first_seed)
     project, now = Path.cwd(), datetime.now(UTC).isoformat(timespec="seconds")
     revision, dirty = commit(project)
     path = project / FOLDER / f"{profile.name}.json"
@@ -135,8 +145,9 @@ def _claims(parser: argparse.ArgumentParser) -> None:
 
 def _plan(report: Results, claims: Sequence[Path]) -> ReportPlan:
     """Return the plan of a report's claims."""
+    tests = collect(claims)
     profile = profile_of(report)
-    return ReportPlan(profile, report=report).read(collect(claims, profile))
+    return ReportPlan(profile, report=report).read(read_claims(tests, profile))
 
 
 def _say(lines: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from vitwork.design.deviation import Deviation, Lack
 from vitwork.language.claim import Paper
-from vitwork.statistics.effect import Effect, Verdict
+from vitwork.statistics.effect import Effect, Scale, Verdict
 
 SCHEMA: Literal["vitwork-results/2"] = "vitwork-results/2"
 Number = float | None
@@ -22,7 +22,14 @@ Moment = Annotated[float, Meta(ge=0, lt=253402300800)]
 
 
 class Sample(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sample"):
-    """One side of a hypothesis: a value per seed of one arm, on the quantity's own scale; null for no finite value."""
+    """One side of a hypothesis: a value per seed of one arm, on the quantity's own scale; null for no finite value.
+
+    Attributes:
+        arm: name.
+        label: the arm as the sentence has it.
+        seeds: of the trained networks.
+        values: one for each of them.
+    """
 
     arm: str
     label: str
@@ -31,7 +38,11 @@ class Sample(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sample"):
 
 
 class Constant(Struct, frozen=True, kw_only=True, tag_field="kind", tag="constant"):
-    """One side of a hypothesis that is a number."""
+    """One side of a hypothesis that is a number.
+
+    Attributes:
+        value: the number.
+    """
 
     value: float
 
@@ -138,34 +149,25 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     file: str = ""
 
 
-class Audit(Struct, frozen=True, kw_only=True):
-    """What a session's own data say of a quantity, by which its tests are guarded.
-
-    Attributes:
-        quantity: its name.
-        skewness: of its values over networks, pooled within arms on its scale; null for too few values.
-        z: the same in units of its standard error.
-        skewed: whether it is plainly skewed, so that its tests take the fuller guard.
-        error: the measurement's own standard error, and spread: standard deviation over networks, both on its scale; null
-            where unknown.
-    """
-
-    quantity: str
-    skewness: Number
-    z: Number
-    skewed: bool
-    error: Number
-    spread: Number
-
-
 class RunResult(Struct, frozen=True, kw_only=True):
-    """One training. Fields of a run that did not end are null.
+    """One training, or one published network. Fields of a run that did not end are null.
 
     Attributes:
+        key: of the run in the store.
+        arm, seed: which condition, and which of its trainings.
+        model, options: the architecture by name, and what it was made with.
+        recipe: how it was trained.
+        parameters: number of trainable weights.
+        status: how it ended.
+        seconds, joules: that it took.
+        images_per_second: that it trained on.
+        mode: device, precision and kernels.
+        history: for every epoch its number, mean loss, accuracy on the training images and learning rate.
         data, fingerprint: which images it was trained on, and the hash of the data set that they are of; with model,
             options, recipe, seed and the hashes of the code they make the key. Empty in documents that do not tell them.
         finished: seconds since the epoch.
         origin: key of the machine in `Results.origins`; empty where it is not known.
+        network: of a published one, what was loaded: name, SHA-256 of the weights, how its images were prepared, licence.
     """
 
     key: str
@@ -185,12 +187,21 @@ class RunResult(Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
     finished: Number = None
     origin: str = ""
+    network: dict[str, Any] = {}
 
 
 class MeasurementResult(Struct, frozen=True, kw_only=True):
     """One record of one run. Fields of a measurement that was not made are null.
 
     Attributes:
+        key: of the record in the store.
+        run: key of the run.
+        arm, seed: of that run.
+        name: of the measurement.
+        figure: how it is drawn.
+        parameters: what was measured, and how much of it.
+        seconds, joules: that it took.
+        values: what was found, each kind of measurement with fields of its own (docs/analyses.md).
         not_finite: what null stands for in `values`, by its place (``/angle/0``), so that they are the record's to the bit.
         origin: as of a run.
     """
@@ -209,13 +220,40 @@ class MeasurementResult(Struct, frozen=True, kw_only=True):
     origin: str = ""
 
 
+class QuantityResult(Struct, frozen=True, kw_only=True):
+    """What a session says of one quantity over all its networks: how well it is measured, and the shape of its spread.
+
+    Attributes:
+        name, unit: of the quantity.
+        scale: the declared scale, on which error, spread and skewness are.
+        error: root mean square over networks of the measurement's own standard error; null where none is known.
+        spread: standard deviation over seeds, pooled within arms.
+        drawn: whether every network is measured on images of its own, so that the spread contains the error.
+        testable: whether it is tested: one whose error is in the spread, and above half of it, is not.
+        skewness: of the residuals, pooled over arms, and z: in units of its standard error; null where too few differ.
+        skewed: whether that is plain, so that tests take the fuller guard.
+    """
+
+    name: str
+    unit: str
+    scale: Scale
+    error: Number
+    spread: Number
+    drawn: bool
+    testable: bool
+    skewness: Number
+    z: Number
+    skewed: bool
+
+
 class ProfileResult(Struct, frozen=True, kw_only=True):
     """The scale of the session and how it differs from the paper's setting.
 
     Attributes:
-        name, summary: as declared.
+        name: what ``--profile`` takes.
+        summary: data, sizes and length in one line.
         seeds: trained networks per arm.
-        deviations: differences from the paper's setting.
+        deviations: from the paper's setting.
         pixels: side of the images, where every arm has the same and it is not that of their source.
         first_seed: the number of the first seed.
     """
@@ -229,7 +267,12 @@ class ProfileResult(Struct, frozen=True, kw_only=True):
 
 
 class DatasetResult(Struct, frozen=True, kw_only=True):
-    """The images."""
+    """The images.
+
+    Attributes:
+        name: of the sources.
+        fingerprint: hash of their content.
+    """
 
     name: str
     fingerprint: str
@@ -275,6 +318,7 @@ class Provenance(Struct, frozen=True, kw_only=True):
     Attributes:
         command: the command line.
         commit: of git, empty outside it; dirty: whether the tree had changes.
+        dataset: the images.
         code: hash of the code by which runs and measurements were keyed, by module.
         pages: hash of the code and templates that made the report; empty where none was made.
         versions, hardware: of the machine that made the document.
@@ -299,13 +343,20 @@ class Results(Struct, frozen=True, kw_only=True):
     """Everything that a session found.
 
     Attributes:
+        schema: by which the document is read.
+        profile: the scale.
+        provenance: where the numbers come from.
+        claims: with their verdicts.
+        hypotheses: that the claims rest on.
+        runs: the trainings.
+        measurements: of those runs.
         alpha: false discovery rate over the profile's claims.
         family: how many claims that profile can measure.
-        audits: of the quantities that were compared.
         sequential: whether seeds were added until verdicts were settled.
         origins: the machines, by key.
         sources: the reports that these results were pooled from; none for those of one session.
         machine_effects: of pooled results, whether it matters where a network was trained; of the arms of several reports.
+        quantities: those that claims compare.
     """
 
     schema: Literal["vitwork-results/2"] = SCHEMA
@@ -317,8 +368,8 @@ class Results(Struct, frozen=True, kw_only=True):
     measurements: tuple[MeasurementResult, ...]
     alpha: float = 0.05
     family: int = 0
-    audits: tuple[Audit, ...] = ()
     sequential: bool = False
     origins: dict[str, Origin] = {}
     sources: tuple[Source, ...] = ()
     machine_effects: tuple[MachineEffect, ...] = ()
+    quantities: tuple[QuantityResult, ...] = ()

@@ -24,6 +24,7 @@ class Outcome(StrEnum):
     SAME = "the same"
     NUMBERS = "the same, by other numbers"
     DIFFERENT = "another one"
+    UNMEASURED = "not measured"  # in the report, nor now
     LOST = "not judged again"  # for `Judged.lack`, or since the claim is installed no more
     PROPERTY = "not statistical"  # checked on examples, by running its test
     NEW = "new"  # not in the report

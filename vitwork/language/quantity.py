@@ -27,6 +27,7 @@ class Quantity:
         error: called as ``value`` is; the measurement's own standard error, None where it is not known.
         drawn: whether every run is measured on images of its own, so that their choice adds to the spread over networks;
             images that all runs share add nothing to a comparison.
+        augmented: whether it is read on training images as the recipe augments them.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Quantity:
     error: Callable[..., float] | None = None
     trials: Callable[[Any], int] | None = None
     drawn: bool = False
+    augmented: bool = False
 
 
 def quantity(
@@ -48,11 +50,14 @@ def quantity(
     error: Callable[..., float] | None = None,
     trials: Callable[[Any], int] | None = None,
     drawn: bool = False,
+    augmented: bool = False,
 ) -> Callable[[Callable[..., float]], Quantity]:
     """Make a quantity of a function of (record, parameters…)."""
 
     def make(value: Callable[..., float]) -> Quantity:
-        return Quantity(name or value.__name__.replace("_", " "), of, value, unit, scale, error, trials, drawn)
+        return Quantity(
+            name or value.__name__.replace("_", " "), of, value, unit, scale, error, trials, drawn, augmented
+        )
 
     return make
 

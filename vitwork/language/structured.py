@@ -23,7 +23,23 @@ from vitwork.statistics.effect import Alternative, Effect
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trend(Sentence):
+class OverArms(Sentence):
+    """A sentence whose sides are arms, in an order that means something.
+
+    Attributes:
+        arms: references to one quantity.
+    """
+
+    arms: tuple[Reference, ...]
+
+    @property
+    def sides(self) -> tuple[Reference | float, ...]:
+        """The arms."""
+        return self.arms
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trend(OverArms):
     """A quantity that falls or rises over arms: the slope of its means, or of its mean logarithms, over levels.
 
     Attributes:
@@ -32,16 +48,10 @@ class Trend(Sentence):
         alternative: ``less`` when it falls.
     """
 
-    arms: tuple[Reference, ...]
     places: tuple[float, ...]
     alternative: Alternative
     control: str = ""
     form: ClassVar[Form] = "trend"
-
-    @property
-    def sides(self) -> tuple[Reference | float, ...]:
-        """The arms."""
-        return self.arms
 
     @property
     def statement(self) -> str:
@@ -79,21 +89,15 @@ class Trend(Sentence):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Order(Sentence):
+class Order(OverArms):
     """References of which each is smaller than the next: one hypothesis, true when every step is.
 
     Attributes:
         arms: in the claimed order.
     """
 
-    arms: tuple[Reference, ...]
     control: str = ""
     form: ClassVar[Form] = "order"
-
-    @property
-    def sides(self) -> tuple[Reference | float, ...]:
-        """The arms."""
-        return self.arms
 
     @property
     def statement(self) -> str:
@@ -134,7 +138,7 @@ class Interaction(Trend):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Correlation(Sentence):
+class Correlation(OverArms):
     """A quantity that rises with the claimed ranks of arms: Kendall's tau of every seed's own order.
 
     Attributes:
@@ -142,15 +146,9 @@ class Correlation(Sentence):
         ranks: one for each arm; arms of one rank are not compared with each other.
     """
 
-    arms: tuple[Reference, ...]
     ranks: tuple[float, ...]
     control: str = ""
     form: ClassVar[Form] = "correlation"
-
-    @property
-    def sides(self) -> tuple[Reference | float, ...]:
-        """The arms."""
-        return self.arms
 
     @property
     def statement(self) -> str:

@@ -10,14 +10,15 @@ from vitwork.language.quantity import quantity
 from vitwork.measurements.errors import binomial
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from vitwork.measurements.trained_run import TrainedRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation(Measurement):
-    """The metrics of `calibration.evaluate` on the test images, and the NLL of augmented training images.
+    """The metrics of `calibration.evaluate` on the test images, and the NLL of augmented training images where it is known
+    how they were augmented.
 
     Attributes:
         when: at which snapshot.
@@ -44,22 +45,29 @@ class Evaluation(Measurement):
         with torch.inference_mode():
             found = [(in_parts(model, images), labels) for images, labels in run.test_batches(self.batch_size)]
             logits, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
-            wanted = self.training_images or len(run.splits.train)
-            training = torch.cat(
-                [
-                    F.cross_entropy(in_parts(model, images), targets, reduction="none")
-                    for images, targets in run.augmented(-(-wanted // self.batch_size), self.batch_size)
-                ]
-            )
             return {
                 **calibration.evaluate(logits, labels),
                 "nll_error": _error(F.cross_entropy(logits.double(), labels, reduction="none")),
                 "signed_ece_error": _error(logits.double().softmax(1).amax(1) - (logits.argmax(1) == labels).double()),
-                "train_nll": float(training.double().mean()),
-                "train_nll_error": _error(training),
+                **(self._training(run, model) if run.arm.augmented else {}),
                 "images": len(labels),
                 "classes": logits.shape[1],
             }
+
+    def _training(self, run: TrainedRun, model: nn.Module) -> Record:
+        """Return the NLL of augmented training images, with its standard error."""
+        import torch
+        from torch.nn import functional as F
+
+        from vitwork.device.memory import in_parts
+
+        wanted = self.training_images or len(run.splits.train)
+        parts = [
+            F.cross_entropy(in_parts(model, images), targets, reduction="none")
+            for images, targets in run.augmented(-(-wanted // self.batch_size), self.batch_size)
+        ]
+        training = torch.cat(parts)
+        return {"train_nll": float(training.double().mean()), "train_nll_error": _error(training)}
 
 
 def _error(by_image: Tensor) -> float:
@@ -98,6 +106,7 @@ def nll(record: Record) -> float:
     scale="log-ratio",
     error=lambda record: float(record["train_nll_error"]),
     drawn=True,
+    augmented=True,
 )
 def training_nll(record: Record) -> float:
     """Return the mean negative log-likelihood of augmented training images."""

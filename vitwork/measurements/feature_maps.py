@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Direction = Literal["diagonal", "radial"]
 Window = Literal["hann"] | None
-BLOCKS = ("blocks", "kinds", "stages", "downsamples", "cost")
+BLOCKS = ("blocks", "kinds", "stages", "downsamples", "left_out", "cost")
 
 
 def _passed(

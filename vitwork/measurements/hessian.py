@@ -11,7 +11,7 @@ from vitwork.design.arm import Arm
 from vitwork.design.deviation import Lack, Missing
 from vitwork.design.measurement import Measurement, Record
 from vitwork.errors import VitworkError
-from vitwork.language.quantity import AbsentError, columns, mean, quantity, ratio
+from vitwork.language.quantity import AbsentError, Quantity, columns, mean, quantity, ratio
 from vitwork.measurements.errors import Batches, jackknife
 from vitwork.measurements.moments import epochs_of
 
@@ -41,26 +41,26 @@ class Curvature(Measurement):
     batches: int = 8
     batch_size: int = 16
 
-    def _loss(self, run: TrainedRun, *, l2: bool = True, clean: bool = False) -> dict[str, Any]:
-        """Return the arguments by which every analysis knows the loss: NLL + L2 on augmented images unless asked."""
+    def _loss(self, run: TrainedRun, *, clean: bool = False) -> dict[str, Any]:
+        """Return the arguments by which every analysis knows the loss: NLL + L2, on augmented images unless asked."""
         drawn = run.clean_batches if clean else run.training_batches
         return {
             "model": run.model(self.when),
             "batches": drawn(self.batches, self.batch_size),
-            "weight_decay": run.arm.recipe.weight_decay if l2 else 0.0,
+            "weight_decay": run.arm.recipe.weight_decay,
             "batchnorm": self.batchnorm,
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spectrum(Curvature):
-    """The top eigenvalues of NLL + L2; controls take the NLL alone, or images that are not augmented.
+    """The top eigenvalues of NLL + L2, and those of the NLL alone, all found at once; a control takes images not augmented.
 
     Attributes:
         k: eigenvalues per mini-batch.
         which: by ``magnitude`` as the paper (signs mix), or signed ``extremes``.
+        tolerance: relative accuracy of each eigenvalue.
         max_products: products with the Hessian after which a mini-batch is given up.
-        loss: with the L2 penalty or without.
         examples: ``clean`` for the same images as they are, with their classes.
         solver: ours (Lanczos' method), or the paper's: ``pyhessian``, power iteration at its default tolerance, which does
             not say what converged.
@@ -71,8 +71,8 @@ class Spectrum(Curvature):
 
     k: int = 5
     which: Which = "magnitude"
+    tolerance: float = 1e-3
     max_products: int = 500
-    loss: Literal["nll + l2", "nll"] = "nll + l2"
     examples: Literal["augmented", "clean"] = "augmented"
     solver: Literal["lanczos", "pyhessian"] = "lanczos"
 
@@ -88,16 +88,37 @@ class Spectrum(Curvature):
     def measure(self, run: TrainedRun) -> Record:
         """Return the eigenvalues of every mini-batch, and whether they converged.
 
+        Those of the NLL alone (``nll``) and the two ends of the spectrum (``ends``) are in the record, too, where all were
+        chosen by magnitude.
+
         Raises:
             VitworkError: PyHessian is asked for what it cannot do.
         """
         from vitwork.analysis import hessian
 
-        loss = self._loss(run, l2=self.loss == "nll + l2", clean=self.examples == "clean")
+        loss = self._loss(run, clean=self.examples == "clean")
         if self.solver == "pyhessian":
             return {**self._by_pyhessian(**loss), "batch_size": self.batch_size}
-        found = hessian.top_eigenvalues(**loss, k=self.k, which=self.which, max_products=self.max_products)
-        return {**columns(found, *COLUMNS), "batch_size": self.batch_size}
+        surveyed = self.which == "magnitude"
+        found = hessian.top_eigenvalues(
+            **loss,
+            k=self.k,
+            which="survey" if surveyed else self.which,
+            tolerance=self.tolerance,
+            max_products=self.max_products,
+        )
+        record = {**columns(found, *COLUMNS), "batch_size": self.batch_size, "which": self.which}
+        if not surveyed:
+            return record
+        # The penalty adds its coefficient to every eigenvalue, so that those without it need no search of their own.
+        alone = found.eigenvalues[:, self.k : -2] - loss["weight_decay"]
+        return {
+            **record,
+            "eigenvalues": found.eigenvalues[:, : self.k].tolist(),
+            "residuals": found.residuals[:, : self.k].tolist(),
+            "nll": alone.tolist(),
+            "ends": found.eigenvalues[:, -2:].tolist(),
+        }
 
     def _by_pyhessian(self, model: nn.Module, batches: Iterable[Any], weight_decay: float, batchnorm: str) -> Record:
         """Return a spectrum by the paper's instrument; the model is left as it is."""
@@ -119,7 +140,7 @@ class MatchedSpectrum(Curvature):
     Attributes:
         level: the loss, in units of chance's (the logarithm of the number of classes), which every network can reach.
         images: how many augmented training images the loss is averaged over.
-        k, max_products: as for `Spectrum`.
+        k, tolerance, max_products: as for `Spectrum`.
     """
 
     name: ClassVar[str] = "matched_spectrum"
@@ -127,6 +148,7 @@ class MatchedSpectrum(Curvature):
     level: float = 0.75
     images: int = 500
     k: int = 5
+    tolerance: float = 1e-3
     max_products: int = 500
 
     def lack(self, arm: Arm) -> Lack | None:
@@ -135,12 +157,14 @@ class MatchedSpectrum(Curvature):
         return None if "end" in kept and len(kept) > 3 else Lack(Missing.SNAPSHOT, arm.name, "during training")
 
     def measure(self, run: TrainedRun) -> Record:
-        """Return the losses, and the spectra at the last snapshot above the level and the first below it."""
+        """Return the losses down to the level, and the spectra at the last snapshot above it and the first below."""
         epochs = epochs_of(run.arm.recipe)
         order = sorted(epochs, key=lambda when: epochs[when])
-        losses = [self._training_nll(run, when) for when in order]
         level = self.level * math.log(len(run.splits.train.classes))
-        below = next((place for place, loss in enumerate(losses) if loss <= level), 0)
+        losses: list[float] = []
+        while len(losses) < len(order) and (not losses or losses[-1] > level):
+            losses.append(self._training_nll(run, order[len(losses)]))
+        below = len(losses) - 1 if losses[-1] <= level else 0
         spectra = [self._spectrum(run, order[place]) for place in (below - 1, below)] if below else []
         return {
             "snapshots": [str(when) for when in order],
@@ -167,7 +191,10 @@ class MatchedSpectrum(Curvature):
         from vitwork.analysis import hessian
 
         found = hessian.top_eigenvalues(
-            **{**self._loss(run), "model": run.model(when)}, k=self.k, max_products=self.max_products
+            **{**self._loss(run), "model": run.model(when)},
+            k=self.k,
+            tolerance=self.tolerance,
+            max_products=self.max_products,
         )
         return columns(found, *COLUMNS)
 
@@ -235,15 +262,17 @@ class HessianTrace(Curvature):
         return columns(found, "value", "standard_error", "products")
 
 
-def _by_batch(record: Record, which: Which = "magnitude") -> list[list[float]]:
-    """Return each mini-batch's eigenvalues.
+def _by_batch(record: Record, of: str = "eigenvalues") -> Batches:
+    """Return each mini-batch's eigenvalues, or those of the loss alone (``nll``), or the ``ends`` of the spectrum.
 
     Raises:
         AbsentError: they were chosen otherwise, or some are not known well enough for a claim.
     """
-    if record["which"] != which:
-        raise AbsentError(f"eigenvalues chosen by {which}")
-    batches: list[list[float]] = record["eigenvalues"]
+    if record["which"] != "magnitude":
+        raise AbsentError("eigenvalues chosen by magnitude")
+    if of not in record:
+        raise AbsentError("eigenvalues of Lanczos' method")
+    batches: Batches = record[of]
     converged = record["converged"]  # None of an instrument that does not say
     if converged is not None and (failed := len(batches) - sum(converged)):
         raise AbsentError(f"eigenvalues that converged in {failed} of {len(batches)} mini-batches")
@@ -286,32 +315,40 @@ def ape(record: Record) -> float:
     return _ape(_by_batch(record))
 
 
-@quantity(
-    Spectrum,
-    name="NEP",
-    unit="%",
-    error=lambda record: jackknife(_nep, _by_batch(record)),
-    trials=lambda spectrum: spectrum.batches * spectrum.k,
-    drawn=True,
-)
-def nep(record: Record) -> float:
-    """Return the negative eigenvalue proportion: the share of the pooled eigenvalues below zero."""
-    return _nep(_by_batch(record))
+def _nep_quantity(name: str, of: str) -> Quantity:
+    """Make the quantity of the share of negative ones among the pooled eigenvalues of a loss."""
+
+    def value(record: Record) -> float:
+        """Return the negative eigenvalue proportion: the share of the pooled eigenvalues below zero."""
+        return _nep(_by_batch(record, of))
+
+    return quantity(
+        Spectrum,
+        name=name,
+        unit="%",
+        error=lambda record: jackknife(_nep, _by_batch(record, of)),
+        trials=lambda spectrum: spectrum.batches * spectrum.k,
+        drawn=True,
+    )(value)
+
+
+nep = _nep_quantity("NEP", "eigenvalues")
+nep_of_nll = _nep_quantity("NEP of the NLL alone", "nll")
 
 
 @quantity(
     Spectrum,
     name="|λmin|/λmax",
     scale="log-ratio",
-    error=lambda record: jackknife(_reach, _by_batch(record, "extremes")),
+    error=lambda record: jackknife(_reach, _by_batch(record, "ends")),
     drawn=True,
 )
 def negativity(record: Record) -> float:
-    """Return how far the spectrum reaches below zero, relative to above, for a spectrum with ``which="extremes"``.
+    """Return how far the spectrum reaches below zero, relative to above, from its smallest and its largest eigenvalue.
 
     NaN where a mini-batch has no eigenvalue above zero.
     """
-    return _reach(_by_batch(record, "extremes"))
+    return _reach(_by_batch(record, "ends"))
 
 
 @quantity(MatchedSpectrum, name="APE at one training loss", scale="log-ratio")

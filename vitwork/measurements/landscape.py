@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -12,7 +13,8 @@ from vitwork.design.arm import Arm
 from vitwork.design.deviation import Lack, Missing
 from vitwork.design.measurement import Measurement, Record
 from vitwork.errors import VitworkError
-from vitwork.language.quantity import columns, quantity
+from vitwork.language.quantity import columns, mean, quantity
+from vitwork.measurements.errors import jackknife
 from vitwork.measurements.moments import epochs_of
 
 if TYPE_CHECKING:
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
 class Surface(Measurement):
     """NLL and L2 of augmented training data on a plane through the weights, and their curvature.
 
-    The two directions are drawn anew for every seed, so that the spread over runs holds that over directions.
+    The directions are drawn anew for every seed, so that the spread over runs holds that over directions. Every plane has
+    images of its own, so that the planes of a run differ by all that its numbers would if they were measured again.
 
     Attributes:
         when: at which snapshot.
         batchnorm: ``fixed`` running statistics, or ``recalibrated`` at every point.
-        images: number of training images, drawn and augmented once.
+        planes: pairs of directions; the surface is the mean over them.
+        images: number of training images, drawn and augmented once and shared out among the planes.
         extent: largest coordinate, in units of the directions.
         points: grid points per axis, odd.
         radius: largest coordinate that the quadratic fit uses.
@@ -39,18 +43,23 @@ class Surface(Measurement):
 
     when: str = "end"
     batchnorm: Literal["fixed", "recalibrated"] = "fixed"
+    planes: int = 4
     images: int = 2000
     extent: float = 1.0
     points: int = 21
     radius: float = 0.3
 
     def measure(self, run: TrainedRun) -> Record:
-        """Return the loss at every point of the plane, and its curvature at the weights.
+        """Return the loss at every point, its curvature at the weights and its rise to the border in each plane.
 
         Raises:
-            VitworkError: the grid does not hold the weights and other points, or too few for the fit.
+            VitworkError: the grid does not hold the weights and other points, or too few for the fit, or there are fewer
+                images than planes.
         """
+        import torch
+
         from vitwork.analysis import landscape
+        from vitwork.device.memory import Cost
         from vitwork.training.generators import derive
 
         if self.points < 3 or self.points % 2 == 0 or not self.extent > 0:
@@ -58,62 +67,99 @@ class Surface(Measurement):
                 f"a grid of {self.points} points to {self.extent:g} does not hold the weights in its middle: points is "
                 "odd, from 3, and extent above 0"
             )
-        batch_size = min(self.images, 250)
-        found = landscape.surface(
-            run.model(self.when),
-            run.training_batches(-(-self.images // batch_size), batch_size),
-            extent=self.extent,
-            points=self.points,
-            # Not the bare seed, with which the weights began: a direction would resemble what they still are.
-            seeds=(derive(run.seed, "surface"),),
-            batchnorm=self.batchnorm,
-        )
+        if not 1 <= self.planes <= self.images:
+            raise VitworkError(f"{self.images} images cannot be shared out among {self.planes} planes")
+        share = self.images // self.planes
+        batch_size = min(share, 250)
+        batches = -(-share // batch_size)
+        drawn = run.training_batches(self.planes * batches, batch_size)
+        found = [
+            landscape.surface(
+                run.model(self.when),
+                drawn[plane * batches : (plane + 1) * batches],
+                extent=self.extent,
+                points=self.points,
+                # Not the bare seed, with which the weights began: a direction would resemble what they still are.
+                seeds=(derive(run.seed, f"surface {plane}"),),
+                batchnorm=self.batchnorm,
+            )
+            for plane in range(self.planes)
+        ]
         decay = run.arm.recipe.weight_decay
-        nll, both = found.curvature(self.radius), found.curvature(self.radius, decay)
+        nll, l2 = (torch.cat([getattr(plane, name) for plane in found]).mean(0) for name in ("nll", "l2"))
         return {
-            **columns(found, "x", "y", "cost"),
-            "nll": found.nll[0].tolist(),
-            "l2": found.l2[0].tolist(),
+            **columns(found[0], "x", "y"),
+            "nll": nll.tolist(),
+            "l2": l2.tolist(),
             "weight_decay": decay,
-            "curvature": {"nll": nll.mean, "error": nll.standard_error, "nll + l2": both.mean},
+            "moved": min(plane.moved for plane in found),
+            "curvature": [plane.curvature(self.radius).mean for plane in found],
+            "rise": {
+                "nll": [to_border(plane.nll[0].tolist()) for plane in found],
+                "nll + l2": [to_border((plane.nll[0] + decay * plane.l2[0]).tolist()) for plane in found],
+            },
+            "cost": asdict(Cost.of_all([plane.cost for plane in found])),
         }
 
 
-@quantity(
-    Surface,
-    name="curvature of the NLL",
-    scale="log-ratio",
-    error=lambda record: float(record["curvature"]["error"]),
-    drawn=True,
-)
-def curvature(record: Record) -> float:
-    """Return the mean second derivative of the NLL along the directions, by a quadratic fit near the weights."""
-    return float(record["curvature"]["nll"])
-
-
-def _rise(record: Record, weight_decay: float) -> float:
-    """Return how far NLL + weight_decay · L2 lies above its value at the weights: the median over the plane's border."""
-    size = len(record["x"])
+def to_border(surface: Sequence[Sequence[float]]) -> float:
+    """Return how far a surface lies above its middle: the median over its border."""
+    size = len(surface)
     ends = (0, size - 1)
 
     def loss(row: int, column: int) -> float:
-        value = float(record["nll"][row][column] + weight_decay * record["l2"][row][column])
+        value = surface[row][column]
         return math.inf if math.isnan(value) else value  # the network overflows there
 
     border = [loss(row, column) for row in range(size) for column in range(size) if row in ends or column in ends]
     return median(border) - loss(size // 2, size // 2)
 
 
-@quantity(Surface, name="rise of the NLL to the border", unit="nats", scale="log-ratio")
+def _over_planes(values: Sequence[float]) -> float:
+    return mean(values, "plane")
+
+
+def _between_planes(values: Sequence[float]) -> float:
+    """Return the standard error of a mean over planes; NaN of a single one."""
+    return jackknife(lambda planes: _over_planes([value for plane in planes for value in plane]), [[v] for v in values])
+
+
+@quantity(
+    Surface,
+    name="curvature of the NLL",
+    scale="log-ratio",
+    error=lambda record: _between_planes(record["curvature"]),
+    drawn=True,
+)
+def curvature(record: Record) -> float:
+    """Return the mean second derivative of the NLL along the directions, by a quadratic fit near the weights."""
+    return _over_planes(record["curvature"])
+
+
+@quantity(
+    Surface,
+    name="rise of the NLL to the border",
+    unit="nats",
+    scale="log-ratio",
+    error=lambda record: _between_planes(record["rise"]["nll"]),
+    drawn=True,
+)
 def nll_rise(record: Record) -> float:
-    """Return how far the NLL alone rises to the border of the plane."""
-    return _rise(record, 0.0)
+    """Return how far the NLL alone rises to the border of the planes."""
+    return _over_planes(record["rise"]["nll"])
 
 
-@quantity(Surface, name="rise of NLL + L2 to the border", unit="nats", scale="log-ratio")
+@quantity(
+    Surface,
+    name="rise of NLL + L2 to the border",
+    unit="nats",
+    scale="log-ratio",
+    error=lambda record: _between_planes(record["rise"]["nll + l2"]),
+    drawn=True,
+)
 def rise(record: Record) -> float:
     """Return how far NLL + L2, the paper's picture, rises to the border; most of it is L2."""
-    return _rise(record, record["weight_decay"])
+    return _over_planes(record["rise"]["nll + l2"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

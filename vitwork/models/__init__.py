@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vitwork.lazy import attributes
 
 if TYPE_CHECKING:
     from vitwork.models.blocks.as_blocks import as_blocks
@@ -14,14 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["Block", "as_blocks", "create", "load_checkpoint"]
 
 _HOMES = {
-    "Block": "vitwork.models.blocks.block",
-    "as_blocks": "vitwork.models.blocks.as_blocks",
-    "create": "vitwork.models.zoo.creation",
-    "load_checkpoint": "vitwork.models.checkpoints.loading",
+    "Block": "blocks.block",
+    "as_blocks": "blocks.as_blocks",
+    "create": "zoo.creation",
+    "load_checkpoint": "checkpoints.loading",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = attributes(__name__, _HOMES)

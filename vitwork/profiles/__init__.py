@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -10,10 +11,22 @@ from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.profiles.cifar import CIFAR10, CIFAR100, PAPER
 from vitwork.profiles.imagenet import IMAGENET
+from vitwork.profiles.published import PAPER_CHECKPOINTS, PAPER_CHECKPOINTS_IMAGENET, PUBLISHED
 from vitwork.profiles.small import CIFAR10_MICRO, SMOKE
 
 PROFILES: dict[str, Profile] = {
-    profile.name: profile for profile in (SMOKE, CIFAR10_MICRO, CIFAR10, CIFAR100, PAPER, IMAGENET)
+    profile.name: profile
+    for profile in (
+        SMOKE,
+        CIFAR10_MICRO,
+        CIFAR10,
+        CIFAR100,
+        PAPER,
+        IMAGENET,
+        PUBLISHED,
+        PAPER_CHECKPOINTS,
+        PAPER_CHECKPOINTS_IMAGENET,
+    )
 }
 
 
@@ -24,6 +37,24 @@ def registered(name: str) -> tuple[str, ...]:
     The list is written by ``python docs/claim_sheet.py`` from the claims; none for a profile of a user's own.
     """
     return tuple(json.loads((Path(__file__).parent / "registered.json").read_text(encoding="utf-8")).get(name, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds that a run of each arm took, trained and measured, on a machine."""
+
+    machine: str
+    seconds: dict[str, float]
+
+
+@cache
+def timings(name: str) -> Timings | None:
+    """Return what the published report of a profile took; None where there is none.
+
+    The file is written by ``python docs/from_reports.py``.
+    """
+    known = json.loads((Path(__file__).parent / "timings.json").read_text(encoding="utf-8"))
+    return Timings(**known[name]) if name in known else None
 
 
 def find(name: str) -> Profile:

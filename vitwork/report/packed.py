@@ -30,9 +30,14 @@ class Link(NamedTuple):
 
 
 class Packed:
-    """The files of one page: small tables are links that need no script, others are kept compressed, each once."""
+    """The files of one page: small tables are links that need no script, others are kept compressed, each once.
 
-    def __init__(self) -> None:
+    Args:
+        largest: characters of a table that is a link by itself.
+    """
+
+    def __init__(self, largest: int = LARGEST) -> None:
+        self._largest = largest
         self._places: dict[bytes, int] = {}
         self._written: list[str] = []
 
@@ -51,7 +56,7 @@ class Packed:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([header, *lines])
         written = text.getvalue()
-        if len(written) > LARGEST:
+        if len(written) > self._largest:
             return self.file("results.json", written.encode())
         return Link(f"data:text/csv;charset=utf-8,{quote(written, safe=',.;:/()=')}")
 

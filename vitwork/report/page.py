@@ -204,7 +204,7 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
     effects = [hypothesis.effect for hypothesis in deciding]
     sizes = sorted({count for found in effects for count in (found.n_a, found.n_b) if count})
     plain = words.claim_reason(claim, hypotheses)
-    audits = {audit.quantity: audit for audit in results.audits}
+    quantities = {found.name: found for found in results.quantities}
     return {
         **structs.asdict(claim),
         "plain": plain,
@@ -213,9 +213,12 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
         "p_values": words.p_values(claim, results),
         "shown_q": words.quantity(claim.q, 2) if claim.q is not None else "",
         "section": claim.paper.section,
+        "registered": words.registered(claim),
         "search": " ".join([claim.id, claim.sentence, claim.paper.where, plain, *claim.arms]).lower(),
         "audits": [
-            words.audit(audits[name]) for name in dict.fromkeys(h.quantity for h in hypotheses) if name in audits
+            words.audit(quantities[name])
+            for name in dict.fromkeys(h.quantity for h in hypotheses)
+            if name in quantities
         ],
         "hypotheses": [
             _hypothesis(hypothesis, palette, None if place else claim.paper.effect)

@@ -76,6 +76,7 @@ def markdown(results: Results) -> str:
     commit = provenance.commit[:12] or "outside git"
     changed = ", with uncommitted changes" if provenance.dirty else ""
     told = [f"{words.price(results)}." if words.price(results) else "", words.correction(results)]
+    told += [f"{plain(said)}." for said in (words.pooled(results), words.registration(results)) if said]
     lines += [
         *(part for said in told if said for part in (said, "")),
         f"{plural(len(results.runs), 'run')} in {duration(provenance.seconds)}; commit {plain(commit)}{changed}.",

@@ -1,91 +1,150 @@
-"""The table of verdicts for a terminal. Imports no torch."""
+"""The table of verdicts for a terminal: a line per claim, cut to its width. Imports no torch, and rich when it is called."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
+from vitwork.design.deviation import Missing
 from vitwork.language.document import ClaimResult, Hypothesis, Results
 from vitwork.report import words
 from vitwork.statistics.effect import Effect, Verdict
 
-HEADER = ("claim", "verdict", "effect [interval]", "n", "q", "cost", "hypothesis")
+HEADER = ("claim", "verdict", "effect [interval]", "n", "p", "q", "compares")
+GAP = 2
+LEAST_TELLING = (HEADER.index("n"), HEADER.index("p"), HEADER.index("q"))
+NAME = 24
+"""Characters that a claim's name keeps before other columns are left out."""
+LEAST = 16
+"""Characters that the last column takes at least, where it is shown."""
+STYLES: dict[str, str] = {
+    Verdict.REPRODUCED: "green",
+    Verdict.CONTRADICTED: "bold red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.NOT_MEASURED: "dim",
+}
 Row = tuple[str, ...]
+"""A cell for each column of the header."""
 
 
-def table(results: Results) -> list[str]:
-    """Return the table's lines: a row per claim, those of ours last, and below it a row per hypothesis, controls last."""
+def table(results: Results, width: int = 160, *, every: bool = False, colour: bool = False) -> list[str]:
+    """Return the lines of a session's verdicts: claims with what bears their verdict, decided ones first, ours last.
+
+    Args:
+        results: of the session.
+        width: of the terminal; lines of the table are cut to it.
+        every: also a line for every hypothesis, controls last, and one for every claim that was not measured, which are
+            counted by reason otherwise.
+        colour: whether the terminal shows colours.
+    """
     hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
-    paper, ours = words.apart(results.claims)
-    rows: list[Row] = [HEADER, *_rows(paper, hypotheses)]
-    if ours:
-        rows += [("",) * len(HEADER), ("claims of ours", *[""] * (len(HEADER) - 1)), *_rows(ours, hypotheses)]
-    # the last column holds sentences, which need no padding
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER) - 1)] + [0]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    swapped = [
+    paper, ours = (list(_rows(claims, hypotheses, every=every)) for claims in words.apart(results.claims))
+    heading: list[Row] = [("", *[""] * 6), ("claims of ours", *[""] * 6)] if ours else []
+    lines = ["", *_drawn([*paper, *heading, *ours], width, colour=colour), ""] if paper or ours else [""]
+    swapped = (
         f"The arm {arm} is {model}, not the profile’s own." for arm, model in words.substitutes(results.profile).items()
-    ]
+    )
     price = [f"{price}."] if (price := words.price(results)) else []
-    return ["", *lines[:1], "-" * len(lines[0]), *lines[1:], "", *_totals(results, paper, ours), *swapped, *price]
+    unmeasured = [] if every else words.unmeasured(results.claims)
+    return [*lines, *unmeasured, *swapped, *filter(None, [words.correction(results)]), *price, *totals(results)]
 
 
-def _rows(claims: Sequence[ClaimResult], hypotheses: Mapping[str, Hypothesis]) -> list[Row]:
-    rows: list[Row] = []
-    for claim in claims:
+def totals(results: Results) -> list[str]:
+    """Return how many claims have which verdict, the paper's and ours apart."""
+    paper, ours = words.apart(results.claims)
+    sides = [(paper, "the paper"), *([(ours, "ours")] if ours else [])]
+    return [
+        f"{words.decided(claims)} of {words.plural(len(claims), 'claim')} of {whose} decided at profile "
+        f"{results.profile.name}: {words.counted(claims) or 'none was tested'}."
+        for claims, whose in sides
+    ]
+
+
+def _rows(claims: Iterable[ClaimResult], hypotheses: Mapping[str, Hypothesis], *, every: bool) -> Iterator[Row]:
+    verdicts = list(Verdict)
+    for claim in sorted(claims, key=lambda claim: verdicts.index(claim.verdict)):
         found = [hypotheses[id] for id in claim.hypotheses]
-        # what others share with it is no cost of a claim that was not measured
-        seconds = 0.0 if claim.verdict is Verdict.NOT_MEASURED else claim.cost_seconds
-        q = "" if claim.q is None else f"{claim.q:.2g}"
-        rows.append((claim.id, claim.verdict, "", "", q, _minutes(seconds), _note(claim, found)))
-        rows += [_row(hypothesis) for hypothesis in sorted(found, key=lambda hypothesis: bool(hypothesis.control))]
-    return rows
+        folded = claim.verdict is Verdict.NOT_MEASURED and not every
+        if not folded or (claim.lack is not None and claim.lack.missing is Missing.FAULT):
+            yield _claim(claim, found)
+        if every:
+            yield from map(_hypothesis, sorted(found, key=lambda hypothesis: bool(hypothesis.control)))
 
 
-def _note(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
-    """Return what qualifies a verdict, what was lacking, or that a test decided it without comparisons."""
+def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> Row:
+    """Return the row of a claim with the hypothesis that bears its verdict, and what qualifies it."""
     said = list(words.qualifiers(claim, hypotheses))
+    deciding = words.primaries(hypotheses)
     if claim.lack is not None:
         said.append(words.lack(claim.lack))
     elif not hypotheses:
         said.append(f"the test says {claim.verdict}")
-    return "; ".join(said)
+    effect = counts = ""
+    if (bearing := words.bearing(claim.verdict, hypotheses)) is not None:
+        effect, counts = words.effect(bearing.effect, bearing.unit), _seeds(bearing.effect)
+        rank = "strongest" if claim.verdict is Verdict.CONTRADICTED else "weakest"
+        first = f"the {rank} of {len(deciding)}: " if len(deciding) > 1 else ""
+        said.append(f"{first}{_statement(bearing)}")
+    p, q = (words.quantity(value, 2) if value is not None else "" for value in (claim.p, claim.q))
+    return claim.id, claim.verdict, effect, counts, p, q, "; ".join(said)
 
 
-def _row(hypothesis: Hypothesis) -> Row:
+def _hypothesis(hypothesis: Hypothesis) -> Row:
     effect = hypothesis.effect
-    given = ", ".join(f"{name} {value}" for name, value in hypothesis.parameters.items())
     control = f"control: {hypothesis.control}: " if hypothesis.control else ""
-    statement = f"{control}{hypothesis.statement}{f' ({given})' if given else ''}"
-    n = f"{effect.n_a}" + (f"+{effect.n_b}" if effect.n_b else "")
-    return "", effect.verdict, interval(effect, hypothesis.unit), n, "", "", statement
+    p = "" if math.isnan(effect.p) else words.quantity(effect.p, 2)
+    shown = words.effect(effect, hypothesis.unit)
+    return "", effect.verdict, shown, _seeds(effect), p, "", f"{control}{_statement(hypothesis)}"
 
 
-def interval(effect: Effect, unit: str = "") -> str:
-    """Return an effect and the interval that decides in words; logarithms of ratios are shown as factors."""
-    factor = words.factor(effect.scale)
-    sign, times = ("", "×") if factor else ("+", "")
-    low, high = effect.deciding
-    values = [(words.shown(value, effect.scale), missing)
-              for value, missing in ((effect.estimate, "?"), (low, "-∞"), (high, "∞"))]  # fmt: skip
-    texts = [missing if value is None else f"{value:{sign}.3g}" for value, missing in values]
-    unit = words.effect_unit(unit, effect)
-    return f"{times}{texts[0]} [{texts[1]}, {texts[2]}]{f' {unit}' if unit else ''}"
+def _statement(hypothesis: Hypothesis) -> str:
+    given = ", ".join(f"{name} {value}" for name, value in hypothesis.parameters.items())
+    return f"{hypothesis.statement}{f' ({given})' if given else ''}"
 
 
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.1f} min"
+def _seeds(effect: Effect) -> str:
+    return f"{effect.n_a}" + (f"+{effect.n_b}" if effect.n_b else "")
 
 
-def _totals(results: Results, paper: Sequence[ClaimResult], ours: Sequence[ClaimResult]) -> list[str]:
-    """Return how many claims have which verdict, the paper's and ours apart, and what was trained."""
-    trained = sum(run.seconds or 0.0 for run in results.runs)
-    sides = [(paper, "the paper"), *([(ours, "ours")] if ours else [])]
-    return [
-        *(
-            f"{words.decided(claims)} of {words.plural(len(claims), 'claim')} of {whose} decided at profile "
-            f"{results.profile.name}: {words.counted(claims) or 'none was tested'}."
-            for claims, whose in sides
-        ),
-        *filter(None, [words.correction(results)]),
-        f"{words.plural(len(results.runs), 'run')}, {_minutes(trained)} of training; costs of shared runs count for each.",
-    ]
+def _drawn(rows: Sequence[Row], width: int, *, colour: bool) -> list[str]:
+    """Return rows as lines of a terminal of that width."""
+    from io import StringIO
+
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    widths = [max(cell_len(row[column]) for row in (HEADER, *rows)) for column in range(len(HEADER))]
+    made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    shown = _fitting(widths, width)
+    for column in shown:
+        made.add_column(Text(HEADER[column]), no_wrap=True, overflow="ellipsis", width=shown[column])
+    for row in rows:
+        made.add_row(*(Text(row[column], STYLES.get(row[column], "")) for column in shown))  # a verdict is its own word
+    file = StringIO()
+    system: Literal["standard"] | None = "standard" if colour else None
+    console = Console(file=file, width=width, force_terminal=colour, color_system=system, legacy_windows=False)
+    console.print(made)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def _fitting(widths: Sequence[int], width: int) -> dict[int, int]:
+    """Return the columns that fit side by side and their widths: the last one is cut first, then the names of claims.
+
+    What does not fit even so is left out, from the least telling: what is compared, the seeds, p, q.
+    """
+    shown = dict(enumerate(widths))
+
+    def left() -> int:
+        return width - sum(shown.values()) - GAP * (len(shown) - 1)
+
+    last = len(widths) - 1
+    shown[last] = min(widths[last], max(LEAST, widths[last] + left()))
+    for column in (last, *LEAST_TELLING):
+        if left() + widths[0] >= min(widths[0], NAME):
+            break
+        del shown[column]
+    shown[0] = max(1, min(widths[0], widths[0] + left()))
+    return shown

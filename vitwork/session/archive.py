@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import structs
 
 from vitwork.language.document import MeasurementResult, Origin, Results, RunResult
-from vitwork.language.exact import restored
+from vitwork.language.not_finite import restored
 from vitwork.store.keys import digest
 from vitwork.store.store import Store
 

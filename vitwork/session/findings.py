@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from vitwork.design.deviation import Lack
 from vitwork.language.claim import Claim, combine
-from vitwork.language.document import Audit, Hypothesis
+from vitwork.language.document import Hypothesis, QuantityResult
 from vitwork.statistics.effect import Verdict
 
 
@@ -71,10 +71,10 @@ class Judgement(Struct, frozen=True):
         findings: one for each test, in the order of the session.
         decisions: of the claims that were measured, by id.
         family: how many claims the profile can measure.
-        audits: of the quantities that were compared.
+        quantities: what the session says of the quantities that claims compare.
     """
 
     findings: tuple[Finding, ...]
     decisions: dict[str, Decided]
     family: int
-    audits: tuple[Audit, ...] = ()
+    quantities: tuple[QuantityResult, ...] = ()

@@ -21,7 +21,7 @@ import msgspec
 
 from vitwork.design.deviation import Lack, Missing
 from vitwork.errors import VitworkError
-from vitwork.language.document import Audit, Constant, Hypothesis, Sample
+from vitwork.language.document import Constant, Hypothesis, QuantityResult, Sample
 from vitwork.language.quantity import Quantity
 from vitwork.language.sentence import Reference, Sentence, Values
 from vitwork.session.competence import Competence
@@ -135,9 +135,9 @@ class Judge:
 
         lookup = Lookup(self.store)
         values, lacks = self._values(lookup)
-        noisy, audits = self._audited(lookup, values, lacks)
-        skewed = {audit.quantity for audit in audits if audit.skewed}
-        for name, lack in noisy.items():
+        quantities = self._audited(lookup, values, lacks)
+        skewed = {found.name for found in quantities if found.skewed}
+        for name, lack in self._lost(values, {found.name for found in quantities if not found.testable}).items():
             lacks.setdefault(name, lack)
         lacks |= self._missed(lacks)
         asked = {name: self._asked(values[name], self.plan.tests[name], skewed) for name in values if name not in lacks}
@@ -148,7 +148,7 @@ class Judge:
             for name, test in self.plan.tests.items()
         )
         decided = {id: Decided(found.verdict, found.p, found.q, found.holm_p) for id, found in decisions.items()}
-        return Judgement(findings, decided, self.plan.family, audits)
+        return Judgement(findings, decided, self.plan.family, quantities)
 
     def _values(self, lookup: Lookup) -> tuple[dict[str, Sides], dict[str, Lack]]:
         """Return the numbers of every test's sentences, and why others have none."""
@@ -195,10 +195,8 @@ class Judge:
 
     def _audited(
         self, lookup: Lookup, values: Mapping[str, Sides], lacks: Mapping[str, Lack]
-    ) -> tuple[dict[str, Lack], tuple[Audit, ...]]:
-        """Return the tests whose quantities are lost in their own noise, and what was found of every quantity."""
-        from vitwork.statistics import audit_skewness, measured_noise
-
+    ) -> tuple[QuantityResult, ...]:
+        """Return how well the quantities that claims compare are measured, and the shape of their spread."""
         samples: dict[Quantity, dict[str, tuple[Values, Values]]] = {}
         for name, sides in values.items():
             if name in lacks:
@@ -206,26 +204,16 @@ class Judge:
             for side, wanted, numbers in self._sides(self.plan.tests[name], sides):
                 key = digest([side.arm, side.parameters, len(numbers)])
                 samples.setdefault(side.quantity, {})[key] = (numbers, lookup.errors(side, wanted))
-        audits, noisy = [], set()
-        for quantity, arms in samples.items():
-            samples_ = [numbers for numbers, _ in arms.values()]
-            skewness = audit_skewness(samples_, quantity.scale)
-            noise = measured_noise(samples_, [errors for _, errors in arms.values()], quantity.scale)
-            audits.append(
-                Audit(
-                    quantity=quantity.name, skewness=_known(skewness.estimate), z=_known(skewness.z),
-                    skewed=bool(skewness.plain), error=_known(noise.error), spread=_known(noise.spread),
-                )
-            )  # fmt: skip
-            if not noise.testable:
-                noisy.add(quantity.name)
-        lost = {
+        return tuple(_quantity(quantity, list(arms.values())) for quantity, arms in samples.items())
+
+    def _lost(self, values: Mapping[str, Sides], noisy: Collection[str]) -> dict[str, Lack]:
+        """Return the tests of which a quantity says more of its own error than of networks."""
+        return {
             name: Lack(Missing.NOISE, what=side.quantity.name)
             for name, sides in values.items()
             for side, _, _ in self._sides(self.plan.tests[name], sides)
             if side.quantity.name in noisy
         }
-        return lost, tuple(audits)
 
     @staticmethod
     def _sides(test: Planned, values: Sides) -> Iterator[tuple[Reference, tuple[Wanted, ...], Values]]:
@@ -313,6 +301,25 @@ def _effect(
     return sentence.judge(values, alpha, sequential=sequential, skewed=skewed)
 
 
+def _quantity(quantity: Quantity, arms: Sequence[tuple[Values, Values]]) -> QuantityResult:
+    """Judge a quantity by its values over seeds in all arms, and by the standard error of each."""
+    from vitwork.statistics import audit_skewness, measured_noise
+
+    samples, errors = [numbers for numbers, _ in arms], [errors for _, errors in arms]
+    noise = measured_noise(samples, errors, quantity.scale)
+    skewness = audit_skewness(samples, quantity.scale)
+    return QuantityResult(
+        name=quantity.name, unit=quantity.unit, scale=quantity.scale, drawn=quantity.drawn,
+        error=_known(noise.error), spread=_known(noise.spread),
+        testable=noise.testable or not quantity.drawn,  # an error that all networks share is not in their spread
+        skewness=_known(skewness.estimate), z=_known(skewness.z), skewed=bool(skewness.plain),
+    )  # fmt: skip
+
+
+def _known(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
 def _hypothesis(
     case: Case,
     place: int,
@@ -328,10 +335,6 @@ def _hypothesis(
         sides=tuple(map(_side, sentence.sides, planned, values)),
         effect=effect, control=sentence.control, levels=sentence.levels, within=sentence.band,
     )  # fmt: skip
-
-
-def _known(number: float) -> float | None:
-    return number if math.isfinite(number) else None
 
 
 def _side(side: Reference | float, planned: tuple[Wanted, ...] | float, values: Values | float) -> Sample | Constant:

@@ -49,11 +49,8 @@ class Lookup:
         return tuple(self._number(side.quantity.value, side, want) for want in wanted)
 
     def errors(self, side: Reference, wanted: Sequence[Wanted]) -> Values:
-        """Return the measurements' own standard errors, by which networks differ even where they do not.
-
-        NaN where a quantity does not know its own, or where all runs share the images.
-        """
-        error = side.quantity.error if side.quantity.drawn else None
+        """Return the measurements' own standard errors; NaN where a quantity does not know its own."""
+        error = side.quantity.error
         return tuple(math.nan if error is None else self._number(error, side, want) for want in wanted)
 
     def record(self, want: Wanted) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
@@ -16,9 +17,10 @@ from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
 from vitwork.report.document import read
-from vitwork.session import again
+from vitwork.session import again, networks
 from vitwork.session.archive import Archive, ArchivedStore
-from vitwork.session.plan import Plan
+from vitwork.session.costs import fingerprints
+from vitwork.session.plan import Plan, lost
 from vitwork.session.reading import Case
 from vitwork.session.seeding import Budget
 from vitwork.session.source import open_report
@@ -38,6 +40,11 @@ def add(parser: pytest.Parser) -> None:
         "--data",
         type=Path,
         help="folder of images (Parquet files as on the Hugging Face hub, tar shards, class folders), or hf://owner/name",
+    )
+    group.addoption(
+        "--weights",
+        type=Path,
+        help="folder of weights of published networks, NAME.safetensors each (default: the cache of the Hugging Face hub)",
     )
     group.addoption("--store", type=Path, help="folder of runs and records (default: .vitwork beside the claims)")
     group.addoption(
@@ -74,7 +81,8 @@ def add(parser: pytest.Parser) -> None:
         default=[],
         dest="substitutes",
         metavar="[ARM=]MODEL",
-        help="test a model of your own in place of an arm's (default: vit): module:function or timm:NAME",
+        help="test a model of your own in place of an arm's (default: vit): module:function or timm:NAME; of published "
+        "networks, timm:NAME,NAME…",
     )
     for name, details in overrides.OPTIONS.items():
         group.addoption(name, **details)
@@ -94,10 +102,21 @@ def profile_of(config: pytest.Config) -> Profile:
                 f"--from {option.source} judges the report as it is: leave profile, seeds and settings out."
             )
         return again.profile_of(report)
+    profile = _arms(option, profiles.find(option.profile))
+    return _replicated(option, overrides.override(profile, option.changes, deterministic=option.deterministic))
+
+
+def _arms(option: argparse.Namespace, profile: Profile) -> Profile:
+    """Return a profile with the models and the published networks that the options name."""
+    if networks.loads(profile):
+        return networks.located(profile, option.weights, networks.given(profile, option.substitutes))
+    return networks.located(overrides.substitute(profile, option.substitutes), option.weights)
+
+
+def _replicated(option: argparse.Namespace, profile: Profile) -> Profile:
+    """Return a profile with as many seeds as the options ask for."""
     if option.first_seed < 0:
         raise VitworkError(f"--first-seed takes a number from 0, not {option.first_seed}.")
-    profile = overrides.substitute(profiles.find(option.profile), option.substitutes)
-    profile = overrides.override(profile, option.changes, deterministic=option.deterministic)
     seeds = option.seeds
     if seeds != "auto" and (option.max_seeds, option.max_minutes) != (None, None):
         raise VitworkError(
@@ -154,8 +173,12 @@ def plan_of(config: pytest.Config, profile: Profile, cases: Iterable[Case]) -> P
     if (report := report_from(config)) is not None:
         return again.ReportPlan(profile, report=report).read(cases)
     plan = Plan(profile, config.option.data, config.option.first_seed)
+    if config.option.plan:  # which needs no data
+        plan.fingerprints |= fingerprints({arm.data for arm in profile.arms.values()}, plan.data)
+    cases = list(cases)
+    lacks = lost(cases, profile)
     for case in cases:
-        plan.add(case, profile.seeds)
+        plan.add(case, profile.seeds, lacks.get(case.claim.id))
     return plan
 
 
@@ -179,7 +202,7 @@ def check_paths(config: pytest.Config) -> None:
         VitworkError: one holds a NUL character, or with workers one is not UTF-8.
     """
     option = config.option
-    for path in (option.data, option.store, option.report, option.baseline, option.tensorboard):
+    for path in (option.data, option.weights, option.store, option.report, option.baseline, option.tensorboard):
         if path is not None and not checked(path).as_posix().isascii() and getattr(option, "tx", None):
             try:
                 str(path).encode()
@@ -226,7 +249,7 @@ def given(config: pytest.Config) -> bool:
     option = config.option
     return (option.profile, option.device, option.plan, option.deterministic) != ("smoke", "auto", False, False) or any(
         (
-            option.data, option.store, option.report, option.seeds, option.max_seeds, option.max_minutes,
+            option.data, option.weights, option.store, option.report, option.seeds, option.max_seeds, option.max_minutes,
             option.baseline, option.tensorboard, option.substitutes, option.changes, option.first_seed, option.source,
             option.records,
         )
@@ -245,9 +268,3 @@ def chosen(config: pytest.Config) -> bool:
         getattr(option, "lf", False),
     )
     return any(options) or any("::" in argument or argument.endswith(".py") for argument in config.args)
-
-
-def command(config: pytest.Config) -> str:
-    """Return what was typed; of absolute paths only the last part, since a published report says nothing of a machine."""
-    arguments = (str(argument) for argument in config.invocation_params.args)
-    return " ".join(["pytest", *(Path(word).name if Path(word).is_absolute() else word for word in arguments)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from vitwork import profiles
 from vitwork.data import fingerprint
@@ -13,7 +14,8 @@ from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import Lack, Missing
 from vitwork.design.measurement import Measurement
 from vitwork.design.profile import Profile
-from vitwork.language.sentence import Reference
+from vitwork.design.published import Network
+from vitwork.language.sentence import Reference, Sentence
 from vitwork.measurements.accuracy import Evaluation
 from vitwork.session.reading import Case
 from vitwork.store.keys import digest
@@ -23,11 +25,19 @@ from vitwork.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One training of one arm with one seed; `key` changes with anything that could change its outcome."""
+    """One network of one arm: a training with one seed, or a published network, by its place in the arm.
+
+    `key` changes with anything that could change its outcome.
+    """
 
     arm: Arm
     seed: int
     key: str
+
+    @property
+    def network(self) -> Network | None:
+        """The published network; None of a training."""
+        return self.arm.networks[self.seed] if self.arm.loaded else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,7 @@ class Planned:
 
     Attributes:
         case: the test.
-        seeds: trained networks per arm that it is judged on.
+        seeds: networks per arm that it is judged on, as far as there are so many.
         evaluations: of the arms that have to be competent, a measurement per seed.
         sides: for each sentence and each of its sides, a measurement per seed; a constant stands for itself.
         lack: why it cannot be measured; None where it can.
@@ -92,12 +102,17 @@ class Plan:
     known: dict[tuple[str, int], Run] = field(default_factory=dict)
     fingerprints: dict[DataSpec, str] = field(default_factory=dict)
 
-    def add(self, case: Case, seeds: int) -> None:
+    def add(self, case: Case, seeds: int, lack: Lack | None = None) -> None:
         """Plan a test for so many seeds, in place of what was planned for it before; seeds are taken in order.
 
         A test that lacks something plans nothing.
+
+        Args:
+            case: the test.
+            seeds: networks per arm, as far as there are so many.
+            lack: what its claim lacks, so that measuring this part of it would say nothing.
         """
-        if lack := lacking(case, self.profile):
+        if lack := lacking(case, self.profile) or lack:
             self.tests[case.name] = Planned(case, seeds, lack=lack)
             return
         sides = tuple(
@@ -120,9 +135,14 @@ class Plan:
         arm = self.profile.arms[side.arm]
         return tuple(self.want(arm, seed, side.measurement) for seed in self.numbers(side.arm, seeds))
 
-    def numbers(self, arm: str, seeds: int) -> Sequence[int]:  # noqa: ARG002 - a report's arms have each their own
-        """Return the numbers of an arm's seeds, of which there are so many."""
-        return range(self.first, self.first + seeds)
+    def fewest(self, sentence: Sentence) -> int:
+        """Return the networks of the smallest arm of a sentence, which bounds what it can see."""
+        return min(len(self.numbers(side.arm, self.profile.seeds)) for side in sentence.references)
+
+    def numbers(self, arm: str, seeds: int) -> Sequence[int]:
+        """Return the numbers of an arm's seeds: so many, or the places of its published networks where there are fewer."""
+        found = self.profile.arms[arm]
+        return range(min(seeds, len(found.networks))) if found.loaded else range(self.first, self.first + seeds)
 
     def run(self, arm: Arm, seed: int) -> Run:
         """Add the run of an arm and a seed unless it is planned; arms that differ in their name alone share their runs."""
@@ -131,7 +151,11 @@ class Plan:
         if arm.data not in self.fingerprints:
             self.fingerprints[arm.data] = fingerprint(arm.data, self.data)
         sources = [source_hash(module) for module in code(arm)]
-        parts = [arm.model, arm.options, arm.recipe, arm.data, self.fingerprints[arm.data], seed, sources]
+        images = [arm.data, self.fingerprints[arm.data]]
+        if arm.loaded:
+            parts = [arm.networks[seed].identity, settings(arm), *images, sources]
+        else:
+            parts = [arm.model, arm.options, arm.recipe, *images, seed, sources]
         run = Run(arm, seed, digest(parts))
         self.known[arm.name, seed] = self.runs.setdefault(run.key, run)
         return self.known[arm.name, seed]
@@ -188,19 +212,44 @@ def lacking(case: Case, profile: Profile) -> Lack | None:
     for side in (side for sentence in case.sentences for side in sentence.references):
         if side.arm not in profile.arms:
             return Lack(Missing.ARM, side.arm)
-        if lack := side.measurement.lack(profile.arms[side.arm]):
+        if lack := _lack(side, profile.arms[side.arm]):
             return lack
     return None
+
+
+def _lack(side: Reference, arm: Arm) -> Lack | None:
+    """Return why a quantity cannot be had of an arm; None where it can."""
+    if not arm.complete:
+        return Lack(Missing.WEIGHTS, arm.name, ", ".join(arm.missing))
+    if side.quantity.augmented and not arm.augmented:
+        return Lack(Missing.UNFIT, arm.name, "how its networks' training images were augmented is not known")
+    lack = side.measurement.lack(arm)
+    if lack is not None and lack.missing is Missing.SNAPSHOT and arm.loaded:
+        return Lack(Missing.LOADED, lack.arm, lack.what)
+    return lack
+
+
+def settings(arm: Arm) -> list[Any]:
+    """Return what a recipe says to measurements of loaded networks: how training images are augmented, and the penalty."""
+    return [arm.recipe.augmentation, arm.recipe.label_smoothing, arm.recipe.weight_decay]
+
+
+def lost(cases: Iterable[Case], profile: Profile) -> dict[str, Lack]:
+    """Return, by the ids of their claims, why primary sentences cannot be measured at a profile: then no part of a claim is."""
+    found = ((case, lacking(case, profile)) for case in cases if case.statistical and not case.qualifies)
+    return {case.claim.id: lack for case, lack in reversed(list(found)) if lack is not None}
 
 
 def measurable(cases: Iterable[Case], profile: Profile) -> tuple[str, ...]:
     """Return the ids of the claims whose primary sentences can all be measured at a profile, in the order of the tests."""
     found = [case for case in cases if case.statistical]
-    lost = {case.claim.id for case in found if lacking(case, profile) and not case.qualifies}
-    return tuple(dict.fromkeys(case.claim.id for case in found if case.claim.id not in lost))
+    lacks = lost(found, profile)
+    return tuple(dict.fromkeys(case.claim.id for case in found if case.claim.id not in lacks))
 
 
 def code(arm: Arm) -> list[str]:
-    """Return the modules whose code decides what a training gives: ours, and that of a user's model."""
+    """Return the modules whose code decides what a training, or loading, gives: ours, and that of a user's model."""
+    if arm.loaded:
+        return ["vitwork.measurements.loaded_run"]
     own = ":" in arm.model and not arm.model.startswith("timm:")
     return ["vitwork.training.train", *([arm.model.partition(":")[0]] if own else [])]

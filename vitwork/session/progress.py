@@ -137,36 +137,17 @@ def statuses(store_root: Path) -> list[Status]:
     return found
 
 
+def left(found: list[Status]) -> tuple[int, int, float | None]:
+    """Return how many runs of the plan are done, of how many, and the seconds left; None before one was done."""
+    done, total = max(status.done for status in found), max(status.total for status in found)
+    elapsed = time.time() - min(status.started for status in found)
+    return done, total, elapsed / done * (total - done) if done else None
+
+
 def summary(found: list[Status]) -> str:
     """Return how far the plan is, as one line, or an empty one when nobody works."""
     if not found:
         return ""
-    done, total = max(status.done for status in found), max(status.total for status in found)
-    elapsed = time.time() - min(status.started for status in found)
-    left = f", about {elapsed / done * (total - done) / 60:.1f} min left" if done else ""
-    return f"[{done}/{total} runs{left}] " + " | ".join(status.line for status in found)
-
-
-class Ticker(threading.Thread):
-    """Prints on the controller what the workers are doing, while they work.
-
-    Args:
-        store_root: the store whose workers are watched.
-        write: prints a line.
-        seconds: between two lines.
-    """
-
-    def __init__(self, store_root: Path, write: Callable[[str], object], seconds: float = 15.0) -> None:
-        super().__init__(daemon=True)
-        self.store_root, self.write, self.seconds = store_root, write, seconds
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        """Print until `stop` is called; nothing when nobody works."""
-        while not self.ended.wait(self.seconds):
-            if line := summary(statuses(self.store_root)):
-                self.write(line)
-
-    def stop(self) -> None:
-        """End the thread."""
-        self.ended.set()
+    done, total, seconds = left(found)
+    rest = "" if seconds is None else f", about {seconds / 60:.1f} min left"
+    return f"[{done}/{total} runs{rest}] " + " | ".join(status.line for status in found)

@@ -24,9 +24,10 @@ from vitwork.language.document import (
     Results,
     RunResult,
 )
-from vitwork.language.exact import not_finite
+from vitwork.language.not_finite import not_finite
 from vitwork.report.earlier import pages_hash
 from vitwork.session.findings import Decided, Finding, Judgement, Place
+from vitwork.session.invocation import again
 from vitwork.session.lookup import Records
 from vitwork.session.registration import Declared, Registry
 from vitwork.statistics.effect import Verdict
@@ -63,6 +64,7 @@ class Session:
         passed: whether the tests that measure nothing passed, by name; those that did not run to their end are missing.
         reached: names of all tests that the session came to.
         chosen: whether only some tests were asked for.
+        by_name: whether the suite's own claims were asked for by name and not by their files.
         first_seed: the number of the first seed.
         sequential: whether seeds were added until verdicts were settled.
         measured: where the numbers come from, for a session that judges those of a report; None where they are its own.
@@ -78,6 +80,7 @@ class Session:
     passed: Mapping[str, bool]
     reached: Collection[str] = ()
     chosen: bool = False
+    by_name: bool = False
     first_seed: int = 0
     sequential: bool = False
     measured: Provenance | None = None
@@ -108,9 +111,9 @@ class Session:
             measurements=measurements,
             alpha=self.profile.alpha,
             family=evidence.judgement.family,
-            audits=evidence.judgement.audits,
             sequential=self.sequential,
             origins=origins,
+            quantities=evidence.judgement.quantities,
         )  # fmt: skip
 
     def _pixels(self) -> int | None:
@@ -178,7 +181,7 @@ class Session:
             measurements=tuple(sorted({place.key for place in places})),
             arms=tuple(sorted({place.arm for place in places})),
             **costs.of_places(places),
-            rerun=" ".join(["pytest", *tests, "--profile", self.profile.name]),
+            rerun=f"{again(tests, by_name=self.by_name)} --profile {self.profile.name}",
             file=group[0].test.partition("::")[0],
         )
 
@@ -238,7 +241,8 @@ def _origin(record: Mapping[str, Any], origins: dict[str, Origin]) -> str:
 
 def _run(store: Records, place: Place, data: str, origins: dict[str, Origin]) -> RunResult:
     record = store.read(place.run) or {}
-    planned = record.get("arm", {})
+    network = record.get("network", {})
+    planned = network or record.get("arm", {})
     return RunResult(
         key=place.run,
         arm=place.arm,
@@ -246,6 +250,7 @@ def _run(store: Records, place: Place, data: str, origins: dict[str, Origin]) ->
         model=planned.get("model"),
         options=planned.get("options", {}),
         recipe=planned.get("recipe", {}),
+        network=network,
         history=tuple(record.get("history", ())),
         data=planned.get("data", {}),
         fingerprint=record.get("fingerprint", data),

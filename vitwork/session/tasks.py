@@ -14,7 +14,9 @@ from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import Lack, Missing
 from vitwork.device import energy
 from vitwork.errors import UnfitError, VitworkError
+from vitwork.session.held_out import images_of
 from vitwork.session.plan import Run, Wanted
+from vitwork.session.surroundings import surroundings
 from vitwork.session.troubles import Troubles
 from vitwork.store.keys import plain
 from vitwork.store.machine import hardware, versions
@@ -50,10 +52,11 @@ class Tasks:
     sharing: int = 1
     events: Path | None = None
 
+    @surroundings()
     def complete(self, run: Run, wanted: Sequence[Wanted], stage: Stage) -> None:
         """Train `run` unless it is trained, and take the measurements that are missing; note what fails."""
         try:
-            record = self.store.read(run.key) or self._train(run, stage)
+            record = self.store.read(run.key) or (self._load(run, stage) if run.network else self._train(run, stage))
             self._measure(run, record, wanted, stage)
         except Exception as error:  # noqa: BLE001 - one run's fault must not take the other runs down
             self.troubles.add(run.key, _fault(error, run))
@@ -72,6 +75,18 @@ class Tasks:
             events.outcome(outcome)
         return self.record(run, outcome, None if started else used.joules)
 
+    def _load(self, run: Run, stage: Stage) -> dict[str, Any]:
+        """Load a published network once, so that one that cannot be loaded is known before it is measured."""
+        from vitwork.measurements.loaded_run import described
+
+        assert run.network is not None
+        stage("loading")
+        record = {"arm": {"name": run.arm.name}, "seed": run.seed, "finished": time.time(), "joules": None}
+        record |= described(run.network, self.device)
+        self.store.write(run.key, record)
+        return record
+
+    @surroundings()
     def train_together(self, runs: Sequence[Run], stage: Stage, way: Way | None) -> bool:
         """Train seeds of one arm at once; False when that cannot be done, and they are better trained one by one."""
         from vitwork.device.settings import kept
@@ -101,7 +116,9 @@ class Tasks:
         return True
 
     def trains_together(self, run: Run, way: Way | None) -> bool:
-        """Return whether the seeds of a run's arm are better trained at once."""
+        """Return whether the seeds of a run's arm are better trained at once; published networks are not trained."""
+        if run.network is not None:
+            return False
         if way is not None:
             return way != "alone"
         from vitwork.training.together import pays
@@ -132,10 +149,9 @@ class Tasks:
         return EventFiles(folder and folder / f"{run.arm.name}-seed-{run.seed}", then)
 
     def _measure(self, run: Run, record: dict[str, Any], wanted: Sequence[Wanted], stage: Stage) -> None:
-        from vitwork.measurements.trained_run import TrainedRun
-
-        folder = self.store.run_folder(run.key)
-        trained = TrainedRun(run.arm, run.seed, folder, splits(run.arm.data, self.data), self.device)
+        if all(self.store.read(want.key) is not None for want in wanted):
+            return
+        trained = self._run(run)
         for want in wanted:
             if self.store.read(want.key) is not None:
                 continue
@@ -148,6 +164,16 @@ class Tasks:
                 self.troubles.add(want.key, _fault(error, run))
             else:
                 self.store.write(want.key, made)
+
+    def _run(self, run: Run) -> TrainedRun:
+        """Return a run as measurements see it."""
+        from vitwork.measurements.loaded_run import loaded_run
+        from vitwork.measurements.trained_run import TrainedRun
+
+        if run.network is not None:
+            return loaded_run(run.arm, run.network, self.data, self.device)
+        folder = self.store.run_folder(run.key)
+        return TrainedRun(run.arm, run.seed, folder, splits(run.arm.data, self.data), self.device)
 
     def _measured(self, trained: TrainedRun, record: dict[str, Any], want: Wanted, stage: Stage) -> dict[str, Any]:
         """Return the record of one measurement; of a run that lost a snapshot, what is lost is trained first."""
@@ -198,6 +224,4 @@ def _origin() -> dict[str, Any]:
 @lru_cache(maxsize=2)
 def splits(spec: DataSpec, root: Path | None) -> Splits:
     """Return the images, kept in memory for the runs that follow."""
-    from vitwork.data import load
-
-    return load(spec, root)
+    return images_of(spec, root)

@@ -5,8 +5,9 @@ Error rates, coverage and power by simulation: docs/statistics.md.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vitwork.lazy import attributes
 
 if TYPE_CHECKING:
     from vitwork.statistics.agreement import rank_agreement, rank_correlation
@@ -59,8 +60,4 @@ _HOMES = {
     "trend": "structured",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = attributes(__name__, _HOMES)

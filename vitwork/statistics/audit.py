@@ -51,7 +51,7 @@ def audit_skewness(arms: Sequence[Values], scale: Scale = "difference") -> Skewn
     if not samples:
         return Skewness(math.nan, math.nan, 0, plain=False)
     estimate, z = pooled_skewness(samples)
-    plain = scale != "probability" and plainly(float(z))
+    plain = scale != "probability" and bool(plainly(float(z)))
     return Skewness(float(estimate), float(z), sum(sample.size for sample in samples), plain)
 
 

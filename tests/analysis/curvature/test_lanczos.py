@@ -39,6 +39,26 @@ def test_a_known_spectrum_is_found_with_its_signs_and_order(which):
     torch.testing.assert_close(found.values, torch.tensor(expected, dtype=torch.float64), rtol=1e-7, atol=0)
 
 
+def test_a_survey_finds_both_magnitudes_and_both_ends():
+    """One search gives the largest with and without a shift, in their orders, and the ends of the spectrum."""
+    matrix = rotated([9.0, 5.0, 4.0, -3.9, *torch.linspace(-3.5, 3, 60).tolist()])
+    found = eigenpairs(lambda v: matrix @ v, start(64), 3, which="survey", shift=0.2, tolerance=1e-8)
+    expected = torch.tensor([9.0, 5.0, 4.0, 9.0, 5.0, -3.9, 9.0, -3.9], dtype=torch.float64)
+    assert found.converged
+    torch.testing.assert_close(found.values, expected, rtol=1e-7, atol=0)
+
+
+def test_a_survey_restarts():
+    """A survey whose basis is full goes on from what it has, and one of a small operator is complete."""
+    matrix = rotated(torch.cat([torch.linspace(-6, 6, 300).double(), torch.tensor([6.5, -6.4, 6.3]).double()]))
+    found = eigenpairs(lambda v: matrix @ v, start(303), 2, which="survey", capacity=12, tolerance=1e-6)
+    assert found.products > 12
+    expected = torch.tensor([6.5, -6.4, 6.5, -6.4, 6.5, -6.4]).double()
+    torch.testing.assert_close(found.values, expected, rtol=1e-5, atol=0)
+    small = eigenpairs(lambda v: rotated([2.0, -1.0]) @ v, start(2), 2, which="survey")
+    torch.testing.assert_close(small.values, torch.tensor([2.0, -1.0] * 3).double(), rtol=1e-9, atol=0)
+
+
 def test_residuals_are_those_of_the_vectors():
     """The reported residual is ‖Av − θv‖ of the unit vector that comes with it."""
     matrix = rotated(torch.linspace(-3, 10, 80))

@@ -123,12 +123,39 @@ def test_a_hole_of_zeros_drops_no_sample(shard, length):
         assert samples is None or len(samples) == len(wanted)
 
 
-def test_a_long_hole_at_the_end_is_noticed(shard):
-    """More zeros than any program leaves behind an archive are the samples of a file that was never wholly written."""
+@pytest.mark.parametrize("record", [512, 1024, 10240, 65536, 2**20])
+def test_an_archive_filled_up_to_a_record_is_whole(shard, record):
+    """Programs write archives in records of several sizes, the last of which they fill up with zeros."""
     path, content, wanted = shard
-    assert contents(read(path, content + bytes(2**18))) == wanted
-    with pytest.raises(VitworkError, match="behind its end there is more"):
-        read(path, content + bytes(2**21))
+    end = content.rstrip(b"\0")
+    length = -(-len(end) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE
+    filled = end.ljust(-(-length // record) * record, b"\0")
+    assert contents(read(path, filled)) == wanted
+
+
+@pytest.mark.parametrize("samples", [1, 3, 5])
+def test_a_hole_at_the_end_is_noticed(shard, samples):
+    """More zeros than fill up the last record are the samples of a file that was never wholly written."""
+    path, content, _ = shard
+    start = headers(path, content)[-2 * samples]
+    with pytest.raises(VitworkError, match=r"behind its end there is more|holds no sample"):
+        read(path, (content + bytes(2 * 10240))[:start].ljust(len(content) + 2 * 10240, b"\0"))
+
+
+@pytest.mark.parametrize("filled", [1024, 10240])
+def test_a_shard_of_zeros_is_noticed(shard, filled):
+    """It ends like an archive, but no sample lies in it."""
+    with pytest.raises(VitworkError, match="holds no sample"):
+        read(shard[0], bytes(filled))
+
+
+def test_a_sample_that_is_there_twice_is_refused(root):
+    """An archive to which another one was added may hold samples twice, which an order of its parts hides."""
+    picture = copies.encoded(copies.draw("test")[0][0])
+    once = [("a.png", picture), ("a.cls", b"1"), ("b.png", picture), ("b.cls", b"0")]
+    rewrite(root, [*once, *once[:2]])
+    with pytest.raises(VitworkError, match="sample a is there twice"):
+        load(FOLDER, root)
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])

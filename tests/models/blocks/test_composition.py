@@ -69,6 +69,20 @@ def split(_, x):
     return x
 
 
+def assigned(model, x):
+    x[:, 0] = model.position[:, 0]
+    x[:, [1, 3]] *= 3
+    x[x < 0] = 0
+    return x
+
+
+def exchanged(_, x):
+    left = x[..., :8].clone()
+    x[..., :8] = x[..., 8:]
+    x[..., 8:] = left
+    return x
+
+
 def transposed(model, x):
     view = x.transpose(1, 2)
     view += model.position
@@ -90,7 +104,9 @@ def module(model, x):
     return x
 
 
-CHANGES = [added, copied, filled, activated, split, seen_late, counted, module]
+CHANGES = [
+    added, copied, filled, activated, split, assigned, exchanged, seen_late, counted, module,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("change", CHANGES)

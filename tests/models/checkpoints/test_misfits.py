@@ -58,6 +58,15 @@ def without(state, key):
         (lambda s: {**s, "head.fc.weight": s["head.fc.weight"].to("meta")}, r"head\.fc\.weight is without its numbers"),
         (lambda s: {**s, "head.fc.weight": torch.ones(10, 16, dtype=torch.int8)}, "is torch.int8 in it"),
         (lambda s: {**s, "head.fc.weight": torch.ones(10, 16, dtype=torch.bool)}, "is torch.bool in it"),
+        (
+            lambda s: {**s, "head.fc.weight": s["head.fc.weight"].to(torch.float8_e4m3fn)},
+            "is torch.float8_e4m3fn in it",
+        ),
+        (lambda s: {**s, "head.fc.bias": torch.full((10,), float("nan"))}, r"head\.fc\.bias is not finite"),
+        (
+            lambda s: {**s, "head.fc.bias": torch.full((10,), 1e300, dtype=torch.float64)},
+            r"head\.fc\.bias is not finite",
+        ),
         (lambda s: {**s, "head.fc.bias": torch.ones(10, dtype=torch.complex64)}, "is torch.complex64 in it"),
         (lambda s: {**s, "head.norm.num_batches_tracked": torch.tensor(0.5)}, "is torch.float32 in it and torch.int64"),
         (lambda s: {**s, "layer0.0.weight": s["stem.conv.weight"]}, "of another architecture"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -12,7 +13,9 @@ from torch import Tensor
 from vitwork.device.memory import is_out_of_memory
 from vitwork.errors import VitworkError
 
-Which = Literal["magnitude", "extremes"]
+Which = Literal["magnitude", "extremes", "survey"]
+
+Choose = Callable[[Tensor, int], Tensor]
 
 _ROUGHLY = 0.1  # relative accuracy of the two values after the wanted ones
 _CAUTION = 2  # residuals by which a Ritz value on its way may still move
@@ -23,9 +26,10 @@ class Eigenpairs:
     """Ritz approximations of wanted eigenpairs.
 
     Attributes:
-        values: (k,) float64; by magnitude, largest first, or for ``extremes`` the largest, then the smallest, descending.
-        residuals: (k,) float64, ‖A y − θ y‖ of the unit Ritz vectors; an eigenvalue lies within it of each value.
-        vectors: (k, n) unit Ritz vectors in the operator's precision.
+        values: (k,) float64; by magnitude, largest first; for ``extremes`` the largest, then the smallest, descending; for
+            ``survey`` (2 k + 2,), see `wanted`.
+        residuals: as many, float64, ‖A y − θ y‖ of the unit Ritz vectors; an eigenvalue lies within it of each value.
+        vectors: as many rows of n, unit Ritz vectors in the operator's precision.
         products: operator products spent.
         converged: whether every value met the tolerance.
     """
@@ -37,14 +41,25 @@ class Eigenpairs:
     converged: bool
 
 
-def wanted(values: Tensor, k: int, which: Which) -> Tensor:
-    """Return the indices of the wanted ``k`` of some eigenvalues, in the order in which they are reported."""
+def wanted(values: Tensor, k: int, which: Which, shift: float = 0.0) -> Tensor:
+    """Return the indices of the wanted ``k`` of some eigenvalues, in the order in which they are reported.
+
+    A ``survey`` wants several at once, most of which coincide: the ``k`` largest in magnitude, the ``k`` largest of the
+    operator less ``shift`` times the identity, the largest and the smallest.
+    """
     if which == "magnitude":
         return values.abs().argsort(descending=True, stable=True)[:k]
+    if which == "survey":
+        largest = (wanted(at, k, "magnitude") for at in (values, values - shift))
+        return torch.cat([*largest, values.argmax()[None], values.argmin()[None]])
     order = values.argsort(descending=True, stable=True)
     top = min((k + 1) // 2, len(order))
     low = min(k // 2, len(order) - top)
     return torch.cat([order[:top], order[len(order) - low :]])
+
+
+def _once(indices: Tensor) -> Tensor:
+    return torch.tensor(list(dict.fromkeys(indices.tolist())), dtype=torch.long)
 
 
 class Krylov:
@@ -150,10 +165,10 @@ class Krylov:
         """Return the Ritz vectors (rows) of some coefficient columns."""
         return coefficients.T.to(self.basis) @ self.basis[: self.steps]
 
-    def restart(self, k: int, which: Which) -> None:
+    def restart(self, choose: Choose, k: int) -> None:
         """Shrink the basis to the wanted ``k`` Ritz vectors, and go on from the last direction."""
         values, _, vectors = self.ritz()
-        keep = wanted(values, k, which)
+        keep = _once(choose(values, k))
         kept = self.combine(vectors[:, keep])
         self.basis[len(keep)] = self.basis[self.steps]
         self.basis[: len(keep)] = kept
@@ -174,17 +189,17 @@ def _errors(values: Tensor, residuals: Tensor, keep: Tensor) -> Tensor:
     return torch.minimum(residuals[keep], residuals[keep].square() / distance.amin(dim=1))
 
 
-def _settled(space: Krylov, k: int, which: Which, tolerance: float) -> bool:
+def _settled(space: Krylov, k: int, choose: Choose, tolerance: float) -> bool:
     """Say whether the wanted Ritz values are known to the relative tolerance, and no wanted eigenvalue is missing.
 
     One that is missing is on its way through the other Ritz values. So two of these must be roughly known, and none may
     still reach past a wanted one. No such rule is certain: a start vector may lack an eigenvector altogether.
     """
     values, residuals, _ = space.ritz()
-    chosen = wanted(values, k, which)
-    known = torch.cat([chosen, wanted(values, k + 2, which)])
+    chosen = _once(choose(values, k))
+    known = torch.cat([chosen, choose(values, k + 2)])
     tolerances = torch.full((len(known),), _ROUGHLY, dtype=torch.float64)
-    tolerances[:k] = tolerance
+    tolerances[: len(chosen)] = tolerance
     # Values at the noise of the arithmetic (a Hessian of low rank) have no relative accuracy to reach.
     noise = 50 * space.eps * values.abs().max()
     if (residuals[chosen] <= noise).all():  # no product can add to that; a small basis may never know the others
@@ -192,7 +207,7 @@ def _settled(space: Krylov, k: int, which: Which, tolerance: float) -> bool:
     met = _errors(values, residuals, known) <= tolerances * values[known].abs()
     reach = _CAUTION * (residuals - torch.maximum(noise, tolerance * values[chosen].abs().min())).clamp_(min=0)
     reach[chosen] = 0
-    places = [wanted(values + way * reach, k, which) for way in (1, -1)]
+    places = [_once(choose(values + way * reach, k)) for way in (1, -1)]
     unchallenged = all(torch.equal(place.sort().values, chosen.sort().values) for place in places)
     return unchallenged and bool((met | (residuals[known] <= noise)).all())
 
@@ -202,6 +217,7 @@ def search(
     k: int,
     *,
     which: Which = "magnitude",
+    shift: float = 0.0,
     tolerance: float = 1e-3,
     capacity: int = 40,
     max_products: int = 500,
@@ -215,9 +231,10 @@ def search(
     Args:
         start: (n,) start vector; a generic one, as a direction that it lacks cannot be found.
         k: eigenpairs wanted, at most n.
-        which: ``magnitude`` or signed ``extremes``, see `Eigenpairs`.
+        which: ``magnitude``, signed ``extremes``, or both in one ``survey``; see `Eigenpairs`.
+        shift: of the survey, see `wanted`.
         tolerance: relative accuracy of the eigenvalues.
-        capacity: basis vectors held before a restart; at least ``2 k + 2`` are used.
+        capacity: basis vectors held before a restart; at least ``2 k + 2`` are used, in a survey ``4 k + 4``.
         max_products: products after which to stop all the same.
         generator: for fresh directions, a fixed seed when None.
 
@@ -227,20 +244,22 @@ def search(
     if not 1 <= k <= start.numel():
         raise ValueError(f"{k} eigenvalues of an operator on {start.numel()} numbers")
     generator = generator or torch.Generator(start.device).manual_seed(0)
-    space = Krylov(start, max(capacity, 2 * k + 2), generator, least=max(16, 2 * k + 2))
+    choose = partial(wanted, which=which, shift=shift)
+    fewest_held = 4 * k + 4 if which == "survey" else 2 * k + 2
+    space = Krylov(start, max(capacity, fewest_held), generator, least=max(16, 2 * k + 2))
     fewest = min(k + 2, start.numel())
     while True:
         space.grow((yield space.direction))
         complete = space.steps == start.numel()  # then the projection is the whole operator
         # After a break, a multiple eigenvalue needs a second step from the fresh direction to show.
         enough = space.steps >= fewest and (space.since_break > 1 or space.exhausted)
-        settled = complete or (enough and _settled(space, k, which, tolerance))
+        settled = complete or (enough and _settled(space, k, choose, tolerance))
         if settled or space.products >= max(max_products, k):
             break
         if space.steps == space.capacity:
-            space.restart(min(2 * k, space.capacity - 1), which)
+            space.restart(choose, min(2 * k, space.capacity - 1))
     values, residuals, vectors = space.ritz()
-    keep = wanted(values, k, which)
+    keep = choose(values, k)
     chosen = vectors[:, keep]
     return Eigenpairs(values[keep], residuals[keep], space.combine(chosen), space.products, settled)
 

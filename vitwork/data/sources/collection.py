@@ -51,6 +51,9 @@ class Example(NamedTuple):
 
 
 Part: TypeAlias = Callable[[], Iterator[Example]]
+Groups: TypeAlias = dict[str, tuple[Path, ...]]
+Grouping: TypeAlias = Callable[[Path, Iterable[Path]], Groups]
+"""Tells which of the files or folders below a root belong to which split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,23 @@ def split_of(path: Path) -> str | None:
     return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
 
 
-def train_and_test(root: Path, paths: Iterable[Path]) -> dict[str, tuple[Path, ...]]:
+def held_out(root: Path, paths: Iterable[Path]) -> Groups:
+    """Return the files or folders of test images alone: of validation, else of the test, else those that name no split.
+
+    Raises:
+        VitworkError: there are none, or they belong to several sets or are not all there.
+    """
+    groups: dict[str, list[Path]] = {}
+    for path in sorted(paths):
+        groups.setdefault(split_of(path.relative_to(root)) or "", []).append(path)
+    members = groups.get("validation") or groups.get("test") or groups.get("")
+    if not members:
+        raise VitworkError(f"{root} has no validation images: all that is there is named after the training.")
+    _check_one_set(root, "validation", members)
+    return {"test": tuple(members)}
+
+
+def train_and_test(root: Path, paths: Iterable[Path]) -> Groups:
     """Group files or folders below `root` by split; a validation split serves where there is no test split.
 
     Raises:

@@ -118,22 +118,23 @@ def _hub(source: str, reason: Exception) -> Collection:
         ) from error
 
 
-def hub_folder(name: str) -> Path:
+def hub_folder(name: str, wanted: str = "") -> Path:
     """Return the folder of a data set of the Hugging Face hub, downloaded once.
 
     Args:
         name: ``owner/name`` of a data set that is kept as Parquet files, all of one folder.
+        wanted: word in the names of the files that are downloaded; all without one.
 
     Raises:
         VitworkError: huggingface_hub is not installed, the hub or the data set cannot be reached, or it has another layout.
     """
-    place = _folder() / "hub" / name
+    place = _folder() / "hub" / name / wanted
     complete = place / ".complete"
     if not complete.exists():
         try:
             from huggingface_hub import snapshot_download
 
-            snapshot_download(name, repo_type="dataset", allow_patterns="*.parquet", local_dir=place)
+            snapshot_download(name, repo_type="dataset", allow_patterns=f"*{wanted}*.parquet", local_dir=place)
         except ImportError as error:
             raise VitworkError("Data sets of the hub need huggingface_hub: install vitwork[hub].") from error
         except Exception as error:  # its own, and those of what it connects with

@@ -46,6 +46,12 @@ def open_image_folder(root: Path) -> Collection:
     return Collection(str(root), paths, lambda: classes, splits)
 
 
+def open_classes(root: Path, classes: tuple[str, ...]) -> Collection:
+    """Open ``<class>/*``: a folder of test images alone, with the classes that it has."""
+    images = _images((root,), classes)
+    return Collection(str(root), tuple(path for path, _ in images), lambda: classes, {"test": _parts(images)})
+
+
 def _names(folders: tuple[Path, ...]) -> tuple[str, ...]:
     return tuple(sorted({path.name for folder in folders for path in folders_in(folder)}))
 

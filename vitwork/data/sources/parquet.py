@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vitwork.data.sources.collection import Collection, Example, class_number, split_of, train_and_test
+from vitwork.data.sources.collection import Collection, Example, Grouping, class_number, split_of, train_and_test
 from vitwork.data.sources.listing import check_regular, files_below
 from vitwork.errors import VitworkError
 
@@ -19,17 +19,18 @@ ROWS_AT_ONCE = 1024
 HIDDEN = -1  # the label of an image whose class is not given
 
 
-def open_parquet(root: Path) -> Collection:
+def open_parquet(root: Path, grouping: Grouping = train_and_test) -> Collection:
     """Open a folder of Parquet files whose names, or whose folders' names, name the split.
 
-    Test images whose labels are kept back (-1, as ImageNet's on the hub) are left out: then validation serves.
+    `grouping` says which splits are asked for. Test images whose labels are kept back (-1, as ImageNet's on the hub) are
+    left out: then validation serves.
 
     Raises:
         VitworkError: a split is missing, is there twice or lacks a file. Reading raises it for a file that is no
             Parquet file, has no image or label column or not the rows that it says, for a row without image or class
             number, and for files that call their classes differently.
     """
-    groups = train_and_test(root, (path for path in files_below(root, {".parquet"}, 1) if _labelled(root, path)))
+    groups = grouping(root, (path for path in files_below(root, {".parquet"}, 1) if _labelled(root, path)))
     splits = {split: [partial(_read, path) for path in group] for split, group in groups.items()}
     files = tuple(path for group in groups.values() for path in group)
     return Collection(str(root), files, partial(_class_names, files), splits)

@@ -18,6 +18,7 @@ from vitwork.data.sources.collection import Example
 from vitwork.data.sources.decoding import fit, picture_of
 from vitwork.data.sources.pack import Packed
 from vitwork.design.recipe import Augmentation
+from vitwork.device import place
 from vitwork.errors import VitworkError
 
 FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
@@ -91,8 +92,8 @@ class Pictures:
 
     def _stacked(self, pictures: list[Image.Image]) -> Tensor:
         pixels = np.empty((len(pictures), self.size, self.size, 3), np.uint8)
-        for place, picture in zip(pixels, pictures, strict=True):
-            place[:] = np.asarray(picture)
+        for slot, picture in zip(pixels, pictures, strict=True):
+            slot[:] = np.asarray(picture)
         return torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy())
 
 
@@ -146,5 +147,4 @@ def decoders(device: torch.device) -> int:
     """Return how many processes decode for a training on `device`: on a CPU none, because its cores train."""
     if device.type == "cpu":
         return 0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
+    return max(1, place.cores() // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))

@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from vitwork.data.sources.collection import Collection, Example, class_number, train_and_test
+from vitwork.data.sources.collection import Collection, Example, Grouping, class_number, train_and_test
 from vitwork.data.sources.folder import SUFFIXES
 from vitwork.data.sources.listing import check_regular, files_below, is_hidden
 from vitwork.errors import VitworkError, told
@@ -27,13 +27,14 @@ PACKED: tuple[tuple[bytes, Callable[..., Any]], ...] = (
 )
 """How compressed shards begin, and what unpacks them and compares their checksums, as `tarfile` alone does not."""
 
-LEAST_END = tarfile.BLOCKSIZE
-"""Zeros behind the block of zeros that ends an archive, at least."""
+RECORD = 10240
+"""Programs fill archives up to a multiple of this, with zeros behind the two blocks of zeros that end them."""
 
-LONGEST_END = 2**20 + tarfile.BLOCKSIZE
-"""Zeros there, at most, whatever program wrote the archive: more of them are a hole in which samples are missing."""
+LONGER_RECORDS = tuple(2**power for power in range(14, 21))
+"""What they can be told to fill up to instead."""
 
 NO_END = "has no end: it was cut off"
+JOINED = "behind its end there is more: it has a hole, or two archives were joined"
 
 
 class Member(tarfile.TarInfo):
@@ -60,17 +61,17 @@ class Member(tarfile.TarInfo):
         return member
 
 
-def open_tar(root: Path) -> Collection:
+def open_tar(root: Path, grouping: Grouping = train_and_test) -> Collection:
     """Open a folder of tar shards whose names, or whose folders' names, name the split.
 
-    A sample's label is the number in its ``.cls`` file, or ``label`` in its ``.json`` file. Class names are read from
-    ``classnames.txt``, one a line, where there is one.
+    `grouping` says which splits are asked for. A sample's label is the number in its ``.cls`` file, or ``label`` in its
+    ``.json`` file. Class names are read from ``classnames.txt``, one a line, where there is one.
 
     Raises:
-        VitworkError: a split is missing or is there twice. Reading raises it for a shard that is damaged, cut off or two
-            joined to one, and for a sample without exactly one image or without class number.
+        VitworkError: a split is missing or is there twice. Reading raises it for a shard that is damaged, cut off, empty or
+            two joined to one, and for a sample that is there twice, without exactly one image or without class number.
     """
-    groups = train_and_test(root, files_below(root, {".tar"}, 1))
+    groups = grouping(root, files_below(root, {".tar"}, 1))
     splits = {split: [partial(_read, shard) for shard in shards] for split, shards in groups.items()}
     files = tuple(path for group in groups.values() for path in group)
     return Collection(str(root), files, partial(_class_names, root), splits)
@@ -88,8 +89,12 @@ def _class_names(root: Path) -> tuple[str, ...]:
 
 
 def _read(shard: Path) -> Iterator[Example]:
+    seen: set[str] = set()
     for key, files in groupby(_files(shard), key=lambda file: file[0]):
         where = f"{shard}, sample {key}"
+        if key in seen:
+            raise VitworkError(f"{where} is there twice.")
+        seen.add(key)
         parts: dict[str, bytes] = {}
         for _, suffix, content in files:
             if suffix in parts:
@@ -99,6 +104,8 @@ def _read(shard: Path) -> Iterator[Example]:
         if len(images) != 1:
             raise VitworkError(f"{where} holds {'several images' if images else 'no image'}.")
         yield Example(images[0], _label(parts, where), where)
+    if not seen:
+        raise VitworkError(f"{shard} holds no sample.")
 
 
 def _files(shard: Path) -> Iterator[tuple[str, str, bytes]]:
@@ -138,14 +145,18 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 
 def _check_end(stream: Any) -> None:
-    """Check that nothing but zeros follows, as many as belong to an archive's end."""
+    """Check that only zeros follow the first block of them, no more than fill the archive up: else samples are missing."""
     length = 0
     while block := stream.read(2**16):
         length += len(block)
-        if block.count(0) < len(block) or length > LONGEST_END:
-            raise tarfile.ReadError("behind its end there is more: it has a hole, or two archives were joined")
-    if length < LEAST_END:
+        if block.count(0) < len(block):
+            raise tarfile.ReadError(JOINED)
+    if length < tarfile.BLOCKSIZE:
         raise tarfile.ReadError(NO_END)
+    size = stream.tell()
+    filled = [RECORD, *(record for record in LONGER_RECORDS if size % record == 0)]
+    if length >= max(filled) + tarfile.BLOCKSIZE:
+        raise tarfile.ReadError(JOINED)
 
 
 def _label(parts: dict[str, bytes], where: str) -> int:

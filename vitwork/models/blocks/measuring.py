@@ -21,7 +21,6 @@ from vitwork.models.blocks.places import (
     places_of,
     places_of_columns,
     places_of_rows,
-    plain_weights,
     state_of,
     stripes,
 )
@@ -48,7 +47,7 @@ def look(recorded: TracedModel, pieces: Sequence[Piece], readings: Mapping[Node,
         graph.output(tuple(graph.call_function(read, (placed[at], placed[source])) for at, read in distinct.items()))
         module, images = GraphModule(recorded.root, graph), stripes(recorded.values[source])
         with unchanged(recorded.root), torch.no_grad(), redirect_stderr(io.StringIO()):
-            told = functional_call(module, state_of(module, plain_weights(recorded.root)), (images,))
+            told = functional_call(module, state_of(module, recorded.plain_weights), (images,))
     except (VitworkError, RuntimeError, ValueError, TypeError, IndexError, AssertionError):
         return {}
     found = dict(zip(distinct, told, strict=True))

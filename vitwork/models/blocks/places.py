@@ -77,8 +77,10 @@ def sight(values: Tensor, images: Tensor, others: tuple[int, ...]) -> Sight:
         images: the stripes.
         others: the dimensions without places.
     """
-    energy = (values[1:] - values[:1]).double().square()
-    energy = energy.sum(others) if others else energy
+    single = values if values.dtype in {torch.float32, torch.float64} else values.float()
+    answer = single[1:] - single[:1]
+    energy = answer.div_(answer.abs().amax().clamp(min=torch.finfo(answer.dtype).tiny)).square_()
+    energy = (energy.sum(others) if others else energy).double()
     height, width = (min(side, STRIPES) for side in images.shape[2:])
     means, deviations = [], []
     for part in torch.split(energy, [height, width]):

@@ -12,6 +12,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import einops
@@ -25,7 +26,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from vitwork.errors import VitworkError
-from vitwork.models.blocks.places import Places
+from vitwork.models.blocks.places import Places, plain_weights
 from vitwork.models.blocks.unchanged import unchanged
 
 BATCH = 37  # a prime that few sizes of models are multiples of: such sizes are taken for the batch's
@@ -58,6 +59,11 @@ class TracedModel:
     owners: dict[Node, str] = field(default_factory=dict)
     dynamic: set[Node] = field(default_factory=set)
     places: dict[Node, Places] = field(default_factory=dict)
+
+    @cached_property
+    def plain_weights(self) -> dict[int, Tensor]:
+        """Plain averages in the place of the parameters, by identity."""
+        return plain_weights(self.root)
 
 
 class Root(nn.Module):
@@ -155,6 +161,9 @@ class ShapedProxy(Proxy):
     def mT(self) -> Any:  # noqa: N802 - torch's name
         """The last two dimensions exchanged, where the code says so, not where the result is used."""
         return self.tracer.create_proxy("call_function", getattr, (self, "mT"), {})
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.tracer.create_proxy("call_function", operator.setitem, (self, index, value), {})
 
     def __len__(self) -> int:
         return len(self.value)

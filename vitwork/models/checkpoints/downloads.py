@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,24 @@ from platformdirs import user_cache_dir
 from vitwork.errors import VitworkError, told
 from vitwork.store.store import write_atomically
 
+RELEASE = "https://github.com/xxxnell/how-do-vits-work-storage/releases/download/v0.1/"
+PUBLISHED: Mapping[str, str] = {  # the paper's CIFAR-100 files
+    "resnet_50": f"{RELEASE}resnet_50_cifar100_691cc9a9e4.pth.tar",
+    "vit_ti": f"{RELEASE}vit_ti_cifar100_9857b21357.pth.tar",
+    "pit_ti": f"{RELEASE}pit_ti_cifar100_0645889efb.pth.tar",
+    "swin_t": f"{RELEASE}swin_ti_cifar100_ec2894492b.pth.tar",
+}
+
 
 def cache_folder() -> Path:
     """Return where downloads lie: ``VITWORK_CACHE``/checkpoints, else the user's cache."""
     return Path(os.environ.get("VITWORK_CACHE") or user_cache_dir("vitwork")) / "checkpoints"
+
+
+def place(address: str, folder: Path | None = None) -> Path:
+    """Return where the copy of a file lies once it is downloaded; the arguments are those of `fetch`."""
+    name = re.sub(r"[^\w.-]", "_", address.rsplit("/", maxsplit=1)[-1])[-128:]
+    return (folder or cache_folder()) / hashlib.sha256(address.encode(errors="replace")).hexdigest()[:12] / name
 
 
 def fetch(address: str, folder: Path | None = None) -> Path:
@@ -36,8 +51,7 @@ def fetch(address: str, folder: Path | None = None) -> Path:
     Raises:
         VitworkError: the address is not encrypted, it cannot be downloaded as a whole, or its file has changed.
     """
-    name = re.sub(r"[^\w.-]", "_", address.rsplit("/", maxsplit=1)[-1])[-128:]
-    path = (folder or cache_folder()) / hashlib.sha256(address.encode(errors="replace")).hexdigest()[:12] / name
+    path = place(address, folder)
     record = path.with_name(path.name + ".sha256")
     try:
         known = record.read_text(errors="replace").strip() if record.is_file() else None

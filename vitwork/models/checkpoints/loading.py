@@ -13,17 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from vitwork.errors import VitworkError, told
-from vitwork.models.checkpoints.downloads import fetch
+from vitwork.models.checkpoints.downloads import PUBLISHED, fetch
 from vitwork.models.checkpoints.keys import is_official_transformer, translate
 from vitwork.models.zoo.creation import create
-
-RELEASE = "https://github.com/xxxnell/how-do-vits-work-storage/releases/download/v0.1/"
-PUBLISHED: Mapping[str, str] = {  # the paper's CIFAR-100 files
-    "resnet_50": f"{RELEASE}resnet_50_cifar100_691cc9a9e4.pth.tar",
-    "vit_ti": f"{RELEASE}vit_ti_cifar100_9857b21357.pth.tar",
-    "pit_ti": f"{RELEASE}pit_ti_cifar100_0645889efb.pth.tar",
-    "swin_t": f"{RELEASE}swin_ti_cifar100_ec2894492b.pth.tar",
-}
 
 ZIP = b"PK\3\4"
 PREFIXES = ("module.", "_orig_mod.")  # of parallel or averaged models, of compiled ones
@@ -177,11 +169,13 @@ def check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str,
             raise VitworkError(
                 f"{label} does not fit {name}: {key} is {value.dtype} in it and {wanted.dtype} in the model"
             )
+        if not value.to(wanted.dtype).isfinite().all():
+            raise VitworkError(f"{label} cannot be used: {key} is not finite in the model's {wanted.dtype}")
 
 
 def is_exact(value: Tensor, wanted: Tensor) -> bool:
-    """Whether numbers mean the same when they are read as `wanted`'s kind: integers as weights lack their scale."""
-    if value.is_complex() or value.is_quantized:
+    """Whether numbers mean the same when they are read as `wanted`'s kind: integers and bytes as weights lack their scale."""
+    if value.is_complex() or value.is_quantized or (value.is_floating_point() and value.element_size() < 2):
         return False
     if wanted.is_floating_point() or not value.is_floating_point():
         return value.is_floating_point() == wanted.is_floating_point()

@@ -125,8 +125,8 @@ class TokenMixing(nn.Module):
         if self.null_key:
             parts = torch.cat([parts, torch.zeros_like(parts[:, :, :, :1])], dim=3)
         if self.weights == "dynamic":
-            query = parts[0, :, :, :n]
-            mixed = F.scaled_dot_product_attention(query, parts[1], parts[2], attn_mask=self.bias)
+            query, key, value = parts.unbind()  # whose gradients are stacked; each index would make a tensor of zeros
+            mixed = F.scaled_dot_product_attention(query[:, :, :n], key, value, attn_mask=self.bias)
         else:
             mixed = self.constant_weights() @ parts[0]
         out: Tensor = self.proj(mixed.transpose(1, 2).reshape(b, n, self.heads * self.head_dim))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from vitwork.language.document import Audit, Hypothesis, Sample
+from vitwork.language.document import Hypothesis, QuantityResult, Sample
 from vitwork.report.words.numbers import plural, quantity
 from vitwork.statistics.effect import Effect, Obstacle, Test, Verdict
 
@@ -208,7 +208,7 @@ def _claimed(hypothesis: Hypothesis) -> str:
     return f"the paper’s side is {found.alternative} than {marked(found.margin, found.scale)}"
 
 
-def audit(found: Audit) -> str:
+def audit(found: QuantityResult) -> str:
     """Return what the session's data say of a quantity: its skewness, and its own error beside its spread."""
     parts = []
     if found.skewness is not None:
@@ -217,4 +217,4 @@ def audit(found: Audit) -> str:
         parts.append(f"skewness over networks {quantity(found.skewness, 2, sign=True)}{size}, {said}")
     if found.error is not None and found.spread:
         parts.append(f"its own error is {100 * found.error / found.spread:.0f} % of its spread over networks")
-    return f"{found.quantity}: {'; '.join(parts)}." if parts else ""
+    return f"{found.name}: {'; '.join(parts)}." if parts else ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from vitwork.language.document import MachineEffect, Results
 from vitwork.language.evidence import ArmAudit, Audit, Code, Judged, Moved, Outcome, Rejudged, Repeat, Repeated
 from vitwork.report.words.numbers import moment, plural, quantity
+from vitwork.report.words.origins import ranges
 from vitwork.report.words.sentences import lack
 
 MOST = 5
@@ -25,7 +26,9 @@ def rejudged(found: Rejudged, report: Results) -> Iterator[str]:
     for outcome, said in COUNTED.items():
         if claims := found.those(outcome):
             yield f"{plural(len(claims), 'claim')} {said}{':' if outcome in NAMED else '.'}"
-            if outcome in NAMED:
+            if outcome is Outcome.LOST:
+                yield from _lost(claims)
+            elif outcome in NAMED:
                 yield from (f"  {line}" for claim in claims for line in _claim(claim))
 
 
@@ -34,17 +37,23 @@ COUNTED = {
     Outcome.NUMBERS: "with the same verdict, by other numbers than were published",
     Outcome.DIFFERENT: "with another verdict than was published",
     Outcome.LOST: "that cannot be judged again",
+    Outcome.UNMEASURED: "not measured, then as now",
     Outcome.PROPERTY: "checked on examples, which no record holds; `pytest claims` checks them",
     Outcome.NEW: "that the report does not have",
 }
 NAMED = {Outcome.NUMBERS, Outcome.DIFFERENT, Outcome.LOST}
 
 
+def _lost(claims: Iterable[Judged]) -> Iterator[str]:
+    """Yield why verdicts cannot be judged again, each reason with its claims."""
+    reasons: dict[str, list[str]] = {}
+    for found in claims:
+        why = lack(found.lack) if found.lack is not None else "not among the installed claims"
+        reasons.setdefault(why, []).append(f"{found.claim} ({found.before})")
+    yield from (f"  {why}: {', '.join(named)}" for why, named in reasons.items())
+
+
 def _claim(found: Judged) -> Iterator[str]:
-    if found.outcome is Outcome.LOST:
-        why = lack(found.lack) if found.lack is not None else "it is not among the installed claims"
-        yield f"{found.claim} ({found.before}): {why}"
-        return
     now = f", now {found.after}" if found.after is not found.before else ""
     yield f"{found.claim}: {found.before}{now}"
     yield from (f"  {moved(item)}" for item in found.moved[:MOST])
@@ -136,15 +145,13 @@ def _arm(found: ArmAudit, alpha: float) -> str:
 
 def _conclusion(found: Audit, report: Results) -> str:
     if not found.credible:
-        return f"Not credible: published numbers of {', '.join(dict.fromkeys([*(value.arm for value in found.altered), *(arm.arm for arm in found.doubtful)]))} are not those of such trainings."
-    arms = len({run.arm for run in report.runs})
-    seen = len({arm for arm, _ in found.runs})
-    rest = (
-        f" {plural(arms - seen, 'arm')} of {arms} had no run drawn: --runs {arms} takes one of each."
-        if seen < arms
-        else ""
-    )
-    return f"Nothing speaks against the published numbers of the arms that were drawn.{rest}"
+        named = dict.fromkeys([*(value.arm for value in found.altered), *(arm.arm for arm in found.doubtful)])
+        return f"Not credible: published numbers of {', '.join(named)} are not those of such trainings."
+    seen, arms = {arm for arm, _ in found.runs}, {run.arm for run in report.runs}
+    conclusion = "Nothing speaks against the published numbers of the arms that were drawn."
+    if rest := len(arms - seen):
+        conclusion += f" {plural(rest, 'arm')} of {len(arms)} had no run drawn: --runs {len(arms)} takes one of each."
+    return conclusion
 
 
 def pooled(results: Results) -> Iterator[str]:
@@ -158,17 +165,6 @@ def pooled(results: Results) -> Iterator[str]:
             f"{moment(made.finished)}, commit {commit}."
         )
     yield from (_machine_effect(found, results.alpha) for found in results.machine_effects)
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """Return whole numbers in order, as ``0–8, 12``."""
-    groups: list[list[int]] = []
-    for number in numbers:
-        if groups and number == groups[-1][-1] + 1:
-            groups[-1].append(number)
-        else:
-            groups.append([number])
-    return ", ".join(f"{group[0]}–{group[-1]}" if len(group) > 1 else str(group[0]) for group in groups)
 
 
 def _machine_effect(found: MachineEffect, alpha: float) -> str:

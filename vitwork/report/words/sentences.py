@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
@@ -10,6 +11,7 @@ from vitwork.language.changes import Event, Kind
 from vitwork.language.document import ClaimResult, Hypothesis, ProfileResult, Results
 from vitwork.report.words.effects import effect, why
 from vitwork.report.words.numbers import cost, duration, plural, quantity, settings, snapshot
+from vitwork.report.words.origins import pooled, registration
 from vitwork.report.words.verdicts import primaries, qualifiers, verdict
 from vitwork.statistics.effect import Effect, Verdict
 
@@ -33,6 +35,8 @@ def lack(found: Lack) -> str:
     return {
         Missing.ARM: f"needs the arm {arm}, which the profile does not train",
         Missing.SNAPSHOT: f"needs {arm} {snapshot(what)}, of which its recipe keeps no snapshot",
+        Missing.LOADED: f"needs {arm} {snapshot(what)}, and its networks are published, as they ended",
+        Missing.WEIGHTS: f"needs weights of {arm} that are not here: {what}",
         Missing.PART: f"needs {what}, of which the network of {arm} has none",
         Missing.LEARNING: f"the arm {arm} has not learned at this profile ({what})",
         Missing.NOISE: f"the measurement’s own error of {what} exceeds half of its spread over networks",
@@ -41,6 +45,48 @@ def lack(found: Lack) -> str:
         Missing.REACH: "not all of its tests ran to their end in this session",
         Missing.FAULT: what,
     }[found.missing]
+
+
+NEEDS = {
+    Missing.ARM: "an arm that the profile does not train",
+    Missing.SNAPSHOT: "a snapshot that a recipe does not keep",
+    Missing.PART: "a part that a network does not have",
+    Missing.LEARNING: "networks that have learned",
+    Missing.NOISE: "a quantity that exceeds its own error",
+    Missing.UNFIT: "a network that suits the measurement",
+    Missing.RECORD: "a record that is missing",
+    Missing.REACH: "tests that ran to their end in this session",
+    Missing.FAULT: "a repair of what failed",
+}
+
+
+def unmeasured(claims: Sequence[ClaimResult]) -> list[str]:
+    """Return how many claims were not measured, and how many of them need what; nothing where all were."""
+    lacks = [claim.lack for claim in claims if claim.verdict is Verdict.NOT_MEASURED]
+    if not lacks:
+        return []
+    kinds = Counter(found.missing if found is not None else Missing.REACH for found in lacks)
+    needs = (f"{count} {'needs' if count == 1 else 'need'} {NEEDS[kind]}" for kind, count in kinds.most_common())
+    return [f"Not measured: {plural(len(lacks), 'claim')}, of which {', '.join(needs)}."]
+
+
+def ending(contradicted: int, failed: int, changed: int) -> str:
+    """Return why a session ends with exit status 1.
+
+    Args:
+        contradicted: claims of which that is new.
+        failed: tests that failed for another reason than a verdict.
+        changed: tests and claims that changed since a baseline.
+    """
+    said = [
+        *(
+            [f"{plural(contradicted, 'claim')} {'is' if contradicted == 1 else 'are'} contradicted at this scale"]
+            * bool(contradicted)
+        ),
+        *([f"{plural(changed, 'change')} since the baseline"] * bool(changed)),
+        *([f"{plural(failed, 'test')} failed for another reason"] * bool(failed)),
+    ]
+    return " and ".join(said)
 
 
 def deviation(found: Deviation) -> str:
@@ -70,7 +116,7 @@ def part(results: Results) -> list[str]:
         lines.append(
             "This report is partial: the session ended before every test was reached. It replaces no whole report."
         )
-    return lines
+    return lines + [f"{said}." for said in (pooled(results), registration(results)) if said]
 
 
 def substitutes(profile: ProfileResult) -> dict[str, str]:

@@ -47,6 +47,23 @@ def primaries(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
     return [hypothesis for hypothesis in hypotheses if not hypothesis.control]
 
 
+def bearing(verdict: Verdict, hypotheses: Iterable[Hypothesis]) -> Hypothesis | None:
+    """Return the hypothesis that bears a claim's verdict: the strongest against the paper, or the weakest for it.
+
+    None for a claim that was not measured, or that is decided without comparisons.
+    """
+    deciding = primaries(hypotheses)
+    if not deciding or verdict is Verdict.NOT_MEASURED:
+        return None
+    if verdict is Verdict.CONTRADICTED:
+        return min(deciding, key=lambda hypothesis: _known(hypothesis.effect.p_against))
+    return max(deciding, key=lambda hypothesis: _known(hypothesis.effect.p_for))
+
+
+def _known(p: float) -> float:
+    return 1.0 if math.isnan(p) else p
+
+
 def verdict(claim: ClaimResult, hypotheses: Iterable[Hypothesis], profile: str) -> str:
     """Return a verdict with its scale and qualifiers: ``reproduced at smoke, but not with BatchNorm in train mode``."""
     return "".join(

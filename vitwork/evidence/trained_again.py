@@ -17,7 +17,7 @@ from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.design.recipe import Recipe
 from vitwork.errors import VitworkError
-from vitwork.evidence.judge import trained_by
+from vitwork.evidence.rejudge import trained_by
 from vitwork.evidence.values import Array, columns_of, scaled, table
 from vitwork.language.document import RunResult
 from vitwork.language.evidence import ArmAudit, Audit, Code, Repeat, Repeated

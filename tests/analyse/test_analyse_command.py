@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -62,7 +63,9 @@ def nets(tmp_path, monkeypatch):
 
 def document(path, *arguments):
     assert main(["analyse", *arguments, "--images", "20", "--json", str(path)]) == 0
-    return json.loads(path.read_text())
+    found = json.loads(path.read_text())
+    (model,) = found.pop("models")
+    return {**found, **model}
 
 
 @pytest.mark.parametrize("net", ["vit", "resnet"])
@@ -193,7 +196,7 @@ def test_an_analysis_that_fails_does_not_take_the_others_down(tmp_path, monkeypa
     path = tmp_path / "found.json"
     arguments = ["analyse", "analysed_nets:vit", "--size", "16", "--images", "20", "--json", str(path)]
     assert main([*arguments, "--analyses", "lesion,variance"]) == 1
-    found = json.loads(path.read_text())["analyses"]
+    found = json.loads(path.read_text())["models"][0]["analyses"]
     assert found["lesion"]["not_measured"] == "it failed on this model (TypeError: no such thing)"
     assert found["variance"]["values"]
 
@@ -284,7 +287,7 @@ def test_an_interrupted_command_keeps_what_it_has(tmp_path, monkeypatch):
     path = tmp_path / "found.json"
     arguments = ["analyse", "analysed_nets:vit", "--size", "16", "--images", "20", "--json", str(path)]
     assert main([*arguments, "--analyses", "variance,similarity,lesion,evaluation"]) == 130
-    assert list(json.loads(path.read_text())["analyses"]) == ["variance", "similarity"]
+    assert list(json.loads(path.read_text())["models"][0]["analyses"]) == ["variance", "similarity"]
 
 
 def test_an_analysis_that_does_not_fit_into_memory_is_not_measured(tmp_path, monkeypatch):
@@ -317,16 +320,21 @@ def test_a_network_that_is_never_right_is_analysed(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
-    [(("vit_ti",), "untrained"), (("analysed_nets:vit",), "untrained unless its function loads weights")],
-)
-def test_random_weights_are_said_to_be_untrained_at_once(tmp_path, capsys, arguments, said):
-    """In the first line of the terminal and of the file: what is measured of them says nothing of a trained network."""
-    size = () if arguments == ("vit_ti",) else ("--size", "16")
-    found = document(tmp_path / "found.json", *arguments, *size, "--analyses", "variance")
+    ("model", "said"),
+    [("vit_ti", "untrained: random weights"),
+     ("analysed_nets:vit", "untrained: random weights, unless its function loads others")],
+)  # fmt: skip
+def test_random_weights_are_said_to_be_untrained_at_once(tmp_path, capsys, model, said):
+    """In the first line of the terminal, of the file and of the page, and in a row of the table."""
+    size = () if model == "vit_ti" else ("--size", "16")
+    files = ("--csv", str(tmp_path / "found.csv"), "--html", str(tmp_path / "found.html"))
+    found = document(tmp_path / "found.json", model, *size, *files, "--analyses", "variance")
     assert found["weights"] == said
-    assert f": {said}, " in capsys.readouterr().out.splitlines()[0]
+    assert capsys.readouterr().out.splitlines()[0] == f"{said} ({model})"
     assert said in (tmp_path / "found.json").read_text().splitlines()[0]
+    assert f"<h1>{said} ({model})</h1>" in (tmp_path / "found.html").read_text()
+    (row,) = csv.DictReader((tmp_path / "found.csv").open())
+    assert (row["model"], row["weights"]) == (model, said)
 
 
 EXITS = """

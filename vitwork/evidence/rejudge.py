@@ -19,6 +19,8 @@ SAME = 1e-9
 """Relative difference below which numbers count as the same: summation may differ from processor to processor."""
 UNCHECKED = {"seeds_needed", "plain_p"}
 """Fields of an effect that decide nothing: a plan for further seeds, and another library's p."""
+CORRECTED = {"q", "adjusted_p", "adjusted_low", "adjusted_high", "verdict"}
+"""Numbers that depend on every claim of the family: they say nothing where a part of them cannot be judged again."""
 
 
 def rejudge(plan: ReportPlan) -> Rejudged:
@@ -30,41 +32,57 @@ def rejudge(plan: ReportPlan) -> Rejudged:
 def _claims(report: Results, again: Results) -> tuple[Judged, ...]:
     sides = [{hypothesis.id: hypothesis for hypothesis in results.hypotheses} for results in (report, again)]
     now = {claim.id: claim for claim in again.claims}
-    found = [_judged(claim, now.pop(claim.id, None), *sides) for claim in report.claims]
-    fresh = [Judged(claim.id, Outcome.NEW, None, claim.verdict, claim.lack) for claim in now.values()]
-    return (*found, *fresh)
+    pairs = [(claim, now.pop(claim.id, None)) for claim in report.claims]
+    kept = {_kept(*pair) for pair in pairs}
+    whole = Outcome.LOST not in kept and report.family == again.family
+    found = [
+        _judged(before, after, tuple(_moved(before, after, *sides, whole=whole)) if after is not None else ())
+        for before, after in pairs
+    ]
+    return (*found, *(Judged(claim.id, Outcome.NEW, None, claim.verdict, claim.lack) for claim in now.values()))
 
 
-def _judged(
-    before: ClaimResult, after: ClaimResult | None, published: Mapping[str, Hypothesis], now: Mapping[str, Hypothesis]
-) -> Judged:
+def _kept(before: ClaimResult, after: ClaimResult | None) -> Outcome:
+    """Return what becomes of a claim as far as that does not depend on its numbers."""
     if after is None:
-        return Judged(before.id, Outcome.LOST, before.verdict, None)
-    verdicts = before.verdict, after.verdict
+        return Outcome.LOST
     if before.verdict is Verdict.NOT_MEASURED and after.verdict is Verdict.NOT_MEASURED:
-        return Judged(before.id, Outcome.SAME, *verdicts, after.lack)
+        return Outcome.UNMEASURED
     if before.verdict is not Verdict.NOT_MEASURED and before.p is None and not before.hypotheses:
-        return Judged(before.id, Outcome.PROPERTY, *verdicts)
+        return Outcome.PROPERTY
     if after.lack is not None:
-        return Judged(before.id, Outcome.LOST, *verdicts, after.lack)
-    moved = tuple(_moved(before, after, published, now))
-    if before.verdict is not after.verdict:
-        return Judged(before.id, Outcome.DIFFERENT, *verdicts, moved=moved)
-    return Judged(before.id, Outcome.NUMBERS if moved else Outcome.SAME, *verdicts, moved=moved)
+        return Outcome.LOST
+    return Outcome.SAME if before.verdict is after.verdict else Outcome.DIFFERENT
+
+
+def _judged(before: ClaimResult, after: ClaimResult | None, moved: tuple[Moved, ...]) -> Judged:
+    outcome = _kept(before, after)
+    if after is None:
+        return Judged(before.id, outcome, before.verdict, None)
+    if outcome is Outcome.SAME and moved:
+        outcome = Outcome.NUMBERS
+    shown = moved if outcome in {Outcome.NUMBERS, Outcome.DIFFERENT} else ()
+    return Judged(before.id, outcome, before.verdict, after.verdict, after.lack, shown)
 
 
 def _moved(
-    before: ClaimResult, after: ClaimResult, published: Mapping[str, Hypothesis], now: Mapping[str, Hypothesis]
+    before: ClaimResult,
+    after: ClaimResult,
+    published: Mapping[str, Hypothesis],
+    now: Mapping[str, Hypothesis],
+    *,
+    whole: bool,
 ) -> Iterator[Moved]:
     """Yield every number of a claim that is not what was published: what caused it first, what follows from that last."""
+    skipped = UNCHECKED if whole else UNCHECKED | CORRECTED
     for id in dict.fromkeys((*before.hypotheses, *after.hypotheses)):
         was, found = published.get(id), now.get(id)
         if was is None or found is None:
             yield Moved(id, "hypothesis", was and was.statement, found and found.statement)
             continue
         pairs = [*_declared(was, found), *_values(was, found), *_effect(was.effect, found.effect)]
-        yield from (Moved(id, *pair) for pair in pairs if not _alike(*pair[1:]))
-    for name in ("p", "q"):
+        yield from (Moved(id, *pair) for pair in pairs if pair[0] not in skipped and not _alike(*pair[1:]))
+    for name in sorted({"p", "q"} - skipped):
         if not _alike(getattr(before, name), getattr(after, name)):
             yield Moved("", name, getattr(before, name), getattr(after, name))
 
@@ -91,9 +109,7 @@ def _value(side: Sample, seed: int) -> float | None:
 
 
 def _effect(was: Effect, now: Effect) -> Iterator[tuple[str, object, object]]:
-    for field in fields(Effect):
-        if field.name not in UNCHECKED:
-            yield field.name, getattr(was, field.name), getattr(now, field.name)
+    yield from ((field.name, getattr(was, field.name), getattr(now, field.name)) for field in fields(Effect))
 
 
 def _alike(before: object, after: object) -> bool:

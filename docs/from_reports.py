@@ -1,0 +1,52 @@
+"""Writes what is made of the published reports: the findings in README.md, and the timings that plans refer to.
+
+Run by hand, ``python docs/from_reports.py``, when a report was published; a test compares.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from vitwork.language.document import Results
+from vitwork.report.document import read
+from vitwork.report.findings import findings
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+TIMINGS = ROOT / "vitwork" / "profiles" / "timings.json"
+BEGIN, END = "<!-- findings: written by docs/from_reports.py -->", "<!-- end of findings -->"
+
+
+def reports() -> list[Results]:
+    """Return the published results, the largest number of claims decided first."""
+    return [read(path.parent) for path in sorted((ROOT / "reports" / "published").glob("*/results.json"))]
+
+
+def readme(text: str, results: list[Results]) -> str:
+    """Return README with the findings of today's reports."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return "".join([before, BEGIN, "\n", "\n".join(findings(results)), "\n", END, after])
+
+
+def timings(results: list[Results]) -> str:
+    """Return the file of timings: mean seconds of a run, trained and measured, by profile and arm."""
+    return json.dumps({found.profile.name: _timed(found) for found in results if found.runs}, indent=1) + "\n"
+
+
+def _timed(results: Results) -> dict[str, object]:
+    hardware = results.provenance.hardware
+    seconds: dict[str, list[float]] = {}
+    for run in results.runs:
+        own = [entry.seconds or 0.0 for entry in results.measurements if entry.run == run.key and entry.arm == run.arm]
+        seconds.setdefault(run.arm, []).append((run.seconds or 0.0) + sum(own))
+    device = hardware.get("accelerator") or f"{hardware['cores']} cores of an {hardware['processor']}"
+    means = {arm: round(sum(found) / len(found), 1) for arm, found in seconds.items()}
+    return {"machine": str(device), "seconds": means}
+
+
+if __name__ == "__main__":
+    found = reports()
+    README.write_text(readme(README.read_text(encoding="utf-8"), found), encoding="utf-8")
+    TIMINGS.write_text(timings(found), encoding="utf-8")

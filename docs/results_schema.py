@@ -1,0 +1,138 @@
+"""Writes docs/results.md: every field of ``results.json`` and every column of the tables and frames, from their types.
+
+Run by hand, ``python docs/results_schema.py``, when the document or a frame changes; a test compares.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from vitwork.design.deviation import Deviation, Lack
+from vitwork.language import document
+from vitwork.language.claim import Paper
+from vitwork.notebook.comparison import EVENTS
+from vitwork.notebook.frames import COLUMNS
+from vitwork.report import tables
+from vitwork.report.document import schema
+from vitwork.statistics.effect import Effect
+
+PAGE = Path(__file__).parent / "results.md"
+TYPES = (
+    document.Results, document.ProfileResult, Deviation, document.Provenance, document.DatasetResult, document.ClaimResult,
+    Paper, Lack, document.Hypothesis, document.Sample, document.Constant, Effect, document.RunResult, document.MeasurementResult,
+)  # fmt: skip
+HEAD = """# Results and their schema
+
+A session leaves a folder: `report.html`, `results.json`, which holds everything that the report shows, and Parquet tables of its
+parts. This page is written by `docs/results_schema.py` from the types themselves.
+
+## In Python
+`vitwork.load` takes a file, a folder or an address, and returns pandas frames:
+
+```python
+import vitwork
+
+results = vitwork.load("reports/published/smoke")
+print(results)  # the table that the session ended in
+decided = results.claims.query("verdict in ('reproduced', 'contradicted')")
+claim = results.claim("hessian-vit-smaller")
+print(claim.values.groupby(["hypothesis", "arm"])["value"].describe())  # a value per trained network
+figure = claim.plot()
+
+change = vitwork.compare("reports/baselines/smoke.json", results)
+print(change.holds, len(change.events))
+```
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    return "\n".join([HEAD, *_frames(), *_tables(), *_document()])
+
+
+def _frames() -> Iterator[str]:
+    yield "## Frames\n"
+    yield "Numbers stand in columns of numbers, and none of the cells holds JSON. Recipes, options and parameters, which have no"
+    yield "fixed fields, are spread over columns such as `recipe.lr` and `options.depths.0`.\n"
+    for name, columns in COLUMNS.items():
+        yield from _table(
+            f"### `.{name}`", ("column", "meaning"), ((f"`{column}`", said) for column, said in columns.items())
+        )
+    yield from _table(
+        "### `vitwork.compare(…).events`", ("column", "meaning"), ((f"`{name}`", said) for name, said in EVENTS.items())
+    )
+
+
+def _tables() -> Iterator[str]:
+    yield "## Parquet tables\n"
+    yield "A row per claim, run, measurement and hypothesis, for readers without Python. What has no fixed shape is JSON text. Columns"
+    yield "are named as the fields of the document below; `said`, `reason` and `method` are words.\n"
+    empty = document.Results(
+        profile=document.ProfileResult(name="", summary="", seeds=0, deviations=()),
+        provenance=None, claims=(), hypotheses=(), runs=(), measurements=(),  # type: ignore[arg-type]  # no table holds it
+    )  # fmt: skip
+    for name in tables.NAMES:
+        _, kinds = getattr(tables, name)(empty)
+        yield from _table(
+            f"### `{name}.parquet`", ("column", "kind"), ((f"`{column}`", kind) for column, kind in kinds.items())
+        )
+
+
+def _document() -> Iterator[str]:
+    yield "## `results.json`\n"
+    yield "NaN and infinities are null. The JSON Schema is [vitwork/report/results.schema.json](../vitwork/report/results.schema.json).\n"
+    parts = schema()["$defs"]
+    for kind in TYPES:
+        about = _described(kind)
+        properties = parts[kind.__name__]["properties"]
+        rows = ((f"`{name}`", _kind(found), about.get(name, "")) for name, found in properties.items())
+        summary = (inspect.getdoc(kind) or "").partition("\n")[0]
+        yield from _table(f"### {kind.__name__}\n\n{summary}", ("field", "type", "meaning"), rows)
+
+
+def _described(kind: type) -> dict[str, str]:
+    """Return what a docstring says of each field."""
+    text = (inspect.getdoc(kind) or "").partition("Attributes:\n")[2]
+    entries = re.split(r"\n(?=    \w)", f"\n{text}") if text else []
+    found: dict[str, str] = {}
+    for entry in entries:
+        names, _, said = entry.strip().partition(":")
+        for clause in re.split(r"; (?=\w+: )", f"{names}:{said}"):
+            named, _, meaning = clause.partition(":")
+            found |= dict.fromkeys(re.split(r", ", named.strip()), " ".join(meaning.split()))
+    return found
+
+
+def _kind(found: dict[str, Any]) -> str:
+    """Return a property's type in a word or two."""
+    if "$ref" in found:
+        name = found["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})" if name in {kind.__name__ for kind in TYPES} else name.lower()
+    if "anyOf" in found:
+        return " or ".join(dict.fromkeys(_kind(option) for option in found["anyOf"]))
+    if "enum" in found:
+        return " or ".join(f"`{value}`" for value in found["enum"])
+    if "const" in found:
+        return f"`{found['const']}`"
+    kind = found.get("type", "anything")
+    if kind == "array":
+        inner = found.get("items") or (found.get("prefixItems") or [{}])[0]
+        return f"list of {_kind(inner) if inner else 'values'}"
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)
+
+
+def _table(title: str, head: tuple[str, ...], rows: Any) -> Iterator[str]:
+    yield f"{title}\n"
+    yield f"| {' | '.join(head)} |"
+    yield "|---" * len(head) + "|"
+    for row in rows:
+        yield f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

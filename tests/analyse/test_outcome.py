@@ -1,0 +1,240 @@
+"""`vitwork.analyse`: several models at once, errors, estimates and a budget, and what its outcome can do."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import replace
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import vitwork.analyse as room
+from vitwork.analyse.analysing import Analysing, Clock, measurements
+from vitwork.analyse.findings import Made, NotMade, Number, attempt
+from vitwork.analyse.outcome import weights_of
+from vitwork.analyse.subject import Pictures, ready, subjects
+from vitwork.analyse.table import ANALYSES, chosen
+from vitwork.data import DataSpec, load
+from vitwork.errors import VitworkError
+from vitwork.models import create
+
+mpl.use("Agg")
+SMALL = {"only": "variance,calibration", "images": 20, "size": 16}
+
+
+def net(depths=(1, 2)):
+    torch.manual_seed(1)
+    return create("preresnet_18", 10, depths=depths, widths=(8, 16), image_size=16)
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Two models at hand, on the same images."""
+    splits = load(DataSpec("embedded", size=16, train=40, test=20))
+    return room.analyse({"deep": net((1, 3)), "<b>shallow</b>": net()}, splits, **SMALL)
+
+
+def test_models_at_hand_are_left_as_they_are(found):
+    """A module keeps its mode and gets no attribute; it is judged on images of as many classes as it tells apart."""
+    model = net().train()
+    del model.input_size
+    one = room.analyse(model, load(DataSpec("embedded", size=16, train=40, test=20)), **SMALL)
+    assert model.training
+    assert not hasattr(model, "input_size")
+    assert one.first_line == "weights as they are (StagedNet)"
+    assert (
+        one.models[0].numbers["evaluation", "accuracy"].value == found.models[1].numbers["evaluation", "accuracy"].value
+    )
+
+
+def test_the_room_is_called_as_its_function(found):
+    """`vitwork.analyse(…)` is the same whether the attribute is the module or the function."""
+    again = room({"<b>shallow</b>": net()}, load(DataSpec("embedded", size=16, train=40, test=20)), **SMALL)
+    assert again.models[0].numbers == found.models[1].numbers
+
+
+def test_an_outcome_prints_as_a_table_with_a_column_for_each_model(found):
+    """Weights first; every number has its error beside it; as HTML, names are escaped."""
+    text = str(found)
+    assert text.startswith("weights as they are (deep, <b>shallow</b>)\n")
+    (row,) = [line for line in text.splitlines() if "variance change of Convs" in line]
+    assert row.count("±") == 2
+    assert "&lt;b&gt;shallow" in found._repr_html_()
+    assert "<b>shallow" not in found._repr_html_()
+
+
+def test_an_outcome_is_a_tidy_frame(found):
+    """A row for each model and quantity, numbers in columns of numbers, NaN where there is none."""
+    frame = found.frame
+    assert list(frame["model"].unique()) == ["deep", "<b>shallow</b>"]
+    assert frame["value"].dtype == frame["error"].dtype == float
+    msa = frame[frame["quantity"] == "log variance change of MSAs"]
+    assert msa["value"].isna().all()
+    assert set(msa["lacks"]) == {"no msa block that keeps the resolution"}
+
+
+def test_an_outcome_is_drawn(found):
+    """A panel for each quantity that is a number, with every model and its error bar in it."""
+    figure = found.plot()
+    titled = [panel for panel in figure.axes if panel.get_title()]
+    values = {key for one in found.models for key, number in one.numbers.items() if number.value is not None}
+    assert len(titled) == len(values)
+    assert [label.get_text() for label in titled[0].get_yticklabels()] == ["deep", "<b>shallow</b>"]
+
+
+def test_an_outcome_is_saved_by_its_ending(found, tmp_path):
+    """A row per model in CSV, all records in JSON, one page whose figures hold both models; other endings are refused."""
+    rows = list(csv.DictReader(io.StringIO(found.save(tmp_path / "a.csv").read_text())))
+    assert [row["model"] for row in rows] == ["deep", "<b>shallow</b>"]
+    number = found.models[0].numbers["evaluation", "accuracy"]
+    assert float(rows[0]["evaluation: accuracy"]) == number.value
+    assert float(rows[0]["evaluation: accuracy, error"]) == number.error
+    page = found.save(tmp_path / "a.html").read_text()
+    assert "<b>shallow" not in page
+    assert page.count("<figure") >= 2
+    assert '"variance"' in found.save(tmp_path / "a.json").read_text()
+    with pytest.raises(VitworkError, match=r"end it with \.json, \.csv, \.html"):
+        found.save(tmp_path / "a.txt")
+
+
+def test_an_error_is_that_of_the_quantity_or_over_parts_of_the_images():
+    """A quantity that knows no error of its own is the mean over four parts, each of which another call measures too."""
+    (subject,) = subjects({"net": net((2, 2))})
+    splits = load(DataSpec("embedded", size=16, train=40, test=40))
+    pictures = Pictures(splits, 40, 16)
+    model = ready(subject, pictures)
+    name = "similarity"
+    made = attempt(ANALYSES[name], ANALYSES[name].of(40), model.run, labelled=True)
+    assert isinstance(made, Made)
+    shown = ANALYSES[name].shown[0].quantity
+    parts = []
+    for part in range(4):
+        rows = slice(part, None, 4)
+        test = replace(splits.test, images=splits.test.images[rows], labels=splits.test.labels[rows])
+        one = ready(subject, Pictures(replace(splits, test=test), 40, 16))
+        parts.append(shown.value(ANALYSES[name].of(10).measure(one.run)))
+    assert made.numbers[0].value == pytest.approx(np.mean(parts))
+    assert made.numbers[0].error == pytest.approx(np.std(parts, ddof=1) / 2)
+
+
+def test_every_quantity_of_the_table_has_an_error():
+    """By its own formula, or because its analysis is made in parts."""
+    for analysis in ANALYSES.values():
+        assert analysis.in_parts or all(shown.knows_error is not None for shown in analysis.shown)
+
+
+def test_numbers_say_what_they_are():
+    """A value with its error, an unknown error as such, and the reason where there is no value."""
+    assert Number("a", "%", 12.345, 0.56).shown == "12.35 ± 0.56 %"
+    assert Number("a", "", 2.0).shown == "2 ± unknown"
+    assert Number("a", "", lacks="no MSA block").shown == "no MSA block"
+
+
+def test_families_choose_several_analyses():
+    """A module of `vitwork.analysis` stands for what it makes, in the order of the table."""
+    assert chosen(["fourier", "variance"]) == ["log_amplitude", "variance"]
+    assert chosen(["hessian"]) == ["spectrum", "blockwise", "density", "trace"]
+    assert chosen([]) == list(ANALYSES)
+    with pytest.raises(VitworkError, match="There is no analysis 'none'"):
+        chosen(["none"])
+
+
+@pytest.mark.parametrize(
+    ("models", "weights", "sentence"),
+    [
+        ([], None, "Name a model"),
+        (["vit_ti", "vit_ti"], None, "Two models have the same name"),
+        (["vit_ti", "vit_s"], "one.pt", "There are 1 files of weights for 2 models"),
+        (["vit_ti"], ["one.pt", "two.pt"], "There are 2 files of weights for 1 models"),
+        ({"mine": nn.Identity()}, "pretrained", "A model at hand has its weights"),
+    ],
+)
+def test_models_and_weights_have_to_fit(models, weights, sentence):
+    """Each model has a name of its own, and files of weights are one for each."""
+    with pytest.raises(VitworkError, match=sentence):
+        subjects(models, weights)
+
+
+def test_the_first_line_names_random_weights_first():
+    """Of models with different weights, those that nobody trained are said before the others."""
+    models = subjects(["vit_ti", "mine.net:build", "timm:vit_tiny_patch16_224"], [None, None, "pretrained"])
+    assert weights_of([(one.name, one.said) for one in models]) == (
+        "untrained: random weights (vit_ti); untrained: random weights, unless its function loads others (mine.net:build); "
+        "timm's pre-trained weights (timm:vit_tiny_patch16_224)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("resnet50", "timm:resnet50"),
+        ("vit_tiny_patch16_223", "timm:vit_tiny_patch16_22"),
+        ("alternet_5O", "alternet_50"),
+    ],
+)
+def test_a_name_that_timm_knows_is_asked_back(name, meant):
+    """A name without its prefix, or misspelt, ends in a question that names the right one."""
+    with pytest.raises(VitworkError, match="did you mean") as said:
+        room.analyse(name, **SMALL)
+    assert meant in str(said.value)
+
+
+def test_what_would_end_after_the_budget_is_not_started():
+    """With no time nothing is measured, and each analysis says how long it would take; with enough, all are."""
+    none = room.analyse({"net": net()}, load(DataSpec("embedded", size=16, train=40, test=20)), minutes=0.0, **SMALL)
+    assert all(isinstance(made, NotMade) for made in none.models[0].analyses.values())
+    assert "takes about" in str(none)
+    plenty = room.analyse({"net": net()}, load(DataSpec("embedded", size=16, train=40, test=20)), minutes=1e6, **SMALL)
+    assert all(isinstance(made, Made) for made in plenty.models[0].analyses.values())
+
+
+def test_estimates_learn_from_what_was_made():
+    """The first estimate counts passes; later ones are scaled by what the analyses before took against theirs."""
+    (subject,) = subjects({"net": net()})
+    model = ready(subject, Pictures(load(DataSpec("embedded", size=16, train=40, test=20)), 20, 16))
+    clock, bands = Clock(), ANALYSES["noise_bands"].of(20)
+    first = clock.seconds(model, bands)
+    assert first == pytest.approx(10 * 20 * model.pass_seconds)
+    clock.note(first, 3 * first)
+    assert clock.seconds(model, bands) == pytest.approx(3 * first)
+    clock.note(3 * first, first)
+    assert clock.seconds(model, bands) == pytest.approx(2 * first)
+    assert math.isfinite(clock.seconds(model, replace(bands, images=None)))
+
+
+def test_what_comes_is_said_with_an_estimate():
+    """Before every analysis of every model its place, its time and the time of all that is left are said."""
+    said = []
+    splits = load(DataSpec("embedded", size=16, train=40, test=20))
+    analysing = Analysing(
+        subjects({"one": net(), "two": net()}),
+        Pictures(splits, 20, 16),
+        measurements(["variance"], 20, ()),
+        say=said.append,
+    )
+    assert [(model.model, name) for model, name, _ in analysing.run()] == [("one", "variance"), ("two", "variance")]
+    assert [(coming.place, coming.analysis) for coming in said] == [(1, ""), (1, "variance"), (2, ""), (2, "variance")]
+    assert said[1].left == pytest.approx(2 * said[1].seconds)
+    assert "[2/2] two: variance, about " in str(said[3])
+
+
+def test_a_folder_of_class_folders_is_data(tmp_path, monkeypatch):
+    """Images without splits, one folder per class, are all looked at; empty folders are no class."""
+    monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "cache"))
+    for number, name in enumerate(("airplane", "ship")):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for image in range(6):
+            pixels = np.full((20, 20, 3), 20 * image + number, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{image}.png")
+    (tmp_path / "images" / "nothing").mkdir()
+    found = room.analyse("preresnet_18", tmp_path / "images", only="calibration", size=16, images=100)
+    assert found.models[0].images["count"] == 12
+    made = found.models[0].analyses["evaluation"]
+    assert isinstance(made, Made)
+    assert made.values["classes"] == 2

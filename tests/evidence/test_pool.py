@@ -1,0 +1,127 @@
+"""Seeds of several reports joined into one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from tests.evidence.published import again, published
+from vitwork.design.deviation import Change, Deviation
+from vitwork.errors import VitworkError
+from vitwork.evidence.pool import judge, pooled
+from vitwork.evidence.rejudge import rejudge
+from vitwork.language.document import Results
+from vitwork.language.evidence import Outcome
+from vitwork.report import words
+from vitwork.report.document import dump, read
+from vitwork.report.words import evidence as said
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Results]:
+    """Return two reports of other seeds: nine, and the five that follow."""
+    folder = tmp_path_factory.mktemp("reports")
+    return {"a": published(folder / "a"), "b": published(folder / "b", first=9, seeds=5)}
+
+
+def joined(reports: dict[str, Results]) -> Results:
+    return judge(again(pooled(reports)), list(reports.values()))
+
+
+def test_seeds_are_joined_and_judged_together(reports: dict[str, Results]) -> None:
+    """Every arm has the seeds of both reports, each with the value that it has there, and where it was measured."""
+    found = joined(reports)
+    assert (found.profile.seeds, found.profile.first_seed) == (14, 0)
+    side = found.hypotheses[0].sides[0]
+    assert side.seeds == tuple(range(14))
+    assert side.values == reports["a"].hypotheses[0].sides[0].values + reports["b"].hypotheses[0].sides[0].values
+    assert found.hypotheses[0].effect.n_a == 14
+    assert [source.seeds["vit"] for source in found.sources] == [tuple(range(9)), tuple(range(9, 14))]
+    assert {run.origin for run in found.runs} <= found.origins.keys()
+    assert words.pooled(found) == "Pooled from 2 reports"
+    assert next(said.pooled(found)).startswith("Source 1: seeds 0–8 of 3 arms, ")
+
+
+def test_a_pooled_report_can_be_judged_again_and_pooled_again(reports: dict[str, Results], tmp_path: Path) -> None:
+    """What was pooled is a report as any other: its verdicts follow from its records, and further seeds join it."""
+    path = tmp_path / "results.json"
+    path.write_bytes(dump(joined(reports)))
+    found = read(path)
+    assert {claim.outcome for claim in rejudge(again(found)).claims} == {Outcome.SAME}
+    more = joined({"both": found, "c": published(tmp_path / "c", first=20, seeds=3)})
+    assert len(more.sources) == 3
+    assert more.hypotheses[0].sides[0].seeds == (*range(14), *range(20, 23))
+
+
+def test_where_networks_were_trained_does_not_matter_where_it_does_not(reports: dict[str, Results]) -> None:
+    """Every arm of both reports is asked, and none differs here."""
+    effects = joined(reports).machine_effects
+    assert [(found.arm, found.networks) for found in effects] == [
+        ("vit", (9, 5)),
+        ("resnet", (9, 5)),
+        ("alternet", (9, 5)),
+    ]
+    assert min(found.adjusted_p for found in effects) > 0.05
+    assert all("no effect of the machine is seen" in line for line in list(said.pooled(joined(reports)))[2:])
+
+
+def test_a_machine_that_measures_otherwise_is_found(reports: dict[str, Results], tmp_path: Path) -> None:
+    """An arm whose values lie elsewhere in one report is named, and the report says so of itself."""
+    other = published(tmp_path, first=9, seeds=5, shifts={"resnet": 0.5})
+    found = joined({**reports, "b": other})
+    assert [effect.arm for effect in found.machine_effects if effect.adjusted_p <= 0.05] == ["resnet"]
+    assert words.pooled(found) == "Pooled from 2 reports; it matters for resnet where networks were trained"
+
+
+def changed(results: Results, **run: Any) -> Results:
+    runs = tuple(structs.replace(one, **run) if one.arm == "vit" else one for one in results.runs)
+    return structs.replace(results, runs=runs)
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        (lambda a, b: a, "both hold alternet seed 0; --first-seed"),
+        (lambda a, b: changed(b, recipe={"lr": 1.0}), "vit has another recipe"),
+        (lambda a, b: changed(b, options={"depth": 99}), "vit has another options"),
+        (lambda a, b: changed(b, fingerprint="0"), "vit has another fingerprint"),
+        (lambda a, b: structs.replace(b, sequential=True), "--seeds auto depend on what was seen"),
+        (
+            lambda a, b: structs.replace(b, profile=structs.replace(b.profile, name="cifar10")),
+            "of the profiles smoke and cifar10",
+        ),
+        (
+            lambda a, b: structs.replace(
+                b, profile=structs.replace(b.profile, deviations=(Deviation(Change.SETTING, field="lr", value="1"),))
+            ),
+            "changed other settings",
+        ),
+        (
+            lambda a, b: structs.replace(
+                b, provenance=structs.replace(b.provenance, code={**b.provenance.code, "vitwork.training.train": "0"})
+            ),
+            "vitwork.training.train was other code",
+        ),
+        (
+            lambda a, b: structs.replace(
+                b, measurements=tuple(structs.replace(one, parameters={"effort": 9}) for one in b.measurements)
+            ),
+            "was measured with other parameters",
+        ),
+    ],
+)
+def test_what_cannot_be_one_report_is_refused_by_name(reports: dict[str, Results], other, why: str) -> None:
+    """Seeds that are there twice, and other recipes, networks, images, code, settings and profiles, are no more seeds."""
+    with pytest.raises(VitworkError, match=f"^a and b cannot be pooled: .*{why}"):
+        pooled({"a": reports["a"], "b": other(reports["a"], reports["b"])})
+
+
+def test_numbers_in_order_are_ranges() -> None:
+    """Whole numbers that follow each other are said as a range."""
+    from vitwork.report.words.origins import ranges
+
+    assert ranges([0, 1, 2, 5, 7, 8]) == "0–2, 5, 7–8"
+    assert ranges([]) == ""

@@ -1,0 +1,76 @@
+"""What is loaded is what the key of a run says, and gives the numbers of the network that was saved."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from tests.models.checkpoints.test_loading_checkpoints import GOLDEN, filled
+from tests.published_networks import save
+from vitwork.errors import VitworkError
+from vitwork.models.published.loading import load, parameters
+from vitwork.models.published.membership import published
+from vitwork.models.published.weights import located
+from vitwork.profiles.published import OF_THE_PAPER
+
+SHARED = Path(__file__).parents[4] / "shared" / "golden" / "published_checkpoints.json"
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize(
+    "name", ["test_vit.r160_in1k", "test_resnet.r160_in1k", "test_convnext.r160_in1k", "test_vit.mine"]
+)
+def test_saved_weights_give_the_same_logits(tmp_path, name):
+    """A network is the one whose weights were saved, whether timm knows their tag or they are a user's own."""
+    architecture = name.partition(".")[0]
+    save(tmp_path / f"{name}.safetensors", architecture, 3)
+    torch.manual_seed(3)
+    saved = timm.create_model(architecture).eval()
+    network = located(published(name), tmp_path)
+    loaded, images = load(network), torch.randn(2, 3, 160, 160)
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(images), saved(images))
+    assert not loaded.training
+    assert parameters(network) == sum(parameter.numel() for parameter in saved.parameters())
+
+
+@pytest.mark.parametrize("arm", ["vit", "pit", "swin"])
+def test_the_papers_checkpoints_give_the_official_logits(tmp_path, arm):
+    """Weights in the keys of timm 0.5.4, from a file through the same path, give the official code's logits."""
+    network = OF_THE_PAPER[arm]
+    facts = next(facts for facts in GOLDEN.values() if facts["name"] == network.model and facts["num_classes"] == 100)
+    save_file(filled(facts["state_dict"]), tmp_path / f"{network.name}.safetensors")
+    images = torch.from_numpy(np.random.RandomState(0).standard_normal((2, 3, 32, 32)).astype(np.float32))
+    with torch.no_grad():
+        logits = load(located(network, tmp_path))(images)
+    torch.testing.assert_close(logits, torch.tensor(facts["logits"]), atol=1e-4, rtol=0)
+    if SHARED.is_file():  # the official numbers themselves, where they lie beside the project
+        stated = [entry["logits"] for entry in json.loads(SHARED.read_text()).values()]
+        assert any(np.allclose(logits.numpy(), one, atol=1e-4) for one in stated)
+
+
+def test_weights_that_are_not_the_ones_of_the_key_are_refused(tmp_path):
+    """A file that changed after it was found, is damaged, missing or of another network is refused by name."""
+    path = save(tmp_path / "test_vit.r160_in1k.safetensors", "test_vit", 0)
+    network = located(published("test_vit.r160_in1k"), tmp_path)
+    with pytest.raises(VitworkError, match="are not here"):
+        load(replace(network, path=None))
+    with pytest.raises(VitworkError, match="is of another architecture than test_resnet"):
+        load(replace(network, name="test_resnet.r160_in1k", model="timm:test_resnet.r160_in1k"))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(VitworkError, match="has changed since the session began"):
+        load(network)
+    cut = located(published("test_vit.r160_in1k"), tmp_path)
+    with pytest.raises(VitworkError, match="truncated or no file of weights"):
+        load(cut)

@@ -1,0 +1,97 @@
+"""Weights are found in a folder or in the hub's cache, known by their SHA-256, and verified when they are fetched."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import huggingface_hub
+import pytest
+from huggingface_hub import constants
+
+from tests.published_networks import into_hub, save
+from vitwork.errors import VitworkError
+from vitwork.models.published import weights
+from vitwork.models.published.membership import published
+from vitwork.profiles.published import OF_THE_PAPER
+
+NAME = "test_vit.r160_in1k"
+
+
+@pytest.fixture(autouse=True)
+def hub(tmp_path, monkeypatch):
+    """An offline machine with a hub cache and a cache of the test's own."""
+    monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_folder_holds_weights_by_name(tmp_path):
+    """``NAME.safetensors`` is found, and another name is not."""
+    path = save(tmp_path / "weights" / f"{NAME}.safetensors", "test_vit", 0)
+    found = weights.located(published(NAME), path.parent)
+    assert (found.path, found.sha256) == (path, sha256(path))
+    assert weights.located(published("test_resnet.r160_in1k"), path.parent).path is None
+
+
+def test_the_cache_of_the_hub_is_read_offline(tmp_path, hub):
+    """What huggingface_hub has downloaded is found without asking the hub; fetching it again needs no network."""
+    file = save(tmp_path / "file.safetensors", "test_vit", 0)
+    assert weights.located(published(NAME)).path is None
+    link = into_hub(hub, f"timm/{NAME}", file)
+    found = weights.located(published(NAME))
+    assert (found.path, found.sha256) == (link, sha256(file))
+    assert weights.fetch(published(NAME)) == found
+
+
+def test_what_cannot_be_fetched_is_said_in_a_sentence():
+    """Offline, or without an address, a network is named."""
+    with pytest.raises(VitworkError, match=f"weights of {NAME} cannot be had from the hub"):
+        weights.fetch(published(NAME))
+    with pytest.raises(VitworkError, match=r"test_vit\.mine has no address"):
+        weights.fetch(published("test_vit.mine"))
+
+
+def test_a_download_that_is_not_what_the_hub_says_is_refused(tmp_path, hub, monkeypatch):
+    """The name of a blob is its SHA-256: one with other content is refused, and named."""
+    link = into_hub(hub, f"timm/{NAME}", save(tmp_path / "file.safetensors", "test_vit", 0))
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *_: str(link))
+    link.resolve().write_bytes(b"something else")
+    with pytest.raises(VitworkError, match="is not what the hub says"):
+        weights.fetch(published(NAME))
+
+
+def test_the_papers_networks_are_those_that_were_downloaded(tmp_path):
+    """Files of an address lie where they are downloaded to, or in a folder under their own name."""
+    network = OF_THE_PAPER["vit"]
+    assert weights.located(network).path is None
+    path = weights.downloads.place(network.origin)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"weights")
+    assert weights.located(network).path == path
+    own = tmp_path / "weights" / path.name
+    own.parent.mkdir()
+    own.write_bytes(b"weights")
+    assert weights.located(network, own.parent).path == own
+
+
+def test_a_digest_is_read_once_until_the_file_changes(tmp_path, monkeypatch):
+    """Size and time tell that a file is the same; one that changed is read again."""
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    first = weights.known_digest(path)
+    assert first == sha256(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(weights, "digest", lambda _: pytest.fail("read again"))
+        assert weights.known_digest(path) == first
+    path.write_bytes(b"two")
+    os.utime(path, ns=(1, 1))
+    assert weights.known_digest(path) == sha256(path)
+    with pytest.raises(VitworkError, match="Cannot read"):
+        weights.known_digest(tmp_path / "none")

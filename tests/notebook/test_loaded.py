@@ -1,0 +1,143 @@
+"""Results in notebooks."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import vitwork
+from tests.report import synthetic
+from vitwork.errors import VitworkError
+from vitwork.notebook import Loaded, frames
+from vitwork.report.document import dump
+
+FRAMES = ("claims", "hypotheses", "values", "runs", "history", "measurements")
+SPREAD = ("parameter.", "options.", "recipe.")
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Loaded:
+    """Results with everything that results can hold."""
+    return Loaded(synthetic.results(seeds=3, claims=12, grid=5))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, loaded: Loaded) -> Path:
+    (tmp_path / "results.json").write_bytes(dump(loaded.results))
+    return tmp_path
+
+
+def test_importing_the_package_imports_nothing_else() -> None:
+    """A session that names the package does not pay for pandas; the functions come when they are asked for."""
+    code = (
+        "import sys, vitwork; assert not {'pandas', 'torch', 'numpy', 'rich', 'msgspec'} & set(sys.modules);"
+        "vitwork.load; assert 'pandas' in sys.modules and not {'torch', 'matplotlib'} & set(sys.modules);"
+        "print(vitwork.__version__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == vitwork.__version__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = vitwork.nothing
+
+
+def test_results_are_read_from_a_file_a_folder_and_an_address(folder: Path) -> None:
+    """A report's own address leads to the results beside it."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        places = [
+            folder,
+            str(folder / "results.json"),
+            f"{address}/results.json",
+            f"{address}/report.html",
+            f"{address}/",
+        ]
+        found = [vitwork.load(place).claims for place in places]
+        with pytest.raises(VitworkError, match=r"The results at .*nowhere/results.json cannot be had: .*404"):
+            vitwork.load(f"{address}/nowhere")
+        server.shutdown()
+    assert all(frame.equals(found[0]) for frame in found)
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_frames_are_tidy(loaded: Loaded, name: str) -> None:
+    """Columns are those that are documented, or spread; no cell holds a list or JSON; there is a row for each thing."""
+    frame = getattr(loaded, name).reset_index()
+    assert len(frame)
+    known = set(frames.COLUMNS[name])
+    assert known <= set(frame.columns)
+    assert all(column in known | {"index"} or column.startswith(SPREAD) for column in frame.columns)
+    cells = [cell for column in frame.columns for cell in frame[column].dropna()]
+    assert not [cell for cell in cells if isinstance(cell, (list, tuple, dict))]
+    assert not [cell for cell in cells if isinstance(cell, str) and cell.startswith(("{", "["))]
+
+
+def test_numbers_are_those_of_the_document(loaded: Loaded) -> None:
+    """Effects, values per seed and measured arrays come through unchanged, in columns of numbers."""
+    results = loaded.results
+    first = results.hypotheses[0]
+    row = loaded.hypotheses.loc[first.id]
+    assert (row["estimate"], row["p"], row["n_a"]) == (first.effect.estimate, first.effect.p, first.effect.n_a)
+    assert (row["deciding_low"], row["deciding_high"]) == first.effect.deciding
+    claim = loaded.claim(first.claim)
+    one = claim.values[(claim.values["hypothesis"] == first.id) & (claim.values["side"] == 0)]
+    wanted = [math.nan if value is None else value for value in first.sides[0].values]
+    np.testing.assert_array_equal(one["value"], wanted)
+    surface = next(entry for entry in results.measurements if entry.name == "surface")
+    own = loaded.measurements
+    grid = own[(own["key"] == surface.key) & (own["quantity"] == "nll")].pivot(index="i", columns="j", values="value")
+    np.testing.assert_array_equal(grid.to_numpy(), np.array(surface.values["nll"], float))
+    run = results.runs[0]
+    assert loaded.runs.loc[run.key, "recipe.lr"] == run.recipe["lr"]
+
+
+def test_results_and_claims_show_themselves(loaded: Loaded) -> None:
+    """Printed they are the session's words; in a notebook they are tables, with what came from outside escaped."""
+    assert "of the paper decided at profile synthetic" in repr(loaded)
+    assert "<table" in loaded._repr_html_()
+    id = loaded.results.claims[0].id
+    claim = loaded.claim(id)
+    assert claim.verdict in repr(claim)
+    assert repr(claim).startswith(f"{id}: {claim.sentence}")
+    assert "<table" in claim._repr_html_()
+    with pytest.raises(VitworkError, match=f"There is no claim '{id}s' in these results; did you mean '{id}'"):
+        loaded.claim(f"{id}s")
+
+
+def test_figures_show_every_claim_and_every_network(loaded: Loaded) -> None:
+    """The overview has a point per claim that has a p, a claim's figure a point per network."""
+    axes = loaded.plot().axes[0]
+    assert (
+        sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() == "o")
+        == loaded.claims["p"].notna().sum()
+    )
+    claim = loaded.claim(loaded.results.hypotheses[0].claim)
+    figure = claim.plot()
+    points = sum(len(line.get_ydata()) for axes in figure.axes for line in axes.lines if line.get_marker() == "o")
+    assert points == len(claim.values)
+    lacking = next(found for found in loaded.results.claims if not found.hypotheses)
+    with pytest.raises(VitworkError, match="has no hypotheses to draw"):
+        loaded.claim(lacking.id).plot()
+
+
+def test_two_results_are_compared(loaded: Loaded, folder: Path) -> None:
+    """Nothing changed between results and themselves; a verdict that flipped is named, and it does not hold any more."""
+    same = vitwork.compare(folder, loaded)
+    assert same.holds
+    assert same.events.empty
+    assert "Nothing changed" in repr(same)
+    turned = vitwork.compare(loaded, Loaded(synthetic.changed(loaded.results)))
+    assert not turned.holds
+    assert "flipped" in set(turned.events["kind"])
+    assert len(turned.claims) >= len(loaded.claims)
+    assert "<table" in turned._repr_html_()
+    assert turned.plot().axes[0].get_xlabel().startswith("effect before")

@@ -1,0 +1,40 @@
+"""How the suite's own claims are called from any folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vitwork.errors import VitworkError
+from vitwork.session import invocation
+from vitwork.session.invocation import again, arguments, by_name, claims, command
+
+
+def test_the_claims_of_the_repository_are_found_where_there_is_no_wheel() -> None:
+    """An editable install runs the files that are being edited."""
+    assert claims() == Path(__file__).parents[2] / "claims"
+    assert arguments(["-n", "4"])[-3:] == ["-n", "4", str(claims())]
+
+
+def test_a_package_without_claims_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One sentence where neither the wheel nor the repository has them."""
+    monkeypatch.setattr(invocation, "__file__", str(tmp_path / "vitwork" / "session" / "invocation.py"))
+    with pytest.raises(VitworkError, match="claims are not installed"):
+        claims()
+
+
+def test_what_was_typed_is_told_without_paths_of_the_machine() -> None:
+    """`vitwork run` and its options, or pytest and its own; absolute paths by their last part."""
+    assert command(arguments(["-n", "4", "--data", "/home/me/images"])) == "vitwork run -n 4 --data images"
+    assert command(["claims", "-n", "4"]) == "pytest claims -n 4"
+
+
+def test_a_claim_is_called_again_as_it_was_called() -> None:
+    """By its file in a repository; by its function's name from anywhere else, where the file's place is nobody's business."""
+    tests = ["claims/test_a.py::test_one", "claims/test_a.py::test_two"]
+    assert again(tests, by_name=False) == "pytest claims/test_a.py::test_one claims/test_a.py::test_two"
+    assert again(tests, by_name=True) == 'vitwork run -k "test_one or test_two"'
+    assert by_name(arguments([]))
+    assert by_name(["--pyargs", "vitwork.claims.test_frequency::test_one"])
+    assert not by_name(["claims", "-n", "4"])

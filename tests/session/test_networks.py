@@ -1,0 +1,243 @@
+"""What a session loads: the networks whose weights are here, each keyed by their content, and claims that need no training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.published_networks import save
+from tests.session.small import case
+from vitwork.design.arm import Arm
+from vitwork.design.dataset import DataSpec
+from vitwork.design.deviation import Lack, Missing
+from vitwork.design.overrides import override
+from vitwork.design.profile import Profile
+from vitwork.design.published import LOADED, Family, Network
+from vitwork.errors import VitworkError
+from vitwork.language.measure import Measure
+from vitwork.measurements import accuracy, feature_maps, hessian, landscape
+from vitwork.profiles import PUBLISHED, SMOKE, find
+from vitwork.report import words
+from vitwork.session.commands import networks
+from vitwork.session.forecast import plan_lines
+from vitwork.session.networks import given, lines, located
+from vitwork.session.plan import Plan, lacking, lost
+from vitwork.store.store import Store
+
+DATA = DataSpec("embedded", size=16, train=20, test=20)
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+def network(number: int, **changes) -> Network:
+    return replace(Network(f"n{number}", "timm:test_vit", sha256=f"{number:064x}", path=None), **changes)
+
+
+def arm(name: str, count: int, missing: int = 0) -> Arm:
+    absent = tuple(f"{name}-{number}" for number in range(missing))
+    return Arm(name, "", recipe=LOADED, data=DATA, networks=tuple(map(network, range(count))), missing=absent)
+
+
+def profile(**arms: Arm) -> Profile:
+    return replace(SMOKE, arms=arms, seeds=20, effort=())
+
+
+def lower(measure: Measure) -> None:
+    assert measure(feature_maps.msa_variance_change)("vit") < 0
+
+
+def apart(measure: Measure) -> None:
+    assert measure(accuracy.accuracy)("vit") < measure(accuracy.accuracy)("resnet")
+
+
+def test_every_network_is_a_run_and_the_smallest_arm_bounds_what_is_seen():
+    """An arm has a run for each of its networks, and a claim over two arms takes all of both."""
+    plan = Plan(
+        profile(vit=arm("vit", 4), resnet=replace(arm("resnet", 7), networks=tuple(map(network, range(50, 57)))))
+    )
+    plan.add(case("one", apart), 20)
+    assert [len(side) for side in plan.tests["one"].sides[0]] == [4, 7]
+    assert len(plan.runs) == 11
+    assert plan.fewest(plan.tests["one"].case.sentences[0]) == 4
+    plan.add(case("one", apart), 3)
+    assert [len(side) for side in plan.tests["one"].sides[0]] == [3, 3]
+
+
+def test_a_key_holds_weights_preprocessing_and_images_and_nothing_of_training():
+    """The same weights have the same key in any arm and place, with any recipe's schedule; other weights, images or options do not."""
+
+    def key(spec: Arm, place: int = 0) -> str:
+        return Plan(profile(vit=spec)).run(spec, place).key
+
+    plain = arm("vit", 2)
+    assert key(plain) == key(arm("other", 5))
+    assert key(plain) == key(replace(plain, networks=plain.networks[::-1]), 1)
+    assert key(plain) == key(replace(plain, recipe=replace(LOADED, epochs=1, lr=1.0)))
+    others = [
+        replace(plain, networks=(network(9),)),
+        replace(plain, networks=(network(0, options={"img_size": 32}),)),
+        replace(plain, networks=(network(0, model="timm:test_vit2"),)),
+        replace(plain, data=replace(DATA, test=10)),
+        replace(plain, recipe=replace(LOADED, weight_decay=0.1)),
+    ]
+    assert len({key(plain), *map(key, others)}) == len(others) + 1
+
+
+def test_what_only_training_shows_is_not_measured():
+    """Snapshots on the way, paths and the recipe's own augmentation are lacking, each with its reason."""
+    of = profile(vit=arm("vit", 5))
+
+    def early(measure: Measure) -> None:
+        assert measure(hessian.ape, when="warmup")("vit") < 1
+
+    def path(measure: Measure) -> None:
+        assert measure(landscape.length)("vit") < 2
+
+    def fit(measure: Measure) -> None:
+        assert measure(accuracy.training_nll)("vit") < 2
+
+    def late(measure: Measure) -> None:
+        assert measure(hessian.ape, when="end")("vit") < 1
+
+    missing = [lacking(case("one", body), of) for body in (early, path, fit)]
+    assert [lack.missing for lack in missing] == [Missing.LOADED, Missing.LOADED, Missing.UNFIT]
+    assert "published, as they ended" in words.lack(missing[0])
+    assert "training images were augmented is not known" in words.lack(missing[2])
+    assert lacking(case("one", late), of) is None
+    assert lacking(case("one", lower), of) is None
+
+
+def test_no_part_of_a_claim_is_measured_that_lacks_another():
+    """What costs time and decides nothing is not done: a claim that lacks one primary sentence plans none."""
+
+    def early(measure: Measure) -> None:
+        assert measure(hessian.ape, when="warmup")("vit") < 1
+
+    cases = [case("one", lower), replace(case("two", early), claim=case("one", lower).claim)]
+    of = profile(vit=arm("vit", 5))
+    lacks = lost(cases, of)
+    plan = Plan(of)
+    for one in cases:
+        plan.add(one, 5, lacks.get(one.claim.id))
+    assert not plan.runs
+    assert {test.lack for test in plan.tests.values()} == {Lack(Missing.LOADED, "vit", "warmup")}
+
+
+@pytest.mark.parametrize(
+    ("here", "missing", "complete"), [(5, 9, True), (4, 1, False), (4, 0, True), (2, 0, True), (4, 9, False)]
+)
+def test_claims_go_on_with_five_or_all(here, missing, complete):
+    """Where weights are missing, five networks are enough; an arm that never had five needs all."""
+    of = profile(vit=arm("vit", here, missing))
+    lack = lacking(case("one", lower), of)
+    assert (lack is None) is complete
+    if lack is not None:
+        assert lack == Lack(Missing.WEIGHTS, "vit", ", ".join(of.arms["vit"].missing))
+        assert "vit-0" in words.lack(lack)
+
+
+def test_weights_that_are_here_are_found_and_the_others_named(tmp_path):
+    """A profile goes on with the networks of a folder; the missing ones are named in a sentence and among the deviations."""
+    save(tmp_path / "w" / "test_vit.r160_in1k.safetensors", "test_vit", 0)
+    rules = {
+        "vit": Family(r"test_vit\d?", tags="r160_in1k"),
+        "resnet": Family("test_resnet"),
+        "none": Family("no_such_model"),
+    }
+    of = profile(**{name: Arm(name, "", recipe=LOADED, data=DATA, family=rule) for name, rule in rules.items()})
+    found = located(of, tmp_path / "w")
+    assert [one.name for one in found.arms["vit"].networks] == ["test_vit.r160_in1k"]
+    assert found.arms["vit"].missing == ("test_vit2.r160_in1k", "test_vit3.r160_in1k")
+    assert "none" not in found.arms
+    assert "without test_resnet.r160_in1k, test_vit2.r160_in1k" in words.deviation(found.deviations[-1])
+    assert lines(found)[1].startswith("The weights of test_resnet.r160_in1k, test_vit2.r160_in1k")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(VitworkError, match=r"No weights of the profile smoke are in .*--fetch"):
+        located(of, tmp_path / "empty")
+    with pytest.raises(VitworkError, match="does not exist"):
+        located(of, tmp_path / "gone")
+    with pytest.raises(VitworkError, match="trains its networks"):
+        located(SMOKE, tmp_path / "w")
+
+
+def test_networks_of_a_users_own_take_an_arms_place(tmp_path):
+    """``FAMILY=timm:NAME,NAME`` puts checkpoints into an arm; what is not there, twice or no timm's is refused."""
+    for seed in range(2):
+        save(tmp_path / f"test_vit.mine{seed}.safetensors", "test_vit", seed)
+    of = profile(vit=Arm("vit", "", recipe=LOADED, data=DATA, family=Family(r"test_vit\d?")))
+    own = given(of, ["vit=timm:test_vit.mine0,test_vit.mine1"])
+    found = located(of, tmp_path, own)
+    assert [one.name for one in found.arms["vit"].networks] == ["test_vit.mine0", "test_vit.mine1"]
+    assert len({one.sha256 for one in found.arms["vit"].networks}) == 2
+    assert words.deviation(found.deviations[-1]).startswith("the arm vit is test_vit.mine0, test_vit.mine1")
+    for entry, said in (
+        ("vit=timm:test_vit.mine0,timm:test_vit.mine0", "twice"),
+        ("swin=timm:test_vit", "no arm 'swin'"),
+        ("vit=mypkg.net:build", "are loaded"),
+        ("vit=timm:no_such", "timm has no model"),
+    ):
+        with pytest.raises(VitworkError, match=said):
+            given(of, [entry])
+    with pytest.raises(VitworkError, match=r"weights of test_vit.mine7 are not in"):
+        located(of, tmp_path, given(of, ["timm:test_vit.mine7"]))
+
+
+def test_only_the_data_of_loaded_arms_can_be_changed():
+    """A learning rate means nothing to a network that is loaded; the size of the sample does."""
+    assert override(PUBLISHED, ["data.test=500"]).arms["vit"].data.test == 500
+    for change in ("lr=1e-3", "recipe=sgd", "options.dim=3"):
+        with pytest.raises(VitworkError, match="are loaded, not trained"):
+            override(PUBLISHED, [change])
+
+
+def test_the_plan_tells_what_a_claim_costs_a_network(tmp_path):
+    """Minutes on a network come from those that were measured in this store; before that they are unknown."""
+    plan, store = Plan(profile(vit=arm("vit", 6))), Store(tmp_path)
+    plan.add(case("one", lower), 20)
+    said = "\n".join(plan_lines(plan, store))
+    assert "unknown" in said
+    assert "6 networks per arm at most" in said
+    for want in plan.wanted.values():
+        if want.run.seed == 0:
+            store.write(want.run.key, {"seconds": 1.0})
+            store.write(want.key, {"seconds": 60.0})
+    (row,) = [line for line in plan_lines(plan, store) if line.startswith("one") and line.endswith("2.00")]
+    assert row  # a minute for the variance, another for the accuracy
+
+
+def test_the_command_lists_arms_and_says_what_cannot_be_fetched(tmp_path, capsys, monkeypatch):
+    """Each network has its licence, size and whether it is here; without the hub, fetching names what failed."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    arguments = ["published", "--arms", "vit-distilled,resnet-published"]
+    assert networks(arguments) == 0
+    said = capsys.readouterr().out
+    assert "vit-distilled: 3 independent (few" in said
+    assert "deit_tiny_distilled_patch16_224.fb_in1k" in said
+    assert "apache-2.0" in said
+    assert "not here" in said
+    assert "resnet-published: the networks of resnet" in said
+    assert networks(["published", "--arms", "vit-distilled", "--fetch"]) == 1
+    assert "0 of 3 networks are here" in capsys.readouterr().out
+    for wrong, message in ((["smoke"], "trains its networks"), (["published", "--arms", "vitt"], "no arm 'vitt'")):
+        with pytest.raises(VitworkError, match=message):
+            networks(wrong)
+
+
+def test_claims_that_need_no_training_are_registered():
+    """The profile's family holds the claims that the issue of checkpoints is about, and none about training."""
+    from vitwork.profiles import registered
+
+    assert {"msa-lowpass", "noise-hf-hurts-resnet", "msa-reduces-variance", "lesion-swin-msa-at-end", "pit-swin-lowpass",
+            "hessian-vit-smaller-when-published", "landscape-vit-flatter"} <= set(registered("published"))  # fmt: skip
+    assert not {"hessian-vit-smaller", "trajectory-vit-smooth", "bias-lowers-error-and-nll"} & set(
+        registered("published")
+    )
+    assert find("published").seeds >= 16

@@ -1,0 +1,27 @@
+"""Packages whose names are fetched when they are first used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from vitwork import data, models, statistics
+from vitwork.lazy import attributes
+
+
+@pytest.mark.parametrize("package", [data, models, statistics], ids=lambda package: package.__name__)
+def test_every_name_is_fetched_and_no_other(package):
+    """All that a package offers is there, and what it does not offer is said like a module's."""
+    assert all(getattr(package, name) is not None for name in package.__all__)
+    with pytest.raises(AttributeError, match=f"^module '{package.__name__}' has no attribute 'nothing'"):
+        _ = package.nothing
+
+
+def test_nothing_is_imported_before_it_is_used():
+    """A package with lazy names imports its modules at the first use alone."""
+    fetch = attributes("json", {"JSONDecoder": "decoder"})
+    assert fetch("JSONDecoder").__module__ == "json.decoder"
+    code = "import sys, vitwork.data, vitwork.models; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,145 @@
+"""The site, README and the examples: every command and every snippet on them runs, and what is generated is current."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from docs import from_reports, results_schema
+
+ROOT = Path(__file__).parents[1]
+SITE = [
+    ROOT / "docs" / f"{name}.md"
+    for name in ("index", "verdicts", "own-network", "scales", "own-claims", "results", "mathematics")
+]
+PAGES = [ROOT / "README.md", *SITE, ROOT / "examples" / "own_claim" / "README.md"]
+DONE_ELSEWHERE = {
+    "pip install vitwork",  # the job `wheel` of the tests workflow, in an empty environment
+    "pytest",  # the suite's own tests, of which this is one
+    "pytest -n 2 --profile tiny",  # tests/test_wheel.py runs the example
+}
+OWN = """
+from torch import nn
+
+
+def build(num_classes):
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, num_classes))
+"""
+CLAIM = """
+import pytest
+from vitwork.language.claim import Paper, claim
+from vitwork.measurements import accuracy
+"""
+
+
+def commands(page: Path) -> list[str]:
+    """Return the commands of a page without comments and without the `uv run` of the repository."""
+    blocks = re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    lines = [
+        line[2:].partition("  #")[0].strip() for block in blocks for line in block.splitlines() if line.startswith("$ ")
+    ]
+    return [line.removeprefix("uv run ") for line in lines]
+
+
+def snippets(page: Path) -> list[str]:
+    """Return the Python of a page; blocks that include a file are that file, which other tests run."""
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return [block for block in blocks if "--8<--" not in block]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which every command of the pages finds what it names: claims, a baseline, a network, images."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("claims", "reports", "conftest.py", "pyproject.toml"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "mypkg").mkdir()
+    (folder / "mypkg" / "net.py").write_text(OWN)
+    dice = np.random.default_rng(0)
+    for place in ("images", "cifar10"):
+        for split in ("train", "test"):
+            for kind in range(10):
+                target = folder / "path" / "to" / place / split / f"class{kind}"
+                target.mkdir(parents=True)
+                for number in range(2):
+                    Image.fromarray(dice.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(target / f"{number}.png")
+    return folder
+
+
+COMMANDS = list(dict.fromkeys(command for page in PAGES for command in commands(page) if command not in DONE_ELSEWHERE))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_runs(project: Path, command: str) -> None:
+    """As it stands on the page; a session reads all claims and options and plans, but does not train: --plan is added."""
+    program, *arguments = shlex.split(command)
+    assert program in {"vitwork", "pytest"}
+    env = {**os.environ, "PYTEST_ADDOPTS": "--plan -p no:cacheprovider", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", program, *arguments], cwd=project, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    if arguments[0] in {"run", "plan", "claims"}:
+        assert "to do: about " in done.stdout or "0 hypotheses" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)], ids=lambda page: page.name)
+def test_every_snippet_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From top to bottom, in the repository's root; a claim is read as the suite reads it."""
+    monkeypatch.chdir(ROOT)
+    names: dict[str, object] = {}
+    for block in snippets(page):
+        exec(compile(CLAIM + block if "@claim" in block else block, str(page), "exec"), names)  # noqa: S102 - our own page
+
+
+def test_generated_parts_are_current() -> None:
+    """README's findings and the timings are those of the published reports, the page of results is that of the types."""
+    found = from_reports.reports()
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert from_reports.readme(text, found) == text, "run python docs/from_reports.py"
+    assert from_reports.timings(found) == from_reports.TIMINGS.read_text(encoding="utf-8"), (
+        "run python docs/from_reports.py"
+    )
+    assert results_schema.page() == results_schema.PAGE.read_text(encoding="utf-8"), "run python docs/results_schema.py"
+
+
+def test_every_field_and_column_is_described() -> None:
+    """No row of the page of results lacks its meaning; a discriminator of the format is its own."""
+    text = results_schema.PAGE.read_text(encoding="utf-8")
+    assert [row for row in re.findall(r"^\| `\w+` \| .* \|\s*\|$", text, re.MULTILINE) if "| `kind` |" not in row] == []
+
+
+def test_the_site_is_built_without_a_warning_and_loads_nothing(tmp_path: Path) -> None:
+    """Strictly, from what is installed; formulas are MathML, and no page asks another host for scripts, styles or fonts."""
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    done = subprocess.run(
+        build, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    pages = {path: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html")}
+    assert len(pages) > 15
+    asked = r'<(?:script|img|link rel="(?:stylesheet|preconnect|icon)")[^>]*(?:src|href)="(?:https?:)?//[^"]+"'
+    assert {str(path): found for path, text in pages.items() if (found := re.findall(asked, text))} == {}
+    mathematics = pages[tmp_path / "mathematics" / "index.html"]
+    assert mathematics.count("<math") > 20
+    assert 'class="arithmatex"' not in mathematics
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.ipynb")), ids=lambda path: path.name)
+def test_notebooks_run(path: Path) -> None:
+    """Every cell, in a fresh kernel, in the folder where the notebook lies; they are kept without outputs."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    assert not [cell for cell in notebook.cells if cell.get("outputs")]
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
+    assert any("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))

@@ -1,0 +1,239 @@
+"""All analyses on models, one after the other, with an estimate of the time and within a budget."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitwork.analyse.findings import Made, NotMade, attempt
+from vitwork.analyse.outcome import Analysed, Outcome
+from vitwork.analyse.subject import Pictures, Ready, Subject, Weights, ready, subjects
+from vitwork.analyse.table import ANALYSES, chosen, settable
+from vitwork.design.measurement import Measurement
+from vitwork.design.typed_fields import replaced
+from vitwork.device import place
+from vitwork.errors import VitworkError, at_least
+from vitwork.report import words
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from vitwork.data.images import Splits
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """What is about to be done, and how long it takes, about.
+
+    Attributes:
+        model: its name.
+        analysis: the analysis; empty while the model is built.
+        place, count: of this analysis among all.
+        seconds: that it takes; None where nothing is known yet.
+        left: seconds until all that is known of is done; None as above.
+    """
+
+    model: str
+    analysis: str
+    place: int
+    count: int
+    seconds: float | None = None
+    left: float | None = None
+
+    def __str__(self) -> str:
+        about = "" if self.seconds is None else f", about {words.duration(self.seconds)}"
+        left = "" if self.left is None else f"; about {words.duration(self.left)} left in all"
+        return f"[{self.place}/{self.count}] {self.model}: {self.analysis or 'building'}{about}{left}"
+
+
+@dataclass(slots=True)
+class Clock:
+    """How long analyses take: images that they pass, the time of one, and how wrong that was so far.
+
+    Attributes:
+        expected, taken: seconds of the analyses that were made.
+    """
+
+    expected: float = 0.0
+    taken: float = 0.0
+
+    def seconds(self, model: Ready, measurement: Measurement) -> float:
+        """Return what an analysis takes, about."""
+        whole, _ = measurement.having({"images": len(model.run.splits.test)})
+        counted = measurement if measurement.parameters.get("images", 1) is not None else whole
+        passes = ANALYSES[measurement.name].passes(counted, model.blocks)
+        return passes * model.pass_seconds * (self.taken / self.expected if self.expected else 1.0)
+
+    def note(self, expected: float, taken: float) -> None:
+        """Learn from an analysis that was made."""
+        scale = self.taken / self.expected if self.expected else 1.0
+        self.expected, self.taken = self.expected + expected / scale, self.taken + taken
+
+
+@dataclass(slots=True)
+class Analysing:
+    """Analyses of several models.
+
+    Attributes:
+        subjects: the models.
+        pictures: their images.
+        measurements: by analysis.
+        device: a torch device.
+        minutes: no analysis starts that would end later than this, about; None for no limit.
+        say: is told what comes next.
+        done: models so far.
+    """
+
+    subjects: Sequence[Subject]
+    pictures: Pictures
+    measurements: Mapping[str, Measurement]
+    device: str = "auto"
+    minutes: float | None = None
+    say: Callable[[Coming], object] = lambda _: None
+    done: list[Analysed] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
+    started: float = field(default_factory=time.monotonic)
+
+    def run(self) -> Iterator[tuple[Analysed, str, Made | NotMade]]:
+        """Make every analysis on every model, and yield each as it comes, with its model.
+
+        Raises:
+            VitworkError: a model or the images cannot be had, or a model does not take the images.
+        """
+        for number, subject in enumerate(self.subjects):
+            self.say(Coming(subject.name, "", self._place(number, 0), self._count))
+            model = ready(subject, self.pictures, self.device)
+            entry = Analysed(subject.name, subject.said, model.parameters, _images(model))
+            self.done.append(entry)
+            for place_, name in enumerate(self.measurements):
+                entry.analyses[name] = self._analysed(model, name, self._place(number, place_))
+                yield entry, name, entry.analyses[name]
+
+    @property
+    def _count(self) -> int:
+        return len(self.subjects) * len(self.measurements)
+
+    def _place(self, model: int, analysis: int) -> int:
+        return model * len(self.measurements) + analysis + 1
+
+    def _analysed(self, model: Ready, name: str, place: int) -> Made | NotMade:
+        names = list(self.measurements)
+        expected = self.clock.seconds(model, self.measurements[name])
+        rest = sum(self.clock.seconds(model, self.measurements[later]) for later in names[names.index(name) :])
+        each = sum(self.clock.seconds(model, one) for one in self.measurements.values())
+        waiting = len(self.subjects) - len(self.done)  # of other models this one's time is the best guess
+        self.say(Coming(model.subject.name, name, place, self._count, expected, rest + waiting * each))
+        if self.minutes is not None:
+            spare = 60.0 * self.minutes - (time.monotonic() - self.started)
+            spare /= 1 + waiting  # as much for every model that waits
+            if expected > spare:
+                left = words.duration(max(0.0, spare))
+                return NotMade(f"takes about {words.duration(expected)}, and of the time given {left} are left for it")
+        found = attempt(ANALYSES[name], self.measurements[name], model.run, labelled=model.labelled)
+        if isinstance(found, Made):
+            self.clock.note(expected, found.seconds)
+        return found
+
+
+def analyse(
+    models: str | nn.Module | Sequence[str | nn.Module] | Mapping[str, nn.Module],
+    data: Path | str | Splits | None = None,
+    *,
+    weights: Weights | Sequence[Weights] = None,
+    classes: int | None = None,
+    only: str | Iterable[str] = (),
+    changes: Iterable[str] = (),
+    images: int = 256,
+    size: int | None = None,
+    minutes: float | None = None,
+    device: str = "auto",
+) -> Outcome:
+    """Run every analysis on one model or several.
+
+    Args:
+        models: names as `vitwork.models.create` takes them (``timm:NAME``, ``package.module:function``), or modules, which are
+            left as they are; of a mapping, by the names that they shall have.
+        data: folder of images (split, or a folder for each class), images at hand, or None for images that are drawn.
+        weights: of models by name: ``pretrained`` (timm's), ``published`` (the paper's), or a file for each; None for random
+            ones, of which every output says so first.
+        classes: of models by name; those of the images unless given, 1000 of pre-trained ones.
+        only: names of analyses, or of `vitwork.analysis`' modules (``fourier``, ``hessian``, …); none for all.
+        changes: ``ANALYSIS.PARAMETER=VALUE`` each, as on the command line.
+        images: most images per analysis.
+        size: side of the images in pixels; what each model takes unless given.
+        minutes: no analysis starts that would end later than this, about.
+        device: a torch device, or ``auto``.
+
+    Returns:
+        Numbers with their standard errors over images or mini-batches, and all records.
+
+    Raises:
+        VitworkError: a model, its weights or the images cannot be had or do not fit, or a name or value is none.
+    """
+    at_least(1, images=images, size=size, classes=classes)
+    names = chosen(only.split(",") if isinstance(only, str) and only else only)
+    analysing = Analysing(
+        subjects(models, weights, classes),
+        Pictures(Path(data) if isinstance(data, str) else data, images, size),
+        measurements(names, images, changes),
+        place.check(device),
+        minutes,
+    )
+    for _ in analysing.run():
+        pass
+    return outcome(analysing, {"images": images, "size": size, "classes": classes, "changes": list(changes)})
+
+
+def outcome(analysing: Analysing, asked: dict[str, Any]) -> Outcome:
+    """Return what was found so far."""
+    return Outcome(tuple(analysing.done), asked, _made_by())
+
+
+@cache
+def _made_by() -> dict[str, Any]:
+    from vitwork.store.machine import hardware, versions
+
+    return {"versions": versions(), "hardware": hardware()}
+
+
+def measurements(names: Sequence[str], images: int, changes: Iterable[str]) -> dict[str, Measurement]:
+    """Return the measurements of these names, some of their parameters changed.
+
+    Args:
+        names: of analyses.
+        images: most images that each is given.
+        changes: ``ANALYSIS.PARAMETER=VALUE`` each; those of other analyses are checked, and change nothing.
+
+    Raises:
+        VitworkError: a change names no analysis or parameter that there is, or its value does not fit.
+    """
+    changed = {name: analysis.of(images) for name, analysis in ANALYSES.items()}
+    for change in changes:
+        path, sign, text = (part.strip() for part in change.partition("="))
+        name, _, parameter = path.partition(".")
+        if not sign or not parameter:
+            raise VitworkError(f"Write a change as ANALYSIS.PARAMETER=VALUE, not {change!r}.")
+        if name not in changed:
+            raise VitworkError(f"There is no analysis {name!r}; there are {', '.join(changed)}.")
+        if parameter not in (known := settable(changed[name])):
+            raise VitworkError(f"There is no parameter {parameter!r}; {name} has {', '.join(known)}.")
+        changed[name] = replaced(changed[name], parameter, text)
+        value = getattr(changed[name], parameter)
+        for count in value if isinstance(value, tuple) else (value,):
+            if isinstance(count, int):
+                at_least(1, **{path: count})
+    return {name: changed[name] for name in names}
+
+
+def _images(model: Ready) -> dict[str, Any]:
+    test = model.run.splits.test
+    return {
+        "source": model.run.arm.data.source,
+        "fingerprint": test.fingerprint,
+        "size": test.images.shape[-1],
+        "count": len(test),
+    }

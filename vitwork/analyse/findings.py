@@ -1,0 +1,151 @@
+"""What one analysis found on one model: its record, and its main numbers, each with a standard error."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from vitwork.analyse.table import Analysis, Shown, settable
+from vitwork.design.measurement import Measurement, Record
+from vitwork.errors import VitworkError, told
+from vitwork.language.quantity import AbsentError
+
+if TYPE_CHECKING:
+    from vitwork.measurements.trained_run import TrainedRun
+
+LOG = logging.getLogger(__name__)
+PARTS = 4
+"""Parts of the images over which the error of a quantity is taken that knows none of its own."""
+
+
+class Number(Struct, frozen=True):
+    """A quantity of one model.
+
+    Attributes:
+        quantity: its name with its parameters.
+        unit: empty for none.
+        value: None where there is none.
+        error: standard error over images or mini-batches; None where it is not known.
+        lacks: why there is no value.
+    """
+
+    quantity: str
+    unit: str
+    value: float | None = None
+    error: float | None = None
+    lacks: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The number as it is printed."""
+        if self.value is None:
+            return self.lacks
+        error = "unknown" if self.error is None else f"{self.error:.2g}"
+        return f"{self.value:.4g} ± {error} {self.unit}".rstrip()
+
+
+class Made(Struct, frozen=True):
+    """An analysis that was made: its numbers, with which parameters, what it took, and all that it found.
+
+    Attributes:
+        figure: key of the figure that draws `values` (`vitwork.report.figures`).
+        peak_bytes: highest memory; None where the system does not say.
+    """
+
+    numbers: tuple[Number, ...]
+    parameters: dict[str, Any]
+    seconds: float
+    peak_bytes: int | None
+    figure: str
+    values: Record
+
+
+class NotMade(Struct, frozen=True, omit_defaults=True):
+    """Why an analysis could not be made; `error` is the kind of a fault that nobody foresaw."""
+
+    not_measured: str
+    error: str = ""
+
+
+def attempt(analysis: Analysis, measurement: Measurement, run: TrainedRun, *, labelled: bool) -> Made | NotMade:
+    """Make one analysis.
+
+    Args:
+        analysis: what the table says of it.
+        measurement: its measurement with the parameters that were asked for.
+        run: the model.
+        labelled: whether its images are of the classes that it tells apart.
+    """
+    import torch
+
+    from vitwork.device.memory import Meter, is_out_of_memory
+    from vitwork.device.precision import single_precision
+    from vitwork.device.settings import kept
+
+    if lack := analysis.measurement.lack(run.arm):  # what other parameters ask of a recipe matters to claims only
+        return NotMade(lack.what)
+    if analysis.labelled and not labelled:
+        return NotMade("needs images of the classes that the model tells apart: give them with --data")
+    meter = Meter(torch.device(run.device))
+    try:
+        with kept(), single_precision():
+            values = measurement.measure(run)
+            parts = list(_measured_in_parts(measurement, run)) if analysis.in_parts else []
+    except (VitworkError, ValueError) as why:  # a ValueError says what an analysis cannot take
+        return NotMade(str(why))
+    except Exception as error:  # one analysis that fails must not take the others down
+        if is_out_of_memory(error):
+            return NotMade("does not fit into memory")
+        LOG.info("%s failed", measurement.name, exc_info=True)
+        return NotMade(f"it failed on this model ({told(error)})", type(error).__name__)
+    cost = meter.cost(0)
+    numbers = tuple(_number(shown, values, parts, analysis.undefined) for shown in analysis.shown)
+    return Made(numbers, settable(measurement), cost.seconds, cost.peak_bytes, measurement.figure, values)
+
+
+def _measured_in_parts(measurement: Measurement, run: TrainedRun) -> Iterator[Record]:
+    """Yield the records of equal parts of the images, each with draws of its own; none of too few images."""
+    from vitwork.measurements.trained_run import TrainedRun
+
+    given = measurement.parameters.get("images") or len(run.splits.test)
+    smaller, _ = measurement.having({"images": max(1, given // PARTS)})
+    for part in range(PARTS):
+        rows = slice(part, None, PARTS)
+        test = replace(run.splits.test, images=run.splits.test.images[rows], labels=run.splits.test.labels[rows])
+        one = TrainedRun(
+            run.arm, run.seed + 1 + part, Path(), replace(run.splits, test=test), run.device, at_once=run.at_once
+        )
+        one.kept.update({key: kept for key, kept in run.kept.items() if key[0] in {"model", "blocks"}})  # type: ignore[index]
+        with suppress(VitworkError, ValueError):
+            yield smaller.measure(one)
+
+
+def _number(shown: Shown, values: Record, parts: Sequence[Record], undefined: str) -> Number:
+    """Return a quantity of a record; one that knows no error is the mean over the parts of the images."""
+    quantity, given = shown.quantity, shown.parameters
+    try:
+        value, error = float(quantity.value(values, **given)), math.nan
+        if shown.knows_error is not None:
+            error = float(shown.knows_error(values, **given))
+        elif len(parts) == PARTS:
+            value, error = _over(shown, parts, given)
+    except AbsentError as lacking:  # a network without such blocks, for example
+        return Number(shown.label, quantity.unit, lacks=f"no {lacking}")
+    if math.isnan(value):
+        return Number(shown.label, quantity.unit, lacks=f"not defined: {undefined}")
+    return Number(shown.label, quantity.unit, value, error if math.isfinite(error) else None)
+
+
+def _over(shown: Shown, parts: Sequence[Record], given: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the mean of a quantity over parts, with its standard error."""
+    found = [float(shown.quantity.value(part, **given)) for part in parts]
+    mean = sum(found) / len(found)
+    spread = sum((value - mean) ** 2 for value in found) / (len(found) - 1)
+    return mean, math.sqrt(spread / len(found))

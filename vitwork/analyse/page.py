@@ -1,0 +1,72 @@
+"""The page of analyses: one table, and the report's own figures with all models side by side. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from vitwork.analyse.findings import Made
+from vitwork.analyse.table import ANALYSES
+from vitwork.report import words
+from vitwork.report.document import dump
+from vitwork.report.figures import OTHERS, Draw, corruptions, evaluation, reliability
+from vitwork.report.figures.base import MALFORMED, Entry, Figure, Palette, View
+from vitwork.report.sheet import sheet
+
+if TYPE_CHECKING:
+    from vitwork.analyse.outcome import Outcome
+
+
+DRAWN: dict[str, dict[str, Draw]] = {
+    "evaluation": {"Accuracy": evaluation.accuracy, "Confidence and accuracy": reliability.draw},
+    "spectrum": {"Largest eigenvalues of the Hessian": OTHERS["spectrum"].draw},
+    "surface": {"Loss surface": OTHERS["surface"].draw},
+    "log_amplitude": {"Log amplitude of feature maps": OTHERS["log_amplitude"].draw},
+    "variance": {"Variance of feature maps": OTHERS["variance"].draw},
+    "similarity": {"Similarity of blocks": OTHERS["similarity"].draw},
+    "attention": {"Attention": OTHERS["attention"].draw},
+    "lesion": {"Blocks removed": OTHERS["lesion"].draw},
+    "noise_bands": {"Noise of frequency bands": OTHERS["noise_bands"].draw},
+    "corruptions": {"Corruptions": corruptions.by_kind},
+    "cue_conflict": {"Outline against texture": OTHERS["cue_conflict"].draw},
+}
+"""What draws the records of a kind, by the figure's title."""
+
+
+def page(found: Outcome) -> bytes:
+    """Return the page of what was found so far."""
+    head, *rows = found.rows
+    return sheet(
+        "analyse.html.j2",
+        dict(_figures(found)),
+        weights=found.first_line,
+        head=head,
+        rows=rows,
+        models=[
+            {
+                "name": one.model,
+                "line": f"{one.weights}, {words.count(one.parameters)} parameters, {words.plural(one.images['count'], 'image')} "
+                f"of {one.images['size']} × {one.images['size']} pixels ({one.images['source']})",
+            }
+            for one in found.models
+        ],
+    )
+
+
+def _figures(found: Outcome) -> Iterator[tuple[str, Figure]]:
+    """Yield the figures of every analysis that has one, drawn from the records of all models, with their titles."""
+    palette = Palette({one.model: place for place, one in enumerate(found.models)})
+    for name in ANALYSES:
+        made = [(one.model, record) for one in found.models if isinstance(record := one.analyses.get(name), Made)]
+        entries = tuple(
+            Entry(model, 0, record.parameters, msgspec.json.decode(dump(record.values))) for model, record in made
+        )
+        for title, draw in DRAWN.get(made[0][1].figure, {}).items() if made else ():
+            try:
+                figure = draw(View(entries, palette))
+            except MALFORMED:
+                continue  # a record without numbers to draw: the table says why
+            if figure is not None:
+                yield title, figure

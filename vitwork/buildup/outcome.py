@@ -1,0 +1,148 @@
+"""What a search found: the architecture as a call, its path, its cost. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from vitwork.buildup.networks import Msas, Network, named
+from vitwork.buildup.rule import Rates, Ruling, Step, mean_interval, most_tried
+from vitwork.buildup.searching import Configuration
+from vitwork.report import words
+
+SCHEMA = "vitwork-buildup/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A search so far, or at its end.
+
+    Attributes:
+        name: of what is built up, as the user gave it.
+        network: how it is built up.
+        profile: the scale.
+        classes: of the images.
+        rates: the declared error rates.
+        steps: blocks that were tried, in order.
+        configurations: networks by their MSA blocks, in the order of the search.
+        wall: seconds that this call took.
+    """
+
+    name: str
+    network: Network
+    profile: str
+    classes: int
+    rates: Rates
+    steps: tuple[Step, ...]
+    configurations: dict[Msas, Configuration]
+    wall: float
+
+    @property
+    def msas(self) -> Msas:
+        """The MSA blocks that the search ended with."""
+        return self.steps[-1].after if self.steps else self.network.none
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing was left undecided for want of time."""
+        return not any(step.found.ruling is Ruling.UNFINISHED for step in self.steps)
+
+    @property
+    def call(self) -> str:
+        """The architecture as Python that can be pasted."""
+        model, options = self.network.model(self.msas)
+        given = "".join(f"    {name}={value!r},\n" for name, value in options.items())
+        return f'from vitwork.models import create\n\nnetwork = create(\n    "{model}",\n    {self.classes},\n{given})'
+
+    @property
+    def answer(self) -> str:
+        """What was found, in a sentence."""
+        if not self.finished:
+            return (
+                f"The time was up after {words.plural(len(self.steps), 'block')}; the same command goes on from here."
+            )
+        kept = named(self.msas, self.network.depths)
+        if not any(self.msas):
+            return f"No MSA block was shown to help {self.name}: it stays without one."
+        return f"{self.name} gains by {words.plural(sum(self.msas), 'MSA block')}: {kept}."
+
+    @property
+    def declared(self) -> str:
+        """The error rates of the search, in a sentence."""
+        rates, among = self.rates, most_tried(self.network.depths)
+        return (
+            f"Declared: at most {100 * rates.alpha:g} % of searches keep a block that does not help (shared among {among}); "
+            f"a block that gains {rates.least:g} points is dropped with probability {100 * rates.beta:g} % at most; at most "
+            f"{rates.seeds} seeds. Judged on validation images, which are held out of training; no test image is looked at."
+        )
+
+    @property
+    def cost(self) -> str:
+        """What the search cost, from the store: earlier calls included."""
+        found = self.configurations.values()
+        joules = [configuration.joules for configuration in found]
+        spent = words.cost(sum(one.seconds for one in found), None if None in joules else sum(filter(None, joules)))
+        count = sum(len(one.accuracies) for one in found)
+        return f"{words.plural(count, 'network')}, {spent} of training; {words.duration(self.wall)} in this call"
+
+    def line(self, step: Step) -> str:
+        """Return one step in a line."""
+        block = _added(step, self.network.depths)
+        found = step.found
+        if found.gain is None:
+            return f"{block}: {found.ruling}{f' ({found.why})' if found.why else ''}"
+        gain = found.gain
+        edges = " to ".join(words.quantity(edge, sign=True) for edge in (gain.low, gain.high))
+        return (
+            f"{block}: {words.quantity(gain.estimate, sign=True)} points ({edges}), {words.plural(found.seeds, 'seed')}: "
+            f"{found.ruling or 'open'}"
+        )
+
+    @property
+    def diagram(self) -> list[str]:
+        """The blocks of each stage, a line per stage."""
+        return [
+            f"stage {number}  {' '.join('MSA ' if is_msa else 'Conv' for is_msa in row)}".rstrip()
+            for number, row in enumerate(blocks(self.msas, self.network.depths), start=1)
+        ]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The search as JSON has it."""
+        return {
+            "schema": SCHEMA,
+            "answer": self.answer,
+            "finished": self.finished,
+            "model": self.name,
+            "profile": self.profile,
+            "depths": self.network.depths,
+            "msas": self.msas,
+            "call": self.call,
+            "rates": asdict(self.rates),
+            "steps": [
+                {"block": _added(step, self.network.depths), "before": step.before, "tried": step.tried,
+                 "ruling": step.found.ruling, "seeds": step.found.seeds, "gain": step.found.gain, "why": step.found.why}
+                for step in self.steps
+            ],
+            "configurations": [
+                {"msas": msas, "name": named(msas, self.network.depths), **asdict(one),
+                 **dict(zip(("mean", "low", "high"), mean_interval(one.accuracies), strict=True))}
+                for msas, one in self.configurations.items()
+            ],
+            "wall_seconds": self.wall,
+        }  # fmt: skip
+
+
+def blocks(msas: Msas, depths: tuple[int, ...]) -> list[list[bool]]:
+    """Say for every block of every stage whether it is an MSA block: every second one from the last backwards."""
+    return [
+        [(depth - 1 - place) % 2 == 0 and (depth - 1 - place) // 2 < count for place in range(depth)]
+        for count, depth in zip(msas, depths, strict=True)
+    ]
+
+
+def _added(step: Step, depths: tuple[int, ...]) -> str:
+    """Return the name of the block that a step tried."""
+    only = tuple(after - before for before, after in zip(step.before, step.tried, strict=True))
+    stage = only.index(1)
+    return f"c{stage + 1}#{depths[stage] - 2 * step.before[stage]}"

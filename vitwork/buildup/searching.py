@@ -1,0 +1,127 @@
+"""A search on real networks: what the rule asks is trained, through the store, until it is answered. Imports no torch itself."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vitwork.buildup.networks import Msas, Network, named, refusal
+from vitwork.buildup.rule import Comparison, Rates, Ruling, Step, judged, most_tried, search
+from vitwork.buildup.team import Team
+from vitwork.design.arm import Arm
+from vitwork.design.profile import Profile
+from vitwork.session.plan import Plan, Run
+from vitwork.statistics.decision import FEWEST_SEEDS
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Networks with the same MSA blocks, one per seed.
+
+    Attributes:
+        accuracies: on the validation images in percent, by seed; NaN of a network that diverged.
+        seconds: that their training took, on the machine that did it.
+        joules: that it took, where all of them were metered; None where not.
+        parameters: of one network.
+    """
+
+    accuracies: tuple[float, ...]
+    seconds: float
+    joules: float | None
+    parameters: int
+
+
+@dataclass(slots=True)
+class Search:
+    """One search by the build-up rule.
+
+    Attributes:
+        network: what is built up.
+        profile: the scale, of which the images' fingerprints and the keys of runs are made.
+        rates: declared error rates and the number of seeds.
+        team: who trains.
+        classes, size: of the images.
+        minutes: no training starts once these have passed; None for no limit.
+        say: is told what is about to be trained.
+        trained: number of seeds by MSA blocks, in the order of the search.
+    """
+
+    network: Network
+    profile: Profile
+    rates: Rates
+    team: Team
+    classes: int
+    size: int
+    minutes: float | None = None
+    say: Callable[[str], object] = print
+    trained: dict[Msas, int] = field(default_factory=dict, init=False)
+    started: float = field(default_factory=time.monotonic, init=False)
+    _arms: dict[Msas, Arm] = field(default_factory=dict, init=False)
+    _keys: Plan = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep one plan, which makes every key once."""
+        self._keys = Plan(self.profile, self.team.data)
+
+    def steps(self) -> Iterator[Step]:
+        """Yield every block that was tried, once it is judged."""
+        return search(self.network.depths, self._judged)
+
+    def _judged(self, before: Msas, tried: Msas) -> Comparison:
+        """Judge a block, training as many seeds as that takes."""
+        if why := refusal(self.network, tried, self.classes, self.size):
+            return Comparison(Ruling.REFUSED, why=why)
+        seeds, found = 0, Comparison(None)
+        while found.ruling is None:
+            seeds = min(self.rates.seeds, seeds + max(2, self.team.size) if seeds else self._first)
+            if not self._train(before, tried, seeds):
+                return Comparison(Ruling.UNFINISHED, found.seeds, found.gain)
+            after, base = (self.configuration(msas, seeds).accuracies for msas in (tried, before))
+            found = judged(after, base, self.rates, most_tried(self.network.depths))
+        return found
+
+    @property
+    def _first(self) -> int:
+        """The seeds that are trained before the first look: enough to decide, and a whole round for every worker."""
+        return -(-FEWEST_SEEDS // self.team.size) * self.team.size
+
+    def _train(self, before: Msas, tried: Msas, seeds: int) -> bool:
+        """Bring so many seeds of both into the store; False where the time is up."""
+        runs = {run.key: run for seed in range(seeds) for run in (self._run(before, seed), self._run(tried, seed))}
+        plan = Plan(self.profile, self.team.data, runs=runs)
+        if missing := len(plan.missing(self.team.store)):
+            if self.minutes is not None and time.monotonic() - self.started > 60.0 * self.minutes:
+                return False
+            self.say(f"{named(tried, self.network.depths)}: {missing} networks to train for {seeds} seeds")
+            self.team.drain(plan)
+        for msas in (before, tried):
+            self.trained[msas] = max(seeds, self.trained.get(msas, 0))
+        return True
+
+    def _run(self, msas: Msas, seed: int) -> Run:
+        if msas not in self._arms:
+            self._arms[msas] = self.network.with_msas(msas)
+        return self._keys.run(self._arms[msas], seed)
+
+    def configurations(self) -> dict[Msas, Configuration]:
+        """Return what was trained so far, in the order of the search."""
+        return {msas: self.configuration(msas, seeds) for msas, seeds in self.trained.items()}
+
+    def configuration(self, msas: Msas, seeds: int) -> Configuration:
+        """Return so many networks with these MSA blocks, from the store."""
+        records = [self.team.store.read(self._run(msas, seed).key) or {} for seed in range(seeds)]
+        joules = [record["joules"] for record in records]
+        return Configuration(
+            tuple(map(_accuracy, records)),
+            sum(record["seconds"] for record in records),
+            None if None in joules else sum(joules),
+            records[0]["parameters"],
+        )
+
+
+def _accuracy(record: Mapping[str, Any]) -> float:
+    """Return the accuracy of a stored run on the images that judge it, in percent; NaN where it diverged."""
+    return 100.0 * record["history"][-1]["test_accuracy"] if record["status"] == "finished" else math.nan

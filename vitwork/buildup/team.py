@@ -1,0 +1,69 @@
+"""Several processes that train the missing runs of a plan side by side, through the store that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from vitwork.design.deviation import Lack
+from vitwork.errors import VitworkError
+from vitwork.report import words
+from vitwork.session.plan import Plan
+from vitwork.session.worker import Worker
+from vitwork.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """So many workers; a team of one works in this process.
+
+    Attributes:
+        store: where runs go.
+        data: folder of the images, or None.
+        device: ``auto``, ``cpu`` or a torch device.
+        size: how many workers.
+        pool: the processes of a larger team.
+    """
+
+    store: Store
+    data: Path | None = None
+    device: str = "auto"
+    size: int = 1
+    pool: Executor | None = None
+
+    def drain(self, plan: Plan) -> None:
+        """Train every run of the plan that the store lacks.
+
+        Raises:
+            VitworkError: a run failed; a training that diverged is no failure.
+        """
+        workers = [
+            Worker(self.store, self.data, f"gw{index}", index, self.size, self.device) for index in range(self.size)
+        ]
+        if self.pool is None:
+            faults = _drained(workers[0], plan)
+        else:  # each takes runs until none is left, so that as many calls keep as many processes busy
+            under_way = [self.pool.submit(_drained, worker, plan) for worker in workers]
+            faults = [fault for one in under_way for fault in one.result()]
+        if faults:
+            raise VitworkError(words.lack(faults[0]))
+
+
+@contextmanager
+def team(store: Store, data: Path | None, device: str, size: int) -> Iterator[Team]:
+    """Start so many workers, which end with the block."""
+    if size == 1:
+        yield Team(store, data, device)
+        return
+    with ProcessPoolExecutor(size, get_context("spawn")) as pool:
+        yield Team(store, data, device, size, pool)
+
+
+def _drained(worker: Worker, plan: Plan) -> list[Lack]:
+    """Work as one of a team, and return what failed."""
+    worker.drain(plan)
+    return worker.troubles.faults

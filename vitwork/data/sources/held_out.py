@@ -1,0 +1,64 @@
+"""Test images alone, in whichever layout they lie, with the numbers of ImageNet's classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vitwork.data.sources import folder, ground_truth
+from vitwork.data.sources.collection import Collection, held_out, split_of
+from vitwork.data.sources.ground_truth import WORDNET
+from vitwork.data.sources.listing import files_below, folders_in, visible
+from vitwork.data.sources.parquet import open_parquet
+from vitwork.data.sources.tar import open_tar
+from vitwork.errors import VitworkError
+
+
+def open_held_out(root: Path) -> Collection:
+    """Open a folder of test images: Parquet files, tar shards, class folders, or a flat folder with a file of classes.
+
+    Of a folder with several splits, validation is taken, and the test where there is none.
+
+    Raises:
+        VitworkError: the folder is empty or of no known layout, or has training images alone.
+    """
+    if files_below(root, {".parquet"}, 1):
+        return open_parquet(root, held_out)
+    if files_below(root, {".tar"}, 1):
+        return open_tar(root, held_out)
+    folders = folders_in(root)
+    if any(split_of(Path(path.name)) for path in folders):
+        (root,) = held_out(root, (path for path in folders if split_of(Path(path.name))))["test"]
+        folders = folders_in(root)
+    if images := [path for path in folders if files_below(path, folder.SUFFIXES, 0)]:
+        names = tuple(path.name for path in images)
+        return folder.open_classes(root, names)
+    if files_below(root, folder.SUFFIXES, 0):
+        return ground_truth.open_flat(root)
+    if not visible(root):
+        raise VitworkError(f"The data folder {root} is empty.")
+    raise VitworkError(
+        f"{root} holds neither Parquet files, nor tar shards, nor images in class folders or beside a file of classes."
+    )
+
+
+def numbers(collection: Collection) -> Sequence[int] | None:
+    """Return the number that ImageNet gives to each class of a collection; None where its labels are those numbers.
+
+    Classes are known by their WordNet names (``n01440764``), by numbers that folders are called by, or all thousand by
+    their order.
+
+    Raises:
+        VitworkError: they are called otherwise.
+    """
+    names, known = collection.classes(), ground_truth.classes()
+    if not names or names == known:
+        return None
+    if all(map(WORDNET.fullmatch, names)) and set(names) <= set(known):
+        return [known.index(name) for name in names]
+    if all(name.isdecimal() and int(name) < len(known) for name in names):
+        return [int(name) for name in names]
+    if len(names) == len(known):
+        return None
+    strange = next((name for name in names if name not in known), names[0])
+    raise VitworkError(f"{collection.where} has the class {strange}, which is none of ImageNet's thousand.")

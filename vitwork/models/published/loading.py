@@ -1,0 +1,74 @@
+"""Published weights into networks: what a run's key says is what is loaded, or nothing is."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from vitwork.design.published import Network
+from vitwork.device.settings import kept
+from vitwork.errors import VitworkError, told
+from vitwork.models.checkpoints.loading import load_checkpoint
+from vitwork.models.published.membership import TIMM
+from vitwork.models.published.weights import SUFFIX, digest
+from vitwork.models.zoo.creation import create
+
+
+def load(network: Network) -> nn.Module:
+    """Return a published network in evaluation mode on the CPU.
+
+    Raises:
+        VitworkError: its weights are not here, have changed since they were found, are damaged, or of another architecture.
+    """
+    path = network.path
+    if path is None or not network.sha256:
+        raise VitworkError(f"The weights of {network.name} are not here.")
+    if digest(path) != network.sha256:
+        raise VitworkError(f"{path} has changed since the session began: start it again.")
+    with kept():
+        if network.model.startswith(TIMM):
+            return _from_timm(network).eval()
+        if path.suffix != SUFFIX:
+            return load_checkpoint(network.model, path, network.classes, **network.options)
+        return load_checkpoint(network.model, _tensors(network), network.classes, **network.options)
+
+
+def _tensors(network: Network) -> dict[str, object]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(str(network.path)))
+    except (SafetensorError, OSError) as error:
+        raise VitworkError(f"{network.path} is truncated or no file of weights: {told(error)}.") from error
+
+
+def _from_timm(network: Network) -> nn.Module:
+    """Build and fill a network as timm does with a file of the hub, conversions of old keys included."""
+    import timm
+
+    state = _tensors(network)  # read here, because timm would take a damaged file for other errors
+    try:
+        model: nn.Module = timm.create_model(
+            network.model.removeprefix(TIMM),
+            pretrained=True,
+            pretrained_cfg_overlay={"state_dict": state, "custom_load": False, "num_classes": network.classes},
+            num_classes=network.classes,
+            **network.options,
+        )
+    except Exception as error:  # of keys and shapes that the architecture does not have, errors are of any kind
+        raise VitworkError(f"{network.path} is of another architecture than {network.name}: {told(error)}.") from error
+    return model
+
+
+def parameters(network: Network) -> int:
+    """Return the number of a network's parameters, without memory for them."""
+    with kept(), torch.device("meta"):
+        if network.model.startswith(TIMM):
+            import timm
+
+            name = network.model.removeprefix(TIMM)
+            built: nn.Module = timm.create_model(name, num_classes=network.classes, **network.options)
+        else:
+            built = create(network.model, network.classes, **network.options)
+    return sum(parameter.numel() for parameter in built.parameters())

@@ -1,0 +1,100 @@
+"""`vitwork.compare`: two results side by side."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from vitwork.language.changes import Event, compare_to_baseline
+from vitwork.notebook.loaded import Loaded, load
+from vitwork.report.compare import markdown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+EVENTS = {
+    "kind": "what happened",
+    "claim": "id of the claim",
+    "hypothesis": "id of the hypothesis; empty for the claim as a whole",
+    "breaking": "whether something no longer holds",
+    "before": "the verdict, name or seconds before",
+    "now": "likewise, now",
+    "change": "of an effect that left its interval: the effects' difference, now minus before",
+    "p": "of that change, corrected for all comparisons of the two results",
+}
+"""The columns of `Comparison.events`."""
+
+
+def compare(before: str | Path | Loaded, now: str | Path | Loaded, alpha: float = 0.05) -> Comparison:
+    """Return what changed between two results.
+
+    Args:
+        before, now: results, or what `vitwork.load` takes.
+        alpha: probability of one false alarm.
+
+    Raises:
+        VitworkError: one of them cannot be had.
+    """
+    old, new = (found if isinstance(found, Loaded) else load(found) for found in (before, now))
+    return Comparison(old, new, alpha)
+
+
+class Comparison:
+    """What changed between two results.
+
+    Attributes:
+        before, now: the results.
+        changes: what happened, breaking changes first.
+    """
+
+    def __init__(self, before: Loaded, now: Loaded, alpha: float = 0.05) -> None:
+        self.before, self.now = before, now
+        self.changes: list[Event] = compare_to_baseline(before.results, now.results, alpha)
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything that held still holds."""
+        return not any(event.breaking for event in self.changes)
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """A row per change, breaking ones first."""
+        return pd.DataFrame([_row(event) for event in self.changes], columns=list(EVENTS))
+
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        """A row per claim of either: its verdict, p and q before and now."""
+        sides = {"before": self.before.claims, "now": self.now.claims}
+        return pd.concat({name: found[["verdict", "p", "q"]] for name, found in sides.items()}, axis=1)
+
+    @cached_property
+    def hypotheses(self) -> pd.DataFrame:
+        """A row per hypothesis of either: its effect and interval before and now."""
+        sides = {"before": self.before.hypotheses, "now": self.now.hypotheses}
+        return pd.concat({name: found[["verdict", "estimate", "low", "high"]] for name, found in sides.items()}, axis=1)
+
+    def plot(self) -> Figure:
+        """Draw the effects now against those before, with their intervals."""
+        from vitwork.notebook.plots import against
+
+        return against(self)
+
+    def __repr__(self) -> str:
+        return markdown(self.changes, self.before.results, self.now.results)
+
+    def _repr_html_(self) -> str:
+        first = repr(self).strip().splitlines()[0].lstrip("# ")
+        return f"<p>{escape(first)}</p>{self.events.to_html(border=0, na_rep='')}"
+
+
+def _row(event: Event) -> list[object]:
+    change = event.change
+    return [
+        str(event.kind), event.claim, event.hypothesis, event.breaking,
+        None if event.before is None else str(event.before), None if event.after is None else str(event.after),
+        change.estimate if change else None, change.adjusted_p if change else None,
+    ]  # fmt: skip

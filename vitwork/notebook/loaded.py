@@ -1,0 +1,200 @@
+"""`vitwork.load`: results of a session in a notebook."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+import pandas as pd
+
+from vitwork.errors import VitworkError, told
+from vitwork.language.document import ClaimResult, Results
+from vitwork.notebook import frames
+from vitwork.report import words
+from vitwork.report.document import read
+from vitwork.report.terminal import table, totals
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SECONDS = 30
+"""That a server may be silent."""
+MOST_BYTES = 1 << 28
+"""Of a results file."""
+
+
+def load(place: str | Path) -> Loaded:
+    """Return the results of a session.
+
+    Args:
+        place: ``results.json``, a folder that holds it, or the address of either.
+
+    Raises:
+        VitworkError: it cannot be had, or is not a results document that this version reads.
+    """
+    if str(place).startswith(("http://", "https://")):
+        return Loaded(_fetched(str(place)))
+    return Loaded(read(Path(place)))
+
+
+def _fetched(address: str) -> Results:
+    """Return the results at an address, which a report may stand for: its results lie beside it."""
+    folder, _, name = address.rpartition("/")
+    found = (
+        address
+        if name.endswith(".json")
+        else f"{folder if name.endswith('.html') else address.rstrip('/')}/results.json"
+    )
+    try:
+        with urlopen(found, timeout=SECONDS) as answer:  # noqa: S310 - the user's own address, of http alone
+            content = answer.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise VitworkError(f"The results at {found} cannot be had: {told(error)}.") from error
+    if len(content) > MOST_BYTES:
+        raise VitworkError(f"The results at {found} are larger than {MOST_BYTES >> 20} MiB.")
+    with tempfile.TemporaryDirectory() as folder_:
+        path = Path(folder_) / "results.json"
+        path.write_bytes(content)
+        return read(path)
+
+
+class Loaded:
+    """The results of a session: `claims`, `hypotheses`, `values`, `runs`, `history` and `measurements` are pandas frames.
+
+    Their columns are described in docs/results.md. Printed, it is the table that the session ended in.
+
+    Attributes:
+        results: the document itself, typed.
+    """
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        """A row per claim, by id."""
+        return frames.claims(self.results)
+
+    @cached_property
+    def hypotheses(self) -> pd.DataFrame:
+        """A row per hypothesis with its effect, by id."""
+        return frames.hypotheses(self.results)
+
+    @cached_property
+    def values(self) -> pd.DataFrame:
+        """A row per trained network of every side of every hypothesis."""
+        return frames.values(self.results)
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """A row per training, by key."""
+        return frames.runs(self.results)
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """A row per epoch of every training."""
+        return frames.history(self.results)
+
+    @cached_property
+    def measurements(self) -> pd.DataFrame:
+        """A row per number that was measured."""
+        return frames.measurements(self.results)
+
+    def claim(self, id: str) -> Claim:
+        """Return one claim with its values per seed.
+
+        Raises:
+            VitworkError: there is no claim of that id.
+        """
+        found = next((claim for claim in self.results.claims if claim.id == id), None)
+        if found is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(id, [claim.id for claim in self.results.claims], 1)
+            raise VitworkError(
+                f"There is no claim {id!r} in these results{f'; did you mean {near[0]!r}?' if near else '.'}"
+            )
+        return Claim(found, self)
+
+    def plot(self) -> Figure:
+        """Draw p of every claim, by verdict, with the level of the first decision."""
+        from vitwork.notebook.plots import overview
+
+        return overview(self)
+
+    def __repr__(self) -> str:
+        return "\n".join(table(self.results)).strip("\n")
+
+    def _repr_html_(self) -> str:
+        shown = self.claims[["verdict", "p", "q", "sentence"]]
+        return f"<p>{' '.join(map(escape, totals(self.results)))}</p>{_html(shown)}"
+
+
+class Claim:
+    """One claim of loaded results.
+
+    Attributes:
+        result: the claim itself, typed.
+        loaded: the results that it is of.
+    """
+
+    def __init__(self, result: ClaimResult, loaded: Loaded) -> None:
+        self.result, self.loaded = result, loaded
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        return self.result.id
+
+    @property
+    def sentence(self) -> str:
+        """What is claimed."""
+        return self.result.sentence
+
+    @property
+    def verdict(self) -> str:
+        """What the evidence says."""
+        return str(self.result.verdict)
+
+    @property
+    def hypotheses(self) -> pd.DataFrame:
+        """Its hypotheses with their effects, by id."""
+        found = self.loaded.hypotheses
+        return found[found["claim"] == self.id]
+
+    @property
+    def values(self) -> pd.DataFrame:
+        """What was measured: a row per trained network of every side of every hypothesis."""
+        found = self.loaded.values  # noqa: PD011 - a frame of ours
+        return found[found["claim"] == self.id].reset_index(drop=True)
+
+    def plot(self) -> Figure:
+        """Draw the values per seed of every side of its hypotheses.
+
+        Raises:
+            VitworkError: it has no hypotheses.
+        """
+        from vitwork.notebook.plots import samples
+
+        return samples(self)
+
+    def __repr__(self) -> str:
+        own = set(self.result.hypotheses)
+        found = [hypothesis for hypothesis in self.loaded.results.hypotheses if hypothesis.id in own]
+        lines = [
+            words.verdict(self.result, found, self.loaded.results.profile.name),
+            words.claim_reason(self.result, found),
+        ]
+        return "\n".join([f"{self.id}: {self.sentence}", *lines])
+
+    def _repr_html_(self) -> str:
+        lines = "<br>".join(map(escape, repr(self).splitlines()))
+        return f"<p>{lines}</p>{_html(self.hypotheses[['verdict', 'statement', 'estimate', 'deciding_low', 'deciding_high', 'p']])}"
+
+
+def _html(frame: pd.DataFrame) -> str:
+    return str(frame.to_html(border=0, float_format=words.quantity, na_rep=""))

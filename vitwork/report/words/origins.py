@@ -1,0 +1,59 @@
+"""When claims were fixed and where their numbers were measured, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vitwork.language.document import ClaimResult, Registration, Results
+from vitwork.report.words.numbers import moment, plural
+
+
+def registered(claim: ClaimResult) -> str:
+    """Return how a claim compares with what was registered before its data; empty where nothing was."""
+    found = claim.registered
+    if found is None:
+        return ""
+    if found.changed:
+        return f"{found.state}: {', '.join(found.changed)}"
+    commit = f" (commit {found.commit[:12]}, {moment(found.committed)})" if found.committed is not None else ""
+    return f"{found.state}{commit}"
+
+
+def registration(results: Results) -> str:
+    """Return how many claims were registered before their data, and name the others; empty where none was registered."""
+    groups: dict[Registration, list[ClaimResult]] = {}
+    for claim in results.claims:
+        if claim.registered is not None:
+            groups.setdefault(claim.registered.state, []).append(claim)
+    if not groups:
+        return ""
+    parts = [
+        f"{len(groups.pop(Registration.REGISTERED, ()))} of {plural(len(results.claims), 'claim')} registered before their data"
+    ]
+    parts += [f"{state}: {', '.join(map(_named, found))}" for state, found in groups.items()]
+    return "; ".join(parts)
+
+
+def _named(claim: ClaimResult) -> str:
+    changed = claim.registered.changed if claim.registered is not None else ()
+    return f"{claim.id} ({', '.join(changed)})" if changed else claim.id
+
+
+def pooled(results: Results) -> str:
+    """Return from how many reports results were pooled; empty for those of one session."""
+    if not results.sources:
+        return ""
+    apart = [found.arm for found in results.machine_effects if found.adjusted_p <= results.alpha]
+    matters = f"; it matters for {', '.join(apart)} where networks were trained" if apart else ""
+    return f"Pooled from {plural(len(results.sources), 'report')}{matters}"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Return whole numbers in order, as ``0–8, 12``."""
+    groups: list[list[int]] = []
+    for number in numbers:
+        if groups and number == groups[-1][-1] + 1:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return ", ".join(f"{group[0]}–{group[-1]}" if len(group) > 1 else str(group[0]) for group in groups)

@@ -1,0 +1,83 @@
+"""What is said at the end of a session: verdicts, what changed, why the exit status is what it is, and where the report lies."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import pytest
+
+from vitwork.language.document import Results
+from vitwork.report import words
+from vitwork.session import options
+from vitwork.session.baseline import Changes
+from vitwork.session.findings import Finding
+from vitwork.statistics.effect import Verdict
+
+WIDTH = 160
+"""Columns of an output that is no terminal."""
+
+
+def say(config: pytest.Config, lines: Iterable[str]) -> None:
+    """Write lines where pytest writes."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    for line in lines:
+        (terminal.write_line if terminal else print)(line)
+
+
+def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[str]:
+    """Return the table of a session and what it leaves to say; its counts alone where pytest was asked to be quiet."""
+    from vitwork.report import beside
+    from vitwork.report.terminal import table, totals
+
+    if config.option.verbose < 0:
+        return [*changes.lines(), *totals(results)]
+    width = shutil.get_terminal_size((WIDTH, 24)).columns
+    colour = config.get_terminal_writer().hasmarkup
+    every = config.option.verbose > 0
+    shown = table(results, width, every=every, colour=colour)
+    return [*shown, *beside.lines(results), *changes.lines(), *words.part(results)]
+
+
+def why(findings: Iterable[Finding], failed: Collection[str], changes: Changes) -> str:
+    """Return why a session ends with exit status 1, in words.
+
+    Args:
+        findings: of the session.
+        failed: names of the tests that failed.
+        changes: since the baseline; none where there is none.
+    """
+    known = {finding.test: finding for finding in findings if finding.test in failed}
+    changed = {test for test, finding in known.items() if changes.failing(finding)}
+    against = {
+        test: finding.claim.id for test, finding in known.items() if test not in changed and _contradicts(finding)
+    }
+    return words.ending(
+        contradicted=len(set(against.values())),
+        failed=len(set(failed) - changed - against.keys()),
+        changed=len(changed) + sum(event.breaking for event in changes.notices),
+    )
+
+
+def _contradicts(finding: Finding) -> bool:
+    """Return whether a test that failed did so because of its verdict; a property is its test's own outcome."""
+    return finding.lack is None and (not finding.statistical or finding.verdict is Verdict.CONTRADICTED)
+
+
+def write(config: pytest.Config, results: Results) -> Path:
+    """Write the report and return the path of its page.
+
+    Raises:
+        VitworkError: it cannot be written.
+    """
+    from vitwork.report.earlier import standing
+
+    folder = options.report_of(config, options.store_of(config), part=options.partial(results))
+    return standing(results, folder) or _built(results, folder)
+
+
+def _built(results: Results, folder: Path) -> Path:
+    from vitwork.report.build import build  # with all that draws, which a session with nothing new does without
+
+    return build(results, folder)

@@ -1,0 +1,78 @@
+"""What the process that reports has to know of a session: the evidence, which tests ran, and how they ended. No torch."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import pytest
+
+from vitwork.session.results import Evidence
+
+
+class Collector:
+    """Keeps it, as a plugin of pytest.
+
+    Attributes:
+        started: seconds since the epoch.
+        revision: the project's commit, and whether its tree had changes.
+        name: of the session, by which its processes agree.
+        evidence: what was planned and found; None before anything is known.
+        begun, reached: tests that began, and that ended.
+        passed: whether a test passed, by its name.
+        failed: tests that failed, also before or after their own code.
+        at_first_test: called when the first test begins.
+    """
+
+    def __init__(self, revision: tuple[str, bool]) -> None:
+        self.started, self.revision = time.time(), revision
+        self.name = f"{os.getpid()}-{time.time_ns()}"
+        self.evidence: Evidence | None = None
+        self.begun: set[str] = set()
+        self.reached: set[str] = set()
+        self.passed: dict[str, bool] = {}
+        self.failed: set[str] = set()
+        self.at_first_test: Callable[[], object] | None = None
+
+    @pytest.hookimpl(tryfirst=True)  # before anything of the test is printed
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Note that a test begins, in any worker."""
+        if self.at_first_test is not None and not self.begun:
+            self.at_first_test()
+        self.begun.add(nodeid)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep a test's outcome; the reports of xdist's workers pass here too, and those of tests that a worker died in."""
+        if report.when == "teardown":
+            self.reached.add(report.nodeid)
+        if report.when == "call" and not report.skipped:
+            self.passed[report.nodeid] = report.passed
+        if report.failed:
+            self.failed.add(report.nodeid)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Learn what the workers of xdist call this session."""
+        self.name = str(node.workerinput["testrunuid"])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport, sched: Any) -> None:
+        """Give a test that a worker died before back to the others: xdist takes it for one that the worker died in."""
+        if crashitem not in self.begun:
+            with suppress(NotImplementedError):  # a way of sharing tests out that takes none back
+                sched.mark_test_pending(crashitem)
+                report.outcome = "rerun"  # type: ignore[assignment]  # as pytest-rerunfailures calls it
+
+    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
+        """Name the outcome of a test that was given back."""
+        return ("rerun", "R", "RERUN") if report.outcome == "rerun" and report.when == "???" else None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a worker of xdist found; all find the same, and one that was killed says nothing."""
+        if found := getattr(node, "workeroutput", {}).get("vitwork"):
+            self.evidence = msgspec.msgpack.decode(found, type=Evidence)

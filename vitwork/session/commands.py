@@ -1,0 +1,117 @@
+"""The command ``vitwork networks``: which published networks stand behind each arm, and getting their weights."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from vitwork import profiles
+from vitwork.design.arm import Arm
+from vitwork.design.profile import Profile
+from vitwork.design.published import Network
+from vitwork.errors import VitworkError
+from vitwork.session.networks import few, loads, members
+
+MEBIBYTE = 2**20
+BYTES = 4  # of a parameter in single precision, as weights are published
+
+
+def networks(arguments: Sequence[str]) -> int:
+    """List the published networks behind a profile's arms, and fetch their weights."""
+    parser = argparse.ArgumentParser("vitwork networks", description=networks.__doc__)
+    parser.add_argument(
+        "profile", help=f"one of {', '.join(name for name, found in profiles.PROFILES.items() if loads(found))}"
+    )
+    parser.add_argument("--fetch", action="store_true", help="download the weights that are not here, and verify them")
+    parser.add_argument("--arms", help="arms to list, separated by commas (default: all of the profile)")
+    parser.add_argument(
+        "--weights", type=Path, help="folder of weights, NAME.safetensors each, in place of the hub's cache"
+    )
+    given = parser.parse_args(arguments)
+    profile = profiles.find(given.profile)
+    if not loads(profile):
+        raise VitworkError(f"The profile {profile.name} trains its networks: it needs no weights.")
+    chosen = given.arms.split(",") if given.arms else list(profile.arms)
+    if unknown := [name for name in chosen if name not in profile.arms]:
+        raise VitworkError(f"The profile {profile.name} has no arm {unknown[0]!r}; it has {', '.join(profile.arms)}.")
+    if given.fetch and given.weights:
+        raise VitworkError("Weights are fetched into the cache of the hub: leave --weights or --fetch out.")
+    for name in chosen:
+        for line in table(profile, profile.arms[name], given.weights):
+            print(line, flush=True)
+    return fetched(profile, chosen) if given.fetch else 0
+
+
+def table(profile: Profile, arm: Arm, weights: Path | None) -> Iterator[str]:
+    """Yield what an arm consists of: a line for itself, and one for each network with what is known of it."""
+    from vitwork.models.published.weights import located
+
+    if (original := _original(profile, arm)) != arm.name:
+        yield f"{arm.name}: the networks of {original}"
+        return
+    found = members(arm)
+    sizes = [_parameters(network) for network in found]
+    yield f"{arm.name}: {_summary(found, sizes)}"
+    others = merged(arm)
+    for network, size in zip(found, sizes, strict=True):
+        here = located(network, weights).path
+        megabytes = here.stat().st_size if here else BYTES * size
+        also = f", counts for {', '.join(others[network.name])} too" if others.get(network.name) else ""
+        yield (
+            f"  {network.name:50} {network.licence or 'no licence stated':18} {size / 1e6:6.1f} M parameters "
+            f"{megabytes / MEBIBYTE:6.0f} MB  {'here' if here else 'not here'}{also}"
+        )
+
+
+def _original(profile: Profile, arm: Arm) -> str:
+    """Return the first arm of the same networks."""
+    return next(
+        name for name, other in profile.arms.items() if (other.family, other.networks) == (arm.family, arm.networks)
+    )
+
+
+def merged(arm: Arm) -> dict[str, tuple[str, ...]]:
+    """Return the networks that are not independent of one that stands for them, by its name."""
+    if arm.family is None:
+        return {}
+    from vitwork.models.published.membership import groups
+
+    return {group.network.name: group.others for group in groups(arm.family)}
+
+
+def _summary(found: Sequence[Network], sizes: Sequence[int]) -> str:
+    """Return how many networks there are, and in what they differ besides the arm."""
+    if not found:
+        return "none in the installed timm"
+    years = sorted({network.year for network in found if network.year})
+    when = f", papers of {years[0]} to {years[-1]} where one is named" if years else ""
+    return (
+        f"{len(found)} independent{few(len(found))}, {min(sizes) / 1e6:.1f} to {max(sizes) / 1e6:.1f} M parameters, "
+        f"{BYTES * sum(sizes) / MEBIBYTE:.0f} MB{when}"
+    )
+
+
+def _parameters(network: Network) -> int:
+    from vitwork.models.published.loading import parameters
+
+    return parameters(network)
+
+
+def fetched(profile: Profile, arms: Sequence[str]) -> int:
+    """Fetch what is not here, one after another; what fails is named, and the rest goes on. Return the exit status."""
+    from vitwork.models.published.weights import fetch, located
+
+    wanted = {network.name: network for arm in arms for network in members(profile.arms[arm])}
+    failed = 0
+    for number, network in enumerate(wanted.values(), start=1):
+        if located(network).path is not None:
+            continue
+        print(f"{number}/{len(wanted)} {network.name} …", flush=True)
+        try:
+            fetch(network)
+        except VitworkError as why:
+            print(f"{network.name}: {why}", flush=True)
+            failed += 1
+    print(f"{len(wanted) - failed} of {len(wanted)} networks are here.")
+    return int(failed > 0)

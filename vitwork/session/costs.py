@@ -1,0 +1,105 @@
+"""What a run of each arm will take: as it took in this store, as in a published report, or from a training step here.
+
+Imports torch only where a step has to be timed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+from statistics import fmean
+
+from vitwork import profiles
+from vitwork.data import fingerprint
+from vitwork.data.drawn import SIZE
+from vitwork.design.arm import Arm
+from vitwork.design.dataset import DataSpec
+from vitwork.device import place
+from vitwork.session.plan import Plan
+from vitwork.session.preflight import SIZES
+from vitwork.store.keys import digest
+from vitwork.store.store import Store
+
+TRAINING_IMAGES = {"embedded": 2000, "cifar10": 50_000, "cifar100": 50_000, "imagenet": 1_281_167}
+"""Of whole data sets; those of a user's folder are not known before they are read."""
+
+
+class Basis(Enum):
+    """Where a duration comes from."""
+
+    STORE = auto()  # runs of this arm that lie in the store, measured
+    REPORT = auto()  # a published report of the profile, measured on the machine that it names
+    STEP = auto()  # a training step on this machine and the work of each network; measuring it afterwards is left out
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """Seconds that one run of an arm takes, and where that comes from."""
+
+    seconds: float
+    basis: Basis
+
+
+def fingerprints(specs: Iterable[DataSpec], data: Path | None) -> dict[DataSpec, str]:
+    """Return the fingerprints of data sets, those of public ones without having them; empty where it is not known."""
+    from vitwork.data.sources.download import PUBLISHED
+
+    return {
+        spec: fingerprint(spec, data) if spec.source == "embedded" or data else PUBLISHED.get(spec.source, "")
+        for spec in specs
+    }
+
+
+def durations(plan: Plan, store: Store, device: str = "auto") -> dict[str, Duration]:
+    """Return what a run of each planned arm takes; an arm whose images are unknown has none."""
+    arms = {run.arm.name: run.arm for run in plan.runs.values()}
+    timed = {name: Duration(seconds, Basis.STORE) for name in arms if (seconds := _stored(plan, store, name))}
+    reference = profiles.timings(plan.profile.name)
+    own = profiles.PROFILES.get(plan.profile.name)
+    for name, arm in arms.items():
+        unchanged = own is not None and own.arms.get(name) == arm
+        if name not in timed and reference is not None and unchanged and name in reference.seconds:
+            timed[name] = Duration(reference.seconds[name], Basis.REPORT)
+    return timed | _stepped({name: arm for name, arm in arms.items() if name not in timed}, device)
+
+
+def _stored(plan: Plan, store: Store, arm: str) -> float:
+    """Return the mean seconds that training and measuring a run of an arm took in this store; 0 where none was."""
+    costs: dict[str, float] = {}
+    for want in plan.wanted.values():
+        if want.run.arm.name == arm:
+            run, record = store.read(want.run.key), store.read(want.key)
+            if run and record:
+                costs[want.run.key] = costs.get(want.run.key, run["seconds"]) + record["seconds"]
+    return fmean(costs.values()) if costs else 0.0
+
+
+def _stepped(arms: Mapping[str, Arm], device: str) -> dict[str, Duration]:
+    """Return what trainings take by a step of the first arm and the floating-point operations of each."""
+    sides = {
+        name: arm.data.size or SIZES.get(arm.data.source, SIZE if arm.data.source == "embedded" else 0)
+        for name, arm in arms.items()
+    }
+    images = {name: arm.data.train or TRAINING_IMAGES.get(arm.data.source, 0) for name, arm in arms.items()}
+    known = {name: arm for name, arm in arms.items() if sides[name] and images[name]}
+    if not known:
+        return {}
+    from vitwork.training.speed import operations, seconds_per_image
+
+    counted: dict[str, int] = {}
+    work = {}
+    for name, arm in known.items():
+        network = digest([arm.model, arm.options, bool(arm.recipe.sam), sides[name]])
+        if network not in counted:  # which takes half a second
+            counted[network] = operations(arm, sides[name])
+        work[name] = counted[network]
+    first = next(iter(known))
+    per_operation = seconds_per_image(known[first], sides[first], place.pick(device)) / work[first]
+    found = {}
+    for name, arm in known.items():
+        epochs = arm.recipe.epochs + arm.recipe.warmup_epochs
+        seconds = work[name] * per_operation * epochs * images[name] * arm.data.fraction
+        found[name] = Duration(seconds, Basis.STEP)
+    return found

@@ -1,0 +1,60 @@
+"""How the suite's own claims are called from any folder, and what is said of a call. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from vitwork.errors import VitworkError
+
+NAME = "vitwork.claims"
+"""The claims as a package, where vitwork is installed from its wheel."""
+ALONE = (
+    *("-p", "vitwork.plugin", "-c", os.devnull, "--rootdir", "."),
+    *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
+)
+"""What lets a session depend on nothing but the options that are given: no settings of a project that stands around it."""
+
+
+def claims() -> Path:
+    """Return the folder of the claims: in the installed package, or beside it in the project's repository.
+
+    Raises:
+        VitworkError: there is none.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package / "claims", package.parent / "claims"):
+        if (folder / "__init__.py").is_file():
+            return folder
+    raise VitworkError("The claims are not installed with this package: install vitwork from its wheel.")
+
+
+def arguments(given: Iterable[str]) -> list[str]:
+    """Return pytest's arguments for a session of the claims with the options that are given."""
+    return [*ALONE, *given, str(claims())]
+
+
+def by_name(given: Sequence[str | os.PathLike[str]]) -> bool:
+    """Return whether a session asked for the suite's claims by name and not by their files."""
+    words = list(map(str, given))
+    return _alone(words) or any(word.partition("::")[0].startswith(NAME) for word in words)
+
+
+def command(given: Sequence[str | os.PathLike[str]]) -> str:
+    """Return what was typed for a session; of absolute paths only the last part, which says nothing of a machine."""
+    words = list(map(str, given))
+    typed = words[len(ALONE) : -1] if _alone(words) else words
+    shown = (Path(word).name if Path(word).is_absolute() else word for word in typed)
+    return " ".join(["vitwork run" if _alone(words) else "pytest", *shown])
+
+
+def again(tests: Iterable[str], *, by_name: bool) -> str:
+    """Return the command that runs some tests anew, each named by its file and function."""
+    if not by_name:
+        return " ".join(["pytest", *tests])
+    return f'vitwork run -k "{" or ".join(test.rpartition("::")[2] for test in tests)}"'
+
+
+def _alone(words: Sequence[str]) -> bool:
+    return tuple(words[: len(ALONE)]) == ALONE

@@ -1,0 +1,48 @@
+"""How long arms train on this machine, from a step of one and the work of all; for plans, which nothing rests on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from vitwork.design.arm import Arm
+from vitwork.device.settings import kept
+from vitwork.training.step import Step
+from vitwork.training.training import build_model
+
+CLASSES = 10
+IMAGES = 2
+"""Of a step that is timed on a processor; a GPU takes a batch of the recipe's size, since it is idle with less."""
+
+
+def operations(arm: Arm, side: int) -> int:
+    """Return the floating-point operations of a training step on one image of that side; nothing is computed."""
+    with kept(), torch.device("meta"):
+        model = build_model(arm, CLASSES).train()
+        x, targets = _batch(2, side)
+        with FlopCounterMode(display=False) as counter:
+            torch.autograd.backward(F.cross_entropy(model(x), targets))
+    return int(counter.get_total_flops()) // 2 * (2 if arm.recipe.sam else 1)
+
+
+def seconds_per_image(arm: Arm, side: int, device: str) -> float:
+    """Return what an optimiser step on noise takes by image: the second step of an untrained network, which is thrown away."""
+    place = torch.device(device)
+    count = IMAGES if place.type == "cpu" else arm.recipe.batch_size
+    with kept(), place:
+        step = Step(build_model(arm, CLASSES).train(), replace(arm.recipe, compile=""), place)
+        x, targets = _batch(count, side)
+        for _ in range(2):
+            started = time.perf_counter()
+            step(x, targets, 0.0)
+            step.tally.read()  # waits for the device
+    return (time.perf_counter() - started) / count
+
+
+def _batch(count: int, side: int) -> tuple[Tensor, Tensor]:
+    return torch.zeros(count, 3, side, side).normal_(), torch.full((count, CLASSES), 1 / CLASSES)
