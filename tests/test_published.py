@@ -121,7 +121,7 @@ def test_noise_decides_nothing():
     """Where networks of unequal arms differ in nothing but chance, at most one session in twenty decides any claim."""
     draw = np.random.default_rng(0)
     sizes = {"resnet": 16, "vit": 8, "swin": 9, "pit": 4}
-    claims, repetitions, decided = registered(PUBLISHED.name), 400, 0
+    claims, repetitions, decided = registered(PUBLISHED.name), 200, 0
 
     def asked(a: np.ndarray, b: np.ndarray | float):
         return lambda alpha: compare(a, b, "less", alpha=alpha)
