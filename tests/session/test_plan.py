@@ -86,3 +86,15 @@ def test_what_is_lacking_is_not_planned() -> None:
         ),
     }
     assert not plan.runs  # not even for the comparison that could be measured
+
+
+def test_a_test_may_choose_by_its_own_parameters() -> None:
+    """A parameter is no measurement, so that what depends on it is known when the test is read."""
+
+    def chosen(measure: Measure, where: str) -> None:
+        found = measure(error)("vit") if where == "vit" else measure(error)("resnet")
+        assert found < 1.0
+
+    made = case("chosen", chosen, where="resnet")
+    assert made.fault is None
+    assert [side.arm for side in made.sentences[0].references] == ["resnet"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,7 +63,7 @@ def read(case: Case, body: Callable[..., object], measure: Measure) -> Case:
         body: called once, with `measure` and the test's parameters.
         measure: gets the sentences.
     """
-    if _branches(body):
+    if _branches(body, case.parameters):
         return replace(case, fault="the test branches on a comparison, which has no answer yet: state it with assert")
     try:
         body(measure=measure, **case.parameters)
@@ -78,11 +78,21 @@ def read(case: Case, body: Callable[..., object], measure: Measure) -> Case:
     return replace(case, sentences=tuple(measure.sheet))
 
 
-def _branches(body: Callable[..., object]) -> bool:
-    """Return whether a test takes a way that depends on a comparison; False where its source is not to be had."""
+def _branches(body: Callable[..., object], given: Collection[str]) -> bool:
+    """Return whether a test takes a way that depends on a comparison; False where its source is not to be had.
+
+    Constants and the test's own parameters are no measurements, so that it may choose by them.
+    """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(body)))
     except (OSError, TypeError, SyntaxError):
         return False
     choices = (node.test for node in ast.walk(tree) if isinstance(node, (ast.If, ast.IfExp, ast.While)))
-    return any(isinstance(part, ast.Compare) for choice in choices for part in ast.walk(choice))
+    compared = (part for choice in choices for part in ast.walk(choice) if isinstance(part, ast.Compare))
+    return not all(_plain(side, given) for part in compared for side in (part.left, *part.comparators))
+
+
+def _plain(node: ast.expr, given: Collection[str]) -> bool:
+    """Return whether an expression is made of constants and of such names alone."""
+    names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    return names <= set(given) and not any(isinstance(part, ast.Call) for part in ast.walk(node))
