@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 from pathlib import Path
 
 import pytest
@@ -53,7 +53,8 @@ def test_packages_add_commands(capsys: pytest.CaptureFixture[str]) -> None:
     """The report's commands are found without the package importing the reports, and have a line of help as the others."""
     assert cli.main(["--help"]) == 0
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[2:]]
-    assert {name for name, _ in lines} >= {*cli.COMMANDS, "report", "compare", "site", "buildup", "train", "status"}
+    assert {name for name, _ in lines} == {*cli.COMMANDS, *entry_points(group="vitwork.commands").names}
+    assert {"report", "train", "status"} <= {name for name, _ in lines}
     assert ["status", "Show what the workers of a store are doing, and the jobs that its runs were handed to."] in lines
 
 
