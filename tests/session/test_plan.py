@@ -96,5 +96,5 @@ def test_a_test_may_choose_by_its_own_parameters() -> None:
         assert found < 1.0
 
     made = case("chosen", chosen, where="resnet")
-    assert made.fault is None
+    assert made.fault == ""
     assert [side.arm for side in made.sentences[0].references] == ["resnet"]

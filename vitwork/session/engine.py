@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Protocol
 
 from vitwork.design.deviation import Lack
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 GROUP = "vitwork.engines"
 """The entry points by which packages add engines."""
+OWN = {
+    "local": "vitwork.session.worker:local",
+    "slurm": "vitwork.engines.slurm:slurm",
+    "ray": "vitwork.engines.on_ray:ray",
+}
+"""Named here, since they are there in a source tree that nobody has installed, too."""
 
 
 class TaskError(VitworkError):
@@ -172,14 +178,18 @@ class Choice:
         Raises:
             VitworkError: it is not installed, or a setting cannot be used.
         """
-        (point,) = entry_points(group=GROUP, name=self.name)
-        make: Callable[[Mapping[str, str], Worker], Engine] = point.load()
+        make: Callable[[Mapping[str, str], Worker], Engine] = _points()[self.name].load()
         return make(self.settings, worker)
 
 
 def names() -> tuple[str, ...]:
     """Return the names of the engines that are installed."""
-    return tuple(sorted(entry_points(group=GROUP).names))
+    return tuple(sorted(_points()))
+
+
+def _points() -> dict[str, EntryPoint]:
+    own = {name: EntryPoint(name, value, GROUP) for name, value in OWN.items()}
+    return own | {point.name: point for point in entry_points(group=GROUP)}
 
 
 def taken(settings: Mapping[str, str], known: Mapping[str, Callable[[str], object]]) -> dict[str, object]:
