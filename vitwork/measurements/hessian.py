@@ -269,7 +269,7 @@ def _by_batch(record: Record, of: str = "eigenvalues") -> Batches:
         AbsentError: they were chosen otherwise, or some are not known well enough for a claim.
     """
     if record["which"] != "magnitude":
-        raise AbsentError("eigenvalues chosen by magnitude")
+        raise AbsentError(f"eigenvalues chosen by {record['which']}")
     if of not in record:
         raise AbsentError("eigenvalues of Lanczos' method")
     batches: Batches = record[of]
