@@ -25,6 +25,9 @@ DONE_ELSEWHERE = {
     "pip install vitwork",  # the job `wheel` of the tests workflow, in an empty environment
     "pytest",  # the suite's own tests, of which this is one
     "pytest -n 2 --profile tiny",  # tests/test_wheel.py runs the example
+    "python3 -m pip install uv",  # .ci/run
+    "vitwork networks published --fetch",  # tests/session/test_networks.py, without the hub
+    "pytest claims -n 4 --profile published --data path/to/imagenet/val",  # tests/test_published.py, with small networks
 }
 OWN = """
 from torch import nn
