@@ -162,14 +162,14 @@ def test_an_audit_trains_drawn_runs_again(project: Path) -> None:
     assert "2 identical" in done.stdout
     results = document(project / "report")
     for entry in results["measurements"]:
-        entry["values"]["parameters"] += 0.01
+        entry["values"]["parameters"] += 100
     (project / "report" / "results.json").write_text(json.dumps(results), encoding="utf-8")
     done = vitwork_in(project, *audit)
     assert done.returncode == 1
     assert "do not follow from the records" in done.stdout
     for entry in results["hypotheses"]:
         for side in entry["sides"]:
-            side["values"] = [value + 0.01 for value in side["values"]]
+            side["values"] = [value + 100 for value in side["values"]]
     (project / "report" / "results.json").write_text(json.dumps(results), encoding="utf-8")
     done = vitwork_in(project, *audit)
     assert done.returncode == 1

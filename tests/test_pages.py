@@ -27,7 +27,7 @@ DONE_ELSEWHERE = {
     "pytest -n 2 --profile tiny",  # tests/test_wheel.py runs the example
     "python3 -m pip install uv",  # .ci/run
     "vitwork networks published --fetch",  # tests/session/test_networks.py, without the hub
-    "pytest claims -n 4 --profile published --data path/to/imagenet/val",  # tests/test_published.py, with small networks
+    "pytest claims -n 4 --profile published --data path/to/imagenet/val",  # tests/test_published_sessions.py, with small networks
 }
 OWN = """
 from torch import nn

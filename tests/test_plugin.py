@@ -104,8 +104,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @pytest.fixture
-def session(pytester: pytest.Pytester, base: tuple[Path, str]) -> pytest.Pytester:
-    """A project with claims at a scale that trains in a moment, and everything trained."""
+def session(pytester: pytest.Pytester, base: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A project with claims at a scale that trains in a moment, and everything trained; a terminal that is wide enough."""
+    monkeypatch.setenv("COLUMNS", "160")
     pytester.makeconftest(TINY)
     pytester.makepyfile(test_claims=CLAIMS)
     shutil.copytree(base[0] / ".vitwork", pytester.path / ".vitwork")

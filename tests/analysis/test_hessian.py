@@ -445,7 +445,7 @@ def test_misspelt_options_and_numbers_below_one_are_refused(batch):
     """Another word for an option, or a vector of another size, is one sentence and never another computation."""
     model = build("convolution")
     for options, words in (
-        ({"which": "largest"}, "which is 'magnitude' or 'extremes', not 'largest'"),
+        ({"which": "largest"}, "which is 'magnitude' or 'extremes' or 'survey', not 'largest'"),
         ({"batchnorm": "recalibrated"}, "batchnorm is 'eval' or 'train', not 'recalibrated'"),
         ({"at_once": 0}, "at_once is 1 or more, not 0"),
     ):

@@ -223,7 +223,7 @@ def test_a_data_set_of_the_hub(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
     root = Path("hf://someone/pictures")
     splits = load(FOLDER, root)
-    assert hub.asked == [("someone/pictures", "dataset", "*.parquet")]
+    assert hub.asked == [("someone/pictures", "dataset", "**.parquet")]
     assert splits.train.fingerprint == load(FOLDER, copies.parquet(tmp_path / "same")).train.fingerprint
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     assert fingerprint(FOLDER, root) == splits.train.fingerprint

@@ -21,6 +21,8 @@ QUESTIONS = {
 REASONS = {
     Missing.ARM: "An arm is needed that the profile does not train",
     Missing.SNAPSHOT: "A snapshot is needed that no recipe keeps",
+    Missing.LOADED: "A training is needed, and networks were loaded",
+    Missing.WEIGHTS: "Weights of published networks are not here",
     Missing.PART: "A network lacks the part that would be measured",
     Missing.LEARNING: "An arm has not learned at this profile",
     Missing.NOISE: "The measurement’s own error is too large beside its spread over networks",
