@@ -152,6 +152,7 @@ def test_the_command_says_what_became_of_verdicts(project: Path) -> None:
     assert "the record of size of vit is missing: smaller (reproduced)" in done.stdout
 
 
+@pytest.mark.slow
 def test_an_audit_trains_drawn_runs_again(project: Path) -> None:
     """Real trainings of drawn runs are those of the report; a report with altered values fails, and so does one whose verdicts
     do not follow from its records."""

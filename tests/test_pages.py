@@ -136,6 +136,7 @@ def test_the_site_is_built_without_a_warning_and_loads_nothing(tmp_path: Path) -
     assert 'class="arithmatex"' not in mathematics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.ipynb")), ids=lambda path: path.name)
 def test_notebooks_run(path: Path) -> None:
     """Every cell, in a fresh kernel, in the folder where the notebook lies; they are kept without outputs."""

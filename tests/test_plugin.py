@@ -407,6 +407,7 @@ def once(name):
 """
 
 
+@pytest.mark.slow
 def test_a_worker_killed_while_it_measures_costs_nothing(session: pytest.Pytester) -> None:
     """Its test is given to another worker, and the session ends as if nothing had been."""
     for path in (session.path / ".vitwork" / "records").rglob("*.json"):
@@ -425,6 +426,7 @@ def test_a_worker_killed_while_it_measures_costs_nothing(session: pytest.Pyteste
     assert verdicts["larger"] == "contradicted"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restart", [(), ("--max-worker-restart", "0")])
 def test_a_worker_killed_in_a_test_makes_its_claim_not_measured(
     session: pytest.Pytester, restart: tuple[str, ...]
