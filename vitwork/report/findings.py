@@ -10,12 +10,13 @@ from vitwork.statistics.effect import Verdict
 
 
 def findings(reports: Sequence[Results]) -> list[str]:
-    """Return lines of Markdown: how much each report decides, and a table of the claims that any of them decides.
+    """Return lines of Markdown: what each report decides, and, folded, a table of those claims with their effects.
 
     Args:
         reports: each of a profile of its own.
     """
-    return [*_counts(reports), "", *_table(reports)]
+    table = ["<details><summary>The sentences and effects of these claims</summary>", "", *_table(reports), "", "</details>"]
+    return [*_counts(reports), "", *table]
 
 
 def _counts(reports: Sequence[Results]) -> Iterator[str]:
@@ -25,6 +26,9 @@ def _counts(reports: Sequence[Results]) -> Iterator[str]:
             f"- `{found.profile.name}` ({found.profile.summary}): {words.decided(paper)} of "
             f"{words.plural(len(paper), 'claim')} of the paper decided, {words.counted(paper)}."
         )
+        for verdict in words.DECIDED:
+            if ids := [f"`{claim.id}`" for claim in paper if claim.verdict is verdict]:
+                yield f"  - {verdict}: {', '.join(ids)}"
 
 
 def _table(reports: Sequence[Results]) -> Iterator[str]:
