@@ -32,7 +32,7 @@
     const checked = boxes.filter((box) => box.checked);
     if (checked.length < boxes.length) state.set('verdict', checked.map((box) => box.value).join());
     const open = claims.filter((claim) => claim.open && !claim.hidden).map((claim) => claim.id);
-    if (open.length && open.length < claims.length) state.set('open', open.join());
+    if (open.length) state.set('open', open.length < claims.length ? open.join() : 'all');
     history.replaceState(null, '', state.size ? `#${state}` : location.pathname + location.search);
   };
   const reveal = (target) => {
@@ -45,10 +45,13 @@
     const summary = target.querySelector(':scope > summary');
     if (summary) summary.focus({ preventScroll: true });
   };
+  const named = (text) => {
+    try { return text && at(decodeURIComponent(text)); } catch { return null; }  // an address that was cut off
+  };
   const restore = () => {
     const hash = location.hash.slice(1);
     if (!hash.includes('=')) {
-      const target = hash && at(decodeURIComponent(hash));
+      const target = named(hash);
       if (target && target.matches('details, figure')) go(target);
       return;
     }
@@ -58,7 +61,8 @@
     const verdicts = state.has('verdict') ? state.get('verdict').split(',') : boxes.map((box) => box.value);
     for (const box of boxes) box.checked = verdicts.includes(box.value);
     filter();
-    const open = (state.get('open') || '').split(',').map(at).filter(Boolean);
+    const asked = state.get('open') || '';
+    const open = asked === 'all' ? claims : asked.split(',').map(at).filter(Boolean);
     open.forEach(reveal);
     if (open.length) open[0].scrollIntoView(); else at('filters').scrollIntoView();
   };
@@ -184,8 +188,12 @@
 
   // Paper has the answer, the figures and the claims that were decided.
   let closed = [];
-  addEventListener('beforeprint', () => { closed = all('.decided details.claim:not([open])'); for (const part of closed) part.open = true; });
-  addEventListener('afterprint', () => { for (const part of closed) part.open = false; });
+  addEventListener('beforeprint', () => {
+    for (const part of all('details.claim, details.fold, .part, section.group')) part.hidden = false;  // whatever is filtered
+    closed = all('.decided details.claim:not([open])');
+    for (const part of closed) part.open = true;
+  });
+  addEventListener('afterprint', () => { for (const part of closed) part.open = false; filter(); });
 
   // Loss surfaces: facets from the farthest to the nearest, drawn anew as the reader turns them.
   const stops = [[0, 32, 76], [55, 67, 109], [107, 109, 113], [149, 143, 120], [200, 181, 98], [253, 231, 55]];
