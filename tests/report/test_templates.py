@@ -182,6 +182,27 @@ def test_the_address_holds_filters_and_opened_claims(browser, pages):
         page.wait_for_function("location.hash === ''")
 
 
+def test_an_address_that_was_cut_off_opens_the_report(browser, pages):
+    """A broken escape names nothing, and everything else works."""
+    with Watched(browser, pages["report"], address=f"{pages['report'].as_uri()}#%") as page:
+        page.get_by_role("button", name="Open all claims").click()
+        assert page.evaluate("location.hash") == "#open=all"
+        opened, address = page.locator("details.claim[open]").count(), page.url
+    with Watched(browser, pages["report"], address=address) as page:
+        assert page.locator("details.claim[open]").count() == opened > 1
+
+
+def test_paper_shows_what_is_decided_whatever_is_filtered(browser, pages):
+    """And the screen is filtered again afterwards."""
+    decided = "document.querySelectorAll('.decided details.claim:not([hidden])').length"
+    with Watched(browser, pages["report"], address=f"{pages['report'].as_uri()}#verdict=not+measured") as page:
+        assert page.evaluate(decided) == 0
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.evaluate(decided) > 0
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.evaluate(decided) == 0
+
+
 def test_a_link_opens_its_section_by_keyboard_alone(browser, pages):
     """Tab reaches the link, Enter opens the claim and moves the focus there; also where it is folded or filtered out."""
     with Watched(browser, pages["report"]) as page:
