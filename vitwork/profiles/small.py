@@ -74,7 +74,7 @@ RECIPE_OF_MANY = "one recipe for convolutional networks and Transformers alike, 
 SMOKE = Profile(
     name="smoke",
     summary="drawn images of 16×16 pixels, networks of some 50 thousand parameters, six epochs",
-    expected="five minutes on two CPU cores",
+    expected="six minutes on two CPU cores",
     arms=conditions(SMOKE_NETWORKS, SMOKE_RECIPE, DataSpec("embedded", size=16, train=1600, test=1000)),
     seeds=7,
     effort=(
@@ -106,7 +106,7 @@ SMOKE = Profile(
 CIFAR10_MICRO = Profile(
     name="cifar10-micro",
     summary="CIFAR-10 pooled to 16×16 pixels, 4,000 training images, 0.1 to 0.2 million parameters, nine epochs",
-    expected="24 to 35 minutes on two CPU cores",
+    expected="45 minutes on two CPU cores",
     arms=conditions(MICRO_NETWORKS, MICRO_RECIPE, DataSpec("cifar10", size=16, train=4000, test=2000)),
     seeds=9,
     effort=(
