@@ -13,7 +13,7 @@ from vitwork.report.figures.points import NOTE, ROW, cloud, curve
 from vitwork.report.svg import Plot, fitted
 from vitwork.report.words import quantity
 
-PLANE = ("accuracy (%)", "robustness: accuracy under corruptions (%)")
+PLANE = ("accuracy (%)", "accuracy under corruptions (%)")
 
 
 def robustness(view: View) -> Figure | None:

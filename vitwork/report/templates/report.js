@@ -125,16 +125,31 @@
     return made;
   };
   const composed = (figure) => {
-    // panels in a grid, each below its heading, with the legend above: one picture that stands alone
+    // panels in a grid, each below its heading, the legend above and the caption below: one picture that stands alone
     const panels = all('.panel', figure).filter((panel) => panel.offsetParent);
     const ink = getComputedStyle(document.body);
     const sizes = panels.map((panel) => panel.querySelector('svg').viewBox.baseVal);
     const across = Math.min(3, panels.length);
     const [wide, tall] = [Math.max(...sizes.map((box) => box.width)) + 16, Math.max(...sizes.map((box) => box.height)) + 28];
     const legend = all('.legend li', figure);
-    const top = 30 + (legend.length ? 22 : 0);
+    const width = Math.max(across * wide, 480);
+    let [x, line] = [8, 0];
+    const places = legend.map((entry) => {
+      const needs = 32 + 6.6 * entry.textContent.trim().length;
+      if (x > 8 && x + needs > width) [x, line] = [8, line + 1];
+      x += needs;
+      return [x - needs, 22 * line];
+    });
+    const top = 30 + (legend.length ? 22 * (line + 1) : 0);
+    const said = figure.querySelector('figcaption p:not(.chips)')?.textContent.trim().split(/\s+/) ?? [];
+    const lines = said.reduce((rows, word) => {
+      if (rows.length && 6.2 * (rows.at(-1).length + word.length) < width - 24) rows.push(`${rows.pop()} ${word}`);
+      else rows.push(word);
+      return rows;
+    }, []);
+    const bottom = top + Math.ceil(panels.length / across) * tall;
+    const height = bottom + (lines.length ? 12 + 16 * lines.length : 0);
     const svg = document.createElementNS(NS, 'svg');
-    const [width, height] = [across * wide, top + Math.ceil(panels.length / across) * tall];
     const put = (name, attributes, words = '') => {
       const part = document.createElementNS(NS, name);
       for (const [key, value] of Object.entries(attributes)) part.setAttribute(key, value);
@@ -146,14 +161,14 @@
     put('rect', { width, height, fill: ink.backgroundColor });
     const text = { fill: ink.color, 'font-family': ink.fontFamily, 'font-size': 12 };
     put('text', { ...text, x: 8, y: 20, 'font-weight': 700 }, figure.querySelector('h3').textContent.trim());
-    let x = 8;
-    for (const entry of legend) {
+    legend.forEach((entry, k) => {
+      const [left, down] = places[k];
       const swatch = styled(entry.querySelector('svg'));
-      for (const [key, value] of Object.entries({ x, y: 31, width: 12, height: 12 })) swatch.setAttribute(key, value);
+      for (const [key, value] of Object.entries({ x: left, y: 31 + down, width: 12, height: 12 })) swatch.setAttribute(key, value);
       svg.append(swatch);
-      put('text', { ...text, x: x + 17, y: 41 }, entry.textContent.trim());
-      x += 32 + 6.6 * entry.textContent.trim().length;
-    }
+      put('text', { ...text, x: left + 17, y: 41 + down }, entry.textContent.trim());
+    });
+    lines.forEach((words, k) => put('text', { ...text, 'font-size': 11, x: 8, y: bottom + 16 * (k + 1) }, words));
     panels.forEach((panel, k) => {
       const [left, down] = [(k % across) * wide + 8, top + Math.floor(k / across) * tall];
       put('text', { ...text, x: left, y: down + 14 }, panel.querySelector('.heading').textContent);
