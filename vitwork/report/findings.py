@@ -15,7 +15,13 @@ def findings(reports: Sequence[Results]) -> list[str]:
     Args:
         reports: each of a profile of its own.
     """
-    table = ["<details><summary>The sentences and effects of these claims</summary>", "", *_table(reports), "", "</details>"]
+    table = [
+        "<details><summary>The sentences and effects of these claims</summary>",
+        "",
+        *_table(reports),
+        "",
+        "</details>",
+    ]
     return [*_counts(reports), "", *table]
 
 
