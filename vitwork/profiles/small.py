@@ -74,7 +74,7 @@ RECIPE_OF_MANY = "one recipe for convolutional networks and Transformers alike, 
 SMOKE = Profile(
     name="smoke",
     summary="drawn images of 16×16 pixels, networks of some 50 thousand parameters, six epochs",
-    expected="six minutes on two CPU cores",
+    expected="seven minutes on two CPU cores",
     arms=conditions(SMOKE_NETWORKS, SMOKE_RECIPE, DataSpec("embedded", size=16, train=1600, test=1000)),
     seeds=7,
     effort=(
