@@ -28,7 +28,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from lone_slurm import LoneSlurm, absent  # noqa: E402 - found there
+from faults import Tally, put, table  # noqa: E402 - found there
+from lone_slurm import LoneSlurm, absent  # noqa: E402
 
 from tests.engines.small import RESNET, VIT, facts, lengthy, plan  # noqa: E402
 from vitwork.engines import depot, on_ray  # noqa: E402
@@ -45,15 +46,6 @@ PLANS: dict[str, Callable[[], Plan]] = {
     "short": lambda: plan(lengthy(VIT, 3), seeds=2),
     "long": lambda: plan(lengthy(RESNET, int(os.environ.get(EPOCHS, "200")), 400), seeds=1),
 }
-
-
-@dataclass
-class Tally:
-    """What became of one fault."""
-
-    tried: int = 0
-    lost: int = 0
-    wrong: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -340,12 +332,6 @@ def one_session(engine: str, root: str, name: str) -> int:
     return int(bool(worker.troubles.faults))
 
 
-def table(tallies: Sequence[tuple[str, str, Tally]]) -> list[str]:
-    """Return the table as Markdown."""
-    rows = [f"| {name} | {how} | {each.tried} | {each.lost} | {len(each.wrong)} |" for name, how, each in tallies]
-    return ["| fault | how injected | times tried | lost work | wrong results |", "|---|---|---|---|---|", *rows]
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Inject faults and print the table; the exit status is 1 where a result was wrong or work was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -365,11 +351,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import torch  # sessions start without
 
     torch.set_num_threads(1)
-    tallies: list[tuple[str, str, Tally]] = []
+    faults = [fault for fault in FAULTS if re.search(given.only, fault[0])]
+    tallies = [Tally() for _ in faults]
     with tempfile.TemporaryDirectory(prefix="faults-") as root, LoneSlurm(Path(root) / "slurm") as slurm:
         bench = Bench(Path(root), slurm)
-        for name, how, inject in (fault for fault in FAULTS if re.search(given.only, fault[0])):
-            tally = Tally()
+        for (name, _, inject), tally in zip(faults, tallies, strict=True):
             for _ in range(given.times):
                 tally.tried += 1
                 try:
@@ -377,15 +363,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 except Exception as error:  # noqa: BLE001 - what is looked for
                     tally.wrong.append(f"{type(error).__name__}: {error}")
             print(f"{name}: {tally.lost} lost, {tally.wrong or 'nothing'} wrong", flush=True)
-            tallies.append((name, how, tally))
-    lines = table(tallies)
+    lines = table(tallies, faults)
     print("\n".join(lines))
     if given.save:
-        kept = given.save.read_text(encoding="utf-8").splitlines()
-        first = next(place for place, line in enumerate(kept) if line.startswith("| fault"))
-        rest = next((place for place in range(first, len(kept)) if not kept[place].startswith("|")), len(kept))
-        given.save.write_text("\n".join([*kept[:first], *lines, *kept[rest:], ""]), encoding="utf-8")
-    return int(any(tally.wrong or tally.lost for _, _, tally in tallies))
+        put(given.save, lines)
+    return int(any(tally.wrong or tally.lost for tally in tallies))
 
 
 if __name__ == "__main__":

@@ -25,3 +25,11 @@ def test_nothing_is_imported_before_it_is_used():
     assert fetch("JSONDecoder").__module__ == "json.decoder"
     code = "import sys, vitwork.data, vitwork.models; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_plugin_starts_without_what_only_a_judge_or_a_report_needs() -> None:
+    """Every process of a session imports it, also of one that collects or finds everything stored."""
+    code = (
+        "import sys, vitwork.plugin; sys.exit(bool({'torch', 'numpy', 'scipy', 'rich', 'pandas'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

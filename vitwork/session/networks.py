@@ -14,7 +14,6 @@ from vitwork.design.deviation import Change, Deviation
 from vitwork.design.profile import Profile
 from vitwork.design.published import Network
 from vitwork.errors import VitworkError
-from vitwork.statistics.decision import FEWEST_SEEDS
 
 NAMED = 8
 """Networks that a sentence names; of more, it gives the number."""
@@ -136,4 +135,6 @@ def lines(profile: Profile) -> list[str]:
 
 def few(networks: int) -> str:
     """Return what is to be said of an arm of so many networks; nothing where there are enough to decide small effects."""
+    from vitwork.statistics.decision import FEWEST_SEEDS  # with NumPy, which most processes of a session never need
+
     return " (few: only a large effect is decided)" if networks <= FEWEST_SEEDS else ""

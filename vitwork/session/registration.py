@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -69,18 +70,25 @@ class Book(Struct, frozen=True, kw_only=True):
     schema: Literal["vitwork-registration/1"] = SCHEMA
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Registry:
     """What was registered of a profile's claims; empty where nothing was.
 
     Attributes:
         claims: by id.
-        commit, committed: the git commit of the file as it is, and its time in seconds; empty where it is not committed.
+        path: of the file.
     """
 
     claims: Mapping[str, Declared] = field(default_factory=dict)
-    commit: str = ""
-    committed: float | None = None
+    path: Path | None = None
+
+    @cached_property
+    def commit(self) -> tuple[str, float | None]:
+        """The git commit of the file as it is, and its time in seconds; an empty string and None where it has none.
+
+        Git is asked by the process that reports alone: every other one only sees that the file can be read.
+        """
+        return last_commit(self.path) if self.path is not None else ("", None)
 
     @classmethod
     def of(cls, project: Path, profile: str) -> Self:
@@ -96,7 +104,7 @@ class Registry:
             return cls()
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise VitworkError(f"The registration {path} cannot be read: {error}.") from error
-        return cls(book.claims, *last_commit(path))
+        return cls(book.claims, path)
 
     def compared(self, claim: ClaimResult, now: Declared | None, runs: Iterable[RunResult]) -> ClaimResult:
         """Return a claim with how it compares with what was registered, where anything was.
@@ -109,14 +117,15 @@ class Registry:
         if (before := self.claims.get(claim.id)) is None or now is None:
             return claim
         changed, state = before.differing(now), Registration.REGISTERED
+        commit, committed = self.commit
         finished = [run.finished for run in runs if run.arm in claim.arms and run.finished is not None]
         if changed:
             state = Registration.CHANGED
-        elif self.committed is None:
+        elif committed is None:
             state = Registration.UNPROVEN
-        elif finished and min(finished) < self.committed:
+        elif finished and min(finished) < committed:
             state = Registration.LATE
-        found = Registered(state=state, changed=changed, commit=self.commit, committed=self.committed)
+        found = Registered(state=state, changed=changed, commit=commit, committed=committed)
         return structs.replace(claim, registered=found)
 
 
@@ -133,10 +142,14 @@ def declared(plan: Plan) -> dict[str, Declared]:
     for test in plan.tests.values():
         cases.setdefault(test.case.claim.id, []).append(test.case)
     lost = {test.case.claim.id for test in plan.tests.values() if test.lack is not None and not test.case.qualifies}
-    return {id: _declared(plan, group) for id, group in cases.items() if group[0].statistical and id not in lost}
+    profile = plan.profile
+    decision = {"alpha": profile.alpha, "family": plan.family, "competence": profile.competence}
+    return {
+        id: _declared(plan, group, decision) for id, group in cases.items() if group[0].statistical and id not in lost
+    }
 
 
-def _declared(plan: Plan, cases: Sequence[Case]) -> Declared:
+def _declared(plan: Plan, cases: Sequence[Case], decision: dict[str, float]) -> Declared:
     claim, profile = cases[0].claim, plan.profile
     sentences = [sentence for case in cases for sentence in case.sentences]
     sides = [side for sentence in sentences for side in sentence.references]
@@ -151,7 +164,7 @@ def _declared(plan: Plan, cases: Sequence[Case]) -> Declared:
         arms={name: digest([arm.model, arm.options, arm.recipe, arm.data]) for name, arm in sorted(arms.items())},
         seeds=profile.seeds,
         first_seed=plan.first,
-        decision={"alpha": profile.alpha, "family": plan.family, "competence": profile.competence},
+        decision=decision,
         code={name: source_hash(name) for name in sorted(modules)},
     )
 
