@@ -260,7 +260,7 @@ def test_parameters_can_be_set(tmp_path, capsys):
     names = "evaluation,spectrum,surface,log_amplitude,noise_bands,corruptions"
     arguments = ["analysed_nets:vit", "--size", "16", "--analyses", names]
     changed = document(tmp_path / "changed.json", *arguments, *given)["analyses"]
-    assert "NEP: no eigenvalues chosen by extremes" in capsys.readouterr().out
+    assert "NEP: no eigenvalues chosen by magnitude" in capsys.readouterr().out
     usual = document(tmp_path / "usual.json", *arguments)["analyses"]
     found = {
         f"{name}.{parameter}": value

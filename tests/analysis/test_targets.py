@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tests.analysis.hand_made import batches, conv_net
-from vitwork.analysis import calibration, landscape, lesion, robustness
+from vitwork.analysis import calibration, hessian, landscape, lesion, robustness
 from vitwork.errors import VitworkError
 
 
@@ -71,3 +71,32 @@ def test_surfaces_say_which_share_of_the_weights_moves():
     nn.init.zeros_(zero[1].weight)
     with pytest.raises(VitworkError, match="nothing would move"):
         landscape.surface(zero, data, points=3)
+
+
+@pytest.mark.parametrize(
+    ("images", "targets", "sentence"),
+    [
+        (torch.zeros(4, 3, 8, 8), torch.zeros(3, dtype=torch.long), "not one target for each image"),
+        (torch.zeros(3, 8, 8), torch.zeros(1, dtype=torch.long), "not one target for each image"),
+        (torch.zeros(4, 3, 8, 8), torch.tensor(1), r"targets \(\) of int64 do not fit"),
+        (torch.zeros(4, 3, 8, 8), torch.zeros(4, dtype=torch.complex64), r"targets \(4,\) of complex64 do not fit"),
+        (torch.zeros(4, 3, 8, 8), torch.zeros(4, 5, dtype=torch.long), r"targets \(4, 5\) of int64 do not fit"),
+    ],
+)
+def test_targets_are_one_for_each_image(images, targets, sentence):
+    """Too few labels, a scalar, complex numbers or an image without its batch end in one sentence, not in torch's."""
+    net = nn.Sequential(nn.Flatten(), nn.LazyLinear(5))
+    net(torch.zeros(1, 3, 8, 8))
+    with pytest.raises(VitworkError, match=sentence):
+        hessian.top_eigenvalues(net, [(images, targets)])
+
+
+def test_logits_are_numbers_with_a_point():
+    """A model that returns its decisions, not its logits, has no loss."""
+
+    class Decided(nn.Linear):
+        def forward(self, x):
+            return super().forward(x).argmax(1, keepdim=True).expand(-1, 5)
+
+    with pytest.raises(VitworkError, match=r"returns a tensor \(4, 5\) of int64"):
+        hessian.top_eigenvalues(Decided(3, 5), [(torch.zeros(4, 3), torch.zeros(4, dtype=torch.long))])

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from vitwork.language.quantity import AbsentError, Quantity
-from vitwork.measurements import accuracy, attention, cues, feature_maps, hessian, landscape, lesion, robustness
+from vitwork.measurements import (
+    accuracy,
+    attention,
+    cues,
+    feature_maps,
+    hessian,
+    landscape,
+    lesion,
+    robustness,
+    spectral_density,
+)
 from vitwork.measurements.errors import binomial, jackknife, together
 
 
@@ -38,7 +48,7 @@ def test_only_eigenvalues_that_are_known_and_meant_enter_a_claim(of: Quantity) -
     assert of.value(record) >= 0
     with pytest.raises(AbsentError, match="eigenvalues that converged in 1 of 2 mini-batches"):
         of.value(record | {"converged": [True, False]})
-    with pytest.raises(AbsentError, match=r"^eigenvalues chosen by extremes"):
+    with pytest.raises(AbsentError, match=r"^eigenvalues chosen by magnitude"):
         of.value(record | {"which": "extremes"})
 
 
@@ -253,7 +263,7 @@ def test_what_is_zero_but_for_rounding_is_neither_negative_nor_positive() -> Non
     assert hessian.ape.value(spectrum([4.0, 1e-7, -4e-7])) == pytest.approx(2.0, rel=1e-6)
     assert hessian.negativity.value(spectrum([4.0, -1e-7])) == 0.0
     density = {"nodes": [[-1e-7, 4.0], [-1.0, 4.0]], "weights": [[0.9, 0.1], [0.5, 0.5]]}
-    assert hessian.negative_share.value(density) == 25.0
+    assert spectral_density.negative_share.value(density) == 25.0
     torch_side = pytest.importorskip("vitwork.analysis.hessian").ROUNDING
     assert torch_side == hessian.ROUNDING
 

@@ -16,7 +16,17 @@ from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import Lack, Missing
 from vitwork.errors import VitworkError
-from vitwork.measurements import accuracy, attention, cues, feature_maps, hessian, lesion, robustness, similarity
+from vitwork.measurements import (
+    accuracy,
+    attention,
+    cues,
+    feature_maps,
+    hessian,
+    lesion,
+    robustness,
+    similarity,
+    spectral_density,
+)
 from vitwork.measurements import landscape as surfaces
 from vitwork.measurements.trained_run import TrainedRun
 from vitwork.profiles import PAPER, SMOKE
@@ -222,15 +232,15 @@ def test_directions_of_a_surface_do_not_resemble_the_weights(run):
 def test_records_of_the_whole_spectrum(run):
     """The mean of the density's eigenvalues and the trace, two estimates of one number, agree within their errors."""
     effort = {"batches": 1, "batch_size": 8}
-    density = hessian.Density(**effort, steps=8, probes=4).measure(run)
+    density = spectral_density.Density(**effort, steps=8, probes=4).measure(run)
     columns_of_one_length(density, "nodes", "weights")
     nodes, weights = torch.tensor(density["nodes"]), torch.tensor(density["weights"])
     traces = density["size"] * (nodes * weights).sum(1)
-    trace = hessian.HessianTrace(**effort, products=30).measure(run)
+    trace = spectral_density.HessianTrace(**effort, products=30).measure(run)
     error = (traces.var() / len(traces) + trace["standard_error"] ** 2).sqrt()
     assert abs(traces.mean() - trace["value"]) < 4 * error
-    assert 0 <= hessian.negative_share.value(density) <= 100
-    assert hessian.hessian_trace.value(trace) == trace["value"]
+    assert 0 <= spectral_density.negative_share.value(density) <= 100
+    assert spectral_density.hessian_trace.value(trace) == trace["value"]
     json.dumps([density, trace])
 
 

@@ -19,6 +19,7 @@ from vitwork.measurements import (
     lesion,
     robustness,
     similarity,
+    spectral_density,
 )
 
 PRODUCT = 4.0
@@ -149,14 +150,14 @@ ANALYSES = {
         ),
         Analysis(
             "hessian",
-            hessian.Density(batches=3, batch_size=8, steps=16, probes=1),
-            _shown(hessian.negative_share),
+            spectral_density.Density(batches=3, batch_size=8, steps=16, probes=1),
+            _shown(spectral_density.negative_share),
             lambda m, _: _per_batch(m, m.steps * m.probes),
         ),
         Analysis(
             "hessian",
-            hessian.HessianTrace(batches=3, batch_size=8, products=12),
-            _shown(hessian.hessian_trace),
+            spectral_density.HessianTrace(batches=3, batch_size=8, products=12),
+            _shown(spectral_density.hessian_trace),
             lambda m, _: _per_batch(m, m.products),
         ),
         Analysis(

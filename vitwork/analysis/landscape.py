@@ -16,7 +16,7 @@ from vitwork.analysis.curvature.batchnorm import evaluation_mode, recalibrate
 from vitwork.analysis.curvature.repeatable import check_repeatable
 from vitwork.analysis.directions import Direction, random_pair
 from vitwork.analysis.observe import Batch, device_of, filled, precision_of
-from vitwork.analysis.targets import check_targets, logits_of
+from vitwork.analysis.targets import check_examples, check_targets, logits_of
 from vitwork.device.memory import Cost, Meter, in_parts
 from vitwork.errors import VitworkError, at_least, choice
 
@@ -203,6 +203,8 @@ def _check_directions(pairs: Sequence[tuple[Direction, Direction]], parameters: 
 
 @torch.no_grad()
 def _check_loss(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Batch]) -> None:
+    for images, targets in data:
+        check_examples(images, targets)
     with evaluation_mode(model):
         classes = logits_of(functional_call(model, dict(parameters), (data[0][0][:1],)), model).shape[1]
     for _, targets in data:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitwork.analysis.observe import Batch, composed, device_of, evaluating, mean_and_error, probed
-from vitwork.analysis.targets import check_targets
+from vitwork.analysis.targets import check_examples, check_targets
 from vitwork.device.memory import Cost, Meter, in_parts
 from vitwork.errors import UnfitError, VitworkError, at_least
 from vitwork.models.blocks.block import Block
@@ -136,6 +136,7 @@ def _units(
 
 def _scores(logits: Tensor, targets: Tensor) -> Tensor:
     """Return (b, 2): whether the class is right, and the cross-entropy, image by image."""
+    check_examples(logits, targets)
     check_targets(targets, logits.shape[1])
     logits = logits.float()
     right = logits.argmax(1) == (targets.argmax(1) if targets.dim() == 2 else targets)

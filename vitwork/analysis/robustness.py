@@ -17,7 +17,7 @@ from vitwork.analysis import calibration
 from vitwork.analysis.curvature.batchnorm import evaluation_mode
 from vitwork.analysis.curvature.repeatable import check_repeatable
 from vitwork.analysis.observe import Batch, device_of, filled, probed
-from vitwork.analysis.targets import check_targets
+from vitwork.analysis.targets import check_examples, check_targets
 from vitwork.data.corruptions.corrupt import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.noise_bands import Band, add_band_noise
 from vitwork.device.memory import Cost, Meter, in_parts
@@ -280,6 +280,7 @@ def _summed_error(result: Corrupted, name: str) -> float:
 
 def _right(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     """Return which images are classified rightly, on the model's device."""
+    check_examples(images, targets)
     logits = in_parts(model, images)
     check_targets(targets, logits.shape[1])
     labels = targets.argmax(dim=1) if targets.ndim == 2 else targets

@@ -7,41 +7,53 @@ from torch import Tensor
 from vitwork.errors import VitworkError
 
 
-def check_labels(targets: Tensor) -> None:
-    """Refuse labels below zero: -100 says "ignore me", which would leave the mean over examples undefined.
+def check_examples(images: Tensor, targets: Tensor) -> None:
+    """Refuse targets that are not one for each image, or are labels below zero.
+
+    -100 says "ignore me", which would leave the mean over examples undefined.
 
     Args:
-        targets: class indices (b,) or soft targets (b, classes), which are not looked at.
+        images: (b, …).
+        targets: class indices (b,) or soft targets (b, classes).
 
     Raises:
-        VitworkError: a label is negative.
+        VitworkError: they are something else.
     """
-    if targets.dim() == 1 and bool((targets < 0).any()):
+    indices = targets.dim() == 1 and not targets.is_floating_point() and not targets.is_complex()
+    if not indices and not (targets.dim() == 2 and targets.is_floating_point()):
+        raise _misfit(targets)
+    if images.dim() < 2 or len(images) != len(targets):
+        raise VitworkError(
+            f"images {tuple(images.shape)} and targets {tuple(targets.shape)} are not one target for each image"
+        )
+    if indices and bool((targets < 0).any()):
         raise VitworkError(
             f"a label is {int(targets.min())}, which is no class: leave out examples that are to be ignored"
         )
 
 
 def check_targets(targets: Tensor, classes: int) -> None:
-    """Refuse targets that are none of a model's classes.
+    """Refuse targets, known to be one for each image, that are none of a model's classes.
 
     Args:
         targets: class indices (b,) or soft targets (b, classes).
         classes: number of the model's logits.
 
     Raises:
-        VitworkError: a label is no class, or soft targets are of another number of classes, or are no numbers with a point.
+        VitworkError: a label is no class, or soft targets are of another number of classes.
     """
-    if targets.dim() == 1 and not targets.is_floating_point():
-        check_labels(targets)
-        if len(targets) and int(targets.max()) >= classes:
-            raise VitworkError(f"a label is {int(targets.max())}, but the model has {classes} logits, from 0")
-    elif targets.dim() != 2 or targets.shape[1] != classes or not targets.is_floating_point():
-        kind = str(targets.dtype).removeprefix("torch.")
-        raise VitworkError(
-            f"targets {tuple(targets.shape)} of {kind} do not fit {classes} logits: give class indices (images,) or soft "
-            "targets (images, classes)"
-        )
+    if targets.dim() == 2 and targets.shape[1] != classes:
+        raise _misfit(targets, f" {classes} logits")
+    if targets.dim() == 1 and len(targets) and int(targets.max()) >= classes:
+        raise VitworkError(f"a label is {int(targets.max())}, but the model has {classes} logits, from 0")
+
+
+def _misfit(targets: Tensor, what: str = "") -> VitworkError:
+    kind = str(targets.dtype).removeprefix("torch.")
+    return VitworkError(
+        f"targets {tuple(targets.shape)} of {kind} do not fit{what}: give class indices (images,) or soft "
+        "targets (images, classes)"
+    )
 
 
 def logits_of(output: object, model: object) -> Tensor:
@@ -50,9 +62,11 @@ def logits_of(output: object, model: object) -> Tensor:
     Raises:
         VitworkError: it is anything else, such as a tuple or a dictionary.
     """
-    if isinstance(output, Tensor) and output.dim() == 2:
+    if isinstance(output, Tensor) and output.dim() == 2 and output.is_floating_point():
         return output
-    what = f"a tensor {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+    what = f"a {type(output).__name__}"
+    if isinstance(output, Tensor):
+        what = f"a tensor {tuple(output.shape)} of {str(output.dtype).removeprefix('torch.')}"
     raise VitworkError(
         f"{type(model).__name__} returns {what}: let it return the tensor of logits (images, classes) alone"
     )

@@ -220,48 +220,6 @@ class Blockwise(Curvature):
         return {kind: columns(of_kind, *COLUMNS) for kind, of_kind in found.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Density(Curvature):
-    """The density of all eigenvalues of NLL + L2, as nodes and weights.
-
-    Attributes:
-        steps: of Lanczos' method, per probe.
-        probes: random vectors per mini-batch.
-    """
-
-    name: ClassVar[str] = "density"
-
-    steps: int = 32
-    probes: int = 4
-
-    def measure(self, run: TrainedRun) -> Record:
-        """Return nodes and weights, by which the density is known."""
-        from vitwork.analysis import hessian
-
-        found = hessian.density(**self._loss(run), steps=self.steps, probes=self.probes)
-        return columns(found, "nodes", "weights", "size", "products")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HessianTrace(Curvature):
-    """The trace of the Hessian of NLL + L2, estimated from some products with it.
-
-    Attributes:
-        products: how many.
-    """
-
-    name: ClassVar[str] = "trace"
-
-    products: int = 30
-
-    def measure(self, run: TrainedRun) -> Record:
-        """Return the estimate with its standard error."""
-        from vitwork.analysis import hessian
-
-        found = hessian.trace(**self._loss(run), products=self.products)
-        return columns(found, "value", "standard_error", "products")
-
-
 def _by_batch(record: Record, of: str = "eigenvalues") -> Batches:
     """Return each mini-batch's eigenvalues, or those of the loss alone (``nll``), or the ``ends`` of the spectrum.
 
@@ -269,7 +227,7 @@ def _by_batch(record: Record, of: str = "eigenvalues") -> Batches:
         AbsentError: they were chosen otherwise, or some are not known well enough for a claim.
     """
     if record["which"] != "magnitude":
-        raise AbsentError(f"eigenvalues chosen by {record['which']}")
+        raise AbsentError("eigenvalues chosen by magnitude")
     if of not in record:
         raise AbsentError("eigenvalues of Lanczos' method")
     batches: Batches = record[of]
@@ -373,34 +331,3 @@ def ape_of(record: Record, kind: str) -> float:
     if kind not in record:
         raise AbsentError(f"{kind} block")
     return ape.value(record[kind])
-
-
-def _shares_below(record: Record) -> list[list[float]]:
-    """Return each probe's share of negative eigenvalues."""
-    largest = max(abs(node) for probe in record["nodes"] for node in probe)
-    return [
-        [sum(weight for node, weight in zip(*probe, strict=True) if negative(node, largest))]
-        for probe in zip(record["nodes"], record["weights"], strict=True)
-    ]
-
-
-def _share(probes: Batches) -> float:
-    return 100.0 * mean((share for probe in probes for share in probe), "probe")
-
-
-@quantity(
-    Density,
-    name="share of negative eigenvalues",
-    unit="%",
-    error=lambda record: jackknife(_share, _shares_below(record)),
-    drawn=True,
-)
-def negative_share(record: Record) -> float:
-    """Return the share of all eigenvalues that are negative."""
-    return _share(_shares_below(record))
-
-
-@quantity(HessianTrace, name="trace of the Hessian", error=lambda record: float(record["standard_error"]), drawn=True)
-def hessian_trace(record: Record) -> float:
-    """Return the sum of all eigenvalues."""
-    return float(record["value"])

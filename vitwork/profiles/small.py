@@ -55,7 +55,7 @@ MICRO_RECIPE = Recipe(
 )
 
 SMOKE_NETWORKS = networks((8, 16, 32), dim=48, depth=3, heads=3)
-"""The same, smaller: what two cores train seven times each in minutes. Set by fit and time alone, as the recipe is: the ViT
+"""The same, smaller: what two cores train five times each in minutes. Set by fit and time alone, as the recipe is: the ViT
 learns clearly more than chance, and the ResNet does not reach its ceiling (docs/registration.md)."""
 
 SMOKE_RECIPE = replace(
@@ -74,9 +74,9 @@ RECIPE_OF_MANY = "one recipe for convolutional networks and Transformers alike, 
 SMOKE = Profile(
     name="smoke",
     summary="drawn images of 16×16 pixels, networks of some 50 thousand parameters, six epochs",
-    expected="seven minutes on two CPU cores",
+    expected="five minutes on two CPU cores",
     arms=conditions(SMOKE_NETWORKS, SMOKE_RECIPE, DataSpec("embedded", size=16, train=1600, test=1000)),
-    seeds=7,
+    seeds=5,
     effort=(
         Spectrum(batches=2, tolerance=1e-2),
         MatchedSpectrum(batches=2, images=250, tolerance=1e-2),
@@ -110,11 +110,11 @@ CIFAR10_MICRO = Profile(
     arms=conditions(MICRO_NETWORKS, MICRO_RECIPE, DataSpec("cifar10", size=16, train=4000, test=2000)),
     seeds=9,
     effort=(
-        Spectrum(batches=16, tolerance=1e-2),
+        Spectrum(batches=20, tolerance=1e-2),
         MatchedSpectrum(batches=6, tolerance=1e-2),
-        Evaluation(training_images=2000),
+        Evaluation(training_images=5000),
         Similarity(pseudo_stages=3),
-        Surface(planes=6, images=384, extent=0.9, points=7),
+        Surface(planes=14, images=896, extent=0.9, points=7),
         Corruptions(images=250, severities=(1, 3, 5)),
     ),
     deviations=declared(

@@ -8,15 +8,15 @@ from timm.models.vision_transformer import Attention
 from torch.nn import functional as F
 
 from vitwork.errors import VitworkError
-from vitwork.models.zoo.token_mixing import TokenMixing, WindowAttention, Windows
+from vitwork.models.zoo.token_mixing import Reach, TokenMixing, WindowAttention, Windows
 
 SIDE, DIM, HEADS, WIDTH = 4, 12, 3, 5
 
 
-def mixing(**options):
+def mixing(prefix=0, weights="dynamic", **reach):
     """A mixer in float64 with weights large enough to tell places apart."""
     torch.manual_seed(0)
-    made = TokenMixing(DIM, HEADS, WIDTH, SIDE, **options).double()
+    made = TokenMixing(DIM, HEADS, WIDTH, SIDE, prefix=prefix, weights=weights, reach=Reach(**reach)).double()
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.normal_(std=0.5)
@@ -128,7 +128,7 @@ def test_uniform_mixing_is_average_pooling():
 def test_even_kernels_are_refused():
     """A kernel without a middle is an error that says so."""
     with pytest.raises(VitworkError, match="odd"):
-        TokenMixing(DIM, HEADS, WIDTH, SIDE, kernel_size=4)
+        Reach(kernel_size=4)
 
 
 def test_alternets_windows_add_a_relative_bias():

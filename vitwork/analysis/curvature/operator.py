@@ -16,7 +16,7 @@ from vitwork.analysis.curvature.batchnorm import BatchNorm, evaluation_mode, mix
 from vitwork.analysis.curvature.exact import check_exact
 from vitwork.analysis.curvature.repeatable import check_repeatable
 from vitwork.analysis.curvature.vectors import derivative, flat, stored
-from vitwork.analysis.targets import check_labels, check_targets, logits_of
+from vitwork.analysis.targets import check_examples, check_targets, logits_of
 from vitwork.device import graphs
 from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
@@ -115,9 +115,8 @@ class HessianOperator:
     def moved(self, batch: Batch) -> Batch:
         """Return images and targets on the model's device, in the precision and layout that suit it."""
         images, targets = batch
-        if self.classes is None:
-            check_labels(targets)
-        else:
+        check_examples(images, targets)
+        if self.classes is not None:
             check_targets(targets, self.classes)
         kind = self.dtype if targets.is_floating_point() else torch.long
         return _compact(images.to(self.device, self.dtype)), targets.to(self.device, kind)

@@ -15,26 +15,47 @@ Weights = Literal["dynamic", "static", "uniform"]
 Border = Literal["mask", "zero"]
 
 
-def neighbourhood(side: int, kernel_size: int | None = None, window_size: int | None = None) -> Tensor:
-    """Say which positions of a square map mix with which.
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which positions of a square map mix with which: all of them, unless a size is given.
 
-    Args:
-        side: height and width of the map in tokens.
+    Attributes:
         kernel_size: each position sees the square of this side around it (convolutional MSA).
         window_size: each position sees its non-overlapping window; a window cut by the border is smaller.
+        border: ``mask`` leaves out places beyond the border, ``zero`` pads them with zero keys and values.
 
-    Returns:
-        Boolean (side², side²), rows are queries; all true when neither size is given.
+    Raises:
+        VitworkError: a kernel has no middle.
     """
-    row, column = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
-    places = torch.stack([row.flatten(), column.flatten()])
-    offset = places[:, :, None] - places[:, None, :]
-    if window_size is not None:
-        cell = places // window_size
-        return (cell[:, :, None] == cell[:, None, :]).all(0)
-    if kernel_size is not None:
-        return offset.abs().amax(0) <= kernel_size // 2
-    return torch.ones(side * side, side * side, dtype=torch.bool)
+
+    kernel_size: int | None = None
+    window_size: int | None = None
+    border: Border = "mask"
+
+    def __post_init__(self) -> None:
+        if self.kernel_size is not None and self.kernel_size % 2 == 0:
+            raise VitworkError(f"kernel_size must be odd to keep the size of the map, not {self.kernel_size}")
+
+    def within(self, side: int) -> Tensor:
+        """Return boolean (side², side²) for a map of `side` tokens in height and width; rows are queries."""
+        row, column = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+        places = torch.stack([row.flatten(), column.flatten()])
+        offset = places[:, :, None] - places[:, None, :]
+        if self.window_size is not None:
+            cell = places // self.window_size
+            return (cell[:, :, None] == cell[:, None, :]).all(0)
+        if self.kernel_size is not None:
+            return offset.abs().amax(0) <= self.kernel_size // 2
+        return torch.ones(side * side, side * side, dtype=torch.bool)
+
+    def beyond(self, allowed: Tensor) -> Tensor | None:
+        """Return how many places of each position's kernel lie beyond the border, where these are padded with zeros."""
+        if self.border != "zero" or self.kernel_size is None or self.window_size is not None:
+            return None
+        return self.kernel_size**2 - allowed.sum(1)
+
+
+EVERYWHERE = Reach()
 
 
 def relative_index(side: int, prefix: int = 0) -> Tensor:
@@ -76,8 +97,7 @@ class TokenMixing(nn.Module):
         side: height and width of the token map.
         prefix: leading tokens without a place.
         weights: where the mixing weights come from.
-        kernel_size, window_size: see `neighbourhood`.
-        border: ``mask`` leaves out places beyond the border, ``zero`` pads them with zero keys and values.
+        reach: which positions mix.
         qkv_bias: bias of the input projection.
     """
 
@@ -90,23 +110,18 @@ class TokenMixing(nn.Module):
         *,
         prefix: int = 0,
         weights: Weights = "dynamic",
-        kernel_size: int | None = None,
-        window_size: int | None = None,
-        border: Border = "mask",
+        reach: Reach = EVERYWHERE,
         qkv_bias: bool = False,
     ) -> None:
         super().__init__()
-        if kernel_size is not None and kernel_size % 2 == 0:
-            raise VitworkError(f"kernel_size must be odd to keep the size of the map, not {kernel_size}")
         self.heads, self.head_dim, self.weights = heads, head_dim, weights
         inner = heads * head_dim
         self.parts = 3 if weights == "dynamic" else 1
         self.qkv = nn.Linear(dim, self.parts * inner, bias=qkv_bias)
         self.proj = nn.Linear(inner, dim)
-        allowed = neighbourhood(side, kernel_size, window_size)
-        padded = border == "zero" and kernel_size is not None and window_size is None
-        missing = kernel_size**2 - allowed.sum(1) if padded and kernel_size is not None else None
-        self.null_key = padded
+        allowed = reach.within(side)
+        missing = reach.beyond(allowed)
+        self.null_key = missing is not None
         self.register_buffer("bias", mixing_bias(allowed, prefix, missing), persistent=False)
         self.bias: Tensor
         if weights == "static":

@@ -11,7 +11,7 @@ from torch import nn
 
 from vitwork.errors import VitworkError
 from vitwork.models.zoo.staged import SMALL_IMAGE
-from vitwork.models.zoo.token_mixing import Border, TokenMixing, Weights
+from vitwork.models.zoo.token_mixing import Border, Reach, TokenMixing, Weights
 
 Attention = Literal["global", "conv", "window", "static", "pool"]
 POOLS: dict[str, Any] = {"cls": "token", "gap": "avg", "map": "map"}
@@ -103,9 +103,10 @@ class VitOptions:
             self.image_size // self.patch,
             prefix=prefix,
             weights=WEIGHTS.get(self.attention, "dynamic"),
-            border=self.border,
+            reach=Reach(
+                **neighbourhood_options(self.attention, self.kernel_size, self.window_size), border=self.border
+            ),
             qkv_bias=self.qkv_bias,
-            **neighbourhood_options(self.attention, self.kernel_size, self.window_size),
         )
 
 
