@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from vitwork.language.claim import Paper, claim
+from vitwork.language.drawn import drawn
 
 ROUNDING = 1e-12
-SIZES = given(
-    side=st.integers(2, 5), heads=st.integers(1, 3), head_dim=st.integers(1, 4), seed=st.integers(0, 2**31 - 1)
-)
-DRAWN = settings(deadline=None, max_examples=30, derandomize=True, database=None)
+SEED = (0, 2**31 - 1)
+SIZES = drawn(side=(2, 5), heads=(1, 3), head_dim=(1, 4), seed=SEED)
 THEOREM = ("a theorem checked on drawn examples, not a statistical comparison",)
 
 
@@ -26,13 +22,7 @@ THEOREM = ("a theorem checked on drawn examples, not a statistical comparison",)
     ours=True,
     any_network=True,
 )
-@settings(deadline=None, max_examples=60, derandomize=True, database=None)
-@given(
-    tokens=st.integers(2, 24),
-    channels=st.integers(1, 8),
-    temperature=st.floats(0.0, 4.0),
-    seed=st.integers(0, 2**31 - 1),
-)
+@drawn(examples=60, tokens=(2, 24), channels=(1, 8), temperature=(0.0, 4.0), seed=SEED)
 def test_softmax_attention_is_an_average(tokens: int, channels: int, temperature: float, seed: int) -> None:
     import torch
 
@@ -63,7 +53,6 @@ specific = claim(
 
 
 @specific
-@DRAWN
 @SIZES
 def test_msas_mix_places_by_the_data_and_all_channels_of_a_head_alike(
     side: int, heads: int, head_dim: int, seed: int
@@ -88,7 +77,6 @@ def test_msas_mix_places_by_the_data_and_all_channels_of_a_head_alike(
 
 
 @specific
-@DRAWN
 @SIZES
 def test_convs_mix_places_regardless_of_the_data_and_each_channel_its_own_way(
     side: int, heads: int, head_dim: int, seed: int
@@ -113,7 +101,6 @@ def test_convs_mix_places_regardless_of_the_data_and_each_channel_its_own_way(
     deviations=(*THEOREM, "AlterNet's MSA in a window as large as the map, with the Transformer's normalisation"),
     any_network=True,
 )
-@DRAWN
 @SIZES
 def test_alternating_msas_and_pointwise_convs_are_a_transformer_block(
     side: int, heads: int, head_dim: int, seed: int

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import settings
 
 pytest_plugins = ["pytester"]
@@ -28,6 +33,24 @@ def pytest_configure(config):
 def _one_thread():
     """Sums depend on the number of threads, which workers set: every test starts with one, so that runs repeat to the bit."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """A function that fills a folder of a name and returns it: made once, whichever worker asks first."""
+    root = tmp_path_factory.getbasetemp()
+    shared = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+    def made(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, finished = shared / name, shared / f"{name}.finished"
+        with FileLock(shared / f"{name}.lock"):
+            if not finished.exists():
+                folder.mkdir()
+                fill(folder)
+                finished.touch()
+        return folder
+
+    return made
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,15 @@ COMPETENT = CLAIMS.replace(", any_network=True", "")
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def base(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     """A project with the report of a finished session."""
-    folder = tmp_path_factory.mktemp("base")
-    (folder / "conftest.py").write_text(TINY)
-    (folder / "test_claims.py").write_text(CLAIMS)
-    pytest_in(folder, "--profile", "tiny", "--report", "report")
-    return folder
+
+    def fill(folder: Path) -> None:
+        (folder / "conftest.py").write_text(TINY)
+        (folder / "test_claims.py").write_text(CLAIMS)
+        pytest_in(folder, "--profile", "tiny", "--report", "report")
+
+    return once("session-with-a-report", fill)
 
 
 @pytest.fixture
@@ -210,6 +213,7 @@ def test_a_registered_claim_says_so(project: Path) -> None:
     assert "registered, but the file is not committed" in (project / "again" / "summary.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_records_are_left_alone(project: Path, pytester: pytest.Pytester) -> None:
     """Judging a report again changes nothing of a store of its own."""
     shutil.copytree(project, pytester.path, dirs_exist_ok=True)

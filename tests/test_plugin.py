@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,16 +92,20 @@ def test_theorem():
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def base(once: Callable[[str, Callable[[Path], object]], Path]) -> tuple[Path, str]:
     """A finished session of two workers: its folder and what it printed. The other tests start from its store."""
-    folder = tmp_path_factory.mktemp("base")
-    (folder / "conftest.py").write_text(TINY)
-    (folder / "test_claims.py").write_text(CLAIMS)
-    command = [sys.executable, "-m", "pytest", "--profile", "tiny", "-n", "2", "-rxs", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [*command, "--junitxml", "junit.xml"], cwd=folder, capture_output=True, text=True, check=False
-    )
-    return folder, done.stdout + done.stderr
+
+    def fill(folder: Path) -> None:
+        (folder / "conftest.py").write_text(TINY)
+        (folder / "test_claims.py").write_text(CLAIMS)
+        command = [sys.executable, "-m", "pytest", "--profile", "tiny", "-n", "2", "-rxs", "-p", "no:cacheprovider"]
+        done = subprocess.run(
+            [*command, "--junitxml", "junit.xml"], cwd=folder, capture_output=True, text=True, check=False
+        )
+        (folder / "printed").write_text(done.stdout + done.stderr)
+
+    folder = once("session-of-two-workers", fill)
+    return folder, (folder / "printed").read_text()
 
 
 @pytest.fixture
@@ -453,6 +458,7 @@ def test_workers_may_have_names_of_their_own(session: pytest.Pytester) -> None:
     result.assert_outcomes(passed=3, failed=1, xfailed=1, skipped=1)
 
 
+@pytest.mark.slow
 def test_seeds_are_added_until_settled(session: pytest.Pytester) -> None:
     """With --seeds auto an undecided claim gets further seeds up to the budget, and a settled one does not."""
     result = run(session, "-n", "2", "--seeds", "auto", "--max-seeds", "8", "-k", "smaller or itself")

@@ -103,9 +103,8 @@ import re
 import torch
 from vitwork.device.memory import peak_memory
 
-peak = peak_memory(torch.device("cpu"))
 now = 1024 * int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1])
-print(peak - now)
+print(peak_memory(torch.device("cpu")) - now)
 """
 STARTING = f"""
 import os

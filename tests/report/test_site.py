@@ -48,6 +48,16 @@ def test_the_index_leads_to_every_claim_of_every_report(tmp_path, before):
     assert "×0.368 [0.223, 0.607], n\u00a0=\u00a03\u00a0+\u00a03" in text
 
 
+def test_a_number_stands_under_its_own_comparison(tmp_path, before):
+    """A report that made another comparison than the one printed says which its number is of."""
+    build(before, tmp_path / "smoke")
+    asked = [replace(each, statement=f"another: {each.statement}") for each in before.hypotheses]
+    build(replace(before, hypotheses=tuple(asked)), tmp_path / "other")
+    text = "".join(Elements(index(tmp_path).read_text()).text)
+    first = before.hypotheses[0].statement
+    assert (f"another: {first}: ×" in text) != (f"{first}: ×" in text.replace(f"another: {first}: ×", ""))
+
+
 def test_the_history_outlives_the_reports_it_came_from(tmp_path, before):
     """A newer report in the same folder leaves the earlier verdicts and effects; a repeated call adds nothing."""
     build(before, tmp_path / "smoke")

@@ -80,6 +80,16 @@ def test_an_undecided_effect_excludes_the_papers_number(some, effect, stated, un
     assert words.qualifiers(replace(claim, verdict=R), [hypothesis]) == ()
 
 
+def test_the_comparison_that_excludes_a_number_is_named_where_there_are_several(some):
+    """The paper's number is that of the first, and readers must not take it for another's."""
+    claim = replace(some.claims[0], verdict=U, paper=dataclasses.replace(some.claims[0].paper, effect=1.5))
+    effect = Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U)
+    first, second = (
+        replace(some.hypotheses[0], statement=said, effect=effect, unit="%") for said in ("a < b", "c < d")
+    )
+    assert words.qualifiers(claim, [first, second]) == ("the paper’s +1.5 points are excluded for a < b at this scale",)
+
+
 def test_controls_do_not_count_among_what_decides(some):
     """A claim's reason is that of its primaries; with controls alone nothing was decided."""
     plain = some.hypotheses[0]

@@ -115,6 +115,7 @@ SAME = {"alternative": "two-sided", "band": math.log(1.25), "scale": "log-ratio"
          "decided alone, but not with all comparisons counted; about 8 seeds per arm would probably settle it"),
         (found(p=0.01, adjusted_low=-9.0, adjusted_high=2.0, seeds_needed=8),
          "decided alone, but not with all claims counted; about 8 seeds per arm would probably settle it"),
+        (found(p=0.01, adjusted_low=-9.0, adjusted_high=2.0), "decided alone, but not with all claims counted"),
         (found(high=INFINITY, lost=(2, 0), test=Test.ORDER),
          "the order of the runs does not clear 0 (2 and 0 runs without a finite value, judged by order)"),
         (found(low=-INFINITY, high=INFINITY, n_b=0, p=1.0, test=Test.PERMUTATION),

@@ -123,8 +123,8 @@ def _claims(reports: Sequence[_Report], events: Sequence[Event]) -> Json:
         entry = {
             "id": claim.id,
             "sentence": claim.sentence,
-            "statement": next((event.statement for event in reversed(known) if event.statement), ""),
-            "cells": [cell for report in reports if (cell := _cell(report, claim.id))],
+            "statement": (statement := next((event.statement for event in reversed(known) if event.statement), "")),
+            "cells": [cell for report in reports if (cell := _cell(report, claim.id, statement))],
             "courses": courses(known, palette),
         }
         chapters.setdefault(words.OURS if claim.ours else claim.chapter, []).append(entry)
@@ -137,8 +137,11 @@ def _claims(reports: Sequence[_Report], events: Sequence[Event]) -> Json:
     }
 
 
-def _cell(report: _Report, id: str) -> Json | None:
-    """Return verdict, link and first effect of a claim in a report; None where it is not in it."""
+def _cell(report: _Report, id: str, statement: str) -> Json | None:
+    """Return verdict, link and first effect of a claim in a report; None where it is not in it.
+
+    The effect stands with its own comparison where that is not `statement`, which the site prints above all reports' effects.
+    """
     claim = report.claims.get(id)
     if claim is None:
         return None
@@ -149,14 +152,15 @@ def _cell(report: _Report, id: str) -> Json | None:
         "verdict": claim.verdict,
         "qualifiers": words.qualifiers(claim, found),
         "link": f"{report.link}#{report.anchors[id]}",
-        "numbers": _numbers(first) if first else "",
+        "numbers": _numbers(first, statement) if first else "",
     }
 
 
-def _numbers(hypothesis: Hypothesis) -> str:
-    """Return effect, interval and n; empty where there is no estimate."""
+def _numbers(hypothesis: Hypothesis, statement: str) -> str:
+    """Return effect, interval and n, behind the comparison if it is not `statement`; empty where there is no estimate."""
     found = hypothesis.effect
     if not math.isfinite(found.estimate):
         return ""
     n = "\u00a0+\u00a0".join(str(count) for count in (found.n_a, found.n_b) if count)
-    return f"{words.effect(found, hypothesis.unit)}, n\u00a0=\u00a0{n}"
+    other = "" if hypothesis.statement == statement else f"{hypothesis.statement}: "
+    return f"{other}{words.effect(found, hypothesis.unit)}, n\u00a0=\u00a0{n}"

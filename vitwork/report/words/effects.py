@@ -142,7 +142,9 @@ def _undecided(found: Effect) -> str:
         said = f"decided alone, but not with all {'claims' if adjusted(found) else 'comparisons'} counted"
     if found.seeds_needed:
         return f"{said}; about {found.seeds_needed} seeds per arm would probably settle it"
-    return said if math.isinf(high - low) else f"{said}; many more seeds would hardly settle it"
+    return (
+        said if found.p <= found.alpha or math.isinf(high - low) else f"{said}; many more seeds would hardly settle it"
+    )
 
 
 def _separating(found: Effect) -> str:

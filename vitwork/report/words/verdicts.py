@@ -104,7 +104,8 @@ def _kind(verdict: Verdict, control: Verdict) -> str:
 
 def _excluded(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
     """Return that an undecided effect is not the paper's, where the paper gives a number; else nothing."""
-    stated, first = claim.paper.effect, next(iter(primaries(hypotheses)), None)
+    stated, deciding = claim.paper.effect, primaries(hypotheses)
+    first = next(iter(deciding), None)
     if claim.verdict is not Verdict.INCONCLUSIVE or stated is None or first is None:
         return ""
     found = first.effect  # its 95 % interval alone: an estimate, no decision
@@ -117,7 +118,8 @@ def _excluded(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
         if effect_unit(first.unit, found)
         else f"{marked(value, found.scale)} is"
     )
-    return f"the paper’s {number} excluded at this scale"
+    which = f" for {first.statement}" if len(deciding) > 1 else ""
+    return f"the paper’s {number} excluded{which} at this scale"
 
 
 def p_values(claim: ClaimResult, results: Results) -> str:
