@@ -7,6 +7,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from vitwork.language.claim import Claim
@@ -83,13 +84,18 @@ def _branches(body: Callable[..., object], given: Collection[str]) -> bool:
 
     Constants and the test's own parameters are no measurements, so that it may choose by them.
     """
+    return not all(_plain(side, given) for part in _compared(body) for side in (part.left, *part.comparators))
+
+
+@cache  # a test is read once for each of its parameters' values
+def _compared(body: Callable[..., object]) -> tuple[ast.Compare, ...]:
+    """Return the comparisons by which a test chooses its way."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(body)))
     except (OSError, TypeError, SyntaxError):
-        return False
+        return ()
     choices = (node.test for node in ast.walk(tree) if isinstance(node, (ast.If, ast.IfExp, ast.While)))
-    compared = (part for choice in choices for part in ast.walk(choice) if isinstance(part, ast.Compare))
-    return not all(_plain(side, given) for part in compared for side in (part.left, *part.comparators))
+    return tuple(part for choice in choices for part in ast.walk(choice) if isinstance(part, ast.Compare))
 
 
 def _plain(node: ast.expr, given: Collection[str]) -> bool:
