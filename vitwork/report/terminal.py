@@ -152,7 +152,17 @@ def _fitting(widths: Sequence[int], interval: int, width: int) -> dict[int, int]
         return width - sum(shown.values()) - GAP * (len(shown) - 1)
 
     name, _, effect, seeds, p, q, last = range(len(widths))
-    least = ((last, LEAST), (name, NAME), (last, 0), (seeds, 0), (effect, interval), (name, SHORT), (p, 0), (q, 0), (name, 1))
+    least = (
+        (last, LEAST),
+        (name, NAME),
+        (last, 0),
+        (seeds, 0),
+        (effect, interval),
+        (name, SHORT),
+        (p, 0),
+        (q, 0),
+        (name, 1),
+    )
     for column, kept in least:
         if left() < 0:
             shown[column] = max(min(kept, widths[column]), shown[column] + left())
