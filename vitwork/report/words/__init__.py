@@ -1,6 +1,7 @@
 """All that is said in words: every sentence of terminal, report and Markdown is made here, of facts."""
 
 from vitwork.report.words.answers import (
+    BESIDE,
     PAPER,
     QUESTIONS,
     REASONS,
@@ -62,6 +63,7 @@ from vitwork.report.words.verdicts import (
     correction,
     counted,
     decided,
+    older,
     p_values,
     price,
     primaries,
@@ -71,6 +73,7 @@ from vitwork.report.words.verdicts import (
 )
 
 __all__ = [
+    "BESIDE",
     "DECIDED",
     "OURS",
     "PAPER",
@@ -108,6 +111,7 @@ __all__ = [
     "lead",
     "method",
     "moment",
+    "older",
     "other_profiles",
     "p_values",
     "part",

@@ -155,6 +155,16 @@ def correction(results: Results) -> str:
     )
 
 
+def older(results: Results, others: Iterable[Results]) -> str:
+    """Return that results were decided by an older rule than others that stand beside them; empty where they were not."""
+    if results.family or not correction(results) or not any(other.family for other in others):
+        return ""
+    return (
+        "Decided by an older rule than other reports here: Holm’s procedure over every comparison of the session, in place of "
+        "a false discovery rate over claims. The counts cannot be compared."
+    )
+
+
 def price(results: Results) -> str:
     """Return what a decision cost; empty where nothing was spent."""
     spent = [*(run.seconds for run in results.runs), *(entry.seconds for entry in results.measurements)]
