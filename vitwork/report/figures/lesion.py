@@ -44,7 +44,9 @@ def draw(view: View) -> Figure | None:
         for entry in view.entries
         for (unit, kind, stage), change in zip(_units(entry), _changes(entry), strict=False)
     ]
-    told = " The paper’s first two lie below −2.3 pp, off its drawing; it prints no numbers for a ResNet." if paper else ""
+    told = (
+        " The paper’s first two lie below −2.3 pp, off its drawing; it prints no numbers for a ResNet." if paper else ""
+    )
     if apart:
         told += " Its network loses so little beside ours that bars on one scale would be flat."
     return Figure(

@@ -24,7 +24,7 @@ from vitwork.report.words.effects import (
     shown,
     why,
 )
-from vitwork.report.words.figures import TITLES
+from vitwork.report.words.figures import TITLES, left_out
 from vitwork.report.words.numbers import (
     cost,
     count,
@@ -34,6 +34,7 @@ from vitwork.report.words.numbers import (
     moment,
     plural,
     quantity,
+    sentence,
     settings,
     size,
     snapshot,
@@ -109,6 +110,7 @@ __all__ = [
     "headline",
     "lack",
     "lead",
+    "left_out",
     "method",
     "moment",
     "older",
@@ -125,6 +127,7 @@ __all__ = [
     "registered",
     "registration",
     "scale",
+    "sentence",
     "settings",
     "shown",
     "size",
