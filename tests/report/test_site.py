@@ -102,6 +102,18 @@ def test_scales_stand_in_order_and_other_comparisons_show_their_verdict_alone(tm
     assert page.index(">zwerg</a>") < page.index(">big</a>")
 
 
+def test_a_report_that_was_decided_by_an_older_rule_says_so_beside_newer_ones(tmp_path, before):
+    """On its card; alone, or where none was decided by another rule, there is nothing to say."""
+    build(synthetic.profile_of(synthetic.earlier(before), name="old"), tmp_path / "old")
+    assert "older rule" not in index(tmp_path).read_text()
+    build(before, tmp_path / "new")
+    cards = {
+        card.split("</a>")[0].rpartition(">")[2]: card for card in index(tmp_path).read_text().split("<article")[1:3]
+    }
+    assert "Decided by an older rule than other reports here" in cards["old"]
+    assert "older rule" not in cards["synthetic"]
+
+
 @pytest.mark.parametrize("content", [b"{", b"[1]", b'[{"claim": 1}]', b"\xff"])
 def test_a_history_that_is_none_is_named(tmp_path, before, content):
     """In one sentence, and it stays as it is."""
