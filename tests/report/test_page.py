@@ -61,7 +61,7 @@ def test_the_page_names_every_claim_and_its_numbers(full, page):
     text = "".join(Elements(page).text)
     for claim in full.claims:
         paper = claim.paper.values
-        for expected in (claim.id, claim.sentence, paper, *claim.confounds, claim.rerun):
+        for expected in (claim.id, claim.sentence, paper, *map(words.sentence, claim.confounds), claim.rerun):
             assert expected in text
     assert full.provenance.commit in text
     assert "with uncommitted changes" in text
@@ -266,7 +266,7 @@ def test_a_missing_measurement_leaves_its_figure_out_and_nothing_else(full):
     assert "Loss surface" not in text
     assert "Way of the weights" not in text
     assert "Top Hessian eigenvalues" in text
-    assert "these could not be measured at this profile: 1a, 1b." in text
+    assert "these could not be measured, or their numbers not be drawn, at this profile: 1a, 1b." in text
 
 
 def test_a_session_that_measured_nothing_has_a_page(some):
@@ -349,7 +349,7 @@ def test_a_claim_that_rests_on_no_run_deviates_in_no_training(some):
     own = {"hypotheses": (), "arms": (), "measurements": (), "deviations": ("a theorem",)}
     results = synthetic.claim_of(some, 0, verdict=Verdict.REPRODUCED, **own)
     part, other = (section_of(results, claim.id) for claim in results.claims[:2])
-    assert "a theorem" in part
+    assert "A theorem" in part
     for said in ("five epochs", "Networks per arm in the paper"):
         assert words.sentence(said) not in part
         assert words.sentence(said) in other
