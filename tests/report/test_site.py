@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from msgspec.structs import replace
 
 from tests.report import synthetic
 from tests.report.reading import Elements, parse
+from tests.report.sheet import CHAPTERS
 from vitwork.errors import VitworkError
-from vitwork.report import history
+from vitwork.report import history, words
 from vitwork.report.build import build
 from vitwork.report.site import index
 from vitwork.statistics.effect import Verdict
@@ -137,3 +140,14 @@ def test_an_empty_folder_has_no_index(tmp_path):
     """One sentence says what was expected."""
     with pytest.raises(VitworkError, match="no report"):
         index(tmp_path)
+
+
+def test_chapters_stand_in_the_order_of_the_papers_questions(tmp_path):
+    """Whatever the order of the files that hold their claims."""
+    whole = synthetic.results(seeds=2, grid=5)
+    build(replace(whole, claims=whole.claims[::-1]), tmp_path / "one")
+    names = re.findall(r'class="chaptername">([^<]+)<', index(tmp_path).read_text())
+    paper = [name for name in names if name in CHAPTERS]
+    assert paper[0] == next(iter(CHAPTERS))
+    assert [synthetic.SECTIONS[name] for name in paper] == sorted(synthetic.SECTIONS[name] for name in paper)
+    assert names[-1] == words.OURS

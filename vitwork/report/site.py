@@ -116,7 +116,7 @@ def _claims(reports: Sequence[_Report], events: Sequence[Event]) -> Json:
     every = {id: claim for report in reversed(reports) for id, claim in report.claims.items()}
     chapters: dict[str, list[Json]] = {}
     missing: list[ClaimResult] = []
-    for claim in sorted(every.values(), key=lambda claim: claim.ours):
+    for claim in sorted(every.values(), key=lambda claim: (claim.ours, claim.paper.section or math.inf)):
         known = past.get(claim.id, [])
         if all(event.verdict is Verdict.NOT_MEASURED for event in known):
             missing.append(claim)
