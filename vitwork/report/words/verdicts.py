@@ -114,7 +114,7 @@ def _excluded(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
         return ""
     unit = "points" if first.unit == "%" else first.unit
     number = (
-        f"{quantity(stated, sign=True)} {unit} {'are' if unit == 'points' else 'is'}"
+        f"{quantity(stated, sign=True)} {unit} {'are' if unit.endswith('s') else 'is'}"
         if effect_unit(first.unit, found)
         else f"{marked(value, found.scale)} is"
     )
