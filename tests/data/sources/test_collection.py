@@ -156,5 +156,5 @@ def test_two_classes_that_are_one_of_imagenets_are_refused(tmp_path, names):
     """One name twice, or one number written in two ways, would merge two classes of test images."""
     pixels = [copies.encoded(each) for each in copies.draw("test")[0]]
     copies.write_parquet(tmp_path / "validation-0.parquet", pixels, [0, 1] * 3, names=names)
-    with pytest.raises(VitworkError, match="two classes that are class [07] of ImageNet"):
+    with pytest.raises(VitworkError, match=r"two classes that are class [07] of ImageNet"):
         numbers(open_held_out(tmp_path))
