@@ -182,7 +182,7 @@ def preempted(bench: Bench, tally: Tally) -> None:
 
 def out_of_time(bench: Bench, tally: Tally) -> None:
     store = bench.store()
-    ended(bench.session("long", store, "slurm timeout_min=1 signal_delay_s=15"), tally)
+    ended(bench.session("long", store, "slurm timeout_min=2 signal_delay_s=15"), tally)
     bench.check("long", store, tally)
 
 
