@@ -33,7 +33,7 @@ from lone_slurm import LoneSlurm, absent  # noqa: E402
 
 from tests.engines.small import RESNET, VIT, facts, lengthy, plan  # noqa: E402
 from vitwork.engines import depot, on_ray  # noqa: E402
-from vitwork.session.claims import claimed  # noqa: E402
+from vitwork.session.bookings import booked  # noqa: E402
 from vitwork.session.engine import Choice  # noqa: E402
 from vitwork.session.plan import Plan  # noqa: E402
 from vitwork.session.worker import Worker  # noqa: E402
@@ -150,7 +150,7 @@ def killed_node(bench: Bench, tally: Tally) -> None:
 def killed_session(bench: Bench, tally: Tally) -> None:
     store = bench.store()
     session = bench.session("short", store)
-    until(lambda: len([claim for claim in claimed(store.root) if claim.job]) == 2)
+    until(lambda: len([booking for booking in booked(store.root) if booking.job]) == 2)
     session.kill()
     session.wait()
     ended(bench.session("short", store), tally)
@@ -174,7 +174,7 @@ def preempted(bench: Bench, tally: Tally) -> None:
     store = bench.store()
     session = bench.session("long", store)
     bench.first("long", store)
-    bench.slurm.ask("scontrol", "requeue", claimed(store.root)[0].job)
+    bench.slurm.ask("scontrol", "requeue", booked(store.root)[0].job)
     ended(session, tally)
     tally.lost += submissions(store) - 1
     bench.check("long", store, tally)
@@ -226,7 +226,7 @@ def other_code(bench: Bench, tally: Tally) -> None:
 def clock_off(bench: Bench, tally: Tally) -> None:
     store = bench.store()
     session = bench.session("short", store)
-    until(lambda: claimed(store.root))
+    until(lambda: booked(store.root))
     late = bench.session("short", store, prefix=["faketime", "-f", "+600s"])
     ended(session, tally)
     ended(late, tally)

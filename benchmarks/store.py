@@ -3,7 +3,7 @@
     python benchmarks/store.py [--most 10000] [--out FILE.svg]
 
 Half of the runs are in the store, with their measurements; the other half were handed to an engine in tasks of one run, and
-each has a claim. *Plan* makes the plan, checks every record, finds what is missing, and orders it as tasks. *Status* is
+each has a booking. *Plan* makes the plan, checks every record, finds what is missing, and orders it as tasks. *Status* is
 `vitwork status`. *Look-up* reads one number of one record that nobody read before (median). The others are the best of
 three.
 """
@@ -26,7 +26,7 @@ from vitwork.language.sentence import Reference
 from vitwork.measurements.accuracy import Evaluation, error
 from vitwork.profiles import SMOKE
 from vitwork.report.svg import Plot
-from vitwork.session.claims import Claims
+from vitwork.session.bookings import Bookings
 from vitwork.session.lookup import Lookup
 from vitwork.session.plan import Plan
 from vitwork.session.workload import tasks
@@ -58,12 +58,12 @@ def planned(runs: int) -> Plan:
 
 
 def filled(folder: Path, plan: Plan) -> Store:
-    """Return a store with half of a plan's records, and claims for the rest."""
-    store, claims = Store(folder), Claims(folder, "elsewhere", lasting=False)
+    """Return a store with half of a plan's records, and bookings for the rest."""
+    store, bookings = Store(folder), Bookings(folder, "elsewhere", lasting=False)
     history = [{"epoch": epoch, "loss": 1.0 / (1 + epoch), "accuracy": 0.5, "lr": 1e-3} for epoch in range(50)]
     for place, run in enumerate(plan.runs.values()):
         if place % 2:
-            claims.take(run.key, f"{run.arm.name} seed {run.seed}")
+            bookings.take(run.key, f"{run.arm.name} seed {run.seed}")
             continue
         store.write(run.key, {"status": "finished", "seconds": 60.0, "seed": run.seed, "history": history})
         for want in plan.measurements(run):
@@ -94,7 +94,7 @@ def shown(folder: str) -> None:
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         status(["--store", folder])
-    assert said.getvalue().count("elsewhere") == 1, "claims of one session are shown in one line"
+    assert said.getvalue().count("elsewhere") == 1, "bookings of one session are shown in one line"
 
 
 def measured(runs: int) -> dict[str, float]:

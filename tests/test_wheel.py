@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -62,9 +63,20 @@ def test_the_claims_run_from_any_folder(site: Path, tmp_path: Path) -> None:
 
 
 def test_the_claims_are_found_by_name(site: Path, tmp_path: Path) -> None:
-    """`pytest --pyargs vitwork.claims` has the suite's options, with workers too."""
+    """`pytest --pyargs vitwork.claims` has the suite's options, with workers too; a claim is chosen by its own name."""
     done = run(
-        site, tmp_path, "-m", "pytest", "--pyargs", "vitwork.claims", "--profile", "smoke", "-n", "1", "-k", "softmax"
+        site,
+        tmp_path,
+        "-m",
+        "pytest",
+        "--pyargs",
+        "vitwork.claims",
+        "--profile",
+        "smoke",
+        "-n",
+        "1",
+        "-k",
+        "msa-averages-values",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1].startswith(f"Report: {tmp_path}")
@@ -83,7 +95,7 @@ def test_a_plan_needs_no_repository(site: Path, tmp_path: Path) -> None:
     """`vitwork plan` tells what the smallest session takes."""
     done = run(site, tmp_path, "-m", "vitwork", "plan")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "42 runs to do: about " in done.stdout
+    assert re.search(r"^\d+ runs to do: about ", done.stdout, re.MULTILINE), done.stdout
 
 
 @pytest.mark.slow

@@ -126,6 +126,12 @@ def _is_worker(config: pytest.Config) -> bool:
 # Read, plan, work, judge.
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let `-k` choose a claim by its own name as well, which is what tables and reports show."""
+    if (marker := item.get_closest_marker("claim")) is not None:
+        item.extra_keyword_matches.add(marker.args[0].id)
+
+
 def pytest_deselected(items: list[pytest.Item]) -> None:
     """Note that tests were left out, whatever chose them: an option, a mark, or the failures of the last session."""
     if items:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vitwork import cli
-from vitwork.session.claims import Claims
+from vitwork.session.bookings import Bookings
 
 
 def test_a_plan_is_printed_and_nothing_submitted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,7 +31,7 @@ def test_a_plan_is_printed_and_nothing_submitted(tmp_path: Path, capsys: pytest.
     assert cli.main([*arguments, "--engine-set", "array_parallelism=4"]) == 0
     assert "slurm: 2 tasks, each with 8 cores, 1 GPU, at most 4 h, 4 at a time" in capsys.readouterr().out
     assert not (tmp_path / "jobs").exists()
-    assert not (tmp_path / "claims").exists()
+    assert not (tmp_path / "bookings").exists()
 
 
 @pytest.mark.parametrize(
@@ -65,21 +65,21 @@ def test_mistakes_are_one_sentence(
 def test_slurm_that_is_not_there_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where no Slurm answers, nothing is claimed, and one sentence says so."""
+    """Where no Slurm answers, nothing is booked, and one sentence says so."""
     pytest.importorskip("submitit", reason="needs submitit")
     monkeypatch.setenv("PATH", str(tmp_path))
     arguments = ["train", "--store", str(tmp_path), "--arms", "vit", "--seeds", "1", "--engine", "slurm"]
     assert cli.main(arguments) == 2
     assert capsys.readouterr().err.startswith("vitwork: Slurm takes no jobs: ")
-    assert not list((tmp_path / "claims").glob("[!.]*"))
+    assert not list((tmp_path / "bookings").glob("[!.]*"))
 
 
-def test_status_shows_claims_and_gives_them_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_shows_bookings_and_gives_them_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Runs that were handed over are shown with their job, one line for each, and `--cancel` gives them back."""
-    claims = Claims(tmp_path, "local", lasting=True)
+    bookings = Bookings(tmp_path, "local", lasting=True)
     for place, job in enumerate(("17_0", "17_1")):
-        claims.take(str(place) * 20, f"vit seed {place}")
-        claims.tell(str(place) * 20, job)
+        bookings.take(str(place) * 20, f"vit seed {place}")
+        bookings.tell(str(place) * 20, job)
     assert cli.main(["status", "--store", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" (")[0] for line in lines] == ["local 17_0", "local 17_1"]

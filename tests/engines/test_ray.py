@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tests.engines.small import RESNET, assert_same, lengthy, local, plan
 from vitwork.engines.shipping import shipped, unloaded
-from vitwork.session.claims import claimed
+from vitwork.session.bookings import booked
 from vitwork.session.engine import Choice
 from vitwork.session.worker import Worker
 from vitwork.store.store import Store
@@ -51,7 +51,7 @@ def test_a_cluster_does_what_the_session_does(cluster: Any, tmp_path: Path) -> N
     worker.drain(planned)
     assert worker.troubles.known == {}
     assert_same(worker.store, local(tmp_path / "local", planned), planned)
-    assert claimed(worker.store.root) == []
+    assert booked(worker.store.root) == []
 
 
 def test_a_node_that_is_killed_costs_nothing(cluster: Any, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.engines.small import RESNET, VIT, assert_same, lengthy, local, plan
 from vitwork.engines import commands
-from vitwork.session.claims import claimed
+from vitwork.session.bookings import booked
 from vitwork.session.engine import Choice
 from vitwork.session.plan import Plan
 from vitwork.session.worker import Worker
@@ -56,7 +56,7 @@ def test_an_array_does_what_the_session_does(slurm: Any, tmp_path: Path) -> None
     assert_same(worker.store, local(tmp_path / "local", planned), planned)
     assert list((worker.store.root / "jobs").glob("*_3_result.pkl")) or list((worker.store.root / "jobs").glob("*_3_*"))
     assert not list((worker.store.root / "leases").glob("*"))
-    assert claimed(worker.store.root) == []
+    assert booked(worker.store.root) == []
 
 
 def test_a_preempted_job_goes_on_to_the_same_bits(slurm: Any, tmp_path: Path) -> None:
@@ -65,15 +65,15 @@ def test_a_preempted_job_goes_on_to_the_same_bits(slurm: Any, tmp_path: Path) ->
     worker = session(tmp_path / "slurm")
     thread = started(worker, planned)
     until(checkpoint(worker, planned).exists)
-    (claim,) = claimed(worker.store.root)
-    slurm.ask("scontrol", "requeue", claim.job)
+    (booking,) = booked(worker.store.root)
+    slurm.ask("scontrol", "requeue", booking.job)
     until(lambda: not slurm.job_processes())
     assert checkpoint(worker, planned).exists()
     thread.join(600)
     assert worker.troubles.known == {}
     assert_same(worker.store, local(tmp_path / "local", planned), planned)
     assert [path.name for path in (worker.store.root / "jobs").glob("*_submitted.pkl")] == [
-        f"{claim.job}_submitted.pkl"
+        f"{booking.job}_submitted.pkl"
     ]
 
 

@@ -14,7 +14,7 @@ from msgspec import structs
 from tests.evidence.published import CASES, again, layers, published, train, work
 from tests.session.small import case
 from vitwork.errors import VitworkError
-from vitwork.evidence.trained_again import Auditor, compare, repeats
+from vitwork.evidence.trained_again import Auditor, repeated, repeats
 from vitwork.language.document import Results
 from vitwork.language.evidence import Audit, Repeat
 from vitwork.report.words import evidence as words
@@ -119,12 +119,12 @@ def test_shifted_reports_fail_and_honest_ones_pass_in_nine_of_ten_audits(results
 
 def test_what_rounding_explains() -> None:
     """Differences are judged by the value, by the spread over seeds, and by whether the training itself repeated."""
-    assert compare(1.0, 1.0, 0.1, same=False) is Repeat.IDENTICAL
-    assert compare(1.0, 1.00005, 0.0, same=True) is Repeat.ROUNDING
-    assert compare(1.0, 1.02, 0.1, same=True) is Repeat.ROUNDING
-    assert compare(1.0, 1.02, 0.1, same=False) is Repeat.ANOTHER
-    assert compare(1.0, 1.2, 0.1, same=True) is Repeat.ALTERED
-    assert compare(1.0, float("nan"), 0.1, same=False) is Repeat.ANOTHER
+    assert repeated(1.0, 1.0, 0.1, same=False) is Repeat.IDENTICAL
+    assert repeated(1.0, 1.00005, 0.0, same=True) is Repeat.ROUNDING
+    assert repeated(1.0, 1.02, 0.1, same=True) is Repeat.ROUNDING
+    assert repeated(1.0, 1.02, 0.1, same=False) is Repeat.ANOTHER
+    assert repeated(1.0, 1.2, 0.1, same=True) is Repeat.ALTERED
+    assert repeated(1.0, float("nan"), 0.1, same=False) is Repeat.ANOTHER
 
 
 def test_a_training_repeats_if_all_of_its_losses_do(results: Results) -> None:

@@ -43,9 +43,9 @@ def results(source: str, *measurements: MeasurementResult, effect: float = -0.25
 def test_an_effect_stands_beside_the_papers_with_its_deviation() -> None:
     """Differences are subtracted, and factors divided."""
     (said,) = [line for line in lines(results(HELD_OUT)) if line.startswith("  c ")]
-    assert "-0.25, the paper's -0.1: -0.15" in said
+    assert "−0.25, the paper’s −0.1: −0.15" in said
     (said,) = [line for line in lines(results(HELD_OUT, effect=0.0, scale="log-ratio")) if line.startswith("  c ")]
-    assert "×1, the paper's ×0.5: ×2 of it" in said
+    assert "×1, the paper’s ×0.5: ×2" in said
 
 
 def test_a_curve_stands_beside_the_papers_curve() -> None:
@@ -54,10 +54,16 @@ def test_a_curve_stands_beside_the_papers_curve() -> None:
     shifted = measured("log_amplitude", "vit", {"delta": [[0.0, value + 0.5] for value in stated]})
     short = measured("log_amplitude", "resnet", {"delta": [[0.0, 1.0]] * 3})
     said = lines(results(HELD_OUT, shifted, short))
-    assert "25 points: +0.5 on average, 0.5 in root mean square" in next(line for line in said if " vit " in line)
-    assert "3 points, the paper's curve has 17" in next(line for line in said if " resnet " in line)
+    assert "+0.5 on average, 0.5 in root mean square, +0.5 at most" in next(
+        line for line in said if line.endswith(" vit")
+    )
+    other = next(line for line in said if line.endswith(" resnet"))
+    assert (
+        "mean 1 of 3 points, the paper’s mean −3.33 of 17 points: not compared, since other blocks are told apart"
+        in other
+    )
     same = measured("variance", "resnet", {"variance": list(VARIANCE["resnet"])})
-    assert any("17 points: +0 on average" in line for line in lines(results("cifar100", same)))
+    assert any("17 points: 0 on average" in line for line in lines(results("cifar100", same)))
     assert not any("points" in line for line in lines(results(HELD_OUT, same)))  # that curve is of other images
 
 

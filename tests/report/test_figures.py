@@ -34,10 +34,12 @@ from vitwork.report.figures import (
     spectrum,
     structure,
     surface,
+    training,
     trajectory,
 )
 from vitwork.report.figures.base import Entry, Palette, View
 from vitwork.report.figures.colours import colour
+from vitwork.report.figures.points import SIZE, STEP, cloud, nested
 from vitwork.report.figures.spectrum import mode, smooth
 from vitwork.report.figures.surface import profile
 from vitwork.statistics.effect import Effect, Verdict
@@ -262,13 +264,89 @@ def test_the_build_up_stands_at_the_number_of_msas(dice):
     assert sum(path.attrib["class"].startswith("other") for path in plotted.iter("path")) == len(paper_values.BUILD_UP)
 
 
-def test_lesions_share_one_scale_with_the_paper_s(dice):
-    """All panels of a figure have the same numbers at their vertical axes."""
+@pytest.mark.parametrize(("loss", "apart"), [(0.02, False), (0.2, True)])
+def test_the_papers_lesions_have_a_scale_on_which_they_can_be_read(dice, loss, apart):
+    """That of ours where it leaves them a quarter of the panel, else their own, and the figure says so."""
     entries = tuple(_record(arm, 0, synthetic._lesion(dice, arm)) for arm in ("resnet", "vit"))
-    panels = lesion.draw(View(entries, Palette(), number="10b")).panels
-    assert [panel.heading for panel in panels] == ["resnet (n = 1)", "vit (n = 1)", "Paper: Swin-Ti (n = 1)"]
-    ticks = [[text for text in drawn(panel.svg)[0] if text.strip("−").isdigit()] for panel in panels]
-    assert ticks[0] == ticks[1] == ticks[2] != []
+    for entry in entries:
+        change = [-loss * dice.uniform(0.5, 1.0) for _ in entry.values["accuracy_change"]]
+        entry.values["accuracy_change"] = change
+    figure = lesion.draw(View(entries, Palette(), number="10b"))
+    own = ", on a scale of its own" if apart else ""
+    headings = [panel.heading for panel in figure.panels]
+    assert headings == ["resnet (n = 1)", "vit (n = 1)", f"The paper’s Swin-Ti (n = 1{own})"]
+    assert ("flat" in figure.note) is apart
+    ticks = [
+        [text for text in drawn(panel.svg)[0] if text.strip("−").replace(".", "").isdigit()] for panel in figure.panels
+    ]
+    assert ticks[0] == ticks[1] != []
+    assert (ticks[1] != ticks[2]) is apart
+    bars = [float(bar.get("height", "0")) for bar in parse(figure.panels[2].svg).iter("rect")]
+    assert max(bars) > 25
+    assert [name for _, name in figure.legend] == ["Conv", "MSA", "MLP"]
+
+
+def test_means_at_one_place_are_all_seen():
+    """The mark drawn first is the largest, and marks apart have one size."""
+    assert nested([(0, 0), (100, 0), None, (1, 1), (2, 0)]) == [SIZE + 2 * STEP, SIZE, SIZE, SIZE + STEP, SIZE]
+    arms = {arm: [(1.0, 2.0, arm)] for arm in ARMS}
+    svg = cloud("", ("x", "y"), {**arms, "apart": [(5.0, 9.0, "apart")]}, Palette())
+    marks = [path.get("d") for path in parse(svg).iter("path") if path.get("class", "").startswith("mark")]
+    assert len(set(marks)) == len(marks) == 4
+
+
+def _times(value: Any, factor: float) -> Any:
+    if isinstance(value, dict):
+        return {key: _times(item, factor) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_times(item, factor) for item in value]
+    return value * factor if isinstance(value, float) else value
+
+
+def test_numbers_too_large_to_be_drawn_are_left_out_by_name(full):
+    """Without a warning of a library, which would be an error here, and the networks are named where others are drawn."""
+    claim = replace(
+        full.claims[0],
+        measurements=tuple(entry.key for entry in full.measurements),
+        paper=dataclasses.replace(full.claims[0].paper, figures=tuple(PAPER)),
+    )
+    plain = {plate.name: plate.figure for plate in gallery(replace(full, claims=(claim,)), Palette.of(full))}
+    wild = tuple(
+        replace(entry, values=_times(entry.values, 1e300)) if (entry.arm, entry.seed) == ("vit", 1) else entry
+        for entry in full.measurements
+    )
+    odd = replace(full, claims=(claim,), measurements=wild)
+    shown = {plate.name: plate.figure for plate in gallery(odd, Palette.of(odd))}
+    assert list(shown) == list(plain)
+    for name, figure in shown.items():
+        parse(figure.panels[0].svg)
+        assert ("vit", 1) not in {row[:2] for row in figure.rows}
+        left = ("vit", 1) in {row[:2] for row in plain[name].rows}
+        assert figure.note.endswith("Left out, with numbers beyond 1e+100: vit, seed 1.") is left
+    every = replace(
+        odd, measurements=tuple(replace(entry, values=_times(entry.values, 1e300)) for entry in full.measurements)
+    )
+    assert not gallery(every, Palette.of(every))
+
+
+def test_a_strip_counts_the_values_that_it_leaves_out():
+    """In the name of its axis; the effect itself stands in words."""
+    sides = (Sample(arm="vit", label="vit", seeds=(0, 1, 2), values=(1.0, 2.0, 3e300)),)
+    huge = hypothesis(form="level", sides=sides, effect=found(estimate=1e300, low=1e300, high=1e300))
+    texts, classes = drawn(effect.seeds(huge, Palette()))
+    assert "error (%), one point per network; 1 beyond 1e+100 left out" in texts
+    assert sum(name.startswith("mark") for name in classes) == 2
+    assert effect.interval(huge) == ""
+    whole = hypothesis(form="level", sides=sides, effect=found(high=1e300))
+    assert "interval" in " ".join(drawn(effect.interval(whole))[1])
+
+
+def test_a_loss_too_large_to_be_drawn_is_left_out_by_name(full):
+    """The curves of the other networks keep their scale."""
+    wild = replace(full.runs[0], history=({"epoch": 1, "loss": 1e300},))
+    figure = training.draw((wild, *full.runs[1:]), Palette())
+    assert figure.note.endswith(f"Left out, with numbers beyond 1e+100: {wild.arm}, seed {wild.seed}.")
+    assert figure.panels == training.draw(full.runs[1:], Palette()).panels
 
 
 def test_attention_is_drawn_by_depth_and_by_frequency(dice):

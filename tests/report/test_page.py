@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import csv
+import dataclasses
 import gzip
 import hashlib
+import html
 import io
 import itertools
 import json
 import math
+import re
 from urllib.parse import unquote
 
 import pytest
@@ -21,6 +24,7 @@ from tests.report import synthetic
 from tests.report.reading import Elements, page_of, section_of, text_of
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.language.document import QuantityResult, Sample
+from vitwork.report import words
 from vitwork.report.build import build
 from vitwork.report.summary import markdown
 from vitwork.report.tables import NAMES
@@ -57,7 +61,7 @@ def test_the_page_names_every_claim_and_its_numbers(full, page):
     text = "".join(Elements(page).text)
     for claim in full.claims:
         paper = claim.paper.values
-        for expected in (claim.id, claim.sentence, paper, *claim.confounds, claim.rerun):
+        for expected in (claim.id, claim.sentence, paper, *map(words.sentence, claim.confounds), claim.rerun):
             assert expected in text
     assert full.provenance.commit in text
     assert "with uncommitted changes" in text
@@ -262,7 +266,7 @@ def test_a_missing_measurement_leaves_its_figure_out_and_nothing_else(full):
     assert "Loss surface" not in text
     assert "Way of the weights" not in text
     assert "Top Hessian eigenvalues" in text
-    assert "these could not be measured at this profile: 1a, 1b." in text
+    assert "these could not be measured, or their numbers not be drawn, at this profile: 1a, 1b." in text
 
 
 def test_a_session_that_measured_nothing_has_a_page(some):
@@ -316,7 +320,7 @@ def test_a_claim_shows_what_decides_it_and_apart_what_qualifies_it(some):
     part = section_of(some, some.claims[2].id)
     said = f"but not {synthetic.BATCHNORM}; not measured at matched training loss"
     assert f"Reproduced at synthetic, {said}." in part
-    assert said in part.split("</summary>")[0]
+    assert words.sentence(said) in part.split("</summary>")[0]
     assert "p = 0.0004, q = 0.006 over 7 claims; not by Holm (p = 0.2)" in part
     assert "also by Holm (p = 0.02)" in section_of(some, some.claims[1].id)
     deciding, controls = part.split("Controls, which qualify the verdict and never decide")
@@ -345,10 +349,10 @@ def test_a_claim_that_rests_on_no_run_deviates_in_no_training(some):
     own = {"hypotheses": (), "arms": (), "measurements": (), "deviations": ("a theorem",)}
     results = synthetic.claim_of(some, 0, verdict=Verdict.REPRODUCED, **own)
     part, other = (section_of(results, claim.id) for claim in results.claims[:2])
-    assert "a theorem" in part
-    for words in ("five epochs", "Networks per arm in the paper"):
-        assert words not in part
-        assert words in other
+    assert "A theorem" in part
+    for said in ("five epochs", "Networks per arm in the paper"):
+        assert words.sentence(said) not in part
+        assert words.sentence(said) in other
 
 
 def test_a_model_of_the_user_is_named_where_its_arm_is(some):
@@ -375,3 +379,29 @@ def test_columns_of_runs_have_one_precision(some):
     text = text_of(replace(some, runs=(first, second, *some.runs[2:])))
     for cell in ("0.500016.02000", "1e+3016.2"):
         assert cell in text
+
+
+def test_every_text_that_stands_alone_begins_alike(full, page):
+    """What qualifies a claim, and the items of its facts: with a capital, unless they begin with a name or a formula."""
+    alone = re.findall(
+        r'<span class="qualified">([^<]+)</span>|<dd>([^<]+)</dd>|<li>([^<]+)</li>',
+        page.split('id="paper"')[1].split('id="figures"')[0],
+    )
+    texts = [html.unescape(next(filter(None, found))) for found in alone]
+    assert len(texts) > 100
+    assert not [text for text in texts if text != words.sentence(text)]
+
+
+def test_numbers_of_single_published_networks_stand_in_the_answer(some):
+    """Marked as no verdict, with a link to their claim; nothing of the kind where networks were trained."""
+    numbered = replace(some.claims[0], paper=dataclasses.replace(some.claims[0].paper, effect=2.0))
+    runs = (replace(some.runs[0], network={"name": "one"}),)
+    single = replace(some, claims=(numbered, *some.claims[1:]), runs=runs)
+    part = page_of(single).split('id="answer"')[1].split("</section>")[0]
+    assert words.BESIDE in part
+    assert "No verdicts: every arm is one published network" in part
+    row = part.split("<tbody>")[1].split("</tr>")[0]
+    assert f'href="#claim-{numbered.id}"' in row
+    estimate = words.shown(some.hypotheses[0].effect.estimate, some.hypotheses[0].effect.scale)
+    assert [words.quantity(n) for n in (estimate, 2.0, estimate / 2.0)] == re.findall(r"<td>×([^<]+)</td>", row)
+    assert 'id="beside"' not in page_of(some)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from msgspec.structs import replace
 
 from tests.report import synthetic
 from tests.report.reading import Elements, parse
+from tests.report.sheet import CHAPTERS
 from vitwork.errors import VitworkError
-from vitwork.report import history
+from vitwork.report import history, words
 from vitwork.report.build import build
 from vitwork.report.site import index
 from vitwork.statistics.effect import Verdict
@@ -102,6 +105,18 @@ def test_scales_stand_in_order_and_other_comparisons_show_their_verdict_alone(tm
     assert page.index(">zwerg</a>") < page.index(">big</a>")
 
 
+def test_a_report_that_was_decided_by_an_older_rule_says_so_beside_newer_ones(tmp_path, before):
+    """On its card; alone, or where none was decided by another rule, there is nothing to say."""
+    build(synthetic.profile_of(synthetic.earlier(before), name="old"), tmp_path / "old")
+    assert "older rule" not in index(tmp_path).read_text()
+    build(before, tmp_path / "new")
+    cards = {
+        card.split("</a>")[0].rpartition(">")[2]: card for card in index(tmp_path).read_text().split("<article")[1:3]
+    }
+    assert "Decided by an older rule than other reports here" in cards["old"]
+    assert "older rule" not in cards["synthetic"]
+
+
 @pytest.mark.parametrize("content", [b"{", b"[1]", b'[{"claim": 1}]', b"\xff"])
 def test_a_history_that_is_none_is_named(tmp_path, before, content):
     """In one sentence, and it stays as it is."""
@@ -125,3 +140,14 @@ def test_an_empty_folder_has_no_index(tmp_path):
     """One sentence says what was expected."""
     with pytest.raises(VitworkError, match="no report"):
         index(tmp_path)
+
+
+def test_chapters_stand_in_the_order_of_the_papers_questions(tmp_path):
+    """Whatever the order of the files that hold their claims."""
+    whole = synthetic.results(seeds=2, grid=5)
+    build(replace(whole, claims=whole.claims[::-1]), tmp_path / "one")
+    names = re.findall(r'class="chaptername">([^<]+)<', index(tmp_path).read_text())
+    paper = [name for name in names if name in CHAPTERS]
+    assert paper[0] == next(iter(CHAPTERS))
+    assert [synthetic.SECTIONS[name] for name in paper] == sorted(synthetic.SECTIONS[name] for name in paper)
+    assert names[-1] == words.OURS

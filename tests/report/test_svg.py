@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.report.reading import parse, texts
+from vitwork.report.paper_values import ACCURACY_ROBUSTNESS
 from vitwork.report.svg import LETTER, OUTLINES, Plot, fitted, mark, straightened
 
 
@@ -94,6 +95,23 @@ def test_names_of_near_points_do_not_cover_each_other():
     for place, (start, stop, base) in enumerate(boxes):
         for begin, end, other in boxes[place + 1 :]:
             assert abs(base - other) > 10 or stop < begin or end < start
+
+
+def test_names_of_many_near_points_keep_apart():
+    """The paper's eight networks on an axis that ours make wide: farther names have a line to their point."""
+    plot = Plot("", (20, 95), (20, 72), "accuracy (%)", "robustness (%)", height=250)
+    for x, y in ACCURACY_ROBUSTNESS.values():
+        plot.marks([(x, y, "")], 0)
+    for network, (x, y) in ACCURACY_ROBUSTNESS.items():
+        plot.tag(x, y, network)
+    boxes = plot.tagged
+    for place, (start, stop, base) in enumerate(boxes):
+        assert start >= plot.margin[0]
+        assert stop <= plot.width
+        assert 10 <= base <= plot.height - plot.margin[3]
+        for begin, end, other in boxes[place + 1 :]:
+            assert abs(base - other) > 10 or stop < begin or end < start
+    assert any('class="zero"' in part for part in plot.parts)
 
 
 def test_long_names_of_axes_stay_inside_the_drawing():

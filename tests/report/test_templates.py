@@ -148,12 +148,62 @@ def test_search_question_and_verdict_filter_claims(browser, pages):
         assert shown.count() == 0
         page.get_by_role("button", name="Reset").click()
         page.wait_for_function("document.querySelectorAll('details.claim:not([hidden])').length === 40")
+        assert not page.locator("#none").is_visible()
         page.locator("#question").select_option(label="Do MSAs act like Convs?")
         assert shown.count() == 9
         page.get_by_label("reproduced", exact=True).uncheck()
         verdicts = {claim.get_attribute("data-verdict") for claim in shown.all()}
         assert verdicts
         assert "reproduced" not in verdicts
+
+
+def test_what_matches_no_claim_is_said_with_a_way_back(browser, pages):
+    """In words that name what was asked for; the button beside them shows all claims again, and paper has neither."""
+    with Watched(browser, pages["report"]) as page:
+        none = page.locator("#none")
+        page.get_by_label("Search").fill("nothing <b>of the kind")
+        assert "No claim matches the search “nothing <b>of the kind”." in none.inner_text()
+        page.locator("#question").select_option(label="Do MSAs act like Convs?")
+        page.get_by_label("reproduced", exact=True).uncheck()
+        said = none.inner_text()
+        assert (
+            "the question “Do MSAs act like Convs?” and the verdict contradicted or inconclusive or not measured."
+            in said
+        )
+        page.emulate_media(media="print")
+        assert not none.is_visible()
+        page.emulate_media(media="screen")
+        page.get_by_role("button", name="Show all claims").click()
+        page.wait_for_function("document.querySelectorAll('details.claim:not([hidden])').length === 40")
+        assert not none.is_visible()
+        assert page.evaluate("document.activeElement.id") == "search"
+        assert page.evaluate("location.hash") == ""
+        for box in page.locator("[name=verdict]").all():
+            box.uncheck()
+        assert "No claim matches a choice of no verdict." in none.inner_text()
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_a_long_name_of_a_profile_wraps(browser, long, size):
+    """In headline, cards and tables, which keep the width of the window and room for what stands beside the name."""
+    for path in long:
+        with Watched(browser, path, size) as page:
+            page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+            assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
+            narrow = page.evaluate("""() => [...document.querySelectorAll('h1, h2, h3, h4, p, dd, .badge, .counts li')]
+                .filter((part) => part.offsetParent && part.textContent.trim().length > 20 && !part.closest('svg, .tools, .turn'))
+                .filter((part) => part.getBoundingClientRect().width < 90)
+                .map((part) => `${part.tagName} ${part.className} ${part.textContent.slice(0, 60)}`)""")
+            assert not narrow
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """A report, an index and a comparison of a profile whose name is one long word."""
+    folder = tmp_path_factory.mktemp("long")
+    results = synthetic.results(seeds=3, claims=8, grid=5)
+    named = synthetic.profile_of(results, name="cifar10microwithaverylongname" * 8)
+    return build(named, folder / "one"), index(folder), compare(results, named, folder)
 
 
 def test_the_address_holds_filters_and_opened_claims(browser, pages):

@@ -79,6 +79,20 @@ def test_lines_are_cut_to_the_terminal(width: int) -> None:
     assert ("compares" in lines[1]) == (width >= 100)
 
 
+@pytest.mark.parametrize(("width", "columns"), [(80, ["p", "q"]), (60, ["q"]), (44, [])])
+def test_p_and_q_stay_in_a_narrow_terminal(width: int, columns: list[str]) -> None:
+    """Names and units are cut for their sake; where even these do not fit, p goes first, then q; an interval is always whole."""
+    whole = results()
+    claim = replace(whole.claims[0], id="a-name-which-is-much-too-long", p=0.00012, q=0.00012)
+    found = replace(whole.hypotheses[0], unit="log amplitude", effect=dataclasses.replace(EFFECT, low=-2.0134))
+    _, head, line, *_ = table(replace(whole, claims=(claim,), hypotheses=(found,)), width)
+    assert head.split() == ["claim", "verdict", "effect", "[interval]", *columns]
+    assert line.startswith("a-name")
+    assert " reproduced " in line
+    assert "−1.50 [−2.01, −1.00]" in line
+    assert line.count("0.00012") == len(columns)
+
+
 def test_colours_tell_verdicts_apart_where_a_terminal_has_them() -> None:
     """Without colours there are no control characters."""
     assert any("\x1b[32mreproduced" in line for line in table(results(), colour=True))

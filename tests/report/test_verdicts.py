@@ -63,6 +63,7 @@ def test_a_control_that_was_not_measured_is_named(some):
     [
         (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), 1.5, "%", "the paper’s +1.5 points are excluded at this scale"),
         (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), -1.5, "nats", "the paper’s −1.5 nats are excluded at this scale"),
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), -1.5, "log variance", "the paper’s −1.5 log variance is excluded at this scale"),
         (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), 0.5, "%", ""),
         (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), None, "%", ""),
         (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U, scale="log-ratio"), 0.12, "", "the paper’s ×0.12 is excluded at this scale"),

@@ -331,6 +331,23 @@ def test_a_change_of_a_qualified_verdict_says_its_qualifiers():
     assert f"reproduced now: Reproduced at synthetic, but not {synthetic.BATCHNORM}; not measured at matched" in text
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("undecided with BatchNorm", "Undecided with BatchNorm"),
+        ("pre-activation blocks", "Pre-activation blocks"),
+        ("vit-local-3 has a window", "vit-local-3 has a window"),
+        ("error(vit) < 0", "error(vit) < 0"),
+        ("epochs = 3 for all arms", "epochs = 3 for all arms"),
+        ("±2 points", "±2 points"),
+        ("", ""),
+    ],
+)
+def test_what_stands_alone_begins_with_a_capital(text, said):
+    """Names and formulas are written as they are."""
+    assert words.sentence(text) == said
+
+
 def test_other_profiles_are_said():
     """Results of one profile need no sentence."""
     results = synthetic.results(seeds=1, claims=1, grid=3)

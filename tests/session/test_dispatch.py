@@ -12,7 +12,7 @@ from vitwork.design.deviation import Lack, Missing
 from vitwork.errors import VitworkError
 from vitwork.profiles import SMOKE
 from vitwork.session import dispatch, jobs
-from vitwork.session.claims import Claims, claimed
+from vitwork.session.bookings import Bookings, booked
 from vitwork.session.dispatch import Dispatcher
 from vitwork.session.engine import Choice, Resources, State, Task, TaskError, names
 from vitwork.session.forecast import task_lines
@@ -91,12 +91,12 @@ def writing(store: Store) -> Callable[[Task], Mapping[str, Lack]]:
 
 
 def test_a_task_is_an_arm_with_its_seeds(tmp_path: Path) -> None:
-    """All missing seeds of an arm go together, each run once; no claim and no pending task is left."""
+    """All missing seeds of an arm go together, each run once; no booking and no pending task is left."""
     store = Store(tmp_path)
     engine = Scripted(writing(store))
     Dispatcher(engine, store, Troubles()).drain(planned())
     assert [(task.runs[0].arm.name, len(task.runs)) for task in engine.submitted] == [("vit", 2), ("resnet", 2)]
-    assert claimed(store.root) == []
+    assert booked(store.root) == []
 
 
 def test_longest_tasks_are_first(tmp_path: Path) -> None:
@@ -154,13 +154,15 @@ def test_what_a_task_could_not_do_is_not_tried_again(tmp_path: Path) -> None:
 def test_the_runs_of_another_session_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs whose jobs another session submitted are named, and not handed over while these stand."""
     store, plan, said = Store(tmp_path), planned(1), list[str]()
-    other = Claims(store.root, "slurm", lasting=True)
+    other = Bookings(store.root, "slurm", lasting=True)
     for run in plan.runs.values():
         if run.arm.name == "vit":
             other.take(run.key, "vit seed 0")
             other.tell(run.key, "17_3")
     states = iter([State.RUNNING, State.RUNNING, State.ENDED])
-    monkeypatch.setattr(jobs, "states", lambda claims, _: {claim.key: next(states, State.ENDED) for claim in claims})
+    monkeypatch.setattr(
+        jobs, "states", lambda bookings, _: {booking.key: next(states, State.ENDED) for booking in bookings}
+    )
     engine = Scripted(writing(store))
     Dispatcher(engine, store, Troubles(), said.append).drain(plan)
     assert [task.name for task in engine.submitted] == ["resnet seed 0", "vit seed 0"]
@@ -168,7 +170,7 @@ def test_the_runs_of_another_session_are_waited_for(tmp_path: Path, monkeypatch:
     assert said[0].startswith("1 of the runs are with slurm 17_3 of ")
 
 
-def test_an_engine_that_refuses_leaves_no_claims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_refuses_leaves_no_bookings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing can be handed over, the error is the engine's, and nobody waits for runs that no one has."""
 
     def refuses(self: Scripted, tasks: Sequence[Task]) -> list[tuple[Task, Handed]]:
@@ -177,7 +179,7 @@ def test_an_engine_that_refuses_leaves_no_claims(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(Scripted, "submit", refuses)
     with pytest.raises(VitworkError, match="takes no jobs"):
         Dispatcher(Scripted(lambda task: {}), Store(tmp_path), Troubles()).drain(planned())
-    assert claimed(tmp_path) == []
+    assert booked(tmp_path) == []
 
 
 def test_engines_are_chosen_by_name_and_settings() -> None:

@@ -142,7 +142,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--workers", type=int, help="networks trained side by side (default: one per core, or one on a GPU)"
     )
-    parser.add_argument("--minutes", type=float, help="start no training after so many minutes")
+    parser.add_argument(
+        "--minutes", type=float, help="begin no round of networks after so many minutes; one under way ends"
+    )
     parser.add_argument("--device", type=place.check, default="auto", help="auto, cpu or a torch device")
     for name, details in OPTIONS.items():
         parser.add_argument(name, **details)

@@ -44,7 +44,7 @@ class Search:
         rates: declared error rates and the number of seeds.
         team: who trains.
         classes, size: of the images.
-        minutes: no training starts once these have passed; None for no limit.
+        minutes: no round of networks starts once these have passed, and one under way is finished; None for no limit.
         say: is told what is about to be trained.
         trained: number of seeds by MSA blocks, in the order of the search.
     """

@@ -16,7 +16,7 @@ from vitwork.device import place
 from vitwork.errors import VitworkError, at_least
 from vitwork.report import words
 from vitwork.session import options
-from vitwork.session.claims import Claims, claimed
+from vitwork.session.bookings import Bookings, booked
 from vitwork.session.dispatch import Dispatcher
 from vitwork.session.engine import Choice, State
 from vitwork.session.forecast import task_lines
@@ -137,25 +137,25 @@ def status(arguments: Sequence[str]) -> int:
 
 def _jobs(root: Path) -> list[str]:
     """Return a line for each job that runs were handed to."""
-    claims = claimed(root)
-    if not claims:
+    bookings = booked(root)
+    if not bookings:
         return []
-    told = states(claims, Store(root))
+    told = states(bookings, Store(root))
     jobs: dict[tuple[str, str, str, State], list[str]] = {}
-    for claim in claims:
-        key = (claim.engine, claim.job or claim.session, claim.host, told[claim.key])
-        jobs.setdefault(key, []).append(claim.run)
+    for booking in bookings:
+        key = (booking.engine, booking.job or booking.session, booking.host, told[booking.key])
+        jobs.setdefault(key, []).append(booking.run)
     return [f"{engine} {job} ({host}) {state}: {', '.join(runs)}" for (engine, job, host, state), runs in jobs.items()]
 
 
 def _cancel(store: Store) -> int:
     """Cancel all jobs of a store, and give their runs back."""
-    claims = claimed(store.root)
-    for name in dict.fromkeys(claim.engine for claim in claims):
-        jobs = {claim.job for claim in claims if claim.engine == name and claim.job}
+    bookings = booked(store.root)
+    for name in dict.fromkeys(booking.engine for booking in bookings):
+        jobs = {booking.job for booking in bookings if booking.engine == name and booking.job}
         Choice(name).make(Worker(store)).cancel(sorted(jobs))
-    Claims(store.root, "", lasting=True).drop([claim.key for claim in claims])
-    print(f"{words.plural(len(claims), 'run')} given back.")
+    Bookings(store.root, "", lasting=True).drop([booking.key for booking in bookings])
+    print(f"{words.plural(len(bookings), 'run')} given back.")
     return 0
 
 

@@ -52,7 +52,7 @@ class Job:
     """What a job runs; submitit calls `checkpoint` before a time limit or a preemption ends it, and starts it again."""
 
     def __call__(self, packed: Packed) -> dict[str, Lack]:
-        """Do a task in the shared store, without a lock: that a run is done once is for the claims and the queue to see to."""
+        """Do a task in the shared store, without a lock: that a run is done once is for the bookings and the queue to see to."""
         parcel = packed.open()
         job = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
         number = "_".join(part for part in job if part) or os.environ.get("SLURM_JOB_ID") or str(os.getpid())

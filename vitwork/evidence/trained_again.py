@@ -164,7 +164,7 @@ class Sample:
             if math.isnan(before) and math.isnan(after):
                 continue
             spread = float(np.nanstd(values, ddof=1)) if np.isfinite(values).sum() > 1 else 0.0
-            repeat = compare(before, after, spread, same=same)
+            repeat = repeated(before, after, spread, same=same)
             interval = predicted(values.tolist(), scale) if repeat is Repeat.ANOTHER else None
             yield Repeated(arm, seed, name, side.quantity.unit, before, after, repeat, interval)
 
@@ -175,7 +175,7 @@ class Sample:
         return Networks(rows, np.repeat([0, 1], [len(self.before), len(self.after)]))
 
 
-def compare(before: float, after: float, spread: float, *, same: bool) -> Repeat:
+def repeated(before: float, after: float, spread: float, *, same: bool) -> Repeat:
     """Return how a value of a run that was trained again compares with the published one.
 
     Args:

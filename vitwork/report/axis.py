@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 Point = tuple[float, float]
@@ -78,8 +78,17 @@ class Scale:
         return [mark for mark in marks if self.low * (1 - 1e-9) <= mark <= self.high * (1 + 1e-9)]
 
 
-LARGEST = 1e300
-"""Numbers beyond are as good as infinite: sums of them would be."""
+LARGEST = 1e100
+"""Numbers beyond are not drawn: no network gives them, and squares and sums of them would be infinite."""
+
+
+def excessive(value: object) -> bool:
+    """Return whether a value, or any within a record, is a finite number too large to be drawn."""
+    if isinstance(value, Mapping):
+        return any(map(excessive, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(excessive, value))
+    return isinstance(value, (int, float)) and LARGEST < abs(value) < math.inf
 
 
 def _round_step(rough: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from vitwork.design.dataset import HELD_OUT
 from vitwork.language.document import ClaimResult, Hypothesis, MeasurementResult, Results
@@ -23,24 +23,46 @@ CURVES: Mapping[str, Curves] = {  # by the images that the paper's curve is of
 }
 
 
+class Beside(NamedTuple):
+    """A number or a curve of ours, the paper's, and the deviation, as they are shown.
+
+    Attributes:
+        name: the id of the claim, or the measurement whose curve it is.
+        what: the comparison, or the arm of the curve.
+        ours, theirs: the numbers.
+        deviation: ours minus the paper's, or ours over the paper's for factors.
+    """
+
+    name: str
+    what: str
+    ours: str
+    theirs: str
+    deviation: str
+
+
 def alone(results: Results) -> bool:
     """Return whether every arm is one published network."""
     arms = [run.arm for run in results.runs]
     return bool(arms) and len(set(arms)) == len(arms) and all(run.network for run in results.runs)
 
 
-def lines(results: Results) -> list[str]:
-    """Return a line for each claim and curve of which the paper gives numbers: ours, the paper's, and the deviation.
+def rows(results: Results) -> list[Beside]:
+    """Return a row for each claim and curve of which the paper gives numbers.
 
     None for results of several networks per arm, whose effects have intervals.
     """
-    if not alone(results):
-        return []
-    found = [*_effects(results), *_curves(results)]
-    return ["", "Measured on single networks, beside the paper's numbers:", *found] if found else []
+    return [*_effects(results), *_curves(results)] if alone(results) else []
 
 
-def _effects(results: Results) -> Iterator[str]:
+def lines(results: Results) -> list[str]:
+    """Return the same as lines of a terminal."""
+    found = [
+        f"  {row.name:32} {row.ours}, the paper’s {row.theirs}: {row.deviation}  {row.what}" for row in rows(results)
+    ]
+    return ["", f"{words.BESIDE}:", *found] if found else []
+
+
+def _effects(results: Results) -> Iterator[Beside]:
     hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     for claim in results.claims:
         first = next(iter(words.primaries([hypotheses[id] for id in claim.hypotheses if id in hypotheses])), None)
@@ -48,24 +70,25 @@ def _effects(results: Results) -> Iterator[str]:
             yield _effect(claim, first, claim.paper.effect)
 
 
-def _effect(claim: ClaimResult, first: Hypothesis, stated: float) -> str:
+def _effect(claim: ClaimResult, first: Hypothesis, stated: float) -> Beside:
     scale, unit = first.effect.scale, words.effect_unit(first.unit, first.effect)
     measured = words.shown(first.effect.estimate, scale)
     assert measured is not None  # it is finite
     if words.factor(scale):
-        numbers = f"×{measured:.3g}, the paper's ×{stated:.3g}: ×{measured / stated:.3g} of it"
+        numbers = [f"×{words.quantity(value)}" for value in (measured, stated, measured / stated)]
     else:
-        numbers = f"{measured:+.3g}, the paper's {stated:+.3g}: {measured - stated:+.3g}"
-    return f"  {claim.id:32} {numbers}{f' {unit}' if unit else ''}  {first.statement}"
+        signed = (words.quantity(value, sign=True) for value in (measured, stated, measured - stated))
+        numbers = [f"{value} {unit}".rstrip() for value in signed]
+    return Beside(claim.id, first.statement, *numbers)
 
 
-def _curves(results: Results) -> Iterator[str]:
+def _curves(results: Results) -> Iterator[Beside]:
     known = CURVES.get(results.provenance.dataset.name, {})
     for measured in results.measurements:
         if measured.name in known and measured.values is not None and _usual(measured):
             stated, read = known[measured.name]
             if measured.arm in stated:
-                yield f"  {measured.name:14} {measured.arm:17} {_deviation(read(measured.values), stated[measured.arm])}"
+                yield Beside(measured.name, measured.arm, *_curve(read(measured.values), stated[measured.arm]))
 
 
 def _usual(measured: MeasurementResult) -> bool:
@@ -73,9 +96,13 @@ def _usual(measured: MeasurementResult) -> bool:
     return measured.parameters.get("window") is None and measured.parameters.get("power", "fixed") == "fixed"
 
 
-def _deviation(ours: Sequence[float], stated: Sequence[float]) -> str:
+def _curve(ours: Sequence[float], stated: Sequence[float]) -> tuple[str, str, str]:
+    """Return both means, and how the curves differ."""
+    means = [f"mean {words.quantity(sum(curve) / len(curve))} of {words.plural(len(curve), 'point')}" if curve else "nothing"
+             for curve in (ours, stated)]  # fmt: skip
     if len(ours) != len(stated):
-        return f"{len(ours)} points, the paper's curve has {len(stated)}: other blocks are told apart"
+        return means[0], means[1], "not compared, since other blocks are told apart"
     off = [mine - theirs for mine, theirs in zip(ours, stated, strict=True)]
     root = math.sqrt(sum(error**2 for error in off) / len(off))
-    return f"{len(off)} points: {sum(off) / len(off):+.3g} on average, {root:.3g} in root mean square, {max(off, key=abs):+.3g} at most"
+    average, most = (words.quantity(value, sign=True) for value in (sum(off) / len(off), max(off, key=abs)))
+    return means[0], means[1], f"{average} on average, {words.quantity(root)} in root mean square, {most} at most"

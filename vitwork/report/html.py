@@ -58,6 +58,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["sentence"] = words.sentence
     made.globals |= {"symbols": words.SYMBOLS, "swatch": swatch, "asset": asset}
     return made
 

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import structs
 
 from vitwork.language.document import ClaimResult, Hypothesis, Results, RunResult, Sample
-from vitwork.report import words
+from vitwork.report import beside, words
 from vitwork.report.cite import ARXIV, bibtex
 from vitwork.report.document import Json, dump
 from vitwork.report.figures import PAPER, Shown, effect, gallery, structure, training
@@ -50,6 +50,8 @@ def render(results: Results, files: Mapping[str, bytes] | None = None) -> str:
             cost=_cost(results),
             when=words.moment(results.provenance.started),
             answers=_answers(results, claims),
+            beside=[(row, claims[row.name]["anchor"] if row.name in claims else "") for row in beside.rows(results)],
+            beside_title=words.BESIDE,
             groups=[
                 group
                 for group in (_group("Claims of the paper", paper, claims), _group(words.OURS, ours, claims))

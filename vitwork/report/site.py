@@ -45,7 +45,7 @@ def index(folder: Path) -> Path:
     reports.sort(key=lambda report: (report.size, report.link))
     past = history.joined(history.read(folder), (e for results in found.values() for e in history.events(results)))
     page = environment().get_template("index.html.j2").render(
-        scripts=("theme.js",), reports=[_card(report) for report in reports], **_claims(reports, shown_events(past))
+        scripts=("theme.js",), reports=[_card(report, reports) for report in reports], **_claims(reports, shown_events(past))
     )  # fmt: skip
     for place, results in found.items():
         missing = [name for name in NAMES if not (place / f"{name}.parquet").is_file()]
@@ -80,7 +80,7 @@ class _Report:
         return max((run.parameters for run in self.results.runs if run.parameters), default=0)
 
 
-def _card(report: _Report) -> Json:
+def _card(report: _Report, reports: Sequence[_Report]) -> Json:
     results = report.results
     paper, ours = words.apart(results.claims)
     return {
@@ -92,6 +92,7 @@ def _card(report: _Report) -> Json:
         "price": words.price(results),
         "headline": words.headline(results),
         "correction": words.correction(results),
+        "older": words.older(results, (other.results for other in reports)),
         "commit": results.provenance.commit[:12],
         "when": words.moment(results.provenance.finished),
         "runs": words.plural(len(results.runs), "run"),
@@ -115,7 +116,7 @@ def _claims(reports: Sequence[_Report], events: Sequence[Event]) -> Json:
     every = {id: claim for report in reversed(reports) for id, claim in report.claims.items()}
     chapters: dict[str, list[Json]] = {}
     missing: list[ClaimResult] = []
-    for claim in sorted(every.values(), key=lambda claim: claim.ours):
+    for claim in sorted(every.values(), key=lambda claim: (claim.ours, claim.paper.section or math.inf)):
         known = past.get(claim.id, [])
         if all(event.verdict is Verdict.NOT_MEASURED for event in known):
             missing.append(claim)

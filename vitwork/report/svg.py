@@ -143,13 +143,17 @@ class Plot:
         )
 
     def tag(self, x: float, y: float, words: str) -> None:
-        """Write the name of a point next to it, where no other name and no mark is."""
+        """Write the name of a point next to it, where no other name and no mark is; farther off with a line to it."""
         px, py, length = self.sx(x), self.sy(y), LETTER * len(words)
         right, left = (px + 7, py + 4, "start"), (px - 7, py + 4, "end")
         above, below = (px, py - 7, "middle"), (px, py + 15, "middle")
         higher, lower = (px + 7, py - 5, "start"), (px + 7, py + 13, "start")
-        places = (right, left, above, below, higher, lower)
-        at, base, anchor = max(places, key=lambda place: self._room(place, length))
+        near = (right, left, above, below, higher, lower)
+        far = [(px + side * 20, py + 4 + down, anchor) for down in (-16, 16, -30, 30, -44, 44)
+               for side, anchor in ((1, "start"), (-1, "end"))]  # fmt: skip
+        at, base, anchor = max((*near, *far), key=lambda place: self._room(place, length))
+        if (at, base, anchor) in far:
+            self.parts.append(f'<path class="zero" d="M{number(px)} {number(py)}L{number(at)} {number(base - 4)}"/>')
         start = at - BEFORE[anchor] * length
         self.tagged.append((start, start + length, base))
         self.text(at, base, words, anchor)
@@ -158,7 +162,8 @@ class Plot:
         """Return how well a name can stand at a place: inside the drawing first of all, off other names, off marks."""
         at, base, anchor = place
         start = at - BEFORE[anchor] * length
-        inside = start >= self.margin[0] and start + length <= self.width and base >= 10
+        inside = start >= self.margin[0] and start + length <= self.width
+        inside = inside and 10 <= base <= self.height - self.margin[3] - 2
         free = all(abs(base - b) > 10 or start > stop or start + length < begin for begin, stop, b in self.tagged)
         bare = not any(start - 3 < dx < start + length + 3 and base - 11 < dy < base + 3 for dx, dy in self.dots)
         return inside, free, bare

@@ -13,9 +13,10 @@ from vitwork.statistics.effect import Effect, Verdict
 
 HEADER = ("claim", "verdict", "effect [interval]", "n", "p", "q", "compares")
 GAP = 2
-LEAST_TELLING = (HEADER.index("n"), HEADER.index("p"), HEADER.index("q"))
 NAME = 24
 """Characters that a claim's name keeps before other columns are left out."""
+SHORT = 10
+"""Characters that it keeps before p and q are left out."""
 LEAST = 16
 """Characters that the last column takes at least, where it is shown."""
 STYLES: dict[str, str] = {
@@ -117,8 +118,9 @@ def _drawn(rows: Sequence[Row], width: int, *, colour: bool) -> list[str]:
     from rich.text import Text
 
     widths = [max(cell_len(row[column]) for row in (HEADER, *rows)) for column in range(len(HEADER))]
+    interval = max(_interval(row[HEADER.index("effect [interval]")]) for row in (HEADER, *rows))
     made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
-    shown = _fitting(widths, width)
+    shown = _fitting(widths, interval, width)
     for column in shown:
         made.add_column(Text(HEADER[column]), no_wrap=True, overflow="ellipsis", width=shown[column])
     for row in rows:
@@ -130,21 +132,42 @@ def _drawn(rows: Sequence[Row], width: int, *, colour: bool) -> list[str]:
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
-def _fitting(widths: Sequence[int], width: int) -> dict[int, int]:
-    """Return the columns that fit side by side and their widths: the last one is cut first, then the names of claims.
+def _interval(effect: str) -> int:
+    """Return how many characters an effect takes whose unit is cut off: a sign stands for what was cut."""
+    kept = effect.find("]") + 1 or len(effect)
+    return kept + (kept < len(effect))
 
-    What does not fit even so is left out, from the least telling: what is compared, the seeds, p, q.
+
+def _fitting(widths: Sequence[int], interval: int, width: int) -> dict[int, int]:
+    """Return the columns that fit side by side and their widths: all but the verdict are cut or left out, the least telling first.
+
+    Args:
+        widths: that the columns would take.
+        interval: what the effect takes without its unit.
+        width: of the terminal.
     """
     shown = dict(enumerate(widths))
 
     def left() -> int:
         return width - sum(shown.values()) - GAP * (len(shown) - 1)
 
-    last = len(widths) - 1
-    shown[last] = min(widths[last], max(LEAST, widths[last] + left()))
-    for column in (last, *LEAST_TELLING):
-        if left() + widths[0] >= min(widths[0], NAME):
-            break
-        del shown[column]
-    shown[0] = max(1, min(widths[0], widths[0] + left()))
+    name, _, effect, seeds, p, q, last = range(len(widths))
+    least = (
+        (last, LEAST),
+        (name, NAME),
+        (last, 0),
+        (seeds, 0),
+        (effect, interval),
+        (name, SHORT),
+        (p, 0),
+        (q, 0),
+        (name, 1),
+    )
+    for column, kept in least:
+        if left() < 0:
+            shown[column] = max(min(kept, widths[column]), shown[column] + left())
+            if not kept:
+                del shown[column]
+    for column in (name, effect):  # what was left out later made room again
+        shown[column] = min(widths[column], shown[column] + max(0, left()))
     return shown

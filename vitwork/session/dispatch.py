@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from vitwork.design.deviation import Lack, Missing
-from vitwork.session.claims import Claim, Claims
+from vitwork.session.bookings import Booking, Bookings
 from vitwork.session.engine import Engine, Future, Task, TaskError
 from vitwork.session.jobs import shown, standing
 from vitwork.session.plan import Plan, Run
@@ -49,10 +49,10 @@ class Dispatcher:
     attempts: Counter[str] = field(default_factory=Counter)
     lost: dict[str, str] = field(default_factory=dict)
     waited: set[str] = field(default_factory=set)
-    claims: Claims = field(init=False)
+    bookings: Bookings = field(init=False)
 
     def __post_init__(self) -> None:
-        self.claims = Claims(self.store.root, self.engine.name, lasting=self.engine.lasting)
+        self.bookings = Bookings(self.store.root, self.engine.name, lasting=self.engine.lasting)
 
     def drain(self, plan: Plan) -> None:
         """Work until every run of the plan is trained and measured, or known not to be.
@@ -83,7 +83,7 @@ class Dispatcher:
             return
         if not self.engine.lasting:
             self.engine.cancel([future.id for _, future in self.pending])
-            self.claims.drop(_keys(self.pending))
+            self.bookings.drop(_keys(self.pending))
         elif self.say is not None:
             self.say(
                 f"{len(self.pending)} jobs go on: `vitwork status` shows them, and the next session takes what they leave."
@@ -105,7 +105,7 @@ class Dispatcher:
             if reporter is not None and fresh:
                 reporter.report("tasks", f"{len(self.pending)} handed over", len(plan.runs) - len(waiting))
             if now - beat > BEAT_SECONDS:
-                self.claims.beat(_keys(self.pending))
+                self.bookings.beat(_keys(self.pending))
                 beat = now
             if not (started or ended):
                 time.sleep(POLL_SECONDS)
@@ -125,7 +125,7 @@ class Dispatcher:
         busy = set(_keys(self.pending))
         free = [run for run in waiting if run.key not in busy]
         if self.engine.remote:
-            free = self._claim(free)
+            free = self._book(free)
         if not free:
             return False
         taken: Sequence[Handed] = ()
@@ -134,30 +134,30 @@ class Dispatcher:
         finally:
             if self.engine.remote:
                 handed = set(_keys(taken))
-                self.claims.drop([run.key for run in free if run.key not in handed])
+                self.bookings.drop([run.key for run in free if run.key not in handed])
         if self.engine.remote:
             for task, future in taken:
                 for key in task.keys:
-                    self.claims.tell(key, future.id)
+                    self.bookings.tell(key, future.id)
         self.pending += taken
         return bool(taken)
 
-    def _claim(self, runs: Sequence[Run]) -> list[Run]:
-        """Return the runs that this session may hand over; jobs of others are named once, and claims of nobody dropped."""
+    def _book(self, runs: Sequence[Run]) -> list[Run]:
+        """Return the runs that this session may hand over; jobs of others are named once, and bookings of nobody dropped."""
         mine: list[Run] = []
-        others: list[Claim] = []
+        others: list[Booking] = []
         for run in runs:
             if self._worked_on(run.key):
                 continue
-            if self.claims.take(run.key, f"{run.arm.name} seed {run.seed}"):
+            if self.bookings.take(run.key, f"{run.arm.name} seed {run.seed}"):
                 mine.append(run)
-            elif (claim := self.claims.read(run.key)) is not None:
-                others.append(claim)
-        alive = standing(self.claims, others, self.store)
-        self.claims.drop({claim.key for claim in others} - {claim.key for claim in alive})
-        if self.say is not None and not {claim.key for claim in alive} <= self.waited:
+            elif (booking := self.bookings.read(run.key)) is not None:
+                others.append(booking)
+        alive = standing(self.bookings, others, self.store)
+        self.bookings.drop({booking.key for booking in others} - {booking.key for booking in alive})
+        if self.say is not None and not {booking.key for booking in alive} <= self.waited:
             self.say(shown(alive))
-            self.waited |= {claim.key for claim in alive}
+            self.waited |= {booking.key for booking in alive}
         return mine
 
     def _worked_on(self, key: str) -> bool:
@@ -179,7 +179,7 @@ class Dispatcher:
         gone = {future.id for _, future in ended}
         self.pending = [(task, future) for task, future in self.pending if future.id not in gone]
         if self.engine.remote:
-            self.claims.drop(_keys(ended))
+            self.bookings.drop(_keys(ended))
         return [task for task, _ in ended]
 
     def _count(self, ended: Sequence[Task], waiting: Collection[str]) -> None:

@@ -116,7 +116,7 @@ class Engine(Protocol):
 
     Attributes:
         name: by which users choose it.
-        remote: whether tasks are done by other processes than those of the session, for which their runs are claimed.
+        remote: whether tasks are done by other processes than those of the session, for which their runs are booked.
         lasting: whether tasks go on when the session ends.
         together: whether a task holds all missing seeds of its arm, or one.
         resources: what each task gets.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from vitwork.design.deviation import Lack
 from vitwork.device import place
 from vitwork.errors import VitworkError
-from vitwork.session.claims import Claims, claimed
+from vitwork.session.bookings import Bookings, booked
 from vitwork.session.dispatch import Dispatcher
 from vitwork.session.engine import Choice, Resources, State, Task
 from vitwork.session.jobs import shown, standing
@@ -125,7 +125,7 @@ class Local:
         reporter = self._begin()
         doing = self.worker.tasks
         with ExitStack() as leases:
-            taken = self._lease(doing, self._unclaimed(tasks), leases)
+            taken = self._lease(doing, self._unbooked(tasks), leases)
             runs = [run for task in taken for run in task.runs]
             if not runs:
                 return []
@@ -151,13 +151,13 @@ class Local:
             self.neighbours.look()
         return self.reporter
 
-    def _unclaimed(self, tasks: Sequence[Task]) -> Sequence[Task]:
+    def _unbooked(self, tasks: Sequence[Task]) -> Sequence[Task]:
         """Return the tasks that no other session has handed to an engine; its jobs are named once."""
         store = self.worker.store
-        if not (found := claimed(store.root)):
+        if not (found := booked(store.root)):
             return tasks
-        alive = standing(Claims(store.root, self.name, lasting=False), found, store)
-        busy = {claim.key for claim in alive}
+        alive = standing(Bookings(store.root, self.name, lasting=False), found, store)
+        busy = {booking.key for booking in alive}
         if alive and self.worker.say is not None and not busy <= self.waited:
             self.worker.say(shown(alive))
         self.waited |= busy

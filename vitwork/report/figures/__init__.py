@@ -7,9 +7,12 @@ no figure of the paper stands for, are drawn by their kind.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from vitwork.language.document import ClaimResult, MeasurementResult, Results
+from vitwork.report import words
+from vitwork.report.axis import LARGEST
 from vitwork.report.figures import (
     attention,
     corruptions,
@@ -150,6 +153,7 @@ def _using(claims: Iterable[ClaimResult], keys: Iterable[str]) -> tuple[str, ...
 
 
 def _drawn(name: str, draw: Draw, view: View, claims: tuple[str, ...]) -> Iterator[Shown]:
+    view, left = view.bounded()
     if not view.entries:
         return
     try:
@@ -157,4 +161,6 @@ def _drawn(name: str, draw: Draw, view: View, claims: tuple[str, ...]) -> Iterat
     except MALFORMED:
         return  # a record of another shape, from a user's own measurement or an altered document
     if figure is not None:
+        said = words.left_out([(entry.arm, entry.seed) for entry in left], LARGEST)
+        figure = replace(figure, note=f"{figure.note} {said}".strip())
         yield Shown(name, bool(view.number), figure, claims)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vitwork.language.document import Results
+from vitwork.report.axis import excessive
 from vitwork.report.document import Json
 from vitwork.report.words import settings
 
@@ -115,6 +116,11 @@ class View:
     def of(self, arm: str) -> list[Entry]:
         """Return the records of an arm, by seed."""
         return sorted((entry for entry in self.entries if entry.arm == arm), key=lambda entry: entry.seed)
+
+    def bounded(self) -> tuple[View, list[Entry]]:
+        """Return the records that can be drawn, and those that hold numbers too large to be."""
+        left = [entry for entry in self.entries if excessive(entry.values)]
+        return (self._part(entry for entry in self.entries if entry not in left) if left else self), left
 
     def varied(self) -> list[str]:
         """Return the parameters in which the records differ, the moment of training first."""

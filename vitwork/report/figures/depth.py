@@ -10,6 +10,7 @@ from vitwork.report.axis import span
 from vitwork.report.document import Json
 from vitwork.report.figures.base import Panel, View, columns, standing
 from vitwork.report.figures.points import curve, theirs
+from vitwork.report.figures.structure import KINDS
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
 
@@ -85,7 +86,7 @@ def across(view: View, values: Values, kind: str, ylabel: str, published: Publis
     for arm, points in paper.items():
         if points:
             theirs(plot, view, arm, points)
-    return Panel(f"Change across each {kind.upper() if kind != 'conv' else 'Conv'}", plot.render())
+    return Panel(f"Change across each {KINDS[kind]}", plot.render())
 
 
 def _places(kinds: Sequence[str], downsamples: Sequence[bool], kind: str) -> list[int]:

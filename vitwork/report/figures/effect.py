@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from vitwork.language.document import Hypothesis, Sample
-from vitwork.report.axis import Scale, number, span
+from vitwork.report.axis import LARGEST, Scale, excessive, number, span
 from vitwork.report.figures.base import Palette, mean
 from vitwork.report.svg import LETTER, Plot, fitted, mark
 from vitwork.report.words import effect_unit, factor, quantity, shown
@@ -22,7 +22,8 @@ def seeds(hypothesis: Hypothesis, palette: Palette) -> str:
     """Return a strip of points per arm, one point per seed, with a bar at the mean (geometric for ratios)."""
     samples = [side for side in hypothesis.sides if isinstance(side, Sample)]
     constants = [side.value for side in hypothesis.sides if not isinstance(side, Sample)]
-    values = [value for side in samples for value in side.values if value is not None]
+    every = [value for side in samples for value in side.values if value is not None]
+    values = [value for value in every if not excessive(value)]
     if not values:
         return ""
     log = factor(hypothesis.effect.scale) and min(values) > 0
@@ -33,7 +34,7 @@ def seeds(hypothesis: Hypothesis, palette: Palette) -> str:
         f"{hypothesis.quantity}{unit} of every seed: {hypothesis.statement}",
         span(values, log=log, include=constants),
         (-0.5, len(samples) - 0.5),
-        f"{hypothesis.quantity}{unit}, one point per network",
+        f"{hypothesis.quantity}{unit}, one point per network{_beyond(every)}",
         log_x=log,
         height=46 + (ROW_OF_ONE_ARM if one_arm else ROW) * len(samples),
         margin=(14 if one_arm else min(150, max(96, 10 + LETTER * max(map(len, names)))), 4, 10, 36),
@@ -50,8 +51,15 @@ def seeds(hypothesis: Hypothesis, palette: Palette) -> str:
     return plot.render(grid=False)
 
 
+def _beyond(values: Sequence[float]) -> str:
+    """Return how many values are too large to be drawn, for the name of the axis."""
+    count = sum(map(excessive, values))
+    return f"; {count} beyond {LARGEST:g} left out" if count else ""
+
+
 def _strip(plot: Plot, side: Sample, row: float, series: int, *, log: bool) -> None:
-    finite = [value for value in side.values if value is not None]
+    drawn = [None if value is None or excessive(value) else value for value in side.values]
+    finite = [value for value in drawn if value is not None]
     centre = mean([math.log(value) if log else value for value in finite])
     if centre is not None:
         at = math.exp(centre) if log else centre
@@ -60,7 +68,7 @@ def _strip(plot: Plot, side: Sample, row: float, series: int, *, log: bool) -> N
     tips = [
         f"{side.arm}, seed {seed}: {quantity(value, 4)}" for seed, value in zip(side.seeds, side.values, strict=False)
     ]
-    plot.marks(((value, row, tip) for value, tip in zip(side.values, tips, strict=False)), series)
+    plot.marks(((value, row, tip) for value, tip in zip(drawn, tips, strict=False)), series)
 
 
 def interval(hypothesis: Hypothesis, paper: float | None = None) -> str:
@@ -74,8 +82,9 @@ def interval(hypothesis: Hypothesis, paper: float | None = None) -> str:
     estimate, low, high, margin = (
         shown(value, found.scale) for value in (found.estimate, *found.deciding, found.margin)
     )
-    if estimate is None or margin is None:
-        return ""
+    if estimate is None or margin is None or excessive([estimate, margin]):
+        return ""  # the numbers stand in words
+    low, high, paper = (None if excessive(value) else value for value in (low, high, paper))
     log = factor(found.scale)
     band = _band(hypothesis, margin, log=log)
     unit = f" ({unit})" if (unit := effect_unit(hypothesis.unit, found)) else ""

@@ -7,24 +7,35 @@ from collections.abc import Sequence
 from vitwork.report import paper_values
 from vitwork.report.axis import Point, span
 from vitwork.report.figures.base import Entry, Figure, Panel, View, columns
-from vitwork.report.figures.structure import SERIES
+from vitwork.report.figures.structure import KINDS, SERIES
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
 
 Unit = tuple[str, str, int]  # name, kind, stage
+READABLE = 0.25
+"""The part of a common scale that the paper's bars need at least."""
 
 
 def draw(view: View) -> Figure | None:
-    """Return bars per unit for every arm, with a point per network, and the paper's Swin on the same scale."""
+    """Return bars per unit for every arm, with a point per network, and the paper's Swin.
+
+    Its bars have the scale of ours unless that would flatten them: small networks lose ten times as much.
+    """
     part = view.plain().last()
     ours = {arm: (_units(part.of(arm)[0]), [_changes(entry) for entry in part.of(arm)]) for arm in part.arms}
     paper = paper_values.SWIN_LESION if view.number == "10b" else ()
     theirs = [value for _, _, value in paper]
-    reach = span([y for _, rows in ours.values() for row in [*rows, theirs] for y in row], include=(0.0,))
+    reach = span([y for _, rows in ours.values() for row in rows for y in row], include=(0.0,))
+    own = span(theirs, include=(0.0,))
+    common = min(reach[0], own[0]), max(reach[1], own[1])
+    apart = bool(paper) and own[1] - own[0] < READABLE * (common[1] - common[0])
+    if paper and not apart:
+        reach = own = common
     panels = [Panel(f"{arm} (n = {len(rows)})", _bars(arm, units, rows, reach)) for arm, (units, rows) in ours.items()]
     if paper:
         units = [(f"stage {stage} {kind}", kind, stage) for stage, kind, _ in paper]
-        panels.append(Panel("Paper: Swin-Ti (n = 1)", _bars("Swin-Ti", units, [theirs], reach)))
+        scale = ", on a scale of its own" if apart else ""
+        panels.append(Panel(f"The paper’s Swin-Ti (n = 1{scale})", _bars("Swin-Ti", units, [theirs], own)))
     kinds = dict.fromkeys(kind for units, _ in ours.values() for _, kind, _ in units)
     if paper:
         kinds |= dict.fromkeys(kind for _, kind, _ in paper)
@@ -33,11 +44,15 @@ def draw(view: View) -> Figure | None:
         for entry in view.entries
         for (unit, kind, stage), change in zip(_units(entry), _changes(entry), strict=False)
     ]
-    told = " The first two of the paper’s are off its scale; it prints no numbers for a ResNet." if paper else ""
+    told = (
+        " The paper’s first two lie below −2.3 pp, off its drawing; it prints no numbers for a ResNet." if paper else ""
+    )
+    if apart:
+        told += " Its network loses so little beside ours that bars on one scale would be flat."
     return Figure(
         tuple(panels),
         f"Units from input to output; dotted lines divide stages; bars are means, points are networks.{told}",
-        tuple((SERIES.get(kind, 7), kind) for kind in kinds),
+        tuple((SERIES.get(kind, 7), KINDS.get(kind, kind)) for kind in kinds),
         ("arm", "seed", "unit", "kind", "stage", "change of accuracy (pp)"),
         tuple(rows),
         published=bool(paper),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from vitwork.report import paper_values
@@ -13,6 +14,8 @@ from vitwork.report.words import quantity
 Named = tuple[float | None, str]
 Cloud = Mapping[str, Sequence[Point]]
 ROW = 22.0
+SIZE, STEP, NEAR = 4.0, 2.8, 6.0
+"""Half the width of an arm's mark, what is added for each mark drawn over it, and below which distance one is, in pixels."""
 NOTE = "Thin lines are networks, thick ones their means ({})."
 PAPER = " Dashed lines and hollow marks are the paper’s values, of one network each."
 
@@ -75,6 +78,20 @@ def theirs(plot: Plot, view: View, arm: str, points: Sequence[tuple[float, float
     plot.marks(((x, y, f"{name} in the paper: {quantity(y)}") for x, y in points), series, "hollow", 3)
 
 
+def nested(places: Sequence[tuple[float, float] | None]) -> list[float]:
+    """Return sizes of marks that are drawn one after another, so that none is hidden: earlier ones stand out behind later ones.
+
+    Args:
+        places: pixels of the marks in the order of drawing; None for one that is not drawn.
+    """
+    return [
+        SIZE + STEP * sum(later is not None and math.dist(place, later) < NEAR for later in places[number + 1 :])
+        if place is not None
+        else SIZE
+        for number, place in enumerate(places)
+    ]
+
+
 def cloud(
     title: str, labels: tuple[str, str], ours: Cloud, palette: Palette, paper: Cloud | None = None, *, log: bool = False
 ) -> str:
@@ -94,8 +111,10 @@ def cloud(
     plot = Plot(title, span(x, pad=0.2 if paper else 0.12), span(y, pad=0.1, log=log), *labels, log_y=log, height=250)
     for arm, points in ours.items():
         plot.marks(points, palette[arm], "faint", 2.2)
-        across, up = mean(point[0] for point in points), mean(point[1] for point in points)
-        plot.marks([(across, up, f"{arm}: {quantity(across)}, {quantity(up)}")], palette[arm], size=4)
+    means = [(arm, mean(p[0] for p in points), mean(p[1] for p in points)) for arm, points in ours.items()]
+    sizes = nested([(plot.sx(x), plot.sy(y)) if x is not None and y is not None else None for _, x, y in means])
+    for (arm, across, up), size in zip(means, sizes, strict=True):
+        plot.marks([(across, up, f"{arm}: {quantity(across)}, {quantity(up)}")], palette[arm], size=size)
     for arm, points in paper.items():
         known = arm in palette.order
         plot.marks(points, palette[arm] if known else 0, "hollow" if known else "other", 3.6)

@@ -10,6 +10,8 @@ from vitwork.language.document import MeasurementResult
 from vitwork.report.axis import number
 from vitwork.report.figures.base import MALFORMED
 
+KINDS = {"msa": "MSA", "mlp": "MLP", "conv": "Conv"}
+"""How kinds of blocks are written where they have a name."""
 SERIES = {"stem": 7, "conv": 1, "msa": 0, "mlp": 2, "pool": 4, "head": 6}
 """A colour per kind of block."""
 

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vitwork.language.document import RunResult
-from vitwork.report.axis import span
+from vitwork.report.axis import LARGEST, excessive, span
 from vitwork.report.figures.base import Figure, Palette, Panel, columns
 from vitwork.report.svg import Plot
+from vitwork.report.words import left_out
 
 
 def draw(runs: Sequence[RunResult], palette: Palette) -> Figure | None:
     """Return the training curves of all runs; None where no history was kept."""
     arms: dict[str, list[list[tuple[float, float | None]]]] = {}
+    beyond: list[tuple[str, int]] = []
     for run in runs:
         curve = [(at, epoch.get("loss")) for epoch in run.history if (at := epoch.get("epoch")) is not None]
-        if curve:
+        if excessive(curve):
+            beyond.append((run.arm, run.seed))
+        elif curve:
             arms.setdefault(run.arm, []).append(curve)
     losses = [loss for curves in arms.values() for curve in curves for _, loss in curve]
     if not any(loss is not None for loss in losses):
         return None
+    left = f" {left_out(beyond, LARGEST)}" if beyond else ""
     epochs = [epoch for curves in arms.values() for curve in curves for epoch, _ in curve]
     plot = Plot("Training loss by epoch", span(epochs), span(losses), "epoch", "training loss (nats)")
     for arm, curves in arms.items():
@@ -30,7 +35,7 @@ def draw(runs: Sequence[RunResult], palette: Palette) -> Figure | None:
     rows = tuple((run.arm, run.seed, epoch.get("epoch"), epoch.get("loss")) for run in runs for epoch in run.history)
     return Figure(
         (Panel("Loss on the training data", plot.render()),),
-        "A thin line per network, a thick one for the mean of an arm.",
+        f"A thin line per network, a thick one for the mean of an arm.{left}",
         palette.legend(arms),
         ("arm", "seed", "epoch", "loss"),
         rows,

@@ -9,6 +9,15 @@
   const form = at('filters');
   const claims = all('details.claim');
   const boxes = all('input[name=verdict]', form);
+  const none = (found, section, verdicts) => {
+    const asked = [
+      at('search').value.trim() && `the search “${at('search').value.trim()}”`,
+      section && `the question “${at('question').selectedOptions[0].textContent}”`,
+      verdicts.size < boxes.length && (verdicts.size ? `the verdict ${[...verdicts].join(' or ')}` : 'a choice of no verdict'),
+    ].filter(Boolean);
+    at('none').hidden = found > 0 || !asked.length;
+    at('none').firstElementChild.textContent = `No claim matches ${asked.join(' and ')}.`;
+  };
   const filter = () => {
     const words = at('search').value.toLowerCase().split(/\s+/).filter(Boolean);
     const section = at('question').value;
@@ -23,6 +32,7 @@
       part.hidden = !part.querySelector('details.claim:not([hidden])');
       if (words.length && part.tagName === 'DETAILS') part.open = !part.hidden;
     }
+    none(found, section, verdicts);
     at('found').textContent = `${found} of ${claims.length} claim${claims.length === 1 ? '' : 's'}`;
   };
   const note = () => {
@@ -70,6 +80,7 @@
   form.addEventListener('input', () => { filter(); note(); });
   form.addEventListener('submit', (event) => event.preventDefault());
   form.addEventListener('reset', () => setTimeout(() => { filter(); note(); }));
+  at('none').querySelector('button').addEventListener('click', () => at('search').focus());  // the button goes
   filter();
   restore();
   addEventListener('hashchange', restore);

@@ -1,6 +1,7 @@
 """All that is said in words: every sentence of terminal, report and Markdown is made here, of facts."""
 
 from vitwork.report.words.answers import (
+    BESIDE,
     PAPER,
     QUESTIONS,
     REASONS,
@@ -23,7 +24,7 @@ from vitwork.report.words.effects import (
     shown,
     why,
 )
-from vitwork.report.words.figures import TITLES
+from vitwork.report.words.figures import TITLES, left_out
 from vitwork.report.words.numbers import (
     cost,
     count,
@@ -33,6 +34,7 @@ from vitwork.report.words.numbers import (
     moment,
     plural,
     quantity,
+    sentence,
     settings,
     size,
     snapshot,
@@ -62,6 +64,7 @@ from vitwork.report.words.verdicts import (
     correction,
     counted,
     decided,
+    older,
     p_values,
     price,
     primaries,
@@ -71,6 +74,7 @@ from vitwork.report.words.verdicts import (
 )
 
 __all__ = [
+    "BESIDE",
     "DECIDED",
     "OURS",
     "PAPER",
@@ -106,8 +110,10 @@ __all__ = [
     "headline",
     "lack",
     "lead",
+    "left_out",
     "method",
     "moment",
+    "older",
     "other_profiles",
     "p_values",
     "part",
@@ -121,6 +127,7 @@ __all__ = [
     "registered",
     "registration",
     "scale",
+    "sentence",
     "settings",
     "shown",
     "size",

@@ -18,6 +18,8 @@ QUESTIONS = {
     4: "How can MSAs and Convs be combined?",
 }
 """The paper's questions, by the section that answers each."""
+BESIDE = "Measured on single networks, beside the paper’s numbers"
+"""What stands above numbers that are no verdict."""
 REASONS = {
     Missing.ARM: "An arm is needed that the profile does not train",
     Missing.SNAPSHOT: "A snapshot is needed that no recipe keeps",

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+MOST = 5
+"""Networks that are named."""
+
 TITLES = {
     "1a": "Loss surface around the trained weights",
     "1b": "Way of the weights to their end",
@@ -50,3 +55,12 @@ TITLES = {
     "variance": "Variance of other feature maps",
     "similarity": "Similarity of other blocks",
 }
+
+
+def left_out(networks: Sequence[tuple[str, int]], largest: float) -> str:
+    """Return which networks, as arm and seed, a figure leaves out, since numbers of theirs are too large; empty for none."""
+    named = list(dict.fromkeys(f"{arm}, seed {seed}" for arm, seed in networks))
+    if not named:
+        return ""
+    more = [f"{len(named) - MOST} more"] if len(named) > MOST else []
+    return f"Left out, with numbers beyond {largest:g}: {'; '.join([*named[:MOST], *more])}."

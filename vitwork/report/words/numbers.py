@@ -15,6 +15,18 @@ def quantity(value: float | None, digits: int = 3, *, sign: bool = False) -> str
     return f"{value:{'+' if sign and value else ''}.{digits}g}".replace("-", "−")
 
 
+def sentence(text: str) -> str:
+    """Return a text that stands alone, in its own line or paragraph, with a capital.
+
+    One rule for all pages: what stands alone begins with a capital; names (arms, verdicts, axes, parameters) are written as
+    they are, and what follows a name or a number on its line begins small. A first word with a digit, a bracket or an equals
+    sign is a name or a formula.
+    """
+    first = text.partition(" ")[0]
+    coded = any(letter.isdigit() or letter in "_(=<>" for letter in first) or text[len(first) :].startswith(" = ")
+    return text if coded else text[:1].upper() + text[1:]
+
+
 def fixed(value: float | None, decimals: int) -> str:
     """Return a number of a column, all of which have so many decimals; a dash for None."""
     if value is None or not abs(value) < 1e6:  # decimals would say nothing of what diverged

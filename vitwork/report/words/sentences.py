@@ -10,7 +10,7 @@ from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.language.changes import Event, Kind
 from vitwork.language.document import ClaimResult, Hypothesis, ProfileResult, Results
 from vitwork.report.words.effects import effect, why
-from vitwork.report.words.numbers import cost, duration, plural, quantity, settings, snapshot
+from vitwork.report.words.numbers import cost, duration, plural, quantity, sentence, settings, snapshot
 from vitwork.report.words.origins import pooled, registration
 from vitwork.report.words.verdicts import primaries, qualifiers, verdict
 from vitwork.statistics.effect import Effect, Verdict
@@ -146,10 +146,6 @@ def claim_reason(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def _undecidable(claim: ClaimResult, *, controls: bool) -> str:
     """Return what a claim without a comparison that decides lacks, or what its examples say."""
     if claim.lack is not None:
@@ -269,5 +265,5 @@ def _now(found: Event, results: Results) -> str:
     if claim.verdict is Verdict.NOT_MEASURED and claim.lack is not None:
         return lack(claim.lack)
     own = [hypotheses[id] for id in claim.hypotheses if id in hypotheses]
-    said = f"{_sentence(verdict(claim, own, results.profile.name))}. " if qualifiers(claim, own) else ""
+    said = f"{sentence(verdict(claim, own, results.profile.name))}. " if qualifiers(claim, own) else ""
     return f"{said}{claim_reason(claim, own)}"

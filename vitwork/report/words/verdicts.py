@@ -114,7 +114,7 @@ def _excluded(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
         return ""
     unit = "points" if first.unit == "%" else first.unit
     number = (
-        f"{quantity(stated, sign=True)} {unit} are"
+        f"{quantity(stated, sign=True)} {unit} {'are' if unit.endswith('s') else 'is'}"
         if effect_unit(first.unit, found)
         else f"{marked(value, found.scale)} is"
     )
@@ -152,6 +152,16 @@ def correction(results: Results) -> str:
     return (
         f"Verdicts and p are corrected by Holm’s procedure for the {tested} comparisons of the session. Each interval is "
         "that of its comparison alone: one clear of the margin can stand next to “inconclusive”."
+    )
+
+
+def older(results: Results, others: Iterable[Results]) -> str:
+    """Return that results were decided by an older rule than others that stand beside them; empty where they were not."""
+    if results.family or not correction(results) or not any(other.family for other in others):
+        return ""
+    return (
+        "Decided by an older rule than other reports here: Holm’s procedure over every comparison of the session, in place of "
+        "a false discovery rate over claims. The counts cannot be compared."
     )
 
 

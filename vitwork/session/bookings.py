@@ -1,7 +1,7 @@
 """Which runs of a store were handed to an engine: a small file for each, made by an atomic rename. Imports no torch.
 
-A claim is a folder that holds one file, since renaming a folder onto one that is not empty fails on every file system, also
-on those where several machines would get the same lock. How old a claim is is asked of the file system's clock, never of a
+A booking is a folder that holds one file, since renaming a folder onto one that is not empty fails on every file system, also
+on those where several machines would get the same lock. How old a booking is is asked of the file system's clock, never of a
 machine's.
 """
 
@@ -21,12 +21,12 @@ import msgspec
 from vitwork.store.store import attempting, write_atomically
 
 SILENT_SECONDS = 120.0
-"""Age from which a claim without a job, of a session that says nothing any more, counts for nothing."""
-FILE = "claim.json"
+"""Age from which a booking without a job, of a session that says nothing any more, counts for nothing."""
+FILE = "booking.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Booking:
     """A run that was handed to an engine.
 
     Attributes:
@@ -47,8 +47,8 @@ class Claim:
     job: str = ""
 
 
-class Claims:
-    """The claims in a store, seen by one session.
+class Bookings:
+    """The bookings in a store, seen by one session.
 
     Args:
         root: folder of the store.
@@ -57,21 +57,21 @@ class Claims:
     """
 
     def __init__(self, root: Path, engine: str, *, lasting: bool) -> None:
-        self.folder, self.engine, self.lasting = root / "claims", engine, lasting
+        self.folder, self.engine, self.lasting = root / "bookings", engine, lasting
         self.session = f"{os.getpid()}-{secrets.token_hex(4)}"
 
     def take(self, key: str, run: str) -> bool:
-        """Claim a run; return whether it is this session's.
+        """Book a run; return whether it is this session's.
 
         Raises:
             VitworkError: the store cannot be written.
         """
         if (self.folder / key / FILE).exists():
             return False
-        claim = Claim(key, run, self.engine, socket.gethostname(), self.session, self.lasting)
+        booking = Booking(key, run, self.engine, socket.gethostname(), self.session, self.lasting)
         own = self.folder / f".{key}.{secrets.token_hex(4)}"
-        write_atomically(own / FILE, msgspec.json.encode(claim), flush=False)
-        with attempting("claim", own):
+        write_atomically(own / FILE, msgspec.json.encode(booking), flush=False)
+        with attempting("booking", own):
             try:
                 own.rename(self.folder / key)
             except FileNotFoundError:  # answered twice by the network, or swept away: what lies there decides
@@ -84,50 +84,50 @@ class Claims:
         return found is not None and found.session == self.session
 
     def tell(self, key: str, job: str) -> None:
-        """Note the job that does a claimed run."""
-        if (claim := self.read(key)) is not None:
-            write_atomically(self.folder / key / FILE, msgspec.json.encode(replace(claim, job=job)), flush=False)
+        """Note the job that does a booked run."""
+        if (booking := self.read(key)) is not None:
+            write_atomically(self.folder / key / FILE, msgspec.json.encode(replace(booking, job=job)), flush=False)
 
     def beat(self, keys: Collection[str]) -> None:
-        """Show that this session still stands behind its claims."""
+        """Show that this session still stands behind its bookings."""
         for key in keys:
             with suppress(OSError):
                 os.utime(self.folder / key / FILE)
 
     def drop(self, keys: Collection[str]) -> None:
-        """Give claims up, whoever made them."""
+        """Give bookings up, whoever made them."""
         for key in keys:
             aside = self.folder / f".{key}.{secrets.token_hex(4)}"
             with suppress(OSError):  # another session was faster
                 (self.folder / key).rename(aside)
                 shutil.rmtree(aside, ignore_errors=True)
 
-    def read(self, key: str) -> Claim | None:
-        """Return the claim of a run; None for none."""
+    def read(self, key: str) -> Booking | None:
+        """Return the booking of a run; None for none."""
         with suppress(OSError, msgspec.MsgspecError):
-            return msgspec.json.decode((self.folder / key / FILE).read_bytes(), type=Claim)
+            return msgspec.json.decode((self.folder / key / FILE).read_bytes(), type=Booking)
         return None
 
-    def all(self) -> Iterator[Claim]:
-        """Yield all claims."""
+    def all(self) -> Iterator[Booking]:
+        """Yield all bookings."""
         with suppress(OSError):
             for key in sorted(name for name in os.listdir(self.folder) if not name.startswith(".")):  # noqa: PTH208 - names are enough, of ten thousand too
-                if (claim := self.read(key)) is not None:
-                    yield claim
+                if (booking := self.read(key)) is not None:
+                    yield booking
 
-    def silent(self, claims: Collection[Claim]) -> list[Claim]:
+    def silent(self, bookings: Collection[Booking]) -> list[Booking]:
         """Return those that nobody has stood behind for a while, by the clock of the file system.
 
         Raises:
             VitworkError: the store cannot be written.
         """
-        if not claims:
+        if not bookings:
             return []
         probe = self.folder / f".clock.{secrets.token_hex(4)}"
         write_atomically(probe, b"", flush=False)
         now = probe.stat().st_mtime
         probe.unlink(missing_ok=True)
-        return [claim for claim in claims if now - self._spoken(claim.key, now) > SILENT_SECONDS]
+        return [booking for booking in bookings if now - self._spoken(booking.key, now) > SILENT_SECONDS]
 
     def _spoken(self, key: str, now: float) -> float:
         try:
@@ -136,6 +136,6 @@ class Claims:
             return now
 
 
-def claimed(root: Path) -> list[Claim]:
-    """Return all claims in a store."""
-    return list(Claims(root, "", lasting=True).all())
+def booked(root: Path) -> list[Booking]:
+    """Return all bookings in a store."""
+    return list(Bookings(root, "", lasting=True).all())
