@@ -182,7 +182,7 @@ def preempted(bench: Bench, tally: Tally) -> None:
 
 def out_of_time(bench: Bench, tally: Tally) -> None:
     store = bench.store()
-    ended(bench.session("long", store, "slurm timeout_min=1 signal_delay_s=15"), tally)
+    ended(bench.session("long", store, "slurm timeout_min=2 signal_delay_s=15"), tally)
     bench.check("long", store, tally)
 
 
@@ -312,7 +312,7 @@ FAULTS: tuple[tuple[str, str, Callable[[Bench, Tally], None]], ...] = (
     ("the session is killed", "SIGKILL to it once its jobs are submitted; another follows", killed_session),
     ("Slurm's controller is killed", "SIGKILL to slurmctld, started again after ten seconds", killed_slurmctld),
     ("a task is preempted", "`scontrol requeue` in the middle of a training", preempted),
-    ("a task reaches its time limit", "one minute for a training that takes longer", out_of_time),
+    ("a task reaches its time limit", "two minutes for a training that takes longer", out_of_time),
     ("a disk is full", "a tmpfs of 120 kB as the store; another session after it has grown", full_disk),
     ("records are damaged on their way (Ray)", "a bit of every second file, to the depot and from it", damaged_on_the_way),
     ("a node has other code", "jobs import a copy in which one training module differs", other_code),

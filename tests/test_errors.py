@@ -21,10 +21,12 @@ def test_a_misspelt_word_is_answered_by_the_words_that_there_are():
 
 
 def test_a_number_that_is_too_small_is_named():
-    """Numbers from the least on and defaults pass; the first that is smaller is named."""
+    """Whole numbers from the least on and defaults pass; the first that is smaller, or not whole, is named."""
     at_least(1, parts=1, seeds=7, probes=None)
     with pytest.raises(VitworkError, match="seeds is 1 or more, not 0"):
         at_least(1, parts=1, seeds=0)
+    with pytest.raises(VitworkError, match=r"seeds is a whole number, 1 or more, not 2\.5"):
+        at_least(1, parts=1, seeds=2.5)
 
 
 def test_an_error_of_others_is_told_in_one_line():

@@ -167,7 +167,7 @@ def test_how_much_is_said(session: pytest.Pytester) -> None:
     assert any(re.match(r"elsewhere +not measured +.*needs the arm swin", line) for line in loud)
     assert sum("size(vit) < size(resnet) (when " in line for line in loud) == 3  # the claim's row and its hypotheses
     quiet = run(session, "-q", "-k", "smaller").outlines
-    assert quiet[-1] == "1 of 1 claim of the paper decided at profile tiny: 1 reproduced."
+    assert quiet[-1] == "1 of 1 claim of the paper decided at profile tiny: 1 reproduced; a part of the tests."
     assert not any(line.startswith(("Report:", "claim ", "smaller ")) for line in quiet)
 
 
@@ -245,10 +245,10 @@ def test_damaged_record_is_measured_anew(session: pytest.Pytester) -> None:
 def test_a_part_is_said_to_be_one(
     session: pytest.Pytester, arguments: tuple[str, ...], folder: str, *, part: bool
 ) -> None:
-    """Chosen tests are corrected for each other alone: they say so, and leave the report of the whole as it is."""
+    """Chosen tests are corrected for all claims of their files, measurable or not: they say so, and leave the report of the whole as it is."""
     result = run(session, *arguments)
     result.stdout.fnmatch_lines([f"Report: *{folder}/report.html"])
-    told = "These tests were chosen: verdicts are corrected for all" in result.stdout.str()
+    told = "These tests were chosen: verdicts are corrected for all 5 claims" in result.stdout.str()
     assert told == part
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import get_args
 
 
@@ -36,11 +37,13 @@ def choice(name: str, value: object, allowed: object) -> None:
 
 
 def at_least(least: int, **values: int | None) -> None:
-    """Check numbers, given by their names, of which None stands for a default.
+    """Check whole numbers, given by their names, of which None stands for a default.
 
     Raises:
-        VitworkError: a number is smaller.
+        VitworkError: a number is smaller, or not whole.
     """
     for name, value in values.items():
+        if value is not None and not isinstance(value, Integral):
+            raise VitworkError(f"{name} is a whole number, {least} or more, not {value!r}")
         if value is not None and value < least:
             raise VitworkError(f"{name} is {least} or more, not {value}")

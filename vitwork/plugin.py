@@ -25,7 +25,7 @@ from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.session import closing, networks, options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
-from vitwork.session.collecting import read_claims
+from vitwork.session.collecting import declared_beside, read_claims
 from vitwork.session.collector import Collector
 from vitwork.session.delivery import deliver
 from vitwork.session.display import Display
@@ -49,6 +49,7 @@ PLAN: pytest.StashKey[Plan] = pytest.StashKey()
 COLLECTOR: pytest.StashKey[Collector] = pytest.StashKey()
 FINDINGS: pytest.StashKey[dict[str, Finding]] = pytest.StashKey()
 BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
+DECLARED: pytest.StashKey[set[str]] = pytest.StashKey()
 LEFT_OUT: pytest.StashKey[bool] = pytest.StashKey()
 CHANGES: pytest.StashKey[Changes] = pytest.StashKey()
 
@@ -127,9 +128,10 @@ def _is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let `-k` choose a claim by its own name as well, which is what tables and reports show."""
+    """Let `-k` choose a claim by its own name as well, which is what tables and reports show; note the claims of its file."""
     if (marker := item.get_closest_marker("claim")) is not None:
         item.extra_keyword_matches.add(marker.args[0].id)
+        item.config.stash.setdefault(DECLARED, set()).update(declared_beside(item))
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -148,6 +150,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not (cases := read_claims(session.items, profile)):
         return
     plan = options.plan_of(config, profile, cases)
+    beside = config.stash[DECLARED]
+    plan.declared.update(beside)
     config.stash[PLAN] = plan
     config.stash[LEFT_OUT] = config.stash.get(LEFT_OUT, False) or bool(session.testsfailed)
     if options.works(config):

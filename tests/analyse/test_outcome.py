@@ -132,6 +132,10 @@ def test_every_quantity_of_the_table_has_an_error():
 def test_numbers_say_what_they_are():
     """A value with its error, an unknown error as such, and the reason where there is no value."""
     assert Number("a", "%", 12.345, 0.56).shown == "12.35 ± 0.56 %"
+    assert Number("a", "%", 31.25, 11.588).shown == "31 ± 12 %"
+    assert Number("a", "", -0.0023681, 0.000512).shown == "-0.00237 ± 0.00051"
+    assert Number("a", "", 2.3681e-9, 5.13e-9).shown == "2.368e-09 ± 5.1e-09"
+    assert Number("a", "", 1234.5, 0.0).shown == "1234 ± 0"
     assert Number("a", "", 2.0).shown == "2 ± unknown"
     assert Number("a", "", lacks="no MSA block").shown == "no MSA block"
 

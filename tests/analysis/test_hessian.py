@@ -13,7 +13,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from vitwork.analysis import hessian
+from vitwork.analysis import hessian, landscape
 from vitwork.analysis.curvature.batchnorm import evaluation_mode
 from vitwork.analysis.curvature.operator import HessianOperator
 from vitwork.analysis.hessian import Spectrum, blockwise, density, hvp, top_eigenvalues, trace
@@ -399,6 +399,57 @@ def test_conditions_that_a_user_can_mend_are_named(batch):
         top_eigenvalues(model, [batch])
 
 
+def test_losses_without_a_real_hessian_are_refused(batch):
+    """Complex parameters, a penalty that is negative or not finite, and modules of torch.jit are one sentence each."""
+    for wrong in (-1e-4, math.nan, math.inf, "1e-4"):
+        for call in (top_eigenvalues, density, trace):
+            with pytest.raises(VitworkError, match="weight_decay is a finite number, 0 or more, not"):
+                call(build("convolution"), [batch], weight_decay=wrong)
+    model = build("convolution")
+    model.register_parameter("phase", nn.Parameter(torch.ones(2, dtype=torch.complex64)))
+    with pytest.raises(VitworkError, match="the parameter phase is complex64"):
+        top_eigenvalues(model, [batch])
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit")
+def test_traced_and_scripted_models_are_refused(batch):
+    """A whole model of torch.jit takes no other weights, but a scripted part of a model does no harm."""
+    model = build("attention").eval()
+    for jitted in (torch.jit.trace(model, batch[0]), torch.jit.script(build("convolution"))):
+        for call in (top_eigenvalues, density, trace, blockwise, landscape.surface):
+            with pytest.raises(VitworkError, match=r"traced or scripted by torch\.jit"):
+                call(jitted, [batch])
+    model, expected = build("convolution"), top_eigenvalues(build("convolution"), [batch]).eigenvalues
+    model[2] = torch.jit.script(model[2])
+    torch.testing.assert_close(top_eigenvalues(model, [batch]).eigenvalues, expected)
+
+
+def test_numbers_of_eigenvalues_that_there_are_not_are_refused(batch):
+    """The number of eigenvalues is a positive whole one, and no more than there are."""
+    model = build("attention")
+    for call in (top_eigenvalues, blockwise):
+        for wrong in (0, -1, 2.5, "2", None):
+            with pytest.raises(VitworkError, match="k is a whole number of eigenvalues, 1 or more, not"):
+                call(model, [batch], wrong)
+    size = sum(p.numel() for p in model.parameters())
+    with pytest.raises(VitworkError, match=f"k is {size + 1}, but the Hessian in these parameters has {size} eigen"):
+        top_eigenvalues(model, [batch], size + 1)
+
+
+def test_vectors_of_other_than_finite_real_numbers_are_refused(batch):
+    """A product with NaN, infinity, a complex vector or a list is refused before it is computed."""
+    model = build("attention")
+    vector = torch.ones(sum(p.numel() for p in model.parameters()), dtype=torch.float64)
+    for wrong, words in (
+        (vector * math.nan, "is not finite"),
+        (vector * math.inf, "is not finite"),
+        (vector.cfloat(), "a tensor of real numbers"),
+        (vector.tolist(), "a tensor of real numbers"),
+    ):
+        with pytest.raises(VitworkError, match=words):
+            hvp(model, [batch], wrong)
+
+
 def test_each_batch_is_measured_by_itself_and_repeats(batch):
     """A batch's eigenvalues do not depend on the batches before it, and the same call gives the same bits."""
     model = build("attention")
@@ -502,6 +553,20 @@ def test_blocks_of_the_hessian(batch):
         expected = values[values.abs().argsort(descending=True)[:7]]
         torch.testing.assert_close(found[name].eigenvalues[0], expected, rtol=1e-6, atol=1e-9)
     assert found["norm"].eigenvalues.shape == (1, 6)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["0.weight", "0.wieght"], r"the group kernel is to be a list .* but names 0\.wieght$"),
+        ("0.weight", r"names 0\.weight$"),
+        ([], "names nothing$"),
+    ],
+)
+def test_groups_that_name_no_parameter_are_refused(batch, names, words):
+    """A misspelt name, or text in place of a list, would leave parameters out of a block without a word."""
+    with pytest.raises(VitworkError, match=words):
+        blockwise(build("convolution"), [batch], groups={"kernel": names})
 
 
 def test_a_products_graph_is_kept_for_one_pass_only(batch, monkeypatch):

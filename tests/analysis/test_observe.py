@@ -13,11 +13,12 @@ import torch
 from torch import nn
 
 from tests.analysis.hand_made import Call, batches, block, conv_net, in_layout, token_net
-from vitwork.analysis import attention, fourier, landscape, lesion, similarity, variance
+from vitwork.analysis import attention, fourier, landscape, lesion, robustness, similarity, variance
 from vitwork.analysis.observe import (
     PerImage,
     Reducer,
     as_feature_map,
+    composed,
     evaluating,
     mean_and_error,
     observe,
@@ -241,3 +242,34 @@ def test_images_take_the_precision_of_the_model():
     model = nn.Sequential(*(b.module for b in blocks)).eval()
     found = landscape.surface(model, data, points=1, extent=0.0).nll
     assert float(found) == pytest.approx(lesion.study(blocks, data).nll)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda data: lesion.study(conv_net(), data),
+        lambda data: fourier.log_amplitude(conv_net(), data),
+        lambda data: variance.by_block(conv_net(), data),
+        lambda data: similarity.matrix(conv_net(), data),
+        lambda data: attention.describe(token_net(), data),
+        lambda data: robustness.noise_bands(composed(conv_net()), data),
+        lambda data: landscape.surface(composed(conv_net()), data, points=3),
+        lambda data: robustness.corruption_sets(composed(conv_net()), data, lambda x: x, lambda *_: data),
+    ],
+    ids=["lesion", "fourier", "variance", "similarity", "attention", "noise", "surface", "corruptions"],
+)
+def test_images_that_are_not_finite_are_refused(measure, wrong):
+    """One pixel that is NaN or infinite, in any batch, is refused by every analysis and never becomes a number."""
+    data = batches(8, 4)
+    data[1][0][2, 1, 3, 3] = wrong
+    with pytest.raises(VitworkError, match="images that are not finite"):
+        measure(data)
+
+
+def test_diverged_weights_are_measured_as_they_are():
+    """Weights that are not finite are no fault of the images: the analysis says NaN, as of any diverged network."""
+    blocks = conv_net()
+    with torch.no_grad():
+        next(blocks[0].module.parameters()).fill_(torch.nan)
+    assert np.isnan(lesion.study(blocks, batches(4, 4)).nll)

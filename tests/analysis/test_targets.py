@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -81,10 +82,15 @@ def test_surfaces_say_which_share_of_the_weights_moves():
         (torch.zeros(4, 3, 8, 8), torch.tensor(1), r"targets \(\) of int64 do not fit"),
         (torch.zeros(4, 3, 8, 8), torch.zeros(4, dtype=torch.complex64), r"targets \(4,\) of complex64 do not fit"),
         (torch.zeros(4, 3, 8, 8), torch.zeros(4, 5, dtype=torch.long), r"targets \(4, 5\) of int64 do not fit"),
+        (torch.zeros(4, 3, 8, 8), torch.zeros(4, dtype=torch.bool), r"targets \(4,\) of bool do not fit"),
+        (torch.zeros(4, 3, 8, 8), [0, 1, 2, 3], r"the targets of a batch are a list, not a torch\.Tensor"),
+        (np.zeros((4, 3, 8, 8)), torch.zeros(4, dtype=torch.long), "the images of a batch are a ndarray"),
+        (torch.zeros(4, 3, 8, 8, dtype=torch.complex64), torch.zeros(4).long(), "the images are complex numbers"),
+        (torch.full((4, 3, 8, 8), torch.inf), torch.zeros(4).long(), "images that are not finite"),
     ],
 )
 def test_targets_are_one_for_each_image(images, targets, sentence):
-    """Too few labels, a scalar, complex numbers or an image without its batch end in one sentence, not in torch's."""
+    """Too few labels, a scalar, complex numbers, no tensor or an image without its batch end in one sentence, not in torch's."""
     net = nn.Sequential(nn.Flatten(), nn.LazyLinear(5))
     net(torch.zeros(1, 3, 8, 8))
     with pytest.raises(VitworkError, match=sentence):

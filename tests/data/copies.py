@@ -71,11 +71,16 @@ def shards(root: Path) -> Path:
     root.mkdir(parents=True)
     (root / "classnames.txt").write_text("\n".join(CLASSES) + "\n")
     for split in COUNTS:
-        with tarfile.open(root / f"data-{split}-0000.tar", "w") as archive:
-            for number, (pixels, label) in enumerate(zip(*draw(split), strict=True)):
-                add(archive, f"{number:04}.png", encoded(pixels))
-                add(archive, f"{number:04}.cls", str(label).encode())
+        pixels, labels = draw(split)
+        write_shard(root / f"data-{split}-0000.tar", [encoded(each) for each in pixels], labels)
     return root
+
+
+def write_shard(path: Path, contents: list[bytes], labels: list[int]) -> None:
+    with tarfile.open(path, "w") as archive:
+        for number, (content, label) in enumerate(zip(contents, labels, strict=True)):
+            add(archive, f"{number:04}.png", content)
+            add(archive, f"{number:04}.cls", str(label).encode())
 
 
 def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from threading import Event
 
 import pytest
 import torch
 
+from vitwork.device import settings
 from vitwork.device.settings import kept
 from vitwork.errors import VitworkError
 
@@ -49,9 +51,13 @@ def test_settings_are_given_back_after_an_error_too():
     assert state() == before
 
 
-def test_a_model_that_exits_is_a_fault_of_that_model():
+def test_a_model_that_exits_is_a_fault_of_that_model(monkeypatch):
     """sys.exit in a model ends in one sentence, not in the end of the session; an interruption by the user passes."""
     with pytest.raises(VitworkError, match=r"ends the program \(SystemExit: 3\)"), kept():
         sys.exit(3)
+    monkeypatch.setattr(settings, "LEAVING", Event())
+    settings.LEAVING.set()
+    with pytest.raises(SystemExit), kept():  # a scheduler's handler ends a job that is out of time
+        sys.exit(-1)
     with pytest.raises(KeyboardInterrupt), kept():
         raise KeyboardInterrupt

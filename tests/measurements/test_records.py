@@ -316,6 +316,24 @@ def test_evaluation_says_how_confidence_misses_accuracy(run):
     json.dumps(record)
 
 
+def test_the_error_of_the_training_nll_is_that_of_what_is_drawn(run):
+    """Where all training images are seen, other draws of the augmentation scatter by it at most; it is below the images' spread."""
+    again = [accuracy.Evaluation().measure(replace(run, seed=seed)) for seed in range(30)]
+    scatter = torch.tensor([record["train_nll"] for record in again]).std()
+    with torch.inference_mode():
+        whole = torch.nn.functional.cross_entropy(
+            run.model()(torch.cat([x for x, _ in run.clean_batches(1, 250)])),
+            torch.cat([y for _, y in run.clean_batches(1, 250)]), reduction="none",
+        )  # fmt: skip
+    error = sum(accuracy.training_nll.error(record) for record in again) / len(again)
+    assert scatter < 1.5 * error
+    few = [accuracy.Evaluation(training_images=20, batch_size=20).measure(replace(run, seed=s)) for s in range(30)]
+    assert torch.tensor([record["train_nll"] for record in few]).std() == pytest.approx(
+        sum(accuracy.training_nll.error(record) for record in few) / len(few), rel=0.5
+    )
+    assert error < 0.9 * float(whole.std()) / len(whole) ** 0.5
+
+
 def test_phases_and_amplitudes_are_of_other_classes(run):
     """An image mixed with itself is itself; every partner is of another class; shares add up to the decided images."""
     images = run.splits.test.normalised(slice(0, 4))

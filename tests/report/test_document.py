@@ -63,6 +63,8 @@ def test_what_is_no_results_file_is_said_in_one_sentence(tmp_path, content, word
         (("claims", 0, "verdict"), "maybe", "$.claims[0].verdict"),
         (("hypotheses", 1, "effect"), None, "$.hypotheses[1].effect"),
         (("hypotheses", 0, "sides", 1, "kind"), "arm", "$.hypotheses[0].sides[1]"),
+        (("hypotheses", 0, "sides"), [], "$.hypotheses[0].sides"),
+        (("hypotheses", 0, "sides", 0, "values"), [1.0], "1 values of 2 seeds - at `$.hypotheses[0].sides[0]"),
         (("hypotheses",), 3, "$.hypotheses"),
         (("runs", 0, "seed"), "first", "$.runs[0].seed"),
     ],

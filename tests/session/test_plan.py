@@ -41,6 +41,9 @@ def test_the_family_is_what_the_profile_can_measure() -> None:
     """Chosen tests do not shrink the family of the profile's own claims; a project's own claims are a family."""
     first, second, *_ = registered("smoke")
     assert planned(case("mine", smaller), case("yours", both)).family == 2
+    chosen = planned(case("mine", smaller))
+    chosen.declared.update({"mine", "yours", "left out"})
+    assert chosen.family == 3
     assert planned(case(first, smaller)).family == planned(case(first, smaller), case(second, both)).family
     assert planned(case(first, smaller)).family == len(registered("smoke"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +72,22 @@ def test_what_was_committed_later_is_late(project: Path) -> None:
     """A registration that was committed after the first run proves nothing."""
     commit(project, 1_100_000_000)
     assert set(states(project, planned()).values()) == {(Registration.LATE, ())}
+
+
+def test_a_claim_is_registered_from_the_first_commit_that_holds_it_as_it_is(project: Path) -> None:
+    """A file that is written anew takes nothing from claims that it holds as before; a claim that changed in between is late."""
+    path = project / FOLDER / "smoke.json"
+    registered = path.read_bytes()
+    first, second = (case.claim.id for case in CASES)
+    other = json.loads(registered)
+    other["claims"][second]["seeds"] += 1
+    path.write_text(json.dumps(other))
+    commit(project, 900_000_000)
+    path.write_bytes(registered)
+    commit(project, 1_100_000_000)
+    found = states(project, planned())
+    assert found[first] == (Registration.REGISTERED, ())
+    assert found[second] == (Registration.LATE, ())
 
 
 def test_what_is_not_committed_is_not_proven(project: Path) -> None:

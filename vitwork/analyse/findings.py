@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from vitwork.measurements.trained_run import TrainedRun
 
 LOG = logging.getLogger(__name__)
+MOST_PLACES = 6
+"""Decimals beyond which a number is printed with its power of ten."""
 PARTS = 4
 """Parts of the images over which the error of a quantity is taken that knows none of its own."""
 
@@ -44,11 +46,15 @@ class Number(Struct, frozen=True):
 
     @property
     def shown(self) -> str:
-        """The number as it is printed."""
+        """The number as it is printed: with two digits of its error, and no digit that the error leaves open."""
         if self.value is None:
             return self.lacks
-        error = "unknown" if self.error is None else f"{self.error:.2g}"
-        return f"{self.value:.4g} ± {error} {self.unit}".rstrip()
+        if self.error is None:
+            return f"{self.value:.4g} ± unknown {self.unit}".rstrip()
+        places = 1 - math.floor(math.log10(self.error)) if 0 < self.error < math.inf else MOST_PLACES + 1
+        kind = f".{max(0, places)}f" if places <= MOST_PLACES else ".2g"
+        value = f"{self.value:{kind if kind.endswith('f') else '.4g'}}"
+        return f"{value} ± {self.error:{kind}} {self.unit}".rstrip()
 
 
 class Made(Struct, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -19,10 +20,12 @@ from vitwork.analysis.curvature.lanczos import Eigenpairs, Which, search
 from vitwork.analysis.curvature.minibatches import AT_ONCE, Search, each
 from vitwork.analysis.curvature.operator import Batch, HessianOperator, Select, trainable
 from vitwork.analysis.curvature.quadrature import Density, Trace, density, trace
+from vitwork.analysis.curvature.repeatable import check_stateless
 from vitwork.analysis.observe import device_of
 from vitwork.analysis.signs import ROUNDING
 from vitwork.device.memory import Cost, Meter
 from vitwork.errors import VitworkError, at_least, choice
+from vitwork.models.blocks.unwrapping import unwrapped
 
 __all__ = [
     "Density",
@@ -134,7 +137,13 @@ class SpectrumOptions:
         at_least(1, micro_batch=self.micro_batch, at_once=self.at_once)
 
     def begin(self, operator: HessianOperator, k: int) -> Search:
-        """Start the search for an operator's eigenpairs."""
+        """Start the search for an operator's eigenpairs.
+
+        Raises:
+            VitworkError: there are fewer than ``k``.
+        """
+        if k > operator.size:
+            raise VitworkError(f"k is {k}, but the Hessian in these parameters has {operator.size} eigenvalues")
         generator = torch.Generator(operator.device).manual_seed(self.seed)
         # A random start. One from the gradient, from the Jacobian or from the last mini-batch's eigenvectors saves a
         # product or two, but was seen to stop before an eigenvalue that it hardly contains had appeared.
@@ -164,10 +173,10 @@ def top_eigenvalues(
         **options: those of `SpectrumOptions`.
 
     Raises:
-        VitworkError: no batch, no trainable parameter, a loss that is not finite or does not repeat, or as
-            `SpectrumOptions`.
-        ValueError: ``k`` exceeds the number of parameters.
+        VitworkError: no batch, no trainable parameter, a loss that is not finite or does not repeat, ``k`` that is no
+            positive whole number or exceeds the number of parameters, or as `SpectrumOptions` and `HessianOperator`.
     """
+    _check_k(k)
     how = SpectrumOptions(**options)
     device = device_of([model])
     meter = Meter(device)
@@ -229,15 +238,23 @@ def hvp(
         (P,) the product. For several products on one loss keep a `HessianOperator`.
 
     Raises:
-        VitworkError: as `top_eigenvalues`, or the vector has another size.
+        VitworkError: as `top_eigenvalues`, or the vector has another size or is not of finite real numbers.
     """
     at_least(1, micro_batch=micro_batch)
     operator = HessianOperator(
         model, batches, weight_decay, select=select, batchnorm=batchnorm, micro_batch=micro_batch
     )
-    if vector.shape != (operator.size,):
-        raise VitworkError(f"a vector {tuple(vector.shape)} does not fit a Hessian in {operator.size} parameters")
-    return operator.by_rows(operator(operator.arranged(vector.to(operator.device, operator.dtype))))
+    if not isinstance(vector, Tensor) or vector.is_complex():
+        raise VitworkError("the vector that a Hessian is multiplied with is a tensor of real numbers")
+    moved = operator.arranged(vector.to(operator.device, operator.dtype))
+    if not moved.isfinite().all():
+        raise VitworkError("the vector that a Hessian is multiplied with is not finite")
+    return operator.by_rows(operator(moved))
+
+
+def _check_k(k: object) -> None:
+    if not isinstance(k, Integral) or k < 1:
+        raise VitworkError(f"k is a whole number of eigenvalues, 1 or more, not {k!r}")
 
 
 def kinds(model: nn.Module) -> dict[str, list[str]]:
@@ -283,12 +300,24 @@ def blockwise(
         weight_decay: as for `top_eigenvalues`.
         groups: parameter names of each block; `kinds` of the model when None.
         **options: those of `SpectrumOptions` but ``select``.
+
+    Raises:
+        VitworkError: as `top_eigenvalues`, or a group names what is no parameter, or nothing.
     """
+    _check_k(k)
+    check_stateless(unwrapped(model))
     kept = list(batches)
     spectra = {}
-    for group, names in (kinds(model) if groups is None else groups).items():
+    sizes = {name: value.numel() for name, value in model.named_parameters()}
+    blocks = kinds(model) if groups is None else groups
+    for group, names in blocks.items():
+        unknown = [names] if isinstance(names, str) else [name for name in names if name not in sizes]
+        if unknown or not names:
+            what = ", ".join(map(str, unknown)) or "nothing"
+            raise VitworkError(f"the group {group} is to be a list of the model's parameters, but names {what}")
+    for group, names in blocks.items():
         members = frozenset(names)
-        size = sum(value.numel() for name, value in model.named_parameters() if name in members)
+        size = sum(sizes[name] for name in members)
         spectra[group] = top_eigenvalues(
             model, kept, min(k, size), weight_decay, select=partial(_member, members), **options
         )

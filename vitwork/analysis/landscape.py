@@ -13,10 +13,10 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from vitwork.analysis.curvature.batchnorm import evaluation_mode, recalibrate
-from vitwork.analysis.curvature.repeatable import check_repeatable
+from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless
 from vitwork.analysis.directions import Direction, random_pair
 from vitwork.analysis.observe import Batch, device_of, filled, precision_of
-from vitwork.analysis.targets import check_examples, check_targets, logits_of
+from vitwork.analysis.targets import check_examples, check_finite, check_targets, logits_of
 from vitwork.device.memory import Cost, Meter, in_parts
 from vitwork.errors import VitworkError, at_least, choice
 
@@ -144,6 +144,7 @@ def surface(
     """
     choice("batchnorm", batchnorm, Statistics)
     at_least(2 if extent else 1, points=points)  # one point of two ends would be a corner
+    check_stateless(model)
     parameters = {name: value.detach() for name, value in model.named_parameters()}
     trained = [name for name, value in model.named_parameters() if value.requires_grad]
     if not trained:
@@ -205,6 +206,7 @@ def _check_directions(pairs: Sequence[tuple[Direction, Direction]], parameters: 
 def _check_loss(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Batch]) -> None:
     for images, targets in data:
         check_examples(images, targets)
+        check_finite(images)
     with evaluation_mode(model):
         classes = logits_of(functional_call(model, dict(parameters), (data[0][0][:1],)), model).shape[1]
     for _, targets in data:

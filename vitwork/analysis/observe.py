@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vitwork.analysis.curvature.repeatable import check_repeatable
+from vitwork.analysis.targets import check_finite, check_tensors
 from vitwork.device.memory import Cost, Meter, bounded, in_parts
 from vitwork.errors import VitworkError, at_least, choice
 from vitwork.models.blocks.block import Block
@@ -58,10 +59,11 @@ def filled(batches: Iterable[Batch]) -> Iterator[Batch]:
     """Yield the batches that hold an example.
 
     Raises:
-        VitworkError: at the end, if none did.
+        VitworkError: at the end, if none did; before, what `check_tensors` refuses.
     """
     empty = True
     for images, targets in batches:
+        check_tensors(images, targets)
         if len(images):
             empty = False
             yield images, targets
@@ -83,11 +85,12 @@ def probed(model: nn.Module, batches: Iterable[Batch], device: torch.device) -> 
     """Yield the batches that hold an example, on a device and in a model's precision, once two images were passed twice.
 
     Raises:
-        VitworkError: no batch holds an example, or the model is random in evaluation mode, so that what is measured on it
-            would be, too.
+        VitworkError: no batch holds an example, images are not finite, or the model is random in evaluation mode, so that
+            what is measured on it would be, too.
     """
     for number, (images, targets) in enumerate(filled(batches)):
         x = images.to(device, precision_of(model), non_blocking=True)
+        check_finite(x)
         if number == 0:
             check_repeatable(*(in_parts(model, x[:2].clone()) for _ in range(2)))
         yield x, targets.to(device, non_blocking=True)
@@ -111,7 +114,7 @@ def observe(
         The images seen, the time and the peak memory.
 
     Raises:
-        VitworkError: there are no images, or none at a time, or the model is random in evaluation mode.
+        VitworkError: there are no images, or none at a time, images are not finite, or the model is random in evaluation mode.
     """
     at_least(1, images_at_once=images_at_once)
     device, images = device_of(block.module for block in blocks), 0

@@ -17,7 +17,7 @@ from vitwork.analysis import calibration
 from vitwork.analysis.curvature.batchnorm import evaluation_mode
 from vitwork.analysis.curvature.repeatable import check_repeatable
 from vitwork.analysis.observe import Batch, device_of, filled, probed
-from vitwork.analysis.targets import check_examples, check_targets
+from vitwork.analysis.targets import check_examples, check_finite, check_targets
 from vitwork.data.corruptions.corrupt import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.noise_bands import Band, add_band_noise
 from vitwork.device.memory import Cost, Meter, in_parts
@@ -228,6 +228,11 @@ def corruption_sets(
         raise VitworkError("robustness needs at least one corruption and one severity")
     device, seen = device_of([model]), 0
 
+    def logits_of(part: Tensor) -> Tensor:
+        x = normalise(part)
+        check_finite(x)
+        return in_parts(model, x).float()
+
     def measure(batches: Iterable[Batch]) -> dict[str, Any]:
         nonlocal seen
         logits, classes = [], []
@@ -236,7 +241,7 @@ def corruption_sets(
                 check_repeatable(*(in_parts(model, normalise(images[:2].to(device))) for _ in range(2)))
             seen += len(images)
             parts = (part.to(device) for part in torch.split(images, batch_size))
-            logits += [in_parts(model, normalise(part)).float() for part in parts]
+            logits += [logits_of(part) for part in parts]
             classes.append(labels.to(device))
         return calibration.evaluate(torch.cat(logits), torch.cat(classes))
 

@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from vitwork.errors import VitworkError
 
 
+def check_tensors(images: object, targets: object) -> None:
+    """Refuse a batch of anything but tensors, and complex images, whose imaginary part a real model would not see.
+
+    Raises:
+        VitworkError: the images or targets are something else.
+    """
+    for name, value in (("images", images), ("targets", targets)):
+        if not isinstance(value, Tensor):
+            raise VitworkError(f"the {name} of a batch are a {type(value).__name__}, not a torch.Tensor")
+    if isinstance(images, Tensor) and images.is_complex():
+        raise VitworkError("the images are complex numbers, whose imaginary part would be lost")
+
+
+def check_finite(images: Tensor) -> None:
+    """Refuse images that hold NaN or infinite numbers: what a model makes of them means nothing.
+
+    Args:
+        images: (b, …), in the precision in which the model sees them.
+
+    Raises:
+        VitworkError: a number is not finite.
+    """
+    if not images.isfinite().all():
+        raise VitworkError("a batch holds images that are not finite, so nothing can be measured on it")
+
+
 def check_examples(images: Tensor, targets: Tensor) -> None:
-    """Refuse targets that are not one for each image, or are labels below zero.
+    """Refuse targets that are not one for each image, or are labels below zero, and what `check_tensors` refuses.
 
     -100 says "ignore me", which would leave the mean over examples undefined.
 
@@ -19,7 +46,9 @@ def check_examples(images: Tensor, targets: Tensor) -> None:
     Raises:
         VitworkError: they are something else.
     """
-    indices = targets.dim() == 1 and not targets.is_floating_point() and not targets.is_complex()
+    check_tensors(images, targets)
+    other = targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool
+    indices = targets.dim() == 1 and not other
     if not indices and not (targets.dim() == 2 and targets.is_floating_point()):
         raise _misfit(targets)
     if images.dim() < 2 or len(images) != len(targets):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import torch
@@ -61,6 +62,10 @@ def _ask(asked: Callable[[], Any]) -> Any:
         return mixed
 
 
+LEAVING = Event()
+"""Set once something outside has told the process to end, whose end is then not the doing of the code that it runs."""
+
+
 @contextmanager
 def kept() -> Iterator[None]:
     """Run code of a user's, such as a model: settings that it leaves changed would change what is computed after it.
@@ -74,6 +79,8 @@ def kept() -> Iterator[None]:
     except (Exception, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as end:
+        if LEAVING.is_set():
+            raise
         raise VitworkError(f"The model's code ends the program ({type(end).__name__}: {end}).") from end
     finally:
         for before, (asked, given) in zip(found, SETTINGS, strict=True):

@@ -59,9 +59,15 @@ class Job:
         return parcel.perform(parcel.opened(), f"slurm {number}")
 
     def checkpoint(self, packed: Packed) -> Any:
-        """Return the same task: it goes on from the training's own last checkpoint."""
+        """Return the same task: it goes on from the training's own last checkpoint.
+
+        submitit asks in a signal's handler, in the middle of a training, and exits from there.
+        """
         from submitit.helpers import DelayedSubmission
 
+        from vitwork.device.settings import LEAVING
+
+        LEAVING.set()
         return DelayedSubmission(self, packed)
 
 

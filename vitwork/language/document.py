@@ -36,6 +36,10 @@ class Sample(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sample"):
     seeds: tuple[int, ...]
     values: tuple[Number, ...]
 
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.seeds):
+            raise ValueError(f"{len(self.values)} values of {len(self.seeds)} seeds")
+
 
 class Constant(Struct, frozen=True, kw_only=True, tag_field="kind", tag="constant"):
     """One side of a hypothesis that is a number.
@@ -71,7 +75,7 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
     parameters: dict[str, str | int | float]
     quantity: str
     unit: str
-    sides: tuple[Sample | Constant, ...]
+    sides: Annotated[tuple[Sample | Constant, ...], Meta(min_length=1)]
     effect: Effect
     control: str = ""
     levels: tuple[float, ...] | None = None

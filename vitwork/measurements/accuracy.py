@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,9 +11,15 @@ from vitwork.language.quantity import quantity
 from vitwork.measurements.errors import binomial
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor, nn
 
     from vitwork.measurements.trained_run import TrainedRun
+
+
+COMPARED = 2
+"""Batches of training images that are also seen without augmentation, to know what it adds to the spread over images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,19 +62,29 @@ class Evaluation(Measurement):
             }
 
     def _training(self, run: TrainedRun, model: nn.Module) -> Record:
-        """Return the NLL of augmented training images, with its standard error."""
+        """Return the NLL of augmented training images, with its standard error.
+
+        All runs are trained on the same images. Where all of these are seen, no image is drawn, and the error is that of their
+        augmentation alone, which is no larger than the spread of what it changes.
+        """
         import torch
         from torch.nn import functional as F
 
         from vitwork.device.memory import in_parts
 
-        wanted = self.training_images or len(run.splits.train)
-        parts = [
-            F.cross_entropy(in_parts(model, images), targets, reduction="none")
-            for images, targets in run.augmented(-(-wanted // self.batch_size), self.batch_size)
-        ]
-        training = torch.cat(parts)
-        return {"train_nll": float(training.double().mean()), "train_nll_error": _error(training)}
+        def losses(batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+            parts = [F.cross_entropy(in_parts(model, x), targets, reduction="none") for x, targets in batches]
+            return torch.cat(parts).double()
+
+        every = len(run.splits.train)
+        batches = -(-(self.training_images or every) // self.batch_size)
+        training = losses(run.augmented(batches, self.batch_size))
+        clean = losses(run.clean_batches(min(COMPARED, batches), self.batch_size))
+        same = training[: len(clean)]  # the same images, in the same order
+        augmented = float(((same - clean).var(correction=0) / same.var(correction=0)).nan_to_num(1.0).clamp(max=1.0))
+        unseen = 1.0 - len(training) / every
+        error = _error(training) * math.sqrt(augmented + (1.0 - augmented) * unseen)
+        return {"train_nll": float(training.mean()), "train_nll_error": error}
 
 
 def _error(by_image: Tensor) -> float:

@@ -136,7 +136,7 @@ CIFAR10_MICRO = Profile(
     effort=(
         Spectrum(batches=20, tolerance=1e-2),
         MatchedSpectrum(batches=6, tolerance=1e-2),
-        Evaluation(training_images=10_000),
+        Evaluation(training_images=4000),
         Similarity(pseudo_stages=3),
         Surface(planes=24, images=1536, extent=0.9, points=7),
         Corruptions(images=250, severities=(1, 3, 5)),

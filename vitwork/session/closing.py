@@ -72,7 +72,7 @@ def write(config: pytest.Config, results: Results) -> Path:
     """
     from vitwork.report.earlier import standing
 
-    folder = options.report_of(config, options.store_of(config), part=options.partial(results))
+    folder = options.report_of(config, options.store_of(config), part=words.partial(results))
     return standing(results, folder) or _built(results, folder)
 
 

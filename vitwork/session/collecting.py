@@ -22,6 +22,13 @@ def read_claims(items: Iterable[pytest.Item], profile: Profile) -> list[Case]:
     return [_read(item, Measure(profile)) for item in tests]
 
 
+def declared_beside(item: pytest.Item) -> set[str]:
+    """Return the claims of an item's file, whichever of its tests are chosen."""
+    tests = vars(item.module).values() if isinstance(item, pytest.Function) else ()
+    marks = (mark for test in tests for mark in getattr(test, "pytestmark", ()))
+    return {mark.args[0].id for mark in marks if mark.name == "claim"}
+
+
 def _read(item: pytest.Function, measure: Measure) -> Case:
     marker = item.get_closest_marker("claim")
     assert marker is not None

@@ -13,10 +13,10 @@ import pytest
 
 from vitwork import profiles
 from vitwork.design import overrides
-from vitwork.design.deviation import Change
 from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
+from vitwork.report import words
 from vitwork.report.document import read
 from vitwork.session import again, networks
 from vitwork.session.archive import Archive, ArchivedStore
@@ -271,14 +271,9 @@ def report_of(config: pytest.Config, store: Path, *, part: bool) -> Path:
 def is_partial(folder: Path) -> bool:
     """Return whether a report tells only a part of a session of all claims, as far as it can be read."""
     try:
-        return partial(read(folder))
+        return words.partial(read(folder))
     except VitworkError:
         return False
-
-
-def partial(results: Results) -> bool:
-    """Return whether results are of chosen tests, or of a session that ended before all of them."""
-    return any(found.change in {Change.CHOSEN, Change.ENDED} for found in results.profile.deviations)
 
 
 def works(config: pytest.Config) -> bool:

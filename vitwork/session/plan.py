@@ -93,6 +93,7 @@ class Plan:
         known: runs by the name of the arm and the seed, whose keys take long to make.
         fingerprints: of the data, by specification; a large folder takes long to look through.
         taken: the measurements of each run, by its key.
+        declared: claims of the files that tests were chosen from.
     """
 
     profile: Profile
@@ -104,6 +105,7 @@ class Plan:
     known: dict[tuple[str, int], Run] = field(default_factory=dict)
     fingerprints: dict[DataSpec, str] = field(default_factory=dict)
     taken: dict[str, list[Wanted]] = field(default_factory=dict)
+    declared: set[str] = field(default_factory=set)
 
     def add(self, case: Case, seeds: int, lack: Lack | None = None) -> None:
         """Plan a test for so many seeds, in place of what was planned for it before; seeds are taken in order.
@@ -205,11 +207,14 @@ class Plan:
     def family(self) -> int:
         """How many claims the profile can measure: all that are registered for it, not only those that were chosen.
 
-        Where none of the session's claims is registered, as in a project with claims of its own, they are the family.
+        Where none of the session's claims is registered, as in a project with claims of its own, they are the family, and
+        with them all those of the same files that were not chosen, which were not read and may be measurable.
         """
-        asked = set(measurable((test.case for test in self.tests.values()), self.profile))
+        cases = [test.case for test in self.tests.values()]
+        asked = set(measurable(cases, self.profile))
         registered = set(profiles.registered(self.profile.name))
-        return len(asked | registered) if asked & registered else len(asked)
+        beside = self.declared - {case.claim.id for case in cases}
+        return len(asked | (registered if asked & registered else beside))
 
     @property
     def code(self) -> Mapping[str, str]:

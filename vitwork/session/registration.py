@@ -18,7 +18,7 @@ from vitwork.language.sentence import Sentence
 from vitwork.session.plan import Plan, Planned, code, lacking
 from vitwork.session.reading import Case
 from vitwork.store.keys import digest, plain
-from vitwork.store.machine import last_commit
+from vitwork.store.machine import earlier_versions, last_commit
 from vitwork.store.sources import source_hash
 
 SCHEMA: Literal["vitwork-registration/1"] = "vitwork-registration/1"
@@ -90,6 +90,29 @@ class Registry:
         """
         return last_commit(self.path) if self.path is not None else ("", None)
 
+    @cached_property
+    def earlier(self) -> list[tuple[str, float, Mapping[str, Declared]]]:
+        """The registrations that the file held before, newest first, as far as they can be read; each with its commit and time."""
+        found: list[tuple[str, float, Mapping[str, Declared]]] = []
+        for commit, seconds, content in earlier_versions(self.path) if self.path is not None else ():
+            try:
+                found.append((commit, seconds, msgspec.json.decode(content, type=Book).claims))
+            except msgspec.MsgspecError:
+                break
+        return found
+
+    def since(self, id: str) -> tuple[str, float | None]:
+        """Return the commit from which on a claim has been registered as it is now, and its time; as `commit` where it has none.
+
+        A file that is written anew for some claims takes nothing from the others.
+        """
+        commit, committed = self.commit
+        for before, seconds, claims in self.earlier if committed is not None else ():
+            if claims.get(id) != self.claims[id]:
+                break
+            commit, committed = before, seconds
+        return commit, committed
+
     @classmethod
     def of(cls, project: Path, profile: str) -> Self:
         """Read what is registered of a profile in a project.
@@ -117,7 +140,7 @@ class Registry:
         if (before := self.claims.get(claim.id)) is None or now is None:
             return claim
         changed, state = before.differing(now), Registration.REGISTERED
-        commit, committed = self.commit
+        commit, committed = self.since(claim.id)
         finished = [run.finished for run in runs if run.arm in claim.arms and run.finished is not None]
         if changed:
             state = Registration.CHANGED

@@ -10,6 +10,7 @@ import re
 import runpy
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,13 @@ def last_commit(path: Path) -> tuple[str, float | None]:
         return "", None
     found, _, seconds = _git(path.parent, "log", "-1", "--format=%H %ct", "--", path.name).partition(" ")
     return found, float(seconds) if seconds else None
+
+
+def earlier_versions(path: Path) -> Iterator[tuple[str, float, bytes]]:
+    """Yield the commits that changed a file before the last one did, newest first: name, seconds since the epoch, content."""
+    for line in _git(path.parent, "log", "--skip=1", "--format=%H %ct", "--", path.name).splitlines():
+        commit, _, seconds = line.partition(" ")
+        yield commit, float(seconds), _git(path.parent, "show", f"{commit}:./{path.name}").encode()
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -42,6 +42,15 @@ def test_cifar_c_refuses_what_is_not_the_benchmark(cifar):
         next(cifar_c(folder, "snow", 1))
 
 
+@pytest.mark.parametrize("shape", [(10, 3, 32, 32), (10, 32, 32, 1), (10, 32, 32, 4), (10, 64, 64, 3), (0, 32, 32, 3)])
+def test_cifar_c_arrays_of_another_shape_are_refused(tmp_path, shape):
+    """Channels first, one or four of them, another size and no image at all are no benchmark, which is said by shape."""
+    np.save(tmp_path / "fog.npy", np.zeros(shape, np.uint8))
+    np.save(tmp_path / "labels.npy", np.zeros(shape[0], np.uint8))
+    with pytest.raises(VitworkError, match=rf"fog\.npy .* they hold uint8 \({shape[0]}, {shape[1]}, "):
+        list(cifar_c(tmp_path, "fog", 1))
+
+
 @pytest.mark.parametrize("read", [cifar_c, imagenet_c])
 def test_severities_and_batches_that_do_not_exist_are_refused(cifar, read):
     """Severity 0 or 6, or batches of no image, are one sentence and no empty set."""
@@ -71,6 +80,39 @@ def test_imagenet_c_reads_folders_batch_by_batch(tmp_path, group):
     (tmp_path / f"{group}fog/2/n01/3.png").write_bytes(b"broken")
     with pytest.raises(VitworkError, match="Cannot read the image"):
         list(imagenet_c(tmp_path, "fog", 2))
+
+
+@pytest.mark.parametrize("group", ["", "weather/"])
+@pytest.mark.parametrize("lost", ["fog/2/1", "fog/3/1", "snow/5/2"])
+def test_imagenet_c_without_a_class_folder_somewhere_is_refused(tmp_path, group, lost):
+    """Whichever severity or corruption lacks a class, even one that is called by a number, its labels would shift."""
+    for place in ("fog/2", "fog/3", "snow/5"):
+        for name in ("1", "2", "3"):
+            folder = tmp_path / group / place / name
+            folder.mkdir(parents=True)
+            Image.new("RGB", (24, 24)).save(folder / "0.png")
+    assert torch.cat([labels for _, labels in imagenet_c(tmp_path, "fog", 2)]).tolist() == [0, 1, 2]
+    (tmp_path / group / lost / "0.png").unlink()
+    (tmp_path / group / lost).rmdir()
+    place, name = lost.rsplit("/", 1)
+    with pytest.raises(VitworkError, match=rf"{place} has no class folder {name}, which .* has"):
+        list(imagenet_c(tmp_path, "fog", 2))
+
+
+def test_what_is_no_picture_of_a_class_of_imagenet_c_is_refused(tmp_path):
+    """A file of another kind in a class folder, and a picture beside the class folders, are named."""
+    folder = tmp_path / "fog" / "2" / "n01"
+    folder.mkdir(parents=True)
+    picture = Image.new("RGB", (24, 24))
+    picture.save(folder / "0.jfif", "JPEG")
+    assert len(next(imagenet_c(tmp_path, "fog", 2))[1]) == 1
+    (folder / "1.heic").write_bytes(b"of another kind")
+    with pytest.raises(VitworkError, match=r"n01/1\.heic is no picture that is read here"):
+        next(imagenet_c(tmp_path, "fog", 2))
+    (folder / "1.heic").unlink()
+    picture.save(folder.parent / "1.png")
+    with pytest.raises(VitworkError, match=r"2/1\.png lies in no class folder"):
+        next(imagenet_c(tmp_path, "fog", 2))
 
 
 @pytest.mark.parametrize(

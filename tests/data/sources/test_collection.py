@@ -8,6 +8,7 @@ import pytest
 
 from tests.data import copies
 from vitwork.data import DataSpec, load
+from vitwork.data.sources.held_out import numbers, open_held_out
 from vitwork.errors import VitworkError
 
 FOLDER = DataSpec("folder")
@@ -115,3 +116,45 @@ def test_a_file_with_labels_for_a_part_is_not_left_out(tmp_path):
     copies.write_parquet(root / "test-00000-of-00001.parquet", contents, [-1, *labels[1:]], names=copies.CLASSES)
     with pytest.raises(VitworkError, match="labels from -1 to 2"):
         load(FOLDER, root)
+
+
+@pytest.mark.parametrize("write", [copies.write_shard, copies.write_parquet])
+@pytest.mark.parametrize(
+    ("train", "test", "lacking"),
+    [([0, 1, 7], [0, 1, 7], "class 2, but labels up to 7"), ([0, 1], [0, 2], "class 2, but")],
+)
+def test_numbers_without_training_images_are_no_classes(tmp_path, write, train, test, lacking):
+    """Of classes without names, a gap in the numbers and a class that is only tested are refused in every layout."""
+    (tmp_path / "data").mkdir()
+    end = {copies.write_shard: "tar", copies.write_parquet: "parquet"}[write]
+    for split, labels in {"train": train, "test": test}.items():
+        write(tmp_path / "data" / f"{split}-0.{end}", [copies.encoded(copies.draw("test")[0][0])] * len(labels), labels)
+    with pytest.raises(VitworkError, match=f"has no training images of {lacking}"):
+        load(FOLDER, tmp_path / "data")
+
+
+def test_named_classes_need_no_training_images(tmp_path):
+    """Metadata that names all classes says of each that there is such a class, as in a part of a larger set."""
+    root = copies.parquet(tmp_path / "data")
+    contents = [copies.encoded(pixels) for pixels in copies.draw("test")[0]][:2]
+    copies.write_parquet(root / "train-00000-of-00001.parquet", contents, [0, 2], names=copies.CLASSES)
+    assert load(FOLDER, root).train.labels.sort().values.tolist() == [0, 2]
+
+
+def test_a_label_that_is_true_is_refused_in_parquet(tmp_path):
+    """A column of truths is no column of class numbers, though Python counts with them."""
+    root = copies.parquet(tmp_path / "data")
+    path = root / "train-00000-of-00001.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(1, "label", pa.array([True, False] * 6)), path)
+    with pytest.raises(VitworkError, match="row 0 has the label True, which is not a class number"):
+        load(FOLDER, root)
+
+
+@pytest.mark.parametrize("names", [("n01440764", "n01440764"), ("7", "07")])
+def test_two_classes_that_are_one_of_imagenets_are_refused(tmp_path, names):
+    """One name twice, or one number written in two ways, would merge two classes of test images."""
+    pixels = [copies.encoded(each) for each in copies.draw("test")[0]]
+    copies.write_parquet(tmp_path / "validation-0.parquet", pixels, [0, 1] * 3, names=names)
+    with pytest.raises(VitworkError, match=r"two classes that are class [07] of ImageNet"):
+        numbers(open_held_out(tmp_path))

@@ -1,7 +1,11 @@
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.data import copies
 from vitwork.data import DataSpec, load
+from vitwork.data.sources.flat import open_flat
+from vitwork.data.sources.held_out import open_held_out
 from vitwork.errors import VitworkError
 
 FOLDER = DataSpec("folder")
@@ -28,9 +32,9 @@ def test_class_without_training_images_is_refused(root):
 
 
 def test_split_without_pictures_is_refused(root):
-    """Class folders that hold other files are no images."""
+    """Empty class folders are no images."""
     for path in (root / "val").rglob("*.png"):
-        path.rename(path.with_suffix(".txt"))
+        path.unlink()
     with pytest.raises(VitworkError, match="val holds no class folder with images"):
         load(FOLDER, root)
 
@@ -56,3 +60,45 @@ def test_a_dangling_link_is_named(root):
     (root / "train" / "dog" / "gone.png").symlink_to(root / "nowhere.png")
     with pytest.raises(VitworkError, match=r"Cannot read .*gone\.png"):
         load(FOLDER, root)
+
+
+@pytest.mark.parametrize("name", ["0.heic", "0.avif", "0.txt", "0", "deeper/0.npy"])
+@pytest.mark.parametrize("opened", [lambda root: load(FOLDER, root), lambda root: open_flat(root / "train")])
+def test_what_is_no_picture_in_a_class_folder_is_named(root, name, opened):
+    """A file of a kind that is not read would be left out, so that a class is smaller than its folder."""
+    path = root / "train" / "dog" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"of another kind")
+    with pytest.raises(VitworkError, match=rf"dog/{name} is no picture that is read here \(\.bmp, .*: convert it"):
+        opened(root)
+
+
+def test_a_class_whose_pictures_are_all_of_another_kind_is_named(root):
+    """Of folders that are only tested or analysed, a class would be left out with all that it holds."""
+    for path in (root / "val" / "dog").iterdir():
+        path.rename(path.with_suffix(".heic"))
+    for opened in (open_flat, open_held_out):
+        with pytest.raises(VitworkError, match=r"dog/\d+\.heic is no picture"):
+            opened(root / "val")
+
+
+@pytest.mark.parametrize("place", [".", "train", "val"])
+def test_a_picture_in_no_class_folder_is_named(root, place):
+    """A picture beside the class folders, or beside the splits, would be left out; texts there are no images."""
+    (root / place / "about.txt").write_text("of these images")
+    load(FOLDER, root)
+    Image.new("RGB", (8, 8)).save(root / place / "stray.png")
+    with pytest.raises(VitworkError, match=r"stray\.png lies in no class folder"):
+        load(FOLDER, root)
+
+
+@pytest.mark.parametrize("kind", [".jfif", ".jpe", ".JPE", ".gif", ".pgm"])
+def test_pictures_of_other_names_are_read(root, kind):
+    """JPEG under its rarer names, the first frame of GIF and grey PNM are images of their class like others."""
+    grey = np.full((8, 8), 200, np.uint8)
+    frames = {"save_all": True, "append_images": [Image.new("L", (8, 8))]} if kind == ".gif" else {}
+    picture = {".gif": "GIF", ".pgm": "PPM"}.get(kind, "JPEG")
+    Image.fromarray(grey).save(root / "train" / "eel" / f"more{kind}", picture, **frames)
+    train = load(FOLDER, root).train
+    (row,) = (train.images == 200).flatten(1).all(1).nonzero().flatten().tolist()
+    assert (len(train), train.classes[train.labels[row]]) == (13, "eel")

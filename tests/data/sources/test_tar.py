@@ -239,3 +239,54 @@ def test_any_damage_is_refused_or_changes_no_count(shard, data):
     except VitworkError:
         return
     assert len(samples) >= len(wanted)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({"cls": b"0_1"}, "has no class number"),
+        ({"cls": "\u0661".encode()}, "has no class number"),
+        ({"json": b'{"label": "0_1"}'}, "has no class number"),
+        ({"json": b'{"label": true}'}, "has the label True, which is not a class number"),
+        ({"cls": b"1", "json": b'{"label": 2}'}, r"has the label 1 in its \.cls file and 2 in its \.json file"),
+        ({"cls": b"1", "json": b'{"label": "2"}'}, r"has the label 1 in its \.cls file and 2 in its \.json file"),
+        ({"json": b'{"label": true}', "cls": b"1"}, r"has the label 1 in its \.cls file and True in"),
+    ],
+)
+def test_labels_that_only_python_reads_or_that_disagree_are_refused(root, labels, message):
+    """True, 0_1 and foreign digits are no class numbers, and of two labels none is known to be right."""
+    picture = copies.encoded(copies.draw("test")[0][0])
+    rewrite(root, [("a.png", picture), *((f"a.{kind}", content) for kind, content in labels.items())])
+    with pytest.raises(VitworkError, match=f"sample a {message}"):
+        load(FOLDER, root)
+
+
+@pytest.mark.parametrize("beside", [b'{"label": 1}', b'{"label": " 1\\n"}', b'{"label": "dog"}', b'{"size": 8}', b"{"])
+def test_json_beside_a_label_may_say_the_same_or_something_else(root, beside):
+    """What is no other number in a sample's JSON file leaves the label of its .cls file as it is."""
+    picture = copies.encoded(copies.draw("test")[0][0])
+    rewrite(root, [("a.png", picture), ("a.cls", b" 1\n"), ("a.json", beside)])
+    assert load(FOLDER, root).test.labels.tolist() == [1]
+
+
+@pytest.mark.parametrize("name", [".x", "./.x", "d/.x", ""])
+def test_a_hidden_sample_is_named(root, name):
+    """A sample whose name begins with a dot is no tool's, and would be left out."""
+    picture = copies.encoded(copies.draw("test")[0][0])
+    rewrite(root, [("a.png", picture), ("a.cls", b"1"), (f"{name}.png", picture), (f"{name}.cls", b"1")])
+    with pytest.raises(VitworkError, match=r"data-test-0000\.tar has the picture .*\.png, which is hidden"):
+        load(FOLDER, root)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("# classes\ncat\ndog\n", r"classnames\.txt has the comment '# classes'"),
+        ("cat\ndog\ncat\n", "has two classes called cat"),
+    ],
+)
+def test_names_that_are_no_classes_of_their_own_are_refused(root, text, message):
+    """A comment would shift all names, and two classes of one name are one class or a wrong name."""
+    (root / "classnames.txt").write_text(text)
+    with pytest.raises(VitworkError, match=message):
+        load(FOLDER, root)

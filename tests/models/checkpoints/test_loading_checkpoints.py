@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from vitwork.errors import VitworkError
 from vitwork.models import create, load_checkpoint
@@ -50,6 +51,42 @@ def test_official_weights_give_official_logits(entry):
         logits = model(images)
     assert sum(p.numel() for p in model.parameters()) == facts["parameters"]
     torch.testing.assert_close(logits, torch.tensor(facts["logits"]), atol=1e-5, rtol=0)
+
+
+def epsilons(model):
+    return {module.eps for module in model.modules() if isinstance(module, nn.LayerNorm)}
+
+
+class Own(nn.Module):
+    """Parts named as the official code's, with norms of its own."""
+
+    def __init__(self, num_classes):
+        super().__init__()
+        self.embedding = nn.Sequential(nn.Conv2d(3, 8, 4, 4), nn.Flatten(2))
+        self.transformers = nn.ModuleList([nn.LayerNorm(8, eps=1e-2)])
+        self.classifier = nn.Sequential(nn.LayerNorm(8, eps=1e-2), nn.Linear(8, num_classes))
+
+    def forward(self, x):
+        return self.classifier(self.transformers[0](self.embedding(x).transpose(1, 2)).mean(1))
+
+
+def test_a_model_of_ones_own_keeps_its_norms():
+    """Keys that begin as the official ViT's are loaded under their names, and no LayerNorm gets the official epsilon."""
+    model = Own(5).eval()
+    loaded = load_checkpoint(f"{__name__}:Own", model.state_dict(), 5)
+    x = torch.randn(2, 3, 8, 8)
+    assert epsilons(loaded) == {1e-2}
+    assert torch.equal(loaded(x), model(x))
+
+
+def test_official_weights_bring_their_epsilon():
+    """The official ViT's weights have the official epsilon in our ViT and in timm's, unless another is asked for."""
+    facts = GOLDEN["vit_ti"]
+    state, options = filled(facts["state_dict"]), facts["options"]
+    assert epsilons(load_checkpoint("vit_ti", state, facts["num_classes"], **options)) == {1e-5}
+    assert epsilons(load_checkpoint("vit_ti", state, facts["num_classes"], **options, norm_eps=1e-3)) == {1e-3}
+    timm = {"img_size": 32, "patch_size": 2, "qkv_bias": False}
+    assert epsilons(load_checkpoint("timm:vit_tiny_patch16_224", state, facts["num_classes"], **timm)) == {1e-5}
 
 
 TINY = {"depths": (1, 1), "widths": (8, 16)}

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from tests.models.checkpoints.test_loading_checkpoints import GOLDEN, filled
 from vitwork.errors import VitworkError
 from vitwork.models import create, load_checkpoint
 
@@ -67,6 +68,10 @@ def without(state, key):
             lambda s: {**s, "head.fc.bias": torch.full((10,), 1e300, dtype=torch.float64)},
             r"head\.fc\.bias is not finite",
         ),
+        (
+            lambda s: {**s, "head.norm.running_var": s["head.norm.running_var"] - 2},
+            r"head\.norm\.running_var is a variance, and below zero$",
+        ),
         (lambda s: {**s, "head.fc.bias": torch.ones(10, dtype=torch.complex64)}, "is torch.complex64 in it"),
         (lambda s: {**s, "head.norm.num_batches_tracked": torch.tensor(0.5)}, "is torch.float32 in it and torch.int64"),
         (lambda s: {**s, "layer0.0.weight": s["stem.conv.weight"]}, "of another architecture"),
@@ -90,12 +95,15 @@ def test_two_keys_of_one_weight_are_refused():
 
 def test_an_official_transformer_with_other_shapes_is_refused():
     """Patches that are no squares and half of a query-key-value matrix cannot be brought into today's form."""
-    for broken in (
-        {"embedding.0.patch_embedding.1.weight": torch.zeros(192, 13)},
-        {"embedding.1.cls_token": torch.zeros(1), "transformers.0.attn.to_q.weight": torch.zeros(192, 192)},
+    for entry, change, words in (
+        ("vit_ti_heads", {"embedding.0.patch_embedding.1.weight": torch.zeros(191, 13)}, "RuntimeError: shape"),
+        ("convit_ti_k3", {"transformers.0.attn.to_kv.weight": None}, "KeyError"),
     ):
-        with pytest.raises(VitworkError, match="another architecture than vit_ti"):
-            load_checkpoint("vit_ti", broken, 10, image_size=32, patch_size=4)
+        facts = GOLDEN[entry]
+        whole = {**filled(facts["state_dict"]), **change}
+        broken = {key: value for key, value in whole.items() if value is not None}
+        with pytest.raises(VitworkError, match=f"another architecture than vit_ti with these options: {words}"):
+            load_checkpoint("vit_ti", broken, facts["num_classes"], **facts["options"])
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from vitwork.analysis.curvature.lanczos import Eigenpairs, carry_out
 from vitwork.analysis.curvature.operator import AGREEMENT, Batch, HessianOperator, passing, replayed_derivative
 from vitwork.analysis.curvature.vectors import flat
+from vitwork.analysis.targets import check_tensors
 from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
 from vitwork.device.precision import single_precision
@@ -146,6 +147,7 @@ def each(
 
 
 def _shapes(batch: Batch) -> tuple[torch.Size, ...]:
+    check_tensors(*batch)
     return tuple(values.shape for values in batch)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from numbers import Real
 from typing import TypeVar
 
 import torch
@@ -14,9 +15,9 @@ from torch.nn import functional as F
 
 from vitwork.analysis.curvature.batchnorm import BatchNorm, evaluation_mode, mixes_examples
 from vitwork.analysis.curvature.exact import check_exact
-from vitwork.analysis.curvature.repeatable import check_repeatable
+from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless
 from vitwork.analysis.curvature.vectors import derivative, flat, stored
-from vitwork.analysis.targets import check_examples, check_targets, logits_of
+from vitwork.analysis.targets import check_examples, check_finite, check_targets, logits_of
 from vitwork.device import graphs
 from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
@@ -64,7 +65,8 @@ class HessianOperator:
             products are right (two products and two gradients of one example).
 
     Raises:
-        VitworkError: no parameter selected, no example, targets that are no classes of the model's, a model that does not
+        VitworkError: no parameter selected, or one that is not real, a penalty that is negative or not finite, a model of
+            torch.jit's, no example, images that are not finite, targets that are no classes of the model's, a model that does not
             return logits, a loss that does not repeat, products that are wrong, or a batch that would have to be
             split although BatchNorm uses its own statistics (splitting would change the loss).
     """
@@ -83,7 +85,9 @@ class HessianOperator:
         chosen = [(name, value) for name, value in model.named_parameters() if select(name, value)]
         if not chosen:
             raise VitworkError("the model has no trainable parameter, so its loss has no Hessian")
+        _check_real(chosen, weight_decay)
         self.model, self.weight_decay, self.batchnorm = unwrapped(model), weight_decay, batchnorm
+        check_stateless(self.model)
         own = {id(value): name for name, value in self.model.named_parameters()}
         self.names = [own[id(value)] for _, value in chosen]
         self.parameters = [_compact(value.detach()).requires_grad_() for _, value in chosen]
@@ -102,7 +106,13 @@ class HessianOperator:
                 check_exact(self._gradient_at, self.parameters, type(self.model).__name__)
 
     def arranged(self, vector: Tensor) -> Tensor:
-        """Return a vector in torch's order (`torch.nn.utils.parameters_to_vector`) in the order of this operator."""
+        """Return a vector in torch's order (`torch.nn.utils.parameters_to_vector`) in the order of this operator.
+
+        Raises:
+            VitworkError: it is of another size.
+        """
+        if vector.shape != (self.size,):
+            raise VitworkError(f"a vector {tuple(vector.shape)} does not fit a Hessian in {self.size} parameters")
         pieces = torch.split(vector, [p.numel() for p in self.parameters])
         return flat((x.view(p.shape) for x, p in zip(pieces, self.parameters, strict=True)), self.parameters)
 
@@ -119,7 +129,9 @@ class HessianOperator:
         if self.classes is not None:
             check_targets(targets, self.classes)
         kind = self.dtype if targets.is_floating_point() else torch.long
-        return _compact(images.to(self.device, self.dtype)), targets.to(self.device, kind)
+        x = images.to(self.device, self.dtype)
+        check_finite(x)
+        return _compact(x), targets.to(self.device, kind)
 
     def _split(self, batches: Iterable[Batch], micro_batch: int | None) -> Iterator[Batch]:
         for batch in batches:
@@ -223,6 +235,15 @@ class HessianOperator:
         for chunk in self.chunks:
             total += derivative(self._gradient_of(chunk, create_graph=True), self.parameters, vector, keep=False)
         return total
+
+
+def _check_real(chosen: Iterable[tuple[str, Tensor]], weight_decay: object) -> None:
+    for name, value in chosen:
+        if not value.is_floating_point():
+            kind = str(value.dtype).removeprefix("torch.")
+            raise VitworkError(f"the parameter {name} is {kind}, and a Hessian is that of a loss in real numbers")
+    if not isinstance(weight_decay, Real) or not 0 <= float(weight_decay) < float("inf"):
+        raise VitworkError(f"weight_decay is a finite number, 0 or more, not {weight_decay!r}")
 
 
 @contextmanager

@@ -156,7 +156,7 @@ def trace(
     """
     if products < 3:
         raise VitworkError("an estimate of the trace needs at least three Hessian products")
-    at_least(1, micro_batch=micro_batch)
+    at_least(1, products=products, micro_batch=micro_batch)
     meter = Meter(device_of([model]))
     operator = HessianOperator(
         model, batches, weight_decay, select=select, batchnorm=batchnorm, micro_batch=micro_batch

@@ -13,10 +13,12 @@ from torch import Tensor
 from vitwork.data.corruptions.severity import SEVERITIES, check_severity
 from vitwork.data.sources.collection import MOST_CLASSES
 from vitwork.data.sources.decoding import as_rgb
-from vitwork.data.sources.listing import check_regular, files_below, folders_in, is_hidden
+from vitwork.data.sources.folder import images_in
+from vitwork.data.sources.listing import check_regular, folders_in, is_hidden
 from vitwork.errors import VitworkError, at_least, told
 
-IMAGE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png"})
+SHAPE = (32, 32, 3)
+"""Of each image of CIFAR-C."""
 
 
 def cifar_c(folder: Path, name: str, severity: int, batch_size: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
@@ -42,12 +44,16 @@ def cifar_c(folder: Path, name: str, severity: int, batch_size: int = 256) -> It
     at_least(1, batch_size=batch_size)
     images, labels = (_array(folder / f"{stem}.npy") for stem in (name, "labels"))
     if (
-        images.ndim != 4
+        images.shape[1:] != SHAPE
         or images.dtype != np.uint8
+        or not len(images)
         or len(images) % len(SEVERITIES)
         or labels.shape != images.shape[:1]
     ):
-        raise VitworkError(f"{folder / name}.npy and labels.npy do not have the shape of a CIFAR-C benchmark.")
+        raise VitworkError(
+            f"{folder / name}.npy and labels.npy do not have the shape of a CIFAR-C benchmark: they hold "
+            f"{images.dtype} {images.shape} and {labels.shape}, not uint8 (5n, 32, 32, 3) and (5n,)."
+        )
     if labels.dtype.kind not in "iu" or not ((labels >= 0) & (labels < MOST_CLASSES)).all():
         raise VitworkError(f"{folder / 'labels.npy'} has labels that are not class numbers.")
     count = len(images) // len(SEVERITIES)
@@ -81,8 +87,9 @@ def imagenet_c(folder: Path, name: str, severity: int, batch_size: int = 64) -> 
         Images, uint8 (b, 3, h, w), and class indices in the order of the class folders' names, int64 (b,).
 
     Raises:
-        VitworkError: there is no such severity or folder, or two; there is no image in it or in a class; an image cannot
-            be read, or sizes differ.
+        VitworkError: there is no such severity or folder, or two; there is no image in it or in a class; the class folders
+            are not those of every other severity and corruption that is there; something lies in no class folder, is no
+            picture or cannot be read, or sizes differ.
     """
     check_severity(severity)
     at_least(1, batch_size=batch_size)
@@ -91,20 +98,32 @@ def imagenet_c(folder: Path, name: str, severity: int, batch_size: int = 64) -> 
     if len(places) != 1:
         others = f", but {places[0]} and {places[1]}" if places else ""
         raise VitworkError(f"There is no {'single ' * bool(places)}{name}/{severity} in {folder}{others}.")
-    images = []
-    for number, each in enumerate(folders_in(places[0])):
-        found = files_below(each, IMAGE_SUFFIXES)
-        if not found:
-            raise VitworkError(f"There are no images in {each}, which would be a class.")
-        images += [(path, number) for path in found]
+    classes = [path.name for path in folders_in(places[0])]
+    images = images_in((places[0],), tuple(classes))
     if not images:
         raise VitworkError(f"There are no images in {places[0]}.")
+    if empty := set(range(len(classes))) - {number for _, number in images}:
+        raise VitworkError(f"There are no images in {places[0] / classes[min(empty)]}, which would be a class.")
+    _check_classes(folder, places[0], set(classes))
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size]
         pixels = [_pixels(path) for path, _ in batch]
         if len({each.shape for each in pixels}) > 1:
             raise VitworkError(f"Images in {places[0]} differ in size; ImageNet-C's are all 224×224.")
         yield torch.stack(pixels), torch.tensor([number for _, number in batch])
+
+
+def _check_classes(folder: Path, place: Path, classes: set[str]) -> None:
+    """Check that all severities of all corruptions have the same class folders: one that is missing shifts labels."""
+    # Where a corruption is looked for, no severity stands: below it, class folders may be numbers.
+    pattern = f"{'*/' * (len(place.relative_to(folder).parts) - 2)}[!1-5]*/[1-5]"
+    for other in sorted(path for path in folder.glob(pattern) if path.is_dir()):
+        if is_hidden(other.relative_to(folder)):
+            continue
+        if differing := classes ^ {path.name for path in folders_in(other)}:
+            name = min(differing)
+            lacking, having = (other, place) if name in classes else (place, other)
+            raise VitworkError(f"{lacking} has no class folder {name}, which {having} has.")
 
 
 def _pixels(path: Path) -> Tensor:

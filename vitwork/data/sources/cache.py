@@ -22,8 +22,8 @@ from vitwork.store.store import CorruptFileError, read_sealed, write_sealed
 
 T = TypeVar("T")
 
-VERSION = 2
-"""Raised whenever decoding changes, so that nothing that was decoded differently is read."""
+VERSION = 3
+"""Raised whenever decoding, or what it refuses, changes, so that nothing that was decoded differently is read."""
 
 
 def cache_folder() -> Path:

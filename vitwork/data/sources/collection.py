@@ -83,7 +83,7 @@ def class_number(value: object, where: str) -> int:
     Raises:
         VitworkError: it is no whole number, or larger than any number of classes; the message begins with `where`.
     """
-    if not isinstance(value, int) or abs(value) > MOST_CLASSES:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MOST_CLASSES:
         raise VitworkError(f"{where} has the label {str(value)[:40]}, which is not a class number.")
     return int(value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -171,13 +172,25 @@ def checked_classes(collection: Collection, labels: dict[str, NDArray[np.int64]]
     """Return the names of the classes, numbers where they have none.
 
     Raises:
-        VitworkError: a label is outside the classes.
+        VitworkError: a label is outside the classes, two classes have one name, or, of classes without names, one has no
+            training images though a label is as large: nothing says that there is such a class.
     """
     highest = max(int(numbers.max()) for numbers in labels.values())
     lowest = min(int(numbers.min()) for numbers in labels.values())
-    classes = collection.classes() or tuple(str(number) for number in range(highest + 1))
+    named = collection.classes()
+    classes = named or tuple(str(number) for number in range(highest + 1))
     if lowest < 0 or highest >= len(classes):
         raise VitworkError(f"{collection.where} has labels from {lowest} to {highest} for {len(classes)} classes.")
+    if twice := [name for name, count in Counter(classes).items() if count > 1]:
+        raise VitworkError(
+            f"{collection.where} has two classes called {twice[0]}: give each a name of its own, or none a name."
+        )
+    lacking = set() if named or "train" not in labels else set(range(highest + 1)) - set(labels["train"].tolist())
+    if lacking:
+        raise VitworkError(
+            f"{collection.where} has no training images of class {min(lacking)}, but labels up to {highest}: number "
+            "the classes without a gap, or give them names."
+        )
     return classes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vitwork.data.sources.collection import Collection
-from vitwork.data.sources.folder import SUFFIXES, _images, _parts, holds_class_folders
+from vitwork.data.sources.folder import SUFFIXES, _parts, holds_class_folders, images_in
 from vitwork.data.sources.listing import files_below, folders_in
 
 
@@ -19,7 +19,7 @@ def is_flat(root: Path) -> bool:
 def open_flat(root: Path) -> Collection:
     """Open ``<class>/*`` as a collection whose images are all of one split, called ``train``."""
     classes = _classes(root)
-    images = _images((root,), classes)
+    images = images_in((root,), classes)
     return Collection(str(root), tuple(path for path, _ in images), lambda: classes, {"train": _parts(images)})
 
 

@@ -12,7 +12,10 @@ from vitwork.data.sources.listing import files_below, folders_in
 from vitwork.errors import VitworkError
 
 PART = 64
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".gif"}
+)
+"""How the names of pictures end, in lower case."""
 
 
 def holds_class_folders(root: Path) -> bool:
@@ -25,14 +28,15 @@ def open_image_folder(root: Path) -> Collection:
 
     Raises:
         VitworkError: a split is missing, is there twice or holds no image, a class of the test images is not in
-            training, or something cannot be read.
+            training, a picture lies in no class folder, or something is no picture or cannot be read.
     """
     groups = train_and_test(root, folders_in(root))
     classes = _names(groups["train"])
     unknown = [name for name in _names(groups["test"]) if name not in classes]
     if unknown:
         raise VitworkError(f"{root} has test images of the class {unknown[0]}, which has no training images.")
-    files = {split: _images(folders, classes) for split, folders in groups.items()}
+    _check_strays(root)
+    files = {split: images_in(folders, classes) for split, folders in groups.items()}
     for split, images in files.items():
         if not images:
             raise VitworkError(f"{groups[split][0]} holds no class folder with images.")
@@ -48,7 +52,7 @@ def open_image_folder(root: Path) -> Collection:
 
 def open_classes(root: Path, classes: tuple[str, ...]) -> Collection:
     """Open ``<class>/*``: a folder of test images alone, with the classes that it has."""
-    images = _images((root,), classes)
+    images = images_in((root,), classes)
     return Collection(str(root), tuple(path for path, _ in images), lambda: classes, {"test": _parts(images)})
 
 
@@ -56,14 +60,33 @@ def _names(folders: tuple[Path, ...]) -> tuple[str, ...]:
     return tuple(sorted({path.name for folder in folders for path in folders_in(folder)}))
 
 
-def _images(folders: tuple[Path, ...], classes: tuple[str, ...]) -> list[tuple[Path, int]]:
-    return [
-        (path, number)
-        for folder in folders
-        for number, name in enumerate(classes)
-        if (folder / name).is_dir()
-        for path in files_below(folder / name, SUFFIXES)
-    ]
+def images_in(folders: tuple[Path, ...], classes: tuple[str, ...]) -> list[tuple[Path, int]]:
+    """Return the pictures in all class folders of some folders, with the places of their classes among `classes`.
+
+    Raises:
+        VitworkError: a picture lies in no class folder, something in a class folder is no picture that is read here, or
+            cannot be read.
+    """
+    number = {name: place for place, name in enumerate(classes)}
+    images: list[tuple[Path, int]] = []
+    for folder in folders:
+        _check_strays(folder)
+        images += [(path, number[each.name]) for each in folders_in(folder) for path in _pictures(each)]
+    return images
+
+
+def _check_strays(folder: Path) -> None:
+    if strays := files_below(folder, SUFFIXES, 0):
+        raise VitworkError(f"{strays[0]} lies in no class folder: move it into one, or away.")
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """Return the pictures of a class, in its folder and those below it."""
+    paths = files_below(folder, None)
+    if strange := next((path for path in paths if path.suffix.lower() not in SUFFIXES), None):
+        kinds = ", ".join(sorted(SUFFIXES))
+        raise VitworkError(f"{strange} is no picture that is read here ({kinds}): convert it, or move it away.")
+    return paths
 
 
 def _parts(images: list[tuple[Path, int]]) -> list[Part]:

@@ -30,8 +30,8 @@ def open_held_out(root: Path) -> Collection:
     if any(split_of(Path(path.name)) for path in folders):
         (root,) = held_out(root, (path for path in folders if split_of(Path(path.name))))["test"]
         folders = folders_in(root)
-    if images := [path for path in folders if files_below(path, folder.SUFFIXES, 0)]:
-        names = tuple(path.name for path in images)
+    if any(files_below(path, folder.SUFFIXES, 0) for path in folders):
+        names = tuple(path.name for path in folders if files_below(path, folder.SUFFIXES))
         return folder.open_classes(root, names)
     if files_below(root, folder.SUFFIXES, 0):
         return ground_truth.open_flat(root)
@@ -49,16 +49,22 @@ def numbers(collection: Collection) -> Sequence[int] | None:
     their order.
 
     Raises:
-        VitworkError: they are called otherwise.
+        VitworkError: they are called otherwise, or two of them mean one class.
     """
     names, known = collection.classes(), ground_truth.classes()
     if not names or names == known:
         return None
     if all(map(WORDNET.fullmatch, names)) and set(names) <= set(known):
-        return [known.index(name) for name in names]
+        return _distinct([known.index(name) for name in names], collection)
     if all(name.isdecimal() and int(name) < len(known) for name in names):
-        return [int(name) for name in names]
+        return _distinct([int(name) for name in names], collection)
     if len(names) == len(known):
         return None
     strange = next((name for name in names if name not in known), names[0])
     raise VitworkError(f"{collection.where} has the class {strange}, which is none of ImageNet's thousand.")
+
+
+def _distinct(found: Sequence[int], collection: Collection) -> Sequence[int]:
+    if twice := [number for number in found if found.count(number) > 1]:
+        raise VitworkError(f"{collection.where} has two classes that are class {twice[0]} of ImageNet.")
+    return found

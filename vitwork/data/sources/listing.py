@@ -21,6 +21,8 @@ LEFT_BY_TOOLS = frozenset(
         "#snapshot",
         "$recycle.bin",
         "desktop.ini",
+        "ehthumbs.db",
+        "ehthumbs_vista.db",
         "icon\r",
         "lost+found",
         "system volume information",
@@ -57,12 +59,12 @@ def folders_in(folder: Path) -> list[Path]:
     return [Path(entry) for entry in visible(folder) if _is_folder(entry)]
 
 
-def files_below(root: Path, suffixes: Container[str], depth: int | None = None) -> list[Path]:
+def files_below(root: Path, suffixes: Container[str] | None, depth: int | None = None) -> list[Path]:
     """Return the visible files with one of `suffixes`, in lower case with their dots, in a folder and those below it.
 
     Args:
         root: where to begin.
-        suffixes: which files are asked for.
+        suffixes: which files are asked for; None for all.
         depth: how far to go down; None for as far as there are folders, those that links lead to among them.
 
     Raises:
@@ -73,7 +75,7 @@ def files_below(root: Path, suffixes: Container[str], depth: int | None = None) 
 
 
 def _files(
-    folder: Path, suffixes: Container[str], depth: int | None, above: tuple[tuple[int, int], ...]
+    folder: Path, suffixes: Container[str] | None, depth: int | None, above: tuple[tuple[int, int], ...]
 ) -> Iterator[Path]:
     entries, status = visible(folder), folder.stat()
     here = (status.st_dev, status.st_ino)
@@ -84,7 +86,7 @@ def _files(
         if _is_folder(entry):
             if depth != 0:
                 yield from _files(path, suffixes, None if depth is None else depth - 1, (*above, here))
-        elif path.suffix.lower() in suffixes:
+        elif suffixes is None or path.suffix.lower() in suffixes:
             if not entry.is_file():
                 check_regular(path)
             yield path

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
+import re
 import tarfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -32,6 +33,9 @@ RECORD = 10240
 
 LONGER_RECORDS = tuple(2**power for power in range(14, 21))
 """What they can be told to fill up to instead."""
+
+WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
+"""How whole numbers are written; Python would read ``0_1`` and the digits of any script as well."""
 
 NO_END = "has no end: it was cut off"
 JOINED = "behind its end there is more: it has a hole, or two archives were joined"
@@ -69,7 +73,8 @@ def open_tar(root: Path, grouping: Grouping = train_and_test) -> Collection:
 
     Raises:
         VitworkError: a split is missing or is there twice. Reading raises it for a shard that is damaged, cut off, empty or
-            two joined to one, and for a sample that is there twice, without exactly one image or without class number.
+            two joined to one, for a sample that is there twice, is hidden, has not exactly one image, no class number or
+            two, and for class names with a comment.
     """
     groups = grouping(root, files_below(root, {".tar"}, 1))
     splits = {split: [partial(_read, shard) for shard in shards] for split, shards in groups.items()}
@@ -85,7 +90,10 @@ def _class_names(root: Path) -> tuple[str, ...]:
         lines = check_regular(path).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise VitworkError(f"{path} cannot be read as text: {error}.") from error
-    return tuple(line.strip() for line in lines if line.strip())
+    names = tuple(line.strip() for line in lines if line.strip())
+    if comment := next((name for name in names if name.startswith("#")), None):
+        raise VitworkError(f"{path} has the comment {comment!r}, which would be a class: remove it.")
+    return names
 
 
 def _read(shard: Path) -> Iterator[Example]:
@@ -120,7 +128,10 @@ def _files(shard: Path) -> Iterator[tuple[str, str, bytes]]:
             with tarfile.open(fileobj=stream, mode="r:", tarinfo=Member) as archive:
                 for member in archive:
                     path = PurePosixPath(member.name)
-                    if member.isdir() or is_hidden(path):
+                    if member.isdir():
+                        continue
+                    if is_hidden(path):
+                        _check_hidden(shard, path)
                         continue
                     stem, _, suffix = path.name.partition(".")
                     key = str(path.with_name(stem))
@@ -132,6 +143,14 @@ def _files(shard: Path) -> Iterator[tuple[str, str, bytes]]:
         said = str(error) if isinstance(error, tarfile.TarError) else told(error)
         reason = said if said == NO_END else f"cannot be read as a tar file ({said})"
         raise VitworkError(f"{shard} {reason} after sample {key}.") from error
+
+
+def _check_hidden(shard: Path, path: PurePosixPath) -> None:
+    """Check that a hidden file is no picture that bears a sample's name: tools hide folders, or begin names with ``._``."""
+    if path.name.startswith("._") or is_hidden(path.parent):
+        return
+    if path.name.startswith(".") and f".{path.name.rpartition('.')[2].lower()}" in SUFFIXES:
+        raise VitworkError(f"{shard} has the picture {path}, which is hidden: let its name begin without a dot.")
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -161,10 +180,35 @@ def _check_end(stream: Any) -> None:
 
 def _label(parts: dict[str, bytes], where: str) -> int:
     try:
-        value = int(parts["cls"]) if "cls" in parts else json.loads(parts["json"])["label"]
-        value = int(value) if isinstance(value, str) else value
+        value = _whole(parts["cls"].decode()) if "cls" in parts else _whole(json.loads(parts["json"])["label"])
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise VitworkError(
             f"{where} has no class number: neither in a .cls file nor as label in a .json file."
         ) from error
-    return class_number(value, where)
+    label = class_number(value, where)
+    if "cls" in parts and "json" in parts:
+        _check_agreement(label, parts["json"], where)
+    return label
+
+
+def _check_agreement(label: int, content: bytes, where: str) -> None:
+    """Check that a JSON file beside a ``.cls`` file gives no other number; it may give a name, or none at all."""
+    try:
+        other = _whole(json.loads(content)["label"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return
+    if isinstance(other, int | float) and (isinstance(other, bool) or other != label):
+        raise VitworkError(f"{where} has the label {label} in its .cls file and {other} in its .json file.")
+
+
+def _whole(value: Any) -> Any:
+    """Return a text as the whole number that it is, and anything but a text as it is.
+
+    Raises:
+        ValueError: a text is no whole number.
+    """
+    if not isinstance(value, str):
+        return value
+    if not WHOLE.fullmatch(value):
+        raise ValueError(f"{value[:40]!r} is no whole number")
+    return int(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
@@ -11,6 +12,8 @@ def unwrapped(model: nn.Module) -> nn.Module:
     while True:
         if isinstance(model, (DataParallel, DistributedDataParallel)):
             model = model.module
+        elif isinstance(model, torch.jit.ScriptModule):  # holds its modules in another way, and wraps none
+            return model
         elif isinstance(inner := vars(model).get("_modules", {}).get("_orig_mod"), nn.Module):
             model = inner  # of `torch.compile`
         else:

@@ -55,6 +55,14 @@ TRANSFORMER: Rules = (
     (r"^transformers\.(\d+)\.ff\.net\.3\.", r"blocks.\1.mlp.fc2."),
 )
 
+OFFICIAL = (  # what the official ViTs have, all of them
+    r"embedding\.0\.(?:patch_embedding\.1\.)?weight$",
+    r"transformers\.\d+\.norm1\.(?:1\.)?weight$",
+    r"transformers\.\d+\.attn\.to_out\.0\.weight$",
+    r"transformers\.\d+\.ff\.net\.3\.weight$",
+    r"classifier\.\d+\.weight$",
+)
+
 
 def rename(key: str, rules: Rules) -> str:
     """Apply the first rule that matches."""
@@ -79,9 +87,10 @@ def collected(pairs: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
     return state
 
 
-def is_official_transformer(state: State) -> bool:
-    """Whether keys are those of the official ViT or convolutional-MSA ViT."""
-    return any(key.startswith("embedding.") for key in state)
+def is_official_transformer(state: State, target: State) -> bool:
+    """Whether keys are those of the official ViT or convolutional-MSA ViT, all kinds of them, and the model's are timm's."""
+    official = all(any(re.match(sign, key) for key in state) for sign in OFFICIAL)
+    return official and "patch_embed.proj.weight" in target
 
 
 def translate(state: State, target: State) -> dict[str, Tensor]:
@@ -97,9 +106,11 @@ def translate(state: State, target: State) -> dict[str, Tensor]:
     Raises:
         ValueError: two keys mean the same; this and other errors of Python and torch: tensors that cannot be reshaped.
     """
+    if state.keys() <= target.keys():  # today's names, or a model that calls its parts as the official code did
+        return dict(state)
     if any(key.startswith("layer0.") for key in state) and any(key.startswith("stages.") for key in target):
         return residual(state)
-    if is_official_transformer(state):
+    if is_official_transformer(state, target):
         return transformer(state, target)
     return modern(state)
 

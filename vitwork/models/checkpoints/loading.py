@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from vitwork.models.zoo.creation import create
 
 ZIP = b"PK\3\4"
 PREFIXES = ("module.", "_orig_mod.")  # of parallel or averaged models, of compiled ones
+OWN = re.compile(r"(?!timm:).*:")  # names of users' functions, whose norms are their own
 AVERAGED = "n_averaged"  # how many models were averaged
 
 
@@ -32,7 +34,8 @@ def load_checkpoint(
         path_or_state_dict: a file, an ``https://`` address (kept in a cache), ``published`` for the paper's CIFAR-100
             file of that name, or a state dict; in official key names, timm 0.5.4's, or today's.
         num_classes: classes of the stored classifier.
-        **options: as for `create`.
+        **options: as for `create`. Official ViTs get the official code's epsilon of LayerNorm unless ``norm_eps`` (timm:
+            ``norm_layer``) is given; a model of your own keeps its own.
 
     Returns:
         The model, in evaluation mode, on the CPU.
@@ -56,7 +59,8 @@ def load_checkpoint(
         ) from error
     check(translated, target, label, name)
     model.load_state_dict(translated, strict=False)
-    if is_official_transformer(state):
+    chosen = OWN.match(name) or {"norm_eps", "norm_layer"} & options.keys()
+    if is_official_transformer(state, target) and not chosen:
         for module in model.modules():
             if isinstance(module, nn.LayerNorm):
                 module.eps = 1e-5  # the official code's, where timm's ViT has 1e-6
@@ -147,7 +151,7 @@ def check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str,
     """Refuse weights of another architecture, naming the first differences.
 
     Raises:
-        VitworkError: keys, shapes or kinds of numbers differ.
+        VitworkError: keys, shapes or kinds of numbers differ, or numbers are not finite or variances negative.
     """
     missing = [key for key in target if key not in state and not key.endswith("num_batches_tracked")]
     unknown = [key for key in state if key not in target]
@@ -171,6 +175,8 @@ def check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str,
             )
         if not value.to(wanted.dtype).isfinite().all():
             raise VitworkError(f"{label} cannot be used: {key} is not finite in the model's {wanted.dtype}")
+        if key.rpartition(".")[2] == "running_var" and (value < 0).any():
+            raise VitworkError(f"{label} cannot be used: {key} is a variance, and below zero")
 
 
 def is_exact(value: Tensor, wanted: Tensor) -> bool:

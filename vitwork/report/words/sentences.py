@@ -108,10 +108,15 @@ def chosen(family: int) -> str:
     )
 
 
+def partial(results: Results) -> bool:
+    """Return whether results are of chosen tests, or of a session that ended before all of them."""
+    return any(found.change in {Change.CHOSEN, Change.ENDED} for found in results.profile.deviations)
+
+
 def part(results: Results) -> list[str]:
     """Return what a report of some tests, or of a session that ended early, has to say of itself; nothing for a whole one."""
     found = {deviation.change for deviation in results.profile.deviations}
-    lines = [chosen(len(results.hypotheses))] if Change.CHOSEN in found else []
+    lines = [chosen(results.family)] if Change.CHOSEN in found else []
     if Change.ENDED in found:
         lines.append(
             "This report is partial: the session ended before every test was reached. It replaces no whole report."
