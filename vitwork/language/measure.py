@@ -42,8 +42,8 @@ class Measure:
         return tuple(arm for arm in arms if arm in self.efforts.arms)
 
     def share(self, arm: str) -> float:
-        """Return the share of the training images that an arm sees; 1 for an arm that is not trained at this scale."""
-        return float(self.efforts.arms[arm].data.fraction) if arm in self.efforts.arms else 1.0
+        """Return the share of the training images that an arm sees; NaN for an arm that is not trained at this scale."""
+        return float(self.efforts.arms[arm].data.fraction) if arm in self.efforts.arms else float("nan")
 
     def __call__(self, quantity: Quantity, **parameters: Any) -> Callable[[str], Reference]:
         """Return a function from an arm's name to a reference to `quantity`, measured with `parameters`.
