@@ -136,7 +136,7 @@ late = claim(
         "Section 4, third rule", "none of its own: it rests on Fig. C.5 and C.6", read_from="description", section=4
     ),
     contradicted_by="an accuracy that is not higher, or an APE or NEP that is not lower, with heads that grow by stage",
-    deviations=("3, 6, 12 and 24 heads in the four stages, against 20 in each, which are as many parameters",),
+    deviations=("heads that double from stage to stage, against as many in each, with about as many parameters",),
 )
 
 

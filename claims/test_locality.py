@@ -128,5 +128,5 @@ def test_dependence_on_data_matters_and_range_does_not(measure: Measure) -> None
 )
 def test_lead_of_local_attention_shrinks_with_data(measure: Measure) -> None:
     error = measure(accuracy.error)
-    small = error("vit-6-percent-data"), error("vit-local-3-6-percent-data")
+    small = error("vit-small-data"), error("vit-local-3-small-data")
     assert interacting(small, (error("vit"), error("vit-local-3")))

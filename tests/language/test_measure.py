@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import MappingProxyType
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.language.examples import Reading, error
 from vitwork.design.measurement import Measurement
 from vitwork.language.measure import Measure
+from vitwork.profiles import PROFILES
 
 
 class Thorough:
@@ -45,3 +47,10 @@ def test_key_changes_with_run_and_parameters() -> None:
 def test_a_sentence_can_take_the_arms_that_there_are() -> None:
     """Of the arms that a test names, those of the scale are present, in the test's order."""
     assert Measure(Thorough()).present("resnet", "mixer", "vit") == ("resnet", "vit")
+
+
+def test_the_share_of_the_data_is_that_of_the_arm() -> None:
+    """A slope over data sizes takes the sizes of its scale; an arm that is not trained there has none."""
+    measure = Measure(PROFILES["paper"])
+    assert [measure.share(arm) for arm in ("vit", "vit-small-data", "vit-least-data")] == [1.0, 0.06, 0.02]
+    assert math.isnan(Measure(PROFILES["smoke"]).share("vit-small-data"))

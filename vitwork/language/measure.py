@@ -41,6 +41,10 @@ class Measure:
         """Return those of the arms that there are at this scale, for a sentence over as many as there are."""
         return tuple(arm for arm in arms if arm in self.efforts.arms)
 
+    def share(self, arm: str) -> float:
+        """Return the share of the training images that an arm sees; NaN for an arm that is not trained at this scale."""
+        return float(self.efforts.arms[arm].data.fraction) if arm in self.efforts.arms else float("nan")
+
     def __call__(self, quantity: Quantity, **parameters: Any) -> Callable[[str], Reference]:
         """Return a function from an arm's name to a reference to `quantity`, measured with `parameters`.
 

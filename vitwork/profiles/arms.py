@@ -9,10 +9,6 @@ from typing import Any
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.design.recipe import Recipe
-from vitwork.design.recipes import WEAK
-
-EVEN_HEADS = (20, 20, 20, 20)
-"""As many heads in every stage: with the MSAs and widths of AlterNet-50, as many parameters as 3, 6, 12 and 24 heads."""
 
 FOLLOWED = ("resnet", "vit")
 """Arms whose path a claim follows: only they keep snapshots between warm-up and end, since those take much space."""
@@ -20,8 +16,8 @@ FOLLOWED = ("resnet", "vit")
 BY_BIAS = (("resnet", "resnext"), ("swin", "vit-local-3"), ("pit", "vit"), ("mixer",))
 """Arms from the strongest inductive bias to the weakest: convolutions, local MSAs, global MSAs, an MLP-Mixer."""
 
-PLACED = ((0, 0, 0, 0), (0, 0, 0, 1), (0, 0, 0, 2), (0, 0, 1, 2), (0, 0, 2, 2), (0, 2, 1, 2), (1, 1, 1, 2))
-"""Numbers of attention blocks per stage of further AlterNets."""
+Model = tuple[str, Mapping[str, Any]]
+"""Name and options of a network, for `vitwork.models.create`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +25,44 @@ class Networks:
     """The networks of a profile: a convolutional family with and without attention, and a Transformer.
 
     Attributes:
-        cnn, alternet, vit: name and options for `vitwork.models.create`.
+        cnn, alternet, vit: name and options.
         msas: number of attention blocks per stage of the AlterNet.
     """
 
-    cnn: tuple[str, Mapping[str, Any]]
-    alternet: tuple[str, Mapping[str, Any]]
-    vit: tuple[str, Mapping[str, Any]]
+    cnn: Model
+    alternet: Model
+    vit: Model
     msas: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variants:
+    """What the further arms of a profile are made of: networks of other families, and other sizes of its own ones.
+
+    Attributes:
+        larger_vit, pit, swin, resnext, mixer: name and options.
+        fewer_blocks: depth of the Transformers whose heads differ, half of the usual one as in the paper.
+        patches: sides of a small and of a large patch, in pixels.
+        head_dims: channels of narrow, usual and wide heads.
+        even_heads: heads of every stage of an AlterNet whose heads do not grow by stage, with about as many parameters.
+        placed: numbers of attention blocks per stage of further AlterNets, where the stages have blocks enough.
+        shares: shares of the training images that are called small and least.
+        weak, strong: what recipes of weak and of strong augmentation change.
+    """
+
+    larger_vit: Model
+    pit: Model
+    swin: Model
+    resnext: Model
+    mixer: Model
+    fewer_blocks: int
+    patches: tuple[int, int]
+    head_dims: tuple[int, int, int]
+    even_heads: tuple[int, ...]
+    placed: tuple[tuple[int, ...], ...]
+    shares: tuple[float, float]
+    weak: Mapping[str, Any]
+    strong: Mapping[str, Any]
 
 
 def conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
@@ -68,52 +94,80 @@ def _unfollowed(recipe: Recipe) -> Recipe:
     return replace(recipe, snapshots=tuple(when for when in recipe.snapshots if isinstance(when, str)))
 
 
-def further_conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
-    """Return the arms that only profiles with a GPU can afford: what they change is in their names."""
-    (cnn, cnn_options), (alternet, alternet_options), (vit, vit_options) = networks.cnn, networks.alternet, networks.vit
-    shallow = {**vit_options, "depth": 6}
-    models: dict[str, tuple[str, Mapping[str, Any]]] = {
-        "vit-cls": (vit, {**vit_options, "head": "cls"}),
-        "vit-static-3": (vit, {**vit_options, "attention": "static", "kernel_size": 3}),
-        "vit-s": ("vit_s", vit_options),
-        "vit-no-positions": (vit, {**vit_options, "positions": False}),
-        "pit": ("pit_ti", {}),
-        "swin": ("swin_t", {}),
-        "resnext": ("resnext_50", {}),
-        "mixer": ("mixer_ti", {"patch_size": vit_options["patch_size"]}),
-        "resnet-blur": (cnn, {**cnn_options, "blur": True}),
-        "alternet-stage-start": (alternet, {**alternet_options, "msas": networks.msas, "placement": "stage-start"}),
-        "alternet-even-heads": (alternet, {**alternet_options, "msas": networks.msas, "heads": EVEN_HEADS}),
-        **{f"vit-patch-{size}": (vit, {**vit_options, "patch_size": size}) for size in (2, 8)},
-        **{f"vit-heads-{heads}": (vit, {**shallow, "heads": heads, "head_dim": 64}) for heads in (1, 3, 12)},
-        **{f"vit-head-dim-{dim}": (vit, {**shallow, "heads": 3, "head_dim": dim}) for dim in (16, 256)},
-        **{"alternet-" + "".join(map(str, msas)): (alternet, {**alternet_options, "msas": msas}) for msas in PLACED},
-    }
+def further_conditions(networks: Networks, variants: Variants, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
+    """Return the arms of all other claims about one data set: what they change is in their names."""
     usual = _unfollowed(recipe)
-    weak = replace(WEAK, epochs=usual.epochs, precision=usual.precision, snapshots=usual.snapshots)
-    six, two = replace(data, fraction=0.06), replace(data, fraction=0.02)
-    as_many_steps = replace(
-        usual, epochs=round(usual.epochs / six.fraction), warmup_epochs=round(usual.warmup_epochs / six.fraction)
-    )
+    models = _other_networks(networks, variants)
     arms = [
         *(Arm(name, model, options, usual, data) for name, (model, options) in models.items()),
-        Arm("vit-sam", vit, vit_options, replace(usual, sam=0.05), data),  # the radius of Foret et al. (2021)
-        Arm("vit-longer", vit, vit_options, replace(usual, epochs=3 * usual.epochs), data),
-        Arm("vit-weak-augmentation", vit, vit_options, weak, data),
-        Arm("vit-6-percent-data-weak-augmentation", vit, vit_options, weak, six),
-        Arm("resnet-weak-augmentation", cnn, cnn_options, weak, data),
-        Arm("vit-2-percent-data", vit, vit_options, usual, two),
-        Arm("vit-6-percent-data", vit, vit_options, usual, six),
-        Arm("vit-6-percent-data-as-many-steps", vit, vit_options, as_many_steps, six),
-        Arm("vit-local-3-6-percent-data", vit, {**_local(vit_options), "kernel_size": 3}, usual, six),
-        Arm("resnet-6-percent-data", cnn, cnn_options, usual, six),
+        *_other_recipes(networks, variants, usual, data),
+        *_less_data(networks, variants, usual, data),
     ]
     return {arm.name: arm for arm in arms}
 
 
-def all_conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
+def _other_networks(networks: Networks, variants: Variants) -> dict[str, Model]:
+    (cnn, cnn_options), (alternet, alternet_options), (vit, vit_options) = networks.cnn, networks.alternet, networks.vit
+    shallow = {**vit_options, "depth": variants.fewer_blocks}
+    narrow, middle, wide = variants.head_dims
+    small, large = variants.patches
+    placed = {"msas": networks.msas}
+    made: dict[str, Model] = {
+        "vit-cls": (vit, {**vit_options, "head": "cls"}),
+        "vit-static-3": (vit, {**vit_options, "attention": "static", "kernel_size": 3}),
+        "vit-no-positions": (vit, {**vit_options, "positions": False}),
+        "vit-s": variants.larger_vit,
+        "pit": variants.pit,
+        "swin": variants.swin,
+        "resnext": variants.resnext,
+        "mixer": variants.mixer,
+        "resnet-blur": (cnn, {**cnn_options, "blur": True}),
+        "alternet-even-heads": (alternet, {**alternet_options, **placed, "heads": variants.even_heads}),
+        "vit-small-patch": (vit, {**vit_options, "patch_size": small}),
+        "vit-large-patch": (vit, {**vit_options, "patch_size": large}),
+        **{f"vit-heads-{heads}": (vit, {**shallow, "heads": heads, "head_dim": middle}) for heads in (1, 3, 12)},
+        "vit-narrow-heads": (vit, {**shallow, "heads": 3, "head_dim": narrow}),
+        "vit-wide-heads": (vit, {**shallow, "heads": 3, "head_dim": wide}),
+    }
+    if variants.placed:
+        made["alternet-stage-start"] = (alternet, {**alternet_options, **placed, "placement": "stage-start"})
+    for msas in variants.placed:
+        made["alternet-" + "".join(map(str, msas))] = (alternet, {**alternet_options, "msas": msas})
+    return made
+
+
+def _other_recipes(networks: Networks, variants: Variants, usual: Recipe, data: DataSpec) -> list[Arm]:
+    vit, changes = networks.vit, {"weak": variants.weak, "strong": variants.strong}
+    return [
+        Arm("vit-sam", *vit, replace(usual, sam=0.05), data),  # the radius of Foret et al. (2021)
+        Arm("vit-longer", *vit, replace(usual, epochs=3 * usual.epochs), data),
+        *(
+            Arm(f"{name}-{kind}-augmentation", *model, replace(usual, **change), data)
+            for name, model in (("vit", vit), ("resnet", networks.cnn))
+            for kind, change in changes.items()
+        ),
+    ]
+
+
+def _less_data(networks: Networks, variants: Variants, usual: Recipe, data: DataSpec) -> list[Arm]:
+    (vit, vit_options), cnn = networks.vit, networks.cnn
+    small, least = (replace(data, fraction=share) for share in variants.shares)
+    as_many_steps = replace(
+        usual, epochs=round(usual.epochs / small.fraction), warmup_epochs=round(usual.warmup_epochs / small.fraction)
+    )
+    return [
+        Arm("vit-least-data", vit, vit_options, usual, least),
+        Arm("vit-small-data", vit, vit_options, usual, small),
+        Arm("vit-small-data-as-many-steps", vit, vit_options, as_many_steps, small),
+        Arm("vit-small-data-weak-augmentation", vit, vit_options, replace(usual, **variants.weak), small),
+        Arm("vit-local-3-small-data", vit, {**_local(vit_options), "kernel_size": 3}, usual, small),
+        Arm("resnet-small-data", *cnn, usual, small),
+    ]
+
+
+def all_conditions(networks: Networks, variants: Variants, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
     """Return the arms of every claim that is about one data set."""
-    return conditions(networks, recipe, data) | further_conditions(networks, recipe, data)
+    return conditions(networks, recipe, data) | further_conditions(networks, variants, recipe, data)
 
 
 def elsewhere(arms: Mapping[str, Arm], data: DataSpec, suffix: str) -> dict[str, Arm]:

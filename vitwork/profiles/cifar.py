@@ -9,11 +9,11 @@ from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import declared
 from vitwork.design.profile import Profile
 from vitwork.design.recipe import Recipe
-from vitwork.design.recipes import DEIT_300
+from vitwork.design.recipes import DEIT_300, WEAK
 from vitwork.measurements.hessian import Spectrum
 from vitwork.measurements.landscape import Surface
 from vitwork.measurements.robustness import Corruptions
-from vitwork.profiles.arms import Networks, all_conditions, elsewhere
+from vitwork.profiles.arms import Networks, Variants, all_conditions, elsewhere
 
 PAPER_NETWORKS = Networks(
     cnn=("preresnet_50", {}),
@@ -22,6 +22,22 @@ PAPER_NETWORKS = Networks(
     msas=(0, 1, 1, 2),
 )
 """The paper's networks at 32×32; patch 4, as where it compares local with global attention (Fig. 7)."""
+
+PAPER_VARIANTS = Variants(
+    larger_vit=("vit_s", PAPER_NETWORKS.vit[1]),
+    pit=("pit_ti", {}),
+    swin=("swin_t", {}),
+    resnext=("resnext_50", {}),
+    mixer=("mixer_ti", {"patch_size": 4}),
+    fewer_blocks=6,
+    patches=(2, 8),
+    head_dims=(16, 64, 256),
+    even_heads=(20, 20, 20, 20),
+    placed=((0, 0, 0, 0), (0, 0, 0, 1), (0, 0, 0, 2), (0, 0, 1, 2), (0, 0, 2, 2), (0, 2, 1, 2), (1, 1, 1, 2)),
+    shares=(0.06, 0.02),
+    weak={name: getattr(WEAK, name) for name in ("name", "label_smoothing", "clip", "augmentation")},
+    strong={},
+)
 
 PAPER_RECIPE = replace(DEIT_300, snapshots=("init", "warmup", 20, 50, 100, 150, 200, 250, "end"))
 SHORT_RECIPE = replace(
@@ -38,7 +54,7 @@ SHORTER = ("35 epochs in place of 305", "bf16 autocast")
 
 def _with_cifar10(recipe: Recipe) -> dict[str, Arm]:
     """Return the arms on CIFAR-100, and those of the claim that the paper repeats on CIFAR-10."""
-    arms = all_conditions(PAPER_NETWORKS, recipe, DataSpec("cifar100"))
+    arms = all_conditions(PAPER_NETWORKS, PAPER_VARIANTS, recipe, DataSpec("cifar100"))
     return arms | elsewhere(arms, DataSpec("cifar10"), "cifar10")
 
 
@@ -46,7 +62,7 @@ CIFAR10 = Profile(
     name="cifar10",
     summary="CIFAR-10 at full size, the paper's networks and recipe for 35 epochs",
     expected="hours on one GPU",
-    arms=all_conditions(PAPER_NETWORKS, SHORT_RECIPE, DataSpec("cifar10")),
+    arms=all_conditions(PAPER_NETWORKS, PAPER_VARIANTS, SHORT_RECIPE, DataSpec("cifar10")),
     seeds=5,
     effort=SHORT_EFFORT,
     deviations=declared("CIFAR-10 in place of CIFAR-100", *OTHER_NETWORKS, *SHORTER),

@@ -35,8 +35,17 @@ IMAGENET = Profile(
     name="imagenet",
     summary="ImageNet-1K at 224 pixels, the paper's networks and its ImageNet recipe of 305 epochs",
     expected="GPU-months; by torchrun, shared among machines by one store, or some arms of it (vitwork train --arms)",
-    # The same runs under names that claims about ImageNet alone use.
-    arms=ARMS | {f"{name}-imagenet": replace(ARMS[name], name=f"{name}-imagenet") for name in ("resnet", "alternet")},
+    # The same runs under names that claims about ImageNet, or about strong augmentation, use.
+    arms=ARMS
+    | {
+        f"{name}-{kind}": replace(ARMS[name], name=f"{name}-{kind}")
+        for name, kind in (
+            ("resnet", "imagenet"),
+            ("alternet", "imagenet"),
+            ("vit", "strong-augmentation"),
+            ("resnet", "strong-augmentation"),
+        )
+    },
     seeds=5,
     effort=(
         Spectrum(batches=32),
