@@ -42,7 +42,7 @@ def test_cifar_c_refuses_what_is_not_the_benchmark(cifar):
         next(cifar_c(folder, "snow", 1))
 
 
-@pytest.mark.parametrize("shape", [(10, 3, 32, 32), (10, 32, 32, 1), (10, 32, 32, 4), (10, 64, 64, 3), (0, 32, 32, 3)])
+@pytest.mark.parametrize("shape", [(10, 3, 32, 32), (10, 32, 32, 1), (10, 32, 32, 4), (10, 64, 32, 3), (0, 32, 32, 3)])
 def test_cifar_c_arrays_of_another_shape_are_refused(tmp_path, shape):
     """Channels first, one or four of them, another size and no image at all are no benchmark, which is said by shape."""
     np.save(tmp_path / "fog.npy", np.zeros(shape, np.uint8))

@@ -17,9 +17,6 @@ from vitwork.data.sources.folder import images_in
 from vitwork.data.sources.listing import check_regular, folders_in, is_hidden
 from vitwork.errors import VitworkError, at_least, told
 
-SHAPE = (32, 32, 3)
-"""Of each image of CIFAR-C."""
-
 
 def cifar_c(folder: Path, name: str, severity: int, batch_size: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
     """Read one corruption and severity of CIFAR-10-C or CIFAR-100-C, batch by batch.
@@ -44,7 +41,8 @@ def cifar_c(folder: Path, name: str, severity: int, batch_size: int = 256) -> It
     at_least(1, batch_size=batch_size)
     images, labels = (_array(folder / f"{stem}.npy") for stem in (name, "labels"))
     if (
-        images.shape[1:] != SHAPE
+        images.ndim != 4
+        or images.shape[1:] != (images.shape[1], images.shape[1], 3)
         or images.dtype != np.uint8
         or not len(images)
         or len(images) % len(SEVERITIES)
@@ -52,7 +50,7 @@ def cifar_c(folder: Path, name: str, severity: int, batch_size: int = 256) -> It
     ):
         raise VitworkError(
             f"{folder / name}.npy and labels.npy do not have the shape of a CIFAR-C benchmark: they hold "
-            f"{images.dtype} {images.shape} and {labels.shape}, not uint8 (5n, 32, 32, 3) and (5n,)."
+            f"{images.dtype} {images.shape} and {labels.shape}, not uint8 (5n, side, side, 3) and (5n,)."
         )
     if labels.dtype.kind not in "iu" or not ((labels >= 0) & (labels < MOST_CLASSES)).all():
         raise VitworkError(f"{folder / 'labels.npy'} has labels that are not class numbers.")
