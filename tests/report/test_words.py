@@ -95,6 +95,16 @@ def test_an_estimate_and_its_interval_have_one_precision(values, scale, said):
     assert words.effect(found(**dict(zip(("estimate", "low", "high"), values, strict=True)), scale=scale)) == said
 
 
+@pytest.mark.parametrize("missing", Missing)
+def test_whatever_a_claim_lacks_is_counted_in_words(missing):
+    """No kind of lack is without words, in the terminal's last lines and on the page."""
+    some = synthetic.results(seeds=2, claims=2)
+    claims = [replace(claim, verdict=Verdict.NOT_MEASURED, lack=Lack(missing, "vit", "x")) for claim in some.claims]
+    (line,) = words.unmeasured(claims)
+    assert line.startswith("Not measured: 2 claims, of which 2 need ")
+    assert words.lack(claims[0].lack)
+
+
 SAME = {"alternative": "two-sided", "band": math.log(1.25), "scale": "log-ratio", "by_band": True}
 
 

@@ -50,6 +50,8 @@ def lack(found: Lack) -> str:
 NEEDS = {
     Missing.ARM: "an arm that the profile does not train",
     Missing.SNAPSHOT: "a snapshot that a recipe does not keep",
+    Missing.LOADED: "a training, where networks were loaded",
+    Missing.WEIGHTS: "weights of published networks that are not here",
     Missing.PART: "a part that a network does not have",
     Missing.LEARNING: "networks that have learned",
     Missing.NOISE: "a quantity that exceeds its own error",
