@@ -79,7 +79,7 @@ def markdown(results: Results) -> str:
     told += [f"{plain(said)}." for said in (words.pooled(results), words.registration(results)) if said]
     lines += [
         *(part for said in told if said for part in (said, "")),
-        f"{plural(len(results.runs), 'run')} in {duration(provenance.seconds)}; commit {plain(commit)}{changed}.",
+        f"{plural(len(results.runs), 'run')}; this session took {duration(provenance.seconds)}; commit {plain(commit)}{changed}.",
         "",
     ]
     return "\n".join(lines)

@@ -62,10 +62,12 @@ def lead(results: Results) -> str:
     paper, ours = apart(results.claims)
     counts = tally(paper)
     measured = len(paper) - counts[Verdict.NOT_MEASURED]
+    defined = sum(not claim.hypotheses for claim in paper if claim.verdict is not Verdict.NOT_MEASURED)
+    examples = f", {defined} of them by definition on drawn examples" if defined else ""
     own = f" Of {plural(len(ours), 'claim')} of ours, {decided(ours)} could be decided." if ours else ""
     return (
         f"{measured} of {plural(len(paper), 'claim')} of the paper {'was' if measured == 1 else 'were'} put to the test on "
-        f"{plural(len(results.runs), 'trained network')}; {decided(paper)} could be decided at {results.profile.name}, "
+        f"{plural(len(results.runs), 'trained network')}{examples}; {decided(paper)} could be decided at {results.profile.name}, "
         f"{counts[Verdict.INCONCLUSIVE]} remain undecided.{own}"
     )
 
