@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.session import closing, networks, options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
-from vitwork.session.collecting import declared_beside, read_claims
+from vitwork.session.collecting import declared_in, read_claims
 from vitwork.session.collector import Collector
 from vitwork.session.delivery import deliver
 from vitwork.session.display import Display
@@ -49,7 +50,7 @@ PLAN: pytest.StashKey[Plan] = pytest.StashKey()
 COLLECTOR: pytest.StashKey[Collector] = pytest.StashKey()
 FINDINGS: pytest.StashKey[dict[str, Finding]] = pytest.StashKey()
 BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
-DECLARED: pytest.StashKey[set[str]] = pytest.StashKey()
+MODULES: pytest.StashKey[set[ModuleType]] = pytest.StashKey()
 LEFT_OUT: pytest.StashKey[bool] = pytest.StashKey()
 CHANGES: pytest.StashKey[Changes] = pytest.StashKey()
 
@@ -128,10 +129,11 @@ def _is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let `-k` choose a claim by its own name as well, which is what tables and reports show; note the claims of its file."""
+    """Let `-k` choose a claim by its own name as well, which is what tables and reports show; note its file."""
     if (marker := item.get_closest_marker("claim")) is not None:
         item.extra_keyword_matches.add(marker.args[0].id)
-        item.config.stash.setdefault(DECLARED, set()).update(declared_beside(item))
+        if isinstance(item, pytest.Function):
+            item.config.stash.setdefault(MODULES, set()).add(item.module)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -150,8 +152,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not (cases := read_claims(session.items, profile)):
         return
     plan = options.plan_of(config, profile, cases)
-    beside = config.stash[DECLARED]
-    plan.declared.update(beside)
+    modules = config.stash[MODULES]
+    plan.declared.update(*map(declared_in, modules))
     config.stash[PLAN] = plan
     config.stash[LEFT_OUT] = config.stash.get(LEFT_OUT, False) or bool(session.testsfailed)
     if options.works(config):

@@ -7,6 +7,7 @@ import inspect
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -22,10 +23,9 @@ def read_claims(items: Iterable[pytest.Item], profile: Profile) -> list[Case]:
     return [_read(item, Measure(profile)) for item in tests]
 
 
-def declared_beside(item: pytest.Item) -> set[str]:
-    """Return the claims of an item's file, whichever of its tests are chosen."""
-    tests = vars(item.module).values() if isinstance(item, pytest.Function) else ()
-    marks = (mark for test in tests for mark in getattr(test, "pytestmark", ()))
+def declared_in(module: ModuleType) -> set[str]:
+    """Return the claims of a file, whichever of its tests are chosen."""
+    marks = (mark for test in vars(module).values() for mark in getattr(test, "pytestmark", ()))
     return {mark.args[0].id for mark in marks if mark.name == "claim"}
 
 

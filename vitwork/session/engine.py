@@ -190,7 +190,7 @@ def names() -> tuple[str, ...]:
 def _point(name: str) -> EntryPoint:
     if name in OWN:  # found without a look at every installed package, which takes every process of a session a while
         return EntryPoint(name, OWN[name], GROUP)
-    (found,) = entry_points(group=GROUP, name=name)
+    *_, found = entry_points(group=GROUP, name=name)  # of several, the one that `names` found last
     return found
 
 
