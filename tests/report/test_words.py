@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tests.report import synthetic
 from vitwork.design.deviation import Change, Deviation, Lack, Missing, declared
 from vitwork.language.changes import Event, Kind
-from vitwork.language.document import Hypothesis
+from vitwork.language.document import Hypothesis, Registered, Registration
 from vitwork.report import words
 from vitwork.statistics.effect import Effect, Obstacle, Test, Verdict
 
@@ -103,6 +103,16 @@ def test_whatever_a_claim_lacks_is_counted_in_words(missing):
     (line,) = words.unmeasured(claims)
     assert line.startswith("Not measured: 2 claims, of which 2 need ")
     assert words.lack(claims[0].lack)
+
+
+def test_registration_names_few_claims_and_counts_the_rest():
+    """A first screen of names would hide the answer; every claim says of itself what changed."""
+    some = synthetic.results(seeds=2, claims=8)
+    changed = Registered(state=Registration.CHANGED, changed=("code",), commit="", committed=None)
+    said = words.registration(replace(some, claims=tuple(replace(claim, registered=changed) for claim in some.claims)))
+    assert said.startswith("0 of 8 claims registered before their data; changed after data were seen: ")
+    assert said.count("(code)") == 5
+    assert said.endswith(", 3 more")
 
 
 SAME = {"alternative": "two-sided", "band": math.log(1.25), "scale": "log-ratio", "by_band": True}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-MOST = 5
-"""Networks that are named."""
+from vitwork.report.words.numbers import listed
 
 TITLES = {
     "1a": "Loss surface around the trained weights",
@@ -62,5 +61,4 @@ def left_out(networks: Sequence[tuple[str, int]], largest: float) -> str:
     named = list(dict.fromkeys(f"{arm}, seed {seed}" for arm, seed in networks))
     if not named:
         return ""
-    more = [f"{len(named) - MOST} more"] if len(named) > MOST else []
-    return f"Left out, with numbers beyond {largest:g}: {'; '.join([*named[:MOST], *more])}."
+    return f"Left out, with numbers beyond {largest:g}: {listed(named, '; ')}."

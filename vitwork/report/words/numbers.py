@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+MOST = 5
+"""Names that stand in a row."""
 
 
 def quantity(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
@@ -13,6 +16,12 @@ def quantity(value: float | None, digits: int = 3, *, sign: bool = False) -> str
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:{'+' if sign and value else ''}.{digits}g}".replace("-", "−")
+
+
+def listed(names: Sequence[str], between: str) -> str:
+    """Return names in a row, of many the first few and how many more there are."""
+    more = [f"{len(names) - MOST} more"] if len(names) > MOST else []
+    return between.join([*names[:MOST], *more])
 
 
 def sentence(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vitwork.language.document import ClaimResult, Registration, Results
-from vitwork.report.words.numbers import moment, plural
+from vitwork.report.words.numbers import listed, moment, plural
 
 
 def registered(claim: ClaimResult) -> str:
@@ -20,7 +20,10 @@ def registered(claim: ClaimResult) -> str:
 
 
 def registration(results: Results) -> str:
-    """Return how many claims were registered before their data, and name the others; empty where none was registered."""
+    """Return how many claims were registered before their data, and name others, if few; empty where none was registered.
+
+    Every claim says so of itself in its details.
+    """
     groups: dict[Registration, list[ClaimResult]] = {}
     for claim in results.claims:
         if claim.registered is not None:
@@ -30,7 +33,7 @@ def registration(results: Results) -> str:
     parts = [
         f"{len(groups.pop(Registration.REGISTERED, ()))} of {plural(len(results.claims), 'claim')} registered before their data"
     ]
-    parts += [f"{state}: {', '.join(map(_named, found))}" for state, found in groups.items()]
+    parts += [f"{state}: {listed([_named(claim) for claim in found], ', ')}" for state, found in groups.items()]
     return "; ".join(parts)
 
 
