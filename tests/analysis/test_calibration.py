@@ -150,6 +150,24 @@ def test_labels_that_do_not_fit_the_logits_are_refused(labels, words, official):
         evaluate(torch.zeros(3, 2), labels, official=official)
 
 
+@pytest.mark.parametrize("official", [False, True])
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+def test_predictions_that_are_no_numbers_are_refused(broken, official):
+    """A row without a largest probability is no vote for the first class; a class that is ruled out (-inf) is fine."""
+    logits = torch.zeros(3, 2)
+    logits[1, 1] = broken
+    with pytest.raises(ValueError, match="not a number"):
+        evaluate(logits, torch.zeros(3, dtype=torch.long), official=official)
+    logits[1, 1] = -math.inf
+    assert evaluate(logits, torch.zeros(3, dtype=torch.long), official=official)["acc"] == pytest.approx(1)
+
+
+def test_labels_are_whole_numbers():
+    """Half a class is an error, not the class below it."""
+    with pytest.raises(ValueError, match="whole numbers"):
+        evaluate(torch.zeros(3, 2), torch.tensor([0.0, 0.5, 1.0]))
+
+
 def test_a_diagram_has_a_bin():
     """No bin is an error; one bin is the whole data set."""
     with pytest.raises(ValueError, match="one bin or more, not 0"):

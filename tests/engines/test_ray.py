@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.engines.small import RESNET, assert_same, lengthy, local, plan
+from tests.engines.small import RESNET, Weight, assert_same, lengthy, local, plan
+from vitwork.design.dataset import DataSpec
+from vitwork.engines import on_ray
 from vitwork.engines.shipping import shipped, unloaded
+from vitwork.profiles import SMOKE
 from vitwork.session.bookings import booked
 from vitwork.session.engine import Choice
+from vitwork.session.plan import Plan
 from vitwork.session.worker import Worker
 from vitwork.store.store import Store
 
@@ -89,6 +97,41 @@ def test_images_are_sent_along(cluster: Any, tmp_path: Path) -> None:
     assert first == second
     assert first.is_relative_to(tmp_path / "cache")
     assert (first / "class" / "one.png").read_bytes() == b"picture"
+
+
+def test_a_session_trains_on_images_that_it_sent(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `data=send` the nodes need no folder of images: it is gone once it was sent, and the bits are those of a local session."""
+    images = tmp_path / "images"
+    class_folders(images)
+    arm = replace(RESNET, data=DataSpec("cifar10", size=8, train=20, test=20))
+    planned = Plan(SMOKE, data=images)
+    planned.want(arm, 0, Weight())
+    alone = Worker(Store(tmp_path / "local"), data=images, device="cpu")
+    alone.drain(planned)
+
+    def sent(folder: Path, put: Any) -> Any:
+        shipment = shipped(folder, put)
+        shutil.rmtree(folder)
+        return shipment
+
+    monkeypatch.setattr(on_ray, "shipped", sent)
+    settings = {"address": cluster.address, "data": "send"}
+    worker = Worker(Store(tmp_path / "ray"), data=images, device="cpu", engine=Choice("ray", settings))
+    worker.drain(planned)
+    assert not images.exists()
+    assert worker.troubles.known == {}
+    assert_same(worker.store, alone.store, planned)
+
+
+def class_folders(root: Path) -> None:
+    """Write ten classes of two pictures for training and for testing."""
+    dice = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for kind in range(10):
+            folder = root / split / f"class{kind}"
+            folder.mkdir(parents=True)
+            for number in range(2):
+                Image.fromarray(dice.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(folder / f"{number}.png")
 
 
 def steps(path: Path) -> list[int]:

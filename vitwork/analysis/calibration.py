@@ -72,7 +72,8 @@ def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = F
         The metrics by name: floats, and lists under ``bins``.
 
     Raises:
-        ValueError: there is no example or no bin, the shapes do not fit, or a label is no class.
+        ValueError: there is no example or no bin, the shapes do not fit, a label is no class or no whole number, or a
+            prediction is not a number.
     """
     if bins < 1:
         raise ValueError(f"a reliability diagram has one bin or more, not {bins}")
@@ -82,10 +83,14 @@ def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = F
     targets = torch.as_tensor(labels, device=scores.device)
     if scores.ndim != 2 or len(scores) == 0 or targets.shape not in {scores.shape[:1], scores.shape}:
         raise ValueError(f"logits {tuple(scores.shape)} and labels {tuple(targets.shape)} do not belong together")
+    if targets.ndim == 1 and bool((targets != targets.long()).any()):
+        raise ValueError("labels are whole numbers, or soft targets with an entry per class")
     if targets.ndim == 1 and bool(((targets < 0) | (targets >= scores.shape[1])).any()):
         raise ValueError(f"a label is none of the {scores.shape[1]} classes, which are numbered from 0")
     hard = targets.argmax(dim=1) if targets.ndim == 2 else targets.long()
     probabilities = scores.softmax(dim=1)
+    if not bool(probabilities.isfinite().all()):
+        raise ValueError("a prediction is not a number, so no class can be called its choice")
     confidence, predicted = probabilities.max(dim=1)
     found = _Predictions(probabilities, hard, confidence, predicted)
     nothing = 0.0 if official else float("nan")

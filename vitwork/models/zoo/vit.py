@@ -18,17 +18,6 @@ POOLS: dict[str, Any] = {"cls": "token", "gap": "avg", "map": "map"}
 WEIGHTS: dict[str, Weights] = {"static": "static", "pool": "uniform"}
 
 
-def neighbourhood_options(attention: str, kernel_size: int | None, window_size: int | None) -> dict[str, Any]:
-    """Say what `TokenMixing` takes for a kind of attention; static and pooled mixing use the window if one is given."""
-    if attention == "global":
-        return {}
-    if attention == "window":
-        return {"window_size": window_size or 4}
-    if attention == "conv":
-        return {"kernel_size": kernel_size}
-    return {"window_size": window_size, "kernel_size": None if window_size else kernel_size}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VitOptions:
     """Size and kind of a ViT.
@@ -94,6 +83,17 @@ class VitOptions:
         """Whether the attention is timm's own."""
         return self.attention == "global" and self.width * self.heads == self.dim
 
+    @property
+    def reach(self) -> Reach:
+        """Which tokens mix with which; static and pooled mixing use the window if one is given, else the kernel."""
+        if self.attention == "global":
+            return Reach(border=self.border)
+        if self.attention == "window":
+            return Reach(window_size=self.window_size or 4, border=self.border)
+        if self.attention == "conv" or not self.window_size:
+            return Reach(kernel_size=self.kernel_size, border=self.border)
+        return Reach(window_size=self.window_size, border=self.border)
+
     def mixing(self, prefix: int) -> TokenMixing:
         """Return the token mixer that takes the place of timm's attention; `prefix` tokens have no place."""
         return TokenMixing(
@@ -103,9 +103,7 @@ class VitOptions:
             self.image_size // self.patch,
             prefix=prefix,
             weights=WEIGHTS.get(self.attention, "dynamic"),
-            reach=Reach(
-                **neighbourhood_options(self.attention, self.kernel_size, self.window_size), border=self.border
-            ),
+            reach=self.reach,
             qkv_bias=self.qkv_bias,
         )
 
