@@ -64,7 +64,7 @@ def test_a_cluster_does_what_the_session_does(cluster: Any, tmp_path: Path) -> N
 
 def test_a_node_that_is_killed_costs_nothing(cluster: Any, tmp_path: Path) -> None:
     """A node dies in the middle of a training: another goes on from the last checkpoint, to the same bits."""
-    planned = plan(lengthy(RESNET, 200, 400), seeds=1)
+    planned = plan(lengthy(RESNET, 600, 400), seeds=1)  # a checkpoint is written after 30 seconds
     worker = session(tmp_path / "ray", cluster, tmp_path / "events")
     thread = threading.Thread(target=worker.drain, args=(planned,), daemon=True)
     (first,) = cluster.worker_nodes
@@ -72,6 +72,7 @@ def test_a_node_that_is_killed_costs_nothing(cluster: Any, tmp_path: Path) -> No
     (key,) = planned.runs
     end = time.monotonic() + 400
     while not (worker.store.run_folder(key) / "checkpoint.pt").exists():
+        assert thread.is_alive(), "the training ended before its first checkpoint"
         assert time.monotonic() < end
         time.sleep(0.2)
     cluster.remove_node(first, allow_graceful=False)
