@@ -335,14 +335,16 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     changes = config.stash[BASELINE].changes(results) if BASELINE in config.stash else Changes((), results)
     if any(event.breaking for event in changes.notices) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    ended = session.exitstatus == pytest.ExitCode.TESTS_FAILED
-    why = closing.why(evidence.judgement.findings, config.stash[COLLECTOR].failed, changes) if ended else ""
+    collector = config.stash[COLLECTOR]
+    ended = session.exitstatus in closing.EXPLAINED or collector.exited
+    why = closing.why(evidence.judgement.findings, collector.failed, changes) if ended else ""
+    status = closing.status(session.exitstatus, exited=collector.exited)
     closing.say(config, closing.verdicts(config, results, changes))  # what fails to be written has been seen
     try:
         page = closing.write(config, results)
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
     if config.option.verbose >= 0:
-        closing.say(config, [f"Report: {f'{why} (exit status 1): ' if why else ''}{page}"])
+        closing.say(config, [f"Report: {f'{why} ({status}): ' if why else ''}{page}"])
     shutil.rmtree(_shared(config, store), ignore_errors=True)
     return outcome

@@ -19,6 +19,10 @@ WIDTH = 160
 """Columns of an output that is no terminal."""
 
 
+EXPLAINED = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.OK)
+"""Statuses beside which a failure is named: that of failed tests, and that of success, which only somebody can have chosen then."""
+
+
 def say(config: pytest.Config, lines: Iterable[str]) -> None:
     """Write lines where pytest writes."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
@@ -40,7 +44,7 @@ def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[
 
 
 def why(findings: Iterable[Finding], failed: Collection[str], changes: Changes) -> str:
-    """Return why a session ends with exit status 1, in words.
+    """Return what failed in a session, in words; nothing where nothing did.
 
     Args:
         findings: of the session.
@@ -57,6 +61,11 @@ def why(findings: Iterable[Finding], failed: Collection[str], changes: Changes) 
         failed=len(set(failed) - changed - against.keys()),
         changed=len(changed) + sum(event.breaking for event in changes.notices),
     )
+
+
+def status(number: int, *, exited: bool) -> str:
+    """Return a session's exit status in words, and that ``pytest.exit`` chose it where it did."""
+    return f"exit status {int(number)}{', chosen by pytest.exit' if exited else ''}"
 
 
 def _contradicts(finding: Finding) -> bool:

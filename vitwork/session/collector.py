@@ -25,6 +25,7 @@ class Collector:
         begun, reached: tests that began, and that ended.
         passed: whether a test passed, by its name.
         failed: tests that failed, also before or after their own code.
+        exited: whether ``pytest.exit`` ended the session with an exit status of its own.
         at_first_test: called when the first test begins.
     """
 
@@ -36,6 +37,7 @@ class Collector:
         self.reached: set[str] = set()
         self.passed: dict[str, bool] = {}
         self.failed: set[str] = set()
+        self.exited = False
         self.at_first_test: Callable[[], object] | None = None
 
     @pytest.hookimpl(tryfirst=True)  # before anything of the test is printed
@@ -53,6 +55,10 @@ class Collector:
             self.passed[report.nodeid] = report.passed
         if report.failed:
             self.failed.add(report.nodeid)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note that the session ends with a status that somebody's code chose; Ctrl-C passes here too."""
+        self.exited = getattr(excinfo.value, "returncode", None) is not None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

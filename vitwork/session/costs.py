@@ -1,11 +1,11 @@
-"""What a run of each arm will take: as it took in this store, as in a published report, or from a training step here.
+"""What a run of each arm will take: as it took in this store, in a published report, on a network like it, or by a step here.
 
 Imports torch only where a step has to be timed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice
@@ -18,6 +18,7 @@ from vitwork.data.drawn import SIZE
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.device import place
+from vitwork.session import network_costs
 from vitwork.session.networks import loads
 from vitwork.session.plan import Plan, Run
 from vitwork.session.preflight import SIZES
@@ -36,6 +37,7 @@ class Basis(Enum):
 
     STORE = auto()  # runs of this arm that lie in the store, measured
     REPORT = auto()  # a published report of the profile, measured on the machine that it names
+    FAMILY = auto()  # a published network of each family, measured at random weights on the machine that a file names
     STEP = auto()  # a training step on this machine and the work of each network; measuring it afterwards is left out
 
 
@@ -68,8 +70,26 @@ def durations(plan: Plan, store: Store, device: str = "auto") -> dict[str, Durat
         if name not in timed and reference is not None and unchanged and name in reference.seconds:
             timed[name] = Duration(reference.seconds[name], Basis.REPORT)
     if loads(plan.profile):  # whose networks are not trained
-        return timed
+        return _loaded(plan, arms.keys() - timed.keys()) | timed
     return timed | _stepped({name: arm for name, arm in arms.items() if name not in timed}, device)
+
+
+def _loaded(plan: Plan, arms: Collection[str]) -> dict[str, Duration]:
+    """Return the mean seconds of measuring a published network, of the arms of which every measurement is known."""
+    found: dict[str, list[float | None]] = {arm: [] for arm in arms}
+    for run in plan.runs.values():
+        if run.arm.name in found:
+            found[run.arm.name].append(_of_network(plan, run))
+    return {arm: Duration(fmean(known), Basis.FAMILY)
+            for arm, costs in found.items() if len(known := [cost for cost in costs if cost is not None]) == len(costs)}  # fmt: skip
+
+
+def _of_network(plan: Plan, run: Run) -> float | None:
+    """Return what preparing the images of a published network and measuring it takes; None where a part is unknown."""
+    assert run.network is not None
+    parts = [network_costs.seconds(run.network, run.arm, want.measurement) for want in plan.measurements(run)]
+    known = [part for part in parts if part is not None]
+    return network_costs.preparing(run.network, run.arm) + sum(known) if len(known) == len(parts) else None
 
 
 def recorded(plan: Plan, store: Store) -> dict[str, float]:

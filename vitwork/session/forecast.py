@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from statistics import fmean
 
 from vitwork import profiles
+from vitwork.profiles.network_times import network_times
 from vitwork.language.sentence import Sentence
 from vitwork.report import words
 from vitwork.session.costs import Basis, durations
 from vitwork.session.engine import Engine, Task
+from vitwork.session.network_costs import seconds
 from vitwork.session.networks import loads
 from vitwork.session.plan import Plan, Wanted
 from vitwork.session.workload import tasks
@@ -56,7 +58,7 @@ def _cost(plan: Plan, store: Store, workers: int, device: str) -> list[str]:
 
 
 def _by_network(plan: Plan, store: Store) -> list[str]:
-    """Return the minutes that each claim takes on a network of its arms, as those took that were measured in this store."""
+    """Return the minutes that each claim takes on a network of its arms: as in this store, or as on one of their families."""
     lines = ["", f"{'claim':36} {'minutes a network':>18}"]
     claims: dict[str, list[Wanted]] = {}
     for test in plan.tests.values():
@@ -65,17 +67,27 @@ def _by_network(plan: Plan, store: Store) -> list[str]:
     for claim, wanted in claims.items():
         each = _minutes_a_network(wanted, store)
         lines.append(f"{claim:36} {'unknown' if each is None else f'{each:.2f}':>18}")
-    return [*lines, "Claims share measurements. Unknown until one network is measured, as by --seeds 1 in this store."]
+    return [*lines, "Claims share measurements, and each is counted with all of its own."]
 
 
 def _minutes_a_network(wanted: Iterable[Wanted], store: Store) -> float | None:
-    """Return the mean minutes on a network; None where a measurement was made on none."""
-    kinds: dict[str, list[float]] = {}
+    """Return the mean minutes on a network; None where a measurement was made on none, nor on any of their families."""
+    kinds: dict[str, list[Wanted]] = {}
     for want in wanted:
-        taken = kinds.setdefault(digest([want.measurement.name, want.measurement.parameters]), [])
-        if record := store.read(want.key):
-            taken.append(record["seconds"])
-    return sum(map(fmean, kinds.values())) / 60 if all(kinds.values()) else None
+        kinds.setdefault(digest([want.measurement.name, want.measurement.parameters]), []).append(want)
+    each = [_mean_seconds(alike, store) for alike in kinds.values()]
+    known = [seconds for seconds in each if seconds is not None]
+    return sum(known) / 60 if len(known) == len(each) else None
+
+
+def _mean_seconds(wanted: Iterable[Wanted], store: Store) -> float | None:
+    """Return what one measurement takes on average: as recorded, or where none was made, as on networks like these."""
+    group = list(wanted)
+    taken = [float(record["seconds"]) for want in group if (record := store.read(want.key))]
+    if not taken:
+        likely = [seconds(want.run.network, want.run.arm, want.measurement) for want in group if want.run.network]
+        taken = [found for found in likely if found is not None]
+    return fmean(taken) if taken else None
 
 
 def _said(basis: Basis, profile: str) -> str:
@@ -86,6 +98,11 @@ def _said(basis: Basis, profile: str) -> str:
         reference = profiles.timings(profile)
         assert reference is not None
         return f"Arms without: as long as on {reference.machine}, where the published report was made; this machine may differ."
+    if basis is Basis.FAMILY:
+        return (
+            f"Arms without: as a network of each family took at random weights, {network_times().machine}; scaled by what is "
+            "measured and by each network’s operations. This machine may differ, and a GPU takes a small part of it."
+        )
     return "Arms never timed: training alone, by one step on this machine and each network’s operations; measuring comes on top."
 
 

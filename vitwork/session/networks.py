@@ -33,7 +33,23 @@ def loads(profile: Profile) -> bool:
     return any(arm.loaded for arm in profile.arms.values())
 
 
-def located(profile: Profile, weights: Path | None, own: Mapping[str, Sequence[Network]] | None = None) -> Profile:
+def as_if_here(profile: Profile) -> Profile:
+    """Return a profile whose arms have all networks that belong to them, none of which can be loaded."""
+    arms = {
+        name: replace(arm, family=None, networks=found)
+        for name, arm in profile.arms.items()
+        if (found := members(arm))
+    }
+    return replace(profile, arms=arms)
+
+
+def located(
+    profile: Profile,
+    weights: Path | None,
+    own: Mapping[str, Sequence[Network]] | None = None,
+    *,
+    planned: bool = False,
+) -> Profile:
     """Return a profile whose arms have the networks whose weights are here, and know the others by name.
 
     Arms to which nothing belongs, at the installed timm, are left out.
@@ -42,6 +58,7 @@ def located(profile: Profile, weights: Path | None, own: Mapping[str, Sequence[N
         profile: the profile.
         weights: folder that holds them; None for the hub's cache.
         own: networks that take the place of an arm's own, by arm.
+        planned: whether what is not here is to be counted as if it were, since nothing is loaded.
 
     Raises:
         VitworkError: a network of a user's own is not here, or none at all is.
@@ -53,7 +70,7 @@ def located(profile: Profile, weights: Path | None, own: Mapping[str, Sequence[N
     if weights is not None and not weights.is_dir():
         raise VitworkError(f"The folder of weights {weights} does not exist or is not a folder.")
     asked = own or {}
-    arms = {name: _located(arm, asked.get(name), weights) for name, arm in profile.arms.items() if arm.loaded}
+    arms = {name: _located(arm, asked.get(name), weights, planned=planned) for name, arm in profile.arms.items() if arm.loaded}
     found = {name: arm for name, arm in arms.items() if arm.networks or arm.missing}
     missing = _missing(found)
     if lost := [name for arm in asked for name in found[arm].missing]:
@@ -65,19 +82,19 @@ def located(profile: Profile, weights: Path | None, own: Mapping[str, Sequence[N
         )
     changes = [
         *(Deviation(Change.MODEL, arm=arm, value=", ".join(one.name for one in networks)) for arm, networks in asked.items()),
-        *([Deviation(Change.DECLARED, f"without {_named(missing)}, whose weights were not there")] if missing else []),
+        *([Deviation(Change.DECLARED, f"without {_named(missing)}, whose weights were not there")] if missing and not planned else []),
     ]  # fmt: skip
     return replace(profile, arms=found, deviations=(*profile.deviations, *changes))
 
 
-def _located(arm: Arm, own: Sequence[Network] | None, weights: Path | None) -> Arm:
+def _located(arm: Arm, own: Sequence[Network] | None, weights: Path | None, *, planned: bool) -> Arm:
     from vitwork.models.published.weights import located as found
 
     networks = [found(network, weights) for network in (own or members(arm))]
     return replace(
         arm,
         family=None,
-        networks=tuple(network for network in networks if network.path is not None),
+        networks=tuple(network for network in networks if planned or network.path is not None),
         missing=tuple(network.name for network in networks if network.path is None),
     )
 

@@ -22,7 +22,7 @@ from vitwork.session import again, networks
 from vitwork.session.archive import Archive, ArchivedStore
 from vitwork.session.costs import fingerprints
 from vitwork.session.engine import Choice
-from vitwork.session.plan import Plan, lost
+from vitwork.session.plan import Plan
 from vitwork.session.reading import Case
 from vitwork.session.seeding import Budget
 from vitwork.session.source import open_report
@@ -130,7 +130,7 @@ def profile_of(config: pytest.Config) -> Profile:
 def _arms(option: argparse.Namespace, profile: Profile) -> Profile:
     """Return a profile with the models and the published networks that the options name."""
     if networks.loads(profile):
-        return networks.located(profile, option.weights, networks.given(profile, option.substitutes))
+        return networks.located(profile, option.weights, networks.given(profile, option.substitutes), planned=option.plan)
     return networks.located(overrides.substitute(profile, option.substitutes), option.weights)
 
 
@@ -200,11 +200,7 @@ def plan_of(config: pytest.Config, profile: Profile, cases: Iterable[Case]) -> P
     plan = Plan(profile, config.option.data, config.option.first_seed)
     if config.option.plan:  # which needs no data
         plan.fingerprints |= fingerprints({arm.data for arm in profile.arms.values()}, plan.data)
-    cases = list(cases)
-    lacks = lost(cases, profile)
-    for case in cases:
-        plan.add(case, profile.seeds, lacks.get(case.claim.id))
-    return plan
+    return plan.read(cases)
 
 
 def budget_of(config: pytest.Config) -> Budget | None:

@@ -107,6 +107,14 @@ class Plan:
     taken: dict[str, list[Wanted]] = field(default_factory=dict)
     declared: set[str] = field(default_factory=set)
 
+    def read(self, cases: Iterable[Case]) -> Plan:
+        """Plan tests, each for the profile's seeds, and return the plan."""
+        found = list(cases)
+        lacks = lost(found, self.profile)
+        for case in found:
+            self.add(case, self.profile.seeds, lacks.get(case.claim.id))
+        return self
+
     def add(self, case: Case, seeds: int, lack: Lack | None = None) -> None:
         """Plan a test for so many seeds, in place of what was planned for it before; seeds are taken in order.
 

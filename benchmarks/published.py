@@ -1,0 +1,182 @@
+"""What each measurement takes on a published network of each family, at random weights: for plans, which read what this writes.
+
+    python benchmarks/published.py [--save FILE] [--write]
+
+Of each family the network is taken whose operations are nearest to ResNet-50's. Its random weights are saved as safetensors and loaded as
+a session loads them; images are noise. Every measurement that the claims take of the family is made once, of few images or of one
+small mini-batch, on one thread: seconds are of this process's processor time, so that other work on the machine hardly counts.
+`--write` renews `vitwork/profiles/network_times.json`, by which `--plan` and docs/networks.md count.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import timing
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from vitwork import profiles
+from vitwork.data.images import ImageSet, Splits
+from vitwork.data.prepared import cut
+from vitwork.data.sources.collection import Example
+from vitwork.design.arm import Arm
+from vitwork.design.dataset import HELD_OUT
+from vitwork.design.measurement import Measurement
+from vitwork.design.profile import Profile
+from vitwork.design.published import Network
+from vitwork.measurements.loaded_run import AT_ONCE, LoadedRun
+from vitwork.models.published.weights import SUFFIX, digest
+from vitwork.models.zoo.creation import create
+from vitwork.profiles.network_times import FILE, NetworkTimes, Timed, Work
+from vitwork.session.collecting import collect, read_claims
+from vitwork.session.network_costs import amount
+from vitwork.session.networks import as_if_here, loads
+from vitwork.session.plan import Plan
+from vitwork.store.keys import digest as key_of
+from vitwork.training.speed import operations
+
+CLAIMS = Path(__file__).parents[1] / "claims"
+RESNET_50 = 24.3e9
+"""Operations of a training step of it on one image."""
+SMALL = {"images": 2, "rank_images": 1, "planes": 1, "points": 3, "extent": 0.3, "batches": 1, "batch_size": 1, "max_products": 10}
+"""What stands in place of a profile's parameters."""
+FEWEST = {"similarity": {"images": 4}}  # of which its unbiased estimator is made
+EVALUATED = 8  # images of those measurements that take all
+PICTURES, WIDTH, HEIGHT = 20, 500, 375  # of the usual size of ImageNet's
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A network, the arm that it is in, and what claims measure on it."""
+
+    network: Network
+    arm: Arm
+    measurements: tuple[Measurement, ...]
+
+
+def asked(profile: Profile) -> Iterator[Asked]:
+    """Yield every network of a profile with what all claims together measure on it."""
+    whole = as_if_here(profile)
+    plan = Plan(whole, fingerprints={arm.data: "" for arm in whole.arms.values()})
+    plan.read(read_claims(collect([CLAIMS]), whole))
+    for run in plan.runs.values():
+        assert run.network is not None
+        yield Asked(run.network, run.arm, tuple(want.measurement for want in plan.measurements(run)))
+
+
+def side(found: Asked) -> int:
+    return found.network.preprocessing.size if found.network.preprocessing else 32
+
+
+def work(found: Asked) -> int:
+    """Return the operations of a training step on one image, which stand for those of any pass."""
+    return operations(replace(found.arm, model=found.network.model, options=found.network.options), side(found))
+
+
+def families(everything: Iterable[Asked]) -> dict[str, list[Asked]]:
+    """Return networks by family: those of arms whose first word is another arm belong to that one's."""
+    found: dict[str, dict[str, Asked]] = {}
+    everything = list(everything)
+    arms = {one.arm.name for one in everything}
+    for one in everything:
+        first = one.arm.name.partition("-")[0]
+        own = "" if one.arm.data.source == HELD_OUT else f" of {one.arm.data.source}"
+        found.setdefault((first if first in arms else one.arm.name) + own, {})[one.network.name] = one
+    return {family: list(members.values()) for family, members in found.items()}
+
+
+def reduced(measurement: Measurement) -> Measurement:
+    """Return a measurement of the same kind that takes little."""
+    return measurement.having(SMALL | FEWEST.get(measurement.name, {}))[0]
+
+
+def loaded(found: Asked, folder: Path) -> LoadedRun:
+    """Save a network at random weights, and return it as a session has it, with images of noise."""
+    network, pixels = found.network, side(found)
+    torch.manual_seed(0)
+    model = create(network.model, network.classes, **network.options)
+    path = folder / f"{network.name}{SUFFIX}"
+    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, path)
+    here = replace(network, path=path, sha256=digest(path))
+    images = torch.randint(0, 256, (EVALUATED, 3, pixels, pixels), dtype=torch.uint8)
+    names = tuple(map(str, range(network.classes)))
+    chosen = ImageSet(images, torch.arange(EVALUATED), names, (0.5,) * 3, (0.25,) * 3, "")
+    run = LoadedRun(found.arm, here.draws, Path(), Splits(chosen, chosen), "cpu", AT_ONCE, network=here)
+    run.blocks()
+    run.model()(chosen.normalised(slice(2)))  # the first pass of a process takes longer
+    return run
+
+
+def timed(found: Asked, measurements: Iterable[Measurement], folder: Path) -> Iterator[Timed]:
+    """Yield what measurements of a network take."""
+    run = loaded(found, folder)
+    few = replace(found.arm, data=replace(found.arm.data, train=EVALUATED, test=EVALUATED))
+    for measurement in measurements:
+        small = reduced(measurement)
+        seconds = timing.seconds(partial(small.measure, run), "cpu")
+        print(f"  {small.name:16} {seconds:8.2f} s  {small.parameters}", flush=True)
+        yield Timed(small.name, small.parameters, amount(small.parameters, few), round(seconds, 3))
+
+
+def preparing() -> float:
+    """Return the seconds that a JPEG picture takes to be decoded and cut to 224 pixels a side."""
+    draw = np.random.default_rng(0)
+    coarse = Image.fromarray(draw.integers(0, 256, (HEIGHT // 10, WIDTH // 10, 3), dtype=np.uint8))
+    file = io.BytesIO()
+    coarse.resize((WIDTH, HEIGHT)).save(file, "JPEG", quality=90)
+    examples = [Example(file.getvalue(), 0, "picture")] * PICTURES
+    return timing.seconds(lambda: cut(examples, (224, 0.875, "center", "bicubic")), "cpu") / PICTURES
+
+
+def main() -> None:
+    parser = timing.parser(__doc__)
+    parser.add_argument("--write", action="store_true", help="renew the file by which plans count")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    known = timing.facts("cpu", "timm")
+    everything = [found for profile in profiles.PROFILES.values() if loads(profile) for found in asked(profile)]
+    references: dict[str, tuple[Timed, ...]] = {}
+    networks: dict[str, Work] = {}
+    rows: list[dict[str, Any]] = []
+    for family, members in families(everything).items():
+        works = {found.network.name: work(found) for found in members}
+        reference = min(members, key=lambda found: abs(math.log(works[found.network.name] / RESNET_50)))
+        name = reference.network.name
+        networks |= {other: Work(name, round(own / works[name], 3)) for other, own in works.items()}
+        kinds = {key_of([(small := reduced(one)).name, small.parameters]): one for found in members for one in found.measurements}  # fmt: skip
+        print(f"{family}: {name}", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            references[name] = tuple(timed(reference, kinds.values(), Path(folder)))
+        rows += [row(family, name, found) for found in references[name]]
+        timing.keep(given.save, "Published networks", known, timing.table(rows))
+    if given.write:
+        machine = f"in processor time of one thread on an {known['processor']} with other work beside"
+        found = NetworkTimes(machine, round(preparing(), 4), references, networks)
+        FILE.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+
+
+def row(family: str, network: str, found: Timed) -> dict[str, Any]:
+    """Return a line of the table."""
+    return {
+        "family": family,
+        "network": f"`{network}`",
+        "measurement": found.name,
+        "of it": f"{found.amount:g}",
+        "processor s": timing.number(found.seconds),
+        "s each": timing.number(found.seconds / found.amount),
+    }
+
+
+if __name__ == "__main__":
+    main()

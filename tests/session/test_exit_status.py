@@ -1,0 +1,69 @@
+"""A session whose exit status somebody else chose says what it found all the same."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+CLAIMS = """
+import pytest
+from vitwork.language.claim import Paper, claim
+
+PAPER = Paper("Fig. 0", "none")
+
+
+@claim("wrong", "One is two.", paper=PAPER)
+def test_wrong():
+    assert 1 == 2
+
+
+@claim("right", "One is one.", paper=PAPER)
+def test_right():
+    assert 1 == 1
+"""
+
+
+def project(pytester: pytest.Pytester, conftest: str = "") -> pytest.RunResult:
+    """Run two claims by definition and what a conftest adds."""
+    pytester.makeconftest(f'pytest_plugins = ["vitwork.plugin"]\n{conftest}')
+    pytester.makepyfile(test_claims=CLAIMS)
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider")
+
+
+def report(pytester: pytest.Pytester) -> dict:
+    (found,) = (pytester.path / ".vitwork").glob("report-*/results.json")
+    return json.loads(found.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("status", [0, 7])
+def test_pytest_exit_keeps_its_status_and_hides_no_contradiction(pytester: pytest.Pytester, status: int) -> None:
+    """`pytest.exit(returncode=…)` decides the status, the last line names the contradicted claim, and the report is partial."""
+    done = project(
+        pytester,
+        f"import pytest\ndef pytest_runtest_setup(item):\n    if item.name == 'test_right':\n"
+        f"        pytest.exit('enough', returncode={status})",
+    )
+    assert done.ret == status
+    last = [line for line in done.outlines if line.startswith("Report: ")]
+    assert len(last) == 1
+    assert last[0].startswith(
+        f"Report: 1 claim is contradicted at this scale (exit status {status}, chosen by pytest.exit): "
+    )
+    found = report(pytester)
+    assert "ended" in [deviation["change"] for deviation in found["profile"]["deviations"]]
+    assert {claim["id"]: claim["verdict"] for claim in found["claims"]} == {"wrong": "contradicted", "right": "not measured"}
+
+
+def test_a_status_that_a_plugin_replaces_is_said_beside_what_failed(pytester: pytest.Pytester) -> None:
+    """Where a hook turns status 1 into 0, the last line still says that a claim is contradicted, and gives the status."""
+    done = project(pytester, "def pytest_sessionfinish(session):\n    session.exitstatus = 0")
+    assert done.ret == 0
+    assert any("1 claim is contradicted at this scale (exit status 0): " in line for line in done.outlines)
+
+
+def test_a_plain_end_says_status_1(pytester: pytest.Pytester) -> None:
+    """Without any of that, the status is 1 and nobody chose it."""
+    done = project(pytester)
+    assert done.ret == 1
+    assert any("1 claim is contradicted at this scale (exit status 1): " in line for line in done.outlines)

@@ -1,0 +1,75 @@
+"""What a published network will take that was never measured here: as one of its family took. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vitwork.design.arm import Arm
+from vitwork.design.dataset import HELD_OUT
+from vitwork.design.measurement import Measurement
+from vitwork.design.published import Network
+from vitwork.profiles.network_times import NetworkTimes, Work, network_times
+
+IMAGES = {"cifar10": (50_000, 10_000), "cifar100": (50_000, 10_000), HELD_OUT: (0, 50_000)}
+"""Training and test images of whole data sets. Of test images alone, these stand for the training images too."""
+
+
+PRODUCTS = 18
+"""Products with the Hessian by which the eigenvalues of a mini-batch were found in reports/published, of trained networks at
+the end: 15 to 18 in the median of an arm."""
+
+
+def seconds(network: Network, arm: Arm, measurement: Measurement) -> float | None:
+    """Return the seconds of one core that a measurement takes on a network; None where nothing like it was timed.
+
+    They are those of the network of its family that was timed, by how much more is asked for and by the operations that an
+    image takes. Overheads that do not grow with either are scaled as well.
+    """
+    times = network_times()
+    work = _work(times, network)
+    made = [found for found in times.timed.get(work.like, ()) if found.name == measurement.name] if work else []
+    if work is None or not made:
+        return None
+    nearest = max(made, key=lambda found: _alike(found.parameters, measurement.parameters))
+    return nearest.seconds * work.share * amount(measurement.parameters, arm) / nearest.amount
+
+
+def preparing(network: Network, arm: Arm) -> float:
+    """Return the seconds that the images of a network take to be decoded and cut; those that are in memory take none."""
+    return network_times().preparing * _images(arm)[1] if arm.data.source == HELD_OUT else 0.0
+
+
+def amount(parameters: Mapping[str, Any], arm: Arm) -> float:
+    """Return how much is measured: images, times the points of a loss surface, severities of corruptions, or products.
+
+    Args:
+        parameters: of a measurement.
+        arm: says how many images there are.
+    """
+    train, test = _images(arm)
+    if "batches" in parameters:
+        images = parameters["batches"] * parameters["batch_size"] * min(parameters.get("max_products", 1), PRODUCTS)
+    elif "training_images" in parameters:
+        images = test + ((parameters["training_images"] or train) if arm.augmented else 0)
+    else:
+        images = min(parameters.get("images") or test, max(train, test))
+    return float(images * parameters.get("points", 1) ** 2 * len(parameters.get("severities", (1,))))
+
+
+def _images(arm: Arm) -> tuple[int, int]:
+    """Return the numbers of an arm's training and test images."""
+    train, test = IMAGES.get(arm.data.source, (0, 0))
+    return arm.data.train or train, arm.data.test or test
+
+
+def _work(times: NetworkTimes, network: Network) -> Work | None:
+    """Return what is known of a network, or of another one of its architecture where it is a user's own."""
+    if network.name in times.networks:
+        return times.networks[network.name]
+    architecture = network.name.partition(".")[0]
+    return next((found for name, found in times.networks.items() if name.partition(".")[0] == architecture), None)
+
+
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> int:
+    return sum(other.get(name) == value for name, value in one.items())
