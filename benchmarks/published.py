@@ -1,11 +1,12 @@
 """What each measurement takes on a published network of each family, at random weights: for plans, which read what this writes.
 
-    python benchmarks/published.py [--save FILE] [--write]
+    python benchmarks/published.py [--families vit,resnet] [--save FILE] [--write]
 
 Of each family the network is taken whose operations are nearest to ResNet-50's. Its random weights are saved as safetensors and loaded as
 a session loads them; images are noise. Every measurement that the claims take of the family is made once, of few images or of one
 small mini-batch, on one thread: seconds are of this process's processor time, so that other work on the machine hardly counts.
-`--write` renews `vitwork/profiles/network_times.json`, by which `--plan` and docs/networks.md count.
+`--write` renews these families in `vitwork/profiles/network_times.json`, by which `--plan` and docs/networks.md count, and the
+page of it is made of that file.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import io
 import math
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,8 +22,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 import timing
 import torch
+from msgspec import structs
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -38,7 +41,7 @@ from vitwork.design.published import Network
 from vitwork.measurements.loaded_run import AT_ONCE, LoadedRun
 from vitwork.models.published.weights import SUFFIX, digest
 from vitwork.models.zoo.creation import create
-from vitwork.profiles.network_times import FILE, NetworkTimes, Timed, Work
+from vitwork.profiles.network_times import FILE, NetworkTimes, Timed, Work, network_times
 from vitwork.session.collecting import collect, read_claims
 from vitwork.session.network_costs import amount
 from vitwork.session.networks import as_if_here, loads
@@ -49,7 +52,16 @@ from vitwork.training.speed import operations
 CLAIMS = Path(__file__).parents[1] / "claims"
 RESNET_50 = 24.3e9
 """Operations of a training step of it on one image."""
-SMALL = {"images": 2, "rank_images": 1, "planes": 1, "points": 3, "extent": 0.3, "batches": 1, "batch_size": 1, "max_products": 10}
+SMALL = {
+    "images": 2,
+    "rank_images": 1,
+    "planes": 1,
+    "points": 3,
+    "extent": 0.3,
+    "batches": 1,
+    "batch_size": 1,
+    "max_products": 10,
+}
 """What stands in place of a profile's parameters."""
 FEWEST = {"similarity": {"images": 4}}  # of which its unbiased estimator is made
 EVALUATED = 8  # images of those measurements that take all
@@ -65,11 +77,11 @@ class Asked:
     measurements: tuple[Measurement, ...]
 
 
-def asked(profile: Profile) -> Iterator[Asked]:
+def asked(profile: Profile, tests: Iterable[pytest.Item]) -> Iterator[Asked]:
     """Yield every network of a profile with what all claims together measure on it."""
     whole = as_if_here(profile)
     plan = Plan(whole, fingerprints={arm.data: "" for arm in whole.arms.values()})
-    plan.read(read_claims(collect([CLAIMS]), whole))
+    plan.read(read_claims(tests, whole))
     for run in plan.runs.values():
         assert run.network is not None
         yield Asked(run.network, run.arm, tuple(want.measurement for want in plan.measurements(run)))
@@ -79,9 +91,14 @@ def side(found: Asked) -> int:
     return found.network.preprocessing.size if found.network.preprocessing else 32
 
 
-def work(found: Asked) -> int:
+def work(found: Asked, known: dict[tuple[str, int], int]) -> int:
     """Return the operations of a training step on one image, which stand for those of any pass."""
-    return operations(replace(found.arm, model=found.network.model, options=found.network.options), side(found))
+    key = found.network.model.partition(".")[0], side(found)
+    if key not in known:
+        known[key] = operations(
+            replace(found.arm, model=found.network.model, options=found.network.options), side(found)
+        )
+    return known[key]
 
 
 def families(everything: Iterable[Asked]) -> dict[str, list[Asked]]:
@@ -98,7 +115,10 @@ def families(everything: Iterable[Asked]) -> dict[str, list[Asked]]:
 
 def reduced(measurement: Measurement) -> Measurement:
     """Return a measurement of the same kind that takes little."""
-    return measurement.having(SMALL | FEWEST.get(measurement.name, {}))[0]
+    small = SMALL | FEWEST.get(measurement.name, {})
+    if "batches" not in measurement.parameters:
+        del small["batch_size"]  # which is how many are passed at once, not how many are measured
+    return measurement.having(small)[0]
 
 
 def loaded(found: Asked, folder: Path) -> LoadedRun:
@@ -124,6 +144,8 @@ def timed(found: Asked, measurements: Iterable[Measurement], folder: Path) -> It
     few = replace(found.arm, data=replace(found.arm.data, train=EVALUATED, test=EVALUATED))
     for measurement in measurements:
         small = reduced(measurement)
+        for shared in [key for key in run.kept if key[0] not in ("model", "blocks")]:
+            del run.kept[shared]  # a pass that two measurements share is counted for both
         seconds = timing.seconds(partial(small.measure, run), "cpu")
         print(f"  {small.name:16} {seconds:8.2f} s  {small.parameters}", flush=True)
         yield Timed(small.name, small.parameters, amount(small.parameters, few), round(seconds, 3))
@@ -139,37 +161,48 @@ def preparing() -> float:
     return timing.seconds(lambda: cut(examples, (224, 0.875, "center", "bicubic")), "cpu") / PICTURES
 
 
+def measured(family: str, members: Sequence[Asked], known: dict[tuple[str, int], int]) -> NetworkTimes:
+    """Measure one network of a family, and return what that says of the others."""
+    works = {found.network.name: work(found, known) for found in members}
+    reference = min(members, key=lambda found: abs(math.log(works[found.network.name] / RESNET_50)))
+    name = reference.network.name
+    kinds = {key_of([(small := reduced(one)).name, small.parameters]): one for found in members for one in found.measurements}  # fmt: skip
+    print(f"{family}: {name}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        made = tuple(timed(reference, kinds.values(), Path(folder)))
+    shares = {other: Work(name, round(own / works[name], 3)) for other, own in works.items()}
+    return NetworkTimes("", 0.0, {name: made}, shares)
+
+
 def main() -> None:
     parser = timing.parser(__doc__)
+    parser.add_argument(
+        "--families", help="measure these alone, separated by commas, and keep what is known of the others"
+    )
     parser.add_argument("--write", action="store_true", help="renew the file by which plans count")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    known = timing.facts("cpu", "timm")
-    everything = [found for profile in profiles.PROFILES.values() if loads(profile) for found in asked(profile)]
-    references: dict[str, tuple[Timed, ...]] = {}
-    networks: dict[str, Work] = {}
-    rows: list[dict[str, Any]] = []
-    for family, members in families(everything).items():
-        works = {found.network.name: work(found) for found in members}
-        reference = min(members, key=lambda found: abs(math.log(works[found.network.name] / RESNET_50)))
-        name = reference.network.name
-        networks |= {other: Work(name, round(own / works[name], 3)) for other, own in works.items()}
-        kinds = {key_of([(small := reduced(one)).name, small.parameters]): one for found in members for one in found.measurements}  # fmt: skip
-        print(f"{family}: {name}", flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            references[name] = tuple(timed(reference, kinds.values(), Path(folder)))
-        rows += [row(family, name, found) for found in references[name]]
-        timing.keep(given.save, "Published networks", known, timing.table(rows))
-    if given.write:
-        machine = f"in processor time of one thread on an {known['processor']} with other work beside"
-        found = NetworkTimes(machine, round(preparing(), 4), references, networks)
-        FILE.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+    facts, known = timing.facts("cpu", "timm"), {}
+    machine = f"in processor time of one thread on an {facts['processor']} with other work beside"
+    tests = collect([CLAIMS])
+    everything = [one for profile in profiles.PROFILES.values() if loads(profile) for one in asked(profile, tests)]
+    groups = families(everything)
+    times = network_times() if given.families else NetworkTimes(machine, 0.0, {}, {})
+    times = structs.replace(times, machine=machine, preparing=round(preparing(), 4))
+    for family in given.families.split(",") if given.families else groups:
+        found = measured(family, groups[family], known)
+        times = structs.replace(
+            times, timed={**times.timed, **found.timed}, networks={**times.networks, **found.networks}
+        )
+        rows = [row(name, one) for name, made in times.timed.items() for one in made]
+        timing.keep(given.save, "Published networks", facts, timing.table(rows))
+        if given.write:
+            FILE.write_bytes(msgspec.json.format(msgspec.json.encode(times), indent=1) + b"\n")
 
 
-def row(family: str, network: str, found: Timed) -> dict[str, Any]:
+def row(network: str, found: Timed) -> dict[str, Any]:
     """Return a line of the table."""
     return {
-        "family": family,
         "network": f"`{network}`",
         "measurement": found.name,
         "of it": f"{found.amount:g}",

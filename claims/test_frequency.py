@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vitwork.language.claim import Paper, claim
+from vitwork.language.claim import IMAGENET, OtherImages, Paper, claim
 from vitwork.language.measure import Measure
 from vitwork.language.sentence import control
 from vitwork.measurements import attention, feature_maps
@@ -14,7 +14,7 @@ DC, FIRST = "DC", "first frequency"
 BY_FIRST = "relative to the first frequency"
 OTHERS = {"vit-more-data": "in published networks pre-trained on more data", "vit-distilled": "in distilled ones"}
 DEVIATIONS = (
-    "networks trained on the profile's images; the paper's on ImageNet-1K",
+    OtherImages("networks trained on the profile's images; the paper's on ImageNet-1K", IMAGENET),
     "read at the highest frequency of the map's diagonal: 0.75 π on 8×8 positions, 0.86 π on 14×14, of the paper's 1.0 π",
     "a control reads relative to the first non-zero frequency, since relative to DC a change of the mean suffices",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vitwork.language.claim import Paper, claim
+from vitwork.language.claim import IMAGENET, OtherImages, Paper, claim
 from vitwork.language.measure import Measure
 from vitwork.language.quantity import Quantity
 from vitwork.language.sentence import control
@@ -20,7 +20,7 @@ OTHER_CNNS = {
 }
 EQUAL_POWER, RELATIVE = "with noise of equal power", "relative to the clean accuracy"
 DEVIATIONS = (
-    "networks trained on the profile's images; the paper's on ImageNet-1K",
+    OtherImages("networks trained on the profile's images; the paper's on ImageNet-1K", IMAGENET),
     "noise amplitude 0.7 on normalised images; the paper's is unknown",
     "half-width 0.1 π; whether the paper's window of 0.1 π is half or full width is unknown",
     "a control is relative to the clean accuracy, since a network near chance has little to lose",

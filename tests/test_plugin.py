@@ -135,14 +135,14 @@ def test_verdicts_become_outcomes(base: tuple[Path, str]) -> None:
     lines.fnmatch_lines(
         [
             "XFAIL *inconclusive: *",
-            "SKIPPED *test_claims.py:*: not measured: needs the arm swin, which the profile does not train*",
+            "SKIPPED *test_claims.py:*: not measured: needs the arm swin, which the profile does not have*",
         ]
     )
     lines.fnmatch_lines(["=* 1 failed, 3 passed, 1 skipped, 1 xfailed*"])
     table = [line.split()[:2] for line in lines.lines[-20:] if line and not line.startswith(" ")]
     rows = ["smaller reproduced", "theorem reproduced", "larger contradicted", "itself inconclusive"]
     assert [row.split() for row in rows] == [found for found in table if " ".join(found) in rows]  # decided first
-    assert "Not measured: 1 claim, of which 1 needs an arm that the profile does not train." in lines.lines
+    assert "Not measured: 1 claim, of which 1 needs an arm that the profile does not have." in lines.lines
     assert lines.lines[-2].startswith("3 of 5 claims of the paper decided at profile tiny: ")
     assert re.fullmatch(
         r"Report: 1 claim is contradicted at this scale \(exit status 1\): .*report.html", lines.lines[-1]

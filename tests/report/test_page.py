@@ -66,7 +66,7 @@ def test_the_page_names_every_claim_and_its_numbers(full, page):
     assert full.provenance.commit in text
     assert "with uncommitted changes" in text
     assert "×0.368 [0.223, 0.607]" in text
-    assert "Not measured: needs the arm swin, which the profile does not train" in text
+    assert "Not measured: needs the arm swin, which the profile does not have" in text
 
 
 def test_the_answer_comes_first_then_what_decides_it(full, page):
@@ -76,7 +76,7 @@ def test_the_answer_comes_first_then_what_decides_it(full, page):
     places = [text.index(part) for part in (
         f"{headline} 0.17 to 0.18 million parameters", "What properties of MSAs make networks optimise better?",
         "Do MSAs act like Convs?", "How can MSAs and Convs be combined?", "Decided", "Undecided, the most telling first",
-        "An arm is needed that the profile does not train", "Claims of ours: the paper does not make them", "The paper’s figures, redrawn", "Cite this report",
+        "An arm is needed that the profile does not have", "Claims of ours: the paper does not make them", "The paper’s figures, redrawn", "Cite this report",
     )]  # fmt: skip
     assert places == sorted(places)
     sections = [attributes for tag, attributes in Elements(page).tags if attributes.get("class") == "claim"]

@@ -41,7 +41,7 @@ def test_the_summary_answers_first_and_names_every_claim():
         < lines.index("**Undecided, the most telling first**")
         < lines.index("**Not measured**")
     )
-    (missing,) = (line for line in lines if line.startswith("- An arm is needed that the profile does not train: "))
+    (missing,) = (line for line in lines if line.startswith("- An arm is needed that the profile does not have: "))
     assert missing.count(",") == 9 - 1
 
 

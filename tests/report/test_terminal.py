@@ -42,7 +42,7 @@ def test_a_claim_takes_one_line() -> None:
         "c reproduced −1.5 [−2.0, −1.0] pp 5+4 0.0004 0.006 error(a) < error(b) (when end)",
     ]
     assert not any(line.startswith("d ") for line in lines)
-    assert "Not measured: 1 claim, of which 1 needs an arm that the profile does not train." in lines
+    assert "Not measured: 1 claim, of which 1 needs an arm that the profile does not have." in lines
     assert any(line.startswith("Verdicts have a false discovery rate of 5 %") for line in lines)
     assert lines[-1] == "1 of 2 claims of the paper decided at profile synthetic: 1 reproduced, 1 not measured."
 
@@ -53,7 +53,7 @@ def test_everything_is_shown_where_it_is_asked_for() -> None:
     (place,) = [at for at, line in enumerate(lines) if line.startswith("c ")]
     assert lines[place + 1].split()[:5] == ["reproduced", "−1.5", "[−2.0,", "−1.0]", "pp"]
     (lacking,) = [line for line in lines if line.startswith("d ")]
-    assert lacking.split(maxsplit=3)[1:] == ["not", "measured", "needs the arm swin, which the profile does not train"]
+    assert lacking.split(maxsplit=3)[1:] == ["not", "measured", "needs the arm swin, which the profile does not have"]
     assert not any(line.startswith("Not measured:") for line in lines)
 
 

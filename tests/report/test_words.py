@@ -250,7 +250,7 @@ def test_what_is_decided_needs_no_more_networks():
 def test_a_claim_without_comparisons_says_what_it_lacks_or_that_it_holds():
     """A part that was not measured is named with what was."""
     lack = Lack(Missing.ARM, "swin")
-    needs = "eeds the arm swin, which the profile does not train"
+    needs = "eeds the arm swin, which the profile does not have"
     assert words.claim_reason(claim(Verdict.NOT_MEASURED, lack), []) == f"Not measured: n{needs}"
     assert "it holds there" in words.claim_reason(claim(Verdict.REPRODUCED), [])
     assert words.claim_reason(claim(lack=lack), [comparison(found())]).endswith(
@@ -329,7 +329,7 @@ def test_changes_of_verdicts_say_why():
     text = words.event(Event(Kind.FLIPPED, first.id, "", "contradicted", "reproduced"), results)
     assert text.startswith("contradicted before, reproduced now: Both comparisons support the paper.")
     text = words.event(Event(Kind.SKIPPED, lacking.id, "", "reproduced", "not measured"), results)
-    assert text == "reproduced before, not measured now: needs the arm swin, which the profile does not train"
+    assert text == "reproduced before, not measured now: needs the arm swin, which the profile does not have"
     assert words.event(Event(Kind.FLIPPED, "gone", "", "a", "b"), results) == "a before, b now"
 
 

@@ -52,7 +52,10 @@ def test_pytest_exit_keeps_its_status_and_hides_no_contradiction(pytester: pytes
     )
     found = report(pytester)
     assert "ended" in [deviation["change"] for deviation in found["profile"]["deviations"]]
-    assert {claim["id"]: claim["verdict"] for claim in found["claims"]} == {"wrong": "contradicted", "right": "not measured"}
+    assert {claim["id"]: claim["verdict"] for claim in found["claims"]} == {
+        "wrong": "contradicted",
+        "right": "not measured",
+    }
 
 
 def test_a_status_that_a_plugin_replaces_is_said_beside_what_failed(pytester: pytest.Pytester) -> None:

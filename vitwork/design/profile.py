@@ -11,6 +11,8 @@ from vitwork.design.deviation import Deviation
 from vitwork.design.measurement import Measurement
 
 M = TypeVar("M", bound=Measurement)
+NETWORKS = "networks"
+"""The field of an arm that a deviation names where published networks of a user's choice stand in it."""
 
 
 @dataclass(frozen=True, slots=True)

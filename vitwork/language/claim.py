@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -39,6 +39,23 @@ class Paper:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherImages:
+    """A difference from the paper's setting that is none where the networks were trained on the paper's images.
+
+    Attributes:
+        text: in words.
+        paper: the data sources (`vitwork.design.dataset`) whose images those are.
+    """
+
+    text: str
+    paper: tuple[str, ...]
+
+
+IMAGENET = ("imagenet", "imagenet-validation")
+"""The data sources of networks that were trained on ImageNet-1K."""
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """One statement of the paper.
 
@@ -47,7 +64,7 @@ class Claim:
         sentence: the statement in plain words.
         paper: the paper's own evidence.
         contradicted_by: the outcome that would contradict the claim.
-        deviations: differences from the paper's setting that hold at every profile.
+        deviations: differences from the paper's setting that hold at every profile, or where images are others.
         confounds: other explanations that the design does not exclude.
         ours: a claim of ours that the paper does not make.
         any_network: about any network, trained or not; other claims compare only networks that have learned.
@@ -57,10 +74,18 @@ class Claim:
     sentence: str
     paper: Paper
     contradicted_by: str = ""
-    deviations: tuple[str, ...] = ()
+    deviations: tuple[str | OtherImages, ...] = ()
     confounds: tuple[str, ...] = ()
     ours: bool = False
     any_network: bool = False
+
+    def differences(self, sources: Collection[str] = ()) -> tuple[str, ...]:
+        """Return the deviations of arms whose images are from some data sources, in words; all of them where none is named."""
+        return tuple(
+            found if isinstance(found, str) else found.text
+            for found in self.deviations
+            if isinstance(found, str) or not sources or not set(sources) <= set(found.paper)
+        )
 
 
 def claim(
@@ -69,7 +94,7 @@ def claim(
     *,
     paper: Paper,
     contradicted_by: str = "",
-    deviations: tuple[str, ...] = (),
+    deviations: tuple[str | OtherImages, ...] = (),
     confounds: tuple[str, ...] = (),
     ours: bool = False,
     any_network: bool = False,

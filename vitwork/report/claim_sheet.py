@@ -70,7 +70,7 @@ def _section(entry: Entry) -> str:
     )
     lines += [f"- Arms: {', '.join(map(_code, entry.arms))}"] if entry.arms else []
     lines += _listed("Contradicted by", map(_escaped, filter(None, [claim.contradicted_by])))
-    lines += _listed("Differs from the paper", map(_escaped, claim.deviations))
+    lines += _listed("Differs from the paper", map(_escaped, claim.differences()))
     lines += _listed("Not excluded", map(_escaped, claim.confounds))
     return "\n".join([*lines, ""])
 

@@ -91,7 +91,7 @@ def _hardware(results: Results) -> str:
 def _cost(results: Results) -> str:
     trained = sum(run.seconds or 0.0 for run in results.runs)
     measured = sum(entry.seconds or 0.0 for entry in results.measurements)
-    parts = f"{words.duration(trained)} of training, {words.duration(measured)} of measuring"
+    parts = f"{words.duration(trained)} of {'loading' if words.loaded(results) else 'training'}, {words.duration(measured)} of measuring"
     return f"{parts}{_energy(results)}; this session took {words.duration(results.provenance.seconds)}"
 
 
@@ -277,8 +277,9 @@ def _arms(results: Results, palette: Palette, places: Mapping[str, str]) -> list
             "anchor": places[arm],
             "series": palette[arm],
             "line": _line(group),
-            "foreign": arm in foreign,
-            "model": group[0].model,
+            "foreign": foreign[arm][1] if arm in foreign else "",
+            "networks": [_network(run) for run in sorted(group, key=lambda run: run.seed) if run.network],
+            "model": "" if group[0].network else group[0].model,
             "options": words.settings(group[0].options),
             "recipe": words.settings(group[0].recipe),
             "modes": "; ".join(dict.fromkeys(run.mode for run in group if run.mode)),
@@ -290,7 +291,21 @@ def _arms(results: Results, palette: Palette, places: Mapping[str, str]) -> list
     ]
 
 
+def _network(run: RunResult) -> Json:
+    """Return what is told of a published network: what was loaded, and how it saw its images."""
+    return {
+        "seed": run.seed,
+        "name": run.network.get("name"),
+        "licence": run.network.get("licence") or "not stated",
+        "parameters": words.count(run.parameters) if run.parameters else "",
+        "images": words.settings(run.network.get("preprocessing") or {}) or "as they are",
+        "sha256": run.network.get("sha256"),
+    }
+
+
 def _line(group: Sequence[RunResult]) -> str:
+    if group[0].network:
+        return words.plural(len(group), "published network")
     parts = [group[0].model or "model unknown"]
     if group[0].parameters:
         parts.append(f"{words.count(group[0].parameters)} parameters")

@@ -44,7 +44,8 @@ def table(results: Results, width: int = 160, *, every: bool = False, colour: bo
     heading: list[Row] = [("", *[""] * 6), ("claims of ours", *[""] * 6)] if ours else []
     lines = ["", *_drawn([*paper, *heading, *ours], width, colour=colour), ""] if paper or ours else [""]
     swapped = (
-        f"The arm {arm} is {model}, not the profile’s own." for arm, model in words.substitutes(results.profile).items()
+        f"The arm {arm} is {what}, not the profile’s own."
+        for arm, (what, _) in words.substitutes(results.profile).items()
     )
     price = [f"{price}."] if (price := words.price(results)) else []
     unmeasured = [] if every else words.unmeasured(results.claims)

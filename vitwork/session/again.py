@@ -10,7 +10,7 @@ from vitwork.design import overrides
 from vitwork.design.arm import Arm
 from vitwork.design.deviation import Change
 from vitwork.design.measurement import Measurement
-from vitwork.design.profile import Profile
+from vitwork.design.profile import NETWORKS, Profile
 from vitwork.language.document import Results, Sample
 from vitwork.session.archive import Archive
 from vitwork.session.judge import Judge
@@ -29,7 +29,9 @@ def profile_of(report: Results) -> Profile:
         VitworkError: there is no such profile, or it has nothing any more that was changed.
     """
     changes = report.profile.deviations
-    models = [f"{found.arm}={found.value}" for found in changes if found.change is Change.MODEL]
+    models = [
+        f"{found.arm}={found.value}" for found in changes if found.change is Change.MODEL and found.field != NETWORKS
+    ]
     settings = [
         f"{found.arm}{'.' * bool(found.arm)}{found.field}={found.value}"
         for found in changes

@@ -89,7 +89,7 @@ def _of_network(plan: Plan, run: Run) -> float | None:
     assert run.network is not None
     parts = [network_costs.seconds(run.network, run.arm, want.measurement) for want in plan.measurements(run)]
     known = [part for part in parts if part is not None]
-    return network_costs.preparing(run.network, run.arm) + sum(known) if len(known) == len(parts) else None
+    return network_costs.preparing(run.arm) + sum(known) if len(known) == len(parts) else None
 
 
 def recorded(plan: Plan, store: Store) -> dict[str, float]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from statistics import fmean
 
 from vitwork import profiles
-from vitwork.profiles.network_times import network_times
 from vitwork.language.sentence import Sentence
+from vitwork.profiles.network_times import network_times
 from vitwork.report import words
 from vitwork.session.costs import Basis, durations
 from vitwork.session.engine import Engine, Task

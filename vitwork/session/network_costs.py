@@ -35,8 +35,8 @@ def seconds(network: Network, arm: Arm, measurement: Measurement) -> float | Non
     return nearest.seconds * work.share * amount(measurement.parameters, arm) / nearest.amount
 
 
-def preparing(network: Network, arm: Arm) -> float:
-    """Return the seconds that the images of a network take to be decoded and cut; those that are in memory take none."""
+def preparing(arm: Arm) -> float:
+    """Return the seconds that the images of an arm take to be decoded and cut; those that are in memory take none."""
     return network_times().preparing * _images(arm)[1] if arm.data.source == HELD_OUT else 0.0
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vitwork.design.arm import Arm
 from vitwork.design.deviation import Change, Deviation
-from vitwork.design.profile import Profile
+from vitwork.design.profile import NETWORKS, Profile
 from vitwork.design.published import Network
 from vitwork.errors import VitworkError
 
@@ -36,9 +36,7 @@ def loads(profile: Profile) -> bool:
 def as_if_here(profile: Profile) -> Profile:
     """Return a profile whose arms have all networks that belong to them, none of which can be loaded."""
     arms = {
-        name: replace(arm, family=None, networks=found)
-        for name, arm in profile.arms.items()
-        if (found := members(arm))
+        name: replace(arm, family=None, networks=found) for name, arm in profile.arms.items() if (found := members(arm))
     }
     return replace(profile, arms=arms)
 
@@ -70,7 +68,11 @@ def located(
     if weights is not None and not weights.is_dir():
         raise VitworkError(f"The folder of weights {weights} does not exist or is not a folder.")
     asked = own or {}
-    arms = {name: _located(arm, asked.get(name), weights, planned=planned) for name, arm in profile.arms.items() if arm.loaded}
+    arms = {
+        name: _located(arm, asked.get(name), weights, planned=planned)
+        for name, arm in profile.arms.items()
+        if arm.loaded
+    }
     found = {name: arm for name, arm in arms.items() if arm.networks or arm.missing}
     missing = _missing(found)
     if lost := [name for arm in asked for name in found[arm].missing]:
@@ -81,7 +83,7 @@ def located(
             f"`vitwork networks {profile.name} --fetch` gets them, and --weights names a folder that has them."
         )
     changes = [
-        *(Deviation(Change.MODEL, arm=arm, value=", ".join(one.name for one in networks)) for arm, networks in asked.items()),
+        *(Deviation(Change.MODEL, arm=arm, field=NETWORKS, value=", ".join(one.name for one in networks)) for arm, networks in asked.items()),
         *([Deviation(Change.DECLARED, f"without {_named(missing)}, whose weights were not there")] if missing and not planned else []),
     ]  # fmt: skip
     return replace(profile, arms=found, deviations=(*profile.deviations, *changes))

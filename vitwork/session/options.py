@@ -130,7 +130,9 @@ def profile_of(config: pytest.Config) -> Profile:
 def _arms(option: argparse.Namespace, profile: Profile) -> Profile:
     """Return a profile with the models and the published networks that the options name."""
     if networks.loads(profile):
-        return networks.located(profile, option.weights, networks.given(profile, option.substitutes), planned=option.plan)
+        return networks.located(
+            profile, option.weights, networks.given(profile, option.substitutes), planned=option.plan
+        )
     return networks.located(overrides.substitute(profile, option.substitutes), option.weights)
 
 

@@ -167,7 +167,7 @@ class Session:
             sentence=claim.sentence,
             paper=claim.paper,
             contradicted_by=claim.contradicted_by,
-            deviations=claim.deviations,
+            deviations=claim.differences({self.profile.arms[place.arm].data.source for place in places}),
             confounds=claim.confounds,
             chapter=group[0].chapter,
             ours=claim.ours,

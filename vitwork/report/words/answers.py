@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from vitwork.design.deviation import Missing
 from vitwork.language.document import ClaimResult, Results
 from vitwork.report.words.numbers import plural, quantity
-from vitwork.report.words.verdicts import DECIDED, apart, decided, tally
+from vitwork.report.words.verdicts import DECIDED, apart, decided, loaded, tally
 from vitwork.statistics.effect import Verdict
 
 PAPER = "How Do Vision Transformers Work?"
@@ -21,7 +21,7 @@ QUESTIONS = {
 BESIDE = "Measured on single networks, beside the paper’s numbers"
 """What stands above numbers that are no verdict."""
 REASONS = {
-    Missing.ARM: "An arm is needed that the profile does not train",
+    Missing.ARM: "An arm is needed that the profile does not have",
     Missing.SNAPSHOT: "A snapshot is needed that no recipe keeps",
     Missing.LOADED: "A training is needed, and networks were loaded",
     Missing.WEIGHTS: "Weights of published networks are not here",
@@ -64,10 +64,11 @@ def lead(results: Results) -> str:
     measured = len(paper) - counts[Verdict.NOT_MEASURED]
     defined = sum(not claim.hypotheses for claim in paper if claim.verdict is not Verdict.NOT_MEASURED)
     examples = f", {defined} of them by definition on drawn examples" if defined else ""
+    network = f"{'published' if loaded(results) else 'trained'} network"
     own = f" Of {plural(len(ours), 'claim')} of ours, {decided(ours)} could be decided." if ours else ""
     return (
         f"{measured} of {plural(len(paper), 'claim')} of the paper {'was' if measured == 1 else 'were'} put to the test on "
-        f"{plural(len(results.runs), 'trained network')}{examples}; {decided(paper)} could be decided at {results.profile.name}, "
+        f"{plural(len(results.runs), network)}{examples}; {decided(paper)} could be decided at {results.profile.name}, "
         f"{counts[Verdict.INCONCLUSIVE]} remain undecided.{own}"
     )
 

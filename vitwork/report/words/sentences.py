@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
+from vitwork.design.profile import NETWORKS
 from vitwork.language.changes import Event, Kind
 from vitwork.language.document import ClaimResult, Hypothesis, ProfileResult, Results
 from vitwork.report.words.effects import effect, why
-from vitwork.report.words.numbers import cost, duration, plural, quantity, sentence, settings, snapshot
+from vitwork.report.words.numbers import cost, duration, listed, plural, quantity, sentence, settings, snapshot
 from vitwork.report.words.origins import pooled, registration
-from vitwork.report.words.verdicts import primaries, qualifiers, verdict
+from vitwork.report.words.verdicts import loaded, primaries, qualifiers, verdict
 from vitwork.statistics.effect import Effect, Verdict
 
 SIDES = {Verdict.REPRODUCED: "the paper’s side", Verdict.CONTRADICTED: "the other side"}
@@ -33,7 +34,7 @@ def lack(found: Lack) -> str:
     """Return what a claim that was not measured needs."""
     arm, what = found.arm, found.what
     return {
-        Missing.ARM: f"needs the arm {arm}, which the profile does not train",
+        Missing.ARM: f"needs the arm {arm}, which the profile does not have",
         Missing.SNAPSHOT: f"needs {arm} {snapshot(what)}, of which its recipe keeps no snapshot",
         Missing.LOADED: f"needs {arm} {snapshot(what)}, and its networks are published, as they ended",
         Missing.WEIGHTS: f"needs weights of {arm} that are not here: {what}",
@@ -48,7 +49,7 @@ def lack(found: Lack) -> str:
 
 
 NEEDS = {
-    Missing.ARM: "an arm that the profile does not train",
+    Missing.ARM: "an arm that the profile does not have",
     Missing.SNAPSHOT: "a snapshot that a recipe does not keep",
     Missing.LOADED: "a training, where networks were loaded",
     Missing.WEIGHTS: "weights of published networks that are not here",
@@ -96,10 +97,14 @@ def deviation(found: Deviation) -> str:
     return {
         Change.DECLARED: found.text,
         Change.SETTING: f"{found.field} = {found.value} for {found.arm or 'all arms'}, set by hand in place of the profile’s own",
-        Change.MODEL: f"the arm {found.arm} is {found.value}, not the profile’s own model",
+        Change.MODEL: f"the arm {found.arm} is {found.value}, not the profile’s own {_own(found)}",
         Change.CHOSEN: "only chosen tests were run",
         Change.ENDED: "the session ended before every test was reached",
     }[found.change]
+
+
+def _own(found: Deviation) -> str:
+    return "networks" if found.field == NETWORKS else "model"
 
 
 def chosen(family: int) -> str:
@@ -126,19 +131,28 @@ def part(results: Results) -> list[str]:
     return lines + [f"{said}." for said in (pooled(results), registration(results)) if said]
 
 
-def substitutes(profile: ProfileResult) -> dict[str, str]:
-    """Return the models that stand in place of a profile's own, by arm."""
-    return {found.arm: found.value for found in profile.deviations if found.change is Change.MODEL}
+def substitutes(profile: ProfileResult) -> dict[str, tuple[str, str]]:
+    """Return what stands in place of a profile's own, and whether that is a model or networks, by arm."""
+    return {
+        found.arm: (listed(found.value.split(", "), ", "), _own(found))
+        for found in profile.deviations
+        if found.change is Change.MODEL
+    }
 
 
 def summary(results: Results) -> str:
-    """Return the profile's summary with the number of seeds that were run, or planned where none was."""
+    """Return the profile's summary with the number of seeds or networks that were run, or planned where none was."""
     seeds: dict[str, set[int]] = {}
     for run in results.runs:
         seeds.setdefault(run.arm, set()).add(run.seed)
     counts = sorted({len(found) for found in seeds.values()}) or [results.profile.seeds]
     least = f"{counts[0]} to " if len(counts) > 1 else ""
-    return ", ".join(filter(None, [results.profile.summary, f"{least}{plural(counts[-1], 'seed')}"]))
+    return ", ".join(
+        filter(
+            None,
+            [results.profile.summary, f"{least}{plural(counts[-1], 'network per arm' if loaded(results) else 'seed')}"],
+        )
+    )
 
 
 def claim_reason(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:

@@ -165,6 +165,11 @@ def older(results: Results, others: Iterable[Results]) -> str:
     )
 
 
+def loaded(results: Results) -> bool:
+    """Return whether the networks were published ones: loaded, and not trained."""
+    return any(run.network for run in results.runs)
+
+
 def price(results: Results) -> str:
     """Return what a decision cost; empty where nothing was spent."""
     spent = [*(run.seconds for run in results.runs), *(entry.seconds for entry in results.measurements)]
@@ -174,5 +179,5 @@ def price(results: Results) -> str:
         return ""
     return (
         f"{quantity(decided(paper) / minutes)} claims decided per core-minute: {decided(paper)} of "
-        f"{plural(len(paper), 'claim')} of the paper in {minutes:.1f} core-minutes of training and measuring"
+        f"{plural(len(paper), 'claim')} of the paper in {minutes:.1f} core-minutes of {'loading' if loaded(results) else 'training'} and measuring"
     )
