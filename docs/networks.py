@@ -1,19 +1,29 @@
-"""Writes the table of ``docs/networks.md``: the networks that the installed timm has for each arm of `published`.
+"""Writes the tables of ``docs/networks.md``: what each arm of `published` costs, and its networks in the installed timm.
 
 ``python docs/networks.py`` renews it.
 """
 
 from __future__ import annotations
 
+import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from vitwork.models.published.loading import parameters
 from vitwork.models.published.membership import groups
-from vitwork.profiles.published import FAMILIES
+from vitwork.profiles.published import FAMILIES, PUBLISHED
+from vitwork.session.collecting import collect, read_claims
+from vitwork.session.costs import durations
+from vitwork.session.networks import as_if_here
+from vitwork.session.plan import Plan
+from vitwork.store.store import Store
 
 PAGE = Path(__file__).parent / "networks.md"
+CLAIMS = PAGE.parents[1] / "claims"
 BEGIN = "<!-- written by docs/networks.py -->\n"
+COSTS, END = "<!-- costs: written by docs/networks.py -->\n", "<!-- end of costs -->\n"
+COSTS_HEADER = "| networks of | measured | minutes each, one core | hours, two cores |\n|---|---:|---:|---:|\n"
 HEADER = (
     "| arm | network | licence | M parameters | MB | pixels a side | counts for |\n|---|---|---|---:|---:|---:|---|\n"
 )
@@ -31,9 +41,27 @@ def rows() -> Iterator[str]:
             )
 
 
+def costs() -> Iterator[str]:
+    """Yield a row for the networks of each arm on which claims measure anything, as ``--plan`` counts them, and their sum."""
+    whole = as_if_here(PUBLISHED)
+    plan = Plan(whole, fingerprints={arm.data: "" for arm in whole.arms.values()})
+    plan.read(read_claims(collect([CLAIMS]), whole))
+    counts = Counter(run.arm.name for run in plan.runs.values())
+    with tempfile.TemporaryDirectory() as empty:
+        each = durations(plan, Store(Path(empty)), "cpu")
+    known = {arm: each[arm].seconds for arm in counts if arm in each}
+    for arm, count in counts.items():
+        minutes, hours = (f"{known[arm] / 60:.0f}", f"{count * known[arm] / 7200:.1f}") if arm in known else ("–", "–")
+        yield f"| `{arm}` | {count} | {minutes} | {hours} |\n"
+    total = sum(counts[arm] * seconds for arm, seconds in known.items()) / 7200
+    yield f"| all | {sum(counts.values())} | | {total:.0f} |\n"
+
+
 def page(text: str) -> str:
-    """Return the page with its table written anew."""
-    return text.partition(BEGIN)[0] + BEGIN + HEADER + "".join(rows())
+    """Return the page with its tables written anew."""
+    before, _, rest = text.partition(COSTS)
+    between = rest.partition(END)[2].partition(BEGIN)[0]
+    return "".join([before, COSTS, COSTS_HEADER, *costs(), END, between, BEGIN, HEADER, *rows()])
 
 
 if __name__ == "__main__":

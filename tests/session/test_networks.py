@@ -237,6 +237,32 @@ def test_the_command_lists_arms_and_says_what_cannot_be_fetched(tmp_path, capsys
             networks(wrong)
 
 
+@pytest.mark.parametrize("arms", ["vit-more-data", "resnet-one-recipe"])
+def test_the_list_fits_into_eighty_columns(arms, capsys, monkeypatch):
+    """No line is wider than the terminal, whatever networks count for others; a range of one number is one number."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert networks(["published", "--arms", arms]) == 0
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 80
+    assert "25.6 to 25.6" not in said
+    if arms == "vit-more-data":
+        assert "vit_base_patch16_clip_384.openai_ft_in1k too" in " ".join(said.split())
+
+
+def test_a_plan_needs_no_weights(tmp_path):
+    """What is not here is counted as if it were, and named; a network of a user's own must be there all the same."""
+    save(tmp_path / "test_vit.r160_in1k.safetensors", "test_vit", 0)
+    of = profile(vit=Arm("vit", "", recipe=LOADED, data=DATA, family=Family(r"test_vit\d?", tags="r160_in1k")))
+    found = located(of, tmp_path, planned=True)
+    assert [one.name for one in found.arms["vit"].networks] == [f"test_vit{n}.r160_in1k" for n in ("", "2", "3")]
+    assert found.arms["vit"].complete
+    assert "test_vit2.r160_in1k, test_vit3.r160_in1k are not here" in lines(found)[1]
+    (tmp_path / "empty").mkdir()
+    assert len(located(of, tmp_path / "empty", planned=True).arms["vit"].networks) == 3
+    with pytest.raises(VitworkError, match=r"weights of test_vit.mine7 are not in"):
+        located(of, tmp_path, given(of, ["timm:test_vit.mine7"]), planned=True)
+
+
 def test_claims_that_need_no_training_are_registered():
     """The profile's family holds the claims that the issue of checkpoints is about, and none about training."""
     from vitwork.profiles import registered

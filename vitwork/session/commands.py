@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from vitwork.errors import VitworkError
 from vitwork.session.networks import few, loads, members
 
 MEBIBYTE = 2**20
+MOST_NARROW = 40
+"""Columns below which nothing is wrapped any more."""
 BYTES = 4  # of a parameter in single precision, as weights are published
 
 
@@ -52,16 +56,30 @@ def table(profile: Profile, arm: Arm, weights: Path | None) -> Iterator[str]:
         return
     found = members(arm)
     sizes = [_parameters(network) for network in found]
-    yield f"{arm.name}: {_summary(found, sizes)}"
+    yield from wrapped(f"{arm.name}: {_summary(found, sizes)}")
     others = merged(arm)
     for network, size in zip(found, sizes, strict=True):
         here = located(network, weights).path
         megabytes = here.stat().st_size if here else BYTES * size
-        also = f", counts for {', '.join(others[network.name])} too" if others.get(network.name) else ""
         yield (
-            f"  {network.name:50} {network.licence or 'no licence stated':18} {size / 1e6:6.1f} M parameters "
-            f"{megabytes / MEBIBYTE:6.0f} MB  {'here' if here else 'not here'}{also}"
+            f"  {network.name:47} {network.licence or 'not stated':12} {megabytes / MEBIBYTE:5.0f} MB "
+            f"{'here' if here else 'not here'}"
         )
+        if others.get(network.name):
+            yield from wrapped(f"counts for {', '.join(others[network.name])} too", "    ")
+
+
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """Return a sentence in lines of a terminal's width; names are not broken."""
+    width = max(MOST_NARROW, shutil.get_terminal_size().columns)
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent or "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _original(profile: Profile, arm: Arm) -> str:
@@ -85,11 +103,17 @@ def _summary(found: Sequence[Network], sizes: Sequence[int]) -> str:
     if not found:
         return "none in the installed timm"
     years = sorted({network.year for network in found if network.year})
-    when = f", papers of {years[0]} to {years[-1]} where one is named" if years else ""
+    when = f", papers of {_range([str(year) for year in years])} where one is named" if years else ""
+    millions = _range([f"{size / 1e6:.1f}" for size in sorted(sizes)])
     return (
-        f"{len(found)} independent{few(len(found))}, {min(sizes) / 1e6:.1f} to {max(sizes) / 1e6:.1f} M parameters, "
+        f"{len(found)} independent{few(len(found))}, {millions} M parameters, "
         f"{BYTES * sum(sizes) / MEBIBYTE:.0f} MB{when}"
     )
+
+
+def _range(ordered: Sequence[str]) -> str:
+    """Return the ends of ordered numbers, as they are shown; one where they are the same."""
+    return " to ".join(dict.fromkeys((ordered[0], ordered[-1])))
 
 
 def _parameters(network: Network) -> int:

@@ -75,7 +75,7 @@ def located(
     }
     found = {name: arm for name, arm in arms.items() if arm.networks or arm.missing}
     missing = _missing(found)
-    if lost := [name for arm in asked for name in found[arm].missing]:
+    if lost := [name for arm in asked for name in _absent(found[arm])]:
         raise VitworkError(f"The weights of {_named(lost)} are not {_where(weights)}.")
     if not any(arm.networks for arm in found.values()):
         raise VitworkError(
@@ -97,12 +97,17 @@ def _located(arm: Arm, own: Sequence[Network] | None, weights: Path | None, *, p
         arm,
         family=None,
         networks=tuple(network for network in networks if planned or network.path is not None),
-        missing=tuple(network.name for network in networks if network.path is None),
+        missing=tuple(network.name for network in networks if not planned and network.path is None),
     )
 
 
 def _missing(arms: Mapping[str, Arm]) -> list[str]:
-    return sorted({name for arm in arms.values() for name in arm.missing})
+    return sorted({name for arm in arms.values() for name in _absent(arm)})
+
+
+def _absent(arm: Arm) -> list[str]:
+    """Return the networks of an arm whose weights are not here, those that a plan counts as if they were included."""
+    return [*arm.missing, *(network.name for network in arm.networks if network.path is None)]
 
 
 def _named(names: Sequence[str]) -> str:
