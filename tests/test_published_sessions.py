@@ -113,7 +113,7 @@ def test_networks_of_the_hubs_cache_are_judged_if_they_are_enough(tmp_path):
     images = class_folders(tmp_path / "val", (0, 7), each=4)
     done = session(tmp_path, "--data", str(images), "-rs", HF_HUB_CACHE=str(tmp_path / "hub"))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "vit 1 (few" in done.stdout
+    assert "vit 1 (alone it decides nothing" in done.stdout
     assert "needs weights of vit that are not here: deit3_base_patch16_224.fb_in1k" in done.stdout
 
 

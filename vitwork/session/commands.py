@@ -13,7 +13,7 @@ from vitwork.design.arm import Arm
 from vitwork.design.profile import Profile
 from vitwork.design.published import Network
 from vitwork.errors import VitworkError
-from vitwork.session.networks import few, loads, members
+from vitwork.session.networks import check_folder, few, loads, members
 
 MEBIBYTE = 2**20
 MOST_NARROW = 40
@@ -41,6 +41,7 @@ def networks(arguments: Sequence[str]) -> int:
         raise VitworkError(f"The profile {profile.name} has no arm {unknown[0]!r}; it has {', '.join(profile.arms)}.")
     if given.fetch and given.weights:
         raise VitworkError("Weights are fetched into the cache of the hub: leave --weights or --fetch out.")
+    check_folder(given.weights)
     for name in chosen:
         for line in table(profile, profile.arms[name], given.weights):
             print(line, flush=True)

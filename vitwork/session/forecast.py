@@ -62,7 +62,7 @@ def _by_network(plan: Plan, store: Store) -> list[str]:
     lines = ["", f"{'claim':36} {'minutes a network':>18}"]
     claims: dict[str, list[Wanted]] = {}
     for test in plan.tests.values():
-        if test.lack is None:
+        if test.lack is None and test.sides:  # an example is checked without networks
             claims.setdefault(test.case.claim.id, []).extend(test.everything.values())
     for claim, wanted in claims.items():
         each = _minutes_a_network(wanted, store)

@@ -33,6 +33,16 @@ def loads(profile: Profile) -> bool:
     return any(arm.loaded for arm in profile.arms.values())
 
 
+def check_folder(weights: Path | None) -> None:
+    """Refuse a folder of weights that is none.
+
+    Raises:
+        VitworkError: it does not exist or is not a folder.
+    """
+    if weights is not None and not weights.is_dir():
+        raise VitworkError(f"The folder of weights {weights} does not exist or is not a folder.")
+
+
 def as_if_here(profile: Profile) -> Profile:
     """Return a profile whose arms have all networks that belong to them, none of which can be loaded."""
     arms = {
@@ -65,8 +75,7 @@ def located(
         if weights is not None:
             raise VitworkError(f"The profile {profile.name} trains its networks, so {weights} would not be read.")
         return profile
-    if weights is not None and not weights.is_dir():
-        raise VitworkError(f"The folder of weights {weights} does not exist or is not a folder.")
+    check_folder(weights)
     asked = own or {}
     arms = {
         name: _located(arm, asked.get(name), weights, planned=planned)
@@ -154,11 +163,14 @@ def lines(profile: Profile) -> list[str]:
     counts = (f"{name} {len(arm.networks)}{few(len(arm.networks))}" for name, arm in profile.arms.items())
     missing = _missing(profile.arms)
     said = [f"Published networks: {', '.join(counts)}."]
-    return said + ([f"The weights of {', '.join(missing)} are not here."] if missing else [])
+    pointer = f"; `vitwork networks {profile.name}` lists them" if len(missing) > NAMED else ""
+    return said + ([f"The weights of {_named(missing)} are not here{pointer}."] if missing else [])
 
 
 def few(networks: int) -> str:
     """Return what is to be said of an arm of so many networks; nothing where there are enough to decide small effects."""
     from vitwork.statistics.decision import FEWEST_SEEDS  # with NumPy, which most processes of a session never need
 
+    if networks == 1:
+        return " (alone it decides nothing)"
     return " (few: only a large effect is decided)" if networks <= FEWEST_SEEDS else ""
