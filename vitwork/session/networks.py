@@ -171,6 +171,6 @@ def few(networks: int) -> str:
     """Return what is to be said of an arm of so many networks; nothing where there are enough to decide small effects."""
     from vitwork.statistics.decision import FEWEST_SEEDS  # with NumPy, which most processes of a session never need
 
-    if networks == 1:
-        return " (alone it decides nothing)"
+    if networks < 2:
+        return " (alone it decides nothing)" if networks else ""
     return " (few: only a large effect is decided)" if networks <= FEWEST_SEEDS else ""

@@ -120,6 +120,10 @@ class Session:
         sides = {arm.data.size for arm in self.profile.arms.values()}
         return sides.pop() if len(sides) == 1 else None
 
+    def _sources(self, arms: Iterable[str]) -> set[str]:
+        """Return where the images of arms are from; of all arms of the profile where none is named."""
+        return {self.profile.arms[name].data.source for name in (set(arms) or self.profile.arms)}
+
     def _fingerprint(self, arm: str) -> str:
         """Return the hash of the data that an arm is trained on; empty where the numbers are a report's."""
         return fingerprint(self.profile.arms[arm].data, self.data) if self.measured is None else ""
@@ -167,7 +171,7 @@ class Session:
             sentence=claim.sentence,
             paper=claim.paper,
             contradicted_by=claim.contradicted_by,
-            deviations=claim.differences({self.profile.arms[place.arm].data.source for place in places}),
+            deviations=claim.differences(self._sources(place.arm for place in places)),
             confounds=claim.confounds,
             chapter=group[0].chapter,
             ours=claim.ours,

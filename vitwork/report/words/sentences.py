@@ -147,12 +147,8 @@ def summary(results: Results) -> str:
         seeds.setdefault(run.arm, set()).add(run.seed)
     counts = sorted({len(found) for found in seeds.values()}) or [results.profile.seeds]
     least = f"{counts[0]} to " if len(counts) > 1 else ""
-    return ", ".join(
-        filter(
-            None,
-            [results.profile.summary, f"{least}{plural(counts[-1], 'network per arm' if loaded(results) else 'seed')}"],
-        )
-    )
+    counted = f"{plural(counts[-1], 'network')} per arm" if loaded(results) else plural(counts[-1], "seed")
+    return ", ".join(filter(None, [results.profile.summary, f"{least}{counted}"]))
 
 
 def claim_reason(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
