@@ -10,7 +10,7 @@ from dataclasses import fields
 from vitwork.language.document import ClaimResult, Constant, Hypothesis, Results, RunResult, Sample
 from vitwork.language.evidence import Code, Judged, Moved, Outcome, Rejudged
 from vitwork.session.again import ReportPlan, judged_again
-from vitwork.session.plan import Wanted, code
+from vitwork.session.plan import Wanted, code, settings
 from vitwork.statistics.effect import Effect, Verdict
 from vitwork.store.keys import digest, plain
 from vitwork.store.sources import source_hash
@@ -125,6 +125,10 @@ def _alike(before: object, after: object) -> bool:
     return before == after
 
 
+IDENTITY = ("sha256", "model", "options", "classes", "preprocessing")
+"""What `vitwork.design.published.Network.identity` is made of, in its order."""
+
+
 def made_by(plan: ReportPlan) -> dict[str, dict[Code, int]]:
     """Return how many of the records that were judged were made by which code, as their keys tell."""
     counts: dict[str, Counter[Code]] = {"training": Counter()}
@@ -139,12 +143,16 @@ def made_by(plan: ReportPlan) -> dict[str, dict[Code, int]]:
 
 
 def trained_by(plan: ReportPlan, run: RunResult) -> Code:
-    """Return which code trained a run: the hash of it with which the run's key follows from model, recipe, data and seed."""
+    """Return which code trained or loaded a run: the hash with which its key follows from model, recipe, data and seed, or weights."""
     known, arm = plan.report.provenance, plan.profile.arms[run.arm]
-    data = run.data or plain(arm.data)  # which older reports do not tell
-    parts = [run.model, run.options, run.recipe, data, run.fingerprint or known.dataset.fingerprint, run.seed]
+    images = [run.data or plain(arm.data), run.fingerprint or known.dataset.fingerprint]  # older reports tell no data
     own = code(arm)
-    theirs = [name for name in known.code if name.startswith("vitwork.training.")] + own[1:]
+    if run.network:
+        parts = [[run.network[name] for name in IDENTITY], settings(arm), *images]
+        theirs = own
+    else:
+        parts = [run.model, run.options, run.recipe, *images, run.seed]
+        theirs = [name for name in known.code if name.startswith("vitwork.training.")] + own[1:]
     if run.key == digest([*parts, [source_hash(name) for name in own]]):
         return Code.INSTALLED
     return Code.OTHER if run.key == digest([*parts, [known.code.get(name) for name in theirs]]) else Code.UNKNOWN

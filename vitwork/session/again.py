@@ -11,9 +11,11 @@ from vitwork.design.arm import Arm
 from vitwork.design.deviation import Change
 from vitwork.design.measurement import Measurement
 from vitwork.design.profile import NETWORKS, Profile
+from vitwork.design.published import Network
 from vitwork.language.document import Results, Sample
 from vitwork.session.archive import Archive
 from vitwork.session.judge import Judge
+from vitwork.session.networks import loads, members
 from vitwork.session.plan import Plan, Run, Wanted
 from vitwork.session.reading import Case
 from vitwork.session.registration import declared
@@ -38,7 +40,25 @@ def profile_of(report: Results) -> Profile:
         if found.change is Change.SETTING
     ]
     profile = overrides.override(overrides.substitute(profiles.find(report.profile.name), models), settings)
+    if loads(profile):
+        profile = replace(profile, arms={name: _holding(arm, report) for name, arm in profile.arms.items()})
     return replace(profile, seeds=report.profile.seeds, deviations=changes, alpha=report.alpha)
+
+
+def _holding(arm: Arm, report: Results) -> Arm:
+    """Return an arm with the published networks that a report has runs of, in the order in which its session had them.
+
+    None where one could not be loaded: the session measured no claim about the arm then.
+    """
+    changes = report.profile.deviations
+    own = {found.arm: found.value.split(", ") for found in changes if found.field == NETWORKS}
+    names = own.get(arm.name) or [network.name for network in members(arm)]
+    models = {run.network["name"]: run.model or "" for run in report.runs if run.network}
+    broken = any(run.arm == arm.name and not run.network for run in report.runs)
+    here = () if broken else tuple(Network(name, models[name]) for name in names if name in models)
+    every = len(here) >= report.profile.seeds
+    missing = () if every else tuple(name for name in names if broken or name not in models)
+    return replace(arm, family=None, networks=here, missing=missing)
 
 
 @dataclass(slots=True)
@@ -48,11 +68,14 @@ class ReportPlan(Plan):
     Attributes:
         report: whose records are judged.
         archive: these records.
+        trained, loaded: keys of runs, by arm and seed, and by the name of a published network.
+        measured: keys of records, by run, measurement and parameters.
     """
 
     report: Results = field(kw_only=True)
     archive: Archive = field(init=False)
     trained: dict[tuple[str, int], str] = field(init=False)
+    loaded: dict[str, str] = field(init=False)
     measured: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,6 +83,7 @@ class ReportPlan(Plan):
         self.first = self.report.profile.first_seed
         self.archive = Archive([self.report])
         self.trained = {(run.arm, run.seed): run.key for run in self.report.runs}
+        self.loaded = {run.network["name"]: run.key for run in self.report.runs if run.network}
         self.measured = {
             digest([entry.run, entry.name, entry.parameters]): entry.key for entry in self.report.measurements
         }
@@ -82,7 +106,8 @@ class ReportPlan(Plan):
 
     def run(self, arm: Arm, seed: int) -> Run:
         """Add the report's run of an arm and a seed."""
-        key = self.trained.get((arm.name, seed)) or digest([arm.name, seed])
+        known = self.loaded.get(arm.networks[seed].name) if arm.loaded else self.trained.get((arm.name, seed))
+        key = known or digest([arm.name, seed])
         return self.runs.setdefault(key, Run(arm, seed, key))
 
     def want(self, arm: Arm, seed: int, measurement: Measurement) -> Wanted:
