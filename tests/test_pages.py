@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from docs import from_reports, results_schema
+from tests import forked
 
 ROOT = Path(__file__).parents[1]
 SITE = [
@@ -85,10 +86,7 @@ def test_every_command_runs(project: Path, command: str) -> None:
     """As it stands on the page; a session reads all claims and options and plans, but does not train: --plan is added."""
     program, *arguments = shlex.split(command)
     assert program in {"vitwork", "pytest"}
-    env = {**os.environ, "PYTEST_ADDOPTS": "--plan -p no:cacheprovider", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", program, *arguments], cwd=project, env=env, capture_output=True, text=True, check=False
-    )
+    done = forked.run(program, *arguments, cwd=project, PYTEST_ADDOPTS="--plan -p no:cacheprovider")
     assert done.returncode == 0, done.stdout + done.stderr
     if arguments[0] in {"run", "plan", "claims"}:
         assert "to do: about " in done.stdout or "0 hypotheses" in done.stdout, done.stdout
