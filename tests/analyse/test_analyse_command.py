@@ -26,7 +26,7 @@ from torch import nn
 from vitwork.models import create
 
 def vit(num_classes):
-    return create("vit_ti", num_classes, image_size=16, patch_size=2, dim=16, depth=2, heads=2, head="gap")
+    return create("vit_ti", num_classes, image_size=16, patch_size=4, dim=16, depth=2, heads=2, head="gap")
 
 def resnet(num_classes):
     return create("preresnet_18", num_classes, depths=(1, 2), widths=(8, 16), image_size=16)
