@@ -203,7 +203,8 @@ def test_an_analysis_that_fails_does_not_take_the_others_down(tmp_path, monkeypa
 
 def test_what_is_not_defined_is_said_with_the_reason(tmp_path, capsys):
     """No bare nan stands in the table."""
-    document(tmp_path / "found.json", "vit_ti", "--set", "similarity.pseudo_stages=1", "--analyses", "similarity")
+    alone = ("--set", "similarity.pseudo_stages=1", "--analyses", "similarity")
+    document(tmp_path / "found.json", "analysed_nets:vit", "--size", "16", *alone)
     printed = capsys.readouterr().out
     assert "CKA within minus across stages: not defined: it compares pairs of blocks of one stage" in printed
     assert "nan" not in printed
