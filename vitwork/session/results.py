@@ -169,6 +169,7 @@ class Session:
             contradicted_by=claim.contradicted_by,
             deviations=claim.deviations,
             confounds=claim.confounds,
+            examined=claim.examined,
             chapter=group[0].chapter,
             ours=claim.ours,
             verdict=combine([*properties, *([decided.verdict] if decided else [])]),
