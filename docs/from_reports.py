@@ -1,4 +1,4 @@
-"""Writes what is made of the published reports: the findings in README.md, and the timings that plans refer to.
+"""Writes what is made of the published reports: findings in README.md and on their page, and timings that plans refer to.
 
 Run by hand, ``python docs/from_reports.py``, when a report was published; a test compares.
 """
@@ -10,24 +10,25 @@ from pathlib import Path
 
 from vitwork.language.document import Results
 from vitwork.report.document import read
-from vitwork.report.findings import findings
+from vitwork.report.findings import page, summary
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+FINDINGS = ROOT / "docs" / "findings.md"
 TIMINGS = ROOT / "vitwork" / "profiles" / "timings.json"
 BEGIN, END = "<!-- findings: written by docs/from_reports.py -->", "<!-- end of findings -->"
 
 
 def reports() -> list[Results]:
-    """Return the published results, the largest number of claims decided first."""
+    """Return the published results, by name."""
     return [read(path.parent) for path in sorted((ROOT / "reports" / "published").glob("*/results.json"))]
 
 
-def readme(text: str, results: list[Results]) -> str:
-    """Return README with the findings of today's reports."""
+def written(text: str, lines: list[str]) -> str:
+    """Return a page with other lines between its two marks."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return "".join([before, BEGIN, "\n", "\n".join(findings(results)), "\n", END, after])
+    return "".join([before, BEGIN, "\n", "\n".join(lines), "\n", END, after])
 
 
 def timings(results: list[Results]) -> str:
@@ -48,5 +49,6 @@ def _timed(results: Results) -> dict[str, object]:
 
 if __name__ == "__main__":
     found = reports()
-    README.write_text(readme(README.read_text(encoding="utf-8"), found), encoding="utf-8")
+    for path, lines in ((README, summary(found)), (FINDINGS, page(found))):
+        path.write_text(written(path.read_text(encoding="utf-8"), lines), encoding="utf-8")
     TIMINGS.write_text(timings(found), encoding="utf-8")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.test_plugin import CLAIMS, TINY, records
 
 COMPETENT = CLAIMS.replace(", any_network=True", "")
@@ -39,13 +40,11 @@ def project(base: Path, tmp_path: Path) -> Path:
 
 
 def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-rxs", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return forked.run("pytest", "-rxs", "-p", "no:cacheprovider", *arguments, cwd=folder)
 
 
 def vitwork_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "vitwork", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return forked.run("vitwork", *arguments, cwd=folder)
 
 
 def document(folder: Path) -> dict[str, Any]:

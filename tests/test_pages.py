@@ -14,11 +14,27 @@ import pytest
 from PIL import Image
 
 from docs import from_reports, results_schema
+from tests import forked
+from vitwork.report.findings import page, summary
 
 ROOT = Path(__file__).parents[1]
 SITE = [
     ROOT / "docs" / f"{name}.md"
-    for name in ("index", "verdicts", "own-network", "scales", "own-claims", "results", "mathematics")
+    for name in (
+        "index",
+        "verdicts",
+        "own-network",
+        "scales",
+        "own-claims",
+        "results",
+        "mathematics",
+        "statistics",
+        "analyse",
+        "engines",
+        "networks",
+        "buildup",
+        "checking-a-report",
+    )
 ]
 PAGES = [ROOT / "README.md", *SITE, ROOT / "examples" / "own_claim" / "README.md"]
 DONE_ELSEWHERE = {
@@ -28,6 +44,16 @@ DONE_ELSEWHERE = {
     "python3 -m pip install uv",  # .ci/run
     "vitwork networks published --fetch",  # tests/session/test_networks.py, without the hub
     "pytest claims -n 4 --profile published --data path/to/imagenet/val",  # tests/test_published_sessions.py, with small networks
+    "pytest claims -n 4 --profile published --data path/to/imagenet/val --weights DIR",  # likewise
+    "vitwork buildup alternet --profile cifar10-micro --data path/to/cifar10",  # tests/buildup/, with small networks
+    "vitwork train --profile paper    --engine slurm --engine-set array_parallelism=16",  # tests/engines/test_slurm.py
+    "pytest claims --profile cifar10-micro --from .vitwork --report reports/published/cifar10-micro",  # tests/test_from.py
+    "vitwork judge reports/published/smoke",  # the published reports are judged in tests/evidence/
+    "vitwork audit reports/published/smoke --runs 6",  # tests/test_from.py, on a small report
+    "vitwork audit reports/published/cifar10-micro --runs 3 --data cifar10",  # likewise
+    "vitwork pool reports/published/cifar10-micro second --out both",  # tests/test_from.py, on small reports
+    "vitwork register --profile cifar10-micro",  # tests/test_from.py
+    "git add reports/registered && git commit",  # not ours
 }
 OWN = """
 from torch import nn
@@ -85,13 +111,10 @@ def test_every_command_runs(project: Path, command: str) -> None:
     """As it stands on the page; a session reads all claims and options and plans, but does not train: --plan is added."""
     program, *arguments = shlex.split(command)
     assert program in {"vitwork", "pytest"}
-    env = {**os.environ, "PYTEST_ADDOPTS": "--plan -p no:cacheprovider", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", program, *arguments], cwd=project, env=env, capture_output=True, text=True, check=False
-    )
+    done = forked.run(program, *arguments, cwd=project, PYTEST_ADDOPTS="--plan -p no:cacheprovider")
     assert done.returncode == 0, done.stdout + done.stderr
     if arguments[0] in {"run", "plan", "claims"}:
-        assert "to do: about " in done.stdout or "0 hypotheses" in done.stdout, done.stdout
+        assert "  a run takes\n" in done.stdout or "0 hypotheses" in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)], ids=lambda page: page.name)
@@ -104,10 +127,11 @@ def test_every_snippet_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_generated_parts_are_current() -> None:
-    """README's findings and the timings are those of the published reports, the page of results is that of the types."""
+    """The findings and the timings are those of the published reports, the page of results is that of the types."""
     found = from_reports.reports()
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert from_reports.readme(text, found) == text, "run python docs/from_reports.py"
+    for path, lines in ((from_reports.README, summary(found)), (from_reports.FINDINGS, page(found))):
+        text = path.read_text(encoding="utf-8")
+        assert from_reports.written(text, lines) == text, "run python docs/from_reports.py"
     assert from_reports.timings(found) == from_reports.TIMINGS.read_text(encoding="utf-8"), (
         "run python docs/from_reports.py"
     )

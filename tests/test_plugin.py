@@ -3,13 +3,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import forked
 
 REPORT = ".vitwork/report-tiny"
 TINY = """
@@ -98,10 +98,8 @@ def base(once: Callable[[str, Callable[[Path], object]], Path]) -> tuple[Path, s
     def fill(folder: Path) -> None:
         (folder / "conftest.py").write_text(TINY)
         (folder / "test_claims.py").write_text(CLAIMS)
-        command = [sys.executable, "-m", "pytest", "--profile", "tiny", "-n", "2", "-rxs", "-p", "no:cacheprovider"]
-        done = subprocess.run(
-            [*command, "--junitxml", "junit.xml"], cwd=folder, capture_output=True, text=True, check=False
-        )
+        options = ["--profile", "tiny", "-n", "2", "-rxs", "-p", "no:cacheprovider", "--junitxml", "junit.xml"]
+        done = forked.run("pytest", *options, cwd=folder)
         (folder / "printed").write_text(done.stdout + done.stderr)
 
     folder = once("session-of-two-workers", fill)
@@ -119,7 +117,8 @@ def session(pytester: pytest.Pytester, base: tuple[Path, str], monkeypatch: pyte
 
 
 def run(session: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return session.runpytest_subprocess("--profile", "tiny", "-p", "no:cacheprovider", *arguments)
+    done = forked.run("pytest", "--profile", "tiny", "-p", "no:cacheprovider", *arguments, cwd=session.path)
+    return pytest.RunResult(done.returncode, done.stdout.splitlines(), done.stderr.splitlines(), duration=0)
 
 
 def records(session: pytest.Pytester) -> dict[Path, int]:
@@ -363,7 +362,9 @@ def test_a_session_that_ends_early_is_marked_and_replaces_no_whole_report(
 ) -> None:
     """Its statistical claims are those of the plan, what it did not reach is not measured, and nothing vanished."""
     whole = (session.path / REPORT / "results.json").read_bytes()
-    result = session.runpytest_subprocess("--profile", "tiny", "--baseline", baseline(base, session), *ending.split(), "--deselect", "nothing", "-p", "no:randomly")  # fmt: skip
+    result = run(
+        session, "--baseline", baseline(base, session), *ending.split(), "--deselect", "nothing", "-p", "no:randomly"
+    )
     assert "vanished" not in result.stdout.str()
     assert "newly skipped" not in result.stdout.str()
     assert (session.path / REPORT / "results.json").read_bytes() == whole

@@ -8,9 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points, version
-from pathlib import Path
 
-from vitwork import profiles
 from vitwork.analyse.command import analyse
 from vitwork.errors import VitworkError
 
@@ -42,16 +40,6 @@ def plan(arguments: Sequence[str]) -> int:
 
 def _parser(name: str, command: Command) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(f"vitwork {name}", description=command.__doc__)
-
-
-def _store(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--store", type=Path, default=Path(".vitwork"), help="folder of runs and records")
-
-
-def _scale(parser: argparse.ArgumentParser) -> None:
-    _store(parser)
-    parser.add_argument("--profile", default="smoke", help=f"one of {', '.join(profiles.PROFILES)}")
-    parser.add_argument("--data", type=Path, help="folder of images, or hf://owner/name")
 
 
 COMMANDS: dict[str, Command] = {"run": run, "plan": plan, "analyse": analyse, "models": models}

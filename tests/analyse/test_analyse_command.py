@@ -26,7 +26,7 @@ from torch import nn
 from vitwork.models import create
 
 def vit(num_classes):
-    return create("vit_ti", num_classes, image_size=16, patch_size=2, dim=16, depth=2, heads=2, head="gap")
+    return create("vit_ti", num_classes, image_size=16, patch_size=4, dim=16, depth=2, heads=2, head="gap")
 
 def resnet(num_classes):
     return create("preresnet_18", num_classes, depths=(1, 2), widths=(8, 16), image_size=16)
@@ -203,7 +203,8 @@ def test_an_analysis_that_fails_does_not_take_the_others_down(tmp_path, monkeypa
 
 def test_what_is_not_defined_is_said_with_the_reason(tmp_path, capsys):
     """No bare nan stands in the table."""
-    document(tmp_path / "found.json", "vit_ti", "--set", "similarity.pseudo_stages=1", "--analyses", "similarity")
+    alone = ("--set", "similarity.pseudo_stages=1", "--analyses", "similarity")
+    document(tmp_path / "found.json", "analysed_nets:vit", "--size", "16", *alone)
     printed = capsys.readouterr().out
     assert "CKA within minus across stages: not defined: it compares pairs of blocks of one stage" in printed
     assert "nan" not in printed

@@ -7,7 +7,6 @@ import io
 import math
 from dataclasses import replace
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
@@ -24,7 +23,6 @@ from vitwork.data import DataSpec, load
 from vitwork.errors import VitworkError
 from vitwork.models import create
 
-mpl.use("Agg")
 SMALL = {"only": "variance,calibration", "images": 20, "size": 16}
 
 
@@ -81,6 +79,9 @@ def test_an_outcome_is_a_tidy_frame(found):
 
 def test_an_outcome_is_drawn(found):
     """A panel for each quantity that is a number, with every model and its error bar in it."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
     figure = found.plot()
     titled = [panel for panel in figure.axes if panel.get_title()]
     values = {key for one in found.models for key, number in one.numbers.items() if number.value is not None}

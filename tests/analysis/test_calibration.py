@@ -11,11 +11,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torchmetrics.functional.classification import (
-    multiclass_accuracy,
-    multiclass_calibration_error,
-    multiclass_jaccard_index,
-)
 
 from vitwork.analysis.calibration import evaluate
 
@@ -53,6 +48,12 @@ def test_own_variant_differs_from_the_official_one_in_nll_only(case):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"n{case['n']}")
 def test_torchmetrics_agrees(case):
     """An independent library gives the same accuracy, ECE, IoU and top-5."""
+    from torchmetrics.functional.classification import (  # three seconds, which every worker would spend
+        multiclass_accuracy,
+        multiclass_calibration_error,
+        multiclass_jaccard_index,
+    )
+
     logits, labels = (torch.as_tensor(part) for part in golden(case))
     found, probabilities, k = evaluate(logits, labels), logits.double().softmax(1), case["classes"]
     options = {"num_classes": k}

@@ -107,6 +107,15 @@ def test_a_gain_as_large_as_asked_for_is_seldom_dropped():
     assert dropped / 300 <= 0.2 + 3 * math.sqrt(0.2 * 0.8 / 300)
 
 
+def test_a_later_block_is_as_seldom_dropped():
+    """That its networks are compared with some that were selected makes a block's gain look smaller, by less than `beta` allows."""
+    rng, rates = np.random.default_rng(3), Rates(beta=0.2, least=1.0, seeds=8)
+    searches = [searched(rng, (1.0, 2.0), rates, (2, 2)) for _ in range(200)]
+    later = [steps[1].found.ruling for steps in searches if steps[0].found.ruling is Ruling.KEPT]
+    assert len(later) > 50
+    assert later.count(Ruling.DROPPED) / len(later) <= 0.2 + 3 * math.sqrt(0.2 * 0.8 / len(later))
+
+
 def test_a_large_gain_is_kept_and_a_large_loss_is_dropped():
     """The rule can answer either way: a gain of six standard deviations is kept in nearly all searches, a loss never."""
     rng, rates = np.random.default_rng(2), Rates()

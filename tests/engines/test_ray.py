@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.engines.small import RESNET, Weight, assert_same, lengthy, local, plan
+from tests.event_files import scalars
 from vitwork.design.dataset import DataSpec
 from vitwork.engines import on_ray
 from vitwork.engines.shipping import shipped, unloaded
@@ -137,6 +137,4 @@ def class_folders(root: Path) -> None:
 
 def steps(path: Path) -> list[int]:
     """Return the steps that an event file tells of."""
-    read = EventAccumulator(str(path))
-    read.Reload()
-    return [event.step for event in read.Scalars("train/loss")]
+    return [event.step for event in scalars(path)("train/loss")]

@@ -55,6 +55,15 @@ def test_arms_that_only_larger_profiles_train() -> None:
         assert {arm.name for arm in PROFILES[name].arms.values()} == set(PROFILES[name].arms)
 
 
+def test_the_two_micro_profiles_differ_in_their_images_alone() -> None:
+    """What holds on ten classes and not on a hundred is then a matter of the data."""
+    ten, hundred = PROFILES["cifar10-micro"], PROFILES["cifar100-micro"]
+    assert {
+        name: replace(arm, data=replace(arm.data, source="cifar10")) for name, arm in hundred.arms.items()
+    } == ten.arms
+    assert (hundred.seeds, hundred.effort, hundred.deviations[1:]) == (ten.seeds, ten.effort, ten.deviations[1:])
+
+
 def test_even_heads_are_as_many_parameters() -> None:
     """The rule on late heads is tested between networks of one size."""
     arms = PROFILES["paper"].arms

@@ -451,6 +451,7 @@ def _claim(
         lack=Lack(Missing.ARM, "swin") if lacking else None,
         deviations=("drawn images in place of CIFAR-100",),
         confounds=("batch normalisation against layer normalisation", "number of parameters"),
+        examined=("with other mini-batches of the same networks the order is the same",),
         hypotheses=tuple(hypothesis.id for hypothesis in hypotheses),
         arms=tuple(used),
         measurements=tuple(

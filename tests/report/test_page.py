@@ -61,7 +61,13 @@ def test_the_page_names_every_claim_and_its_numbers(full, page):
     text = "".join(Elements(page).text)
     for claim in full.claims:
         paper = claim.paper.values
-        for expected in (claim.id, claim.sentence, paper, *map(words.sentence, claim.confounds), claim.rerun):
+        for expected in (
+            claim.id,
+            claim.sentence,
+            paper,
+            *map(words.sentence, (*claim.confounds, *claim.examined)),
+            claim.rerun,
+        ):
             assert expected in text
     assert full.provenance.commit in text
     assert "with uncommitted changes" in text

@@ -6,15 +6,15 @@ Needs Chromium; without it these tests are skipped, but not in continuous integr
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import shutil
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright import sync_api as playwright
 
 from tests.report import synthetic
 from vitwork.report.build import build
@@ -37,27 +37,32 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), r
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
         opened = started.chromium.launch(executable_path=CHROMIUM, args=[f"--{flag}" for flag in QUIET])
         yield opened
         opened.close()
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory):
+def pages(once):
     """Every kind of page, by name."""
-    folder = tmp_path_factory.mktemp("site")
-    results = synthetic.results(seeds=3, claims=40)
-    made = {
-        "report": build(results, folder / "one"),
-        "small": build(synthetic.results(seeds=3, claims=8), folder / "three"),
-        "full": build(synthetic.results(seeds=3), folder / "four"),
-        "hostile": build(synthetic.results(seeds=2, claims=12, hostile=True), folder / "two"),
-    }
-    return made | {
-        "index": index(folder),
-        "comparison": compare(results, synthetic.results(seeds=3, claims=39), folder),
-    }
+
+    def fill(folder):
+        results = synthetic.results(seeds=3, claims=40)
+        made = {
+            "report": build(results, folder / "one"),
+            "small": build(synthetic.results(seeds=3, claims=8), folder / "three"),
+            "full": build(synthetic.results(seeds=3), folder / "four"),
+            "hostile": build(synthetic.results(seeds=2, claims=12, hostile=True), folder / "two"),
+            "index": index(folder),
+            "comparison": compare(results, synthetic.results(seeds=3, claims=39), folder),
+        }
+        (folder / "pages.json").write_text(json.dumps({kind: str(path) for kind, path in made.items()}))
+
+    made = json.loads((once("report-pages", fill) / "pages.json").read_text())
+    return {kind: Path(path) for kind, path in made.items()}
 
 
 class Watched:
@@ -451,6 +456,8 @@ def test_without_scripts_everything_can_be_read(browser, pages):
 @pytest.mark.parametrize("kind", ["small", "index", "comparison"])
 def test_axe_finds_no_violation(browser, pages, kind, size, scheme):
     """All rules of axe-core, every section open, in both themes, on a desk and on a phone."""
+    from axe_playwright_python.sync_playwright import Axe
+
     with Watched(browser, pages[kind], size, color_scheme=scheme) as page:
         page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
         found = [

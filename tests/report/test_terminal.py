@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from tests.report import synthetic
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.language.document import Results
-from vitwork.report.terminal import table
+from vitwork.report import words
+from vitwork.report.terminal import table, totals
 from vitwork.statistics.effect import Effect, Verdict
 
 EFFECT = Effect(-1.5, -2.0, -1.0, 5, 4, 0.001, Verdict.REPRODUCED)
@@ -124,6 +125,16 @@ def test_controls_and_claims_of_ours_are_marked() -> None:
     assert f"control: {synthetic.BATCHNORM}: error(a)" in lines[place + 3]
     assert "0 of 1 claim of the paper decided at profile synthetic: 1 not measured." in lines
     assert "1 of 1 claim of ours decided at profile synthetic: 1 reproduced." in lines
+
+
+def test_a_project_with_claims_of_its_own_alone_is_not_told_of_the_papers() -> None:
+    """Counts, the headline and the price are those of its claims: nobody asked for the paper's."""
+    whole = results()
+    own = replace(whole, claims=tuple(replace(claim, ours=True) for claim in whole.claims))
+    for text in (*totals(own), words.headline(own), words.lead(own), words.price(own)):
+        assert "0 claims" not in text
+        assert "paper" not in text
+    assert len(totals(own)) == 1
 
 
 def test_the_hypothesis_that_bears_the_verdict_is_shown() -> None:

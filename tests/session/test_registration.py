@@ -14,11 +14,12 @@ from tests.session.small import case, error
 from vitwork.errors import VitworkError
 from vitwork.language.document import Registration
 from vitwork.language.measure import Measure
+from vitwork.language.structured import falling, same
 from vitwork.report import words
 from vitwork.report.document import dump, read
 from vitwork.session.plan import Plan
 from vitwork.session.reading import Case
-from vitwork.session.registration import FOLDER, Registry, book, outlined
+from vitwork.session.registration import FOLDER, Registry, book, declared, outlined
 from vitwork.store.store import Store
 
 
@@ -117,6 +118,25 @@ def test_a_changed_hypothesis_is_named(project: Path, body) -> None:
     commit(project, 900_000_000)
     found = states(project, planned((CASES[0], case("alike", body))))
     assert found == {"smaller": (Registration.REGISTERED, ()), "alike": (Registration.CHANGED, ("hypotheses",))}
+
+
+def at_levels(measure: Measure) -> None:
+    value = measure(error)
+    assert falling(value("resnet"), value("alternet"), value("vit"), levels=(1, 2.5, 4))
+
+
+def within(measure: Measure) -> None:
+    assert same(measure(error)("alternet"), measure(error)("resnet"), within=0.5)
+
+
+@pytest.mark.parametrize("body", [at_levels, within])
+def test_every_form_of_sentence_is_found_again_in_its_file(tmp_path: Path, body) -> None:
+    """What is written is what is compared: a trend at levels, or a band, is no change of itself."""
+    plan = outlined(PROFILE, (case("formed", body),))
+    path = tmp_path / FOLDER / "smoke.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(book(plan, "2026-01-01T00:00:00+00:00", "", dirty=False))
+    assert dict(Registry.of(tmp_path, "smoke").claims) == declared(plan)
 
 
 def with_sentence(one: Case) -> Case:

@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tests.event_files import scalars
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import Lack, Missing
@@ -182,11 +182,10 @@ def test_event_files_are_written_per_run(tmp_path: Path, way: seeds_module.Way) 
     store, planned = Store(tmp_path / "store"), plan(ARMS[:1], seeds=2)
     Worker(store, device="cpu", way=way, events=tmp_path / "events").drain(planned)
     for key, run in planned.runs.items():
-        read = EventAccumulator(str(tmp_path / "events" / f"vit-seed-{run.seed}"))
-        read.Reload()
+        read = scalars(tmp_path / "events" / f"vit-seed-{run.seed}")
         record = store.read(key)
         assert record is not None
-        assert [event.value for event in read.Scalars("epoch/loss")] == pytest.approx([e["loss"] for e in record["history"]])  # fmt: skip
+        assert [event.value for event in read("epoch/loss")] == pytest.approx([e["loss"] for e in record["history"]])  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

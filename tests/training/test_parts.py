@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from timm.layers.drop import DropPath
 from timm.utils import ModelEmaV2
 from torch import nn
 
+from tests.event_files import scalars
 from tests.training import small_trainings as small
 from vitwork.design.recipe import Recipe
 from vitwork.training import numerics, optimisers
@@ -131,7 +131,6 @@ def test_event_files_can_be_read_back(tmp_path):
     with EventFiles(tmp_path / "events", then=passed_on.append) as events:
         outcome = train(small.arm(), 0, small.splits(), tmp_path / "run", progress=events.progress, every=0.0)
         events.outcome(outcome)
-    read = EventAccumulator(str(tmp_path / "events"))
-    read.Reload()
-    assert [event.step for event in read.Scalars("train/loss")] == [report.step for report in passed_on]
-    assert read.Scalars("epoch/test_accuracy")[0].value == pytest.approx(outcome.history[-1]["test_accuracy"])
+    read = scalars(tmp_path / "events")
+    assert [event.step for event in read("train/loss")] == [report.step for report in passed_on]
+    assert read("epoch/test_accuracy")[0].value == pytest.approx(outcome.history[-1]["test_accuracy"])

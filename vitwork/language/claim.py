@@ -66,6 +66,7 @@ class Claim:
         contradicted_by: the outcome that would contradict the claim.
         deviations: differences from the paper's setting that hold at every profile, or where images are others.
         confounds: other explanations that the design does not exclude.
+        examined: what was looked into after data had been seen, with its scale; it changes no hypothesis, arm or margin.
         ours: a claim of ours that the paper does not make.
         any_network: about any network, trained or not; other claims compare only networks that have learned.
     """
@@ -76,6 +77,7 @@ class Claim:
     contradicted_by: str = ""
     deviations: tuple[str | OtherImages, ...] = ()
     confounds: tuple[str, ...] = ()
+    examined: tuple[str, ...] = ()
     ours: bool = False
     any_network: bool = False
 
@@ -96,6 +98,7 @@ def claim(
     contradicted_by: str = "",
     deviations: tuple[str | OtherImages, ...] = (),
     confounds: tuple[str, ...] = (),
+    examined: tuple[str, ...] = (),
     ours: bool = False,
     any_network: bool = False,
 ) -> Callable[[Test], Test]:
@@ -104,7 +107,7 @@ def claim(
     Returns:
         A decorator that marks the test function; the pytest plugin reads the mark.
     """
-    declared = Claim(id, sentence, paper, contradicted_by, deviations, confounds, ours, any_network)
+    declared = Claim(id, sentence, paper, contradicted_by, deviations, confounds, examined, ours, any_network)
 
     def mark(test: Test) -> Test:
         import pytest  # here, so that those who only want the vocabulary do not load it

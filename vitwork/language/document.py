@@ -111,7 +111,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     """A claim with its verdict.
 
     Attributes:
-        id, sentence, paper, contradicted_by, deviations, confounds: as declared (`vitwork.language.claim.Claim`).
+        id, sentence, paper, contradicted_by, deviations, confounds, examined: as declared (`vitwork.language.claim.Claim`).
         chapter: the part of the paper.
         ours: whether it is a claim of ours that the paper does not make.
         registered: how it compares with what was registered before the data; None where nothing was.
@@ -144,6 +144,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     cost_seconds: float
     cost_joules: float | None
     rerun: str
+    examined: tuple[str, ...] = ()
     ours: bool = False
     registered: Registered | None = None
     p: Number = None

@@ -12,13 +12,14 @@ from vitwork.errors import VitworkError
 from vitwork.profiles.cifar import CIFAR10, CIFAR100, PAPER
 from vitwork.profiles.imagenet import IMAGENET
 from vitwork.profiles.published import PAPER_CHECKPOINTS, PAPER_CHECKPOINTS_IMAGENET, PUBLISHED
-from vitwork.profiles.small import CIFAR10_MICRO, SMOKE
+from vitwork.profiles.small import CIFAR10_MICRO, CIFAR100_MICRO, SMOKE
 
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
         SMOKE,
         CIFAR10_MICRO,
+        CIFAR100_MICRO,
         CIFAR10,
         CIFAR100,
         PAPER,

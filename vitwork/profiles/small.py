@@ -153,3 +153,16 @@ CIFAR10_MICRO = Profile(
         "PiT, Swin, ResNeXt and Mixer of three stages or four blocks, with 0.15 to 0.2 million parameters",
     ),
 )
+
+CIFAR100_MICRO = replace(
+    CIFAR10_MICRO,
+    name="cifar100-micro",
+    summary="CIFAR-100 pooled to 16×16 pixels, 4,000 training images, 0.1 to 0.2 million parameters, nine epochs",
+    expected="some six hours on two CPU cores",
+    arms=all_conditions(
+        MICRO_NETWORKS, MICRO_VARIANTS, MICRO_RECIPE, DataSpec("cifar100", size=16, train=4000, test=2000)
+    ),
+    deviations=declared("CIFAR-100 average-pooled to 16×16 pixels, 4,000 training images")
+    + CIFAR10_MICRO.deviations[1:],
+)
+"""The paper's own data at that scale; nothing but the images and their classes differs from `CIFAR10_MICRO`."""

@@ -72,6 +72,7 @@ def _section(entry: Entry) -> str:
     lines += _listed("Contradicted by", map(_escaped, filter(None, [claim.contradicted_by])))
     lines += _listed("Differs from the paper", map(_escaped, claim.differences()))
     lines += _listed("Not excluded", map(_escaped, claim.confounds))
+    lines += _listed("Looked into after the data", map(_escaped, claim.examined))
     return "\n".join([*lines, ""])
 
 

@@ -54,9 +54,11 @@ def table(results: Results, width: int = 160, *, every: bool = False, colour: bo
 
 def totals(results: Results) -> list[str]:
     """Return how many claims have which verdict, the paper's and ours apart, and whether that is a part of the tests only."""
-    paper, ours = words.apart(results.claims)
+    _, ours = words.apart(results.claims)
     part = "; a part of the tests" if words.partial(results) else ""
-    sides = [(paper, "the paper"), *([(ours, "ours")] if ours else [])]
+    sides = [words.asked(results.claims)]
+    if ours and sides[0][1] != "ours":
+        sides.append((ours, "ours"))
     return [
         f"{words.decided(claims)} of {words.plural(len(claims), 'claim')} of {whose} decided at profile "
         f"{results.profile.name}: {words.counted(claims) or 'none was tested'}{part}."

@@ -203,7 +203,7 @@ def _hypothesis(sentence: Sentence) -> dict[str, Any]:
             "scale": quantity.scale,
             "unit": quantity.unit,
             "margins": [side.margin for side in sentence.references],
-            "levels": sentence.levels,
+            "levels": None if sentence.levels is None else list(sentence.levels),  # JSON has no tuples to compare with
             "within": sentence.band,
             "measured": [
                 {"arm": side.arm, "name": side.measurement.name, "parameters": plain(side.parameters)}

@@ -173,6 +173,7 @@ class Session:
             contradicted_by=claim.contradicted_by,
             deviations=claim.differences(self._sources(place.arm for place in places)),
             confounds=claim.confounds,
+            examined=claim.examined,
             chapter=group[0].chapter,
             ours=claim.ours,
             verdict=combine([*properties, *([decided.verdict] if decided else [])]),

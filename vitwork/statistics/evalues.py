@@ -34,29 +34,6 @@ MOST_T = 1e6
 BISECTIONS = 64
 
 
-def safe_t(t: ArrayLike, n: ArrayLike, delta: float, df: ArrayLike | None = None) -> Any:
-    """Return the e-value of the one-sided safe t-test designed for the standardised effect ``delta``.
-
-    It is the likelihood ratio of the t statistic under ``delta`` and under 0 (Grünwald, de Heide & Koolen, "Safe
-    testing", JRSS-B 2024, section 4.3), in closed form through Kummer's function.
-
-    Args:
-        t: one-sample, paired or pooled two-sample t statistic; large values favour ``delta > 0``.
-        n: effective number of seeds: n for one sample or pairs, ``n_a n_b / (n_a + n_b)`` for two samples.
-        delta: the standardised effect that the test is designed for; its negative tests the other side.
-        df: degrees of freedom; ``n - 1`` by default.
-    """
-    from scipy.special import gammaln, hyp1f1
-
-    t, n = np.asarray(t, dtype=np.float64), np.asarray(n, dtype=np.float64)
-    nu = n - 1.0 if df is None else np.asarray(df, dtype=np.float64)
-    shift = np.sqrt(n) * delta
-    x = shift * t * math.sqrt(2.0) / np.sqrt(nu + t**2)
-    even = hyp1f1((nu + 1.0) / 2.0, 0.5, x**2 / 4.0)
-    odd = x * np.exp(gammaln(nu / 2.0 + 1.0) - gammaln((nu + 1.0) / 2.0)) * hyp1f1(nu / 2.0 + 1.0, 1.5, x**2 / 4.0)
-    return np.exp(-(shift**2) / 2.0) * (even + odd)
-
-
 def log_e_value(t: ArrayLike, n: ArrayLike, mixture: float = MIXTURE) -> Any:
     """Return the logarithm of the two-sided safe t-test's e-value with a normal mixture over standardised effects.
 

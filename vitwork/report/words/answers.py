@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from vitwork.design.deviation import Missing
 from vitwork.language.document import ClaimResult, Results
 from vitwork.report.words.numbers import plural, quantity
-from vitwork.report.words.verdicts import DECIDED, apart, decided, loaded, tally
+from vitwork.report.words.verdicts import DECIDED, apart, asked, decided, loaded, tally
 from vitwork.statistics.effect import Verdict
 
 PAPER = "How Do Vision Transformers Work?"
@@ -48,27 +48,29 @@ def scale(results: Results) -> str:
 
 def headline(results: Results) -> str:
     """Return the whole report in one sentence, with its scale."""
-    paper, _ = apart(results.claims)
-    held, failed = (tally(paper)[verdict] for verdict in DECIDED)
+    claims, whose = asked(results.claims)
+    of = f"of “{PAPER}”" if whose != "ours" else "of ours"
+    held, failed = (tally(claims)[verdict] for verdict in DECIDED)
     if not held + failed:
-        return f"None of {plural(len(paper), 'claim')} of “{PAPER}” could be decided {scale(results)}"
+        return f"None of {plural(len(claims), 'claim')} {of} could be decided {scale(results)}"
     parts = [f"{count} {'is' if count == 1 else 'are'} {verdict}"
              for count, verdict in zip((held, failed), DECIDED, strict=True) if count]  # fmt: skip
-    return f"Of {plural(len(paper), 'claim')} of “{PAPER}”, {' and '.join(parts)} {scale(results)}"
+    return f"Of {plural(len(claims), 'claim')} {of}, {' and '.join(parts)} {scale(results)}"
 
 
 def lead(results: Results) -> str:
     """Return how many claims were put to the test, and what became of the others."""
-    paper, ours = apart(results.claims)
-    counts = tally(paper)
-    measured = len(paper) - counts[Verdict.NOT_MEASURED]
-    defined = sum(not claim.hypotheses for claim in paper if claim.verdict is not Verdict.NOT_MEASURED)
+    claims, whose = asked(results.claims)
+    counts = tally(claims)
+    measured = len(claims) - counts[Verdict.NOT_MEASURED]
+    defined = sum(not claim.hypotheses for claim in claims if claim.verdict is not Verdict.NOT_MEASURED)
     examples = f", {defined} of them by definition on drawn examples" if defined else ""
     network = f"{'published' if loaded(results) else 'trained'} network"
+    ours = apart(results.claims)[1] if whose != "ours" else []
     own = f" Of {plural(len(ours), 'claim')} of ours, {decided(ours)} could be decided." if ours else ""
     return (
-        f"{measured} of {plural(len(paper), 'claim')} of the paper {'was' if measured == 1 else 'were'} put to the test on "
-        f"{plural(len(results.runs), network)}{examples}; {decided(paper)} could be decided at {results.profile.name}, "
+        f"{measured} of {plural(len(claims), 'claim')} of {whose} {'was' if measured == 1 else 'were'} put to the test on "
+        f"{plural(len(results.runs), network)}{examples}; {decided(claims)} could be decided at {results.profile.name}, "
         f"{counts[Verdict.INCONCLUSIVE]} remain undecided.{own}"
     )
 

@@ -37,6 +37,12 @@ def apart(claims: Iterable[ClaimResult]) -> tuple[list[ClaimResult], list[ClaimR
     return sides
 
 
+def asked(claims: Iterable[ClaimResult]) -> tuple[list[ClaimResult], str]:
+    """Return the claims that a report is about, and whose they are: the paper's, or a project's own where it tests no others."""
+    paper, ours = apart(claims)
+    return (paper, "the paper") if paper or not ours else (ours, "ours")
+
+
 def decided(claims: Iterable[ClaimResult]) -> int:
     """Return how many claims are reproduced or contradicted."""
     return sum(claim.verdict in DECIDED for claim in claims)
@@ -174,10 +180,10 @@ def price(results: Results) -> str:
     """Return what a decision cost; empty where nothing was spent."""
     spent = [*(run.seconds for run in results.runs), *(entry.seconds for entry in results.measurements)]
     minutes = sum(filter(None, spent)) / 60
-    paper, _ = apart(results.claims)
+    claims, whose = asked(results.claims)
     if not minutes:
         return ""
     return (
-        f"{quantity(decided(paper) / minutes)} claims decided per core-minute: {decided(paper)} of "
-        f"{plural(len(paper), 'claim')} of the paper in {minutes:.1f} core-minutes of {'loading' if loaded(results) else 'training'} and measuring"
+        f"{quantity(decided(claims) / minutes)} claims decided per core-minute: {decided(claims)} of "
+        f"{plural(len(claims), 'claim')} of {whose} in {minutes:.1f} core-minutes of {'loading' if loaded(results) else 'training'} and measuring"
     )
