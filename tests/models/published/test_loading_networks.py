@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import timm
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from tests.models.checkpoints.test_loading_checkpoints import GOLDEN, filled
 from tests.published_networks import save
@@ -74,3 +74,20 @@ def test_weights_that_are_not_the_ones_of_the_key_are_refused(tmp_path):
     cut = located(published("test_vit.r160_in1k"), tmp_path)
     with pytest.raises(VitworkError, match="truncated or no file of weights"):
         load(cut)
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "words"),
+    [
+        ("blocks.1.mlp.fc1.weight", lambda value: value.mul(100).to(torch.int8), "fc1.weight is torch.int8 in it"),
+        ("blocks.1.mlp.fc1.weight", lambda value: value * float("nan"), "fc1.weight is not finite"),
+        ("head.weight", lambda value: value[:10].clone(), "size mismatch for head.weight"),
+    ],
+)
+def test_weights_that_timm_would_take_are_checked(tmp_path, key, change, words):
+    """Integers that lost their scale, numbers that are none, and a head of other classes: refused, with the weight's name."""
+    path = save(tmp_path / "test_vit.r160_in1k.safetensors", "test_vit", 0)
+    state = load_file(path)
+    save_file({**state, key: change(state[key])}, path)
+    with pytest.raises(VitworkError, match=words):
+        load(located(published("test_vit.r160_in1k"), tmp_path))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vitwork.design.published import Network
 from vitwork.device.settings import kept
 from vitwork.errors import VitworkError, told
-from vitwork.models.checkpoints.loading import load_checkpoint
+from vitwork.models.checkpoints.loading import check, load_checkpoint
 from vitwork.models.published.membership import TIMM
 from vitwork.models.published.weights import SUFFIX, digest
 from vitwork.models.zoo.creation import create
+
+LONGEST = 300
+"""Letters of a reason that torch gives, which may list every weight of a network."""
 
 
 def load(network: Network) -> nn.Module:
@@ -57,8 +62,28 @@ def _from_timm(network: Network) -> nn.Module:
             **network.options,
         )
     except Exception as error:  # of keys and shapes that the architecture does not have, errors are of any kind
-        raise VitworkError(f"{network.path} is of another architecture than {network.name}: {told(error)}.") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise VitworkError(
+            f"{network.path} is of another architecture than {network.name}: {reason[:LONGEST]}."
+        ) from error
+    _check(state, model.state_dict(), network)
     return model
+
+
+def _check(state: Mapping[str, object], filled: Mapping[str, Tensor], network: Network) -> None:
+    """Refuse what timm loads without a word: numbers of a kind that have lost their scale, and those that are not finite.
+
+    What timm converts has another name or shape in the model; of that, the numbers that arrived are checked alone.
+
+    Raises:
+        VitworkError: a weight is no number of the model's kind, is not finite, or is a variance below zero.
+    """
+    kept_as_they_are = {
+        key: value
+        for key, value in state.items()
+        if isinstance(value, Tensor) and key in filled and value.shape == filled[key].shape
+    }
+    check({**filled, **kept_as_they_are}, filled, str(network.path), network.name)
 
 
 def parameters(network: Network) -> int:
