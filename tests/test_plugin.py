@@ -496,6 +496,7 @@ def outcomes(session: pytest.Pytester) -> list[Path]:
         (("--model", "mobile=timm:vit_tiny_patch16_224"), "The profile tiny has no arm 'mobile'; it has *"),
         (("--set", "epochs=soon"), "epochs cannot be 'soon'; it takes a whole number."),
         (("--profile", "cifar10-micro", "--data", "missing"), "The data folder *missing does not exist*"),
+        (("--plan", "--profile", "cifar10-micro", "--data", "missing"), "The data folder *missing does not exist*"),
     ],
 )
 def test_mistakes_are_one_sentence(session: pytest.Pytester, arguments: tuple[str, ...], sentence: str) -> None:

@@ -114,7 +114,7 @@ def _prepare_work(config: pytest.Config, profile: Profile) -> None:
     preflight.check_data(profile, option.data)
     if not _is_worker(config):
         place.check(option.device)
-    for spec in {arm.data for arm in profile.arms.values()} if not option.plan else ():
+    for spec in {arm.data for arm in profile.arms.values()} if option.data or not option.plan else ():
         fingerprint(spec, option.data)
     if not _is_worker(config):
         preflight.try_models(profile, profiles.find(option.profile))
@@ -264,9 +264,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if finding is None:
         return None
     if not finding.statistical:
-        if options.report_from(pyfuncitem.config) is not None:
-            why = "not measured: a property, which no report holds; leave --from out to check it"
-            raise pytest.skip.Exception(why, _use_item_location=True)
         return properties.held(pyfuncitem, pyfuncitem.config.stash[STORE]) or None
     verdict = Verdict.NOT_MEASURED if finding.lack else finding.verdict
     pyfuncitem.user_properties += [("claim", finding.claim.id), ("verdict", str(verdict))]
