@@ -28,14 +28,16 @@ def run(arguments: Sequence[str]) -> int:
     """Run the claims of the paper from any folder; takes every option of pytest and of the suite (`vitwork run --help`)."""
     import pytest
 
+    from vitwork.session.invocation import PlainUsage
     from vitwork.session.invocation import arguments as session
 
-    return int(pytest.main(session(arguments)))
+    return int(pytest.main(session(arguments), plugins=[PlainUsage()]))
 
 
 def plan(arguments: Sequence[str]) -> int:
     """Show what a session of claims would cost and the smallest effects it could see; takes the options of `vitwork run`."""
-    return run(["-q", "--plan", *arguments])
+    quiet = [] if {"-v", "-vv", "--verbose"} & set(arguments) else ["-q"]
+    return run([*quiet, "--plan", *arguments])
 
 
 def _parser(name: str, command: Command) -> argparse.ArgumentParser:

@@ -24,6 +24,7 @@ from vitwork.design.deviation import Lack, Missing
 from vitwork.design.profile import Profile
 from vitwork.device import place
 from vitwork.errors import VitworkError
+from vitwork.report import words
 from vitwork.session import closing, networks, options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.collecting import declared_in, read_claims
@@ -52,6 +53,7 @@ FINDINGS: pytest.StashKey[dict[str, Finding]] = pytest.StashKey()
 BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
 MODULES: pytest.StashKey[set[ModuleType]] = pytest.StashKey()
 LEFT_OUT: pytest.StashKey[bool] = pytest.StashKey()
+NAMES: pytest.StashKey[set[str]] = pytest.StashKey()
 CHANGES: pytest.StashKey[Changes] = pytest.StashKey()
 
 
@@ -132,6 +134,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Let `-k` choose a claim by its own name as well, which is what tables and reports show; note its file."""
     if (marker := item.get_closest_marker("claim")) is not None:
         item.extra_keyword_matches.add(marker.args[0].id)
+        item.config.stash.setdefault(NAMES, set()).add(marker.args[0].id)
         if isinstance(item, pytest.Function):
             item.config.stash.setdefault(MODULES, set()).add(item.module)
 
@@ -145,6 +148,8 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Read every collected claim and plan the runs and measurements that it needs."""
     config = session.config
+    if not session.items and config.option.keyword and (names := config.stash.get(NAMES, None)):
+        closing.say(config, [words.no_match(config.option.keyword, names)])
     if config.option.collectonly or not any(item.get_closest_marker("claim") for item in session.items):
         return
     prepare(config)
@@ -162,8 +167,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         config.pluginmanager.register(NothingRuns())
         engine = options.engine_of(config).make(Worker(config.stash[STORE]))
         tasks = task_lines(plan, config.stash[STORE], engine) if engine.remote else []
-        said = plan_lines(plan, config.stash[STORE], place.cores(), config.option.device)
-        closing.say(config, [*said, *tasks])
+        every = config.option.verbose > 0
+        said = plan_lines(plan, config.stash[STORE], place.cores(), config.option.device, every=every)
+        closing.say(config, closing.fitted([*said, *tasks]))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -285,7 +291,16 @@ def pytest_runtest_makereport(
             with suppress(VitworkError):  # a full disk: the property is checked again next time
                 properties.hold(item, item.config.stash[STORE])
     report: pytest.TestReport = yield
+    if finding is not None and finding.statistical and finding.lack is None and call.when == "call":
+        report.claim_verdict = str(finding.verdict)  # which xdist hands on
     return report
+
+
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    """Where pytest is quiet, count contradicted claims apart from failures, whose sections and lines are printed whole."""
+    quiet = config.option.verbose < 0 and report.failed
+    contradicted = quiet and getattr(report, "claim_verdict", "") == Verdict.CONTRADICTED
+    return ("contradicted", "F", "CONTRADICTED") if contradicted else None
 
 
 # Report.
@@ -294,10 +309,10 @@ def pytest_runtest_makereport(
 def _session(config: pytest.Config) -> Session:
     collector = config.stash.get(COLLECTOR, None) or Collector(("", False))
     profile, report = options.profile_of(config), options.report_from(config)
-    words = config.invocation_params.args
+    typed = config.invocation_params.args
     return Session(
-        profile, config.option.data, command(words), collector.started,
-        *collector.revision, collector.passed, collector.reached, options.chosen(config), by_name(words),
+        profile, config.option.data, command(typed), collector.started,
+        *collector.revision, collector.passed, collector.reached, options.chosen(config), by_name(typed),
         first_seed=report.profile.first_seed if report else config.option.first_seed,
         sequential=report.sequential if report else options.budget_of(config) is not None,
         measured=report.provenance if report else None, registry=Registry.of(config.rootpath, profile.name),
@@ -343,5 +358,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
         raise pytest.UsageError(str(error)) from error
     if config.option.verbose >= 0:
         closing.say(config, [f"Report: {f'{why} ({status}): ' if why else ''}{page}"])
+    elif why:
+        closing.say(config, [f"{why} ({status})."])
     shutil.rmtree(_shared(config, store), ignore_errors=True)
     return outcome

@@ -82,16 +82,33 @@ def test_lines_are_cut_to_the_terminal(width: int) -> None:
 
 @pytest.mark.parametrize(("width", "columns"), [(80, ["p", "q"]), (60, ["q"]), (44, [])])
 def test_p_and_q_stay_in_a_narrow_terminal(width: int, columns: list[str]) -> None:
-    """Names and units are cut for their sake; where even these do not fit, p goes first, then q; an interval is always whole."""
+    """Units are left out and long names have their own line for their sake; where even these do not fit, p goes first, then q; an interval is always whole."""
     whole = results()
     claim = replace(whole.claims[0], id="a-name-which-is-much-too-long", p=0.00012, q=0.00012)
     found = replace(whole.hypotheses[0], unit="log amplitude", effect=dataclasses.replace(EFFECT, low=-2.0134))
     _, head, line, *_ = table(replace(whole, claims=(claim,), hypotheses=(found,)), width)
     assert head.split() == ["claim", "verdict", "effect", "[interval]", *columns]
-    assert line.startswith("a-name")
-    assert " reproduced " in line
+    if width < 80:
+        assert line == "a-name-which-is-much-too-long"
+        line = next(line for line in table(replace(whole, claims=(claim,), hypotheses=(found,)), width)[3:])
+    assert "reproduced " in line
     assert "−1.50 [−2.01, −1.00]" in line
     assert line.count("0.00012") == len(columns)
+
+
+def test_every_row_says_what_it_compares_in_a_narrow_terminal() -> None:
+    """With all rows shown, their sentences stand whole below them, also what an unmeasured claim lacks; names are never cut."""
+    whole = results()
+    claim = replace(whole.claims[0], id="a-name-which-is-much-too-long-for-its-column")
+    unit = replace(whole.hypotheses[0], unit="log amplitude", statement=f"error(a) < {'b ' * 40}end of it")
+    lines = table(replace(whole, claims=(claim, whole.claims[1]), hypotheses=(unit,)), 80, every=True)
+    assert claim.id in lines
+    rows = lines[: next(at for at, line in enumerate(lines) if line.startswith("Verdicts"))]
+    assert max(map(len, rows)) <= 80
+    assert sum("end of it (when end)" in line for line in rows) == 2  # of the claim and of its hypothesis
+    assert "    needs the arm swin, which the profile does not have" in rows
+    assert not any("…" in line for line in rows)
+    assert not any("log" in line and "log amplitude" not in line for line in rows)
 
 
 def test_colours_tell_verdicts_apart_where_a_terminal_has_them() -> None:

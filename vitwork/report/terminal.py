@@ -1,8 +1,9 @@
-"""The table of verdicts for a terminal: a line per claim, cut to its width. Imports no torch, and rich when it is called."""
+"""The table of verdicts for a terminal: a row per claim, in its width. Imports no torch, and rich when it is called."""
 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -14,9 +15,11 @@ from vitwork.statistics.effect import Effect, Verdict
 HEADER = ("claim", "verdict", "effect [interval]", "n", "p", "q", "compares")
 GAP = 2
 NAME = 24
-"""Characters that a claim's name keeps before other columns are left out."""
+"""Characters that the column of names keeps before others are left out; a longer name has a line of its own."""
 SHORT = 10
 """Characters that it keeps before p and q are left out."""
+INDENT = "    "
+"""Of a row's last cell, where it stands below the others."""
 LEAST = 16
 """Characters that the last column takes at least, where it is shown."""
 STYLES: dict[str, str] = {
@@ -34,15 +37,15 @@ def table(results: Results, width: int = 160, *, every: bool = False, colour: bo
 
     Args:
         results: of the session.
-        width: of the terminal; lines of the table are cut to it.
-        every: also a line for every hypothesis, controls last, and one for every claim that was not measured, which are
-            counted by reason otherwise.
+        width: of the terminal, which the lines of the table keep to; only names are never cut.
+        every: also a row for every hypothesis, controls last, and one for every claim that was not measured, which are
+            counted by reason otherwise; what a row compares is whole then, below it where it does not fit beside.
         colour: whether the terminal shows colours.
     """
     hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     paper, ours = (list(_rows(claims, hypotheses, every=every)) for claims in words.apart(results.claims))
     heading: list[Row] = [("", *[""] * 6), ("claims of ours", *[""] * 6)] if ours else []
-    lines = ["", *_drawn([*paper, *heading, *ours], width, colour=colour), ""] if paper or ours else [""]
+    lines = ["", *_drawn([*paper, *heading, *ours], width, whole=every, colour=colour), ""] if paper or ours else [""]
     swapped = (
         f"The arm {arm} is {what}, not the profile’s own."
         for arm, (what, _) in words.substitutes(results.profile).items()
@@ -112,19 +115,50 @@ def _seeds(effect: Effect) -> str:
     return f"{effect.n_a}" + (f"+{effect.n_b}" if effect.n_b else "")
 
 
-def _drawn(rows: Sequence[Row], width: int, *, colour: bool) -> list[str]:
-    """Return rows as lines of a terminal of that width."""
+def _drawn(rows: Sequence[Row], width: int, *, whole: bool, colour: bool) -> list[str]:
+    """Return rows as lines of a terminal of that width; with `whole`, a last column that would be cut stands below each row."""
+    from rich.cells import cell_len
+
+    widths = [max(cell_len(row[column]) for row in (HEADER, *rows)) for column in range(len(HEADER))]
+    effects = HEADER.index("effect [interval]")
+    interval = max(len(_unitless(row[effects])) for row in (HEADER, *rows))
+    last = len(HEADER) - 1
+    shown = _fitting(widths, interval, width)
+    below = whole and shown.get(last, 0) < widths[last]
+    if below:
+        shown = _fitting([*widths[:last], 0], interval, width)
+        shown.pop(last, None)
+    apart = [cell_len(row[0]) > shown[0] for row in rows]
+    cells = [
+        (
+            "" if alone else row[0],
+            row[1],
+            row[2] if cell_len(row[2]) <= shown.get(2, 0) else _unitless(row[2]),
+            *row[3:],
+        )
+        for row, alone in zip(rows, apart, strict=True)
+    ]
+    head, *drawn = _columns(cells, shown, width, colour=colour)
+    lines = [head]
+    for row, line, alone in zip(rows, drawn, apart, strict=True):
+        lines += [*([row[0]] if alone else []), *([line] if any(row[1:]) or not alone else [])]
+        lines += (
+            textwrap.wrap(row[last], max(width, 2 * LEAST), initial_indent=INDENT, subsequent_indent=INDENT)
+            if below
+            else []
+        )
+    return lines
+
+
+def _columns(rows: Sequence[Row], shown: Mapping[int, int], width: int, *, colour: bool) -> list[str]:
+    """Return the header and rows as a line each, with the columns of `shown` in their widths."""
     from io import StringIO
 
-    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    widths = [max(cell_len(row[column]) for row in (HEADER, *rows)) for column in range(len(HEADER))]
-    interval = max(_interval(row[HEADER.index("effect [interval]")]) for row in (HEADER, *rows))
     made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
-    shown = _fitting(widths, interval, width)
     for column in shown:
         made.add_column(Text(HEADER[column]), no_wrap=True, overflow="ellipsis", width=shown[column])
     for row in rows:
@@ -136,10 +170,9 @@ def _drawn(rows: Sequence[Row], width: int, *, colour: bool) -> list[str]:
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
-def _interval(effect: str) -> int:
-    """Return how many characters an effect takes whose unit is cut off: a sign stands for what was cut."""
-    kept = effect.find("]") + 1 or len(effect)
-    return kept + (kept < len(effect))
+def _unitless(effect: str) -> str:
+    """Return an effect without the unit behind its interval: a unit is shown whole or not at all."""
+    return effect[: effect.find("]") + 1] or effect
 
 
 def _fitting(widths: Sequence[int], interval: int, width: int) -> dict[int, int]:

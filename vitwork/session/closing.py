@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -30,16 +31,34 @@ def say(config: pytest.Config, lines: Iterable[str]) -> None:
         (terminal.write_line if terminal else print)(line)
 
 
+def width() -> int:
+    """Return the columns of the terminal; `WIDTH` where the output is none."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns
+
+
+def fitted(lines: Iterable[str]) -> list[str]:
+    """Return lines, those that are wider than the terminal wrapped; names are not broken."""
+    found: list[str] = []
+    for line in lines:
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        wide = len(line) > width()
+        found += (
+            textwrap.wrap(line, width(), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+            if wide
+            else [line]
+        )
+    return found
+
+
 def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[str]:
     """Return the table of a session and what it leaves to say; its counts alone where pytest was asked to be quiet."""
     from vitwork.report.terminal import table, totals
 
     if config.option.verbose < 0:
         return [*changes.lines(), *totals(results)]
-    width = shutil.get_terminal_size((WIDTH, 24)).columns
     colour = config.get_terminal_writer().hasmarkup
     every = config.option.verbose > 0
-    shown = table(results, width, every=every, colour=colour)
+    shown = table(results, width(), every=every, colour=colour)
     return [*shown, *beside.lines(results), *changes.lines(), *words.part(results)]
 
 

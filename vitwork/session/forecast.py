@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from statistics import fmean
 
 from vitwork import profiles
+from vitwork.design.deviation import Missing
 from vitwork.language.sentence import Sentence
 from vitwork.profiles.network_times import network_times
 from vitwork.report import words
@@ -18,17 +19,32 @@ from vitwork.session.workload import tasks
 from vitwork.store.keys import digest
 from vitwork.store.store import Store
 
+FEW = 3
+"""Claims that lack something and are named one by one; more are counted by what they lack."""
 
-def plan_lines(plan: Plan, store: Store, workers: int = 1, device: str = "auto") -> list[str]:
+
+def plan_lines(plan: Plan, store: Store, workers: int = 1, device: str = "auto", *, every: bool = False) -> list[str]:
     """Return runs, the time they will take, and per claim the smallest effect that would be decided.
 
-    How long a run takes is what `vitwork.session.costs.durations` says. The smallest effect is in standard deviations over seeds, at 80 % power, at the level that the first decision of the profile's
-    claims takes.
+    How long a run takes is what `vitwork.session.costs.durations` says. The smallest effect is in standard deviations over
+    seeds, at 80 % power, at the level that the first decision of the profile's claims takes. With `every`, what each claim
+    lacks is told, and counted by reason otherwise.
     """
     profile = plan.profile
-    lines = [f"Profile {profile.name}: {profile.summary}.", f"Expected: {profile.expected}."]
+    lines = [
+        f"Profile {profile.name}: {profile.summary}.",
+        f"The profile itself states: {profile.expected}. What follows is estimated from timings.",
+    ]
     networks = _by_network(plan, store) if loads(profile) else []
-    return [*lines, "", *_cost(plan, store, workers, device), *networks, "", *_power(plan), *_lacking(plan)]
+    return [
+        *lines,
+        "",
+        *_cost(plan, store, workers, device),
+        *networks,
+        "",
+        *_power(plan),
+        *_lacking(plan, every=every),
+    ]
 
 
 def _cost(plan: Plan, store: Store, workers: int, device: str) -> list[str]:
@@ -97,10 +113,13 @@ def _said(basis: Basis, profile: str) -> str:
     if basis is Basis.REPORT:
         reference = profiles.timings(profile)
         assert reference is not None
-        return f"Arms without: as long as on {reference.machine}, where the published report was made; this machine may differ."
+        return (
+            f"Arms without runs in this store: as long as on {reference.machine}, where the published report was made; "
+            "this machine may differ."
+        )
     if basis is Basis.FAMILY:
         return (
-            f"Arms without: as a network of each family took at random weights, {network_times().machine}; scaled by what is "
+            f"Arms without runs in this store: as a network of each family took at random weights, {network_times().machine}; scaled by what is "
             "measured and by each network’s operations. This machine may differ, and a GPU takes a small part of it."
         )
     return "Arms never timed: training alone, by one step on this machine and each network’s operations; measuring comes on top."
@@ -129,11 +148,17 @@ def _power(plan: Plan) -> list[str]:
     return lines
 
 
-def _lacking(plan: Plan) -> list[str]:
+def _lacking(plan: Plan, *, every: bool) -> list[str]:
+    """Return what claims lack that are not measured, each once with each reason, or their number by the first reason."""
+    lacks: dict[str, dict[str, Missing]] = {}
+    for test in plan.tests.values():
+        if test.lack is not None and not test.case.qualifies:
+            lacks.setdefault(test.case.claim.id, {})[words.lack(test.lack)] = test.lack.missing
+    if every or len(lacks) <= FEW:
+        return [f"  {claim}: not measured, {'; '.join(reasons)}" for claim, reasons in lacks.items()]
     return [
-        f"  {test.case.claim.id}: not measured, {words.lack(test.lack)}"
-        for test in plan.tests.values()
-        if test.lack is not None
+        *words.lacking(next(iter(reasons.values())) for reasons in lacks.values()),
+        "With -v, each is named with what it lacks.",
     ]
 
 

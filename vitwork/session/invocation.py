@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
+
+import pytest
 
 from vitwork.errors import VitworkError
 
@@ -15,6 +18,34 @@ ALONE = (
     *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
 )
 """What lets a session depend on nothing but the options that are given: no settings of a project that stands around it."""
+
+
+class PlainUsage:
+    """A plugin of ``vitwork run``: an option that cannot be read is one sentence, and files of settings are not spoken of."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_cmdline_parse(self) -> Generator[None, pytest.Config, pytest.Config]:
+        """Keep of pytest's own message what is wrong.
+
+        Raises:
+            pytest.UsageError: an option is unknown, or its value no value of it.
+        """
+        try:
+            return (yield)
+        except pytest.UsageError as error:
+            if (found := re.search(r": error: (.*)", str(error))) is None:
+                raise
+            wrong = re.sub(r"^unrecognized arguments: (.*)", r"there is no option \1", found[1])
+            raise pytest.UsageError(f"{wrong}; `vitwork run --help` lists the options.") from error
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_header(self) -> Generator[None, list[str | list[str]], list[str | list[str]]]:
+        """Leave out the empty file that stands for no settings."""
+        said = yield
+        return [
+            part if isinstance(part, str) else [line for line in part if not line.startswith("configfile: ")]
+            for part in said
+        ]
 
 
 def claims() -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.design.profile import NETWORKS
@@ -66,11 +68,24 @@ NEEDS = {
 def unmeasured(claims: Sequence[ClaimResult]) -> list[str]:
     """Return how many claims were not measured, and how many of them need what; nothing where all were."""
     lacks = [claim.lack for claim in claims if claim.verdict is Verdict.NOT_MEASURED]
-    if not lacks:
+    return lacking(found.missing if found is not None else Missing.REACH for found in lacks)
+
+
+def lacking(missing: Iterable[Missing]) -> list[str]:
+    """Return how many claims are not measured, of what each lacks; nothing of none."""
+    kinds = Counter(missing)
+    if not kinds:
         return []
-    kinds = Counter(found.missing if found is not None else Missing.REACH for found in lacks)
     needs = (f"{count} {'needs' if count == 1 else 'need'} {NEEDS[kind]}" for kind, count in kinds.most_common())
-    return [f"Not measured: {plural(len(lacks), 'claim')}, of which {', '.join(needs)}."]
+    return [f"Not measured: {plural(kinds.total(), 'claim')}, of which {', '.join(needs)}."]
+
+
+def no_match(keyword: str, names: Collection[str]) -> str:
+    """Return that nothing is called as a choice of tests asks, and the claims whose names are closest to its words."""
+    asked = set(re.findall(r"[\w-]+", keyword)) - {"and", "or", "not"}
+    close = [name for word in sorted(asked) for name in difflib.get_close_matches(word, sorted(names))]
+    rest = f": did you mean {listed(list(dict.fromkeys(close)), ', ')}?" if close else "."
+    return f"No claim or test matches -k {keyword!r}{rest}"
 
 
 def ending(contradicted: int, failed: int, changed: int) -> str:
