@@ -49,6 +49,16 @@ def test_mistakes_are_one_sentence(arguments: list[str], sentence: str, capsys: 
     assert capsys.readouterr().err.startswith(sentence)
 
 
+def test_an_unknown_option_of_a_session_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pytest's usage and its file of settings, which `vitwork run` leaves empty, are not spoken of."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["run", "--bogus"]) == pytest.ExitCode.USAGE_ERROR
+    said = capsys.readouterr().err.strip()
+    assert said == "ERROR: There is no option --bogus; `vitwork run --help` lists the options."
+
+
 def test_packages_add_commands(capsys: pytest.CaptureFixture[str]) -> None:
     """The report's commands are found without the package importing the reports, and have a line of help as the others."""
     assert cli.main(["--help"]) == 0

@@ -170,6 +170,28 @@ def test_how_much_is_said(session: pytest.Pytester) -> None:
     assert not any(line.startswith(("Report:", "claim ", "smaller ")) for line in quiet)
 
 
+def test_a_quiet_session_counts_contradictions_and_shows_what_failed_otherwise(session: pytest.Pytester) -> None:
+    """With -q a verdict is no entry among pytest's failures; a test that failed is, and the last line tells the status."""
+    session.makepyfile(test_other="def test_other():\n    assert 1 == 2\n")
+    result = run(session, "-q")
+    assert result.ret == 1
+    told = "1 claim is contradicted at this scale and 1 test failed for another reason (exit status 1)."
+    assert result.outlines[-1] == told
+    assert [line.split(" - ")[0] for line in result.outlines if line.startswith("FAILED")] == [
+        "FAILED test_other.py::test_other"
+    ]
+    assert any("1 failed" in line and "1 contradicted" in line for line in result.outlines)
+    assert not any("clear of" in line for line in result.outlines)
+
+
+def test_a_choice_that_matches_nothing_says_what_may_be_meant(session: pytest.Pytester) -> None:
+    """One sentence names the claims whose names are closest to the words of -k."""
+    result = run(session, "-k", "smaler and not itself")
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    said = "No claim or test matches -k 'smaler and not itself': did you mean *smaller*"
+    result.stdout.fnmatch_lines([said])
+
+
 def test_reasons_are_whole(session: pytest.Pytester) -> None:
     """-rx prints the comparison and why it is undecided, to the end."""
     lines = run(session, "-rx", "-k", "itself").outlines

@@ -47,6 +47,20 @@ def test_plan_tells_runs_minutes_and_what_is_lacking(tmp_path: Path) -> None:
     assert "elsewhere: not measured, needs the arm swin" in text
 
 
+def test_plan_names_what_is_lacking_once(tmp_path: Path) -> None:
+    """Of a claim with several tests one line; many claims are counted by what they lack, and named where all is asked for."""
+    first = case("elsewhere", exotic)
+    plan = planned(first, replace(first, name="its second test"), *(case(f"more {at}", exotic) for at in range(4)))
+    reason = "not measured, needs the arm swin, which the profile does not have"
+    whole = plan_lines(plan, Store(tmp_path), every=True)
+    assert [line for line in whole if "not measured" in line] == [
+        f"  {name}: {reason}" for name in ("elsewhere", *(f"more {at}" for at in range(4)))
+    ]
+    counted = plan_lines(plan, Store(tmp_path))
+    assert "Not measured: 5 claims, of which 5 need an arm that the profile does not have." in counted
+    assert not any(reason in line for line in counted)
+
+
 def test_what_was_never_trained_here_takes_as_long_as_in_the_published_report(tmp_path: Path) -> None:
     """The machine of that report is named."""
     reference = profiles.timings("smoke")

@@ -35,7 +35,7 @@ class PlainUsage:
         except pytest.UsageError as error:
             if (found := re.search(r": error: (.*)", str(error))) is None:
                 raise
-            wrong = re.sub(r"^unrecognized arguments: (.*)", r"there is no option \1", found[1])
+            wrong = re.sub(r"^unrecognized arguments: (.*)", r"There is no option \1", found[1])
             raise pytest.UsageError(f"{wrong}; `vitwork run --help` lists the options.") from error
 
     @pytest.hookimpl(wrapper=True)
