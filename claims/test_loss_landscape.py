@@ -169,6 +169,14 @@ def test_vit_surface_is_flatter(measure: Measure) -> None:
     contradicted_by="a ViT that moves away from its optimum, or whose path is as long or turns as much as the ResNet's",
     deviations=("a path through a few snapshots, which hides what happens between them",),
     confounds=("scaling the weights before a BatchNorm changes the path and not the network",),
+    examined=(
+        (
+            "cifar10-micro: both networks come closer to their end from one snapshot to the next, the ResNet to 0.83 of its first distance "
+            "by the end of warm-up. Nine epochs leave no time to come back from a retreat: weight decay, whose pull ends one in the "
+            "paper's 305 epochs, can shrink weights by 39 % there and by 4 % here. The recipe is at fault for that part, not for "
+            "the ViT's path being longer and turning more"
+        ),
+    ),
 )
 def test_vit_path_is_smooth_and_resnet_path_is_not(measure: Measure) -> None:
     assert measure(landscape.largest_retreat)("vit") < 0
@@ -190,6 +198,13 @@ def test_vit_path_is_smooth_and_resnet_path_is_not(measure: Measure) -> None:
     ),
     contradicted_by="a negative eigenvalue proportion that does not fall from warm-up to the end",
     confounds=("NEP counts only negative values among the five largest magnitudes of a mini-batch",),
+    examined=(
+        (
+            "cifar10-micro: at seven snapshots of three ViTs (six mini-batches each) NEP is 0 at initialisation, 12 % after warm-up and "
+            "in the next two epochs, 30 % after four and six and 26 % at the end, while that of the ResNet is 0 from the first epoch on. "
+            "It rises before it falls, and the end of nine epochs is where it has just begun to fall: early in the paper's terms"
+        ),
+    ),
 )
 def test_negative_eigenvalues_belong_to_early_training(measure: Measure) -> None:
     assert measure(hessian.nep, when="warmup")("vit") > measure(hessian.nep, when="end")("vit")

@@ -82,6 +82,13 @@ lf = claim(
     ),
     contradicted_by="a loss of the ViT that is not larger between 0.2 π and 0.5 π",
     deviations=DEVIATIONS,
+    examined=(
+        (
+            "cifar10-micro: the order is the same relative to the clean accuracy and with noise of equal power, so neither explains it. "
+            "Both lose little, the ViT 0.5 and the ResNet 1.6 points where the paper's lose 12 and 10, and the ViT has learned less "
+            "(34 against 49 % of the test images): it loses most in the lowest band (2.3 points), and the less the higher the band"
+        ),
+    ),
 )
 
 
@@ -113,6 +120,13 @@ shape = claim(
     confounds=(
         "amplitudes hold more than texture",
         "drawn textures are of high and outlines of low frequency by design",
+    ),
+    examined=(
+        (
+            "cifar10-micro: where either cue decides, the ResNet follows phases in 54 % and the ViT in 50 % of the images. Choices at "
+            "random follow either in 50 %, and the ViT has learned less (34 against 49 % of the test images): what is shown is that it has "
+            "no bias to phases, not that it has the opposite one"
+        ),
     ),
 )
 

@@ -19,7 +19,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Write formulas as MathML."""
-    return FORMULA.sub(
-        lambda found: convert(unescape(found[3]), display="block" if found[2] == "[" else "inline"), html
-    )
+    """Write formulas as MathML; one that stands by itself scrolls where a window is narrower."""
+    return FORMULA.sub(_formula, html)
+
+
+def _formula(found: re.Match[str]) -> str:
+    if found[2] != "[":
+        return convert(unescape(found[3]), display="inline")
+    return f'<div style="overflow-x: auto">{convert(unescape(found[3]), display="block")}</div>'

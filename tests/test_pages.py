@@ -146,7 +146,7 @@ def test_every_field_and_column_is_described() -> None:
 
 def test_the_site_is_built_without_a_warning_and_loads_nothing(tmp_path: Path) -> None:
     """Strictly, from what is installed; formulas are MathML, and no page asks another host for scripts, styles or fonts."""
-    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
     done = subprocess.run(
         build, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, check=False
     )

@@ -66,7 +66,7 @@ def results(folder: Path) -> dict:
 @pytest.mark.slow
 def test_a_planted_effect_is_found(tmp_path, sign, verdict, status):
     """Networks whose MSAs are low-pass filters reproduce the claim, and high-pass ones contradict it; a second session measures
-    nothing."""
+    nothing, and the report is judged again without weights."""
     names = [f"test_vit.planted{seed}" for seed in range(NETWORKS)]
     for seed, name in enumerate(names):
         save(tmp_path / "weights" / f"{name}.safetensors", "test_vit", seed, filtering(sign))
@@ -95,6 +95,12 @@ def test_a_planted_effect_is_found(tmp_path, sign, verdict, status):
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "store" / "records").rglob("*.json")}
     assert session(tmp_path, *arguments).returncode == status
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "store" / "records").rglob("*.json")} == written
+    (report,) = (tmp_path / "store").glob("report-*")
+    judged = subprocess.run(
+        [sys.executable, "-m", "vitwork", "judge", str(report), "--claims", str(ROOT / "claims")],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert judged.returncode == 0, judged.stdout + judged.stderr
 
 
 def test_a_session_without_weights_or_images_ends_in_one_sentence(tmp_path):

@@ -106,6 +106,6 @@ def test_an_own_claim_is_tested_by_the_installed_suite(site: Path, tmp_path: Pat
         ROOT / "examples" / "own_claim", tmp_path / "own", ignore=shutil.ignore_patterns(".*", "__pycache__")
     )
     done = run(site, tmp_path / "own", "-m", "pytest", "-n", "2", "--profile", "tiny")
-    assert "1 of 1 claim of the paper decided at profile tiny: 1 reproduced." in done.stdout, done.stdout + done.stderr
+    assert "1 of 1 claim of ours decided at profile tiny: 1 reproduced." in done.stdout, done.stdout + done.stderr
     code = "import vitwork; print(len(vitwork.load('.vitwork/report-tiny').claim('wider-is-better').values))"
     assert run(site, tmp_path / "own", "-c", code).stdout == "8\n"

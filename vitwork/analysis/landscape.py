@@ -85,7 +85,8 @@ def fit(x: Tensor, y: Tensor, surface: Tensor, radius: float) -> Curvature:
     """Fit quadratics to surfaces by least squares.
 
     Args:
-        x, y: coordinates of columns and rows.
+        x: coordinates of columns.
+        y: coordinates of rows.
         surface: (pairs, rows, columns); values that are not finite are left out.
         radius: largest absolute coordinate that counts.
 

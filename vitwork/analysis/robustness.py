@@ -258,7 +258,8 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
     Args:
         model: a model trained on images whose cues agree.
         batches: normalised images with any targets, in the order of `shapes` and `textures`.
-        shapes, textures: the class of each image's outline and of its texture (n,).
+        shapes: the class of each image's outline (n,).
+        textures: the class of each image's texture (n,).
 
     Returns:
         How often each cue decided.

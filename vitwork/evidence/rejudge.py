@@ -34,7 +34,10 @@ def _claims(report: Results, again: Results) -> tuple[Judged, ...]:
     now = {claim.id: claim for claim in again.claims}
     pairs = [(claim, now.pop(claim.id, None)) for claim in report.claims]
     kept = {_kept(*pair) for pair in pairs}
-    whole = Outcome.LOST not in kept and report.family == again.family
+    added = any(
+        claim.verdict is not Verdict.NOT_MEASURED for claim in now.values()
+    )  # a report of chosen tests: others decide too
+    whole = Outcome.LOST not in kept and report.family == again.family and not added
     found = [
         _judged(before, after, tuple(_moved(before, after, *sides, whole=whole)) if after is not None else ())
         for before, after in pairs

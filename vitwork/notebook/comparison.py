@@ -33,7 +33,8 @@ def compare(before: str | Path | Loaded, now: str | Path | Loaded, alpha: float 
     """Return what changed between two results.
 
     Args:
-        before, now: results, or what `vitwork.load` takes.
+        before: results, or what `vitwork.load` takes.
+        now: likewise.
         alpha: probability of one false alarm.
 
     Raises:

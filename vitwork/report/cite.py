@@ -18,16 +18,17 @@ def bibtex(results: Results, content: bytes) -> dict[str, str]:
     """Return entries by what they cite; that of the report names the results by the SHA-256 of their file's `content`."""
     finished = datetime.fromtimestamp(results.provenance.finished, UTC)
     profile, version = (_plain(text) for text in (results.profile.name, results.provenance.versions.get("vitwork", "")))
-    paper, _ = words.apart(results.claims)
+    claims, whose = words.asked(results.claims)
+    of = "Our claims" if whose == "ours" else f"Claims of ``{words.PAPER}''"
     digest = hashlib.sha256(content).hexdigest()
     commit = f"commit {_plain(results.provenance.commit)[:12]}, " if results.provenance.commit else ""
     return {
         "This report": _entry("misc", f"vitwork-{profile.replace(' ', '-')}-{finished:%Y%m%d}", {
-            "title": f"Claims of ``{words.PAPER}'' {_plain(words.scale(results))}: a report of vitwork at profile {profile}",
+            "title": f"{of} {_plain(words.scale(results))}: a report of vitwork at profile {profile}",
             "author": "{The vitwork developers}",
             "year": f"{finished:%Y}",
             "month": f"{finished.month}",
-            "note": f"{words.counted(paper) or 'no claims'}; {commit}SHA-256 of results.json {digest}",
+            "note": f"{words.counted(claims) or 'no claims'}; {commit}SHA-256 of results.json {digest}",
         }),
         "The suite": _entry("software", "vitwork", {
             "title": f"vitwork: do the claims of ``{words.PAPER}'' hold?",

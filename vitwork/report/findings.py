@@ -53,7 +53,7 @@ def _names(reports: Sequence[Results]) -> Iterator[str]:
         yield f"- {_count(found)}"
         for verdict in words.DECIDED:
             if ids := [f"`{claim.id}`" for claim in words.apart(found.claims)[0] if claim.verdict is verdict]:
-                yield f"  - {verdict}: {', '.join(ids)}"
+                yield f"    - {verdict}: {', '.join(ids)}"
 
 
 def _sentences(reports: Sequence[Results]) -> dict[str, str]:
