@@ -17,7 +17,7 @@ from torch import nn
 import vitwork.analyse as room
 from vitwork.analyse.analysing import Analysing, Clock, measurements
 from vitwork.analyse.findings import Made, NotMade, Number, attempt
-from vitwork.analyse.outcome import weights_of
+from vitwork.analyse.outcome import Analysed, Outcome, lines, weights_of
 from vitwork.analyse.subject import Pictures, ready, subjects
 from vitwork.analyse.table import ANALYSES, chosen
 from vitwork.data import DataSpec, load
@@ -66,6 +66,37 @@ def test_an_outcome_prints_as_a_table_with_a_column_for_each_model(found):
     assert row.count("±") == 2
     assert "&lt;b&gt;shallow" in found._repr_html_()
     assert "<b>shallow" not in found._repr_html_()
+
+
+def test_a_reason_is_said_once_and_no_line_is_wider_than_the_terminal(monkeypatch, tmp_path):
+    """Cells stay short, models that do not fit follow below, and every reason stands once for each model."""
+    monkeypatch.setenv("COLUMNS", "80")
+    why = "it cannot be divided into blocks, because it has too few layers with weights"
+    made = Made(tuple(Number(name, "", -0.123, 0.01) for name in ("of MSAs", "of MLPs")), {}, 1.0, 1, "variance", {})
+    images = {"size": 16, "count": 20, "source": "drawn"}
+    several = [
+        Analysed(f"a-model-of-a-long-name-{number}", "as it is", 1, images, {"variance": made}) for number in range(5)
+    ]
+    several[1].analyses = dict.fromkeys(("variance", "log_amplitude"), NotMade(why))
+    outcome = Outcome(tuple(several))
+    table = str(outcome).partition("\n\n")[2]
+    assert max(map(len, table.splitlines())) <= 80
+    assert " ".join(table.split()).count(why) == 1
+    assert outcome._repr_html_().count(why) == 1
+    assert outcome.save(tmp_path / "a.html").read_text().count(why) == 1
+
+
+def test_an_exact_zero_says_what_it_means():
+    """Residual branches that begin at zero change nothing, and the number says so."""
+    model = net((2, 2))
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.Conv2d) and module.in_channels == module.out_channels:
+                module.weight.zero_()
+    alone = room.analyse(model, load(DataSpec("embedded", size=16, train=40, test=20)), **{**SMALL, "only": "variance"})
+    number = alone.models[0].numbers["variance", "log variance change of Convs"]
+    assert (number.value, number.error) == (0.0, 0.0)
+    assert "change nothing" in "\n".join(lines("variance", alone.models[0].analyses["variance"]))
 
 
 def test_an_outcome_is_a_tidy_frame(found):
@@ -245,7 +276,7 @@ def test_what_would_end_after_the_budget_is_not_started():
     """With hardly any time nothing is measured, and each analysis says how long it would take; with enough, all are."""
     none = room.analyse({"net": net()}, load(DataSpec("embedded", size=16, train=40, test=20)), minutes=1e-9, **SMALL)
     assert all(isinstance(made, NotMade) for made in none.models[0].analyses.values())
-    assert "takes about" in str(none)
+    assert "takes about" in " ".join(str(none).split())
     plenty = room.analyse({"net": net()}, load(DataSpec("embedded", size=16, train=40, test=20)), minutes=1e6, **SMALL)
     assert all(isinstance(made, Made) for made in plenty.models[0].analyses.values())
 
