@@ -178,6 +178,18 @@ def test_a_model_that_no_analysis_takes_ends_in_one_sentence(net, sentence, caps
     assert said.count("\n") == 1
 
 
+def test_a_later_model_is_refused_before_the_first_is_analysed(capsys):
+    """Every model is built and tried first, and nothing is said of weights of a model that there is not."""
+    models = ("analysed_nets:vit", "analysed_nets:few")
+    assert main(["analyse", *models, "--size", "16", "--images", "20", "--analyses", "variance"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        "vitwork: analysed_nets:few returns 5 logits for 10 classes: "
+        "let it take num_classes (`vitwork analyse` takes --classes).\n"
+    )
+
+
 @pytest.mark.parametrize("net", ["lazy", "values"])
 def test_layers_that_learn_their_size_from_images_are_analysed(net, tmp_path):
     """Lazy layers get their weights before they are counted, also where the model cannot be built without values."""

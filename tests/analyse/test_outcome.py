@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import math
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from torch import nn
 import vitwork.analyse as room
 from vitwork.analyse.analysing import Analysing, Clock, measurements
 from vitwork.analyse.findings import Made, NotMade, Number, attempt
-from vitwork.analyse.outcome import weights_of
+from vitwork.analyse.outcome import Analysed, Outcome, lines, weights_of
 from vitwork.analyse.subject import Pictures, ready, subjects
 from vitwork.analyse.table import ANALYSES, chosen
 from vitwork.data import DataSpec, load
@@ -65,6 +66,37 @@ def test_an_outcome_prints_as_a_table_with_a_column_for_each_model(found):
     assert row.count("±") == 2
     assert "&lt;b&gt;shallow" in found._repr_html_()
     assert "<b>shallow" not in found._repr_html_()
+
+
+def test_a_reason_is_said_once_and_no_line_is_wider_than_the_terminal(monkeypatch, tmp_path):
+    """Cells stay short, models that do not fit follow below, and every reason stands once for each model."""
+    monkeypatch.setenv("COLUMNS", "80")
+    why = "it cannot be divided into blocks, because it has too few layers with weights"
+    made = Made(tuple(Number(name, "", -0.123, 0.01) for name in ("of MSAs", "of MLPs")), {}, 1.0, 1, "variance", {})
+    images = {"size": 16, "count": 20, "source": "drawn"}
+    several = [
+        Analysed(f"a-model-of-a-long-name-{number}", "as it is", 1, images, {"variance": made}) for number in range(5)
+    ]
+    several[1].analyses = dict.fromkeys(("variance", "log_amplitude"), NotMade(why))
+    outcome = Outcome(tuple(several))
+    table = str(outcome).partition("\n\n")[2]
+    assert max(map(len, table.splitlines())) <= 80
+    assert " ".join(table.split()).count(why) == 1
+    assert outcome._repr_html_().count(why) == 1
+    assert outcome.save(tmp_path / "a.html").read_text().count(why) == 1
+
+
+def test_an_exact_zero_says_what_it_means():
+    """Residual branches that begin at zero change nothing, and the number says so."""
+    model = net((2, 2))
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.Conv2d) and module.in_channels == module.out_channels:
+                module.weight.zero_()
+    alone = room.analyse(model, load(DataSpec("embedded", size=16, train=40, test=20)), **{**SMALL, "only": "variance"})
+    number = alone.models[0].numbers["variance", "log variance change of Convs"]
+    assert (number.value, number.error) == (0.0, 0.0)
+    assert "change nothing" in "\n".join(lines("variance", alone.models[0].analyses["variance"]))
 
 
 def test_an_outcome_is_a_tidy_frame(found):
@@ -154,16 +186,66 @@ def test_families_choose_several_analyses():
     ("models", "weights", "sentence"),
     [
         ([], None, "Name a model"),
-        (["vit_ti", "vit_ti"], None, "Two models have the same name"),
+        (["vit_ti"], "none.pt", "There is no file of weights 'none.pt'"),
+        (["vit_ti"], "pretrained", "vit_ti has no pre-trained weights: only names that begin with timm: have them"),
         (["vit_ti", "vit_s"], "one.pt", "There are 1 files of weights for 2 models"),
         (["vit_ti"], ["one.pt", "two.pt"], "There are 2 files of weights for 1 models"),
         ({"mine": nn.Identity()}, "pretrained", "A model at hand has its weights"),
     ],
 )
 def test_models_and_weights_have_to_fit(models, weights, sentence):
-    """Each model has a name of its own, and files of weights are one for each."""
+    """Files of weights are there, one for each model, and only timm's models have weights of timm's."""
     with pytest.raises(VitworkError, match=sentence):
         subjects(models, weights)
+
+
+def test_models_of_one_name_are_told_apart(tmp_path):
+    """By their files of weights; where these are named alike, or there are none, by a number."""
+    (tmp_path / "b").mkdir()
+    files = [tmp_path / "one.pt", tmp_path / "two.pt", tmp_path / "b" / "two.pt"]
+    for file in files:
+        file.touch()
+    stored = subjects(["vit_ti"] * 3, files)
+    assert [one.name for one in stored] == ["vit_ti one.pt", "vit_ti two.pt 1", "vit_ti two.pt 2"]
+    assert {one.build for one in stored} == {"vit_ti"}
+    assert [one.name for one in subjects([nn.Identity(), nn.Flatten(), nn.Identity()])] == [
+        "Identity 1", "Flatten", "Identity 2",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"minutes": 0.0}, "minutes is a number above 0, not 0"),
+        ({"minutes": -1.0}, "minutes is a number above 0, not -1"),
+        ({"minutes": math.nan}, "minutes is a number above 0, not nan"),
+        ({"only": ""}, "There is no analysis ''"),
+    ],
+)
+def test_what_would_measure_nothing_is_refused(given, sentence):
+    """No time and no analysis are mistakes, and mean neither nothing nor everything."""
+    with pytest.raises(VitworkError, match=sentence):
+        room.analyse({"net": net()}, **{**SMALL, **given})
+
+
+def test_weights_that_cannot_be_downloaded_are_one_sentence(monkeypatch, capfd):
+    """A hub that does not answer names the weights, and its log of every attempt stays off the terminal."""
+    import timm
+
+    build = timm.create_model
+
+    def offline(*arguments, pretrained=False, **named):
+        if not pretrained:
+            return build(*arguments, **named)
+        logging.getLogger("huggingface_hub.utils").warning("Retrying in 1s")
+        raise FileNotFoundError("no answer")
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(
+        VitworkError, match=r"The pre-trained weights of timm:resnet18 cannot be downloaded: .*no answer"
+    ):
+        room.analyse("timm:resnet18", weights="pretrained", only="variance")
+    assert "Retrying" not in "".join(capfd.readouterr())
 
 
 def test_the_first_line_names_random_weights_first():
@@ -191,10 +273,10 @@ def test_a_name_that_timm_knows_is_asked_back(name, meant):
 
 
 def test_what_would_end_after_the_budget_is_not_started():
-    """With no time nothing is measured, and each analysis says how long it would take; with enough, all are."""
-    none = room.analyse({"net": net()}, load(DataSpec("embedded", size=16, train=40, test=20)), minutes=0.0, **SMALL)
+    """With hardly any time nothing is measured, and each analysis says how long it would take; with enough, all are."""
+    none = room.analyse({"net": net()}, load(DataSpec("embedded", size=16, train=40, test=20)), minutes=1e-9, **SMALL)
     assert all(isinstance(made, NotMade) for made in none.models[0].analyses.values())
-    assert "takes about" in str(none)
+    assert "takes about" in " ".join(str(none).split())
     plenty = room.analyse({"net": net()}, load(DataSpec("embedded", size=16, train=40, test=20)), minutes=1e6, **SMALL)
     assert all(isinstance(made, Made) for made in plenty.models[0].analyses.values())
 
@@ -223,6 +305,9 @@ def test_what_comes_is_said_with_an_estimate():
         measurements(["variance"], 20, ()),
         say=said.append,
     )
+    analysing.prepare()
+    assert [(coming.place, coming.analysis) for coming in said] == [(1, ""), (2, "")]
+    said.clear()
     assert [(model.model, name) for model, name, _ in analysing.run()] == [("one", "variance"), ("two", "variance")]
     assert [(coming.place, coming.analysis) for coming in said] == [(1, ""), (1, "variance"), (2, ""), (2, "variance")]
     assert said[1].left == pytest.approx(2 * said[1].seconds)

@@ -63,6 +63,8 @@ def test_a_search_without_time_ends_unfinished_and_goes_on_from_there():
     found = built_up("alternet", "--minutes", "0")
     assert (found["finished"], found["configurations"]) == (False, [])
     assert [step["ruling"] for step in found["steps"]] == ["not decided yet: the time is up"]
+    assert found["answer"].startswith("The time was up before a block was judged;")
+    assert 'id="path"' not in Path("buildup/buildup.html").read_text()
     assert built_up("alternet")["finished"]
 
 
@@ -94,6 +96,9 @@ def test_a_resnet_of_timms_is_built_up_where_its_maps_allow():
         (["timm:resnet10t"], "timm:resnet10t has no stage of two blocks"),
         (["alternet", "--alpha", "2"], "alpha must lie between 0 and 1"),
         (["alternet", "--seeds", "2"], "seeds is 3 or more, not 2"),
+        (["alternet", "--minutes", "-1"], "minutes is 0 or more, not -1"),
+        (["alternet", "--minutes", "nan"], "minutes is 0 or more, not nan"),
+        (["alternet", "--validation", "2"], "2 validation images cannot judge 10 classes: hold out 10 or more"),
         (["alternet", "--workers", "0"], "workers is 1 or more, not 0"),
         (["alternet", "--profile", "none"], "There is no profile 'none'"),
         (["alternet", "--data", "nowhere"], "does not exist or is not a folder"),

@@ -68,6 +68,13 @@ def test_results_are_read_from_a_file_a_folder_and_an_address(folder: Path) -> N
     assert all(frame.equals(found[0]) for frame in found)
 
 
+@pytest.mark.parametrize("place", [3, None, ""])
+def test_what_is_no_place_is_refused(place: object) -> None:
+    """Neither a number nor an empty name reads a file of the current folder."""
+    with pytest.raises(VitworkError, match=r"Name a results\.json, .*, not"):
+        vitwork.load(place)
+
+
 @pytest.mark.parametrize("name", FRAMES)
 def test_frames_are_tidy(loaded: Loaded, name: str) -> None:
     """Columns are those that are documented, or spread; no cell holds a list or JSON; there is a row for each thing."""
@@ -139,5 +146,7 @@ def test_two_results_are_compared(loaded: Loaded, folder: Path) -> None:
     assert not turned.holds
     assert "flipped" in set(turned.events["kind"])
     assert len(turned.claims) >= len(loaded.claims)
+    assert "! flipped: " in repr(turned)
+    assert not set(repr(turned)) & set("|*\\")
     assert "<table" in turned._repr_html_()
     assert turned.plot().axes[0].get_xlabel().startswith("effect before")

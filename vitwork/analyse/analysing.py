@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -97,16 +98,37 @@ class Analysing:
     done: list[Analysed] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
     started: float = field(default_factory=time.monotonic)
+    _only: Ready | None = None
 
-    def run(self) -> Iterator[tuple[Analysed, str, Made | NotMade]]:
-        """Make every analysis on every model, and yield each as it comes, with its model.
+    def __post_init__(self) -> None:
+        """Refuse a time in which nothing could be measured."""
+        if self.minutes is not None and not 0.0 < self.minutes < math.inf:
+            raise VitworkError(f"minutes is a number above 0, not {self.minutes:g}")
+
+    def prepare(self) -> None:
+        """Build every model once, so that what is wrong with any is known before the first is analysed.
+
+        Of several, none is kept meanwhile: the memory is needed for the one that is analysed.
 
         Raises:
             VitworkError: a model or the images cannot be had, or a model does not take the images.
         """
         for number, subject in enumerate(self.subjects):
             self.say(Coming(subject.name, "", self._place(number, 0), self._count))
-            model = ready(subject, self.pictures, self.device)
+            built = ready(subject, self.pictures, self.device)
+            self._only = built if len(self.subjects) == 1 else None
+            del built  # before the next is built
+
+    def run(self) -> Iterator[tuple[Analysed, str, Made | NotMade]]:
+        """Make every analysis on every model, and yield each as it comes, with its model; `prepare` finds mistakes before.
+
+        Raises:
+            VitworkError: a model or the images cannot be had, or a model does not take the images.
+        """
+        for number, subject in enumerate(self.subjects):
+            if self._only is None:
+                self.say(Coming(subject.name, "", self._place(number, 0), self._count))
+            model = self._only or ready(subject, self.pictures, self.device)
             entry = Analysed(subject.name, subject.said, model.parameters, _images(model))
             self.done.append(entry)
             for place_, name in enumerate(self.measurements):
@@ -175,7 +197,7 @@ def analyse(
         VitworkError: a model, its weights or the images cannot be had or do not fit, or a name or value is none.
     """
     at_least(1, images=images, size=size, classes=classes)
-    names = chosen(only.split(",") if isinstance(only, str) and only else only)
+    names = chosen(only.split(",") if isinstance(only, str) else only)
     analysing = Analysing(
         subjects(models, weights, classes),
         Pictures(Path(data) if isinstance(data, str) else data, images, size),
@@ -183,6 +205,7 @@ def analyse(
         place.check(device),
         minutes,
     )
+    analysing.prepare()
     for _ in analysing.run():
         pass
     return outcome(analysing, {"images": images, "size": size, "classes": classes, "changes": list(changes)})

@@ -21,12 +21,14 @@ def analyse(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     import_from_here()
     models = subjects(given.models, "pretrained" if given.pretrained else _each(given.weights), given.classes)
-    measured = measurements(chosen(given.only.split(",") if given.only else ()), given.images, given.changes)
+    measured = measurements(chosen(() if given.only is None else given.only.split(",")), given.images, given.changes)
     for path in (files := [path for path in (given.json, given.csv, given.html) if path]):
         if not path.parent.is_dir():
             raise VitworkError(f"{path} cannot be written: its folder does not exist.")
     pictures = Pictures(given.data, given.images, given.size)
     analysing = Analysing(models, pictures, measured, given.device, given.minutes, _say)
+    analysing.prepare()
+    _clear()
     print(weights_of([(model.name, model.said) for model in models]), flush=True)
     shown = ""
     for model, name, found in analysing.run():

@@ -36,6 +36,7 @@ class Number(Struct, frozen=True):
         value: None where there is none.
         error: standard error over images or mini-batches; None where it is not known.
         lacks: why there is no value.
+        note: what the value means, where it is peculiar.
     """
 
     quantity: str
@@ -43,6 +44,7 @@ class Number(Struct, frozen=True):
     value: float | None = None
     error: float | None = None
     lacks: str = ""
+    note: str = ""
 
     @property
     def shown(self) -> str:
@@ -112,7 +114,7 @@ def attempt(analysis: Analysis, measurement: Measurement, run: TrainedRun, *, la
         LOG.info("%s failed", measurement.name, exc_info=True)
         return NotMade(f"it failed on this model ({told(error)})", type(error).__name__)
     cost = meter.cost(0)
-    numbers = tuple(_number(shown, values, parts, analysis.undefined) for shown in analysis.shown)
+    numbers = tuple(_number(shown, values, parts, analysis) for shown in analysis.shown)
     return Made(numbers, settable(measurement), cost.seconds, cost.peak_bytes, measurement.figure, values)
 
 
@@ -133,7 +135,7 @@ def _measured_in_parts(measurement: Measurement, run: TrainedRun) -> Iterator[Re
             yield smaller.measure(one)
 
 
-def _number(shown: Shown, values: Record, parts: Sequence[Record], undefined: str) -> Number:
+def _number(shown: Shown, values: Record, parts: Sequence[Record], analysis: Analysis) -> Number:
     """Return a quantity of a record; one that knows no error is the mean over the parts of the images."""
     quantity, given = shown.quantity, shown.parameters
     try:
@@ -145,8 +147,9 @@ def _number(shown: Shown, values: Record, parts: Sequence[Record], undefined: st
     except AbsentError as lacking:  # a network without such blocks, for example
         return Number(shown.label, quantity.unit, lacks=f"no {lacking}")
     if math.isnan(value):
-        return Number(shown.label, quantity.unit, lacks=f"not defined: {undefined}")
-    return Number(shown.label, quantity.unit, value, error if math.isfinite(error) else None)
+        return Number(shown.label, quantity.unit, lacks=f"not defined: {analysis.undefined}")
+    note = analysis.zero if value == error == 0.0 else ""
+    return Number(shown.label, quantity.unit, value, error if math.isfinite(error) else None, note=note)
 
 
 def _over(shown: Shown, parts: Sequence[Record], given: Mapping[str, Any]) -> tuple[float, float]:

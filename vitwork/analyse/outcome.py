@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import html
 import io
-from collections.abc import Sequence
+import shutil
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +23,10 @@ from vitwork.report.document import dump
 from vitwork.store.store import write_atomically
 
 SCHEMA = "vitwork-analyses/2"
+MOST_NARROW = 40
+"""Characters that a table takes at least."""
+LABELS, COLUMN = 44, 18
+"""Characters of a table's first two columns, and those that a model needs for its numbers."""
 
 
 @dataclass(slots=True)
@@ -77,16 +83,29 @@ class Outcome:
         return weights_of([(one.model, one.weights) for one in self.models])
 
     def __str__(self) -> str:
-        """Return the weights, and a table with a column for each model."""
-        return "\n".join([self.first_line, "", *_aligned(self.rows)])
+        """Return the weights, a table with a column for each model, and what was not measured, at the terminal's width."""
+        width = max(MOST_NARROW, shutil.get_terminal_size().columns)
+        why = [line for reason in self.reasons for line in textwrap.wrap(reason, width, subsequent_indent="  ")]
+        return "\n".join([self.first_line, "", *_aligned(self.rows, width), *([""] if why else []), *why])
 
     def _repr_html_(self) -> str:
         head, *body = [[html.escape(cell) for cell in row] for row in self.rows]
         lines = ["".join(f"<td>{cell}</td>" for cell in row) for row in body]
+        why = "".join(f"<p>{html.escape(reason)}</p>" for reason in self.reasons)
         return (
             f"<p>{html.escape(self.first_line)}</p><table><thead><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"
-            f"</thead><tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>"
+            f"</thead><tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>{why}"
         )
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why analyses could not be made, a sentence for each model and reason."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for one in self.models:
+            for name, made in one.analyses.items():
+                if isinstance(made, NotMade):
+                    found.setdefault((one.model, made.not_measured), []).append(name)
+        return [f"{model}: {', '.join(names)} not measured: {why}" for (model, why), names in found.items()]
 
     @property
     def rows(self) -> list[list[str]]:
@@ -210,7 +229,11 @@ def lines(name: str, found: Made | NotMade) -> list[str]:
         return [f"{name:14} not measured: {found.not_measured}"]
     peak = "unknown" if found.peak_bytes is None else f"{found.peak_bytes / 2**20:.0f} MiB"
     first = f"{name:14} {words.duration(found.seconds):>10} {peak:>12} at most"
-    return [first, *(f"{'':14}   {number.quantity}: {number.shown}" for number in found.numbers)]
+    return [first, *(f"{'':14}   {number.quantity}: {number.shown}{_noted(number)}" for number in found.numbers)]
+
+
+def _noted(number: Number) -> str:
+    return f" ({number.note})" if number.note else ""
 
 
 def _cell(one: Analysed, name: str, quantity: str) -> str:
@@ -218,7 +241,7 @@ def _cell(one: Analysed, name: str, quantity: str) -> str:
     if found is None:
         return "–"
     if isinstance(found, NotMade):
-        return f"not measured: {found.not_measured}"
+        return "not measured"
     return next((number.shown for number in found.numbers if number.quantity == quantity), "–")
 
 
@@ -227,6 +250,23 @@ def _value(one: Analysed, key: tuple[str, str]) -> float | None:
     return number.value if number else None
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+def _aligned(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    """Yield the lines of a table; models that do not fit beside each other follow below, and long cells are folded."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=width, color_system=None, file=io.StringIO())
+    beside = max(1, (width - LABELS) // COLUMN)
+    for first in range(2, len(rows[0]), beside):
+        head, *body = [[*row[:2], *row[first : first + beside]] for row in rows]
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
+        for cell in head:
+            table.add_column(Text(cell), overflow="fold")
+        for row in body:
+            table.add_row(*map(Text, row))
+        with console.capture() as drawn:
+            console.print(table)
+        if first > 2:
+            yield ""
+        yield from (line.rstrip() for line in drawn.get().splitlines())

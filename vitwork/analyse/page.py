@@ -44,6 +44,7 @@ def page(found: Outcome) -> bytes:
         weights=found.first_line,
         head=head,
         rows=rows,
+        reasons=found.reasons,
         models=[
             {
                 "name": one.model,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import copy
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.design.recipe import Recipe
 from vitwork.device import place
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, told
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,16 +33,18 @@ class Subject:
     """A model that is to be analysed.
 
     Attributes:
-        name: for `vitwork.models.create`, or what a model at hand is called.
+        name: what it is called, unlike any other.
         weights: where they come from.
         model: the model itself, where it is at hand.
         classes: of the model, where they are not those of the images.
+        build: its name for `vitwork.models.create`; empty of a model at hand.
     """
 
     name: str
     weights: Weights = None
     model: nn.Module | None = None
     classes: int | None = None
+    build: str = ""
 
     @property
     def trained(self) -> bool:
@@ -56,7 +59,7 @@ class Subject:
         if self.weights is not None:
             known = {"pretrained": "timm's pre-trained weights", "published": "the paper's weights"}
             return known.get(str(self.weights), f"weights of {Path(str(self.weights)).name}")
-        own = ":" in self.name and not self.name.startswith("timm:")
+        own = ":" in self.build and not self.build.startswith("timm:")
         return "untrained: random weights" + (", unless its function loads others" if own else "")
 
 
@@ -199,13 +202,32 @@ def _built(subject: Subject, drawn: int) -> nn.Module:
     torch.manual_seed(0)  # for weights that are not stored
     if subject.model is not None:
         return copy.deepcopy(subject.model)  # the caller's keeps its mode and its device
-    check_name(subject.name)
+    check_name(subject.build)
     classes = _classes(subject, drawn)
     if subject.weights == "pretrained":
-        return create(subject.name, classes, pretrained=True)
+        return _pretrained(subject.build, classes)
     if subject.weights is not None:
-        return load_checkpoint(subject.name, str(subject.weights), classes)
-    return create(subject.name, classes)
+        return load_checkpoint(subject.build, str(subject.weights), classes)
+    return create(subject.build, classes)
+
+
+def _pretrained(name: str, classes: int) -> nn.Module:
+    """Build a model of timm's with its own weights; a hub that does not answer is one sentence."""
+    from vitwork.models import create
+
+    hub = logging.getLogger("huggingface_hub")
+    level = hub.level
+    hub.setLevel(logging.ERROR)  # it warns of every attempt
+    try:
+        return create(name, classes, pretrained=True)
+    except VitworkError as why:
+        if not isinstance(why.__cause__, OSError):
+            raise
+        raise VitworkError(
+            f"The pre-trained weights of {name} cannot be downloaded: {told(why.__cause__)}"
+        ) from why.__cause__
+    finally:
+        hub.setLevel(level)
 
 
 def check_name(name: str) -> None:
@@ -239,12 +261,12 @@ def _size(subject: Subject) -> int:
 
     model = subject.model
     if model is None:
-        check_name(subject.name)
+        check_name(subject.build)
         try:
             with torch.device("meta"):
-                model = create(subject.name)
+                model = create(subject.build)
         except VitworkError:  # a builder that reads values, which are not there, or a mistake, of which this one speaks
-            model = create(subject.name)
+            model = create(subject.build)
     stated = getattr(model, "input_size", None) or (getattr(model, "pretrained_cfg", None) or {}).get("input_size")
     return int(stated[-1]) if isinstance(stated, (tuple, list)) else 32
 
@@ -262,7 +284,8 @@ def subjects(
         classes: of every model that is built.
 
     Raises:
-        VitworkError: there is no model, two have one name, or there are not as many weights as models.
+        VitworkError: there is no model or no such file of weights, there are not as many weights as models, or the models
+            have none to be given.
     """
     if isinstance(models, Mapping):
         named: list[tuple[str, nn.Module | None]] = list(models.items())
@@ -271,13 +294,38 @@ def subjects(
         named = [(one, None) if isinstance(one, str) else (type(one).__name__, one) for one in several]
     if not named:
         raise VitworkError("Name a model to analyse.")
-    if len({name for name, _ in named}) < len(named):
-        raise VitworkError("Two models have the same name: give modules by different names, as {name: module, …}.")
     alike = weights is None or weights in ("pretrained", "published")
     each: Sequence[Weights] = [weights] if isinstance(weights, (str, Path)) else (weights or [])
     if not alike and len(each) != len(named):
         raise VitworkError(f"There are {len(each)} files of weights for {len(named)} models: give one for each.")
     if weights is not None and any(model is not None for _, model in named):
         raise VitworkError("A model at hand has its weights: give weights to models by name only.")
-    given = [weights] * len(named) if alike else each
-    return tuple(Subject(name, one, model, classes) for (name, model), one in zip(named, given, strict=True))  # type: ignore[arg-type]
+    given: Sequence[Any] = [weights] * len(named) if alike else each
+    for (name, _), one in zip(named, given, strict=True):
+        _check_weights(name, one)
+    called = _told_apart([name for name, _ in named], given)
+    return tuple(
+        Subject(own, one, model, classes, "" if model is not None else name)
+        for own, (name, model), one in zip(called, named, given, strict=True)
+    )
+
+
+def _check_weights(name: str, weights: Weights) -> None:
+    """Refuse what needs no import to be known."""
+    if weights == "pretrained" and not name.startswith("timm:"):
+        raise VitworkError(f"{name} has no pre-trained weights: only names that begin with timm: have them.")
+    file = weights not in (None, "pretrained", "published") and "://" not in str(weights)
+    if file and not Path(str(weights)).is_file():
+        raise VitworkError(f"There is no file of weights {str(weights)!r}.")
+
+
+def _told_apart(names: Sequence[str], weights: Sequence[Weights]) -> list[str]:
+    """Return a name of its own for each model: those of one name get that of their file of weights, or else a number."""
+    of_files = [
+        f"{name} {Path(str(one)).name}" if one is not None and names.count(name) > 1 else name
+        for name, one in zip(names, weights, strict=True)
+    ]
+    return [
+        f"{name} {of_files[: place + 1].count(name)}" if of_files.count(name) > 1 else name
+        for place, name in enumerate(of_files)
+    ]

@@ -29,6 +29,10 @@ STEPS = 4.0
 """Products by which Lanczos' method finds an eigenvalue, about."""
 
 
+UNCHANGED = "exactly 0: these blocks change nothing, as branches do whose last layer begins at zero"
+"""Of a change from block to block: untrained networks often begin so."""
+
+
 class Shown(NamedTuple):
     """A quantity of a record.
 
@@ -66,6 +70,7 @@ class Analysis:
         labelled: whether images must be of the classes that the model tells apart.
         most: largest number of images that it is given.
         undefined: why a quantity of it may be no number.
+        zero: what a value of exactly 0 on all images means.
     """
 
     family: str
@@ -75,6 +80,7 @@ class Analysis:
     labelled: bool = True
     most: int = 1 << 31
     undefined: str = "this network and these images do not define it"
+    zero: str = ""
 
     def of(self, images: int) -> Measurement:
         """Return the measurement with a number of images, as far as it takes one."""
@@ -173,6 +179,7 @@ ANALYSES = {
             _shown(feature_maps.msa_change, feature_maps.mlp_change, feature_maps.conv_change, relative_to="DC"),
             lambda m, _: 2.0 * m.images,
             labelled=False,
+            zero=UNCHANGED,
         ),
         Analysis(
             "variance",
@@ -182,6 +189,7 @@ ANALYSES = {
             ),
             lambda m, _: 2.0 * m.images,
             labelled=False,
+            zero=UNCHANGED,
         ),
         Analysis(
             "similarity",

@@ -24,7 +24,7 @@ from vitwork.design.held_out import HeldOut
 from vitwork.design.overrides import OPTIONS, override
 from vitwork.design.profile import Profile
 from vitwork.device import place
-from vitwork.errors import at_least
+from vitwork.errors import VitworkError, at_least
 from vitwork.report.document import dump
 from vitwork.session.display import Display
 from vitwork.session.preflight import import_from_here
@@ -41,6 +41,8 @@ def buildup(arguments: Sequence[str]) -> int:
     """Find where MSA blocks help a convolution network, by the paper's build-up rule, a sequential test and held-out images."""
     given = _parser().parse_args(arguments)
     at_least(1, workers=given.workers, validation=given.validation)
+    if given.minutes is not None and not given.minutes >= 0.0:  # nan as well
+        raise VitworkError(f"minutes is 0 or more, not {given.minutes:g}")
     rates = Rates(given.alpha, given.beta, given.least, given.seeds)
     store = Store(resolved(given.store))
     checked(given.data or Path())
@@ -87,17 +89,22 @@ def _scaled(given: argparse.Namespace) -> tuple[Profile, Arm]:
 
 
 def _tenth(data: DataSpec, root: Path | None) -> int:
-    """Return a tenth of the training images."""
+    """Return a tenth of the training images, or one of each class."""
     from vitwork.data import load
 
-    return max(1, len(load(data, root).train) // 10)
+    images = load(data, root).train
+    return max(len(images.classes), len(images) // 10)
 
 
 def _search(arm: Arm, profile: Profile, rates: Rates, people: Team, minutes: float | None) -> Search:
-    images = splits(arm.data, people.data).train
+    held_out = splits(arm.data, people.data)
+    images, judging = held_out.train, len(held_out.test)
+    classes = len(images.classes)
+    if judging < classes:
+        raise VitworkError(f"{judging} validation images cannot judge {classes} classes: hold out {classes} or more.")
     size = images.images.shape[-1]
     return Search(
-        network(arm, size), profile, rates, people, len(images.classes), size, minutes,
+        network(arm, size), profile, rates, people, classes, size, minutes,
         lambda line: print(line, flush=True),
     )  # fmt: skip
 

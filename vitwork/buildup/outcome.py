@@ -58,9 +58,9 @@ class Outcome:
     def answer(self) -> str:
         """What was found, in a sentence."""
         if not self.finished:
-            return (
-                f"The time was up after {words.plural(len(self.steps), 'block')}; the same command goes on from here."
-            )
+            judged = sum(step.found.ruling is not Ruling.UNFINISHED for step in self.steps)
+            when = f"after {words.plural(judged, 'block')}" if judged else "before a block was judged"
+            return f"The time was up {when}; the same command goes on from here."
         kept = named(self.msas, self.network.depths)
         if not any(self.msas):
             return f"No MSA block was shown to help {self.name}: it stays without one."

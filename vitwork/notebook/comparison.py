@@ -11,7 +11,8 @@ import pandas as pd
 
 from vitwork.language.changes import Event, compare_to_baseline
 from vitwork.notebook.loaded import Loaded, load
-from vitwork.report.compare import markdown
+from vitwork.report import words
+from vitwork.report.compare import ours, tallies
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,11 +86,22 @@ class Comparison:
         return against(self)
 
     def __repr__(self) -> str:
-        return markdown(self.changes, self.before.results, self.now.results)
+        old, new = self.before.results, self.now.results
+        table = [("", "before", "now"), *((str(verdict), str(a), str(b)) for verdict, a, b in tallies(old, new))]
+        head = [self._title, "", *filter(None, [words.other_profiles(old, new)])]
+        counted = [f"{verdict:<16}{before:>8}{now:>8}" for verdict, before, now in table]
+        changed = [
+            f"{'!' if event.breaking else ' '} {event.kind}: {event.hypothesis or event.claim}: {words.event(event, new)}"
+            for event in self.changes
+        ]
+        return "\n".join([*head, *counted, *filter(None, [ours(old, new)]), "", *(changed or ["Nothing changed."])])
+
+    @property
+    def _title(self) -> str:
+        return f"Claims at profile {self.now.results.profile.name} against the baseline"
 
     def _repr_html_(self) -> str:
-        first = repr(self).strip().splitlines()[0].lstrip("# ")
-        return f"<p>{escape(first)}</p>{self.events.to_html(border=0, na_rep='')}"
+        return f"<p>{escape(self._title)}</p>{self.events.to_html(border=0, na_rep='')}"
 
 
 def _row(event: Event) -> list[object]:

@@ -36,6 +36,8 @@ def load(place: str | Path) -> Loaded:
     Raises:
         VitworkError: it cannot be had, or is not a results document that this version reads.
     """
+    if not isinstance(place, (str, Path)) or not str(place):
+        raise VitworkError(f"Name a results.json, a folder that holds it, or the address of either, not {place!r}.")
     if str(place).startswith(("http://", "https://")):
         return Loaded(_fetched(str(place)))
     return Loaded(read(Path(place)))

@@ -52,9 +52,9 @@ def markdown(events: Sequence[Event], old: Results, new: Results) -> str:
         *([plain(other), ""] if (other := words.other_profiles(old, new)) else []),
         "| verdict | before | now |",
         "|---|---|---|",
-        *(f"| {words.SYMBOLS[verdict]} {verdict} | {before} | {now} |" for verdict, before, now in _tallies(old, new)),
+        *(f"| {words.SYMBOLS[verdict]} {verdict} | {before} | {now} |" for verdict, before, now in tallies(old, new)),
         "",
-        *([plain(ours), ""] if (ours := _ours(old, new)) else []),
+        *([plain(own), ""] if (own := ours(old, new)) else []),
     ]
     if not events:
         return "\n".join([*lines, "Nothing changed.", ""])
@@ -84,8 +84,8 @@ def _page(events: Sequence[Event], old: Results, new: Results) -> str:
             old=_side(old),
             new=_side(new),
             other_profiles=words.other_profiles(old, new),
-            tallies=_tallies(old, new),
-            ours=_ours(old, new),
+            tallies=tallies(old, new),
+            ours=ours(old, new),
             corrections=dict.fromkeys(filter(None, [words.correction(old), words.correction(new)])),
             events=changes,
             breaking=sum(event.breaking for event in events),
@@ -94,13 +94,13 @@ def _page(events: Sequence[Event], old: Results, new: Results) -> str:
     )
 
 
-def _tallies(old: Results, new: Results) -> list[tuple[Verdict, int, int]]:
+def tallies(old: Results, new: Results) -> list[tuple[Verdict, int, int]]:
     """Return how many claims of the paper had and have each verdict."""
     before, now = (words.tally(words.apart(results.claims)[0]) for results in (old, new))
     return [(verdict, before[verdict], now[verdict]) for verdict in Verdict]
 
 
-def _ours(old: Results, new: Results) -> str:
+def ours(old: Results, new: Results) -> str:
     """Return the same of the claims that the paper does not make, in a sentence; empty where there are none."""
     before, now = (words.counted(words.apart(results.claims)[1]) for results in (old, new))
     return (
