@@ -292,7 +292,7 @@ def pytest_runtest_makereport(
                 properties.hold(item, item.config.stash[STORE])
     report: pytest.TestReport = yield
     if finding is not None and finding.statistical and finding.lack is None and call.when == "call":
-        report.claim_verdict = str(finding.verdict)  # which xdist hands on
+        vars(report)["claim_verdict"] = str(finding.verdict)  # which xdist hands on
     return report
 
 
