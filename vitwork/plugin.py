@@ -120,7 +120,7 @@ def _prepare_work(config: pytest.Config, profile: Profile) -> None:
         fingerprint(spec, option.data)
     if not _is_worker(config):
         preflight.try_models(profile, profiles.find(option.profile))
-        closing.say(config, networks.lines(profile))
+        closing.say(config, closing.fitted(networks.lines(profile)))
 
 
 def _is_worker(config: pytest.Config) -> bool:
