@@ -58,8 +58,9 @@ def test_the_room_is_called_as_its_function(found):
     assert again.models[0].numbers == found.models[1].numbers
 
 
-def test_an_outcome_prints_as_a_table_with_a_column_for_each_model(found):
+def test_an_outcome_prints_as_a_table_with_a_column_for_each_model(found, monkeypatch):
     """Weights first; every number has its error beside it; as HTML, names are escaped."""
+    monkeypatch.setenv("COLUMNS", "200")
     text = str(found)
     assert text.startswith("weights as they are (deep, <b>shallow</b>)\n")
     (row,) = [line for line in text.splitlines() if "variance change of Convs" in line]
