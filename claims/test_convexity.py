@@ -58,6 +58,13 @@ def test_more_data_suppresses_negative_eigenvalues_in_as_many_steps(measure: Mea
         "read on small data alone: a ResNet that is nearly convex there can gain no more than its NEP",
     ),
     confounds=CONFOUNDS,
+    examined=(
+        (
+            "cifar10-micro: NEP is taken at the end of warm-up, which is 15 steps on a quarter of 4,000 images and 62 on all of them, where three "
+            "ResNets have 9 % on average and 0 % one epoch later; at initialisation they have 28 %. The ResNet on small data has hardly left "
+            "its initialisation, so that steps and not data may be what is seen"
+        ),
+    ),
 )
 def test_resnet_gains_little_from_data(measure: Measure) -> None:
     assert measure(hessian.nep, when="warmup")("resnet-small-data") < 5
