@@ -45,8 +45,10 @@ DONE_ELSEWHERE = {
     "vitwork networks published --fetch",  # tests/session/test_networks.py, without the hub
     "pytest claims -n 4 --profile published --data path/to/imagenet/val",  # tests/test_published_sessions.py, with small networks
     "pytest claims -n 4 --profile published --data path/to/imagenet/val --weights DIR",  # likewise
-    "pytest claims --profile published --data path/to/imagenet/val"
-    " --model vit=timm:vit_small_patch16_224.mine1,vit_small_patch16_224.mine2 --weights DIR",  # likewise
+    (
+        "pytest claims --profile published --data path/to/imagenet/val"
+        " --model vit=timm:vit_small_patch16_224.mine1,vit_small_patch16_224.mine2 --weights DIR"
+    ),  # likewise
     "vitwork buildup alternet --profile cifar10-micro --data path/to/cifar10",  # tests/buildup/, with small networks
     "vitwork train --profile paper    --engine slurm --engine-set array_parallelism=16",  # tests/engines/test_slurm.py
     "pytest claims --profile cifar10-micro --from .vitwork --report reports/published/cifar10-micro",  # tests/test_from.py
