@@ -73,3 +73,12 @@ def test_the_scale_is_said_with_what_is_known():
     assert words.scale(small) == "at 16×16 pixels and 0.05 to 0.18 million parameters"
     assert words.scale(replace(results, runs=())) == "at synthetic"
     assert words.headline(replace(results, claims=())).startswith("None of 0 claims of “How Do Vision")
+
+
+def test_networks_that_are_only_planned_are_not_counted() -> None:
+    """A report that grows tells how many networks there are, not how many there will be."""
+    whole = synthetic.results(seeds=2, claims=7, grid=5)
+    planned = replace(whole.runs[0], key="planned", status=None, seconds=None, finished=None)
+    grown = replace(whole, runs=(*whole.runs, planned))
+    assert words.ended(grown) == len(whole.runs)
+    assert words.lead(grown) == words.lead(whole)

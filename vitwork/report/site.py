@@ -95,7 +95,7 @@ def _card(report: _Report, reports: Sequence[_Report]) -> Json:
         "older": words.older(results, (other.results for other in reports)),
         "commit": results.provenance.commit[:12],
         "when": words.moment(results.provenance.finished),
-        "runs": words.plural(len(results.runs), "run"),
+        "runs": words.plural(words.ended(results), "run"),
         "summary": words.summary(results),
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from vitwork.language.document import ClaimResult, Hypothesis, Results
 from vitwork.report import words
-from vitwork.report.words import SYMBOLS, duration, effect, plural, spent
+from vitwork.report.words import SYMBOLS, duration, effect, ended, plural, spent
 from vitwork.statistics.effect import Verdict
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>@&$])")
@@ -79,7 +79,7 @@ def markdown(results: Results) -> str:
     told += [f"{plain(said)}." for said in (words.pooled(results), words.registration(results)) if said]
     lines += [
         *(part for said in told if said for part in (said, "")),
-        f"{plural(len(results.runs), 'run')}; this session took {duration(provenance.seconds)}; commit {plain(commit)}{changed}.",
+        f"{plural(ended(results), 'run')}; this session took {duration(provenance.seconds)}; commit {plain(commit)}{changed}.",
         "",
     ]
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from vitwork.design.deviation import Missing
 from vitwork.language.document import ClaimResult, Results
 from vitwork.report.words.numbers import plural, quantity
-from vitwork.report.words.verdicts import DECIDED, apart, asked, decided, loaded, tally
+from vitwork.report.words.verdicts import DECIDED, apart, asked, decided, ended, loaded, tally
 from vitwork.statistics.effect import Verdict
 
 PAPER = "How Do Vision Transformers Work?"
@@ -70,7 +70,7 @@ def lead(results: Results) -> str:
     own = f" Of {plural(len(ours), 'claim')} of ours, {decided(ours)} could be decided." if ours else ""
     return (
         f"{measured} of {plural(len(claims), 'claim')} of {whose} {'was' if measured == 1 else 'were'} put to the test on "
-        f"{plural(len(results.runs), network)}{examples}; {decided(claims)} could be decided at {results.profile.name}, "
+        f"{plural(ended(results), network)}{examples}; {decided(claims)} could be decided at {results.profile.name}, "
         f"{counts[Verdict.INCONCLUSIVE]} remain undecided.{own}"
     )
 

@@ -171,6 +171,11 @@ def older(results: Results, others: Iterable[Results]) -> str:
     )
 
 
+def ended(results: Results) -> int:
+    """Return how many networks were trained or loaded: what is planned and not there yet is none."""
+    return sum(run.status is not None or bool(run.network) for run in results.runs)
+
+
 def loaded(results: Results) -> bool:
     """Return whether the networks were published ones: loaded, and not trained."""
     return any(run.network for run in results.runs)
