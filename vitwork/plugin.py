@@ -53,7 +53,6 @@ FINDINGS: pytest.StashKey[dict[str, Finding]] = pytest.StashKey()
 BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
 MODULES: pytest.StashKey[set[ModuleType]] = pytest.StashKey()
 LEFT_OUT: pytest.StashKey[bool] = pytest.StashKey()
-NAMES: pytest.StashKey[set[str]] = pytest.StashKey()
 CHANGES: pytest.StashKey[Changes] = pytest.StashKey()
 
 
@@ -134,7 +133,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Let `-k` choose a claim by its own name as well, which is what tables and reports show; note its file."""
     if (marker := item.get_closest_marker("claim")) is not None:
         item.extra_keyword_matches.add(marker.args[0].id)
-        item.config.stash.setdefault(NAMES, set()).add(marker.args[0].id)
         if isinstance(item, pytest.Function):
             item.config.stash.setdefault(MODULES, set()).add(item.module)
 
@@ -148,8 +146,8 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Read every collected claim and plan the runs and measurements that it needs."""
     config = session.config
-    if not session.items and config.option.keyword and (names := config.stash.get(NAMES, None)):
-        closing.say(config, [words.no_match(config.option.keyword, names)])
+    if not session.items and config.option.keyword and (modules := config.stash.get(MODULES, None)):
+        closing.say(config, [words.no_match(config.option.keyword, set().union(*map(declared_in, modules)))])
     if config.option.collectonly or not any(item.get_closest_marker("claim") for item in session.items):
         return
     prepare(config)

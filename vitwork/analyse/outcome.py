@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import html
 import io
-import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,11 +19,10 @@ from vitwork.analyse.table import ANALYSES
 from vitwork.errors import VitworkError
 from vitwork.report import words
 from vitwork.report.document import dump
+from vitwork.report.terminal import columns
 from vitwork.store.store import write_atomically
 
 SCHEMA = "vitwork-analyses/2"
-MOST_NARROW = 40
-"""Characters that a table takes at least."""
 LABELS, COLUMN = 44, 18
 """Characters of a table's first two columns, and those that a model needs for its numbers."""
 
@@ -84,7 +82,7 @@ class Outcome:
 
     def __str__(self) -> str:
         """Return the weights, a table with a column for each model, and what was not measured, at the terminal's width."""
-        width = max(MOST_NARROW, shutil.get_terminal_size().columns)
+        width = columns()
         why = [line for reason in self.reasons for line in textwrap.wrap(reason, width, subsequent_indent="  ")]
         return "\n".join([self.first_line, "", *_aligned(self.rows, width), *([""] if why else []), *why])
 

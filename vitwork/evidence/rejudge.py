@@ -34,9 +34,8 @@ def _claims(report: Results, again: Results) -> tuple[Judged, ...]:
     now = {claim.id: claim for claim in again.claims}
     pairs = [(claim, now.pop(claim.id, None)) for claim in report.claims]
     kept = {_kept(*pair) for pair in pairs}
-    added = any(
-        claim.verdict is not Verdict.NOT_MEASURED for claim in now.values()
-    )  # a report of chosen tests: others decide too
+    # Of a report of chosen tests, the records may decide other claims too.
+    added = any(claim.verdict is not Verdict.NOT_MEASURED for claim in now.values())
     whole = Outcome.LOST not in kept and report.family == again.family and not added
     found = [
         _judged(before, after, tuple(_moved(before, after, *sides, whole=whole)) if after is not None else ())

@@ -12,7 +12,7 @@ import pandas as pd
 from vitwork.language.changes import Event, compare_to_baseline
 from vitwork.notebook.loaded import Loaded, load
 from vitwork.report import words
-from vitwork.report.compare import ours, tallies
+from vitwork.report.compare import ours, tallies, title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,7 +88,7 @@ class Comparison:
     def __repr__(self) -> str:
         old, new = self.before.results, self.now.results
         table = [("", "before", "now"), *((str(verdict), str(a), str(b)) for verdict, a, b in tallies(old, new))]
-        head = [self._title, "", *filter(None, [words.other_profiles(old, new)])]
+        head = [title(new), "", *filter(None, [words.other_profiles(old, new)])]
         counted = [f"{verdict:<16}{before:>8}{now:>8}" for verdict, before, now in table]
         changed = [
             f"{'!' if event.breaking else ' '} {event.kind}: {event.hypothesis or event.claim}: {words.event(event, new)}"
@@ -96,12 +96,8 @@ class Comparison:
         ]
         return "\n".join([*head, *counted, *filter(None, [ours(old, new)]), "", *(changed or ["Nothing changed."])])
 
-    @property
-    def _title(self) -> str:
-        return f"Claims at profile {self.now.results.profile.name} against the baseline"
-
     def _repr_html_(self) -> str:
-        return f"<p>{escape(self._title)}</p>{self.events.to_html(border=0, na_rep='')}"
+        return f"<p>{escape(title(self.now.results))}</p>{self.events.to_html(border=0, na_rep='')}"
 
 
 def _row(event: Event) -> list[object]:

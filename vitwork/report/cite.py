@@ -18,7 +18,7 @@ def bibtex(results: Results, content: bytes) -> dict[str, str]:
     """Return entries by what they cite; that of the report names the results by the SHA-256 of their file's `content`."""
     finished = datetime.fromtimestamp(results.provenance.finished, UTC)
     profile, version = (_plain(text) for text in (results.profile.name, results.provenance.versions.get("vitwork", "")))
-    claims, whose = words.asked(results.claims)
+    claims, whose = words.sides(results.claims)[0]
     of = "Our claims" if whose == "ours" else f"Claims of ``{words.PAPER}''"
     digest = hashlib.sha256(content).hexdigest()
     commit = f"commit {_plain(results.provenance.commit)[:12]}, " if results.provenance.commit else ""

@@ -44,10 +44,15 @@ def compare(old: Results, new: Results, folder: Path, alpha: float = 0.05) -> Pa
     return folder / "compare.html"
 
 
+def title(new: Results) -> str:
+    """Return what is compared, in words."""
+    return f"Claims at profile {new.profile.name} against the baseline"
+
+
 def markdown(events: Sequence[Event], old: Results, new: Results) -> str:
     """Return the changes as Markdown."""
     lines = [
-        f"## Claims at profile {plain(new.profile.name)} against the baseline",
+        f"## {plain(title(new))}",
         "",
         *([plain(other), ""] if (other := words.other_profiles(old, new)) else []),
         "| verdict | before | now |",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
@@ -18,6 +19,8 @@ NAME = 24
 """Characters that the column of names keeps before others are left out; a longer name has a line of its own."""
 SHORT = 10
 """Characters that it keeps before p and q are left out."""
+NARROWEST = 40
+"""Columns below which a terminal is taken to be wider than it is."""
 INDENT = "    "
 """Of a row's last cell, where it stands below the others."""
 LEAST = 16
@@ -30,6 +33,25 @@ STYLES: dict[str, str] = {
 }
 Row = tuple[str, ...]
 """A cell for each column of the header."""
+
+
+def columns() -> int:
+    """Return the columns of the terminal; 80 where the output is none."""
+    return max(NARROWEST, shutil.get_terminal_size().columns)
+
+
+def wrapped(line: str, width: int, hang: int = 2) -> list[str]:
+    """Return a line in lines of a width; words, names with hyphens among them, are not broken.
+
+    Args:
+        line: its indent is that of what follows too.
+        width: of a line.
+        hang: columns by which what follows is indented further.
+    """
+    if len(line) <= width:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()) + hang)
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def table(results: Results, width: int = 160, *, every: bool = False, colour: bool = False) -> list[str]:
@@ -57,15 +79,11 @@ def table(results: Results, width: int = 160, *, every: bool = False, colour: bo
 
 def totals(results: Results) -> list[str]:
     """Return how many claims have which verdict, the paper's and ours apart, and whether that is a part of the tests only."""
-    _, ours = words.apart(results.claims)
     part = "; a part of the tests" if words.partial(results) else ""
-    sides = [words.asked(results.claims)]
-    if ours and sides[0][1] != "ours":
-        sides.append((ours, "ours"))
     return [
         f"{words.decided(claims)} of {words.plural(len(claims), 'claim')} of {whose} decided at profile "
         f"{results.profile.name}: {words.counted(claims) or 'none was tested'}{part}."
-        for claims, whose in sides
+        for claims, whose in words.sides(results.claims)
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import textwrap
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -38,16 +37,10 @@ def width() -> int:
 
 def fitted(lines: Iterable[str]) -> list[str]:
     """Return lines, those that are wider than the terminal wrapped; names are not broken."""
-    found: list[str] = []
-    for line in lines:
-        indent = " " * (len(line) - len(line.lstrip()) + 2)
-        wide = len(line) > width()
-        found += (
-            textwrap.wrap(line, width(), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-            if wide
-            else [line]
-        )
-    return found
+    from vitwork.report.terminal import wrapped
+
+    columns = width()
+    return [part for line in lines for part in wrapped(line, columns)]
 
 
 def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[str]:

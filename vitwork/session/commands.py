@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,11 +11,10 @@ from vitwork.design.arm import Arm
 from vitwork.design.profile import Profile
 from vitwork.design.published import Network
 from vitwork.errors import VitworkError
+from vitwork.report.terminal import columns, wrapped
 from vitwork.session.networks import check_folder, few, loads, members
 
 MEBIBYTE = 2**20
-MOST_NARROW = 40
-"""Columns below which nothing is wrapped any more."""
 BYTES = 4  # of a parameter in single precision, as weights are published
 
 
@@ -57,7 +54,7 @@ def table(profile: Profile, arm: Arm, weights: Path | None) -> Iterator[str]:
         return
     found = members(arm)
     sizes = [_parameters(network) for network in found]
-    yield from wrapped(f"{arm.name}: {_summary(found, sizes)}")
+    yield from wrapped(f"{arm.name}: {_summary(found, sizes)}", columns())
     others = merged(arm)
     for network, size in zip(found, sizes, strict=True):
         here = located(network, weights).path
@@ -67,20 +64,7 @@ def table(profile: Profile, arm: Arm, weights: Path | None) -> Iterator[str]:
             f"{'here' if here else 'not here'}"
         )
         if others.get(network.name):
-            yield from wrapped(f"counts for {', '.join(others[network.name])} too", "    ")
-
-
-def wrapped(text: str, indent: str = "") -> list[str]:
-    """Return a sentence in lines of a terminal's width; names are not broken."""
-    width = max(MOST_NARROW, shutil.get_terminal_size().columns)
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=indent,
-        subsequent_indent=indent or "  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+            yield from wrapped(f"    counts for {', '.join(others[network.name])} too", columns(), hang=0)
 
 
 def _original(profile: Profile, arm: Arm) -> str:

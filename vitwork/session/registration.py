@@ -195,22 +195,20 @@ def _declared(plan: Plan, cases: Sequence[Case], decision: dict[str, float]) -> 
 def _hypothesis(sentence: Sentence) -> dict[str, Any]:
     """Return what a sentence fixes, as JSON has it."""
     quantity = sentence.first.quantity
-    return msgspec.to_builtins(  # type: ignore[no-any-return]  # of a mapping it returns one
-        {
-            "statement": sentence.statement,
-            "form": sentence.form,
-            "control": sentence.control,
-            "scale": quantity.scale,
-            "unit": quantity.unit,
-            "margins": [side.margin for side in sentence.references],
-            "levels": None if sentence.levels is None else list(sentence.levels),  # JSON has no tuples to compare with
-            "within": sentence.band,
-            "measured": [
-                {"arm": side.arm, "name": side.measurement.name, "parameters": plain(side.parameters)}
-                for side in sentence.references
-            ],
-        }
-    )
+    return {
+        "statement": sentence.statement,
+        "form": sentence.form,
+        "control": sentence.control,
+        "scale": quantity.scale,
+        "unit": quantity.unit,
+        "margins": [side.margin for side in sentence.references],
+        "levels": plain(sentence.levels),
+        "within": plain(sentence.band),
+        "measured": [
+            {"arm": side.arm, "name": side.measurement.name, "parameters": plain(side.parameters)}
+            for side in sentence.references
+        ],
+    }
 
 
 def book(plan: Plan, date: str, commit: str, *, dirty: bool) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from vitwork.design.deviation import Missing
 from vitwork.language.document import ClaimResult, Results
 from vitwork.report.words.numbers import plural, quantity
-from vitwork.report.words.verdicts import DECIDED, apart, asked, decided, ended, loaded, tally
+from vitwork.report.words.verdicts import DECIDED, apart, decided, ended, loaded, sides, tally
 from vitwork.statistics.effect import Verdict
 
 PAPER = "How Do Vision Transformers Work?"
@@ -48,7 +48,7 @@ def scale(results: Results) -> str:
 
 def headline(results: Results) -> str:
     """Return the whole report in one sentence, with its scale."""
-    claims, whose = asked(results.claims)
+    claims, whose = sides(results.claims)[0]
     of = f"of “{PAPER}”" if whose != "ours" else "of ours"
     held, failed = (tally(claims)[verdict] for verdict in DECIDED)
     if not held + failed:
@@ -60,14 +60,15 @@ def headline(results: Results) -> str:
 
 def lead(results: Results) -> str:
     """Return how many claims were put to the test, and what became of the others."""
-    claims, whose = asked(results.claims)
+    (claims, whose), *others = sides(results.claims)
     counts = tally(claims)
     measured = len(claims) - counts[Verdict.NOT_MEASURED]
     defined = sum(not claim.hypotheses for claim in claims if claim.verdict is not Verdict.NOT_MEASURED)
     examples = f", {defined} of them by definition on drawn examples" if defined else ""
     network = f"{'published' if loaded(results) else 'trained'} network"
-    ours = apart(results.claims)[1] if whose != "ours" else []
-    own = f" Of {plural(len(ours), 'claim')} of ours, {decided(ours)} could be decided." if ours else ""
+    own = "".join(
+        f" Of {plural(len(found), 'claim')} of ours, {decided(found)} could be decided." for found, _ in others
+    )
     return (
         f"{measured} of {plural(len(claims), 'claim')} of {whose} {'was' if measured == 1 else 'were'} put to the test on "
         f"{plural(ended(results), network)}{examples}; {decided(claims)} could be decided at {results.profile.name}, "

@@ -37,10 +37,11 @@ def apart(claims: Iterable[ClaimResult]) -> tuple[list[ClaimResult], list[ClaimR
     return sides
 
 
-def asked(claims: Iterable[ClaimResult]) -> tuple[list[ClaimResult], str]:
-    """Return the claims that a report is about, and whose they are: the paper's, or a project's own where it tests no others."""
+def sides(claims: Iterable[ClaimResult]) -> list[tuple[list[ClaimResult], str]]:
+    """Return the paper's claims and those of ours with whose they are, as far as there are any; what comes first is asked."""
     paper, ours = apart(claims)
-    return (paper, "the paper") if paper or not ours else (ours, "ours")
+    found = [(paper, "the paper"), (ours, "ours")]
+    return [side for side in found if side[0]] or found[:1]
 
 
 def decided(claims: Iterable[ClaimResult]) -> int:
@@ -185,7 +186,7 @@ def price(results: Results) -> str:
     """Return what a decision cost; empty where nothing was spent."""
     spent = [*(run.seconds for run in results.runs), *(entry.seconds for entry in results.measurements)]
     minutes = sum(filter(None, spent)) / 60
-    claims, whose = asked(results.claims)
+    claims, whose = sides(results.claims)[0]
     if not minutes:
         return ""
     return (
