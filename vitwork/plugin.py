@@ -294,11 +294,16 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
-    """Where pytest is quiet, count contradicted claims apart from failures, whose sections and lines are printed whole."""
-    quiet = config.option.verbose < 0 and report.failed
-    contradicted = quiet and getattr(report, "claim_verdict", "") == Verdict.CONTRADICTED
-    return ("contradicted", "F", "CONTRADICTED") if contradicted else None
+@pytest.hookimpl(wrapper=True)
+def pytest_report_teststatus(
+    report: pytest.TestReport, config: pytest.Config
+) -> Generator[None, tuple[str, str, Any], tuple[str, str, Any]]:
+    """Where pytest is quiet, print no letter for a claim, and count contradicted claims apart from failures."""
+    status = yield
+    if config.option.verbose >= 0 or not any(name == "claim" for name, _ in getattr(report, "user_properties", ())):
+        return status
+    contradicted = report.failed and getattr(report, "claim_verdict", "") == Verdict.CONTRADICTED
+    return "contradicted" if contradicted else status[0], "", ""
 
 
 # Report.
