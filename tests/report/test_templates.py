@@ -103,14 +103,14 @@ def test_pages_open_from_disk_in_silence_and_fit_their_window(browser, pages, ki
 @pytest.mark.parametrize("size", SIZES)
 def test_the_sentence_of_a_claim_has_most_of_its_row(browser, pages, size):
     """On a phone, on a tablet or sheet of paper, and on a desktop."""
-    with Watched(browser, pages["report"], size) as page:
+    with Watched(browser, pages["small"], size) as page:
         assert page.locator("details.claim h4").first.bounding_box()["width"] > 0.4 * min(SIZES[size][0], 1100)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_the_answer_is_on_the_first_screen(browser, pages, size):
     """Headline and counts, and on a desk the answers to the paper's questions."""
-    with Watched(browser, pages["report"], size) as page:
+    with Watched(browser, pages["small"], size) as page:
         assert page.locator(".counts").bounding_box()["y"] < SIZES[size][1]
         if size == "desktop":
             assert page.locator(".answers .short").first.bounding_box()["y"] < SIZES[size][1]
@@ -126,7 +126,7 @@ def test_names_can_be_read_on_a_phone(browser, pages):
 
 def test_texts_of_drawings_lie_inside_them_and_off_each_other(browser, pages):
     """With the widths of a real font."""
-    with Watched(browser, pages["report"]) as page:
+    with Watched(browser, pages["small"]) as page:
         page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
         found = page.evaluate("""() => [...document.querySelectorAll('svg')].flatMap((svg) => {
             const edge = svg.getBoundingClientRect();
@@ -216,7 +216,7 @@ def test_the_address_holds_filters_and_opened_claims(browser, pages):
     state = """() => [location.hash, document.getElementById('search').value, document.getElementById('question').value,
         [...document.querySelectorAll('[name=verdict]:checked')].map((box) => box.value),
         [...document.querySelectorAll('details.claim[open]')].map((claim) => claim.id).sort()]"""
-    with Watched(browser, pages["report"]) as page:
+    with Watched(browser, pages["small"]) as page:
         assert page.evaluate("location.hash") == ""
         page.get_by_label("Search").fill("vit")
         page.locator("#question").select_option("2")
@@ -229,7 +229,7 @@ def test_the_address_holds_filters_and_opened_claims(browser, pages):
     assert before[1:3] == ["vit", "2"]
     assert "inconclusive" not in before[3]
     assert before[4] == ["claim-hessian-vit-smaller", "claim-landscape-vit-flatter"]
-    with Watched(browser, pages["report"], address=address) as page:
+    with Watched(browser, pages["small"], address=address) as page:
         assert page.evaluate(state) == before
         page.get_by_role("button", name="Reset").click()
         for _ in range(2):
@@ -260,7 +260,7 @@ def test_paper_shows_what_is_decided_whatever_is_filtered(browser, pages):
 
 def test_a_link_opens_its_section_by_keyboard_alone(browser, pages):
     """Tab reaches the link, Enter opens the claim and moves the focus there; also where it is folded or filtered out."""
-    with Watched(browser, pages["report"]) as page:
+    with Watched(browser, pages["small"]) as page:
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.className") == "skip"
         link = page.locator('.answers a[href="#claim-hessian-vit-smaller"]')
@@ -310,7 +310,7 @@ def test_links_and_bibtex_can_be_copied(browser, pages):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_figure_is_saved_as_svg_and_png_that_stand_alone(browser, pages, tmp_path, scheme):
     """With title, legend, every panel and the colours that the reader saw; no class is left without its style."""
-    with Watched(browser, pages["report"], accept_downloads=True, color_scheme=scheme) as page:
+    with Watched(browser, pages["small"], accept_downloads=True, color_scheme=scheme) as page:
         for kind in ("svg", "png"):
             with page.expect_download() as saved:
                 page.locator(f"#figure-1c [data-save={kind}]").click()
@@ -335,7 +335,7 @@ def test_a_figure_is_saved_as_svg_and_png_that_stand_alone(browser, pages, tmp_p
 def test_the_theme_follows_the_system_and_the_reader(browser, pages):
     """Dark systems get a dark page; the button turns it light, and a reload keeps that."""
     lightness = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).reduce((a, b) => a + +b, 0)"
-    with Watched(browser, pages["report"], color_scheme="dark") as page:
+    with Watched(browser, pages["small"], color_scheme="dark") as page:
         assert page.evaluate(lightness) < 150
         page.get_by_role("button", name="Light theme").click()
         assert page.evaluate(lightness) > 700
@@ -346,7 +346,7 @@ def test_the_theme_follows_the_system_and_the_reader(browser, pages):
 def test_a_surface_turns_by_slider_and_by_pointer(browser, pages):
     """As many facets as the grid has squares of finite corners, all of which move; turned back, they are where they were."""
     facets = "[...document.querySelectorAll('[data-surface] svg:last-of-type')[0].children].map((facet) => facet.getAttribute('d'))"
-    with Watched(browser, pages["report"]) as page:
+    with Watched(browser, pages["small"]) as page:
         page.locator("#figure-1a details > summary").click()
         drawn = page.evaluate(facets)
         slider = page.get_by_label("turn").first
@@ -369,7 +369,7 @@ def test_a_surface_turns_by_slider_and_by_pointer(browser, pages):
 
 def test_the_data_of_a_figure_can_be_saved(browser, pages, tmp_path):
     """The link saves a CSV file without a server."""
-    with Watched(browser, pages["report"], accept_downloads=True) as page:
+    with Watched(browser, pages["small"], accept_downloads=True) as page:
         with page.expect_download() as saved:
             page.locator("#figure-1c .tools a").click()
         saved.value.save_as(tmp_path / "data.csv")
@@ -381,7 +381,7 @@ def test_the_data_of_a_figure_can_be_saved(browser, pages, tmp_path):
 
 def test_a_large_table_is_unpacked_and_saved(browser, pages, tmp_path):
     """The compressed table in the page is the one that the figure was drawn from."""
-    with Watched(browser, pages["report"], accept_downloads=True) as page:
+    with Watched(browser, pages["small"], accept_downloads=True) as page:
         with page.expect_download() as saved:
             page.locator("#figure-1a a[data-packed]").click()
         saved.value.save_as(tmp_path / "data.csv")
@@ -400,13 +400,13 @@ def test_a_large_table_is_unpacked_and_saved(browser, pages, tmp_path):
 def test_the_results_come_out_of_a_page_that_lies_alone(browser, pages, tmp_path):
     """Every file that the page names is inside it, to the last byte."""
     alone = tmp_path / "mailed.html"
-    alone.write_bytes(pages["report"].read_bytes())
+    alone.write_bytes(pages["small"].read_bytes())
     with Watched(browser, alone, accept_downloads=True) as page:
         for name in ("results.json", "measurements.parquet"):
             with page.expect_download() as saved:
                 page.locator(f"#provenance a[data-file='{name}']").click()
             saved.value.save_as(tmp_path / name)
-            assert (tmp_path / name).read_bytes() == (pages["report"].parent / name).read_bytes()
+            assert (tmp_path / name).read_bytes() == (pages["small"].parent / name).read_bytes()
 
 
 def _sheets(pdf: bytes) -> int:
@@ -415,7 +415,7 @@ def _sheets(pdf: bytes) -> int:
 
 def test_paper_has_the_answer_the_decided_claims_and_the_figures(browser, pages):
     """In dark ink; what only a screen needs is gone, undecided claims as well; decided ones open and close again."""
-    with Watched(browser, pages["report"], color_scheme="dark") as page:
+    with Watched(browser, pages["small"], color_scheme="dark") as page:
         page.emulate_media(media="print")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         for gone in ("#filters", "#arms", "button", "#paper .part:not(.decided)"):
@@ -441,7 +441,7 @@ def test_a_report_prints_on_fifteen_sheets_at_most(browser, pages, kind):
 
 def test_without_scripts_everything_can_be_read(browser, pages):
     """Sections open by themselves, figures are drawings, and controls that would do nothing are not shown."""
-    with Watched(browser, pages["report"], java_script_enabled=False) as page:
+    with Watched(browser, pages["small"], java_script_enabled=False) as page:
         assert not page.locator("#filters").is_visible()
         assert not page.locator("button:visible").count()
         page.locator("#claim-landscape-vit-flatter > summary").click()
@@ -451,11 +451,10 @@ def test_without_scripts_everything_can_be_read(browser, pages):
         assert not page.locator(".turn").first.is_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
+@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
 @pytest.mark.parametrize("kind", ["small", "index", "comparison"])
 def test_axe_finds_no_violation(browser, pages, kind, size, scheme):
-    """All rules of axe-core, every section open, in both themes, on a desk and on a phone."""
+    """All rules of axe-core, every section open, on a desk and on a phone, a theme each."""
     from axe_playwright_python.sync_playwright import Axe
 
     with Watched(browser, pages[kind], size, color_scheme=scheme) as page:
