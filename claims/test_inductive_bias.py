@@ -115,6 +115,13 @@ def test_longer_training_does_not_rescue_vit(measure: Measure) -> None:
     "Global average pooling in place of the class token raises a ViT's accuracy.",
     paper=Paper("Section 2", "2.7 percentage points", read_from="memory of the text", effect=2.7, section=2),
     contradicted_by="pooling that lowers accuracy",
+    examined=(
+        (
+            "cifar10-micro: training does not explain it, since both fit the training images alike (NLL 1.685 pooled, 1.676 with the token, "
+            "errors 0.009), while the test NLL is 1.77 and 1.72. The token is ahead in all nine seeds, by 0.05 to 2.95 points on 2,000 test images. "
+            "Training is nine epochs long; the paper's is 300"
+        ),
+    ),
 )
 def test_pooling_improves_accuracy(measure: Measure) -> None:
     percent = measure(accuracy.accuracy)
