@@ -126,7 +126,8 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
         cost_seconds: of all runs and measurements that it rests on, also where other claims share them.
         cost_joules: likewise; None where the energy of any is unknown.
         rerun: the command that tests this claim alone.
-        file: where its tests stand.
+        file: where the first of its tests stands.
+        files: where its tests stand.
     """
 
     id: str
@@ -152,6 +153,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     holm_p: Number = None
     unmeasured: tuple[str, ...] = ()
     file: str = ""
+    files: tuple[str, ...] = ()
 
 
 class RunResult(Struct, frozen=True, kw_only=True):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from vitwork import profiles
 from vitwork.design import overrides
 from vitwork.design.arm import Arm
-from vitwork.design.deviation import Change
+from vitwork.design.deviation import Change, Lack
 from vitwork.design.measurement import Measurement
 from vitwork.design.profile import NETWORKS, Profile
 from vitwork.design.published import Network
@@ -88,15 +89,15 @@ class ReportPlan(Plan):
             digest([entry.run, entry.name, entry.parameters]): entry.key for entry in self.report.measurements
         }
 
-    def read(self, cases: Iterable[Case]) -> ReportPlan:
-        """Plan tests, each for as many seeds as the report judged it on."""
+    def read(self, cases: Iterable[Case], lacks: Mapping[str, Lack] = MappingProxyType({})) -> ReportPlan:
+        """Plan tests, each for as many seeds as the report judged it on; the arguments are those of `Plan.read`."""
         judged = {
             hypothesis.id: max(len(side.seeds) for side in hypothesis.sides if isinstance(side, Sample))
             for hypothesis in self.report.hypotheses
         }
         for case in cases:
             own = judged.get(case.hypothesis(1)) if self.report.sequential else None
-            self.add(case, own or self.profile.seeds)
+            self.add(case, own or self.profile.seeds, lacks.get(case.claim.id))
         return self
 
     def numbers(self, arm: str, seeds: int) -> Sequence[int]:

@@ -55,13 +55,14 @@ def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[
     return [*shown, *beside.lines(results), *changes.lines(), *words.part(results)]
 
 
-def why(findings: Iterable[Finding], failed: Collection[str], changes: Changes) -> str:
+def why(findings: Iterable[Finding], failed: Collection[str], changes: Changes, *, unreached: bool) -> str:
     """Return what failed in a session, in words; nothing where nothing did.
 
     Args:
         findings: of the session.
         failed: names of the tests that failed.
         changes: since the baseline; none where there is none.
+        unreached: whether the session ended before all of its tests, although nothing ended it.
     """
     known = {finding.test: finding for finding in findings if finding.test in failed}
     changed = {test for test, finding in known.items() if changes.failing(finding)}
@@ -72,6 +73,7 @@ def why(findings: Iterable[Finding], failed: Collection[str], changes: Changes) 
         contradicted=len(set(against.values())),
         failed=len(set(failed) - changed - against.keys()),
         changed=len(changed) + sum(event.breaking for event in changes.notices),
+        unreached=unreached,
     )
 
 
@@ -82,7 +84,7 @@ def status(number: int, *, exited: bool) -> str:
 
 def _contradicts(finding: Finding) -> bool:
     """Return whether a test that failed did so because of its verdict; a property is its test's own outcome."""
-    return finding.lack is None and (not finding.statistical or finding.verdict is Verdict.CONTRADICTED)
+    return not finding.statistical or (finding.lack is None and finding.verdict is Verdict.CONTRADICTED)
 
 
 def write(config: pytest.Config, results: Results) -> Path:

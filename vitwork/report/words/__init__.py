@@ -109,6 +109,7 @@ __all__ = [
     "effect",
     "effect_unit",
     "ended",
+    "ended",
     "ending",
     "energy",
     "event",
