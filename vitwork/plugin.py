@@ -347,14 +347,14 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     config, succeeds = session.config, session.exitstatus == pytest.ExitCode.OK
     outcome = yield
     evidence = _evidence(config) if options.works(config) else None
-    if evidence is None:
+    if evidence is None or session.exitstatus == pytest.ExitCode.USAGE_ERROR:  # pytest says what was typed wrongly
         return outcome
     prepare(config)  # where only the workers had collected tests
     store = config.stash[STORE]
     results = _session(config).results(evidence, store)
     changes = config.stash[BASELINE].changes(results) if BASELINE in config.stash else Changes((), results)
     collector = config.stash[COLLECTOR]
-    unreached = succeeds and not collector.exited and words.ended(results)
+    unreached = succeeds and not collector.exited and words.stopped(results)
     if unreached or (any(event.breaking for event in changes.notices) and session.exitstatus == pytest.ExitCode.OK):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     ended = session.exitstatus in closing.EXPLAINED or collector.exited

@@ -91,7 +91,7 @@ def test_a_claim_of_which_tests_are_left_out_is_not_measured(
 ) -> None:
     """Whatever leaves a test of a claim out, the claim has no verdict, says why, and the whole report stays as it is."""
     done = run(project, *arguments, status=0)
-    found = {claim: "not measured" for claim in partly} | {claim: "reproduced" for claim in whole}
+    found = dict.fromkeys(partly, "not measured") | dict.fromkeys(whole, "reproduced")
     assert report(project.path, "report-smoke-part") == (found, ["chosen"])
     assert report(project.path) == (WHOLE, [])
     done.stdout.fnmatch_lines(["Not measured: *every test of the claim in one session*"])

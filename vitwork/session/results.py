@@ -277,6 +277,11 @@ def _run(store: Records, place: Place, data: str, origins: dict[str, Origin]) ->
 
 def _measurement(store: Records, place: Place, origins: dict[str, Origin]) -> MeasurementResult:
     record = store.read(place.key) or {}
+    values = record.get("values")
+    if not isinstance(
+        values, dict | None
+    ):  # what a user's measurement returned once; its claims say that it is a fault
+        record, values = {}, None
     return MeasurementResult(
         key=place.key,
         run=place.run,
@@ -287,7 +292,7 @@ def _measurement(store: Records, place: Place, origins: dict[str, Origin]) -> Me
         parameters=record.get("parameters", {}),
         seconds=record.get("seconds"),
         joules=record.get("joules"),
-        values=record.get("values"),
-        not_finite=not_finite(record.get("values")),
+        values=values,
+        not_finite=not_finite(values),
         origin=_origin(record, origins),
     )

@@ -139,7 +139,7 @@ def partial(results: Results) -> bool:
     return any(found.change in {Change.CHOSEN, Change.ENDED} for found in results.profile.deviations)
 
 
-def ended(results: Results) -> bool:
+def stopped(results: Results) -> bool:
     """Return whether results are of a session that ended before all of its tests."""
     return any(found.change is Change.ENDED for found in results.profile.deviations)
 
