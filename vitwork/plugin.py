@@ -358,7 +358,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     if unreached or (any(event.breaking for event in changes.notices) and session.exitstatus == pytest.ExitCode.OK):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     ended = session.exitstatus in closing.EXPLAINED or collector.exited
-    why = closing.why(evidence.judgement.findings, collector.failed, changes, unreached=unreached) if ended else ""
+    why = closing.why(evidence.judgement.findings, collector, changes, unreached=unreached) if ended else ""
     status = closing.status(session.exitstatus, exited=collector.exited)
     closing.say(config, closing.verdicts(config, results, changes))  # what fails to be written has been seen
     try:
