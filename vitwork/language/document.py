@@ -56,7 +56,7 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
     """One comparison that a claim rests on.
 
     Attributes:
-        id: claim id, parameters and position, unique in a session.
+        id: claim id, parameters and position, unique in a session; where tests of a claim share these, with the test's name.
         claim: id of the claim.
         control: what it controls for; empty for a primary hypothesis, which decides.
         form: kind of sentence.
