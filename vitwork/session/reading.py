@@ -27,6 +27,7 @@ class Case:
         sentences: what it asserts, in order.
         statistical: whether it measures; a test without `measure` is pytest's to run, and its outcome is its verdict.
         fault: what failed while it was read; empty for nothing.
+        label: what tells it from the tests of its claim with the same parameters; empty where there are none.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Case:
     sentences: tuple[Sentence, ...] = ()
     statistical: bool = True
     fault: str = ""
+    label: str = ""
 
     @property
     def shown(self) -> dict[str, str | int | float]:
@@ -52,7 +54,7 @@ class Case:
 
     def hypothesis(self, place: int) -> str:
         """Return the id of the hypothesis at a place, counted from 1."""
-        given = ",".join(f"{name}={value}" for name, value in self.shown.items())
+        given = self.label or ",".join(f"{name}={value}" for name, value in self.shown.items())
         return f"{self.claim.id}[{given}]:{place}" if given else f"{self.claim.id}:{place}"
 
 
