@@ -157,7 +157,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     prepare(config)
     profile = options.profile_of(config)
-    if not (cases := read_claims(session.items, profile)):
+    try:
+        cases = read_claims(session.items, profile)
+    except VitworkError as error:
+        raise pytest.UsageError(str(error)) from error
+    if not cases:
         return
     lacks, part = left_out(config, held, {item.nodeid for item in session.items})
     plan = options.plan_of(config, profile, cases, lacks)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.session.small import both, case, larger, measured, planned, smaller
 from vitwork.session.collecting import told_apart
 from vitwork.session.judge import judged
@@ -35,3 +37,12 @@ def test_hypotheses_of_tests_that_share_a_claim_have_ids_of_their_own(tmp_path: 
         "alone:1",
     ]
     assert told_apart(list(reversed(tests)))[0] == tests[-1]
+
+
+def test_two_claims_of_one_id_end_the_session(pytester: pytest.Pytester) -> None:
+    """Their verdicts and hypotheses would be taken for one another's; the sentence names both tests."""
+    text = "from vitwork import *\nfrom vitwork.language.claim import Paper, claim\n@claim('mine', {!r}, paper=Paper('', ''))\ndef test_{}(): pass\n"
+    pytester.makepyfile(test_a=text.format("One.", "a"), test_b=text.format("Another.", "b"))
+    result = pytester.runpytest("-p", "vitwork.plugin", "--profile", "smoke", "--store", "s")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*test_a.py::test_a and test_b.py::test_b declare different claims called mine*"])

@@ -19,9 +19,22 @@ from vitwork.session.reading import Case, read
 
 
 def read_claims(items: Iterable[pytest.Item], profile: Profile) -> list[Case]:
-    """Return the tests of claims among those that were collected, read at a profile."""
+    """Return the tests of claims among those that were collected, read at a profile.
+
+    Raises:
+        VitworkError: two claims have one id.
+    """
     tests = (item for item in items if isinstance(item, pytest.Function) and item.get_closest_marker("claim"))
-    return told_apart([_read(item, Measure(profile)) for item in tests])
+    cases = [_read(item, Measure(profile)) for item in tests]
+    first: dict[str, Case] = {}
+    for case in cases:
+        known = first.setdefault(case.claim.id, case)
+        if known.claim != case.claim:
+            raise VitworkError(
+                f"{known.name} and {case.name} declare different claims called {case.claim.id}: an id is one claim's, and "
+                "its tests share one declaration."
+            )
+    return told_apart(cases)
 
 
 def told_apart(cases: Sequence[Case]) -> list[Case]:
