@@ -81,7 +81,7 @@ def test_weights_of_another_resolution_are_refused(tmp_path):
     torch.manual_seed(0)
     large = timm.create_model("test_vit", img_size=224).state_dict()
     save_file({key: value.contiguous() for key, value in large.items()}, tmp_path / "test_vit.large.safetensors")
-    with pytest.raises(VitworkError, match="of another resolution than .*: its pos_embed is"):
+    with pytest.raises(VitworkError, match="of another resolution than"):
         load(located(published("test_vit.large"), tmp_path))
 
 
