@@ -40,8 +40,10 @@ def _timed(results: Results) -> dict[str, object]:
     hardware = results.provenance.hardware
     seconds: dict[str, list[float]] = {}
     for run in results.runs:
+        if run.seconds is None:  # not trained yet, in a report that grows
+            continue
         own = [entry.seconds or 0.0 for entry in results.measurements if entry.run == run.key and entry.arm == run.arm]
-        seconds.setdefault(run.arm, []).append((run.seconds or 0.0) + sum(own))
+        seconds.setdefault(run.arm, []).append(run.seconds + sum(own))
     device = hardware.get("accelerator") or f"{hardware['cores']} cores of an {hardware['processor']}"
     means = {arm: round(sum(found) / len(found), 1) for arm, found in seconds.items()}
     return {"machine": str(device), "seconds": means}

@@ -69,6 +69,7 @@ class ReportPlan(Plan):
         report: whose records are judged.
         archive: these records.
         trained, loaded: keys of runs, by arm and seed, and by the name of a published network.
+        alike: keys of runs by what was trained, since arms that differ in their names alone share their runs.
         measured: keys of records, by run, measurement and parameters.
     """
 
@@ -76,6 +77,7 @@ class ReportPlan(Plan):
     archive: Archive = field(init=False)
     trained: dict[tuple[str, int], str] = field(init=False)
     loaded: dict[str, str] = field(init=False)
+    alike: dict[str, str] = field(init=False)
     measured: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,6 +86,9 @@ class ReportPlan(Plan):
         self.archive = Archive([self.report])
         self.trained = {(run.arm, run.seed): run.key for run in self.report.runs}
         self.loaded = {run.network["name"]: run.key for run in self.report.runs if run.network}
+        self.alike = {
+            digest([run.model, run.options, run.recipe, run.data, run.seed]): run.key for run in self.report.runs
+        }
         self.measured = {
             digest([entry.run, entry.name, entry.parameters]): entry.key for entry in self.report.measurements
         }
@@ -106,7 +111,11 @@ class ReportPlan(Plan):
 
     def run(self, arm: Arm, seed: int) -> Run:
         """Add the report's run of an arm and a seed."""
-        known = self.loaded.get(arm.networks[seed].name) if arm.loaded else self.trained.get((arm.name, seed))
+        if arm.loaded:
+            known = self.loaded.get(arm.networks[seed].name)
+        else:
+            own = digest([arm.model, plain(arm.options), plain(arm.recipe), plain(arm.data), seed])
+            known = self.trained.get((arm.name, seed)) or self.alike.get(own)
         key = known or digest([arm.name, seed])
         return self.runs.setdefault(key, Run(arm, seed, key))
 
