@@ -45,7 +45,7 @@ def _tensors(network: Network) -> dict[str, object]:
     try:
         return dict(load_file(str(network.path)))
     except (SafetensorError, OSError) as error:
-        raise VitworkError(f"{network.path} is truncated or no file of weights: {told(error)}.") from error
+        raise VitworkError(f"{network.path} is truncated or no file of weights: {told(error).rstrip('.')}.") from error
 
 
 def _from_timm(network: Network) -> nn.Module:
@@ -64,7 +64,7 @@ def _from_timm(network: Network) -> nn.Module:
     except Exception as error:  # of keys and shapes that the architecture does not have, errors are of any kind
         reason = " ".join(str(error).split()) or type(error).__name__
         raise VitworkError(
-            f"{network.path} is of another architecture than {network.name}: {reason[:LONGEST]}."
+            f"{network.path} is of another architecture than {network.name}: {reason[:LONGEST].rstrip('.')}."
         ) from error
     _check(state, model.state_dict(), network)
     return model

@@ -122,7 +122,9 @@ def fetch(network: Network) -> Network:
     try:
         path = Path(hf_hub_download(network.origin, FILE, force_download=damaged))
     except Exception as error:  # its own, and those of what it connects with
-        raise VitworkError(f"The weights of {network.name} cannot be had from the hub: {told(error)}.") from error
+        raise VitworkError(
+            f"The weights of {network.name} cannot be had from the hub: {told(error).rstrip('.')}."
+        ) from error
     return _checked(network, path, anew=True)
 
 
