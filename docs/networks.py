@@ -1,4 +1,4 @@
-"""Writes the tables of ``docs/networks.md``: what each arm of `published` costs, and its networks in the installed timm.
+"""Writes the tables of ``docs/networks.md``: the arms' rules, what each arm of `published` costs, and its networks in the installed timm.
 
 ``python docs/networks.py`` renews it.
 """
@@ -14,6 +14,7 @@ from vitwork.models.published.loading import parameters
 from vitwork.models.published.membership import groups
 from vitwork.profiles.published import FAMILIES, PUBLISHED
 from vitwork.session.collecting import collect, read_claims
+from vitwork.session.commands import rule
 from vitwork.session.costs import durations
 from vitwork.session.networks import as_if_here
 from vitwork.session.plan import Plan
@@ -23,6 +24,7 @@ PAGE = Path(__file__).parent / "networks.md"
 CLAIMS = PAGE.parents[1] / "claims"
 BEGIN = "<!-- written by docs/networks.py -->\n"
 COSTS, END = "<!-- costs: written by docs/networks.py -->\n", "<!-- end of costs -->\n"
+RULES, END_OF_RULES = "<!-- rules: written by docs/networks.py -->\n", "<!-- end of rules -->\n"
 COSTS_HEADER = "| networks of | measured | minutes each, one core | hours, two cores |\n|---|---:|---:|---:|\n"
 HEADER = (
     "| arm | network | licence | M parameters | MB | pixels a side | counts for |\n|---|---|---|---:|---:|---:|---|\n"
@@ -59,9 +61,13 @@ def costs() -> Iterator[str]:
 
 def page(text: str) -> str:
     """Return the page with its tables written anew."""
-    before, _, rest = text.partition(COSTS)
-    between = rest.partition(END)[2].partition(BEGIN)[0]
-    return "".join([before, COSTS, COSTS_HEADER, *costs(), END, between, BEGIN, HEADER, *rows()])
+    before, _, rest = text.partition(RULES)
+    between = rest.partition(END_OF_RULES)[2].partition(COSTS)[0]
+    last = rest.partition(END)[2].partition(BEGIN)[0]
+    rules = ["```text\n", *(f"{arm}: {rule(family)}\n" for arm, family in FAMILIES.items()), "```\n"]
+    return "".join(
+        [before, RULES, *rules, END_OF_RULES, between, COSTS, COSTS_HEADER, *costs(), END, last, BEGIN, HEADER, *rows()]
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.io import savemat
+from timm.data.imagenet_info import ImageNetInfo
 
 from tests.data.copies import write_parquet
 from tests.published_networks import class_folders, picture
@@ -49,7 +50,7 @@ def parquet(folders):
     found = images(folders)[::-1]
     write_parquet(
         root / "validation-00000-of-00001.parquet", [content for *_, content in found],
-        [label for _, label, _ in found], names=[f"the class {number}" for number in range(1000)],
+        [label for _, label, _ in found], names=list(map(ImageNetInfo("imagenet-1k").index_to_description, range(1000))),
     )  # fmt: skip
     write_parquet(root / "train-00000-of-00001.parquet", [b"never read"], [0])
     return root
@@ -140,7 +141,7 @@ def test_a_kept_sample_that_was_damaged_is_chosen_anew(folders, cache_folder):
     [
         (
             lambda root: (root / "cats").mkdir() or picture(0).save(root / "cats" / "1.png"),
-            "has the class cats, which is none",
+            "has the class cats, which names none",
         ),
         (
             lambda root: [path.unlink() for path in root.glob("n01440764/*3.JPEG")],
@@ -153,6 +154,122 @@ def test_what_cannot_be_used_is_named(folders, change, said):
     change(folders)
     with pytest.raises(VitworkError, match=said):
         sample(DataSpec(HELD_OUT, test=12), folders)
+
+
+def test_an_image_that_is_there_twice_counts_once(folders):
+    """Copies of an image add nothing to a class, and a sample is as large as it was asked for."""
+    first, second = sorted(folders.glob("n01440764/*"))[:2]
+    second.write_bytes(first.read_bytes())
+    assert (
+        sorted(example.label for example in sample(DataSpec(HELD_OUT, test=9), folders))
+        == [0] * 3 + [7] * 3 + [999] * 3
+    )
+    assert len(sample(DataSpec(HELD_OUT), folders)) == 11
+
+
+def of_classes(root, names):
+    """Write a picture into a folder for each name."""
+    for place, name in enumerate(names):
+        (root / name).mkdir(parents=True)
+        (root / name / "1.png").write_bytes(small(place))
+    return root
+
+
+def small(seed):
+    content = io.BytesIO()
+    picture(seed, 8, 8).save(content, "PNG")
+    return content.getvalue()
+
+
+def labelled(root, labels, names=None):
+    """Write a Parquet file of pictures with these labels."""
+    write_parquet(
+        root / "validation-00000-of-00001.parquet", [small(place) for place in range(len(labels))], labels, names=names
+    )
+    return root
+
+
+def found(root):
+    """Return the class of each picture, in the order in which the pictures were made."""
+    known = {small(place): place for place in range(20)}
+    return {known[example.content]: example.label for example in sample(DataSpec(HELD_OUT), root)}
+
+
+WORDS = ["tench", "English springer", "cassette player"]
+NAMES = ["n01440764", "n02102040", "n02979186"]
+
+
+def test_names_of_classes_tell_their_numbers(tmp_path):
+    """WordNet names and ImageNet's words have their numbers in any order, whether folders or a file's metadata have them."""
+    info = ImageNetInfo("imagenet-1k")
+    assert [info.index_to_label_name(number) for number in (0, 217, 482)] == NAMES
+    backwards = list(classes())[::-1]
+    assert found(labelled(tmp_path / "order", [0, 1, 5], backwards)) == {0: 999, 1: 998, 2: 994}
+    assert found(labelled(tmp_path / "names", [2, 0, 1], NAMES)) == {0: 482, 1: 0, 2: 217}
+    assert found(labelled(tmp_path / "words", [2, 0, 1], WORDS)) == {0: 482, 1: 0, 2: 217}
+    assert found(of_classes(tmp_path / "folders", ["tench", "English_springer"])) == {0: 0, 1: 217}
+    own = [
+        f"my {name}" if number % 5 == 0 else name
+        for number, name in enumerate(map(info.index_to_description, range(1000)))
+    ]
+    assert found(labelled(tmp_path / "mine", [134, 517, 5], own)) == {0: 134, 1: 517, 2: 5}
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda root: of_classes(root, map(str, range(1, 1001))), "has the class 1000, and ImageNet's are numbered"),
+        (lambda root: of_classes(root, map(str, range(10))), "has 10 classes numbered from 0 on"),
+        (lambda root: of_classes(root, map(str, range(1, 11))), "has 10 classes numbered from 1 on"),
+        (lambda root: of_classes(root, (f"word {n:04}" for n in range(1000))), "the class word 0000, which names none"),
+        (lambda root: of_classes(root, ["crane", "tench"]), "the class crane, which names none .* without doubt"),
+        (lambda root: of_classes(root, ["tench", "Tinca tinca"]), "two classes that are class 0"),
+        (lambda root: labelled(root, [0, 1, 2]), "has 3 classes numbered from 0 on"),
+        (
+            lambda root: labelled(root, [0, 1, 2], [f"word {n}" for n in range(1000)]),
+            "the class word 0, which names none",
+        ),
+        (lambda root: labelled(root, [7, -1]), r"parquet, row 1 has the label -1, and there are 1000 classes"),
+        (lambda root: labelled(root, [7, 1000]), r"parquet, row 1 has the label 1000"),
+        (lambda root: labelled(root, [0, 1, 3], NAMES), r"parquet, row 2 has the label 3, and there are 3 classes"),
+    ],
+)
+def test_classes_that_are_not_told_are_refused(tmp_path, make, said):
+    """Numbers of another list, words that ImageNet has for no class or for two, and labels of no class end in a sentence."""
+    with pytest.raises(VitworkError, match=said):
+        sample(DataSpec(HELD_OUT), make(tmp_path / "val"))
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"val.txt": "1.png 0\n2.png 7\n1.png 7\n"}, "says in line 3 that 1 shows 7, and another class before"),
+        ({"val.txt": "1.png 0\njunk\n2.png 7\n"}, "says no class in line 2: 'junk'"),
+        ({"val.txt": "1.png 0\n2.png 1\n"}, "has 2 classes numbered from 0 on"),
+        ({"val.txt": "1.png 0\n2.png 7\n", "LOC_val_solution.csv": "1,n01440764\n2,n01443537\n"}, "disagree on what 2.png shows"),
+        ({"val.txt": "1.png 0\n2.png 7\n", "2.png": ""}, "2.png is an empty image"),
+    ],
+)  # fmt: skip
+def test_truths_that_contradict_are_refused(tmp_path, files, said):
+    """Two lines, or two files, that say unlike things, a line without a class and an empty image are named."""
+    for place in (1, 2):
+        (tmp_path / f"{place}.png").write_bytes(small(place))
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    with pytest.raises(VitworkError, match=said):
+        sample(DataSpec(HELD_OUT), tmp_path)
+
+
+def test_truths_that_agree_and_byte_order_marks_are_read(tmp_path):
+    """A second file that says the same, or nothing of these images, changes nothing; spreadsheets begin with a mark."""
+    for place in (1, 2):
+        (tmp_path / f"{place}.png").write_bytes(small(place))
+    (tmp_path / FILES[0]).write_text(
+        "\ufeffImageId,PredictionString\n1,n01440764 1 2 3 4\n2,n01443537 1 2 3 4\n", "utf-8"
+    )
+    (tmp_path / FILES[1]).write_text("n01440764\nn01443537\n")
+    (tmp_path / FILES[2]).write_text("3.png 7\n")
+    assert found(tmp_path) == {1: 0, 2: 1}
 
 
 def test_missing_data_are_named(tmp_path):

@@ -469,6 +469,45 @@ def test_the_interval_is_drawn_on_the_paper_side_where_it_lies_there():
     assert effect.tiny([found(estimate=math.nan, low=-math.inf, high=math.inf)]) == ""
 
 
+def spoilt(values: Any, draw: random.Random, share: float) -> Any:
+    """Return a record with a share of its numbers replaced by NaN; places on axes stay."""
+    if isinstance(values, dict):
+        return {name: part if name in {"x", "y"} else spoilt(part, draw, share) for name, part in values.items()}
+    if isinstance(values, list):
+        return [spoilt(part, draw, share) for part in values]
+    return math.nan if isinstance(values, float) and draw.random() < share else values
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_no_figure_has_a_path_to_nowhere(share):
+    """Whatever numbers of records are not finite, no coordinate is: a browser would complain, and draw nothing."""
+    draw, results = random.Random(0), synthetic.results(seeds=2, claims=40, grid=5)
+    for name in {entry.name for entry in results.measurements}:
+        changed = tuple(
+            replace(entry, values=spoilt(entry.values, draw, share)) if entry.name == name else entry
+            for entry in results.measurements
+        )
+        for shown in gallery(replace(results, measurements=changed), Palette()):
+            for panel in shown.figure.panels if shown.figure else ():
+                said = [
+                    value
+                    for node in parse(panel.svg).iter()
+                    for key, value in node.attrib.items()
+                    if key != "aria-label"
+                ]
+                assert not any("nan" in value for value in said), shown.name
+
+
+def test_values_that_are_not_finite_leave_the_strip():
+    """Of a sample without a finite value there is no strip; of one with some, the others are drawn and averaged."""
+    nan = Sample(arm="vit", label="vit", seeds=(0, 1, 2), values=(math.nan,) * 3)
+    assert effect.seeds(hypothesis(sides=(nan,)), Palette()) == ""
+    some = replace(nan, values=(1.0, math.nan, math.inf))
+    svg = effect.seeds(hypothesis(sides=(some, nan)), Palette())
+    assert "nan" not in "".join(value for node in parse(svg).iter() for value in node.attrib.values())
+    assert drawn(svg)[1].count("mean s0") == 1
+
+
 def test_two_intervals_share_an_axis():
     """The later interval, shifted to the right, is drawn to the right; what has no estimate is not drawn."""
     old, new = found(estimate=0.0, low=-1.0, high=1.0), found(estimate=3.0, low=2.0, high=math.inf)

@@ -29,6 +29,12 @@ def test_large_tables_are_compressed_and_kept_once():
     assert [list(csv.reader(io.StringIO(text)))[2] for text in packed] == [["1", 'a,"</script>']] * 2
 
 
+def test_what_is_no_number_is_an_empty_cell():
+    """A spreadsheet would read the letters of NaN as text."""
+    link = Packed().table(("a", "b", "c"), [(float("nan"), None, 1.5)])
+    assert unquote(link.href.split(",", 1)[1]).splitlines()[1] == ",,1.5"
+
+
 @given(st.text(st.characters(exclude_characters="\r"), max_size=60))
 def test_cells_of_the_csv_are_no_formulas(text):
     """A spreadsheet reads text as text; carriage returns are gone before, as pages show them as hidden characters."""

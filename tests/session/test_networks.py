@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
-from tests.published_networks import save
+from tests.published_networks import into_hub, save
 from tests.session.small import case
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
@@ -160,8 +161,12 @@ def test_weights_that_are_here_are_found_and_the_others_named(tmp_path):
     assert [one.name for one in found.arms["vit"].networks] == ["test_vit.r160_in1k"]
     assert found.arms["vit"].missing == ("test_vit2.r160_in1k", "test_vit3.r160_in1k")
     assert "none" not in found.arms
-    assert "without test_resnet.r160_in1k, test_vit2.r160_in1k" in words.deviation(found.deviations[-1])
-    assert lines(found)[1].startswith("The weights of test_resnet.r160_in1k, test_vit2.r160_in1k")
+    assert "without test_vit2.r160_in1k, test_vit3.r160_in1k, and without any network of resnet" in words.deviation(
+        found.deviations[-1]
+    )
+    said = lines(found)
+    assert said[0] == "Published networks: vit 1 (alone it decides nothing)."
+    assert said[1].startswith("Without test_vit2.r160_in1k, test_vit3.r160_in1k, and without any network of resnet")
     (tmp_path / "empty").mkdir()
     with pytest.raises(VitworkError, match=r"No weights of the profile smoke are in .*--fetch"):
         located(of, tmp_path / "empty")
@@ -183,6 +188,8 @@ def test_networks_of_a_users_own_take_an_arms_place(tmp_path):
     assert words.deviation(found.deviations[-1]).startswith("the arm vit is test_vit.mine0, test_vit.mine1")
     for entry, said in (
         ("vit=timm:test_vit.mine0,timm:test_vit.mine0", "twice"),
+        ("vit=timm:test_vit,test_vit.r160_in1k", "names test_vit.r160_in1k twice"),
+        ("vit=timm:deit_base_patch16_384,deit_base_patch16_224", "come from one training"),
         ("swin=timm:test_vit", "no arm 'swin'"),
         ("vit=mypkg.net:build", "are loaded"),
         ("vit=timm:no_such", "timm has no model"),
@@ -193,6 +200,70 @@ def test_networks_of_a_users_own_take_an_arms_place(tmp_path):
         given(of, ["vit=timm:test_vit.mine0", "timm:test_vit.mine1"])
     with pytest.raises(VitworkError, match=r"weights of test_vit.mine7 are not in"):
         located(of, tmp_path, given(of, ["timm:test_vit.mine7"]))
+
+
+def own_networks(tmp_path, seeds, arm="vit", architecture="test_vit"):
+    """Return the option that puts random networks of these seeds into an arm."""
+    names = [f"{architecture}.{arm}{place}" for place in range(len(seeds))]
+    for name, seed in zip(names, seeds, strict=True):
+        save(tmp_path / f"{name}.safetensors", architecture, seed)
+    return f"{arm}=timm:{','.join(names)}"
+
+
+def of_two_arms():
+    rules = {"vit": Family(r"test_vit\d?"), "resnet": Family("test_resnet")}
+    return profile(**{name: Arm(name, "", recipe=LOADED, data=DATA, family=rule) for name, rule in rules.items()})
+
+
+def test_the_same_weights_under_several_names_count_once(tmp_path):
+    """Six names of two files are two networks, in the plan, at the beginning and among the deviations."""
+    of = of_two_arms()
+    found = located(of, tmp_path, given(of, [own_networks(tmp_path, [0, 0, 0, 1, 1, 1])]))
+    assert [one.name for one in found.arms["vit"].networks] == ["test_vit.vit0", "test_vit.vit3"]
+    said = lines(found)
+    assert said[0] == "Published networks: vit 2 (few: only a large effect is decided)."
+    assert said[1] == "Counted once, as the same weights: test_vit.vit0, test_vit.vit1, test_vit.vit2."
+    stated = [words.deviation(change) for change in found.deviations]
+    assert any(text.startswith("the arm vit is test_vit.vit0, test_vit.vit3, not") for text in stated)
+    assert "counted once, as the same weights: test_vit.vit3, test_vit.vit4, test_vit.vit5" in stated
+
+
+def test_no_network_is_compared_with_itself(tmp_path):
+    """The same file in two arms is refused, under whatever name; arms whose rules have networks in common may share them."""
+    of = of_two_arms()
+    asked = [own_networks(tmp_path, [0, 1]), own_networks(tmp_path, [2, 1], "resnet")]
+    with pytest.raises(VitworkError, match="are in vit and in resnet: a comparison"):
+        located(of, tmp_path, given(of, asked))
+    alike = replace(of, arms={**of.arms, "resnet": replace(of.arms["vit"], name="resnet")})
+    found = located(alike, tmp_path, given(alike, asked))
+    assert [len(arm.networks) for arm in found.arms.values()] == [2, 2]
+
+
+def test_a_network_of_other_architectures_than_the_arms_is_noted(tmp_path):
+    """A ResNet in the place of a Transformer is loaded, and said."""
+    of = of_two_arms()
+    found = located(of, tmp_path, given(of, [own_networks(tmp_path, [0], architecture="test_resnet")]))
+    assert lines(found)[1] == "In vit, whose rule asks for other architectures: test_resnet.vit0."
+    plain = located(of, tmp_path, given(of, [own_networks(tmp_path, [1])]))
+    assert not any("other architectures" in line for line in lines(plain))
+
+
+def test_a_damaged_file_is_left_out_and_named(tmp_path):
+    """Five of six networks are enough; the sixth is named with what is wrong, here and among the deviations; without the path."""
+    of = of_two_arms()
+    own = given(of, [own_networks(tmp_path, list(range(6)))])
+    path = tmp_path / "test_vit.vit2.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    found = located(of, tmp_path, own)
+    assert len(found.arms["vit"].networks) == 5
+    assert found.arms["vit"].complete
+    said = words.deviation(found.deviations[-1])
+    assert said.startswith("without test_vit.vit2 (truncated or no file of weights")
+    assert str(tmp_path) not in said
+    assert lines(found)[1] == f"W{said[1:]}."
+    (tmp_path / "test_vit.vit3.safetensors").unlink()
+    with pytest.raises(VitworkError, match=r"weights of test_vit.vit3 are not in"):
+        located(of, tmp_path, own)
 
 
 def test_only_the_data_of_loaded_arms_can_be_changed():
@@ -232,11 +303,43 @@ def test_the_command_lists_arms_and_says_what_cannot_be_fetched(tmp_path, capsys
     assert "apache-2.0" in said
     assert "not here" in said
     assert "resnet-published: the networks of resnet" in said
+    assert (
+        r"rule: architecture deit_(tiny|small|base)_distilled_patch16_\d+; ImageNet-1k's labels alone; distilled;"
+        in " ".join(said.split())
+    )
     assert networks(["published", "--arms", "vit-distilled", "--fetch"]) == 1
     assert "0 of 3 networks are here" in capsys.readouterr().out
-    for wrong, message in ((["smoke"], "trains its networks"), (["published", "--arms", "vitt"], "no arm 'vitt'")):
+    assert networks(["published", "--arms", "vit-distilled, vit-distilled"]) == 0
+    assert capsys.readouterr().out.count("3 independent") == 1
+    for wrong, message in (
+        (["smoke"], "trains its networks"),
+        (["published", "--arms", "vitt"], "no arm 'vitt'"),
+        (["published", "--arms", ""], "no arm ''"),
+    ):
         with pytest.raises(VitworkError, match=message):
             networks(wrong)
+
+
+def test_the_command_tells_what_is_damaged(tmp_path, capsys, monkeypatch):
+    """A file of the hub's cache with another bit is not here, says why, and is asked for again by fetching."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "pit_ti_224.in1k"
+    link = into_hub(tmp_path / "hub", f"timm/{name}", save(tmp_path / "file.safetensors", "pit_ti_224", 0))
+    assert networks(["published", "--arms", "pit", "--fetch"]) == 1
+    assert "1 of 4 networks are here, and verified" in capsys.readouterr().out
+    content = bytearray(link.read_bytes())
+    content[-1] ^= 1
+    link.resolve().write_bytes(bytes(content))
+    assert networks(["published", "--arms", "pit", "--fetch"]) == 1
+    said = capsys.readouterr().out
+    assert re.search(rf"{name} .* damaged\n", said)
+    assert "damaged: its SHA-256 is" in " ".join(said.split())
+    assert f"{name}: The weights of {name} cannot be had from the hub" in said
+    assert "0 of 4 networks are here" in said
 
 
 @pytest.mark.parametrize("arms", ["vit-more-data", "resnet-one-recipe"])
@@ -258,7 +361,7 @@ def test_a_plan_needs_no_weights(tmp_path):
     found = located(of, tmp_path, planned=True)
     assert [one.name for one in found.arms["vit"].networks] == [f"test_vit{n}.r160_in1k" for n in ("", "2", "3")]
     assert found.arms["vit"].complete
-    assert "test_vit2.r160_in1k, test_vit3.r160_in1k are not here" in lines(found)[1]
+    assert "Without test_vit2.r160_in1k, test_vit3.r160_in1k: no usable" in lines(found)[1]
     (tmp_path / "empty").mkdir()
     assert len(located(of, tmp_path / "empty", planned=True).arms["vit"].networks) == 3
     with pytest.raises(VitworkError, match=r"weights of test_vit.mine7 are not in"):

@@ -273,10 +273,12 @@ def test_a_diverged_run_never_helps():
 
 
 def test_all_runs_diverged_is_inconclusive():
-    """An arm without any number is answered."""
-    effect = compare([NAN] * 10, np.arange(10.0))
-    assert effect.verdict is Verdict.INCONCLUSIVE
-    assert math.isnan(effect.estimate)
+    """An arm without any number is answered, with the reason, whichever arm it is and whatever it is compared with."""
+    for sides in (([NAN] * 10, np.arange(10.0)), (np.arange(10.0), [None] * 10), ([NAN] * 10, 0.0)):
+        effect = compare(*sides)
+        assert (effect.verdict, effect.obstacle) == (Verdict.INCONCLUSIVE, Obstacle.UNKNOWN_VALUE)
+        assert math.isnan(effect.estimate)
+        assert 10 in effect.lost
 
 
 def test_infinite_losses_are_ordered():

@@ -16,12 +16,13 @@ from vitwork.data.sources.cache import cache_folder, locked, place_of
 from vitwork.data.sources.collection import Collection, Example
 from vitwork.data.sources.decoding import memory
 from vitwork.data.sources.download import hub_folder
+from vitwork.data.sources.ground_truth import CLASSES, check_numbers
 from vitwork.data.sources.held_out import numbers, open_held_out
 from vitwork.design.dataset import DataSpec
 from vitwork.errors import VitworkError
 from vitwork.store.store import CorruptFileError, read_sealed, write_sealed
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the choice changes, so that no sample that was chosen differently is read."""
 HUB = "hf:"
 
@@ -55,6 +56,8 @@ def fingerprint(spec: DataSpec, root: Path | None) -> str:
 def sample(spec: DataSpec, root: Path | None) -> list[Example]:
     """Return the sample: of every class that there is as many images, those whose content has the smallest SHA-256.
 
+    An image that is there several times, of one class, counts once.
+
     All images are read at the first call, and the sample is kept in the cache; later calls compare names, sizes and
     modification times.
 
@@ -63,8 +66,8 @@ def sample(spec: DataSpec, root: Path | None) -> list[Example]:
         root: folder of the images, or ``hf://owner/name``.
 
     Raises:
-        VitworkError: no folder is given, it is missing or of no known layout, its classes are none of ImageNet's, it has
-            too few images, or more than fit into memory.
+        VitworkError: no folder is given, it is missing or of no known layout, its classes are none of ImageNet's or not
+            known without doubt, an image is empty or has no class, it has too few images, or more than fit into memory.
     """
     place, _ = made = _made(spec, root)
     facts, content = _facts(*made), read_sealed(place.with_suffix(".bin"))
@@ -112,8 +115,7 @@ def _facts(place: Path, written: float) -> Facts:
 
 def _write(place: Path, collection: Collection, count: int | None) -> None:
     chosen = _chosen(collection, count)
-    found = [(digest, example) for digest, example in _examples(collection) if digest in chosen]
-    found.sort(key=lambda pair: pair[0])
+    found = sorted({digest: example for digest, example in _examples(collection) if digest in chosen}.items())
     contents = [example.content for _, example in found if isinstance(example.content, bytes)]
     facts = {
         "sizes": list(map(len, contents)),
@@ -126,11 +128,22 @@ def _write(place: Path, collection: Collection, count: int | None) -> None:
 
 
 def _examples(collection: Collection) -> Iterator[tuple[bytes, Example]]:
-    """Yield the images, with their classes by ImageNet's numbers, and a digest of both."""
+    """Yield the images, with their classes by ImageNet's numbers, and a digest of both.
+
+    Raises:
+        VitworkError: an image is empty, or its label is no class's.
+    """
     own = numbers(collection)
+    known = range(CLASSES) if own is None else own
     for example in collection.read("test"):
-        label = example.label if own is None else own[example.label]
         assert isinstance(example.content, bytes)  # no layout of large images holds decoded ones
+        if not example.content:
+            raise VitworkError(f"{example.where} is an empty image.")
+        if example.label not in range(len(known)):
+            raise VitworkError(
+                f"{example.where} has the label {example.label}, and there are {len(known)} classes, from 0 on."
+            )
+        label = known[example.label]
         content = label.to_bytes(8, "little", signed=True) + example.content
         yield hashlib.sha256(content).digest(), example._replace(label=label)
 
@@ -144,6 +157,8 @@ def _chosen(collection: Collection, count: int | None) -> set[bytes]:
         sizes[digest] = len(example.content)
     if not classes:
         raise VitworkError(f"{collection.where} holds no image.")
+    if not collection.classes():  # numbers alone
+        check_numbers(classes, collection.where)
     quota = _quota({label: len(set(found)) for label, found in classes.items()}, count, collection.where)
     chosen = {digest for label, found in classes.items() for digest in sorted(set(found))[: quota[label]]}
     if sum(map(sizes.__getitem__, chosen)) > memory() // 4:

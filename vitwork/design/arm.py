@@ -23,7 +23,7 @@ class Arm:
         data: what it is trained and tested on.
         family: the rule by which published networks belong to it; None where it is trained, or they are named.
         networks: published networks, one for each seed; as a session is planned, those alone whose weights are here.
-        missing: names of those whose weights are not here.
+        missing: names of those whose weights are not here; of what lies there damaged, with the reason in brackets.
     """
 
     name: str

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import json
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -48,7 +49,7 @@ class Packed:
 
         Args:
             header: names of the columns.
-            rows: cells; None is an empty cell, floats have six significant digits.
+            rows: cells; None and NaN are empty cells, floats have six significant digits.
         """
         lines = [[_cell(value) for value in row] for row in rows]
         if not lines:
@@ -82,7 +83,7 @@ class Packed:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return None if math.isnan(value) else f"{value:.6g}"
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return f"'{value}"
     return value

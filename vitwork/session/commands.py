@@ -9,7 +9,7 @@ from pathlib import Path
 from vitwork import profiles
 from vitwork.design.arm import Arm
 from vitwork.design.profile import Profile
-from vitwork.design.published import Network
+from vitwork.design.published import Family, Network
 from vitwork.errors import VitworkError
 from vitwork.report.terminal import columns, wrapped
 from vitwork.session.networks import check_folder, few, loads, members
@@ -33,7 +33,9 @@ def networks(arguments: Sequence[str]) -> int:
     profile = profiles.find(given.profile)
     if not loads(profile):
         raise VitworkError(f"The profile {profile.name} trains its networks: it needs no weights.")
-    chosen = given.arms.split(",") if given.arms else list(profile.arms)
+    chosen = list(profile.arms)
+    if given.arms is not None:
+        chosen = list(dict.fromkeys(name.strip() for name in given.arms.split(",")))
     if unknown := [name for name in chosen if name not in profile.arms]:
         raise VitworkError(f"The profile {profile.name} has no arm {unknown[0]!r}; it has {', '.join(profile.arms)}.")
     if given.fetch and given.weights:
@@ -47,24 +49,42 @@ def networks(arguments: Sequence[str]) -> int:
 
 def table(profile: Profile, arm: Arm, weights: Path | None) -> Iterator[str]:
     """Yield what an arm consists of: a line for itself, and one for each network with what is known of it."""
-    from vitwork.models.published.weights import located
-
     if (original := _original(profile, arm)) != arm.name:
         yield f"{arm.name}: the networks of {original}"
         return
     found = members(arm)
     sizes = [_parameters(network) for network in found]
     yield from wrapped(f"{arm.name}: {_summary(found, sizes)}", columns())
+    yield from wrapped(f"  rule: {rule(arm.family)}", columns()) if arm.family else ()
     others = merged(arm)
     for network, size in zip(found, sizes, strict=True):
-        here = located(network, weights).path
+        here, damage = _standing(network, weights)
         megabytes = here.stat().st_size if here else BYTES * size
         yield (
             f"  {network.name:47} {network.licence or 'not stated':12} {megabytes / MEBIBYTE:5.0f} MB "
-            f"{'here' if here else 'not here'}"
+            f"{'here' if here else 'damaged' if damage else 'not here'}"
         )
+        yield from wrapped(f"    {damage}", columns(), hang=0) if damage else ()
         if others.get(network.name):
             yield from wrapped(f"    counts for {', '.join(others[network.name])} too", columns(), hang=0)
+
+
+def rule(family: Family) -> str:
+    """Return which of timm's networks belong to a family, in words."""
+    tags = f", tag {family.tags}" if family.tags != ".*" else ""
+    data = "ImageNet-1k's labels alone" if family.data == "in1k" else "first other data or no labels, then ImageNet-1k"
+    distilled = "distilled" if family.distilled else "not distilled"
+    return f"architecture {family.architectures}{tags}; {data}; {distilled}; images of {family.largest} pixels at most"
+
+
+def _standing(network: Network, weights: Path | None) -> tuple[Path | None, str]:
+    """Return where a network's weights lie, and what is wrong with what lies there; neither where there is nothing."""
+    from vitwork.models.published.weights import DamagedError, located
+
+    try:
+        return located(network, weights).path, ""
+    except DamagedError as why:
+        return None, str(why)
 
 
 def _original(profile: Profile, arm: Arm) -> str:
@@ -108,19 +128,18 @@ def _parameters(network: Network) -> int:
 
 
 def fetched(profile: Profile, arms: Sequence[str]) -> int:
-    """Fetch what is not here, one after another; what fails is named, and the rest goes on. Return the exit status."""
-    from vitwork.models.published.weights import fetch, located
+    """Fetch what is not here or damaged, and verify what is; what fails is named, and the rest goes on. Return the exit status."""
+    from vitwork.models.published.weights import fetch
 
     wanted = {network.name: network for arm in arms for network in members(profile.arms[arm])}
     failed = 0
     for number, network in enumerate(wanted.values(), start=1):
-        if located(network).path is not None:
-            continue
-        print(f"{number}/{len(wanted)} {network.name} …", flush=True)
+        if _standing(network, None)[0] is None:
+            print(f"{number}/{len(wanted)} {network.name} …", flush=True)
         try:
             fetch(network)
         except VitworkError as why:
             print(f"{network.name}: {why}", flush=True)
             failed += 1
-    print(f"{len(wanted) - failed} of {len(wanted)} networks are here.")
+    print(f"{len(wanted) - failed} of {len(wanted)} networks are here, and verified.")
     return int(failed > 0)

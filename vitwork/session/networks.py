@@ -5,12 +5,14 @@ Imports no torch, but timm does, when a profile has such networks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
+from vitwork import profiles
 from vitwork.design.arm import Arm
-from vitwork.design.deviation import Change, Deviation
+from vitwork.design.deviation import Change, Deviation, declared
 from vitwork.design.profile import NETWORKS, Profile
 from vitwork.design.published import Network
 from vitwork.errors import VitworkError
@@ -60,7 +62,8 @@ def located(
 ) -> Profile:
     """Return a profile whose arms have the networks whose weights are here, and know the others by name.
 
-    Arms to which nothing belongs, at the installed timm, are left out.
+    Arms to which nothing belongs, at the installed timm, are left out. The same weights under several names count once. What
+    lies damaged where weights belong is missing.
 
     Args:
         profile: the profile.
@@ -69,7 +72,7 @@ def located(
         planned: whether what is not here is to be counted as if it were, since nothing is loaded.
 
     Raises:
-        VitworkError: a network of a user's own is not here, or none at all is.
+        VitworkError: a network of a user's own is not here, or none at all is, or one would be compared with itself.
     """
     if not loads(profile):
         if weights is not None:
@@ -83,40 +86,101 @@ def located(
         if arm.loaded
     }
     found = {name: arm for name, arm in arms.items() if arm.networks or arm.missing}
-    missing = _missing(found)
-    if lost := [name for arm in asked for name in _absent(found[arm])]:
+    if lost := [one.name for arm, networks in asked.items() for one in networks if one.name in _absent(found[arm])]:
         raise VitworkError(f"The weights of {_named(lost)} are not {_where(weights)}.")
     if not any(arm.networks for arm in found.values()):
+        missing = sorted({name for arm in found.values() for name in _absent(arm)})
         raise VitworkError(
             f"No weights of the profile {profile.name} are {_where(weights)} ({_named(missing)}): "
             f"`vitwork networks {profile.name} --fetch` gets them, and --weights names a folder that has them."
         )
+    copies = {name: _copies(arm) for name, arm in found.items()}
+    arms = {name: _without(arm, copies[name]) for name, arm in found.items()}
+    _check_apart(profile, arms, asked)
+    models = {arm: [one.name for one in networks if one.name not in copies[arm]] for arm, networks in asked.items()}
     changes = [
-        *(Deviation(Change.MODEL, arm=arm, field=NETWORKS, value=", ".join(one.name for one in networks)) for arm, networks in asked.items()),
-        *([Deviation(Change.DECLARED, f"without {_named(missing)}, whose weights were not there")] if missing and not planned else []),
+        *(Deviation(Change.MODEL, arm=arm, field=NETWORKS, value=", ".join(names)) for arm, names in models.items()),
+        *declared(*dict.fromkeys(text for found in copies.values() for text in _told(found))),
+        *declared(*(f"in {arm}, whose rule asks for other architectures: {_named(names)}"
+                    for arm, networks in asked.items() if (names := _strangers(profile.arms[arm], networks)))),
+        *declared(*([] if planned else _lacking(arms))),
     ]  # fmt: skip
-    return replace(profile, arms=found, deviations=(*profile.deviations, *changes))
+    return replace(profile, arms=arms, deviations=(*profile.deviations, *changes))
 
 
 def _located(arm: Arm, own: Sequence[Network] | None, weights: Path | None, *, planned: bool) -> Arm:
+    from vitwork.models.published.weights import DamagedError
     from vitwork.models.published.weights import located as found
 
-    networks = [found(network, weights) for network in (own or members(arm))]
-    return replace(
-        arm,
-        family=None,
-        networks=tuple(network for network in networks if planned or network.path is not None),
-        missing=tuple(network.name for network in networks if not planned and network.path is None),
-    )
+    networks, missing = [], []
+    for network in own or members(arm):
+        try:
+            here, name = found(network, weights), network.name
+        except DamagedError as why:
+            here, name = network, f"{network.name} ({why.reason})"
+        if planned or here.path is not None:
+            networks.append(here)
+        else:
+            missing.append(name)
+    return replace(arm, family=None, networks=tuple(networks), missing=tuple(missing))
 
 
-def _missing(arms: Mapping[str, Arm]) -> list[str]:
-    return sorted({name for arm in arms.values() for name in _absent(arm)})
+def _copies(arm: Arm) -> dict[str, str]:
+    """Return the networks of an arm whose weights are those of one before, with the name of that one."""
+    first: dict[str, str] = {}
+    here = [network for network in arm.networks if network.path is not None]
+    found = {network.name: first.setdefault(network.sha256, network.name) for network in here}
+    return {name: original for name, original in found.items() if name != original}
+
+
+def _without(arm: Arm, names: Collection[str]) -> Arm:
+    return replace(arm, networks=tuple(network for network in arm.networks if network.name not in names))
+
+
+def _told(copies: Mapping[str, str]) -> list[str]:
+    """Return which networks are copies of one, in words."""
+    groups = {original: [name for name, of in copies.items() if of == original] for original in copies.values()}
+    return [f"counted once, as the same weights: {original}, {_named(names)}" for original, names in groups.items()]
+
+
+def _strangers(arm: Arm, own: Sequence[Network]) -> list[str]:
+    """Return the networks that a user puts into an arm whose rule asks for other architectures."""
+    from vitwork.models.published.membership import is_of
+
+    return [network.name for network in own if arm.family is not None and not is_of(arm.family, network.name)]
+
+
+def _check_apart(profile: Profile, arms: Mapping[str, Arm], own: Collection[str]) -> None:
+    """Refuse the same weights in an arm of a user's own and in another, unless the arms' rules have networks in common.
+
+    Raises:
+        VitworkError: a comparison of two arms would compare a network with itself.
+    """
+    names = {arm: {network.name for network in members(profile.arms[arm])} for arm in arms} if own else {}
+    for arm in own:
+        mine = {network.sha256: network.name for network in arms[arm].networks if network.path is not None}
+        for other in (other for other in arms if other != arm and not names[arm] & names[other]):
+            if shared := [mine[network.sha256] for network in arms[other].networks if network.sha256 in mine]:
+                raise VitworkError(
+                    f"The weights of {shared[0]} are in {arm} and in {other}: a comparison of these arms would compare them with "
+                    "themselves."
+                )
 
 
 def _absent(arm: Arm) -> list[str]:
     """Return the networks of an arm whose weights are not here, those that a plan counts as if they were included."""
     return [*arm.missing, *(network.name for network in arm.networks if network.path is None)]
+
+
+def _lacking(arms: Mapping[str, Arm]) -> list[str]:
+    """Return, in words, whose weights are not here: of arms that have none the arm alone, and what lies there damaged."""
+    empty = [name for name, arm in arms.items() if not any(network.path for network in arm.networks)]
+    absent = {name for arm in arms.values() for name in _absent(arm)}
+    of_others = {name for arm in arms if arm not in empty for name in _absent(arms[arm])}
+    damaged = sorted(name for name in absent if " " in name)  # with the reason
+    named = [*damaged, *sorted(of_others.difference(damaged))]
+    parts = [*[_named(named)] * bool(named), *[f"any network of {_named(empty)}"] * bool(empty)]
+    return [f"without {', and without '.join(parts)}: no usable weights were there"] if parts else []
 
 
 def _named(names: Sequence[str]) -> str:
@@ -137,7 +201,7 @@ def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, .
             stand once.
 
     Raises:
-        VitworkError: there is no such arm, the name is none of timm's, or one is given twice.
+        VitworkError: there is no such arm, the name is none of timm's, or two networks are one, or of one training.
     """
     from vitwork.models.published.membership import TIMM, published
 
@@ -149,26 +213,43 @@ def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, .
             raise VitworkError(f"The profile {profile.name} has no arm {arm!r}; it has {', '.join(profile.arms)}.")
         if not listed.startswith(TIMM):
             raise VitworkError(f"The networks of {profile.name} are loaded: write ARM=timm:NAME,NAME…, not {entry!r}.")
-        names = [name.strip().removeprefix(TIMM) for name in listed.split(",")]
-        if len(set(names)) < len(names):
-            raise VitworkError(f"{entry!r} names a network twice, which would count as two.")
         if arm in own:
             raise VitworkError(
                 f"--model names networks of {arm} twice: name all of them in one, {arm}=timm:NAME,NAME…."
             )
-        own[arm] = tuple(map(published, names))
+        own[arm] = tuple(published(name.strip().removeprefix(TIMM)) for name in listed.split(","))
+        _check_independent(own[arm], entry)
     return own
+
+
+def _check_independent(networks: Sequence[Network], entry: str) -> None:
+    """Refuse a network that is named twice, by whatever name, and two of timm's that are tunings of one training.
+
+    Raises:
+        VitworkError: they would count as two.
+    """
+    from vitwork.models.published.membership import root_of
+
+    for one, other in combinations(networks, 2):
+        if one.name == other.name:
+            raise VitworkError(f"{entry!r} names {one.name} twice, which would count as two.")
+        if one.origin and other.origin and root_of(one.name) == root_of(other.name):
+            raise VitworkError(f"{one.name} and {other.name} come from one training, and would count as two: name one.")
 
 
 def lines(profile: Profile) -> list[str]:
     """Return what stands behind each arm of published networks, in a sentence each; none for other profiles."""
     if not loads(profile):
         return []
-    counts = (f"{name} {len(arm.networks)}{few(len(arm.networks))}" for name, arm in profile.arms.items())
-    missing = _missing(profile.arms)
-    said = [f"Published networks: {', '.join(counts)}."]
-    pointer = f"; `vitwork networks {profile.name}` lists them" if len(missing) > NAMED else ""
-    return said + ([f"The weights of {_named(missing)} are not here{pointer}."] if missing else [])
+    counts = (f"{name} {count}{few(count)}" for name, arm in profile.arms.items() if (count := len(arm.networks)))
+    usual = profiles.find(profile.name).deviations
+    own = [found.text for found in profile.deviations if found.change is Change.DECLARED and found not in usual]
+    lacking = _lacking(profile.arms)  # of a plan, which counts what is not here, they are no deviation
+    return [
+        f"Published networks: {', '.join(counts)}.",
+        *(f"{text[:1].upper()}{text[1:]}." for text in dict.fromkeys([*own, *lacking])),
+        *[f"`vitwork networks {profile.name}` lists what is here."] * bool(lacking),
+    ]
 
 
 def few(networks: int) -> str:

@@ -134,6 +134,8 @@ def _unfit(a: Array, b: Array, scale: Scale) -> Obstacle | None:
     """Return why the samples cannot be compared on the scale, if they cannot."""
     if not a.size or not b.size:
         return Obstacle.NO_RUNS
+    if any(np.isnan(sample).all() for sample in (a, b)):
+        return Obstacle.UNKNOWN_VALUE
     if scale == "log-ratio" and min(np.nanmin(sample, initial=math.inf) for sample in (a, b)) < 0.0:
         return Obstacle.NEGATIVE_VALUES
     return None

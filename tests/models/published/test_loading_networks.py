@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tests.published_networks import save
 from vitwork.errors import VitworkError
 from vitwork.models.published.loading import load, parameters
 from vitwork.models.published.membership import published
-from vitwork.models.published.weights import located
+from vitwork.models.published.weights import digest, located
 from vitwork.profiles.published import OF_THE_PAPER
 
 SHARED = Path(__file__).parents[4] / "shared" / "golden" / "published_checkpoints.json"
@@ -71,9 +72,30 @@ def test_weights_that_are_not_the_ones_of_the_key_are_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(VitworkError, match="has changed since the session began"):
         load(network)
-    cut = located(published("test_vit.r160_in1k"), tmp_path)
     with pytest.raises(VitworkError, match="truncated or no file of weights"):
-        load(cut)
+        load(replace(network, sha256=digest(path)))
+
+
+def test_weights_of_another_resolution_are_refused(tmp_path):
+    """Position embeddings are not resampled to fit: what would be measured is no network that anybody trained."""
+    torch.manual_seed(0)
+    large = timm.create_model("test_vit", img_size=224).state_dict()
+    save_file({key: value.contiguous() for key, value in large.items()}, tmp_path / "test_vit.large.safetensors")
+    with pytest.raises(VitworkError, match="of another resolution than"):
+        load(located(published("test_vit.large"), tmp_path))
+
+
+def test_a_file_that_was_replaced_is_known_at_the_next_attempt(tmp_path):
+    """Other weights of the same size and time are refused by the session that found the first, and taken by the next one."""
+    path, other = (save(tmp_path / f"test_vit.{name}.safetensors", "test_vit", seed) for seed, name in enumerate("ab"))
+    network, status = located(published("test_vit.a"), tmp_path), path.stat()
+    path.write_bytes(other.read_bytes())
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(VitworkError, match="has changed since the session began"):
+        load(network)
+    again = located(published("test_vit.a"), tmp_path)
+    assert again.sha256 == digest(other)
+    load(again)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,28 @@ def test_arms_that_are_compared_share_no_network():
         assert not roots[0] & roots[1]
 
 
+@pytest.mark.parametrize(
+    ("arm", "name"),
+    [
+        ("swin", "swinv2_cr_tiny_ns_224.sw_in1k"),
+        ("swin", "swinv2_cr_small_224.sw_in1k"),
+        ("convnext", "convnext_zepto_rms.ra4_e3600_r224_in1k"),
+        ("convnext", "convnext_zepto_rms_ols.ra4_e3600_r224_in1k"),
+        ("vit-more-data", "vit_base_patch16_224_miil.in21k_ft_in1k"),
+    ],
+)
+def test_variants_of_an_architecture_belong_to_it(arm, name):
+    """Another norm, another order of norms or another code of the same architecture leaves no network out."""
+    assert name in {group.network.name for group in groups(FAMILIES[arm])}
+
+
+def test_no_size_up_to_base_is_left_out():
+    """Of the architectures that arms are named after, a network that fits data and images is in its arm whatever its variant is."""
+    for arm, size in (("swin", "(tiny|small|base)"), ("convnext", "(atto|femto|pico|nano|tiny|small|base|zepto)")):
+        every = groups(Family(rf"{arm}.*_{size}(_.*)?"))
+        assert {group.network.name for group in every} <= {group.network.name for group in groups(FAMILIES[arm])}
+
+
 def test_the_field_is_large_enough_to_decide():
     """The two arms that most claims compare have more networks than training five seeds would give."""
     assert len(groups(FAMILIES["resnet"])) >= 10

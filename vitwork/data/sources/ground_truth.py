@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
@@ -41,6 +43,46 @@ def classes() -> tuple[str, ...]:
     return tuple(info.index_to_label_name(number) for number in range(CLASSES))
 
 
+def classes_called(name: str) -> AbstractSet[int]:
+    """Return the numbers of the classes that a name may mean: by its WordNet name, or a word as of ``tench, Tinca tinca``."""
+    return set().union(*(_words().get(word, ()) for word in _separate(name)))
+
+
+@cache
+def _words() -> Mapping[str, AbstractSet[int]]:
+    from timm.data.imagenet_info import ImageNetInfo
+
+    info, found = ImageNetInfo("imagenet-1k"), defaultdict[str, set[int]](set)
+    for number in range(CLASSES):
+        for word in (classes()[number], *_separate(info.index_to_description(number))):
+            found[word].add(number)
+    return found
+
+
+def _separate(name: str) -> list[str]:
+    """Return the synonyms that a class is called by; folders have underscores in place of spaces."""
+    return [word.strip().lower().replace("_", " ") for word in name.split(",")]
+
+
+def check_numbers(found: Iterable[int], where: str) -> None:
+    """Refuse numbers of classes that stand for themselves and are not in ImageNet's order of its thousand.
+
+    Numbers without a gap from 0 or 1 on, fewer than the thousand, are what other lists of classes have.
+
+    Raises:
+        VitworkError: they are another list's, or larger than the last class's.
+    """
+    numbers = sorted(set(found))
+    if strange := [number for number in numbers if number not in range(CLASSES)]:
+        raise VitworkError(f"{where} has the class {strange[0]}, and ImageNet's are numbered from 0 to {CLASSES - 1}.")
+    first = numbers[0]
+    if first in {0, 1} and len(numbers) == numbers[-1] - first + 1 < CLASSES:
+        raise VitworkError(
+            f"{where} has {len(numbers)} classes numbered from {first} on, which says nothing of ImageNet's thousand: name classes by "
+            "their WordNet names, such as n01440764."
+        )
+
+
 def open_flat(root: Path) -> Collection:
     """Open a folder of images that has a file of their classes in it or beside it.
 
@@ -51,34 +93,63 @@ def open_flat(root: Path) -> Collection:
         VitworkError: there is no such file, or it does not say of every image what it shows.
     """
     images = files_below(root, SUFFIXES, 0)
-    truth = next(
-        (path for place, name in product(PLACES, FILES) if (path := root / place / name).is_file()),
-        None,
-    )
-    if truth is None:
+    truths = [path for place, name in product(PLACES, FILES) if (path := root / place / name).is_file()]
+    if not truths:
         raise VitworkError(
             f"{root} holds images and no class folders: put a file beside them that says what they show, such as {FILES[0]} "
             f"or {FILES[-1]} with {META}."
         )
-    labels = _labels(truth, images)
+    labels = _labels(truths[0], images)
+    for other in truths[1:]:
+        found = _readable(other, images)
+        if strange := next(
+            (path for path, *both in zip(images, labels, found, strict=False) if len(set(both)) > 1), None
+        ):
+            raise VitworkError(f"{truths[0]} and {other} disagree on what {strange.name} shows: move one of them away.")
     places = range(0, len(images), AT_ONCE)
     parts: list[Part] = [partial(_read, images[at : at + AT_ONCE], labels[at : at + AT_ONCE]) for at in places]
-    return Collection(str(root), (truth, *images), classes, {"test": parts})
+    lists = [path for truth in truths if (path := truth.with_name(META)).is_file()]
+    return Collection(str(root), (*truths, *lists, *images), classes, {"test": parts})
 
 
 def _labels(truth: Path, images: Sequence[Path]) -> list[int]:
-    lines = [line for line in check_regular(truth).read_text(encoding="utf-8", errors="replace").splitlines() if line]
-    rows = [re.split(r"[,\s]+", line.strip()) for line in lines if not line.startswith("ImageId")]
-    if all(len(row) == 1 for row in rows):
-        if len(rows) != len(images):
-            raise VitworkError(f"{truth} has {len(rows)} lines for {len(images)} images.")
+    content = check_regular(truth).read_text(encoding="utf-8-sig", errors="replace")
+    lines = [
+        (place, re.split(r"[,\s]+", line.strip()))
+        for place, line in enumerate(content.splitlines(), start=1)
+        if line.strip() and not line.startswith("ImageId")
+    ]
+    if all(len(words) == 1 for _, words in lines):
+        if len(lines) != len(images):
+            raise VitworkError(f"{truth} has {len(lines)} lines for {len(images)} images.")
         number = _numbers(truth)
-        return [_class(row[0], number, truth) for row in rows]
-    number = {str(place): place for place in range(len(classes()))}
-    found = {Path(row[0]).stem: _class(row[1], number, truth) for row in rows if len(row) > 1}
+        return [_class(words[0], number, truth) for _, words in lines]
+    found = _named(truth, lines)
     if lost := next((path for path in images if path.stem not in found), None):
         raise VitworkError(f"{truth} does not say what {lost.name} shows.")
     return [found[path.stem] for path in images]
+
+
+def _readable(truth: Path, images: Sequence[Path]) -> list[int]:
+    """Return what `_labels` does; nothing where a file is of other images, or lacks what names its classes."""
+    try:
+        return _labels(truth, images)
+    except VitworkError:
+        return []
+
+
+def _named(truth: Path, lines: Sequence[tuple[int, Sequence[str]]]) -> dict[str, int]:
+    """Return the classes of images by the images' names, without what they end in."""
+    number, found = {str(place): place for place in range(len(classes()))}, dict[str, int]()
+    for place, words in lines:
+        if len(words) < 2:
+            raise VitworkError(f"{truth} says no class in line {place}: {words[0][:40]!r}.")
+        name, label = Path(words[0]).stem, _class(words[1], number, truth)
+        if found.setdefault(name, label) != label:
+            raise VitworkError(f"{truth} says in line {place} that {name} shows {words[1]}, and another class before.")
+    if all(words[1].isdecimal() for _, words in lines):
+        check_numbers(found.values(), str(truth))
+    return found
 
 
 def _numbers(truth: Path) -> dict[str, int]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import contains
 from pathlib import Path
 
 from vitwork.data.sources import folder, ground_truth
 from vitwork.data.sources.collection import Collection, held_out, split_of
-from vitwork.data.sources.ground_truth import WORDNET
 from vitwork.data.sources.listing import files_below, folders_in, visible
 from vitwork.data.sources.parquet import open_parquet
 from vitwork.data.sources.tar import open_tar
@@ -45,8 +45,8 @@ def open_held_out(root: Path) -> Collection:
 def numbers(collection: Collection) -> Sequence[int] | None:
     """Return the number that ImageNet gives to each class of a collection; None where its labels are those numbers.
 
-    Classes are known by their WordNet names (``n01440764``), by numbers that folders are called by, or all thousand by
-    their order.
+    Classes are known by their WordNet names (``n01440764``), by the words that ImageNet has for them (``tench``), or by
+    numbers that folders are called by. A thousand of which most are called as ImageNet's at their place are in its order.
 
     Raises:
         VitworkError: they are called otherwise, or two of them mean one class.
@@ -54,14 +54,21 @@ def numbers(collection: Collection) -> Sequence[int] | None:
     names, known = collection.classes(), ground_truth.classes()
     if not names or names == known:
         return None
-    if all(map(WORDNET.fullmatch, names)) and set(names) <= set(known):
-        return _distinct([known.index(name) for name in names], collection)
-    if all(name.isdecimal() and int(name) < len(known) for name in names):
-        return _distinct([int(name) for name in names], collection)
-    if len(names) == len(known):
+    if all(name.isdecimal() for name in names):
+        found = [int(name) for name in names]
+        ground_truth.check_numbers(found, collection.where)
+        return _distinct(found, collection)
+    meanings = [ground_truth.classes_called(name) for name in names]
+    unclear = [name for name, found in zip(names, meanings, strict=True) if len(found) != 1]
+    ordered = len(names) == len(known) and 2 * sum(map(contains, meanings, range(len(names)))) > len(known)
+    if unclear and ordered:
         return None
-    strange = next((name for name in names if name not in known), names[0])
-    raise VitworkError(f"{collection.where} has the class {strange}, which is none of ImageNet's thousand.")
+    if unclear:
+        raise VitworkError(
+            f"{collection.where} has the class {unclear[0]}, which names none of ImageNet's thousand without doubt: name "
+            f"classes by their WordNet names, such as {known[0]}."
+        )
+    return _distinct([number for found in meanings for number in found], collection)
 
 
 def _distinct(found: Sequence[int], collection: Collection) -> Sequence[int]:

@@ -79,7 +79,8 @@ def open_tar(root: Path, grouping: Grouping = train_and_test) -> Collection:
     groups = grouping(root, files_below(root, {".tar"}, 1))
     splits = {split: [partial(_read, shard) for shard in shards] for split, shards in groups.items()}
     files = tuple(path for group in groups.values() for path in group)
-    return Collection(str(root), files, partial(_class_names, root), splits)
+    named = tuple(path for name in CLASS_FILES if (path := root / name).is_file())
+    return Collection(str(root), (*files, *named), partial(_class_names, root), splits)
 
 
 def _class_names(root: Path) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from vitwork.device.settings import kept
 from vitwork.errors import VitworkError, told
 from vitwork.models.checkpoints.loading import check, load_checkpoint
 from vitwork.models.published.membership import TIMM
-from vitwork.models.published.weights import SUFFIX, digest
+from vitwork.models.published.weights import SUFFIX, known_digest
 from vitwork.models.zoo.creation import create
 
 LONGEST = 300
@@ -28,7 +28,7 @@ def load(network: Network) -> nn.Module:
     path = network.path
     if path is None or not network.sha256:
         raise VitworkError(f"The weights of {network.name} are not here.")
-    if digest(path) != network.sha256:
+    if known_digest(path, anew=True) != network.sha256:  # and the next session knows it as it is
         raise VitworkError(f"{path} has changed since the session began: start it again.")
     with kept():
         if network.model.startswith(TIMM):
@@ -45,7 +45,7 @@ def _tensors(network: Network) -> dict[str, object]:
     try:
         return dict(load_file(str(network.path)))
     except (SafetensorError, OSError) as error:
-        raise VitworkError(f"{network.path} is truncated or no file of weights: {told(error)}.") from error
+        raise VitworkError(f"{network.path} is truncated or no file of weights: {told(error).rstrip('.')}.") from error
 
 
 def _from_timm(network: Network) -> nn.Module:
@@ -64,7 +64,7 @@ def _from_timm(network: Network) -> nn.Module:
     except Exception as error:  # of keys and shapes that the architecture does not have, errors are of any kind
         reason = " ".join(str(error).split()) or type(error).__name__
         raise VitworkError(
-            f"{network.path} is of another architecture than {network.name}: {reason[:LONGEST]}."
+            f"{network.path} is of another architecture than {network.name}: {reason[:LONGEST].rstrip('.')}."
         ) from error
     _check(state, model.state_dict(), network)
     return model
@@ -76,8 +76,15 @@ def _check(state: Mapping[str, object], filled: Mapping[str, Tensor], network: N
     What timm converts has another name or shape in the model; of that, the numbers that arrived are checked alone.
 
     Raises:
-        VitworkError: a weight is no number of the model's kind, is not finite, or is a variance below zero.
+        VitworkError: a weight is no number of the model's kind, is not finite, or is a variance below zero; or it has another
+            number of elements than the model's of its name, so that it was resampled, as position embeddings are.
     """
+    for key, value in state.items():
+        if isinstance(value, Tensor) and key in filled and value.numel() != filled[key].numel():
+            raise VitworkError(
+                f"{network.path} is of another resolution than {network.name}: its {key} is {tuple(value.shape)}, not "
+                f"{tuple(filled[key].shape)}."
+            )
     kept_as_they_are = {
         key: value
         for key, value in state.items()

@@ -52,8 +52,8 @@ def groups(family: Family) -> tuple[Group, ...]:
 
     found: dict[str, list[tuple[int, str]]] = {}
     for name in timm.list_pretrained():
-        architecture, _, tag = name.partition(".")
-        if re.fullmatch(family.architectures, architecture) and re.fullmatch(family.tags, tag) and _fits(name, family):
+        _, _, tag = name.partition(".")
+        if is_of(family, name) and re.fullmatch(family.tags, tag) and _fits(name, family):
             side = _config(name).input_size[-1]
             found.setdefault(root_of(name), []).append((abs(side - USUAL), name))
     made = ([name for _, name in sorted(members)] for members in found.values())
@@ -62,6 +62,11 @@ def groups(family: Family) -> tuple[Group, ...]:
 
 def _name(group: Group) -> str:
     return group.network.name
+
+
+def is_of(family: Family, name: str) -> bool:
+    """Return whether a network's architecture is one that a family's rule asks for."""
+    return re.fullmatch(family.architectures, name.partition(".")[0]) is not None
 
 
 def _fits(name: str, family: Family) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -181,8 +182,8 @@ def _moment(when: Any) -> tuple[int, float]:
 
 
 def mean(values: Iterable[float | None]) -> float | None:
-    """Return the mean of the values that there are, None if there is none."""
-    known = [value for value in values if value is not None]
+    """Return the mean of the finite values that there are, None if there is none."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
     return sum(known) / len(known) if known else None
 
 

@@ -23,7 +23,7 @@ def seeds(hypothesis: Hypothesis, palette: Palette) -> str:
     samples = [side for side in hypothesis.sides if isinstance(side, Sample)]
     constants = [side.value for side in hypothesis.sides if not isinstance(side, Sample)]
     every = [value for side in samples for value in side.values if value is not None]
-    values = [value for value in every if not excessive(value)]
+    values = [value for value in every if _drawable(value)]
     if not values:
         return ""
     log = factor(hypothesis.effect.scale) and min(values) > 0
@@ -57,8 +57,12 @@ def _beyond(values: Sequence[float]) -> str:
     return f"; {count} beyond {LARGEST:g} left out" if count else ""
 
 
+def _drawable(value: float | None) -> bool:
+    return value is not None and math.isfinite(value) and not excessive(value)
+
+
 def _strip(plot: Plot, side: Sample, row: float, series: int, *, log: bool) -> None:
-    drawn = [None if value is None or excessive(value) else value for value in side.values]
+    drawn = [value if _drawable(value) else None for value in side.values]
     finite = [value for value in drawn if value is not None]
     centre = mean([math.log(value) if log else value for value in finite])
     if centre is not None:

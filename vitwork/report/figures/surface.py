@@ -98,12 +98,11 @@ def _rows(given: str, entry: Entry) -> list[Row]:
 
 def _surfaces(view: View) -> tuple[Panel, ...]:
     """Return the map of the whole loss of each arm's first network, with one scale of heights for all."""
-    firsts = [view.of(arm)[0] for arm in view.arms]
-    sums = [_parts(entry.values)["NLL + L2"] for entry in firsts]
-    rises = [grid - np.nanmin(grid) for grid in sums]
-    top = max(float(np.nanmax(rise)) for rise in rises) or 1.0
+    sums = [(entry, _parts(entry.values)["NLL + L2"]) for entry in (view.of(arm)[0] for arm in view.arms)]
+    rises = [(entry, grid - np.nanmin(grid)) for entry, grid in sums if not np.isnan(grid).all()]
+    top = max((float(np.nanmax(rise)) for _, rise in rises), default=0.0) or 1.0
     panels = []
-    for entry, rise in zip(firsts, rises, strict=True):
+    for entry, rise in rises:
         step = -(-(len(rise) - 1) // (FINEST - 1))
         axes = [np.asarray(entry.values[name], dtype=float)[::step] for name in ("x", "y")]
         thin, title = rise[::step, ::step], f"{entry.arm}, seed {entry.seed}: NLL + L2 above its minimum (nats)"

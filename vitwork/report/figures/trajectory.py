@@ -59,9 +59,9 @@ def _means(entries: Sequence[Entry]) -> tuple[list[float | None], list[float | N
 def _path(radii: Sequence[float | None], angles: Sequence[float | None]) -> list[Polar]:
     """Return the points of a path; at the centre there is no angle, and none is needed."""
     return [
-        (radius, angle or 0.0)
+        (radius, angle if radius and angle is not None else 0.0)
         for radius, angle in zip(radii, angles, strict=False)
-        if radius is not None and (angle is not None or not radius)
+        if radius is not None and math.isfinite(radius) and (not radius or (angle is not None and math.isfinite(angle)))
     ]
 
 

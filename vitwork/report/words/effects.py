@@ -17,7 +17,7 @@ OBSTACLES = {
     Obstacle.NO_RUNS: "an arm has no runs",
     Obstacle.FEW_SEEDS: "so few seeds never decide",
     Obstacle.NEGATIVE_VALUES: "negative values have no logarithms",
-    Obstacle.UNKNOWN_VALUE: "a run has no finite value, so that the slope is unknown",
+    Obstacle.UNKNOWN_VALUE: "there are runs without a finite value, so that the effect is unknown",
     Obstacle.NO_SPREAD: "no seed differs from another of its arm",
 }
 """Why no test applies."""
