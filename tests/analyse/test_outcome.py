@@ -11,7 +11,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from scipy import stats
 from torch import nn
 
 import vitwork.analyse as room
@@ -19,7 +22,7 @@ from vitwork.analyse.analysing import Analysing, Clock, measurements
 from vitwork.analyse.findings import Made, NotMade, Number, attempt
 from vitwork.analyse.outcome import Analysed, Outcome, lines, weights_of
 from vitwork.analyse.subject import Pictures, ready, subjects
-from vitwork.analyse.table import ANALYSES, chosen
+from vitwork.analyse.table import ANALYSES, chosen, share_error
 from vitwork.data import DataSpec, load
 from vitwork.errors import VitworkError
 from vitwork.models import create
@@ -144,7 +147,7 @@ def test_an_error_is_that_of_the_quantity_or_over_parts_of_the_images():
     pictures = Pictures(splits, 40, 16)
     model = ready(subject, pictures)
     name = "similarity"
-    made = attempt(ANALYSES[name], ANALYSES[name].of(40), model.run, labelled=True)
+    made = attempt(ANALYSES[name], ANALYSES[name].of(40), model.run)
     assert isinstance(made, Made)
     shown = ANALYSES[name].shown[0].quantity
     parts = []
@@ -163,12 +166,78 @@ def test_every_quantity_of_the_table_has_an_error():
         assert analysis.in_parts or all(shown.knows_error is not None for shown in analysis.shown)
 
 
+@given(st.integers(1, 500), st.data())
+def test_the_error_of_a_share_is_half_of_wilsons_interval(count, data):
+    """As scipy has that interval, at one standard error; never 0, also where all images were right or none."""
+    successes = data.draw(st.integers(0, count))
+    error = share_error(successes / count, count)
+    edges = stats.binomtest(successes, count).proportion_ci(1.0 - 2.0 * stats.norm.sf(1.0), method="wilson")
+    assert error == pytest.approx((edges.high - edges.low) / 2)
+    assert error > 0
+
+
+def test_no_share_of_a_few_images_is_certain():
+    """A network that is right on all of eight images may be wrong on the ninth: no number of what is counted has an error of 0."""
+    model = net((2, 2))
+    with torch.no_grad():
+        list(model.parameters())[-1].copy_(torch.eye(10)[3] * 1e6)  # whatever it sees is of the fourth class
+    splits = load(DataSpec("embedded", size=16, train=40, test=300))
+    fourth = splits.test.labels == 3
+    test = replace(splits.test, images=splits.test.images[fourth], labels=splits.test.labels[fourth])
+    names = "evaluation,lesion,noise_bands,corruptions,cue_conflict"
+    found = room.analyse(model, replace(splits, test=test), only=names, images=8, size=16).models[0]
+    assert (found.images["count"], found.numbers["evaluation", "accuracy"].value) == (8, 100.0)
+    assert found.numbers["evaluation", "accuracy"].error == pytest.approx(100 * (1 / 16) / (9 / 8))
+    assert not [key for key, number in found.numbers.items() if number.error == 0.0 or "± 0 " in number.shown]
+
+
+def test_it_is_said_what_every_error_is_over(found):
+    """Images, mini-batches, planes or random vectors: in the terminal, the table, the frame, the file and the page."""
+    both = room.analyse(
+        {"net": net((2, 2))},
+        load(DataSpec("embedded", size=16, train=40, test=20)),
+        **{**SMALL, "only": "variance,density,trace"},
+    )
+    (said,) = both.errors
+    assert said == "Each ± is a standard error: over images (variance); over random vectors (density, trace)."
+    assert found.errors == ["Each ± is a standard error over images."]
+    assert said in " ".join(str(both).split())
+    assert said in both._repr_html_()
+    assert dict(zip(both.frame["analysis"], both.frame["over"], strict=True))["density"] == "random vectors"
+    assert "± over random vectors" in lines("trace", both.models[0].analyses["trace"])[0]
+    assert all(number.error is not None for number in both.models[0].numbers.values() if number.value is not None)
+
+
+def test_what_is_not_counted_is_not_denied():
+    """Where each stage has one block, there are changes across Convs, but none of those that the mean is over."""
+    alone = room.analyse(
+        net((1, 1)), load(DataSpec("embedded", size=16, train=40, test=20)), **{**SMALL, "only": "variance,fourier"}
+    )
+    made = alone.models[0].analyses["variance"]
+    assert isinstance(made, Made)
+    assert [change["kind"] for change in made.values["changes"] if not change["jump"]] == ["conv"]
+    convs = [number.lacks for (_, quantity), number in alone.models[0].numbers.items() if "Convs" in quantity]
+    assert convs == ["no conv block that keeps the resolution behind another of its stage"] * 2
+
+
+@pytest.mark.parametrize(
+    ("classes", "at_hand", "why"),
+    [(10, False, "give them with --data"), (7, True, "the images have 10, the model 7")],
+)
+def test_images_of_other_classes_are_refused_for_the_real_reason(classes, at_hand, why):
+    """Images that were given are not asked for: what does not fit is said."""
+    model = create("preresnet_18", classes, depths=(1, 2), widths=(8, 16), image_size=16)
+    splits = load(DataSpec("embedded", size=16, train=40, test=20)) if at_hand else None
+    refused = room.analyse(model, splits, only="calibration", images=20, size=16).models[0].analyses["evaluation"]
+    assert refused == NotMade(f"needs images of the classes that the model tells apart: {why}")
+
+
 def test_numbers_say_what_they_are():
     """A value with its error, an unknown error as such, and the reason where there is no value."""
     assert Number("a", "%", 12.345, 0.56).shown == "12.35 ± 0.56 %"
     assert Number("a", "%", 31.25, 11.588).shown == "31 ± 12 %"
-    assert Number("a", "", -0.0023681, 0.000512).shown == "-0.00237 ± 0.00051"
-    assert Number("a", "", 2.3681e-9, 5.13e-9).shown == "2.368e-09 ± 5.1e-09"
+    assert Number("a", "", -0.0023681, 0.000512).shown == "−0.00237 ± 0.00051"
+    assert Number("a", "", 2.3681e-9, 5.13e-9).shown == "2.368e−09 ± 5.1e−09"
     assert Number("a", "", 1234.5, 0.0).shown == "1234 ± 0"
     assert Number("a", "", 2.0).shown == "2 ± unknown"
     assert Number("a", "", lacks="no MSA block").shown == "no MSA block"

@@ -155,7 +155,7 @@ class Analysing:
             if expected > spare:
                 left = words.duration(max(0.0, spare))
                 return NotMade(f"takes about {words.duration(expected)}, and of the time given {left} are left for it")
-        found = attempt(ANALYSES[name], self.measurements[name], model.run, labelled=model.labelled)
+        found = attempt(ANALYSES[name], self.measurements[name], model.run, model.unlabelled)
         if isinstance(found, Made):
             self.clock.note(expected, found.seconds)
         return found
@@ -191,7 +191,7 @@ def analyse(
         device: a torch device, or ``auto``.
 
     Returns:
-        Numbers with their standard errors over images or mini-batches, and all records.
+        Numbers with their standard errors, what these are over, and all records.
 
     Raises:
         VitworkError: a model, its weights or the images cannot be had or do not fit, or a name or value is none.

@@ -84,16 +84,30 @@ class Outcome:
         """Return the weights, a table with a column for each model, and what was not measured, at the terminal's width."""
         width = columns()
         why = [line for reason in self.reasons for line in textwrap.wrap(reason, width, subsequent_indent="  ")]
-        return "\n".join([self.first_line, "", *_aligned(self.rows, width), *([""] if why else []), *why])
+        errors = [line for text in self.errors for line in ["", *textwrap.wrap(text, width)]]
+        return "\n".join([self.first_line, "", *_aligned(self.rows, width), *errors, *([""] if why else []), *why])
 
     def _repr_html_(self) -> str:
         head, *body = [[html.escape(cell) for cell in row] for row in self.rows]
         lines = ["".join(f"<td>{cell}</td>" for cell in row) for row in body]
-        why = "".join(f"<p>{html.escape(reason)}</p>" for reason in self.reasons)
+        why = "".join(f"<p>{html.escape(text)}</p>" for text in [*self.errors, *self.reasons])
         return (
             f"<p>{html.escape(self.first_line)}</p><table><thead><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"
             f"</thead><tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>{why}"
         )
+
+    @property
+    def errors(self) -> list[str]:
+        """What the standard errors are over, in a sentence; none where there is no number."""
+        found: dict[str, dict[str, None]] = {}
+        for one in self.models:
+            for name, made in one.analyses.items():
+                if isinstance(made, Made) and any(number.value is not None for number in made.numbers):
+                    found.setdefault(made.over, {})[name] = None
+        if len(found) < 2:
+            return [f"Each ± is a standard error over {over}." for over in found]
+        parts = [f"over {over} ({', '.join(names)})" for over, names in found.items()]
+        return [f"Each ± is a standard error: {'; '.join(parts)}."]
 
     @property
     def reasons(self) -> list[str]:
@@ -125,15 +139,25 @@ class Outcome:
         """The numbers as a tidy pandas frame: a row for each model and quantity."""
         import pandas as pd
 
-        columns = ["model", "weights", "analysis", "quantity", "unit", "value", "error", "lacks"]
-        return pd.DataFrame(
+        columns = ["model", "weights", "analysis", "quantity", "unit", "value", "error", "over", "lacks"]
+        rows = [
             [
-                [one.model, one.weights, name, quantity, number.unit, number.value, number.error, number.lacks]
-                for one in self.models
-                for (name, quantity), number in one.numbers.items()
-            ],
-            columns=columns,
-        ).astype({"value": float, "error": float})
+                one.model,
+                one.weights,
+                name,
+                number.quantity,
+                number.unit,
+                number.value,
+                number.error,
+                found.over,
+                number.lacks,
+            ]
+            for one in self.models
+            for name, found in one.analyses.items()
+            if isinstance(found, Made)
+            for number in found.numbers
+        ]
+        return pd.DataFrame(rows, columns=columns).astype({"value": float, "error": float})
 
     def plot(self) -> Any:
         """Draw every quantity that is a number, with its standard error, a panel for each; returns matplotlib's figure."""
@@ -226,7 +250,7 @@ def lines(name: str, found: Made | NotMade) -> list[str]:
     if isinstance(found, NotMade):
         return [f"{name:14} not measured: {found.not_measured}"]
     peak = "unknown" if found.peak_bytes is None else f"{found.peak_bytes / 2**20:.0f} MiB"
-    first = f"{name:14} {words.duration(found.seconds):>10} {peak:>12} at most"
+    first = f"{name:14} {words.duration(found.seconds):>10} {peak:>12} at most, ± over {found.over}"
     return [first, *(f"{'':14}   {number.quantity}: {number.shown}{_noted(number)}" for number in found.numbers)]
 
 

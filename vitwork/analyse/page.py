@@ -44,6 +44,7 @@ def page(found: Outcome) -> bytes:
         weights=found.first_line,
         head=head,
         rows=rows,
+        errors=found.errors,
         reasons=found.reasons,
         models=[
             {

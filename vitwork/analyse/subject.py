@@ -129,7 +129,7 @@ class Ready:
     Attributes:
         subject: what was asked for.
         run: the model as measurements take one.
-        labelled: whether its images are of the classes that it tells apart.
+        unlabelled: why its images are not of the classes that it tells apart; empty where they are.
         parameters: of the model.
         blocks: number of its blocks, 0 where it has none that can be told apart.
         pass_seconds: that one image's pass takes, about.
@@ -137,7 +137,7 @@ class Ready:
 
     subject: Subject
     run: TrainedRun
-    labelled: bool
+    unlabelled: str
     parameters: int
     blocks: int
     pass_seconds: float
@@ -181,13 +181,17 @@ def _ready(subject: Subject, pictures: Pictures, device: str) -> Ready:
     run = TrainedRun(Arm(subject.name, subject.name, {}, Recipe(), spec), 0, Path(), splits, device, at_once=64)
     run.once(("model", "end"), lambda: model)
     classes = logits.shape[1] if subject.model is not None else _classes(subject, drawn)
-    labelled = classes == drawn and (pictures.data is not None or not subject.trained)
+    unlabelled = ""
+    if pictures.data is None and subject.trained:
+        unlabelled = "give them with --data"
+    elif classes != drawn:
+        unlabelled = f"the images have {drawn}, the model {classes}"
     try:
         with kept():
             blocks = len(run.blocks())
     except Exception:  # noqa: BLE001 - each analysis that needs blocks says why it has none
         blocks = 0
-    return Ready(subject, run, labelled, sum(p.numel() for p in model.parameters()), blocks, seconds)
+    return Ready(subject, run, unlabelled, sum(p.numel() for p in model.parameters()), blocks, seconds)
 
 
 def _classes(subject: Subject, drawn: int) -> int:
