@@ -385,16 +385,18 @@ def test_what_comes_is_said_with_an_estimate():
 
 
 def test_a_folder_of_class_folders_is_data(tmp_path, monkeypatch):
-    """Images without splits, one folder per class, are all looked at; empty folders are no class."""
+    """Images without splits, one folder per class, are all looked at; an empty one is no class to drop in silence."""
     monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "cache"))
     for number, name in enumerate(("airplane", "ship")):
         (tmp_path / "images" / name).mkdir(parents=True)
         for image in range(6):
             pixels = np.full((20, 20, 3), 20 * image + number, np.uint8)
             Image.fromarray(pixels).save(tmp_path / "images" / name / f"{image}.png")
-    (tmp_path / "images" / "nothing").mkdir()
     found = room.analyse("preresnet_18", tmp_path / "images", only="calibration", size=16, images=100)
     assert found.models[0].images["count"] == 12
     made = found.models[0].analyses["evaluation"]
     assert isinstance(made, Made)
     assert made.values["classes"] == 2
+    (tmp_path / "images" / "nothing").mkdir()
+    with pytest.raises(VitworkError, match="has a class nothing without images: give it some, or remove its folder"):
+        room.analyse("preresnet_18", tmp_path / "images", only="calibration", size=16, images=100)
