@@ -106,6 +106,7 @@ def test_an_exact_zero_says_what_it_means():
 def test_an_outcome_is_a_tidy_frame(found):
     """A row for each model and quantity, numbers in columns of numbers, NaN where there is none."""
     frame = found.frame
+    assert list(dict.fromkeys(frame["analysis"])) == ["evaluation", "variance"]  # as the table has them
     assert list(frame["model"].unique()) == ["deep", "<b>shallow</b>"]
     assert frame["value"].dtype == frame["error"].dtype == float
     msa = frame[frame["quantity"] == "log variance change of MSAs"]
@@ -135,9 +136,13 @@ def test_an_outcome_is_saved_by_its_ending(found, tmp_path):
     page = found.save(tmp_path / "a.html").read_text()
     assert "<b>shallow" not in page
     assert page.count("<figure") >= 2
+    assert "The lines beside them are standard errors over images." in page
     assert '"variance"' in found.save(tmp_path / "a.json").read_text()
     with pytest.raises(VitworkError, match=r"end it with \.json, \.csv, \.html"):
         found.save(tmp_path / "a.txt")
+    with pytest.raises(VitworkError, match="its folder does not exist"):
+        found.save(tmp_path / "none" / "a.csv")
+    assert not (tmp_path / "none").exists()
 
 
 def test_an_error_is_that_of_the_quantity_or_over_parts_of_the_images():
@@ -199,7 +204,7 @@ def test_it_is_said_what_every_error_is_over(found):
         **{**SMALL, "only": "variance,density,trace"},
     )
     (said,) = both.errors
-    assert said == "Each ± is a standard error: over images (variance); over random vectors (density, trace)."
+    assert said == "Each ± is a standard error: over random vectors (density, trace); over images (variance)."
     assert found.errors == ["Each ± is a standard error over images."]
     assert said in " ".join(str(both).split())
     assert said in both._repr_html_()
@@ -248,6 +253,7 @@ def test_families_choose_several_analyses():
     assert chosen(["fourier", "variance"]) == ["log_amplitude", "variance"]
     assert chosen(["hessian"]) == ["spectrum", "blockwise", "density", "trace"]
     assert chosen([]) == list(ANALYSES)
+    assert chosen("variance, fourier") == ["variance", "log_amplitude"]
     with pytest.raises(VitworkError, match="There is no analysis 'none'"):
         chosen(["none"])
 
@@ -258,8 +264,8 @@ def test_families_choose_several_analyses():
         ([], None, "Name a model"),
         (["vit_ti"], "none.pt", "There is no file of weights 'none.pt'"),
         (["vit_ti"], "pretrained", "vit_ti has no pre-trained weights: only names that begin with timm: have them"),
-        (["vit_ti", "vit_s"], "one.pt", "There are 1 files of weights for 2 models"),
-        (["vit_ti"], ["one.pt", "two.pt"], "There are 2 files of weights for 1 models"),
+        (["vit_ti", "vit_s"], "one.pt", "1 file of weights for 2 models: give one for each"),
+        (["vit_ti"], ["one.pt", "two.pt"], "2 files of weights for 1 model: give one for each"),
         ({"mine": nn.Identity()}, "pretrained", "A model at hand has its weights"),
     ],
 )
@@ -290,12 +296,20 @@ def test_models_of_one_name_are_told_apart(tmp_path):
         ({"minutes": -1.0}, "minutes is a number above 0, not -1"),
         ({"minutes": math.nan}, "minutes is a number above 0, not nan"),
         ({"only": ""}, "There is no analysis ''"),
+        ({"minutes": "x"}, "minutes is a number above 0, not 'x'"),
+        ({"only": 3}, "Analyses are chosen by their names, not 3"),
+        ({"models": 3}, "A model is a name or a torch.nn.Module, not int"),
+        ({"data": np.zeros((8, 3, 16, 16))}, "Images are a folder or vitwork.data.Splits, not ndarray"),
+        (
+            {"only": "fourier", "changes": ["variance.images=1"]},
+            "variance.images=1 would change nothing: variance is not among",
+        ),
     ],
 )
 def test_what_would_measure_nothing_is_refused(given, sentence):
     """No time and no analysis are mistakes, and mean neither nothing nor everything."""
     with pytest.raises(VitworkError, match=sentence):
-        room.analyse({"net": net()}, **{**SMALL, **given})
+        room.analyse(**{"models": {"net": net()}, **SMALL, **given})
 
 
 def test_weights_that_cannot_be_downloaded_are_one_sentence(monkeypatch, capfd):
@@ -346,7 +360,9 @@ def test_what_would_end_after_the_budget_is_not_started():
     """With hardly any time nothing is measured, and each analysis says how long it would take; with enough, all are."""
     none = room.analyse({"net": net()}, load(DataSpec("embedded", size=16, train=40, test=20)), minutes=1e-9, **SMALL)
     assert all(isinstance(made, NotMade) for made in none.models[0].analyses.values())
-    assert "takes about" in " ".join(str(none).split())
+    text = " ".join(str(none).split())
+    assert text.count("variance, evaluation not measured: would end after the time that was given") == 1
+    assert "(takes about" in "".join(lines("variance", none.models[0].analyses["variance"]))
     plenty = room.analyse({"net": net()}, load(DataSpec("embedded", size=16, train=40, test=20)), minutes=1e6, **SMALL)
     assert all(isinstance(made, Made) for made in plenty.models[0].analyses.values())
 
@@ -400,3 +416,5 @@ def test_a_folder_of_class_folders_is_data(tmp_path, monkeypatch):
     (tmp_path / "images" / "nothing").mkdir()
     with pytest.raises(VitworkError, match="has a class nothing without images: give it some, or remove its folder"):
         room.analyse("preresnet_18", tmp_path / "images", only="calibration", size=16, images=100)
+    with pytest.raises(VitworkError, match="holds no images: give a folder for each class, train/<class>/ and test"):
+        room.analyse("preresnet_18", tmp_path / "images" / "nothing", **SMALL)

@@ -130,7 +130,8 @@ def test_a_resnet_of_timms_is_built_up_where_its_maps_allow():
     ("arguments", "sentence"),
     [
         (["vit"], "vit_ti has no stages of residual convolution blocks"),
-        (["nothing"], "there is no model 'nothing'"),
+        (["nothing"], "There is no model 'nothing'"),
+        (["resnet18"], "There is no model 'resnet18': did you mean timm:resnet18?"),
         (["timm:resnet10t"], "timm:resnet10t has no stage of two blocks"),
         (["alternet", "--alpha", "2"], "alpha must lie between 0 and 1"),
         (["alternet", "--seeds", "2"], "seeds is 3 or more, not 2"),

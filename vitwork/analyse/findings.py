@@ -80,10 +80,11 @@ class Made(Struct, frozen=True):
 
 
 class NotMade(Struct, frozen=True, omit_defaults=True):
-    """Why an analysis could not be made; `error` is the kind of a fault that nobody foresaw."""
+    """Why an analysis could not be made; `error` is the kind of a fault that nobody foresaw, `details` are of this analysis alone."""
 
     not_measured: str
     error: str = ""
+    details: str = ""
 
 
 def attempt(analysis: Analysis, measurement: Measurement, run: TrainedRun, unlabelled: str = "") -> Made | NotMade:

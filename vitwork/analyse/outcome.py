@@ -23,6 +23,7 @@ from vitwork.report.terminal import columns
 from vitwork.store.store import write_atomically
 
 SCHEMA = "vitwork-analyses/2"
+ENDINGS = (".json", ".csv", ".html")
 LABELS, COLUMN = 44, 18
 """Characters of a table's first two columns, and those that a model needs for its numbers."""
 
@@ -51,14 +52,14 @@ class Analysed:
         return any(isinstance(found, NotMade) and bool(found.error) for found in self.analyses.values())
 
     @property
+    def measured(self) -> list[tuple[str, Made]]:
+        """The analyses that were made, in the order of the table."""
+        return [(name, found) for name in ANALYSES if isinstance(found := self.analyses.get(name), Made)]
+
+    @property
     def numbers(self) -> dict[tuple[str, str], Number]:
         """The numbers by analysis and quantity."""
-        return {
-            (name, number.quantity): number
-            for name, found in self.analyses.items()
-            if isinstance(found, Made)
-            for number in found.numbers
-        }
+        return {(name, number.quantity): number for name, found in self.measured for number in found.numbers}
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,8 @@ class Outcome:
         """What the standard errors are over, in a sentence; none where there is no number."""
         found: dict[str, dict[str, None]] = {}
         for one in self.models:
-            for name, made in one.analyses.items():
-                if isinstance(made, Made) and any(number.value is not None for number in made.numbers):
+            for name, made in one.measured:
+                if any(number.value is not None for number in made.numbers):
                     found.setdefault(made.over, {})[name] = None
         if len(found) < 2:
             return [f"Each ± is a standard error over {over}." for over in found]
@@ -153,8 +154,7 @@ class Outcome:
                 number.lacks,
             ]
             for one in self.models
-            for name, found in one.analyses.items()
-            if isinstance(found, Made)
+            for name, found in one.measured
             for number in found.numbers
         ]
         return pd.DataFrame(rows, columns=columns).astype({"value": float, "error": float})
@@ -219,21 +219,33 @@ class Outcome:
         """Write a file by its ending: ``.json`` with all records, ``.csv`` with a row for each model, ``.html`` with figures.
 
         Raises:
-            VitworkError: it has another ending, or cannot be written.
+            VitworkError: it has another ending, its folder does not exist, or it cannot be written.
         """
         from vitwork.analyse.page import page
 
-        path = Path(path)
+        path = check_file(path)
         writers = {
             # The first line tells of the weights; numbers that are not finite are null, as JSON has it.
             ".json": lambda: msgspec.json.format(dump(self.record), indent=1).replace(b"{\n ", b"{", 1),
             ".csv": lambda: self.csv().encode(),
             ".html": lambda: page(self),
         }
-        if path.suffix not in writers:
-            raise VitworkError(f"{path} cannot be written: end it with {', '.join(writers)}.")
         write_atomically(path, writers[path.suffix]())
         return path
+
+
+def check_file(path: Path | str) -> Path:
+    """Return where `Outcome.save` can write.
+
+    Raises:
+        VitworkError: the path ends otherwise, or its folder does not exist.
+    """
+    path = Path(path)
+    if path.suffix not in ENDINGS:
+        raise VitworkError(f"{path} cannot be written: end it with {', '.join(ENDINGS)}.")
+    if not path.parent.is_dir():
+        raise VitworkError(f"{path} cannot be written: its folder does not exist.")
+    return path
 
 
 def weights_of(models: Sequence[tuple[str, str]]) -> str:
@@ -248,7 +260,8 @@ def weights_of(models: Sequence[tuple[str, str]]) -> str:
 def lines(name: str, found: Made | NotMade) -> list[str]:
     """Return one analysis of one model as it is printed: its time and memory, then its numbers."""
     if isinstance(found, NotMade):
-        return [f"{name:14} not measured: {found.not_measured}"]
+        details = f" ({found.details})" if found.details else ""
+        return [f"{name:14} not measured: {found.not_measured}{details}"]
     peak = "unknown" if found.peak_bytes is None else f"{found.peak_bytes / 2**20:.0f} MiB"
     first = f"{name:14} {words.duration(found.seconds):>10} {peak:>12} at most, ± over {found.over}"
     return [first, *(f"{'':14}   {number.quantity}: {number.shown}{_noted(number)}" for number in found.numbers)]

@@ -109,12 +109,19 @@ def settable(measurement: Measurement) -> dict[str, Any]:
     return {name: value for name, value in measurement.parameters.items() if name != "when"}
 
 
-def chosen(names: Iterable[str]) -> list[str]:
+def chosen(names: str | Iterable[str]) -> list[str]:
     """Return the analyses of these names or families, each once and in this order; all of no names.
+
+    Args:
+        names: one by one, or as a command line has them, between commas.
 
     Raises:
         VitworkError: there is none of a name.
     """
+    if isinstance(names, str):
+        names = [name.strip() for name in names.split(",")]
+    elif not isinstance(names, Iterable):
+        raise VitworkError(f"Analyses are chosen by their names, not {names!r}.")
     found: dict[str, None] = {}
     for name in names:
         matching = [one for one, analysis in ANALYSES.items() if name in {one, analysis.family}]
