@@ -26,6 +26,7 @@ def strips(
     arms: Mapping[str, Sequence[Named]],
     palette: Palette,
     rule: float | None = None,
+    *,
     errors: Mapping[str, float] | None = None,
 ) -> str:
     """Return a row of points for each arm, with a bar at the mean.
