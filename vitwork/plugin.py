@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -27,10 +26,11 @@ from vitwork.errors import VitworkError
 from vitwork.report import words
 from vitwork.session import closing, networks, options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
-from vitwork.session.collecting import declared_in, read_claims
+from vitwork.session.collecting import Held, read_claims
 from vitwork.session.collector import Collector
 from vitwork.session.delivery import deliver
 from vitwork.session.display import Display
+from vitwork.session.elsewhere import left_out
 from vitwork.session.findings import Finding, Judgement
 from vitwork.session.forecast import plan_lines, task_lines
 from vitwork.session.invocation import by_name, command
@@ -51,8 +51,8 @@ PLAN: pytest.StashKey[Plan] = pytest.StashKey()
 COLLECTOR: pytest.StashKey[Collector] = pytest.StashKey()
 FINDINGS: pytest.StashKey[dict[str, Finding]] = pytest.StashKey()
 BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
-MODULES: pytest.StashKey[set[ModuleType]] = pytest.StashKey()
-LEFT_OUT: pytest.StashKey[bool] = pytest.StashKey()
+HELD: pytest.StashKey[Held] = pytest.StashKey()
+WHOLE: pytest.StashKey[bool] = pytest.StashKey()
 CHANGES: pytest.StashKey[Changes] = pytest.StashKey()
 
 
@@ -72,6 +72,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "claim(claim): the test decides a claim of the paper")
     config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:timm.*")
+    config.stash[HELD] = Held()
     if config.option.plan and hasattr(config.option, "dist"):
         config.option.dist = "no"  # what workers print is lost
     if not _is_worker(config):
@@ -130,35 +131,42 @@ def _is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let `-k` choose a claim by its own name as well, which is what tables and reports show; note its file."""
+    """Let `-k` choose a claim by its own name as well, which is what tables and reports show."""
     if (marker := item.get_closest_marker("claim")) is not None:
         item.extra_keyword_matches.add(marker.args[0].id)
-        if isinstance(item, pytest.Function):
-            item.config.stash.setdefault(MODULES, set()).add(item.module)
 
 
-def pytest_deselected(items: list[pytest.Item]) -> None:
-    """Note that tests were left out, whatever chose them: an option, a mark, or the failures of the last session."""
-    if items:
-        items[0].config.stash[LEFT_OUT] = True
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Note all tests of a file before any is left out, whatever chooses: a name, an option, a conftest or a plugin."""
+    report = yield
+    if report.passed:
+        collector.config.stash[HELD].look_through(collector, report.result)
+    return report
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Read every collected claim and plan the runs and measurements that it needs."""
     config = session.config
-    if not session.items and config.option.keyword and (modules := config.stash.get(MODULES, None)):
-        closing.say(config, [words.no_match(config.option.keyword, set().union(*map(declared_in, modules)))])
+    held = config.stash[HELD]
+    if not session.items and config.option.keyword and held.claims:
+        closing.say(config, [words.no_match(config.option.keyword, held.claims)])
     if config.option.collectonly or not any(item.get_closest_marker("claim") for item in session.items):
         return
     prepare(config)
     profile = options.profile_of(config)
-    if not (cases := read_claims(session.items, profile)):
+    try:
+        cases = read_claims(session.items, profile)
+    except VitworkError as error:
+        raise pytest.UsageError(str(error)) from error
+    if not cases:
         return
-    plan = options.plan_of(config, profile, cases)
-    modules = config.stash[MODULES]
-    plan.declared.update(*map(declared_in, modules))
-    config.stash[PLAN] = plan
-    config.stash[LEFT_OUT] = config.stash.get(LEFT_OUT, False) or bool(session.testsfailed)
+    lacks, part = left_out(config, held, {item.nodeid for item in session.items})
+    plan = options.plan_of(config, profile, cases, lacks)
+    plan.declared |= held.claims
+    config.stash[PLAN], config.stash[WHOLE] = plan, not (part or session.testsfailed)
     if options.works(config):
         _keep(config, plan, unjudged(plan, Lack(Missing.REACH)))
     if config.option.plan:
@@ -202,7 +210,7 @@ def _settle(config: pytest.Config, plan: Plan, store: Store) -> None:
 
 def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
     """Keep what is known so far for the process that reports: a worker may be killed at any time after."""
-    evidence = Evidence(judgement, dict(plan.code), whole=not config.stash[LEFT_OUT], declared=declared(plan))
+    evidence = Evidence(judgement, dict(plan.code), whole=config.stash[WHOLE], declared=declared(plan))
     if not _is_worker(config):
         config.stash[COLLECTOR].evidence = evidence
         return evidence
@@ -283,9 +291,10 @@ def pytest_runtest_makereport(
     finding = _finding(item)
     skipped = call.excinfo is not None and call.excinfo.errisinstance(pytest.skip.Exception)
     if finding is not None and not finding.statistical and call.when == "call" and not skipped:
-        verdict = Verdict.CONTRADICTED if call.excinfo else Verdict.REPRODUCED
+        holds = Verdict.REPRODUCED if finding.lack is None else Verdict.NOT_MEASURED
+        verdict = Verdict.CONTRADICTED if call.excinfo else holds
         item.user_properties += [("claim", finding.claim.id), ("verdict", str(verdict))]
-        if verdict is Verdict.REPRODUCED and isinstance(item, pytest.Function):
+        if not call.excinfo and isinstance(item, pytest.Function):
             with suppress(VitworkError):  # a full disk: the property is checked again next time
                 properties.hold(item, item.config.stash[STORE])
     report: pytest.TestReport = yield
@@ -339,20 +348,21 @@ def _evidence(config: pytest.Config) -> Evidence | None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     """After everything else has been said, print the verdicts and make the report."""
+    config, succeeds = session.config, session.exitstatus == pytest.ExitCode.OK
     outcome = yield
-    config = session.config
     evidence = _evidence(config) if options.works(config) else None
-    if evidence is None:
+    if evidence is None or session.exitstatus == pytest.ExitCode.USAGE_ERROR:  # pytest says what was typed wrongly
         return outcome
     prepare(config)  # where only the workers had collected tests
     store = config.stash[STORE]
     results = _session(config).results(evidence, store)
     changes = config.stash[BASELINE].changes(results) if BASELINE in config.stash else Changes((), results)
-    if any(event.breaking for event in changes.notices) and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
     collector = config.stash[COLLECTOR]
+    unreached = succeeds and not collector.exited and words.stopped(results)
+    if unreached or (any(event.breaking for event in changes.notices) and session.exitstatus == pytest.ExitCode.OK):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
     ended = session.exitstatus in closing.EXPLAINED or collector.exited
-    why = closing.why(evidence.judgement.findings, collector.failed, changes) if ended else ""
+    why = closing.why(evidence.judgement.findings, collector, changes, unreached=unreached) if ended else ""
     status = closing.status(session.exitstatus, exited=collector.exited)
     closing.say(config, closing.verdicts(config, results, changes))  # what fails to be written has been seen
     try:

@@ -102,6 +102,19 @@ def test_changes_do_not_import_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_an_arm_takes_one_model() -> None:
+    """A second model for an arm would leave the first one out without a word."""
+    with pytest.raises(VitworkError, match="gives the arm vit two models"):
+        substitute(SMOKE, ["vit=a:b", "c:d"])
+
+
+def test_a_changed_profile_says_so_where_it_describes_itself() -> None:
+    """The sentence of a profile tells its own sizes, so that it names what was changed behind them."""
+    changed = override(SMOKE, ["data.test=8", "vit.lr=1e-3"])
+    assert changed.summary == f"{SMOKE.summary}; as changed: data.test=8, vit.lr=1e-3"
+    assert override(SMOKE, []).summary == SMOKE.summary
+
+
 def test_a_model_replaces_an_arms() -> None:
     """A model without an arm's name stands for the Transformer; the arm's recipe and data stay, its options go."""
     changed = substitute(SMOKE, ["my.net:build", "resnet=timm:resnet18"])

@@ -11,7 +11,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from msgspec import structs
 
 import vitwork
 from tests.report import synthetic
@@ -59,10 +61,12 @@ def test_results_are_read_from_a_file_a_folder_and_an_address(folder: Path) -> N
             str(folder / "results.json"),
             f"{address}/results.json",
             f"{address}/report.html",
+            f"{address}/report.html?q=flat#claim-msa-lowpass",
             f"{address}/",
+            str(folder / "report.html"),
         ]
         found = [vitwork.load(place).claims for place in places]
-        with pytest.raises(VitworkError, match=r"The results at .*nowhere/results.json cannot be had: .*404"):
+        with pytest.raises(VitworkError, match=r"nowhere/results.json cannot be fetched: .*404"):
             vitwork.load(f"{address}/nowhere")
         server.shutdown()
     assert all(frame.equals(found[0]) for frame in found)
@@ -107,6 +111,35 @@ def test_numbers_are_those_of_the_document(loaded: Loaded) -> None:
     assert loaded.runs.loc[run.key, "recipe.lr"] == run.recipe["lr"]
 
 
+def test_records_of_one_name_are_told_apart(loaded: Loaded) -> None:
+    """What measurements were made with is in columns, so that no two numbers share everything but their value."""
+    spectrum = next(entry for entry in loaded.results.measurements if entry.name == "spectrum")
+    other = structs.replace(spectrum, key="other", parameters={**spectrum.parameters, "solver": "pyhessian"})
+    found = Loaded(structs.replace(loaded.results, measurements=(spectrum, other))).measurements
+    assert not found.drop(columns=["key", "value", "text"]).duplicated().any()
+    assert (found.loc[found["key"] == "other", "parameter.solver"] == "pyhessian").all()
+
+
+def test_frames_are_saved_as_parquet(loaded: Loaded, tmp_path: Path) -> None:
+    """Every column has one type, also where a recipe's list holds numbers and names."""
+    run = loaded.results.runs[0]
+    mixed = structs.replace(run, recipe={**run.recipe, "snapshots": ["init", 1]})
+    other = structs.replace(run, key="other", recipe={**run.recipe, "snapshots": [2, "end"]})
+    found = Loaded(structs.replace(loaded.results, runs=(mixed, other)))
+    for name in FRAMES:
+        path = tmp_path / f"{name}.parquet"
+        getattr(found, name).to_parquet(path)
+        assert pq.read_metadata(path).num_rows == len(getattr(found, name))
+    assert found.runs["recipe.snapshots.0"].tolist() == ["init", "2"]
+
+
+def test_results_print_in_a_notebook(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table goes to where it is printed, not to the notebook's own display."""
+    before = repr(loaded)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert repr(loaded) == before
+
+
 def test_results_and_claims_show_themselves(loaded: Loaded) -> None:
     """Printed they are the session's words; in a notebook they are tables, with what came from outside escaped."""
     assert "of the paper decided at profile synthetic" in repr(loaded)
@@ -129,6 +162,7 @@ def test_figures_show_every_claim_and_every_network(loaded: Loaded) -> None:
     )
     claim = loaded.claim(loaded.results.hypotheses[0].claim)
     figure = claim.plot()
+    assert figure._repr_png_().startswith(b"\x89PNG")  # a notebook shows it
     points = sum(len(line.get_ydata()) for axes in figure.axes for line in axes.lines if line.get_marker() == "o")
     assert points == len(claim.values)
     lacking = next(found for found in loaded.results.claims if not found.hypotheses)

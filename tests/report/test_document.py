@@ -202,3 +202,25 @@ def test_a_moment_that_no_calendar_holds_is_refused(tmp_path, small):
     (tmp_path / "results.json").write_text(json.dumps(document))
     with pytest.raises(VitworkError, match="is malformed"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda found: found["profile"].update(seeds=0), ">= 1"),
+        (lambda found: found["profile"].update(seeds=-1), ">= 1"),
+        (lambda found: found["profile"].update(first_seed=-1), ">= 0"),
+        (lambda found: found.update(alpha=5), "< 1"),
+        (lambda found: found.update(alpha=0), "> 0"),
+        (lambda found: found["measurements"].append(found["measurements"][0] | {"values": {"other": 1}}), "twice"),
+        (lambda found: found["runs"].append(found["runs"][0]), "twice"),
+        (lambda found: found["claims"].append(found["claims"][0]), "twice"),
+    ],
+)
+def test_what_nothing_can_be_judged_by_is_refused(tmp_path, small, change, sentence):
+    """A number of seeds or an error rate that there cannot be, and a record that stands there twice, are named."""
+    document = json.loads(dump(small))
+    change(document)
+    (tmp_path / "results.json").write_text(json.dumps(document))
+    with pytest.raises(VitworkError, match=f"malformed: .*{sentence}"):
+        read(tmp_path)

@@ -35,6 +35,16 @@ def results(**changed: Any) -> Results:
     return replace(whole, **{"claims": (claim, lacking), "hypotheses": (hypothesis,), "runs": (run,), **changed})
 
 
+def test_a_message_of_several_lines_takes_one() -> None:
+    """What pytest says of a failed test may have several lines; they are one cell of the table."""
+    lack = Lack(Missing.FAULT, what="AssertionError in the test:\nassert a == b")
+    lines = table(
+        results(claims=(replace(results().claims[0], verdict=Verdict.NOT_MEASURED, lack=lack, hypotheses=()),)),
+        every=True,
+    )
+    assert any("AssertionError in the test: assert a == b" in line for line in lines)
+
+
 def test_a_claim_takes_one_line() -> None:
     """Verdict, effect with the interval that decides, seeds, p and q; what was not measured is counted by reason."""
     lines = table(results())

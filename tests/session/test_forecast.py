@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.session.small import both, case, error, planned, smaller
+from tests.session.small import PROFILE, both, case, error, planned, smaller
 from vitwork import profiles
 from vitwork.data.sources.download import PUBLISHED
 from vitwork.design.dataset import DataSpec
 from vitwork.language.measure import Measure
+from vitwork.language.sentence import Sentence, control
 from vitwork.session.costs import Basis, durations, fingerprints
 from vitwork.session.forecast import plan_lines
 from vitwork.session.plan import Plan
+from vitwork.statistics import detectable
 from vitwork.store.store import Store
 
 
@@ -32,6 +34,32 @@ def test_plan_tells_the_smallest_effect_of_each_claim(tmp_path: Path) -> None:
     five, ten = smallest(5), smallest(10)
     assert set(five) == {"one", "two"}
     assert all(ten[claim] < five[claim] for claim in five)
+
+
+def test_plan_tells_what_decides_with_the_networks_there_are(tmp_path: Path) -> None:
+    """A claim sees what its primary sentences see, however few networks a control has; the first decision is the easiest claim's."""
+
+    def qualified(measure: Measure) -> None:
+        assert measure(error)("vit") < measure(error)("resnet")
+        assert control(measure(error)("vit") < 1.0, "against a number")
+
+    def hard(measure: Measure) -> None:
+        assert control(measure(error)("vit") < measure(error)("resnet"), "between arms")
+        assert measure(error)("vit") < 1.0
+
+    class Uneven(Plan):
+        def fewest(self, sentence: Sentence) -> int:
+            return 4 if sentence.control else 8
+
+    plan = Uneven(PROFILE)
+    for one in (case("qualified", qualified), case("hard", hard)):
+        plan.add(one, 5)
+    lines = plan_lines(plan, Store(tmp_path))
+    level = PROFILE.alpha / plan.family
+    wanted = {name: detectable(8, level, arms=arms) for name, arms in (("qualified", 2), ("hard", 1))}
+    found = {line.split()[0]: float(line.split()[1]) for line in lines if line.startswith("  ")}
+    assert found == {name: round(least, 1) for name, least in wanted.items()}
+    assert f"two arms must differ by {wanted['qualified']:.1f} standard deviations" in "\n".join(lines)
 
 
 def test_plan_tells_runs_minutes_and_what_is_lacking(tmp_path: Path) -> None:

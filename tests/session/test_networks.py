@@ -189,6 +189,8 @@ def test_networks_of_a_users_own_take_an_arms_place(tmp_path):
     ):
         with pytest.raises(VitworkError, match=said):
             given(of, [entry])
+    with pytest.raises(VitworkError, match="names networks of vit twice"):
+        given(of, ["vit=timm:test_vit.mine0", "timm:test_vit.mine1"])
     with pytest.raises(VitworkError, match=r"weights of test_vit.mine7 are not in"):
         located(of, tmp_path, given(of, ["timm:test_vit.mine7"]))
 

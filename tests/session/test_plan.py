@@ -91,6 +91,24 @@ def test_what_is_lacking_is_not_planned() -> None:
     assert not plan.runs  # not even for the comparison that could be measured
 
 
+def test_what_compares_unseen_is_refused() -> None:
+    """`any` stops at the first comparison, and `max` and `sorted` make some: neither is what the test says."""
+
+    def some(measure: Measure) -> None:
+        assert any([measure(error)("vit") < 1.0, measure(error)("vit") > 2.0])
+
+    def largest(measure: Measure) -> None:
+        assert max(measure(error)("vit"), measure(error)("resnet")) > 20.0
+
+    def each(measure: Measure) -> None:
+        assert all(measure(error)(arm) < max(90.0, 95.0) for arm in ("vit", "resnet"))
+
+    for body, name in ((some, "any"), (largest, "max")):
+        fault = f"the test calls {name}(), which compares by itself: state each comparison with assert"
+        assert case(body.__name__, body).fault == fault
+    assert len(case("each", each).sentences) == 2
+
+
 def test_a_test_may_choose_by_its_own_parameters() -> None:
     """A parameter is no measurement, so that what depends on it is known when the test is read."""
 

@@ -3,15 +3,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec import structs
+
 from tests.session.small import PROFILE, case, error, found, measured, planned, smaller
 from vitwork.design.deviation import Lack, Missing
 from vitwork.language.claim import Claim, Paper
 from vitwork.language.measure import Measure
+from vitwork.report.document import dump, read
 from vitwork.session.findings import Finding, Judgement
 from vitwork.session.judge import judged
 from vitwork.session.results import Costs, Evidence, Session
 from vitwork.session.troubles import Troubles
 from vitwork.statistics.effect import Verdict
+from vitwork.store.store import Store
 
 FREE = Costs({}, {})
 
@@ -72,3 +76,47 @@ def test_results_hold_what_the_session_rests_on(tmp_path: Path) -> None:
     assert [hypothesis.claim for hypothesis in results.hypotheses] == ["claim", "again"]
     assert results.claims[0].arms == ("resnet", "vit")
     assert "vitwork.training.train" in results.provenance.code
+
+
+def test_a_property_says_nothing_of_what_was_not_measured(tmp_path: Path) -> None:
+    """Where the tests of a claim that measure have no values, one that measures nothing does not decide it alone; nor does a control."""
+    one = case("one", smaller)
+    plan = planned(one)
+    findings = judged(plan, Store(tmp_path), Troubles()).findings
+    prove = replace_claim(theorem("test_one"), findings[0].claim)
+    (claim,) = session(test_one=True).claims(Judgement((*findings, prove), {}, 1), FREE)
+    assert (claim.verdict, claim.lack) == (Verdict.NOT_MEASURED, Lack(Missing.RECORD, "vit", "evaluation"))
+    (claim,) = session(test_one=False).claims(Judgement((*findings, prove), {}, 1), FREE)
+    assert claim.verdict is Verdict.CONTRADICTED
+    qualifying = structs.replace(findings[0], qualifies=True)
+    (claim,) = session(test_one=True).claims(Judgement((qualifying, prove), {}, 1), FREE)
+    assert (claim.verdict, claim.lack) == (Verdict.REPRODUCED, None)
+
+
+def test_a_property_that_was_not_reached_is_named_beside_what_was_decided(tmp_path: Path) -> None:
+    """A claim with measured comparisons that hold is not measured without its property, and says that this is lacking."""
+    plan = planned(case("one", smaller))
+    judgement = judged(plan, measured(tmp_path, plan), Troubles())
+    prove = replace_claim(theorem("test_one"), judgement.findings[0].claim)
+    whole = structs.replace(judgement, findings=(*judgement.findings, prove))
+    assert session(test_one=True).claims(whole, FREE)[0].verdict is Verdict.REPRODUCED
+    (claim,) = session().claims(whole, FREE)
+    assert (claim.verdict, claim.lack) == (Verdict.NOT_MEASURED, Lack(Missing.REACH))
+
+
+def test_values_that_are_no_record_are_not_shown(tmp_path: Path) -> None:
+    """What a measurement once stored without names is a fault of its claim, and no value of the document."""
+    plan = planned(case("one", smaller))
+    store = measured(tmp_path, plan)
+    broken = next(want for want in plan.wanted.values() if want.measurement.name == "reading")
+    store.write(broken.key, {"values": [1, 2]})
+    evidence = Evidence(judged(plan, store, Troubles()), dict(plan.code))
+    results = session().results(evidence, store)
+    assert results.claims[0].verdict is Verdict.NOT_MEASURED
+    assert results.claims[0].lack == Lack(Missing.FAULT, "vit", "the record of reading of vit holds no dict of values")
+    (tmp_path / "results.json").write_bytes(dump(results))
+    assert read(tmp_path).measurements
+
+
+def replace_claim(finding: Finding, claim: Claim) -> Finding:
+    return structs.replace(finding, claim=claim)

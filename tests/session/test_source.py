@@ -47,7 +47,7 @@ def test_a_report_is_the_same_by_any_of_its_names(address: str, tmp_path: Path) 
 
 def test_what_cannot_be_fetched_or_read_is_one_sentence(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An address without a report, one with something else, and an endless file are refused by their address."""
-    with pytest.raises(VitworkError, match=f"^{address}/nothing/results.json cannot be fetched: File not found"):
+    with pytest.raises(VitworkError, match=f"^{address}/nothing/results.json cannot be fetched: 404 File not found"):
         open_report(f"{address}/nothing")
     with pytest.raises(VitworkError, match=f"^{address}/other.json has the schema None"):
         open_report(f"{address}/other.json")

@@ -212,6 +212,29 @@ class Succeeds(Measurement):
         return {"seed": float(run.seed)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamesNothing(Measurement):
+    name: ClassVar[str] = "names nothing"
+    found: object = (1, 2)
+
+    def measure(self, run: TrainedRun) -> dict[str, float]:
+        return self.found  # type: ignore[return-value]  # as a user's measurement may
+
+
+@pytest.mark.parametrize(
+    ("found", "said"), [((1, 2), "tuple"), (None, "NoneType"), ({3: 4}, "dict with keys that are no words")]
+)
+def test_a_measurement_without_named_values_is_a_fault(tmp_path: Path, found: object, said: str) -> None:
+    """What is no dict of values by name is refused in a sentence, and nothing of it is stored."""
+    store, planned = Store(tmp_path), plan(ARMS[1:], seeds=1)
+    want = planned.want(ARMS[1], 0, NamesNothing(found=found))
+    worker = Worker(store, device="cpu")
+    worker.drain(planned)
+    what = f"The measurement names nothing returns a {said}, and not a dict of what it finds."
+    assert worker.troubles.known[want.key] == Lack(Missing.FAULT, "resnet", what)
+    assert not store.has(want.key)
+
+
 def test_a_measurement_that_fails_does_not_cost_the_others(tmp_path: Path) -> None:
     """Each measurement of a run is tried once; what a network's kind does not allow is told apart from a fault."""
     store, planned = Store(tmp_path), plan(ARMS[1:], seeds=1)

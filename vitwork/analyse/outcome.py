@@ -291,7 +291,7 @@ def _aligned(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=width, color_system=None, file=io.StringIO())
+    console = Console(width=width, color_system=None, file=io.StringIO(), force_jupyter=False)
     beside = max(1, (width - LABELS) // COLUMN)
     for first in range(2, len(rows[0]), beside):
         head, *body = [[*row[:2], *row[first : first + beside]] for row in rows]

@@ -36,7 +36,7 @@ DEBUGGING = ("deterministic=true", "precision=fp32", "compile=")
 
 
 def override(profile: Profile, assignments: Sequence[str], *, deterministic: bool = False) -> Profile:
-    """Return a profile with fields of its arms changed, each change noted among its deviations.
+    """Return a profile with fields of its arms changed, each change noted among its deviations and behind its summary.
 
     Args:
         profile: the profile to start from.
@@ -58,7 +58,8 @@ def override(profile: Profile, assignments: Sequence[str], *, deterministic: boo
         schedule.check(changed.recipe)
         changed.data.check()
         _check_snapshots(changed)
-    return replace(profile, arms=arms, deviations=tuple(changes))
+    changed_to = f"; as changed: {', '.join(assignments)}" if assignments else ""
+    return replace(profile, arms=arms, deviations=tuple(changes), summary=f"{profile.summary}{changed_to}")
 
 
 def _parsed(assignment: str, profile: Profile) -> tuple[str, str, str]:
@@ -103,6 +104,8 @@ def substitute(profile: Profile, models: Sequence[str]) -> Profile:
         name, model = _arm_and_model(given)
         if name not in arms:
             raise VitworkError(f"The profile {profile.name} has no arm {name!r}; it has {', '.join(arms)}.")
+        if any(found.change is Change.MODEL and found.arm == name for found in changes):
+            raise VitworkError(f"--model gives the arm {name} two models; it trains one.")
         if not all(model.partition(":")):
             raise VitworkError(f"A model is written module:function or timm:NAME, not {model!r}.")
         arms[name] = replace(arms[name], model=model, options={})

@@ -52,7 +52,7 @@ def _kept(before: ClaimResult, after: ClaimResult | None) -> Outcome:
         return Outcome.UNMEASURED
     if before.verdict is not Verdict.NOT_MEASURED and before.p is None and not before.hypotheses:
         return Outcome.PROPERTY
-    if after.lack is not None:
+    if after.lack is not None and after.verdict is Verdict.NOT_MEASURED:
         return Outcome.LOST
     return Outcome.SAME if before.verdict is after.verdict else Outcome.DIFFERENT
 

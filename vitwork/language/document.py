@@ -5,6 +5,7 @@ NaN and infinities are null in JSON. The published schema, ``vitwork/report/resu
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -55,7 +56,7 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
     """One comparison that a claim rests on.
 
     Attributes:
-        id: claim id, parameters and position, unique in a session.
+        id: claim id, parameters and position, unique in a session; where tests of a claim share these, with the test's name.
         claim: id of the claim.
         control: what it controls for; empty for a primary hypothesis, which decides.
         form: kind of sentence.
@@ -126,7 +127,8 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
         cost_seconds: of all runs and measurements that it rests on, also where other claims share them.
         cost_joules: likewise; None where the energy of any is unknown.
         rerun: the command that tests this claim alone.
-        file: where its tests stand.
+        file: where the first of its tests stands.
+        files: where its tests stand.
     """
 
     id: str
@@ -152,6 +154,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     holm_p: Number = None
     unmeasured: tuple[str, ...] = ()
     file: str = ""
+    files: tuple[str, ...] = ()
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
@@ -265,10 +268,10 @@ class ProfileResult(Struct, frozen=True, kw_only=True):
 
     name: str
     summary: str
-    seeds: int
+    seeds: Annotated[int, Meta(ge=1)]
     deviations: tuple[Deviation, ...]
     pixels: int | None = None
-    first_seed: int = 0
+    first_seed: Annotated[int, Meta(ge=0)] = 0
 
 
 class DatasetResult(Struct, frozen=True, kw_only=True):
@@ -371,10 +374,16 @@ class Results(Struct, frozen=True, kw_only=True):
     hypotheses: tuple[Hypothesis, ...]
     runs: tuple[RunResult, ...]
     measurements: tuple[MeasurementResult, ...]
-    alpha: float = 0.05
+    alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.05
     family: int = 0
     sequential: bool = False
     origins: dict[str, Origin] = {}
     sources: tuple[Source, ...] = ()
     machine_effects: tuple[MachineEffect, ...] = ()
     quantities: tuple[QuantityResult, ...] = ()
+
+    def __post_init__(self) -> None:
+        for entries in (self.claims, self.runs, self.measurements):
+            keys = Counter(entry.id if isinstance(entry, ClaimResult) else entry.key for entry in entries)
+            if twice := [key for key, count in keys.items() if count > 1]:
+                raise ValueError(f"{twice[0]} stands there twice")

@@ -196,13 +196,17 @@ def history(results: Results) -> pd.DataFrame:
 
 
 def measurements(results: Results) -> pd.DataFrame:
-    """Return a row per number that was measured, and one per name that stands beside numbers."""
+    """Return a row per number that was measured, and one per name that stands beside numbers.
+
+    A column ``parameter.NAME`` for each parameter of the measurements tells records of one name apart.
+    """
     return _frame("measurements", (row for entry in results.measurements for row in _measured(entry)))
 
 
 def _measured(entry: MeasurementResult) -> Iterator[Row]:
     known = {name: getattr(entry, name) for name in ("key", "run", "arm", "seed", "name")}
     known["when"] = str(entry.parameters.get("when", ""))
+    known |= spread("parameter", {name: value for name, value in entry.parameters.items() if name != "when"})
     for path, indices, value in _leaves(entry.values or {}):  # noqa: PD011 - no frame
         place = dict(zip("ijk", indices, strict=False))
         text = value if isinstance(value, str) else ""
@@ -244,4 +248,7 @@ def _frame(name: str, rows: Iterable[Row], index: str = "") -> pd.DataFrame:
     for column in columns:
         if frame[column].isna().all():
             frame[column] = frame[column].astype(float)
+    for column in further:  # numbers and names in one list, as in a recipe's snapshots: a column has one type
+        if {str} < set(map(type, frame[column].dropna())):
+            frame[column] = frame[column].map(str, na_action="ignore")
     return frame.set_index(index) if index else frame

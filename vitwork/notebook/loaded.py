@@ -2,66 +2,36 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.request import urlopen
 
 import pandas as pd
 
-from vitwork.errors import VitworkError, told
+from vitwork.errors import VitworkError
 from vitwork.language.document import ClaimResult, Results
 from vitwork.notebook import frames
 from vitwork.report import words
-from vitwork.report.document import read
 from vitwork.report.terminal import table, totals
+from vitwork.session.source import open_report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-SECONDS = 30
-"""That a server may be silent."""
-MOST_BYTES = 1 << 28
-"""Of a results file."""
 
 
 def load(place: str | Path) -> Loaded:
     """Return the results of a session.
 
     Args:
-        place: ``results.json``, a folder that holds it, or the address of either.
+        place: ``results.json``, a folder that holds it, a report's page, or the address of any of them.
 
     Raises:
         VitworkError: it cannot be had, or is not a results document that this version reads.
     """
     if not isinstance(place, (str, Path)) or not str(place):
         raise VitworkError(f"Name a results.json, a folder that holds it, or the address of either, not {place!r}.")
-    if str(place).startswith(("http://", "https://")):
-        return Loaded(_fetched(str(place)))
-    return Loaded(read(Path(place)))
-
-
-def _fetched(address: str) -> Results:
-    """Return the results at an address, which a report may stand for: its results lie beside it."""
-    folder, _, name = address.rpartition("/")
-    found = (
-        address
-        if name.endswith(".json")
-        else f"{folder if name.endswith('.html') else address.rstrip('/')}/results.json"
-    )
-    try:
-        with urlopen(found, timeout=SECONDS) as answer:  # noqa: S310 - the user's own address, of http alone
-            content = answer.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise VitworkError(f"The results at {found} cannot be had: {told(error)}.") from error
-    if len(content) > MOST_BYTES:
-        raise VitworkError(f"The results at {found} are larger than {MOST_BYTES >> 20} MiB.")
-    with tempfile.TemporaryDirectory() as folder_:
-        path = Path(folder_) / "results.json"
-        path.write_bytes(content)
-        return read(path)
+    return Loaded(open_report(str(place)))
 
 
 class Loaded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,8 @@ from vitwork.errors import VitworkError
 from vitwork.statistics.effect import Verdict
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from vitwork.notebook.comparison import Comparison
     from vitwork.notebook.loaded import Claim, Loaded
 
@@ -24,10 +27,19 @@ ROW = 0.22
 """Inches of a line of text."""
 
 
+class Drawing(Figure):
+    """A figure that a notebook shows without `%matplotlib inline`."""
+
+    def _repr_png_(self) -> bytes:
+        file = BytesIO()
+        self.savefig(file, format="png")
+        return file.getvalue()
+
+
 def overview(loaded: Loaded) -> Figure:
     """Draw p of every claim that was measured, by verdict; the line is the level at which all of them are corrected."""
     found = loaded.claims.dropna(subset=["p"]).sort_values("p", ascending=False)
-    figure = Figure(figsize=(8, max(2.0, ROW * len(found) + 1)), layout="constrained")
+    figure = Drawing(figsize=(8, max(2.0, ROW * len(found) + 1)), layout="constrained")
     axes = figure.subplots()
     for verdict, colour in COLOURS.items():
         rows = np.flatnonzero(found["verdict"] == verdict)
@@ -48,8 +60,8 @@ def samples(claim: Claim) -> Figure:
     hypotheses = claim.hypotheses
     if hypotheses.empty:
         raise VitworkError(f"The claim {claim.id} has no hypotheses to draw: {claim.verdict}.")
-    figure = Figure(figsize=(6, 2.4 * len(hypotheses)), layout="constrained")
-    values = claim.values
+    figure = Drawing(figsize=(6, 2.4 * len(hypotheses)), layout="constrained")
+    values = claim.values  # noqa: PD011 - no frame
     for axes, (id, hypothesis) in zip(
         np.ravel(figure.subplots(len(hypotheses), squeeze=False)), hypotheses.iterrows(), strict=True
     ):
@@ -65,14 +77,25 @@ def samples(claim: Claim) -> Figure:
             " ".join(filter(None, [hypothesis["quantity"], f"({hypothesis['unit']})" if hypothesis["unit"] else ""])),
             fontsize=8,
         )
-        axes.set_title(f"{hypothesis['verdict']}: {hypothesis['statement']}", fontsize=9)
+        axes.set_title(
+            "\n".join(filter(None, [f"{hypothesis['verdict']}: {hypothesis['statement']}", _told(hypothesis)])),
+            fontsize=9,
+        )
     return figure
+
+
+def _told(hypothesis: pd.Series) -> str:
+    """Return what tells a hypothesis from others of its sentence: its control, and its test's parameters."""
+    control = hypothesis["control"]
+    given = hypothesis.filter(like="parameter.").dropna()
+    said = [f"{name.removeprefix('parameter.')} {value}" for name, value in given.items() if value != control]
+    return ", ".join([*([f"control: {control}"] if control else []), *said])
 
 
 def against(comparison: Comparison) -> Figure:
     """Draw effects now against those before, with their intervals; each in units of its half-width before."""
     found = comparison.hypotheses.dropna()
-    figure = Figure(figsize=(5, 5), layout="constrained")
+    figure = Drawing(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
     unit = (found["before", "high"] - found["before", "low"]) / 2
     known = np.isfinite(unit) & (unit > 0) & np.isfinite(found["now", "high"] - found["now", "low"])

@@ -137,6 +137,7 @@ def _drawn(rows: Sequence[Row], width: int, *, whole: bool, colour: bool) -> lis
     """Return rows as lines of a terminal of that width; with `whole`, a last column that would be cut stands below each row."""
     from rich.cells import cell_len
 
+    rows = [tuple(" ".join(cell.splitlines()) for cell in row) for row in rows]  # a message of pytest's has several
     widths = [max(cell_len(row[column]) for row in (HEADER, *rows)) for column in range(len(HEADER))]
     effects = HEADER.index("effect [interval]")
     interval = max(len(_unitless(row[effects])) for row in (HEADER, *rows))
@@ -183,7 +184,9 @@ def _columns(rows: Sequence[Row], shown: Mapping[int, int], width: int, *, colou
         made.add_row(*(Text(row[column], STYLES.get(row[column], "")) for column in shown))  # a verdict is its own word
     file = StringIO()
     system: Literal["standard"] | None = "standard" if colour else None
-    console = Console(file=file, width=width, force_terminal=colour, color_system=system, legacy_windows=False)
+    console = Console(
+        file=file, width=width, force_terminal=colour, color_system=system, legacy_windows=False, force_jupyter=False
+    )
     console.print(made)
     return [line.rstrip() for line in file.getvalue().splitlines()]
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from vitwork import profiles
 from vitwork.design import overrides
 from vitwork.design.arm import Arm
-from vitwork.design.deviation import Change
+from vitwork.design.deviation import Change, Lack
 from vitwork.design.measurement import Measurement
 from vitwork.design.profile import NETWORKS, Profile
 from vitwork.design.published import Network
+from vitwork.errors import VitworkError
 from vitwork.language.document import Results, Sample
 from vitwork.session.archive import Archive
 from vitwork.session.judge import Judge
@@ -28,8 +30,15 @@ def profile_of(report: Results) -> Profile:
     """Return the installed profile of a report's name, with what the report's session changed of it changed again.
 
     Raises:
-        VitworkError: there is no such profile, or it has nothing any more that was changed.
+        VitworkError: there is no such profile, it has nothing any more that was changed, or the report's hypotheses rest on
+            more networks than the report says there are.
     """
+    sides = (side for hypothesis in report.hypotheses for side in hypothesis.sides if isinstance(side, Sample))
+    most = max((len(side.seeds) for side in sides), default=0)
+    if most > report.profile.seeds and not (report.sequential or report.sources):
+        raise VitworkError(
+            f"The report says that an arm has {report.profile.seeds} networks, and its hypotheses rest on up to {most}: it is altered."
+        )
     changes = report.profile.deviations
     models = [
         f"{found.arm}={found.value}" for found in changes if found.change is Change.MODEL and found.field != NETWORKS
@@ -93,15 +102,15 @@ class ReportPlan(Plan):
             digest([entry.run, entry.name, entry.parameters]): entry.key for entry in self.report.measurements
         }
 
-    def read(self, cases: Iterable[Case]) -> ReportPlan:
-        """Plan tests, each for as many seeds as the report judged it on."""
+    def read(self, cases: Iterable[Case], lacks: Mapping[str, Lack] = MappingProxyType({})) -> ReportPlan:
+        """Plan tests, each for as many seeds as the report judged it on; the arguments are those of `Plan.read`."""
         judged = {
             hypothesis.id: max(len(side.seeds) for side in hypothesis.sides if isinstance(side, Sample))
             for hypothesis in self.report.hypotheses
         }
         for case in cases:
             own = judged.get(case.hypothesis(1)) if self.report.sequential else None
-            self.add(case, own or self.profile.seeds)
+            self.add(case, own or self.profile.seeds, lacks.get(case.claim.id))
         return self
 
     def numbers(self, arm: str, seeds: int) -> Sequence[int]:

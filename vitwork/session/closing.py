@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from vitwork.language.document import Results
 from vitwork.report import beside, words
 from vitwork.session import options
 from vitwork.session.baseline import Changes
+from vitwork.session.collector import Collector
 from vitwork.session.findings import Finding
 from vitwork.statistics.effect import Verdict
 
@@ -55,23 +56,27 @@ def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[
     return [*shown, *beside.lines(results), *changes.lines(), *words.part(results)]
 
 
-def why(findings: Iterable[Finding], failed: Collection[str], changes: Changes) -> str:
+def why(findings: Iterable[Finding], ended: Collector, changes: Changes, *, unreached: bool) -> str:
     """Return what failed in a session, in words; nothing where nothing did.
 
     Args:
         findings: of the session.
-        failed: names of the tests that failed.
+        ended: how its tests ended.
         changes: since the baseline; none where there is none.
+        unreached: whether the session ended before all of its tests, although nothing ended it.
     """
-    known = {finding.test: finding for finding in findings if finding.test in failed}
+    failed, known = ended.failed, {finding.test: finding for finding in findings if finding.test in ended.failed}
     changed = {test for test, finding in known.items() if changes.failing(finding)}
     against = {
-        test: finding.claim.id for test, finding in known.items() if test not in changed and _contradicts(finding)
+        test: finding.claim.id
+        for test, finding in known.items()
+        if test not in changed and _contradicts(finding, ended.passed)
     }
     return words.ending(
         contradicted=len(set(against.values())),
         failed=len(set(failed) - changed - against.keys()),
         changed=len(changed) + sum(event.breaking for event in changes.notices),
+        unreached=unreached,
     )
 
 
@@ -80,9 +85,11 @@ def status(number: int, *, exited: bool) -> str:
     return f"exit status {int(number)}{', chosen by pytest.exit' if exited else ''}"
 
 
-def _contradicts(finding: Finding) -> bool:
-    """Return whether a test that failed did so because of its verdict; a property is its test's own outcome."""
-    return finding.lack is None and (not finding.statistical or finding.verdict is Verdict.CONTRADICTED)
+def _contradicts(finding: Finding, passed: Mapping[str, bool]) -> bool:
+    """Return whether a test that failed did so because of its verdict; a property is its test's own outcome, where it ran."""
+    if not finding.statistical:
+        return passed.get(finding.test) is False
+    return finding.lack is None and finding.verdict is Verdict.CONTRADICTED
 
 
 def write(config: pytest.Config, results: Results) -> Path:

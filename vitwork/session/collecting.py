@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -18,15 +19,80 @@ from vitwork.session.reading import Case, read
 
 
 def read_claims(items: Iterable[pytest.Item], profile: Profile) -> list[Case]:
-    """Return the tests of claims among those that were collected, read at a profile."""
+    """Return the tests of claims among those that were collected, read at a profile.
+
+    Raises:
+        VitworkError: two claims have one id.
+    """
     tests = (item for item in items if isinstance(item, pytest.Function) and item.get_closest_marker("claim"))
-    return [_read(item, Measure(profile)) for item in tests]
+    cases = [_read(item, Measure(profile)) for item in tests]
+    first: dict[str, Case] = {}
+    for case in cases:
+        known = first.setdefault(case.claim.id, case)
+        if known.claim != case.claim:
+            raise VitworkError(
+                f"{known.name} and {case.name} declare different claims called {case.claim.id}: an id is one claim's, and "
+                "its tests share one declaration."
+            )
+    return told_apart(cases)
 
 
-def declared_in(module: ModuleType) -> set[str]:
-    """Return the claims of a file, whichever of its tests are chosen."""
-    marks = (mark for test in vars(module).values() for mark in getattr(test, "pytestmark", ()))
-    return {mark.args[0].id for mark in marks if mark.name == "claim"}
+def told_apart(cases: Sequence[Case]) -> list[Case]:
+    """Return the tests, those of a claim that would give their hypotheses the same ids with a label of their own."""
+    found = list(cases)
+    labels: tuple[Callable[[Case], str], ...] = (lambda case: case.name.partition("::")[2], lambda case: case.name)
+    for label in labels:
+        known = Counter(case.hypothesis(1) for case in found)
+        found = [replace(case, label=label(case)) if known[case.hypothesis(1)] > 1 else case for case in found]
+    return found
+
+
+@dataclass(slots=True)
+class Held:
+    """What the files that pytest looked through hold of claims, whichever of their tests are chosen.
+
+    Attributes:
+        files: that were looked through, resolved.
+        tests: the claim of each test that pytest sees in them, by its name.
+        declared: the claim of each function that is marked with one, by its name; settings may hide it from pytest.
+        seen: names of the functions that pytest sees.
+    """
+
+    files: set[Path] = field(default_factory=set)
+    tests: dict[str, str] = field(default_factory=dict)
+    declared: dict[str, str] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+
+    def look_through(self, collector: pytest.Collector, found: Iterable[pytest.Item | pytest.Collector]) -> None:
+        """Note what a file or class holds; `found` is what pytest makes of it before anything is left out."""
+        if isinstance(collector, pytest.Module):
+            self.files.add(collector.path.resolve())
+            self.declared |= {f"{collector.nodeid}::{name}": id for name, id in _declared_in(collector.obj)}
+        for item in found:
+            marker = item.get_closest_marker("claim")
+            if marker is not None and isinstance(item, pytest.Function):
+                self.tests[item.nodeid] = marker.args[0].id
+                self.seen.add(f"{collector.nodeid}::{item.originalname}")
+
+    @property
+    def claims(self) -> set[str]:
+        """The ids of all claims."""
+        return {*self.tests.values(), *self.declared.values()}
+
+    def left_out(self, chosen: Collection[str]) -> dict[str, str]:
+        """Return the claims that have a test which is not among the chosen ones, with its name."""
+        hidden = {name: id for name, id in self.declared.items() if name not in self.seen}
+        return {id: name for name, id in (self.tests | hidden).items() if name not in chosen}
+
+
+def _declared_in(holder: object, above: Sequence[pytest.Mark] = ()) -> Iterator[tuple[str, str]]:
+    """Yield the names of a module's, or a class's, functions that are marked with a claim, and the claims."""
+    for name, found in vars(holder).items():
+        marks = [*above, *(mark for mark in getattr(found, "pytestmark", ()) if mark.name == "claim")]
+        if inspect.isclass(found) and found.__module__ == getattr(holder, "__name__", None):
+            yield from ((f"{name}::{inner}", id) for inner, id in _declared_in(found, marks))
+        elif marks and inspect.isfunction(found):
+            yield name, marks[-1].args[0].id
 
 
 def _read(item: pytest.Function, measure: Measure) -> Case:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any
 
@@ -23,6 +24,7 @@ class Collector:
         name: of the session, by which its processes agree.
         evidence: what was planned and found; None before anything is known.
         begun, reached: tests that began, and that ended.
+        given_back: reports of the crashes of workers before a test, by the test, which another worker is to take over.
         passed: whether a test passed, by its name.
         failed: tests that failed, also before or after their own code.
         exited: whether ``pytest.exit`` ended the session with an exit status of its own.
@@ -35,6 +37,7 @@ class Collector:
         self.evidence: Evidence | None = None
         self.begun: set[str] = set()
         self.reached: set[str] = set()
+        self.given_back: dict[str, pytest.TestReport] = {}
         self.passed: dict[str, bool] = {}
         self.failed: set[str] = set()
         self.exited = False
@@ -71,7 +74,18 @@ class Collector:
         if crashitem not in self.begun:
             with suppress(NotImplementedError):  # a way of sharing tests out that takes none back
                 sched.mark_test_pending(crashitem)
+                self.given_back[crashitem] = copy.copy(report)
                 report.outcome = "rerun"  # type: ignore[assignment]  # as pytest-rerunfailures calls it
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        """Report the crashes before tests that no worker was left to take over: they are failures after all."""
+        try:
+            return (yield)
+        finally:
+            for test, report in self.given_back.items():
+                if test not in self.begun:
+                    session.config.hook.pytest_runtest_logreport(report=report)
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
         """Name the outcome of a test that was given back."""

@@ -32,6 +32,7 @@ class Finding(Struct, frozen=True, kw_only=True):
         places: the records that it rests on.
         lack: why it was not measured; None where it was.
         controls: conditions of its controls.
+        qualifies: whether it states controls only, which never decide.
     """
 
     test: str
@@ -42,17 +43,13 @@ class Finding(Struct, frozen=True, kw_only=True):
     places: tuple[Place, ...] = ()
     lack: Lack | None = None
     controls: tuple[str, ...] = ()
+    qualifies: bool = False
 
     @property
     def verdict(self) -> Verdict:
         """The verdict of this test alone: every primary sentence in it has to hold; without one, every control."""
         decisive = [hypothesis for hypothesis in self.hypotheses if not hypothesis.control] or self.hypotheses
         return combine(hypothesis.effect.verdict for hypothesis in decisive)
-
-    @property
-    def qualifies(self) -> bool:
-        """Whether the test states controls only, which never decide."""
-        return bool(self.hypotheses) and all(hypothesis.control for hypothesis in self.hypotheses)
 
 
 class Decided(Struct, frozen=True):

@@ -137,15 +137,26 @@ def _power(plan: Plan) -> list[str]:
     seeds = max(
         (plan.fewest(sentence) for sentences in asked.values() for sentence in sentences), default=profile.seeds
     )
-    first = detectable(seeds, level)
+    primaries = {claim: [one for one in sentences if not one.control] for claim, sentences in asked.items()}
+    smallest = {
+        claim: max(sentence.smallest(plan.fewest(sentence), level) for sentence in deciding)
+        for claim, deciding in primaries.items()
+        if deciding
+    }
+    of_arms = (least for claim, least in smallest.items() if any(map(_compares_arms, primaries[claim])))
+    first = min(of_arms, default=detectable(profile.seeds, level))
     lines = [
         f"{hypotheses} hypotheses, {seeds} {'networks per arm at most' if loads(profile) else 'seeds per arm'}, false discovery rate {profile.alpha:g} over {plan.family} claims:",
-        f"two arms must differ by {first:.1f} standard deviations over seeds for the first decision; by claim:",
+        f"two arms must differ by {first:.1f} standard deviations over seeds for the first decision, that of the easiest claim; by claim:",
     ]
-    for claim, sentences in asked.items():
-        smallest = max(sentence.smallest(plan.fewest(sentence), level) for sentence in sentences)
-        lines += [f"  {claim:32} {smallest:6.1f}  ({words.plural(len(sentences), 'hypothesis')})"]
-    return lines
+    return lines + [
+        f"  {claim:32} {least:6.1f}  ({words.plural(len(asked[claim]), 'hypothesis')})"
+        for claim, least in smallest.items()
+    ]
+
+
+def _compares_arms(sentence: Sentence) -> bool:
+    return len({side.arm for side in sentence.references}) > 1
 
 
 def _lacking(plan: Plan, *, every: bool) -> list[str]:

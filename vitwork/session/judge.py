@@ -52,7 +52,7 @@ def unjudged(plan: Plan, lack: Lack) -> Judgement:
     findings = tuple(
         Finding(
             test=test.case.name, claim=test.case.claim, chapter=test.case.chapter, statistical=test.case.statistical,
-            lack=(test.lack or lack) if test.case.statistical else None,
+            lack=(test.lack or lack) if test.case.statistical else test.lack, qualifies=test.case.qualifies,
         )
         for test in plan.tests.values()
     )  # fmt: skip
@@ -156,6 +156,7 @@ class Judge:
         lacks: dict[str, Lack] = {}
         for name, test in self.plan.tests.items():
             if not test.case.statistical:
+                lacks |= {name: test.lack} if test.lack is not None else {}
                 continue
             try:
                 lack = test.lack or self._trouble(test.everything.values()) or self._incompetent(test, lookup)
@@ -290,7 +291,7 @@ class Judge:
         )
         return Finding(
             test=case.name, claim=case.claim, chapter=case.chapter, statistical=case.statistical,
-            hypotheses=tuple(hypotheses), places=tuple(places), lack=lack,
+            hypotheses=tuple(hypotheses), places=tuple(places), lack=lack, qualifies=case.qualifies,
             controls=tuple(dict.fromkeys(sentence.control for sentence in case.sentences if sentence.control)),
         )  # fmt: skip
 

@@ -57,12 +57,15 @@ class Lookup:
         """Return a record's values, None for those of a run that diverged.
 
         Raises:
-            LackError: the record is gone.
+            LackError: the record is gone, or holds something else than values by name.
         """
         if want.key not in self.records:
             record = self.store.read(want.key)
             if record is None:
                 raise LackError(Lack(Missing.RECORD, want.run.arm.name, want.measurement.name))
+            if not isinstance(record["values"], dict | None):
+                what = f"the record of {want.measurement.name} of {want.run.arm.name} holds no dict of values"
+                raise LackError(Lack(Missing.FAULT, want.run.arm.name, what))
             self.records[want.key] = record["values"]
         values: dict[str, Any] | None = self.records[want.key]
         return values

@@ -152,6 +152,10 @@ def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, .
         names = [name.strip().removeprefix(TIMM) for name in listed.split(",")]
         if len(set(names)) < len(names):
             raise VitworkError(f"{entry!r} names a network twice, which would count as two.")
+        if arm in own:
+            raise VitworkError(
+                f"--model names networks of {arm} twice: name all of them in one, {arm}=timm:NAME,NAME…."
+            )
         own[arm] = tuple(map(published, names))
     return own
 

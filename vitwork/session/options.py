@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 
 from vitwork import profiles
 from vitwork.design import overrides
+from vitwork.design.deviation import Lack
 from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
@@ -195,14 +196,14 @@ def open_store(config: pytest.Config) -> Store:
     return ArchivedStore(root, Archive([_opened(records)]))
 
 
-def plan_of(config: pytest.Config, profile: Profile, cases: Iterable[Case]) -> Plan:
-    """Return the plan of a session's tests."""
+def plan_of(config: pytest.Config, profile: Profile, cases: Iterable[Case], lacks: Mapping[str, Lack]) -> Plan:
+    """Return the plan of a session's tests; `lacks` says, by claim, what some lack whatever the profile has."""
     if (report := report_from(config)) is not None:
-        return again.ReportPlan(profile, report=report).read(cases)
+        return again.ReportPlan(profile, report=report).read(cases, lacks)
     plan = Plan(profile, config.option.data, config.option.first_seed)
     if config.option.plan:  # which needs no data
         plan.fingerprints |= fingerprints({arm.data for arm in profile.arms.values()}, plan.data)
-    return plan.read(cases)
+    return plan.read(cases, lacks)
 
 
 def budget_of(config: pytest.Config) -> Budget | None:
@@ -264,6 +265,15 @@ def report_of(config: pytest.Config, store: Path, *, part: bool) -> Path:
     if part and option.report and (folder / "results.json").exists() and not is_partial(folder):
         return folder.with_name(f"{folder.name}-part")
     return folder
+
+
+def projects(config: pytest.Config) -> list[Path]:
+    """Return the folders that the files of an earlier report's claims are relative to.
+
+    Beside pytest's root, which may be a folder of the project where pytest is started there, that is the store's place.
+    """
+    around = store_of(config).parent
+    return [config.rootpath, *([around] if config.rootpath.is_relative_to(around) else [])]
 
 
 def is_partial(folder: Path) -> bool:

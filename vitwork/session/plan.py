@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from vitwork import profiles
@@ -107,10 +108,15 @@ class Plan:
     taken: dict[str, list[Wanted]] = field(default_factory=dict)
     declared: set[str] = field(default_factory=set)
 
-    def read(self, cases: Iterable[Case]) -> Plan:
-        """Plan tests, each for the profile's seeds, and return the plan."""
+    def read(self, cases: Iterable[Case], lacks: Mapping[str, Lack] = MappingProxyType({})) -> Plan:
+        """Plan tests, each for the profile's seeds, and return the plan.
+
+        Args:
+            cases: the tests.
+            lacks: what claims lack whatever the profile has, by their ids.
+        """
         found = list(cases)
-        lacks = lost(found, self.profile)
+        lacks = {**lacks, **lost(found, self.profile)}
         for case in found:
             self.add(case, self.profile.seeds, lacks.get(case.claim.id))
         return self

@@ -14,6 +14,9 @@ from vitwork.language.claim import Claim
 from vitwork.language.measure import Measure
 from vitwork.language.sentence import Sentence
 
+CHOOSING = {"any", "max", "min", "sorted"}
+"""Functions that compare, or choose among comparisons, where no assert shows it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -27,6 +30,7 @@ class Case:
         sentences: what it asserts, in order.
         statistical: whether it measures; a test without `measure` is pytest's to run, and its outcome is its verdict.
         fault: what failed while it was read; empty for nothing.
+        label: what tells it from the tests of its claim with the same parameters; empty where there are none.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Case:
     sentences: tuple[Sentence, ...] = ()
     statistical: bool = True
     fault: str = ""
+    label: str = ""
 
     @property
     def shown(self) -> dict[str, str | int | float]:
@@ -52,7 +57,7 @@ class Case:
 
     def hypothesis(self, place: int) -> str:
         """Return the id of the hypothesis at a place, counted from 1."""
-        given = ",".join(f"{name}={value}" for name, value in self.shown.items())
+        given = self.label or ",".join(f"{name}={value}" for name, value in self.shown.items())
         return f"{self.claim.id}[{given}]:{place}" if given else f"{self.claim.id}:{place}"
 
 
@@ -64,6 +69,10 @@ def read(case: Case, body: Callable[..., object], measure: Measure) -> Case:
         body: called once, with `measure` and the test's parameters.
         measure: gets the sentences.
     """
+    if called := _choosing(body, case.parameters):
+        return replace(
+            case, fault=f"the test calls {called}(), which compares by itself: state each comparison with assert"
+        )
     if _branches(body, case.parameters):
         return replace(case, fault="the test branches on a comparison, which has no answer yet: state it with assert")
     try:
@@ -87,15 +96,29 @@ def _branches(body: Callable[..., object], given: Collection[str]) -> bool:
     return not all(_plain(side, given) for part in _compared(body) for side in (part.left, *part.comparators))
 
 
-@cache  # a test is read once for each of its parameters' values
-def _compared(body: Callable[..., object]) -> tuple[ast.Compare, ...]:
+def _choosing(body: Callable[..., object], given: Collection[str]) -> str:
+    """Return the function by which a test chooses among things that may be measured; empty for none."""
+    for part in ast.walk(_tree(body)):
+        match part:
+            case ast.Call(func=ast.Name(id=name), args=sides) if name in CHOOSING:
+                if not all(_plain(side, given) for side in sides):
+                    return name
+    return ""
+
+
+def _compared(body: Callable[..., object]) -> list[ast.Compare]:
     """Return the comparisons by which a test chooses its way."""
+    choices = (node.test for node in ast.walk(_tree(body)) if isinstance(node, (ast.If, ast.IfExp, ast.While)))
+    return [part for choice in choices for part in ast.walk(choice) if isinstance(part, ast.Compare)]
+
+
+@cache  # a test is read once for each of its parameters' values
+def _tree(body: Callable[..., object]) -> ast.AST:
+    """Return the source of a test; nothing where it is not to be had."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(body)))
+        return ast.parse(textwrap.dedent(inspect.getsource(body)))
     except (OSError, TypeError, SyntaxError):
-        return ()
-    choices = (node.test for node in ast.walk(tree) if isinstance(node, (ast.If, ast.IfExp, ast.While)))
-    return tuple(part for choice in choices for part in ast.walk(choice) if isinstance(part, ast.Compare))
+        return ast.Module([], [])
 
 
 def _plain(node: ast.expr, given: Collection[str]) -> bool:

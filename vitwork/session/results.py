@@ -176,31 +176,39 @@ class Session:
             examined=claim.examined,
             chapter=group[0].chapter,
             ours=claim.ours,
-            verdict=combine([*properties, *([decided.verdict] if decided else [])]),
+            verdict=combine([*properties, *_decided(group, decided)]),
             p=decided.p if decided else None,
             q=decided.q if decided else None,
             holm_p=decided.holm_p if decided else None,
             unmeasured=_unmeasured(group) if decided else (),
-            lack=lacks[0] if lacks and not decided else None,
+            lack=lacks[0] if lacks else None,
             hypotheses=tuple(hypothesis.id for finding in group for hypothesis in finding.hypotheses),
             measurements=tuple(sorted({place.key for place in places})),
             arms=tuple(sorted({place.arm for place in places})),
             **costs.of_places(places),
             rerun=f"{again(tests, by_name=self.by_name)} --profile {self.profile.name}",
             file=group[0].test.partition("::")[0],
+            files=tuple(dict.fromkeys(finding.test.partition("::")[0] for finding in group)),
         )
 
     def _lack(self, finding: Finding) -> Lack | None:
         unknown = not finding.statistical and finding.test not in self.passed
-        return Lack(Missing.REACH) if unknown else finding.lack
+        return finding.lack or (Lack(Missing.REACH) if unknown else None)
 
     def _property(self, finding: Finding) -> Verdict | None:
         """Return what a test that measures nothing says; None for one that measures."""
         if finding.statistical:
             return None
-        if finding.test not in self.passed:
-            return Verdict.NOT_MEASURED
-        return Verdict.REPRODUCED if self.passed[finding.test] else Verdict.CONTRADICTED
+        if finding.test in self.passed and not self.passed[finding.test]:
+            return Verdict.CONTRADICTED
+        return Verdict.NOT_MEASURED if self._lack(finding) else Verdict.REPRODUCED
+
+
+def _decided(group: Sequence[Finding], decided: Decided | None) -> list[Verdict]:
+    """Return what the tests that measure and decide say together; nothing where a claim has none of them."""
+    if decided is not None:
+        return [decided.verdict]
+    return [Verdict.NOT_MEASURED] if any(finding.statistical and not finding.qualifies for finding in group) else []
 
 
 def _unmeasured(group: Sequence[Finding]) -> tuple[str, ...]:
@@ -269,6 +277,11 @@ def _run(store: Records, place: Place, data: str, origins: dict[str, Origin]) ->
 
 def _measurement(store: Records, place: Place, origins: dict[str, Origin]) -> MeasurementResult:
     record = store.read(place.key) or {}
+    values = record.get("values")
+    if not isinstance(
+        values, dict | None
+    ):  # what a user's measurement returned once; its claims say that it is a fault
+        record, values = {}, None
     return MeasurementResult(
         key=place.key,
         run=place.run,
@@ -279,7 +292,7 @@ def _measurement(store: Records, place: Place, origins: dict[str, Origin]) -> Me
         parameters=record.get("parameters", {}),
         seconds=record.get("seconds"),
         joules=record.get("joules"),
-        values=record.get("values"),
-        not_finite=not_finite(record.get("values")),
+        values=values,
+        not_finite=not_finite(values),
         origin=_origin(record, origins),
     )

@@ -14,6 +14,7 @@ from vitwork.report.document import read
 
 MOST_BYTES = 1 << 28
 """Of a results file that is fetched; the largest profile takes a tenth of it."""
+PAGE = ".html"
 SECONDS = 60.0
 """Without an answer."""
 
@@ -27,16 +28,19 @@ def open_report(place: str) -> Results:
     """Return the results of a report.
 
     Args:
-        place: folder or ``results.json``, on disk or as an http(s) address.
+        place: folder, a report's page or ``results.json``, on disk or as an http(s) address.
 
     Raises:
         VitworkError: there are none, or they are not results that this version reads.
     """
     if not is_address(place):
-        return read(Path(place))
-    address = urllib.parse.urlsplit(place)
+        path = Path(place)
+        return read(path.parent if path.suffix == PAGE else path)
+    address = urllib.parse.urlsplit(place)._replace(query="", fragment="")
     if not address.path.endswith(".json"):
-        address = address._replace(path=address.path.removesuffix("report.html").rstrip("/") + "/results.json")
+        folder, _, name = address.path.rpartition("/")
+        beside = folder if name.endswith(PAGE) else address.path.rstrip("/")
+        address = address._replace(path=f"{beside}/results.json")
     content = _fetched(address.geturl())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "results.json")
@@ -52,7 +56,11 @@ def _fetched(address: str) -> bytes:
         with urllib.request.urlopen(address, timeout=SECONDS) as answer:  # noqa: S310 - http and https alone come here
             content: bytes = answer.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:  # of which all errors of urllib are
-        raise VitworkError(f"{address} cannot be fetched: {getattr(error, 'reason', error)}.") from error
+        why = getattr(error, "reason", error)
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+            why = f"{error.code} {why}"
+        raise VitworkError(f"{address} cannot be fetched: {why}.") from error
     if len(content) > MOST_BYTES:
         raise VitworkError(f"{address} is larger than {MOST_BYTES >> 20} MiB, which no results file is.")
     return content

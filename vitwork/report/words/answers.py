@@ -30,7 +30,7 @@ REASONS = {
     Missing.NOISE: "The measurement’s own error is too large beside its spread over networks",
     Missing.UNFIT: "The measurement does not fit the network",
     Missing.RECORD: "A record is missing",
-    Missing.REACH: "The session ended before",
+    Missing.REACH: "Not all of its tests ran in this session",
     Missing.FAULT: "A fault",
 }
 """Why claims were not measured, as headings."""

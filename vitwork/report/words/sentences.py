@@ -45,7 +45,9 @@ def lack(found: Lack) -> str:
         Missing.NOISE: f"the measurement’s own error of {what} exceeds half of its spread over networks",
         Missing.UNFIT: f"cannot be measured on {arm}: {what}",
         Missing.RECORD: f"the record of {what} of {arm} is missing",
-        Missing.REACH: "not all of its tests ran to their end in this session",
+        Missing.REACH: f"not all of its tests are in this session, {what} is not"
+        if what
+        else "not all of its tests ran to their end in this session",
         Missing.FAULT: what,
     }[found.missing]
 
@@ -60,7 +62,7 @@ NEEDS = {
     Missing.NOISE: "a quantity that exceeds its own error",
     Missing.UNFIT: "a network that suits the measurement",
     Missing.RECORD: "a record that is missing",
-    Missing.REACH: "tests that ran to their end in this session",
+    Missing.REACH: "every test of the claim in one session, run to its end",
     Missing.FAULT: "a repair of what failed",
 }
 
@@ -88,13 +90,14 @@ def no_match(keyword: str, names: Collection[str]) -> str:
     return f"No claim or test matches -k {keyword!r}{rest}"
 
 
-def ending(contradicted: int, failed: int, changed: int) -> str:
+def ending(contradicted: int, failed: int, changed: int, *, unreached: bool = False) -> str:
     """Return why a session ends with exit status 1.
 
     Args:
         contradicted: claims of which that is new.
         failed: tests that failed for another reason than a verdict.
         changed: tests and claims that changed since a baseline.
+        unreached: whether tests were not reached although nothing ended the session.
     """
     said = [
         *(
@@ -103,6 +106,7 @@ def ending(contradicted: int, failed: int, changed: int) -> str:
         ),
         *([f"{plural(changed, 'change')} since the baseline"] * bool(changed)),
         *([f"{plural(failed, 'test')} failed for another reason"] * bool(failed)),
+        *(["the session did not come to all of its tests"] * unreached),
     ]
     return " and ".join(said)
 
@@ -133,6 +137,11 @@ def chosen(family: int) -> str:
 def partial(results: Results) -> bool:
     """Return whether results are of chosen tests, or of a session that ended before all of them."""
     return any(found.change in {Change.CHOSEN, Change.ENDED} for found in results.profile.deviations)
+
+
+def stopped(results: Results) -> bool:
+    """Return whether results are of a session that ended before all of its tests."""
+    return any(found.change is Change.ENDED for found in results.profile.deviations)
 
 
 def part(results: Results) -> list[str]:
@@ -180,7 +189,7 @@ def claim_reason(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
 
 def _undecidable(claim: ClaimResult, *, controls: bool) -> str:
     """Return what a claim without a comparison that decides lacks, or what its examples say."""
-    if claim.lack is not None:
+    if claim.lack is not None and claim.verdict is Verdict.NOT_MEASURED:
         return f"Not measured: {lack(claim.lack)}"
     if controls:
         return "Only controls were measured, which never decide."

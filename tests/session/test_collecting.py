@@ -1,0 +1,48 @@
+"""Tests of one claim are told apart, and what their files hold is known whichever of them are chosen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.session.small import both, case, larger, measured, planned, smaller
+from vitwork.session.collecting import told_apart
+from vitwork.session.judge import judged
+from vitwork.session.troubles import Troubles
+
+
+def test_hypotheses_of_tests_that_share_a_claim_have_ids_of_their_own(tmp_path: Path) -> None:
+    """Where two tests of a claim would give the same ids, their names do; all others are as they were."""
+    one = case("one", both)
+    tests = [
+        replace(one, name="a.py::test_one"),
+        replace(case("two", larger), claim=one.claim, name="a.py::test_two"),
+        replace(one, name="b.py::test_two"),
+        replace(
+            case("three", lambda measure, when: smaller(measure), when=1), claim=one.claim, name="a.py::test_three[1]"
+        ),
+        case("alone", smaller),
+    ]
+    plan = planned(*told_apart(tests))
+    found = judged(plan, measured(tmp_path, plan), Troubles()).findings
+    assert [hypothesis.id for finding in found for hypothesis in finding.hypotheses] == [
+        "one[test_one]:1",
+        "one[test_one]:2",
+        "one[a.py::test_two]:1",
+        "one[b.py::test_two]:1",
+        "one[b.py::test_two]:2",
+        "one[when=1]:1",
+        "alone:1",
+    ]
+    assert told_apart(list(reversed(tests)))[0] == tests[-1]
+
+
+def test_two_claims_of_one_id_end_the_session(pytester: pytest.Pytester) -> None:
+    """Their verdicts and hypotheses would be taken for one another's; the sentence names both tests."""
+    text = "from vitwork import *\nfrom vitwork.language.claim import Paper, claim\n@claim('mine', {!r}, paper=Paper('', ''))\ndef test_{}(): pass\n"
+    pytester.makepyfile(test_a=text.format("One.", "a"), test_b=text.format("Another.", "b"))
+    result = pytester.runpytest("-p", "vitwork.plugin", "--profile", "smoke", "--store", "s")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*test_a.py::test_a and test_b.py::test_b declare different claims called mine*"])
