@@ -22,6 +22,7 @@ from vitwork.analysis.curvature.operator import Batch, HessianOperator, Select, 
 from vitwork.analysis.curvature.quadrature import Density, Trace, density, trace
 from vitwork.analysis.curvature.repeatable import check_stateless
 from vitwork.analysis.observe import device_of
+from vitwork.analysis.plain import as_written
 from vitwork.analysis.signs import ROUNDING
 from vitwork.device.memory import Cost, Meter
 from vitwork.errors import VitworkError, at_least, choice
@@ -160,6 +161,7 @@ class SpectrumOptions:
         )
 
 
+@as_written()
 def top_eigenvalues(
     model: nn.Module, batches: Iterable[Batch], k: int = 5, weight_decay: float = 0.0, **options: Any
 ) -> Spectrum:
@@ -213,6 +215,7 @@ def top_eigenvalues(
     )
 
 
+@as_written()
 def hvp(
     model: nn.Module,
     batches: Iterable[Batch],

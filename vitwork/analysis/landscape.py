@@ -16,6 +16,7 @@ from vitwork.analysis.curvature.batchnorm import evaluation_mode, recalibrate
 from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless
 from vitwork.analysis.directions import Direction, random_pair
 from vitwork.analysis.observe import Batch, device_of, filled, precision_of
+from vitwork.analysis.plain import as_written
 from vitwork.analysis.targets import check_examples, check_finite, check_targets, logits_of
 from vitwork.device.memory import Cost, Meter, in_parts
 from vitwork.errors import VitworkError, at_least, choice
@@ -114,6 +115,7 @@ def _fit_one(y: Tensor, x: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tens
     return coefficients[:2], coefficients[2], errors[:2]
 
 
+@as_written()
 def surface(
     model: nn.Module,
     batches: Iterable[Batch],

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitwork.analysis.observe import Batch, composed, device_of, evaluating, mean_and_error, probed
+from vitwork.analysis.plain import as_written
 from vitwork.analysis.targets import check_examples, check_targets
 from vitwork.device.memory import Cost, Meter, in_parts
 from vitwork.errors import UnfitError, VitworkError, at_least
@@ -168,6 +169,7 @@ def _batch_scores(
     return torch.stack([_scores(x, targets), *scores], 1)
 
 
+@as_written()
 def study(
     blocks: Sequence[Block],
     batches: Iterable[Batch],

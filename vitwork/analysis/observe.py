@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vitwork.analysis.curvature.repeatable import check_repeatable
+from vitwork.analysis.plain import as_written, ordinary
 from vitwork.analysis.targets import check_finite, check_tensors
 from vitwork.device.memory import Cost, Meter, bounded, in_parts
 from vitwork.errors import VitworkError, at_least, choice
@@ -89,13 +90,14 @@ def probed(model: nn.Module, batches: Iterable[Batch], device: torch.device) -> 
             what is measured on it would be, too.
     """
     for number, (images, targets) in enumerate(filled(batches)):
-        x = images.to(device, precision_of(model), non_blocking=True)
+        x = ordinary(images.to(device, precision_of(model), non_blocking=True))
         check_finite(x)
         if number == 0:
             check_repeatable(*(in_parts(model, x[:2].clone()) for _ in range(2)))
         yield x, targets.to(device, non_blocking=True)
 
 
+@as_written()
 def observe(
     blocks: Sequence[Block], batches: Iterable[Batch], *reducers: Reducer, images_at_once: int | None = None
 ) -> Cost:

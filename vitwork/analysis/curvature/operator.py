@@ -17,6 +17,7 @@ from vitwork.analysis.curvature.batchnorm import BatchNorm, evaluation_mode, mix
 from vitwork.analysis.curvature.exact import check_exact
 from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless
 from vitwork.analysis.curvature.vectors import derivative, flat, stored
+from vitwork.analysis.plain import ordinary
 from vitwork.analysis.targets import check_examples, check_finite, check_targets, logits_of
 from vitwork.device import graphs
 from vitwork.device.graphs import aside
@@ -131,7 +132,7 @@ class HessianOperator:
         kind = self.dtype if targets.is_floating_point() else torch.long
         x = images.to(self.device, self.dtype)
         check_finite(x)
-        return _compact(x), targets.to(self.device, kind)
+        return _compact(x), ordinary(targets.to(self.device, kind))
 
     def _split(self, batches: Iterable[Batch], micro_batch: int | None) -> Iterator[Batch]:
         for batch in batches:
@@ -163,7 +164,7 @@ class HessianOperator:
         """Return every example's loss at the model's parameters, or at others, in the precision of these."""
         # Fresh buffers for each pass: BatchNorm in train mode writes to them, and an older graph may still need its own.
         state: Mapping[str, Tensor] = {
-            **{name: value.detach() for name, value in self.model.named_parameters()},
+            **{name: ordinary(value.detach()) for name, value in self.model.named_parameters()},
             **{name: value.clone() for name, value in self.model.named_buffers()},
             **dict(zip(self.names, at or self.parameters, strict=True)),
         }

@@ -12,6 +12,7 @@ from vitwork.analysis.curvature.batchnorm import BatchNorm
 from vitwork.analysis.curvature.lanczos import Krylov
 from vitwork.analysis.curvature.operator import Batch, HessianOperator, Select, trainable
 from vitwork.analysis.observe import device_of
+from vitwork.analysis.plain import as_written
 from vitwork.device.memory import Cost, Meter
 from vitwork.errors import VitworkError, at_least
 
@@ -72,6 +73,7 @@ def _mean(samples: Tensor) -> tuple[float, float]:
     return float(samples.mean()), float(error)
 
 
+@as_written()
 def density(
     model: nn.Module,
     batches: Iterable[Batch],
@@ -125,6 +127,7 @@ def density(
     return Density(found, torch.stack(weights), operator.size, noise, probes * found.shape[1], cost)
 
 
+@as_written()
 def trace(
     model: nn.Module,
     batches: Iterable[Batch],
