@@ -13,7 +13,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from vitwork.analysis.curvature.batchnorm import evaluation_mode, recalibrate
-from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless
+from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless, check_weights
 from vitwork.analysis.directions import Direction, random_pair
 from vitwork.analysis.observe import Batch, device_of, filled, precision_of
 from vitwork.analysis.plain import as_written
@@ -152,6 +152,7 @@ def surface(
     trained = [name for name, value in model.named_parameters() if value.requires_grad]
     if not trained:
         raise VitworkError("the model has no trainable parameter, so there is no loss surface")
+    check_weights((name, parameters[name]) for name in trained)
     device = device_of([model])
     meter = Meter(device)
     data = [(images.to(device, precision_of(model)), targets.to(device)) for images, targets in filled(batches)]

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from vitwork.analysis.curvature.batchnorm import BatchNorm, evaluation_mode, mixes_examples
 from vitwork.analysis.curvature.exact import check_exact
-from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless
+from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless, check_weights
 from vitwork.analysis.curvature.vectors import derivative, flat, stored
 from vitwork.analysis.plain import ordinary
 from vitwork.analysis.targets import check_examples, check_finite, check_targets, logits_of
@@ -66,7 +66,8 @@ class HessianOperator:
             products are right (two products and two gradients of one example).
 
     Raises:
-        VitworkError: no parameter selected, or one that is not real, a penalty that is negative or not finite, a model of
+        VitworkError: no parameter selected, or one that is not real or of less than single precision, or two precisions, or
+            weights without values, a penalty that is negative or not finite, a model of
             torch.jit's, no example, images that are not finite, targets that are no classes of the model's, a model that does not
             return logits, a loss that does not repeat, products that are wrong, or a batch that would have to be
             split although BatchNorm uses its own statistics (splitting would change the loss).
@@ -86,9 +87,13 @@ class HessianOperator:
         chosen = [(name, value) for name, value in model.named_parameters() if select(name, value)]
         if not chosen:
             raise VitworkError("the model has no trainable parameter, so its loss has no Hessian")
-        _check_real(chosen, weight_decay)
+        check_stateless(unwrapped(model))
+        check_weights(chosen)
+        if len({value.dtype for _, value in chosen}) > 1:
+            raise VitworkError("the parameters are of two precisions: convert the model with .float() or .double()")
+        if not isinstance(weight_decay, Real) or not 0 <= float(weight_decay) < float("inf"):
+            raise VitworkError(f"weight_decay is a finite number, 0 or more, not {weight_decay!r}")
         self.model, self.weight_decay, self.batchnorm = unwrapped(model), weight_decay, batchnorm
-        check_stateless(self.model)
         own = {id(value): name for name, value in self.model.named_parameters()}
         self.names = [own[id(value)] for _, value in chosen]
         self.parameters = [_compact(value.detach()).requires_grad_() for _, value in chosen]
@@ -236,15 +241,6 @@ class HessianOperator:
         for chunk in self.chunks:
             total += derivative(self._gradient_of(chunk, create_graph=True), self.parameters, vector, keep=False)
         return total
-
-
-def _check_real(chosen: Iterable[tuple[str, Tensor]], weight_decay: object) -> None:
-    for name, value in chosen:
-        if not value.is_floating_point():
-            kind = str(value.dtype).removeprefix("torch.")
-            raise VitworkError(f"the parameter {name} is {kind}, and a Hessian is that of a loss in real numbers")
-    if not isinstance(weight_decay, Real) or not 0 <= float(weight_decay) < float("inf"):
-        raise VitworkError(f"weight_decay is a finite number, 0 or more, not {weight_decay!r}")
 
 
 @contextmanager
