@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from vitwork.analysis.hessian import density, hvp, top_eigenvalues, trace
+from vitwork.analysis.hessian import blockwise, density, hvp, top_eigenvalues, trace
 from vitwork.errors import VitworkError
 from vitwork.models import create
 
@@ -71,6 +71,36 @@ def test_wrong_second_derivatives_are_refused(batch, measure, build):
     """Every measurement of curvature refuses a product that the gradient's change contradicts."""
     with pytest.raises(VitworkError, match="the second derivative of Net is wrong"):
         measure(build(), [batch])
+
+
+def unseen(x):
+    with torch.no_grad():
+        return torch.tanh(x)
+
+
+@pytest.mark.parametrize("function", [torch.detach, unseen])
+def test_weights_that_the_gradient_does_not_see_are_refused(batch, function):
+    """Products that are all zero agree with a gradient that is zero, but the loss moves along these weights."""
+    with pytest.raises(VitworkError, match="the loss of Net depends on weights that its gradient does not"):
+        blockwise(Net(function), [batch], 1, groups={"first": ["first.weight", "first.bias"]})
+    kept = blockwise(Net(function), [batch], 1, groups={"second": ["second.weight", "second.bias"]})["second"]
+    assert kept.eigenvalues.item() > 0
+
+
+@pytest.mark.filterwarnings("ignore")  # torch announces another way to quantise
+def test_quantised_models_are_refused(batch):
+    """Quantised layers have no derivatives: what is left of a model would have no curvature."""
+    model = nn.Sequential(nn.Flatten(), nn.LayerNorm(48), nn.Linear(48, 3))
+    quantised = torch.ao.quantization.quantize_dynamic(model, {nn.Linear})
+    with pytest.raises(VitworkError, match="or quantised, so the curvature along these weights cannot be measured"):
+        top_eigenvalues(quantised, [batch], 1)
+
+
+def test_unused_weights_have_no_curvature(batch):
+    """Weights on which the loss does not depend are not taken for unseen ones."""
+    model = Net(nn.Identity())
+    model.unused = nn.Linear(2, 2)
+    assert blockwise(model, [batch], 1, groups={"unused": ["unused.weight"]})["unused"].eigenvalues.item() == 0
 
 
 @pytest.mark.parametrize(

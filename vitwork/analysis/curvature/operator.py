@@ -109,7 +109,7 @@ class HessianOperator:
         if probe:
             self._bounded(self._check_repeatable)
             with single_precision():
-                check_exact(self._gradient_at, self.parameters, type(self.model).__name__)
+                check_exact(self._loss_at, self._gradient_at, self.parameters, type(self.model).__name__)
 
     def arranged(self, vector: Tensor) -> Tensor:
         """Return a vector in torch's order (`torch.nn.utils.parameters_to_vector`) in the order of this operator.
@@ -193,11 +193,15 @@ class HessianOperator:
             found = torch.autograd.grad(loss, self.parameters, create_graph=create_graph, allow_unused=True)
             return flat(found, self.parameters)
 
-    def _gradient_at(self, at: Sequence[Tensor], create_graph: bool) -> Tensor:
-        """Return the gradient of one example's loss at other parameters, in their precision."""
+    def _loss_at(self, at: Sequence[Tensor]) -> Tensor:
+        """Return one example's loss at other parameters, in their precision."""
         images, targets = (x[:1].to(at[0].dtype if x.is_floating_point() else x.dtype) for x in self.chunks[0])
         with passing(self.model, self.batchnorm, self.device):
-            loss = self._losses(images, targets, at).sum()
+            return self._losses(images, targets, at).sum()
+
+    def _gradient_at(self, at: Sequence[Tensor], create_graph: bool) -> Tensor:
+        with passing(self.model, self.batchnorm, self.device):
+            loss = self._loss_at(at)
             if not loss.requires_grad:
                 return torch.cat([torch.zeros_like(value).flatten() for value in at])
             return flat(torch.autograd.grad(loss, at, create_graph=create_graph, allow_unused=True), at)
