@@ -16,9 +16,10 @@ from vitwork.analysis.curvature.batchnorm import evaluation_mode, recalibrate
 from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless, check_weights
 from vitwork.analysis.directions import Direction, random_pair
 from vitwork.analysis.observe import Batch, device_of, filled, precision_of
+from vitwork.analysis.parts import separately
 from vitwork.analysis.plain import as_written
 from vitwork.analysis.targets import check_examples, check_finite, check_targets, logits_of
-from vitwork.device.memory import Cost, Meter, in_parts
+from vitwork.device.memory import Cost, Meter
 from vitwork.errors import VitworkError, at_least, choice
 
 Statistics = Literal["fixed", "recalibrated"]
@@ -237,7 +238,7 @@ def _loss(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Bat
         return logits_of(functional_call(model, state, (images,)), model)
 
     with evaluation_mode(model):
-        totals = [F.cross_entropy(in_parts(logits, x), targets, reduction="sum").double() for x, targets in data]
+        totals = [F.cross_entropy(separately(logits, x), targets, reduction="sum").double() for x, targets in data]
     return torch.stack(totals).sum() / sum(len(targets) for _, targets in data)
 
 

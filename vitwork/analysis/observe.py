@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from vitwork.analysis.curvature.repeatable import check_repeatable
+from vitwork.analysis.parts import separately
 from vitwork.analysis.plain import as_written, ordinary
 from vitwork.analysis.targets import check_finite, check_tensors
-from vitwork.device.memory import Cost, Meter, bounded, in_parts
+from vitwork.device.memory import Cost, Meter, bounded
 from vitwork.errors import VitworkError, at_least, choice
 from vitwork.models.blocks.block import Block
 
@@ -93,7 +94,7 @@ def probed(model: nn.Module, batches: Iterable[Batch], device: torch.device) -> 
         x = ordinary(images.to(device, precision_of(model), non_blocking=True))
         check_finite(x)
         if number == 0:
-            check_repeatable(*(in_parts(model, x[:2].clone()) for _ in range(2)))
+            check_repeatable(*(separately(model, x[:2].clone()) for _ in range(2)))
         yield x, targets.to(device, non_blocking=True)
 
 
@@ -129,7 +130,7 @@ def observe(
             for index, block in enumerate(blocks):
                 given = x.clone() if number == 0 or index in overwriting else x
                 version = given._version  # noqa: SLF001 - torch's only word on whether a tensor was written to
-                y = in_parts(block.module, given, images_at_once)
+                y = separately(block.module, given, images_at_once)
                 if given._version != version:  # noqa: SLF001
                     overwriting.add(index)
                 for reducer in reducers:

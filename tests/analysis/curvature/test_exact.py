@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from vitwork.analysis.curvature import operator
 from vitwork.analysis.hessian import blockwise, density, hvp, top_eigenvalues, trace
 from vitwork.errors import VitworkError
 from vitwork.models import create
@@ -173,6 +174,30 @@ def test_outputs_that_are_no_logits_are_named(batch, build, what):
     """A model that returns a tuple or a dictionary is refused in one sentence."""
     with pytest.raises(VitworkError, match=f"{build.__name__} returns {what}: let it return the tensor of logits"):
         top_eigenvalues(build(nn.Identity()), [batch])
+
+
+class Centred(Net):
+    def forward(self, x):
+        return super().forward(x - x.mean(0))
+
+
+def test_examples_that_depend_on_each_other_are_not_passed_in_parts(batch, monkeypatch):
+    """Parts of a batch, asked for or for lack of memory, would have another loss than the whole."""
+    model = Centred(nn.Identity())
+    assert top_eigenvalues(model, [batch], 1).eigenvalues.item() != 0
+    with pytest.raises(VitworkError, match="a batch of 6 cannot be passed in parts: what the model makes of an image"):
+        top_eigenvalues(model, [batch], 1, micro_batch=2)
+    real = operator.functional_call
+
+    def limited(module, state, args):
+        if len(args[0]) > 3:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(module, state, args)
+
+    monkeypatch.setattr(operator, "functional_call", limited)
+    with pytest.raises(VitworkError, match="a batch of 6 cannot be passed in parts"):
+        top_eigenvalues(model, [batch], 1)
+    assert top_eigenvalues(Net(nn.Identity()), [batch], 1).eigenvalues.item() != 0
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -17,6 +17,7 @@ from vitwork.analysis.curvature.batchnorm import BatchNorm, evaluation_mode, mix
 from vitwork.analysis.curvature.exact import check_exact
 from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless, check_weights
 from vitwork.analysis.curvature.vectors import derivative, flat, stored
+from vitwork.analysis.parts import check_apart
 from vitwork.analysis.plain import ordinary
 from vitwork.analysis.targets import check_examples, check_finite, check_targets, logits_of
 from vitwork.device import graphs
@@ -149,7 +150,16 @@ class HessianOperator:
                 raise VitworkError(
                     f"a batch of {len(targets)} cannot be passed {size} at a time: BatchNorm uses its statistics"
                 )
+            if size < len(targets):
+                self._check_apart(images, targets[:1])
             yield from zip(torch.split(images, size), torch.split(targets, size), strict=True)
+
+    def _check_apart(self, images: Tensor, target: Tensor) -> None:
+        def losses(x: Tensor) -> Tensor:
+            with passing(self.model, self.batchnorm, self.device):
+                return self._losses(x, target.repeat(len(x), *[1] * (target.dim() - 1))).detach()
+
+        check_apart(losses, images)
 
     def _bounded(self, compute: Callable[[], Result]) -> Result:
         """Compute; when memory runs out, halve the largest passes and compute again."""
