@@ -208,3 +208,70 @@ def test_wrapped_models_are_divided_like_bare_ones(wrap):
     model = Tokens(counted).eval()
     names = [block.name for block in as_blocks(model, (3, 16, 16))]
     assert [block.name for block in as_blocks(wrap(model), (3, 16, 16))] == names
+
+
+class Merging(nn.Linear):
+    """Adds a product to its weights when it is put into evaluation mode, and takes it away again."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__(inputs, outputs)
+        self.down, self.up = nn.Parameter(torch.randn(2, inputs)), nn.Parameter(torch.randn(outputs, 2))
+        self.merged = False
+
+    def train(self, mode=True):
+        if mode == self.merged:
+            self.weight.data += (-1 if mode else 1) * self.up @ self.down
+            self.merged = not mode
+        return super().train(mode)
+
+    def forward(self, x):
+        y = super().forward(x)
+        return y if self.merged else y + x @ self.down.mT @ self.up.mT
+
+
+class Writing(Mixing):
+    """Writes into its weights when it is called."""
+
+    def forward(self, x):
+        self.norm.bias.data.copy_(torch.ones(16))
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("replace", ["head", "blocks.1"])
+def test_weights_stay_what_they_are(replace):
+    """Neither a layer that rewrites its weights with its mode nor one that does when it is called is changed."""
+    model = Tokens(counted)
+    model.set_submodule(replace, Merging(16, 10) if replace == "head" else Writing(16))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    as_blocks(model, (3, 16, 16))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert model.training
+
+
+def test_blocks_of_a_layer_that_merges_its_weights_are_the_model():
+    """Its weights are followed as they are, merged or not."""
+    images = torch.randn(2, 3, 16, 16)
+    for mode in (True, False):
+        model = Tokens(counted)
+        model.head = Merging(16, 10)
+        x, wanted = images, model.train(mode)(images)
+        for block in as_blocks(model, (3, 16, 16)):
+            x = block.module(x)
+        torch.testing.assert_close(x, wanted)
+
+
+def test_models_in_inference_mode_are_divided():
+    """Inference mode around the call changes nothing."""
+    names = [block.name for block in as_blocks(Tokens(counted), (3, 16, 16))]
+    with torch.inference_mode():
+        assert [block.name for block in as_blocks(Tokens(counted), (3, 16, 16))] == names
+
+
+@pytest.mark.parametrize(
+    "build",
+    [lambda: Tokens(counted).to("meta"), lambda: nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.Flatten(), nn.LazyLinear(3))],
+)
+def test_weights_without_values_are_refused(build):
+    """A model on the meta device or with a lazy layer is named."""
+    with pytest.raises(VitworkError, match="has weights without values"):
+        as_blocks(build(), (3, 16, 16))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import takewhile
 
+import torch
 from torch import nn
 from torch.fx import Node
+from torch.nn.parameter import is_lazy
 
 from vitwork.errors import VitworkError
 from vitwork.models.blocks.block import Block, Kind, Layout
@@ -18,6 +20,7 @@ from vitwork.models.blocks.tracing import TracedModel, traced
 from vitwork.models.blocks.unwrapping import unwrapped
 
 
+@torch.inference_mode(mode=False)
 def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) -> list[Block]:
     """Divide a model into stem, blocks and head; composing them in order is the model.
 
@@ -37,6 +40,10 @@ def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) 
         VitworkError: names the module whose structure is not understood, or the blocks composed are not the model.
     """
     model = unwrapped(model)
+    if any(is_lazy(value) or value.is_meta for value in (*model.parameters(), *model.buffers())):
+        raise VitworkError(
+            f"{type(model).__name__} has weights without values (of a lazy layer, or on the meta device)"
+        )
     recorded = traced(model, input_size)
     pieces = cut(recorded)
     recorded.places = find_places(recorded, pieces)

@@ -32,7 +32,7 @@ def check_composition(model: nn.Module, blocks: Sequence[Block], images: Tensor,
     Raises:
         VitworkError: they differ, and by how much, or a block fails or hands on another shape.
     """
-    own = {id(value): value.detach() for value in model.parameters()}
+    own = {id(value): value.detach().clone() for value in model.parameters()}  # a pass may write into them
     generator = torch.Generator().manual_seed(0)
     moved = {key: near(value, generator) for key, value in own.items()}
     devices = [images.device] if images.device.type == "cuda" else []

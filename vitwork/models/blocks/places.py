@@ -180,7 +180,7 @@ def plain_weights(model: nn.Module) -> dict[int, Tensor]:
     """Return parameters by identity: kernels become tents times random matrices, matrices random ones."""
     generator, made = torch.Generator().manual_seed(0), {}
     for parameter in model.parameters():
-        value = parameter.detach()
+        value = parameter.detach().clone()  # a pass may write into it
         if value.dim() in {2, 4} and value.is_floating_point() and value.numel():
             drawn = torch.randn(value.shape[:2], generator=generator) / value.shape[1] ** 0.5
             for side in value.shape[2:]:

@@ -22,7 +22,8 @@ def unchanged(model: nn.Module, *, wholly: bool = True) -> Iterator[None]:
         (module, dict(vars(module)), {name: dict(own) for name, own in vars(module).items() if isinstance(own, dict)})
         for module in model.modules()
     ]
-    model.eval()
+    for module, *_ in held:
+        module.training = False  # not by `train`, in which some modules rewrite their weights
     try:
         yield
     finally:
