@@ -521,6 +521,12 @@ def test_misspelt_options_and_numbers_below_one_are_refused(batch):
         ({"which": "largest"}, "which is 'magnitude' or 'extremes' or 'survey', not 'largest'"),
         ({"batchnorm": "recalibrated"}, "batchnorm is 'eval' or 'train', not 'recalibrated'"),
         ({"at_once": 0}, "at_once is 1 or more, not 0"),
+        ({"max_products": 0}, "max_products is 1 or more, not 0"),
+        ({"seed": "x"}, "seed is a whole number, 0 or more, not 'x'"),
+        ({"tolerance": math.nan}, "tolerance is a number between 0 and 1, not nan"),
+        ({"tolerance": -1.0}, "tolerance is a number between 0 and 1, not -1"),
+        ({"tolerance": 0}, "tolerance is a number between 0 and 1, not 0"),
+        ({"tolerance": "1e-3"}, "tolerance is a number between 0 and 1, not '1e-3'"),
     ):
         with pytest.raises(VitworkError, match=words):
             top_eigenvalues(model, [batch], **options)
@@ -528,6 +534,9 @@ def test_misspelt_options_and_numbers_below_one_are_refused(batch):
     for call in (top_eigenvalues, density, trace, lambda *given, **options: hvp(*given, vector, **options)):
         with pytest.raises(VitworkError, match="micro_batch is 1 or more, not 0"):
             call(model, [batch], micro_batch=0)
+    for call in (density, trace):
+        with pytest.raises(VitworkError, match="seed is a whole number, 0 or more, not 'x'"):
+            call(model, [batch], seed="x")
     for wrong in (vector[1:], vector[None]):
         with pytest.raises(VitworkError, match=rf"does not fit a Hessian in {len(vector)} parameters"):
             hvp(model, [batch], wrong)

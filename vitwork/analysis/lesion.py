@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from vitwork.analysis.observe import Batch, composed, device_of, evaluating, mean_and_error, probed
 from vitwork.analysis.parts import separately
 from vitwork.analysis.plain import as_written
-from vitwork.analysis.targets import check_examples, check_targets
+from vitwork.analysis.targets import as_taken, check_examples, check_targets
 from vitwork.device.memory import Cost, Meter
 from vitwork.errors import UnfitError, VitworkError, at_least
 from vitwork.models.blocks.block import Block
@@ -141,6 +141,7 @@ def _scores(logits: Tensor, targets: Tensor) -> Tensor:
     check_examples(logits, targets)
     check_targets(targets, logits.shape[1])
     logits = logits.float()
+    targets = as_taken(targets, logits.dtype)
     right = logits.argmax(1) == (targets.argmax(1) if targets.dim() == 2 else targets)
     return torch.stack([right.to(logits.dtype), F.cross_entropy(logits, targets, reduction="none")], 1)
 

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vitwork.analysis.curvature.repeatable import check_repeatable
+from vitwork.analysis.curvature.repeatable import check_repeatable, unwritten
 from vitwork.analysis.parts import separately
 from vitwork.analysis.plain import as_written, ordinary
 from vitwork.analysis.targets import check_finite, check_tensors
@@ -94,7 +94,8 @@ def probed(model: nn.Module, batches: Iterable[Batch], device: torch.device) -> 
         x = ordinary(images.to(device, precision_of(model), non_blocking=True))
         check_finite(x)
         if number == 0:
-            check_repeatable(*(separately(model, x[:2].clone()) for _ in range(2)))
+            with unwritten(model.named_parameters(), model.buffers()):
+                check_repeatable(*(separately(model, x[:2].clone()) for _ in range(2)))
         yield x, targets.to(device, non_blocking=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from numbers import Real
+from math import inf
 from typing import TypeVar
 
 import torch
@@ -15,11 +15,12 @@ from torch.nn import functional as F
 
 from vitwork.analysis.curvature.batchnorm import BatchNorm, evaluation_mode, mixes_examples
 from vitwork.analysis.curvature.exact import check_exact
-from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless, check_weights
+from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless, check_weights, unwritten
 from vitwork.analysis.curvature.vectors import derivative, flat, stored
+from vitwork.analysis.numbers import check_number
 from vitwork.analysis.parts import check_apart
 from vitwork.analysis.plain import ordinary
-from vitwork.analysis.targets import check_examples, check_finite, check_targets, logits_of
+from vitwork.analysis.targets import as_taken, check_examples, check_finite, check_targets, logits_of
 from vitwork.device import graphs
 from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
@@ -64,14 +65,14 @@ class HessianOperator:
         batchnorm: ``eval`` uses running statistics, ``train`` those of each batch.
         micro_batch: most examples in one pass; None passes whole batches, and halves them when memory runs out.
         probe: check first that the loss is finite and repeats (two forward passes of the first micro-batch), and that
-            products are right (two products and two gradients of one example).
+            gradient and products are right (a product, up to nine gradients and up to six losses of one example).
 
     Raises:
         VitworkError: no parameter selected, or one that is not real or of less than single precision, or two precisions, or
-            weights without values, a penalty that is negative or not finite, a model of
-            torch.jit's, no example, images that are not finite, targets that are no classes of the model's, a model that does not
-            return logits, a loss that does not repeat, products that are wrong, or a batch that would have to be
-            split although BatchNorm uses its own statistics (splitting would change the loss).
+            weights without values, a penalty that is negative or not finite, a model of torch.jit's, no example, images that
+            are not finite, targets that are no classes of the model's, a model that does not return logits or writes into its
+            weights, a loss that does not repeat or depends on weights that its gradient does not, products that are wrong, or a
+            batch that would have to be split although its examples depend on each other (splitting would change the loss).
     """
 
     def __init__(
@@ -92,8 +93,7 @@ class HessianOperator:
         check_weights(chosen)
         if len({value.dtype for _, value in chosen}) > 1:
             raise VitworkError("the parameters are of two precisions: convert the model with .float() or .double()")
-        if not isinstance(weight_decay, Real) or not 0 <= float(weight_decay) < float("inf"):
-            raise VitworkError(f"weight_decay is a finite number, 0 or more, not {weight_decay!r}")
+        check_number("weight_decay", weight_decay, lambda value: 0 <= value < inf, "a finite number, 0 or more")
         self.model, self.weight_decay, self.batchnorm = unwrapped(model), weight_decay, batchnorm
         own = {id(value): name for name, value in self.model.named_parameters()}
         self.names = [own[id(value)] for _, value in chosen]
@@ -135,10 +135,9 @@ class HessianOperator:
         check_examples(images, targets)
         if self.classes is not None:
             check_targets(targets, self.classes)
-        kind = self.dtype if targets.is_floating_point() else torch.long
         x = images.to(self.device, self.dtype)
         check_finite(x)
-        return _compact(x), ordinary(targets.to(self.device, kind))
+        return _compact(x), ordinary(as_taken(targets.to(self.device), self.dtype))
 
     def _split(self, batches: Iterable[Batch], micro_batch: int | None) -> Iterator[Batch]:
         for batch in batches:
@@ -217,7 +216,8 @@ class HessianOperator:
             return flat(torch.autograd.grad(loss, at, create_graph=create_graph, allow_unused=True), at)
 
     def _check_repeatable(self) -> None:
-        with passing(self.model, self.batchnorm, self.device), torch.no_grad():
+        weights = {**dict(self.model.named_parameters()), **dict(zip(self.names, self.parameters, strict=True))}
+        with unwritten(weights.items()), passing(self.model, self.batchnorm, self.device), torch.no_grad():
             first, second = (self._losses(*self.chunks[0]) for _ in range(2))
         if not torch.isfinite(first).all():
             raise VitworkError("the loss is not finite at these weights, so its curvature is not defined")

@@ -106,6 +106,7 @@ def density(
         VitworkError: as `top_eigenvalues`, or no probe or no step.
     """
     at_least(1, steps=steps, probes=probes, micro_batch=micro_batch)
+    at_least(0, seed=seed)
     meter = Meter(device_of([model]))
     operator = HessianOperator(
         model, batches, weight_decay, select=select, batchnorm=batchnorm, micro_batch=micro_batch
@@ -157,9 +158,10 @@ def trace(
     Raises:
         VitworkError: as `top_eigenvalues`, or fewer than three products.
     """
+    at_least(1, products=products, micro_batch=micro_batch)
+    at_least(0, seed=seed)
     if products < 3:
         raise VitworkError("an estimate of the trace needs at least three Hessian products")
-    at_least(1, products=products, micro_batch=micro_batch)
     meter = Meter(device_of([model]))
     operator = HessianOperator(
         model, batches, weight_decay, select=select, batchnorm=batchnorm, micro_batch=micro_batch

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +50,30 @@ def check_weights(weights: Iterable[tuple[str, Tensor]]) -> None:
             raise VitworkError(
                 f"the parameter {name} is {kind}, too coarse for curvature: convert the model with .float()"
             )
+
+
+@contextmanager
+def unwritten(weights: Iterable[tuple[str, Tensor]], buffers: Iterable[Tensor] = ()) -> Iterator[None]:
+    """Refuse a model that writes into its weights when it is passed, and give them their values back.
+
+    Args:
+        weights: with their names.
+        buffers: what gets its values back with them.
+
+    Raises:
+        VitworkError: at the end, if one has changed.
+    """
+    held = [(name, value.detach(), value.detach().clone()) for name, value in weights]
+    rest = [(value, value.clone()) for value in buffers]
+    yield
+    changed = [name for name, value, own in held if not torch.allclose(value, own, rtol=0, atol=0, equal_nan=True)]
+    if changed:
+        for value, own in [*(each[1:] for each in held), *rest]:
+            value.copy_(own)
+        raise VitworkError(
+            f"the model writes into its weights ({changed[0]}) when it is passed: pass a batch through it first, if it "
+            "only sets itself up"
+        )
 
 
 def check_repeatable(first: Tensor, second: Tensor) -> None:
