@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vitwork.analysis.curvature.repeatable import check_repeatable
 from vitwork.device.memory import in_parts, is_out_of_memory
 from vitwork.errors import VitworkError
 
@@ -42,11 +43,12 @@ def check_apart(function: Callable[[Tensor], Tensor], x: Tensor) -> None:
     Where not even two rows fit, that is not known, and not refused.
 
     Raises:
-        VitworkError: it does, so that parts of a batch would give other numbers than the whole.
+        VitworkError: it does, so that parts of a batch would give other numbers than the whole, or it is random.
     """
     try:
         with torch.no_grad():
             together = function(x[[0, -1]])
+            check_repeatable(together, function(x[[0, -1]]))
             alone = torch.stack([function(x[[i, i]])[0] for i in (0, -1)])
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error):
