@@ -543,8 +543,7 @@ def test_a_model_of_ones_own_takes_an_arms_place(session: pytest.Pytester) -> No
     """--model trains the user's model as the Transformer, --set changes its recipe, and both are noted as deviations."""
     session.makepyfile(own=OWN_MODEL)
     before = records(session)
-    chosen = "test_claims.py::test_smaller"
-    result = run(session, chosen, "--model", "own:build", "--set", "vit.epochs=2")
+    result = run(session, "test_claims.py::test_smaller", "--model", "own:build", "--set", "vit.epochs=2")
     result.assert_outcomes(passed=2)
     found = json.loads((session.path / ".vitwork/report-tiny-changed-part/results.json").read_text())
     assert [

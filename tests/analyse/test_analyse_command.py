@@ -122,6 +122,7 @@ def test_stored_weights_are_not_judged_on_images_of_other_classes(tmp_path):
     [
         (["--analyses", "variance,none"], "There is no analysis 'none'"),
         (["--json", "nowhere/at/all.json"], "its folder does not exist"),
+        (["--csv", "numbers.txt"], "end it with .json, .csv, .html"),
         (["--data", "nowhere"], "does not exist or is not a folder"),
         (["--checkpoint", "nowhere.pt"], "nowhere.pt"),
         (["--set", "k=3"], "ANALYSIS.PARAMETER=VALUE, not 'k=3'"),
@@ -378,5 +379,5 @@ def test_a_model_that_exits_does_not_pass_for_success(tmp_path, monkeypatch, cap
     monkeypatch.syspath_prepend(tmp_path)
     assert main(["analyse", "exiting:at_once", "--size", "16"]) == 2
     assert "ends the program" in capsys.readouterr().err
-    assert main(["analyse", "exiting:late", "--size", "16", "--images", "20", "--analyses", "evaluation"]) == 0
+    assert main(["analyse", "exiting:late", "--size", "16", "--images", "20", "--analyses", "evaluation"]) == 1
     assert "not measured: The model's code ends the program" in capsys.readouterr().out

@@ -11,7 +11,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from scipy import stats
 from torch import nn
 
 import vitwork.analyse as room
@@ -19,7 +22,7 @@ from vitwork.analyse.analysing import Analysing, Clock, measurements
 from vitwork.analyse.findings import Made, NotMade, Number, attempt
 from vitwork.analyse.outcome import Analysed, Outcome, lines, weights_of
 from vitwork.analyse.subject import Pictures, ready, subjects
-from vitwork.analyse.table import ANALYSES, chosen
+from vitwork.analyse.table import ANALYSES, chosen, share_error
 from vitwork.data import DataSpec, load
 from vitwork.errors import VitworkError
 from vitwork.models import create
@@ -103,6 +106,7 @@ def test_an_exact_zero_says_what_it_means():
 def test_an_outcome_is_a_tidy_frame(found):
     """A row for each model and quantity, numbers in columns of numbers, NaN where there is none."""
     frame = found.frame
+    assert list(dict.fromkeys(frame["analysis"])) == ["evaluation", "variance"]  # as the table has them
     assert list(frame["model"].unique()) == ["deep", "<b>shallow</b>"]
     assert frame["value"].dtype == frame["error"].dtype == float
     msa = frame[frame["quantity"] == "log variance change of MSAs"]
@@ -132,9 +136,13 @@ def test_an_outcome_is_saved_by_its_ending(found, tmp_path):
     page = found.save(tmp_path / "a.html").read_text()
     assert "<b>shallow" not in page
     assert page.count("<figure") >= 2
+    assert "The lines beside them are standard errors over images." in page
     assert '"variance"' in found.save(tmp_path / "a.json").read_text()
     with pytest.raises(VitworkError, match=r"end it with \.json, \.csv, \.html"):
         found.save(tmp_path / "a.txt")
+    with pytest.raises(VitworkError, match="its folder does not exist"):
+        found.save(tmp_path / "none" / "a.csv")
+    assert not (tmp_path / "none").exists()
 
 
 def test_an_error_is_that_of_the_quantity_or_over_parts_of_the_images():
@@ -144,7 +152,7 @@ def test_an_error_is_that_of_the_quantity_or_over_parts_of_the_images():
     pictures = Pictures(splits, 40, 16)
     model = ready(subject, pictures)
     name = "similarity"
-    made = attempt(ANALYSES[name], ANALYSES[name].of(40), model.run, labelled=True)
+    made = attempt(ANALYSES[name], ANALYSES[name].of(40), model.run)
     assert isinstance(made, Made)
     shown = ANALYSES[name].shown[0].quantity
     parts = []
@@ -163,12 +171,78 @@ def test_every_quantity_of_the_table_has_an_error():
         assert analysis.in_parts or all(shown.knows_error is not None for shown in analysis.shown)
 
 
+@given(st.integers(1, 500), st.data())
+def test_the_error_of_a_share_is_half_of_wilsons_interval(count, data):
+    """As scipy has that interval, at one standard error; never 0, also where all images were right or none."""
+    successes = data.draw(st.integers(0, count))
+    error = share_error(successes / count, count)
+    edges = stats.binomtest(successes, count).proportion_ci(1.0 - 2.0 * stats.norm.sf(1.0), method="wilson")
+    assert error == pytest.approx((edges.high - edges.low) / 2)
+    assert error > 0
+
+
+def test_no_share_of_a_few_images_is_certain():
+    """A network that is right on all of eight images may be wrong on the ninth: no number of what is counted has an error of 0."""
+    model = net((2, 2))
+    with torch.no_grad():
+        list(model.parameters())[-1].copy_(torch.eye(10)[3] * 1e6)  # whatever it sees is of the fourth class
+    splits = load(DataSpec("embedded", size=16, train=40, test=300))
+    fourth = splits.test.labels == 3
+    test = replace(splits.test, images=splits.test.images[fourth], labels=splits.test.labels[fourth])
+    names = "evaluation,lesion,noise_bands,corruptions,cue_conflict"
+    found = room.analyse(model, replace(splits, test=test), only=names, images=8, size=16).models[0]
+    assert (found.images["count"], found.numbers["evaluation", "accuracy"].value) == (8, 100.0)
+    assert found.numbers["evaluation", "accuracy"].error == pytest.approx(100 * (1 / 16) / (9 / 8))
+    assert not [key for key, number in found.numbers.items() if number.error == 0.0 or "± 0 " in number.shown]
+
+
+def test_it_is_said_what_every_error_is_over(found):
+    """Images, mini-batches, planes or random vectors: in the terminal, the table, the frame, the file and the page."""
+    both = room.analyse(
+        {"net": net((2, 2))},
+        load(DataSpec("embedded", size=16, train=40, test=20)),
+        **{**SMALL, "only": "variance,density,trace"},
+    )
+    (said,) = both.errors
+    assert said == "Each ± is a standard error: over random vectors (density, trace); over images (variance)."
+    assert found.errors == ["Each ± is a standard error over images."]
+    assert said in " ".join(str(both).split())
+    assert said in both._repr_html_()
+    assert dict(zip(both.frame["analysis"], both.frame["over"], strict=True))["density"] == "random vectors"
+    assert "± over random vectors" in lines("trace", both.models[0].analyses["trace"])[0]
+    assert all(number.error is not None for number in both.models[0].numbers.values() if number.value is not None)
+
+
+def test_what_is_not_counted_is_not_denied():
+    """Where each stage has one block, there are changes across Convs, but none of those that the mean is over."""
+    alone = room.analyse(
+        net((1, 1)), load(DataSpec("embedded", size=16, train=40, test=20)), **{**SMALL, "only": "variance,fourier"}
+    )
+    made = alone.models[0].analyses["variance"]
+    assert isinstance(made, Made)
+    assert [change["kind"] for change in made.values["changes"] if not change["jump"]] == ["conv"]
+    convs = [number.lacks for (_, quantity), number in alone.models[0].numbers.items() if "Convs" in quantity]
+    assert convs == ["no conv block that keeps the resolution behind another of its stage"] * 2
+
+
+@pytest.mark.parametrize(
+    ("classes", "at_hand", "why"),
+    [(10, False, "give them with --data"), (7, True, "the images have 10, the model 7")],
+)
+def test_images_of_other_classes_are_refused_for_the_real_reason(classes, at_hand, why):
+    """Images that were given are not asked for: what does not fit is said."""
+    model = create("preresnet_18", classes, depths=(1, 2), widths=(8, 16), image_size=16)
+    splits = load(DataSpec("embedded", size=16, train=40, test=20)) if at_hand else None
+    refused = room.analyse(model, splits, only="calibration", images=20, size=16).models[0].analyses["evaluation"]
+    assert refused == NotMade(f"needs images of the classes that the model tells apart: {why}")
+
+
 def test_numbers_say_what_they_are():
     """A value with its error, an unknown error as such, and the reason where there is no value."""
     assert Number("a", "%", 12.345, 0.56).shown == "12.35 ± 0.56 %"
     assert Number("a", "%", 31.25, 11.588).shown == "31 ± 12 %"
-    assert Number("a", "", -0.0023681, 0.000512).shown == "-0.00237 ± 0.00051"
-    assert Number("a", "", 2.3681e-9, 5.13e-9).shown == "2.368e-09 ± 5.1e-09"
+    assert Number("a", "", -0.0023681, 0.000512).shown == "−0.00237 ± 0.00051"
+    assert Number("a", "", 2.3681e-9, 5.13e-9).shown == "2.368e−09 ± 5.1e−09"
     assert Number("a", "", 1234.5, 0.0).shown == "1234 ± 0"
     assert Number("a", "", 2.0).shown == "2 ± unknown"
     assert Number("a", "", lacks="no MSA block").shown == "no MSA block"
@@ -179,6 +253,7 @@ def test_families_choose_several_analyses():
     assert chosen(["fourier", "variance"]) == ["log_amplitude", "variance"]
     assert chosen(["hessian"]) == ["spectrum", "blockwise", "density", "trace"]
     assert chosen([]) == list(ANALYSES)
+    assert chosen("variance, fourier") == ["variance", "log_amplitude"]
     with pytest.raises(VitworkError, match="There is no analysis 'none'"):
         chosen(["none"])
 
@@ -189,8 +264,8 @@ def test_families_choose_several_analyses():
         ([], None, "Name a model"),
         (["vit_ti"], "none.pt", "There is no file of weights 'none.pt'"),
         (["vit_ti"], "pretrained", "vit_ti has no pre-trained weights: only names that begin with timm: have them"),
-        (["vit_ti", "vit_s"], "one.pt", "There are 1 files of weights for 2 models"),
-        (["vit_ti"], ["one.pt", "two.pt"], "There are 2 files of weights for 1 models"),
+        (["vit_ti", "vit_s"], "one.pt", "1 file of weights for 2 models: give one for each"),
+        (["vit_ti"], ["one.pt", "two.pt"], "2 files of weights for 1 model: give one for each"),
         ({"mine": nn.Identity()}, "pretrained", "A model at hand has its weights"),
     ],
 )
@@ -221,12 +296,20 @@ def test_models_of_one_name_are_told_apart(tmp_path):
         ({"minutes": -1.0}, "minutes is a number above 0, not -1"),
         ({"minutes": math.nan}, "minutes is a number above 0, not nan"),
         ({"only": ""}, "There is no analysis ''"),
+        ({"minutes": "x"}, "minutes is a number above 0, not 'x'"),
+        ({"only": 3}, "Analyses are chosen by their names, not 3"),
+        ({"models": 3}, "A model is a name or a torch.nn.Module, not int"),
+        ({"data": np.zeros((8, 3, 16, 16))}, "Images are a folder or vitwork.data.Splits, not ndarray"),
+        (
+            {"only": "fourier", "changes": ["variance.images=1"]},
+            "variance.images=1 would change nothing: variance is not among",
+        ),
     ],
 )
 def test_what_would_measure_nothing_is_refused(given, sentence):
     """No time and no analysis are mistakes, and mean neither nothing nor everything."""
     with pytest.raises(VitworkError, match=sentence):
-        room.analyse({"net": net()}, **{**SMALL, **given})
+        room.analyse(**{"models": {"net": net()}, **SMALL, **given})
 
 
 def test_weights_that_cannot_be_downloaded_are_one_sentence(monkeypatch, capfd):
@@ -277,7 +360,9 @@ def test_what_would_end_after_the_budget_is_not_started():
     """With hardly any time nothing is measured, and each analysis says how long it would take; with enough, all are."""
     none = room.analyse({"net": net()}, load(DataSpec("embedded", size=16, train=40, test=20)), minutes=1e-9, **SMALL)
     assert all(isinstance(made, NotMade) for made in none.models[0].analyses.values())
-    assert "takes about" in " ".join(str(none).split())
+    text = " ".join(str(none).split())
+    assert text.count("variance, evaluation not measured: would end after the time that was given") == 1
+    assert "(takes about" in "".join(lines("variance", none.models[0].analyses["variance"]))
     plenty = room.analyse({"net": net()}, load(DataSpec("embedded", size=16, train=40, test=20)), minutes=1e6, **SMALL)
     assert all(isinstance(made, Made) for made in plenty.models[0].analyses.values())
 
@@ -316,16 +401,20 @@ def test_what_comes_is_said_with_an_estimate():
 
 
 def test_a_folder_of_class_folders_is_data(tmp_path, monkeypatch):
-    """Images without splits, one folder per class, are all looked at; empty folders are no class."""
+    """Images without splits, one folder per class, are all looked at; an empty one is no class to drop in silence."""
     monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "cache"))
     for number, name in enumerate(("airplane", "ship")):
         (tmp_path / "images" / name).mkdir(parents=True)
         for image in range(6):
             pixels = np.full((20, 20, 3), 20 * image + number, np.uint8)
             Image.fromarray(pixels).save(tmp_path / "images" / name / f"{image}.png")
-    (tmp_path / "images" / "nothing").mkdir()
     found = room.analyse("preresnet_18", tmp_path / "images", only="calibration", size=16, images=100)
     assert found.models[0].images["count"] == 12
     made = found.models[0].analyses["evaluation"]
     assert isinstance(made, Made)
     assert made.values["classes"] == 2
+    (tmp_path / "images" / "nothing").mkdir()
+    with pytest.raises(VitworkError, match="has a class nothing without images: give it some, or remove its folder"):
+        room.analyse("preresnet_18", tmp_path / "images", only="calibration", size=16, images=100)
+    with pytest.raises(VitworkError, match="holds no images: give a folder for each class, train/<class>/ and test"):
+        room.analyse("preresnet_18", tmp_path / "images" / "nothing", **SMALL)

@@ -27,4 +27,4 @@ def minibatch(size: int, seed: int, *, soft: bool = False) -> tuple[torch.Tensor
     generator = torch.Generator().manual_seed(seed)
     images = torch.randn(size, 3, 8, 8, generator=generator, dtype=torch.float64)
     labels = torch.randint(3, (size,), generator=generator)
-    return images, torch.nn.functional.one_hot(labels, 3) * 0.8 + 0.1 if soft else labels
+    return images, torch.nn.functional.one_hot(labels, 3) * 0.7 + 0.1 if soft else labels

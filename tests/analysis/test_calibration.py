@@ -169,6 +169,20 @@ def test_labels_are_whole_numbers():
         evaluate(torch.zeros(3, 2), torch.tensor([0.0, 0.5, 1.0]))
 
 
+def test_truth_values_and_complex_numbers_are_refused():
+    """Labels that are true or false, complex logits, and soft targets that are no shares have no metrics."""
+    logits = torch.randn(4, 2, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 1, 1, 0])
+    for wrong in (labels.bool(), labels.to(torch.complex64), torch.eye(2)[labels].bool()):
+        with pytest.raises(ValueError, match="labels are whole numbers"):
+            evaluate(logits, wrong)
+    with pytest.raises(ValueError, match="logits are real numbers"):
+        evaluate(logits.to(torch.complex64), labels)
+    for wrong in (torch.nan, -1.0, 2.0):
+        with pytest.raises(ValueError, match="soft targets are shares of the classes"):
+            evaluate(logits, torch.full((4, 2), wrong))
+
+
 def test_a_diagram_has_a_bin():
     """No bin is an error; one bin is the whole data set."""
     with pytest.raises(ValueError, match="one bin or more, not 0"):

@@ -407,8 +407,30 @@ def test_losses_without_a_real_hessian_are_refused(batch):
                 call(build("convolution"), [batch], weight_decay=wrong)
     model = build("convolution")
     model.register_parameter("phase", nn.Parameter(torch.ones(2, dtype=torch.complex64)))
-    with pytest.raises(VitworkError, match="the parameter phase is complex64"):
-        top_eigenvalues(model, [batch])
+    for call in (top_eigenvalues, density, trace, landscape.surface):
+        with pytest.raises(VitworkError, match="the parameter phase is complex64"):
+            call(model, [batch])
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_weights_of_few_digits_are_refused(batch, kind):
+    """Half precision rounds by more than most eigenvalues, and two precisions have no common vector."""
+    for call in (top_eigenvalues, density, trace, blockwise, landscape.surface):
+        with pytest.raises(VitworkError, match=f"{str(kind)[6:]}, too coarse for curvature: convert the model with"):
+            call(build("attention").to(kind), [batch])
+    mixed = build("convolution").float()
+    mixed[5].double()
+    for call in (top_eigenvalues, density, trace):
+        with pytest.raises(VitworkError, match="the parameters are of two precisions"):
+            call(mixed, [batch])
+
+
+def test_weights_without_values_are_refused(batch):
+    """Models on the meta device and lazy layers have nothing to measure yet."""
+    for model in (build("attention").to("meta"), nn.Sequential(nn.Flatten(), nn.LazyLinear(3))):
+        for call in (top_eigenvalues, density, trace, blockwise, landscape.surface):
+            with pytest.raises(VitworkError, match="the model has weights without values"):
+                call(model, [batch])
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit")
@@ -499,6 +521,12 @@ def test_misspelt_options_and_numbers_below_one_are_refused(batch):
         ({"which": "largest"}, "which is 'magnitude' or 'extremes' or 'survey', not 'largest'"),
         ({"batchnorm": "recalibrated"}, "batchnorm is 'eval' or 'train', not 'recalibrated'"),
         ({"at_once": 0}, "at_once is 1 or more, not 0"),
+        ({"max_products": 0}, "max_products is 1 or more, not 0"),
+        ({"seed": "x"}, "seed is a whole number, 0 or more, not 'x'"),
+        ({"tolerance": math.nan}, "tolerance is a number between 0 and 1, not nan"),
+        ({"tolerance": -1.0}, "tolerance is a number between 0 and 1, not -1"),
+        ({"tolerance": 0}, "tolerance is a number between 0 and 1, not 0"),
+        ({"tolerance": "1e-3"}, "tolerance is a number between 0 and 1, not '1e-3'"),
     ):
         with pytest.raises(VitworkError, match=words):
             top_eigenvalues(model, [batch], **options)
@@ -506,6 +534,9 @@ def test_misspelt_options_and_numbers_below_one_are_refused(batch):
     for call in (top_eigenvalues, density, trace, lambda *given, **options: hvp(*given, vector, **options)):
         with pytest.raises(VitworkError, match="micro_batch is 1 or more, not 0"):
             call(model, [batch], micro_batch=0)
+    for call in (density, trace):
+        with pytest.raises(VitworkError, match="seed is a whole number, 0 or more, not 'x'"):
+            call(model, [batch], seed="x")
     for wrong in (vector[1:], vector[None]):
         with pytest.raises(VitworkError, match=rf"does not fit a Hessian in {len(vector)} parameters"):
             hvp(model, [batch], wrong)

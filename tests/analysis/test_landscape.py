@@ -10,8 +10,9 @@ from torch.nn import functional as F
 
 from vitwork.analysis import landscape
 from vitwork.analysis.directions import normalised, principal_pair, random_pair
-from vitwork.analysis.hessian import hvp
+from vitwork.analysis.hessian import hvp, top_eigenvalues
 from vitwork.analysis.landscape import fit, surface
+from vitwork.analysis.robustness import noise_bands
 from vitwork.errors import VitworkError
 from vitwork.models import create
 
@@ -284,11 +285,61 @@ def test_what_makes_no_surface_is_named(model, batches):
         ({"directions": []}, "a seed or a pair"),
         ({"directions": [(own[0], foreign)]}, "names none of the model's parameters"),
         ({"directions": [(own[0], crooked)]}, r"its 5\.weight is \(1, 64\), the parameter \(3, 64\)"),
+        ({"directions": [(own[0], {"5.bias": torch.full((3,), np.nan)})]}, r"a direction is not finite: its 5\.bias"),
+        ({"extent": np.nan}, "extent is a finite number, not nan"),
+        ({"extent": np.inf}, "extent is a finite number, not inf"),
+        ({"extent": "1"}, "extent is a finite number, not '1'"),
+        ({"seeds": (3, 3)}, r"a seed occurs twice in \[3, 3\]"),
+        ({"seeds": ("x",)}, "seed is a whole number, 0 or more, not 'x'"),
     ):
         with pytest.raises(VitworkError, match=words):
             surface(model, batches, **options)
+    model[5].requires_grad_(False)
+    with pytest.raises(VitworkError, match=r"a direction moves 5\.weight, which is frozen"):
+        surface(model, batches, directions=[own])
+    still = {**own[0], "5.weight": torch.zeros(3, 64)}
+    assert surface(model, batches, points=2, directions=[(still, still)]).moved < 1
     with pytest.raises(VitworkError, match="no trainable parameter"):
         surface(model.requires_grad_(False), batches, directions=[own])
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile])
+def test_wrapped_models_have_the_surface_of_the_model_inside(model, batches, wrap):
+    """Compiled and replicated models are measured as the bare one is, along directions by either's names."""
+    expected = surface(model.eval(), batches, points=2)
+    wrapped = wrap(model)
+    for options in ({}, {"directions": [random_pair(wrapped)]}, {"directions": [random_pair(model)]}):
+        found = surface(wrapped, batches, points=2, **options)
+        assert torch.equal(found.nll, expected.nll)
+        assert found.moved == expected.moved
+
+
+class Starting(nn.Module):
+    """Sets its scale by the first images that it is given."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner, self.scale = inner, nn.Parameter(torch.zeros((), dtype=torch.float64))
+        self.register_buffer("begun", torch.zeros(()))
+
+    def forward(self, x):
+        if not self.begun:
+            self.scale.data.copy_(1 / x.std())
+            self.begun.fill_(1)
+        return self.inner(x * self.scale)
+
+
+@pytest.mark.parametrize("measure", [surface, top_eigenvalues, noise_bands])
+def test_a_model_that_sets_itself_up_is_refused_and_left_as_found(model, batches, measure):
+    """A network that writes into its weights in its first pass is named, and has its weights back."""
+    starting = Starting(model)
+    with pytest.raises(VitworkError, match=r"writes into its weights \(scale\) when it is passed: pass a batch"):
+        measure(starting, batches)
+    assert starting.scale == 0
+    assert starting.begun == 0
+    starting.eval()(batches[0][0])
+    assert starting.scale > 0
+    measure(starting, batches)
 
 
 def test_snapshots_that_span_no_plane_are_refused():

@@ -47,6 +47,27 @@ def test_soft_targets_of_other_classes_are_refused():
         landscape.surface(network(), [(images, torch.ones(4, 3) / 3)], points=3)
 
 
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda data: hessian.top_eigenvalues(network(), data, k=1),
+        lambda data: landscape.surface(network(), data, points=3),
+        lambda data: lesion.study(conv_net(), data),
+    ],
+    ids=["hessian", "surface", "lesion"],
+)
+def test_kinds_of_targets(measure):
+    """Labels may be small integers and soft targets of another precision; shares that are none are refused."""
+    images, labels = batches(4, 4)[0]
+    for targets in (labels.to(torch.int8), labels.to(torch.uint8), torch.eye(5, dtype=torch.float64)[labels]):
+        measure([(images, targets)])
+    for wrong in (torch.nan, -1.0, 2.0):
+        soft = torch.eye(5)[labels]
+        soft[1, 0] += wrong
+        with pytest.raises(VitworkError, match="soft targets are shares of the classes"):
+            measure([(images, soft)])
+
+
 @pytest.mark.parametrize("official", [False, True])
 def test_top_five_counts_ties_by_order(official):
     """Of equal scores the first five count, the predicted one always."""

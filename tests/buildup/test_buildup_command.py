@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from vitwork.buildup.team import Team
 from vitwork.cli import main
 from vitwork.training import train as training
 
@@ -68,6 +69,43 @@ def test_a_search_without_time_ends_unfinished_and_goes_on_from_there():
     assert built_up("alternet")["finished"]
 
 
+def test_an_interrupted_search_says_so_everywhere(monkeypatch, capsys):
+    """After Ctrl-C terminal and document say that nothing is concluded, and the same command goes on."""
+    drain = Team.drain
+
+    def interrupted(team, plan):
+        if Path("buildup/buildup.json").exists():
+            raise KeyboardInterrupt
+        drain(team, plan)
+
+    monkeypatch.setattr(Team, "drain", interrupted)
+    assert main(["buildup", "alternet", *TINY, "--workers", "1"]) == 130
+    said = "The search is under way, or was interrupted after 1 block; the same command goes on from here."
+    found = json.loads(Path("buildup/buildup.json").read_text())
+    assert (found["finished"], found["answer"]) == (False, said)
+    assert capsys.readouterr().out.splitlines()[-1] == said
+    monkeypatch.undo()
+
+
+def test_a_finished_search_is_not_written_over_by_another(capsys):
+    """What another search, or one of other rates, would write needs a folder of its own; the same one may write again."""
+    built_up("alternet")
+    before = Path("buildup/buildup.json").read_bytes()
+    for other in (("resnet",), ("alternet", "--alpha", "0.1"), ("alternet", "--set", "lr=0.1")):
+        assert main(["buildup", *other, *TINY, "--minutes", "0", "--workers", "1"]) == 2
+        assert "buildup holds the finished search of alternet at smoke" in capsys.readouterr().err
+    assert Path("buildup/buildup.json").read_bytes() == before
+    assert built_up("alternet")["finished"]
+
+
+def test_where_no_block_can_be_built_nothing_is_said_to_have_been_tried(capsys):
+    """A window that divides no map is the reason, not that no block helps."""
+    found = built_up("alternet", "--set", "options.window_size=3")
+    assert {step["ruling"] for step in found["steps"]} == {"cannot be built"}
+    assert found["answer"] == "No MSA block can be built into alternet, so that none was tried; the steps say why."
+    assert "No network trained" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_several_workers_find_what_one_finds():
     """Networks that are trained side by side are the same to the bit."""
@@ -92,7 +130,8 @@ def test_a_resnet_of_timms_is_built_up_where_its_maps_allow():
     ("arguments", "sentence"),
     [
         (["vit"], "vit_ti has no stages of residual convolution blocks"),
-        (["nothing"], "there is no model 'nothing'"),
+        (["nothing"], "There is no model 'nothing'"),
+        (["resnet18"], "There is no model 'resnet18': did you mean timm:resnet18?"),
         (["timm:resnet10t"], "timm:resnet10t has no stage of two blocks"),
         (["alternet", "--alpha", "2"], "alpha must lie between 0 and 1"),
         (["alternet", "--seeds", "2"], "seeds is 3 or more, not 2"),

@@ -49,6 +49,33 @@ def test_behaviour_counts_also_when_imported(user_package: Callable[[str, str], 
     assert user_package(SOURCE, "WIDTH = 3") != user_package(SOURCE, "WIDTH = 4")
 
 
+@pytest.mark.parametrize(
+    "line", ["from .part import WIDTH", "from . import part", "import helper", "from helper import WIDTH"]
+)
+def test_what_lies_beside_a_module_counts(user_package: Callable[[str, str], str], tmp_path: Path, line: str) -> None:
+    """Relative imports, and modules of the same folder, change the hash as a package's own do."""
+    (tmp_path / "helper.py").write_text("WIDTH = 3")
+    before = user_package(line, "WIDTH = 3")
+    assert user_package(line, "WIDTH = 3") == before
+    (tmp_path / "helper.py").write_text("WIDTH = 4")
+    assert user_package(line, "WIDTH = 4") != before
+
+
+def test_the_packages_of_a_module_count(user_package: Callable[[str, str], str], tmp_path: Path) -> None:
+    """A package's ``__init__.py`` runs before its module does."""
+    before = user_package("import os", "")
+    (tmp_path / "userpkg" / "__init__.py").write_text("import torch\ntorch.set_default_dtype(torch.float64)\n")
+    assert user_package("import os", "") != before
+
+
+def test_installed_libraries_do_not_count(user_package: Callable[[str, str], str]) -> None:
+    """Their versions are part of a key, not their files."""
+    user_package("import msgspec, json\nimport pytest", "")
+    names = "import msgspec, json\nimport pytest"
+    assert not any(sources._belongs(name, "userpkg") for name in ("msgspec", "json", "pytest"))
+    assert sources.source_hash("userpkg.net") == user_package(names, "")
+
+
 def test_lazily_imported_code_counts() -> None:
     """The hash of a measurement covers the analysis that it imports inside its function."""
     code = (

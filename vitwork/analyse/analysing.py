@@ -102,8 +102,9 @@ class Analysing:
 
     def __post_init__(self) -> None:
         """Refuse a time in which nothing could be measured."""
-        if self.minutes is not None and not 0.0 < self.minutes < math.inf:
-            raise VitworkError(f"minutes is a number above 0, not {self.minutes:g}")
+        number = isinstance(self.minutes, (int, float))
+        if self.minutes is not None and not (number and 0.0 < self.minutes < math.inf):
+            raise VitworkError(f"minutes is a number above 0, not {self.minutes!r}")
 
     def prepare(self) -> None:
         """Build every model once, so that what is wrong with any is known before the first is analysed.
@@ -154,8 +155,9 @@ class Analysing:
             spare /= 1 + waiting  # as much for every model that waits
             if expected > spare:
                 left = words.duration(max(0.0, spare))
-                return NotMade(f"takes about {words.duration(expected)}, and of the time given {left} are left for it")
-        found = attempt(ANALYSES[name], self.measurements[name], model.run, labelled=model.labelled)
+                details = f"takes about {words.duration(expected)}, and {left} are left for it"
+                return NotMade("would end after the time that was given", details=details)
+        found = attempt(ANALYSES[name], self.measurements[name], model.run, model.unlabelled)
         if isinstance(found, Made):
             self.clock.note(expected, found.seconds)
         return found
@@ -191,13 +193,13 @@ def analyse(
         device: a torch device, or ``auto``.
 
     Returns:
-        Numbers with their standard errors over images or mini-batches, and all records.
+        Numbers with their standard errors, what these are over, and all records.
 
     Raises:
         VitworkError: a model, its weights or the images cannot be had or do not fit, or a name or value is none.
     """
     at_least(1, images=images, size=size, classes=classes)
-    names = chosen(only.split(",") if isinstance(only, str) else only)
+    names = chosen(only)
     analysing = Analysing(
         subjects(models, weights, classes),
         Pictures(Path(data) if isinstance(data, str) else data, images, size),
@@ -229,10 +231,11 @@ def measurements(names: Sequence[str], images: int, changes: Iterable[str]) -> d
     Args:
         names: of analyses.
         images: most images that each is given.
-        changes: ``ANALYSIS.PARAMETER=VALUE`` each; those of other analyses are checked, and change nothing.
+        changes: ``ANALYSIS.PARAMETER=VALUE`` each.
 
     Raises:
-        VitworkError: a change names no analysis or parameter that there is, or its value does not fit.
+        VitworkError: a change names no analysis or parameter that there is, or an analysis that is not made, or its value
+            does not fit.
     """
     changed = {name: analysis.of(images) for name, analysis in ANALYSES.items()}
     for change in changes:
@@ -244,6 +247,8 @@ def measurements(names: Sequence[str], images: int, changes: Iterable[str]) -> d
             raise VitworkError(f"There is no analysis {name!r}; there are {', '.join(changed)}.")
         if parameter not in (known := settable(changed[name])):
             raise VitworkError(f"There is no parameter {parameter!r}; {name} has {', '.join(known)}.")
+        if name not in names:
+            raise VitworkError(f"{change} would change nothing: {name} is not among the analyses that are made.")
         changed[name] = replaced(changed[name], parameter, text)
         value = getattr(changed[name], parameter)
         for count in value if isinstance(value, tuple) else (value,):

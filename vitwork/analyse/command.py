@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vitwork.analyse.analysing import Analysing, Coming, measurements, outcome
-from vitwork.analyse.outcome import Outcome, lines, weights_of
+from vitwork.analyse.outcome import Outcome, check_file, lines, weights_of
 from vitwork.analyse.subject import Pictures, subjects
 from vitwork.analyse.table import ANALYSES, chosen
 from vitwork.device import place
-from vitwork.errors import VitworkError
 from vitwork.session.preflight import import_from_here
 
 
@@ -21,10 +20,8 @@ def analyse(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     import_from_here()
     models = subjects(given.models, "pretrained" if given.pretrained else _each(given.weights), given.classes)
-    measured = measurements(chosen(() if given.only is None else given.only.split(",")), given.images, given.changes)
-    for path in (files := [path for path in (given.json, given.csv, given.html) if path]):
-        if not path.parent.is_dir():
-            raise VitworkError(f"{path} cannot be written: its folder does not exist.")
+    measured = measurements(chosen(() if given.only is None else given.only), given.images, given.changes)
+    files = [check_file(path) for path in (given.json, given.csv, given.html) if path]
     pictures = Pictures(given.data, given.images, given.size)
     analysing = Analysing(models, pictures, measured, given.device, given.minutes, _say)
     analysing.prepare()
@@ -43,6 +40,9 @@ def analyse(arguments: Sequence[str]) -> int:
         print(f"\n{outcome(analysing, {})}")
     for path in files:
         print(f"Written to {ascii(str(path))[1:-1]}.")
+    if not any(model.measured for model in analysing.done):
+        print("Nothing was measured.")
+        return 1
     return int(any(model.failed for model in analysing.done))
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 MOST_PLACES = 6
 """Decimals beyond which a number is printed with its power of ten."""
+COUNTED = {"%", "pp"}
+"""Units of what is counted: that all images or mini-batches are alike there says nothing of the next one."""
 PARTS = 4
 """Parts of the images over which the error of a quantity is taken that knows none of its own."""
 
@@ -34,7 +36,7 @@ class Number(Struct, frozen=True):
         quantity: its name with its parameters.
         unit: empty for none.
         value: None where there is none.
-        error: standard error over images or mini-batches; None where it is not known.
+        error: standard error; None where it is not known. `Made.over` says what it is over.
         lacks: why there is no value.
         note: what the value means, where it is peculiar.
     """
@@ -52,11 +54,11 @@ class Number(Struct, frozen=True):
         if self.value is None:
             return self.lacks
         if self.error is None:
-            return f"{self.value:.4g} ± unknown {self.unit}".rstrip()
+            return f"{self.value:.4g} ± unknown {self.unit}".rstrip().replace("-", "−")
         places = 1 - math.floor(math.log10(self.error)) if 0 < self.error < math.inf else MOST_PLACES + 1
         kind = f".{max(0, places)}f" if places <= MOST_PLACES else ".2g"
         value = f"{self.value:{kind if kind.endswith('f') else '.4g'}}"
-        return f"{value} ± {self.error:{kind}} {self.unit}".rstrip()
+        return f"{value} ± {self.error:{kind}} {self.unit}".rstrip().replace("-", "−")
 
 
 class Made(Struct, frozen=True):
@@ -65,6 +67,7 @@ class Made(Struct, frozen=True):
     Attributes:
         figure: key of the figure that draws `values` (`vitwork.report.figures`).
         peak_bytes: highest memory; None where the system does not say.
+        over: what the errors of its numbers are over.
     """
 
     numbers: tuple[Number, ...]
@@ -73,23 +76,25 @@ class Made(Struct, frozen=True):
     peak_bytes: int | None
     figure: str
     values: Record
+    over: str = "images"
 
 
 class NotMade(Struct, frozen=True, omit_defaults=True):
-    """Why an analysis could not be made; `error` is the kind of a fault that nobody foresaw."""
+    """Why an analysis could not be made; `error` is the kind of a fault that nobody foresaw, `details` are of this analysis alone."""
 
     not_measured: str
     error: str = ""
+    details: str = ""
 
 
-def attempt(analysis: Analysis, measurement: Measurement, run: TrainedRun, *, labelled: bool) -> Made | NotMade:
+def attempt(analysis: Analysis, measurement: Measurement, run: TrainedRun, unlabelled: str = "") -> Made | NotMade:
     """Make one analysis.
 
     Args:
         analysis: what the table says of it.
         measurement: its measurement with the parameters that were asked for.
         run: the model.
-        labelled: whether its images are of the classes that it tells apart.
+        unlabelled: why its images are not of the classes that it tells apart; empty where they are.
     """
     import torch
 
@@ -99,8 +104,8 @@ def attempt(analysis: Analysis, measurement: Measurement, run: TrainedRun, *, la
 
     if lack := analysis.measurement.lack(run.arm):  # what other parameters ask of a recipe matters to claims only
         return NotMade(lack.what)
-    if analysis.labelled and not labelled:
-        return NotMade("needs images of the classes that the model tells apart: give them with --data")
+    if analysis.labelled and unlabelled:
+        return NotMade(f"needs images of the classes that the model tells apart: {unlabelled}")
     meter = Meter(torch.device(run.device))
     try:
         with kept(), single_precision():
@@ -115,7 +120,9 @@ def attempt(analysis: Analysis, measurement: Measurement, run: TrainedRun, *, la
         return NotMade(f"it failed on this model ({told(error)})", type(error).__name__)
     cost = meter.cost(0)
     numbers = tuple(_number(shown, values, parts, analysis) for shown in analysis.shown)
-    return Made(numbers, settable(measurement), cost.seconds, cost.peak_bytes, measurement.figure, values)
+    return Made(
+        numbers, settable(measurement), cost.seconds, cost.peak_bytes, measurement.figure, values, analysis.over
+    )
 
 
 def _measured_in_parts(measurement: Measurement, run: TrainedRun) -> Iterator[Record]:
@@ -145,11 +152,12 @@ def _number(shown: Shown, values: Record, parts: Sequence[Record], analysis: Ana
         elif len(parts) == PARTS:
             value, error = _over(shown, parts, given)
     except AbsentError as lacking:  # a network without such blocks, for example
-        return Number(shown.label, quantity.unit, lacks=f"no {lacking}")
+        return Number(shown.label, quantity.unit, lacks=f"no {shown.counted or lacking}")
     if math.isnan(value):
         return Number(shown.label, quantity.unit, lacks=f"not defined: {analysis.undefined}")
     note = analysis.zero if value == error == 0.0 else ""
-    return Number(shown.label, quantity.unit, value, error if math.isfinite(error) else None, note=note)
+    known = math.isfinite(error) and (error > 0.0 or quantity.unit not in COUNTED)
+    return Number(shown.label, quantity.unit, value, error if known else None, note=note)
 
 
 def _over(shown: Shown, parts: Sequence[Record], given: Mapping[str, Any]) -> tuple[float, float]:

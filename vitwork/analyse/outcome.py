@@ -23,6 +23,7 @@ from vitwork.report.terminal import columns
 from vitwork.store.store import write_atomically
 
 SCHEMA = "vitwork-analyses/2"
+ENDINGS = (".json", ".csv", ".html")
 LABELS, COLUMN = 44, 18
 """Characters of a table's first two columns, and those that a model needs for its numbers."""
 
@@ -51,14 +52,14 @@ class Analysed:
         return any(isinstance(found, NotMade) and bool(found.error) for found in self.analyses.values())
 
     @property
+    def measured(self) -> list[tuple[str, Made]]:
+        """The analyses that were made, in the order of the table."""
+        return [(name, found) for name in ANALYSES if isinstance(found := self.analyses.get(name), Made)]
+
+    @property
     def numbers(self) -> dict[tuple[str, str], Number]:
         """The numbers by analysis and quantity."""
-        return {
-            (name, number.quantity): number
-            for name, found in self.analyses.items()
-            if isinstance(found, Made)
-            for number in found.numbers
-        }
+        return {(name, number.quantity): number for name, found in self.measured for number in found.numbers}
 
 
 @dataclass(frozen=True)
@@ -84,16 +85,30 @@ class Outcome:
         """Return the weights, a table with a column for each model, and what was not measured, at the terminal's width."""
         width = columns()
         why = [line for reason in self.reasons for line in textwrap.wrap(reason, width, subsequent_indent="  ")]
-        return "\n".join([self.first_line, "", *_aligned(self.rows, width), *([""] if why else []), *why])
+        errors = [line for text in self.errors for line in ["", *textwrap.wrap(text, width)]]
+        return "\n".join([self.first_line, "", *_aligned(self.rows, width), *errors, *([""] if why else []), *why])
 
     def _repr_html_(self) -> str:
         head, *body = [[html.escape(cell) for cell in row] for row in self.rows]
         lines = ["".join(f"<td>{cell}</td>" for cell in row) for row in body]
-        why = "".join(f"<p>{html.escape(reason)}</p>" for reason in self.reasons)
+        why = "".join(f"<p>{html.escape(text)}</p>" for text in [*self.errors, *self.reasons])
         return (
             f"<p>{html.escape(self.first_line)}</p><table><thead><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"
             f"</thead><tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>{why}"
         )
+
+    @property
+    def errors(self) -> list[str]:
+        """What the standard errors are over, in a sentence; none where there is no number."""
+        found: dict[str, dict[str, None]] = {}
+        for one in self.models:
+            for name, made in one.measured:
+                if any(number.value is not None for number in made.numbers):
+                    found.setdefault(made.over, {})[name] = None
+        if len(found) < 2:
+            return [f"Each ± is a standard error over {over}." for over in found]
+        parts = [f"over {over} ({', '.join(names)})" for over, names in found.items()]
+        return [f"Each ± is a standard error: {'; '.join(parts)}."]
 
     @property
     def reasons(self) -> list[str]:
@@ -125,15 +140,24 @@ class Outcome:
         """The numbers as a tidy pandas frame: a row for each model and quantity."""
         import pandas as pd
 
-        columns = ["model", "weights", "analysis", "quantity", "unit", "value", "error", "lacks"]
-        return pd.DataFrame(
+        columns = ["model", "weights", "analysis", "quantity", "unit", "value", "error", "over", "lacks"]
+        rows = [
             [
-                [one.model, one.weights, name, quantity, number.unit, number.value, number.error, number.lacks]
-                for one in self.models
-                for (name, quantity), number in one.numbers.items()
-            ],
-            columns=columns,
-        ).astype({"value": float, "error": float})
+                one.model,
+                one.weights,
+                name,
+                number.quantity,
+                number.unit,
+                number.value,
+                number.error,
+                found.over,
+                number.lacks,
+            ]
+            for one in self.models
+            for name, found in one.measured
+            for number in found.numbers
+        ]
+        return pd.DataFrame(rows, columns=columns).astype({"value": float, "error": float})
 
     def plot(self) -> Any:
         """Draw every quantity that is a number, with its standard error, a panel for each; returns matplotlib's figure."""
@@ -195,21 +219,33 @@ class Outcome:
         """Write a file by its ending: ``.json`` with all records, ``.csv`` with a row for each model, ``.html`` with figures.
 
         Raises:
-            VitworkError: it has another ending, or cannot be written.
+            VitworkError: it has another ending, its folder does not exist, or it cannot be written.
         """
         from vitwork.analyse.page import page
 
-        path = Path(path)
+        path = check_file(path)
         writers = {
             # The first line tells of the weights; numbers that are not finite are null, as JSON has it.
             ".json": lambda: msgspec.json.format(dump(self.record), indent=1).replace(b"{\n ", b"{", 1),
             ".csv": lambda: self.csv().encode(),
             ".html": lambda: page(self),
         }
-        if path.suffix not in writers:
-            raise VitworkError(f"{path} cannot be written: end it with {', '.join(writers)}.")
         write_atomically(path, writers[path.suffix]())
         return path
+
+
+def check_file(path: Path | str) -> Path:
+    """Return where `Outcome.save` can write.
+
+    Raises:
+        VitworkError: the path ends otherwise, or its folder does not exist.
+    """
+    path = Path(path)
+    if path.suffix not in ENDINGS:
+        raise VitworkError(f"{path} cannot be written: end it with {', '.join(ENDINGS)}.")
+    if not path.parent.is_dir():
+        raise VitworkError(f"{path} cannot be written: its folder does not exist.")
+    return path
 
 
 def weights_of(models: Sequence[tuple[str, str]]) -> str:
@@ -224,9 +260,10 @@ def weights_of(models: Sequence[tuple[str, str]]) -> str:
 def lines(name: str, found: Made | NotMade) -> list[str]:
     """Return one analysis of one model as it is printed: its time and memory, then its numbers."""
     if isinstance(found, NotMade):
-        return [f"{name:14} not measured: {found.not_measured}"]
+        details = f" ({found.details})" if found.details else ""
+        return [f"{name:14} not measured: {found.not_measured}{details}"]
     peak = "unknown" if found.peak_bytes is None else f"{found.peak_bytes / 2**20:.0f} MiB"
-    first = f"{name:14} {words.duration(found.seconds):>10} {peak:>12} at most"
+    first = f"{name:14} {words.duration(found.seconds):>10} {peak:>12} at most, ± over {found.over}"
     return [first, *(f"{'':14}   {number.quantity}: {number.shown}{_noted(number)}" for number in found.numbers)]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from vitwork.analyse.findings import Made
-from vitwork.analyse.table import ANALYSES
+from vitwork.analyse.table import ANALYSES, share_error
 from vitwork.report import words
 from vitwork.report.document import dump
 from vitwork.report.figures import OTHERS, Draw, corruptions, evaluation, reliability
@@ -19,8 +20,15 @@ if TYPE_CHECKING:
     from vitwork.analyse.outcome import Outcome
 
 
+def _accuracy(view: View) -> Figure | None:
+    """Return the accuracies with their standard errors."""
+    errors = {one.arm: 100.0 * share_error(one.values["acc"], one.values["images"]) for one in view.entries}
+    figure = evaluation.accuracy(view, errors)
+    return figure and replace(figure, note="The lines beside them are standard errors over images.")
+
+
 DRAWN: dict[str, dict[str, Draw]] = {
-    "evaluation": {"Accuracy": evaluation.accuracy, "Confidence and accuracy": reliability.draw},
+    "evaluation": {"Accuracy": _accuracy, "Confidence and accuracy": reliability.draw},
     "spectrum": {"Largest eigenvalues of the Hessian": OTHERS["spectrum"].draw},
     "surface": {"Loss surface": OTHERS["surface"].draw},
     "log_amplitude": {"Log amplitude of feature maps": OTHERS["log_amplitude"].draw},
@@ -44,6 +52,7 @@ def page(found: Outcome) -> bytes:
         weights=found.first_line,
         head=head,
         rows=rows,
+        errors=found.errors,
         reasons=found.reasons,
         models=[
             {

@@ -15,6 +15,7 @@ from vitwork.design.dataset import DataSpec
 from vitwork.design.recipe import Recipe
 from vitwork.device import place
 from vitwork.errors import VitworkError, told
+from vitwork.report import words
 
 if TYPE_CHECKING:
     from torch import nn
@@ -79,6 +80,11 @@ class Pictures:
     size: int | None
     known: dict[int, tuple[DataSpec, Splits]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse what holds no images in splits."""
+        if not (self.data is None or isinstance(self.data, Path) or hasattr(self.data, "test")):
+            raise VitworkError(f"Images are a folder or vitwork.data.Splits, not {type(self.data).__name__}.")
+
     def of(self, size: int) -> tuple[DataSpec, Splits]:
         """Return images of a size, and no more of them to judge a model on than were asked for."""
         if size not in self.known:
@@ -105,10 +111,10 @@ def _read(spec: DataSpec, folder: Path | None) -> Splits:
     from vitwork.data import load
     from vitwork.data.images import ImageSet, Splits, measured_statistics, resized
     from vitwork.data.sources.cache import decoded
-    from vitwork.data.sources.flat import is_flat, open_flat
+    from vitwork.data.sources.flat import is_undivided, open_flat
 
     try:
-        if folder is None or not is_flat(folder):
+        if folder is None or not is_undivided(folder):
             return load(spec, folder)
         import torch
 
@@ -129,7 +135,7 @@ class Ready:
     Attributes:
         subject: what was asked for.
         run: the model as measurements take one.
-        labelled: whether its images are of the classes that it tells apart.
+        unlabelled: why its images are not of the classes that it tells apart; empty where they are.
         parameters: of the model.
         blocks: number of its blocks, 0 where it has none that can be told apart.
         pass_seconds: that one image's pass takes, about.
@@ -137,7 +143,7 @@ class Ready:
 
     subject: Subject
     run: TrainedRun
-    labelled: bool
+    unlabelled: str
     parameters: int
     blocks: int
     pass_seconds: float
@@ -181,13 +187,17 @@ def _ready(subject: Subject, pictures: Pictures, device: str) -> Ready:
     run = TrainedRun(Arm(subject.name, subject.name, {}, Recipe(), spec), 0, Path(), splits, device, at_once=64)
     run.once(("model", "end"), lambda: model)
     classes = logits.shape[1] if subject.model is not None else _classes(subject, drawn)
-    labelled = classes == drawn and (pictures.data is not None or not subject.trained)
+    unlabelled = ""
+    if pictures.data is None and subject.trained:
+        unlabelled = "give them with --data"
+    elif classes != drawn:
+        unlabelled = f"the images have {drawn}, the model {classes}"
     try:
         with kept():
             blocks = len(run.blocks())
     except Exception:  # noqa: BLE001 - each analysis that needs blocks says why it has none
         blocks = 0
-    return Ready(subject, run, labelled, sum(p.numel() for p in model.parameters()), blocks, seconds)
+    return Ready(subject, run, unlabelled, sum(p.numel() for p in model.parameters()), blocks, seconds)
 
 
 def _classes(subject: Subject, drawn: int) -> int:
@@ -290,14 +300,18 @@ def subjects(
     if isinstance(models, Mapping):
         named: list[tuple[str, nn.Module | None]] = list(models.items())
     else:
-        several = models if isinstance(models, Sequence) and not isinstance(models, str) else [models]
-        named = [(one, None) if isinstance(one, str) else (type(one).__name__, one) for one in several]
+        one_by_one = models if isinstance(models, Sequence) and not isinstance(models, str) else [models]
+        named = [(one, None) if isinstance(one, str) else (type(one).__name__, one) for one in one_by_one]
     if not named:
         raise VitworkError("Name a model to analyse.")
+    for model in (model for _, model in named if model is not None):
+        if not callable(getattr(model, "state_dict", None)):
+            raise VitworkError(f"A model is a name or a torch.nn.Module, not {type(model).__name__}.")
     alike = weights is None or weights in ("pretrained", "published")
     each: Sequence[Weights] = [weights] if isinstance(weights, (str, Path)) else (weights or [])
     if not alike and len(each) != len(named):
-        raise VitworkError(f"There are {len(each)} files of weights for {len(named)} models: give one for each.")
+        files, several = words.plural(len(each), "file"), words.plural(len(named), "model")
+        raise VitworkError(f"{files} of weights for {several}: give one for each.")
     if weights is not None and any(model is not None for _, model in named):
         raise VitworkError("A model at hand has its weights: give weights to models by name only.")
     given: Sequence[Any] = [weights] * len(named) if alike else each

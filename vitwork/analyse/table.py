@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from vitwork.design.measurement import Measurement, Record
 from vitwork.errors import VitworkError
-from vitwork.language.quantity import Quantity
+from vitwork.language.quantity import Quantity, ratio
 from vitwork.measurements import (
     accuracy,
     attention,
@@ -21,6 +22,7 @@ from vitwork.measurements import (
     similarity,
     spectral_density,
 )
+from vitwork.measurements.errors import together
 
 PRODUCT = 4.0
 """A product with the Hessian in passes of its mini-batch: two backward passes, each as long as two forward ones."""
@@ -33,22 +35,28 @@ UNCHANGED = "exactly 0: these blocks change nothing, as branches do whose last l
 """Of a change from block to block: untrained networks often begin so."""
 
 
+WITHIN_A_STAGE = "conv block that keeps the resolution behind another of its stage"
+"""What changes across Convs are the mean over: the first block of a stage is compared with another stage's, and does not count."""
+
+
 class Shown(NamedTuple):
     """A quantity of a record.
 
     Attributes:
         quantity: what is shown.
         parameters: of the quantity.
-        error: its standard error where the quantity does not know it: called as ``error(record, **parameters)``.
+        error: its standard error where the quantity's own will not do: called as ``error(record, **parameters)``.
+        counted: what it is the mean over, where a network without it is told more by this than by the quantity.
     """
 
     quantity: Quantity
     parameters: Mapping[str, Any] = {}
     error: Callable[..., float] | None = None
+    counted: str = ""
 
     @property
     def knows_error(self) -> Callable[..., float] | None:
-        """What gives the standard error over images or mini-batches; None where only parts of the images tell it."""
+        """What gives the standard error; None where only parts of the images tell it."""
         return self.error or self.quantity.error
 
     @property
@@ -69,6 +77,7 @@ class Analysis:
         passes: images that it passes through the model, about, of a measurement and the model's number of blocks.
         labelled: whether images must be of the classes that the model tells apart.
         most: largest number of images that it is given.
+        over: what its standard errors are over.
         undefined: why a quantity of it may be no number.
         zero: what a value of exactly 0 on all images means.
     """
@@ -79,6 +88,7 @@ class Analysis:
     passes: Callable[[Any, int], float]
     labelled: bool = True
     most: int = 1 << 31
+    over: str = "images"
     undefined: str = "this network and these images do not define it"
     zero: str = ""
 
@@ -99,12 +109,19 @@ def settable(measurement: Measurement) -> dict[str, Any]:
     return {name: value for name, value in measurement.parameters.items() if name != "when"}
 
 
-def chosen(names: Iterable[str]) -> list[str]:
+def chosen(names: str | Iterable[str]) -> list[str]:
     """Return the analyses of these names or families, each once and in this order; all of no names.
+
+    Args:
+        names: one by one, or as a command line has them, between commas.
 
     Raises:
         VitworkError: there is none of a name.
     """
+    if isinstance(names, str):
+        names = [name.strip() for name in names.split(",")]
+    elif not isinstance(names, Iterable):
+        raise VitworkError(f"Analyses are chosen by their names, not {names!r}.")
     found: dict[str, None] = {}
     for name in names:
         matching = [one for one, analysis in ANALYSES.items() if name in {one, analysis.family}]
@@ -119,6 +136,29 @@ def chosen(names: Iterable[str]) -> list[str]:
 
 def _shown(*quantities: Quantity, **parameters: Any) -> tuple[Shown, ...]:
     return tuple(Shown(quantity, parameters) for quantity in quantities)
+
+
+def share_error(share: float, count: int) -> float:
+    """Return the standard error of a share of so many: half of Wilson's interval (1927) of one standard error.
+
+    Next to the binomial one it is never 0: a share of 0 or 1 of a few images is not certain. NaN of none.
+    """
+    return math.sqrt(share * (1.0 - share) / count + 0.25 / count**2) / (1.0 + 1.0 / count) if count else math.nan
+
+
+def _share(quantity: Quantity, share: str, count: str) -> Shown:
+    """Return a percentage of a record's share of so many."""
+    return Shown(quantity, error=lambda record: 100.0 * share_error(record[share], record[count]))
+
+
+def _corrupted_error(record: Record) -> float:
+    """Return the standard error of the mean accuracy under corruptions in percent, at most: all see the same images."""
+    shares = (share for severities in record["accuracy"] for share in severities)
+    return 100.0 * together(share_error(share, record["images"]) for share in shares)
+
+
+def _kept_error(record: Record) -> float:
+    return ratio(_corrupted_error(record), record["clean"])
 
 
 def _ape_error(record: Record, kind: str) -> float:
@@ -137,7 +177,7 @@ ANALYSES = {
         Analysis(
             "calibration",
             accuracy.Evaluation(batch_size=50),
-            _shown(accuracy.accuracy, accuracy.overconfidence),
+            (_share(accuracy.accuracy, "acc", "images"), *_shown(accuracy.overconfidence)),
             lambda m, _: 2.0 * (m.training_images or 0),
             most=500,
             undefined="not all logits are finite",
@@ -147,24 +187,28 @@ ANALYSES = {
             hessian.Spectrum(batches=3, batch_size=8),
             _shown(hessian.ape, hessian.nep, hessian.negativity),
             lambda m, _: _per_batch(m, STEPS * m.k),
+            over="mini-batches",
         ),
         Analysis(
             "hessian",
             hessian.Blockwise(batches=3, batch_size=8, k=1),
             tuple(Shown(hessian.ape_of, {"kind": kind}, _ape_error) for kind in ("msa", "mlp", "conv")),
             lambda m, _: 4.0 * _per_batch(m, STEPS * m.k),  # stem, head and two kinds of blocks
+            over="mini-batches",
         ),
         Analysis(
             "hessian",
-            spectral_density.Density(batches=3, batch_size=8, steps=16, probes=1),
+            spectral_density.Density(batches=3, batch_size=8, steps=16, probes=4),
             _shown(spectral_density.negative_share),
             lambda m, _: _per_batch(m, m.steps * m.probes),
+            over="random vectors",
         ),
         Analysis(
             "hessian",
             spectral_density.HessianTrace(batches=3, batch_size=8, products=12),
             _shown(spectral_density.hessian_trace),
             lambda m, _: _per_batch(m, m.products),
+            over="random vectors",
         ),
         Analysis(
             "landscape",
@@ -172,11 +216,15 @@ ANALYSES = {
             _shown(landscape.curvature, landscape.rise),
             lambda m, _: float(m.points**2 * m.images),
             most=128,
+            over="planes with images of their own",
         ),
         Analysis(
             "fourier",
             feature_maps.LogAmplitude(),
-            _shown(feature_maps.msa_change, feature_maps.mlp_change, feature_maps.conv_change, relative_to="DC"),
+            (
+                *_shown(feature_maps.msa_change, feature_maps.mlp_change, relative_to="DC"),
+                Shown(feature_maps.conv_change, {"relative_to": "DC"}, counted=WITHIN_A_STAGE),
+            ),
             lambda m, _: 2.0 * m.images,
             labelled=False,
             zero=UNCHANGED,
@@ -184,8 +232,9 @@ ANALYSES = {
         Analysis(
             "variance",
             feature_maps.Variance(),
-            _shown(
-                feature_maps.msa_variance_change, feature_maps.mlp_variance_change, feature_maps.conv_variance_change
+            (
+                *_shown(feature_maps.msa_variance_change, feature_maps.mlp_variance_change),
+                Shown(feature_maps.conv_variance_change, counted=WITHIN_A_STAGE),
             ),
             lambda m, _: 2.0 * m.images,
             labelled=False,
@@ -197,6 +246,7 @@ ANALYSES = {
             _shown(similarity.block_structure),
             lambda m, _: 4.0 * m.images,
             labelled=False,
+            over="four parts of the images",
             undefined="it compares pairs of blocks of one stage with pairs of two stages, and needs both",
         ),
         Analysis(
@@ -222,14 +272,17 @@ ANALYSES = {
         Analysis(
             "robustness",
             robustness.Corruptions(severities=(3,)),
-            _shown(robustness.corrupted_accuracy, robustness.kept_accuracy),
+            (
+                Shown(robustness.corrupted_accuracy, error=_corrupted_error),
+                Shown(robustness.kept_accuracy, error=_kept_error),
+            ),
             lambda m, _: (1.0 + 15.0 * len(m.severities)) * m.images,
             undefined="without corruptions the accuracy is 0",
         ),
         Analysis(
             "robustness",
             cues.CueConflict(),
-            _shown(cues.shape_bias),
+            (_share(cues.shape_bias, "shape_bias", "n"),),
             lambda m, _: 2.0 * m.images,
             undefined="neither the outline nor the texture is ever chosen",
         ),

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from vitwork.analysis.targets import are_shares
+
 CONFIDENT = 0.9
 OFFICIAL_BATCH = 100  # images per batch in the official evaluation, whose NLL is a mean of batch means
 OFFICIAL_EPSILON = 1e-7  # added to the denominators of the official ratios
@@ -78,13 +80,20 @@ def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = F
     if bins < 1:
         raise ValueError(f"a reliability diagram has one bin or more, not {bins}")
     scores = torch.as_tensor(logits)
+    if scores.is_complex():
+        raise ValueError("logits are real numbers, not complex ones")
     # The released code works on single-precision probabilities; ours are exact to double precision.
     scores = scores.float() if official else scores.double()
     targets = torch.as_tensor(labels, device=scores.device)
     if scores.ndim != 2 or len(scores) == 0 or targets.shape not in {scores.shape[:1], scores.shape}:
         raise ValueError(f"logits {tuple(scores.shape)} and labels {tuple(targets.shape)} do not belong together")
-    if targets.ndim == 1 and bool((targets != targets.long()).any()):
+    other = targets.is_complex() or targets.dtype == torch.bool
+    if other or (targets.ndim == 1 and bool((targets != targets.long()).any())):
         raise ValueError("labels are whole numbers, or soft targets with an entry per class")
+    if targets.ndim == 2 and not are_shares(targets):
+        raise ValueError(
+            "soft targets are shares of the classes: none is below 0 or not finite, and together they are 1"
+        )
     if targets.ndim == 1 and bool(((targets < 0) | (targets >= scores.shape[1])).any()):
         raise ValueError(f"a label is none of the {scores.shape[1]} classes, which are numbered from 0")
     hard = targets.argmax(dim=1) if targets.ndim == 2 else targets.long()

@@ -21,7 +21,9 @@ from vitwork.analysis.curvature.minibatches import AT_ONCE, Search, each
 from vitwork.analysis.curvature.operator import Batch, HessianOperator, Select, trainable
 from vitwork.analysis.curvature.quadrature import Density, Trace, density, trace
 from vitwork.analysis.curvature.repeatable import check_stateless
+from vitwork.analysis.numbers import check_number
 from vitwork.analysis.observe import device_of
+from vitwork.analysis.plain import as_written
 from vitwork.analysis.signs import ROUNDING
 from vitwork.device.memory import Cost, Meter
 from vitwork.errors import VitworkError, at_least, choice
@@ -119,7 +121,7 @@ class SpectrumOptions:
         seed: of the start vectors, the same for every mini-batch.
 
     Raises:
-        VitworkError: another word for an option, or a number below one.
+        VitworkError: another word for an option, a number below one, a seed below zero, or a tolerance that is not between 0 and 1.
     """
 
     which: Which = "magnitude"
@@ -134,7 +136,10 @@ class SpectrumOptions:
 
     def __post_init__(self) -> None:
         choice("which", self.which, Which)
-        at_least(1, micro_batch=self.micro_batch, at_once=self.at_once)
+        at_least(1, micro_batch=self.micro_batch, at_once=self.at_once, capacity=self.capacity)
+        at_least(1, max_products=self.max_products)
+        at_least(0, seed=self.seed)
+        check_number("tolerance", self.tolerance, lambda value: 0 < value < 1, "a number between 0 and 1")
 
     def begin(self, operator: HessianOperator, k: int) -> Search:
         """Start the search for an operator's eigenpairs.
@@ -160,6 +165,7 @@ class SpectrumOptions:
         )
 
 
+@as_written()
 def top_eigenvalues(
     model: nn.Module, batches: Iterable[Batch], k: int = 5, weight_decay: float = 0.0, **options: Any
 ) -> Spectrum:
@@ -213,6 +219,7 @@ def top_eigenvalues(
     )
 
 
+@as_written()
 def hvp(
     model: nn.Module,
     batches: Iterable[Batch],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,12 +14,16 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from vitwork.analysis.curvature.batchnorm import evaluation_mode, recalibrate
-from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless
+from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless, check_weights, unwritten
 from vitwork.analysis.directions import Direction, random_pair
+from vitwork.analysis.numbers import check_number
 from vitwork.analysis.observe import Batch, device_of, filled, precision_of
-from vitwork.analysis.targets import check_examples, check_finite, check_targets, logits_of
-from vitwork.device.memory import Cost, Meter, in_parts
+from vitwork.analysis.parts import separately
+from vitwork.analysis.plain import as_written
+from vitwork.analysis.targets import as_taken, check_examples, check_finite, check_targets, logits_of
+from vitwork.device.memory import Cost, Meter
 from vitwork.errors import VitworkError, at_least, choice
+from vitwork.models.blocks.unwrapping import unwrapped
 
 Statistics = Literal["fixed", "recalibrated"]
 
@@ -114,6 +119,7 @@ def _fit_one(y: Tensor, x: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tens
     return coefficients[:2], coefficients[2], errors[:2]
 
 
+@as_written()
 def surface(
     model: nn.Module,
     batches: Iterable[Batch],
@@ -140,22 +146,27 @@ def surface(
         official: normalise directions and sum L2 as the paper's code does.
 
     Raises:
-        VitworkError: the batches hold no example, nothing is trainable, a target is no class, the loss does not
-            repeat, there is no direction, one that does not fit the model or one that moves nothing, too few points, or another word for ``batchnorm``.
+        VitworkError: the batches hold no example, nothing is trainable, weights are complex, of less than single precision, or
+            without values, a target is no class, the loss does not repeat, there is no direction, one that does not fit the model,
+            is not finite, moves what is frozen, or moves nothing, a seed occurs twice, too few points, an extent that is not
+            finite, or another word for ``batchnorm``.
     """
     choice("batchnorm", batchnorm, Statistics)
+    check_number("extent", extent, math.isfinite, "a finite number")
     at_least(2 if extent else 1, points=points)  # one point of two ends would be a corner
+    given, model = model, unwrapped(model)
     check_stateless(model)
     parameters = {name: value.detach() for name, value in model.named_parameters()}
     trained = [name for name, value in model.named_parameters() if value.requires_grad]
     if not trained:
         raise VitworkError("the model has no trainable parameter, so there is no loss surface")
+    check_weights((name, parameters[name]) for name in trained)
     device = device_of([model])
     meter = Meter(device)
-    data = [(images.to(device, precision_of(model)), targets.to(device)) for images, targets in filled(batches)]
+    data = list(_checked(filled(batches), device, precision_of(model)))
     examples = sum(len(targets) for _, targets in data)
-    pairs = [random_pair(model, seed, official=official) for seed in seeds] if directions is None else directions
-    _check_directions(pairs, parameters)
+    pairs = _random_pairs(model, seeds, official=official) if directions is None else _own(given, model, directions)
+    _check_directions(pairs, parameters, trained)
     share = _share_moved(pairs, parameters, sum(parameters[name].numel() for name in trained))
     _check_loss(model, parameters, data)
     axis = torch.linspace(-extent, extent, points, dtype=torch.float64)
@@ -170,6 +181,35 @@ def surface(
     return Surface(
         axis, axis.clone(), nll.contiguous(), l2.contiguous(), batchnorm, official, share, meter.cost(examples)
     )
+
+
+def _checked(batches: Iterable[Batch], device: torch.device, precision: torch.dtype | None) -> Iterator[Batch]:
+    for images, targets in batches:
+        check_examples(images, targets)
+        x = images.to(device, precision)
+        check_finite(x)
+        yield x, as_taken(targets.to(device), precision)
+
+
+def _random_pairs(model: nn.Module, seeds: Sequence[int], *, official: bool) -> list[tuple[Direction, Direction]]:
+    for seed in seeds:
+        at_least(0, seed=seed)
+    if len(set(seeds)) < len(seeds):
+        raise VitworkError(f"a seed occurs twice in {list(seeds)}, so the same plane would count as two")
+    return [random_pair(model, seed, official=official) for seed in seeds]
+
+
+def _own(
+    given: nn.Module, model: nn.Module, pairs: Sequence[tuple[Direction, Direction]]
+) -> list[tuple[Direction, Direction]]:
+    """Return directions that name the weights of a model as it was given, by their names in the model inside."""
+    names = {id(value): name for name, value in model.named_parameters()}
+    own = {name: names[id(value)] for name, value in given.named_parameters()}
+
+    def renamed(direction: Direction) -> Direction:
+        return {own.get(name, name): value for name, value in direction.items()}
+
+    return [(renamed(first), renamed(second)) for first, second in pairs]
 
 
 def _share_moved(pairs: Sequence[tuple[Direction, Direction]], parameters: Mapping[str, Tensor], size: int) -> float:
@@ -190,7 +230,9 @@ def _share_moved(pairs: Sequence[tuple[Direction, Direction]], parameters: Mappi
     return min(shares)
 
 
-def _check_directions(pairs: Sequence[tuple[Direction, Direction]], parameters: Mapping[str, Tensor]) -> None:
+def _check_directions(
+    pairs: Sequence[tuple[Direction, Direction]], parameters: Mapping[str, Tensor], trained: Sequence[str]
+) -> None:
     if not pairs:
         raise VitworkError("a loss surface needs a seed or a pair of directions")
     for direction in itertools.chain.from_iterable(pairs):
@@ -201,15 +243,19 @@ def _check_directions(pairs: Sequence[tuple[Direction, Direction]], parameters: 
             if direction[name].shape != parameters[name].shape:
                 shapes = f"{tuple(direction[name].shape)}, the parameter {tuple(parameters[name].shape)}"
                 raise VitworkError(f"a direction does not fit the model: its {name} is {shapes}")
+            if not direction[name].isfinite().all():
+                raise VitworkError(f"a direction is not finite: its {name}")
+            if name not in trained and direction[name].any():
+                raise VitworkError(
+                    f"a direction moves {name}, which is frozen: a surface is over the trainable weights"
+                )
 
 
 @torch.no_grad()
 def _check_loss(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Batch]) -> None:
-    for images, targets in data:
-        check_examples(images, targets)
-        check_finite(images)
-    with evaluation_mode(model):
-        classes = logits_of(functional_call(model, dict(parameters), (data[0][0][:1],)), model).shape[1]
+    with evaluation_mode(model), unwritten(parameters.items()):
+        state = {**parameters, **{name: value.clone() for name, value in model.named_buffers()}}
+        classes = logits_of(functional_call(model, state, (data[0][0][:1],)), model).shape[1]
     for _, targets in data:
         check_targets(targets, classes)
     check_repeatable(*(_loss(model, parameters, data[:1], "fixed") for _ in range(2)))
@@ -234,7 +280,7 @@ def _loss(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Bat
         return logits_of(functional_call(model, state, (images,)), model)
 
     with evaluation_mode(model):
-        totals = [F.cross_entropy(in_parts(logits, x), targets, reduction="sum").double() for x, targets in data]
+        totals = [F.cross_entropy(separately(logits, x), targets, reduction="sum").double() for x, targets in data]
     return torch.stack(totals).sum() / sum(len(targets) for _, targets in data)
 
 

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitwork.analysis.observe import Batch, composed, device_of, evaluating, mean_and_error, probed
-from vitwork.analysis.targets import check_examples, check_targets
-from vitwork.device.memory import Cost, Meter, in_parts
+from vitwork.analysis.parts import separately
+from vitwork.analysis.plain import as_written
+from vitwork.analysis.targets import as_taken, check_examples, check_targets
+from vitwork.device.memory import Cost, Meter
 from vitwork.errors import UnfitError, VitworkError, at_least
 from vitwork.models.blocks.block import Block
 
@@ -139,6 +141,7 @@ def _scores(logits: Tensor, targets: Tensor) -> Tensor:
     check_examples(logits, targets)
     check_targets(targets, logits.shape[1])
     logits = logits.float()
+    targets = as_taken(targets, logits.dtype)
     right = logits.argmax(1) == (targets.argmax(1) if targets.dim() == 2 else targets)
     return torch.stack([right.to(logits.dtype), F.cross_entropy(logits, targets, reduction="none")], 1)
 
@@ -146,7 +149,7 @@ def _scores(logits: Tensor, targets: Tensor) -> Tensor:
 def _finish(x: Tensor, rest: Iterable[nn.Module], targets: Tensor, images_at_once: int | None) -> Tensor:
     """Run the rest of the model and return its scores."""
     for module in rest:
-        x = in_parts(module, x, images_at_once)
+        x = separately(module, x, images_at_once)
     return _scores(x, targets)
 
 
@@ -164,10 +167,11 @@ def _batch_scores(
                 rest = (unit.places.get(later, blocks[later]).module for later in range(place, len(blocks)))
                 # A copy, since a module may write into what it is given.
                 scores[number] = _finish(x.clone(), rest, targets, images_at_once)
-        x = in_parts(block.module, x, images_at_once)
+        x = separately(block.module, x, images_at_once)
     return torch.stack([_scores(x, targets), *scores], 1)
 
 
+@as_written()
 def study(
     blocks: Sequence[Block],
     batches: Iterable[Batch],

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from vitwork.errors import VitworkError
 
+SHARES = 1e-2  # by which the shares of the classes may miss 1: they may have been rounded to half precision
+
 
 def check_tensors(images: object, targets: object) -> None:
     """Refuse a batch of anything but tensors, and complex images, whose imaginary part a real model would not see.
@@ -35,7 +37,8 @@ def check_finite(images: Tensor) -> None:
 
 
 def check_examples(images: Tensor, targets: Tensor) -> None:
-    """Refuse targets that are not one for each image, or are labels below zero, and what `check_tensors` refuses.
+    """Refuse targets that are not one for each image, labels below zero, soft targets that are no shares, and what
+    `check_tensors` refuses.
 
     -100 says "ignore me", which would leave the mean over examples undefined.
 
@@ -59,6 +62,20 @@ def check_examples(images: Tensor, targets: Tensor) -> None:
         raise VitworkError(
             f"a label is {int(targets.min())}, which is no class: leave out examples that are to be ignored"
         )
+    if not indices and not are_shares(targets):
+        raise VitworkError(
+            "soft targets are shares of the classes: none is below 0 or not finite, and together they are 1"
+        )
+
+
+def are_shares(targets: Tensor) -> bool:
+    """Say whether soft targets (b, classes) are shares of the classes: not negative, and together 1 but for rounding."""
+    return bool(((targets >= 0).all(1) & ((targets.sum(1) - 1).abs() < SHARES)).all())
+
+
+def as_taken(targets: Tensor, precision: torch.dtype | None) -> Tensor:
+    """Return checked targets as the cross-entropy takes them: labels of 64 bits, soft targets in a precision."""
+    return targets.to(precision if targets.is_floating_point() else torch.long)
 
 
 def check_targets(targets: Tensor, classes: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from vitwork.buildup.team import Team
 
 RATES = Rates()
+DOCUMENT = "buildup.json"
 
 
 def buildup(arguments: Sequence[str]) -> int:
@@ -54,6 +55,7 @@ def buildup(arguments: Sequence[str]) -> int:
     with team(store, given.data, given.device, workers) as people:
         search = _search(arm, profile, rates, people, given.minutes)
         found = _outcome(given.model, search, ())
+        _check_free(given.out, found)
         print(f"{given.model} at {profile.name}, {workers} side by side. {found.declared}", flush=True)
         display = Display(store.root, None, lambda line: print(line, flush=True))
         display.start()
@@ -62,8 +64,12 @@ def buildup(arguments: Sequence[str]) -> int:
                 found = _outcome(given.model, search, (*found.steps, step))
                 _write(given.out, found)  # each time, so that what is found outlives an interruption
                 print(found.line(step), flush=True)
+        except KeyboardInterrupt:
+            print(f"\n{found.answer}", flush=True)
+            raise
         finally:
             display.stop()
+        found = replace(_outcome(given.model, search, found.steps), ended=True)
     _write(given.out, found)
     print(
         "\n".join(
@@ -112,12 +118,33 @@ def _search(arm: Arm, profile: Profile, rates: Rates, people: Team, minutes: flo
 def _outcome(name: str, search: Search, steps: tuple[Step, ...]) -> Outcome:
     return Outcome(
         name, search.network, search.profile.name, search.classes, search.rates, steps, search.configurations(),
-        time.monotonic() - search.started,
+        time.monotonic() - search.started, search.key,
     )  # fmt: skip
 
 
+def _check_free(folder: Path, found: Outcome) -> None:
+    """Refuse to write over a finished search of something else.
+
+    Raises:
+        VitworkError: the folder holds one.
+    """
+    try:
+        held = msgspec.json.decode((folder / DOCUMENT).read_bytes())
+        name, profile, other = (
+            held["model"],
+            held["profile"],
+            (held["key"], held["rates"]) != (found.key, asdict(found.rates)),
+        )
+    except (OSError, ValueError, TypeError, KeyError):  # nothing there, or nothing that can be lost
+        return
+    if held.get("finished") and other:
+        raise VitworkError(
+            f"{folder} holds the finished search of {name} at {profile}, with other settings or code: give another --out."
+        )
+
+
 def _write(folder: Path, found: Outcome) -> None:
-    write_atomically(folder / "buildup.json", msgspec.json.format(dump(found.record), indent=1))
+    write_atomically(folder / DOCUMENT, msgspec.json.format(dump(found.record), indent=1))
     write_atomically(folder / "buildup.html", page(found))
 
 

@@ -63,7 +63,7 @@ def network(arm: Arm, size: int) -> Network:
         size: side of the images in pixels.
 
     Raises:
-        VitworkError: it is another network, whose convolutions nothing here replaces, or one without a stage of two blocks.
+        VitworkError: there is no such model, it is another network, whose convolutions nothing here replaces, or one without a stage of two blocks.
     """
     found = _found(arm, size)
     if max(found.depths) < 2:
@@ -72,9 +72,11 @@ def network(arm: Arm, size: int) -> Network:
 
 
 def _found(arm: Arm, size: int) -> Network:
+    from vitwork.analyse.subject import check_name
     from vitwork.models.zoo import resnets
     from vitwork.models.zoo.catalogue import ENTRIES
 
+    check_name(arm.model)
     entry = ENTRIES.get(arm.model)
     if entry is not None and entry.build in (resnets.alternet, resnets.preresnet):
         kind = arm.model.rpartition("_")[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,6 +27,8 @@ class Outcome:
         steps: blocks that were tried, in order.
         configurations: networks by their MSA blocks, in the order of the search.
         wall: seconds that this call took.
+        key: of what is searched: the run that it starts from, and so of recipe, images and code.
+        ended: whether the search came to its end.
     """
 
     name: str
@@ -36,6 +39,8 @@ class Outcome:
     steps: tuple[Step, ...]
     configurations: dict[Msas, Configuration]
     wall: float
+    key: str
+    ended: bool = False
 
     @property
     def msas(self) -> Msas:
@@ -44,8 +49,12 @@ class Outcome:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing was left undecided for want of time."""
-        return not any(step.found.ruling is Ruling.UNFINISHED for step in self.steps)
+        """Whether the search came to its end, and nothing was left undecided for want of time."""
+        return self.ended and not self._out_of_time
+
+    @property
+    def _out_of_time(self) -> bool:
+        return any(step.found.ruling is Ruling.UNFINISHED for step in self.steps)
 
     @property
     def call(self) -> str:
@@ -60,10 +69,15 @@ class Outcome:
         if not self.finished:
             judged = sum(step.found.ruling is not Ruling.UNFINISHED for step in self.steps)
             when = f"after {words.plural(judged, 'block')}" if judged else "before a block was judged"
-            return f"The time was up {when}; the same command goes on from here."
+            what = "The time was up" if self._out_of_time else "The search is under way, or was interrupted"
+            return f"{what} {when}; the same command goes on from here."
         kept = named(self.msas, self.network.depths)
+        refused = [step.found.ruling is Ruling.REFUSED for step in self.steps]
+        if refused and all(refused):
+            return f"No MSA block can be built into {self.name}, so that none was tried; the steps say why."
         if not any(self.msas):
-            return f"No MSA block was shown to help {self.name}: it stays without one."
+            among = " of those that can be built" if any(refused) else ""
+            return f"No MSA block{among} was shown to help {self.name}: it stays without one."
         return f"{self.name} gains by {words.plural(sum(self.msas), 'MSA block')}: {kept}."
 
     @property
@@ -80,6 +94,8 @@ class Outcome:
     def cost(self) -> str:
         """What the search cost, from the store: earlier calls included."""
         found = self.configurations.values()
+        if not found:
+            return f"No network trained; {words.duration(self.wall)} in this call"
         joules = [configuration.joules for configuration in found]
         spent = words.cost(sum(one.seconds for one in found), None if None in joules else sum(filter(None, joules)))
         count = sum(len(one.accuracies) for one in found)
@@ -91,12 +107,15 @@ class Outcome:
         found = step.found
         if found.gain is None:
             return f"{block}: {found.ruling}{f' ({found.why})' if found.why else ''}"
-        gain = found.gain
+        gain, seeds, trained = found.gain, words.plural(found.seeds, "seed"), self.trained(step)
+        among = f"the first {seeds} of {trained}" if trained > found.seeds else seeds
         edges = " to ".join(words.quantity(edge, sign=True) for edge in (gain.low, gain.high))
-        return (
-            f"{block}: {words.quantity(gain.estimate, sign=True)} points ({edges}), {words.plural(found.seeds, 'seed')}: "
-            f"{found.ruling or 'open'}"
-        )
+        interval = edges if math.isfinite(gain.low + gain.high) else "so few seeds bound nothing"
+        return f"{block}: {words.quantity(gain.estimate, sign=True)} points ({interval}), {among}: {found.ruling or 'open'}"
+
+    def trained(self, step: Step) -> int:
+        """Return how many networks with a step's block there are; its ruling may have taken fewer, the first that decided."""
+        return len(self.configurations[step.tried].accuracies) if step.tried in self.configurations else 0
 
     @property
     def diagram(self) -> list[str]:
@@ -111,6 +130,7 @@ class Outcome:
         """The search as JSON has it."""
         return {
             "schema": SCHEMA,
+            "key": self.key,
             "answer": self.answer,
             "finished": self.finished,
             "model": self.name,
@@ -121,7 +141,8 @@ class Outcome:
             "rates": asdict(self.rates),
             "steps": [
                 {"block": _added(step, self.network.depths), "before": step.before, "tried": step.tried,
-                 "ruling": step.found.ruling, "seeds": step.found.seeds, "gain": step.found.gain, "why": step.found.why}
+                 "ruling": step.found.ruling, "seeds": step.found.seeds, "trained": self.trained(step), "gain": step.found.gain,
+                 "why": step.found.why}
                 for step in self.steps
             ],
             "configurations": [

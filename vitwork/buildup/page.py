@@ -62,7 +62,8 @@ def _path(found: Outcome) -> Figure:
             Panel("Ours: mean over networks with its 95 % interval; pale: single networks", _ours(found)),
             Panel("The paper's Fig. 12a, CIFAR-100, n = 1 each, test images; hollow: rejected", _published()),
         ),
-        "Filled blocks were kept, hollow ones were not. The kept ones were chosen by these very numbers, so that the path's "
+        "Filled blocks were kept, hollow ones were not. Means are over all networks that were trained; a ruling is that of the first "
+        "seeds that decided, so that later ones may move a mean past it. The kept ones were chosen by these very numbers, so that the path's "
         "end is flattered; what decides is the sequential test in the steps below.",
         header=("blocks", "msas", "kept", "seed", "validation accuracy (%)"),
         rows=rows,

@@ -66,6 +66,11 @@ class Search:
         """Keep one plan, which makes every key once."""
         self._keys = Plan(self.profile, self.team.data)
 
+    @property
+    def key(self) -> str:
+        """The key of the first run that the search starts from."""
+        return self._run(self.network.none, 0).key
+
     def steps(self) -> Iterator[Step]:
         """Yield every block that was tried, once it is judged."""
         return search(self.network.depths, self._judged)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 
 from vitwork.design.deviation import Lack
 from vitwork.errors import VitworkError
@@ -55,12 +58,26 @@ class Team:
 
 @contextmanager
 def team(store: Store, data: Path | None, device: str, size: int) -> Iterator[Team]:
-    """Start so many workers, which end with the block."""
+    """Start so many workers, which end with the block, or with this process."""
     if size == 1:
         yield Team(store, data, device)
         return
-    with ProcessPoolExecutor(size, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(size, get_context("spawn"), _end_with_parent) as pool:
         yield Team(store, data, device, size, pool)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it has ended: a killed one cannot tell its workers to.
+
+    What is under way is lost, as by any kill; the store holds whole results only.
+    """
+
+    def watch() -> None:
+        if (parent := parent_process()) is not None:
+            wait([parent.sentinel])
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _drained(worker: Worker, plan: Plan) -> list[Lack]:

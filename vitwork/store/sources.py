@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import json
 import sys
+import sysconfig
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,9 @@ from vitwork.store.store import write_atomically
 MOST_KEPT = 4096
 """Files of which digests are kept on disk; what is not used is forgotten once there are more."""
 
+LIBRARIES = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+"""Folders of installed packages and of Python, whose modules are no one's own."""
+
 Parsed = tuple[str, list[str]]
 """Digest of a file's code, and the names that it imports: ``package.module``, or ``package.module:name``."""
 
@@ -31,22 +35,42 @@ def source_hash(module: str) -> str:
     """Return a digest of the code that `module` runs: its own and that of every module of this project it imports.
 
     Comments, docstrings and layout do not count, so that only a change of behaviour makes stored results void.
-    Modules of users (``mypkg.net``) are hashed in the same way together with what they import of their own package.
+    Modules of users (``mypkg.net``) are hashed in the same way together with what they import of their own package, of their
+    folder and of this project, and with the packages they lie in.
     """
     closure: dict[str, str] = {}
-    pending, own = [module], {module.partition(".")[0], "vitwork"}
+    pending = [module]
+    root = module.partition(".")[0]
     while pending:
         name = pending.pop()
-        if name not in closure and (path := _source_path(name)):
+        if name not in closure and _belongs(name.partition(".")[0], root) and (path := _source_path(name)):
             closure[name], imported = _parsed(path)
-            pending += [found for entry in imported for found in _modules(entry) if found.partition(".")[0] in own]
+            absolute = [_absolute(entry, name, path) for entry in imported]
+            pending += [found for entry in absolute for found in _modules(entry)]
+            if "." in name and not name.startswith("vitwork."):
+                pending.append(name.rpartition(".")[0])
     _Kept.write()
     return digest(sorted(closure.items()))
 
 
+def _belongs(root: str, first: str) -> bool:
+    """Return whether the top-level module `root` is code of this project or of the user whose module is `first`."""
+    if root in (first, "vitwork"):
+        return True
+    folders = _folder(root), _folder(first)
+    return first != "vitwork" and folders[0] is not None and folders[0] == folders[1] and folders[0] not in LIBRARIES
+
+
+@cache
+def _folder(root: str) -> Path | None:
+    """Return the folder that a top-level module or package lies in."""
+    path = _source_path(root)
+    return path and (path.parent.parent if path.name == "__init__.py" else path.parent)
+
+
 def forget() -> None:
     """Read sources anew from now on: they have changed."""
-    for function in (source_hash, _parsed, _source_path):
+    for function in (source_hash, _parsed, _source_path, _folder):
         function.cache_clear()
 
 
@@ -82,7 +106,7 @@ class _Kept:
 
     @staticmethod
     def path() -> Path:
-        return cache_folder() / f"sources-{sys.version_info.major}.{sys.version_info.minor}.json"
+        return cache_folder() / f"imports-{sys.version_info.major}.{sys.version_info.minor}.json"
 
     @classmethod
     def read(cls) -> dict[str, Parsed]:
@@ -111,14 +135,26 @@ class _Kept:
 
 
 def _imports(tree: ast.AST) -> list[str]:
-    """Return what `tree` imports, inside functions too; relative imports are not followed."""
+    """Return what `tree` imports, inside functions too; a relative import begins with its dots."""
     found: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found += [node.module, *(f"{node.module}:{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            found += [module, *(f"{module}:{alias.name}" for alias in node.names)]
     return found
+
+
+def _absolute(entry: str, importer: str, path: Path) -> str:
+    """Return an import of the module `importer`, whose file is `path`, without leading dots."""
+    name = entry.lstrip(".")
+    if not (dots := len(entry) - len(name)):
+        return entry
+    parts = importer.split(".")
+    up = dots - (path.name == "__init__.py")  # the first dot is the package itself
+    package = ".".join(parts[: len(parts) - up])
+    return package + ("." if name and not name.startswith(":") else "") + name
 
 
 def _modules(entry: str) -> list[str]:

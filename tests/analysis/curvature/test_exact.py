@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from vitwork.analysis.hessian import density, hvp, top_eigenvalues, trace
+from vitwork.analysis.curvature import operator
+from vitwork.analysis.hessian import blockwise, density, hvp, top_eigenvalues, trace
 from vitwork.errors import VitworkError
 from vitwork.models import create
 
@@ -71,6 +72,36 @@ def test_wrong_second_derivatives_are_refused(batch, measure, build):
     """Every measurement of curvature refuses a product that the gradient's change contradicts."""
     with pytest.raises(VitworkError, match="the second derivative of Net is wrong"):
         measure(build(), [batch])
+
+
+def unseen(x):
+    with torch.no_grad():
+        return torch.tanh(x)
+
+
+@pytest.mark.parametrize("function", [torch.detach, unseen])
+def test_weights_that_the_gradient_does_not_see_are_refused(batch, function):
+    """Products that are all zero agree with a gradient that is zero, but the loss moves along these weights."""
+    with pytest.raises(VitworkError, match="the loss of Net depends on weights that its gradient does not"):
+        blockwise(Net(function), [batch], 1, groups={"first": ["first.weight", "first.bias"]})
+    kept = blockwise(Net(function), [batch], 1, groups={"second": ["second.weight", "second.bias"]})["second"]
+    assert kept.eigenvalues.item() > 0
+
+
+@pytest.mark.filterwarnings("ignore")  # torch announces another way to quantise
+def test_quantised_models_are_refused(batch):
+    """Quantised layers have no derivatives: what is left of a model would have no curvature."""
+    model = nn.Sequential(nn.Flatten(), nn.LayerNorm(48), nn.Linear(48, 3))
+    quantised = torch.ao.quantization.quantize_dynamic(model, {nn.Linear})
+    with pytest.raises(VitworkError, match="or quantised, so the curvature along these weights cannot be measured"):
+        top_eigenvalues(quantised, [batch], 1)
+
+
+def test_unused_weights_have_no_curvature(batch):
+    """Weights on which the loss does not depend are not taken for unseen ones."""
+    model = Net(nn.Identity())
+    model.unused = nn.Linear(2, 2)
+    assert blockwise(model, [batch], 1, groups={"unused": ["unused.weight"]})["unused"].eigenvalues.item() == 0
 
 
 @pytest.mark.parametrize(
@@ -143,6 +174,30 @@ def test_outputs_that_are_no_logits_are_named(batch, build, what):
     """A model that returns a tuple or a dictionary is refused in one sentence."""
     with pytest.raises(VitworkError, match=f"{build.__name__} returns {what}: let it return the tensor of logits"):
         top_eigenvalues(build(nn.Identity()), [batch])
+
+
+class Centred(Net):
+    def forward(self, x):
+        return super().forward(x - x.mean(0))
+
+
+def test_examples_that_depend_on_each_other_are_not_passed_in_parts(batch, monkeypatch):
+    """Parts of a batch, asked for or for lack of memory, would have another loss than the whole."""
+    model = Centred(nn.Identity())
+    assert top_eigenvalues(model, [batch], 1).eigenvalues.item() != 0
+    with pytest.raises(VitworkError, match="a batch of 6 cannot be passed in parts: what the model makes of an image"):
+        top_eigenvalues(model, [batch], 1, micro_batch=2)
+    real = operator.functional_call
+
+    def limited(module, state, args):
+        if len(args[0]) > 3:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(module, state, args)
+
+    monkeypatch.setattr(operator, "functional_call", limited)
+    with pytest.raises(VitworkError, match="a batch of 6 cannot be passed in parts"):
+        top_eigenvalues(model, [batch], 1)
+    assert top_eigenvalues(Net(nn.Identity()), [batch], 1).eigenvalues.item() != 0
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -1,4 +1,4 @@
-"""The one check that products are products with the Hessian of the loss."""
+"""The one check that gradients are those of the loss, and products those with its Hessian."""
 
 from __future__ import annotations
 
@@ -15,23 +15,36 @@ MOVED = 1e-2  # away from the weights, relative to them: at a fresh network's ze
 STEPS = (1e-6, 1e-8, 1e-10, 1e-4)  # of finite differences, by turns: a kink of a ReLU lies within few of them
 CLOSE = 1e-2  # a wrong second derivative misses by far more, rounding and finite differences by far less
 
+SINGLE = (
+    10 * torch.finfo(torch.float32).eps
+)  # part of a loss that single precision, which a model may use inside, rounds by
+RISES = (
+    (1e-6, 1e3 * torch.finfo(torch.float64).eps),
+    (1e-3, SINGLE),
+    (1e-2, SINGLE),
+)  # steps, relative, and such parts
+
 Gradient = Callable[[Sequence[Tensor], bool], Tensor]
+Loss = Callable[[Sequence[Tensor]], Tensor]
 
 
-def check_exact(gradient: Gradient, parameters: Sequence[Tensor], name: str) -> None:
+def check_exact(loss: Loss, gradient: Gradient, parameters: Sequence[Tensor], name: str) -> None:
     """Refuse products that are not what the gradient changes by along a direction, or not symmetric.
 
     torch differentiates some operations wrongly a second time, and users' own backward passes are often not differentiable:
     products then lack a part, which no solver notices. In double precision finite differences tell, and what agrees with
     them is symmetric, too. A model that insists on another precision is tested for symmetry alone: uᵀHv = vᵀHu.
 
+    Behind a `detach` or in `no_grad`, gradient and products are zero alike; so the loss itself has to rise as the gradient says.
+
     Args:
+        loss: of parameters in any precision.
         gradient: flat, of parameters in any precision and of whether to keep its graph.
         parameters: where to look.
         name: the model's, for messages.
 
     Raises:
-        VitworkError: the products are wrong, or there are none.
+        VitworkError: the products or the gradient are wrong, or there are none.
     """
     generator = torch.Generator().manual_seed(0)
 
@@ -43,17 +56,27 @@ def check_exact(gradient: Gradient, parameters: Sequence[Tensor], name: str) -> 
     ]
     u = drawn()
     try:
-        right = _is_derivative(gradient, away, u)
+        right, rises = _is_derivative(gradient, away, u), _rises(loss, gradient, away, u)
     except (RuntimeError, TypeError) as error:
         if is_out_of_memory(error):
             return
         kind = parameters[0].dtype
         own, one, other = ([value.to(kind) for value in values] for values in (away, u, drawn()))
-        right = _is_symmetric(gradient, own, one, other, name)
+        try:
+            right, rises = _is_symmetric(gradient, own, one, other), _rises(loss, gradient, own, one)
+        except RuntimeError as fault:
+            if is_out_of_memory(fault):
+                return
+            raise VitworkError(f"the loss of {name} cannot be differentiated twice: {told(fault)}") from fault
     if not right:
         raise VitworkError(
             f"the second derivative of {name} is wrong: a product with its Hessian is not what the gradient changes by (as with "
             "torch's weight_norm, and with a backward pass of one's own that is not differentiable)"
+        )
+    if not rises:
+        raise VitworkError(
+            f"the loss of {name} depends on weights that its gradient does not: a part of the model is behind detach() or no_grad(), or "
+            "quantised, so the curvature along these weights cannot be measured (leave them out with `select`, or freeze them)"
         )
 
 
@@ -81,15 +104,23 @@ def _is_derivative(gradient: Gradient, at: Sequence[Tensor], u: Sequence[Tensor]
     return any(agrees(step) for step in STEPS)
 
 
-def _is_symmetric(
-    gradient: Gradient, at: Sequence[Tensor], u: Sequence[Tensor], v: Sequence[Tensor], name: str
-) -> bool:
+def _rises(loss: Loss, gradient: Gradient, at: Sequence[Tensor], u: Sequence[Tensor]) -> bool:
+    """Say whether the loss rises as its gradient says, for one of the steps, as far as rounding tells."""
+    way = [(_size(x) + MOVED).to(x.dtype) * noise for x, noise in zip(at, u, strict=True)]
+    slopes = gradient([value.clone().requires_grad_() for value in at], False) * flat(way, way)
+
+    def agrees(step: float, rounding: float) -> bool:
+        ahead, behind = (loss([x + sign * step * by for x, by in zip(at, way, strict=True)]) for sign in (1, -1))
+        rise = (ahead - behind) / (2 * step)
+        return (
+            not (rise - slopes.sum()).abs() > CLOSE * torch.maximum(rise.abs(), slopes.norm()) + rounding * ahead / step
+        )
+
+    return any(agrees(*each) for each in RISES)
+
+
+def _is_symmetric(gradient: Gradient, at: Sequence[Tensor], u: Sequence[Tensor], v: Sequence[Tensor]) -> bool:
     one, other = flat(u, u), flat(v, v)
-    try:
-        of_one, of_other = _products(gradient, at, one, other)
-    except RuntimeError as error:
-        if is_out_of_memory(error):
-            return True
-        raise VitworkError(f"the loss of {name} cannot be differentiated twice: {told(error)}") from error
+    of_one, of_other = _products(gradient, at, one, other)
     size = torch.maximum(of_one.norm(), of_other.norm())
     return not (one @ of_other - other @ of_one).abs() > CLOSE * size

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from vitwork.analysis.curvature.lanczos import Eigenpairs, carry_out
 from vitwork.analysis.curvature.operator import AGREEMENT, Batch, HessianOperator, passing, replayed_derivative
 from vitwork.analysis.curvature.vectors import flat
+from vitwork.analysis.plain import ordinary
 from vitwork.analysis.targets import check_tensors
 from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
@@ -44,7 +45,7 @@ class StackedHessians:
         parameters = [_repeated(p.detach(), len(batches)).requires_grad_() for p in operator.parameters]
         images, targets = (torch.stack(values) for values in zip(*map(operator.moved, batches), strict=True))
         buffers = {name: _repeated(value, len(batches)) for name, value in operator.model.named_buffers()}
-        fixed = {name: value.detach() for name, value in operator.model.named_parameters()}
+        fixed = {name: ordinary(value.detach()) for name, value in operator.model.named_parameters()}
         copies = dict(zip(operator.names, parameters, strict=True))
 
         def loss(own: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Tensor:

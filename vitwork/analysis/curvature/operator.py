@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from numbers import Real
+from math import inf
 from typing import TypeVar
 
 import torch
@@ -15,9 +15,12 @@ from torch.nn import functional as F
 
 from vitwork.analysis.curvature.batchnorm import BatchNorm, evaluation_mode, mixes_examples
 from vitwork.analysis.curvature.exact import check_exact
-from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless
+from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless, check_weights, unwritten
 from vitwork.analysis.curvature.vectors import derivative, flat, stored
-from vitwork.analysis.targets import check_examples, check_finite, check_targets, logits_of
+from vitwork.analysis.numbers import check_number
+from vitwork.analysis.parts import check_apart
+from vitwork.analysis.plain import ordinary
+from vitwork.analysis.targets import as_taken, check_examples, check_finite, check_targets, logits_of
 from vitwork.device import graphs
 from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
@@ -62,13 +65,14 @@ class HessianOperator:
         batchnorm: ``eval`` uses running statistics, ``train`` those of each batch.
         micro_batch: most examples in one pass; None passes whole batches, and halves them when memory runs out.
         probe: check first that the loss is finite and repeats (two forward passes of the first micro-batch), and that
-            products are right (two products and two gradients of one example).
+            gradient and products are right (a product, up to nine gradients and up to six losses of one example).
 
     Raises:
-        VitworkError: no parameter selected, or one that is not real, a penalty that is negative or not finite, a model of
-            torch.jit's, no example, images that are not finite, targets that are no classes of the model's, a model that does not
-            return logits, a loss that does not repeat, products that are wrong, or a batch that would have to be
-            split although BatchNorm uses its own statistics (splitting would change the loss).
+        VitworkError: no parameter selected, or one that is not real or of less than single precision, or two precisions, or
+            weights without values, a penalty that is negative or not finite, a model of torch.jit's, no example, images that
+            are not finite, targets that are no classes of the model's, a model that does not return logits or writes into its
+            weights, a loss that does not repeat or depends on weights that its gradient does not, products that are wrong, or a
+            batch that would have to be split although its examples depend on each other (splitting would change the loss).
     """
 
     def __init__(
@@ -85,9 +89,12 @@ class HessianOperator:
         chosen = [(name, value) for name, value in model.named_parameters() if select(name, value)]
         if not chosen:
             raise VitworkError("the model has no trainable parameter, so its loss has no Hessian")
-        _check_real(chosen, weight_decay)
+        check_stateless(unwrapped(model))
+        check_weights(chosen)
+        if len({value.dtype for _, value in chosen}) > 1:
+            raise VitworkError("the parameters are of two precisions: convert the model with .float() or .double()")
+        check_number("weight_decay", weight_decay, lambda value: 0 <= value < inf, "a finite number, 0 or more")
         self.model, self.weight_decay, self.batchnorm = unwrapped(model), weight_decay, batchnorm
-        check_stateless(self.model)
         own = {id(value): name for name, value in self.model.named_parameters()}
         self.names = [own[id(value)] for _, value in chosen]
         self.parameters = [_compact(value.detach()).requires_grad_() for _, value in chosen]
@@ -103,7 +110,7 @@ class HessianOperator:
         if probe:
             self._bounded(self._check_repeatable)
             with single_precision():
-                check_exact(self._gradient_at, self.parameters, type(self.model).__name__)
+                check_exact(self._loss_at, self._gradient_at, self.parameters, type(self.model).__name__)
 
     def arranged(self, vector: Tensor) -> Tensor:
         """Return a vector in torch's order (`torch.nn.utils.parameters_to_vector`) in the order of this operator.
@@ -128,10 +135,9 @@ class HessianOperator:
         check_examples(images, targets)
         if self.classes is not None:
             check_targets(targets, self.classes)
-        kind = self.dtype if targets.is_floating_point() else torch.long
         x = images.to(self.device, self.dtype)
         check_finite(x)
-        return _compact(x), targets.to(self.device, kind)
+        return _compact(x), ordinary(as_taken(targets.to(self.device), self.dtype))
 
     def _split(self, batches: Iterable[Batch], micro_batch: int | None) -> Iterator[Batch]:
         for batch in batches:
@@ -143,7 +149,16 @@ class HessianOperator:
                 raise VitworkError(
                     f"a batch of {len(targets)} cannot be passed {size} at a time: BatchNorm uses its statistics"
                 )
+            if size < len(targets):
+                self._check_apart(images, targets[:1])
             yield from zip(torch.split(images, size), torch.split(targets, size), strict=True)
+
+    def _check_apart(self, images: Tensor, target: Tensor) -> None:
+        def losses(x: Tensor) -> Tensor:
+            with passing(self.model, self.batchnorm, self.device):
+                return self._losses(x, target.repeat(len(x), *[1] * (target.dim() - 1))).detach()
+
+        check_apart(losses, images)
 
     def _bounded(self, compute: Callable[[], Result]) -> Result:
         """Compute; when memory runs out, halve the largest passes and compute again."""
@@ -163,7 +178,7 @@ class HessianOperator:
         """Return every example's loss at the model's parameters, or at others, in the precision of these."""
         # Fresh buffers for each pass: BatchNorm in train mode writes to them, and an older graph may still need its own.
         state: Mapping[str, Tensor] = {
-            **{name: value.detach() for name, value in self.model.named_parameters()},
+            **{name: ordinary(value.detach()) for name, value in self.model.named_parameters()},
             **{name: value.clone() for name, value in self.model.named_buffers()},
             **dict(zip(self.names, at or self.parameters, strict=True)),
         }
@@ -187,17 +202,22 @@ class HessianOperator:
             found = torch.autograd.grad(loss, self.parameters, create_graph=create_graph, allow_unused=True)
             return flat(found, self.parameters)
 
-    def _gradient_at(self, at: Sequence[Tensor], create_graph: bool) -> Tensor:
-        """Return the gradient of one example's loss at other parameters, in their precision."""
+    def _loss_at(self, at: Sequence[Tensor]) -> Tensor:
+        """Return one example's loss at other parameters, in their precision."""
         images, targets = (x[:1].to(at[0].dtype if x.is_floating_point() else x.dtype) for x in self.chunks[0])
         with passing(self.model, self.batchnorm, self.device):
-            loss = self._losses(images, targets, at).sum()
+            return self._losses(images, targets, at).sum()
+
+    def _gradient_at(self, at: Sequence[Tensor], create_graph: bool) -> Tensor:
+        with passing(self.model, self.batchnorm, self.device):
+            loss = self._loss_at(at)
             if not loss.requires_grad:
                 return torch.cat([torch.zeros_like(value).flatten() for value in at])
             return flat(torch.autograd.grad(loss, at, create_graph=create_graph, allow_unused=True), at)
 
     def _check_repeatable(self) -> None:
-        with passing(self.model, self.batchnorm, self.device), torch.no_grad():
+        weights = {**dict(self.model.named_parameters()), **dict(zip(self.names, self.parameters, strict=True))}
+        with unwritten(weights.items()), passing(self.model, self.batchnorm, self.device), torch.no_grad():
             first, second = (self._losses(*self.chunks[0]) for _ in range(2))
         if not torch.isfinite(first).all():
             raise VitworkError("the loss is not finite at these weights, so its curvature is not defined")
@@ -235,15 +255,6 @@ class HessianOperator:
         for chunk in self.chunks:
             total += derivative(self._gradient_of(chunk, create_graph=True), self.parameters, vector, keep=False)
         return total
-
-
-def _check_real(chosen: Iterable[tuple[str, Tensor]], weight_decay: object) -> None:
-    for name, value in chosen:
-        if not value.is_floating_point():
-            kind = str(value.dtype).removeprefix("torch.")
-            raise VitworkError(f"the parameter {name} is {kind}, and a Hessian is that of a loss in real numbers")
-    if not isinstance(weight_decay, Real) or not 0 <= float(weight_decay) < float("inf"):
-        raise VitworkError(f"weight_decay is a finite number, 0 or more, not {weight_decay!r}")
 
 
 @contextmanager

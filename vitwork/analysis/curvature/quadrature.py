@@ -12,6 +12,7 @@ from vitwork.analysis.curvature.batchnorm import BatchNorm
 from vitwork.analysis.curvature.lanczos import Krylov
 from vitwork.analysis.curvature.operator import Batch, HessianOperator, Select, trainable
 from vitwork.analysis.observe import device_of
+from vitwork.analysis.plain import as_written
 from vitwork.device.memory import Cost, Meter
 from vitwork.errors import VitworkError, at_least
 
@@ -72,6 +73,7 @@ def _mean(samples: Tensor) -> tuple[float, float]:
     return float(samples.mean()), float(error)
 
 
+@as_written()
 def density(
     model: nn.Module,
     batches: Iterable[Batch],
@@ -104,6 +106,7 @@ def density(
         VitworkError: as `top_eigenvalues`, or no probe or no step.
     """
     at_least(1, steps=steps, probes=probes, micro_batch=micro_batch)
+    at_least(0, seed=seed)
     meter = Meter(device_of([model]))
     operator = HessianOperator(
         model, batches, weight_decay, select=select, batchnorm=batchnorm, micro_batch=micro_batch
@@ -125,6 +128,7 @@ def density(
     return Density(found, torch.stack(weights), operator.size, noise, probes * found.shape[1], cost)
 
 
+@as_written()
 def trace(
     model: nn.Module,
     batches: Iterable[Batch],
@@ -154,9 +158,10 @@ def trace(
     Raises:
         VitworkError: as `top_eigenvalues`, or fewer than three products.
     """
+    at_least(1, products=products, micro_batch=micro_batch)
+    at_least(0, seed=seed)
     if products < 3:
         raise VitworkError("an estimate of the trace needs at least three Hessian products")
-    at_least(1, products=products, micro_batch=micro_batch)
     meter = Meter(device_of([model]))
     operator = HessianOperator(
         model, batches, weight_decay, select=select, batchnorm=batchnorm, micro_batch=micro_batch

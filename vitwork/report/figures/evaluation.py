@@ -33,11 +33,11 @@ def plane(view: View) -> Figure | None:
     return _figure(view, last, Panel("Test error and fit to the training data", drawn), bool(paper))
 
 
-def accuracy(view: View) -> Figure | None:
-    """Return the accuracy of every network by arm."""
+def accuracy(view: View, errors: Mapping[str, float] | None = None) -> Figure | None:
+    """Return the accuracy of every network by arm, with lines of so many percentage points to both sides."""
     last = view.plain().last()
     values = {arm: [_accuracy(entry) for entry in last.of(arm)] for arm in last.arms}
-    drawn = strips("Accuracy of every network", "test accuracy (%)", values, view.palette)
+    drawn = strips("Accuracy of every network", "test accuracy (%)", values, view.palette, errors=errors)
     return _figure(view, last, Panel("Accuracy, a point per network", drawn), paper=False)
 
 

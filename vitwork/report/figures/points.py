@@ -21,7 +21,13 @@ PAPER = " Dashed lines and hollow marks are the paper’s values, of one network
 
 
 def strips(
-    title: str, xlabel: str, arms: Mapping[str, Sequence[Named]], palette: Palette, rule: float | None = None
+    title: str,
+    xlabel: str,
+    arms: Mapping[str, Sequence[Named]],
+    palette: Palette,
+    rule: float | None = None,
+    *,
+    errors: Mapping[str, float] | None = None,
 ) -> str:
     """Return a row of points for each arm, with a bar at the mean.
 
@@ -31,11 +37,14 @@ def strips(
         arms: values and their names, by arm.
         palette: colours by arm.
         rule: a value to mark with a dashed line.
+        errors: half the lengths of lines through the means, by arm.
     """
     every = [value for row in arms.values() for value, _ in row]
+    ends = {arm: [(mean(value for value, _ in arms[arm]) or 0.0) + way for way in (-error, error)]
+            for arm, error in (errors or {}).items()}  # fmt: skip
     plot = Plot(
         title,
-        span(every, include=() if rule is None else (rule,)),
+        span([*every, *(end for pair in ends.values() for end in pair)], include=() if rule is None else (rule,)),
         (-0.5, len(arms) - 0.5),
         xlabel,
         height=44 + ROW * len(arms),
@@ -48,6 +57,7 @@ def strips(
         centre = mean(value for value, _ in row)
         if centre is not None:
             plot.line([(centre, place - 0.32), (centre, place + 0.32)], palette[arm])
+        plot.line([(end, place) for end in ends.get(arm, ())], palette[arm])
         plot.marks(((value, place, tip) for value, tip in row), palette[arm])
     return plot.render(grid=False)
 
