@@ -5,7 +5,6 @@ NaN and infinities are null in JSON. The published schema, ``vitwork/report/resu
 
 from __future__ import annotations
 
-from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -381,9 +380,3 @@ class Results(Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...] = ()
     machine_effects: tuple[MachineEffect, ...] = ()
     quantities: tuple[QuantityResult, ...] = ()
-
-    def __post_init__(self) -> None:
-        for entries in (self.claims, self.runs, self.measurements):
-            keys = Counter(entry.id if isinstance(entry, ClaimResult) else entry.key for entry in entries)
-            if twice := [key for key, count in keys.items() if count > 1]:
-                raise ValueError(f"{twice[0]} stands there twice")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections import Counter
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -61,7 +62,15 @@ def _typed(content: Any, path: Path) -> Results:
             known = {name: value for name, value in found.items() if value is not None}
             adjusted = OPEN if hypothesis["claim"] in decided and "p_for" in known else {}
             hypothesis["effect"] = {**found, **UNKNOWN, **adjusted, **known}
-    return msgspec.convert(content, Results)
+    results = msgspec.convert(content, Results)
+    for names in (
+        [claim.id for claim in results.claims],
+        [run.key for run in results.runs],
+        [entry.key for entry in results.measurements],
+    ):
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            raise VitworkError(f"The results file {path} is malformed: {twice[0]} stands there twice.")
+    return results
 
 
 def _bounded(value: Any, path: Path, depth: int = 0) -> None:
