@@ -111,8 +111,9 @@ def test_unused_weights_have_no_curvature(batch):
         nn.ReLU(),
         lambda x: x.float().sin().to(x.dtype),
         lambda x: nn.functional.hardtanh(x * 0),
+        lambda x: (1e6 * x).sin(),
     ],
-    ids=["identity", "relu", "single precision inside", "zero"],
+    ids=["identity", "relu", "single precision inside", "zero", "steep"],
 )
 def test_sound_models_pass(batch, function):
     """Kinks, dead units and precision of one's own are no faults."""
