@@ -130,11 +130,8 @@ def _check_free(folder: Path, found: Outcome) -> None:
     """
     try:
         held = msgspec.json.decode((folder / DOCUMENT).read_bytes())
-        name, profile, other = (
-            held["model"],
-            held["profile"],
-            (held["key"], held["rates"]) != (found.key, asdict(found.rates)),
-        )
+        name, profile = held["model"], held["profile"]
+        other = (held["key"], held["rates"]) != (found.key, asdict(found.rates))
     except (OSError, ValueError, TypeError, KeyError):  # nothing there, or nothing that can be lost
         return
     if held.get("finished") and other:

@@ -131,7 +131,7 @@ def _stepped(arms: Mapping[str, Arm], device: str) -> dict[str, Duration]:
             counted[network] = operations(arm, sides[name])
         work[name] = counted[network]
     first = next(iter(known))
-    per_operation = seconds_per_image(known[first], sides[first], place.pick(device)) / work[first]
+    per_operation = seconds_per_image(known[first], sides[first], place.pick(device), work[first]) / work[first]
     found = {}
     for name, arm in known.items():
         epochs = arm.recipe.epochs + arm.recipe.warmup_epochs

@@ -47,8 +47,9 @@ def left_out(config: pytest.Config, held: Held, chosen: Collection[str]) -> tupl
         chosen: names of its tests.
     """
     store, judged = options.store_of(config), options.report_from(config)
-    usual = Outline.of(store / f"report-{options.profile_of(config).name}").claims
-    replaced = [*Outline.of(options.report_of(config, store, part=False)).claims]
+    places = store / f"report-{options.profile_of(config).name}", options.report_of(config, store, part=False)
+    known = {place: Outline.of(place).claims for place in set(places)}  # mostly one and the same, of some megabytes
+    usual, replaced = known[places[0]], [*known[places[1]]]
     replaced += [Told(claim.id, claim.files, claim.file) for claim in (judged.claims if judged is not None else ())]
     folders = options.projects(config)
     beyond = elsewhere(replaced, folders, held.files)

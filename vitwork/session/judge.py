@@ -156,7 +156,8 @@ class Judge:
         lacks: dict[str, Lack] = {}
         for name, test in self.plan.tests.items():
             if not test.case.statistical:
-                lacks |= {name: test.lack} if test.lack is not None else {}
+                if test.lack is not None:
+                    lacks[name] = test.lack
                 continue
             try:
                 lack = test.lack or self._trouble(test.everything.values()) or self._incompetent(test, lookup)

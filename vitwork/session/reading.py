@@ -100,9 +100,10 @@ def _choosing(body: Callable[..., object], given: Collection[str]) -> str:
     """Return the function by which a test chooses among things that may be measured; empty for none."""
     for part in ast.walk(_tree(body)):
         match part:
-            case ast.Call(func=ast.Name(id=name), args=sides) if name in CHOOSING:
-                if not all(_plain(side, given) for side in sides):
-                    return name
+            case ast.Call(func=ast.Name(id=name), args=sides) if name in CHOOSING and not all(
+                _plain(side, given) for side in sides
+            ):
+                return name
     return ""
 
 

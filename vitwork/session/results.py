@@ -278,10 +278,8 @@ def _run(store: Records, place: Place, data: str, origins: dict[str, Origin]) ->
 def _measurement(store: Records, place: Place, origins: dict[str, Origin]) -> MeasurementResult:
     record = store.read(place.key) or {}
     values = record.get("values")
-    if not isinstance(
-        values, dict | None
-    ):  # what a user's measurement returned once; its claims say that it is a fault
-        record, values = {}, None
+    if not isinstance(values, dict | None):
+        record, values = {}, None  # what a user's measurement returned once; its claims say that it is a fault
     return MeasurementResult(
         key=place.key,
         run=place.run,

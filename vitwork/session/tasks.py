@@ -214,14 +214,16 @@ def _values(trained: TrainedRun, record: dict[str, Any], want: Wanted) -> dict[s
     from vitwork.device.settings import kept
     from vitwork.training.generators import untouched
 
+    if record["status"] != "finished":
+        return None
     with kept(), untouched(trained.device), single_precision():
-        values = want.measurement.measure(trained) if record["status"] == "finished" else {}
+        values = want.measurement.measure(trained)
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         found = type(values).__name__ if not isinstance(values, dict) else "dict with keys that are no words"
         raise VitworkError(
             f"The measurement {want.measurement.name} returns a {found}, and not a dict of what it finds."
         )
-    return values if record["status"] == "finished" else None
+    return values
 
 
 def _fault(error: Exception, run: Run) -> Lack:

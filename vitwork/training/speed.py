@@ -34,10 +34,13 @@ def operations(arm: Arm, side: int) -> int:
     return 3 * int(counter.get_total_flops()) * (2 if arm.recipe.sam else 1)
 
 
-def seconds_per_image(arm: Arm, side: int, device: str) -> float:
-    """Return what an optimiser step on noise takes by image: the quickest after the first of an untrained network, thrown away."""
+def seconds_per_image(arm: Arm, side: int, device: str, work: int) -> float:
+    """Return what an optimiser step on noise takes by image: the quickest after the first of an untrained network, thrown away.
+
+    `work` is what `operations` counts of the arm.
+    """
     place = torch.device(device)
-    afforded = max(2, int(AFFORDED / operations(arm, side))) if place.type == "cpu" else arm.recipe.batch_size
+    afforded = max(2, int(AFFORDED / work)) if place.type == "cpu" else arm.recipe.batch_size
     count = min(afforded, arm.recipe.batch_size)
     seconds = []
     with kept():
