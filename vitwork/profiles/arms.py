@@ -16,6 +16,12 @@ FOLLOWED = ("resnet", "vit")
 BY_BIAS = (("resnet", "resnext"), ("swin", "vit-local-3"), ("pit", "vit"), ("mixer",))
 """Arms from the strongest inductive bias to the weakest: convolutions, local MSAs, global MSAs, an MLP-Mixer."""
 
+ACCEPTED = (0, 1, 1, 2)
+"""MSAs of each stage where the paper's build-up ends."""
+
+BUILD_UP = ((0, 0, 0, 0), (0, 0, 0, 1), (0, 0, 0, 2), (0, 0, 1, 2), ACCEPTED, (0, 0, 2, 2), (0, 2, 1, 2), (1, 1, 1, 2))
+"""MSAs of each stage along the paper's build-up (Fig. 12a): the accepted steps, then the rejected ones."""
+
 Model = tuple[str, Mapping[str, Any]]
 """Name and options of a network, for `vitwork.models.create`."""
 
@@ -45,7 +51,7 @@ class Variants:
         patches: sides of a small and of a large patch, in pixels.
         head_dims: channels of narrow, usual and wide heads.
         even_heads: heads of every stage of an AlterNet whose heads do not grow by stage, with about as many parameters.
-        placed: numbers of attention blocks per stage of further AlterNets, where the stages have blocks enough.
+        built_up: an AlterNet of four stages with blocks enough for every placement of the build-up.
         shares: shares of the training images that are called small and least.
         weak, strong: what recipes of weak and of strong augmentation change.
     """
@@ -59,7 +65,7 @@ class Variants:
     patches: tuple[int, int]
     head_dims: tuple[int, int, int]
     even_heads: tuple[int, ...]
-    placed: tuple[tuple[int, ...], ...]
+    built_up: Model
     shares: tuple[float, float]
     weak: Mapping[str, Any]
     strong: Mapping[str, Any]
@@ -111,7 +117,7 @@ def _other_networks(networks: Networks, variants: Variants) -> dict[str, Model]:
     shallow = {**vit_options, "depth": variants.fewer_blocks}
     narrow, middle, wide = variants.head_dims
     small, large = variants.patches
-    placed = {"msas": networks.msas}
+    (built_up, built_up_options) = variants.built_up
     made: dict[str, Model] = {
         "vit-cls": (vit, {**vit_options, "head": "cls"}),
         "vit-static-3": (vit, {**vit_options, "attention": "static", "kernel_size": 3}),
@@ -122,17 +128,19 @@ def _other_networks(networks: Networks, variants: Variants) -> dict[str, Model]:
         "resnext": variants.resnext,
         "mixer": variants.mixer,
         "resnet-blur": (cnn, {**cnn_options, "blur": True}),
-        "alternet-even-heads": (alternet, {**alternet_options, **placed, "heads": variants.even_heads}),
+        "alternet-even-heads": (
+            alternet,
+            {**alternet_options, "msas": networks.msas, "heads": variants.even_heads},
+        ),
         "vit-small-patch": (vit, {**vit_options, "patch_size": small}),
         "vit-large-patch": (vit, {**vit_options, "patch_size": large}),
         **{f"vit-heads-{heads}": (vit, {**shallow, "heads": heads, "head_dim": middle}) for heads in (1, 3, 12)},
         "vit-narrow-heads": (vit, {**shallow, "heads": 3, "head_dim": narrow}),
         "vit-wide-heads": (vit, {**shallow, "heads": 3, "head_dim": wide}),
     }
-    if variants.placed:
-        made["alternet-stage-start"] = (alternet, {**alternet_options, **placed, "placement": "stage-start"})
-    for msas in variants.placed:
-        made["alternet-" + "".join(map(str, msas))] = (alternet, {**alternet_options, "msas": msas})
+    for msas in BUILD_UP:
+        made["alternet-" + "".join(map(str, msas))] = (built_up, {**built_up_options, "msas": msas})
+    made["alternet-stage-start"] = (built_up, {**built_up_options, "msas": ACCEPTED, "placement": "stage-start"})
     return made
 
 

@@ -13,13 +13,13 @@ from vitwork.design.recipes import DEIT_300, WEAK
 from vitwork.measurements.hessian import Spectrum
 from vitwork.measurements.landscape import Surface
 from vitwork.measurements.robustness import Corruptions
-from vitwork.profiles.arms import Networks, Variants, all_conditions, elsewhere
+from vitwork.profiles.arms import ACCEPTED, Networks, Variants, all_conditions, elsewhere
 
 PAPER_NETWORKS = Networks(
     cnn=("preresnet_50", {}),
     alternet=("alternet_50", {"heads": (3, 6, 12, 24), "head_dim": 64, "window_size": 4}),
     vit=("vit_ti", {"image_size": 32, "patch_size": 4, "head": "gap"}),
-    msas=(0, 1, 1, 2),
+    msas=ACCEPTED,
 )
 """The paper's networks at 32×32; patch 4, as where it compares local with global attention (Fig. 7)."""
 
@@ -33,7 +33,7 @@ PAPER_VARIANTS = Variants(
     patches=(2, 8),
     head_dims=(16, 64, 256),
     even_heads=(20, 20, 20, 20),
-    placed=((0, 0, 0, 0), (0, 0, 0, 1), (0, 0, 0, 2), (0, 0, 1, 2), (0, 0, 2, 2), (0, 2, 1, 2), (1, 1, 1, 2)),
+    built_up=PAPER_NETWORKS.alternet,
     shares=(0.06, 0.02),
     weak={name: getattr(WEAK, name) for name in ("name", "label_smoothing", "clip", "augmentation")},
     strong={},

@@ -14,14 +14,14 @@ from vitwork.measurements.landscape import Surface
 from vitwork.measurements.lesion import Lesion
 from vitwork.measurements.robustness import Corruptions, NoiseBands
 from vitwork.measurements.similarity import Similarity
-from vitwork.profiles.arms import Networks, conditions
+from vitwork.profiles.arms import ACCEPTED, Networks, conditions
 from vitwork.profiles.cifar import PAPER_RECIPE
 
 IMAGENET_NETWORKS = Networks(
     cnn=("preresnet_50", {"image_size": 224}),
     alternet=("alternet_50", {"image_size": 224, "heads": (3, 6, 12, 24), "head_dim": 64, "window_size": 7}),
     vit=("vit_ti", {"image_size": 224, "patch_size": 16, "head": "gap"}),
-    msas=(0, 1, 1, 2),
+    msas=ACCEPTED,
 )
 """The same networks at 224 pixels: 14×14 tokens, maps of 56, 28, 14 and 7 pixels."""
 
