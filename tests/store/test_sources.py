@@ -76,6 +76,13 @@ def test_installed_libraries_do_not_count(user_package: Callable[[str, str], str
     assert sources.source_hash("userpkg.net") == user_package(names, "")
 
 
+def test_no_package_is_looked_for_on_behalf_of_this_project() -> None:
+    """Where the packages lie that vitwork imports does not matter, and costs no time."""
+    sources.forget()
+    source_hash("vitwork.device.memory")
+    assert not sources._folder.cache_info().misses
+
+
 def test_lazily_imported_code_counts() -> None:
     """The hash of a measurement covers the analysis that it imports inside its function."""
     code = (

@@ -57,8 +57,10 @@ def _belongs(root: str, first: str) -> bool:
     """Return whether the top-level module `root` is code of this project or of the user whose module is `first`."""
     if root in (first, "vitwork"):
         return True
-    folders = _folder(root), _folder(first)
-    return first != "vitwork" and folders[0] is not None and folders[0] == folders[1] and folders[0] not in LIBRARIES
+    if first == "vitwork":  # whose neighbours are no part of it, and finding packages takes time
+        return False
+    folder = _folder(root)
+    return folder is not None and folder == _folder(first) and folder not in LIBRARIES
 
 
 @cache
