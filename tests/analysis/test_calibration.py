@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitwork.analysis.calibration import evaluate
+from vitwork.errors import VitworkError
 
 CASES = json.loads((Path(__file__).parent / "golden" / "metrics.json").read_text())
 NAMES = {"ecse": "signed_ece"}
@@ -179,7 +180,7 @@ def test_truth_values_and_complex_numbers_are_refused():
     with pytest.raises(ValueError, match="logits are real numbers"):
         evaluate(logits.to(torch.complex64), labels)
     for wrong in (torch.nan, -1.0, 2.0):
-        with pytest.raises(ValueError, match="soft targets are shares of the classes"):
+        with pytest.raises(VitworkError, match="soft targets are shares of the classes"):
             evaluate(logits, torch.full((4, 2), wrong))
 
 

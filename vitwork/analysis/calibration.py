@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from vitwork.analysis.targets import are_shares
+from vitwork.analysis.targets import check_shares
 
 CONFIDENT = 0.9
 OFFICIAL_BATCH = 100  # images per batch in the official evaluation, whose NLL is a mean of batch means
@@ -76,6 +76,7 @@ def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = F
     Raises:
         ValueError: there is no example or no bin, the shapes do not fit, a label is no class or no whole number, or a
             prediction is not a number.
+        VitworkError: soft targets are no shares of the classes.
     """
     if bins < 1:
         raise ValueError(f"a reliability diagram has one bin or more, not {bins}")
@@ -90,10 +91,8 @@ def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = F
     other = targets.is_complex() or targets.dtype == torch.bool
     if other or (targets.ndim == 1 and bool((targets != targets.long()).any())):
         raise ValueError("labels are whole numbers, or soft targets with an entry per class")
-    if targets.ndim == 2 and not are_shares(targets):
-        raise ValueError(
-            "soft targets are shares of the classes: none is below 0 or not finite, and together they are 1"
-        )
+    if targets.ndim == 2:
+        check_shares(targets)
     if targets.ndim == 1 and bool(((targets < 0) | (targets >= scores.shape[1])).any()):
         raise ValueError(f"a label is none of the {scores.shape[1]} classes, which are numbered from 0")
     hard = targets.argmax(dim=1) if targets.ndim == 2 else targets.long()

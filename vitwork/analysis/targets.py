@@ -62,15 +62,20 @@ def check_examples(images: Tensor, targets: Tensor) -> None:
         raise VitworkError(
             f"a label is {int(targets.min())}, which is no class: leave out examples that are to be ignored"
         )
-    if not indices and not are_shares(targets):
+    if not indices:
+        check_shares(targets)
+
+
+def check_shares(targets: Tensor) -> None:
+    """Refuse soft targets (b, classes) that are no shares of the classes: not negative, and together 1 but for rounding.
+
+    Raises:
+        VitworkError: they are none.
+    """
+    if not ((targets >= 0).all(1) & ((targets.sum(1) - 1).abs() < SHARES)).all():
         raise VitworkError(
             "soft targets are shares of the classes: none is below 0 or not finite, and together they are 1"
         )
-
-
-def are_shares(targets: Tensor) -> bool:
-    """Say whether soft targets (b, classes) are shares of the classes: not negative, and together 1 but for rounding."""
-    return bool(((targets >= 0).all(1) & ((targets.sum(1) - 1).abs() < SHARES)).all())
 
 
 def as_taken(targets: Tensor, precision: torch.dtype | None) -> Tensor:
