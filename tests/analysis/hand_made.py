@@ -32,6 +32,26 @@ class Call(nn.Module):
         return self.function(x)
 
 
+class Narrow(nn.Module):
+    """A model in a memory of four images."""
+
+    def __init__(self, *inner):
+        super().__init__()
+        self.inner = nn.Sequential(*inner)
+
+    def forward(self, x):
+        if len(x) > 4:
+            raise torch.OutOfMemoryError("out of memory")
+        return self.inner(x)
+
+
+class Centred(nn.Module):
+    """Takes the mean over the batch off what it is given."""
+
+    def forward(self, x):
+        return x - x.mean(0)
+
+
 class Attention(nn.Module):
     """One-head attention on (b, n, c) that tells its weights."""
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import torch
-from torch import nn
 
-from tests.analysis.hand_made import Call, batches, block, conv_net
+from tests.analysis.hand_made import Centred, Narrow, batches, block, conv_net
 from vitwork.analysis import landscape, lesion, robustness
 from vitwork.analysis.observe import composed, observe
-from vitwork.analysis.parts import separately
 from vitwork.errors import VitworkError
 
 CALLS = {
@@ -20,7 +17,7 @@ CALLS = {
 
 def centred():
     blocks = conv_net()
-    return [*blocks[:2], block("centred", Call(lambda x: x - x.mean(0))), *blocks[2:]]
+    return [*blocks[:2], block("centred", Centred()), *blocks[2:]]
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
@@ -42,32 +39,6 @@ def test_a_block_that_mixes_images_is_not_passed_in_parts(call):
 )
 def test_lack_of_memory_splits_only_images_that_stand_alone(measure):
     """A model that mixes images is refused where a batch does not fit; a sound one is passed in halves."""
-
-    class Large(nn.Module):
-        def __init__(self, blocks):
-            super().__init__()
-            self.inner = composed(blocks)
-
-        def forward(self, x):
-            if len(x) > 4:
-                raise torch.OutOfMemoryError("out of memory")
-            return self.inner(x)
-
-    measure(Large(conv_net()))
+    measure(Narrow(composed(conv_net())))
     with pytest.raises(VitworkError, match="a batch of 8 cannot be passed in parts"):
-        measure(Large(centred()))
-
-
-def test_parts_are_the_whole():
-    """Rows are in order, whatever the size of the parts, and one row that does not fit is an error."""
-
-    def limited(x):
-        if len(x) > 2:
-            raise torch.OutOfMemoryError("out of memory")
-        return 2 * x
-
-    x = torch.arange(14.0).view(7, 2)
-    for at_once in (None, 1, 2, 3, 7, 9):
-        assert torch.equal(separately(limited, x, at_once), 2 * x)
-    with pytest.raises(ZeroDivisionError):
-        separately(lambda x: x / (1 // 0), x)
+        measure(Narrow(composed(centred())))

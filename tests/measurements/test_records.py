@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tests.analysis.hand_made import Centred, Narrow
 from vitwork.analysis import calibration, landscape, trajectory, variance
 from vitwork.analysis.hessian import top_eigenvalues
 from vitwork.analysis.observe import observe
@@ -314,6 +315,23 @@ def test_evaluation_says_how_confidence_misses_accuracy(run):
     assert record["nll"] == pytest.approx(float(losses.mean()), rel=1e-5)
     assert accuracy.nll.error(record) == pytest.approx(float(losses.std()) / 80**0.5, rel=1e-4)
     json.dumps(record)
+
+
+@pytest.mark.parametrize(
+    "measurement",
+    [accuracy.Evaluation(training_images=20), hessian.MatchedSpectrum(images=20, level=9.0)],
+    ids=lambda measurement: measurement.name,
+)
+def test_a_batch_that_does_not_fit_is_split_only_where_images_stand_alone(run, measurement):
+    """Losses and accuracies in parts are those of the whole, and refused of a model whose images depend on each other."""
+    snapshots = {("model", when): run.model(when) for when in run.arm.recipe.snapshots}
+    narrow, mixing = replace(run), replace(run)
+    narrow.kept.update({key: Narrow(model) for key, model in snapshots.items()})
+    mixing.kept.update({key: Narrow(model, Centred()) for key, model in snapshots.items()})
+    whole, parts = (measurement.measure(one) for one in (replace(run), narrow))
+    assert parts["nll"] == pytest.approx(whole["nll"], rel=1e-5)
+    with pytest.raises(VitworkError, match="cannot be passed in parts"):
+        measurement.measure(mixing)
 
 
 def test_the_error_of_the_training_nll_is_that_of_what_is_drawn(run):

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from vitwork.analysis.fourier import frequencies, ring_weights
 from vitwork.analysis.observe import Batch, Reducer, mean_and_error, observe
-from vitwork.analysis.parts import separately
 from vitwork.device.memory import Cost
+from vitwork.device.parts import in_parts
 from vitwork.errors import UnfitError, at_least
 from vitwork.models.blocks.block import Block
 
@@ -257,7 +257,7 @@ class Attentions(Reducer):
         ranked = min(len(entering), max(0, self.rank_images - seen))
         for part, rank in ((entering[:ranked], True), (entering[ranked:], False)):
             if len(part):
-                packed = separately(partial(_packed, block, rank), part, self.images_at_once)
+                packed = in_parts(partial(_packed, block, rank), part, self.images_at_once)
                 self._found[index].append(packed)
 
     def result(self, cost: Cost) -> AttentionStudy:

@@ -14,14 +14,14 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from vitwork.analysis.curvature.batchnorm import evaluation_mode, recalibrate
-from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless, check_weights, unwritten
+from vitwork.analysis.curvature.repeatable import check_stateless, check_weights, unwritten
 from vitwork.analysis.directions import Direction, random_pair
 from vitwork.analysis.numbers import check_number
 from vitwork.analysis.observe import Batch, device_of, filled, precision_of
-from vitwork.analysis.parts import separately
 from vitwork.analysis.plain import as_written
 from vitwork.analysis.targets import as_taken, check_examples, check_finite, check_targets, logits_of
 from vitwork.device.memory import Cost, Meter
+from vitwork.device.parts import check_repeatable, in_parts
 from vitwork.errors import VitworkError, at_least, choice
 from vitwork.models.blocks.unwrapping import unwrapped
 
@@ -280,7 +280,7 @@ def _loss(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Bat
         return logits_of(functional_call(model, state, (images,)), model)
 
     with evaluation_mode(model):
-        totals = [F.cross_entropy(separately(logits, x), targets, reduction="sum").double() for x, targets in data]
+        totals = [F.cross_entropy(in_parts(logits, x), targets, reduction="sum").double() for x, targets in data]
     return torch.stack(totals).sum() / sum(len(targets) for _, targets in data)
 
 

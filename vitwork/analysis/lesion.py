@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitwork.analysis.observe import Batch, composed, device_of, evaluating, mean_and_error, probed
-from vitwork.analysis.parts import separately
 from vitwork.analysis.plain import as_written
 from vitwork.analysis.targets import as_taken, check_examples, check_targets
 from vitwork.device.memory import Cost, Meter
+from vitwork.device.parts import in_parts
 from vitwork.errors import UnfitError, VitworkError, at_least
 from vitwork.models.blocks.block import Block
 
@@ -149,7 +149,7 @@ def _scores(logits: Tensor, targets: Tensor) -> Tensor:
 def _finish(x: Tensor, rest: Iterable[nn.Module], targets: Tensor, images_at_once: int | None) -> Tensor:
     """Run the rest of the model and return its scores."""
     for module in rest:
-        x = separately(module, x, images_at_once)
+        x = in_parts(module, x, images_at_once)
     return _scores(x, targets)
 
 
@@ -167,7 +167,7 @@ def _batch_scores(
                 rest = (unit.places.get(later, blocks[later]).module for later in range(place, len(blocks)))
                 # A copy, since a module may write into what it is given.
                 scores[number] = _finish(x.clone(), rest, targets, images_at_once)
-        x = separately(block.module, x, images_at_once)
+        x = in_parts(block.module, x, images_at_once)
     return torch.stack([_scores(x, targets), *scores], 1)
 
 

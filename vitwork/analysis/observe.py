@@ -13,11 +13,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vitwork.analysis.curvature.repeatable import check_repeatable, unwritten
-from vitwork.analysis.parts import separately
+from vitwork.analysis.curvature.repeatable import unwritten
 from vitwork.analysis.plain import as_written, ordinary
 from vitwork.analysis.targets import check_finite, check_tensors
-from vitwork.device.memory import Cost, Meter, bounded
+from vitwork.device.memory import Cost, Meter
+from vitwork.device.parts import bounded, check_repeatable, in_parts
 from vitwork.errors import VitworkError, at_least, choice
 from vitwork.models.blocks.block import Block
 
@@ -95,7 +95,7 @@ def probed(model: nn.Module, batches: Iterable[Batch], device: torch.device) -> 
         check_finite(x)
         if number == 0:
             with unwritten(model.named_parameters(), model.buffers()):
-                check_repeatable(*(separately(model, x[:2].clone()) for _ in range(2)))
+                check_repeatable(*(in_parts(model, x[:2].clone()) for _ in range(2)))
         yield x, targets.to(device, non_blocking=True)
 
 
@@ -131,7 +131,7 @@ def observe(
             for index, block in enumerate(blocks):
                 given = x.clone() if number == 0 or index in overwriting else x
                 version = given._version  # noqa: SLF001 - torch's only word on whether a tensor was written to
-                y = separately(block.module, given, images_at_once)
+                y = in_parts(block.module, given, images_at_once)
                 if given._version != version:  # noqa: SLF001
                     overwriting.add(index)
                 for reducer in reducers:

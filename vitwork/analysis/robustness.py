@@ -15,13 +15,12 @@ from torch import Tensor, nn
 
 from vitwork.analysis import calibration
 from vitwork.analysis.curvature.batchnorm import evaluation_mode
-from vitwork.analysis.curvature.repeatable import check_repeatable
 from vitwork.analysis.observe import Batch, device_of, filled, probed
-from vitwork.analysis.parts import separately
 from vitwork.analysis.targets import check_examples, check_finite, check_targets
 from vitwork.data.corruptions.corrupt import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.noise_bands import Band, add_band_noise
 from vitwork.device.memory import Cost, Meter
+from vitwork.device.parts import check_repeatable, in_parts
 from vitwork.errors import VitworkError, at_least
 
 PAPER_FREQUENCIES = tuple(step / 10 for step in range(1, 10))
@@ -232,14 +231,14 @@ def corruption_sets(
     def logits_of(part: Tensor) -> Tensor:
         x = normalise(part)
         check_finite(x)
-        return separately(model, x).float()
+        return in_parts(model, x).float()
 
     def measure(batches: Iterable[Batch]) -> dict[str, Any]:
         nonlocal seen
         logits, classes = [], []
         for images, labels in filled(batches):
             if not seen:
-                check_repeatable(*(separately(model, normalise(images[:2].to(device))) for _ in range(2)))
+                check_repeatable(*(in_parts(model, normalise(images[:2].to(device))) for _ in range(2)))
             seen += len(images)
             parts = (part.to(device) for part in torch.split(images, batch_size))
             logits += [logits_of(part) for part in parts]
@@ -271,7 +270,7 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
     device = device_of([model])
     meter = Meter(device)
     with torch.no_grad(), evaluation_mode(model):
-        decisions = torch.cat([separately(model, x).argmax(dim=1) for x, _ in probed(model, batches, device)]).cpu()
+        decisions = torch.cat([in_parts(model, x).argmax(dim=1) for x, _ in probed(model, batches, device)]).cpu()
     if not len(decisions) == len(shapes) == len(textures):
         raise VitworkError(f"{len(decisions)} images, {len(shapes)} outlines and {len(textures)} textures do not match")
     by_shape = int((decisions == shapes.cpu()).sum())
@@ -288,7 +287,7 @@ def _summed_error(result: Corrupted, name: str) -> float:
 def _right(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     """Return which images are classified rightly, on the model's device."""
     check_examples(images, targets)
-    logits = separately(model, images)
+    logits = in_parts(model, images)
     check_targets(targets, logits.shape[1])
     labels = targets.argmax(dim=1) if targets.ndim == 2 else targets
     right: Tensor = logits.argmax(dim=1) == labels

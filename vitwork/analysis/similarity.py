@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from vitwork.analysis.observe import Batch, Reducer, observe
-from vitwork.device.memory import ELEMENTS_AT_ONCE, Cost
+from vitwork.device.memory import Cost
+from vitwork.device.parts import ELEMENTS_AT_ONCE
 from vitwork.errors import UnfitError, VitworkError
 from vitwork.models.blocks.block import Block
 

@@ -1,22 +1,17 @@
-"""Time and memory of an analysis: what it took, and how a batch that does not fit is split."""
+"""Time and memory of an analysis: what it took, and whether memory ran out."""
 
 from __future__ import annotations
 
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from vitwork.device.timing import wait
-
-# Temporaries stay within a few times this many elements, whatever the batch (16 MiB in float32, which also suits a CPU's
-# cache).
-ELEMENTS_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -105,33 +100,3 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     said = ("can't allocate memory", "not enough memory", "bad_alloc")
     return isinstance(error, RuntimeError) and any(words in str(error) for words in said)
-
-
-def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None = None) -> Tensor:
-    """Apply a function that treats images alone, in parts of the batch where the whole does not fit.
-
-    Args:
-        function: maps (b, …) to (b, …), each row from its own row only.
-        x: the batch.
-        at_once: rows per call at most; None for as many as fit.
-
-    Returns:
-        ``function(x)``; a call that runs out of memory is repeated on two halves, down to one row.
-
-    Raises:
-        torch.OutOfMemoryError, RuntimeError, MemoryError: one row alone does not fit.
-    """
-    if at_once is not None and len(x) > at_once:
-        return torch.cat([in_parts(function, part) for part in torch.split(x, at_once)])
-    try:
-        return function(x)
-    except (RuntimeError, MemoryError) as error:
-        if len(x) == 1 or not is_out_of_memory(error):
-            raise
-    # Outside the handler, because the exception's traceback keeps the failed call's tensors alive.
-    return torch.cat([in_parts(function, part) for part in x.chunk(2)])
-
-
-def bounded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply a function that treats images alone on parts of at most ``ELEMENTS_AT_ONCE`` elements."""
-    return in_parts(function, x, max(1, ELEMENTS_AT_ONCE // max(1, x[0].numel())))

@@ -46,7 +46,7 @@ class Evaluation(Measurement):
         from torch.nn import functional as F
 
         from vitwork.analysis import calibration
-        from vitwork.device.memory import in_parts
+        from vitwork.device.parts import in_parts
 
         model = run.model(self.when)
         with torch.inference_mode():
@@ -70,7 +70,7 @@ class Evaluation(Measurement):
         import torch
         from torch.nn import functional as F
 
-        from vitwork.device.memory import in_parts
+        from vitwork.device.parts import in_parts
 
         def losses(batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
             parts = [F.cross_entropy(in_parts(model, x), targets, reduction="none") for x, targets in batches]

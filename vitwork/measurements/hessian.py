@@ -178,7 +178,7 @@ class MatchedSpectrum(Curvature):
         import torch
         from torch.nn import functional as F
 
-        from vitwork.device.memory import in_parts
+        from vitwork.device.parts import in_parts
 
         model, total, count = run.model(when), 0.0, 0
         with torch.inference_mode():

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vitwork.device.memory import in_parts
+from vitwork.device.parts import in_parts
 
 if TYPE_CHECKING:
     from vitwork.data.images import ImageSet

@@ -15,15 +15,15 @@ from torch.nn import functional as F
 
 from vitwork.analysis.curvature.batchnorm import BatchNorm, evaluation_mode, mixes_examples
 from vitwork.analysis.curvature.exact import check_exact
-from vitwork.analysis.curvature.repeatable import check_repeatable, check_stateless, check_weights, unwritten
+from vitwork.analysis.curvature.repeatable import check_stateless, check_weights, unwritten
 from vitwork.analysis.curvature.vectors import derivative, flat, stored
 from vitwork.analysis.numbers import check_number
-from vitwork.analysis.parts import check_apart
 from vitwork.analysis.plain import ordinary
 from vitwork.analysis.targets import as_taken, check_examples, check_finite, check_targets, logits_of
 from vitwork.device import graphs
 from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
+from vitwork.device.parts import check_apart, check_repeatable
 from vitwork.device.precision import single_precision
 from vitwork.device.replay import Replayed
 from vitwork.device.unfused_attention import math_attention

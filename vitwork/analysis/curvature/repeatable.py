@@ -1,4 +1,4 @@
-"""Checks that a model is a smooth function of its weights, and the same images give the same output again."""
+"""Checks that a model is a smooth function of its weights, and leaves them as they are when it is passed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from vitwork.errors import VitworkError
-
-# A deterministic model repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
-REPEATABLE = 1e-5
 
 
 def check_stateless(model: nn.Module) -> None:
@@ -74,13 +71,3 @@ def unwritten(weights: Iterable[tuple[str, Tensor]], buffers: Iterable[Tensor] =
             f"the model writes into its weights ({changed[0]}) when it is passed: pass a batch through it first, if it "
             "only sets itself up"
         )
-
-
-def check_repeatable(first: Tensor, second: Tensor) -> None:
-    """Refuse a model whose outputs, or losses, on the same images, passed twice, differ.
-
-    Raises:
-        VitworkError: they differ by more than rounding.
-    """
-    if ((first - second).abs() > REPEATABLE * (1 + first.abs())).any():
-        raise VitworkError("the output changes when the same images are passed again: the model is random in eval mode")

@@ -7,20 +7,30 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vitwork.analysis.curvature.repeatable import check_repeatable
-from vitwork.device.memory import in_parts, is_out_of_memory
+from vitwork.device.memory import is_out_of_memory
 from vitwork.errors import VitworkError
 
+# Temporaries stay within a few times this many elements, whatever the batch (16 MiB in float32, which also suits a CPU's
+# cache).
+ELEMENTS_AT_ONCE = 1 << 22
 ALIKE = 1e-4  # of the largest output: passes of equal size differ by rounding alone, and mixed images by far more
+# A deterministic model repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
+REPEATABLE = 1e-5
 
 
-def separately(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None = None) -> Tensor:
+def in_parts(
+    function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None = None, *, apart: bool = False
+) -> Tensor:
     """Apply a function to a batch, in parts where that is asked for or the whole does not fit.
 
     Args:
         function: maps (b, …) to (b, …).
         x: the batch.
         at_once: rows per call at most; None for as many as fit.
+        apart: whether each row is known to be made of its own row only; otherwise that is checked before there are parts.
+
+    Returns:
+        ``function(x)``; a call that runs out of memory is repeated on two halves, down to one row.
 
     Raises:
         VitworkError: there have to be parts, but a row depends on the other rows.
@@ -33,8 +43,15 @@ def separately(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | N
             if len(x) == 1 or not is_out_of_memory(error):
                 raise
         at_once = (len(x) + 1) // 2
-    check_apart(function, x)
-    return in_parts(function, x, at_once)
+    # Outside the handler, because the exception's traceback keeps the failed call's tensors alive.
+    if not apart:
+        check_apart(function, x)
+    return torch.cat([in_parts(function, part, apart=True) for part in torch.split(x, at_once)])
+
+
+def bounded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply a function that treats images alone on parts of at most ``ELEMENTS_AT_ONCE`` elements."""
+    return in_parts(function, x, max(1, ELEMENTS_AT_ONCE // max(1, x[0].numel())), apart=True)
 
 
 def check_apart(function: Callable[[Tensor], Tensor], x: Tensor) -> None:
@@ -58,3 +75,13 @@ def check_apart(function: Callable[[Tensor], Tensor], x: Tensor) -> None:
         raise VitworkError(
             f"a batch of {len(x)} cannot be passed in parts: what the model makes of an image depends on the others of its batch"
         )
+
+
+def check_repeatable(first: Tensor, second: Tensor) -> None:
+    """Refuse a model whose outputs, or losses, on the same images, passed twice, differ.
+
+    Raises:
+        VitworkError: they differ by more than rounding.
+    """
+    if ((first - second).abs() > REPEATABLE * (1 + first.abs())).any():
+        raise VitworkError("the output changes when the same images are passed again: the model is random in eval mode")

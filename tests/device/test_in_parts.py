@@ -1,0 +1,110 @@
+"""Batches that do not fit, and bounded parts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tests.analysis.hand_made import images
+from vitwork.device.parts import bounded, in_parts
+
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 807469056 bytes."),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: type(error).__name__)
+def test_a_batch_that_does_not_fit_is_halved(error):
+    """Out of memory leads to smaller calls with the same result, until one row alone does not fit."""
+    sizes = []
+
+    def hungry(limit):
+        def function(x):
+            sizes.append(len(x))
+            if len(x) > limit:
+                raise error
+            return x * 2
+
+        return function
+
+    x = torch.arange(11.0)[:, None]
+    assert torch.equal(in_parts(hungry(3), x), x * 2)
+    assert max(sizes) == 11
+    assert torch.equal(in_parts(hungry(3), x, at_once=4), x * 2)
+    with pytest.raises(type(error)):
+        in_parts(hungry(0), x)
+
+
+def test_reducers_work_on_bounded_parts(monkeypatch):
+    """A measurement never gets more than the allowed elements at once, unless one image alone has more."""
+    monkeypatch.setattr("vitwork.device.parts.ELEMENTS_AT_ONCE", 100)
+    sizes = []
+
+    def function(x):
+        sizes.append(x.numel())
+        return x.flatten(1).sum(1)
+
+    x = images(7, side=4)
+    assert torch.equal(bounded(function, x), x.flatten(1).sum(1))
+    assert max(sizes) <= 100
+    assert bounded(function, images(2, side=16)).shape == (2,)
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory():
+    """A model that fails for another reason fails once, with its own message."""
+    calls = []
+
+    def wrong(x):
+        calls.append(len(x))
+        raise RuntimeError("shapes do not fit")
+
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        in_parts(wrong, images(8))
+    assert calls == [8]
+
+
+LIMITED = """
+import resource
+import torch
+from vitwork.device.parts import in_parts
+
+torch.set_num_threads(1)
+model = torch.nn.Sequential(torch.nn.Conv2d(3, 16, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1))
+x = torch.rand(32, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+with torch.no_grad():
+    expected = torch.cat([model(part) for part in x.split(4)])  # what a batch of four needs is there before the limit
+    in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + (16 << 20),) * 2)
+    try:
+        model(x)
+    except RuntimeError as error:
+        print("does not fit:", "allocate memory" in str(error))
+    print("same:", torch.allclose(in_parts(model, x), expected, atol=1e-6))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of the address space and /proc are Linux's")
+def test_a_batch_beyond_the_processors_memory_is_split():
+    """Under a real limit of the process's memory, a network fails on the batch and in_parts gives its output."""
+    done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["does not fit: True", "same: True"], done.stderr
+
+
+def test_parts_are_the_whole():
+    """Rows are in order, whatever the size of the parts, and one row that does not fit is an error."""
+
+    def limited(x):
+        if len(x) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return 2 * x
+
+    x = torch.arange(14.0).view(7, 2)
+    for at_once in (None, 1, 2, 3, 7, 9):
+        assert torch.equal(in_parts(limited, x, at_once), 2 * x)
+    with pytest.raises(ZeroDivisionError):
+        in_parts(lambda x: x / (1 // 0), x)
