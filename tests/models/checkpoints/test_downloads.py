@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from vitwork.errors import VitworkError
-from vitwork.models.checkpoints.downloads import cache_folder, fetch
+from vitwork.models.checkpoints.downloads import cache_folder, fetch, record_of, recorded
 
 
 @pytest.fixture
@@ -27,9 +27,8 @@ def remote(tmp_path):
 def test_a_download_is_kept_and_its_digest_recorded(remote, tmp_path):
     """The second fetch needs no source, and the digest beside the copy is the content's SHA-256."""
     copy = fetch(remote.as_uri(), tmp_path / "cache")
-    record = copy.with_name(copy.name + ".sha256").read_text()
     assert copy.read_bytes() == b"weights"
-    assert record == hashlib.sha256(b"weights").hexdigest()
+    assert recorded(copy) == hashlib.sha256(b"weights").hexdigest()
     remote.unlink()
     assert fetch(remote.as_uri(), tmp_path / "cache") == copy
 
@@ -56,7 +55,7 @@ def test_a_file_that_changed_at_its_source_is_refused(remote, tmp_path):
     copy.unlink()
     with pytest.raises(VitworkError, match=r"holds another file than when it was first downloaded .*remove .*sha256"):
         fetch(remote.as_uri(), tmp_path / "cache")
-    copy.with_name(copy.name + ".sha256").unlink()
+    record_of(copy).unlink()
     assert fetch(remote.as_uri(), tmp_path / "cache").read_bytes() == b"others"
 
 

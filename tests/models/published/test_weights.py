@@ -138,7 +138,7 @@ def test_the_papers_downloads_are_compared_with_what_was_downloaded(tmp_path):
     path = weights.downloads.place(network.origin)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"weights")
-    path.with_name(path.name + ".sha256").write_text(sha256(path))
+    weights.downloads.record_of(path).write_text(sha256(path))
     assert weights.located(network).path == path
     path.write_bytes(b"weighty")
     os.utime(path, ns=(1, 1))

@@ -38,6 +38,17 @@ def place(address: str, folder: Path | None = None) -> Path:
     return (folder or cache_folder()) / hashlib.sha256(address.encode(errors="replace")).hexdigest()[:12] / name
 
 
+def record_of(path: Path) -> Path:
+    """Return where the SHA-256 of a copy is kept, as it was first downloaded."""
+    return path.with_name(path.name + ".sha256")
+
+
+def recorded(path: Path) -> str | None:
+    """Return the SHA-256 that is kept of a copy; None where none is."""
+    record = record_of(path)
+    return record.read_text(errors="replace").strip() if record.is_file() else None
+
+
 def fetch(address: str, folder: Path | None = None) -> Path:
     """Return the local copy of a file, downloaded once.
 
@@ -52,9 +63,8 @@ def fetch(address: str, folder: Path | None = None) -> Path:
         VitworkError: the address is not encrypted, it cannot be downloaded as a whole, or its file has changed.
     """
     path = place(address, folder)
-    record = path.with_name(path.name + ".sha256")
     try:
-        known = record.read_text(errors="replace").strip() if record.is_file() else None
+        known = recorded(path)
         if path.is_file():
             if _digest(path.read_bytes()) == known:
                 return path
@@ -65,10 +75,10 @@ def fetch(address: str, folder: Path | None = None) -> Path:
     if known not in (None, _digest(content)):
         raise VitworkError(
             f"{address} holds another file than when it was first downloaded (SHA-256 {_digest(content)}, then {known}); "
-            f"remove {record} if that is right."
+            f"remove {record_of(path)} if that is right."
         )
     write_atomically(path, content)
-    write_atomically(record, _digest(content).encode())
+    write_atomically(record_of(path), _digest(content).encode())
     return path
 
 

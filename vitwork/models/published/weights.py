@@ -95,7 +95,7 @@ def _stated(path: Path) -> str:
     if DIGEST.fullmatch(name := path.resolve().name):
         return name
     with suppress(OSError):
-        return path.with_name(path.name + ".sha256").read_text(errors="replace").strip()
+        return downloads.recorded(path) or ""
     return ""
 
 
