@@ -14,7 +14,7 @@ from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import Lack, Missing
 from vitwork.design.overrides import override
 from vitwork.design.profile import Profile
-from vitwork.design.published import LOADED, Family, Network
+from vitwork.design.published import LOADED, Absent, Family, Network
 from vitwork.errors import VitworkError
 from vitwork.language.measure import Measure
 from vitwork.measurements import accuracy, feature_maps, hessian, landscape
@@ -40,7 +40,7 @@ def network(number: int, **changes) -> Network:
 
 
 def arm(name: str, count: int, missing: int = 0) -> Arm:
-    absent = tuple(f"{name}-{number}" for number in range(missing))
+    absent = tuple(Absent(f"{name}-{number}") for number in range(missing))
     return Arm(name, "", recipe=LOADED, data=DATA, networks=tuple(map(network, range(count))), missing=absent)
 
 
@@ -144,7 +144,7 @@ def test_claims_go_on_with_five_or_all(here, missing, complete):
     lack = lacking(case("one", lower), of)
     assert (lack is None) is complete
     if lack is not None:
-        assert lack == Lack(Missing.WEIGHTS, "vit", ", ".join(of.arms["vit"].missing))
+        assert lack == Lack(Missing.WEIGHTS, "vit", ", ".join(map(str, of.arms["vit"].missing)))
         assert "vit-0" in words.lack(lack)
 
 
@@ -159,7 +159,7 @@ def test_weights_that_are_here_are_found_and_the_others_named(tmp_path):
     of = profile(**{name: Arm(name, "", recipe=LOADED, data=DATA, family=rule) for name, rule in rules.items()})
     found = located(of, tmp_path / "w")
     assert [one.name for one in found.arms["vit"].networks] == ["test_vit.r160_in1k"]
-    assert found.arms["vit"].missing == ("test_vit2.r160_in1k", "test_vit3.r160_in1k")
+    assert found.arms["vit"].missing == (Absent("test_vit2.r160_in1k"), Absent("test_vit3.r160_in1k"))
     assert "none" not in found.arms
     assert "without test_vit2.r160_in1k, test_vit3.r160_in1k, and without any network of resnet" in words.deviation(
         found.deviations[-1]
@@ -259,6 +259,9 @@ def test_a_damaged_file_is_left_out_and_named(tmp_path):
     assert found.arms["vit"].complete
     said = words.deviation(found.deviations[-1])
     assert said.startswith("without test_vit.vit2 (truncated or no file of weights")
+    (missing,) = found.arms["vit"].missing
+    assert missing.name == "test_vit.vit2"
+    assert missing.reason.startswith("truncated or no file of weights")
     assert str(tmp_path) not in said
     assert lines(found)[1] == f"W{said[1:]}."
     (tmp_path / "test_vit.vit3.safetensors").unlink()

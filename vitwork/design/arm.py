@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vitwork.design.dataset import DataSpec
-from vitwork.design.published import FEWEST, LOADED, Family, Network
+from vitwork.design.published import FEWEST, LOADED, Absent, Family, Network
 from vitwork.design.recipe import Recipe
 
 
@@ -23,7 +23,7 @@ class Arm:
         data: what it is trained and tested on.
         family: the rule by which published networks belong to it; None where it is trained, or they are named.
         networks: published networks, one for each seed; as a session is planned, those alone whose weights are here.
-        missing: names of those whose weights are not here; of what lies there damaged, with the reason in brackets.
+        missing: those whose weights are not here, or damaged.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Arm:
     data: DataSpec = field(default_factory=lambda: DataSpec("cifar10"))
     family: Family | None = None
     networks: tuple[Network, ...] = ()
-    missing: tuple[str, ...] = ()
+    missing: tuple[Absent, ...] = ()
 
     @property
     def loaded(self) -> bool:

@@ -77,6 +77,22 @@ class Network:
         return int(self.sha256[:8], 16)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Absent:
+    """A published network whose weights are not here, or cannot be used as they are.
+
+    Attributes:
+        name: of the network.
+        reason: what is wrong with what lies where its weights belong; empty where nothing lies there.
+    """
+
+    name: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.reason})" if self.reason else self.name
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """A rule that says which of timm's published networks belong to an arm. `vitwork.models.published.membership` applies it.

@@ -12,7 +12,7 @@ from vitwork.design.arm import Arm
 from vitwork.design.deviation import Change, Lack
 from vitwork.design.measurement import Measurement
 from vitwork.design.profile import NETWORKS, Profile
-from vitwork.design.published import Network
+from vitwork.design.published import Absent, Network
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results, Sample
 from vitwork.session.archive import Archive
@@ -66,7 +66,7 @@ def _holding(arm: Arm, report: Results) -> Arm:
     broken = any(run.arm == arm.name and not run.network for run in report.runs)
     here = () if broken else tuple(Network(name, models[name]) for name in names if name in models)
     every = len(here) >= report.profile.seeds
-    missing = () if every else tuple(name for name in names if broken or name not in models)
+    missing = () if every else tuple(Absent(name) for name in names if broken or name not in models)
     return replace(arm, family=None, networks=here, missing=missing)
 
 

@@ -14,7 +14,7 @@ from vitwork import profiles
 from vitwork.design.arm import Arm
 from vitwork.design.deviation import Change, Deviation, declared
 from vitwork.design.profile import NETWORKS, Profile
-from vitwork.design.published import Network
+from vitwork.design.published import Absent, Network
 from vitwork.errors import VitworkError
 
 NAMED = 8
@@ -86,10 +86,11 @@ def located(
         if arm.loaded
     }
     found = {name: arm for name, arm in arms.items() if arm.networks or arm.missing}
-    if lost := [one.name for arm, networks in asked.items() for one in networks if one.name in _absent(found[arm])]:
+    gone = {arm: [one.name for one in _absent(found[arm]) if not one.reason] for arm in asked}
+    if lost := [one.name for arm, networks in asked.items() for one in networks if one.name in gone[arm]]:
         raise VitworkError(f"The weights of {_named(lost)} are not {_where(weights)}.")
     if not any(arm.networks for arm in found.values()):
-        missing = sorted({name for arm in found.values() for name in _absent(arm)})
+        missing = sorted({one for arm in found.values() for one in _absent(arm)})
         raise VitworkError(
             f"No weights of the profile {profile.name} are {_where(weights)} ({_named(missing)}): "
             f"`vitwork networks {profile.name} --fetch` gets them, and --weights names a folder that has them."
@@ -115,13 +116,13 @@ def _located(arm: Arm, own: Sequence[Network] | None, weights: Path | None, *, p
     networks, missing = [], []
     for network in own or members(arm):
         try:
-            here, name = found(network, weights), network.name
+            here, reason = found(network, weights), ""
         except DamagedError as why:
-            here, name = network, f"{network.name} ({why.reason})"
+            here, reason = network, why.reason
         if planned or here.path is not None:
             networks.append(here)
         else:
-            missing.append(name)
+            missing.append(Absent(network.name, reason))
     return replace(arm, family=None, networks=tuple(networks), missing=tuple(missing))
 
 
@@ -167,25 +168,25 @@ def _check_apart(profile: Profile, arms: Mapping[str, Arm], own: Collection[str]
                 )
 
 
-def _absent(arm: Arm) -> list[str]:
+def _absent(arm: Arm) -> list[Absent]:
     """Return the networks of an arm whose weights are not here, those that a plan counts as if they were included."""
-    return [*arm.missing, *(network.name for network in arm.networks if network.path is None)]
+    return [*arm.missing, *(Absent(network.name) for network in arm.networks if network.path is None)]
 
 
 def _lacking(arms: Mapping[str, Arm]) -> list[str]:
     """Return, in words, whose weights are not here: of arms that have none the arm alone, and what lies there damaged."""
     empty = [name for name, arm in arms.items() if not any(network.path for network in arm.networks)]
-    absent = {name for arm in arms.values() for name in _absent(arm)}
-    of_others = {name for arm in arms if arm not in empty for name in _absent(arms[arm])}
-    damaged = sorted(name for name in absent if " " in name)  # with the reason
-    named = [*damaged, *sorted(of_others.difference(damaged))]
+    absent = {name: set(_absent(arm)) for name, arm in arms.items()}
+    damaged = {one for found in absent.values() for one in found if one.reason}
+    of_others = {one for name, found in absent.items() if name not in empty for one in found}
+    named = [*sorted(damaged), *sorted(of_others - damaged)]
     parts = [*[_named(named)] * bool(named), *[f"any network of {_named(empty)}"] * bool(empty)]
     return [f"without {', and without '.join(parts)}: no usable weights were there"] if parts else []
 
 
-def _named(names: Sequence[str]) -> str:
-    further = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {further} more" if further > 0 else "")
+def _named(networks: Sequence[str | Absent]) -> str:
+    further = len(networks) - NAMED
+    return ", ".join(map(str, networks[:NAMED])) + (f" and {further} more" if further > 0 else "")
 
 
 def _where(weights: Path | None) -> str:

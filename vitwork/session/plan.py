@@ -253,7 +253,7 @@ def lacking(case: Case, profile: Profile) -> Lack | None:
 def _lack(side: Reference, arm: Arm) -> Lack | None:
     """Return why a quantity cannot be had of an arm; None where it can."""
     if not arm.complete:
-        return Lack(Missing.WEIGHTS, arm.name, ", ".join(arm.missing))
+        return Lack(Missing.WEIGHTS, arm.name, ", ".join(map(str, arm.missing)))
     if side.quantity.augmented and not arm.augmented:
         return Lack(Missing.UNFIT, arm.name, "how its networks' training images were augmented is not known")
     lack = side.measurement.lack(arm)
