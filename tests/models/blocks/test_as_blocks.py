@@ -283,6 +283,87 @@ def test_dividing_a_model_leaves_it_as_it_was():
     )
 
 
+class Merging:
+    """Has an adapter, which is merged into the weights whenever the layer leaves training mode, as loralib does."""
+
+    merged = False
+
+    def train(self, mode=True):
+        super().train(mode)
+        if self.merged is mode:
+            self.weight.data.add_(self.change, alpha=-1 if mode else 1)
+            self.merged = not mode
+        return self
+
+    def forward(self, x):
+        return super().forward(x) if self.merged else super().forward(x) + nn.functional.linear(x, self.change)
+
+
+class Adapter(Merging, nn.Linear):
+    """One node of a recording."""
+
+    def __init__(self, dim):
+        super().__init__(dim, dim)
+        self.change = nn.Parameter(torch.randn(dim, dim) / 3)
+
+
+class FollowedAdapter(Merging, nn.Sequential):
+    """A layer whose code is followed in a recording."""
+
+    def __init__(self, dim):
+        super().__init__(nn.Linear(dim, dim))
+        self.weight, self.change = self[0].weight, nn.Parameter(torch.randn(dim, dim) / 3)
+
+
+class Clamping(nn.Linear):
+    """A layer that bounds its weights in every pass, and so writes into them."""
+
+    def __init__(self, dim):
+        super().__init__(dim, dim)
+
+    def forward(self, x):
+        self.weight.data.clamp_(-0.1, 0.1)
+        return super().forward(x)
+
+
+class Adapted(nn.Module):
+    """Tokens and two residual layers of a kind."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 16, 4, 4), nn.Linear(16, 5)
+        self.layers = nn.ModuleList(layer(16) for _ in range(2))
+
+    def forward(self, x):
+        x = self.stem(x).flatten(2).transpose(1, 2)
+        for layer in self.layers:
+            x = x + layer(x)
+        return self.head(x.mean(1))
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("layer", [Adapter, FollowedAdapter, Clamping])
+def test_layers_that_rewrite_their_weights_keep_them(layer, training):
+    """No bit of a weight changes, in either mode, and the blocks are the model in the mode that it is in."""
+    torch.manual_seed(0)
+    model = Adapted(layer).train(training)
+    before = copy.deepcopy(model.state_dict())
+    blocks = as_blocks(model, (3, 16, 16))
+    assert all(
+        torch.equal(value.view(torch.int32), before[k].view(torch.int32)) for k, value in model.state_dict().items()
+    )
+    assert {module.training for module in model.modules()} == {training}
+    x = torch.randn(2, 3, 16, 16)
+    assert torch.equal(compose(blocks, x), copy.deepcopy(model)(x))
+
+
+@pytest.mark.parametrize("layer", [nn.LazyLinear, lambda dim: nn.Linear(dim, dim, device="meta")])
+def test_weights_without_values_are_refused(layer):
+    """A lazy layer that was never passed, and weights on the meta device, are named as what they are."""
+    with pytest.raises(VitworkError, match="the model has weights without values"):
+        as_blocks(Adapted(layer), (3, 16, 16))
+
+
 class Branching(nn.Module):
     """Takes one of two ways by the values of its input, which no recording can follow."""
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
 from vitwork.errors import VitworkError
+from vitwork.models.valued import check_valued
 
 
 def check_stateless(model: nn.Module) -> None:
@@ -18,10 +18,7 @@ def check_stateless(model: nn.Module) -> None:
     Raises:
         VitworkError: it is one, or has no weights yet.
     """
-    if any(is_lazy(value) or value.is_meta for value in (*model.parameters(), *model.buffers())):
-        raise VitworkError(
-            "the model has weights without values (of a lazy layer, or on the meta device): load them first"
-        )
+    check_valued(model)
     if isinstance(model, torch.jit.ScriptModule):
         raise VitworkError(
             "the model was traced or scripted by torch.jit and takes no other weights: give it as it was before"

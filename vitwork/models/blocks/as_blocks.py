@@ -16,6 +16,7 @@ from vitwork.models.blocks.extraction import attention_of, extract, weights_modu
 from vitwork.models.blocks.measuring import find_places, find_windows
 from vitwork.models.blocks.tracing import TracedModel, traced
 from vitwork.models.blocks.unwrapping import unwrapped
+from vitwork.models.valued import check_valued
 
 
 def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) -> list[Block]:
@@ -24,7 +25,8 @@ def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) 
     The model's code is recorded once, in evaluation mode, and cut where a single tensor carries everything. Residual
     branches become blocks of their own, so that an MSA and an MLP sub-layer stand apart. Blocks share the model's
     parameters and modules (also their training mode), and hold for the image size of the recording. Where the positions of
-    their outputs lie in the image is measured; a block whose positions lie in no grid has the layout ``other``.
+    their outputs lie in the image is measured; a block whose positions lie in no grid has the layout ``other``. The model is
+    left as it was; where its layers rewrite their weights when it changes its mode, blocks are those of the mode it is in.
 
     Args:
         model: any module from images (b, 3, h, w) to logits (b, classes).
@@ -34,9 +36,11 @@ def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) 
         Blocks in order: a stem, blocks, a head.
 
     Raises:
-        VitworkError: names the module whose structure is not understood, or the blocks composed are not the model.
+        VitworkError: names the module whose structure is not understood, or the blocks composed are not the model, or
+            it has weights without values.
     """
     model = unwrapped(model)
+    check_valued(model)
     recorded = traced(model, input_size)
     pieces = cut(recorded)
     recorded.places = find_places(recorded, pieces)

@@ -192,6 +192,9 @@ def plain_weights(model: nn.Module) -> dict[int, Tensor]:
 
 
 def state_of(module: nn.Module, parameters: Mapping[int, Tensor]) -> dict[str, Tensor]:
-    """Return parameters, replaced by identity, and copies of the buffers, by their names in a module."""
-    own = {name: parameters.get(id(value), value.detach()) for name, value in module.named_parameters()}
+    """Return copies of the parameters, replaced by identity, and of the buffers, by their names in a module.
+
+    They are copies since a module may write into its weights when it is passed.
+    """
+    own = {name: parameters.get(id(value), value).detach().clone() for name, value in module.named_parameters()}
     return own | {name: value.clone() for name, value in module.named_buffers()}

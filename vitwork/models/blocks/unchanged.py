@@ -12,7 +12,9 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 @contextmanager
 def unchanged(model: nn.Module, *, wholly: bool = True) -> Iterator[None]:
-    """Evaluation mode inside; after it modules have again what they had: mode, buffers, whatever they keep.
+    """Evaluation mode and empty caches inside; after it modules have again what they had: mode, buffers, whatever they keep.
+
+    The mode is set as analyses set it, without `eval()`, in which some layers rewrite their weights (loralib's merge).
 
     Args:
         model: the model.
@@ -22,7 +24,11 @@ def unchanged(model: nn.Module, *, wholly: bool = True) -> Iterator[None]:
         (module, dict(vars(module)), {name: dict(own) for name, own in vars(module).items() if isinstance(own, dict)})
         for module in model.modules()
     ]
-    model.eval()
+    for module, _, tables in held:
+        module.training = False
+        for name in tables:
+            if name.endswith("cache"):  # of what timm's attentions make of their weights, which may be others by now
+                vars(module)[name].clear()
     try:
         yield
     finally:

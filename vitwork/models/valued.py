@@ -1,0 +1,20 @@
+"""Whether a model's weights have values."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from vitwork.errors import VitworkError
+
+
+def check_valued(model: nn.Module) -> None:
+    """Refuse a model that has weights without values: of a lazy layer that was never passed, or on the meta device.
+
+    Raises:
+        VitworkError: it has such weights.
+    """
+    if any(is_lazy(value) or value.is_meta for value in (*model.parameters(), *model.buffers())):
+        raise VitworkError(
+            "the model has weights without values (of a lazy layer, or on the meta device): load them, or pass a batch first"
+        )
