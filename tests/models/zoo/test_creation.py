@@ -165,6 +165,11 @@ def failing(num_classes):
     [
         ("resnet_51", {}, "there is no model 'resnet_51': did you mean .*resnet_50"),
         ("zzz", {}, "`vitwork models` lists"),
+        *(
+            (name, {"num_classes": "10"}, "num_classes is a whole number, 1 or more, not '10'")
+            for name in ("resnet_18", "timm:resnet18", f"{__name__}:build")
+        ),
+        ("vit_ti", {"num_classes": 0}, "num_classes is 1 or more, not 0"),
         ("resnet_18", {"depth": 3}, "resnet_18 has no option depth; it has depths, "),
         ("vit_ti", {"patch_size": 5}, "patches of 5 do not divide an image of 32"),
         ("vit_ti", {"heads": 5}, "5 heads do not divide 192 channels"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from vitwork.errors import VitworkError, told
+from vitwork.errors import VitworkError, at_least, told
 from vitwork.models.zoo.catalogue import ENTRIES
 from vitwork.models.zoo.matching import matched_widths, size_of
 
@@ -29,8 +29,9 @@ def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
         The model in training mode on the CPU; ``input_size`` on it says (channels, height, width) where known.
 
     Raises:
-        VitworkError: there is no such name or option, or sizes do not fit together.
+        VitworkError: there is no such name or option, sizes do not fit together, or the classes are no whole number above 0.
     """
+    at_least(1, num_classes=num_classes)
     if name.startswith("timm:"):
         return from_timm(name.removeprefix("timm:"), num_classes, options)
     if ":" in name:
