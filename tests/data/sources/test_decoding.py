@@ -1,6 +1,7 @@
 """Pictures of every mode are scaled from black to white, or refused by name."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -20,7 +21,24 @@ GREY = np.round(RAMP * 255).astype(np.uint8)
 def decoded(picture, kind):
     buffer = io.BytesIO()
     picture.save(buffer, kind)
-    return pixels_of(Example(buffer.getvalue(), 0, "it")).astype(int)
+    return read(buffer.getvalue())
+
+
+def read(content):
+    return pixels_of(Example(content, 0, "it")).astype(int)
+
+
+def tiff(content, tags):
+    """Return a file of TIFF, 16 × 16 pixels, with further tags of one number each."""
+    tags = {256: 16, 257: 16, 259: 1, 262: 1, 273: 8, 277: 1, 278: 16, 279: len(content)} | tags
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
+    listed = struct.pack("<H", len(tags)) + entries + bytes(4)
+    return struct.pack("<2sHI", b"II", 42, 8 + len(content)) + content + listed
+
+
+def twelve(levels):
+    """Return levels of 12 bits as TIFF packs them, two in three bytes."""
+    return b"".join(((int(one) << 12) | int(other)).to_bytes(3) for one, other in levels.reshape(-1, 2))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
@@ -30,6 +48,41 @@ def test_sixteen_bits_are_scaled_to_eight(kind, order):
     levels = np.round(RAMP * 65535).astype(order)
     found = decoded(Image.fromarray(levels), kind)
     assert np.abs(found - np.round(RAMP * 255)[..., None]).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "tags", "wanted"),
+    [
+        (twelve(np.round(RAMP * 4095)), {258: 12}, RAMP),
+        (np.round(RAMP * 65535).astype("<u2").tobytes(), {258: 16}, RAMP),
+        (np.round(RAMP * 65535).astype("<u2").tobytes(), {258: 16, 262: 0}, 1 - RAMP),
+        (GREY.tobytes(), {258: 8, 262: 0}, 1 - RAMP),
+    ],
+)
+def test_tiff_says_what_its_white_is(content, tags, wanted):
+    """The largest number of as many bits as a level has is white, or black where the file calls nought white."""
+    assert np.abs(read(tiff(content, tags)) - np.round(wanted * 255)[..., None]).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "tags", "message"),
+    [
+        (GREY.tobytes(), {258: 8, 339: 2}, "has signed levels, which are not read here"),
+        (3 * np.round(RAMP * 65535).astype("<u2").tobytes(), {258: 16, 262: 2, 277: 3, 284: 2}, "has planes of more"),
+    ],
+)
+def test_levels_that_pil_takes_for_others_are_refused(content, tags, message):
+    """PIL reads signed levels as unsigned, and planes of 16 bits as of 8: the picture is named."""
+    with pytest.raises(VitworkError, match=f"The image in it {message}"):
+        read(tiff(content, tags))
+
+
+def test_grey_levels_of_a_format_that_says_no_white_are_refused():
+    """Sixteen bits of a telescope may be any part of their range."""
+    cards = ["SIMPLE  = T", "BITPIX  = 16", "NAXIS   = 2", "NAXIS1  = 16", "NAXIS2  = 16", "END"]
+    header = "".join(card.ljust(80) for card in cards).ljust(2880).encode()
+    with pytest.raises(VitworkError, match="The image in it has the mode I;16, whose white is not known"):
+        read(header + np.round(RAMP * 4095).astype(">u2").tobytes().ljust(2880, b"\0"))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.TiffImagePlugin import (
+    BITSPERSAMPLE,
+    PHOTOMETRIC_INTERPRETATION,
+    PLANAR_CONFIGURATION,
+    SAMPLEFORMAT,
+    TiffImageFile,
+)
 
 from vitwork.data.sources.collection import Collection, Example, Pixels
 from vitwork.errors import VitworkError
@@ -20,6 +27,12 @@ NATIVE_SIDE = 64
 
 MODES = frozenset({"1", "L", "LA", "LAB", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"})
 """Modes of PIL with eight bits a channel, or one: its conversion to RGB keeps black and white."""
+
+FULL_RANGE = frozenset({"PNG", "JPEG2000"})
+"""Formats of which PIL scales grey levels of more than 8 bits to the whole of 16."""
+
+WHITE_IS_ZERO, SIGNED, IN_PLANES = 0, 2, 2
+"""What TIFF calls these by, in three of its tags."""
 
 
 class TooLargeError(VitworkError):
@@ -107,18 +120,43 @@ def as_rgb(picture: Image.Image, where: str) -> Image.Image:
     """Return a picture of PIL as RGB, from black to white in whatever mode it has; transparency is left out.
 
     Raises:
-        VitworkError: its mode has no white that is known, as 32-bit numbers have none.
+        VitworkError: its mode has no white that is known, as 32-bit numbers have none, or PIL takes its levels for others.
     """
-    if picture.mode.startswith("I;16"):  # PIL would take all that is lighter than 255 of 65535 for white
-        levels = np.asarray(picture).astype(np.uint32)
-        return Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
+    if picture.mode.startswith("I;16") and (ends := _ends(picture)):  # PIL would take all beyond 255 for white
+        black, white = ends
+        levels = (np.asarray(picture).astype(np.float64) - black) * 255 / (white - black)
+        return Image.fromarray(np.rint(levels).astype(np.uint8)).convert("RGB")
     if picture.mode not in MODES:
         raise VitworkError(
             f"The image in {where} has the mode {picture.mode}, whose white is not known; store it with 8 or 16 bits."
         )
+    if odd := _misread(picture):
+        raise VitworkError(f"The image in {where} has {odd}, which are not read here; store it with 8 bits a channel.")
     if picture.mode == "P":  # PIL warns where a palette's transparency is left out at once
         picture = picture.convert("RGBA")
     return picture.convert("RGB")
+
+
+def _misread(picture: Image.Image) -> str:
+    """Return what a file of TIFF has that PIL takes for unsigned levels of 8 bits; empty where it has nothing of the kind."""
+    if not isinstance(picture, TiffImageFile):
+        return ""
+    if SIGNED in picture.tag_v2.get(SAMPLEFORMAT, ()):
+        return "signed levels"
+    in_planes = picture.tag_v2.get(PLANAR_CONFIGURATION) == IN_PLANES
+    return "planes of more than 8 bits" if in_planes and _bits(picture) > 8 else ""
+
+
+def _ends(picture: Image.Image) -> tuple[int, int] | None:
+    """Return black and white of a grey picture of more than 8 bits; None where its format does not say them."""
+    if isinstance(picture, TiffImageFile):  # of TIFF, PIL keeps the numbers as they are stored
+        white = 2 ** _bits(picture) - 1
+        return (white, 0) if picture.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO else (0, white)
+    return (0, 65535) if picture.format in FULL_RANGE else None
+
+
+def _bits(picture: TiffImageFile) -> int:
+    return int(max(picture.tag_v2.get(BITSPERSAMPLE, (1,))))
 
 
 def fit(picture: Image.Image, size: int) -> Image.Image:
