@@ -7,6 +7,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tests.data import copies
 from vitwork.data import DataSpec, fingerprint, load
@@ -114,6 +115,34 @@ def test_second_load_decodes_nothing(tmp_path, monkeypatch):
     os.utime(root / "test-00000-of-00001.parquet", ns=(1, 1))
     with pytest.raises(pytest.fail.Exception):
         load(FOLDER, root)
+
+
+@pytest.mark.parametrize("exchange", ["renamed", "written"])
+def test_exchanged_files_of_one_size_and_time_are_decoded_again(tmp_path, exchange):
+    """Pictures as an archive unpacks them, of one size and time, exchanged between classes: labels are those of now."""
+    root = tmp_path / "data"
+    for path in (root / split / name / "0.bmp" for split in copies.COUNTS for name in ("a", "b")):
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (8, 8), "white" if path.parent.name == "a" else "black").save(path)
+        os.utime(path, ns=(1, 1))
+
+    def white():
+        train = load(FOLDER, root).train
+        return [train.classes[label] for label, image in zip(train.labels, train.images, strict=True) if image.any()]
+
+    assert white() == ["a"]
+    one, other = (root / "train" / name / "0.bmp" for name in ("a", "b"))
+    if exchange == "renamed":
+        one.rename(tmp_path / "aside")
+        other.rename(one)
+        (tmp_path / "aside").rename(other)
+    else:
+        contents = one.read_bytes(), other.read_bytes()
+        other.write_bytes(contents[0])
+        one.write_bytes(contents[1])
+        os.utime(one, ns=(1, 1))
+        os.utime(other, ns=(1, 1))
+    assert white() == ["b"]
 
 
 @pytest.mark.parametrize("pattern", ["*/train_images.npy", "*.json"])

@@ -12,8 +12,8 @@ def fingerprint(spec: DataSpec, root: Path | None = None) -> str:
     """Return a hash of the content of the whole data set that `spec` takes its images from; of a sample, its own alone.
 
     It is the same for every copy of the data, whatever the files' format and order (of images too many for memory, which
-    are not decoded: for every copy in the same encoding). Files are read at the first call; later calls compare names,
-    sizes and modification times.
+    are not decoded: for every copy in the same encoding). Files are read at the first call; later calls compare names
+    and `vitwork.store.cache.stamp`.
 
     Raises:
         VitworkError: as `vitwork.data.load`.

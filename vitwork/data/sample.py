@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vitwork.data.sources.cache import cache_folder, locked, place_of
+from vitwork.data.sources.cache import locked, place_of
 from vitwork.data.sources.collection import Collection, Example
 from vitwork.data.sources.decoding import memory
 from vitwork.data.sources.download import hub_folder
@@ -20,6 +20,7 @@ from vitwork.data.sources.ground_truth import CLASSES, check_numbers
 from vitwork.data.sources.held_out import numbers, open_held_out
 from vitwork.design.dataset import DataSpec
 from vitwork.errors import VitworkError
+from vitwork.store.cache import cache_folder
 from vitwork.store.store import CorruptFileError, read_sealed, write_sealed
 
 VERSION = 2
@@ -58,8 +59,8 @@ def sample(spec: DataSpec, root: Path | None) -> list[Example]:
 
     An image that is there several times, of one class, counts once.
 
-    All images are read at the first call, and the sample is kept in the cache; later calls compare names, sizes and
-    modification times.
+    All images are read at the first call, and the sample is kept in the cache; later calls compare names and
+    `vitwork.store.cache.stamp`.
 
     Args:
         spec: ``spec.test`` images in all, spread over the classes as evenly as possible; None for all.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,21 +17,13 @@ from numpy.typing import NDArray
 from vitwork.data.sources.collection import Collection
 from vitwork.data.sources.decoding import NATIVE_SIDE, Decoded, decode
 from vitwork.errors import VitworkError
+from vitwork.store.cache import cache_folder, stamp
 from vitwork.store.store import CorruptFileError, read_sealed, write_sealed
 
 T = TypeVar("T")
 
 VERSION = 4
 """Raised whenever decoding, or what it refuses, changes, so that nothing that was decoded differently is read."""
-
-
-def cache_folder() -> Path:
-    """Return the folder of downloads and decoded images: ``VITWORK_CACHE``, or the user's cache folder."""
-    if given := os.environ.get("VITWORK_CACHE"):
-        return Path(given)
-    from platformdirs import user_cache_path
-
-    return Path(user_cache_path("vitwork"))
 
 
 @contextmanager
@@ -97,14 +88,8 @@ def place_of(collection: Collection) -> Path:
 
 
 def _key(collection: Collection) -> str:
-    """Return a hash of what decoded images depend on, as far as the files' names, sizes and times show."""
-    parts = [f"{VERSION} {collection.where}"]
-    for path in collection.files:
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise VitworkError(f"Cannot read {path}: {error.strerror or error}.") from error
-        parts.append(f"{path} {status.st_size} {status.st_mtime_ns}")
+    """Return a hash of what decoded images depend on, as far as the files' names and stamps show."""
+    parts = [f"{VERSION} {collection.where}", *(f"{path} {stamp(path)}" for path in collection.files)]
     named = "\n".join(parts).encode(errors="surrogateescape")  # a name need not be text
     return hashlib.sha256(named).hexdigest()[:32]
 

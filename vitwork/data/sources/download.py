@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vitwork.data.sources.cache import cache_folder
 from vitwork.data.sources.collection import Collection, Example
 from vitwork.data.sources.listing import check_regular, files_below, is_hidden
 from vitwork.data.sources.parquet import open_parquet
 from vitwork.errors import VitworkError, told
+from vitwork.store.cache import cache_folder
 
 DOWNLOADS = {"cifar10": ("CIFAR10", "uoft-cs/cifar10"), "cifar100": ("CIFAR100", "uoft-cs/cifar100")}
 """For each source: torchvision's class and the hub's repository."""

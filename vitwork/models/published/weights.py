@@ -13,7 +13,7 @@ from pathlib import Path
 from vitwork.design.published import Network
 from vitwork.errors import VitworkError, told
 from vitwork.models.checkpoints import downloads
-from vitwork.store.cache import cache_folder
+from vitwork.store.cache import cache_folder, stamp
 from vitwork.store.store import write_atomically
 
 FILE = "model.safetensors"
@@ -142,19 +142,16 @@ def digest(path: Path) -> str:
 
 
 def known_digest(path: Path, *, anew: bool = False) -> str:
-    """Return the SHA-256 of a file; of one that has not changed since, as far as its size and time show, as it was read.
+    """Return the SHA-256 of a file; of one that has not changed since, as far as its stamp shows, as it was read.
 
     With `anew`, the file is read in any case, and what is found replaces what was known.
 
     Raises:
         VitworkError: it cannot be read.
     """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise VitworkError(f"Cannot read {path}: {error.strerror or error}.") from error
+    facts = list(stamp(path))
     named = hashlib.sha256(str(path.resolve()).encode(errors="surrogateescape")).hexdigest()[:32]
-    record, facts = cache_folder() / "digests" / f"{named}.json", [status.st_size, status.st_mtime_ns]
+    record = cache_folder() / "digests" / f"{named}.json"
     if not anew and (kept := _kept(record, facts)):
         return kept
     found = digest(path)
@@ -164,7 +161,7 @@ def known_digest(path: Path, *, anew: bool = False) -> str:
 
 
 def _kept(record: Path, facts: list[int]) -> str:
-    """Return the SHA-256 that was noted of a file of this size and time; empty where none was."""
+    """Return the SHA-256 that was noted of a file of this stamp; empty where none was."""
     with suppress(OSError, ValueError, KeyError):
         kept = json.loads(record.read_text(encoding="utf-8"))
         if kept["facts"] == facts and DIGEST.fullmatch(kept["sha256"]):
