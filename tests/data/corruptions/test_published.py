@@ -82,6 +82,16 @@ def test_imagenet_c_reads_folders_batch_by_batch(tmp_path, group):
         list(imagenet_c(tmp_path, "fog", 2))
 
 
+def test_class_folders_of_imagenet_c_called_by_numbers_are_in_their_order(tmp_path):
+    """Class 10 comes after class 9, though its folder is listed before."""
+    for number in (9, 10):
+        folder = tmp_path / f"fog/2/{number}"
+        folder.mkdir(parents=True)
+        Image.new("RGB", (24, 24), (number, 0, 0)).save(folder / "0.png")
+    ((images, labels),) = imagenet_c(tmp_path, "fog", 2)
+    assert set(zip(images[:, 0, 0, 0].tolist(), labels.tolist(), strict=True)) == {(9, 0), (10, 1)}
+
+
 @pytest.mark.parametrize("group", ["", "weather/"])
 @pytest.mark.parametrize("lost", ["fog/2/1", "fog/3/1", "snow/5/2"])
 def test_imagenet_c_without_a_class_folder_somewhere_is_refused(tmp_path, group, lost):

@@ -92,6 +92,20 @@ def test_a_picture_in_no_class_folder_is_named(root, place):
         load(FOLDER, root)
 
 
+@pytest.mark.parametrize(
+    "opened", [lambda root: load(FOLDER, root).train.classes, lambda root: open_flat(root / "val").classes()]
+)
+@pytest.mark.parametrize(
+    ("names", "order"), [(("10", "9", "0"), ("0", "9", "10")), (("10", "9", "a"), ("10", "9", "a"))]
+)
+def test_folders_called_by_numbers_are_in_their_order(root, opened, names, order):
+    """Class 10 comes after class 9, as a model numbers them; names of which one is no number are sorted as texts."""
+    for split in ("train", "val"):
+        for old, new in zip(copies.CLASSES, names, strict=True):
+            (root / split / old).rename(root / split / new)
+    assert opened(root) == order
+
+
 @pytest.mark.parametrize("kind", [".jfif", ".jpe", ".JPE", ".gif", ".pgm"])
 def test_pictures_of_other_names_are_read(root, kind):
     """JPEG under its rarer names, the first frame of GIF and grey PNM are images of their class like others."""

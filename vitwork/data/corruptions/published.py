@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from vitwork.data.corruptions.severity import SEVERITIES, check_severity
-from vitwork.data.sources.collection import MOST_CLASSES
+from vitwork.data.sources.collection import MOST_CLASSES, in_order
 from vitwork.data.sources.decoding import as_rgb
 from vitwork.data.sources.folder import images_in
 from vitwork.data.sources.listing import check_regular, folders_in, is_hidden
@@ -82,7 +82,8 @@ def imagenet_c(folder: Path, name: str, severity: int, batch_size: int = 64) -> 
         batch_size: images per batch.
 
     Yields:
-        Images, uint8 (b, 3, h, w), and class indices in the order of the class folders' names, int64 (b,).
+        Images, uint8 (b, 3, h, w), and class indices in the order of the class folders' names (of their numbers, if all are
+        called by numbers), int64 (b,).
 
     Raises:
         VitworkError: there is no such severity or folder, or two; there is no image in it or in a class; the class folders
@@ -96,8 +97,8 @@ def imagenet_c(folder: Path, name: str, severity: int, batch_size: int = 64) -> 
     if len(places) != 1:
         others = f", but {places[0]} and {places[1]}" if places else ""
         raise VitworkError(f"There is no {'single ' * bool(places)}{name}/{severity} in {folder}{others}.")
-    classes = [path.name for path in folders_in(places[0])]
-    images = images_in((places[0],), tuple(classes))
+    classes = in_order(path.name for path in folders_in(places[0]))
+    images = images_in((places[0],), classes)
     if not images:
         raise VitworkError(f"There are no images in {places[0]}.")
     if empty := set(range(len(classes))) - {number for _, number in images}:

@@ -88,6 +88,19 @@ def class_number(value: object, where: str) -> int:
     return int(value)
 
 
+def numbers_of(names: Iterable[str]) -> list[int] | None:
+    """Return the numbers that classes are called by; None where one of them is called otherwise."""
+    names = list(names)
+    return [int(name) for name in names] if all(name.isdecimal() for name in names) else None
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of class folders in the order that numbers the classes: of numbers by number, else of names as texts."""
+    names = sorted(names)
+    found = numbers_of(names)
+    return tuple(names if found is None else (name for _, name in sorted(zip(found, names, strict=True))))
+
+
 def split_of(path: Path) -> str | None:
     """Return the split that a file's or folder's relative path names (``train``, ``test``, ``validation``), or None."""
     words = (word for part in path.parts for word in re.split(r"[^a-z]+", part.lower()))

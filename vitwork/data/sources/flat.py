@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vitwork.data.sources.collection import Collection
+from vitwork.data.sources.collection import Collection, in_order
 from vitwork.data.sources.folder import SUFFIXES, _parts, holds_class_folders, images_in
 from vitwork.data.sources.listing import files_below, folders_in
 from vitwork.errors import VitworkError
@@ -21,12 +21,12 @@ def is_flat(root: Path) -> bool:
 
 
 def open_flat(root: Path) -> Collection:
-    """Open ``<class>/*`` as a collection whose images are all of one split, called ``train``.
+    """Open ``<class>/*`` as a collection whose images are all of one split, called ``train``, with classes as `in_order`.
 
     Raises:
         VitworkError: there are no images, one lies in no class folder, or a class folder holds none.
     """
-    classes = tuple(folder.name for folder in folders_in(root))
+    classes = in_order(folder.name for folder in folders_in(root))
     images = images_in((root,), classes)
     if not images:
         raise VitworkError(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from vitwork.data.sources.collection import Collection, Example, Part, split_of, train_and_test
+from vitwork.data.sources.collection import Collection, Example, Part, in_order, split_of, train_and_test
 from vitwork.data.sources.listing import files_below, folders_in
 from vitwork.errors import VitworkError
 
@@ -24,7 +24,7 @@ def holds_class_folders(root: Path) -> bool:
 
 
 def open_image_folder(root: Path) -> Collection:
-    """Open ``train/<class>/*`` with ``test/<class>/*`` or ``val/<class>/*``.
+    """Open ``train/<class>/*`` with ``test/<class>/*`` or ``val/<class>/*``; classes are numbered as `in_order` has them.
 
     Raises:
         VitworkError: a split is missing, is there twice or holds no image, a class of the test images is not in
@@ -57,7 +57,7 @@ def open_classes(root: Path, classes: tuple[str, ...]) -> Collection:
 
 
 def _names(folders: tuple[Path, ...]) -> tuple[str, ...]:
-    return tuple(sorted({path.name for folder in folders for path in folders_in(folder)}))
+    return in_order({path.name for folder in folders for path in folders_in(folder)})
 
 
 def images_in(folders: tuple[Path, ...], classes: tuple[str, ...]) -> list[tuple[Path, int]]:

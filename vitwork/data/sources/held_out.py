@@ -7,7 +7,7 @@ from operator import contains
 from pathlib import Path
 
 from vitwork.data.sources import folder, ground_truth
-from vitwork.data.sources.collection import Collection, held_out, split_of
+from vitwork.data.sources.collection import Collection, held_out, numbers_of, split_of
 from vitwork.data.sources.listing import files_below, folders_in, visible
 from vitwork.data.sources.parquet import open_parquet
 from vitwork.data.sources.tar import open_tar
@@ -54,12 +54,11 @@ def numbers(collection: Collection) -> Sequence[int] | None:
     names, known = collection.classes(), ground_truth.classes()
     if not names or names == known:
         return None
-    if all(name.isdecimal() for name in names):
-        found = [int(name) for name in names]
+    if (found := numbers_of(names)) is not None:
         ground_truth.check_numbers(found, collection.where)
         return _distinct(found, collection)
     meanings = [ground_truth.classes_called(name) for name in names]
-    unclear = [name for name, found in zip(names, meanings, strict=True) if len(found) != 1]
+    unclear = [name for name, meant in zip(names, meanings, strict=True) if len(meant) != 1]
     ordered = len(names) == len(known) and 2 * sum(map(contains, meanings, range(len(names)))) > len(known)
     if unclear and ordered:
         return None
@@ -68,7 +67,7 @@ def numbers(collection: Collection) -> Sequence[int] | None:
             f"{collection.where} has the class {unclear[0]}, which names none of ImageNet's thousand without doubt: name "
             f"classes by their WordNet names, such as {known[0]}."
         )
-    return _distinct([number for found in meanings for number in found], collection)
+    return _distinct([number for meant in meanings for number in meant], collection)
 
 
 def _distinct(found: Sequence[int], collection: Collection) -> Sequence[int]:
