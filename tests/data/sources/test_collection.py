@@ -21,6 +21,8 @@ pytestmark = pytest.mark.usefixtures("cache_folder")
         (copies.parquet, "train-00000-of-00001.parquet", "train_backup-00000-of-00001.parquet"),
         (copies.parquet, "train-00000-of-00001.parquet", "train-00000-of-00001 2.parquet"),
         (copies.parquet, "test-00000-of-00001.parquet", "more/test-00000-of-00001.parquet"),
+        (copies.parquet, "train-00000-of-00001.parquet", "more/extra/train-00001.parquet"),
+        (copies.shards, "data-train-0000.tar", "train/b/c/data-train-0001.tar"),
         (copies.parquet, "train-00000-of-00001.parquet", "train-00000-of-00002.parquet"),
         (copies.shards, "data-train-0000.tar", "old-train-0000.tar"),
         (copies.shards, "data-test-0000.tar", "fine/data-test-0000.tar"),
@@ -32,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("cache_folder")
 def test_two_sets_of_one_split_are_not_merged(tmp_path, write, first, second):
     """A backup, a copy, a second folder or another number of shards is another set: both are named."""
     root = write(tmp_path / "data")
-    (root / second).parent.mkdir(exist_ok=True)
+    (root / second).parent.mkdir(parents=True, exist_ok=True)
     (shutil.copytree if (root / first).is_dir() else shutil.copy)(root / first, root / second)
     with pytest.raises(VitworkError, match="has two sets of") as caught:
         load(FOLDER, root)
@@ -48,6 +50,7 @@ def test_two_sets_of_one_split_are_not_merged(tmp_path, write, first, second):
         ["train/0000.parquet", "train/0001.parquet"],
         ["train0.parquet", "train1.parquet"],
         ["imagenet1k-train-part7.parquet", "imagenet1k-train-part8.parquet"],
+        ["train-1-of-2.parquet", "train-2-of-2.parquet"],
     ],
 )
 def test_shards_are_one_set(tmp_path, names):
@@ -68,6 +71,38 @@ def test_a_missing_shard_is_named(tmp_path):
     shutil.copy(root / "train-00000-of-00003.parquet", root / "train-00002-of-00003.parquet")
     with pytest.raises(VitworkError, match=r"has 2 files of train images where .* there are 3"):
         load(FOLDER, root)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "lacking"), [("00000", "00005", 1), ("00002", "00003", 1), ("0", "00", 1), ("1", "3", 2)]
+)
+def test_a_missing_shard_is_named_where_another_makes_up_the_count(tmp_path, first, second, lacking):
+    """As many files as their names count are not the split if one number is missing, counted from 0 or from 1."""
+    root = copies.parquet(tmp_path / "data")
+    (root / "train-00000-of-00001.parquet").rename(root / f"train-{first}-of-00002.parquet")
+    shutil.copy(root / f"train-{first}-of-00002.parquet", root / f"train-{second}-of-00002.parquet")
+    with pytest.raises(VitworkError, match=rf"lacks number {lacking} of .* train-{first}-.* there are 2"):
+        load(FOLDER, root)
+
+
+@pytest.mark.parametrize("opened", [lambda root: load(FOLDER, root), open_held_out])
+@pytest.mark.parametrize(
+    ("write", "other"),
+    [
+        (copies.parquet, "train/cat/0.png"),
+        (copies.parquet, "deep/er/data-train-0000.tar"),
+        (copies.shards, "val/cat/deeper/0.JPG"),
+        (copies.shards, "extra.parquet"),
+    ],
+)
+def test_images_in_two_layouts_are_refused(tmp_path, opened, write, other):
+    """Class folders beside Parquet files or shards, and one of these beside the other, would be left out: both are named."""
+    root = write(tmp_path / "data")
+    (root / other).parent.mkdir(parents=True, exist_ok=True)
+    (root / other).touch()
+    with pytest.raises(VitworkError, match=r"holds images in two layouts, .*: move one of them away") as caught:
+        opened(root)
+    assert other in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [10**9, 2**64 - 1, -(2**63), float("inf"), float("nan"), 1.5, "one", None])

@@ -49,6 +49,21 @@ def test_missing_column_is_named(root, columns):
         load(FOLDER, root)
 
 
+@pytest.mark.parametrize("columns", [("image", "img"), ("fine_label", "label")])
+def test_two_columns_of_images_or_labels_are_refused(root, columns):
+    """Which of two columns is meant is not known: both are named."""
+    path = root / "test-00000-of-00001.parquet"
+    table = pq.read_table(path)
+    (known,) = set(columns) & set(table.column_names)
+    (other,) = set(columns) - {known}
+    pq.write_table(table.append_column(other, table[known]), path)
+    with pytest.raises(
+        VitworkError, match=r"00001\.parquet has the columns .* and .*, of which one is needed"
+    ) as caught:
+        load(FOLDER, root)
+    assert all(column in str(caught.value) for column in columns)
+
+
 def test_corrupt_image_is_named_with_its_row(root):
     """A truncated picture stops with file and row."""
     images, labels = contents()

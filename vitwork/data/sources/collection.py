@@ -35,6 +35,9 @@ SHARD = re.compile(
 )
 """The number, or the hash, that tells files of one split apart: ``00001`` in ``train-00001-of-00003``, 2 in ``part2``."""
 
+NUMBER_OF_ALL = re.compile(r"(\d+)[-_.]of[-_.]\d")
+"""The number, from 0 or 1 on, of a file whose name says how many there are: 1 in ``train-00001-of-00003``."""
+
 
 class Example(NamedTuple):
     """One image of a file.
@@ -150,7 +153,15 @@ def _check_one_set(root: Path, split: str, members: list[Path]) -> None:
                 f"{root} has two sets of {split} images, {names[0]} and {name}: leave one of them, or name its folder."
             )
     total = re.search(r"of[-_.](\d+)(?![a-z0-9])", series[0].name)
-    if total and int(total[1]) != len(names):
+    if total is None:
+        return
+    if int(total[1]) != len(names):
         raise VitworkError(
             f"{root} has {len(names)} files of {split} images where {names[0]} says that there are {int(total[1])}."
+        )
+    found = {int(number) for name in names for number in NUMBER_OF_ALL.findall(name.name.lower())}
+    first = min({1, *found})
+    if found and (lacking := set(range(first, first + len(names))) - found):
+        raise VitworkError(
+            f"{root} lacks number {min(lacking)} of the files of {split} images: {names[0]} says that there are {len(names)}."
         )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from vitwork.data.sources.collection import Collection, in_order
-from vitwork.data.sources.folder import SUFFIXES, _parts, holds_class_folders, images_in
+from vitwork.data.sources.folder import ARCHIVES, SUFFIXES, _parts, holds_class_folders, images_in
 from vitwork.data.sources.listing import files_below, folders_in
 from vitwork.errors import VitworkError
 
 
 def is_undivided(root: Path) -> bool:
     """Tell whether a folder holds nothing that is divided into splits: class folders, if anything, or no images at all."""
-    return root.is_dir() and not holds_class_folders(root) and not files_below(root, {".parquet", ".tar"}, 1)
+    return root.is_dir() and not holds_class_folders(root) and not files_below(root, ARCHIVES, 1)
 
 
 def is_flat(root: Path) -> bool:

@@ -16,6 +16,21 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".gif"}
 )
 """How the names of pictures end, in lower case."""
+ARCHIVES = frozenset({".parquet", ".tar"})
+"""How the names of files that hold many pictures end."""
+
+
+def files_of(root: Path, suffix: str) -> list[Path]:
+    """Return the files in a folder, and those below it, that hold images in one layout.
+
+    Raises:
+        VitworkError: there are pictures, or files of another layout, which would be left out.
+    """
+    found = files_below(root, SUFFIXES | ARCHIVES)
+    wanted = [path for path in found if path.suffix.lower() == suffix]
+    if other := next((path for path in found if path.suffix.lower() != suffix), None):
+        raise VitworkError(f"{root} holds images in two layouts, {wanted[0]} and {other}: move one of them away.")
+    return wanted
 
 
 def holds_class_folders(root: Path) -> bool:

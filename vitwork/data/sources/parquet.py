@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from vitwork.data.sources.collection import Collection, Example, Grouping, class_number, split_of, train_and_test
-from vitwork.data.sources.listing import check_regular, files_below
+from vitwork.data.sources.folder import files_of
+from vitwork.data.sources.listing import check_regular
 from vitwork.errors import VitworkError
 
 IMAGE_COLUMNS = ("image", "img")
@@ -26,11 +27,11 @@ def open_parquet(root: Path, grouping: Grouping = train_and_test) -> Collection:
     left out: then validation serves.
 
     Raises:
-        VitworkError: a split is missing, is there twice or lacks a file. Reading raises it for a file that is no
-            Parquet file, has no image or label column or not the rows that it says, for a row without image or class
+        VitworkError: a split is missing, is there twice or lacks a file, or images lie there in another layout too. Reading
+            raises it for a file that is no Parquet file, has not one column of images and one of labels or not the rows that it says, for a row without image or class
             number, and for files that call their classes differently.
     """
-    groups = grouping(root, (path for path in files_below(root, {".parquet"}, 1) if _labelled(root, path)))
+    groups = grouping(root, (path for path in files_of(root, ".parquet") if _labelled(root, path)))
     splits = {split: [partial(_read, path) for path in group] for split, group in groups.items()}
     files = tuple(path for group in groups.values() for path in group)
     return Collection(str(root), files, partial(_class_names, files), splits)
@@ -53,11 +54,14 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def _columns(file: Any, path: Path) -> tuple[str, str]:
     names = file.schema_arrow.names
-    image = next((name for name in IMAGE_COLUMNS if name in names), None)
-    label = next((name for name in LABEL_COLUMNS if name in names), None)
-    if image is None or label is None:
+    images, labels = ([name for name in names if name in known] for known in (IMAGE_COLUMNS, LABEL_COLUMNS))
+    if not images or not labels:
         raise VitworkError(f"{path} needs the columns image and label; it has {', '.join(names) or 'none'}.")
-    return image, label
+    if several := next((columns for columns in (images, labels) if len(columns) > 1), None):
+        raise VitworkError(
+            f"{path} has the columns {' and '.join(several)}, of which one is needed: remove the others."
+        )
+    return images[0], labels[0]
 
 
 def _labelled(root: Path, path: Path) -> bool:

@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vitwork.data.sources.collection import Collection, Example, Grouping, class_number, train_and_test
-from vitwork.data.sources.folder import SUFFIXES
-from vitwork.data.sources.listing import check_regular, files_below, is_hidden
+from vitwork.data.sources.folder import SUFFIXES, files_of
+from vitwork.data.sources.listing import check_regular, is_hidden
 from vitwork.errors import VitworkError, told
 
 CLASS_FILES = ("classnames.txt", "classes.txt")
@@ -72,11 +72,11 @@ def open_tar(root: Path, grouping: Grouping = train_and_test) -> Collection:
     ``.json`` file. Class names are read from ``classnames.txt``, one a line, where there is one.
 
     Raises:
-        VitworkError: a split is missing or is there twice. Reading raises it for a shard that is damaged, cut off, empty or
-            two joined to one, for a sample that is there twice, is hidden, has not exactly one image, no class number or
+        VitworkError: a split is missing or is there twice, or images lie there in another layout too. Reading raises it for a
+            shard that is damaged, cut off, empty or two joined to one, for a sample that is there twice, is hidden, has not exactly one image, no class number or
             two, and for class names with a comment.
     """
-    groups = grouping(root, files_below(root, {".tar"}, 1))
+    groups = grouping(root, files_of(root, ".tar"))
     splits = {split: [partial(_read, shard) for shard in shards] for split, shards in groups.items()}
     files = tuple(path for group in groups.values() for path in group)
     named = tuple(path for name in CLASS_FILES if (path := root / name).is_file())
