@@ -35,8 +35,8 @@ def state(model):
     return dict(model.state_dict())
 
 
-def same(loaded, model):
-    found, wanted = loaded.state_dict(), model.state_dict()
+def same(loaded, wanted):
+    found = loaded.state_dict()
     return found.keys() == wanted.keys() and all(torch.equal(found[key], wanted[key]) for key in wanted)
 
 
@@ -106,29 +106,59 @@ def test_an_official_transformer_with_other_shapes_is_refused():
             load_checkpoint("vit_ti", broken, facts["num_classes"], **facts["options"])
 
 
-@pytest.mark.parametrize(
-    "wrap",
-    [
-        nn.DataParallel,
-        torch.compile,
-        AveragedModel,
-        lambda m: nn.DataParallel(torch.compile(m)),
-        lambda m: torch.compile(nn.DataParallel(m)),
-        lambda m: torch.compile(AveragedModel(m)),
-    ],
+def tied(num_classes):
+    """A user's model whose two layers have one weight."""
+    model = nn.Sequential(nn.Linear(num_classes, num_classes), nn.Linear(num_classes, num_classes))
+    model[1].weight = model[0].weight
+    return model
+
+
+def test_different_weights_for_a_tied_one_are_refused():
+    """One of the two would be lost; as one, in whatever precision, they load."""
+    name, state = f"{__name__}:tied", dict(tied(4).state_dict())
+    assert same(load_checkpoint(name, {key: value.double() for key, value in state.items()}, 4), state)
+    with pytest.raises(VitworkError, match=r"0\.weight has other numbers in it than in the model, which shares"):
+        load_checkpoint(name, {**state, "0.weight": state["1.weight"] + 1}, 4)
+
+
+class Inner(nn.Module):
+    """A user's model that keeps all of its weights in a part called as wrappers call theirs."""
+
+    def __init__(self, num_classes):
+        super().__init__()
+        self.module = nn.Linear(4, num_classes)
+
+
+WRAPS = (
+    nn.DataParallel,
+    torch.compile,
+    AveragedModel,
+    lambda m: nn.DataParallel(torch.compile(m)),
+    lambda m: torch.compile(nn.DataParallel(m)),
+    lambda m: torch.compile(AveragedModel(m)),
 )
+
+
+@pytest.mark.parametrize("wrap", [lambda m: m, *WRAPS])
+def test_a_model_whose_own_keys_begin_as_a_wrappers_loads(wrap):
+    """Of a key's ``module.``, the one that the model itself has stays, however the model was wrapped."""
+    model = Inner(3)
+    assert same(load_checkpoint(f"{__name__}:Inner", wrap(model).state_dict(), 3), model.state_dict())
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
 def test_weights_of_wrapped_models_load(tmp_path, model, wrap):
     """Parallel, compiled and averaged models, in any order, store the same weights under longer names."""
     stored = wrap(model).state_dict()
     assert all(key.startswith(("module.", "_orig_mod.")) for key in stored if key != "n_averaged")
     torch.save({"state_dict": stored}, tmp_path / "a.pt")
-    assert same(load(tmp_path / "a.pt"), model)
+    assert same(load(tmp_path / "a.pt"), model.state_dict())
 
 
 def test_integers_where_integers_are_wanted_load(state, model):
     """A counter that was stored as a whole float, and weights of half or double precision, are no misfit."""
     doubles = {key: value.double() for key, value in state.items()}
-    assert same(load(doubles), model)
+    assert same(load(doubles), model.state_dict())
 
 
 def test_every_flipped_weight_in_a_file_is_noticed(tmp_path, state):
@@ -164,7 +194,7 @@ def test_safetensors_load_and_damaged_ones_are_named(tmp_path, state, model):
     """The format without code is read; its own errors become one sentence."""
     path = tmp_path / "a.safetensors"
     save_file({key: value.contiguous() for key, value in state.items()}, path)
-    assert same(load(path), model)
+    assert same(load(path), model.state_dict())
     content = path.read_bytes()
     for damaged in (content[:300], content[:-4], b"\xff" * 8 + content[8:], content[:9] + b"}" + content[10:]):
         path.write_bytes(damaged)
@@ -209,7 +239,7 @@ def test_any_damage_is_refused_or_changes_nothing(stored, model, data):
         loaded = load(path)
     except VitworkError:
         return
-    assert kind == "safetensors" or same(loaded, model)
+    assert kind == "safetensors" or same(loaded, model.state_dict())
 
 
 @seed(0)

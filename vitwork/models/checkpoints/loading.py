@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from pickletools import genops
 from typing import Any
@@ -19,9 +19,9 @@ from vitwork.models.checkpoints.keys import is_official_transformer, translate
 from vitwork.models.zoo.creation import create
 
 ZIP = b"PK\3\4"
-PREFIXES = ("module.", "_orig_mod.")  # of parallel or averaged models, of compiled ones
+WRAPPERS = re.compile(r"(?:module\.|_orig_mod\.)*")  # of parallel or averaged models, of compiled ones
 OWN = re.compile(r"(?!timm:).*:")  # names of users' functions, whose norms are their own
-AVERAGED = "n_averaged"  # how many models were averaged
+AVERAGED = re.compile(WRAPPERS.pattern + "n_averaged")  # how many models were averaged
 
 
 def load_checkpoint(
@@ -41,16 +41,18 @@ def load_checkpoint(
         The model, in evaluation mode, on the CPU.
 
     Raises:
-        VitworkError: the file is missing, truncated, damaged, holds code, or belongs to another architecture.
+        VitworkError: the file is missing, truncated, damaged, holds code, belongs to another architecture, or has different
+            weights where the model has one tensor for several keys.
     """
     if isinstance(path_or_state_dict, Mapping):
         label, stored = "the state dict", dict(path_or_state_dict)
     else:
         path = locate(name, str(path_or_state_dict))
         label, stored = str(path), read(path)
-    state = unwrap(stored, label)
+    state = state_dict_in(stored, label)
     model = create(name, num_classes, **options)
     target = model.state_dict()
+    state = unwrapped(state, target)
     try:
         translated = translate(state, target)
     except (LookupError, TypeError, ValueError, RuntimeError) as error:  # of keys and shapes that no model has
@@ -59,6 +61,7 @@ def load_checkpoint(
         ) from error
     check(translated, target, label, name)
     model.load_state_dict(translated, strict=False)
+    check_held(translated, model.state_dict(), label, name)
     chosen = OWN.match(name) or {"norm_eps", "norm_layer"} & options.keys()
     if is_official_transformer(state, target) and not chosen:
         for module in model.modules():
@@ -125,8 +128,8 @@ def names_functions(path: Path) -> bool:
         return False
 
 
-def unwrap(stored: Any, label: str) -> dict[str, Tensor]:
-    """Find the state dict in what a file holds, and strip the prefixes of parallel, compiled and averaged models.
+def state_dict_in(stored: Any, label: str) -> dict[str, Tensor]:
+    """Find the state dict in what a file holds.
 
     Raises:
         VitworkError: there is none, or one of its tensors has no plain numbers.
@@ -136,15 +139,24 @@ def unwrap(stored: Any, label: str) -> dict[str, Tensor]:
             stored = stored[key]
     if not isinstance(stored, Mapping) or not stored or not all(isinstance(v, Tensor) for v in stored.values()):
         raise VitworkError(f"{label} holds no state dict of tensors")
-    state = {str(key): value for key, value in stored.items() if key != AVERAGED}
+    state = {str(key): value for key, value in stored.items()}
     for key, value in state.items():
         if value.is_nested or value.layout != torch.strided or value.is_meta:
             kind = "without its numbers" if value.is_meta else "sparse or nested"
             raise VitworkError(f"{label} cannot be loaded: {key} is {kind}")
-    while prefix := next((each for each in PREFIXES if state and all(key.startswith(each) for key in state)), ""):
-        state = {key.removeprefix(prefix): value for key, value in state.items()}
-        state.pop(AVERAGED, None)
     return state
+
+
+def unwrapped(state: Mapping[str, Tensor], target: Iterable[str]) -> dict[str, Tensor]:
+    """Strip the prefixes of parallel, compiled and averaged models from all keys, but for those that the model's own have."""
+    state = {key: value for key, value in state.items() if not AVERAGED.fullmatch(key)}
+    added = wrappers(state).removesuffix(wrappers(target))
+    return {key.removeprefix(added): value for key, value in state.items()}
+
+
+def wrappers(keys: Iterable[str]) -> str:
+    """Return the names of wrappers that all keys begin with."""
+    return min((found[0] for key in keys if (found := WRAPPERS.match(key))), key=len, default="")
 
 
 def check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str, name: str) -> None:
@@ -177,6 +189,20 @@ def check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str,
             raise VitworkError(f"{label} cannot be used: {key} is not finite in the model's {wanted.dtype}")
         if key.rpartition(".")[2] == "running_var" and (value < 0).any():
             raise VitworkError(f"{label} cannot be used: {key} is a variance, and below zero")
+
+
+def check_held(state: Mapping[str, Tensor], held: Mapping[str, Tensor], label: str, name: str) -> None:
+    """Refuse weights that a model lost as it was given the next ones: it has one tensor where they are two.
+
+    Raises:
+        VitworkError: a tensor in the loaded model is not the one that was stored under its key.
+    """
+    for key, value in state.items():
+        if not torch.equal(held[key], value.to(held[key].dtype)):
+            raise VitworkError(
+                f"{label} does not fit {name} with these options: {key} has other numbers in it than in the model, which "
+                "shares that tensor between several keys"
+            )
 
 
 def is_exact(value: Tensor, wanted: Tensor) -> bool:
