@@ -42,8 +42,17 @@ def at_least(least: int, **values: int | None) -> None:
     Raises:
         VitworkError: a number is smaller, or not whole.
     """
+    whole(least, **{name: value for name, value in values.items() if value is not None})
+
+
+def whole(least: int, **values: object) -> None:
+    """Check whole numbers, given by their names, none of which has a default.
+
+    Raises:
+        VitworkError: a number is smaller, not whole, or None.
+    """
     for name, value in values.items():
-        if value is not None and not isinstance(value, Integral):
+        if not isinstance(value, Integral):
             raise VitworkError(f"{name} is a whole number, {least} or more, not {value!r}")
-        if value is not None and value < least:
+        if value < least:
             raise VitworkError(f"{name} is {least} or more, not {value}")

@@ -170,6 +170,13 @@ def failing(num_classes):
             for name in ("resnet_18", "timm:resnet18", f"{__name__}:build")
         ),
         ("vit_ti", {"num_classes": 0}, "num_classes is 1 or more, not 0"),
+        ("timm:resnet18", {"num_classes": -1}, "num_classes is 1 or more, not -1"),
+        ("timm:resnet18", {"num_classes": None}, "num_classes is a whole number, 1 or more, not None"),
+        (build, {}, "a model is asked for by its name, not by <function build"),
+        ("vit_ti", {"heads": "3"}, r"vit_ti cannot be built with {'heads': '3'}: TypeError: .* %: 'int' and 'str'$"),
+        ("vit_ti", {"heads": 0}, r"vit_ti cannot be built with {'heads': 0}: ZeroDivisionError: "),
+        ("resnet_18", {"widths": (64, 64)}, r"resnet_18 cannot be built with {'widths': \(64, 64\)}: ValueError: "),
+        ("resnet_18", {"match": "resnet_50"}, "resnet_18 cannot be built with {'match': 'resnet_50'}: ValueError: "),
         ("resnet_18", {"depth": 3}, "resnet_18 has no option depth; it has depths, "),
         ("vit_ti", {"patch_size": 5}, "patches of 5 do not divide an image of 32"),
         ("vit_ti", {"heads": 5}, "5 heads do not divide 192 channels"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from vitwork.errors import VitworkError, at_least, told
+from vitwork.errors import VitworkError, told, whole
 from vitwork.models.zoo.catalogue import ENTRIES
 from vitwork.models.zoo.matching import matched_widths, size_of
 
@@ -29,9 +29,12 @@ def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
         The model in training mode on the CPU; ``input_size`` on it says (channels, height, width) where known.
 
     Raises:
-        VitworkError: there is no such name or option, sizes do not fit together, or the classes are no whole number above 0.
+        VitworkError: there is no such name or option, an option is of another kind, sizes do not fit together, or the classes
+            are no whole number above 0.
     """
-    at_least(1, num_classes=num_classes)
+    whole(1, num_classes=num_classes)
+    if not isinstance(name, str):
+        raise VitworkError(f"a model is asked for by its name, not by {name!r}")
     if name.startswith("timm:"):
         return from_timm(name.removeprefix("timm:"), num_classes, options)
     if ":" in name:
@@ -40,6 +43,20 @@ def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
         raise VitworkError(
             f"there is no model {name!r}: {_near(name, ENTRIES, '`vitwork models` lists those there are')}"
         )
+    try:
+        return from_catalogue(name, num_classes, options)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:  # of options of another kind or number
+        raise VitworkError(f"{name} cannot be built with {options}: {told(error)}") from error
+
+
+def _near(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Ask whether a name like the one that was given was meant, where there is one."""
+    near = get_close_matches(name, known, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else otherwise
+
+
+def from_catalogue(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:
+    """Build one of `vitwork models`."""
     if "match" in options:
         options = matched(name, num_classes, dict(options))
     entry = ENTRIES[name]
@@ -50,12 +67,6 @@ def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
     size = int(options.get("image_size", 32))
     model.input_size = (3, size, size)  # type: ignore[assignment]  # a plain attribute for as_blocks
     return model
-
-
-def _near(name: str, known: Iterable[str], otherwise: str) -> str:
-    """Ask whether a name like the one that was given was meant, where there is one."""
-    near = get_close_matches(name, known, n=3)
-    return f"did you mean {' or '.join(near)}?" if near else otherwise
 
 
 def matched(name: str, num_classes: int, options: dict[str, Any]) -> dict[str, Any]:
