@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from tests.published_networks import into_hub, save
 from tests.session.small import case
@@ -198,7 +200,7 @@ def test_networks_of_a_users_own_take_an_arms_place(tmp_path):
             given(of, [entry])
     with pytest.raises(VitworkError, match="names networks of vit twice"):
         given(of, ["vit=timm:test_vit.mine0", "timm:test_vit.mine1"])
-    with pytest.raises(VitworkError, match=r"weights of test_vit.mine7 are not in"):
+    with pytest.raises(VitworkError, match=r"No usable weights of test_vit.mine7 are in"):
         located(of, tmp_path, given(of, ["timm:test_vit.mine7"]))
 
 
@@ -228,6 +230,19 @@ def test_the_same_weights_under_several_names_count_once(tmp_path):
     assert "counted once, as the same weights: test_vit.vit3, test_vit.vit4, test_vit.vit5" in stated
 
 
+def test_a_network_that_was_saved_anew_counts_once(tmp_path):
+    """Other metadata and another order in the file are no other network, in one arm or in two."""
+    of, option = of_two_arms(), own_networks(tmp_path, [0, 1, 2])
+    state = load_file(tmp_path / "test_vit.vit0.safetensors")
+    save_file(dict(reversed(state.items())), tmp_path / "test_vit.vit2.safetensors", {"saved": "anew"})
+    found = located(of, tmp_path, given(of, [option]))
+    assert [one.name for one in found.arms["vit"].networks] == ["test_vit.vit0", "test_vit.vit1"]
+    assert lines(found)[1] == "Counted once, as the same weights: test_vit.vit0, test_vit.vit2."
+    own = given(of, ["timm:test_vit.vit0,test_vit.vit1", "resnet=timm:test_vit.vit2"])
+    with pytest.raises(VitworkError, match="are in vit and in resnet"):
+        located(of, tmp_path, own)
+
+
 def test_no_network_is_compared_with_itself(tmp_path):
     """The same file in two arms is refused, under whatever name; arms whose rules have networks in common may share them."""
     of = of_two_arms()
@@ -248,24 +263,49 @@ def test_a_network_of_other_architectures_than_the_arms_is_noted(tmp_path):
     assert not any("other architectures" in line for line in lines(plain))
 
 
-def test_a_damaged_file_is_left_out_and_named(tmp_path):
-    """Five of six networks are enough; the sixth is named with what is wrong, here and among the deviations; without the path."""
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def of_another_architecture(path):
+    save(path, "test_resnet", 0)
+
+
+def not_finite(path):
+    state = load_file(path)
+    save_file({**state, "head.weight": state["head.weight"] * float("nan")}, path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (cut, "truncated or no file of weights"),
+        (of_another_architecture, "of another architecture than test_vit.vit2"),
+        (not_finite, "unusable: head.weight is not finite"),
+        (Path.unlink, ""),
+    ],
+)
+def test_what_cannot_be_used_is_left_out_and_named(tmp_path, spoil, reason):
+    """Five of six networks are enough; the sixth, damaged or missing, is named here and among the deviations, and not as measured."""
     of = of_two_arms()
     own = given(of, [own_networks(tmp_path, list(range(6)))])
-    path = tmp_path / "test_vit.vit2.safetensors"
-    path.write_bytes(path.read_bytes()[:-100])
+    spoil(tmp_path / "test_vit.vit2.safetensors")
     found = located(of, tmp_path, own)
-    assert len(found.arms["vit"].networks) == 5
+    names = [f"test_vit.vit{number}" for number in (0, 1, 3, 4, 5)]
+    assert [one.name for one in found.arms["vit"].networks] == names
     assert found.arms["vit"].complete
     said = words.deviation(found.deviations[-1])
-    assert said.startswith("without test_vit.vit2 (truncated or no file of weights")
+    assert said.startswith(f"without test_vit.vit2{' (' + reason if reason else ''}")
     (missing,) = found.arms["vit"].missing
     assert missing.name == "test_vit.vit2"
-    assert missing.reason.startswith("truncated or no file of weights")
+    assert missing.reason.startswith(reason)
     assert str(tmp_path) not in said
     assert lines(found)[1] == f"W{said[1:]}."
+    assert any(words.deviation(one).startswith(f"the arm vit is {', '.join(names)}, not") for one in found.deviations)
     (tmp_path / "test_vit.vit3.safetensors").unlink()
-    with pytest.raises(VitworkError, match=r"weights of test_vit.vit3 are not in"):
+    with pytest.raises(
+        VitworkError, match=r"No usable weights of test_vit.vit2.*, test_vit.vit3 are in .* too few are left"
+    ):
         located(of, tmp_path, own)
 
 
@@ -358,7 +398,7 @@ def test_the_list_fits_into_eighty_columns(arms, capsys, monkeypatch):
 
 
 def test_a_plan_needs_no_weights(tmp_path):
-    """What is not here is counted as if it were, and named; a network of a user's own must be there all the same."""
+    """What is not here is counted as if it were, and named, a network of a user's own as well."""
     save(tmp_path / "test_vit.r160_in1k.safetensors", "test_vit", 0)
     of = profile(vit=Arm("vit", "", recipe=LOADED, data=DATA, family=Family(r"test_vit\d?", tags="r160_in1k")))
     found = located(of, tmp_path, planned=True)
@@ -367,8 +407,9 @@ def test_a_plan_needs_no_weights(tmp_path):
     assert "Without test_vit2.r160_in1k, test_vit3.r160_in1k: no usable" in lines(found)[1]
     (tmp_path / "empty").mkdir()
     assert len(located(of, tmp_path / "empty", planned=True).arms["vit"].networks) == 3
-    with pytest.raises(VitworkError, match=r"weights of test_vit.mine7 are not in"):
-        located(of, tmp_path, given(of, ["timm:test_vit.mine7"]), planned=True)
+    own = located(of, tmp_path, given(of, ["timm:test_vit.mine7"]), planned=True)
+    assert [one.name for one in own.arms["vit"].networks] == ["test_vit.mine7"]
+    assert lines(own)[1] == "Without any network of vit: no usable weights were there."
 
 
 def test_claims_that_need_no_training_are_registered():

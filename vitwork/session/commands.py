@@ -10,7 +10,7 @@ from vitwork import profiles
 from vitwork.design.arm import Arm
 from vitwork.design.profile import Profile
 from vitwork.design.published import Family, Network
-from vitwork.errors import VitworkError
+from vitwork.errors import DamagedError, VitworkError
 from vitwork.report.terminal import columns, wrapped
 from vitwork.session.networks import check_folder, few, loads, members
 
@@ -79,12 +79,12 @@ def rule(family: Family) -> str:
 
 def _standing(network: Network, weights: Path | None) -> tuple[Path | None, str]:
     """Return where a network's weights lie, and what is wrong with what lies there; neither where there is nothing."""
-    from vitwork.models.published.weights import DamagedError, located
+    from vitwork.models.published.content import found
 
     try:
-        return located(network, weights).path, ""
+        return found(network, weights).path, ""
     except DamagedError as why:
-        return None, str(why)
+        return None, f"{why}."
 
 
 def _original(profile: Profile, arm: Arm) -> str:
@@ -129,6 +129,7 @@ def _parameters(network: Network) -> int:
 
 def fetched(profile: Profile, arms: Sequence[str]) -> int:
     """Fetch what is not here or damaged, and verify what is; what fails is named, and the rest goes on. Return the exit status."""
+    from vitwork.models.published.content import identified
     from vitwork.models.published.weights import fetch
 
     wanted = {network.name: network for arm in arms for network in members(profile.arms[arm])}
@@ -137,7 +138,7 @@ def fetched(profile: Profile, arms: Sequence[str]) -> int:
         if _standing(network, None)[0] is None:
             print(f"{number}/{len(wanted)} {network.name} …", flush=True)
         try:
-            fetch(network)
+            identified(fetch(network))
         except VitworkError as why:
             print(f"{network.name}: {why}", flush=True)
             failed += 1

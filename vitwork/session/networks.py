@@ -15,7 +15,7 @@ from vitwork.design.arm import Arm
 from vitwork.design.deviation import Change, Deviation, declared
 from vitwork.design.profile import NETWORKS, Profile
 from vitwork.design.published import Absent, Network
-from vitwork.errors import VitworkError
+from vitwork.errors import DamagedError, VitworkError
 
 NAMED = 8
 """Networks that a sentence names; of more, it gives the number."""
@@ -63,7 +63,7 @@ def located(
     """Return a profile whose arms have the networks whose weights are here, and know the others by name.
 
     Arms to which nothing belongs, at the installed timm, are left out. The same weights under several names count once. What
-    lies damaged where weights belong is missing.
+    lies where weights belong and cannot be used is missing.
 
     Args:
         profile: the profile.
@@ -72,7 +72,8 @@ def located(
         planned: whether what is not here is to be counted as if it were, since nothing is loaded.
 
     Raises:
-        VitworkError: a network of a user's own is not here, or none at all is, or one would be compared with itself.
+        VitworkError: of the networks that a user names for an arm too few are here, or none at all are, or one would be compared
+            with itself.
     """
     if not loads(profile):
         if weights is not None:
@@ -86,9 +87,10 @@ def located(
         if arm.loaded
     }
     found = {name: arm for name, arm in arms.items() if arm.networks or arm.missing}
-    gone = {arm: [one.name for one in _absent(found[arm]) if not one.reason] for arm in asked}
-    if lost := [one.name for arm, networks in asked.items() for one in networks if one.name in gone[arm]]:
-        raise VitworkError(f"The weights of {_named(lost)} are not {_where(weights)}.")
+    if lost := dict.fromkeys(one for name in asked if not found[name].complete for one in found[name].missing):
+        raise VitworkError(
+            f"No usable weights of {_named(list(lost))} are {_where(weights)}, and too few are left without."
+        )
     if not any(arm.networks for arm in found.values()):
         missing = sorted({one for arm in found.values() for one in _absent(arm)})
         raise VitworkError(
@@ -98,20 +100,19 @@ def located(
     copies = {name: _copies(arm) for name, arm in found.items()}
     arms = {name: _without(arm, copies[name]) for name, arm in found.items()}
     _check_apart(profile, arms, asked)
-    models = {arm: [one.name for one in networks if one.name not in copies[arm]] for arm, networks in asked.items()}
+    models = {arm: [one.name for one in arms[arm].networks] for arm in asked}
     changes = [
         *(Deviation(Change.MODEL, arm=arm, field=NETWORKS, value=", ".join(names)) for arm, names in models.items()),
         *declared(*dict.fromkeys(text for found in copies.values() for text in _told(found))),
         *declared(*(f"in {arm}, whose rule asks for other architectures: {_named(names)}"
-                    for arm, networks in asked.items() if (names := _strangers(profile.arms[arm], networks)))),
+                    for arm, measured in models.items() if (names := _strangers(profile.arms[arm], measured)))),
         *declared(*([] if planned else _lacking(arms))),
     ]  # fmt: skip
     return replace(profile, arms=arms, deviations=(*profile.deviations, *changes))
 
 
 def _located(arm: Arm, own: Sequence[Network] | None, weights: Path | None, *, planned: bool) -> Arm:
-    from vitwork.models.published.weights import DamagedError
-    from vitwork.models.published.weights import located as found
+    from vitwork.models.published.content import found
 
     networks, missing = [], []
     for network in own or members(arm):
@@ -130,7 +131,7 @@ def _copies(arm: Arm) -> dict[str, str]:
     """Return the networks of an arm whose weights are those of one before, with the name of that one."""
     first: dict[str, str] = {}
     here = [network for network in arm.networks if network.path is not None]
-    found = {network.name: first.setdefault(network.sha256, network.name) for network in here}
+    found = {network.name: first.setdefault(network.weights, network.name) for network in here}
     return {name: original for name, original in found.items() if name != original}
 
 
@@ -144,11 +145,11 @@ def _told(copies: Mapping[str, str]) -> list[str]:
     return [f"counted once, as the same weights: {original}, {_named(names)}" for original, names in groups.items()]
 
 
-def _strangers(arm: Arm, own: Sequence[Network]) -> list[str]:
-    """Return the networks that a user puts into an arm whose rule asks for other architectures."""
+def _strangers(arm: Arm, own: Sequence[str]) -> list[str]:
+    """Return those of the networks that a user puts into an arm whose architectures its rule does not ask for."""
     from vitwork.models.published.membership import is_of
 
-    return [network.name for network in own if arm.family is not None and not is_of(arm.family, network.name)]
+    return [name for name in own if arm.family is not None and not is_of(arm.family, name)]
 
 
 def _check_apart(profile: Profile, arms: Mapping[str, Arm], own: Collection[str]) -> None:
@@ -159,9 +160,9 @@ def _check_apart(profile: Profile, arms: Mapping[str, Arm], own: Collection[str]
     """
     names = {arm: {network.name for network in members(profile.arms[arm])} for arm in arms} if own else {}
     for arm in own:
-        mine = {network.sha256: network.name for network in arms[arm].networks if network.path is not None}
+        mine = {network.weights: network.name for network in arms[arm].networks if network.path is not None}
         for other in (other for other in arms if other != arm and not names[arm] & names[other]):
-            if shared := [mine[network.sha256] for network in arms[other].networks if network.sha256 in mine]:
+            if shared := [mine[network.weights] for network in arms[other].networks if network.weights in mine]:
                 raise VitworkError(
                     f"The weights of {shared[0]} are in {arm} and in {other}: a comparison of these arms would compare them with "
                     "themselves."

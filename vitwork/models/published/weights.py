@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vitwork.design.published import Network
-from vitwork.errors import VitworkError, told
+from vitwork.errors import DamagedError, VitworkError, told
 from vitwork.models.checkpoints import downloads
 from vitwork.store.cache import cache_folder
 from vitwork.store.store import write_atomically
@@ -21,17 +21,6 @@ FILE = "model.safetensors"
 SUFFIX = ".safetensors"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 """A SHA-256 as the hub's cache names its large files by."""
-
-
-class DamagedError(VitworkError):
-    """What lies where a network's weights belong cannot be used: `path` is what `reason` says."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(path, reason)
-        self.path, self.reason = path, reason
-
-    def __str__(self) -> str:
-        return f"{self.path} is {self.reason}."
 
 
 def located(network: Network, folder: Path | None = None, *, anew: bool = False) -> Network:
