@@ -15,8 +15,9 @@ from torch import nn
 from vitwork.design.published import Network
 from vitwork.errors import DamagedError, VitworkError
 from vitwork.models.published.loading import built
-from vitwork.models.published.weights import DIGEST, located
+from vitwork.models.published.weights import located
 from vitwork.store.cache import cache_folder
+from vitwork.store.digests import DIGEST
 from vitwork.store.keys import digest
 from vitwork.store.machine import versions
 from vitwork.store.sources import source_hash

@@ -13,8 +13,9 @@ from vitwork.device.settings import kept
 from vitwork.errors import DamagedError, VitworkError, told
 from vitwork.models.checkpoints.loading import check, load_checkpoint
 from vitwork.models.published.membership import TIMM
-from vitwork.models.published.weights import SUFFIX, known_digest
+from vitwork.models.published.weights import SUFFIX
 from vitwork.models.zoo.creation import create
+from vitwork.store.digests import known_digest
 
 LONGEST = 300
 """Letters of a reason that torch gives, which may list every weight of a network."""
