@@ -24,7 +24,7 @@ from vitwork.profiles import PUBLISHED, SMOKE, find
 from vitwork.report import words
 from vitwork.session.commands import networks
 from vitwork.session.forecast import plan_lines
-from vitwork.session.networks import given, lines, located
+from vitwork.session.networks import as_if_here, given, lines, located, members
 from vitwork.session.plan import Plan, lacking, lost
 from vitwork.store.store import Store
 
@@ -195,6 +195,8 @@ def test_networks_of_a_users_own_take_an_arms_place(tmp_path):
         ("swin=timm:test_vit", "no arm 'swin'"),
         ("vit=mypkg.net:build", "are loaded"),
         ("vit=timm:no_such", "timm has no model"),
+        ("vit=timm:", "has no name where one belongs"),
+        ("timm:test_vit.mine0,,test_vit.mine1", "has no name where one belongs"),
     ):
         with pytest.raises(VitworkError, match=said):
             given(of, [entry])
@@ -202,6 +204,39 @@ def test_networks_of_a_users_own_take_an_arms_place(tmp_path):
         given(of, ["vit=timm:test_vit.mine0", "timm:test_vit.mine1"])
     with pytest.raises(VitworkError, match=r"No usable weights of test_vit.mine7 are in"):
         located(of, tmp_path, given(of, ["timm:test_vit.mine7"]))
+
+
+def test_spaces_in_a_list_of_networks_mean_nothing():
+    """Around names, and around what stands before them."""
+    of = of_two_arms()
+    spaced = given(of, [" vit = timm: test_vit.mine0 , timm: test_vit.mine1 "])
+    assert spaced == given(of, ["vit=timm:test_vit.mine0,test_vit.mine1"])
+
+
+def test_networks_of_an_arm_stand_in_it_under_all_its_names():
+    """A claim about published networks alone is measured on a user's own, unless others are named for it."""
+    names = ["vit=timm:test_vit.mine0", "resnet=timm:test_resnet.mine1"]
+    own = given(PUBLISHED, names)
+    assert {arm: [one.name for one in networks] for arm, networks in own.items()} == {
+        "vit": ["test_vit.mine0"], "vit-published": ["test_vit.mine0"],
+        "resnet": ["test_resnet.mine1"], "resnet-published": ["test_resnet.mine1"],
+    }  # fmt: skip
+    others = given(PUBLISHED, [*names, "vit-published=timm:test_vit.mine2"])
+    assert [one.name for one in others["vit-published"]] == ["test_vit.mine2"]
+
+
+def test_networks_of_other_classes_than_the_images_are_refused():
+    """A network of ImageNet's classes is not tested on CIFAR-100."""
+    with pytest.raises(VitworkError, match=r"test_vit\.mine0 tells 1000 classes apart, and the images of vit are of 100"):
+        given(find("paper-checkpoints"), ["timm:test_vit.mine0"])
+
+
+def test_few_seeds_are_a_sample_of_an_arm():
+    """The first networks of an arm are its first by a hash of their names, not by the alphabet."""
+    names = [one.name for one in members(PUBLISHED.arms["resnet"])]
+    assert sorted(names) != names
+    assert len({name.partition(".")[2][0] for name in names[:5]}) > 1
+    assert names == [one.name for one in as_if_here(PUBLISHED).arms["resnet"].networks]
 
 
 def own_networks(tmp_path, seeds, arm="vit", architecture="test_vit"):
@@ -402,7 +437,7 @@ def test_a_plan_needs_no_weights(tmp_path):
     save(tmp_path / "test_vit.r160_in1k.safetensors", "test_vit", 0)
     of = profile(vit=Arm("vit", "", recipe=LOADED, data=DATA, family=Family(r"test_vit\d?", tags="r160_in1k")))
     found = located(of, tmp_path, planned=True)
-    assert [one.name for one in found.arms["vit"].networks] == [f"test_vit{n}.r160_in1k" for n in ("", "2", "3")]
+    assert {one.name for one in found.arms["vit"].networks} == {f"test_vit{n}.r160_in1k" for n in ("", "2", "3")}
     assert found.arms["vit"].complete
     assert "Without test_vit2.r160_in1k, test_vit3.r160_in1k: no usable" in lines(found)[1]
     (tmp_path / "empty").mkdir()

@@ -12,7 +12,7 @@ from vitwork.design.profile import Profile
 from vitwork.design.published import Family, Network
 from vitwork.errors import DamagedError, VitworkError
 from vitwork.report.terminal import columns, wrapped
-from vitwork.session.networks import check_folder, few, loads, members
+from vitwork.session.networks import alike, check_folder, few, loads, members
 
 MEBIBYTE = 2**20
 BYTES = 4  # of a parameter in single precision, as weights are published
@@ -89,9 +89,7 @@ def _standing(network: Network, weights: Path | None) -> tuple[Path | None, str]
 
 def _original(profile: Profile, arm: Arm) -> str:
     """Return the first arm of the same networks."""
-    return next(
-        name for name, other in profile.arms.items() if (other.family, other.networks) == (arm.family, arm.networks)
-    )
+    return next(name for name in profile.arms if alike(profile, name, arm.name))
 
 
 def merged(arm: Arm) -> dict[str, tuple[str, ...]]:

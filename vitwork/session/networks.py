@@ -16,18 +16,22 @@ from vitwork.design.deviation import Change, Deviation, declared
 from vitwork.design.profile import NETWORKS, Profile
 from vitwork.design.published import Absent, Network
 from vitwork.errors import DamagedError, VitworkError
+from vitwork.store.keys import digest
 
 NAMED = 8
 """Networks that a sentence names; of more, it gives the number."""
 
 
 def members(arm: Arm) -> tuple[Network, ...]:
-    """Return the published networks of an arm, whether their weights are here or not: those named, or of its family."""
+    """Return the published networks of an arm, whether their weights are here or not: those named, or of its family.
+
+    Those of a family are in the order of a hash of their names, so that the first ones are a fair sample of it.
+    """
     if arm.family is None:
         return arm.networks
     from vitwork.models.published.membership import groups
 
-    return tuple(group.network for group in groups(arm.family))
+    return tuple(sorted((group.network for group in groups(arm.family)), key=lambda network: digest(network.name)))
 
 
 def loads(profile: Profile) -> bool:
@@ -124,7 +128,7 @@ def _located(arm: Arm, own: Sequence[Network] | None, weights: Path | None, *, p
             networks.append(here)
         else:
             missing.append(Absent(network.name, reason))
-    return replace(arm, family=None, networks=tuple(networks), missing=tuple(missing))
+    return replace(arm, family=None, networks=tuple(networks), missing=tuple(sorted(missing)))
 
 
 def _copies(arm: Arm) -> dict[str, str]:
@@ -195,7 +199,7 @@ def _where(weights: Path | None) -> str:
 
 
 def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, ...]]:
-    """Return the networks of a user's own, by arm.
+    """Return the networks of a user's own, by arm; an arm that is the same under another name has them too.
 
     Args:
         profile: has published networks.
@@ -203,13 +207,14 @@ def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, .
             stand once.
 
     Raises:
-        VitworkError: there is no such arm, the name is none of timm's, or two networks are one, or of one training.
+        VitworkError: there is no such arm, the name is none of timm's, a network tells other classes apart than those of the
+            arm, or two networks are one, or of one training.
     """
     from vitwork.models.published.membership import TIMM, published
 
     own: dict[str, tuple[Network, ...]] = {}
     for entry in models:
-        arm, _, listed = entry.rpartition("=")
+        arm, _, listed = (part.strip() for part in entry.rpartition("="))
         arm = arm or "vit"
         if arm not in profile.arms:
             raise VitworkError(f"The profile {profile.name} has no arm {arm!r}; it has {', '.join(profile.arms)}.")
@@ -219,9 +224,34 @@ def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, .
             raise VitworkError(
                 f"--model names networks of {arm} twice: name all of them in one, {arm}=timm:NAME,NAME…."
             )
-        own[arm] = tuple(published(name.strip().removeprefix(TIMM)) for name in listed.split(","))
+        names = [name.strip().removeprefix(TIMM).strip() for name in listed.split(",")]
+        if not all(names):
+            raise VitworkError(f"{entry!r} has no name where one belongs: write {arm}=timm:NAME,NAME….")
+        own[arm] = tuple(map(published, names))
         _check_independent(own[arm], entry)
-    return own
+        _check_classes(own[arm], profile.arms[arm])
+    return own | {
+        same: own[arm] for arm in own for same in profile.arms if same not in own and alike(profile, same, arm)
+    }
+
+
+def alike(profile: Profile, one: str, other: str) -> bool:
+    """Return whether two arms of published networks are one, under two names."""
+    first, second = profile.arms[one], profile.arms[other]
+    return (first.family, first.networks) == (second.family, second.networks)
+
+
+def _check_classes(networks: Sequence[Network], arm: Arm) -> None:
+    """Refuse a network that tells other classes apart than an arm's own do, on whose images it would be tested.
+
+    Raises:
+        VitworkError: there is one.
+    """
+    usual = {network.classes for network in members(arm)}
+    if usual and (other := next((network for network in networks if network.classes not in usual), None)):
+        raise VitworkError(
+            f"{other.name} tells {other.classes} classes apart, and the images of {arm.name} are of {', '.join(map(str, usual))}."
+        )
 
 
 def _check_independent(networks: Sequence[Network], entry: str) -> None:
