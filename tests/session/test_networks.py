@@ -227,7 +227,9 @@ def test_networks_of_an_arm_stand_in_it_under_all_its_names():
 
 def test_networks_of_other_classes_than_the_images_are_refused():
     """A network of ImageNet's classes is not tested on CIFAR-100."""
-    with pytest.raises(VitworkError, match=r"test_vit\.mine0 tells 1000 classes apart, and the images of vit are of 100"):
+    with pytest.raises(
+        VitworkError, match=r"test_vit\.mine0 tells 1000 classes apart, and the images of vit are of 100"
+    ):
         given(find("paper-checkpoints"), ["timm:test_vit.mine0"])
 
 
@@ -418,6 +420,52 @@ def test_the_command_tells_what_is_damaged(tmp_path, capsys, monkeypatch):
     assert "damaged: its SHA-256 is" in " ".join(said.split())
     assert f"{name}: The weights of {name} cannot be had from the hub" in said
     assert "0 of 4 networks are here" in said
+
+
+def test_networks_of_a_users_own_are_listed_and_fetched(tmp_path, capsys, monkeypatch):
+    """Their arm alone is listed, with what can be got; a session that lacks them says how."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    name = "test_vit.r160_in1k"
+    into_hub(tmp_path / "hub", f"timm/{name}", save(tmp_path / "file.safetensors", "test_vit", 0))
+    asked = [f"vit=timm:{name},test_vit.mine"]
+    assert networks(["published", "--model", *asked, "--fetch"]) == 1
+    said = capsys.readouterr().out
+    assert re.search(rf"{re.escape(name)} .* here\n", said)
+    assert "vit-published: the networks of vit" in said
+    assert "test_vit.mine has no address" in said
+    assert "resnet" not in said
+    with pytest.raises(VitworkError, match=r"`vitwork networks published --fetch --model …` gets those"):
+        located(PUBLISHED, None, given(PUBLISHED, ["vit=timm:test_vit2.r160_in1k"]))
+
+
+def test_what_no_claim_asks_for_is_fetched_only_where_it_is_named(tmp_path, capsys, monkeypatch):
+    """ResNeXts are listed with that remark, and are not among the networks that are fetched for all arms."""
+    monkeypatch.setattr("vitwork.session.commands.table", lambda profile, arm, weights: iter(()))
+    fetched = []
+    monkeypatch.setattr("vitwork.session.commands.fetched", lambda profile, arms: fetched.append(arms) or 0)
+    networks(["published", "--fetch"])
+    networks(["published", "--fetch", "--arms", "resnext"])
+    assert not {"resnext", "mixer"} & set(fetched[0])
+    assert {"resnet", "vit"} < set(fetched[0])
+    assert fetched[1] == ["resnext"]
+
+
+def test_a_network_is_as_large_before_it_is_here(tmp_path, capsys, monkeypatch):
+    """Buffers are counted, so that the size that is announced is that of the file."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    sizes = []
+    for _ in range(2):
+        networks(["published", "--model", "resnet=timm:test_resnet.r160_in1k"])
+        sizes.append(re.findall(r"([\d.]+) MB", capsys.readouterr().out))
+        path = save(tmp_path / "file.safetensors", "test_resnet", 0)
+        if len(sizes) == 1:
+            into_hub(tmp_path / "hub", "timm/test_resnet.r160_in1k", path)
+    assert sizes[0] == sizes[1]
 
 
 @pytest.mark.parametrize("arms", ["vit-more-data", "resnet-one-recipe"])

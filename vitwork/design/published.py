@@ -105,6 +105,7 @@ class Family:
         data: ``in1k`` for networks trained on ImageNet-1k alone, ``more`` for those pre-trained on more and tuned on it.
         distilled: whether the networks were distilled from others.
         largest: side of the largest images that they may take, in pixels.
+        asked: whether a claim of this suite asks for them.
     """
 
     architectures: str
@@ -112,6 +113,7 @@ class Family:
     data: Literal["in1k", "more"] = "in1k"
     distilled: bool = False
     largest: int = 288
+    asked: bool = True
 
 
 LOADED = Recipe(

@@ -92,8 +92,11 @@ def located(
     }
     found = {name: arm for name, arm in arms.items() if arm.networks or arm.missing}
     if lost := dict.fromkeys(one for name in asked if not found[name].complete for one in found[name].missing):
+        getting = (
+            "" if weights else f": `vitwork networks {profile.name} --fetch --model …` gets those that are published"
+        )
         raise VitworkError(
-            f"No usable weights of {_named(list(lost))} are {_where(weights)}, and too few are left without."
+            f"No usable weights of {_named(list(lost))} are {_where(weights)}, and too few are left without{getting}."
         )
     if not any(arm.networks for arm in found.values()):
         missing = sorted({one for arm in found.values() for one in _absent(arm)})
@@ -119,7 +122,7 @@ def _located(arm: Arm, own: Sequence[Network] | None, weights: Path | None, *, p
     from vitwork.models.published.content import found
 
     networks, missing = [], []
-    for network in own or members(arm):
+    for network in members(with_own(arm, own)):
         try:
             here, reason = found(network, weights), ""
         except DamagedError as why:
@@ -129,6 +132,11 @@ def _located(arm: Arm, own: Sequence[Network] | None, weights: Path | None, *, p
         else:
             missing.append(Absent(network.name, reason))
     return replace(arm, family=None, networks=tuple(networks), missing=tuple(sorted(missing)))
+
+
+def with_own(arm: Arm, own: Sequence[Network] | None) -> Arm:
+    """Return an arm with networks of a user's own in place of its own; as it is where there are none."""
+    return replace(arm, family=None, networks=tuple(own)) if own else arm
 
 
 def _copies(arm: Arm) -> dict[str, str]:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from tests.models.checkpoints.test_loading_checkpoints import GOLDEN, filled
 from tests.published_networks import save
 from vitwork.errors import VitworkError
-from vitwork.models.published.loading import load, parameters
+from vitwork.models.published.loading import load, size_of
 from vitwork.models.published.membership import published
 from vitwork.models.published.weights import located
 from vitwork.profiles.published import OF_THE_PAPER
@@ -44,7 +44,10 @@ def test_saved_weights_give_the_same_logits(tmp_path, name):
     with torch.no_grad():
         torch.testing.assert_close(loaded(images), saved(images))
     assert not loaded.training
-    assert parameters(network) == sum(parameter.numel() for parameter in saved.parameters())
+    size = size_of(network)
+    assert size.parameters == sum(parameter.numel() for parameter in saved.parameters())
+    assert network.path is not None
+    assert 0 < network.path.stat().st_size - size.bytes < 50_000  # the header, of names and shapes
 
 
 @pytest.mark.parametrize("arm", ["vit", "pit", "swin"])

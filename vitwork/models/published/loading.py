@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -105,14 +106,28 @@ def _check(state: Mapping[str, object], filled: Mapping[str, Tensor], network: N
     check({**filled, **kept_as_they_are}, filled, str(network.path), network.name)
 
 
-def parameters(network: Network) -> int:
-    """Return the number of a network's parameters, without memory for them."""
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a network is.
+
+    Attributes:
+        parameters: their number.
+        bytes: of its parameters and buffers as they are published, in single precision.
+    """
+
+    parameters: int
+    bytes: int
+
+
+def size_of(network: Network) -> Size:
+    """Return how large a network is, without memory for it."""
     with kept(), torch.device("meta"):
         if network.model.startswith(TIMM):
             import timm
 
             name = network.model.removeprefix(TIMM)
-            built: nn.Module = timm.create_model(name, num_classes=network.classes, **network.options)
+            model: nn.Module = timm.create_model(name, num_classes=network.classes, **network.options)
         else:
-            built = create(network.model, network.classes, **network.options)
-    return sum(parameter.numel() for parameter in built.parameters())
+            model = create(network.model, network.classes, **network.options)
+    stored = sum(value.numel() * value.element_size() for value in model.state_dict().values())
+    return Size(sum(parameter.numel() for parameter in model.parameters()), stored)
