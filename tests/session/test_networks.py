@@ -369,6 +369,20 @@ def test_the_plan_tells_what_a_claim_costs_a_network(tmp_path):
     assert row  # a minute for the variance, another for the accuracy
 
 
+def test_the_plan_of_networks_that_stand_alone_names_what_is_set_beside_the_papers(tmp_path):
+    """One network per arm decides nothing, so that no difference is told, but which of the paper's numbers and curves are compared."""
+    arms = profile(vit=replace(arm("vit", 1), data=DataSpec("cifar100")))
+    plan = Plan(arms, fingerprints={DataSpec("cifar100"): ""})
+    first, second = case("one", lower), case("two", lower)
+    stated = replace(first.claim, paper=replace(first.claim.paper, effect=-0.5))
+    for one in (replace(first, claim=stated), second):
+        plan.add(one, 1)
+    said = "\n".join(plan_lines(plan, Store(tmp_path)))
+    assert "With one network per arm nothing is decided." in said
+    assert "What is measured is set beside the paper's numbers of one, the curves of variance." in said
+    assert not re.search(r"\binf\b", said)
+
+
 def test_the_command_lists_arms_and_says_what_cannot_be_fetched(tmp_path, capsys, monkeypatch):
     """Each network has its licence, size and whether it is here; without the hub, fetching names what failed."""
     from huggingface_hub import constants
