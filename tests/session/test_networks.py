@@ -412,6 +412,9 @@ def test_the_command_lists_arms_and_says_what_cannot_be_fetched(tmp_path, capsys
     ):
         with pytest.raises(VitworkError, match=message):
             networks(wrong)
+    with pytest.raises(SystemExit):
+        networks(["published", "--weights", ""])
+    assert "argument --weights: an empty name is no folder" in capsys.readouterr().err
 
 
 def test_the_command_tells_what_is_damaged(tmp_path, capsys, monkeypatch):

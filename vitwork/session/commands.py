@@ -14,7 +14,7 @@ from vitwork.design.profile import Profile
 from vitwork.design.published import Family, Network
 from vitwork.errors import DamagedError, VitworkError
 from vitwork.report.terminal import columns, wrapped
-from vitwork.session.networks import alike, check_folder, few, loads, members, with_own
+from vitwork.session.networks import alike, check_folder, few, loads, members, weights_folder, with_own
 from vitwork.session.networks import given as named
 
 if TYPE_CHECKING:  # importing it for real imports torch
@@ -32,7 +32,7 @@ def networks(arguments: Sequence[str]) -> int:
     parser.add_argument("--fetch", action="store_true", help="download the weights that are not here, and verify them")
     parser.add_argument("--arms", help="arms to list, separated by commas (default: all of the profile)")
     parser.add_argument(
-        "--weights", type=Path, help="folder of weights, NAME.safetensors each, in place of the hub's cache"
+        "--weights", type=weights_folder, help="folder of weights, NAME.safetensors each, in place of the hub's cache"
     )
     parser.add_argument(
         "--model",

@@ -5,6 +5,7 @@ Imports no torch, but timm does, when a profile has such networks.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -37,6 +38,17 @@ def members(arm: Arm) -> tuple[Network, ...]:
 def loads(profile: Profile) -> bool:
     """Return whether a profile has arms of published networks."""
     return any(arm.loaded for arm in profile.arms.values())
+
+
+def weights_folder(text: str) -> Path:
+    """Return the folder of weights that a user typed, for argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: nothing was typed, as where a variable is empty; it would mean the current folder.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("an empty name is no folder")
+    return Path(text)
 
 
 def check_folder(weights: Path | None) -> None:

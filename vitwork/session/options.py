@@ -63,7 +63,7 @@ def add(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--weights",
-        type=Path,
+        type=networks.weights_folder,
         help="folder of weights of published networks, NAME.safetensors each (default: the cache of the Hugging Face hub)",
     )
     group.addoption(
