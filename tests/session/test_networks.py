@@ -296,6 +296,9 @@ def test_a_network_of_other_architectures_than_the_arms_is_noted(tmp_path):
     of = of_two_arms()
     found = located(of, tmp_path, given(of, [own_networks(tmp_path, [0], architecture="test_resnet")]))
     assert lines(found)[1] == "In vit, whose rule asks for other architectures: test_resnet.vit0."
+    twice = replace(of, arms={**of.arms, "vit-published": replace(of.arms["vit"], name="vit-published")})
+    said = lines(located(twice, tmp_path, given(twice, ["timm:test_resnet.vit0"])))
+    assert said[1] == "In vit and vit-published, whose rule asks for other architectures: test_resnet.vit0."
     plain = located(of, tmp_path, given(of, [own_networks(tmp_path, [1])]))
     assert not any("other architectures" in line for line in lines(plain))
 

@@ -6,7 +6,7 @@ Imports no torch, but timm does, when a profile has such networks.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -123,8 +123,7 @@ def located(
     changes = [
         *(Deviation(Change.MODEL, arm=arm, field=NETWORKS, value=", ".join(names)) for arm, names in models.items()),
         *declared(*dict.fromkeys(text for found in copies.values() for text in _told(found))),
-        *declared(*(f"in {arm}, whose rule asks for other architectures: {_named(names)}"
-                    for arm, measured in models.items() if (names := _strangers(profile.arms[arm], measured)))),
+        *declared(*_foreign(profile, models)),
         *declared(*([] if planned else _lacking(arms))),
     ]  # fmt: skip
     return replace(profile, arms=arms, deviations=(*profile.deviations, *changes))
@@ -169,11 +168,17 @@ def _told(copies: Mapping[str, str]) -> list[str]:
     return [f"counted once, as the same weights: {original}, {_named(names)}" for original, names in groups.items()]
 
 
-def _strangers(arm: Arm, own: Sequence[str]) -> list[str]:
-    """Return those of the networks that a user puts into an arm whose architectures its rule does not ask for."""
+def _foreign(profile: Profile, models: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield, in words, which networks a user puts into arms whose rules do not ask for their architectures."""
     from vitwork.models.published.membership import is_of
 
-    return [name for name in own if arm.family is not None and not is_of(arm.family, name)]
+    arms: dict[tuple[str, ...], list[str]] = {}
+    for name, names in models.items():
+        family = profile.arms[name].family
+        arms.setdefault(tuple(one for one in names if family is not None and not is_of(family, one)), []).append(name)
+    for names, found in arms.items():
+        if names:
+            yield f"in {' and '.join(found)}, whose rule asks for other architectures: {_named(names)}"
 
 
 def _check_apart(profile: Profile, arms: Mapping[str, Arm], own: Collection[str]) -> None:
