@@ -39,13 +39,14 @@ from vitwork.design.measurement import Measurement
 from vitwork.design.profile import Profile
 from vitwork.design.published import Network
 from vitwork.measurements.loaded_run import AT_ONCE, LoadedRun
-from vitwork.models.published.weights import SUFFIX, digest
+from vitwork.models.published.weights import SUFFIX
 from vitwork.models.zoo.creation import create
 from vitwork.profiles.network_times import FILE, NetworkTimes, Timed, Work, network_times
 from vitwork.session.collecting import collect, read_claims
 from vitwork.session.network_costs import amount
 from vitwork.session.networks import as_if_here, loads
 from vitwork.session.plan import Plan
+from vitwork.store.digests import file_digest
 from vitwork.store.keys import digest as key_of
 from vitwork.training.speed import operations
 
@@ -134,7 +135,7 @@ def loaded(found: Asked, folder: Path) -> LoadedRun:
                 weight.fill_(0.2)
     path = folder / f"{network.name}{SUFFIX}"
     save_file({key: value.contiguous() for key, value in model.state_dict().items()}, path)
-    here = replace(network, path=path, sha256=digest(path))
+    here = replace(network, path=path, sha256=file_digest(path))
     images = torch.randint(0, 256, (EVALUATED, 3, pixels, pixels), dtype=torch.uint8)
     names = tuple(map(str, range(network.classes)))
     chosen = ImageSet(images, torch.arange(EVALUATED), names, (0.5,) * 3, (0.25,) * 3, "")

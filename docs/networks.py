@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from vitwork.models.published.loading import parameters
+from vitwork.models.published.loading import size_of
 from vitwork.models.published.membership import groups
 from vitwork.profiles.published import FAMILIES, PUBLISHED
 from vitwork.session.collecting import collect, read_claims
@@ -35,10 +35,10 @@ def rows() -> Iterator[str]:
     """Yield a row for each network of each arm."""
     for arm, family in FAMILIES.items():
         for group in groups(family):
-            network, size = group.network, parameters(group.network)
+            network, size = group.network, size_of(group.network)
             assert network.preprocessing is not None  # timm's own networks say how they want their images
             yield (
-                f"| `{arm}` | `{network.name}` | {network.licence} | {size / 1e6:.1f} | {4 * size / 2**20:.0f} | "
+                f"| `{arm}` | `{network.name}` | {network.licence} | {size.parameters / 1e6:.1f} | {size.bytes / 2**20:.0f} | "
                 f"{network.preprocessing.size} | {', '.join(f'`{other}`' for other in group.others)} |\n"
             )
 

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from vitwork.models.published.membership import groups
-from vitwork.profiles.published import FAMILIES
+from vitwork.profiles.published import FAMILIES, PUBLISHED
+from vitwork.session.collecting import collect, read_claims
+from vitwork.session.networks import as_if_here
+from vitwork.session.plan import Plan
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -35,6 +38,19 @@ def test_every_network_of_every_arm_is_listed():
         tuple(cell.strip(" `") for cell in line.split("|")[1:3]) for line in page.splitlines() if line.startswith("| `")
     ]
     assert listed == [(arm, group.network.name) for arm, family in FAMILIES.items() for group in groups(family)]
+
+
+def test_every_arm_that_is_fetched_is_asked_for():
+    """No claim that can be measured names the arms of which it is said that none asks for them; each other one is named by one."""
+    whole = as_if_here(PUBLISHED)
+    plan = Plan(whole, fingerprints={arm.data: "" for arm in whole.arms.values()})
+    plan.read(read_claims(collect([DOCS.parent / "claims"]), whole))
+    sentences = [one for test in plan.tests.values() if test.lack is None for one in test.case.sentences]
+    named = {side.arm for sentence in sentences for side in sentence.references}
+    asked = {PUBLISHED.arms[name].family for name in named & set(PUBLISHED.arms)}
+    assert {name for name, family in FAMILIES.items() if family.asked} == {
+        name for name, family in FAMILIES.items() if family in asked
+    }
 
 
 @pytest.mark.slow

@@ -520,6 +520,7 @@ def outcomes(session: pytest.Pytester) -> list[Path]:
         (("--set", "epochs=soon"), "epochs cannot be 'soon'; it takes a whole number."),
         (("--profile", "cifar10-micro", "--data", "missing"), "The data folder *missing does not exist*"),
         (("--plan", "--profile", "cifar10-micro", "--data", "missing"), "The data folder *missing does not exist*"),
+        (("--plan", "--profile", "published", "--first-seed", "3"), "The networks of published are loaded, *"),
     ],
 )
 def test_mistakes_are_one_sentence(session: pytest.Pytester, arguments: tuple[str, ...], sentence: str) -> None:

@@ -20,7 +20,7 @@ from vitwork.statistics.claims import Case
 from vitwork.statistics.effect import Verdict
 
 ROOT = Path(__file__).parents[1]
-TEST = "claims/test_frequency.py::test_msas_lower_high_frequencies"
+CLAIM = ("claims/test_frequency.py", "-k", "msa-lowpass")
 NETWORKS = 6
 
 
@@ -46,7 +46,7 @@ def filtering(sign: float, strength: float = 0.1):
 
 def session(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run claims at the profile `published`, with a store and a cache in a folder."""
-    asked = [TEST, "--profile", "published", "--store", str(folder / "store"), "--set", "data.test=8", *arguments]
+    asked = [*CLAIM, "--profile", "published", "--store", str(folder / "store"), "--set", "data.test=8", *arguments]
     surroundings = {**os.environ, "VITWORK_CACHE": str(folder / "cache"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *asked],

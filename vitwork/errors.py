@@ -14,6 +14,17 @@ class UnfitError(VitworkError):
     """An analysis that a network, by its kind, does not allow."""
 
 
+class DamagedError(VitworkError):
+    """What lies where weights belong cannot be used: `place` is what `reason` says."""
+
+    def __init__(self, place: object, reason: str) -> None:
+        super().__init__(place, reason)
+        self.place, self.reason = place, reason
+
+    def __str__(self) -> str:
+        return f"{self.place} is {self.reason}"
+
+
 def told(error: BaseException) -> str:
     """Return the kind of an error and the first line of what it says: what fits into one sentence."""
     first = str(error).strip().partition("\n")[0]

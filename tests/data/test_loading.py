@@ -233,48 +233,6 @@ def test_no_network_gets_one_sentence(monkeypatch):
         load(DataSpec("cifar10"))
 
 
-class Hub:
-    """Stands for huggingface_hub: puts Parquet files where they are asked for, and counts how often."""
-
-    def __init__(self, *folders):
-        self.folders, self.asked = folders, []
-
-    def snapshot_download(self, name, *, repo_type, allow_patterns, local_dir):
-        self.asked.append((name, repo_type, allow_patterns))
-        for folder in self.folders:
-            copies.parquet(local_dir / folder)
-
-
-def test_a_data_set_of_the_hub(tmp_path, monkeypatch):
-    """hf://owner/name is downloaded once, and is then like the same files in a folder."""
-    monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "cache"))
-    hub = Hub("data")
-    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
-    root = Path("hf://someone/pictures")
-    splits = load(FOLDER, root)
-    assert hub.asked == [("someone/pictures", "dataset", "**.parquet")]
-    assert splits.train.fingerprint == load(FOLDER, copies.parquet(tmp_path / "same")).train.fingerprint
-    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    assert fingerprint(FOLDER, root) == splits.train.fingerprint
-
-
-def test_what_the_hub_cannot_give_gets_one_sentence(tmp_path, monkeypatch):
-    """Without huggingface_hub, or with files laid out otherwise, the user is told what is wrong, now and at the next try."""
-    monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(VitworkError, match=r"install vitwork\[hub\]"):
-        load(FOLDER, Path("hf://someone/pictures"))
-    offline = Hub()
-    monkeypatch.setattr(offline, "snapshot_download", lambda *_, **__: (_ for _ in ()).throw(OSError("no\nroute")))
-    monkeypatch.setitem(sys.modules, "huggingface_hub", offline)
-    with pytest.raises(VitworkError, match="someone/pictures cannot be had: no route"):
-        load(FOLDER, Path("hf://someone/pictures"))
-    monkeypatch.setitem(sys.modules, "huggingface_hub", Hub("plain", "fancy"))
-    for _ in range(2):
-        with pytest.raises(VitworkError, match="Parquet files in 2 folders, not in one"):
-            load(FOLDER, Path("hf://someone/pictures"))
-
-
 @pytest.mark.parametrize("content", [CIFAR10, None])
 def test_download_is_checked_by_its_content(monkeypatch, content):
     """A download whose pixels are not those of the published data set is refused."""

@@ -165,6 +165,21 @@ def test_every_plane_has_an_image(run):
         surfaces.Surface(images=3).measure(run)
 
 
+@pytest.mark.parametrize("planes", [3, 4])
+def test_planes_share_out_the_images_that_there_are(run, planes, monkeypatch):
+    """Of fewer images than are asked for, each plane gets its own, as many as the others."""
+    whole, given = landscape.surface, []
+
+    def surface(model, batches, **options):
+        given.append(sum(len(images) for images, _ in batches))
+        return whole(model, batches, **options)
+
+    monkeypatch.setattr(landscape, "surface", surface)
+    record = surfaces.Surface(planes=planes, images=2000, extent=0.6, points=5).measure(run)
+    assert given == [80 // planes] * planes
+    assert len(record["curvature"]) == planes
+
+
 def test_spectrum_record(run):
     """A spectrum says what it cost and whether it converged, mini-batch by mini-batch."""
     effort = {"batches": 2, "batch_size": 8, "k": 2}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from tests.published_networks import into_hub, save
 from tests.session.small import case
@@ -22,7 +24,7 @@ from vitwork.profiles import PUBLISHED, SMOKE, find
 from vitwork.report import words
 from vitwork.session.commands import networks
 from vitwork.session.forecast import plan_lines
-from vitwork.session.networks import given, lines, located
+from vitwork.session.networks import as_if_here, given, lines, located, members
 from vitwork.session.plan import Plan, lacking, lost
 from vitwork.store.store import Store
 
@@ -193,13 +195,50 @@ def test_networks_of_a_users_own_take_an_arms_place(tmp_path):
         ("swin=timm:test_vit", "no arm 'swin'"),
         ("vit=mypkg.net:build", "are loaded"),
         ("vit=timm:no_such", "timm has no model"),
+        ("vit=timm:", "has no name where one belongs"),
+        ("timm:test_vit.mine0,,test_vit.mine1", "has no name where one belongs"),
     ):
         with pytest.raises(VitworkError, match=said):
             given(of, [entry])
     with pytest.raises(VitworkError, match="names networks of vit twice"):
         given(of, ["vit=timm:test_vit.mine0", "timm:test_vit.mine1"])
-    with pytest.raises(VitworkError, match=r"weights of test_vit.mine7 are not in"):
+    with pytest.raises(VitworkError, match=r"No usable weights of test_vit.mine7 are in"):
         located(of, tmp_path, given(of, ["timm:test_vit.mine7"]))
+
+
+def test_spaces_in_a_list_of_networks_mean_nothing():
+    """Around names, and around what stands before them."""
+    of = of_two_arms()
+    spaced = given(of, [" vit = timm: test_vit.mine0 , timm: test_vit.mine1 "])
+    assert spaced == given(of, ["vit=timm:test_vit.mine0,test_vit.mine1"])
+
+
+def test_networks_of_an_arm_stand_in_it_under_all_its_names():
+    """A claim about published networks alone is measured on a user's own, unless others are named for it."""
+    names = ["vit=timm:test_vit.mine0", "resnet=timm:test_resnet.mine1"]
+    own = given(PUBLISHED, names)
+    assert {arm: [one.name for one in networks] for arm, networks in own.items()} == {
+        "vit": ["test_vit.mine0"], "vit-published": ["test_vit.mine0"],
+        "resnet": ["test_resnet.mine1"], "resnet-published": ["test_resnet.mine1"],
+    }  # fmt: skip
+    others = given(PUBLISHED, [*names, "vit-published=timm:test_vit.mine2"])
+    assert [one.name for one in others["vit-published"]] == ["test_vit.mine2"]
+
+
+def test_networks_of_other_classes_than_the_images_are_refused():
+    """A network of ImageNet's classes is not tested on CIFAR-100."""
+    with pytest.raises(
+        VitworkError, match=r"test_vit\.mine0 tells 1000 classes apart, and the images of vit are of 100"
+    ):
+        given(find("paper-checkpoints"), ["timm:test_vit.mine0"])
+
+
+def test_few_seeds_are_a_sample_of_an_arm():
+    """The first networks of an arm are its first by a hash of their names, not by the alphabet."""
+    names = [one.name for one in members(PUBLISHED.arms["resnet"])]
+    assert sorted(names) != names
+    assert len({name.partition(".")[2][0] for name in names[:5]}) > 1
+    assert names == [one.name for one in as_if_here(PUBLISHED).arms["resnet"].networks]
 
 
 def own_networks(tmp_path, seeds, arm="vit", architecture="test_vit"):
@@ -228,6 +267,19 @@ def test_the_same_weights_under_several_names_count_once(tmp_path):
     assert "counted once, as the same weights: test_vit.vit3, test_vit.vit4, test_vit.vit5" in stated
 
 
+def test_a_network_that_was_saved_anew_counts_once(tmp_path):
+    """Other metadata and another order in the file are no other network, in one arm or in two."""
+    of, option = of_two_arms(), own_networks(tmp_path, [0, 1, 2])
+    state = load_file(tmp_path / "test_vit.vit0.safetensors")
+    save_file(dict(reversed(state.items())), tmp_path / "test_vit.vit2.safetensors", {"saved": "anew"})
+    found = located(of, tmp_path, given(of, [option]))
+    assert [one.name for one in found.arms["vit"].networks] == ["test_vit.vit0", "test_vit.vit1"]
+    assert lines(found)[1] == "Counted once, as the same weights: test_vit.vit0, test_vit.vit2."
+    own = given(of, ["timm:test_vit.vit0,test_vit.vit1", "resnet=timm:test_vit.vit2"])
+    with pytest.raises(VitworkError, match="are in vit and in resnet"):
+        located(of, tmp_path, own)
+
+
 def test_no_network_is_compared_with_itself(tmp_path):
     """The same file in two arms is refused, under whatever name; arms whose rules have networks in common may share them."""
     of = of_two_arms()
@@ -244,28 +296,56 @@ def test_a_network_of_other_architectures_than_the_arms_is_noted(tmp_path):
     of = of_two_arms()
     found = located(of, tmp_path, given(of, [own_networks(tmp_path, [0], architecture="test_resnet")]))
     assert lines(found)[1] == "In vit, whose rule asks for other architectures: test_resnet.vit0."
+    twice = replace(of, arms={**of.arms, "vit-published": replace(of.arms["vit"], name="vit-published")})
+    said = lines(located(twice, tmp_path, given(twice, ["timm:test_resnet.vit0"])))
+    assert said[1] == "In vit and vit-published, whose rule asks for other architectures: test_resnet.vit0."
     plain = located(of, tmp_path, given(of, [own_networks(tmp_path, [1])]))
     assert not any("other architectures" in line for line in lines(plain))
 
 
-def test_a_damaged_file_is_left_out_and_named(tmp_path):
-    """Five of six networks are enough; the sixth is named with what is wrong, here and among the deviations; without the path."""
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def of_another_architecture(path):
+    save(path, "test_resnet", 0)
+
+
+def not_finite(path):
+    state = load_file(path)
+    save_file({**state, "head.weight": state["head.weight"] * float("nan")}, path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (cut, "truncated or no file of weights"),
+        (of_another_architecture, "of another architecture than test_vit.vit2"),
+        (not_finite, "unusable: head.weight is not finite"),
+        (Path.unlink, ""),
+    ],
+)
+def test_what_cannot_be_used_is_left_out_and_named(tmp_path, spoil, reason):
+    """Five of six networks are enough; the sixth, damaged or missing, is named here and among the deviations, and not as measured."""
     of = of_two_arms()
     own = given(of, [own_networks(tmp_path, list(range(6)))])
-    path = tmp_path / "test_vit.vit2.safetensors"
-    path.write_bytes(path.read_bytes()[:-100])
+    spoil(tmp_path / "test_vit.vit2.safetensors")
     found = located(of, tmp_path, own)
-    assert len(found.arms["vit"].networks) == 5
+    names = [f"test_vit.vit{number}" for number in (0, 1, 3, 4, 5)]
+    assert [one.name for one in found.arms["vit"].networks] == names
     assert found.arms["vit"].complete
     said = words.deviation(found.deviations[-1])
-    assert said.startswith("without test_vit.vit2 (truncated or no file of weights")
+    assert said.startswith(f"without test_vit.vit2{' (' + reason if reason else ''}")
     (missing,) = found.arms["vit"].missing
     assert missing.name == "test_vit.vit2"
-    assert missing.reason.startswith("truncated or no file of weights")
+    assert missing.reason.startswith(reason)
     assert str(tmp_path) not in said
     assert lines(found)[1] == f"W{said[1:]}."
+    assert any(words.deviation(one).startswith(f"the arm vit is {', '.join(names)}, not") for one in found.deviations)
     (tmp_path / "test_vit.vit3.safetensors").unlink()
-    with pytest.raises(VitworkError, match=r"weights of test_vit.vit3 are not in"):
+    with pytest.raises(
+        VitworkError, match=r"No usable weights of test_vit.vit2.*, test_vit.vit3 are in .* too few are left"
+    ):
         located(of, tmp_path, own)
 
 
@@ -290,6 +370,20 @@ def test_the_plan_tells_what_a_claim_costs_a_network(tmp_path):
             store.write(want.key, {"seconds": 60.0})
     (row,) = [line for line in plan_lines(plan, store) if line.startswith("one") and line.endswith("2.00")]
     assert row  # a minute for the variance, another for the accuracy
+
+
+def test_the_plan_of_networks_that_stand_alone_names_what_is_set_beside_the_papers(tmp_path):
+    """One network per arm decides nothing, so that no difference is told, but which of the paper's numbers and curves are compared."""
+    arms = profile(vit=replace(arm("vit", 1), data=DataSpec("cifar100")))
+    plan = Plan(arms, fingerprints={DataSpec("cifar100"): ""})
+    first, second = case("one", lower), case("two", lower)
+    stated = replace(first.claim, paper=replace(first.claim.paper, effect=-0.5))
+    for one in (replace(first, claim=stated), second):
+        plan.add(one, 1)
+    said = "\n".join(plan_lines(plan, Store(tmp_path)))
+    assert "With one network per arm nothing is decided." in said
+    assert "What is measured is set beside the paper's numbers of one, the curves of variance." in said
+    assert not re.search(r"\binf\b", said)
 
 
 def test_the_command_lists_arms_and_says_what_cannot_be_fetched(tmp_path, capsys, monkeypatch):
@@ -321,6 +415,9 @@ def test_the_command_lists_arms_and_says_what_cannot_be_fetched(tmp_path, capsys
     ):
         with pytest.raises(VitworkError, match=message):
             networks(wrong)
+    with pytest.raises(SystemExit):
+        networks(["published", "--weights", ""])
+    assert "argument --weights: an empty name is no folder" in capsys.readouterr().err
 
 
 def test_the_command_tells_what_is_damaged(tmp_path, capsys, monkeypatch):
@@ -345,6 +442,52 @@ def test_the_command_tells_what_is_damaged(tmp_path, capsys, monkeypatch):
     assert "0 of 4 networks are here" in said
 
 
+def test_networks_of_a_users_own_are_listed_and_fetched(tmp_path, capsys, monkeypatch):
+    """Their arm alone is listed, with what can be got; a session that lacks them says how."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    name = "test_vit.r160_in1k"
+    into_hub(tmp_path / "hub", f"timm/{name}", save(tmp_path / "file.safetensors", "test_vit", 0))
+    asked = [f"vit=timm:{name},test_vit.mine"]
+    assert networks(["published", "--model", *asked, "--fetch"]) == 1
+    said = capsys.readouterr().out
+    assert re.search(rf"{re.escape(name)} .* here\n", said)
+    assert "vit-published: the networks of vit" in said
+    assert "test_vit.mine has no address" in said
+    assert "resnet" not in said
+    with pytest.raises(VitworkError, match=r"`vitwork networks published --fetch --model …` gets those"):
+        located(PUBLISHED, None, given(PUBLISHED, ["vit=timm:test_vit2.r160_in1k"]))
+
+
+def test_what_no_claim_asks_for_is_fetched_only_where_it_is_named(tmp_path, capsys, monkeypatch):
+    """ResNeXts are listed with that remark, and are not among the networks that are fetched for all arms."""
+    monkeypatch.setattr("vitwork.session.commands.table", lambda profile, arm, weights: iter(()))
+    fetched = []
+    monkeypatch.setattr("vitwork.session.commands.fetched", lambda profile, arms: fetched.append(arms) or 0)
+    networks(["published", "--fetch"])
+    networks(["published", "--fetch", "--arms", "resnext"])
+    assert not {"resnext", "mixer"} & set(fetched[0])
+    assert {"resnet", "vit"} < set(fetched[0])
+    assert fetched[1] == ["resnext"]
+
+
+def test_a_network_is_as_large_before_it_is_here(tmp_path, capsys, monkeypatch):
+    """Buffers are counted, so that the size that is announced is that of the file."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    sizes = []
+    for _ in range(2):
+        networks(["published", "--model", "resnet=timm:test_resnet.r160_in1k"])
+        sizes.append(re.findall(r"([\d.]+) MB", capsys.readouterr().out))
+        path = save(tmp_path / "file.safetensors", "test_resnet", 0)
+        if len(sizes) == 1:
+            into_hub(tmp_path / "hub", "timm/test_resnet.r160_in1k", path)
+    assert sizes[0] == sizes[1]
+
+
 @pytest.mark.parametrize("arms", ["vit-more-data", "resnet-one-recipe"])
 def test_the_list_fits_into_eighty_columns(arms, capsys, monkeypatch):
     """No line is wider than the terminal, whatever networks count for others; a range of one number is one number."""
@@ -358,17 +501,18 @@ def test_the_list_fits_into_eighty_columns(arms, capsys, monkeypatch):
 
 
 def test_a_plan_needs_no_weights(tmp_path):
-    """What is not here is counted as if it were, and named; a network of a user's own must be there all the same."""
+    """What is not here is counted as if it were, and named, a network of a user's own as well."""
     save(tmp_path / "test_vit.r160_in1k.safetensors", "test_vit", 0)
     of = profile(vit=Arm("vit", "", recipe=LOADED, data=DATA, family=Family(r"test_vit\d?", tags="r160_in1k")))
     found = located(of, tmp_path, planned=True)
-    assert [one.name for one in found.arms["vit"].networks] == [f"test_vit{n}.r160_in1k" for n in ("", "2", "3")]
+    assert {one.name for one in found.arms["vit"].networks} == {f"test_vit{n}.r160_in1k" for n in ("", "2", "3")}
     assert found.arms["vit"].complete
     assert "Without test_vit2.r160_in1k, test_vit3.r160_in1k: no usable" in lines(found)[1]
     (tmp_path / "empty").mkdir()
     assert len(located(of, tmp_path / "empty", planned=True).arms["vit"].networks) == 3
-    with pytest.raises(VitworkError, match=r"weights of test_vit.mine7 are not in"):
-        located(of, tmp_path, given(of, ["timm:test_vit.mine7"]), planned=True)
+    own = located(of, tmp_path, given(of, ["timm:test_vit.mine7"]), planned=True)
+    assert [one.name for one in own.arms["vit"].networks] == ["test_vit.mine7"]
+    assert lines(own)[1] == "Without any network of vit: no usable weights were there."
 
 
 def test_claims_that_need_no_training_are_registered():

@@ -30,8 +30,6 @@ NORMALISATION = {
 }
 """Mean and standard deviation that the paper's configurations use; other sources are measured."""
 
-HUB = "hf:"  # what a path begins with that means a data set of the hub: hf://owner/name
-
 SAMPLED = 4096
 """Streamed images whose mean and deviation stand for all; they are in the order of a hash, so any are a fair sample."""
 
@@ -125,13 +123,14 @@ def _folder(root: Path) -> Path:
 
 
 def _collection(spec: DataSpec, root: Path | None) -> Collection:
-    from vitwork.data.sources.download import DOWNLOADS, hub_folder, open_download, open_torchvision
+    from vitwork.data.sources.download import DOWNLOADS, open_download, open_torchvision
+    from vitwork.data.sources.hub import hub_folder, is_address
 
     spec.check()
     if root is None:
         return open_download(spec.source)
-    if root.parts[:1] == (HUB,):
-        return open_folder(hub_folder("/".join(root.parts[1:])))
+    if is_address(root):
+        return open_folder(hub_folder(root))
     root = _folder(root)
     if spec.source in DOWNLOADS and any(root.glob("cifar-10*-*/meta")) | any(root.glob("cifar-10*-*/batches.meta")):
         return open_torchvision(root, spec.source)

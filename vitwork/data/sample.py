@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from vitwork.data.sources.cache import locked, place_of
-from vitwork.data.sources.collection import Collection, Example
+from vitwork.data.sources.collection import Collection, Example, held_out
 from vitwork.data.sources.decoding import memory
-from vitwork.data.sources.download import hub_folder
 from vitwork.data.sources.ground_truth import CLASSES, check_numbers
 from vitwork.data.sources.held_out import numbers, open_held_out
+from vitwork.data.sources.hub import hub_folder, is_address
 from vitwork.design.dataset import DataSpec
 from vitwork.errors import VitworkError
 from vitwork.store.cache import cache_folder
@@ -25,7 +25,6 @@ from vitwork.store.store import CorruptFileError, read_sealed, write_sealed
 
 VERSION = 2
 """Raised whenever the choice changes, so that no sample that was chosen differently is read."""
-HUB = "hf:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +84,8 @@ def _made(spec: DataSpec, root: Path | None) -> tuple[Path, float]:
     spec.check()
     if root is None:
         raise VitworkError("These networks are tested on ImageNet's validation images: name their folder with --data.")
-    if root.parts[:1] == (HUB,):
-        root = hub_folder("/".join(root.parts[1:]), "validation")
+    if is_address(root):
+        root = hub_folder(root, held_out)
     if not root.is_dir():
         raise VitworkError(f"The data folder {root} does not exist or is not a folder.")
     collection = open_held_out(root.resolve())

@@ -53,6 +53,7 @@ class Network:
         year: of the paper that it is from, 0 where it is not stated.
         path: where its weights lie; None where they are not here.
         sha256: of the file of weights; empty where it is not here.
+        weights: SHA-256 over the weights as they are loaded, which a file that was saved anew shares; empty where they were not.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Network:
     year: int = 0
     path: Path | None = None
     sha256: str = ""
+    weights: str = ""
 
     @property
     def identity(self) -> tuple[Any, ...]:
@@ -103,6 +105,7 @@ class Family:
         data: ``in1k`` for networks trained on ImageNet-1k alone, ``more`` for those pre-trained on more and tuned on it.
         distilled: whether the networks were distilled from others.
         largest: side of the largest images that they may take, in pixels.
+        asked: whether a claim of this suite asks for them.
     """
 
     architectures: str
@@ -110,6 +113,7 @@ class Family:
     data: Literal["in1k", "more"] = "in1k"
     distilled: bool = False
     largest: int = 288
+    asked: bool = True
 
 
 LOADED = Recipe(

@@ -32,7 +32,7 @@ class Surface(Measurement):
         when: at which snapshot.
         batchnorm: ``fixed`` running statistics, or ``recalibrated`` at every point.
         planes: pairs of directions; the surface is the mean over them.
-        images: number of training images, drawn and augmented once and shared out among the planes.
+        images: number of training images, drawn and augmented once and shared out among the planes; all where there are fewer.
         extent: largest coordinate, in units of the directions.
         points: grid points per axis, odd.
         radius: largest coordinate that the quadratic fit uses.
@@ -67,11 +67,12 @@ class Surface(Measurement):
                 f"a grid of {self.points} points to {self.extent:g} does not hold the weights in its middle: points is "
                 "odd, from 3, and extent above 0"
             )
-        if not 1 <= self.planes <= self.images:
-            raise VitworkError(f"{self.images} images cannot be shared out among {self.planes} planes")
-        share = self.images // self.planes
-        batch_size = min(share, 250)
-        batches = -(-share // batch_size)
+        images = min(self.images, len(run.splits.train))
+        if not 1 <= self.planes <= images:
+            raise VitworkError(f"{images} images cannot be shared out among {self.planes} planes")
+        share = images // self.planes
+        batches = -(-share // 250)
+        batch_size = share // batches  # so that no plane takes what is another's
         drawn = run.training_batches(self.planes * batches, batch_size)
         found = [
             landscape.surface(

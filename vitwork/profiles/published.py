@@ -26,12 +26,12 @@ VIT = r"(vit|deit|deit3)_(tiny|small|base)_patch16"
 CONVNEXT = r"convnext_(zepto|atto|femto|pico|nano|tiny|small|base)"
 FAMILIES: Mapping[str, Family] = {
     "resnet": Family(r"resnet50"),
-    "resnext": Family(r"resnext50_32x4d"),
+    "resnext": Family(r"resnext50_32x4d", asked=False),
     "vit": Family(VIT + r"_\d+", largest=384),
     "swin": Family(r"swin(v2|v2_cr|_s3)?_(tiny|small|base)(_ns)?(_patch4)?(_window\d+)?_\d+"),
     "pit": Family(r"pit_(ti|xs|s|b)_224"),
     "convnext": Family(CONVNEXT + r"(_rms)?(_ols|_hnf)?"),
-    "mixer": Family(r"(mixer|gmixer|resmlp|gmlp)_.*"),
+    "mixer": Family(r"(mixer|gmixer|resmlp|gmlp)_.*", asked=False),
     "vit-more-data": Family(VIT + r"(_clip)?_\d+(_miil)?", data="more", largest=384),
     "convnext-more-data": Family(CONVNEXT.replace("convnext", "convnext(v2)?"), data="more"),
     "vit-distilled": Family(r"deit_(tiny|small|base)_distilled_patch16_\d+", distilled=True, largest=384),
@@ -66,7 +66,7 @@ _ARMS = {name: Arm(name, "", recipe=LOADED, data=IMAGES, family=family) for name
 PUBLISHED = Profile(
     name="published",
     summary="every network of a family that timm publishes, on 2,000 of ImageNet's validation images; nothing is trained",
-    expected="some hours on a GPU (an estimate), days on two CPU cores; the weights are 14 GB",
+    expected="some hours on a GPU (an estimate), days on two CPU cores; the weights are 12 GB",
     # The same networks under names that claims about published ones alone use.
     arms=_ARMS | {f"{name}-published": replace(_ARMS[name], name=f"{name}-published") for name in ("resnet", "vit")},
     seeds=20,

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vitwork import profiles
 from vitwork.design.arm import Arm
 from vitwork.design.profile import Profile
 from vitwork.design.published import Family, Network
-from vitwork.errors import VitworkError
+from vitwork.errors import DamagedError, VitworkError
 from vitwork.report.terminal import columns, wrapped
-from vitwork.session.networks import check_folder, few, loads, members
+from vitwork.session.networks import alike, check_folder, few, loads, members, weights_folder, with_own
+from vitwork.session.networks import given as named
+
+if TYPE_CHECKING:  # importing it for real imports torch
+    from vitwork.models.published.loading import Size
 
 MEBIBYTE = 2**20
-BYTES = 4  # of a parameter in single precision, as weights are published
 
 
 def networks(arguments: Sequence[str]) -> int:
@@ -27,13 +32,21 @@ def networks(arguments: Sequence[str]) -> int:
     parser.add_argument("--fetch", action="store_true", help="download the weights that are not here, and verify them")
     parser.add_argument("--arms", help="arms to list, separated by commas (default: all of the profile)")
     parser.add_argument(
-        "--weights", type=Path, help="folder of weights, NAME.safetensors each, in place of the hub's cache"
+        "--weights", type=weights_folder, help="folder of weights, NAME.safetensors each, in place of the hub's cache"
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="[ARM=]timm:NAME,NAME…",
+        help="networks in place of an arm's, as for pytest claims; without --arms, these arms alone",
     )
     given = parser.parse_args(arguments)
     profile = profiles.find(given.profile)
     if not loads(profile):
         raise VitworkError(f"The profile {profile.name} trains its networks: it needs no weights.")
-    chosen = list(profile.arms)
+    own = named(profile, given.model)
+    chosen = list(own or profile.arms)
     if given.arms is not None:
         chosen = list(dict.fromkeys(name.strip() for name in given.arms.split(",")))
     if unknown := [name for name in chosen if name not in profile.arms]:
@@ -41,10 +54,17 @@ def networks(arguments: Sequence[str]) -> int:
     if given.fetch and given.weights:
         raise VitworkError("Weights are fetched into the cache of the hub: leave --weights or --fetch out.")
     check_folder(given.weights)
+    profile = replace(profile, arms={name: with_own(arm, own.get(name)) for name, arm in profile.arms.items()})
     for name in chosen:
         for line in table(profile, profile.arms[name], given.weights):
             print(line, flush=True)
-    return fetched(profile, chosen) if given.fetch else 0
+    wanted = chosen if given.arms is not None else [name for name in chosen if _asked(profile.arms[name])]
+    return fetched(profile, wanted) if given.fetch else 0
+
+
+def _asked(arm: Arm) -> bool:
+    """Return whether a claim asks for the networks of an arm."""
+    return arm.family is None or arm.family.asked
 
 
 def table(profile: Profile, arm: Arm, weights: Path | None) -> Iterator[str]:
@@ -53,15 +73,16 @@ def table(profile: Profile, arm: Arm, weights: Path | None) -> Iterator[str]:
         yield f"{arm.name}: the networks of {original}"
         return
     found = members(arm)
-    sizes = [_parameters(network) for network in found]
+    sizes = [_size(network) for network in found]
     yield from wrapped(f"{arm.name}: {_summary(found, sizes)}", columns())
     yield from wrapped(f"  rule: {rule(arm.family)}", columns()) if arm.family else ()
+    if not _asked(arm):
+        yield from wrapped(f"  no claim asks for them: --fetch gets them with --arms {arm.name}", columns())
     others = merged(arm)
     for network, size in zip(found, sizes, strict=True):
         here, damage = _standing(network, weights)
-        megabytes = here.stat().st_size if here else BYTES * size
         yield (
-            f"  {network.name:47} {network.licence or 'not stated':12} {megabytes / MEBIBYTE:5.0f} MB "
+            f"  {network.name:47} {network.licence or 'not stated':12} {size.bytes / MEBIBYTE:5.0f} MB "
             f"{'here' if here else 'damaged' if damage else 'not here'}"
         )
         yield from wrapped(f"    {damage}", columns(), hang=0) if damage else ()
@@ -79,19 +100,17 @@ def rule(family: Family) -> str:
 
 def _standing(network: Network, weights: Path | None) -> tuple[Path | None, str]:
     """Return where a network's weights lie, and what is wrong with what lies there; neither where there is nothing."""
-    from vitwork.models.published.weights import DamagedError, located
+    from vitwork.models.published.content import found
 
     try:
-        return located(network, weights).path, ""
+        return found(network, weights).path, ""
     except DamagedError as why:
-        return None, str(why)
+        return None, f"{why}."
 
 
 def _original(profile: Profile, arm: Arm) -> str:
     """Return the first arm of the same networks."""
-    return next(
-        name for name, other in profile.arms.items() if (other.family, other.networks) == (arm.family, arm.networks)
-    )
+    return next(name for name in profile.arms if alike(profile, name, arm.name))
 
 
 def merged(arm: Arm) -> dict[str, tuple[str, ...]]:
@@ -103,16 +122,16 @@ def merged(arm: Arm) -> dict[str, tuple[str, ...]]:
     return {group.network.name: group.others for group in groups(arm.family)}
 
 
-def _summary(found: Sequence[Network], sizes: Sequence[int]) -> str:
+def _summary(found: Sequence[Network], sizes: Sequence[Size]) -> str:
     """Return how many networks there are, and in what they differ besides the arm."""
     if not found:
         return "none in the installed timm"
     years = sorted({network.year for network in found if network.year})
     when = f", papers of {_range([str(year) for year in years])} where one is named" if years else ""
-    millions = _range([f"{size / 1e6:.1f}" for size in sorted(sizes)])
+    millions = _range([f"{count / 1e6:.1f}" for count in sorted(size.parameters for size in sizes)])
     return (
         f"{len(found)} independent{few(len(found))}, {millions} M parameters, "
-        f"{BYTES * sum(sizes) / MEBIBYTE:.0f} MB{when}"
+        f"{sum(size.bytes for size in sizes) / MEBIBYTE:.0f} MB{when}"
     )
 
 
@@ -121,14 +140,15 @@ def _range(ordered: Sequence[str]) -> str:
     return " to ".join(dict.fromkeys((ordered[0], ordered[-1])))
 
 
-def _parameters(network: Network) -> int:
-    from vitwork.models.published.loading import parameters
+def _size(network: Network) -> Size:
+    from vitwork.models.published.loading import size_of
 
-    return parameters(network)
+    return size_of(network)
 
 
 def fetched(profile: Profile, arms: Sequence[str]) -> int:
     """Fetch what is not here or damaged, and verify what is; what fails is named, and the rest goes on. Return the exit status."""
+    from vitwork.models.published.content import identified
     from vitwork.models.published.weights import fetch
 
     wanted = {network.name: network for arm in arms for network in members(profile.arms[arm])}
@@ -137,7 +157,7 @@ def fetched(profile: Profile, arms: Sequence[str]) -> int:
         if _standing(network, None)[0] is None:
             print(f"{number}/{len(wanted)} {network.name} …", flush=True)
         try:
-            fetch(network)
+            identified(fetch(network))
         except VitworkError as why:
             print(f"{network.name}: {why}", flush=True)
             failed += 1

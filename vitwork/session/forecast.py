@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from statistics import fmean
 
@@ -10,6 +11,7 @@ from vitwork.design.deviation import Missing
 from vitwork.language.sentence import Sentence
 from vitwork.profiles.network_times import network_times
 from vitwork.report import words
+from vitwork.report.beside import CURVES
 from vitwork.session.costs import Basis, durations
 from vitwork.session.engine import Engine, Task
 from vitwork.session.network_costs import seconds
@@ -143,6 +145,11 @@ def _power(plan: Plan) -> list[str]:
         for claim, deciding in primaries.items()
         if deciding
     }
+    if smallest and not any(map(math.isfinite, smallest.values())):
+        return [
+            f"With one {'network' if loads(profile) else 'seed'} per arm nothing is decided.",
+            *_beside(plan, primaries),
+        ]
     of_arms = (least for claim, least in smallest.items() if any(map(_compares_arms, primaries[claim])))
     first = min(of_arms, default=detectable(profile.seeds, level))
     lines = [
@@ -150,9 +157,24 @@ def _power(plan: Plan) -> list[str]:
         f"two arms must differ by {first:.1f} standard deviations over seeds for the first decision, that of the easiest claim; by claim:",
     ]
     return lines + [
-        f"  {claim:32} {least:6.1f}  ({words.plural(len(asked[claim]), 'hypothesis')})"
+        f"  {claim:32} {f'{least:.1f}' if math.isfinite(least) else '–':>6}  ({words.plural(len(asked[claim]), 'hypothesis')})"
         for claim, least in smallest.items()
     ]
+
+
+def _beside(plan: Plan, claims: Iterable[str]) -> list[str]:
+    """Return which of the paper's numbers and curves are set beside those of networks that stand alone."""
+    if not loads(plan.profile):
+        return []
+    stated = {test.case.claim.id for test in plan.tests.values() if test.case.claim.paper.effect is not None}
+    found = [*(claim for claim in claims if claim in stated), *(f"the curves of {name}" for name in _curves(plan))]
+    return [f"What is measured is set beside the paper's numbers of {', '.join(found)}."] if found else []
+
+
+def _curves(plan: Plan) -> list[str]:
+    """Return the measurements of which the paper has curves of the same arms and images."""
+    wanted = {(want.run.arm.data.source, want.measurement.name, want.run.arm.name) for want in plan.wanted.values()}
+    return sorted({name for source, name, arm in wanted if arm in CURVES.get(source, {}).get(name, ({},))[0]})
 
 
 def _compares_arms(sentence: Sentence) -> bool:

@@ -5,7 +5,8 @@ Imports no torch, but timm does, when a profile has such networks.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import argparse
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -15,24 +16,39 @@ from vitwork.design.arm import Arm
 from vitwork.design.deviation import Change, Deviation, declared
 from vitwork.design.profile import NETWORKS, Profile
 from vitwork.design.published import Absent, Network
-from vitwork.errors import VitworkError
+from vitwork.errors import DamagedError, VitworkError
+from vitwork.store.keys import digest
 
 NAMED = 8
 """Networks that a sentence names; of more, it gives the number."""
 
 
 def members(arm: Arm) -> tuple[Network, ...]:
-    """Return the published networks of an arm, whether their weights are here or not: those named, or of its family."""
+    """Return the published networks of an arm, whether their weights are here or not: those named, or of its family.
+
+    Those of a family are in the order of a hash of their names, so that the first ones are a fair sample of it.
+    """
     if arm.family is None:
         return arm.networks
     from vitwork.models.published.membership import groups
 
-    return tuple(group.network for group in groups(arm.family))
+    return tuple(sorted((group.network for group in groups(arm.family)), key=lambda network: digest(network.name)))
 
 
 def loads(profile: Profile) -> bool:
     """Return whether a profile has arms of published networks."""
     return any(arm.loaded for arm in profile.arms.values())
+
+
+def weights_folder(text: str) -> Path:
+    """Return the folder of weights that a user typed, for argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: nothing was typed, as where a variable is empty; it would mean the current folder.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("an empty name is no folder")
+    return Path(text)
 
 
 def check_folder(weights: Path | None) -> None:
@@ -63,7 +79,7 @@ def located(
     """Return a profile whose arms have the networks whose weights are here, and know the others by name.
 
     Arms to which nothing belongs, at the installed timm, are left out. The same weights under several names count once. What
-    lies damaged where weights belong is missing.
+    lies where weights belong and cannot be used is missing.
 
     Args:
         profile: the profile.
@@ -72,7 +88,8 @@ def located(
         planned: whether what is not here is to be counted as if it were, since nothing is loaded.
 
     Raises:
-        VitworkError: a network of a user's own is not here, or none at all is, or one would be compared with itself.
+        VitworkError: of the networks that a user names for an arm too few are here, or none at all are, or one would be compared
+            with itself.
     """
     if not loads(profile):
         if weights is not None:
@@ -86,9 +103,13 @@ def located(
         if arm.loaded
     }
     found = {name: arm for name, arm in arms.items() if arm.networks or arm.missing}
-    gone = {arm: [one.name for one in _absent(found[arm]) if not one.reason] for arm in asked}
-    if lost := [one.name for arm, networks in asked.items() for one in networks if one.name in gone[arm]]:
-        raise VitworkError(f"The weights of {_named(lost)} are not {_where(weights)}.")
+    if lost := dict.fromkeys(one for name in asked if not found[name].complete for one in found[name].missing):
+        getting = (
+            "" if weights else f": `vitwork networks {profile.name} --fetch --model …` gets those that are published"
+        )
+        raise VitworkError(
+            f"No usable weights of {_named(list(lost))} are {_where(weights)}, and too few are left without{getting}."
+        )
     if not any(arm.networks for arm in found.values()):
         missing = sorted({one for arm in found.values() for one in _absent(arm)})
         raise VitworkError(
@@ -98,23 +119,21 @@ def located(
     copies = {name: _copies(arm) for name, arm in found.items()}
     arms = {name: _without(arm, copies[name]) for name, arm in found.items()}
     _check_apart(profile, arms, asked)
-    models = {arm: [one.name for one in networks if one.name not in copies[arm]] for arm, networks in asked.items()}
+    models = {arm: [one.name for one in arms[arm].networks] for arm in asked}
     changes = [
         *(Deviation(Change.MODEL, arm=arm, field=NETWORKS, value=", ".join(names)) for arm, names in models.items()),
         *declared(*dict.fromkeys(text for found in copies.values() for text in _told(found))),
-        *declared(*(f"in {arm}, whose rule asks for other architectures: {_named(names)}"
-                    for arm, networks in asked.items() if (names := _strangers(profile.arms[arm], networks)))),
+        *declared(*_foreign(profile, models)),
         *declared(*([] if planned else _lacking(arms))),
     ]  # fmt: skip
     return replace(profile, arms=arms, deviations=(*profile.deviations, *changes))
 
 
 def _located(arm: Arm, own: Sequence[Network] | None, weights: Path | None, *, planned: bool) -> Arm:
-    from vitwork.models.published.weights import DamagedError
-    from vitwork.models.published.weights import located as found
+    from vitwork.models.published.content import found
 
     networks, missing = [], []
-    for network in own or members(arm):
+    for network in members(with_own(arm, own)):
         try:
             here, reason = found(network, weights), ""
         except DamagedError as why:
@@ -123,14 +142,19 @@ def _located(arm: Arm, own: Sequence[Network] | None, weights: Path | None, *, p
             networks.append(here)
         else:
             missing.append(Absent(network.name, reason))
-    return replace(arm, family=None, networks=tuple(networks), missing=tuple(missing))
+    return replace(arm, family=None, networks=tuple(networks), missing=tuple(sorted(missing)))
+
+
+def with_own(arm: Arm, own: Sequence[Network] | None) -> Arm:
+    """Return an arm with networks of a user's own in place of its own; as it is where there are none."""
+    return replace(arm, family=None, networks=tuple(own)) if own else arm
 
 
 def _copies(arm: Arm) -> dict[str, str]:
     """Return the networks of an arm whose weights are those of one before, with the name of that one."""
     first: dict[str, str] = {}
     here = [network for network in arm.networks if network.path is not None]
-    found = {network.name: first.setdefault(network.sha256, network.name) for network in here}
+    found = {network.name: first.setdefault(network.weights, network.name) for network in here}
     return {name: original for name, original in found.items() if name != original}
 
 
@@ -144,11 +168,17 @@ def _told(copies: Mapping[str, str]) -> list[str]:
     return [f"counted once, as the same weights: {original}, {_named(names)}" for original, names in groups.items()]
 
 
-def _strangers(arm: Arm, own: Sequence[Network]) -> list[str]:
-    """Return the networks that a user puts into an arm whose rule asks for other architectures."""
+def _foreign(profile: Profile, models: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield, in words, which networks a user puts into arms whose rules do not ask for their architectures."""
     from vitwork.models.published.membership import is_of
 
-    return [network.name for network in own if arm.family is not None and not is_of(arm.family, network.name)]
+    arms: dict[tuple[str, ...], list[str]] = {}
+    for name, names in models.items():
+        family = profile.arms[name].family
+        arms.setdefault(tuple(one for one in names if family is not None and not is_of(family, one)), []).append(name)
+    for names, found in arms.items():
+        if names:
+            yield f"in {' and '.join(found)}, whose rule asks for other architectures: {_named(names)}"
 
 
 def _check_apart(profile: Profile, arms: Mapping[str, Arm], own: Collection[str]) -> None:
@@ -159,9 +189,9 @@ def _check_apart(profile: Profile, arms: Mapping[str, Arm], own: Collection[str]
     """
     names = {arm: {network.name for network in members(profile.arms[arm])} for arm in arms} if own else {}
     for arm in own:
-        mine = {network.sha256: network.name for network in arms[arm].networks if network.path is not None}
+        mine = {network.weights: network.name for network in arms[arm].networks if network.path is not None}
         for other in (other for other in arms if other != arm and not names[arm] & names[other]):
-            if shared := [mine[network.sha256] for network in arms[other].networks if network.sha256 in mine]:
+            if shared := [mine[network.weights] for network in arms[other].networks if network.weights in mine]:
                 raise VitworkError(
                     f"The weights of {shared[0]} are in {arm} and in {other}: a comparison of these arms would compare them with "
                     "themselves."
@@ -194,7 +224,7 @@ def _where(weights: Path | None) -> str:
 
 
 def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, ...]]:
-    """Return the networks of a user's own, by arm.
+    """Return the networks of a user's own, by arm; an arm that is the same under another name has them too.
 
     Args:
         profile: has published networks.
@@ -202,13 +232,14 @@ def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, .
             stand once.
 
     Raises:
-        VitworkError: there is no such arm, the name is none of timm's, or two networks are one, or of one training.
+        VitworkError: there is no such arm, the name is none of timm's, a network tells other classes apart than those of the
+            arm, or two networks are one, or of one training.
     """
     from vitwork.models.published.membership import TIMM, published
 
     own: dict[str, tuple[Network, ...]] = {}
     for entry in models:
-        arm, _, listed = entry.rpartition("=")
+        arm, _, listed = (part.strip() for part in entry.rpartition("="))
         arm = arm or "vit"
         if arm not in profile.arms:
             raise VitworkError(f"The profile {profile.name} has no arm {arm!r}; it has {', '.join(profile.arms)}.")
@@ -218,9 +249,34 @@ def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, .
             raise VitworkError(
                 f"--model names networks of {arm} twice: name all of them in one, {arm}=timm:NAME,NAME…."
             )
-        own[arm] = tuple(published(name.strip().removeprefix(TIMM)) for name in listed.split(","))
+        names = [name.strip().removeprefix(TIMM).strip() for name in listed.split(",")]
+        if not all(names):
+            raise VitworkError(f"{entry!r} has no name where one belongs: write {arm}=timm:NAME,NAME….")
+        own[arm] = tuple(map(published, names))
         _check_independent(own[arm], entry)
-    return own
+        _check_classes(own[arm], profile.arms[arm])
+    return own | {
+        same: own[arm] for arm in own for same in profile.arms if same not in own and alike(profile, same, arm)
+    }
+
+
+def alike(profile: Profile, one: str, other: str) -> bool:
+    """Return whether two arms of published networks are one, under two names."""
+    first, second = profile.arms[one], profile.arms[other]
+    return (first.family, first.networks) == (second.family, second.networks)
+
+
+def _check_classes(networks: Sequence[Network], arm: Arm) -> None:
+    """Refuse a network that tells other classes apart than an arm's own do, on whose images it would be tested.
+
+    Raises:
+        VitworkError: there is one.
+    """
+    usual = {network.classes for network in members(arm)}
+    if usual and (other := next((network for network in networks if network.classes not in usual), None)):
+        raise VitworkError(
+            f"{other.name} tells {other.classes} classes apart, and the images of {arm.name} are of {', '.join(map(str, usual))}."
+        )
 
 
 def _check_independent(networks: Sequence[Network], entry: str) -> None:

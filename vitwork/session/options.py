@@ -63,7 +63,7 @@ def add(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--weights",
-        type=Path,
+        type=networks.weights_folder,
         help="folder of weights of published networks, NAME.safetensors each (default: the cache of the Hugging Face hub)",
     )
     group.addoption(
@@ -141,6 +141,10 @@ def _replicated(option: argparse.Namespace, profile: Profile) -> Profile:
     """Return a profile with as many seeds as the options ask for."""
     if option.first_seed < 0:
         raise VitworkError(f"--first-seed takes a number from 0, not {option.first_seed}.")
+    if option.first_seed and networks.loads(profile):
+        raise VitworkError(
+            f"The networks of {profile.name} are loaded, and no seed numbers them: leave --first-seed out."
+        )
     seeds = option.seeds
     if seeds != "auto" and (option.max_seeds, option.max_minutes) != (None, None):
         raise VitworkError(

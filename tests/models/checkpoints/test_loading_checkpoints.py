@@ -156,7 +156,7 @@ def test_another_number_of_classes_is_named():
 def test_files_without_weights_are_named(tmp_path, content):
     """A file that holds no state dict gets one sentence."""
     torch.save(content, tmp_path / "other.pt")
-    with pytest.raises(VitworkError, match=r"other.pt holds no state dict"):
+    with pytest.raises(VitworkError, match=r"other.pt is no state dict"):
         load_checkpoint("preresnet_18", tmp_path / "other.pt", 10, **TINY)
 
 

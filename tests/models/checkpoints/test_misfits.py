@@ -76,7 +76,7 @@ def without(state, key):
         (lambda s: {**s, "head.norm.num_batches_tracked": torch.tensor(0.5)}, "is torch.float32 in it and torch.int64"),
         (lambda s: {**s, "layer0.0.weight": s["stem.conv.weight"]}, "of another architecture"),
         (lambda s: {**s, "module.head.fc.bias": s["head.fc.bias"]}, r"it has module\.head\.fc\.bias$"),
-        (lambda s: {**s, "epoch": 3}, "holds no state dict of tensors"),
+        (lambda s: {**s, "epoch": 3}, "is no state dict of tensors"),
     ],
 )
 def test_a_misfit_is_one_sentence(state, change, message):

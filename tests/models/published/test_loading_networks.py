@@ -16,10 +16,11 @@ from safetensors.torch import load_file, save_file
 from tests.models.checkpoints.test_loading_checkpoints import GOLDEN, filled
 from tests.published_networks import save
 from vitwork.errors import VitworkError
-from vitwork.models.published.loading import load, parameters
+from vitwork.models.published.loading import load, size_of
 from vitwork.models.published.membership import published
-from vitwork.models.published.weights import digest, located
+from vitwork.models.published.weights import located
 from vitwork.profiles.published import OF_THE_PAPER
+from vitwork.store.digests import file_digest
 
 SHARED = Path(__file__).parents[4] / "shared" / "golden" / "published_checkpoints.json"
 
@@ -43,7 +44,10 @@ def test_saved_weights_give_the_same_logits(tmp_path, name):
     with torch.no_grad():
         torch.testing.assert_close(loaded(images), saved(images))
     assert not loaded.training
-    assert parameters(network) == sum(parameter.numel() for parameter in saved.parameters())
+    size = size_of(network)
+    assert size.parameters == sum(parameter.numel() for parameter in saved.parameters())
+    assert network.path is not None
+    assert 0 < network.path.stat().st_size - size.bytes < 50_000  # the header, of names and shapes
 
 
 @pytest.mark.parametrize("arm", ["vit", "pit", "swin"])
@@ -73,7 +77,7 @@ def test_weights_that_are_not_the_ones_of_the_key_are_refused(tmp_path):
     with pytest.raises(VitworkError, match="has changed since the session began"):
         load(network)
     with pytest.raises(VitworkError, match="truncated or no file of weights"):
-        load(replace(network, sha256=digest(path)))
+        load(replace(network, sha256=file_digest(path)))
 
 
 def test_weights_of_another_resolution_are_refused(tmp_path):
@@ -94,7 +98,7 @@ def test_a_file_that_was_replaced_is_known_at_the_next_attempt(tmp_path):
     with pytest.raises(VitworkError, match="has changed since the session began"):
         load(network)
     again = located(published("test_vit.a"), tmp_path)
-    assert again.sha256 == digest(other)
+    assert again.sha256 == file_digest(other)
     load(again)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from vitwork.data.sources.collection import Collection, Example
-from vitwork.data.sources.listing import check_regular, files_below, is_hidden
+from vitwork.data.sources.hub import SCHEME, hub_folder
+from vitwork.data.sources.listing import check_regular, is_hidden
 from vitwork.data.sources.parquet import open_parquet
 from vitwork.errors import VitworkError, told
 from vitwork.store.cache import cache_folder
@@ -110,40 +111,9 @@ def _names(dataset: Any) -> tuple[str, ...]:
 def _hub(source: str, reason: Exception) -> Collection:
     """Return the hub's copy; `reason` is why torchvision's could not be had."""
     try:
-        return open_parquet(hub_folder(DOWNLOADS[source][1]))
+        return open_parquet(hub_folder(Path(f"{SCHEME}//{DOWNLOADS[source][1]}")))
     except VitworkError as error:
         raise VitworkError(
             f"{source} could not be downloaded ({told(reason)}; {error}); connect to the network, or name a folder that holds it "
             "with --data."
         ) from error
-
-
-def hub_folder(name: str, wanted: str = "") -> Path:
-    """Return the folder of a data set of the Hugging Face hub, downloaded once.
-
-    Args:
-        name: ``owner/name`` of a data set that is kept as Parquet files, all of one folder.
-        wanted: word in the names of the files that are downloaded; all without one.
-
-    Raises:
-        VitworkError: huggingface_hub is not installed, the hub or the data set cannot be reached, or it has another layout.
-    """
-    place = _folder() / "hub" / name / wanted
-    complete = place / ".complete"
-    if not complete.exists():
-        try:
-            from huggingface_hub import snapshot_download
-
-            snapshot_download(name, repo_type="dataset", allow_patterns=f"*{wanted}*.parquet", local_dir=place)
-        except ImportError as error:
-            raise VitworkError("Data sets of the hub need huggingface_hub: install vitwork[hub].") from error
-        except Exception as error:  # its own, and those of what it connects with
-            said = " ".join(str(error).split()) or type(error).__name__
-            raise VitworkError(f"The hub's data set {name} cannot be had: {said}") from error
-    folders = {path.parent for path in files_below(place, {".parquet"})}
-    if len(folders) != 1:
-        raise VitworkError(
-            f"The hub's data set {name}, in {place}, has Parquet files in {len(folders)} folders, not in one."
-        )
-    complete.touch()
-    return folders.pop()

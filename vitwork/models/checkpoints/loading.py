@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vitwork.errors import VitworkError, told
+from vitwork.errors import DamagedError, VitworkError, told
 from vitwork.models.checkpoints.downloads import PUBLISHED, fetch
 from vitwork.models.checkpoints.keys import is_official_transformer, translate
 from vitwork.models.zoo.creation import create
@@ -41,8 +41,9 @@ def load_checkpoint(
         The model, in evaluation mode, on the CPU.
 
     Raises:
-        VitworkError: the file is missing, truncated, damaged, holds code, belongs to another architecture, or has different
-            weights where the model has one tensor for several keys.
+        DamagedError: the file is truncated, damaged, holds code, belongs to another architecture, or has different weights
+            where the model has one tensor for several keys.
+        VitworkError: it is missing or cannot be read.
     """
     if isinstance(path_or_state_dict, Mapping):
         label, stored = "the state dict", dict(path_or_state_dict)
@@ -56,9 +57,8 @@ def load_checkpoint(
     try:
         translated = translate(state, target)
     except (LookupError, TypeError, ValueError, RuntimeError) as error:  # of keys and shapes that no model has
-        raise VitworkError(
-            f"{label} is of another architecture than {name} with these options: {told(error)}"
-        ) from error
+        reason = f"of another architecture than {name} with these options: {told(error)}"
+        raise DamagedError(label, reason) from error
     check(translated, target, label, name)
     model.load_state_dict(translated, strict=False)
     check_held(translated, model.state_dict(), label, name)
@@ -83,7 +83,8 @@ def read(path: Path) -> Any:
     """Read a file of tensors and plain values.
 
     Raises:
-        VitworkError: the file is missing, truncated, damaged, no checkpoint, or would execute code.
+        DamagedError: the file is truncated, damaged, no checkpoint, or would execute code.
+        VitworkError: it is missing or cannot be read.
     """
     try:
         check_parts(path)
@@ -96,17 +97,17 @@ def read(path: Path) -> Any:
         raise VitworkError(f"{path} cannot be read: {error.strerror}") from error
     except Exception as error:  # of damaged files, there are errors of any kind
         if "unsupported global" in str(error).lower() or names_functions(path):
-            raise VitworkError(
-                f"{path} is refused: it holds Python objects other than tensors, which could run code"
-            ) from error
-        raise VitworkError(f"{path} is truncated or no checkpoint") from error
+            reason = "refused: it holds Python objects other than tensors, which could run code"
+            raise DamagedError(path, reason) from error
+        raise DamagedError(path, "truncated or no checkpoint") from error
 
 
 def check_parts(path: Path) -> None:
     """Compare the parts of a zip file, as torch writes them, with their checksums, which torch does not look at.
 
     Raises:
-        VitworkError: there is no such file, or one of its parts is damaged.
+        DamagedError: one of its parts is damaged.
+        VitworkError: there is no such file.
     """
     if not path.is_file():  # no FIFO either, which might never end
         raise VitworkError(f"there is no checkpoint {path}")
@@ -116,7 +117,7 @@ def check_parts(path: Path) -> None:
     with zipfile.ZipFile(path) as parts:
         damaged = parts.testzip()
     if damaged is not None:
-        raise VitworkError(f"{path} is damaged: {damaged} in it does not have its checksum")
+        raise DamagedError(path, f"damaged: {damaged} in it does not have its checksum")
 
 
 def names_functions(path: Path) -> bool:
@@ -132,18 +133,18 @@ def state_dict_in(stored: Any, label: str) -> dict[str, Tensor]:
     """Find the state dict in what a file holds.
 
     Raises:
-        VitworkError: there is none, or one of its tensors has no plain numbers.
+        DamagedError: there is none, or one of its tensors has no plain numbers.
     """
     for key in ("state_dict", "model", "model_state_dict"):
         if isinstance(stored, Mapping) and isinstance(stored.get(key), Mapping):
             stored = stored[key]
     if not isinstance(stored, Mapping) or not stored or not all(isinstance(v, Tensor) for v in stored.values()):
-        raise VitworkError(f"{label} holds no state dict of tensors")
+        raise DamagedError(label, "no state dict of tensors")
     state = {str(key): value for key, value in stored.items()}
     for key, value in state.items():
         if value.is_nested or value.layout != torch.strided or value.is_meta:
             kind = "without its numbers" if value.is_meta else "sparse or nested"
-            raise VitworkError(f"{label} cannot be loaded: {key} is {kind}")
+            raise DamagedError(label, f"unusable: {key} is {kind}")
     return state
 
 
@@ -163,7 +164,7 @@ def check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str,
     """Refuse weights of another architecture, naming the first differences.
 
     Raises:
-        VitworkError: keys, shapes or kinds of numbers differ, or numbers are not finite or variances negative.
+        DamagedError: keys, shapes or kinds of numbers differ, or numbers are not finite or variances negative.
     """
     missing = [key for key in target if key not in state and not key.endswith("num_batches_tracked")]
     unknown = [key for key in state if key not in target]
@@ -171,37 +172,37 @@ def check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str,
         parts = [f"{verb} {keys[0]}" for verb, keys in (("lacks", missing), ("has", unknown)) if keys]
         others = max(len(missing), len(unknown)) - 1
         rest = f" (and {others} more)" if others > 0 else ""
-        raise VitworkError(
-            f"{label} is of another architecture than {name} with these options: it {', '.join(parts)}{rest}"
+        raise DamagedError(
+            label, f"of another architecture than {name} with these options: it {', '.join(parts)}{rest}"
         )
     for key, value in state.items():
         wanted = target[key]
         if value.shape != wanted.shape:
-            raise VitworkError(
-                f"{label} does not fit {name} with these options: {key} is {tuple(value.shape)} in it "
-                f"and {tuple(wanted.shape)} in the model"
+            raise DamagedError(
+                label,
+                f"unfit for {name} with these options: {key} is {tuple(value.shape)} in it and {tuple(wanted.shape)} in the "
+                "model",
             )
         if not is_exact(value, wanted):
-            raise VitworkError(
-                f"{label} does not fit {name}: {key} is {value.dtype} in it and {wanted.dtype} in the model"
-            )
+            raise DamagedError(label, f"unfit for {name}: {key} is {value.dtype} in it and {wanted.dtype} in the model")
         if not value.to(wanted.dtype).isfinite().all():
-            raise VitworkError(f"{label} cannot be used: {key} is not finite in the model's {wanted.dtype}")
+            raise DamagedError(label, f"unusable: {key} is not finite in the model's {wanted.dtype}")
         if key.rpartition(".")[2] == "running_var" and (value < 0).any():
-            raise VitworkError(f"{label} cannot be used: {key} is a variance, and below zero")
+            raise DamagedError(label, f"unusable: {key} is a variance, and below zero")
 
 
 def check_held(state: Mapping[str, Tensor], held: Mapping[str, Tensor], label: str, name: str) -> None:
     """Refuse weights that a model lost as it was given the next ones: it has one tensor where they are two.
 
     Raises:
-        VitworkError: a tensor in the loaded model is not the one that was stored under its key.
+        DamagedError: a tensor in the loaded model is not the one that was stored under its key.
     """
     for key, value in state.items():
         if not torch.equal(held[key], value.to(held[key].dtype)):
-            raise VitworkError(
-                f"{label} does not fit {name} with these options: {key} has other numbers in it than in the model, which "
-                "shares that tensor between several keys"
+            raise DamagedError(
+                label,
+                f"unfit for {name} with these options: {key} has other numbers in it than in the model, which shares that "
+                "tensor between several keys",
             )
 
 

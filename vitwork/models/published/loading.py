@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from vitwork.design.published import Network
 from vitwork.device.settings import kept
-from vitwork.errors import VitworkError, told
+from vitwork.errors import DamagedError, VitworkError, told
 from vitwork.models.checkpoints.loading import check, load_checkpoint
 from vitwork.models.published.membership import TIMM
-from vitwork.models.published.weights import SUFFIX, known_digest
+from vitwork.models.published.weights import SUFFIX
 from vitwork.models.zoo.creation import create
+from vitwork.store.digests import known_digest
 
 LONGEST = 300
 """Letters of a reason that torch gives, which may list every weight of a network."""
@@ -23,19 +26,28 @@ def load(network: Network) -> nn.Module:
     """Return a published network in evaluation mode on the CPU.
 
     Raises:
-        VitworkError: its weights are not here, have changed since they were found, are damaged, or of another architecture.
+        DamagedError: its weights are damaged, or of another architecture.
+        VitworkError: they are not here, or have changed since they were found.
     """
     path = network.path
     if path is None or not network.sha256:
         raise VitworkError(f"The weights of {network.name} are not here.")
     if known_digest(path, anew=True) != network.sha256:  # and the next session knows it as it is
         raise VitworkError(f"{path} has changed since the session began: start it again.")
+    return built(network, path)
+
+
+def built(network: Network, path: Path) -> nn.Module:
+    """Return a network in evaluation mode on the CPU, filled with what a file holds, whatever that is.
+
+    Raises:
+        DamagedError: the weights are damaged, or of another architecture.
+    """
     with kept():
         if network.model.startswith(TIMM):
             return _from_timm(network).eval()
-        if path.suffix != SUFFIX:
-            return load_checkpoint(network.model, path, network.classes, **network.options)
-        return load_checkpoint(network.model, _tensors(network), network.classes, **network.options)
+        source = path if path.suffix != SUFFIX else _tensors(network)
+        return load_checkpoint(network.model, source, network.classes, **network.options)
 
 
 def _tensors(network: Network) -> dict[str, object]:
@@ -45,7 +57,7 @@ def _tensors(network: Network) -> dict[str, object]:
     try:
         return dict(load_file(str(network.path)))
     except (SafetensorError, OSError) as error:
-        raise VitworkError(f"{network.path} is truncated or no file of weights: {told(error).rstrip('.')}.") from error
+        raise DamagedError(network.path, f"truncated or no file of weights: {told(error).rstrip('.')}") from error
 
 
 def _from_timm(network: Network) -> nn.Module:
@@ -63,8 +75,8 @@ def _from_timm(network: Network) -> nn.Module:
         )
     except Exception as error:  # of keys and shapes that the architecture does not have, errors are of any kind
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise VitworkError(
-            f"{network.path} is of another architecture than {network.name}: {reason[:LONGEST].rstrip('.')}."
+        raise DamagedError(
+            network.path, f"of another architecture than {network.name}: {reason[:LONGEST].rstrip('.')}"
         ) from error
     _check(state, model.state_dict(), network)
     return model
@@ -76,14 +88,15 @@ def _check(state: Mapping[str, object], filled: Mapping[str, Tensor], network: N
     What timm converts has another name or shape in the model; of that, the numbers that arrived are checked alone.
 
     Raises:
-        VitworkError: a weight is no number of the model's kind, is not finite, or is a variance below zero; or it has another
+        DamagedError: a weight is no number of the model's kind, is not finite, or is a variance below zero; or it has another
             number of elements than the model's of its name, so that it was resampled, as position embeddings are.
     """
     for key, value in state.items():
         if isinstance(value, Tensor) and key in filled and value.numel() != filled[key].numel():
-            raise VitworkError(
-                f"{network.path} is of another resolution than {network.name}: its {key} is {tuple(value.shape)}, not "
-                f"{tuple(filled[key].shape)}."
+            raise DamagedError(
+                network.path,
+                f"of another resolution than {network.name}: its {key} is {tuple(value.shape)}, not "
+                f"{tuple(filled[key].shape)}",
             )
     kept_as_they_are = {
         key: value
@@ -93,14 +106,28 @@ def _check(state: Mapping[str, object], filled: Mapping[str, Tensor], network: N
     check({**filled, **kept_as_they_are}, filled, str(network.path), network.name)
 
 
-def parameters(network: Network) -> int:
-    """Return the number of a network's parameters, without memory for them."""
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a network is.
+
+    Attributes:
+        parameters: their number.
+        bytes: of its parameters and buffers as they are published, in single precision.
+    """
+
+    parameters: int
+    bytes: int
+
+
+def size_of(network: Network) -> Size:
+    """Return how large a network is, without memory for it."""
     with kept(), torch.device("meta"):
         if network.model.startswith(TIMM):
             import timm
 
             name = network.model.removeprefix(TIMM)
-            built: nn.Module = timm.create_model(name, num_classes=network.classes, **network.options)
+            model: nn.Module = timm.create_model(name, num_classes=network.classes, **network.options)
         else:
-            built = create(network.model, network.classes, **network.options)
-    return sum(parameter.numel() for parameter in built.parameters())
+            model = create(network.model, network.classes, **network.options)
+    stored = sum(value.numel() * value.element_size() for value in model.state_dict().values())
+    return Size(sum(parameter.numel() for parameter in model.parameters()), stored)

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from vitwork.design.published import Network
-from vitwork.errors import VitworkError, told
+from vitwork.errors import DamagedError, VitworkError, told
 from vitwork.models.checkpoints import downloads
-from vitwork.store.cache import cache_folder, stamp
-from vitwork.store.store import write_atomically
+from vitwork.store.digests import known_digest
+from vitwork.store.hub import downloaded, stated
 
 FILE = "model.safetensors"
 """What the hub calls the weights of a network."""
 SUFFIX = ".safetensors"
-DIGEST = re.compile(r"[0-9a-f]{64}")
-"""A SHA-256 as the hub's cache names its large files by."""
-
-
-class DamagedError(VitworkError):
-    """What lies where a network's weights belong cannot be used: `path` is what `reason` says."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(path, reason)
-        self.path, self.reason = path, reason
-
-    def __str__(self) -> str:
-        return f"{self.path} is {self.reason}."
 
 
 def located(network: Network, folder: Path | None = None, *, anew: bool = False) -> Network:
@@ -92,17 +76,15 @@ def _checked(network: Network, path: Path, *, anew: bool) -> Network:
 
 def _stated(path: Path) -> str:
     """Return the SHA-256 of what was published: the hub's cache names files by it; of an address it is kept beside the file."""
-    if DIGEST.fullmatch(name := path.resolve().name):
-        return name
     with suppress(OSError):
-        return downloads.recorded(path) or ""
+        return stated(path) or downloads.recorded(path) or ""
     return ""
 
 
 def fetch(network: Network) -> Network:
     """Return the network with its weights here and verified: downloaded where they are not here, or damaged.
 
-    A broken download is continued.
+    Whole files are kept; one that was broken off begins anew.
 
     Raises:
         VitworkError: they have no address, cannot be downloaded, or are not what the hub says that they are.
@@ -117,53 +99,8 @@ def fetch(network: Network) -> Network:
         damaged = True
     if _is_address(network):
         return _checked(network, downloads.fetch(network.origin), anew=True)
-    from huggingface_hub import hf_hub_download
-
     try:
-        path = Path(hf_hub_download(network.origin, FILE, force_download=damaged))
-    except Exception as error:  # its own, and those of what it connects with
-        raise VitworkError(
-            f"The weights of {network.name} cannot be had from the hub: {told(error).rstrip('.')}."
-        ) from error
+        path = downloaded(network.origin, FILE, anew=damaged)
+    except VitworkError as why:
+        raise VitworkError(f"The weights of {network.name} cannot be had from the hub: {why}") from why
     return _checked(network, path, anew=True)
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file.
-
-    Raises:
-        VitworkError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise VitworkError(f"Cannot read {path}: {error.strerror or error}.") from error
-
-
-def known_digest(path: Path, *, anew: bool = False) -> str:
-    """Return the SHA-256 of a file; of one that has not changed since, as far as its stamp shows, as it was read.
-
-    With `anew`, the file is read in any case, and what is found replaces what was known.
-
-    Raises:
-        VitworkError: it cannot be read.
-    """
-    facts = list(stamp(path))
-    named = hashlib.sha256(str(path.resolve()).encode(errors="surrogateescape")).hexdigest()[:32]
-    record = cache_folder() / "digests" / f"{named}.json"
-    if not anew and (kept := _kept(record, facts)):
-        return kept
-    found = digest(path)
-    with suppress(VitworkError):  # a full or protected disk costs time, not the session
-        write_atomically(record, json.dumps({"facts": facts, "sha256": found}).encode())
-    return found
-
-
-def _kept(record: Path, facts: list[int]) -> str:
-    """Return the SHA-256 that was noted of a file of this stamp; empty where none was."""
-    with suppress(OSError, ValueError, KeyError):
-        kept = json.loads(record.read_text(encoding="utf-8"))
-        if kept["facts"] == facts and DIGEST.fullmatch(kept["sha256"]):
-            return str(kept["sha256"])
-    return ""

@@ -1,0 +1,208 @@
+"""Data sets of the Hugging Face hub, in the hub's own cache. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from glob import escape
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+
+from vitwork.data.sources.collection import Grouping, split_of
+from vitwork.data.sources.listing import files_below, is_hidden
+from vitwork.errors import VitworkError
+from vitwork.store.cache import cache_folder
+from vitwork.store.hub import clear, downloaded, intact, reason
+from vitwork.store.keys import digest
+from vitwork.store.store import write_atomically
+
+SCHEME = "hf:"
+KINDS = {".parquet": "Parquet files", ".tar": "tar shards"}
+"""What data sets are kept as, what is looked for first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What ``hf://owner/name@revision/folder`` names.
+
+    Attributes:
+        name: ``owner/name``.
+        revision: branch, tag or commit.
+        folder: that holds the data set, where the repository has several.
+    """
+
+    name: str
+    revision: str
+    folder: str
+
+    @classmethod
+    def of(cls, root: Path) -> Address:
+        """Read an address; ``hf://datasets/…``, as the hub itself writes it, is the same.
+
+        Raises:
+            VitworkError: it names no repository.
+        """
+        parts = root.parts[1:]
+        owner, name, *folders = parts[parts[:1] == ("datasets",) :] + ("",) * 3
+        name, _, revision = name.partition("@")
+        if not owner or not name:
+            raise VitworkError(
+                f"{root} names no data set of the hub: write hf://owner/name, hf://owner/name@revision or "
+                "hf://owner/name/folder."
+            )
+        return cls(f"{owner}/{name}", unquote(revision) or "main", "/".join(filter(None, folders)))
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a data set at one commit of its repository.
+
+    Attributes:
+        commit: of the repository.
+        paths: of the files in it.
+        whole: whether these are all of them; else what the cache has.
+    """
+
+    commit: str
+    paths: tuple[str, ...]
+    whole: bool = True
+
+
+def is_address(root: Path) -> bool:
+    """Return whether a path names a data set of the hub."""
+    return root.parts[:1] == (SCHEME,)
+
+
+def hub_folder(root: Path, grouping: Grouping | None = None) -> Path:
+    """Return the folder of a data set of the Hugging Face hub, downloaded once.
+
+    The hub is asked what there is the first time; from then on it is the same commit. Each file is compared with the
+    SHA-256 that the hub states, and downloaded again where it is another one. What cannot be asked for is looked up in the
+    hub's cache, whoever put it there.
+
+    Args:
+        root: ``hf://owner/name``, and what `Address` has besides.
+        grouping: says which files are wanted; None for all that the data set is kept as.
+
+    Raises:
+        VitworkError: huggingface_hub is not installed, the hub or the data set cannot be reached, it is not kept as Parquet
+            files or tar shards of one folder, or `grouping` refuses it.
+    """
+    try:
+        import huggingface_hub  # noqa: F401
+    except ImportError as error:
+        raise VitworkError("Data sets of the hub need huggingface_hub: install vitwork[hub].") from error
+    address = Address.of(root)
+    note = cache_folder() / "downloads" / "hub" / f"{digest([address, grouping and grouping.__name__])}.json"
+    known = _noted(note)
+    files = known or _chosen(address, _listed(address), grouping)
+    if known is None and files.whole:
+        files = _downloaded(address, files)
+    first, *_ = [_here(address, files.commit, path) for path in files.paths]
+    if known is None and files.whole:
+        write_atomically(note, json.dumps([files.commit, files.paths]).encode())
+    path = PurePosixPath(files.paths[0])
+    return first.parents[len(path.relative_to(_home(path)).parts) - 1]
+
+
+def _noted(note: Path) -> Files | None:
+    """Return what was downloaded as a whole; None where nothing was."""
+    with suppress(OSError, ValueError):
+        commit, paths = json.loads(note.read_text(encoding="utf-8"))
+        return Files(commit, tuple(paths))
+    return None
+
+
+def _listed(address: Address) -> Files:
+    """Return all files of a repository, or of its copy in the cache where the hub does not say.
+
+    Raises:
+        VitworkError: there is neither.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+
+    try:
+        found = HfApi().dataset_info(address.name, revision=address.revision)
+        return Files(str(found.sha), tuple(file.rfilename for file in found.siblings or ()))
+    except Exception as error:
+        with suppress(Exception):
+            copy = snapshot_download(
+                address.name, repo_type="dataset", revision=address.revision, allow_patterns=[], local_files_only=True
+            )
+            paths = (path.relative_to(copy).as_posix() for path in files_below(Path(copy), None))
+            return Files(Path(copy).name, tuple(paths), whole=False)
+        raise VitworkError(f"The hub's data set {address.name} cannot be had: {reason(error)}") from error
+
+
+def _chosen(address: Address, files: Files, grouping: Grouping | None) -> Files:
+    """Return those files that the data set is kept as, of one folder and of the kind that is looked for first.
+
+    Raises:
+        VitworkError: there are none, they are of several folders, or `grouping` refuses them.
+    """
+    below = [path for path in map(PurePosixPath, sorted(files.paths)) if path.is_relative_to(address.folder)]
+    kinds = ([path for path in below if path.suffix.lower() == kind and not is_hidden(path)] for kind in KINDS)
+    found = next(filter(None, kinds), [])
+    where = f"The hub's data set {address.name}{' in ' * bool(address.folder)}{address.folder}"
+    if not found:
+        raise VitworkError(f"{where} has neither {' nor '.join(KINDS.values())}.")
+    homes = sorted({str(_home(path)) for path in found})
+    if len(homes) > 1:
+        raise VitworkError(
+            f"{where} has {KINDS[found[0].suffix.lower()]} in {len(homes)} folders, {', '.join(homes)}: name one, as in "
+            f"hf://{address.name}/{homes[0]}."
+        )
+    if grouping is None:
+        return replace(files, paths=tuple(map(str, found)))
+    root = Path(address.name)
+    try:
+        groups = grouping(root / homes[0], (root / path for path in found))
+    except VitworkError as why:
+        raise VitworkError(f"The hub's data set {why}") from why
+    return replace(files, paths=tuple(path.relative_to(root).as_posix() for group in groups.values() for path in group))
+
+
+def _home(path: PurePosixPath) -> PurePosixPath:
+    """Return the folder of the data set that a file belongs to, above those that are named after its splits."""
+    return PurePosixPath(*takewhile(lambda part: split_of(Path(part)) is None, path.parent.parts))
+
+
+def _downloaded(address: Address, files: Files) -> Files:
+    """Download what is not there yet, and return the files with the commit that the revision is.
+
+    Raises:
+        VitworkError: they cannot be had.
+    """
+    from huggingface_hub import snapshot_download
+
+    clear(address.name, "dataset")
+    wanted = list(map(escape, files.paths))
+    try:
+        copy = snapshot_download(address.name, repo_type="dataset", revision=address.revision, allow_patterns=wanted)
+    except Exception as error:  # its own, and those of what it connects with
+        raise VitworkError(f"The hub's data set {address.name} cannot be had: {reason(error)}") from error
+    return replace(files, commit=Path(copy).name)
+
+
+def _here(address: Address, commit: str, path: str) -> Path:
+    """Return where a file lies in the cache, downloaded where it is not there or not as the hub has it.
+
+    Raises:
+        VitworkError: it cannot be had, or is not what the hub says.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(address.name, path, revision=commit, repo_type="dataset")
+    damaged = isinstance(found, str) and not intact(Path(found))
+    if isinstance(found, str) and not damaged:
+        return Path(found)
+    try:
+        whole = downloaded(address.name, path, kind="dataset", revision=commit, anew=damaged)
+    except VitworkError as why:
+        state = f"{found} is damaged, and " if damaged else f"{path} of the hub's data set {address.name} "
+        raise VitworkError(f"{state}cannot be downloaded: {why}") from why
+    if not intact(whole):
+        raise VitworkError(f"{whole} is damaged: it has not the SHA-256 that the hub states of it.")
+    return whole
