@@ -65,7 +65,7 @@ def test_a_pass_is_in_evaluation_mode_without_gradients_and_gives_modes_back():
     half = len(record.seen) // 2
     assert all(torch.equal(a[3], b[3]) for a, b in zip(record.seen[:half], record.seen[half:], strict=True))
     assert not any(leaving.requires_grad for *_, leaving in record.seen)
-    with pytest.raises(RuntimeError):  # images with too many channels
+    with pytest.raises(VitworkError, match="the model fails on images"):  # of too many channels
         observe(blocks, batches(4, 4, channels=4))
     assert blocks[1].module.branch[3].training
     assert not frozen.training

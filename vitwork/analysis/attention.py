@@ -246,7 +246,7 @@ class Attentions(Reducer):
     def see(self, index: int, block: Block, entering: Tensor, leaving: Tensor) -> None:  # noqa: ARG002 - the base's signature
         """Describe one block's weights; see the base class."""
         if block.attention is not None and index not in self._sides:
-            side = grid_side(block.attention(entering[:1]).shape, block.prefix)
+            side = grid_side(in_parts(block.attention, entering[:1]).shape, block.prefix)
             if side is not None and block.window in {None, (side, side)}:
                 self._sides[index] = side
         if index not in self._sides:

@@ -25,6 +25,7 @@ from vitwork.analysis.numbers import check_number
 from vitwork.analysis.observe import device_of
 from vitwork.analysis.plain import as_written
 from vitwork.analysis.signs import ROUNDING
+from vitwork.analysis.targets import paired
 from vitwork.device.memory import Cost, Meter
 from vitwork.errors import VitworkError, at_least, choice
 from vitwork.models.blocks.unwrapping import unwrapped
@@ -313,7 +314,7 @@ def blockwise(
     """
     _check_k(k)
     check_stateless(unwrapped(model))
-    kept = list(batches)
+    kept = list(paired(batches))
     spectra = {}
     sizes = {name: value.numel() for name, value in model.named_parameters()}
     blocks = kinds(model) if groups is None else groups

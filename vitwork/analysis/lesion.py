@@ -35,8 +35,8 @@ def average_branch(block: Block) -> Callable[[Tensor], Tensor] | None:
         return None
 
     def averaged(x: Tensor) -> Tensor:
-        kept = skip(x)
-        branch = block.module(x) - kept
+        kept = in_parts(skip, x)
+        branch = in_parts(block.module, x) - kept
         if block.layout == "tokens":
             prefix, grid = branch[:, : block.prefix], branch[:, block.prefix :]
             return kept + torch.cat([prefix, grid.mean(1, keepdim=True).expand_as(grid)], 1)
@@ -165,8 +165,7 @@ def _batch_scores(
         for number, unit in enumerate(units):
             if unit.first == place:
                 rest = (unit.places.get(later, blocks[later]).module for later in range(place, len(blocks)))
-                # A copy, since a module may write into what it is given.
-                scores[number] = _finish(x.clone(), rest, targets, images_at_once)
+                scores[number] = _finish(x, rest, targets, images_at_once)
         x = in_parts(block.module, x, images_at_once)
     return torch.stack([_scores(x, targets), *scores], 1)
 
@@ -201,15 +200,16 @@ def study(
             the model does not end in logits.
     """
     at_least(1, images_at_once=images_at_once)
+    model = composed(blocks)
     parts, left_out = _units(blocks, units, replacement)
     if not parts:
         raise UnfitError("No block of this model has a residual branch to remove.")
     if blocks[-1].layout != "vector":
         raise VitworkError("A lesion study needs a model that ends in logits.")
-    device, found = device_of(block.module for block in blocks), []
+    device, found = device_of([model]), []
     meter = Meter(device)
     with evaluating(blocks):
-        for x, targets in probed(composed(blocks), batches, device):
+        for x, targets in probed(model, batches, device):
             found.append(_batch_scores(blocks, parts, x, targets, images_at_once))
     scores = torch.cat(found).cpu()
     whole, _ = mean_and_error(scores[:, 0])

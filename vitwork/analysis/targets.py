@@ -1,11 +1,17 @@
-"""Targets that a loss and an accuracy are defined for."""
+"""Batches, targets and logits that a loss and an accuracy are defined for."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
 
-from vitwork.errors import VitworkError
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from vitwork.device.memory import is_out_of_memory
+from vitwork.errors import VitworkError, told
 
 SHARES = 1e-2  # by which the shares of the classes may miss 1: they may have been rounded to half precision
 
@@ -21,6 +27,50 @@ def check_tensors(images: object, targets: object) -> None:
             raise VitworkError(f"the {name} of a batch are a {type(value).__name__}, not a torch.Tensor")
     if isinstance(images, Tensor) and images.is_complex():
         raise VitworkError("the images are complex numbers, whose imaginary part would be lost")
+
+
+def paired(batches: Iterable[object]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield batches, each once it is what every analysis takes: a pair of tensors, of images as large as those before.
+
+    Raises:
+        VitworkError: one is something else, what `check_tensors` refuses, or images are of two sizes.
+    """
+    if not isinstance(batches, Iterable):
+        raise VitworkError(f"batches are a list of pairs (images, targets), not a {type(batches).__name__}")
+    size: torch.Size | None = None
+    for batch in batches:
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            count = f" of {len(batch)}" if isinstance(batch, (tuple, list)) else ""
+            raise VitworkError(
+                f"batches are a list of pairs (images, targets), also where there is one: an entry is a {type(batch).__name__}{count}"
+            )
+        images, targets = batch
+        check_tensors(images, targets)
+        if images.numel():
+            size = images.shape[1:] if size is None else size
+            if images.shape[1:] != size:
+                raise VitworkError(
+                    f"batches hold images of two sizes, {tuple(size)} and {tuple(images.shape[1:])}: measure each alone"
+                )
+        yield images, targets
+
+
+@contextmanager
+def fitting(images: Tensor) -> Iterator[None]:
+    """Turn whatever a model raises on images that it does not take, if not for want of memory, into one sentence.
+
+    Raises:
+        VitworkError: it raises something.
+    """
+    try:
+        with redirect_stderr(io.StringIO()):  # where torch prints the code of a block that fails
+            yield
+    except VitworkError:
+        raise
+    except Exception as error:  # whatever a user's own code raises
+        if is_out_of_memory(error):
+            raise
+        raise VitworkError(f"the model fails on images {tuple(images.shape[1:])}: {told(error)}") from error
 
 
 def check_finite(images: Tensor) -> None:
@@ -107,12 +157,18 @@ def _misfit(targets: Tensor, what: str = "") -> VitworkError:
     )
 
 
-def logits_of(output: object, model: object) -> Tensor:
-    """Return what a model returned, if that is one tensor of logits (b, classes).
+def logits_at(model: nn.Module, state: Mapping[str, Tensor], images: Tensor) -> Tensor:
+    """Return a model's logits (b, classes) at other weights.
+
+    Args:
+        model: a classifier.
+        state: parameters and buffers by name.
+        images: (b, …); the model is given a copy, into which it may write.
 
     Raises:
-        VitworkError: it is anything else, such as a tuple or a dictionary.
+        VitworkError: it returns anything but one tensor of logits, such as a tuple or a dictionary.
     """
+    output: object = functional_call(model, dict(state), (images.clone(),))
     if isinstance(output, Tensor) and output.dim() == 2 and output.is_floating_point():
         return output
     what = f"a {type(output).__name__}"
