@@ -116,13 +116,18 @@ def check_examples(images: Tensor, targets: Tensor) -> None:
         check_shares(targets)
 
 
+def are_shares(values: Tensor) -> Tensor:
+    """Return whether rows (…, n) are shares of something, (…): not negative, and together 1 but for rounding."""
+    return (values >= 0).all(-1) & ((values.sum(-1) - 1).abs() < SHARES)
+
+
 def check_shares(targets: Tensor) -> None:
     """Refuse soft targets (b, classes) that are no shares of the classes: not negative, and together 1 but for rounding.
 
     Raises:
         VitworkError: they are none.
     """
-    if not ((targets >= 0).all(1) & ((targets.sum(1) - 1).abs() < SHARES)).all():
+    if not are_shares(targets).all():
         raise VitworkError(
             "soft targets are shares of the classes: none is below 0 or not finite, and together they are 1"
         )

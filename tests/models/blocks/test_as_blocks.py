@@ -9,10 +9,12 @@ import pytest
 import timm
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from vitwork.device.unfused_attention import math_attention
 from vitwork.errors import VitworkError
 from vitwork.models import as_blocks, create
+from vitwork.models.blocks.extraction import attention_weights
 
 CNN = {"depths": (1, 2, 2), "widths": (8, 16, 32)}
 VIT = {"image_size": 16, "patch_size": 4, "dim": 16, "depth": 2, "heads": 2}
@@ -247,6 +249,14 @@ def test_attention_weights_are_those_applied(built):
         heads = values.reshape(*values.shape[:2], 2, 8).transpose(1, 2)
         mixed = (blocks[1].attention(x) @ heads).transpose(1, 2).flatten(2)
         torch.testing.assert_close(x + layer.attn.proj(mixed), blocks[1].module(x))
+
+
+def test_groups_of_heads_share_keys():
+    """Weights of grouped attention, applied to the values that a group of heads shares, are torch's attention."""
+    query, key, value = (torch.randn(3, heads, 5, 8) for heads in (4, 2, 2))
+    weights = attention_weights(query=query, key=key, value=value, enable_gqa=True)
+    expected = F.scaled_dot_product_attention(query, key, value, enable_gqa=True)
+    torch.testing.assert_close(weights @ value.repeat_interleave(2, 1), expected)
 
 
 @pytest.mark.parametrize("family", ["alternet", "swin", "convit", "pit"])
