@@ -182,3 +182,23 @@ def logits_at(model: nn.Module, state: Mapping[str, Tensor], images: Tensor) -> 
     raise VitworkError(
         f"{type(model).__name__} returns {what}: let it return the tensor of logits (images, classes) alone"
     )
+
+
+def check_decisive(logits: Tensor, model: str = "the model") -> None:
+    """Refuse logits (b, classes) of which the largest of an image is not finite: NaN would be a vote for the first class.
+
+    Args:
+        logits: as a model returned them; a class that is ruled out (−inf) is fine.
+        model: what that is, for the message.
+
+    Raises:
+        VitworkError: there is such an image.
+    """
+    if not logits.amax(1).isfinite().all():
+        raise VitworkError(f"the logits of {model} are not finite, so no class can be called its choice")
+
+
+def chosen(logits: Tensor, model: str = "the model") -> Tensor:
+    """Return the class of each image's largest logit (b,), once `check_decisive` has nothing against it."""
+    check_decisive(logits, model)
+    return logits.argmax(1)
