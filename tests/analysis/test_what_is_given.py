@@ -136,3 +136,12 @@ def test_a_model_is_not_its_blocks(measure, other):
     """A model, its name or its layers in the place of blocks are one sentence that says where blocks come from."""
     with pytest.raises(VitworkError, match=r"takes the list of as_blocks\(model\), not a "):
         measure(other, batches(8, 4))
+
+
+@pytest.mark.parametrize("groups", [{}, None])
+def test_a_hessian_has_blocks(groups):
+    """No group of parameters, or none that is trained, is one sentence and no empty result."""
+    model = composed(conv_net()).requires_grad_(groups is not None)
+    model.input_size = (3, 16, 16)
+    with pytest.raises(VitworkError, match="no group of trainable parameters"):
+        hessian.blockwise(model, batches(4, 4), groups=groups)

@@ -310,7 +310,7 @@ def blockwise(
         **options: those of `SpectrumOptions` but ``select``.
 
     Raises:
-        VitworkError: as `top_eigenvalues`, or a group names what is no parameter, or nothing.
+        VitworkError: as `top_eigenvalues`, or a group names what is no parameter, or nothing, or there is none.
     """
     _check_k(k)
     check_stateless(unwrapped(model))
@@ -318,6 +318,8 @@ def blockwise(
     spectra = {}
     sizes = {name: value.numel() for name, value in model.named_parameters()}
     blocks = kinds(model) if groups is None else groups
+    if not blocks:
+        raise VitworkError("there is no group of trainable parameters, so there is no diagonal block of the Hessian")
     for group, names in blocks.items():
         unknown = [names] if isinstance(names, str) else [name for name in names if name not in sizes]
         if unknown or not names:

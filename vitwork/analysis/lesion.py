@@ -127,6 +127,10 @@ def _units(
         return [_Unit({place: block}) for place, block in possible.items()], left_out
     if not units or not all(units):
         raise VitworkError("A unit of the lesion study names no block, so there is nothing to remove.")
+    if isinstance(units, str) or any(isinstance(unit, str) for unit in units):
+        raise VitworkError(
+            f"The units of the lesion study are lists of names of blocks, as in [['name']], not {units!r}."
+        )
     places = {block.name: place for place, block in enumerate(blocks)}
     for name in {name for unit in units for name in unit}:
         if name not in places:
@@ -200,7 +204,7 @@ def study(
         Changes per unit with standard errors over images.
 
     Raises:
-        VitworkError: there are no images, nothing can be removed, a unit is empty, a name is unknown, a target is no class, or
+        VitworkError: there are no images, nothing can be removed, a unit is empty or no list, a name is unknown, a target is no class, or
             the model does not end in logits, or not in finite ones, as it is or without a unit.
     """
     at_least(1, images_at_once=images_at_once)

@@ -436,3 +436,17 @@ def test_structures_that_are_not_understood_are_named(model, message):
     """The error names the module."""
     with pytest.raises(VitworkError, match=message):
         as_blocks(model(), (3, 16, 16))
+
+
+@pytest.mark.parametrize("other", ["vit_ti", [1], None])
+def test_what_is_no_model_has_no_blocks(other):
+    """A model's name in its place is one sentence."""
+    with pytest.raises(VitworkError, match=r"a model is a torch\.nn\.Module .*, not "):
+        as_blocks(other)
+
+
+@pytest.mark.parametrize("size", [16, (16, 16), (3, 0, 0), (3, 16.0, 16), (), "3x16", [[3, 16, 16]]])
+def test_an_image_size_is_three_whole_numbers(built, size):
+    """A side alone, a size without channels or of nothing is one sentence."""
+    with pytest.raises(VitworkError, match=r"input_size is \(channels, height, width\), as in \(3, 224, 224\), not "):
+        as_blocks(built("resnet")[0], size)
