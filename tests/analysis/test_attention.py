@@ -225,3 +225,42 @@ def test_what_tells_no_weights_is_left_out():
     assert block("x", torch.nn.Identity()).attention is None
     with pytest.raises(VitworkError):
         attention.describe(conv_net(), batches(2, 2))
+
+
+def below_zero(weights):
+    """Weight moved from every place to the next one, a little more than there is."""
+    own = weights * torch.eye(64)[None, :, :, None]
+    return weights + 1.001 * (own.roll(1, 2) - own)
+
+
+CHANGES = {  # of (b, queries, keys, heads)
+    "heads mixed": lambda weights: weights @ torch.tensor([[1.5, -0.5], [-0.5, 1.5]]),
+    "gated": lambda weights: weights * torch.tensor([0.9, 1.1]),
+    "over queries": lambda weights: weights / weights.sum(1, keepdim=True),
+    "with identity": lambda weights: weights + torch.eye(64)[None, :, :, None],
+    "thresholded": lambda weights: (weights - 1e-2).relu(),
+    "below zero": below_zero,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_weights_that_are_no_probabilities_are_left_out(change):
+    """Attention whose rows do not sum to one, or fall below zero, is named and not described, and no other block with it."""
+    base = token_net(0)
+    told = base[3].attention
+
+    def changed(x):
+        return change(torch.cat([told(x), told(x.flip(1))], 1).movedim(1, -1)).movedim(-1, 1)
+
+    blocks = [*base[:3], dataclasses.replace(base[3], attention=changed), *base[4:]]
+    found = attention.describe(blocks, batches(4, 2))
+    assert (found.blocks, found.left_out) == (("0.msa",), ("1.msa",))
+    with pytest.raises(VitworkError, match="no probabilities"):
+        attention.describe([*blocks[:1], *blocks[2:]], batches(4, 2))
+
+
+def test_weights_rounded_to_half_precision_are_probabilities():
+    """Rounding leaves rows that miss one by a little, and they are described."""
+    base = token_net(0)
+    rounded = dataclasses.replace(base[1], attention=lambda x: base[1].attention(x).bfloat16())
+    assert attention.describe([base[0], rounded], batches(4, 4)).left_out == ()

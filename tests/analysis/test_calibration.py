@@ -158,7 +158,7 @@ def test_predictions_that_are_no_numbers_are_refused(broken, official):
     """A row without a largest probability is no vote for the first class; a class that is ruled out (-inf) is fine."""
     logits = torch.zeros(3, 2)
     logits[1, 1] = broken
-    with pytest.raises(ValueError, match="not a number"):
+    with pytest.raises(VitworkError, match="the logits of the model are not finite"):
         evaluate(logits, torch.zeros(3, dtype=torch.long), official=official)
     logits[1, 1] = -math.inf
     assert evaluate(logits, torch.zeros(3, dtype=torch.long), official=official)["acc"] == pytest.approx(1)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from vitwork.analysis import landscape
+from vitwork.analysis import targets
 from vitwork.analysis.directions import normalised, principal_pair, random_pair
 from vitwork.analysis.hessian import hvp, top_eigenvalues
 from vitwork.analysis.landscape import fit, surface
@@ -163,7 +163,7 @@ def test_the_model_is_left_as_found(model, batches, batchnorm):
 def test_a_pass_that_does_not_fit_is_split(model, batches, monkeypatch):
     """When memory runs out, halves are passed instead, with the same result."""
     expected = surface(model, batches, points=2).nll
-    real, sizes = landscape.functional_call, []
+    real, sizes = targets.functional_call, []
 
     def limited(module, state, args):
         sizes.append(len(args[0]))
@@ -171,7 +171,7 @@ def test_a_pass_that_does_not_fit_is_split(model, batches, monkeypatch):
             raise torch.OutOfMemoryError("out of memory")
         return real(module, state, args)
 
-    monkeypatch.setattr(landscape, "functional_call", limited)
+    monkeypatch.setattr(targets, "functional_call", limited)
     torch.testing.assert_close(surface(model, batches, points=2).nll, expected)
     assert max(sizes) == 5
 

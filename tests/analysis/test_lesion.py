@@ -180,3 +180,10 @@ def test_what_cannot_be_removed_is_said():
     for nothing in ([], [(data[0][0][:0], data[0][1][:0])]):
         with pytest.raises(VitworkError, match="no example"):
             lesion.study(blocks, nothing)
+
+
+@pytest.mark.parametrize("units", ["two", ["two"], [["one"], "two"]])
+def test_units_are_lists_of_names(units):
+    """A name in the place of a list of names is one sentence, not a block of one letter."""
+    with pytest.raises(VitworkError, match="units of the lesion study are lists of names of blocks"):
+        lesion.study(conv_net(), batches(4, 4), units=units)

@@ -65,7 +65,7 @@ def test_a_pass_is_in_evaluation_mode_without_gradients_and_gives_modes_back():
     half = len(record.seen) // 2
     assert all(torch.equal(a[3], b[3]) for a, b in zip(record.seen[:half], record.seen[half:], strict=True))
     assert not any(leaving.requires_grad for *_, leaving in record.seen)
-    with pytest.raises(RuntimeError):  # images with too many channels
+    with pytest.raises(VitworkError, match="the model fails on images"):  # of too many channels
         observe(blocks, batches(4, 4, channels=4))
     assert blocks[1].module.branch[3].training
     assert not frozen.training
@@ -267,9 +267,43 @@ def test_images_that_are_not_finite_are_refused(measure, wrong):
         measure(data)
 
 
-def test_diverged_weights_are_measured_as_they_are():
-    """Weights that are not finite are no fault of the images: the analysis says NaN, as of any diverged network."""
-    blocks = conv_net()
+def diverged(blocks):
     with torch.no_grad():
         next(blocks[0].module.parameters()).fill_(torch.nan)
-    assert np.isnan(lesion.study(blocks, batches(4, 4)).nll)
+    return blocks
+
+
+def test_diverged_weights_are_measured_as_they_are():
+    """Weights that are not finite are no fault of the images: the analysis says NaN, as of any diverged network."""
+    assert np.isnan(variance.by_block(diverged(conv_net()), batches(4, 4)).variance).all()
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda blocks, data, _: lesion.study(blocks, data),
+        lambda blocks, data, _: robustness.noise_bands(composed(blocks), data),
+        lambda blocks, data, labels: robustness.cue_conflict(composed(blocks), data, labels, labels.flip(0)),
+        lambda blocks, data, _: robustness.corruption_sets(composed(blocks), data, lambda x: x, lambda *_: data),
+    ],
+    ids=["lesion", "noise", "cue", "corruptions"],
+)
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
+def test_logits_that_are_not_finite_choose_no_class(measure, wrong):
+    """One image whose logits are NaN or infinite is refused by every analysis that reads a prediction, and no first class."""
+    data = batches(8, 4)
+    marked = data[1][0][2, 0, 0, 0]
+
+    def spoilt(x):
+        return torch.where((x[:, 0, 0, 0] == marked)[:, None, None, None], wrong, 0.0) + x
+
+    with pytest.raises(VitworkError, match="the logits of the model are not finite, so no class"):
+        measure([block("spoilt", Call(spoilt), "stem", 0), *conv_net()], data, torch.arange(8) % 5)
+
+
+def test_a_lesion_after_which_logits_are_not_finite_is_named():
+    """Where the network decides and a lesion of it does not, the unit is in the sentence."""
+    blocks = conv_net()
+    blocks[2] = dataclasses.replace(blocks[2], skip=lambda x: x / 0)
+    with pytest.raises(VitworkError, match="the logits of the model without two are not finite"):
+        lesion.study(blocks, batches(4, 4))

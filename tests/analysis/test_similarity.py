@@ -176,7 +176,7 @@ def test_layouts_and_selection():
 
 def made(cka, stages):
     names = tuple(map(str, range(len(stages))))
-    return similarity.Similarity(names, ("conv",) * len(stages), stages, torch.as_tensor(cka), Cost(0, 0.0, None))
+    return similarity.Similarity(names, ("conv",) * len(stages), stages, torch.as_tensor(cka), 0, Cost(0, 0.0, None))
 
 
 def test_score_of_blocks():
@@ -201,3 +201,10 @@ def test_pseudo_stages():
     """Blocks after the stem are cut into equal parts."""
     assert similarity.pseudo_stages(9, 4) == (0, 1, 1, 2, 2, 3, 3, 4, 4)
     assert set(similarity.pseudo_stages(12, 4)) == {0, 1, 2, 3, 4}
+
+
+def test_images_of_small_mini_batches_are_counted():
+    """A last mini-batch that is too small for the estimate is passed, not compared, and said to be left out."""
+    found = similarity.matrix(conv_net(), batches(11, 8))
+    assert (found.cost.images, found.left_out) == (11, 3)
+    assert torch.equal(found.cka, similarity.matrix(conv_net(), batches(11, 8)[:1]).cka)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from vitwork.analysis.directions import principal_pair
 from vitwork.analysis.trajectory import polar
 from vitwork.errors import VitworkError
 
@@ -97,3 +98,15 @@ def test_paths_without_polar_coordinates_are_refused():
         polar([state(1, 1) | {"a.weight": torch.ones(2)}], state(1, 1), state(0, 0))
     with pytest.raises(VitworkError, match="no tensor"):
         polar([], state(1, 1), state(0, 0), select=lambda name: name == "c")
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_no_path_leads_through_what_is_not_finite(wrong):
+    """A snapshot, a start or an end with a weight that is NaN or infinite is named, and makes no radius of NaN."""
+    start, end, lost = state(1, 1), state(0, 0), state(1, wrong)
+    for states, initial, optimum in (([start, lost], start, end), ([], lost, end), ([], start, lost)):
+        with pytest.raises(VitworkError, match=r"a snapshot's b\.weight is not finite"):
+            polar(states, initial, optimum)
+    for states, centre in (([start, lost], end), ([start, end], lost)):
+        with pytest.raises(VitworkError, match=r"a snapshot's b\.weight is not finite"):
+            principal_pair(states, centre)

@@ -108,3 +108,18 @@ def test_parts_are_the_whole():
         assert torch.equal(in_parts(limited, x, at_once), 2 * x)
     with pytest.raises(ZeroDivisionError):
         in_parts(lambda x: x / (1 // 0), x)
+
+
+def test_what_is_halved_is_as_it_was():
+    """A function that writes into its batch before memory ends is called again on what was given, which stays as it was."""
+
+    def hungry(x):
+        x.mul_(2)
+        if len(x) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return x
+
+    x = torch.arange(1.0, 6.0)[:, None]
+    for at_once in (None, 2, 1):
+        assert torch.equal(in_parts(hungry, x, at_once), 2 * torch.arange(1.0, 6.0)[:, None])
+        assert torch.equal(x, torch.arange(1.0, 6.0)[:, None])

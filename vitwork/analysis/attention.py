@@ -22,6 +22,7 @@ from torch import Tensor
 
 from vitwork.analysis.fourier import frequencies, ring_weights
 from vitwork.analysis.observe import Batch, Reducer, mean_and_error, observe
+from vitwork.analysis.targets import are_shares
 from vitwork.device.memory import Cost
 from vitwork.device.parts import in_parts
 from vitwork.errors import UnfitError, at_least
@@ -195,7 +196,8 @@ class AttentionStudy:
         emitted: (k,).
         emitted_error: (k,).
         left_out: names of msa blocks that do not give their weights, whose weights are not between places (but between
-            channels, or to reduced keys), or between those of another grid than a square one.
+            channels, or to reduced keys), or between those of another grid than a square one, or whose rows are no
+            probabilities (as where heads are mixed after the softmax).
         cost: what the pass took.
     """
 
@@ -231,6 +233,21 @@ def _packed(block: Block, rank: bool, x: Tensor) -> Tensor:
     return per_image.reshape(len(x), -1, *packed.shape[1:]).mean(1)
 
 
+def _side(block: Block, image: Tensor) -> int | None:
+    """Return the side of the grid that a block's attention spans, or None where `statistics` does not apply.
+
+    Args:
+        block: any.
+        image: (1, …), what enters the block. Its rows, of all heads and places, tell whether they are probabilities.
+    """
+    if block.attention is None:
+        return None
+    weights = in_parts(block.attention, image)
+    side = grid_side(weights.shape, block.prefix)
+    square = side is not None and block.window in {None, (side, side)}
+    return side if square and are_shares(weights).all() else None
+
+
 class Attentions(Reducer):
     """Reducer behind `describe`, for passes shared with other reducers."""
 
@@ -240,18 +257,13 @@ class Attentions(Reducer):
         self.images_at_once = images_at_once
         self.rank_images = rank_images
         self._found: dict[int, list[Tensor]] = {}
-        self._sides: dict[int, int] = {}
-        self._left_out: set[int] = set()
+        self._sides: dict[int, int | None] = {}
 
     def see(self, index: int, block: Block, entering: Tensor, leaving: Tensor) -> None:  # noqa: ARG002 - the base's signature
         """Describe one block's weights; see the base class."""
-        if block.attention is not None and index not in self._sides:
-            side = grid_side(block.attention(entering[:1]).shape, block.prefix)
-            if side is not None and block.window in {None, (side, side)}:
-                self._sides[index] = side
         if index not in self._sides:
-            if block.kind == "msa":
-                self._left_out.add(index)
+            self._sides[index] = _side(block, entering[:1])
+        if self._sides[index] is None:
             return
         seen = sum(len(found) for found in self._found.setdefault(index, []))
         ranked = min(len(entering), max(0, self.rank_images - seen))
@@ -263,7 +275,9 @@ class Attentions(Reducer):
     def result(self, cost: Cost) -> AttentionStudy:
         """Return the result of the passes so far."""
         if not self._found:
-            raise UnfitError("No block of this model tells its attention weights.")
+            raise UnfitError(
+                "No block of this model tells its attention weights, or they are no probabilities between places of a square grid."
+            )
         indices = list(self._found)
         single: list[dict[str, tuple[Tensor, Tensor]]] = []
         for index in indices:
@@ -276,14 +290,18 @@ class Attentions(Reducer):
         means = {name: tuple(found[name][0] for found in single) for name in ONE_NUMBER + SPECTRA}
         errors = {f"{name}_error": tuple(found[name][1] for found in single) for name in ONE_NUMBER + SPECTRA}
         del errors["elsewhere_error"]
-        sides = tuple(self._sides[index] for index in indices)
+        sides = tuple(side for side in self._sides.values() if side is not None)
         return AttentionStudy(
             blocks=tuple(self.blocks[index].name for index in indices),
             stages=tuple(self.blocks[index].stage for index in indices),
             sides=sides,
             frequencies=tuple(frequencies(side, len(gain)) for side, gain in zip(sides, means["gain"], strict=True)),
             uniform_distance=tuple(distances(side).mean().item() for side in sides),
-            left_out=tuple(self.blocks[index].name for index in sorted(self._left_out)),
+            left_out=tuple(
+                self.blocks[index].name
+                for index, side in self._sides.items()
+                if side is None and self.blocks[index].kind == "msa"
+            ),
             cost=cost,
             **means,
             **errors,
@@ -305,7 +323,7 @@ def describe(
         The statistics with standard errors over images.
 
     Raises:
-        VitworkError: there are no images, or no block gives its attention weights.
+        VitworkError: there are no images, or no block gives attention weights that can be described.
     """
     reducer = Attentions(blocks, images_at_once=images_at_once, rank_images=rank_images)
     return reducer.result(observe(blocks, batches, reducer))

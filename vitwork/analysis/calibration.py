@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from vitwork.analysis.targets import check_shares
+from vitwork.analysis.targets import check_decisive, check_shares
 
 CONFIDENT = 0.9
 OFFICIAL_BATCH = 100  # images per batch in the official evaluation, whose NLL is a mean of batch means
@@ -74,9 +74,8 @@ def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = F
         The metrics by name: floats, and lists under ``bins``.
 
     Raises:
-        ValueError: there is no example or no bin, the shapes do not fit, a label is no class or no whole number, or a
-            prediction is not a number.
-        VitworkError: soft targets are no shares of the classes.
+        ValueError: there is no example or no bin, the shapes do not fit, or a label is no class or no whole number.
+        VitworkError: soft targets are no shares of the classes, or a largest logit is not finite.
     """
     if bins < 1:
         raise ValueError(f"a reliability diagram has one bin or more, not {bins}")
@@ -96,9 +95,8 @@ def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = F
     if targets.ndim == 1 and bool(((targets < 0) | (targets >= scores.shape[1])).any()):
         raise ValueError(f"a label is none of the {scores.shape[1]} classes, which are numbered from 0")
     hard = targets.argmax(dim=1) if targets.ndim == 2 else targets.long()
+    check_decisive(scores)
     probabilities = scores.softmax(dim=1)
-    if not bool(probabilities.isfinite().all()):
-        raise ValueError("a prediction is not a number, so no class can be called its choice")
     confidence, predicted = probabilities.max(dim=1)
     found = _Predictions(probabilities, hard, confidence, predicted)
     nothing = 0.0 if official else float("nan")

@@ -56,10 +56,10 @@ def random_pair(model: nn.Module, seed: int = 0, *, official: bool = False) -> t
 
 
 def check_alike(state: Mapping[str, Tensor], centre: Mapping[str, Tensor], names: Iterable[str]) -> None:
-    """Check that a state has the named tensors of another one.
+    """Check that a state has the named tensors of another one, all finite.
 
     Raises:
-        VitworkError: a tensor is missing or has another shape.
+        VitworkError: a tensor is missing, has another shape, or is not finite.
     """
     for name in names:
         if name not in state:
@@ -69,6 +69,8 @@ def check_alike(state: Mapping[str, Tensor], centre: Mapping[str, Tensor], names
                 f"a snapshot's {name} is {tuple(state[name].shape)} and another's {tuple(centre[name].shape)}, so they are "
                 "not of the same model"
             )
+        if not state[name].isfinite().all():
+            raise VitworkError(f"a snapshot's {name} is not finite, so no path leads through it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +97,10 @@ def principal_pair(states: Sequence[Mapping[str, Tensor]], centre: Mapping[str, 
             count.
 
     Raises:
-        VitworkError: the states differ from the centre in fewer than two directions, or are not of the same model.
+        VitworkError: the states differ from the centre in fewer than two directions, are not of the same model, or not finite.
     """
     names = [name for name, value in centre.items() if value.is_floating_point() and value.dim() > 1]
-    for state in states:
+    for state in (*states, centre):
         check_alike(state, centre, names)
     if not names or len(states) < 2:
         raise VitworkError(FLAT)

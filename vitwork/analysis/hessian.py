@@ -25,6 +25,7 @@ from vitwork.analysis.numbers import check_number
 from vitwork.analysis.observe import device_of
 from vitwork.analysis.plain import as_written
 from vitwork.analysis.signs import ROUNDING
+from vitwork.analysis.targets import paired
 from vitwork.device.memory import Cost, Meter
 from vitwork.errors import VitworkError, at_least, choice
 from vitwork.models.blocks.unwrapping import unwrapped
@@ -309,14 +310,16 @@ def blockwise(
         **options: those of `SpectrumOptions` but ``select``.
 
     Raises:
-        VitworkError: as `top_eigenvalues`, or a group names what is no parameter, or nothing.
+        VitworkError: as `top_eigenvalues`, or a group names what is no parameter, or nothing, or there is none.
     """
     _check_k(k)
     check_stateless(unwrapped(model))
-    kept = list(batches)
+    kept = list(paired(batches))
     spectra = {}
     sizes = {name: value.numel() for name, value in model.named_parameters()}
     blocks = kinds(model) if groups is None else groups
+    if not blocks:
+        raise VitworkError("there is no group of trainable parameters, so there is no diagonal block of the Hessian")
     for group, names in blocks.items():
         unknown = [names] if isinstance(names, str) else [name for name in names if name not in sizes]
         if unknown or not names:

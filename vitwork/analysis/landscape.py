@@ -6,11 +6,11 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional as F
 
 from vitwork.analysis.curvature.batchnorm import evaluation_mode, recalibrate
@@ -19,7 +19,7 @@ from vitwork.analysis.directions import Direction, random_pair
 from vitwork.analysis.numbers import check_number
 from vitwork.analysis.observe import Batch, device_of, filled, precision_of
 from vitwork.analysis.plain import as_written
-from vitwork.analysis.targets import as_taken, check_examples, check_finite, check_targets, logits_of
+from vitwork.analysis.targets import as_taken, check_examples, check_finite, check_targets, fitting, logits_at
 from vitwork.device.memory import Cost, Meter
 from vitwork.device.parts import check_repeatable, in_parts
 from vitwork.errors import VitworkError, at_least, choice
@@ -255,7 +255,8 @@ def _check_directions(
 def _check_loss(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Batch]) -> None:
     with evaluation_mode(model), unwritten(parameters.items()):
         state = {**parameters, **{name: value.clone() for name, value in model.named_buffers()}}
-        classes = logits_of(functional_call(model, state, (data[0][0][:1],)), model).shape[1]
+        with fitting(data[0][0]):
+            classes = logits_at(model, state, data[0][0][:1]).shape[1]
     for _, targets in data:
         check_targets(targets, classes)
     check_repeatable(*(_loss(model, parameters, data[:1], "fixed") for _ in range(2)))
@@ -275,10 +276,7 @@ def _loss(model: nn.Module, parameters: Mapping[str, Tensor], data: Sequence[Bat
     state = {**parameters, **{name: value.clone() for name, value in model.named_buffers()}}
     if batchnorm == "recalibrated":
         recalibrate(model, state, [images for images, _ in data])
-
-    def logits(images: Tensor) -> Tensor:
-        return logits_of(functional_call(model, state, (images,)), model)
-
+    logits = partial(logits_at, model, state)
     with evaluation_mode(model):
         totals = [F.cross_entropy(in_parts(logits, x), targets, reduction="sum").double() for x, targets in data]
     return torch.stack(totals).sum() / sum(len(targets) for _, targets in data)

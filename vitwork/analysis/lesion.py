@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from vitwork.analysis.observe import Batch, composed, device_of, evaluating, mean_and_error, probed
 from vitwork.analysis.plain import as_written
-from vitwork.analysis.targets import as_taken, check_examples, check_targets
+from vitwork.analysis.targets import as_taken, check_examples, check_targets, chosen
 from vitwork.device.memory import Cost, Meter
 from vitwork.device.parts import in_parts
 from vitwork.errors import UnfitError, VitworkError, at_least
@@ -35,8 +35,8 @@ def average_branch(block: Block) -> Callable[[Tensor], Tensor] | None:
         return None
 
     def averaged(x: Tensor) -> Tensor:
-        kept = skip(x)
-        branch = block.module(x) - kept
+        kept = in_parts(skip, x)
+        branch = in_parts(block.module, x) - kept
         if block.layout == "tokens":
             prefix, grid = branch[:, : block.prefix], branch[:, block.prefix :]
             return kept + torch.cat([prefix, grid.mean(1, keepdim=True).expand_as(grid)], 1)
@@ -127,6 +127,10 @@ def _units(
         return [_Unit({place: block}) for place, block in possible.items()], left_out
     if not units or not all(units):
         raise VitworkError("A unit of the lesion study names no block, so there is nothing to remove.")
+    if isinstance(units, str) or any(isinstance(unit, str) for unit in units):
+        raise VitworkError(
+            f"The units of the lesion study are lists of names of blocks, as in [['name']], not {units!r}."
+        )
     places = {block.name: place for place, block in enumerate(blocks)}
     for name in {name for unit in units for name in unit}:
         if name not in places:
@@ -136,21 +140,21 @@ def _units(
     return [_Unit({places[name]: possible[places[name]] for name in unit}) for unit in units], left_out
 
 
-def _scores(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return (b, 2): whether the class is right, and the cross-entropy, image by image."""
+def _scores(logits: Tensor, targets: Tensor, model: str) -> Tensor:
+    """Return (b, 2): whether the class is right, and the cross-entropy, image by image; `model` says whose logits these are."""
     check_examples(logits, targets)
     check_targets(targets, logits.shape[1])
     logits = logits.float()
     targets = as_taken(targets, logits.dtype)
-    right = logits.argmax(1) == (targets.argmax(1) if targets.dim() == 2 else targets)
+    right = chosen(logits, model) == (targets.argmax(1) if targets.dim() == 2 else targets)
     return torch.stack([right.to(logits.dtype), F.cross_entropy(logits, targets, reduction="none")], 1)
 
 
-def _finish(x: Tensor, rest: Iterable[nn.Module], targets: Tensor, images_at_once: int | None) -> Tensor:
-    """Run the rest of the model and return its scores."""
+def _finish(x: Tensor, rest: Iterable[nn.Module], images_at_once: int | None) -> Tensor:
+    """Run the rest of the model and return its logits."""
     for module in rest:
         x = in_parts(module, x, images_at_once)
-    return _scores(x, targets)
+    return x
 
 
 def _batch_scores(
@@ -160,15 +164,18 @@ def _batch_scores(
 
     Each lesion shares the pass up to its first block, which is half of all work.
     """
-    scores: list[Tensor] = [torch.empty(0)] * len(units)
+    logits: list[Tensor] = [torch.empty(0)] * len(units)
     for place, block in enumerate(blocks):
         for number, unit in enumerate(units):
             if unit.first == place:
                 rest = (unit.places.get(later, blocks[later]).module for later in range(place, len(blocks)))
-                # A copy, since a module may write into what it is given.
-                scores[number] = _finish(x.clone(), rest, targets, images_at_once)
+                logits[number] = _finish(x, rest, images_at_once)
         x = in_parts(block.module, x, images_at_once)
-    return torch.stack([_scores(x, targets), *scores], 1)
+    whole = _scores(x, targets, "the model")  # first, so that no lesion is blamed for what the model does
+    without = (f"the model without {unit.name}" for unit in units)
+    return torch.stack(
+        [whole, *(_scores(each, targets, model) for each, model in zip(logits, without, strict=True))], 1
+    )
 
 
 @as_written()
@@ -197,19 +204,20 @@ def study(
         Changes per unit with standard errors over images.
 
     Raises:
-        VitworkError: there are no images, nothing can be removed, a unit is empty, a name is unknown, a target is no class, or
-            the model does not end in logits.
+        VitworkError: there are no images, nothing can be removed, a unit is empty or no list, a name is unknown, a target is no class, or
+            the model does not end in logits, or not in finite ones, as it is or without a unit.
     """
     at_least(1, images_at_once=images_at_once)
+    model = composed(blocks)
     parts, left_out = _units(blocks, units, replacement)
     if not parts:
         raise UnfitError("No block of this model has a residual branch to remove.")
     if blocks[-1].layout != "vector":
         raise VitworkError("A lesion study needs a model that ends in logits.")
-    device, found = device_of(block.module for block in blocks), []
+    device, found = device_of([model]), []
     meter = Meter(device)
     with evaluating(blocks):
-        for x, targets in probed(composed(blocks), batches, device):
+        for x, targets in probed(model, batches, device):
             found.append(_batch_scores(blocks, parts, x, targets, images_at_once))
     scores = torch.cat(found).cpu()
     whole, _ = mean_and_error(scores[:, 0])

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vitwork.analysis.curvature.repeatable import unwritten
 from vitwork.analysis.plain import as_written, ordinary
-from vitwork.analysis.targets import check_finite, check_tensors
+from vitwork.analysis.targets import check_finite, fitting, paired
 from vitwork.device.memory import Cost, Meter
 from vitwork.device.parts import bounded, check_repeatable, in_parts
 from vitwork.errors import VitworkError, at_least, choice
@@ -61,11 +61,10 @@ def filled(batches: Iterable[Batch]) -> Iterator[Batch]:
     """Yield the batches that hold an example.
 
     Raises:
-        VitworkError: at the end, if none did; before, what `check_tensors` refuses.
+        VitworkError: at the end, if none did; before, what `paired` refuses.
     """
     empty = True
-    for images, targets in batches:
-        check_tensors(images, targets)
+    for images, targets in paired(batches):
         if len(images):
             empty = False
             yield images, targets
@@ -73,8 +72,17 @@ def filled(batches: Iterable[Batch]) -> Iterator[Batch]:
         raise VitworkError("the batches hold no example, so there is nothing to measure")
 
 
-def composed(blocks: Iterable[Block]) -> nn.Module:
-    """Return the model that the blocks make in order."""
+def composed(blocks: Sequence[Block]) -> nn.Module:
+    """Return the model that the blocks make in order.
+
+    Raises:
+        VitworkError: they are no blocks.
+    """
+    others = [block for block in blocks if not isinstance(block, Block)] if isinstance(blocks, Sequence) else [blocks]
+    if others:
+        raise VitworkError(
+            f"an analysis by blocks takes the list of as_blocks(model), not a {type(others[0]).__name__}"
+        )
     return nn.Sequential(*(block.module for block in blocks))
 
 
@@ -87,15 +95,15 @@ def probed(model: nn.Module, batches: Iterable[Batch], device: torch.device) -> 
     """Yield the batches that hold an example, on a device and in a model's precision, once two images were passed twice.
 
     Raises:
-        VitworkError: no batch holds an example, images are not finite, or the model is random in evaluation mode, so that
-            what is measured on it would be, too.
+        VitworkError: no batch holds an example, what `paired` refuses, images are not finite, the model does not take them,
+            or it is random in evaluation mode, so that what is measured on it would be, too.
     """
     for number, (images, targets) in enumerate(filled(batches)):
         x = ordinary(images.to(device, precision_of(model), non_blocking=True))
         check_finite(x)
         if number == 0:
-            with unwritten(model.named_parameters(), model.buffers()):
-                check_repeatable(*(in_parts(model, x[:2].clone()) for _ in range(2)))
+            with unwritten(model.named_parameters(), model.buffers()), fitting(x):
+                check_repeatable(*(in_parts(model, x[:2]) for _ in range(2)))
         yield x, targets.to(device, non_blocking=True)
 
 
@@ -118,22 +126,18 @@ def observe(
         The images seen, the time and the peak memory.
 
     Raises:
-        VitworkError: there are no images, or none at a time, images are not finite, or the model is random in evaluation mode.
+        VitworkError: there are no blocks or images, or none at a time, or what `probed` refuses.
     """
     at_least(1, images_at_once=images_at_once)
-    device, images = device_of(block.module for block in blocks), 0
+    model, images = composed(blocks), 0
+    device = device_of([model])
     meter = Meter(device)
-    overwriting: set[int] = set()  # blocks that write into what they are given, found out on the first mini-batch
     with evaluating(blocks):
-        for number, (batch, _) in enumerate(probed(composed(blocks), batches, device)):
+        for batch, _ in probed(model, batches, device):
             x = batch
             images += len(x)
             for index, block in enumerate(blocks):
-                given = x.clone() if number == 0 or index in overwriting else x
-                version = given._version  # noqa: SLF001 - torch's only word on whether a tensor was written to
-                y = in_parts(block.module, given, images_at_once)
-                if given._version != version:  # noqa: SLF001
-                    overwriting.add(index)
+                y = in_parts(block.module, x, images_at_once)
                 for reducer in reducers:
                     reducer.see(index, block, x, y)
                 x = y
@@ -221,7 +225,9 @@ class PerImage(Reducer):
         if block.layout in {"vector", "other"} or (self.part == "branch" and block.skip is None):
             self._last = None
             return
-        out = leaving - block.skip(entering) if self.part == "branch" and block.skip is not None else leaving
+        out = leaving
+        if self.part == "branch" and block.skip is not None:
+            out = leaving - in_parts(block.skip, entering)
         feature_map = block.feature_map(out)
         size = (feature_map.shape[2], feature_map.shape[3])
         if min(size) < self.smallest:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from vitwork.analysis import calibration
 from vitwork.analysis.curvature.batchnorm import evaluation_mode
 from vitwork.analysis.observe import Batch, device_of, filled, probed
-from vitwork.analysis.targets import check_examples, check_finite, check_targets
+from vitwork.analysis.targets import check_examples, check_finite, check_targets, chosen
 from vitwork.data.corruptions.corrupt import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.noise_bands import Band, add_band_noise
 from vitwork.device.memory import Cost, Meter
@@ -122,7 +122,8 @@ def noise_bands(
         The change of accuracy per band.
 
     Raises:
-        VitworkError: there are no images, no frequencies, or a band that lies outside the spectrum of every image.
+        VitworkError: there are no images, no frequencies, a band that lies outside the spectrum of every image, or logits that
+            are not finite.
         ValueError: no frequency of such small images lies in a band, and the power is to be equal.
     """
     if len(frequencies) == 0:
@@ -182,7 +183,8 @@ def corruptions(
         The metrics on the clean images and per corruption and severity.
 
     Raises:
-        VitworkError: there are no images, no names or no severities, or there is no such corruption or severity.
+        VitworkError: there are no images, no names or no severities, there is no such corruption or severity, or logits are not
+            finite.
     """
     at_least(1, batch_size=batch_size)
 
@@ -221,7 +223,8 @@ def corruption_sets(
         The metrics on the clean images and per corruption and severity.
 
     Raises:
-        VitworkError: there are no images, no names or no severities, or the model is random in evaluation mode.
+        VitworkError: there are no images, no names or no severities, the model is random in evaluation mode, or its logits are
+            not finite.
     """
     at_least(1, batch_size=batch_size)
     if not names or not severities:
@@ -265,12 +268,12 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
         How often each cue decided.
 
     Raises:
-        VitworkError: there are no images, or their number is not that of the cues.
+        VitworkError: there are no images, their number is not that of the cues, or logits are not finite.
     """
     device = device_of([model])
     meter = Meter(device)
     with torch.no_grad(), evaluation_mode(model):
-        decisions = torch.cat([in_parts(model, x).argmax(dim=1) for x, _ in probed(model, batches, device)]).cpu()
+        decisions = torch.cat([chosen(in_parts(model, x)) for x, _ in probed(model, batches, device)]).cpu()
     if not len(decisions) == len(shapes) == len(textures):
         raise VitworkError(f"{len(decisions)} images, {len(shapes)} outlines and {len(textures)} textures do not match")
     by_shape = int((decisions == shapes.cpu()).sum())
@@ -290,5 +293,5 @@ def _right(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     logits = in_parts(model, images)
     check_targets(targets, logits.shape[1])
     labels = targets.argmax(dim=1) if targets.ndim == 2 else targets
-    right: Tensor = logits.argmax(dim=1) == labels
+    right: Tensor = chosen(logits) == labels
     return right

@@ -119,6 +119,7 @@ class Similarity:
         kinds: their kinds.
         stages: their stages.
         cka: (blocks, blocks).
+        left_out: images of mini-batches of fewer than four, which were passed and not compared.
         cost: what the pass took.
     """
 
@@ -126,6 +127,7 @@ class Similarity:
     kinds: tuple[str, ...]
     stages: tuple[int, ...]
     cka: Tensor
+    left_out: int
     cost: Cost
 
     def within_minus_across(self, stages: Sequence[int] | None = None, *, same_distance: bool = False) -> float:
@@ -211,6 +213,7 @@ class Similarities(Reducer):
             kinds=tuple(block.kind for block in chosen),
             stages=tuple(block.stage for block in chosen),
             cka=self.accumulator.matrix(),
+            left_out=self.accumulator.left_out,
             cost=cost,
         )
 

@@ -1,11 +1,17 @@
-"""Targets that a loss and an accuracy are defined for."""
+"""Batches, targets and logits that a loss and an accuracy are defined for."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
 
-from vitwork.errors import VitworkError
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from vitwork.device.memory import is_out_of_memory
+from vitwork.errors import VitworkError, told
 
 SHARES = 1e-2  # by which the shares of the classes may miss 1: they may have been rounded to half precision
 
@@ -21,6 +27,50 @@ def check_tensors(images: object, targets: object) -> None:
             raise VitworkError(f"the {name} of a batch are a {type(value).__name__}, not a torch.Tensor")
     if isinstance(images, Tensor) and images.is_complex():
         raise VitworkError("the images are complex numbers, whose imaginary part would be lost")
+
+
+def paired(batches: Iterable[object]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield batches, each once it is what every analysis takes: a pair of tensors, of images as large as those before.
+
+    Raises:
+        VitworkError: one is something else, what `check_tensors` refuses, or images are of two sizes.
+    """
+    if not isinstance(batches, Iterable):
+        raise VitworkError(f"batches are a list of pairs (images, targets), not a {type(batches).__name__}")
+    size: torch.Size | None = None
+    for batch in batches:
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            count = f" of {len(batch)}" if isinstance(batch, (tuple, list)) else ""
+            raise VitworkError(
+                f"batches are a list of pairs (images, targets), also where there is one: an entry is a {type(batch).__name__}{count}"
+            )
+        images, targets = batch
+        check_tensors(images, targets)
+        if images.numel():
+            size = images.shape[1:] if size is None else size
+            if images.shape[1:] != size:
+                raise VitworkError(
+                    f"batches hold images of two sizes, {tuple(size)} and {tuple(images.shape[1:])}: measure each alone"
+                )
+        yield images, targets
+
+
+@contextmanager
+def fitting(images: Tensor) -> Iterator[None]:
+    """Turn whatever a model raises on images that it does not take, if not for want of memory, into one sentence.
+
+    Raises:
+        VitworkError: it raises something.
+    """
+    try:
+        with redirect_stderr(io.StringIO()):  # where torch prints the code of a block that fails
+            yield
+    except VitworkError:
+        raise
+    except Exception as error:  # whatever a user's own code raises
+        if is_out_of_memory(error):
+            raise
+        raise VitworkError(f"the model fails on images {tuple(images.shape[1:])}: {told(error)}") from error
 
 
 def check_finite(images: Tensor) -> None:
@@ -66,13 +116,18 @@ def check_examples(images: Tensor, targets: Tensor) -> None:
         check_shares(targets)
 
 
+def are_shares(values: Tensor) -> Tensor:
+    """Return whether rows (…, n) are shares of something, (…): not negative, and together 1 but for rounding."""
+    return (values >= 0).all(-1) & ((values.sum(-1) - 1).abs() < SHARES)
+
+
 def check_shares(targets: Tensor) -> None:
     """Refuse soft targets (b, classes) that are no shares of the classes: not negative, and together 1 but for rounding.
 
     Raises:
         VitworkError: they are none.
     """
-    if not ((targets >= 0).all(1) & ((targets.sum(1) - 1).abs() < SHARES)).all():
+    if not are_shares(targets).all():
         raise VitworkError(
             "soft targets are shares of the classes: none is below 0 or not finite, and together they are 1"
         )
@@ -107,12 +162,18 @@ def _misfit(targets: Tensor, what: str = "") -> VitworkError:
     )
 
 
-def logits_of(output: object, model: object) -> Tensor:
-    """Return what a model returned, if that is one tensor of logits (b, classes).
+def logits_at(model: nn.Module, state: Mapping[str, Tensor], images: Tensor) -> Tensor:
+    """Return a model's logits (b, classes) at other weights.
+
+    Args:
+        model: a classifier.
+        state: parameters and buffers by name.
+        images: (b, …); the model is given a copy, into which it may write.
 
     Raises:
-        VitworkError: it is anything else, such as a tuple or a dictionary.
+        VitworkError: it returns anything but one tensor of logits, such as a tuple or a dictionary.
     """
+    output: object = functional_call(model, dict(state), (images.clone(),))
     if isinstance(output, Tensor) and output.dim() == 2 and output.is_floating_point():
         return output
     what = f"a {type(output).__name__}"
@@ -121,3 +182,23 @@ def logits_of(output: object, model: object) -> Tensor:
     raise VitworkError(
         f"{type(model).__name__} returns {what}: let it return the tensor of logits (images, classes) alone"
     )
+
+
+def check_decisive(logits: Tensor, model: str = "the model") -> None:
+    """Refuse logits (b, classes) of which the largest of an image is not finite: NaN would be a vote for the first class.
+
+    Args:
+        logits: as a model returned them; a class that is ruled out (−inf) is fine.
+        model: what that is, for the message.
+
+    Raises:
+        VitworkError: there is such an image.
+    """
+    if not logits.amax(1).isfinite().all():
+        raise VitworkError(f"the logits of {model} are not finite, so no class can be called its choice")
+
+
+def chosen(logits: Tensor, model: str = "the model") -> Tensor:
+    """Return the class of each image's largest logit (b,), once `check_decisive` has nothing against it."""
+    check_decisive(logits, model)
+    return logits.argmax(1)

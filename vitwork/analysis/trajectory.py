@@ -52,13 +52,14 @@ def polar(
         select: tensors that count, by name; integer tensors never do.
 
     Raises:
-        VitworkError: the optimum is the initial state, nothing is selected, or a state is not of the optimum's model.
+        VitworkError: the optimum is the initial state, nothing is selected, or a state is not of the optimum's model or not finite.
     """
     meter = Meter(torch.device("cpu"))
     names = [name for name, value in optimum.items() if value.is_floating_point() and select(name)]
     if not names:
         raise VitworkError("no tensor of the optimum is selected, so there is no path")
-    check_alike(initial, optimum, names)
+    for end in (initial, optimum):
+        check_alike(end, optimum, names)
     centre = _vector(optimum, names)
     start = _vector(initial, names) - centre
     unit = float(torch.linalg.vector_norm(start))

@@ -23,9 +23,11 @@ def in_parts(
 ) -> Tensor:
     """Apply a function to a batch, in parts where that is asked for or the whole does not fit.
 
+    The function is given copies: a model may write into its images, and a block into its input, which are needed again.
+
     Args:
         function: maps (b, …) to (b, …).
-        x: the batch.
+        x: the batch; left as it is.
         at_once: rows per call at most; None for as many as fit.
         apart: whether each row is known to be made of its own row only; otherwise that is checked before there are parts.
 
@@ -36,6 +38,15 @@ def in_parts(
         VitworkError: there have to be parts, but a row depends on the other rows.
         torch.OutOfMemoryError, RuntimeError, MemoryError: one row alone does not fit.
     """
+    return _parts(lambda part: function(part.clone()), x, at_once, apart=apart)
+
+
+def bounded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply a function that treats images alone, and writes into none, on parts of at most ``ELEMENTS_AT_ONCE`` elements."""
+    return _parts(function, x, max(1, ELEMENTS_AT_ONCE // max(1, x[0].numel())), apart=True)
+
+
+def _parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None, *, apart: bool) -> Tensor:
     if at_once is None or len(x) <= at_once:
         try:
             return function(x)
@@ -46,12 +57,7 @@ def in_parts(
     # Outside the handler, because the exception's traceback keeps the failed call's tensors alive.
     if not apart:
         check_apart(function, x)
-    return torch.cat([in_parts(function, part, apart=True) for part in torch.split(x, at_once)])
-
-
-def bounded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply a function that treats images alone on parts of at most ``ELEMENTS_AT_ONCE`` elements."""
-    return in_parts(function, x, max(1, ELEMENTS_AT_ONCE // max(1, x[0].numel())), apart=True)
+    return torch.cat([_parts(function, part, None, apart=True) for part in torch.split(x, at_once)])
 
 
 def check_apart(function: Callable[[Tensor], Tensor], x: Tensor) -> None:

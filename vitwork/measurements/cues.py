@@ -46,7 +46,9 @@ class CueConflict(Measurement):
         import torch
 
         from vitwork.analysis import robustness
+        from vitwork.analysis.targets import chosen
         from vitwork.data.drawn.embedded import conflict
+        from vitwork.device.parts import in_parts
 
         test, model = run.splits.test, run.model(self.when)
         drawn = conflict(self.images, size=test.images.shape[-1])
@@ -55,7 +57,7 @@ class CueConflict(Measurement):
         found = robustness.cue_conflict(model, run.batches(against), shapes, textures)
         agreeing = run.test_batches(limit=self.images)
         with torch.inference_mode():
-            right = sum(int((model(x).argmax(1) == labels).sum()) for x, labels in agreeing)
+            right = sum(int((chosen(in_parts(model, x)) == labels).sum()) for x, labels in agreeing)
         return {
             "shape_bias": found.bias,
             "shape_share": found.shape,

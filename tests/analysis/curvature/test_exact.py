@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from vitwork.analysis.curvature import operator
+from vitwork.analysis import targets
 from vitwork.analysis.hessian import blockwise, density, hvp, top_eigenvalues, trace
 from vitwork.errors import VitworkError
 from vitwork.models import create
@@ -188,14 +188,14 @@ def test_examples_that_depend_on_each_other_are_not_passed_in_parts(batch, monke
     assert top_eigenvalues(model, [batch], 1).eigenvalues.item() != 0
     with pytest.raises(VitworkError, match="a batch of 6 cannot be passed in parts: what the model makes of an image"):
         top_eigenvalues(model, [batch], 1, micro_batch=2)
-    real = operator.functional_call
+    real = targets.functional_call
 
     def limited(module, state, args):
         if len(args[0]) > 3:
             raise torch.OutOfMemoryError("out of memory")
         return real(module, state, args)
 
-    monkeypatch.setattr(operator, "functional_call", limited)
+    monkeypatch.setattr(targets, "functional_call", limited)
     with pytest.raises(VitworkError, match="a batch of 6 cannot be passed in parts"):
         top_eigenvalues(model, [batch], 1)
     assert top_eigenvalues(Net(nn.Identity()), [batch], 1).eigenvalues.item() != 0

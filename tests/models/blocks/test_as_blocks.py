@@ -9,10 +9,12 @@ import pytest
 import timm
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from vitwork.device.unfused_attention import math_attention
 from vitwork.errors import VitworkError
 from vitwork.models import as_blocks, create
+from vitwork.models.blocks.extraction import attention_weights
 
 CNN = {"depths": (1, 2, 2), "widths": (8, 16, 32)}
 VIT = {"image_size": 16, "patch_size": 4, "dim": 16, "depth": 2, "heads": 2}
@@ -249,6 +251,14 @@ def test_attention_weights_are_those_applied(built):
         torch.testing.assert_close(x + layer.attn.proj(mixed), blocks[1].module(x))
 
 
+def test_groups_of_heads_share_keys():
+    """Weights of grouped attention, applied to the values that a group of heads shares, are torch's attention."""
+    query, key, value = (torch.randn(3, heads, 5, 8) for heads in (4, 2, 2))
+    weights = attention_weights(query=query, key=key, value=value, enable_gqa=True)
+    expected = F.scaled_dot_product_attention(query, key, value, enable_gqa=True)
+    torch.testing.assert_close(weights @ value.repeat_interleave(2, 1), expected)
+
+
 @pytest.mark.parametrize("family", ["alternet", "swin", "convit", "pit"])
 def test_blocks_take_any_batch(built, family):
     """Blocks hold for other batch sizes than that of the recording."""
@@ -426,3 +436,17 @@ def test_structures_that_are_not_understood_are_named(model, message):
     """The error names the module."""
     with pytest.raises(VitworkError, match=message):
         as_blocks(model(), (3, 16, 16))
+
+
+@pytest.mark.parametrize("other", ["vit_ti", [1], None])
+def test_what_is_no_model_has_no_blocks(other):
+    """A model's name in its place is one sentence."""
+    with pytest.raises(VitworkError, match=r"a model is a torch\.nn\.Module .*, not "):
+        as_blocks(other)
+
+
+@pytest.mark.parametrize("size", [16, (16, 16), (3, 0, 0), (3, 16.0, 16), (), "3x16", [[3, 16, 16]]])
+def test_an_image_size_is_three_whole_numbers(built, size):
+    """A side alone, a size without channels or of nothing is one sentence."""
+    with pytest.raises(VitworkError, match=r"input_size is \(channels, height, width\), as in \(3, 224, 224\), not "):
+        as_blocks(built("resnet")[0], size)

@@ -129,6 +129,23 @@ def test_what_is_not_followed_is_refused_with_its_size():
         as_blocks(Tokens(transposed), (3, 16, 16))
 
 
+def lost(model, x):
+    """Adds the position embedding where torch.fx does not see it."""
+    torch._foreach_add_([x], [model.position.expand_as(x)])
+    return x
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_half_precision_hides_no_lost_statement(dtype):
+    """What is lost changes the logits by a few percent, which rounding to half precision does not."""
+    model = Tokens(lost)
+    with torch.no_grad():
+        model.position.mul_(0.1)
+    with pytest.raises(VitworkError, match=r"differ from it by 0\.0"):
+        as_blocks(model.to(dtype), (3, 16, 16))
+    assert len(as_blocks(Tokens(counted).to(dtype), (3, 16, 16))) > 3
+
+
 class Gated(Tokens):
     """A fresh network whose changed tensor is multiplied by zero."""
 

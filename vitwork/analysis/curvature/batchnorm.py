@@ -99,7 +99,7 @@ def recalibrate(model: nn.Module, state: dict[str, Tensor], inputs: Iterable[Ten
 
 def _pass_whole(model: nn.Module, state: dict[str, Tensor], images: Tensor) -> None:
     try:
-        functional_call(model, state, (images,))
+        functional_call(model, state, (images.clone(),))  # the model may write into what it is given
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

@@ -15,7 +15,7 @@ from vitwork.analysis.curvature.lanczos import Eigenpairs, carry_out
 from vitwork.analysis.curvature.operator import AGREEMENT, Batch, HessianOperator, passing, replayed_derivative
 from vitwork.analysis.curvature.vectors import flat
 from vitwork.analysis.plain import ordinary
-from vitwork.analysis.targets import check_tensors
+from vitwork.analysis.targets import paired
 from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
 from vitwork.device.precision import single_precision
@@ -127,7 +127,7 @@ def each(
         many: how many at once; fewer where shapes differ or memory does not suffice.
         forced: whether so many even where it does not pay.
     """
-    source = iter(batches)
+    source = paired(batches)
     waiting: list[Batch] = []
     while waiting or (waiting := list(itertools.islice(source, many))):
         group = list(next(itertools.groupby(waiting[:many], key=_shapes))[1])
@@ -148,7 +148,6 @@ def each(
 
 
 def _shapes(batch: Batch) -> tuple[torch.Size, ...]:
-    check_tensors(*batch)
     return tuple(values.shape for values in batch)
 
 

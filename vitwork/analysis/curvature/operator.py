@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional as F
 
 from vitwork.analysis.curvature.batchnorm import BatchNorm, evaluation_mode, mixes_examples
@@ -19,7 +18,7 @@ from vitwork.analysis.curvature.repeatable import check_stateless, check_weights
 from vitwork.analysis.curvature.vectors import derivative, flat, stored
 from vitwork.analysis.numbers import check_number
 from vitwork.analysis.plain import ordinary
-from vitwork.analysis.targets import as_taken, check_examples, check_finite, check_targets, logits_of
+from vitwork.analysis.targets import as_taken, check_examples, check_finite, check_targets, fitting, logits_at, paired
 from vitwork.device import graphs
 from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
@@ -102,7 +101,7 @@ class HessianOperator:
         self.size = sum(value.numel() for value in self.parameters)
         self.classes: int | None = None  # known from the first pass on
         self._whole = mixes_examples(self.model, batchnorm)
-        self.chunks = list(self._split(batches, micro_batch))
+        self.chunks = list(self._split(paired(batches), micro_batch))
         self.examples = sum(len(targets) for _, targets in self.chunks)
         if not self.examples:
             raise VitworkError("the batches hold no example, so there is no loss to differentiate")
@@ -187,8 +186,7 @@ class HessianOperator:
         lone = len(images) == 1
         # The stride of a batch of one is anything, and some of torch's kernels for derivatives go by a wrong one: two
         # copies of the image have its mean logits, and its statistics in BatchNorm.
-        output = functional_call(self.model, dict(state), (torch.cat([images, images]) if lone else images,))
-        logits = logits_of(output, self.model)
+        logits = logits_at(self.model, state, torch.cat([images, images]) if lone else images)
         self.classes = logits.shape[1]
         check_targets(targets, self.classes)
         logits = logits.mean(0, keepdim=True) if lone else logits
@@ -217,8 +215,10 @@ class HessianOperator:
 
     def _check_repeatable(self) -> None:
         weights = {**dict(self.model.named_parameters()), **dict(zip(self.names, self.parameters, strict=True))}
-        with unwritten(weights.items()), passing(self.model, self.batchnorm, self.device), torch.no_grad():
-            first, second = (self._losses(*self.chunks[0]) for _ in range(2))
+        images, targets = self.chunks[0]
+        passes = passing(self.model, self.batchnorm, self.device)
+        with unwritten(weights.items()), passes, torch.no_grad(), fitting(images):
+            first, second = (self._losses(images, targets) for _ in range(2))
         if not torch.isfinite(first).all():
             raise VitworkError("the loss is not finite at these weights, so its curvature is not defined")
         check_repeatable(first, second)

@@ -37,7 +37,7 @@ def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) 
 
     Raises:
         VitworkError: names the module whose structure is not understood, or the blocks composed are not the model, or
-            it has weights without values.
+            it has weights without values, or is no model, or the size is no three whole numbers.
     """
     model = unwrapped(model)
     check_valued(model)

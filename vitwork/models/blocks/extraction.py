@@ -147,9 +147,12 @@ def attention_weights(
     attn_mask: Tensor | None = None,
     is_causal: bool = False,
     scale: float | None = None,
+    enable_gqa: bool = False,
     **_: Any,
 ) -> Tensor:
     """Return the weights that `scaled_dot_product_attention` applies, without its dropout."""
+    if enable_gqa:  # groups of heads share their keys
+        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
     logits = query @ key.transpose(-2, -1) * (query.shape[-1] ** -0.5 if scale is None else scale)
     if is_causal:
         logits = logits.masked_fill(~torch.ones_like(logits, dtype=torch.bool).tril(), float("-inf"))

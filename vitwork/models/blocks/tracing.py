@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import einops
@@ -359,12 +360,25 @@ def image_size_of(model: nn.Module, images: Callable[[tuple[int, ...]], Tensor])
     raise VitworkError(f"{type(model).__name__} takes no images of {' or '.join(reasons)}: say which with input_size")
 
 
+def check_size(input_size: object) -> None:
+    """Refuse what is no image size (channels, height, width).
+
+    Raises:
+        VitworkError: it is something else.
+    """
+    sides = input_size if isinstance(input_size, (tuple, list)) else ()
+    if len(sides) != 3 or not all(isinstance(side, Integral) and int(side) > 0 for side in sides):
+        raise VitworkError(f"input_size is (channels, height, width), as in (3, 224, 224), not {input_size!r}")
+
+
 def traced(model: nn.Module, input_size: tuple[int, ...] | None = None) -> TracedModel:
     """Record a model's graph in evaluation mode; modules that cannot be followed become one node.
 
     Raises:
-        VitworkError: the model takes no image of a known size, or its own code cannot be followed.
+        VitworkError: the model takes no image of a known size, or its own code cannot be followed, or the size is none.
     """
+    if input_size is not None:
+        check_size(input_size)
     parameter = next(iter(model.parameters()), torch.zeros(()))
     fake = FakeTensorMode(allow_non_fake_inputs=True)
 
@@ -373,7 +387,7 @@ def traced(model: nn.Module, input_size: tuple[int, ...] | None = None) -> Trace
 
     with torch.no_grad(), followed():
         with unchanged(model, wholly=False), fake:
-            example = images(tuple(input_size) if input_size else image_size_of(model, images))
+            example = images(tuple(input_size) if input_size is not None else image_size_of(model, images))
         opaque: frozenset[str] = frozenset()
         while True:
             tracer = ShapeTracer(model, example, opaque, fake)

@@ -6,9 +6,17 @@ import torch
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
+from vitwork.errors import VitworkError
+
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """Return the model itself where it was compiled or spread over devices: these forms have no second derivative."""
+    """Return the model itself where it was compiled or spread over devices: these forms have no second derivative.
+
+    Raises:
+        VitworkError: it is no module.
+    """
+    if not isinstance(model, nn.Module):
+        raise VitworkError(f"a model is a torch.nn.Module (vitwork.models.create builds one), not {model!r:.60}")
     while True:
         if isinstance(model, (DataParallel, DistributedDataParallel)):
             model = model.module
