@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from tests.report import synthetic
+from vitwork.design.deviation import Change, Deviation
 from vitwork.errors import VitworkError
 from vitwork.report import commands
 from vitwork.report.build import build
-from vitwork.report.document import dump
+from vitwork.report.document import dump, read
 
 
 def test_a_report_is_made_next_to_its_results_or_elsewhere(tmp_path, capsys):
@@ -21,6 +23,22 @@ def test_a_report_is_made_next_to_its_results_or_elsewhere(tmp_path, capsys):
     assert all(place.is_file() for place in places)
     with pytest.raises(VitworkError, match="cannot be read"):
         commands.report([str(tmp_path / "nothing.json")])
+
+
+def test_a_report_of_a_part_goes_beside_a_whole_one(tmp_path, monkeypatch, capsys):
+    """Made anew into the folder of a whole report, the current one too, it leaves that as it is; over a part it is replaced."""
+    whole = synthetic.results(seeds=2, claims=2, grid=5)
+    changes = replace(whole.profile, deviations=(*whole.profile.deviations, Deviation(Change.CHOSEN)))
+    part = replace(whole, profile=changes, claims=whole.claims[:1])
+    build(whole, tmp_path / "whole")
+    (tmp_path / "part.json").write_bytes(dump(part))
+    for folder in ("whole", "."):
+        monkeypatch.chdir(tmp_path / "whole" if folder == "." else tmp_path)
+        assert commands.report([str(tmp_path / "part.json"), folder]) == 0
+        assert capsys.readouterr().out.strip() == str(tmp_path / "whole-part" / "report.html")
+        assert len(read(tmp_path / "whole").claims) == 2
+        assert len(read(tmp_path / "whole-part").claims) == 1
+    assert commands.report([str(tmp_path / "whole-part")]) == 0
 
 
 def test_a_comparison_exits_with_1_when_something_no_longer_holds(tmp_path, capsys):

@@ -98,9 +98,9 @@ def write(config: pytest.Config, results: Results) -> Path:
     Raises:
         VitworkError: it cannot be written.
     """
-    from vitwork.report.earlier import standing
+    from vitwork.report.earlier import placed, standing
 
-    folder = options.report_of(config, options.store_of(config), part=words.partial(results))
+    folder = placed(results, options.report_of(config, options.store_of(config), part=words.partial(results)))
     return standing(results, folder) or _built(results, folder)
 
 

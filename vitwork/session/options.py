@@ -17,8 +17,6 @@ from vitwork.design.deviation import Lack
 from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
-from vitwork.report import words
-from vitwork.report.document import read
 from vitwork.session import again, networks
 from vitwork.session.archive import Archive, ArchivedStore
 from vitwork.session.costs import fingerprints
@@ -253,17 +251,11 @@ def check_paths(config: pytest.Config) -> None:
 
 
 def report_of(config: pytest.Config, store: Path, *, part: bool) -> Path:
-    """Return the report's folder.
-
-    A session of its own settings does not replace the profile's report, and one that tells only a part of it does not
-    replace a whole one, wherever that lies.
-    """
+    """Return the folder that the report is meant for: unless one is named, one for each kind of session."""
     option = config.option
     changed = option.substitutes or option.changes or option.seeds or option.first_seed or option.deterministic
     kind = f"{'-again' * bool(option.source)}{'-changed' * bool(changed)}{'-part' * part}"
     folder: Path = option.report or store / f"report-{profile_of(config).name}{kind}"
-    if part and option.report and (folder / "results.json").exists() and not is_partial(folder):
-        return folder.with_name(f"{folder.name}-part")
     return folder
 
 
@@ -274,14 +266,6 @@ def projects(config: pytest.Config) -> list[Path]:
     """
     around = store_of(config).parent
     return [config.rootpath, *([around] if config.rootpath.is_relative_to(around) else [])]
-
-
-def is_partial(folder: Path) -> bool:
-    """Return whether a report tells only a part of a session of all claims, as far as it can be read."""
-    try:
-        return words.partial(read(folder))
-    except VitworkError:
-        return False
 
 
 def works(config: pytest.Config) -> bool:
