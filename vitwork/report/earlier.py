@@ -19,7 +19,7 @@ from vitwork.store.sources import source_hash
 
 TEMPLATES = Path(__file__).parent / "templates"
 FILES = ("report.html", "summary.md", "badge.svg", "ro-crate-metadata.json")
-LESS = {"part": words.partial}
+LESS = {"changed": words.changed, "part": words.partial}
 """What makes a report less than another one, by what its folder is called then."""
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from vitwork import profiles
 from vitwork.design import overrides
-from vitwork.design.deviation import Lack
-from vitwork.design.profile import Profile
+from vitwork.design.deviation import Change, Deviation, Lack
+from vitwork.design.profile import SEEDS, Profile
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
 from vitwork.session import again, networks
@@ -32,6 +32,8 @@ MOST_SEEDS = 20
 """Seeds per arm with ``--seeds auto`` unless ``--max-seeds`` says otherwise."""
 FIRST_SEEDS = 3
 """Seeds per arm of the first look with ``--seeds auto``: fewer never decide."""
+LARGEST = 1000
+"""Seeds per arm that can be asked for: so many are still planned within a minute."""
 
 
 ENGINE: dict[str, dict[str, Any]] = {
@@ -154,9 +156,10 @@ def _replicated(option: argparse.Namespace, profile: Profile) -> Profile:
         return profile
     if seeds == "auto":
         return replace(profile, seeds=FIRST_SEEDS)
-    if not seeds.isdecimal() or int(seeds) < 1:
-        raise VitworkError(f"--seeds takes a number from 1, or auto, not {seeds}.")
-    return replace(profile, seeds=int(seeds))
+    if not seeds.isdecimal() or not 1 <= (number := int(seeds)) <= LARGEST:
+        raise VitworkError(f"--seeds takes a number from 1 to {LARGEST:,}, or auto, not {seeds}.")
+    changes = [Deviation(Change.SETTING, field=SEEDS, value=seeds)] if number != profile.seeds else []
+    return replace(profile, seeds=number, deviations=(*profile.deviations, *changes))
 
 
 def report_from(config: pytest.Config) -> Results | None:

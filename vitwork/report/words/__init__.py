@@ -41,6 +41,7 @@ from vitwork.report.words.numbers import (
 )
 from vitwork.report.words.origins import pooled, registered, registration
 from vitwork.report.words.sentences import (
+    changed,
     chosen,
     claim_reason,
     deviation,
@@ -97,6 +98,7 @@ __all__ = [
     "by_question",
     "by_reason",
     "by_strength",
+    "changed",
     "chosen",
     "claim_reason",
     "correction",

@@ -134,6 +134,11 @@ def chosen(family: int) -> str:
     )
 
 
+def changed(results: Results) -> bool:
+    """Return whether results are of a profile of which a session changed settings, models or seeds."""
+    return any(found.change in {Change.SETTING, Change.MODEL} for found in results.profile.deviations)
+
+
 def partial(results: Results) -> bool:
     """Return whether results are of chosen tests, or of a session that ended before all of them."""
     return any(found.change in {Change.CHOSEN, Change.ENDED} for found in results.profile.deviations)
