@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.design.profile import NETWORKS
-from vitwork.language.changes import Event, Kind
+from vitwork.language.changes import Event, Kind, untold
 from vitwork.language.document import ClaimResult, Hypothesis, ProfileResult, Results
 from vitwork.report.words.effects import effect, why
 from vitwork.report.words.numbers import cost, duration, listed, plural, quantity, sentence, settings, snapshot
@@ -261,12 +261,23 @@ def _place(found: Effect) -> str:
     return SIDES[Verdict.REPRODUCED if below == (found.alternative == "less") else Verdict.CONTRADICTED]
 
 
-def other_profiles(old: Results, new: Results) -> str:
-    """Return that two results are of different profiles, in a sentence; empty where they are not."""
+def limits(old: Results, new: Results) -> str:
+    """Return what a comparison cannot tell, in sentences: of different profiles, and of parts of the tests; else nothing."""
     before, now = old.profile.name, new.profile.name
-    if before == now:
-        return ""
-    return f"These are different profiles, {before} before and {now} now, so that differences need not be changes of the code."
+    silent = untold(old, new)
+    other = f"These are different profiles, {before} before and {now} now, so that differences need not be changes of the code."
+    rest = f": nothing is said of {plural(len(silent), 'claim')} measured before ({listed(silent, ', ')})"
+    said = [
+        other if before != now else "",
+        "The results before are of a part of the tests." if partial(old) else "",
+        f"The results now are of a part of the tests{rest if silent else ''}." if partial(new) else "",
+    ]
+    return " ".join(filter(None, said))
+
+
+def unchanged(old: Results, new: Results) -> str:
+    """Return that nothing changed, as far as two results tell."""
+    return "Nothing changed in what both tell of." if partial(old) or partial(new) else "Nothing changed."
 
 
 def event(found: Event, results: Results) -> str:
