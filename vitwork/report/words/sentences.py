@@ -149,7 +149,7 @@ def stopped(results: Results) -> bool:
     return any(found.change is Change.ENDED for found in results.profile.deviations)
 
 
-def part(results: Results) -> list[str]:
+def partly(results: Results) -> list[str]:
     """Return what a report of some tests, or of a session that ended early, has to say of itself; nothing for a whole one."""
     found = {deviation.change for deviation in results.profile.deviations}
     lines = [chosen(results.family)] if Change.CHOSEN in found else []
@@ -157,7 +157,22 @@ def part(results: Results) -> list[str]:
         lines.append(
             "This report is partial: the session ended before every test was reached. It replaces no whole report."
         )
-    return lines + [f"{said}." for said in (pooled(results), registration(results)) if said]
+    return lines
+
+
+def part(results: Results) -> list[str]:
+    """Return what qualifies all of a report: that it is of a part, pooled, or of claims that were not registered."""
+    return partly(results) + [f"{said}." for said in (pooled(results), registration(results)) if said]
+
+
+def sessions(partial: Collection[bool]) -> str:
+    """Return how many sessions there were, of each of which it is given whether it was of a part of the tests."""
+    parts = sum(partial)
+    counted = [
+        plural(len(partial) - parts, "session") if parts < len(partial) else "",
+        f"{plural(parts, 'session')} of a part of the tests" if parts else "",
+    ]
+    return " and ".join(filter(None, counted))
 
 
 def substitutes(profile: ProfileResult) -> dict[str, tuple[str, str]]:
