@@ -328,6 +328,33 @@ def test_nothing_changed_since_the_baseline(base: tuple[Path, str], session: pyt
     result.assert_outcomes(passed=3, xfailed=2, skipped=1)
 
 
+MARKED = """
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.name == "test_larger":
+            item.add_marker(pytest.mark.{mark})
+"""
+
+
+@pytest.mark.parametrize("mark", ["xfail", "skip"])
+def test_a_mark_hides_no_verdict(base: tuple[Path, str], session: pytest.Pytester, mark: str) -> None:
+    """A contradicted claim ends a session with status 1 whatever a mark makes of its test, and so does one that flipped."""
+    session.makeconftest(TINY + MARKED.format(mark=mark))
+    result = run(session)
+    assert result.ret == 1
+    assert result.outlines[-1].startswith("Report: 1 claim is contradicted at this scale (exit status 1): ")
+    assert run(session, "--baseline", baseline(base, session)).ret == 0
+
+    def flipped(document: dict[str, Any]) -> None:
+        for found in document["hypotheses"]:
+            if found["claim"] == "larger":
+                found["effect"]["verdict"] = "reproduced"
+
+    result = run(session, "--baseline", baseline(base, session, flipped))
+    assert result.ret == 1
+    assert result.outlines[-1].startswith("Report: 1 change since the baseline (exit status 1): ")
+
+
 def test_flipped_and_vanished_claims_fail(base: tuple[Path, str], session: pytest.Pytester) -> None:
     """A verdict that flipped fails its test, and a claim that disappeared fails the session."""
 
