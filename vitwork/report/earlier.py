@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from vitwork.errors import VitworkError
 from vitwork.language.document import Moment, Results
 from vitwork.report import words
-from vitwork.report.document import dump, read
+from vitwork.report.document import MOST_BYTES, dump, read
 from vitwork.store.keys import digest
 from vitwork.store.sources import source_hash
+from vitwork.store.store import read_regular
 
 TEMPLATES = Path(__file__).parent / "templates"
 FILES = ("report.html", "summary.md", "badge.svg", "ro-crate-metadata.json")
@@ -51,7 +52,7 @@ def standing(results: Results, folder: Path) -> Path | None:
     trained and measured, with what that took.
     """
     try:
-        content = (folder / "results.json").read_bytes()
+        content = read_regular(folder / "results.json", MOST_BYTES)
         times = msgspec.json.decode(content, type=_Stored).provenance
     except (OSError, ValueError):  # none, or not ours: `build` says what cannot be written
         return None

@@ -12,7 +12,9 @@ from msgspec import Struct
 from vitwork.errors import VitworkError
 from vitwork.language.document import ClaimResult, Hypothesis, Moment, Number, Results
 from vitwork.report import words
+from vitwork.report.document import MOST_BYTES
 from vitwork.statistics.effect import EffectScale, Verdict
+from vitwork.store.store import read_regular
 
 NAME = "history.json"
 
@@ -88,7 +90,7 @@ def read(folder: Path) -> list[Event]:
     """
     path = folder / NAME
     try:
-        return msgspec.json.decode(path.read_bytes(), type=list[Event])
+        return msgspec.json.decode(read_regular(path, MOST_BYTES), type=list[Event])
     except FileNotFoundError:
         return []
     except OSError as error:
