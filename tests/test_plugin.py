@@ -274,6 +274,17 @@ def test_a_part_is_said_to_be_one(
     assert told == part
 
 
+def test_another_number_of_seeds_is_a_changed_setting(session: pytest.Pytester) -> None:
+    """It is stated, its report goes beside one of the profile's own number wherever that lies, and it can be judged again."""
+    whole = (session.path / REPORT / "results.json").read_bytes()
+    for arguments in (("--seeds", "2"), ("--from", f"{REPORT}-changed")):
+        result = run(session, *arguments, "--report", REPORT)
+        result.stdout.fnmatch_lines(["Report: *report-tiny-changed/report.html"])
+        assert (session.path / REPORT / "results.json").read_bytes() == whole
+        found = json.loads((session.path / f"{REPORT}-changed/results.json").read_text())["profile"]
+        assert [found["seeds"], found["deviations"][-1]["field"], found["deviations"][-1]["value"]] == [2, "seeds", "2"]
+
+
 def test_damaged_snapshot_is_trained_anew(session: pytest.Pytester) -> None:
     """A truncated checkpoint is noticed, set aside and redone, and the verdicts stay."""
     for path in (session.path / ".vitwork" / "records").rglob("*.json"):
@@ -315,6 +326,33 @@ def test_nothing_changed_since_the_baseline(base: tuple[Path, str], session: pyt
     result = run(session, "--baseline", baseline(base, session))
     assert result.ret == 0
     result.assert_outcomes(passed=3, xfailed=2, skipped=1)
+
+
+MARKED = """
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.name == "test_larger":
+            item.add_marker(pytest.mark.{mark})
+"""
+
+
+@pytest.mark.parametrize("mark", ["xfail", "skip"])
+def test_a_mark_hides_no_verdict(base: tuple[Path, str], session: pytest.Pytester, mark: str) -> None:
+    """A contradicted claim ends a session with status 1 whatever a mark makes of its test, and so does one that flipped."""
+    session.makeconftest(TINY + MARKED.format(mark=mark))
+    result = run(session)
+    assert result.ret == 1
+    assert result.outlines[-1].startswith("Report: 1 claim is contradicted at this scale (exit status 1): ")
+    assert run(session, "--baseline", baseline(base, session)).ret == 0
+
+    def flipped(document: dict[str, Any]) -> None:
+        for found in document["hypotheses"]:
+            if found["claim"] == "larger":
+                found["effect"]["verdict"] = "reproduced"
+
+    result = run(session, "--baseline", baseline(base, session, flipped))
+    assert result.ret == 1
+    assert result.outlines[-1].startswith("Report: 1 change since the baseline (exit status 1): ")
 
 
 def test_flipped_and_vanished_claims_fail(base: tuple[Path, str], session: pytest.Pytester) -> None:
@@ -503,7 +541,8 @@ def outcomes(session: pytest.Pytester) -> list[Path]:
     ("arguments", "sentence"),
     [
         (("--profile", "nope"), "There is no profile 'nope'; choose one of *"),
-        (("--seeds", "0"), "--seeds takes a number from 1, or auto, not 0."),
+        (("--seeds", "0"), "--seeds takes a number from 1 to 1,000, or auto, not 0."),
+        (("--seeds", "1000000"), "--seeds takes a number from 1 to 1,000, or auto, not 1000000."),
         (("--store", "conftest.py/store"), "Cannot write *"),
         (("--report", "conftest.py/report"), "Cannot write *"),
         (("--device", "gpu"), "The device 'gpu' cannot be used (*): give cpu, cuda where there is a GPU, or auto."),

@@ -54,6 +54,8 @@ BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
 HELD: pytest.StashKey[Held] = pytest.StashKey()
 WHOLE: pytest.StashKey[bool] = pytest.StashKey()
 CHANGES: pytest.StashKey[Changes] = pytest.StashKey()
+HOLDS: pytest.StashKey[bool] = pytest.StashKey()
+"""Of a test, whether the property that it checks holds."""
 
 
 class NothingRuns:
@@ -131,9 +133,10 @@ def _is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let `-k` choose a claim by its own name as well, which is what tables and reports show."""
+    """Let `-k` choose a claim by its own name as well, which is what tables and reports show; its test returns nothing."""
     if (marker := item.get_closest_marker("claim")) is not None:
         item.extra_keyword_matches.add(marker.args[0].id)
+        item.add_marker(pytest.mark.filterwarnings("error::pytest.PytestReturnNotNoneWarning"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -287,19 +290,30 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, Any, pytest.TestReport]:
-    """Note the verdict of a test that measures nothing for JUnit files: it is the test's own outcome."""
+    """Note the verdict of a test that measures nothing, which is what its own code found; for JUnit files, too."""
     finding = _finding(item)
-    skipped = call.excinfo is not None and call.excinfo.errisinstance(pytest.skip.Exception)
-    if finding is not None and not finding.statistical and call.when == "call" and not skipped:
-        holds = Verdict.REPRODUCED if finding.lack is None else Verdict.NOT_MEASURED
-        verdict = Verdict.CONTRADICTED if call.excinfo else holds
-        item.user_properties += [("claim", finding.claim.id), ("verdict", str(verdict))]
-        if not call.excinfo and isinstance(item, pytest.Function):
-            with suppress(VitworkError):  # a full disk: the property is checked again next time
-                properties.hold(item, item.config.stash[STORE])
+    checks = finding is not None and not finding.statistical
+    holds = properties.outcome(call) if checks and call.when == "call" else None
+    if finding is not None and holds is not None:
+        holding = Verdict.REPRODUCED if finding.lack is None else Verdict.NOT_MEASURED
+        item.stash[HOLDS] = holds
+        item.user_properties += [
+            ("claim", finding.claim.id),
+            ("verdict", str(holding if holds else Verdict.CONTRADICTED)),
+        ]
+    if (
+        call.when == "teardown"
+        and not call.excinfo
+        and item.stash.get(HOLDS, False)
+        and isinstance(item, pytest.Function)
+    ):
+        with suppress(VitworkError):  # a full disk: the property is checked again next time
+            properties.hold(item, item.config.stash[STORE])
     report: pytest.TestReport = yield
-    if finding is not None and finding.statistical and finding.lack is None and call.when == "call":
-        vars(report)["claim_verdict"] = str(finding.verdict)  # which xdist hands on
+    if finding is not None and call.when == "call":  # what xdist hands on
+        vars(report)["holds"] = holds
+        if finding.statistical and finding.lack is None:
+            vars(report)["claim_verdict"] = str(finding.verdict)
     return report
 
 
@@ -324,7 +338,7 @@ def _session(config: pytest.Config) -> Session:
     typed = config.invocation_params.args
     return Session(
         profile, config.option.data, command(typed), collector.started,
-        *collector.revision, collector.passed, collector.reached, options.chosen(config), by_name(typed),
+        *collector.revision, collector.held, collector.reached, options.chosen(config), by_name(typed),
         first_seed=report.profile.first_seed if report else config.option.first_seed,
         sequential=report.sequential if report else options.budget_of(config) is not None,
         measured=report.provenance if report else None, registry=Registry.of(config.rootpath, profile.name),
@@ -358,11 +372,12 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     results = _session(config).results(evidence, store)
     changes = config.stash[BASELINE].changes(results) if BASELINE in config.stash else Changes((), results)
     collector = config.stash[COLLECTOR]
-    unreached = succeeds and not collector.exited and words.stopped(results)
-    if unreached or (any(event.breaking for event in changes.notices) and session.exitstatus == pytest.ExitCode.OK):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    succeeds = succeeds and not collector.exited
     ended = session.exitstatus in closing.EXPLAINED or collector.exited
+    unreached = succeeds and words.stopped(results)
     why = closing.why(evidence.judgement.findings, collector, changes, unreached=unreached) if ended else ""
+    if why and succeeds:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
     status = closing.status(session.exitstatus, exited=collector.exited)
     closing.say(config, closing.verdicts(config, results, changes))  # what fails to be written has been seen
     try:

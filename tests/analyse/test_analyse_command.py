@@ -123,6 +123,7 @@ def test_stored_weights_are_not_judged_on_images_of_other_classes(tmp_path):
     [
         (["--analyses", "variance,none"], "There is no analysis 'none'"),
         (["--json", "nowhere/at/all.json"], "its folder does not exist"),
+        (["--csv", "/proc/x.csv"], "Cannot write /proc: "),
         (["--csv", "numbers.txt"], "end it with .json, .csv, .html"),
         (["--data", "nowhere"], "does not exist or is not a folder"),
         (["--checkpoint", "nowhere.pt"], "nowhere.pt"),

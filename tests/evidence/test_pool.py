@@ -10,6 +10,7 @@ from msgspec import structs
 
 from tests.evidence.published import again, published
 from vitwork.design.deviation import Change, Deviation
+from vitwork.design.profile import SEEDS
 from vitwork.errors import VitworkError
 from vitwork.evidence.pool import judge, pooled
 from vitwork.evidence.rejudge import rejudge
@@ -54,6 +55,18 @@ def test_a_pooled_report_can_be_judged_again_and_pooled_again(reports: dict[str,
     more = joined({"both": found, "c": published(tmp_path / "c", first=20, seeds=3)})
     assert len(more.sources) == 3
     assert more.hypotheses[0].sides[0].seeds == (*range(14), *range(20, 23))
+
+
+def test_how_many_seeds_a_report_has_is_no_other_setting(reports: dict[str, Results]) -> None:
+    """Reports of numbers of seeds that their users chose are pooled, and the joint number is nobody's choice."""
+    chosen = {name: numbered(report) for name, report in reports.items()}
+    assert pooled(chosen).profile.deviations == ()
+
+
+def numbered(report: Results) -> Results:
+    """Return a report that states its number of seeds among its changed settings."""
+    stated = Deviation(Change.SETTING, field=SEEDS, value=str(report.profile.seeds))
+    return structs.replace(report, profile=structs.replace(report.profile, deviations=(stated,)))
 
 
 def test_where_networks_were_trained_does_not_matter_where_it_does_not(reports: dict[str, Results]) -> None:

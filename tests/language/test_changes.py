@@ -4,7 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from vitwork.language.changes import Kind, compare_to_baseline, finding
+from vitwork.design.deviation import Change, Deviation, Lack, Missing
+from vitwork.language.changes import Kind, compare_to_baseline, finding, untold
 from vitwork.language.claim import Paper
 from vitwork.language.document import (
     ClaimResult,
@@ -117,6 +118,18 @@ def test_flipped_skipped_and_undecided_claims(before, after, kind, breaking):
     (event,) = compare_to_baseline(document(verdict=before), document(verdict=after))
     assert (event.kind, event.breaking, event.claim) == (kind, breaking, "flatter")
     assert (event.before, event.after) == (Verdict(before), Verdict(after))
+
+
+def test_tests_that_a_whole_session_did_not_run_are_newly_skipped():
+    """A claim that a skip mark leaves unmeasured is no part that was not chosen, of which nothing is said."""
+    lack = Lack(Missing.REACH)
+    now = msgspec.structs.replace(claim(verdict="not measured"), lack=lack)
+    whole = results([now])
+    profile = msgspec.structs.replace(whole.profile, deviations=(Deviation(Change.ENDED),))
+    part = msgspec.structs.replace(whole, profile=profile)
+    assert kinds(results([claim()]), whole) == [Kind.SKIPPED]
+    assert kinds(results([claim()]), part) == []
+    assert [untold(results([claim()]), new) for new in (whole, part)] == [(), ("flatter",)]
 
 
 def test_vanished_new_and_renamed():

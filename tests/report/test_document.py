@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 from contextlib import suppress
 from dataclasses import replace as changed
@@ -19,9 +20,11 @@ from msgspec.structs import replace
 from benchmarks.fault_mutations import mutated
 from tests.report import synthetic
 from vitwork.errors import VitworkError
+from vitwork.report import document, earlier, history
 from vitwork.report.build import build
 from vitwork.report.compare import compare
 from vitwork.report.document import SCHEMA_FILE, dump, read, schema_text
+from vitwork.session.elsewhere import Outline
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +58,21 @@ def test_what_is_no_results_file_is_said_in_one_sentence(tmp_path, content, word
     if content is not None:
         path.write_bytes(content)
     assert words in refused(path)
+
+
+def test_what_might_never_end_is_not_read(tmp_path, small, monkeypatch):
+    """A FIFO, a device and a file that is far too large are refused as a report, a history and what stands in a folder."""
+    os.mkfifo(tmp_path / "results.json")
+    os.mkfifo(tmp_path / history.NAME)
+    assert "cannot be read: it is no regular file" in refused(tmp_path)
+    assert "cannot be read: it is no regular file" in refused(Path("/dev/zero"))
+    with pytest.raises(VitworkError, match="cannot be read: it is no regular file"):
+        history.read(tmp_path)
+    assert earlier.standing(small, tmp_path) is None
+    assert Outline.of(tmp_path) == Outline()
+    build(small, tmp_path)
+    monkeypatch.setattr(document, "MOST_BYTES", 1 << 10)
+    assert "cannot be read: it is larger than 0 MiB" in refused(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tests.report import synthetic
 from tests.report.reading import Elements, parse
 from tests.report.sheet import CHAPTERS
+from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.errors import VitworkError
 from vitwork.report import history, words
 from vitwork.report.build import build
@@ -59,6 +60,24 @@ def test_a_number_stands_under_its_own_comparison(tmp_path, before):
     text = "".join(Elements(index(tmp_path).read_text()).text)
     first = before.hypotheses[0].statement
     assert (f"another: {first}: ×" in text) != (f"{first}: ×" in text.replace(f"another: {first}: ×", ""))
+
+
+def test_a_report_of_a_part_is_marked_and_is_no_whole_session(tmp_path, before):
+    """On its card, beside its verdicts and in the count of sessions; what it did not measure leaves no event."""
+    later = synthetic.provenance_of(before, finished=before.provenance.finished + 86_400.0)
+    chosen = synthetic.profile_of(later, deviations=(*later.profile.deviations, Deviation(Change.CHOSEN)))
+    part = synthetic.claim_of(chosen, 0, verdict=Verdict.NOT_MEASURED, lack=Lack(Missing.REACH))
+    build(before, tmp_path / "smoke")
+    build(part, tmp_path / "smoke-part")
+    page = index(tmp_path).read_text()
+    cards, claims = page.split('<section id="claims"')
+    assert cards.count("These tests were chosen: ") == 1
+    assert cards.count("synthetic (a part of the tests)</a>") == 1
+    assert "<dt>synthetic</dt>" in claims
+    assert "<dt>synthetic (a part of the tests)</dt>" in claims
+    assert "over 1 session and 1 session of a part of the tests since" in claims
+    measured = {claim.id for claim in part.claims if claim.verdict is not Verdict.NOT_MEASURED}
+    assert {event.claim for event in history.read(tmp_path) if event.part} == measured
 
 
 def test_the_history_outlives_the_reports_it_came_from(tmp_path, before):

@@ -372,7 +372,5 @@ def test_other_profiles_are_said():
     """Results of one profile need no sentence."""
     results = synthetic.results(seeds=1, claims=1, grid=3)
     other = synthetic.profile_of(results, name="other")
-    assert words.other_profiles(results, results) == ""
-    assert words.other_profiles(other, results).startswith(
-        "These are different profiles, other before and synthetic now"
-    )
+    assert words.limits(results, results) == ""
+    assert words.limits(other, results).startswith("These are different profiles, other before and synthetic now")

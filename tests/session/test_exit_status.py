@@ -24,10 +24,10 @@ def test_right():
 """
 
 
-def project(pytester: pytest.Pytester, conftest: str = "") -> pytest.RunResult:
-    """Run two claims by definition and what a conftest adds."""
+def project(pytester: pytest.Pytester, conftest: str = "", claims: str = CLAIMS) -> pytest.RunResult:
+    """Run claims by definition and what a conftest adds."""
     pytester.makeconftest(f'pytest_plugins = ["vitwork.plugin"]\n{conftest}')
-    pytester.makepyfile(test_claims=CLAIMS)
+    pytester.makepyfile(test_claims=claims)
     return pytester.runpytest_subprocess("-p", "no:cacheprovider")
 
 
@@ -63,6 +63,42 @@ def test_a_status_that_a_plugin_replaces_is_said_beside_what_failed(pytester: py
     done = project(pytester, "def pytest_sessionfinish(session):\n    session.exitstatus = 0")
     assert done.ret == 0
     assert any("1 claim is contradicted at this scale (exit status 0): " in line for line in done.outlines)
+
+
+UNTOLD = (
+    CLAIMS
+    + """
+
+@pytest.fixture
+def torn():
+    yield
+    assert 1 == 2
+
+
+@claim("returned", "One is two, says nobody.", paper=PAPER)
+def test_returned():
+    return 1 == 2
+
+
+@claim("undone", "One is one until the end.", paper=PAPER)
+def test_undone(torn):
+    assert 1 == 1
+"""
+)
+
+
+def test_a_property_is_what_its_own_code_found(pytester: pytest.Pytester) -> None:
+    """A mark changes no verdict; a test that returns its answer, or fails after it, leaves its claim not measured, each time."""
+    marked = UNTOLD.replace("def test_wrong", "@pytest.mark.xfail\ndef test_wrong")
+    marked = marked.replace("def test_right", "@pytest.mark.xfail(strict=True)\ndef test_right")
+    for _ in range(2):
+        done = project(pytester, claims=marked)
+        assert done.ret == 1
+        said = "1 claim is contradicted at this scale and 3 tests failed for another reason (exit status 1)"
+        assert any(line.startswith(f"Report: {said}: ") for line in done.outlines)
+        assert {claim["id"]: claim["verdict"] for claim in report(pytester)["claims"]} == {
+            "wrong": "contradicted", "right": "reproduced", "returned": "not measured", "undone": "not measured",
+        }  # fmt: skip
 
 
 def test_a_plain_end_says_status_1(pytester: pytest.Pytester) -> None:

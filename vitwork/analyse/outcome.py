@@ -20,7 +20,7 @@ from vitwork.errors import VitworkError
 from vitwork.report import words
 from vitwork.report.document import dump
 from vitwork.report.terminal import columns
-from vitwork.store.store import write_atomically
+from vitwork.store.store import check_writable, write_atomically
 
 SCHEMA = "vitwork-analyses/2"
 ENDINGS = (".json", ".csv", ".html")
@@ -238,13 +238,16 @@ def check_file(path: Path | str) -> Path:
     """Return where `Outcome.save` can write.
 
     Raises:
-        VitworkError: the path ends otherwise, or its folder does not exist.
+        VitworkError: the path ends otherwise or is a folder's, or its folder does not exist or cannot be written.
     """
     path = Path(path)
     if path.suffix not in ENDINGS:
         raise VitworkError(f"{path} cannot be written: end it with {', '.join(ENDINGS)}.")
     if not path.parent.is_dir():
         raise VitworkError(f"{path} cannot be written: its folder does not exist.")
+    if path.is_dir():
+        raise VitworkError(f"{path} cannot be written: it is a folder.")
+    check_writable(path.parent)
     return path
 
 

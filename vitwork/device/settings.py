@@ -1,13 +1,22 @@
-"""Torch's settings for a whole process, which code of a user's may change: kept, and given back as they were."""
+"""What holds for a whole process, torch's settings above all, and code of a user's may change: kept, and given back as it was."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event
+from types import ModuleType
 from typing import Any
 
 import torch
+from torch import nn
+from torch.optim import optimizer
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
+from torch.utils._device import DeviceContext
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
 
 from vitwork.errors import VitworkError
 
@@ -40,8 +49,91 @@ def _set_autocast(values: list[tuple[str, bool, torch.dtype]]) -> None:
         torch.set_autocast_dtype(device, dtype)
 
 
+def _umask() -> int:
+    mask = os.umask(0)  # there is no other way of asking
+    os.umask(mask)
+    return mask
+
+
+def _streams() -> tuple[Any, Any]:
+    return sys.stdout, sys.stderr
+
+
+def _set_streams(streams: tuple[Any, Any]) -> None:
+    sys.stdout, sys.stderr = streams
+
+
+def _set_path(before: list[str]) -> None:
+    """Give back the folders of modules that are gone; those that were added stay, since what was imported may rely on them."""
+    if not set(before) <= set(sys.path):
+        sys.path[:] = [*before, *(entry for entry in sys.path if entry not in before)]
+
+
+HOOKED: tuple[ModuleType, ...] = (nn.modules.module, optimizer)
+"""Modules that keep the hooks of every model and every optimiser."""
+
+
+def _hooks() -> list[tuple[dict[Any, Any], dict[Any, Any]]]:
+    """Return what holds global hooks, each with its content."""
+    found = (value for module in HOOKED for name, value in vars(module).items() if name.startswith("_global_"))
+    return [(hooks, dict(hooks)) for hooks in found if isinstance(hooks, dict)]
+
+
+def _set_hooks(found: list[tuple[dict[Any, Any], dict[Any, Any]]]) -> None:
+    for hooks, content in found:
+        hooks.clear()
+        hooks.update(content)
+
+
+def _function_modes() -> list[Any]:
+    """Return the modes that were entered, but for the default device, which is a setting of its own."""
+    entered = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]  # torch's
+    return [mode for mode in entered if not isinstance(mode, DeviceContext)]
+
+
+def _leave(
+    kind: type[TorchFunctionMode | TorchDispatchMode], entered: Callable[[], list[Any]]
+) -> Callable[[Sequence[Any]], None]:
+    def leave(before: Sequence[Any]) -> None:
+        for mode in reversed(entered()[len(before) :]):
+            kind.__exit__(mode, None, None, None)  # and not the mode's own code
+
+    return leave
+
+
+OWNERS: tuple[Any, ...] = (
+    torch, torch.Tensor, nn, nn.functional, nn.init,
+    *(found for _, found in inspect.getmembers(nn, inspect.isclass) if issubclass(found, nn.Module)),
+)  # fmt: skip
+"""What functions are taken from that models are made of."""
+
+
+def _functions() -> list[dict[str, Any]]:
+    """Return the functions and classes of every owner, by their public names."""
+    return [
+        {name: value for name, value in vars(owner).items() if callable(value) and not name.startswith("_")}
+        for owner in OWNERS
+    ]
+
+
+def _set_functions(found: list[dict[str, Any]]) -> None:
+    for owner, functions in zip(OWNERS, found, strict=True):
+        for name, function in functions.items():
+            if vars(owner).get(name) is not function:
+                setattr(owner, name, function)
+
+
 Setting = tuple[Callable[[], Any], Callable[[Any], object]]
 SETTINGS: tuple[Setting, ...] = (
+    (sys.getrecursionlimit, sys.setrecursionlimit),  # first, for the others to have room
+    # Before anything is asked of torch, since modes may answer it.
+    (_get_current_dispatch_mode_stack, _leave(TorchDispatchMode, _get_current_dispatch_mode_stack)),
+    (_function_modes, _leave(TorchFunctionMode, _function_modes)),
+    (_umask, os.umask),
+    (_streams, _set_streams),
+    (lambda: list(sys.path), _set_path),
+    (_functions, _set_functions),
+    (_hooks, _set_hooks),
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.get_default_device, _set_device),
     (torch.is_grad_enabled, torch.set_grad_enabled),

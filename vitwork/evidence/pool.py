@@ -11,6 +11,7 @@ import numpy as np
 from msgspec import structs
 
 from vitwork.design.deviation import Change
+from vitwork.design.profile import SEEDS
 from vitwork.errors import VitworkError
 from vitwork.evidence.values import columns_of, scaled, table
 from vitwork.language.document import (
@@ -42,6 +43,7 @@ def pooled(reports: Mapping[str, Results]) -> Results:
     Raises:
         VitworkError: they are not of the same claims, arms, recipes, images and code, or two hold the same seed of an arm.
     """
+    reports = {name: _of_any_number(report) for name, report in reports.items()}
     for (name, first), (other, second) in itertools.combinations(reports.items(), 2):
         _check(name, first, other, second)
     located = [_located(report) for report in reports.values()]
@@ -59,6 +61,12 @@ def pooled(reports: Mapping[str, Results]) -> Results:
         origins={key: origin for report in located for key, origin in report.origins.items()},
         sources=sources,
     )  # fmt: skip
+
+
+def _of_any_number(report: Results) -> Results:
+    """Return a report without the number of seeds among its changed settings: pooling changes it."""
+    deviations = tuple(found for found in report.profile.deviations if found.field != SEEDS)
+    return structs.replace(report, profile=structs.replace(report.profile, deviations=deviations))
 
 
 def _check(name: str, first: Results, other: str, second: Results) -> None:

@@ -76,7 +76,7 @@ def compare_to_baseline(old: Results, new: Results, alpha: float = 0.05) -> list
 
     Claims are matched by id, those left over by nearly equal sentences; hypotheses by id and by what they compare.
 
-    Of tests that were not chosen, or that the session did not reach, nothing is said.
+    Of tests that were not chosen, or that the session did not reach, nothing is said; `untold` names their claims.
 
     Args:
         old: the baseline.
@@ -84,11 +84,12 @@ def compare_to_baseline(old: Results, new: Results, alpha: float = 0.05) -> list
         alpha: probability that any effect is falsely reported to have left its interval (Holm over all pairs).
     """
     claims = _claims(old.claims, new.claims)
-    part = any(found.change is Change.CHOSEN for found in new.profile.deviations)
+    partly = _partly(new)
     hypotheses = _hypotheses(old.hypotheses, new.hypotheses, {before.id: after.id for before, after in claims})
-    events = [event for event in _names(old.claims, new.claims, claims) if not (part and event.kind is Kind.VANISHED)]
+    chosen = Change.CHOSEN in partly
+    events = [event for event in _names(old.claims, new.claims, claims) if not (chosen and event.kind is Kind.VANISHED)]
     for before, after in claims:
-        if _unreached(after):
+        if partly and _unreached(after):
             continue
         events += _turned(before.verdict, after.verdict, after.id)
         if after.verdict is not Verdict.NOT_MEASURED and 0.0 < SLOWER * before.cost_seconds <= after.cost_seconds:
@@ -99,8 +100,22 @@ def compare_to_baseline(old: Results, new: Results, alpha: float = 0.05) -> list
     return sorted(events, key=lambda event: (not event.breaking, event.kind, event.claim, event.hypothesis))
 
 
+def untold(old: Results, new: Results) -> tuple[str, ...]:
+    """Return the measured claims of `old` of which `new`, being of a part of the tests, tells nothing."""
+    partly, claims = _partly(new), _claims(old.claims, new.claims)
+    silent = {before.id for before, after in claims if partly and _unreached(after)}
+    if Change.CHOSEN in partly:
+        silent |= {claim.id for claim in old.claims} - {before.id for before, _ in claims}
+    return tuple(claim.id for claim in old.claims if claim.id in silent and claim.verdict is not Verdict.NOT_MEASURED)
+
+
+def _partly(results: Results) -> set[Change]:
+    """Return why results are of a part of the tests; nothing for those of a whole session."""
+    return {found.change for found in results.profile.deviations} & {Change.CHOSEN, Change.ENDED}
+
+
 def _unreached(claim: ClaimResult) -> bool:
-    """Return whether nothing is known of a claim since the session did not come to its tests."""
+    """Return whether a claim was not measured since not all of its tests were chosen, or ran to their end."""
     lack = claim.lack
     return claim.verdict is Verdict.NOT_MEASURED and lack is not None and lack.missing is Missing.REACH
 

@@ -88,13 +88,15 @@ class Comparison:
     def __repr__(self) -> str:
         old, new = self.before.results, self.now.results
         table = [("", "before", "now"), *((str(verdict), str(a), str(b)) for verdict, a, b in tallies(old, new))]
-        head = [title(new), "", *filter(None, [words.other_profiles(old, new)])]
+        head = [title(new), "", *filter(None, [words.limits(old, new)])]
         counted = [f"{verdict:<16}{before:>8}{now:>8}" for verdict, before, now in table]
         changed = [
             f"{'!' if event.breaking else ' '} {event.kind}: {event.hypothesis or event.claim}: {words.event(event, new)}"
             for event in self.changes
         ]
-        return "\n".join([*head, *counted, *filter(None, [ours(old, new)]), "", *(changed or ["Nothing changed."])])
+        return "\n".join(
+            [*head, *counted, *filter(None, [ours(old, new)]), "", *(changed or [words.unchanged(old, new)])]
+        )
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(title(self.now.results))}</p>{self.events.to_html(border=0, na_rep='')}"

@@ -9,6 +9,7 @@ from vitwork.language.document import Results
 from vitwork.report.badge import badge
 from vitwork.report.crate import crate
 from vitwork.report.document import dump
+from vitwork.report.earlier import placed
 from vitwork.report.html import shown
 from vitwork.report.page import render
 from vitwork.report.summary import markdown
@@ -21,7 +22,8 @@ def build(results: Results, folder: Path) -> Path:
 
     Args:
         results: of a session, or as `vitwork.report.document.read` returns them.
-        folder: made if it does not exist; files of the same names are replaced.
+        folder: made if it does not exist; files of the same names are replaced. Where a report of all tests stands there,
+            one of a part goes into a folder beside it.
 
     Returns:
         The path of ``report.html``, which opens from disk.
@@ -29,7 +31,7 @@ def build(results: Results, folder: Path) -> Path:
     Raises:
         VitworkError: the folder cannot be written, for want of space for example; nothing in it is replaced then.
     """
-    safe = shown(results)
+    folder, safe = placed(results, folder), shown(results)
     shared = {  # the results first, of which everything else can be made again
         "results.json": dump(results),
         **{f"{name}.parquet": table for name, table in tables(results).items()},

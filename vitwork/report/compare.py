@@ -54,7 +54,7 @@ def markdown(events: Sequence[Event], old: Results, new: Results) -> str:
     lines = [
         f"## {plain(title(new))}",
         "",
-        *([plain(other), ""] if (other := words.other_profiles(old, new)) else []),
+        *([plain(limits), ""] if (limits := words.limits(old, new)) else []),
         "| verdict | before | now |",
         "|---|---|---|",
         *(f"| {words.SYMBOLS[verdict]} {verdict} | {before} | {now} |" for verdict, before, now in tallies(old, new)),
@@ -62,7 +62,7 @@ def markdown(events: Sequence[Event], old: Results, new: Results) -> str:
         *([plain(own), ""] if (own := ours(old, new)) else []),
     ]
     if not events:
-        return "\n".join([*lines, "Nothing changed.", ""])
+        return "\n".join([*lines, words.unchanged(old, new), ""])
     lines += ["| | what | claim | detail |", "|---|---|---|---|"]
     for event in events:
         mark = "**!**" if event.breaking else ""
@@ -88,7 +88,7 @@ def _page(events: Sequence[Event], old: Results, new: Results) -> str:
             scripts=("theme.js",),
             old=_side(old),
             new=_side(new),
-            other_profiles=words.other_profiles(old, new),
+            limits=words.limits(old, new),
             tallies=tallies(old, new),
             ours=ours(old, new),
             corrections=dict.fromkeys(filter(None, [words.correction(old), words.correction(new)])),

@@ -15,7 +15,7 @@ import msgspec
 from vitwork.errors import VitworkError
 from vitwork.language.document import SCHEMA, Results
 from vitwork.statistics.effect import Effect
-from vitwork.store.store import checked
+from vitwork.store.store import checked, read_regular
 
 Json = dict[str, Any]
 SCHEMA_FILE = Path(__file__).parent / "results.schema.json"
@@ -26,6 +26,8 @@ OPEN = {"adjusted_low": -math.inf, "adjusted_high": math.inf}
 """What null stands for in an interval that was adjusted to a family: only claims with a p have such intervals."""
 DEEPEST = 64
 """Levels of a document; records of measurements take a dozen."""
+MOST_BYTES = 1 << 28
+"""Of a results file; that of the largest profile takes a tenth of it."""
 
 
 def read(place: Path) -> Results:
@@ -35,11 +37,12 @@ def read(place: Path) -> Results:
         place: its file, or the folder that holds ``results.json``.
 
     Raises:
-        VitworkError: there is no such file, or it is not a results document that this version reads.
+        VitworkError: there is no such file, it is none that ends before `MOST_BYTES`, or not a results document that this
+            version reads.
     """
     path = place / "results.json" if checked(place).is_dir() else place
     try:
-        return _typed(msgspec.json.decode(path.read_bytes()), path)
+        return _typed(msgspec.json.decode(read_regular(path, MOST_BYTES)), path)
     except OSError as error:
         raise VitworkError(f"The results file {path} cannot be read: {error.strerror or error}.") from error
     except msgspec.ValidationError as error:  # before its base class, which stands for broken JSON

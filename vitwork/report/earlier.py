@@ -1,26 +1,48 @@
-"""Whether an earlier session's report still stands, so that a session that found nothing new draws nothing."""
+"""What stands where a report goes: the same one, so that nothing is drawn anew, or one that tells more, which stays."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
+from vitwork.errors import VitworkError
 from vitwork.language.document import Moment, Results
-from vitwork.report.document import dump
+from vitwork.report import words
+from vitwork.report.document import MOST_BYTES, dump, read
 from vitwork.store.keys import digest
 from vitwork.store.sources import source_hash
+from vitwork.store.store import read_regular
 
 TEMPLATES = Path(__file__).parent / "templates"
 FILES = ("report.html", "summary.md", "badge.svg", "ro-crate-metadata.json")
+LESS = {"changed": words.changed, "part": words.partial}
+"""What makes a report less than another one, by what its folder is called then."""
 
 
 def pages_hash() -> str:
     """Return a digest of everything that turns results into a report's files."""
     templates = [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in sorted(TEMPLATES.iterdir())]
     return digest([source_hash("vitwork.report.build"), templates])
+
+
+def placed(results: Results, folder: Path) -> Path:
+    """Return where a report goes: into `folder`, or beside it where the report that stands there is more than this one.
+
+    What stands there and cannot be read is taken for a whole report.
+    """
+    less = [kind for kind, is_less in LESS.items() if is_less(results)]
+    if not less or not (folder / "results.json").exists():
+        return folder
+    with suppress(VitworkError):
+        there = read(folder)
+        less = [kind for kind in less if not LESS[kind](there)]
+    whole = Path(os.path.abspath(folder))  # noqa: PTH100 - a link stays the name that was given, and "." gets one
+    return whole.with_name("-".join([whole.name, *less])) if less else folder
 
 
 def standing(results: Results, folder: Path) -> Path | None:
@@ -30,7 +52,7 @@ def standing(results: Results, folder: Path) -> Path | None:
     trained and measured, with what that took.
     """
     try:
-        content = (folder / "results.json").read_bytes()
+        content = read_regular(folder / "results.json", MOST_BYTES)
         times = msgspec.json.decode(content, type=_Stored).provenance
     except (OSError, ValueError):  # none, or not ours: `build` says what cannot be written
         return None

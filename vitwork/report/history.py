@@ -12,7 +12,9 @@ from msgspec import Struct
 from vitwork.errors import VitworkError
 from vitwork.language.document import ClaimResult, Hypothesis, Moment, Number, Results
 from vitwork.report import words
+from vitwork.report.document import MOST_BYTES
 from vitwork.statistics.effect import EffectScale, Verdict
+from vitwork.store.store import read_regular
 
 NAME = "history.json"
 
@@ -24,6 +26,7 @@ class Event(Struct, frozen=True, kw_only=True):
         claim: its id.
         profile, commit, finished: of the report.
         parameters: of its largest network; null where none was trained.
+        part: whether the report is of a part of the tests.
         verdict: of the claim.
         statement, scale, unit: of its first comparison; empty without one. Effects of another comparison are another line.
         estimate, low, high, margin: of that comparison, as it is decided.
@@ -35,6 +38,7 @@ class Event(Struct, frozen=True, kw_only=True):
     finished: Moment
     parameters: int | None
     verdict: Verdict
+    part: bool = False
     statement: str = ""
     scale: EffectScale = "difference"
     unit: str = ""
@@ -45,10 +49,13 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 def events(results: Results) -> list[Event]:
-    """Return what results say of every claim."""
+    """Return what results say of every claim; of a part of the tests, only of those that it measured."""
     hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     parameters = max((run.parameters for run in results.runs if run.parameters), default=None)
-    return [_event(results, claim, parameters, hypotheses) for claim in results.claims]
+    told = [
+        claim for claim in results.claims if claim.verdict is not Verdict.NOT_MEASURED or not words.partial(results)
+    ]
+    return [_event(results, claim, parameters, hypotheses) for claim in told]
 
 
 def _event(results: Results, claim: ClaimResult, parameters: int | None, hypotheses: Mapping[str, Hypothesis]) -> Event:
@@ -61,6 +68,7 @@ def _event(results: Results, claim: ClaimResult, parameters: int | None, hypothe
         finished=results.provenance.finished,
         parameters=parameters,
         verdict=claim.verdict,
+        part=words.partial(results),
     )
     if first is None:
         return base
@@ -82,7 +90,7 @@ def read(folder: Path) -> list[Event]:
     """
     path = folder / NAME
     try:
-        return msgspec.json.decode(path.read_bytes(), type=list[Event])
+        return msgspec.json.decode(read_regular(path, MOST_BYTES), type=list[Event])
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -75,6 +75,12 @@ class _Report:
         return cls(f"./{quote(name)}/report.html", results, claims, hypotheses, anchors("claim", claims))
 
     @property
+    def name(self) -> str:
+        """What the site calls it."""
+        part = " (a part of the tests)" if words.partial(self.results) else ""
+        return f"{self.results.profile.name}{part}"
+
+    @property
     def size(self) -> int:
         """Parameters of the largest network: small scales stand before large ones."""
         return max((run.parameters for run in self.results.runs if run.parameters), default=0)
@@ -85,7 +91,8 @@ def _card(report: _Report, reports: Sequence[_Report]) -> Json:
     paper, ours = words.apart(results.claims)
     return {
         "link": report.link,
-        "name": results.profile.name,
+        "name": report.name,
+        "partly": words.partly(results),
         "paper": f"{words.plural(len(paper), 'claim')} of the paper",
         "tally": words.tally(paper),
         "ours": words.counted(ours),
@@ -134,7 +141,7 @@ def _claims(reports: Sequence[_Report], events: Sequence[Event]) -> Json:
         "missing": missing,
         "profiles": [(palette[profile], profile) for profile in palette.order],
         "since": words.moment(min((event.finished for event in events), default=0.0))[:10],
-        "sessions": words.plural(len({(event.finished, event.profile) for event in events}), "session"),
+        "sessions": words.sessions({(event.finished, event.profile): event.part for event in events}.values()),
     }
 
 
@@ -149,7 +156,7 @@ def _cell(report: _Report, id: str, statement: str) -> Json | None:
     found = [report.hypotheses[id] for id in claim.hypotheses if id in report.hypotheses]
     first = next(iter(words.primaries(found)), None)
     return {
-        "name": report.results.profile.name,
+        "name": report.name,
         "verdict": claim.verdict,
         "qualifiers": words.qualifiers(claim, found),
         "link": f"{report.link}#{report.anchors[id]}",

@@ -11,7 +11,7 @@ from vitwork.design import overrides
 from vitwork.design.arm import Arm
 from vitwork.design.deviation import Change, Lack
 from vitwork.design.measurement import Measurement
-from vitwork.design.profile import NETWORKS, Profile
+from vitwork.design.profile import NETWORKS, SEEDS, Profile
 from vitwork.design.published import Absent, Network
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results, Sample
@@ -46,7 +46,7 @@ def profile_of(report: Results) -> Profile:
     settings = [
         f"{found.arm}{'.' * bool(found.arm)}{found.field}={found.value}"
         for found in changes
-        if found.change is Change.SETTING
+        if found.change is Change.SETTING and found.field != SEEDS
     ]
     profile = overrides.override(overrides.substitute(profiles.find(report.profile.name), models), settings)
     if loads(profile):

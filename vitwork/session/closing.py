@@ -59,22 +59,24 @@ def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[
 def why(findings: Iterable[Finding], ended: Collector, changes: Changes, *, unreached: bool) -> str:
     """Return what failed in a session, in words; nothing where nothing did.
 
+    What was found counts, and not how its test ended, which a mark of pytest's can make another end.
+
     Args:
         findings: of the session.
         ended: how its tests ended.
         changes: since the baseline; none where there is none.
         unreached: whether the session ended before all of its tests, although nothing ended it.
     """
-    failed, known = ended.failed, {finding.test: finding for finding in findings if finding.test in ended.failed}
+    known = {finding.test: finding for finding in findings}
     changed = {test for test, finding in known.items() if changes.failing(finding)}
     against = {
         test: finding.claim.id
         for test, finding in known.items()
-        if test not in changed and _contradicts(finding, ended.passed)
+        if test not in changed and _contradicts(finding, ended.held, changes)
     }
     return words.ending(
         contradicted=len(set(against.values())),
-        failed=len(set(failed) - changed - against.keys()),
+        failed=len(ended.failed - changed - against.keys()),
         changed=len(changed) + sum(event.breaking for event in changes.notices),
         unreached=unreached,
     )
@@ -85,11 +87,12 @@ def status(number: int, *, exited: bool) -> str:
     return f"exit status {int(number)}{', chosen by pytest.exit' if exited else ''}"
 
 
-def _contradicts(finding: Finding, passed: Mapping[str, bool]) -> bool:
-    """Return whether a test that failed did so because of its verdict; a property is its test's own outcome, where it ran."""
+def _contradicts(finding: Finding, held: Mapping[str, bool], changes: Changes) -> bool:
+    """Return whether a test contradicts its claim, as it did not in the baseline already; a property where it ran and failed."""
     if not finding.statistical:
-        return passed.get(finding.test) is False
-    return finding.lack is None and finding.verdict is Verdict.CONTRADICTED
+        return held.get(finding.test) is False
+    decides = finding.lack is None and not finding.qualifies
+    return decides and finding.verdict is Verdict.CONTRADICTED and not changes.excuse(finding)
 
 
 def write(config: pytest.Config, results: Results) -> Path:
@@ -98,9 +101,9 @@ def write(config: pytest.Config, results: Results) -> Path:
     Raises:
         VitworkError: it cannot be written.
     """
-    from vitwork.report.earlier import standing
+    from vitwork.report.earlier import placed, standing
 
-    folder = options.report_of(config, options.store_of(config), part=words.partial(results))
+    folder = placed(results, options.report_of(config, options.store_of(config), part=words.partial(results)))
     return standing(results, folder) or _built(results, folder)
 
 

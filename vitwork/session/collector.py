@@ -25,7 +25,7 @@ class Collector:
         evidence: what was planned and found; None before anything is known.
         begun, reached: tests that began, and that ended.
         given_back: reports of the crashes of workers before a test, by the test, which another worker is to take over.
-        passed: whether a test passed, by its name.
+        held: whether the property that a test checks holds, by the test's name; of those that ran to their end.
         failed: tests that failed, also before or after their own code.
         exited: whether ``pytest.exit`` ended the session with an exit status of its own.
         at_first_test: called when the first test begins.
@@ -38,7 +38,7 @@ class Collector:
         self.begun: set[str] = set()
         self.reached: set[str] = set()
         self.given_back: dict[str, pytest.TestReport] = {}
-        self.passed: dict[str, bool] = {}
+        self.held: dict[str, bool] = {}
         self.failed: set[str] = set()
         self.exited = False
         self.at_first_test: Callable[[], object] | None = None
@@ -54,10 +54,12 @@ class Collector:
         """Keep a test's outcome; the reports of xdist's workers pass here too, and those of tests that a worker died in."""
         if report.when == "teardown":
             self.reached.add(report.nodeid)
-        if report.when == "call" and not report.skipped:
-            self.passed[report.nodeid] = report.passed
+        if (holds := getattr(report, "holds", None)) is not None:
+            self.held[report.nodeid] = holds
         if report.failed:
             self.failed.add(report.nodeid)
+            if report.when == "teardown" and self.held.get(report.nodeid):  # which may be a part of the check
+                del self.held[report.nodeid]
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note that the session ends with a status that somebody's code chose; Ctrl-C passes here too."""

@@ -10,8 +10,10 @@ import pytest
 from msgspec import Struct
 
 from vitwork.design.deviation import Lack, Missing
+from vitwork.report.document import MOST_BYTES
 from vitwork.session import options
 from vitwork.session.collecting import Held
+from vitwork.store.store import read_regular
 
 
 class Told(Struct, frozen=True):
@@ -31,7 +33,7 @@ class Outline(Struct, frozen=True):
     def of(cls, report: Path) -> Outline:
         """Read a report's folder; empty where there is none, or none that can be read."""
         try:
-            return msgspec.json.decode((report / "results.json").read_bytes(), type=cls)
+            return msgspec.json.decode(read_regular(report / "results.json", MOST_BYTES), type=cls)
         except (OSError, ValueError, RecursionError):
             return cls()
 

@@ -13,12 +13,10 @@ import pytest
 
 from vitwork import profiles
 from vitwork.design import overrides
-from vitwork.design.deviation import Lack
-from vitwork.design.profile import Profile
+from vitwork.design.deviation import Change, Deviation, Lack
+from vitwork.design.profile import SEEDS, Profile
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
-from vitwork.report import words
-from vitwork.report.document import read
 from vitwork.session import again, networks
 from vitwork.session.archive import Archive, ArchivedStore
 from vitwork.session.costs import fingerprints
@@ -34,6 +32,8 @@ MOST_SEEDS = 20
 """Seeds per arm with ``--seeds auto`` unless ``--max-seeds`` says otherwise."""
 FIRST_SEEDS = 3
 """Seeds per arm of the first look with ``--seeds auto``: fewer never decide."""
+LARGEST = 1000
+"""Seeds per arm that can be asked for: so many are still planned within a minute."""
 
 
 ENGINE: dict[str, dict[str, Any]] = {
@@ -160,9 +160,10 @@ def _replicated(option: argparse.Namespace, profile: Profile) -> Profile:
         return profile
     if seeds == "auto":
         return replace(profile, seeds=FIRST_SEEDS)
-    if not seeds.isdecimal() or int(seeds) < 1:
-        raise VitworkError(f"--seeds takes a number from 1, or auto, not {seeds}.")
-    return replace(profile, seeds=int(seeds))
+    if not seeds.isdecimal() or not 1 <= (number := int(seeds)) <= LARGEST:
+        raise VitworkError(f"--seeds takes a number from 1 to {LARGEST:,}, or auto, not {seeds}.")
+    changes = [Deviation(Change.SETTING, field=SEEDS, value=seeds)] if number != profile.seeds else []
+    return replace(profile, seeds=number, deviations=(*profile.deviations, *changes))
 
 
 def report_from(config: pytest.Config) -> Results | None:
@@ -257,17 +258,11 @@ def check_paths(config: pytest.Config) -> None:
 
 
 def report_of(config: pytest.Config, store: Path, *, part: bool) -> Path:
-    """Return the report's folder.
-
-    A session of its own settings does not replace the profile's report, and one that tells only a part of it does not
-    replace a whole one, wherever that lies.
-    """
+    """Return the folder that the report is meant for: unless one is named, one for each kind of session."""
     option = config.option
     changed = option.substitutes or option.changes or option.seeds or option.first_seed or option.deterministic
     kind = f"{'-again' * bool(option.source)}{'-changed' * bool(changed)}{'-part' * part}"
     folder: Path = option.report or store / f"report-{profile_of(config).name}{kind}"
-    if part and option.report and (folder / "results.json").exists() and not is_partial(folder):
-        return folder.with_name(f"{folder.name}-part")
     return folder
 
 
@@ -278,14 +273,6 @@ def projects(config: pytest.Config) -> list[Path]:
     """
     around = store_of(config).parent
     return [config.rootpath, *([around] if config.rootpath.is_relative_to(around) else [])]
-
-
-def is_partial(folder: Path) -> bool:
-    """Return whether a report tells only a part of a session of all claims, as far as it can be read."""
-    try:
-        return words.partial(read(folder))
-    except VitworkError:
-        return False
 
 
 def works(config: pytest.Config) -> bool:

@@ -12,6 +12,16 @@ from vitwork.store.machine import versions
 from vitwork.store.sources import source_hash
 from vitwork.store.store import Store
 
+UNTOLD = (pytest.skip.Exception, pytest.xfail.Exception, pytest.PytestReturnNotNoneWarning)
+"""Ways in which a test leaves its own code without an answer: a value that it returns is looked at by nobody."""
+
+
+def outcome(call: pytest.CallInfo[None]) -> bool | None:
+    """Return whether the property holds that a test checked, whatever marks make of its end; None where it did not tell."""
+    if call.excinfo is None:
+        return True
+    return None if call.excinfo.errisinstance(UNTOLD) else False
+
 
 def held(item: pytest.Function, store: Store) -> bool:
     """Return whether a property held before, with the same code and the same versions of everything it uses."""

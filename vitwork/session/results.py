@@ -61,7 +61,8 @@ class Session:
         command: what was typed.
         started: seconds since the epoch.
         commit, dirty: the project's git commit at that time, and whether the tree had changes.
-        passed: whether the tests that measure nothing passed, by name; those that did not run to their end are missing.
+        held: whether the properties hold that tests check, by the test's name; of tests that did not run to their end it is
+            not known.
         reached: names of all tests that the session came to.
         chosen: whether only some tests were asked for.
         by_name: whether the suite's own claims were asked for by name and not by their files.
@@ -77,7 +78,7 @@ class Session:
     started: float
     commit: str
     dirty: bool
-    passed: Mapping[str, bool]
+    held: Mapping[str, bool]
     reached: Collection[str] = ()
     chosen: bool = False
     by_name: bool = False
@@ -192,14 +193,14 @@ class Session:
         )
 
     def _lack(self, finding: Finding) -> Lack | None:
-        unknown = not finding.statistical and finding.test not in self.passed
+        unknown = not finding.statistical and finding.test not in self.held
         return finding.lack or (Lack(Missing.REACH) if unknown else None)
 
     def _property(self, finding: Finding) -> Verdict | None:
         """Return what a test that measures nothing says; None for one that measures."""
         if finding.statistical:
             return None
-        if finding.test in self.passed and not self.passed[finding.test]:
+        if finding.test in self.held and not self.held[finding.test]:
             return Verdict.CONTRADICTED
         return Verdict.NOT_MEASURED if self._lack(finding) else Verdict.REPRODUCED
 

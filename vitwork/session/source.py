@@ -10,10 +10,8 @@ from pathlib import Path
 
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
-from vitwork.report.document import read
+from vitwork.report.document import MOST_BYTES, read
 
-MOST_BYTES = 1 << 28
-"""Of a results file that is fetched; the largest profile takes a tenth of it."""
 PAGE = ".html"
 SECONDS = 60.0
 """Without an answer."""

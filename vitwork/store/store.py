@@ -6,12 +6,14 @@ whole file or none, and notices one that was truncated or altered.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import secrets
 import shutil
+import stat
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -73,6 +75,20 @@ def resolved(path: Path) -> Path:
         VitworkError: it holds a NUL character.
     """
     return Path(os.path.realpath(checked(path)))
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Return the content of a file of at most `most` bytes.
+
+    Raises:
+        OSError: there is none that can be read, or it is larger, or no regular file: a FIFO or a device might never end.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    if found.st_size > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most >> 20} MiB", str(path))
+    return path.read_bytes()
 
 
 @contextmanager
@@ -143,7 +159,10 @@ def check_writable(folder: Path) -> None:
         VitworkError: it cannot be made or written.
     """
     probe = folder / f".writable-{os.getpid()}"
-    write_atomically(probe, b"")
+    try:
+        write_atomically(probe, b"")
+    except VitworkError as error:
+        raise VitworkError(str(error).replace(str(probe), str(folder))) from error
     probe.unlink(missing_ok=True)
 
 

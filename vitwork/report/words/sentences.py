@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.design.profile import NETWORKS
-from vitwork.language.changes import Event, Kind
+from vitwork.language.changes import Event, Kind, untold
 from vitwork.language.document import ClaimResult, Hypothesis, ProfileResult, Results
 from vitwork.report.words.effects import effect, why
 from vitwork.report.words.numbers import cost, duration, listed, plural, quantity, sentence, settings, snapshot
@@ -134,6 +134,11 @@ def chosen(family: int) -> str:
     )
 
 
+def changed(results: Results) -> bool:
+    """Return whether results are of a profile of which a session changed settings, models or seeds."""
+    return any(found.change in {Change.SETTING, Change.MODEL} for found in results.profile.deviations)
+
+
 def partial(results: Results) -> bool:
     """Return whether results are of chosen tests, or of a session that ended before all of them."""
     return any(found.change in {Change.CHOSEN, Change.ENDED} for found in results.profile.deviations)
@@ -144,7 +149,7 @@ def stopped(results: Results) -> bool:
     return any(found.change is Change.ENDED for found in results.profile.deviations)
 
 
-def part(results: Results) -> list[str]:
+def partly(results: Results) -> list[str]:
     """Return what a report of some tests, or of a session that ended early, has to say of itself; nothing for a whole one."""
     found = {deviation.change for deviation in results.profile.deviations}
     lines = [chosen(results.family)] if Change.CHOSEN in found else []
@@ -152,7 +157,22 @@ def part(results: Results) -> list[str]:
         lines.append(
             "This report is partial: the session ended before every test was reached. It replaces no whole report."
         )
-    return lines + [f"{said}." for said in (pooled(results), registration(results)) if said]
+    return lines
+
+
+def part(results: Results) -> list[str]:
+    """Return what qualifies all of a report: that it is of a part, pooled, or of claims that were not registered."""
+    return partly(results) + [f"{said}." for said in (pooled(results), registration(results)) if said]
+
+
+def sessions(partial: Collection[bool]) -> str:
+    """Return how many sessions there were, of each of which it is given whether it was of a part of the tests."""
+    parts = sum(partial)
+    counted = [
+        plural(len(partial) - parts, "session") if parts < len(partial) else "",
+        f"{plural(parts, 'session')} of a part of the tests" if parts else "",
+    ]
+    return " and ".join(filter(None, counted))
 
 
 def substitutes(profile: ProfileResult) -> dict[str, tuple[str, str]]:
@@ -256,12 +276,23 @@ def _place(found: Effect) -> str:
     return SIDES[Verdict.REPRODUCED if below == (found.alternative == "less") else Verdict.CONTRADICTED]
 
 
-def other_profiles(old: Results, new: Results) -> str:
-    """Return that two results are of different profiles, in a sentence; empty where they are not."""
+def limits(old: Results, new: Results) -> str:
+    """Return what a comparison cannot tell, in sentences: of different profiles, and of parts of the tests; else nothing."""
     before, now = old.profile.name, new.profile.name
-    if before == now:
-        return ""
-    return f"These are different profiles, {before} before and {now} now, so that differences need not be changes of the code."
+    silent = untold(old, new)
+    other = f"These are different profiles, {before} before and {now} now, so that differences need not be changes of the code."
+    rest = f": nothing is said of {plural(len(silent), 'claim')} measured before ({listed(silent, ', ')})"
+    said = [
+        other if before != now else "",
+        "The results before are of a part of the tests." if partial(old) else "",
+        f"The results now are of a part of the tests{rest if silent else ''}." if partial(new) else "",
+    ]
+    return " ".join(filter(None, said))
+
+
+def unchanged(old: Results, new: Results) -> str:
+    """Return that nothing changed, as far as two results tell."""
+    return "Nothing changed in what both tell of." if partial(old) or partial(new) else "Nothing changed."
 
 
 def event(found: Event, results: Results) -> str:
