@@ -24,7 +24,8 @@ settings.load_profile("vitwork")
 
 
 def pytest_configure(config):
-    """Make warnings errors in these tests."""
+    """Make warnings errors in these tests, and start with one thread, for fixtures that more than one test shares."""
+    torch.set_num_threads(1)
     for line in WARNINGS:
         config.addinivalue_line("filterwarnings", line)
 
