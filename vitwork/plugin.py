@@ -85,10 +85,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def prepare(config: pytest.Config) -> None:
     """Ask for profile, data and store before any worker starts, so that a mistake costs one sentence and no time.
 
+    A session that only lists its tests needs none of them, and leaves no store behind.
+
     Raises:
         pytest.UsageError: one of them cannot be used.
     """
-    if STORE in config.stash:
+    if STORE in config.stash or config.option.collectonly:
         return
     option = config.option
     try:

@@ -38,7 +38,7 @@ COUNTED = {
     Outcome.DIFFERENT: "with another verdict than was published",
     Outcome.LOST: "that cannot be judged again",
     Outcome.UNMEASURED: "not measured, then as now",
-    Outcome.PROPERTY: "checked on examples, which no record holds; `pytest claims` checks them",
+    Outcome.PROPERTY: "checked on examples, which no record holds; `vitwork run` checks them",
     Outcome.NEW: "that the report does not have",
 }
 NAMED = {Outcome.NUMBERS, Outcome.DIFFERENT, Outcome.LOST}
