@@ -381,6 +381,21 @@ def test_estimates_learn_from_what_was_made():
     assert math.isfinite(clock.seconds(model, replace(bands, images=None)))
 
 
+def test_a_tiny_model_says_nothing_of_how_long_the_next_one_takes():
+    """The first estimate of every model is made of its own passes, however far those of the model before were off."""
+    known = {}
+    tiny = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 10))
+    analysing = Analysing(
+        subjects({"tiny": tiny, "net": net()}),
+        Pictures(load(DataSpec("embedded", size=16, train=40, test=20)), 20, 16),
+        measurements(["noise_bands"], 20, ()),
+        say=lambda coming: known.update({(coming.model, coming.analysis): analysing.clock.taken}),
+    )
+    for _ in analysing.run():
+        assert analysing.clock.taken > 0.0
+    assert known["net", "noise_bands"] == 0.0
+
+
 def test_what_comes_is_said_with_an_estimate():
     """Before every analysis of every model its place, its time and the time of all that is left are said."""
     said = []
