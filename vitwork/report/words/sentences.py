@@ -128,8 +128,11 @@ def _own(found: Deviation) -> str:
 
 def chosen(family: int) -> str:
     """Return what a session of chosen tests has to say of its error rate."""
+    if not family:
+        return "These tests were chosen, and the profile can measure no claim of theirs."
+    claims = "the one claim" if family == 1 else f"all {plural(family, 'claim')}"
     return (
-        f"These tests were chosen: verdicts are corrected for all {plural(family, 'claim')} that the profile can measure, "
+        f"These tests were chosen: verdicts are corrected for {claims} that the profile can measure, "
         "so that what is decided here is not lost by running the rest."
     )
 
