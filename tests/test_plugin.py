@@ -171,6 +171,11 @@ def test_how_much_is_said(session: pytest.Pytester) -> None:
     assert not any(quiet[:-2])
 
 
+def test_a_session_without_pytests_terminal_says_the_same(session: pytest.Pytester) -> None:
+    """Verdicts and the report's place are printed where nothing else is."""
+    assert run(session, "-p", "no:terminal").outlines[-1].startswith("Report: 1 claim is contradicted at this scale")
+
+
 def test_a_quiet_session_counts_contradictions_and_shows_what_failed_otherwise(session: pytest.Pytester) -> None:
     """With -q a verdict is no entry among pytest's failures; a test that failed is, and the last line tells the status."""
     session.makepyfile(test_other="def test_other():\n    assert 1 == 2\n")

@@ -175,7 +175,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         config.pluginmanager.register(NothingRuns())
         engine = options.engine_of(config).make(Worker(config.stash[STORE]))
         tasks = task_lines(plan, config.stash[STORE], engine) if engine.remote else []
-        every = config.option.verbose > 0
+        every = config.get_verbosity() > 0
         said = plan_lines(plan, config.stash[STORE], place.cores(), config.option.device, every=every)
         closing.say(config, closing.fitted([*said, *tasks]))
 
@@ -230,7 +230,7 @@ def _display(config: pytest.Config) -> Display:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     writer = config.get_terminal_writer() if terminal is not None and terminal.isatty else None
     display = Display(options.store_of(config), writer, lambda line: closing.say(config, [line]))
-    if terminal is not None and not _is_worker(config) and config.option.verbose >= 0:
+    if terminal is not None and not _is_worker(config) and config.get_verbosity() >= 0:
         config.stash[COLLECTOR].at_first_test = display.stop
         display.start()
     return display
@@ -311,7 +311,7 @@ def pytest_report_teststatus(
 ) -> Generator[None, tuple[str, str, Any], tuple[str, str, Any]]:
     """Where pytest is quiet, print no letter for a claim, and count contradicted claims apart from failures."""
     status = yield
-    if config.option.verbose >= 0 or not any(name == "claim" for name, _ in getattr(report, "user_properties", ())):
+    if config.get_verbosity() >= 0 or not any(name == "claim" for name, _ in getattr(report, "user_properties", ())):
         return status
     contradicted = report.failed and getattr(report, "claim_verdict", "") == Verdict.CONTRADICTED
     return "contradicted" if contradicted else status[0], "", ""
@@ -371,7 +371,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
         page = closing.write(config, results)
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
-    if config.option.verbose >= 0:
+    if config.get_verbosity() >= 0:
         closing.say(config, [f"Report: {f'{why} ({status}): ' if why else ''}{page}"])
     elif why:
         closing.say(config, [f"{why} ({status})."])
