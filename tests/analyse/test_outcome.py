@@ -252,7 +252,7 @@ def test_families_choose_several_analyses():
     """A module of `vitwork.analysis` stands for what it makes, in the order of the table."""
     assert chosen(["fourier", "variance"]) == ["log_amplitude", "variance"]
     assert chosen(["hessian"]) == ["spectrum", "blockwise", "density", "trace"]
-    assert chosen([]) == list(ANALYSES)
+    assert chosen() == list(ANALYSES)
     assert chosen("variance, fourier") == ["variance", "log_amplitude"]
     with pytest.raises(VitworkError, match="There is no analysis 'none'"):
         chosen(["none"])
@@ -297,8 +297,10 @@ def test_models_of_one_name_are_told_apart(tmp_path):
         ({"minutes": math.nan}, "minutes is a number above 0, not nan"),
         ({"only": ""}, "There is no analysis ''"),
         ({"minutes": "x"}, "minutes is a number above 0, not 'x'"),
+        ({"only": []}, "Name an analysis to make; there are "),
         ({"only": 3}, "Analyses are chosen by their names, not 3"),
         ({"models": 3}, "A model is a name or a torch.nn.Module, not int"),
+        ({"models": None}, "A model is a name or a torch.nn.Module, not NoneType"),
         ({"data": np.zeros((8, 3, 16, 16))}, "Images are a folder or vitwork.data.Splits, not ndarray"),
         (
             {"only": "fourier", "changes": ["variance.images=1"]},

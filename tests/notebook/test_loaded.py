@@ -160,6 +160,8 @@ def test_results_and_claims_show_themselves(loaded: Loaded) -> None:
     assert "<table" in claim._repr_html_()
     with pytest.raises(VitworkError, match=f"There is no claim '{id}s' in these results; did you mean '{id}'"):
         loaded.claim(f"{id}s")
+    with pytest.raises(VitworkError, match="There is no claim None in these results"):
+        loaded.claim(None)  # type: ignore[arg-type]
 
 
 def test_figures_show_every_claim_and_every_network(loaded: Loaded) -> None:

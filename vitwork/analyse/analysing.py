@@ -173,7 +173,7 @@ def analyse(
     *,
     weights: Weights | Sequence[Weights] = None,
     classes: int | None = None,
-    only: str | Iterable[str] = (),
+    only: str | Iterable[str] | None = None,
     changes: Iterable[str] = (),
     images: int = 256,
     size: int | None = None,
@@ -189,7 +189,7 @@ def analyse(
         weights: of models by name: ``pretrained`` (timm's), ``published`` (the paper's), or a file for each; None for random
             ones, of which every output says so first.
         classes: of models by name; those of the images unless given, 1000 of pre-trained ones.
-        only: names of analyses, or of `vitwork.analysis`' modules (``fourier``, ``hessian``, …); none for all.
+        only: names of analyses, or of `vitwork.analysis`' modules (``fourier``, ``hessian``, …); None for all.
         changes: ``ANALYSIS.PARAMETER=VALUE`` each, as on the command line.
         images: most images per analysis.
         size: side of the images in pixels; what each model takes unless given.
