@@ -53,7 +53,7 @@ def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[
     colour = config.pluginmanager.has_plugin("terminalreporter") and config.get_terminal_writer().hasmarkup
     every = config.get_verbosity() > 0
     shown = table(results, width(), every=every, colour=colour)
-    return [*shown, *beside.lines(results), *changes.lines(), *words.part(results)]
+    return [*shown, *beside.lines(results), *fitted([*changes.lines(), *words.part(results)])]
 
 
 def why(findings: Iterable[Finding], ended: Collector, changes: Changes, *, unreached: bool) -> str:
