@@ -263,8 +263,10 @@ def _shared(config: pytest.Config, store: Store) -> Path:
 
 
 @pytest.fixture
-def measure() -> None:
+def measure(request: pytest.FixtureRequest) -> None:
     """Measure a quantity on arms; a test that asks for it is read when it is collected, and its verdict delivered later."""
+    if request.node.get_closest_marker("claim") is None:
+        pytest.fail("A test that takes `measure` states a claim: decorate it with @claim.", pytrace=False)
 
 
 def _finding(item: pytest.Item) -> Finding | None:
@@ -309,12 +311,13 @@ def pytest_runtest_makereport(
 def pytest_report_teststatus(
     report: pytest.TestReport, config: pytest.Config
 ) -> Generator[None, tuple[str, str, Any], tuple[str, str, Any]]:
-    """Where pytest is quiet, print no letter for a claim, and count contradicted claims apart from failures."""
+    """Where pytest is quiet, print no letter for a verdict, and count contradicted claims apart from failures."""
     status = yield
     if config.get_verbosity() >= 0 or not any(name == "claim" for name, _ in getattr(report, "user_properties", ())):
         return status
-    contradicted = report.failed and getattr(report, "claim_verdict", "") == Verdict.CONTRADICTED
-    return "contradicted" if contradicted else status[0], "", ""
+    if not report.failed:
+        return status[0], "", ""
+    return ("contradicted", "", "") if getattr(report, "claim_verdict", "") == Verdict.CONTRADICTED else status
 
 
 # Report.
@@ -366,6 +369,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     ended = session.exitstatus in closing.EXPLAINED or collector.exited
     why = closing.why(evidence.judgement.findings, collector, changes, unreached=unreached) if ended else ""
     status = closing.status(session.exitstatus, exited=collector.exited)
+    if session.exitstatus == pytest.ExitCode.INTERRUPTED and not collector.exited:
+        why = words.INTERRUPTED
     closing.say(config, closing.verdicts(config, results, changes))  # what fails to be written has been seen
     try:
         page = closing.write(config, results)

@@ -41,6 +41,7 @@ from vitwork.report.words.numbers import (
 )
 from vitwork.report.words.origins import pooled, registered, registration
 from vitwork.report.words.sentences import (
+    INTERRUPTED,
     chosen,
     claim_reason,
     deviation,
@@ -83,6 +84,7 @@ from vitwork.report.words.verdicts import (
 __all__ = [
     "BESIDE",
     "DECIDED",
+    "INTERRUPTED",
     "OURS",
     "PAPER",
     "QUESTIONS",

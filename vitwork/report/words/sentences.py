@@ -137,6 +137,10 @@ def chosen(family: int) -> str:
     )
 
 
+INTERRUPTED = "Interrupted, and the same command goes on from here"
+"""Why a session ends that a user stopped: everything that was finished is kept."""
+
+
 def partial(results: Results) -> bool:
     """Return whether results are of chosen tests, or of a session that ended before all of them."""
     return any(found.change in {Change.CHOSEN, Change.ENDED} for found in results.profile.deviations)
