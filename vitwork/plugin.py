@@ -370,7 +370,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     why = closing.why(evidence.judgement.findings, collector, changes, unreached=unreached) if ended else ""
     status = closing.status(session.exitstatus, exited=collector.exited)
     if session.exitstatus == pytest.ExitCode.INTERRUPTED and not collector.exited:
-        why = words.INTERRUPTED
+        why = words.interrupted()
     closing.say(config, closing.verdicts(config, results, changes))  # what fails to be written has been seen
     try:
         page = closing.write(config, results)

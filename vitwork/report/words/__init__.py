@@ -41,12 +41,12 @@ from vitwork.report.words.numbers import (
 )
 from vitwork.report.words.origins import pooled, registered, registration
 from vitwork.report.words.sentences import (
-    INTERRUPTED,
     chosen,
     claim_reason,
     deviation,
     ending,
     event,
+    interrupted,
     lack,
     lacking,
     no_match,
@@ -84,7 +84,6 @@ from vitwork.report.words.verdicts import (
 __all__ = [
     "BESIDE",
     "DECIDED",
-    "INTERRUPTED",
     "OURS",
     "PAPER",
     "QUESTIONS",
@@ -118,6 +117,7 @@ __all__ = [
     "factor",
     "fixed",
     "headline",
+    "interrupted",
     "lack",
     "lacking",
     "lead",

@@ -111,6 +111,11 @@ def ending(contradicted: int, failed: int, changed: int, *, unreached: bool = Fa
     return " and ".join(said)
 
 
+def interrupted() -> str:
+    """Return why a session ends that was stopped, and what becomes of it: all that was finished is kept."""
+    return "Interrupted, and the same command goes on from here"
+
+
 def deviation(found: Deviation) -> str:
     """Return one difference from the paper's setting."""
     return {
@@ -135,10 +140,6 @@ def chosen(family: int) -> str:
         f"These tests were chosen: verdicts are corrected for {claims} that the profile can measure, "
         "so that what is decided here is not lost by running the rest."
     )
-
-
-INTERRUPTED = "Interrupted, and the same command goes on from here"
-"""Why a session ends that a user stopped: everything that was finished is kept."""
 
 
 def partial(results: Results) -> bool:
