@@ -1,21 +1,38 @@
-"""Hooks of the site: formulas become MathML, which browsers draw by themselves, and links out of the pages their text."""
+"""Hooks of the site: formulas become MathML, which browsers draw by themselves; notebooks are files of the site, and links to
+published reports lead to where the Pages workflow puts them. Other links out of the pages become their text.
+"""
 
 from __future__ import annotations
 
 import re
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 from latex2mathml.converter import convert
+from mkdocs.structure.files import File, Files
 
+NOTEBOOK = re.compile(r"\]\(\.\./(examples/[^)]+\.ipynb)\)")
+REPORTS = re.compile(r"\[([^\]]+)\]\(\.\./reports/published/?\)")
 OUTWARD = re.compile(r"(?<!!)\[([^\]]+)\]\((?:\.\./)+(?!decisions/|docs/)[^)]*\)")
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
 
+def on_files(files: Files, config: Any) -> Files:
+    """Add the notebooks."""
+    root = Path(config.config_file_path).parent
+    for path in sorted((root / "examples").glob("*.ipynb")):
+        files.append(File.generated(config, path.relative_to(root).as_posix(), abs_src_path=str(path)))
+    return files
+
+
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Keep the text of links to files of the repository that are no pages."""
-    inside = page.file.src_uri.startswith("decisions/")
-    return markdown if inside else OUTWARD.sub(r"\1", markdown)
+    """Lead links to notebooks and published reports to where the site has them; of other files keep the links' text."""
+    if page.file.src_uri.startswith("decisions/"):
+        return markdown
+    reports = "../" * page.url.count("/") + "reports/"
+    found = REPORTS.sub(rf'<a href="{reports}">\1</a>', NOTEBOOK.sub(r"](\1)", markdown))
+    return OUTWARD.sub(r"\1", found)
 
 
 def on_page_content(html: str, **_: Any) -> str:

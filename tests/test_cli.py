@@ -36,7 +36,7 @@ def test_status_says_where_there_is_no_store(tmp_path: Path, capsys: pytest.Capt
         (["train", "--profile", "nope"], "vitwork: There is no profile 'nope'"),
         (["train", "--arms", "vit,nope"], "vitwork: The profile smoke has no arm 'nope'"),
         (["train", "--set", "vit.lr=fast"], "vitwork: lr cannot be 'fast'; it takes a number"),
-        (["train", "--set", "vit.epochs=1"], "vitwork: Recipe smoke asks for a snapshot at 2"),
+        (["train", "--set", "vit.snapshots=9"], "vitwork: Recipe smoke asks for a snapshot at 9"),
         (["train", "--device", "gpu"], "vitwork: The device 'gpu' cannot be used"),
         (["train", "--data", "images"], "vitwork: The images of the profile smoke are drawn, so images would not be"),
         (["nope"], "vitwork: There is no command 'nope'"),
@@ -66,6 +66,14 @@ def test_packages_add_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert {name for name, _ in lines} == {*cli.COMMANDS, *entry_points(group="vitwork.commands").names}
     assert {"report", "train", "status"} <= {name for name, _ in lines}
     assert ["status", "Show what the workers of a store are doing, and the jobs that its runs were handed to."] in lines
+
+
+def test_what_a_terminals_encoding_lacks_is_escaped() -> None:
+    """A tick or a typographic apostrophe ends no command where Python writes ASCII."""
+    code = "from vitwork import cli; cli.command = lambda _: lambda _: print('\\u2713') or 0; cli.main(['any'])"
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == "\\u2713\n"
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

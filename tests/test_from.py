@@ -134,6 +134,13 @@ def test_what_lies_in_a_store_is_reported_without_training(project: Path, base: 
     assert again.returncode == 0, again.stdout
 
 
+def test_a_report_of_other_claims_than_the_suites_asks_for_them(project: Path) -> None:
+    """Where no folder of claims is at hand the installed ones are read, which know nothing of a profile of a project's own."""
+    done = vitwork_in(project, "judge", "report")
+    assert done.returncode == 2
+    assert "has a profile 'tiny': name those of the report's project with --claims" in done.stderr
+
+
 def test_the_command_says_what_became_of_verdicts(project: Path) -> None:
     """The exit status is 0 for an honest report, 1 for one with another verdict, and 3 where some cannot be judged again."""
     done = vitwork_in(project, "judge", "report", "--claims", ".")

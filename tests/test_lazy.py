@@ -19,6 +19,13 @@ def test_every_name_is_fetched_and_no_other(package):
         _ = package.nothing
 
 
+@pytest.mark.parametrize("package", ["vitwork", "vitwork.data", "vitwork.models", "vitwork.statistics"])
+def test_every_name_is_offered_before_it_is_used(package):
+    """A notebook completes what a package offers, although nothing of it is imported yet."""
+    code = f"import sys, {package} as one; sys.exit(not set(one.__all__) <= set(dir(one)) or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_nothing_is_imported_before_it_is_used():
     """A package with lazy names imports its modules at the first use alone."""
     fetch = attributes("json", {"JSONDecoder": "decoder"})

@@ -171,17 +171,45 @@ def test_how_much_is_said(session: pytest.Pytester) -> None:
     assert not any(quiet[:-2])
 
 
+def test_a_session_without_pytests_terminal_says_the_same(session: pytest.Pytester) -> None:
+    """Verdicts and the report's place are printed where nothing else is."""
+    assert run(session, "-p", "no:terminal").outlines[-1].startswith("Report: 1 claim is contradicted at this scale")
+
+
+def test_an_interrupted_session_says_how_it_goes_on(session: pytest.Pytester) -> None:
+    """The last line names the reason and the status beside the report that was made."""
+    session.makepyfile(test_after="def test_stop():\n    raise KeyboardInterrupt\n")
+    result = run(session)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert result.outlines[-1].startswith(
+        "Report: Interrupted, and the same command goes on from here (exit status 2): "
+    )
+
+
+def test_a_test_that_measures_and_claims_nothing_fails(session: pytest.Pytester) -> None:
+    """Without @claim nothing would judge what it compares, and it would pass."""
+    session.makepyfile(test_other="def test_nothing(measure):\n    pass\n")
+    result = run(session, "test_other.py")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*states a claim: decorate it with @claim.*"])
+
+
 def test_a_quiet_session_counts_contradictions_and_shows_what_failed_otherwise(session: pytest.Pytester) -> None:
     """With -q a verdict is no entry among pytest's failures; a test that failed is, and the last line tells the status."""
-    session.makepyfile(test_other="def test_other():\n    assert 1 == 2\n")
+    session.makepyfile(
+        test_other="def test_other():\n    assert 1 == 2\n",
+        test_faulty=CLAIMS.partition('@claim("smaller"')[0]
+        + '@claim("faulty", "Nothing is asserted.", paper=PAPER)\ndef test_faulty(measure):\n    pass\n',
+    )
     result = run(session, "-q")
     assert result.ret == 1
-    told = "1 claim is contradicted at this scale and 1 test failed for another reason (exit status 1)."
+    told = "1 claim is contradicted at this scale and 2 tests failed for another reason (exit status 1)."
     assert result.outlines[-1] == told
     assert [line.split(" - ")[0] for line in result.outlines if line.startswith("FAILED")] == [
-        "FAILED test_other.py::test_other"
+        "FAILED test_faulty.py::test_faulty",
+        "FAILED test_other.py::test_other",
     ]
-    assert any("1 failed" in line and "1 contradicted" in line for line in result.outlines)
+    assert any("2 failed" in line and "1 contradicted" in line for line in result.outlines)
     assert not any("clear of" in line for line in result.outlines)
 
 

@@ -99,6 +99,18 @@ def test_a_plan_needs_no_repository(site: Path, tmp_path: Path) -> None:
     assert re.search(r"^\d+ runs to do: about ", done.stdout, re.MULTILINE), done.stdout
 
 
+def test_a_report_is_judged_from_any_folder(site: Path, tmp_path: Path) -> None:
+    """`vitwork judge` and `register` find the installed claims, named or not, and judging leaves nothing behind."""
+    report = str(ROOT / "reports" / "published" / "smoke")
+    named = ["--claims", str(site / "vitwork" / "claims")]
+    for claims in ([], named):
+        done = run(site, tmp_path, "-m", "vitwork", "judge", report, *claims)
+        assert "claims with the same verdict" in done.stdout, done.stdout + done.stderr
+    assert not list(tmp_path.iterdir())
+    done = run(site, tmp_path, "-m", "vitwork", "register", "--profile", "smoke")
+    assert done.stdout.startswith("Written to"), done.stdout + done.stderr
+
+
 @pytest.mark.slow
 def test_an_own_claim_is_tested_by_the_installed_suite(site: Path, tmp_path: Path) -> None:
     """The example under `examples/own_claim`: two workers, a table, results and a report that the API reads."""

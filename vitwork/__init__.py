@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from vitwork.lazy import names
+
 if TYPE_CHECKING:
     from vitwork.analyse import analyse
     from vitwork.notebook import compare, load
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = ["__version__", "analyse", "compare", "load"]
+
+
+__dir__ = names(__name__)
 
 
 def __getattr__(name: str) -> Any:

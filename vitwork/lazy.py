@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -21,3 +22,13 @@ def attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         return getattr(import_module(f"{package}.{homes[name]}"), name)
 
     return fetch
+
+
+def names(package: str) -> Callable[[], list[str]]:
+    """Return a package's ``__dir__``, by which a notebook completes names: what it holds so far, and all that it offers.
+
+    Args:
+        package: its name; it states what it offers in ``__all__``.
+    """
+    module = sys.modules[package]
+    return lambda: sorted({*vars(module), *module.__all__})

@@ -87,10 +87,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def prepare(config: pytest.Config) -> None:
     """Ask for profile, data and store before any worker starts, so that a mistake costs one sentence and no time.
 
+    A session that only lists its tests needs none of them, and leaves no store behind.
+
     Raises:
         pytest.UsageError: one of them cannot be used.
     """
-    if STORE in config.stash:
+    if STORE in config.stash or config.option.collectonly:
         return
     option = config.option
     try:
@@ -176,7 +178,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         config.pluginmanager.register(NothingRuns())
         engine = options.engine_of(config).make(Worker(config.stash[STORE]))
         tasks = task_lines(plan, config.stash[STORE], engine) if engine.remote else []
-        every = config.option.verbose > 0
+        every = config.get_verbosity() > 0
         said = plan_lines(plan, config.stash[STORE], place.cores(), config.option.device, every=every)
         closing.say(config, closing.fitted([*said, *tasks]))
 
@@ -231,7 +233,7 @@ def _display(config: pytest.Config) -> Display:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     writer = config.get_terminal_writer() if terminal is not None and terminal.isatty else None
     display = Display(options.store_of(config), writer, lambda line: closing.say(config, [line]))
-    if terminal is not None and not _is_worker(config) and config.option.verbose >= 0:
+    if terminal is not None and not _is_worker(config) and config.get_verbosity() >= 0:
         config.stash[COLLECTOR].at_first_test = display.stop
         display.start()
     return display
@@ -264,8 +266,10 @@ def _shared(config: pytest.Config, store: Store) -> Path:
 
 
 @pytest.fixture
-def measure() -> None:
+def measure(request: pytest.FixtureRequest) -> None:
     """Measure a quantity on arms; a test that asks for it is read when it is collected, and its verdict delivered later."""
+    if request.node.get_closest_marker("claim") is None:
+        pytest.fail("A test that takes `measure` states a claim: decorate it with @claim.", pytrace=False)
 
 
 def _finding(item: pytest.Item) -> Finding | None:
@@ -321,12 +325,13 @@ def pytest_runtest_makereport(
 def pytest_report_teststatus(
     report: pytest.TestReport, config: pytest.Config
 ) -> Generator[None, tuple[str, str, Any], tuple[str, str, Any]]:
-    """Where pytest is quiet, print no letter for a claim, and count contradicted claims apart from failures."""
+    """Where pytest is quiet, print no letter for a verdict, and count contradicted claims apart from failures."""
     status = yield
-    if config.option.verbose >= 0 or not any(name == "claim" for name, _ in getattr(report, "user_properties", ())):
+    if config.get_verbosity() >= 0 or not any(name == "claim" for name, _ in getattr(report, "user_properties", ())):
         return status
-    contradicted = report.failed and getattr(report, "claim_verdict", "") == Verdict.CONTRADICTED
-    return "contradicted" if contradicted else status[0], "", ""
+    if not report.failed:
+        return status[0], "", ""
+    return ("contradicted", "", "") if getattr(report, "claim_verdict", "") == Verdict.CONTRADICTED else status
 
 
 # Report.
@@ -379,12 +384,14 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     if why and succeeds:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     status = closing.status(session.exitstatus, exited=collector.exited)
+    if session.exitstatus == pytest.ExitCode.INTERRUPTED and not collector.exited:
+        why = words.interrupted()
     closing.say(config, closing.verdicts(config, results, changes))  # what fails to be written has been seen
     try:
         page = closing.write(config, results)
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
-    if config.option.verbose >= 0:
+    if config.get_verbosity() >= 0:
         closing.say(config, [f"Report: {f'{why} ({status}): ' if why else ''}{page}"])
     elif why:
         closing.say(config, [f"{why} ({status})."])

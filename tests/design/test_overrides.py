@@ -79,7 +79,7 @@ def test_options_are_read_as_python_writes_them() -> None:
         ("lr=nan", "lr cannot be nan"),
         ("batch_size=0", "batch_size cannot be 0"),
         ("snapshots=99", "asks for a snapshot at 99"),
-        ("vit.epochs=1", "--set vit.snapshots=init,end"),
+        ("vit.snapshots=9", "--set vit.snapshots=init,end"),
     ],
 )
 def test_a_wrong_change_is_one_clear_sentence(assignment: str, complaint: str) -> None:
@@ -87,6 +87,14 @@ def test_a_wrong_change_is_one_clear_sentence(assignment: str, complaint: str) -
     with pytest.raises(VitworkError) as error:
         override(SMOKE, [assignment])
     assert complaint.removeprefix("data.") in str(error.value)
+
+
+def test_fewer_epochs_leave_no_snapshots_behind() -> None:
+    """One change is enough for a shorter training: the profile's own snapshots after its end go, those asked for stay."""
+    assert override(SMOKE, ["epochs=1"]).arms["vit"].recipe.snapshots == ("init", "warmup", 1, "end")
+    assert override(SMOKE, ["epochs=9"]).arms["vit"].recipe.snapshots == SMOKE.arms["vit"].recipe.snapshots
+    with pytest.raises(VitworkError, match="asks for a snapshot at 3"):
+        override(SMOKE, ["epochs=1", "snapshots=init,3,end"])
 
 
 def test_a_recipe_of_the_paper_by_name() -> None:

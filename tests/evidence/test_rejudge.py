@@ -57,6 +57,25 @@ def test_another_verdict_is_named(results: Results) -> None:
     assert [moved.field for moved in found.moved] == ["p"]
 
 
+def test_another_reason_not_to_be_measured_is_named(results: Results) -> None:
+    """The counts by reason that a report shows are then not those of the claims that are installed."""
+
+    def elsewhere(measure: Measure) -> None:
+        assert measure(error)("swin") < 1.0
+
+    lacks = {"lacking": Lack(Missing.ARM, "pit"), "as before": Lack(Missing.ARM, "swin")}
+    claims = tuple(
+        structs.replace(results.claims[0], id=id, verdict=Verdict.NOT_MEASURED, lack=lack, hypotheses=())
+        for id, lack in lacks.items()
+    )
+    report = structs.replace(results, claims=(*results.claims, *claims))
+    found = rejudge(again(report, (*CASES, *(case(id, elsewhere) for id in lacks))))
+    lines = list(words.rejudged(found, report))
+    at = lines.index("2 claims not measured, then as now.")
+    pit, swin = (f"needs the arm {name}, which the profile does not have" for name in ("pit", "swin"))
+    assert lines[at + 1 :] == [f"  lacking: {pit}; now {swin}"]
+
+
 def test_values_that_the_records_do_not_give_are_named(results: Results) -> None:
     """A value per seed that was changed is named with its seed, also where the verdict stays the same."""
     first = results.hypotheses[0]

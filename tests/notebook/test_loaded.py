@@ -120,6 +120,15 @@ def test_records_of_one_name_are_told_apart(loaded: Loaded) -> None:
     assert (found.loc[found["key"] == "other", "parameter.solver"] == "pyhessian").all()
 
 
+def test_what_was_never_trained_is_no_training(loaded: Loaded) -> None:
+    """A run that was planned and not made has no row, so that the columns of those that were keep their types."""
+    planned = dict.fromkeys(("model", "parameters", "status", "seconds", "joules", "images_per_second", "mode"))
+    run = structs.replace(loaded.results.runs[0], key="planned", options={}, recipe={}, history=(), **planned)
+    found = Loaded(structs.replace(loaded.results, runs=(*loaded.results.runs, run))).runs
+    assert "planned" not in found.index
+    assert (found.dtypes == loaded.runs.dtypes).all()
+
+
 def test_frames_are_saved_as_parquet(loaded: Loaded, tmp_path: Path) -> None:
     """Every column has one type, also where a recipe's list holds numbers and names."""
     run = loaded.results.runs[0]
@@ -151,6 +160,8 @@ def test_results_and_claims_show_themselves(loaded: Loaded) -> None:
     assert "<table" in claim._repr_html_()
     with pytest.raises(VitworkError, match=f"There is no claim '{id}s' in these results; did you mean '{id}'"):
         loaded.claim(f"{id}s")
+    with pytest.raises(VitworkError, match="There is no claim None in these results"):
+        loaded.claim(None)  # type: ignore[arg-type]
 
 
 def test_figures_show_every_claim_and_every_network(loaded: Loaded) -> None:
@@ -184,3 +195,12 @@ def test_two_results_are_compared(loaded: Loaded, folder: Path) -> None:
     assert not set(repr(turned)) & set("|*\\")
     assert "<table" in turned._repr_html_()
     assert turned.plot().axes[0].get_xlabel().startswith("effect before")
+
+
+def test_seconds_of_what_became_slower_are_numbers(loaded: Loaded) -> None:
+    """They stand in columns of their own, beside which the columns of verdicts and names are empty."""
+    longer = [structs.replace(claim, cost_seconds=5 * (claim.cost_seconds or 0.0)) for claim in loaded.results.claims]
+    events = vitwork.compare(loaded, Loaded(structs.replace(loaded.results, claims=tuple(longer)))).events
+    assert set(events["kind"]) == {"slower"}
+    assert (events["seconds_now"] / events["seconds_before"]).to_numpy() == pytest.approx(5.0)
+    assert events[["before", "now"]].isna().all(axis=None)

@@ -13,12 +13,15 @@ from vitwork.design.arm import Arm
 from vitwork.design.schedule import check, snapshot_steps
 from vitwork.errors import VitworkError
 from vitwork.models import create
-from vitwork.profiles import PROFILES, find
+from vitwork.profiles import PROFILES, find, timings
 from vitwork.profiles.arms import BY_BIAS
 from vitwork.store.keys import plain
 from vitwork.training.train import build_model
 
-CLAIMS = Path(__file__).parents[2] / "claims"
+ROOT = Path(__file__).parents[2]
+CLAIMS = ROOT / "claims"
+TOLD = (PROFILES["cifar10-micro"].expected, (ROOT / "docs" / "scales.md").read_text(encoding="utf-8"))
+"""Where the hours of a profile are told."""
 ARMS = [arm for profile in PROFILES.values() for arm in profile.arms.values() if not arm.loaded]
 TRAINING = [name for name, profile in PROFILES.items() if not any(arm.loaded for arm in profile.arms.values())]
 NETWORKS = {repr((arm.model, arm.options, arm.data.size)): arm for arm in ARMS}
@@ -52,6 +55,15 @@ def test_arms_that_only_larger_profiles_train() -> None:
     for name in ("cifar10", "cifar100", "paper"):
         assert full <= PROFILES[name].arms.keys()
         assert {arm.name for arm in PROFILES[name].arms.values()} == set(PROFILES[name].arms)
+
+
+@pytest.mark.parametrize("told", TOLD, ids=["profile", "page"])
+def test_the_hours_that_are_told_are_those_of_the_published_report(told: str) -> None:
+    """With two at a time, as the plan counts them too."""
+    taken = timings("cifar10-micro")
+    assert taken is not None
+    hours = PROFILES["cifar10-micro"].seeds * sum(taken.seconds.values()) / 2 / 3600
+    assert f"{hours:.1f} of them for the {len(taken.seconds)} arms of its published report" in told
 
 
 def test_the_two_micro_profiles_differ_in_their_images_alone() -> None:

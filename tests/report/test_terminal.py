@@ -60,12 +60,24 @@ def test_a_claim_takes_one_line() -> None:
 
 def test_everything_is_shown_where_it_is_asked_for() -> None:
     """A line per hypothesis below its claim, and one for a claim that was not measured, with what it needs."""
-    lines = table(results(), every=True)
+    whole = results()
+    claim, first = whole.claims[0], whole.hypotheses[0]
+    second = replace(first, id="second", parameters={"when": "warmup"})
+    claims = (replace(claim, hypotheses=(first.id, second.id)), whole.claims[1])
+    lines = table(replace(whole, claims=claims, hypotheses=(first, second)), every=True)
     (place,) = [at for at, line in enumerate(lines) if line.startswith("c ")]
     assert lines[place + 1].split()[:5] == ["reproduced", "−1.5", "[−2.0,", "−1.0]", "pp"]
     (lacking,) = [line for line in lines if line.startswith("d ")]
     assert lacking.split(maxsplit=3)[1:] == ["not", "measured", "needs the arm swin, which the profile does not have"]
     assert not any(line.startswith("Not measured:") for line in lines)
+    assert sum("error(a) < error(b)" in line for line in table(whole, every=True)) == 1  # the claim's row says it all
+
+
+def test_sentences_below_the_table_keep_to_the_terminal() -> None:
+    """They are folded as the plan's are; no word is broken, and the counts, which scripts read, stay in one line."""
+    *folded, counts = table(results(), 60)
+    assert max(map(len, folded)) <= 60
+    assert len(counts) > 60
 
 
 def test_decided_claims_come_first() -> None:
@@ -113,7 +125,7 @@ def test_every_row_says_what_it_compares_in_a_narrow_terminal() -> None:
     assert claim.id in lines
     rows = lines[: next(at for at, line in enumerate(lines) if line.startswith("Verdicts"))]
     assert max(map(len, rows)) <= 80
-    assert sum("end of it (when end)" in line for line in rows) == 2  # of the claim and of its hypothesis
+    assert sum("end of it (when end)" in line for line in rows) == 1  # of the claim, whose only hypothesis it is
     assert "    needs the arm swin, which the profile does not have" in rows
     assert not any("…" in line for line in rows)
     assert not any("log" in line and "log amplitude" not in line for line in rows)

@@ -62,6 +62,17 @@ def test_plan_tells_what_decides_with_the_networks_there_are(tmp_path: Path) -> 
     assert f"two arms must differ by {wanted['qualified']:.1f} standard deviations" in "\n".join(lines)
 
 
+def test_plan_says_in_a_sentence_that_there_is_nothing(tmp_path: Path) -> None:
+    """Where nothing trains, where nothing is decided, and where single seeds decide nothing, no table stands empty."""
+    nothing = plan_lines(planned(), Store(tmp_path))
+    assert nothing[-3:] == ["There is nothing to train or to measure.", "", "There is no hypothesis to decide."]
+    single = Plan(replace(PROFILE, seeds=1))
+    single.read([case("one", smaller)], {})
+    assert plan_lines(single, Store(tmp_path))[-1] == (
+        "1 seed per arm: nothing can be decided, since a test needs at least two of each."
+    )
+
+
 def test_plan_tells_runs_minutes_and_what_is_lacking(tmp_path: Path) -> None:
     """Runs that were timed in this store give the expected minutes; claims that cannot be measured say why."""
     plan, store = planned(case("one", smaller), case("elsewhere", exotic)), Store(tmp_path)

@@ -381,7 +381,7 @@ def test_the_plan_of_networks_that_stand_alone_names_what_is_set_beside_the_pape
     for one in (replace(first, claim=stated), second):
         plan.add(one, 1)
     said = "\n".join(plan_lines(plan, Store(tmp_path)))
-    assert "With one network per arm nothing is decided." in said
+    assert "1 network per arm at most: nothing can be decided" in said
     assert "What is measured is set beside the paper's numbers of one, the curves of variance." in said
     assert not re.search(r"\binf\b", said)
 

@@ -46,6 +46,9 @@ def test_the_family_is_what_the_profile_can_measure() -> None:
     assert chosen.family == 3
     assert planned(case(first, smaller)).family == planned(case(first, smaller), case(second, both)).family
     assert planned(case(first, smaller)).family == len(registered("smoke"))
+    unmeasurable = planned()
+    unmeasurable.declared.update({first, "checked on examples"})
+    assert unmeasurable.family == len(registered("smoke"))
 
 
 def test_what_is_lacking_is_not_planned() -> None:

@@ -53,7 +53,9 @@ class Coming:
 
 @dataclass(slots=True)
 class Clock:
-    """How long analyses take: images that they pass, the time of one, and how wrong that was so far.
+    """How long analyses of one model take: images that they pass, the time of one, and how wrong that was so far.
+
+    How wrong says nothing of another model: a tiny one takes many times as long as its passes do, a large one hardly longer.
 
     Attributes:
         expected, taken: seconds of the analyses that were made.
@@ -87,6 +89,7 @@ class Analysing:
         minutes: no analysis starts that would end later than this, about; None for no limit.
         say: is told what comes next.
         done: models so far.
+        clock: of the model that is analysed.
     """
 
     subjects: Sequence[Subject]
@@ -132,6 +135,7 @@ class Analysing:
             model = self._only or ready(subject, self.pictures, self.device)
             entry = Analysed(subject.name, subject.said, model.parameters, _images(model))
             self.done.append(entry)
+            self.clock = Clock()
             for place_, name in enumerate(self.measurements):
                 entry.analyses[name] = self._analysed(model, name, self._place(number, place_))
                 yield entry, name, entry.analyses[name]
@@ -169,7 +173,7 @@ def analyse(
     *,
     weights: Weights | Sequence[Weights] = None,
     classes: int | None = None,
-    only: str | Iterable[str] = (),
+    only: str | Iterable[str] | None = None,
     changes: Iterable[str] = (),
     images: int = 256,
     size: int | None = None,
@@ -185,7 +189,7 @@ def analyse(
         weights: of models by name: ``pretrained`` (timm's), ``published`` (the paper's), or a file for each; None for random
             ones, of which every output says so first.
         classes: of models by name; those of the images unless given, 1000 of pre-trained ones.
-        only: names of analyses, or of `vitwork.analysis`' modules (``fourier``, ``hessian``, …); none for all.
+        only: names of analyses, or of `vitwork.analysis`' modules (``fourier``, ``hessian``, …); None for all.
         changes: ``ANALYSIS.PARAMETER=VALUE`` each, as on the command line.
         images: most images per analysis.
         size: side of the images in pixels; what each model takes unless given.

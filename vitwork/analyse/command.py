@@ -20,7 +20,7 @@ def analyse(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     import_from_here()
     models = subjects(given.models, "pretrained" if given.pretrained else _each(given.weights), given.classes)
-    measured = measurements(chosen(() if given.only is None else given.only), given.images, given.changes)
+    measured = measurements(chosen(given.only), given.images, given.changes)
     files = [check_file(path) for path in (given.json, given.csv, given.html) if path]
     pictures = Pictures(given.data, given.images, given.size)
     analysing = Analysing(models, pictures, measured, given.device, given.minutes, _say)

@@ -299,12 +299,14 @@ def subjects(
     """
     if isinstance(models, Mapping):
         named: list[tuple[str, nn.Module | None]] = list(models.items())
+        modules = list(models.values())
     else:
         one_by_one = models if isinstance(models, Sequence) and not isinstance(models, str) else [models]
         named = [(one, None) if isinstance(one, str) else (type(one).__name__, one) for one in one_by_one]
+        modules = [one for one in one_by_one if not isinstance(one, str)]
     if not named:
         raise VitworkError("Name a model to analyse.")
-    for model in (model for _, model in named if model is not None):
+    for model in modules:
         if not callable(getattr(model, "state_dict", None)):
             raise VitworkError(f"A model is a name or a torch.nn.Module, not {type(model).__name__}.")
     alike = weights is None or weights in ("pretrained", "published")

@@ -109,15 +109,17 @@ def settable(measurement: Measurement) -> dict[str, Any]:
     return {name: value for name, value in measurement.parameters.items() if name != "when"}
 
 
-def chosen(names: str | Iterable[str]) -> list[str]:
-    """Return the analyses of these names or families, each once and in this order; all of no names.
+def chosen(names: str | Iterable[str] | None = None) -> list[str]:
+    """Return the analyses of these names or families, each once and in this order.
 
     Args:
-        names: one by one, or as a command line has them, between commas.
+        names: one by one, or as a command line has them, between commas; None for all analyses.
 
     Raises:
-        VitworkError: there is none of a name.
+        VitworkError: there is none of a name, or no name.
     """
+    if names is None:
+        return list(ANALYSES)
     if isinstance(names, str):
         names = [name.strip() for name in names.split(",")]
     elif not isinstance(names, Iterable):
@@ -131,7 +133,9 @@ def chosen(names: str | Iterable[str]) -> list[str]:
                 f"There is no analysis {name!r}; there are {', '.join(ANALYSES)}, and of several at once {', '.join(families)}."
             )
         found |= dict.fromkeys(matching)
-    return list(found or ANALYSES)
+    if not found:
+        raise VitworkError(f"Name an analysis to make; there are {', '.join(ANALYSES)}.")
+    return list(found)
 
 
 def _shown(*quantities: Quantity, **parameters: Any) -> tuple[Shown, ...]:

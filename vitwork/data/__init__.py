@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vitwork.design.dataset import DataSpec
-from vitwork.lazy import attributes
+from vitwork.lazy import attributes, names
 
 if TYPE_CHECKING:
     from vitwork.data.fingerprints import fingerprint
@@ -25,3 +25,4 @@ _HOMES = {
 }
 
 __getattr__ = attributes(__name__, _HOMES)
+__dir__ = names(__name__)

@@ -54,6 +54,7 @@ def override(profile: Profile, assignments: Sequence[str], *, deterministic: boo
         arm, field, text = _parsed(assignment, profile)
         arms |= {name: _changed(arms[name], field, text) for name in ([arm] if arm else arms)}
         changes.append(Deviation(Change.SETTING, arm=arm, field=field, value=text))
+    arms = {name: _shortened(changed, profile.arms[name]) for name, changed in arms.items()}
     for changed in arms.values():  # at the end, because changes may only fit together
         schedule.check(changed.recipe)
         changed.data.check()
@@ -78,10 +79,19 @@ def _parsed(assignment: str, profile: Profile) -> tuple[str, str, str]:
     return "", path, text
 
 
+def _shortened(arm: Arm, own: Arm) -> Arm:
+    """Return an arm without those of the profile's own snapshots that fewer epochs leave behind; what is asked for stays."""
+    recipe = arm.recipe
+    if recipe.snapshots != own.recipe.snapshots:
+        return arm
+    left = tuple(when for when in recipe.snapshots if not isinstance(when, int) or when <= recipe.epochs)
+    return replace(arm, recipe=replace(recipe, snapshots=left))
+
+
 def _check_snapshots(arm: Arm) -> None:
     try:
         schedule.snapshot_steps(arm.recipe, steps_per_epoch=1)
-    except VitworkError as fault:  # fewer epochs leave the profile's own snapshots behind
+    except VitworkError as fault:
         raise VitworkError(
             f"{fault} Choose others by --set snapshots=init,end, or --set {arm.name}.snapshots=init,end for {arm.name} alone."
         ) from fault

@@ -138,14 +138,23 @@ def _report(parser: argparse.ArgumentParser) -> None:
 
 
 def _claims(parser: argparse.ArgumentParser) -> None:
+    here = Path("claims")
     parser.add_argument(
-        "--claims", nargs="+", type=Path, default=[Path("claims")], help="files or folders of claims (default: claims)"
+        "--claims",
+        nargs="+",
+        type=Path,
+        default=[here] if here.is_dir() else [],
+        help="files or folders of claims (default: the folder claims, where there is one, else those that are installed)",
     )
 
 
 def _plan(report: Results, claims: Sequence[Path]) -> ReportPlan:
     """Return the plan of a report's claims."""
     tests = collect(claims)
+    if report.profile.name not in profiles.PROFILES:
+        raise VitworkError(
+            f"No claim that was read has a profile {report.profile.name!r}: name those of the report's project with --claims."
+        )
     profile = profile_of(report)
     return ReportPlan(profile, report=report).read(read_claims(tests, profile))
 

@@ -64,7 +64,7 @@ def _judged(before: ClaimResult, after: ClaimResult | None, moved: tuple[Moved, 
     if outcome is Outcome.SAME and moved:
         outcome = Outcome.NUMBERS
     shown = moved if outcome in {Outcome.NUMBERS, Outcome.DIFFERENT} else ()
-    return Judged(before.id, outcome, before.verdict, after.verdict, after.lack, shown)
+    return Judged(before.id, outcome, before.verdict, after.verdict, after.lack, shown, before.lack)
 
 
 def _moved(

@@ -48,7 +48,15 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A claim as it was published and as it is judged again; None for a claim that is not there."""
+    """A claim as it was published and as it is judged again.
+
+    Attributes:
+        claim: its id.
+        outcome: what became of its verdict.
+        before, after: verdicts; None for a claim that is not there.
+        lack, lacked: what it lacks now, and lacked as published, where it is not measured.
+        moved: numbers that are not what was published.
+    """
 
     claim: str
     outcome: Outcome
@@ -56,6 +64,7 @@ class Judged:
     after: Verdict | None
     lack: Lack | None = None
     moved: tuple[Moved, ...] = ()
+    lacked: Lack | None = None
 
 
 @dataclass(frozen=True, slots=True)

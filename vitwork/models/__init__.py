@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vitwork.lazy import attributes
+from vitwork.lazy import attributes, names
 
 if TYPE_CHECKING:
     from vitwork.models.blocks.as_blocks import as_blocks
@@ -22,3 +22,4 @@ _HOMES = {
 }
 
 __getattr__ = attributes(__name__, _HOMES)
+__dir__ = names(__name__)

@@ -22,8 +22,10 @@ EVENTS = {
     "claim": "id of the claim",
     "hypothesis": "id of the hypothesis; empty for the claim as a whole",
     "breaking": "whether something no longer holds",
-    "before": "the verdict, name or seconds before",
+    "before": "the verdict or name before; empty for seconds",
     "now": "likewise, now",
+    "seconds_before": "of a claim that takes longer now",
+    "seconds_now": "likewise, now",
     "change": "of an effect that left its interval: the effects' difference, now minus before",
     "p": "of that change, corrected for all comparisons of the two results",
 }
@@ -103,9 +105,10 @@ class Comparison:
 
 
 def _row(event: Event) -> list[object]:
-    change = event.change
+    change, sides = event.change, (event.before, event.after)
     return [
         str(event.kind), event.claim, event.hypothesis, event.breaking,
-        None if event.before is None else str(event.before), None if event.after is None else str(event.after),
+        *(None if side is None or isinstance(side, float) else str(side) for side in sides),
+        *(side if isinstance(side, float) else None for side in sides),
         change.estimate if change else None, change.adjusted_p if change else None,
     ]  # fmt: skip

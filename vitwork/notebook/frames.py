@@ -80,7 +80,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "seed": "of the training",
         "model": "name of the architecture",
         "parameters": "number of trainable weights",
-        "status": "finished or diverged",
+        "status": "finished or diverged; what was planned and not trained has no row",
         "epochs": "that were trained",
         "loss": "of the last epoch",
         "accuracy": "on the training images of the last epoch",
@@ -177,8 +177,11 @@ def _values(found: Hypothesis) -> Iterator[Row]:
 
 
 def runs(results: Results) -> pd.DataFrame:
-    """Return a row per training, with a column for each field of its recipe and each option of its model."""
-    return _frame("runs", map(_run, results.runs), index="key")
+    """Return a row per training, with a column for each field of its recipe and each option of its model.
+
+    Runs that a session planned and never made are none: nothing is known of them, and the claims say what they lack.
+    """
+    return _frame("runs", (_run(run) for run in results.runs if run.status is not None), index="key")
 
 
 def _run(run: RunResult) -> Row:

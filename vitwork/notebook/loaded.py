@@ -86,7 +86,7 @@ class Loaded:
         if found is None:
             from difflib import get_close_matches
 
-            near = get_close_matches(id, [claim.id for claim in self.results.claims], 1)
+            near = get_close_matches(str(id), [claim.id for claim in self.results.claims], 1)
             raise VitworkError(
                 f"There is no claim {id!r} in these results{f'; did you mean {near[0]!r}?' if near else '.'}"
             )

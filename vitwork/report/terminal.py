@@ -74,7 +74,8 @@ def table(results: Results, width: int = 160, *, every: bool = False, colour: bo
     )
     price = [f"{price}."] if (price := words.price(results)) else []
     unmeasured = [] if every else words.unmeasured(results.claims)
-    return [*lines, *unmeasured, *swapped, *filter(None, [words.correction(results)]), *price, *totals(results)]
+    said = [*unmeasured, *swapped, *filter(None, [words.correction(results)]), *price]
+    return [*lines, *(part for line in said for part in wrapped(line, width)), *totals(results)]
 
 
 def totals(results: Results) -> list[str]:
@@ -94,7 +95,8 @@ def _rows(claims: Iterable[ClaimResult], hypotheses: Mapping[str, Hypothesis], *
         folded = claim.verdict is Verdict.NOT_MEASURED and not every
         if not folded or (claim.lack is not None and claim.lack.missing is Missing.FAULT):
             yield _claim(claim, found)
-        if every:
+        alone = len(found) == 1 and words.bearing(claim.verdict, found) is not None  # which the claim's row shows
+        if every and not alone:
             yield from map(_hypothesis, sorted(found, key=lambda hypothesis: bool(hypothesis.control)))
 
 

@@ -48,12 +48,12 @@ def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[
     """Return the table of a session and what it leaves to say; its counts alone where pytest was asked to be quiet."""
     from vitwork.report.terminal import table, totals
 
-    if config.option.verbose < 0:
+    if config.get_verbosity() < 0:
         return [*changes.lines(), *totals(results)]
-    colour = config.get_terminal_writer().hasmarkup
-    every = config.option.verbose > 0
+    colour = config.pluginmanager.has_plugin("terminalreporter") and config.get_terminal_writer().hasmarkup
+    every = config.get_verbosity() > 0
     shown = table(results, width(), every=every, colour=colour)
-    return [*shown, *beside.lines(results), *changes.lines(), *words.part(results)]
+    return [*shown, *beside.lines(results), *fitted([*changes.lines(), *words.part(results)])]
 
 
 def why(findings: Iterable[Finding], ended: Collector, changes: Changes, *, unreached: bool) -> str:

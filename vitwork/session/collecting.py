@@ -15,6 +15,8 @@ import pytest
 from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.language.measure import Measure
+from vitwork.session.invocation import PLUGIN, claims
+from vitwork.session.invocation import arguments as session
 from vitwork.session.reading import Case, read
 
 
@@ -117,17 +119,21 @@ class _Collected:
         self.items = session.items
 
 
-def collect(places: Sequence[Path]) -> list[pytest.Item]:
+def collect(places: Sequence[Path] = ()) -> list[pytest.Item]:
     """Return the tests in files and folders, not read yet; a project's own profiles are known afterwards. None of them runs.
+
+    Args:
+        places: the files and folders; none for the suite's own claims, which no settings of a project reach.
 
     Raises:
         VitworkError: they cannot be collected, or hold no claim.
     """
     collected, said = _Collected(), io.StringIO()
-    arguments = [*map(str, places), "--collect-only", "-q", "-p", "no:cacheprovider"]
+    called = [*PLUGIN, *map(str, places)] if places else session([])
+    arguments = [*called, "--collect-only", "-q", "-p", "no:cacheprovider"]
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         status = pytest.main(arguments, plugins=[collected])
-    named = ", ".join(map(str, places))
+    named = ", ".join(map(str, places)) or str(claims())
     if status != pytest.ExitCode.OK:
         lines = [line for line in said.getvalue().splitlines() if line.startswith(("E ", "ERROR"))]
         raise VitworkError(

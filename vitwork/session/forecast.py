@@ -50,6 +50,8 @@ def plan_lines(plan: Plan, store: Store, workers: int = 1, device: str = "auto",
 
 
 def _cost(plan: Plan, store: Store, workers: int, device: str) -> list[str]:
+    if not plan.runs:
+        return ["There is nothing to train or to measure."]
     missing, timed = plan.missing(store), durations(plan, store, device)
     arms = dict.fromkeys(run.arm.name for run in plan.runs.values())
     lines = [f"{'arm':24} {'runs':>5} {'missing':>8} {'a run takes':>12}"]
@@ -135,6 +137,8 @@ def _power(plan: Plan) -> list[str]:
         if test.case.sentences and test.lack is None:
             asked.setdefault(test.case.claim.id, []).extend(test.case.sentences)
     profile, hypotheses = plan.profile, sum(map(len, asked.values()))
+    if not hypotheses:
+        return ["There is no hypothesis to decide."]
     level = profile.alpha / max(1, plan.family)
     seeds = max(
         (plan.fewest(sentence) for sentences in asked.values() for sentence in sentences), default=profile.seeds
@@ -145,15 +149,20 @@ def _power(plan: Plan) -> list[str]:
         for claim, deciding in primaries.items()
         if deciding
     }
-    if smallest and not any(map(math.isfinite, smallest.values())):
+    each = (
+        f"{words.plural(seeds, 'network')} per arm at most"
+        if loads(profile)
+        else f"{words.plural(seeds, 'seed')} per arm"
+    )
+    if all(map(math.isinf, smallest.values())):
         return [
-            f"With one {'network' if loads(profile) else 'seed'} per arm nothing is decided.",
+            f"{each}: nothing can be decided, since a test needs at least two of each.",
             *_beside(plan, primaries),
         ]
     of_arms = (least for claim, least in smallest.items() if any(map(_compares_arms, primaries[claim])))
     first = min(of_arms, default=detectable(profile.seeds, level))
     lines = [
-        f"{hypotheses} hypotheses, {seeds} {'networks per arm at most' if loads(profile) else 'seeds per arm'}, false discovery rate {profile.alpha:g} over {plan.family} claims:",
+        f"{words.plural(hypotheses, 'hypothesis')}, {each}, false discovery rate {profile.alpha:g} over {words.plural(plan.family, 'claim')}:",
         f"two arms must differ by {first:.1f} standard deviations over seeds for the first decision, that of the easiest claim; by claim:",
     ]
     return lines + [

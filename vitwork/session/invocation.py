@@ -13,10 +13,9 @@ from vitwork.errors import VitworkError
 
 NAME = "vitwork.claims"
 """The claims as a package, where vitwork is installed from its wheel."""
-ALONE = (
-    *("-p", "vitwork.plugin", "-c", os.devnull, "--rootdir", "."),
-    *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
-)
+PLUGIN = ("-p", "vitwork.plugin", "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
+"""What gives a session the suite's options and fixture, whether or not a conftest.py names the plugin."""
+ALONE = (*PLUGIN, "-c", os.devnull, "--rootdir", ".")
 """What lets a session depend on nothing but the options that are given: no settings of a project that stands around it."""
 
 

@@ -225,10 +225,9 @@ class Plan:
         with them all those of the same files that were not chosen, which were not read and may be measurable.
         """
         cases = [test.case for test in self.tests.values()]
-        asked = set(measurable(cases, self.profile))
+        asked, read = set(measurable(cases, self.profile)), {case.claim.id for case in cases}
         registered = set(profiles.registered(self.profile.name))
-        beside = self.declared - {case.claim.id for case in cases}
-        return len(asked | (registered if asked & registered else beside))
+        return len(asked | (registered if registered & (read | self.declared) else self.declared - read))
 
     @property
     def code(self) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vitwork.lazy import attributes
+from vitwork.lazy import attributes, names
 
 if TYPE_CHECKING:
     from vitwork.statistics.agreement import rank_agreement, rank_correlation
@@ -61,3 +61,4 @@ _HOMES = {
 }
 
 __getattr__ = attributes(__name__, _HOMES)
+__dir__ = names(__name__)

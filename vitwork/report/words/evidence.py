@@ -28,6 +28,8 @@ def rejudged(found: Rejudged, report: Results) -> Iterator[str]:
             yield f"{plural(len(claims), 'claim')} {said}{':' if outcome in NAMED else '.'}"
             if outcome is Outcome.LOST:
                 yield from _lost(claims)
+            elif outcome is Outcome.UNMEASURED:
+                yield from _lacking(claims)
             elif outcome in NAMED:
                 yield from (f"  {line}" for claim in claims for line in _claim(claim))
 
@@ -38,7 +40,7 @@ COUNTED = {
     Outcome.DIFFERENT: "with another verdict than was published",
     Outcome.LOST: "that cannot be judged again",
     Outcome.UNMEASURED: "not measured, then as now",
-    Outcome.PROPERTY: "checked on examples, which no record holds; `pytest claims` checks them",
+    Outcome.PROPERTY: "checked on examples, which no record holds; `vitwork run` checks them",
     Outcome.NEW: "that the report does not have",
 }
 NAMED = {Outcome.NUMBERS, Outcome.DIFFERENT, Outcome.LOST}
@@ -51,6 +53,14 @@ def _lost(claims: Iterable[Judged]) -> Iterator[str]:
         why = lack(found.lack) if found.lack is not None else "not among the installed claims"
         reasons.setdefault(why, []).append(f"{found.claim} ({found.before})")
     yield from (f"  {why}: {', '.join(named)}" for why, named in reasons.items())
+
+
+def _lacking(claims: Iterable[Judged]) -> Iterator[str]:
+    """Yield the claims that are not measured for another reason than was published."""
+    for found in claims:
+        reasons = [lack(one) for one in (found.lacked, found.lack) if one is not None]
+        if len(set(reasons)) > 1:
+            yield f"  {found.claim}: {reasons[0]}; now {reasons[1]}"
 
 
 def _claim(found: Judged) -> Iterator[str]:

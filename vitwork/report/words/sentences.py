@@ -111,6 +111,11 @@ def ending(contradicted: int, failed: int, changed: int, *, unreached: bool = Fa
     return " and ".join(said)
 
 
+def interrupted() -> str:
+    """Return why a session ends that was stopped, and what becomes of it: all that was finished is kept."""
+    return "Interrupted, and the same command goes on from here"
+
+
 def deviation(found: Deviation) -> str:
     """Return one difference from the paper's setting."""
     return {
@@ -128,8 +133,11 @@ def _own(found: Deviation) -> str:
 
 def chosen(family: int) -> str:
     """Return what a session of chosen tests has to say of its error rate."""
+    if not family:
+        return "These tests were chosen, and the profile can measure no claim of theirs."
+    claims = "the one claim" if family == 1 else f"all {plural(family, 'claim')}"
     return (
-        f"These tests were chosen: verdicts are corrected for all {plural(family, 'claim')} that the profile can measure, "
+        f"These tests were chosen: verdicts are corrected for {claims} that the profile can measure, "
         "so that what is decided here is not lost by running the rest."
     )
 
