@@ -8,8 +8,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from vitwork.lazy import names
-
 if TYPE_CHECKING:
     from vitwork.analyse import analyse
     from vitwork.notebook import compare, load
@@ -19,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "analyse", "compare", "load"]
 
 
-__dir__ = names(__name__)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> Any:
