@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import median
 
 from vitwork.language.document import Results
 from vitwork.report.document import read
@@ -32,7 +33,11 @@ def written(text: str, lines: list[str]) -> str:
 
 
 def timings(results: list[Results]) -> str:
-    """Return the file of timings: mean seconds of a run, trained and measured, by profile and arm."""
+    """Return the file of timings: median seconds of a run, trained and measured, by profile and arm.
+
+    The median, since a run that shared its cores with other work takes several times as long. Of an arm that is not complete
+    nothing is said.
+    """
     return json.dumps({found.profile.name: _timed(found) for found in results if found.runs}, indent=1) + "\n"
 
 
@@ -45,8 +50,8 @@ def _timed(results: Results) -> dict[str, object]:
         own = [entry.seconds or 0.0 for entry in results.measurements if entry.run == run.key and entry.arm == run.arm]
         seconds.setdefault(run.arm, []).append(run.seconds + sum(own))
     device = hardware.get("accelerator") or f"{hardware['cores']} cores of an {hardware['processor']}"
-    means = {arm: round(sum(found) / len(found), 1) for arm, found in seconds.items()}
-    return {"machine": str(device), "seconds": means}
+    complete = {arm: found for arm, found in seconds.items() if len(found) == results.profile.seeds}
+    return {"machine": str(device), "seconds": {arm: round(median(found), 1) for arm, found in complete.items()}}
 
 
 if __name__ == "__main__":
