@@ -11,6 +11,7 @@ from vitwork.language.evidence import Outcome
 from vitwork.report.document import read
 from vitwork.session.again import ReportPlan, profile_of
 from vitwork.session.collecting import collect, read_claims
+from vitwork.statistics.effect import Verdict
 
 ROOT = Path(__file__).parents[2]
 REPORTS = sorted((ROOT / "reports" / "published").glob("*/results.json"))
@@ -24,12 +25,14 @@ def tests() -> list[pytest.Item]:
 
 @pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.parent.name)
 def test_published_verdicts_follow_from_published_values(path: Path, tests: list[pytest.Item]) -> None:
-    """No published verdict, value or margin is another one when it is judged again; what older code left out is named."""
+    """No published verdict, value, margin or reason is another one when it is judged again; what older code left out is named."""
     report = read(path)
     profile = profile_of(report)
     found = rejudge(ReportPlan(profile, report=report).read(read_claims(tests, profile)))
     assert found.those(Outcome.DIFFERENT, Outcome.NUMBERS) == ()
     assert all(claim.lack is not None for claim in found.those(Outcome.LOST))
+    unmeasured = [claim for claim in found.claims if claim.before is Verdict.NOT_MEASURED]
+    assert [claim.claim for claim in unmeasured if claim.lack != claim.lacked] == []
 
 
 def test_there_are_published_reports() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 from vitwork import profiles
 from vitwork.design import overrides
 from vitwork.design.arm import Arm
-from vitwork.design.deviation import Change, Lack
+from vitwork.design.deviation import Change
 from vitwork.design.measurement import Measurement
 from vitwork.design.profile import NETWORKS, SEEDS, Profile
 from vitwork.design.published import Absent, Network
@@ -80,6 +79,7 @@ class ReportPlan(Plan):
         trained, loaded: keys of runs, by arm and seed, and by the name of a published network.
         alike: keys of runs by what was trained, since arms that differ in their names alone share their runs.
         measured: keys of records, by run, measurement and parameters.
+        judged: numbers of seeds of a sequential report's hypotheses, by their ids.
     """
 
     report: Results = field(kw_only=True)
@@ -88,6 +88,7 @@ class ReportPlan(Plan):
     loaded: dict[str, str] = field(init=False)
     alike: dict[str, str] = field(init=False)
     measured: dict[str, str] = field(init=False)
+    judged: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
         """File the report's records by what they are."""
@@ -101,17 +102,14 @@ class ReportPlan(Plan):
         self.measured = {
             digest([entry.run, entry.name, entry.parameters]): entry.key for entry in self.report.measurements
         }
-
-    def read(self, cases: Iterable[Case], lacks: Mapping[str, Lack] = MappingProxyType({})) -> ReportPlan:
-        """Plan tests, each for as many seeds as the report judged it on; the arguments are those of `Plan.read`."""
-        judged = {
+        self.judged = {
             hypothesis.id: max(len(side.seeds) for side in hypothesis.sides if isinstance(side, Sample))
-            for hypothesis in self.report.hypotheses
+            for hypothesis in (self.report.hypotheses if self.report.sequential else ())
         }
-        for case in cases:
-            own = judged.get(case.hypothesis(1)) if self.report.sequential else None
-            self.add(case, own or self.profile.seeds, lacks.get(case.claim.id))
-        return self
+
+    def seeds(self, case: Case) -> int:
+        """Return the number of seeds that the report judged a test on."""
+        return self.judged.get(case.hypothesis(1), self.profile.seeds)
 
     def numbers(self, arm: str, seeds: int) -> Sequence[int]:
         """Return the numbers of an arm's seeds; of pooled reports those that any of them has."""

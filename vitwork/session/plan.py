@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from vitwork import profiles
 from vitwork.data import fingerprint
@@ -108,8 +108,8 @@ class Plan:
     taken: dict[str, list[Wanted]] = field(default_factory=dict)
     declared: set[str] = field(default_factory=set)
 
-    def read(self, cases: Iterable[Case], lacks: Mapping[str, Lack] = MappingProxyType({})) -> Plan:
-        """Plan tests, each for the profile's seeds, and return the plan.
+    def read(self, cases: Iterable[Case], lacks: Mapping[str, Lack] = MappingProxyType({})) -> Self:
+        """Plan tests, each for as many seeds as `seeds` says, and return the plan.
 
         Args:
             cases: the tests.
@@ -118,8 +118,12 @@ class Plan:
         found = list(cases)
         lacks = {**lacks, **lost(found, self.profile)}
         for case in found:
-            self.add(case, self.profile.seeds, lacks.get(case.claim.id))
+            self.add(case, self.seeds(case), lacks.get(case.claim.id))
         return self
+
+    def seeds(self, case: Case) -> int:  # noqa: ARG002 - a plan of a report asks what each was judged on
+        """Return for how many seeds a test is planned."""
+        return self.profile.seeds
 
     def add(self, case: Case, seeds: int, lack: Lack | None = None) -> None:
         """Plan a test for so many seeds, in place of what was planned for it before; seeds are taken in order.
