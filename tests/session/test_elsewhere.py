@@ -137,7 +137,7 @@ def test_a_session_from_within_a_folder_is_a_part(pytester: pytest.Pytester, mon
     folders(pytester)
     monkeypatch.chdir(pytester.path / "a")
     (pytester.path / "a" / "conftest.py").write_text("")
-    run(pytester, "--store", "../.vitwork", "-p", "vitwork.plugin", status=0)
+    run(pytester, "--store=../.vitwork", "-p", "vitwork.plugin", status=0)
     assert report(pytester.path, "report-smoke-part") == ({"larger": "not measured"}, ["chosen"])
     assert report(pytester.path) == ({"larger": "contradicted"}, [])
 
