@@ -180,6 +180,25 @@ def test_what_others_put_into_the_hubs_cache_is_used_offline(hub):
     assert hub.asked == [f"{NAME}@main"]
 
 
+@pytest.mark.parametrize("grouping", [None, held_out])
+@pytest.mark.parametrize("names", [["val-0.tar", "val-1.tar"], ["val-0-of-2.tar", "val-1-of-2.tar"]])
+def test_a_part_in_the_hubs_cache_is_not_taken_for_the_whole(hub, names, grouping):
+    """Offline, files serve whose names say how many there are, and any that were downloaded as a whole; others are refused."""
+    hub.files = {name: name.encode() for name in names}
+    for name in names:
+        hub.download(NAME, name, repo_type="dataset", revision=hub.commit, force_download=False)
+    hub.offline = True
+    if "of" in names[0]:
+        assert len(list(hub_folder(ROOT, grouping).iterdir())) == 2
+        return
+    with pytest.raises(VitworkError, match=r"cache with 2 tar shards, and whether there are more .*: OSError: no\.$"):
+        hub_folder(ROOT, grouping)
+    hub.offline = False
+    folder = hub_folder(ROOT, grouping)
+    hub.offline = True
+    assert hub_folder(ROOT, grouping) == folder
+
+
 def test_data_sets_of_the_hub_need_its_library(monkeypatch):
     """Without huggingface_hub it is said what to install."""
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
