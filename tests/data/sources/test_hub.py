@@ -113,10 +113,12 @@ def test_addresses(written, address):
         (["default/train/0.parquet", "default/validation/0.parquet"], ["default/validation/0.parquet"]),
         (["README.md", "x-train-00.tar", "x-val-00.tar", "x-val-01.tar"], ["x-val-00.tar", "x-val-01.tar"]),
         (["pictures.parquet", "shard.tar", ".hidden/a.parquet"], ["pictures.parquet"]),
+        (["a/classnames.txt", "a/val/0.tar", "classes.txt"], ["a/val/0.tar", "a/classnames.txt"]),
+        (["a/notes.txt", "classes.txt", "val-0.parquet"], ["val-0.parquet", "classes.txt"]),
     ],
 )
 def test_of_test_images_alone_no_others_are_downloaded(hub, files, taken):
-    """Validation comes before test, Parquet files before tar shards, by the names that folders may have."""
+    """Validation comes before test, Parquet files before tar shards, by the names that folders may have, each with its names of classes."""
     hub.files = {path: path.encode() for path in files}
     folder = hub_folder(ROOT, held_out)
     assert hub.asked[1:] == taken

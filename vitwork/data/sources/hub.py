@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from vitwork.data.sources.collection import ALL, Grouping, split_of
 from vitwork.data.sources.listing import files_below, is_hidden
+from vitwork.data.sources.tar import CLASS_FILES
 from vitwork.errors import VitworkError
 from vitwork.store.cache import cache_folder
 from vitwork.store.hub import clear, downloaded, intact, reason
@@ -140,6 +141,8 @@ def _listed(address: Address) -> Files:
 def _chosen(address: Address, files: Files, grouping: Grouping | None) -> Files:
     """Return those files that the data set is kept as, of one folder and of the kind that is looked for first.
 
+    What names the classes in that folder follows them.
+
     Raises:
         VitworkError: there are none, they are of several folders, `grouping` refuses them, or neither the hub nor their names
             say how many there are.
@@ -168,7 +171,8 @@ def _chosen(address: Address, files: Files, grouping: Grouping | None) -> Files:
             f"{where} is in the hub's cache with {len(found)} {KINDS[found[0].suffix.lower()]}, and whether there are more "
             f"the hub does not say: {files.unasked}"
         )
-    return replace(files, paths=tuple(map(str, found)))
+    naming = {str(PurePosixPath(homes[0], name)) for name in CLASS_FILES} & set(files.paths)
+    return replace(files, paths=(*map(str, found), *sorted(naming)))
 
 
 def _home(path: PurePosixPath) -> PurePosixPath:
