@@ -201,6 +201,17 @@ def test_a_part_in_the_hubs_cache_is_not_taken_for_the_whole(hub, names, groupin
     assert hub_folder(ROOT, grouping) == folder
 
 
+@pytest.mark.parametrize("note", ["{", "null", "1", '["x", []]', '["x", "y"]', '["x", ["y", 1]]', '{"x": 1, "y": 2}'])
+def test_a_note_of_another_shape_is_none(hub, tmp_path, note):
+    """What does not name a commit and its files is replaced by what the hub says."""
+    folder = hub_folder(ROOT)
+    (path,) = (tmp_path / "cache" / "downloads" / "hub").iterdir()
+    written = path.read_bytes()
+    path.write_text(note)
+    assert hub_folder(ROOT) == folder
+    assert path.read_bytes() == written
+
+
 def test_data_sets_of_the_hub_need_its_library(monkeypatch):
     """Without huggingface_hub it is said what to install."""
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)

@@ -110,10 +110,11 @@ def hub_folder(root: Path, grouping: Grouping | None = None) -> Path:
 
 
 def _noted(note: Path) -> Files | None:
-    """Return what was downloaded as a whole; None where nothing was."""
+    """Return what was downloaded as a whole; None where nothing was, or what is noted is nothing of the kind."""
     with suppress(OSError, ValueError):
-        commit, paths = json.loads(note.read_text(encoding="utf-8"))
-        return Files(commit, tuple(paths))
+        match json.loads(note.read_text(encoding="utf-8")):
+            case [str(commit), [str(), *_] as paths] if all(isinstance(path, str) for path in paths):
+                return Files(commit, tuple(paths))
     return None
 
 
