@@ -113,10 +113,12 @@ def test_addresses(written, address):
         (["default/train/0.parquet", "default/validation/0.parquet"], ["default/validation/0.parquet"]),
         (["README.md", "x-train-00.tar", "x-val-00.tar", "x-val-01.tar"], ["x-val-00.tar", "x-val-01.tar"]),
         (["pictures.parquet", "shard.tar", ".hidden/a.parquet"], ["pictures.parquet"]),
+        (["a/classnames.txt", "a/val/0.tar", "classes.txt"], ["a/val/0.tar", "a/classnames.txt"]),
+        (["a/notes.txt", "classes.txt", "val-0.parquet"], ["val-0.parquet", "classes.txt"]),
     ],
 )
 def test_of_test_images_alone_no_others_are_downloaded(hub, files, taken):
-    """Validation comes before test, Parquet files before tar shards, by the names that folders may have."""
+    """Validation comes before test, Parquet files before tar shards, by the names that folders may have, each with its names of classes."""
     hub.files = {path: path.encode() for path in files}
     folder = hub_folder(ROOT, held_out)
     assert hub.asked[1:] == taken
@@ -178,6 +180,36 @@ def test_what_others_put_into_the_hubs_cache_is_used_offline(hub):
     hub.offline = False
     hub_folder(ROOT)
     assert hub.asked == [f"{NAME}@main"]
+
+
+@pytest.mark.parametrize("grouping", [None, held_out])
+@pytest.mark.parametrize("names", [["val-0.tar", "val-1.tar"], ["val-0-of-2.tar", "val-1-of-2.tar"]])
+def test_a_part_in_the_hubs_cache_is_not_taken_for_the_whole(hub, names, grouping):
+    """Offline, files serve whose names say how many there are, and any that were downloaded as a whole; others are refused."""
+    hub.files = {name: name.encode() for name in names}
+    for name in names:
+        hub.download(NAME, name, repo_type="dataset", revision=hub.commit, force_download=False)
+    hub.offline = True
+    if "of" in names[0]:
+        assert len(list(hub_folder(ROOT, grouping).iterdir())) == 2
+        return
+    with pytest.raises(VitworkError, match=r"cache with 2 tar shards, and whether there are more .*: OSError: no\.$"):
+        hub_folder(ROOT, grouping)
+    hub.offline = False
+    folder = hub_folder(ROOT, grouping)
+    hub.offline = True
+    assert hub_folder(ROOT, grouping) == folder
+
+
+@pytest.mark.parametrize("note", ["{", "null", "1", '["x", []]', '["x", "y"]', '["x", ["y", 1]]', '{"x": 1, "y": 2}'])
+def test_a_note_of_another_shape_is_none(hub, tmp_path, note):
+    """What does not name a commit and its files is replaced by what the hub says."""
+    folder = hub_folder(ROOT)
+    (path,) = (tmp_path / "cache" / "downloads" / "hub").iterdir()
+    written = path.read_bytes()
+    path.write_text(note)
+    assert hub_folder(ROOT) == folder
+    assert path.read_bytes() == written
 
 
 def test_data_sets_of_the_hub_need_its_library(monkeypatch):

@@ -39,6 +39,10 @@ NUMBER_OF_ALL = re.compile(r"(\d+)[-_.]of[-_.]\d")
 """The number, from 0 or 1 on, of a file whose name says how many there are: 1 in ``train-00001-of-00003``."""
 
 
+ALL = re.compile(r"of[-_.](\d+)(?![a-z0-9])")
+"""How many files there are, where a name says so: 3 in ``train-00001-of-00003``."""
+
+
 class Example(NamedTuple):
     """One image of a file.
 
@@ -152,7 +156,7 @@ def _check_one_set(root: Path, split: str, members: list[Path]) -> None:
             raise VitworkError(
                 f"{root} has two sets of {split} images, {names[0]} and {name}: leave one of them, or name its folder."
             )
-    total = re.search(r"of[-_.](\d+)(?![a-z0-9])", series[0].name)
+    total = ALL.search(series[0].name)
     if total is None:
         return
     if int(total[1]) != len(names):

@@ -10,8 +10,9 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from vitwork.data.sources.collection import Grouping, split_of
+from vitwork.data.sources.collection import ALL, Grouping, split_of
 from vitwork.data.sources.listing import files_below, is_hidden
+from vitwork.data.sources.tar import CLASS_FILES
 from vitwork.errors import VitworkError
 from vitwork.store.cache import cache_folder
 from vitwork.store.hub import clear, downloaded, intact, reason
@@ -62,12 +63,12 @@ class Files:
     Attributes:
         commit: of the repository.
         paths: of the files in it.
-        whole: whether these are all of them; else what the cache has.
+        unasked: why the hub did not say that these are all of them, which are what the cache has; empty where it did.
     """
 
     commit: str
     paths: tuple[str, ...]
-    whole: bool = True
+    unasked: str = ""
 
 
 def is_address(root: Path) -> bool:
@@ -80,7 +81,7 @@ def hub_folder(root: Path, grouping: Grouping | None = None) -> Path:
 
     The hub is asked what there is the first time; from then on it is the same commit. Each file is compared with the
     SHA-256 that the hub states, and downloaded again where it is another one. What cannot be asked for is looked up in the
-    hub's cache, whoever put it there.
+    hub's cache, whoever put it there, and serves where the names of its files say how many there are.
 
     Args:
         root: ``hf://owner/name``, and what `Address` has besides.
@@ -88,7 +89,7 @@ def hub_folder(root: Path, grouping: Grouping | None = None) -> Path:
 
     Raises:
         VitworkError: huggingface_hub is not installed, the hub or the data set cannot be reached, it is not kept as Parquet
-            files or tar shards of one folder, or `grouping` refuses it.
+            files or tar shards of one folder, is perhaps a part, or `grouping` refuses it.
     """
     try:
         import huggingface_hub  # noqa: F401
@@ -98,20 +99,22 @@ def hub_folder(root: Path, grouping: Grouping | None = None) -> Path:
     note = cache_folder() / "downloads" / "hub" / f"{digest([address, grouping and grouping.__name__])}.json"
     known = _noted(note)
     files = known or _chosen(address, _listed(address), grouping)
-    if known is None and files.whole:
+    new = known is None and not files.unasked
+    if new:
         files = _downloaded(address, files)
     first, *_ = [_here(address, files.commit, path) for path in files.paths]
-    if known is None and files.whole:
+    if new:
         write_atomically(note, json.dumps([files.commit, files.paths]).encode())
     path = PurePosixPath(files.paths[0])
     return first.parents[len(path.relative_to(_home(path)).parts) - 1]
 
 
 def _noted(note: Path) -> Files | None:
-    """Return what was downloaded as a whole; None where nothing was."""
+    """Return what was downloaded as a whole; None where nothing was, or what is noted is nothing of the kind."""
     with suppress(OSError, ValueError):
-        commit, paths = json.loads(note.read_text(encoding="utf-8"))
-        return Files(commit, tuple(paths))
+        match json.loads(note.read_text(encoding="utf-8")):
+            case [str(commit), [str(), *_] as paths] if all(isinstance(path, str) for path in paths):
+                return Files(commit, tuple(paths))
     return None
 
 
@@ -132,15 +135,18 @@ def _listed(address: Address) -> Files:
                 address.name, repo_type="dataset", revision=address.revision, allow_patterns=[], local_files_only=True
             )
             paths = (path.relative_to(copy).as_posix() for path in files_below(Path(copy), None))
-            return Files(Path(copy).name, tuple(paths), whole=False)
+            return Files(Path(copy).name, tuple(paths), reason(error))
         raise VitworkError(f"The hub's data set {address.name} cannot be had: {reason(error)}") from error
 
 
 def _chosen(address: Address, files: Files, grouping: Grouping | None) -> Files:
     """Return those files that the data set is kept as, of one folder and of the kind that is looked for first.
 
+    What names the classes in that folder follows them.
+
     Raises:
-        VitworkError: there are none, they are of several folders, or `grouping` refuses them.
+        VitworkError: there are none, they are of several folders, `grouping` refuses them, or neither the hub nor their names
+            say how many there are.
     """
     below = [path for path in map(PurePosixPath, sorted(files.paths)) if path.is_relative_to(address.folder)]
     kinds = ([path for path in below if path.suffix.lower() == kind and not is_hidden(path)] for kind in KINDS)
@@ -154,14 +160,20 @@ def _chosen(address: Address, files: Files, grouping: Grouping | None) -> Files:
             f"{where} has {KINDS[found[0].suffix.lower()]} in {len(homes)} folders, {', '.join(homes)}: name one, as in "
             f"hf://{address.name}/{homes[0]}."
         )
-    if grouping is None:
-        return replace(files, paths=tuple(map(str, found)))
-    root = Path(address.name)
-    try:
-        groups = grouping(root / homes[0], (root / path for path in found))
-    except VitworkError as why:
-        raise VitworkError(f"The hub's data set {why}") from why
-    return replace(files, paths=tuple(path.relative_to(root).as_posix() for group in groups.values() for path in group))
+    if grouping is not None:
+        root = Path(address.name)
+        try:
+            groups = grouping(root / homes[0], (root / path for path in found))
+        except VitworkError as why:
+            raise VitworkError(f"The hub's data set {why}") from why
+        found = [PurePosixPath(path.relative_to(root)) for group in groups.values() for path in group]
+    if files.unasked and not all(ALL.search(path.name.lower()) for path in found):
+        raise VitworkError(
+            f"{where} is in the hub's cache with {len(found)} {KINDS[found[0].suffix.lower()]}, and whether there are more "
+            f"the hub does not say: {files.unasked}"
+        )
+    naming = {str(PurePosixPath(homes[0], name)) for name in CLASS_FILES} & set(files.paths)
+    return replace(files, paths=(*map(str, found), *sorted(naming)))
 
 
 def _home(path: PurePosixPath) -> PurePosixPath:
