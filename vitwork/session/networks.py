@@ -99,32 +99,34 @@ def located(
     from vitwork.models.published.content import copies
 
     asked = own or {}
-    arms = {
+    found = {
         name: _located(arm, asked.get(name), weights, planned=planned)
         for name, arm in profile.arms.items()
         if arm.loaded
     }
-    found = {name: arm for name, arm in arms.items() if arm.networks or arm.missing}
-    if lost := dict.fromkeys(one for name in asked if not found[name].complete for one in found[name].missing):
+    double = {name: copies(arm.networks) for name, arm in found.items()}
+    arms = {name: _without(arm, double[name]) for name, arm in found.items() if arm.networks or arm.missing}
+    told = {name: _told(double[name]) for name in arms}
+    lacking = [name for name in asked if not arms[name].complete]
+    if lost := dict.fromkeys(one for name in lacking for one in arms[name].missing):
         getting = (
             "" if weights else f": `vitwork networks {profile.name} --fetch --model …` gets those that are published"
         )
+        once = "".join(f" ({text})" for text in dict.fromkeys(text for name in lacking for text in told[name]))
         raise VitworkError(
-            f"No usable weights of {_named(list(lost))} are {_where(weights)}, and too few are left without{getting}."
+            f"No usable weights of {_named(list(lost))} are {_where(weights)}, and too few are left without{once}{getting}."
         )
-    if not any(arm.networks for arm in found.values()):
-        missing = sorted({one for arm in found.values() for one in _absent(arm)})
+    if not any(arm.networks for arm in arms.values()):
+        missing = sorted({one for arm in arms.values() for one in _absent(arm)})
         raise VitworkError(
             f"No weights of the profile {profile.name} are {_where(weights)} ({_named(missing)}): "
             f"`vitwork networks {profile.name} --fetch` gets them, and --weights names a folder that has them."
         )
-    double = {name: copies(arm.networks) for name, arm in found.items()}
-    arms = {name: _without(arm, double[name]) for name, arm in found.items()}
     _check_apart(profile, arms, asked)
     models = {arm: [one.name for one in arms[arm].networks] for arm in asked}
     changes = [
         *(Deviation(Change.MODEL, arm=arm, field=NETWORKS, value=", ".join(names)) for arm, names in models.items()),
-        *declared(*dict.fromkeys(text for found in double.values() for text in _told(found))),
+        *declared(*dict.fromkeys(text for texts in told.values() for text in texts)),
         *declared(*_foreign(profile, models)),
         *declared(*([] if planned else _lacking(arms))),
     ]  # fmt: skip
