@@ -280,6 +280,25 @@ def test_a_network_that_was_saved_anew_counts_once(tmp_path):
         located(of, tmp_path, own)
 
 
+def test_copies_are_not_counted_where_too_few_are_left(tmp_path):
+    """Five files of three networks are three: without the sixth that was named, the session does not begin, and says both."""
+    of, option = of_two_arms(), own_networks(tmp_path, [0, 0, 0, 1, 2])
+    with pytest.raises(VitworkError) as raised:
+        located(of, tmp_path, given(of, [f"{option},test_vit.vit5"]))
+    assert "No usable weights of test_vit.vit5 are" in str(raised.value)
+    assert "(counted once, as the same weights: test_vit.vit0, test_vit.vit1, test_vit.vit2)" in str(raised.value)
+
+
+def test_the_command_counts_copies_as_a_session_does(tmp_path, capsys):
+    """Three files of two networks are two independent ones, and the copy says of what."""
+    option = own_networks(tmp_path, [0, 0, 1])
+    assert networks(["published", "--weights", str(tmp_path), "--model", option]) == 0
+    said = capsys.readouterr().out
+    assert "vit: 2 independent" in said
+    assert re.search(r"test_vit\.vit1 .* here\n    the same weights as test_vit\.vit0, counted once\n", said)
+    assert said.count("the same weights as") == 1
+
+
 def test_no_network_is_compared_with_itself(tmp_path):
     """The same file in two arms is refused, under whatever name; arms whose rules have networks in common may share them."""
     of = of_two_arms()

@@ -53,7 +53,7 @@ class Network:
         year: of the paper that it is from, 0 where it is not stated.
         path: where its weights lie; None where they are not here.
         sha256: of the file of weights; empty where it is not here.
-        weights: SHA-256 over the weights as they are loaded, which a file that was saved anew shares; empty where they were not.
+        weights: a sample of the weights as they are loaded, by which copies are known; empty where they were not.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Network:
     year: int = 0
     path: Path | None = None
     sha256: str = ""
-    weights: str = ""
+    weights: bytes = b""
 
     @property
     def identity(self) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,20 +72,25 @@ def table(profile: Profile, arm: Arm, weights: Path | None) -> Iterator[str]:
     if (original := _original(profile, arm)) != arm.name:
         yield f"{arm.name}: the networks of {original}"
         return
-    found = members(arm)
+    from vitwork.models.published.content import copies
+
+    standing = [_standing(network, weights) for network in members(arm)]
+    found = [network for network, _ in standing]
+    double = copies(found)
     sizes = [_size(network) for network in found]
-    yield from wrapped(f"{arm.name}: {_summary(found, sizes)}", columns())
+    yield from wrapped(f"{arm.name}: {_summary(found, sizes, double)}", columns())
     yield from wrapped(f"  rule: {rule(arm.family)}", columns()) if arm.family else ()
     if not _asked(arm):
         yield from wrapped(f"  no claim asks for them: --fetch gets them with --arms {arm.name}", columns())
     others = merged(arm)
-    for network, size in zip(found, sizes, strict=True):
-        here, damage = _standing(network, weights)
+    for (network, damage), size in zip(standing, sizes, strict=True):
         yield (
             f"  {network.name:47} {network.licence or 'not stated':12} {size.bytes / MEBIBYTE:5.0f} MB "
-            f"{'here' if here else 'damaged' if damage else 'not here'}"
+            f"{'here' if network.path else 'damaged' if damage else 'not here'}"
         )
         yield from wrapped(f"    {damage}", columns(), hang=0) if damage else ()
+        if first := double.get(network.name):
+            yield from wrapped(f"    the same weights as {first}, counted once", columns(), hang=0)
         if others.get(network.name):
             yield from wrapped(f"    counts for {', '.join(others[network.name])} too", columns(), hang=0)
 
@@ -98,14 +103,14 @@ def rule(family: Family) -> str:
     return f"architecture {family.architectures}{tags}; {data}; {distilled}; images of {family.largest} pixels at most"
 
 
-def _standing(network: Network, weights: Path | None) -> tuple[Path | None, str]:
-    """Return where a network's weights lie, and what is wrong with what lies there; neither where there is nothing."""
+def _standing(network: Network, weights: Path | None) -> tuple[Network, str]:
+    """Return a network as it is known once its weights are loaded, and what is wrong with those that lie there and cannot be."""
     from vitwork.models.published.content import found
 
     try:
-        return found(network, weights).path, ""
+        return found(network, weights), ""
     except DamagedError as why:
-        return None, f"{why}."
+        return network, f"{why}."
 
 
 def _original(profile: Profile, arm: Arm) -> str:
@@ -122,15 +127,16 @@ def merged(arm: Arm) -> dict[str, tuple[str, ...]]:
     return {group.network.name: group.others for group in groups(arm.family)}
 
 
-def _summary(found: Sequence[Network], sizes: Sequence[Size]) -> str:
-    """Return how many networks there are, and in what they differ besides the arm."""
+def _summary(found: Sequence[Network], sizes: Sequence[Size], double: Collection[str]) -> str:
+    """Return how many networks there are but for those of the same weights, and in what they differ besides the arm."""
     if not found:
         return "none in the installed timm"
     years = sorted({network.year for network in found if network.year})
     when = f", papers of {_range([str(year) for year in years])} where one is named" if years else ""
-    millions = _range([f"{count / 1e6:.1f}" for count in sorted(size.parameters for size in sizes)])
+    millions = _range([f"{number / 1e6:.1f}" for number in sorted(size.parameters for size in sizes)])
+    count = len(found) - len(double)
     return (
-        f"{len(found)} independent{few(len(found))}, {millions} M parameters, "
+        f"{count} independent{few(count)}, {millions} M parameters, "
         f"{sum(size.bytes for size in sizes) / MEBIBYTE:.0f} MB{when}"
     )
 
@@ -154,7 +160,7 @@ def fetched(profile: Profile, arms: Sequence[str]) -> int:
     wanted = {network.name: network for arm in arms for network in members(profile.arms[arm])}
     failed = 0
     for number, network in enumerate(wanted.values(), start=1):
-        if _standing(network, None)[0] is None:
+        if _standing(network, None)[0].path is None:
             print(f"{number}/{len(wanted)} {network.name} …", flush=True)
         try:
             identified(fetch(network))

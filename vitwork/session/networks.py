@@ -96,33 +96,37 @@ def located(
             raise VitworkError(f"The profile {profile.name} trains its networks, so {weights} would not be read.")
         return profile
     check_folder(weights)
+    from vitwork.models.published.content import copies
+
     asked = own or {}
-    arms = {
+    found = {
         name: _located(arm, asked.get(name), weights, planned=planned)
         for name, arm in profile.arms.items()
         if arm.loaded
     }
-    found = {name: arm for name, arm in arms.items() if arm.networks or arm.missing}
-    if lost := dict.fromkeys(one for name in asked if not found[name].complete for one in found[name].missing):
+    double = {name: copies(arm.networks) for name, arm in found.items()}
+    arms = {name: _without(arm, double[name]) for name, arm in found.items() if arm.networks or arm.missing}
+    told = {name: _told(double[name]) for name in arms}
+    lacking = [name for name in asked if not arms[name].complete]
+    if lost := dict.fromkeys(one for name in lacking for one in arms[name].missing):
         getting = (
             "" if weights else f": `vitwork networks {profile.name} --fetch --model …` gets those that are published"
         )
+        once = "".join(f" ({text})" for text in dict.fromkeys(text for name in lacking for text in told[name]))
         raise VitworkError(
-            f"No usable weights of {_named(list(lost))} are {_where(weights)}, and too few are left without{getting}."
+            f"No usable weights of {_named(list(lost))} are {_where(weights)}, and too few are left without{once}{getting}."
         )
-    if not any(arm.networks for arm in found.values()):
-        missing = sorted({one for arm in found.values() for one in _absent(arm)})
+    if not any(arm.networks for arm in arms.values()):
+        missing = sorted({one for arm in arms.values() for one in _absent(arm)})
         raise VitworkError(
             f"No weights of the profile {profile.name} are {_where(weights)} ({_named(missing)}): "
             f"`vitwork networks {profile.name} --fetch` gets them, and --weights names a folder that has them."
         )
-    copies = {name: _copies(arm) for name, arm in found.items()}
-    arms = {name: _without(arm, copies[name]) for name, arm in found.items()}
     _check_apart(profile, arms, asked)
     models = {arm: [one.name for one in arms[arm].networks] for arm in asked}
     changes = [
         *(Deviation(Change.MODEL, arm=arm, field=NETWORKS, value=", ".join(names)) for arm, names in models.items()),
-        *declared(*dict.fromkeys(text for found in copies.values() for text in _told(found))),
+        *declared(*dict.fromkeys(text for texts in told.values() for text in texts)),
         *declared(*_foreign(profile, models)),
         *declared(*([] if planned else _lacking(arms))),
     ]  # fmt: skip
@@ -148,14 +152,6 @@ def _located(arm: Arm, own: Sequence[Network] | None, weights: Path | None, *, p
 def with_own(arm: Arm, own: Sequence[Network] | None) -> Arm:
     """Return an arm with networks of a user's own in place of its own; as it is where there are none."""
     return replace(arm, family=None, networks=tuple(own)) if own else arm
-
-
-def _copies(arm: Arm) -> dict[str, str]:
-    """Return the networks of an arm whose weights are those of one before, with the name of that one."""
-    first: dict[str, str] = {}
-    here = [network for network in arm.networks if network.path is not None]
-    found = {network.name: first.setdefault(network.weights, network.name) for network in here}
-    return {name: original for name, original in found.items() if name != original}
 
 
 def _without(arm: Arm, names: Collection[str]) -> Arm:
@@ -187,13 +183,14 @@ def _check_apart(profile: Profile, arms: Mapping[str, Arm], own: Collection[str]
     Raises:
         VitworkError: a comparison of two arms would compare a network with itself.
     """
+    from vitwork.models.published.content import copies
+
     names = {arm: {network.name for network in members(profile.arms[arm])} for arm in arms} if own else {}
     for arm in own:
-        mine = {network.weights: network.name for network in arms[arm].networks if network.path is not None}
         for other in (other for other in arms if other != arm and not names[arm] & names[other]):
-            if shared := [mine[network.weights] for network in arms[other].networks if network.weights in mine]:
+            if shared := copies([*arms[arm].networks, *arms[other].networks]):
                 raise VitworkError(
-                    f"The weights of {shared[0]} are in {arm} and in {other}: a comparison of these arms would compare them with "
+                    f"The weights of {next(iter(shared.values()))} are in {arm} and in {other}: a comparison of these arms would compare them with "
                     "themselves."
                 )
 
