@@ -264,7 +264,7 @@ class Training:
             self.model.load_state_dict(self.step.average.state)
             results["ema"] = evaluate(self.model, self.test, self.device, self.step.memory)
             self.model.load_state_dict(trained)
-        if not math.isfinite(results["test"]["nll"]):
+        if not all(math.isfinite(values["nll"]) for values in results.values()):
             return False
         for name, values in results.items():
             self.history[-1].update({f"{name}_{key}": value for key, value in values.items()})

@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from vitwork.device.memory import is_out_of_memory
 from vitwork.errors import VitworkError, choice
+from vitwork.models.blocks.unchanged import caches
 
 BatchNorm = Literal["eval", "train"]
 
@@ -51,13 +52,13 @@ def evaluation_mode(model: nn.Module, batchnorm: BatchNorm = "eval") -> Iterator
 def _savings(model: nn.Module) -> Iterator[tuple[nn.Module, str, dict[Any, Any] | bool]]:
     """Find how modules save work or memory in ways that break second derivatives.
 
-    In evaluation mode timm's keep the attention's position biases: those made without gradients, or from other weights, must
-    not be used in a pass. Checkpointed parts are computed anew in the backward pass, when fused attention is on again.
+    Checkpointed parts are computed anew in the backward pass, when fused attention is on again.
     """
     for module in model.modules():
-        for name, value in vars(module).items():
-            if (name.endswith("cache") and isinstance(value, dict)) or (name == "grad_checkpointing" and value is True):
-                yield module, name, value
+        for name, value in caches(module).items():
+            yield module, name, value
+        if vars(module).get("grad_checkpointing") is True:
+            yield module, "grad_checkpointing", True
 
 
 def mixes_examples(model: nn.Module, batchnorm: BatchNorm = "eval") -> bool:

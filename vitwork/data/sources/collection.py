@@ -35,12 +35,8 @@ SHARD = re.compile(
 )
 """The number, or the hash, that tells files of one split apart: ``00001`` in ``train-00001-of-00003``, 2 in ``part2``."""
 
-NUMBER_OF_ALL = re.compile(r"(\d+)[-_.]of[-_.]\d")
-"""The number, from 0 or 1 on, of a file whose name says how many there are: 1 in ``train-00001-of-00003``."""
-
-
-ALL = re.compile(r"of[-_.](\d+)(?![a-z0-9])")
-"""How many files there are, where a name says so: 3 in ``train-00001-of-00003``."""
+OF_ALL = re.compile(r"(\d+)[-_.]of[-_.](\d+)(?![a-z0-9])")
+"""A file's number, from 0 or 1 on, and how many there are, where its name says so: 1 and 3 in ``train-00001-of-00003``."""
 
 
 class Example(NamedTuple):
@@ -156,16 +152,16 @@ def _check_one_set(root: Path, split: str, members: list[Path]) -> None:
             raise VitworkError(
                 f"{root} has two sets of {split} images, {names[0]} and {name}: leave one of them, or name its folder."
             )
-    total = ALL.search(series[0].name)
-    if total is None:
+    numbered = list(filter(None, (OF_ALL.search(name.name.lower()) for name in names)))
+    if not numbered:
         return
-    if int(total[1]) != len(names):
+    if (total := int(numbered[0][2])) != len(names):
         raise VitworkError(
-            f"{root} has {len(names)} files of {split} images where {names[0]} says that there are {int(total[1])}."
+            f"{root} has {len(names)} files of {split} images where {names[0]} says that there are {total}."
         )
-    found = {int(number) for name in names for number in NUMBER_OF_ALL.findall(name.name.lower())}
+    found = {int(match[1]) for match in numbered}
     first = min({1, *found})
-    if found and (lacking := set(range(first, first + len(names))) - found):
+    if lacking := set(range(first, first + len(names))) - found:
         raise VitworkError(
             f"{root} lacks number {min(lacking)} of the files of {split} images: {names[0]} says that there are {len(names)}."
         )

@@ -16,8 +16,8 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".gif"}
 )
 """How the names of pictures end, in lower case."""
-ARCHIVES = frozenset({".parquet", ".tar"})
-"""How the names of files that hold many pictures end."""
+ARCHIVES = {".parquet": "Parquet files", ".tar": "tar shards"}
+"""How the names of files that hold many pictures end, and what they are called; what is looked for first."""
 
 
 def files_of(root: Path, suffix: str) -> list[Path]:
@@ -26,7 +26,7 @@ def files_of(root: Path, suffix: str) -> list[Path]:
     Raises:
         VitworkError: there are pictures, or files of another layout, which would be left out.
     """
-    found = files_below(root, SUFFIXES | ARCHIVES)
+    found = files_below(root, SUFFIXES | ARCHIVES.keys())
     wanted = [path for path in found if path.suffix.lower() == suffix]
     if other := next((path for path in found if path.suffix.lower() != suffix), None):
         raise VitworkError(f"{root} holds images in two layouts, {wanted[0]} and {other}: move one of them away.")

@@ -10,7 +10,8 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from vitwork.data.sources.collection import ALL, Grouping, split_of
+from vitwork.data.sources.collection import OF_ALL, Grouping, split_of
+from vitwork.data.sources.folder import ARCHIVES
 from vitwork.data.sources.listing import files_below, is_hidden
 from vitwork.data.sources.tar import CLASS_FILES
 from vitwork.errors import VitworkError
@@ -20,8 +21,6 @@ from vitwork.store.keys import digest
 from vitwork.store.store import write_atomically
 
 SCHEME = "hf:"
-KINDS = {".parquet": "Parquet files", ".tar": "tar shards"}
-"""What data sets are kept as, what is looked for first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +148,15 @@ def _chosen(address: Address, files: Files, grouping: Grouping | None) -> Files:
             say how many there are.
     """
     below = [path for path in map(PurePosixPath, sorted(files.paths)) if path.is_relative_to(address.folder)]
-    kinds = ([path for path in below if path.suffix.lower() == kind and not is_hidden(path)] for kind in KINDS)
+    kinds = ([path for path in below if path.suffix.lower() == kind and not is_hidden(path)] for kind in ARCHIVES)
     found = next(filter(None, kinds), [])
     where = f"The hub's data set {address.name}{' in ' * bool(address.folder)}{address.folder}"
     if not found:
-        raise VitworkError(f"{where} has neither {' nor '.join(KINDS.values())}.")
+        raise VitworkError(f"{where} has neither {' nor '.join(ARCHIVES.values())}.")
     homes = sorted({str(_home(path)) for path in found})
     if len(homes) > 1:
         raise VitworkError(
-            f"{where} has {KINDS[found[0].suffix.lower()]} in {len(homes)} folders, {', '.join(homes)}: name one, as in "
+            f"{where} has {ARCHIVES[found[0].suffix.lower()]} in {len(homes)} folders, {', '.join(homes)}: name one, as in "
             f"hf://{address.name}/{homes[0]}."
         )
     if grouping is not None:
@@ -167,9 +166,9 @@ def _chosen(address: Address, files: Files, grouping: Grouping | None) -> Files:
         except VitworkError as why:
             raise VitworkError(f"The hub's data set {why}") from why
         found = [PurePosixPath(path.relative_to(root)) for group in groups.values() for path in group]
-    if files.unasked and not all(ALL.search(path.name.lower()) for path in found):
+    if files.unasked and not all(OF_ALL.search(path.name.lower()) for path in found):
         raise VitworkError(
-            f"{where} is in the hub's cache with {len(found)} {KINDS[found[0].suffix.lower()]}, and whether there are more "
+            f"{where} is in the hub's cache with {len(found)} {ARCHIVES[found[0].suffix.lower()]}, and whether there are more "
             f"the hub does not say: {files.unasked}"
         )
     naming = {str(PurePosixPath(homes[0], name)) for name in CLASS_FILES} & set(files.paths)

@@ -24,11 +24,10 @@ def unchanged(model: nn.Module, *, wholly: bool = True) -> Iterator[None]:
         (module, dict(vars(module)), {name: dict(own) for name, own in vars(module).items() if isinstance(own, dict)})
         for module in model.modules()
     ]
-    for module, _, tables in held:
+    for module, *_ in held:
         module.training = False
-        for name in tables:
-            if name.endswith("cache"):  # of what timm's attentions make of their weights, which may be others by now
-                vars(module)[name].clear()
+        for cache in caches(module).values():
+            cache.clear()
     try:
         yield
     finally:
@@ -40,6 +39,14 @@ def unchanged(model: nn.Module, *, wholly: bool = True) -> Iterator[None]:
                 attributes[name].update(table | kept)
             vars(module).clear()
             vars(module).update(attributes | made)
+
+
+def caches(module: nn.Module) -> dict[str, dict[Any, Any]]:
+    """Return the dictionaries in which a module keeps what it made of its weights, by name, as timm's attentions do.
+
+    What they hold may be of other weights by now, or made without gradients.
+    """
+    return {name: own for name, own in vars(module).items() if name.endswith("cache") and isinstance(own, dict)}
 
 
 def is_real(value: Any) -> bool:
