@@ -310,7 +310,11 @@ def test_another_number_of_seeds_is_a_changed_setting(session: pytest.Pytester) 
         result.stdout.fnmatch_lines(["Report: *report-tiny-changed/report.html"])
         assert (session.path / REPORT / "results.json").read_bytes() == whole
         found = json.loads((session.path / f"{REPORT}-changed/results.json").read_text())["profile"]
-        assert [found["seeds"], found["deviations"][-1]["field"], found["deviations"][-1]["value"]] == [2, "seeds", "2"]
+        assert [found["seeds"], found["deviations"][-1]["change"], found["deviations"][-1]["value"]] == [
+            2,
+            "seeds",
+            "2",
+        ]
 
 
 def test_damaged_snapshot_is_trained_anew(session: pytest.Pytester) -> None:

@@ -10,7 +10,6 @@ from msgspec import structs
 
 from tests.evidence.published import again, published
 from vitwork.design.deviation import Change, Deviation
-from vitwork.design.profile import SEEDS
 from vitwork.errors import VitworkError
 from vitwork.evidence.pool import judge, pooled
 from vitwork.evidence.rejudge import rejudge
@@ -65,7 +64,7 @@ def test_how_many_seeds_a_report_has_is_no_other_setting(reports: dict[str, Resu
 
 def numbered(report: Results) -> Results:
     """Return a report that states its number of seeds among its changed settings."""
-    stated = Deviation(Change.SETTING, field=SEEDS, value=str(report.profile.seeds))
+    stated = Deviation(Change.SEEDS, value=str(report.profile.seeds))
     return structs.replace(report, profile=structs.replace(report.profile, deviations=(stated,)))
 
 

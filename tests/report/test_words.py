@@ -285,6 +285,7 @@ def test_what_is_lacking_is_said(lack, said):
         (Deviation(Change.SETTING, arm="vit", field="options.dim", value="32"),
          "options.dim = 32 for vit, set by hand in place of the profile’s own"),
         (Deviation(Change.MODEL, arm="vit", value="timm:x"), "the arm vit is timm:x, not the profile’s own model"),
+        (Deviation(Change.SEEDS, value="3"), "3 networks per arm, set by hand in place of the profile’s own number"),
         (Deviation(Change.CHOSEN), "only chosen tests were run"),
         (Deviation(Change.ENDED), "the session ended before every test was reached"),
     ],

@@ -11,10 +11,6 @@ from vitwork.design.deviation import Deviation
 from vitwork.design.measurement import Measurement
 
 M = TypeVar("M", bound=Measurement)
-NETWORKS = "networks"
-"""The field of an arm that a deviation names where published networks of a user's choice stand in it."""
-SEEDS = "seeds"
-"""The field of all arms that a deviation names where they have another number of networks than the profile's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import numpy as np
 from msgspec import structs
 
 from vitwork.design.deviation import Change
-from vitwork.design.profile import SEEDS
 from vitwork.errors import VitworkError
 from vitwork.evidence.values import columns_of, scaled, table
 from vitwork.language.document import (
@@ -65,7 +64,7 @@ def pooled(reports: Mapping[str, Results]) -> Results:
 
 def _of_any_number(report: Results) -> Results:
     """Return a report without the number of seeds among its changed settings: pooling changes it."""
-    deviations = tuple(found for found in report.profile.deviations if found.field != SEEDS)
+    deviations = tuple(found for found in report.profile.deviations if found.change is not Change.SEEDS)
     return structs.replace(report, profile=structs.replace(report.profile, deviations=deviations))
 
 
@@ -99,7 +98,9 @@ def _check(name: str, first: Results, other: str, second: Results) -> None:
 
 def _changes(report: Results) -> set[Any]:
     """Return what a session changed of its profile."""
-    return {found for found in report.profile.deviations if found.change in {Change.SETTING, Change.MODEL}}
+    return {
+        found for found in report.profile.deviations if found.change in {Change.SETTING, Change.NETWORKS, Change.MODEL}
+    }
 
 
 def _differing(first: RunResult, second: RunResult) -> str:

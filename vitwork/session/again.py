@@ -10,7 +10,7 @@ from vitwork.design import overrides
 from vitwork.design.arm import Arm
 from vitwork.design.deviation import Change
 from vitwork.design.measurement import Measurement
-from vitwork.design.profile import NETWORKS, SEEDS, Profile
+from vitwork.design.profile import Profile
 from vitwork.design.published import Absent, Network
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results, Sample
@@ -39,13 +39,11 @@ def profile_of(report: Results) -> Profile:
             f"The report says that an arm has {report.profile.seeds} networks, and its hypotheses rest on up to {most}: it is altered."
         )
     changes = report.profile.deviations
-    models = [
-        f"{found.arm}={found.value}" for found in changes if found.change is Change.MODEL and found.field != NETWORKS
-    ]
+    models = [f"{found.arm}={found.value}" for found in changes if found.change is Change.MODEL]
     settings = [
         f"{found.arm}{'.' * bool(found.arm)}{found.field}={found.value}"
         for found in changes
-        if found.change is Change.SETTING and found.field != SEEDS
+        if found.change is Change.SETTING
     ]
     profile = overrides.override(overrides.substitute(profiles.find(report.profile.name), models), settings)
     if loads(profile):
@@ -59,7 +57,7 @@ def _holding(arm: Arm, report: Results) -> Arm:
     None where one could not be loaded: the session measured no claim about the arm then.
     """
     changes = report.profile.deviations
-    own = {found.arm: found.value.split(", ") for found in changes if found.field == NETWORKS}
+    own = {found.arm: found.value.split(", ") for found in changes if found.change is Change.NETWORKS}
     names = own.get(arm.name) or [network.name for network in members(arm)]
     models = {run.network["name"]: run.model or "" for run in report.runs if run.network}
     broken = any(run.arm == arm.name and not run.network for run in report.runs)

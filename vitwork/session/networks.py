@@ -14,7 +14,7 @@ from pathlib import Path
 from vitwork import profiles
 from vitwork.design.arm import Arm
 from vitwork.design.deviation import Change, Deviation, declared
-from vitwork.design.profile import NETWORKS, Profile
+from vitwork.design.profile import Profile
 from vitwork.design.published import Absent, Network
 from vitwork.errors import DamagedError, VitworkError
 from vitwork.store.keys import digest
@@ -125,7 +125,7 @@ def located(
     _check_apart(profile, arms, asked)
     models = {arm: [one.name for one in arms[arm].networks] for arm in asked}
     changes = [
-        *(Deviation(Change.MODEL, arm=arm, field=NETWORKS, value=", ".join(names)) for arm, names in models.items()),
+        *(Deviation(Change.NETWORKS, arm=arm, value=", ".join(names)) for arm, names in models.items()),
         *declared(*dict.fromkeys(text for texts in told.values() for text in texts)),
         *declared(*_foreign(profile, models)),
         *declared(*([] if planned else _lacking(arms))),

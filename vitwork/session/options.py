@@ -14,7 +14,7 @@ import pytest
 from vitwork import profiles
 from vitwork.design import overrides
 from vitwork.design.deviation import Change, Deviation, Lack
-from vitwork.design.profile import SEEDS, Profile
+from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
 from vitwork.session import again, networks
@@ -162,7 +162,7 @@ def _replicated(option: argparse.Namespace, profile: Profile) -> Profile:
         return replace(profile, seeds=FIRST_SEEDS)
     if not seeds.isdecimal() or not 1 <= (number := int(seeds)) <= LARGEST:
         raise VitworkError(f"--seeds takes a number from 1 to {LARGEST:,}, or auto, not {seeds}.")
-    changes = [Deviation(Change.SETTING, field=SEEDS, value=seeds)] if number != profile.seeds else []
+    changes = [Deviation(Change.SEEDS, value=seeds)] if number != profile.seeds else []
     return replace(profile, seeds=number, deviations=(*profile.deviations, *changes))
 
 

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
-from vitwork.design.profile import NETWORKS
 from vitwork.language.changes import Event, Kind, untold
 from vitwork.language.document import ClaimResult, Hypothesis, ProfileResult, Results
 from vitwork.report.words.effects import effect, why
@@ -19,6 +18,8 @@ from vitwork.report.words.verdicts import loaded, primaries, qualifiers, verdict
 from vitwork.statistics.effect import Effect, Verdict
 
 SIDES = {Verdict.REPRODUCED: "the paper’s side", Verdict.CONTRADICTED: "the other side"}
+SUBSTITUTES = {Change.MODEL: "model", Change.NETWORKS: "networks"}
+"""What stands in place of a profile's own, by the change that says so."""
 
 
 def spent(claim: ClaimResult, *, whole: bool = False) -> str:
@@ -121,14 +122,14 @@ def deviation(found: Deviation) -> str:
     return {
         Change.DECLARED: found.text,
         Change.SETTING: f"{found.field} = {found.value} for {found.arm or 'all arms'}, set by hand in place of the profile’s own",
-        Change.MODEL: f"the arm {found.arm} is {found.value}, not the profile’s own {_own(found)}",
+        Change.SEEDS: f"{found.value} networks per arm, set by hand in place of the profile’s own number",
+        **{
+            change: f"the arm {found.arm} is {found.value}, not the profile’s own {what}"
+            for change, what in SUBSTITUTES.items()
+        },
         Change.CHOSEN: "only chosen tests were run",
         Change.ENDED: "the session ended before every test was reached",
     }[found.change]
-
-
-def _own(found: Deviation) -> str:
-    return "networks" if found.field == NETWORKS else "model"
 
 
 def chosen(family: int) -> str:
@@ -144,7 +145,7 @@ def chosen(family: int) -> str:
 
 def changed(results: Results) -> bool:
     """Return whether results are of a profile of which a session changed settings, models or seeds."""
-    return any(found.change in {Change.SETTING, Change.MODEL} for found in results.profile.deviations)
+    return any(found.change in {Change.SETTING, Change.SEEDS, *SUBSTITUTES} for found in results.profile.deviations)
 
 
 def partial(results: Results) -> bool:
@@ -186,9 +187,9 @@ def sessions(partial: Collection[bool]) -> str:
 def substitutes(profile: ProfileResult) -> dict[str, tuple[str, str]]:
     """Return what stands in place of a profile's own, and whether that is a model or networks, by arm."""
     return {
-        found.arm: (listed(found.value.split(", "), ", "), _own(found))
+        found.arm: (listed(found.value.split(", "), ", "), SUBSTITUTES[found.change])
         for found in profile.deviations
-        if found.change is Change.MODEL
+        if found.change in SUBSTITUTES
     }
 
 
