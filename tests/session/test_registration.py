@@ -75,8 +75,8 @@ def test_what_was_committed_later_is_late(project: Path) -> None:
     assert set(states(project, planned()).values()) == {(Registration.LATE, ())}
 
 
-def test_a_claim_is_registered_from_the_first_commit_that_holds_it_as_it_is(project: Path) -> None:
-    """A file that is written anew takes nothing from claims that it holds as before; a claim that changed in between is late."""
+def test_a_claim_is_compared_with_what_was_registered_before_its_data(project: Path) -> None:
+    """What the file held when the first run ended counts: what was written anew later takes nothing away and mends nothing."""
     path = project / FOLDER / "smoke.json"
     registered = path.read_bytes()
     first, second = (case.claim.id for case in CASES)
@@ -86,13 +86,30 @@ def test_a_claim_is_registered_from_the_first_commit_that_holds_it_as_it_is(proj
     commit(project, 900_000_000)
     path.write_bytes(registered)
     commit(project, 1_100_000_000)
-    found = states(project, planned())
-    assert found[first] == (Registration.REGISTERED, ())
-    assert found[second] == (Registration.LATE, ())
+    other["claims"][first]["seeds"] += 1
+    path.write_text(json.dumps(other))
+    assert states(project, planned()) == {
+        first: (Registration.REGISTERED, ()),
+        second: (Registration.CHANGED, ("seeds",)),
+    }
+
+
+def test_a_claim_that_was_added_later_is_late(project: Path) -> None:
+    """A claim that a first file did not hold is registered as late as the file that holds it, the others as early as before."""
+    path = project / FOLDER / "smoke.json"
+    registered = path.read_bytes()
+    first, second = (case.claim.id for case in CASES)
+    other = json.loads(registered)
+    del other["claims"][second]
+    path.write_text(json.dumps(other))
+    commit(project, 900_000_000)
+    path.write_bytes(registered)
+    commit(project, 1_100_000_000)
+    assert states(project, planned()) == {first: (Registration.REGISTERED, ()), second: (Registration.LATE, ())}
 
 
 def test_what_is_not_committed_is_not_proven(project: Path) -> None:
-    """Without a commit, or with changes since, nothing shows when a file was written."""
+    """Without a commit nothing shows when a file was written."""
     assert set(states(project, planned()).values()) == {(Registration.UNPROVEN, ())}
 
 

@@ -97,7 +97,8 @@ class Registered(Struct, frozen=True, kw_only=True):
     Attributes:
         state: how the claim compares with it.
         changed: what differs, as ``hypotheses`` or ``seeds``.
-        commit: of git, in which the file was last changed; empty where it is not committed.
+        commit: of git, that was the last one before the claim's first run ended, else the first one at all; empty where the file
+            is not committed.
         committed: its time, in seconds since the epoch.
     """
 

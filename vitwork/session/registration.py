@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +19,7 @@ from vitwork.language.sentence import Sentence
 from vitwork.session.plan import Plan, Planned, code, lacking
 from vitwork.session.reading import Case
 from vitwork.store.keys import digest, plain
-from vitwork.store.machine import earlier_versions, last_commit
+from vitwork.store.machine import commits_of, content_at
 from vitwork.store.sources import source_hash
 
 SCHEMA: Literal["vitwork-registration/1"] = "vitwork-registration/1"
@@ -71,6 +72,29 @@ class Book(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
+class Version:
+    """A registration's file as a git commit has it.
+
+    Attributes:
+        path: of the file.
+        commit: its name.
+        seconds: its time, since the epoch.
+    """
+
+    path: Path
+    commit: str
+    seconds: float
+
+    @cached_property
+    def claims(self) -> Mapping[str, Declared]:
+        """What was registered, by claim; nothing where the file was no registration."""
+        try:
+            return msgspec.json.decode(content_at(self.path, self.commit), type=Book).claims
+        except msgspec.MsgspecError:
+            return {}
+
+
+@dataclass(frozen=True)
 class Registry:
     """What was registered of a profile's claims; empty where nothing was.
 
@@ -83,35 +107,12 @@ class Registry:
     path: Path | None = None
 
     @cached_property
-    def commit(self) -> tuple[str, float | None]:
-        """The git commit of the file as it is, and its time in seconds; an empty string and None where it has none.
+    def versions(self) -> list[Version]:
+        """The file as every commit has it that changed it, newest first.
 
         Git is asked by the process that reports alone: every other one only sees that the file can be read.
         """
-        return last_commit(self.path) if self.path is not None else ("", None)
-
-    @cached_property
-    def earlier(self) -> list[tuple[str, float, Mapping[str, Declared]]]:
-        """The registrations that the file held before, newest first, as far as they can be read; each with its commit and time."""
-        found: list[tuple[str, float, Mapping[str, Declared]]] = []
-        for commit, seconds, content in earlier_versions(self.path) if self.path is not None else ():
-            try:
-                found.append((commit, seconds, msgspec.json.decode(content, type=Book).claims))
-            except msgspec.MsgspecError:
-                break
-        return found
-
-    def since(self, id: str) -> tuple[str, float | None]:
-        """Return the commit from which on a claim has been registered as it is now, and its time; as `commit` where it has none.
-
-        A file that is written anew for some claims takes nothing from the others.
-        """
-        commit, committed = self.commit
-        for before, seconds, claims in self.earlier if committed is not None else ():
-            if claims.get(id) != self.claims[id]:
-                break
-            commit, committed = before, seconds
-        return commit, committed
+        return [Version(self.path, *found) for found in commits_of(self.path)] if self.path is not None else []
 
     @classmethod
     def of(cls, project: Path, profile: str) -> Self:
@@ -130,7 +131,7 @@ class Registry:
         return cls(book.claims, path)
 
     def compared(self, claim: ClaimResult, now: Declared | None, runs: Iterable[RunResult]) -> ClaimResult:
-        """Return a claim with how it compares with what was registered, where anything was.
+        """Return a claim with how it compares with what was registered when its first run ended, where anything was.
 
         Args:
             claim: as a session found it.
@@ -139,16 +140,20 @@ class Registry:
         """
         if (before := self.claims.get(claim.id)) is None or now is None:
             return claim
-        changed, state = before.differing(now), Registration.REGISTERED
-        commit, committed = self.since(claim.id)
-        finished = [run.finished for run in runs if run.arm in claim.arms and run.finished is not None]
-        if changed:
-            state = Registration.CHANGED
-        elif committed is None:
-            state = Registration.UNPROVEN
-        elif finished and min(finished) < committed:
-            state = Registration.LATE
-        found = Registered(state=state, changed=changed, commit=commit, committed=committed)
+        times = (run.finished for run in runs if run.arm in claim.arms and run.finished is not None)
+        first = min(times, default=math.inf)
+        found = Registered(state=Registration.UNPROVEN)
+        for version in self.versions:
+            if (registered := version.claims.get(claim.id)) is None:
+                continue
+            early = version.seconds <= first
+            state = Registration.REGISTERED if early else Registration.LATE
+            found = Registered(state=state, commit=version.commit, committed=version.seconds)
+            if early:
+                before = registered
+                break
+        if changed := before.differing(now):
+            found = structs.replace(found, state=Registration.CHANGED, changed=changed)
         return structs.replace(claim, registered=found)
 
 

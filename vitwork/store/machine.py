@@ -10,7 +10,6 @@ import re
 import runpy
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,22 +96,15 @@ def commit(folder: Path) -> tuple[str, bool]:
     return _git(folder, "rev-parse", "HEAD"), bool(_git(folder, "status", "--porcelain"))
 
 
-def last_commit(path: Path) -> tuple[str, float | None]:
-    """Return the git commit that last changed a file, and its time in seconds since the epoch.
-
-    An empty string and None for a file that has no commit, or changes since.
-    """
-    if _git(path.parent, "status", "--porcelain", "--", path.name):
-        return "", None
-    found, _, seconds = _git(path.parent, "log", "-1", "--format=%H %ct", "--", path.name).partition(" ")
-    return found, float(seconds) if seconds else None
+def commits_of(path: Path) -> list[tuple[str, float]]:
+    """Return the git commits that changed a file, newest first, with their times in seconds since the epoch."""
+    lines = _git(path.parent, "log", "--format=%H %ct", "--", path.name).splitlines()
+    return [(commit, float(seconds)) for commit, seconds in map(str.split, lines)]
 
 
-def earlier_versions(path: Path) -> Iterator[tuple[str, float, bytes]]:
-    """Yield the commits that changed a file before the last one did, newest first: name, seconds since the epoch, content."""
-    for line in _git(path.parent, "log", "--skip=1", "--format=%H %ct", "--", path.name).splitlines():
-        commit, _, seconds = line.partition(" ")
-        yield commit, float(seconds), _git(path.parent, "show", f"{commit}:./{path.name}").encode()
+def content_at(path: Path, commit: str) -> bytes:
+    """Return what a file held in a git commit; nothing where git has it not."""
+    return _git(path.parent, "show", f"{commit}:./{path.name}").encode()
 
 
 def _git(folder: Path, *arguments: str) -> str:

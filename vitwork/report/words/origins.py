@@ -13,10 +13,8 @@ def registered(claim: ClaimResult) -> str:
     found = claim.registered
     if found is None:
         return ""
-    if found.changed:
-        return f"{found.state}: {', '.join(found.changed)}"
     commit = f" (commit {found.commit[:12]}, {moment(found.committed)})" if found.committed is not None else ""
-    return f"{found.state}{commit}"
+    return ": ".join(filter(None, (f"{found.state}{commit}", ", ".join(found.changed))))
 
 
 def registration(results: Results) -> str:
