@@ -19,6 +19,8 @@ from vitwork.store.keys import plain
 
 AT_ONCE = 64
 """Largest batch of test images: published networks take larger ones than those that are trained here."""
+OF_THE_FILE = {"path", "weights"}
+"""What a record does not say of a network: where its file lies here, and the sample of it by which copies are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def described(network: Network, device: str) -> dict[str, Any]:
     return {
         "status": "finished",
         "history": [],
-        "network": {name: value for name, value in plain(network).items() if name != "path"},
+        "network": {name: value for name, value in plain(network).items() if name not in OF_THE_FILE},
         "parameters": parameters,
         "seconds": time.perf_counter() - started,
         "images_per_second": None,
