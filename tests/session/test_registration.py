@@ -176,7 +176,7 @@ def test_code_that_changed_since_is_named(project: Path, monkeypatch: pytest.Mon
     plan = planned()
     results = report(plan, Store(project / "store"), Registry.of(project, "smoke"))
     assert words.registration(results) == (
-        "0 of 2 claims registered before their data; changed after data were seen: smaller (code), alike (code)"
+        "0 of 2 claims registered before their data; changed after data were seen (code): smaller, alike"
     )
 
 

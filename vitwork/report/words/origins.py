@@ -22,22 +22,18 @@ def registration(results: Results) -> str:
 
     Every claim says so of itself in its details.
     """
-    groups: dict[Registration, list[ClaimResult]] = {}
+    groups: dict[tuple[Registration, tuple[str, ...]], list[str]] = {}
     for claim in results.claims:
-        if claim.registered is not None:
-            groups.setdefault(claim.registered.state, []).append(claim)
+        if (found := claim.registered) is not None:
+            groups.setdefault((found.state, found.changed), []).append(claim.id)
     if not groups:
         return ""
-    parts = [
-        f"{len(groups.pop(Registration.REGISTERED, ()))} of {plural(len(results.claims), 'claim')} registered before their data"
-    ]
-    parts += [f"{state}: {listed([_named(claim) for claim in found], ', ')}" for state, found in groups.items()]
+    before = groups.pop((Registration.REGISTERED, ()), [])
+    parts = [f"{len(before)} of {plural(len(results.claims), 'claim')} registered before their data"]
+    for (state, changed), ids in groups.items():
+        why = f" ({', '.join(changed)})" if changed else ""
+        parts.append(f"{state}{why}: {listed(ids, ', ')}")
     return "; ".join(parts)
-
-
-def _named(claim: ClaimResult) -> str:
-    changed = claim.registered.changed if claim.registered is not None else ()
-    return f"{claim.id} ({', '.join(changed)})" if changed else claim.id
 
 
 def pooled(results: Results) -> str:
