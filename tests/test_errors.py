@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from vitwork.errors import VitworkError, at_least, choice, told
+from vitwork.errors import DamagedError, VitworkError, at_least, choice, told
 
 Colour = Literal["red", "green", "blue"]
 
@@ -33,3 +33,10 @@ def test_an_error_of_others_is_told_in_one_line():
     """The first line of what an error says is told with its kind, and the kind alone where it says nothing."""
     assert told(ValueError("no such size\nmore of it")) == "ValueError: no such size"
     assert told(AssertionError()) == "AssertionError"
+
+
+def test_a_message_holds_no_sign_that_a_terminal_obeys():
+    """Names of files and samples may hold any sign; those of control are written out, and lines stay lines."""
+    name = "a\x1b[31m\r\x9bé\nb"
+    for error in (VitworkError(name), DamagedError(name, "cut")):
+        assert str(error).startswith(r"a\x1b[31m\r\x9b" + "é\nb")

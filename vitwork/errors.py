@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from numbers import Integral
 from typing import get_args
+
+OBEYED = re.compile(r"[\0-\x09\x0b-\x1f\x7f-\x9f]")
+"""Signs that a terminal obeys instead of showing; names of files may have them, and so what is said of these."""
 
 
 class VitworkError(Exception):
     """A condition that the user can mend; its message is one clear sentence, shown without a traceback."""
+
+    def __str__(self) -> str:
+        return shown(super().__str__())
 
 
 class UnfitError(VitworkError):
@@ -22,7 +29,12 @@ class DamagedError(VitworkError):
         self.place, self.reason = place, reason
 
     def __str__(self) -> str:
-        return f"{self.place} is {self.reason}"
+        return shown(f"{self.place} is {self.reason}")
+
+
+def shown(text: str) -> str:
+    """Return a text with those signs written out that a terminal would obey."""
+    return OBEYED.sub(lambda sign: ascii(sign[0])[1:-1], text)
 
 
 def told(error: BaseException) -> str:

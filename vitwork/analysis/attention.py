@@ -196,8 +196,8 @@ class AttentionStudy:
         emitted: (k,).
         emitted_error: (k,).
         left_out: names of msa blocks that do not give their weights, whose weights are not between places (but between
-            channels, or to reduced keys), or between those of another grid than a square one, or whose rows are no
-            probabilities (as where heads are mixed after the softmax).
+            channels, or to reduced keys), or between those of another grid than a square one or than neighbours (as
+            every eighth place of MaxViT's grid attention), or whose rows are no probabilities (as where heads are mixed after the softmax).
         cost: what the pass took.
     """
 

@@ -49,8 +49,10 @@ def test_two_sets_of_one_split_are_not_merged(tmp_path, write, first, second):
         ["train-00000-of-00002-6944d3f1a1ef1a5b.parquet", "train-00001-of-00002-0123456789abcdef.parquet"],
         ["train/0000.parquet", "train/0001.parquet"],
         ["train0.parquet", "train1.parquet"],
-        ["imagenet1k-train-part7.parquet", "imagenet1k-train-part8.parquet"],
+        ["imagenet1k-train-part1.parquet", "imagenet1k-train-part2.parquet"],
         ["train-1-of-2.parquet", "train-2-of-2.parquet"],
+        ["train-224-0-of-2.parquet", "train-224-1-of-2.parquet"],
+        ["train-6944d3f1a1ef1a5b.parquet", "train-0123456789abcdef.parquet"],
     ],
 )
 def test_shards_are_one_set(tmp_path, names):
@@ -61,6 +63,99 @@ def test_shards_are_one_set(tmp_path, names):
     for number, name in enumerate(names):
         (root / name).parent.mkdir(exist_ok=True)
         pq.write_table(whole.slice(6 * number, 6), root / name)
+    assert len(load(FOLDER, root).train) == 12
+
+
+@pytest.mark.parametrize(
+    ("names", "lacking"),
+    [
+        (("train-224", "train-32"), 1),
+        (("train-2023", "train-2024"), 1),
+        (("train-20230101", "train-20240101"), 1),
+        (("train-1", "train-3"), 2),
+        (("train-0", "train-00"), 1),
+        (("train-32-0", "train-32-1", "train-64-0", "train-64-1"), 1),
+    ],
+)
+@pytest.mark.parametrize("opened", [lambda root: load(FOLDER, root), open_held_out])
+def test_numbers_that_are_no_series_are_refused(tmp_path, opened, names, lacking):
+    """Sizes, years, dates and gaps are no numbers of shards: two sets, or a part of one, and both ends are named."""
+    for name in names:
+        for split in ("train", "validation"):
+            path = tmp_path / name.replace("train", split)
+            copies.write_parquet(path.with_suffix(".parquet"), [name.encode()], [0])
+    said = (
+        rf"lacks number {lacking} of .*: if \w+-{names[0][6:]}.parquet and \w+-{names[-1][6:]}.parquet are of two sets"
+    )
+    with pytest.raises(VitworkError, match=said):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("overlap", [1, 6])
+@pytest.mark.parametrize("write", [copies.write_parquet, copies.write_shard])
+def test_a_sample_in_two_files_of_a_split_is_refused(tmp_path, write, overlap):
+    """A shard that was copied, whole or in part, would count its samples twice; numbers that begin anew in each are none."""
+    end = {copies.write_shard: "tar", copies.write_parquet: "parquet"}[write]
+    contents, labels = [copies.encoded(each) for each in copies.draw("train")[0]], [0, 1, 2] * 4
+    for name, start in (("train-0", 0), ("train-1", 6), ("test-0", 0)):
+        write(tmp_path / f"{name}.{end}", contents[start : start + 6], labels[:6])
+    assert len(load(FOLDER, tmp_path).train) == 12
+    write(tmp_path / f"train-1.{end}", [*contents[:overlap], *contents[6 + overlap :]], labels[:6])
+    with pytest.raises(VitworkError, match=r"train-1.*(row 0|sample 0000) is there twice among the train images"):
+        load(FOLDER, tmp_path)
+
+
+def test_columns_of_two_kinds_of_labels_are_refused(tmp_path):
+    """Fine labels in training and coarse ones in the test are other classes by the same numbers."""
+    root = copies.parquet(tmp_path)
+    contents = [copies.encoded(each) for each in copies.draw("test")[0]]
+    copies.write_parquet(root / "test-00000-of-00001.parquet", contents, [0, 1] * 3, label="fine_label")
+    with pytest.raises(VitworkError, match=r"test-.* labels in the column fine_label, and .*train-.* in label"):
+        load(FOLDER, root)
+
+
+@pytest.mark.parametrize("opened", [lambda root: load(FOLDER, root), open_held_out])
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (copies.shards, "data-val-0001.tar.gz"),
+        (copies.shards, "data-val-0001.tar.zst"),
+        (copies.shards, "data-val-0001.tar.part"),
+        (copies.shards, "val/1.zip"),
+        (copies.parquet, "val-1.pq"),
+        (copies.parquet, "val-1.arrow"),
+        (copies.parquet, "val-1.parquet.incomplete"),
+        (copies.parquet, "more/val-1.PARQUET.crdownload"),
+        (copies.image_folder, "val-1.zip"),
+        (copies.image_folder, "val/1.zip"),
+        (copies.image_folder, "val/1.tar.gz"),
+        (copies.image_folder, "val.tgz"),
+    ],
+)
+def test_what_is_not_read_of_a_split_is_named(tmp_path, opened, write, name):
+    """Compressed, packed otherwise or not wholly downloaded, a part of a split would be left out."""
+    root = write(tmp_path / "data")
+    for path in root.glob("*test-0000*"):
+        path.rename(path.with_name(path.name.replace("test", "val")))
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).touch()
+    with pytest.raises(VitworkError, match=rf"{name} is not read, and would be missing"):
+        opened(root)
+
+
+@pytest.mark.parametrize("write", [copies.shards, copies.parquet, copies.image_folder])
+def test_what_belongs_to_no_split_or_tells_of_one_is_passed_over(tmp_path, write):
+    """Checksums, lists, indices and the archives of something else lie beside images in many data sets."""
+    root = write(tmp_path / "data")
+    for name in (
+        "train-0.tar.md5",
+        "train.parquet.json",
+        "train-0.tar.idx",
+        "val.txt",
+        "train.csv.gz",
+        "kit_t12.tar.gz",
+    ):
+        (root / name).touch()
     assert len(load(FOLDER, root).train) == 12
 
 

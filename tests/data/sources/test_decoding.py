@@ -85,6 +85,16 @@ def test_grey_levels_of_a_format_that_says_no_white_are_refused():
         read(header + np.round(RAMP * 4095).astype(">u2").tobytes().ljust(2880, b"\0"))
 
 
+@pytest.mark.parametrize("white", [300, 4095, 65535])
+@pytest.mark.parametrize("kind", ["P2", "P5"])
+def test_grey_pnm_says_what_its_white_is(kind, white):
+    """Levels of more than 8 bits, as numbers or as texts, go from nought to the white that the header says."""
+    levels = np.round(RAMP * white).astype(">u2")
+    content = levels.tobytes() if kind == "P5" else " ".join(map(str, levels.flat)).encode()
+    found = read(f"{kind} 16 16 {white}\n".encode() + content)
+    assert np.abs(found - (levels.astype(float) * 255 / white)[..., None]).max() <= 0.51
+
+
 @pytest.mark.parametrize(
     ("mode", "kind", "error"),
     [

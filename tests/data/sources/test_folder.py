@@ -4,7 +4,7 @@ from PIL import Image
 
 from tests.data import copies
 from vitwork.data import DataSpec, load
-from vitwork.data.sources.flat import open_flat
+from vitwork.data.sources.flat import is_undivided, open_flat
 from vitwork.data.sources.held_out import open_held_out
 from vitwork.errors import VitworkError
 
@@ -104,6 +104,35 @@ def test_folders_called_by_numbers_are_in_their_order(root, opened, names, order
         for old, new in zip(copies.CLASSES, names, strict=True):
             (root / split / old).rename(root / split / new)
     assert opened(root) == order
+
+
+@pytest.mark.parametrize("opened", [lambda root: load(FOLDER, root), lambda root: open_flat(root / "train")])
+def test_two_folders_of_one_number_are_refused(root, opened):
+    """1 and 01 would be two classes, both called the first."""
+    for split in ("train", "val"):
+        for old, new in zip(copies.CLASSES, ("1", "01", "2"), strict=True):
+            (root / split / old).rename(root / split / new)
+    with pytest.raises(VitworkError, match="01 and 1 are one number"):
+        opened(root)
+
+
+def test_a_class_may_be_called_by_the_word_of_a_split(root):
+    """Among other folders of pictures, one called train is a class, as CIFAR-100's; train/ and test/ without classes are none."""
+    flat = root / "val"
+    (flat / "dog").rename(flat / "train")
+    assert is_undivided(flat)
+    assert open_held_out(flat).classes() == open_flat(flat).classes() == ("cat", "eel", "train")
+    (flat / "eel").rename(flat / "test")
+    assert not is_undivided(flat)
+    assert not is_undivided(root)
+
+
+def test_an_archive_beside_class_folders_is_named(root):
+    """Of a folder without splits, it may be a class."""
+    (root / "val" / "fox.zip").touch()
+    for opened in (open_flat, open_held_out):
+        with pytest.raises(VitworkError, match=r"fox\.zip is not read"):
+            opened(root / "val")
 
 
 @pytest.mark.parametrize("kind", [".jfif", ".jpe", ".JPE", ".gif", ".pgm"])

@@ -250,6 +250,9 @@ def test_any_damage_is_refused_or_changes_no_count(shard, data):
         ({"json": b'{"label": true}'}, "has the label True, which is not a class number"),
         ({"cls": b"1", "json": b'{"label": 2}'}, r"has the label 1 in its \.cls file and 2 in its \.json file"),
         ({"cls": b"1", "json": b'{"label": "2"}'}, r"has the label 1 in its \.cls file and 2 in its \.json file"),
+        ({"json": b'{"label": 1, "label": 2}'}, r"has 2 labels in its \.json file"),
+        ({"json": b'{"label": 1, "label": 1}', "cls": b"1"}, r"has 2 labels in its \.json file"),
+        ({"json": b'[["label", 1]]'}, "has no class number"),
         ({"json": b'{"label": true}', "cls": b"1"}, r"has the label 1 in its \.cls file and True in"),
     ],
 )
@@ -282,11 +285,23 @@ def test_a_hidden_sample_is_named(root, name):
     ("text", "message"),
     [
         ("# classes\ncat\ndog\n", r"classnames\.txt has the comment '# classes'"),
+        ("cat\n\ndog\neel\n", r"classnames\.txt has no name in line 2"),
+        ("\ncat\ndog\n", r"classnames\.txt has no name in line 1"),
         ("cat\ndog\ncat\n", "has two classes called cat"),
     ],
 )
 def test_names_that_are_no_classes_of_their_own_are_refused(root, text, message):
-    """A comment would shift all names, and two classes of one name are one class or a wrong name."""
+    """A comment or a line without a name would shift names, and two classes of one name are one class or a wrong name."""
     (root / "classnames.txt").write_text(text)
     with pytest.raises(VitworkError, match=message):
+        load(FOLDER, root)
+
+
+def test_two_lists_of_names_that_disagree_are_refused(root):
+    """Of two files of names, none is known to be right; they may say the same, and end in empty lines."""
+    names = (root / "classnames.txt").read_text()
+    (root / "classes.txt").write_text(f"{names}\n\n")
+    assert load(FOLDER, root).train.classes == copies.CLASSES
+    (root / "classes.txt").write_text("".join(sorted(names.splitlines(keepends=True), reverse=True)))
+    with pytest.raises(VitworkError, match=r"classnames\.txt and .*classes\.txt disagree"):
         load(FOLDER, root)

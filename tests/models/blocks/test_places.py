@@ -159,9 +159,29 @@ def out_of_windows(x):
     return x.permute(0, 2, 4, 3, 5, 1, 6).flatten(1, 4).flatten(2)
 
 
+def every_second(rows, columns):
+    """Arrange 8 × 8 tokens into windows of 4 × 4, whose rows or columns are neighbours or every second one, and back."""
+    apart, inside = zip(*((2, 1) if every else (1, 2) for every in (rows, columns)), strict=True)
+    order = (0, apart[0], 2 + apart[1], 5, inside[0], 2 + inside[1], 6)
+    split = [size for every in (rows, columns) for size in ((4, 2) if every else (2, 4))]
+
+    def there(x):
+        return x.reshape(x.shape[0], *split, 2, 8).permute(order).flatten(1, 2).flatten(3, 4)
+
+    def back(x):
+        inverse = [order.index(axis) for axis in range(7)]
+        return x.reshape(x.shape[0], 2, 2, 2, 4, 4, 8).permute(inverse).flatten(5).flatten(1, 4)
+
+    return there, back
+
+
 @pytest.mark.parametrize(
     ("there", "back", "window"),
     [
+        (*every_second(rows=False, columns=False), (4, 4)),
+        (*every_second(rows=True, columns=True), None),
+        (*every_second(rows=False, columns=True), None),
+        (*every_second(rows=True, columns=False), None),
         (heads, joined, (8, 8)),
         (lambda x: in_windows(x).transpose(1, 2), lambda x: out_of_windows(x.transpose(1, 2)), (4, 4)),
         (in_windows, out_of_windows, None),
@@ -169,7 +189,7 @@ def out_of_windows(x):
     ],
 )
 def test_attention_is_between_places(there, back, window):
-    """Heads over places, in windows or not, are described; windows in the heads' place and channels are left out."""
+    """Heads over places, in windows or not, are described; windows in the heads' place, coarse grids and channels are left out."""
     blocks = as_blocks(Transformer(there, back), (3, 32, 32))
     (block,) = (block for block in blocks if block.kind == "msa")
     assert block.window == window

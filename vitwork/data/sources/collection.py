@@ -46,11 +46,13 @@ class Example(NamedTuple):
         content: the encoded image, or its decoded pixels (height, width, 3).
         label: number of its class.
         where: file and row, for messages.
+        key: what its file calls it: one of a split's samples is it by key and content; empty where files are samples.
     """
 
     content: bytes | Pixels
     label: int
     where: str
+    key: str = ""
 
 
 Part: TypeAlias = Callable[[], Iterator[Example]]
@@ -76,8 +78,19 @@ class Collection:
     splits: Mapping[str, Sequence[Part]]
 
     def read(self, split: str) -> Iterator[Example]:
-        """Read a split from its first part to its last."""
-        return chain.from_iterable(part() for part in self.splits[split])
+        """Read a split from its first part to its last.
+
+        Raises:
+            VitworkError: a sample is there twice, as where a shard was copied.
+        """
+        seen: set[int] = set()
+        for example in chain.from_iterable(part() for part in self.splits[split]):
+            if example.key:
+                mark = hash((example.key, example.label, example.content))
+                if mark in seen:
+                    raise VitworkError(f"{example.where} is there twice among the {split} images: leave one of them.")
+                seen.add(mark)
+            yield example
 
 
 def class_number(value: object, where: str) -> int:
@@ -98,10 +111,16 @@ def numbers_of(names: Iterable[str]) -> list[int] | None:
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of class folders in the order that numbers the classes: of numbers by number, else of names as texts."""
+    """Return the names of class folders in the order that numbers the classes: of numbers by number, else of names as texts.
+
+    Raises:
+        VitworkError: two of them are one number.
+    """
     names = sorted(names)
-    found = numbers_of(names)
-    return tuple(names if found is None else (name for _, name in sorted(zip(found, names, strict=True))))
+    found = dict(zip(numbers_of(names) or range(len(names)), names, strict=True))
+    if twice := next((name for name in names if name not in found.values()), None):
+        raise VitworkError(f"The class folders {twice} and {found[int(twice)]} are one number: rename one of them.")
+    return tuple(found[number] for number in sorted(found))
 
 
 def split_of(path: Path) -> str | None:
@@ -144,24 +163,28 @@ def train_and_test(root: Path, paths: Iterable[Path]) -> Groups:
 
 
 def _check_one_set(root: Path, split: str, members: list[Path]) -> None:
-    """Check that files differ by their shards' numbers alone, folders not at all, and that no shard is missing."""
+    """Check that files differ by their shards' numbers alone, folders not at all, and that no number is missing.
+
+    Numbers that differ are all those from 0 or 1 on: sizes, years and versions, which tell whole sets apart, are not.
+    """
     names = [path.relative_to(root) for path in members]
-    series = [path if path.is_dir() else path.with_name(SHARD.sub(r"\1#", path.name.lower())) for path in members]
+    series = [path if path.is_dir() else path.with_name(SHARD.sub("\\1\0", path.name.lower())) for path in members]
     for name, its in zip(names, series, strict=True):
         if its != series[0]:
             raise VitworkError(
                 f"{root} has two sets of {split} images, {names[0]} and {name}: leave one of them, or name its folder."
             )
-    numbered = list(filter(None, (OF_ALL.search(name.name.lower()) for name in names)))
-    if not numbered:
-        return
-    if (total := int(numbered[0][2])) != len(names):
-        raise VitworkError(
-            f"{root} has {len(names)} files of {split} images where {names[0]} says that there are {total}."
-        )
-    found = {int(match[1]) for match in numbered}
-    first = min({1, *found})
-    if lacking := set(range(first, first + len(names))) - found:
-        raise VitworkError(
-            f"{root} lacks number {min(lacking)} of the files of {split} images: {names[0]} says that there are {len(names)}."
-        )
+    numbers = [[number for _, number in SHARD.findall(name.name.lower())] for name in names]
+    columns = [column for column in zip(*numbers, strict=True) if len(set(column)) > 1]
+    said = f"if {names[0]} and {names[-1]} are of two sets, leave one of them, or name its folder"
+    if total := OF_ALL.search(names[0].name.lower()):
+        said = f"{names[0]} says that there are {int(total[2])}"
+        if int(total[2]) != len(names):
+            raise VitworkError(f"{root} has {len(names)} files of {split} images where {said}.")
+        columns.append(tuple(OF_ALL.findall(name.name.lower())[0][0] for name in names))
+    for column in columns:
+        if all(map(str.isdecimal, column)):  # others are hashes
+            found = set(map(int, column))
+            first = min({1, *found})
+            if lacking := set(range(first, first + len(names))) - found:
+                raise VitworkError(f"{root} lacks number {min(lacking)} of the files of {split} images: {said}.")

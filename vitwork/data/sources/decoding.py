@@ -28,8 +28,8 @@ NATIVE_SIDE = 64
 MODES = frozenset({"1", "L", "LA", "LAB", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"})
 """Modes of PIL with eight bits a channel, or one: its conversion to RGB keeps black and white."""
 
-FULL_RANGE = frozenset({"PNG", "JPEG2000"})
-"""Formats of which PIL scales grey levels of more than 8 bits to the whole of 16."""
+FULL_RANGE = frozenset({"PNG", "JPEG2000", "PPM"})
+"""Formats of which PIL scales grey levels of more than 8 bits to the whole of 16, whatever white they say."""
 
 WHITE_IS_ZERO, SIGNED, IN_PLANES = 0, 2, 2
 """What TIFF calls these by, in three of its tags."""
@@ -122,7 +122,7 @@ def as_rgb(picture: Image.Image, where: str) -> Image.Image:
     Raises:
         VitworkError: its mode has no white that is known, as 32-bit numbers have none, or PIL takes its levels for others.
     """
-    if picture.mode.startswith("I;16") and (ends := _ends(picture)):  # PIL would take all beyond 255 for white
+    if ends := _ends(picture):  # PIL would take all beyond 255 for white
         black, white = ends
         levels = (np.asarray(picture).astype(np.float64) - black) * 255 / (white - black)
         return Image.fromarray(np.rint(levels).astype(np.uint8)).convert("RGB")
@@ -148,11 +148,11 @@ def _misread(picture: Image.Image) -> str:
 
 
 def _ends(picture: Image.Image) -> tuple[int, int] | None:
-    """Return black and white of a grey picture of more than 8 bits; None where its format does not say them."""
-    if isinstance(picture, TiffImageFile):  # of TIFF, PIL keeps the numbers as they are stored
+    """Return black and white of a grey picture of 9 to 16 bits; None for others, and where its format does not say them."""
+    if isinstance(picture, TiffImageFile) and picture.mode.startswith("I;16"):  # PIL keeps numbers as they are stored
         white = 2 ** _bits(picture) - 1
         return (white, 0) if picture.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO else (0, white)
-    return (0, 65535) if picture.format in FULL_RANGE else None
+    return (0, 65535) if picture.format in FULL_RANGE and picture.mode.startswith("I") else None
 
 
 def _bits(picture: TiffImageFile) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from vitwork.data.sources.collection import Collection, Example, Part, in_order, split_of, train_and_test
@@ -18,24 +19,51 @@ SUFFIXES = frozenset(
 """How the names of pictures end, in lower case."""
 ARCHIVES = {".parquet": "Parquet files", ".tar": "tar shards"}
 """How the names of files that hold many pictures end, and what they are called; what is looked for first."""
+UNREAD = frozenset({".7z", ".arrow", ".feather", ".h5", ".hdf5", ".pq", ".rar", ".tfrecord", ".tgz", ".zip"})
+"""How the names of other files that hold many pictures end."""
+ASIDE = frozenset({".csv", ".idx", ".index", ".json", ".md5", ".sha1", ".sha256", ".sha512", ".txt"})
+"""How the names of files end that say something of the file whose name they bear: ``train-0.tar.md5``."""
 
 
 def files_of(root: Path, suffix: str) -> list[Path]:
     """Return the files in a folder, and those below it, that hold images in one layout.
 
     Raises:
-        VitworkError: there are pictures, or files of another layout, which would be left out.
+        VitworkError: there are pictures, or files of another layout or of none that is read, which would be left out.
     """
     found = files_below(root, SUFFIXES | ARCHIVES.keys())
     wanted = [path for path in found if path.suffix.lower() == suffix]
     if other := next((path for path in found if path.suffix.lower() != suffix), None):
         raise VitworkError(f"{root} holds images in two layouts, {wanted[0]} and {other}: move one of them away.")
+    check_beside(root, wanted)
     return wanted
 
 
+def check_beside(root: Path, wanted: Iterable[Path], depth: int | None = None) -> None:
+    """Check that nothing that may be a part of a split lies beside the files or folders of it that are read.
+
+    Raises:
+        VitworkError: there is an archive or a table that is not read, or one that is compressed or not wholly downloaded.
+    """
+    splits = {split_of(path.relative_to(root)) for path in wanted}
+    for path in files_below(root, None, depth):
+        *inner, last = ["", *map(str.lower, path.suffixes)]
+        packed = last in UNREAD or (not ARCHIVES.keys().isdisjoint(inner) and last not in ASIDE | ARCHIVES.keys())
+        if packed and split_of(path.relative_to(root)) in splits:
+            raise VitworkError(
+                f"{path} is not read, and would be missing from the images beside it: unpack or complete it, or move it away."
+            )
+
+
 def holds_class_folders(root: Path) -> bool:
-    """Tell whether a folder has a sub-folder named after a split."""
-    return any(split_of(Path(path.name)) for path in folders_in(root))
+    """Tell whether a folder has sub-folders named after splits: they hold folders, or nothing else, or there are several splits.
+
+    What holds pictures alone, as other folders beside it do, is the folder of a class that is called by such a word.
+    """
+    folders = folders_in(root)
+    named = [path for path in folders if split_of(Path(path.name))]
+    splits = {split_of(Path(path.name)) for path in folders}
+    return bool(named) and (None not in splits or len(splits) > 2 or any(map(folders_in, named)))
 
 
 def open_image_folder(root: Path) -> Collection:
@@ -43,7 +71,8 @@ def open_image_folder(root: Path) -> Collection:
 
     Raises:
         VitworkError: a split is missing, is there twice or holds no image, a class of the test images is not in
-            training, a picture lies in no class folder, or something is no picture or cannot be read.
+            training, two classes are one number, a picture lies in no class folder, something beside them may hold more, or is no
+            picture where one should be, or cannot be read.
     """
     groups = train_and_test(root, folders_in(root))
     classes = _names(groups["train"])
@@ -51,6 +80,7 @@ def open_image_folder(root: Path) -> Collection:
     if unknown:
         raise VitworkError(f"{root} has test images of the class {unknown[0]}, which has no training images.")
     _check_strays(root)
+    check_beside(root, chain.from_iterable(groups.values()), 1)
     files = {split: images_in(folders, classes) for split, folders in groups.items()}
     for split, images in files.items():
         if not images:
@@ -80,12 +110,13 @@ def images_in(folders: tuple[Path, ...], classes: tuple[str, ...]) -> list[tuple
 
     Raises:
         VitworkError: a picture lies in no class folder, something in a class folder is no picture that is read here, or
-            cannot be read.
+            cannot be read; or something beside the class folders may hold more.
     """
     number = {name: place for place, name in enumerate(classes)}
     images: list[tuple[Path, int]] = []
     for folder in folders:
         _check_strays(folder)
+        check_beside(folder, folders_in(folder), 0)
         images += [(path, number[each.name]) for each in folders_in(folder) for path in _pictures(each)]
     return images
 

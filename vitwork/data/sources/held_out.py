@@ -27,8 +27,10 @@ def open_held_out(root: Path) -> Collection:
     if files_below(root, {".tar"}, 1):
         return open_tar(root, held_out)
     folders = folders_in(root)
-    if any(split_of(Path(path.name)) for path in folders):
-        (root,) = held_out(root, (path for path in folders if split_of(Path(path.name))))["test"]
+    if folder.holds_class_folders(root):
+        chosen = held_out(root, (path for path in folders if split_of(Path(path.name))))["test"]
+        folder.check_beside(root, chosen, 0)
+        (root,) = chosen
         folders = folders_in(root)
     if any(files_below(path, folder.SUFFIXES, 0) for path in folders):
         names = tuple(path.name for path in folders if files_below(path, folder.SUFFIXES))

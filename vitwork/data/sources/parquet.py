@@ -29,7 +29,7 @@ def open_parquet(root: Path, grouping: Grouping = train_and_test) -> Collection:
     Raises:
         VitworkError: a split is missing, is there twice or lacks a file, or images lie there in another layout too. Reading
             raises it for a file that is no Parquet file, has not one column of images and one of labels or not the rows that it says, for a row without image or class
-            number, and for files that call their classes differently.
+            number, and for files that call their classes or the column of labels differently.
     """
     groups = grouping(root, (path for path in files_of(root, ".parquet") if _labelled(root, path)))
     splits = {split: [partial(_read, path) for path in group] for split, group in groups.items()}
@@ -77,24 +77,27 @@ def _labelled(root: Path, path: Path) -> bool:
 
 
 def _class_names(paths: tuple[Path, ...]) -> tuple[str, ...]:
-    first: tuple[str, ...] = ()
-    for path in paths:
-        names = _names(path)
-        if names and first and names != first:
+    found = [_names(path) for path in paths]
+    first = next((names for _, names in found if names), ())
+    for path, (label, names) in zip(paths, found, strict=True):
+        if label != found[0][0]:
+            raise VitworkError(
+                f"{path} has its labels in the column {label}, and {paths[0]} in {found[0][0]}: call them alike."
+            )
+        if names and names != first:
             raise VitworkError(f"{path} calls its classes otherwise than the files beside it.")
-        first = first or names
     return first
 
 
-def _names(path: Path) -> tuple[str, ...]:
-    """Return the names of the classes from the hub's metadata, none where there are none."""
+def _names(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the column of labels, and the names of the classes from the hub's metadata, none where there are none."""
     with _opened(path) as file:
         _, label = _columns(file, path)
         try:
             feature = json.loads(file.schema_arrow.metadata[b"huggingface"])["info"]["features"][label]
-            return tuple(str(name) for name in feature["names"])
+            return label, tuple(str(name) for name in feature["names"])
         except (KeyError, TypeError, ValueError, RecursionError):
-            return ()
+            return label, ()
 
 
 def _read(path: Path) -> Iterator[Example]:
@@ -104,7 +107,8 @@ def _read(path: Path) -> Iterator[Example]:
         for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=[image, label]):
             for content, number in zip(batch.column(image).to_pylist(), batch.column(label).to_pylist(), strict=True):
                 where = f"{path}, row {row}"
-                yield Example(_content(content, where), class_number(number, where), where)
+                key = content.get("path") if isinstance(content, dict) else None
+                yield Example(_content(content, where), class_number(number, where), where, key or f"row {row}")
                 row += 1
         if row != file.metadata.num_rows:
             raise VitworkError(f"{path} has {row} rows where it says that there are {file.metadata.num_rows}.")

@@ -69,12 +69,12 @@ def open_tar(root: Path, grouping: Grouping = train_and_test) -> Collection:
     """Open a folder of tar shards whose names, or whose folders' names, name the split.
 
     `grouping` says which splits are asked for. A sample's label is the number in its ``.cls`` file, or ``label`` in its
-    ``.json`` file. Class names are read from ``classnames.txt``, one a line, where there is one.
+    ``.json`` file. Class names are read from ``classnames.txt`` or ``classes.txt``, one a line, where there is one.
 
     Raises:
         VitworkError: a split is missing or is there twice, or images lie there in another layout too. Reading raises it for a
             shard that is damaged, cut off, empty or two joined to one, for a sample that is there twice, is hidden, has not exactly one image, no class number or
-            two, and for class names with a comment.
+            two, and for class names with a comment or an empty line, or in two files that disagree.
     """
     groups = grouping(root, files_of(root, ".tar"))
     splits = {split: [partial(_read, shard) for shard in shards] for split, shards in groups.items()}
@@ -84,14 +84,19 @@ def open_tar(root: Path, grouping: Grouping = train_and_test) -> Collection:
 
 
 def _class_names(root: Path) -> tuple[str, ...]:
-    path = next((root / name for name in CLASS_FILES if (root / name).exists()), None)
-    if path is None:
-        return ()
+    found = {path: _names(path) for name in CLASS_FILES if (path := root / name).exists()}
+    if len(set(found.values())) > 1:
+        raise VitworkError(f"{' and '.join(map(str, found))} disagree on the classes: move one of them away.")
+    return next(iter(found.values()), ())
+
+
+def _names(path: Path) -> tuple[str, ...]:
     try:
-        lines = check_regular(path).read_text(encoding="utf-8").splitlines()
+        names = tuple(map(str.strip, check_regular(path).read_text(encoding="utf-8").rstrip().splitlines()))
     except (OSError, ValueError) as error:
         raise VitworkError(f"{path} cannot be read as text: {error}.") from error
-    names = tuple(line.strip() for line in lines if line.strip())
+    if not all(names):
+        raise VitworkError(f"{path} has no name in line {names.index('') + 1}: name that class, or remove the line.")
     if comment := next((name for name in names if name.startswith("#")), None):
         raise VitworkError(f"{path} has the comment {comment!r}, which would be a class: remove it.")
     return names
@@ -112,7 +117,7 @@ def _read(shard: Path) -> Iterator[Example]:
         images = [content for suffix, content in parts.items() if f".{suffix}" in SUFFIXES]
         if len(images) != 1:
             raise VitworkError(f"{where} holds {'several images' if images else 'no image'}.")
-        yield Example(images[0], _label(parts, where), where)
+        yield Example(images[0], _label(parts, where), where, key)
     if not seen:
         raise VitworkError(f"{shard} holds no sample.")
 
@@ -181,7 +186,7 @@ def _check_end(stream: Any) -> None:
 
 def _label(parts: dict[str, bytes], where: str) -> int:
     try:
-        value = _whole(parts["cls"].decode()) if "cls" in parts else _whole(json.loads(parts["json"])["label"])
+        value = _whole(parts["cls"].decode()) if "cls" in parts else _label_in(parts["json"], where)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise VitworkError(
             f"{where} has no class number: neither in a .cls file nor as label in a .json file."
@@ -195,11 +200,27 @@ def _label(parts: dict[str, bytes], where: str) -> int:
 def _check_agreement(label: int, content: bytes, where: str) -> None:
     """Check that a JSON file beside a ``.cls`` file gives no other number; it may give a name, or none at all."""
     try:
-        other = _whole(json.loads(content)["label"])
+        other = _label_in(content, where)
     except (KeyError, TypeError, ValueError, RecursionError):
         return
     if isinstance(other, int | float) and (isinstance(other, bool) or other != label):
         raise VitworkError(f"{where} has the label {label} in its .cls file and {other} in its .json file.")
+
+
+def _label_in(content: bytes, where: str) -> Any:
+    """Return the label of a JSON file, whatever it is.
+
+    Raises:
+        VitworkError: there are several.
+        KeyError, TypeError, ValueError, RecursionError: there is none, or it is no JSON.
+    """
+    fields = json.loads(content, object_pairs_hook=tuple)  # a dictionary would keep the last of several
+    if not isinstance(fields, tuple):
+        raise TypeError("no object")
+    labels = [value for name, value in fields if name == "label"]
+    if len(labels) > 1:
+        raise VitworkError(f"{where} has {len(labels)} labels in its .json file.")
+    return _whole(dict(fields)["label"])
 
 
 def _whole(value: Any) -> Any:

@@ -29,7 +29,7 @@ class Block:
         stage_end: whether it is the last block of its stage.
         skip: the residual connection alone, projection kept; None where the block has none.
         attention: gives the attention weights (b, heads, queries, keys) for the block's input, for ``msa`` kinds whose
-            structure is understood, else None. Rows sum to one, unless the model changes them after its softmax. Windowed attention folds windows into b. Queries and keys
+            structure is understood, else None. Rows sum to one, unless the model changes them after its softmax. Windowed attention folds windows into b, whose places are neighbours. Queries and keys
             are ``prefix`` tokens and places; at most one key more stands for padding.
         window: rows and columns of these places; None for a square.
     """

@@ -20,6 +20,7 @@ STRIPES = 16  # most stripes along a side; places that are smaller than a stripe
 FAINT = 1e-8  # energy, relative to the largest, of a position that does not depend on the image
 SPREAD = 0.25  # standard deviation of the image from which a position depends on no place in it: 0.29 is even
 UNEVEN = 0.35  # of the distance of two rows, that places of one row may lie apart
+CROWDED = 1.25  # positions amid a window, relative to its own: 1.5 in 2 × 2 of every second row
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +164,25 @@ def _of_operand(values: Tensor, images: Tensor) -> Places | None:
     windows = heads.flatten(1, -4) if heads.dim() > 4 else heads[:, None]
     windows = windows.reshape(count, -1, *windows.shape[2:])
     number = windows.shape[1]
-    some = (windows[:, at] for at in (0, number // 2 + isqrt(number) // 2))
-    return next(filter(None, (_in_window(sight(one, images, (3,))) for one in some)), None)
+    found = sight(windows, images, (4,))
+    return next(filter(None, (_in_window(found, at) for at in (0, number // 2 + isqrt(number) // 2))), None)
 
 
-def _in_window(found: Sight) -> Places | None:
-    """Return the places of tokens (heads, n), if all heads see the same: else they are windows, or groups of others."""
+def _in_window(windows: Sight, at: int) -> Places | None:
+    """Return the places of the tokens (windows, heads, n) of one window, if they are neighbours and all heads see the same.
+
+    Else heads are windows, or groups of others, or positions of other windows lie between this one's, as on a coarse grid.
+    """
+    found = Sight(windows.rows[at], windows.columns[at], windows.seen[at])
     seen = found.seen.all(0)
     for each in (found.rows[:, seen], found.columns[:, seen]):
         if not each.numel() or (each - each[:1]).abs().max() > max(UNEVEN * float(each[0].max() - each[0].min()), 1e-3):
             return None
-    return of_tokens(Sight(found.rows[0], found.columns[0], seen))
+    amid = windows.seen[:, 0].clone()
+    for axis in (windows.rows[:, 0], windows.columns[:, 0]):
+        amid &= (axis >= axis[at, seen].min()) & (axis <= axis[at, seen].max())
+    crowded = amid.sum() > CROWDED * seen.sum()
+    return None if crowded else of_tokens(Sight(found.rows[0], found.columns[0], seen))
 
 
 def plain_weights(model: nn.Module) -> dict[int, Tensor]:
