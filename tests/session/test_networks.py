@@ -368,12 +368,28 @@ def test_what_cannot_be_used_is_left_out_and_named(tmp_path, spoil, reason):
         located(of, tmp_path, own)
 
 
-def test_only_the_data_of_loaded_arms_can_be_changed():
-    """A learning rate means nothing to a network that is loaded; the size of the sample does."""
+def test_only_the_number_of_images_of_loaded_networks_can_be_changed():
+    """Neither a learning rate nor a side of images means anything to a network that is loaded; the size of the sample does."""
     assert override(PUBLISHED, ["data.test=500"]).arms["vit"].data.test == 500
-    for change in ("lr=1e-3", "recipe=sgd", "options.dim=3"):
-        with pytest.raises(VitworkError, match="are loaded, not trained"):
+    for change in ("lr=1e-3", "recipe=sgd", "options.dim=3", "data.size=16", "data.source=cifar10", "vit.data.size=16"):
+        with pytest.raises(VitworkError, match="are loaded, not trained: only how many images they see"):
             override(PUBLISHED, [change])
+
+
+@pytest.mark.parametrize("change", ["data.train=3", "data.fraction=0.1"])
+def test_numbers_of_training_images_are_refused_where_there_are_none(change):
+    """A sample of test images stands for training images too, whose number would not be read; of CIFAR-100 there are some."""
+    with pytest.raises(VitworkError, match="test images alone"):
+        override(PUBLISHED, ["data.test=12", change])
+    assert override(find("paper-checkpoints"), [change])
+
+
+def test_loaded_networks_see_the_same_images():
+    """One arm cannot have other images than those that it is compared with; all of them can, in whatever way it is said."""
+    with pytest.raises(VitworkError, match="compared on the same images"):
+        override(PUBLISHED, ["vit.data.test=6"])
+    each = [f"{name}.data.test=6" for name in PUBLISHED.arms]
+    assert {arm.data.test for arm in override(PUBLISHED, each).arms.values()} == {6}
 
 
 def test_the_plan_tells_what_a_claim_costs_a_network(tmp_path):
