@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from tests.published_networks import into_hub, save
-from tests.session.small import case
+from tests.session.small import case, found, smaller
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import Lack, Missing
@@ -24,8 +24,10 @@ from vitwork.profiles import PUBLISHED, SMOKE, find
 from vitwork.report import words
 from vitwork.session.commands import networks
 from vitwork.session.forecast import plan_lines
+from vitwork.session.judge import judged
 from vitwork.session.networks import as_if_here, given, lines, located, members
 from vitwork.session.plan import Plan, lacking, lost
+from vitwork.session.troubles import Troubles
 from vitwork.store.store import Store
 
 DATA = DataSpec("embedded", size=16, train=20, test=20)
@@ -69,6 +71,24 @@ def test_every_network_is_a_run_and_the_smallest_arm_bounds_what_is_seen():
     assert plan.fewest(plan.tests["one"].case.sentences[0]) == 4
     plan.add(case("one", apart), 3)
     assert [len(side) for side in plan.tests["one"].sides[0]] == [3, 3]
+
+
+def test_a_hypothesis_knows_how_many_networks_there_are(tmp_path):
+    """The smallest arm's, here or not; of arms that are trained there can be more."""
+    plan = Plan(
+        profile(
+            vit=arm("vit", 5, missing=3), resnet=replace(arm("resnet", 7), networks=tuple(map(network, range(50, 57))))
+        )
+    )
+    plan.add(case("one", apart), 20)
+    store = Store(tmp_path)
+    for want in plan.wanted.values():
+        store.write(want.key, {"values": {"acc": 0.5 + want.run.seed / 100, "classes": 10, "images": 20}})
+    (finding,) = judged(plan, store, Troubles()).findings
+    assert [hypothesis.most for hypothesis in finding.hypotheses] == [7]
+    assert [hypothesis.most for hypothesis in found(tmp_path / "trained", case("two", smaller))["two"].hypotheses] == [
+        None
+    ]
 
 
 def test_a_key_holds_weights_preprocessing_and_images_and_nothing_of_training():

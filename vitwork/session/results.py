@@ -29,6 +29,7 @@ from vitwork.report.earlier import pages_hash
 from vitwork.session.findings import Decided, Finding, Judgement, Place
 from vitwork.session.invocation import again
 from vitwork.session.lookup import Records
+from vitwork.session.networks import loads
 from vitwork.session.registration import Declared, Registry
 from vitwork.statistics.effect import Verdict
 from vitwork.store.keys import digest
@@ -100,7 +101,7 @@ class Session:
             profile=ProfileResult(
                 name=self.profile.name, summary=self.profile.summary, seeds=self.profile.seeds,
                 deviations=(*self.profile.deviations, *self._partial(evidence)), pixels=self._pixels(),
-                first_seed=self.first_seed,
+                first_seed=self.first_seed, loaded=loads(self.profile),
             ),
             provenance=self.measured or self._provenance(evidence),
             claims=tuple(
