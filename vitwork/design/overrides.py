@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -143,6 +143,20 @@ def substitute(profile: Profile, models: Sequence[str]) -> Profile:
         arms[name] = replace(arms[name], model=model, options={})
         changes.append(Deviation(Change.MODEL, arm=name, value=model))
     return replace(profile, arms=arms, deviations=tuple(changes))
+
+
+def assignments(changes: Iterable[Deviation]) -> list[str]:
+    """Return the assignments that `override` noted."""
+    return [
+        f"{found.arm}{'.' * bool(found.arm)}{found.field}={found.value}"
+        for found in changes
+        if found.change is Change.SETTING
+    ]
+
+
+def models(changes: Iterable[Deviation]) -> list[str]:
+    """Return the models that `substitute` noted."""
+    return [f"{found.arm}={found.value}" for found in changes if found.change is Change.MODEL]
 
 
 def _arm_and_model(given: str) -> tuple[str, str]:
