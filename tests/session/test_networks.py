@@ -516,6 +516,16 @@ def test_networks_of_a_users_own_are_listed_and_fetched(tmp_path, capsys, monkey
         located(PUBLISHED, None, given(PUBLISHED, ["vit=timm:test_vit2.r160_in1k"]))
 
 
+def test_the_command_tells_networks_of_other_architectures_as_a_session_does(tmp_path, capsys):
+    """A ViT that is named as a ResNet is listed, with the sentence that its session's report has; one in its own arm without."""
+    asked = ["published", "--weights", str(tmp_path), "--model", "resnet=timm:test_vit.p0"]
+    assert networks(asked) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.endswith("In resnet and resnet-published, whose rule asks for other architectures: test_vit.p0.")
+    assert networks([*asked[:-1], "resnet=timm:resnet50.mine"]) == 0
+    assert "other architectures" not in capsys.readouterr().out
+
+
 def test_what_no_claim_asks_for_is_fetched_only_where_it_is_named(tmp_path, capsys, monkeypatch):
     """ResNeXts are listed with that remark, and are not among the networks that are fetched for all arms."""
     monkeypatch.setattr("vitwork.session.commands.table", lambda profile, arm, weights: iter(()))
