@@ -225,7 +225,7 @@ def test_reasons_are_whole(session: pytest.Pytester) -> None:
     """-rx prints the comparison and why it is undecided, to the end."""
     lines = run(session, "-rx", "-k", "itself").outlines
     (reason,) = [line for line in lines if line.startswith("XFAIL ")]
-    assert reason.endswith(" - inconclusive: size(vit) < size(vit): no seed differs from another of its arm")
+    assert reason.endswith(" - inconclusive: size(vit) < size(vit): no network differs from another of its arm")
 
 
 def test_workers_share_the_work(base: tuple[Path, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,12 @@ def filtering(sign: float, strength: float = 0.1):
 
 def session(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run claims at the profile `published`, with a store and a cache in a folder."""
-    asked = [*CLAIM, "--profile", "published", "--store", str(folder / "store"), "--set", "data.test=8", *arguments]
+    return started(folder, *CLAIM, "--profile", "published", "--set", "data.test=8", *arguments, **environment)
+
+
+def started(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest with a store and a cache in a folder."""
+    asked = [*arguments, "--store", str(folder / "store")]
     surroundings = {**os.environ, "VITWORK_CACHE": str(folder / "cache"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *asked],
@@ -64,8 +70,8 @@ def results(folder: Path) -> dict:
     [(1.0, "reproduced", 0), pytest.param(-1.0, "contradicted", 1, marks=pytest.mark.slow)],
 )
 def test_a_planted_effect_is_found(tmp_path, sign, verdict, status):
-    """Networks whose MSAs are low-pass filters reproduce the claim, and high-pass ones contradict it; a second session measures
-    nothing, and the report is judged again without weights."""
+    """Networks whose MSAs are low-pass filters reproduce the claim, and high-pass ones contradict it; the command that the
+    report gives for the claim measures nothing anew, and the report is judged again without weights."""
     names = [f"test_vit.planted{seed}" for seed in range(NETWORKS)]
     for seed, name in enumerate(names):
         save(tmp_path / "weights" / f"{name}.safetensors", "test_vit", seed, filtering(sign))
@@ -92,7 +98,10 @@ def test_a_planted_effect_is_found(tmp_path, sign, verdict, status):
         assert run["network"]["preprocessing"]["size"] == 160
         assert str(tmp_path) not in json.dumps(run)
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "store" / "records").rglob("*.json")}
-    assert session(tmp_path, *arguments).returncode == status
+    program, *again = shlex.split(claim["rerun"])
+    assert program == "pytest"
+    folders = iter((str(images), str(tmp_path / "weights")))
+    assert started(tmp_path, *(next(folders) if word == "DIR" else word for word in again)).returncode == status
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "store" / "records").rglob("*.json")} == written
     (report,) = (tmp_path / "store").glob("report-*")
     judged = subprocess.run(

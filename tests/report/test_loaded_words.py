@@ -7,10 +7,11 @@ from dataclasses import replace as changed
 import msgspec
 import pytest
 
-from tests.report.reading import text_of
+from tests.report.reading import page_of, text_of
 from tests.report.synthetic import results as trained
 from vitwork.design.deviation import Change, Deviation
 from vitwork.language.claim import IMAGENET, Claim, OtherImages, Paper
+from vitwork.language.document import QuantityResult
 from vitwork.report import words
 
 
@@ -19,10 +20,10 @@ def loaded():
     found = trained()
     network = {
         "name": "vit_small_patch16_224.<mine>", "sha256": "ab" * 32, "licence": "mit",
-        "preprocessing": {"size": 224, "crop": 0.9},
+        "preprocessing": {"size": 224, "crop": 0.9}, "year": 2021,
     }  # fmt: skip
     runs = tuple(msgspec.structs.replace(run, network=network, recipe={}, history=()) for run in found.runs)
-    return msgspec.structs.replace(found, runs=runs)
+    return msgspec.structs.replace(found, runs=runs, profile=msgspec.structs.replace(found.profile, loaded=True))
 
 
 def test_networks_are_published_and_loaded():
@@ -33,6 +34,56 @@ def test_networks_are_published_and_loaded():
     assert "training and measuring" in words.price(trained())
     assert words.summary(loaded()).endswith("per arm")
     assert "seed" not in words.summary(loaded())
+
+
+def test_networks_that_could_not_be_loaded_are_no_trainings():
+    """Where every run failed, a report says of itself what one does in which none failed, and its table has no name to give."""
+    found = loaded()
+    runs = tuple(msgspec.structs.replace(run, network={}, model=None, status=None, seconds=None) for run in found.runs)
+    failed = msgspec.structs.replace(found, runs=runs)
+    assert "put to the test on 0 published networks" in words.lead(failed)
+    assert words.summary(failed).endswith("networks per arm")
+    page = text_of(failed)
+    assert "of loading" in page
+    assert "5 published networks" in page
+    assert "not loaded" in page
+    assert "model unknown" not in page
+
+
+def test_the_table_of_networks_has_their_accuracy_and_year():
+    """Wrong numbering of classes shows in the accuracy, and the year is one of the confounds."""
+    found = loaded()
+    (entry,) = [one for one in found.measurements if one.run == found.runs[0].key][:1]
+    known = msgspec.structs.replace(entry, name="evaluation", values={"acc": 0.7125})
+    table = page_of(msgspec.structs.replace(found, measurements=(known,))).split('aria-label="Networks of resnet"')[1]
+    assert "Accuracy, %" in table
+    assert '<td>2021</td><td class="num">71.2</td>' in table
+    assert '<td>2021</td><td class="num">–</td>' in table  # the next network, of which it is not known
+
+
+@pytest.mark.parametrize(
+    ("most", "said"),
+    [
+        (None, "about 12 networks per arm would probably settle it"),
+        (12, "about 12 networks per arm would probably settle it"),
+        (8, "its networks cannot settle it: that would probably take about 12 per arm, and the smallest arm has 8"),
+    ],
+)
+def test_advice_does_not_ask_for_more_networks_than_there_are(most, said):
+    """Of published networks there are as many as there are, and an undecided comparison says where these are too few."""
+    found = next(hypothesis for hypothesis in trained().hypotheses if hypothesis.effect.seeds_needed == 12)
+    assert said in words.why(msgspec.structs.replace(found, most=most))
+
+
+def test_a_quantity_of_which_nothing_is_known_has_no_bullet():
+    """Where no network differs there is neither a skewness nor a spread, and no empty sentence stands for it."""
+    found = trained()
+    known = QuantityResult(
+        name="APE", unit="", scale="log-ratio", error=None, spread=None, drawn=False, testable=True, skewness=None, z=None,
+        skewed=False,
+    )  # fmt: skip
+    assert words.audit(known) == ""
+    assert "What the session’s data say" not in text_of(msgspec.structs.replace(found, quantities=(known,)))
 
 
 def test_the_page_names_networks_weights_and_preparation():

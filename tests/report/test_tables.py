@@ -41,7 +41,7 @@ def test_tables_have_a_row_per_claim_run_measurement_and_hypothesis(small):
     assert hypotheses["constant"][1] == 20.0
     assert json.loads(hypotheses["sides"][0])[1]["arm"] == hypotheses["b_arm"][0]
     assert json.loads(hypotheses["penalty"][0]) == [2.0, 3.0]
-    assert hypotheses["reason"][0] == words.reason(small.hypotheses[0].effect, small.hypotheses[0].unit)
+    assert hypotheses["reason"][0] == words.reason(small.hypotheses[0])
 
 
 def test_what_is_unknown_is_null_and_no_rows_are_an_empty_table(small):

@@ -127,47 +127,47 @@ SAME = {"alternative": "two-sided", "band": math.log(1.25), "scale": "log-ratio"
         (found(**REPRODUCED, adjusted_low=-4.0, adjusted_high=-0.5), "clear of 0 on the paper’s side"),
         (found(**{**REPRODUCED, **SAME}), "inside the band ×0.8 to ×1.25"),
         (found(**{**CONTRADICTED, **SAME, "by_band": False}), "outside the band ×0.8 to ×1.25"),
-        (found(**SAME), "not clear of the band ×0.8 to ×1.25; many more seeds would hardly settle it"),
+        (found(**SAME), "not clear of the band ×0.8 to ×1.25; many more networks would hardly settle it"),
         (found(seeds_needed=8, scale="log-ratio", margin=math.log(0.5)),
-         "not clear of ×0.5; about 8 seeds per arm would probably settle it"),
+         "not clear of ×0.5; about 8 networks per arm would probably settle it"),
         (found(p=0.01, adjusted_p=0.2, seeds_needed=8),
-         "decided alone, but not with all comparisons counted; about 8 seeds per arm would probably settle it"),
+         "decided alone, but not with all comparisons counted; about 8 networks per arm would probably settle it"),
         (found(p=0.01, adjusted_low=-9.0, adjusted_high=2.0, seeds_needed=8),
-         "decided alone, but not with all claims counted; about 8 seeds per arm would probably settle it"),
+         "decided alone, but not with all claims counted; about 8 networks per arm would probably settle it"),
         (found(p=0.01, adjusted_low=-9.0, adjusted_high=2.0), "decided alone, but not with all claims counted"),
         (found(high=INFINITY, lost=(2, 0), test=Test.ORDER),
          "the order of the runs does not clear 0 (2 and 0 runs without a finite value, judged by order)"),
         (found(low=-INFINITY, high=INFINITY, n_b=0, p=1.0, test=Test.PERMUTATION),
-         "not clear of 0 (no seed differs, so that the seeds show no spread to judge by)"),
+         "not clear of 0 (no network differs, so that they show no spread to judge by)"),
         (found(low=-INFINITY, high=INFINITY, p=1.0, margin=5.0, test=Test.PERMUTATION),
-         "not clear of 5 (no seed differs, so that the seeds show no spread to judge by)"),
+         "not clear of 5 (no network differs, so that they show no spread to judge by)"),
         (found(**REPRODUCED, steps=2, weakest=1), "the weakest of 2 steps is number 1: clear of 0 on the paper’s side"),
         (found(p=NAN, obstacle=Obstacle.NO_RUNS), "an arm has no runs"),
     ],
 )  # fmt: skip
 def test_a_verdict_is_explained_by_its_facts(effect, said):
     """Margins and bands are named as effects are shown: those of a ratio as factors, never as logarithms."""
-    assert words.why(effect) == said
+    assert words.why(comparison(effect)) == said
 
 
 def test_every_obstacle_has_its_words():
     """Data to which no test applies are explained, whatever kept it away."""
-    said = [words.reason(found(obstacle=obstacle, p=NAN)) for obstacle in Obstacle]
+    said = [words.reason(comparison(found(obstacle=obstacle, p=NAN))) for obstacle in Obstacle]
     assert len(set(said)) == len(Obstacle)
 
 
 @pytest.mark.parametrize(
     ("effect", "said"),
     [
-        (found(**REPRODUCED), "−2 [−3, −1] pp, 5 and 5 seeds, p = 0.001, p after Holm = 0.01: clear of 0 on the paper’s side"),
+        (found(**REPRODUCED), "−2 [−3, −1] pp, 5 and 5 networks, p = 0.001, p after Holm = 0.01: clear of 0 on the paper’s side"),
         (found(**REPRODUCED, adjusted_low=-4.0, adjusted_high=-0.5),
-         "−2.0 [−4.0, −0.5] pp, 5 and 5 seeds, p = 0.001, q of the claim = 0.01: clear of 0 on the paper’s side"),
-        (found(n_b=0, seeds_needed=9), "−2 [−5, +1] pp, 5 seeds, p = 0.1: not clear of 0; about 9 seeds per arm would probably settle it"),
+         "−2.0 [−4.0, −0.5] pp, 5 and 5 networks, p = 0.001, q of the claim = 0.01: clear of 0 on the paper’s side"),
+        (found(n_b=0, seeds_needed=9), "−2 [−5, +1] pp, 5 networks, p = 0.1: not clear of 0; about 9 networks per arm would probably settle it"),
     ],
 )  # fmt: skip
 def test_a_reason_is_one_line_with_the_numbers(effect, said):
     """What pytest shows of a test that failed or was not decided."""
-    assert words.reason(effect, "%") == said
+    assert words.reason(replace(comparison(effect), unit="%")) == said
 
 
 @pytest.mark.parametrize(
@@ -206,8 +206,8 @@ def claim(verdict: Verdict = Verdict.INCONCLUSIVE, lack: Lack | None = None) -> 
         (found(high=INFINITY), "the interval reaches both sides of the margin."),
         (found(low=-3.0, high=-1.0), "its interval lies on the paper’s side, but not when all comparisons of the session are counted."),
         (found(**{**REPRODUCED, "alternative": "two-sided", "band": 3.0}), "inside the band 0 ± 3."),
-        (found(p=NAN, low=-INFINITY, high=INFINITY, obstacle=Obstacle.FEW_SEEDS), "so few seeds never decide."),
-        (found(low=-INFINITY, high=INFINITY, test=Test.PERMUTATION), "not clear of 0 (no seed differs)."),
+        (found(p=NAN, low=-INFINITY, high=INFINITY, obstacle=Obstacle.FEW_SEEDS), "so few networks never decide."),
+        (found(low=-INFINITY, high=INFINITY, test=Test.PERMUTATION), "not clear of 0 (no network differs)."),
     ],
 )  # fmt: skip
 def test_a_claim_is_explained_by_where_its_interval_lies(effect, said):

@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from vitwork.design.deviation import Change, Deviation
+from vitwork.design.overrides import override, substitute
 from vitwork.errors import VitworkError
+from vitwork.profiles import SMOKE
 from vitwork.session import invocation
-from vitwork.session.invocation import again, arguments, by_name, claims, command
+from vitwork.session.invocation import again, arguments, by_name, claims, command, options
 
 
 def test_the_claims_of_the_repository_are_found_where_there_is_no_wheel() -> None:
     """An editable install runs the files that are being edited."""
     assert claims() == Path(__file__).parents[2] / "claims"
     assert arguments(["-n", "4"])[-3:] == ["-n", "4", str(claims())]
+
+
+def test_the_options_of_a_session_are_told_as_they_can_be_typed_again() -> None:
+    """Every change is an option that makes it, networks of arms that are alike are named once, and folders are the reader's."""
+    profile = replace(
+        override(substitute(SMOKE, ["vit=my.nets:small"]), ["epochs=2", "resnet.options.widths=(8, 16, 32)"]), seeds=3
+    )
+    noted = [
+        Deviation(Change.NETWORKS, arm="pit", value="a.one, a.two"),
+        Deviation(Change.NETWORKS, arm="pit-published", value="a.one, a.two"),
+        Deviation(Change.SEEDS, value="3"),
+        Deviation(Change.CHOSEN),
+    ]
+    profile = replace(profile, deviations=(*profile.deviations, *noted))
+    assert options(profile, data=True, weights=True, first_seed=4, sequential=False) == (
+        "--profile smoke --data DIR --weights DIR --model vit=my.nets:small --model pit=timm:a.one,a.two --set epochs=2 "
+        "--set 'resnet.options.widths=(8, 16, 32)' --seeds 3 --first-seed 4"
+    )
+    assert options(SMOKE, data=False, weights=False, first_seed=0, sequential=True) == "--profile smoke --seeds auto"
 
 
 def test_a_package_without_claims_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from tests.published_networks import into_hub, save
-from tests.session.small import case
+from tests.session.small import case, found, smaller
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import Lack, Missing
@@ -24,8 +24,10 @@ from vitwork.profiles import PUBLISHED, SMOKE, find
 from vitwork.report import words
 from vitwork.session.commands import networks
 from vitwork.session.forecast import plan_lines
+from vitwork.session.judge import judged
 from vitwork.session.networks import as_if_here, given, lines, located, members
 from vitwork.session.plan import Plan, lacking, lost
+from vitwork.session.troubles import Troubles
 from vitwork.store.store import Store
 
 DATA = DataSpec("embedded", size=16, train=20, test=20)
@@ -69,6 +71,24 @@ def test_every_network_is_a_run_and_the_smallest_arm_bounds_what_is_seen():
     assert plan.fewest(plan.tests["one"].case.sentences[0]) == 4
     plan.add(case("one", apart), 3)
     assert [len(side) for side in plan.tests["one"].sides[0]] == [3, 3]
+
+
+def test_a_hypothesis_knows_how_many_networks_there_are(tmp_path):
+    """The smallest arm's, here or not; of arms that are trained there can be more."""
+    plan = Plan(
+        profile(
+            vit=arm("vit", 5, missing=3), resnet=replace(arm("resnet", 7), networks=tuple(map(network, range(50, 57))))
+        )
+    )
+    plan.add(case("one", apart), 20)
+    store = Store(tmp_path)
+    for want in plan.wanted.values():
+        store.write(want.key, {"values": {"acc": 0.5 + want.run.seed / 100, "classes": 10, "images": 20}})
+    (finding,) = judged(plan, store, Troubles()).findings
+    assert [hypothesis.most for hypothesis in finding.hypotheses] == [7]
+    assert [hypothesis.most for hypothesis in found(tmp_path / "trained", case("two", smaller))["two"].hypotheses] == [
+        None
+    ]
 
 
 def test_a_key_holds_weights_preprocessing_and_images_and_nothing_of_training():
@@ -368,12 +388,28 @@ def test_what_cannot_be_used_is_left_out_and_named(tmp_path, spoil, reason):
         located(of, tmp_path, own)
 
 
-def test_only_the_data_of_loaded_arms_can_be_changed():
-    """A learning rate means nothing to a network that is loaded; the size of the sample does."""
+def test_only_the_number_of_images_of_loaded_networks_can_be_changed():
+    """Neither a learning rate nor a side of images means anything to a network that is loaded; the size of the sample does."""
     assert override(PUBLISHED, ["data.test=500"]).arms["vit"].data.test == 500
-    for change in ("lr=1e-3", "recipe=sgd", "options.dim=3"):
-        with pytest.raises(VitworkError, match="are loaded, not trained"):
+    for change in ("lr=1e-3", "recipe=sgd", "options.dim=3", "data.size=16", "data.source=cifar10", "vit.data.size=16"):
+        with pytest.raises(VitworkError, match="are loaded, not trained: only how many images they see"):
             override(PUBLISHED, [change])
+
+
+@pytest.mark.parametrize("change", ["data.train=3", "data.fraction=0.1"])
+def test_numbers_of_training_images_are_refused_where_there_are_none(change):
+    """A sample of test images stands for training images too, whose number would not be read; of CIFAR-100 there are some."""
+    with pytest.raises(VitworkError, match="test images alone"):
+        override(PUBLISHED, ["data.test=12", change])
+    assert override(find("paper-checkpoints"), [change])
+
+
+def test_loaded_networks_see_the_same_images():
+    """One arm cannot have other images than those that it is compared with; all of them can, in whatever way it is said."""
+    with pytest.raises(VitworkError, match="compared on the same images"):
+        override(PUBLISHED, ["vit.data.test=6"])
+    each = [f"{name}.data.test=6" for name in PUBLISHED.arms]
+    assert {arm.data.test for arm in override(PUBLISHED, each).arms.values()} == {6}
 
 
 def test_the_plan_tells_what_a_claim_costs_a_network(tmp_path):
@@ -478,6 +514,16 @@ def test_networks_of_a_users_own_are_listed_and_fetched(tmp_path, capsys, monkey
     assert "resnet" not in said
     with pytest.raises(VitworkError, match=r"`vitwork networks published --fetch --model …` gets those"):
         located(PUBLISHED, None, given(PUBLISHED, ["vit=timm:test_vit2.r160_in1k"]))
+
+
+def test_the_command_tells_networks_of_other_architectures_as_a_session_does(tmp_path, capsys):
+    """A ViT that is named as a ResNet is listed, with the sentence that its session's report has; one in its own arm without."""
+    asked = ["published", "--weights", str(tmp_path), "--model", "resnet=timm:test_vit.p0"]
+    assert networks(asked) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.endswith("In resnet and resnet-published, whose rule asks for other architectures: test_vit.p0.")
+    assert networks([*asked[:-1], "resnet=timm:resnet50.mine"]) == 0
+    assert "other architectures" not in capsys.readouterr().out
 
 
 def test_what_no_claim_asks_for_is_fetched_only_where_it_is_named(tmp_path, capsys, monkeypatch):

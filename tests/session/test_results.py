@@ -9,6 +9,7 @@ from tests.session.small import PROFILE, case, error, found, measured, planned, 
 from vitwork.design.deviation import Lack, Missing
 from vitwork.language.claim import Claim, Paper
 from vitwork.language.measure import Measure
+from vitwork.profiles import PUBLISHED, find
 from vitwork.report.document import dump, read
 from vitwork.session.findings import Finding, Judgement
 from vitwork.session.judge import judged
@@ -37,6 +38,15 @@ def test_a_claim_of_several_tests_is_one_entry_that_reruns_all_of_them() -> None
     )
     assert claim.rerun == "pytest claims/a.py::test_one claims/a.py::test_two --profile smoke"
     assert claim.verdict is Verdict.CONTRADICTED
+
+
+def test_a_claim_is_run_again_with_what_its_profile_needs() -> None:
+    """Images that cannot be downloaded are named in the command; those that a session was given are, too."""
+    findings = Judgement((theorem("test_one"),), {}, 1)
+    for profile, data, said in ((PROFILE, None, ""), (find("cifar10-micro"), None, ""), (PUBLISHED, None, " --data DIR"),
+                                (find("cifar10-micro"), Path("here"), " --data DIR")):  # fmt: skip
+        (claim,) = replace(session(), profile=profile, data=data).claims(findings, FREE)
+        assert claim.rerun == f"pytest claims/a.py::test_one --profile {profile.name}{said}"
 
 
 def test_a_test_that_was_not_reached_proves_nothing() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 from vitwork.design import schedule
 from vitwork.design.arm import Arm
+from vitwork.design.dataset import HELD_OUT
 from vitwork.design.deviation import Change, Deviation
 from vitwork.design.profile import Profile
 from vitwork.design.recipe import Recipe
@@ -17,6 +18,9 @@ from vitwork.design.typed_fields import replaced
 from vitwork.errors import VitworkError
 
 PARTS = ("recipe", "data", "options")
+
+COUNTS = {"data.test", "data.train", "data.fraction"}
+"""What can be changed of networks that are loaded: how many images they see."""
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "--set": {
@@ -59,6 +63,7 @@ def override(profile: Profile, assignments: Sequence[str], *, deterministic: boo
         schedule.check(changed.recipe)
         changed.data.check()
         _check_snapshots(changed)
+    _check_images([arm for arm in arms.values() if arm.loaded])
     changed_to = f"; as changed: {', '.join(assignments)}" if assignments else ""
     return replace(profile, arms=arms, deviations=tuple(changes), summary=f"{profile.summary}{changed_to}")
 
@@ -97,6 +102,23 @@ def _check_snapshots(arm: Arm) -> None:
         ) from fault
 
 
+def _check_images(loaded: Sequence[Arm]) -> None:
+    """Refuse what would give loaded networks unlike images, or numbers of training images where there are none.
+
+    Raises:
+        VitworkError: arms differ in their data, or of test images alone more than their number is changed.
+    """
+    specs = {arm.data for arm in loaded}
+    if len(specs) > 1:
+        raise VitworkError(
+            "Networks that are loaded are compared on the same images: change data.test and the like for all arms, not for one."
+        )
+    if any(spec.source == HELD_OUT and (spec.train, spec.fraction) != (None, 1.0) for spec in specs):
+        raise VitworkError(
+            f"Of {HELD_OUT} there are test images alone, so data.train and data.fraction would not be read: set data.test."
+        )
+
+
 def substitute(profile: Profile, models: Sequence[str]) -> Profile:
     """Return a profile with the models of some arms replaced, each noted among its deviations.
 
@@ -123,6 +145,20 @@ def substitute(profile: Profile, models: Sequence[str]) -> Profile:
     return replace(profile, arms=arms, deviations=tuple(changes))
 
 
+def assignments(changes: Iterable[Deviation]) -> list[str]:
+    """Return the assignments that `override` noted."""
+    return [
+        f"{found.arm}{'.' * bool(found.arm)}{found.field}={found.value}"
+        for found in changes
+        if found.change is Change.SETTING
+    ]
+
+
+def models(changes: Iterable[Deviation]) -> list[str]:
+    """Return the models that `substitute` noted."""
+    return [f"{found.arm}={found.value}" for found in changes if found.change is Change.MODEL]
+
+
 def _arm_and_model(given: str) -> tuple[str, str]:
     name, _, model = given.rpartition("=")
     return name or "vit", model
@@ -130,9 +166,9 @@ def _arm_and_model(given: str) -> tuple[str, str]:
 
 def _changed(arm: Arm, path: str, text: str) -> Arm:
     """Return the arm with one field changed."""
-    if arm.loaded and not path.startswith("data."):
+    if arm.loaded and path not in COUNTS:
         raise VitworkError(
-            f"The networks of {arm.name} are loaded, not trained: only its data can be changed, not {path}."
+            f"The networks of {arm.name} are loaded, not trained: only how many images they see can be changed, not {path}."
         )
     if path == "recipe":
         if text not in RECIPES:

@@ -65,6 +65,7 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
         sides: the samples in the order of the sentence; a constant may stand last.
         levels: where the sides of a trend lie, or their claimed ranks in a correlation.
         within: largest difference (or factor) that a sameness allows.
+        most: published networks that the smallest arm has, here or not; null where more can be trained.
         effect: the outcome.
     """
 
@@ -80,6 +81,7 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
     control: str = ""
     levels: tuple[float, ...] | None = None
     within: float | None = None
+    most: int | None = None
 
 
 class Registration(StrEnum):
@@ -264,6 +266,7 @@ class ProfileResult(Struct, frozen=True, kw_only=True):
         deviations: from the paper's setting.
         pixels: side of the images, where every arm has the same and it is not that of their source.
         first_seed: the number of the first seed.
+        loaded: whether networks are published ones, which are loaded and not trained.
     """
 
     name: str
@@ -272,6 +275,7 @@ class ProfileResult(Struct, frozen=True, kw_only=True):
     deviations: tuple[Deviation, ...]
     pixels: int | None = None
     first_seed: Annotated[int, Meta(ge=0)] = 0
+    loaded: bool = False
 
 
 class DatasetResult(Struct, frozen=True, kw_only=True):

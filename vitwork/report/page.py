@@ -17,6 +17,8 @@ from vitwork.report.html import anchors, environment
 from vitwork.report.packed import Link, Packed
 from vitwork.statistics.effect import Verdict
 
+EVALUATION = "evaluation"
+"""The measurement that holds a network's accuracy."""
 BESIDE = ("results.json", "claims.parquet", "runs.parquet", "measurements.parquet", "hypotheses.parquet", "summary.md")
 """Files next to the page that it links to."""
 
@@ -218,9 +220,9 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
         "registered": words.registered(claim),
         "search": " ".join([claim.id, claim.sentence, claim.paper.where, plain, *claim.arms]).lower(),
         "audits": [
-            words.audit(quantities[name])
+            said
             for name in dict.fromkeys(h.quantity for h in hypotheses)
-            if name in quantities
+            if name in quantities and (said := words.audit(quantities[name]))
         ],
         "hypotheses": [
             _hypothesis(hypothesis, palette, None if place else claim.paper.effect)
@@ -268,7 +270,12 @@ def _with_data(figure: Figure | None, name: str, packed: Packed) -> Json | None:
 
 def _arms(results: Results, palette: Palette, places: Mapping[str, str]) -> list[Json]:
     runs: dict[str, list[RunResult]] = {}
-    foreign = words.substitutes(results.profile)
+    foreign, loaded = words.substitutes(results.profile), words.loaded(results)
+    accuracies = {
+        entry.run: entry.values.get("acc")
+        for entry in results.measurements
+        if entry.name == EVALUATION and entry.values
+    }
     for run in results.runs:
         runs.setdefault(run.arm, []).append(run)
     return [
@@ -276,10 +283,10 @@ def _arms(results: Results, palette: Palette, places: Mapping[str, str]) -> list
             "name": arm,
             "anchor": places[arm],
             "series": palette[arm],
-            "line": _line(group),
+            "line": _line(group, loaded=loaded),
             "foreign": foreign[arm][1] if arm in foreign else "",
-            "networks": [_network(run) for run in sorted(group, key=lambda run: run.seed) if run.network],
-            "model": "" if group[0].network else group[0].model,
+            "networks": [_network(run, accuracies) for run in sorted(group, key=lambda run: run.seed) if loaded],
+            "model": "" if loaded else group[0].model,
             "options": words.settings(group[0].options),
             "recipe": words.settings(group[0].recipe),
             "modes": "; ".join(dict.fromkeys(run.mode for run in group if run.mode)),
@@ -291,20 +298,23 @@ def _arms(results: Results, palette: Palette, places: Mapping[str, str]) -> list
     ]
 
 
-def _network(run: RunResult) -> Json:
-    """Return what is told of a published network: what was loaded, and how it saw its images."""
+def _network(run: RunResult, accuracies: Mapping[str, float | None]) -> Json:
+    """Return what is told of a published network: what was loaded, how it saw its images and how many it told right."""
+    accuracy = accuracies.get(run.key)
     return {
-        "seed": run.seed,
-        "name": run.network.get("name"),
+        "number": run.seed,
+        "name": run.network.get("name") or "not loaded",
+        "year": run.network.get("year") or "not stated",
         "licence": run.network.get("licence") or "not stated",
+        "accuracy": words.fixed(None if accuracy is None else 100.0 * accuracy, 1),
         "parameters": words.count(run.parameters) if run.parameters else "",
         "images": words.settings(run.network.get("preprocessing") or {}) or "as they are",
-        "sha256": run.network.get("sha256"),
+        "sha256": run.network.get("sha256", ""),
     }
 
 
-def _line(group: Sequence[RunResult]) -> str:
-    if group[0].network:
+def _line(group: Sequence[RunResult], *, loaded: bool) -> str:
+    if loaded:
         return words.plural(len(group), "published network")
     parts = [group[0].model or "model unknown"]
     if group[0].parameters:

@@ -95,13 +95,13 @@ def hypotheses(results: Results) -> tuple[list[Json], Kinds]:
     decided = ("verdict", "alternative", "scale", "test", "obstacle", "penalty", "lost", "method", "reason")
     numbers = ("estimate", "low", "high", "adjusted_low", "adjusted_high", "margin", "band", "within", "constant")
     tested = ("p", "p_for", "p_against", "plain_p", "adjusted_p", "alpha")
-    counts = ("n_a", "n_b", "steps", "weakest", "seeds_needed")
+    counts = ("n_a", "n_b", "steps", "weakest", "seeds_needed", "most")
     kinds = dict.fromkeys((*described, *decided), "text") | dict.fromkeys((*numbers, *tested), "number")
     kinds |= dict.fromkeys(counts, "count") | {"levels": "numbers", "a_values": "numbers", "b_values": "numbers"}
     rows = []
     for entry in results.hypotheses:
         first, last = _side("a", entry.sides[0]), _side("b", entry.sides[-1])
-        said = {"method": words.method(entry.effect), "reason": words.reason(entry.effect, entry.unit)}
+        said = {"method": words.method(entry.effect), "reason": words.reason(entry)}
         rows.append(_row({**structs.asdict(entry), **asdict(entry.effect), **first, **last, **said}, kinds))
     return rows, kinds
 

@@ -39,13 +39,8 @@ def profile_of(report: Results) -> Profile:
             f"The report says that an arm has {report.profile.seeds} networks, and its hypotheses rest on up to {most}: it is altered."
         )
     changes = report.profile.deviations
-    models = [f"{found.arm}={found.value}" for found in changes if found.change is Change.MODEL]
-    settings = [
-        f"{found.arm}{'.' * bool(found.arm)}{found.field}={found.value}"
-        for found in changes
-        if found.change is Change.SETTING
-    ]
-    profile = overrides.override(overrides.substitute(profiles.find(report.profile.name), models), settings)
+    own = overrides.substitute(profiles.find(report.profile.name), overrides.models(changes))
+    profile = overrides.override(own, overrides.assignments(changes))
     if loads(profile):
         profile = replace(profile, arms={name: _holding(arm, report) for name, arm in profile.arms.items()})
     return replace(profile, seeds=report.profile.seeds, deviations=changes, alpha=report.alpha)

@@ -14,7 +14,7 @@ from vitwork.design.profile import Profile
 from vitwork.design.published import Family, Network
 from vitwork.errors import DamagedError, VitworkError
 from vitwork.report.terminal import columns, wrapped
-from vitwork.session.networks import alike, check_folder, few, loads, members, weights_folder, with_own
+from vitwork.session.networks import alike, check_folder, few, foreign, loads, members, weights_folder, with_own
 from vitwork.session.networks import given as named
 
 if TYPE_CHECKING:  # importing it for real imports torch
@@ -54,10 +54,14 @@ def networks(arguments: Sequence[str]) -> int:
     if given.fetch and given.weights:
         raise VitworkError("Weights are fetched into the cache of the hub: leave --weights or --fetch out.")
     check_folder(given.weights)
+    names = {name: [network.name for network in own[name]] for name in chosen if name in own}
+    strange = [f"{text[:1].upper()}{text[1:]}." for text in foreign(profile, names)]
     profile = replace(profile, arms={name: with_own(arm, own.get(name)) for name, arm in profile.arms.items()})
     for name in chosen:
         for line in table(profile, profile.arms[name], given.weights):
             print(line, flush=True)
+    for text in strange:
+        print(*wrapped(text, columns()), sep="\n", flush=True)
     wanted = chosen if given.arms is not None else [name for name in chosen if _asked(profile.arms[name])]
     return fetched(profile, wanted) if given.fetch else 0
 

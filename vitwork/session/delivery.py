@@ -38,7 +38,7 @@ def deliver(finding: Finding, changes: Changes | None) -> None:
 def _reasons(finding: Finding) -> str:
     """Return the hypotheses that bear the verdict, each with its reason."""
     return "; ".join(
-        f"{hypothesis.statement}: {words.reason(hypothesis.effect, hypothesis.unit)}"
+        f"{hypothesis.statement}: {words.reason(hypothesis)}"
         for hypothesis in finding.hypotheses
         if hypothesis.effect.verdict is finding.verdict
     )

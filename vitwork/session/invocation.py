@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
+from vitwork.design import overrides
+from vitwork.design.deviation import Change
+from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 
 NAME = "vitwork.claims"
 """The claims as a package, where vitwork is installed from its wheel."""
 PLUGIN = ("-p", "vitwork.plugin", "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
 """What gives a session the suite's options and fixture, whether or not a conftest.py names the plugin."""
+FOLDER = "DIR"
+"""Stands for a folder in a command, as in the documentation."""
 ALONE = (*PLUGIN, "-c", os.devnull, "--rootdir", ".")
 """What lets a session depend on nothing but the options that are given: no settings of a project that stands around it."""
 
@@ -84,6 +90,32 @@ def again(tests: Iterable[str], *, by_name: bool) -> str:
     if not by_name:
         return " ".join(["pytest", *tests])
     return f'vitwork run -k "{" or ".join(test.rpartition("::")[2] for test in tests)}"'
+
+
+def options(profile: Profile, *, data: bool, weights: bool, first_seed: int, sequential: bool) -> str:
+    """Return the options of a session at a profile as it was changed, whose folders are for the reader to name.
+
+    Args:
+        profile: with its changes among its deviations.
+        data, weights: whether folders of images and of weights are needed.
+        first_seed: the number of the first seed.
+        sequential: whether seeds are added until verdicts are settled.
+    """
+    changes = profile.deviations
+    # Arms that are alike under several names have the same networks, which `--model` names once.
+    networks = {found.value: found.arm for found in reversed(changes) if found.change is Change.NETWORKS}
+    own = [f"{arm}=timm:{names.replace(', ', ',')}" for names, arm in networks.items()]
+    seeds = "auto" if sequential else next((found.value for found in changes if found.change is Change.SEEDS), "")
+    given = [
+        ("--profile", profile.name),
+        *[("--data", FOLDER)] * data,
+        *[("--weights", FOLDER)] * weights,
+        *(("--model", model) for model in [*overrides.models(changes), *own]),
+        *(("--set", assignment) for assignment in overrides.assignments(changes)),
+        *[("--seeds", seeds)] * bool(seeds),
+        *[("--first-seed", str(first_seed))] * bool(first_seed),
+    ]
+    return " ".join(f"{name} {shlex.quote(value)}" for name, value in given)
 
 
 def _alone(words: Sequence[str]) -> bool:

@@ -335,8 +335,14 @@ def _hypothesis(
         id=case.hypothesis(place), claim=case.claim.id, form=sentence.form, statement=sentence.statement,
         parameters=case.shown, quantity=quantity.name, unit=quantity.unit,
         sides=tuple(map(_side, sentence.sides, planned, values)),
-        effect=effect, control=sentence.control, levels=sentence.levels, within=sentence.band,
+        effect=effect, control=sentence.control, levels=sentence.levels, within=sentence.band, most=_most(planned),
     )  # fmt: skip
+
+
+def _most(planned: Iterable[tuple[Wanted, ...] | float]) -> int | None:
+    """Return how many networks the smallest arm has of which they are published, here or not; None where more can be trained."""
+    arms = [side[0].run.arm for side in planned if isinstance(side, tuple) and side]
+    return min((len(arm.networks) + len(arm.missing) for arm in arms if arm.loaded), default=None)
 
 
 def _side(side: Reference | float, planned: tuple[Wanted, ...] | float, values: Values | float) -> Sample | Constant:

@@ -127,7 +127,7 @@ def located(
     changes = [
         *(Deviation(Change.NETWORKS, arm=arm, value=", ".join(names)) for arm, names in models.items()),
         *declared(*dict.fromkeys(text for texts in told.values() for text in texts)),
-        *declared(*_foreign(profile, models)),
+        *declared(*foreign(profile, models)),
         *declared(*([] if planned else _lacking(arms))),
     ]  # fmt: skip
     return replace(profile, arms=arms, deviations=(*profile.deviations, *changes))
@@ -164,7 +164,7 @@ def _told(copies: Mapping[str, str]) -> list[str]:
     return [f"counted once, as the same weights: {original}, {_named(names)}" for original, names in groups.items()]
 
 
-def _foreign(profile: Profile, models: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def foreign(profile: Profile, models: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Yield, in words, which networks a user puts into arms whose rules do not ask for their architectures."""
     from vitwork.models.published.membership import is_of
 

@@ -27,8 +27,9 @@ from vitwork.language.document import (
 from vitwork.language.not_finite import not_finite
 from vitwork.report.earlier import pages_hash
 from vitwork.session.findings import Decided, Finding, Judgement, Place
-from vitwork.session.invocation import again
+from vitwork.session.invocation import again, options
 from vitwork.session.lookup import Records
+from vitwork.session.networks import loads
 from vitwork.session.registration import Declared, Registry
 from vitwork.statistics.effect import Verdict
 from vitwork.store.keys import digest
@@ -66,6 +67,7 @@ class Session:
         reached: names of all tests that the session came to.
         chosen: whether only some tests were asked for.
         by_name: whether the suite's own claims were asked for by name and not by their files.
+        weights: whether a folder of weights was named.
         first_seed: the number of the first seed.
         sequential: whether seeds were added until verdicts were settled.
         measured: where the numbers come from, for a session that judges those of a report; None where they are its own.
@@ -82,6 +84,7 @@ class Session:
     reached: Collection[str] = ()
     chosen: bool = False
     by_name: bool = False
+    weights: bool = False
     first_seed: int = 0
     sequential: bool = False
     measured: Provenance | None = None
@@ -100,7 +103,7 @@ class Session:
             profile=ProfileResult(
                 name=self.profile.name, summary=self.profile.summary, seeds=self.profile.seeds,
                 deviations=(*self.profile.deviations, *self._partial(evidence)), pixels=self._pixels(),
-                first_seed=self.first_seed,
+                first_seed=self.first_seed, loaded=loads(self.profile),
             ),
             provenance=self.measured or self._provenance(evidence),
             claims=tuple(
@@ -187,9 +190,20 @@ class Session:
             measurements=tuple(sorted({place.key for place in places})),
             arms=tuple(sorted({place.arm for place in places})),
             **costs.of_places(places),
-            rerun=f"{again(tests, by_name=self.by_name)} --profile {self.profile.name}",
+            rerun=f"{again(tests, by_name=self.by_name)} {self._options()}",
             file=group[0].test.partition("::")[0],
             files=tuple(dict.fromkeys(finding.test.partition("::")[0] for finding in group)),
+        )
+
+    def _options(self) -> str:
+        from vitwork.data.sources.download import DOWNLOADS
+
+        return options(
+            self.profile,
+            data=self.data is not None or not self._sources(()) <= {"embedded", *DOWNLOADS},
+            weights=self.weights,
+            first_seed=self.first_seed,
+            sequential=self.sequential,
         )
 
     def _lack(self, finding: Finding) -> Lack | None:

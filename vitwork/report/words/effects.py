@@ -15,10 +15,10 @@ OPEN_ENDS = {"log-ratio": ("0", "∞"), "probability": ("0", "1")}
 """What an interval without limit reaches."""
 OBSTACLES = {
     Obstacle.NO_RUNS: "an arm has no runs",
-    Obstacle.FEW_SEEDS: "so few seeds never decide",
+    Obstacle.FEW_SEEDS: "so few networks never decide",
     Obstacle.NEGATIVE_VALUES: "negative values have no logarithms",
     Obstacle.UNKNOWN_VALUE: "there are runs without a finite value, so that the effect is unknown",
-    Obstacle.NO_SPREAD: "no seed differs from another of its arm",
+    Obstacle.NO_SPREAD: "no network differs from another of its arm",
 }
 """Why no test applies."""
 
@@ -97,12 +97,13 @@ def marked(value: float, scale: str) -> str:
     return f"{MARKS.get(scale, '')}{quantity(shown(value, scale))}"
 
 
-def reason(found: Effect, unit: str = "") -> str:
+def reason(hypothesis: Hypothesis) -> str:
     """Return in one line what was found and what it says of the margin."""
+    found = hypothesis.effect
     if found.obstacle is not None:
-        return why(found)
-    seeds = f"{found.n_a} and {found.n_b} seeds" if found.n_b else plural(found.n_a, "seed")
-    return f"{effect(found, unit)}, {', '.join([seeds, *_p_values(found)])}: {why(found)}"
+        return why(hypothesis)
+    networks = f"{found.n_a} and {found.n_b} networks" if found.n_b else plural(found.n_a, "network")
+    return f"{effect(found, hypothesis.unit)}, {', '.join([networks, *_p_values(found)])}: {why(hypothesis)}"
 
 
 def adjusted(found: Effect) -> bool:
@@ -117,34 +118,50 @@ def _p_values(found: Effect) -> list[str]:
     return [f"{name} = {quantity(value, 2)}" for name, value in known.items() if not math.isnan(value)]
 
 
-def why(found: Effect) -> str:
-    """Return why an effect has its verdict, without its numbers."""
+def why(hypothesis: Hypothesis) -> str:
+    """Return why a hypothesis has its verdict, without its numbers."""
+    found = hypothesis.effect
     if found.obstacle is not None:
         return OBSTACLES[found.obstacle]
     step = f"the weakest of {found.steps} steps is number {found.weakest}: " if found.steps > 1 else ""
-    return f"{step}{_placed(found)}{_noted(found)}"
+    return f"{step}{_placed(found, hypothesis.most)}{_noted(found)}"
 
 
-def _placed(found: Effect) -> str:
+def _placed(found: Effect, most: int | None) -> str:
     """Return where an effect lies, or what an undecided one lacks."""
     if found.verdict is Verdict.INCONCLUSIVE:
-        return _undecided(found)
+        return _undecided(found, most)
     paper = found.verdict is Verdict.REPRODUCED
     if found.band is not None:
         return f"{'inside' if paper else 'outside'} {_separating(found)}"
     return f"clear of {_separating(found)} on {'the paper’s' if paper else 'the other'} side"
 
 
-def _undecided(found: Effect) -> str:
+def _undecided(found: Effect, most: int | None) -> str:
     place, (low, high) = _separating(found), found.deciding
     said = f"the order of the runs does not clear {place}" if found.test is Test.ORDER else f"not clear of {place}"
     if found.p <= found.alpha:
         said = f"decided alone, but not with all {'claims' if adjusted(found) else 'comparisons'} counted"
     if found.seeds_needed:
-        return f"{said}; about {found.seeds_needed} seeds per arm would probably settle it"
+        return f"{said}; {settling(found.seeds_needed, most)}"
     return (
-        said if found.p <= found.alpha or math.isinf(high - low) else f"{said}; many more seeds would hardly settle it"
+        said
+        if found.p <= found.alpha or math.isinf(high - low)
+        else f"{said}; many more networks would hardly settle it"
     )
+
+
+def settling(needed: int, most: int | None, what: str = "it") -> str:
+    """Return how many networks would settle what is undecided, or that there are not so many.
+
+    Args:
+        needed: networks per arm.
+        most: that the smallest arm has; None where more can be trained.
+        what: is undecided.
+    """
+    if most is not None and needed > most:
+        return f"its networks cannot settle {what}: that would probably take about {needed} per arm, and the smallest arm has {most}"
+    return f"about {needed} networks per arm would probably settle {what}"
 
 
 def _separating(found: Effect) -> str:
@@ -161,7 +178,7 @@ def _noted(found: Effect) -> str:
     """Return in brackets what the data forced on the test."""
     if found.test is Test.PERMUTATION:
         alike = found.n_b and not found.margin  # permutations test whether two arms are alike, and nothing else
-        return f" (no seed differs{'' if alike else ', so that the seeds show no spread to judge by'})"
+        return f" (no network differs{'' if alike else ', so that they show no spread to judge by'})"
     if any(found.lost):
         return f" ({found.lost[0]} and {found.lost[1]} runs without a finite value, judged by order)"
     return ""
@@ -189,7 +206,7 @@ def decision(hypothesis: Hypothesis) -> str:
     """Return how a hypothesis was decided: why, the paper's side, n, p and method."""
     found = hypothesis.effect
     counts = [sum(value is not None for value in side.values) for side in hypothesis.sides if isinstance(side, Sample)]
-    parts = [why(found), _claimed(hypothesis), f"n = {' + '.join(map(str, counts))}", *_p_values(found)]
+    parts = [why(hypothesis), _claimed(hypothesis), f"n = {' + '.join(map(str, counts))}", *_p_values(found)]
     return "; ".join([*parts, *filter(None, [method(found), _plain(hypothesis)])])
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.language.changes import Event, Kind, untold
 from vitwork.language.document import ClaimResult, Hypothesis, ProfileResult, Results
-from vitwork.report.words.effects import effect, why
+from vitwork.report.words.effects import effect, settling, why
 from vitwork.report.words.numbers import cost, duration, listed, plural, quantity, sentence, settings, snapshot
 from vitwork.report.words.origins import pooled, registration
 from vitwork.report.words.verdicts import loaded, primaries, qualifiers, verdict
@@ -249,22 +249,24 @@ def _said(hypothesis: Hypothesis) -> str:
     """Return one comparison as a sentence."""
     given = settings(hypothesis.parameters)
     name = f"{hypothesis.statement}{f' ({given})' if given else ''}"
-    return f"{name}: {effect(hypothesis.effect, hypothesis.unit)}; {_side(hypothesis.effect)}."
+    return f"{name}: {effect(hypothesis.effect, hypothesis.unit)}; {_side(hypothesis)}."
 
 
 def _settled(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
     """Return the networks that would settle an undecided claim; empty where that is unknown for any comparison."""
     if claim.verdict is not Verdict.INCONCLUSIVE:
         return ""
-    undecided = [hypothesis.effect for hypothesis in hypotheses if hypothesis.effect.verdict is not Verdict.REPRODUCED]
-    known = [found.seeds_needed for found in undecided if found.seeds_needed]
+    undecided = [hypothesis for hypothesis in hypotheses if hypothesis.effect.verdict is not Verdict.REPRODUCED]
+    known = [needed for hypothesis in undecided if (needed := hypothesis.effect.seeds_needed)]
     if not known or len(known) < len(undecided):
         return ""
-    return f"About {max(known)} networks per arm would probably settle {'it' if len(known) == 1 else 'all of them'}."
+    most = min((hypothesis.most for hypothesis in undecided if hypothesis.most is not None), default=None)
+    return f"{sentence(settling(max(known), most, 'it' if len(known) == 1 else 'all of them'))}."
 
 
-def _side(found: Effect) -> str:
-    """Return where the interval lies, or, where that explains nothing, why the effect has its verdict."""
+def _side(hypothesis: Hypothesis) -> str:
+    """Return where the interval lies, or, where that explains nothing, why the hypothesis has its verdict."""
+    found = hypothesis.effect
     place = _place(found)
     if place and SIDES.get(found.verdict) == place:
         return f"the whole interval lies on {place} of the margin"
@@ -273,7 +275,7 @@ def _side(found: Effect) -> str:
     bounded = found.obstacle is None and any(map(math.isfinite, found.deciding))
     if found.verdict is Verdict.INCONCLUSIVE and found.alternative != "two-sided" and bounded:
         return "the interval reaches both sides of the margin"
-    return why(found)
+    return why(hypothesis)
 
 
 def _place(found: Effect) -> str:
@@ -339,7 +341,7 @@ def _now(found: Event, results: Results) -> str:
     hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     if found.hypothesis:
         now = hypotheses.get(found.hypothesis)
-        return f"{effect(now.effect, now.unit)}; {why(now.effect)}" if now else ""
+        return f"{effect(now.effect, now.unit)}; {why(now)}" if now else ""
     claim = next((claim for claim in results.claims if claim.id == found.claim), None)
     if claim is None:
         return ""

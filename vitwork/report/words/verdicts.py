@@ -178,8 +178,8 @@ def ended(results: Results) -> int:
 
 
 def loaded(results: Results) -> bool:
-    """Return whether the networks were published ones: loaded, and not trained."""
-    return any(run.network for run in results.runs)
+    """Return whether the profile's networks are published ones: loaded, and not trained."""
+    return results.profile.loaded
 
 
 def price(results: Results) -> str:
