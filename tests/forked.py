@@ -1,8 +1,8 @@
-"""``python -m MODULE …`` in a process of its own that starts with its imports done: a fork of one that did nothing but import.
+"""``python -m MODULE …`` in a process of its own that starts warm: a fork of one that did nothing but what `tests/warmed.py` does.
 
 torch, timm and the rest take five seconds to import, which most sessions in these tests would spend and none is about. What a
-fork imports, sets or leaves behind is its own, as in any other process. Not for a test of what is imported, and not for one
-that sets an environment variable which a library reads while it is imported.
+fork imports, sets or leaves behind is its own, as in any other process. Not for a test of what is imported or of digests of
+this project's sources, and not for one that sets an environment variable which a library reads while it is imported.
 """
 
 from __future__ import annotations
@@ -17,16 +17,11 @@ import tempfile
 from pathlib import Path
 
 TESTS = Path(__file__).parent
-IMPORTED = [  # but not vitwork.plugin, whose assertions pytest rewrites as it loads it
-    "timm", "torchvision", "pandas", "scipy.stats", "matplotlib.figure", "hypothesis", "xdist.plugin",
-    "vitwork.cli", "vitwork.evidence.commands", "vitwork.report.build", "vitwork.session.commands",
-    "vitwork.session.worker", "vitwork.measurements.loaded_run", "vitwork.training.together",
-]  # fmt: skip
 NOT_REWRITTEN = (
     "-W ignore::pytest.PytestAssertRewriteWarning"  # libraries that are also plugins, and whose tests these are not
 )
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(IMPORTED)
+FORKS.set_forkserver_preload(["tests.warmed"])
 
 
 def run(module: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,18 +30,33 @@ def built_up(*arguments, workers=1):
     return json.loads(Path("buildup/buildup.json").read_text())
 
 
-def test_a_search_ends_with_a_call_a_diagram_a_path_and_its_cost(here, capsys):
+@pytest.fixture
+def finished(here, once):
+    """The document of a finished search, whose folder and store lie here, and what it printed."""
+
+    def fill(folder):
+        printed = io.StringIO()
+        with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
+            built_up("alternet")
+        (folder / "printed").write_text(printed.getvalue())
+
+    shutil.copytree(once("finished-search", fill), here, dirs_exist_ok=True)
+    return json.loads(Path("buildup/buildup.json").read_text())
+
+
+def test_a_search_ends_with_a_call_a_diagram_a_path_and_its_cost(here, finished):
     """All blocks are tried from the last stage on, and what is printed can be pasted."""
-    found = built_up("alternet")
-    assert [step["block"] for step in found["steps"]] == ["c3#2", "c2#2", "c1#2"]
-    assert [len(one["accuracies"]) for one in found["configurations"]] == [3, 3, 3, 3]
-    assert all(one["low"] <= one["mean"] <= one["high"] for one in found["configurations"])
-    printed = capsys.readouterr().out
+    assert [step["block"] for step in finished["steps"]] == ["c3#2", "c2#2", "c1#2"]
+    assert [len(one["accuracies"]) for one in finished["configurations"]] == [3, 3, 3, 3]
+    assert all(one["low"] <= one["mean"] <= one["high"] for one in finished["configurations"])
+    printed = (here / "printed").read_text()
     assert "12 networks, " in printed
     assert "stage 3  Conv Conv" in printed
     names = {}
-    exec(found["call"], names)  # noqa: S102 - what a user is told to paste
-    assert sum(weight.numel() for weight in names["network"].parameters()) == found["configurations"][0]["parameters"]
+    exec(finished["call"], names)  # noqa: S102 - what a user is told to paste
+    assert (
+        sum(weight.numel() for weight in names["network"].parameters()) == finished["configurations"][0]["parameters"]
+    )
     page = (here / "buildup" / "buildup.html").read_text()
     assert "Our build-up path" in page
     assert "Fig. 12a, CIFAR-100" in page
@@ -46,16 +64,15 @@ def test_a_search_ends_with_a_call_a_diagram_a_path_and_its_cost(here, capsys):
     assert not re.search(r"https?://(?!www\.w3\.org)", page)
 
 
-def test_the_same_command_again_trains_nothing(monkeypatch, capsys):
+def test_the_same_command_again_trains_nothing(finished, monkeypatch, capsys):
     """The search rests on the store alone: it finds the same and says at once what it found."""
-    first = built_up("alternet")
 
     def trained(*_, **__):
         raise AssertionError("a stored run is never trained again")
 
     monkeypatch.setattr(training, "train", trained)
     again = built_up("alternet")
-    assert {**again, "wall_seconds": 0} == {**first, "wall_seconds": 0}
+    assert {**again, "wall_seconds": 0} == {**finished, "wall_seconds": 0}
     assert "networks to train" not in capsys.readouterr().out.rpartition("Declared")[2]
 
 
@@ -87,9 +104,8 @@ def test_an_interrupted_search_says_so_everywhere(monkeypatch, capsys):
     monkeypatch.undo()
 
 
-def test_a_finished_search_is_not_written_over_by_another(capsys):
+def test_a_finished_search_is_not_written_over_by_another(finished, capsys):
     """What another search, or one of other rates, would write needs a folder of its own; the same one may write again."""
-    built_up("alternet")
     before = Path("buildup/buildup.json").read_bytes()
     for other in (("resnet",), ("alternet", "--alpha", "0.1"), ("alternet", "--set", "lr=0.1")):
         assert main(["buildup", *other, *TINY, "--minutes", "0", "--workers", "1"]) == 2

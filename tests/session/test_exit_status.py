@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from tests import forked
+
 CLAIMS = """
 import pytest
 from vitwork.language.claim import Paper, claim
@@ -28,7 +30,8 @@ def project(pytester: pytest.Pytester, conftest: str = "", claims: str = CLAIMS)
     """Run claims by definition and what a conftest adds."""
     pytester.makeconftest(f'pytest_plugins = ["vitwork.plugin"]\n{conftest}')
     pytester.makepyfile(test_claims=claims)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    done = forked.run("pytest", "-p", "no:cacheprovider", cwd=pytester.path)
+    return pytest.RunResult(done.returncode, done.stdout.splitlines(), done.stderr.splitlines(), duration=0)
 
 
 def report(pytester: pytest.Pytester) -> dict:

@@ -129,3 +129,31 @@ def test_what_was_never_timed_anywhere_is_told_by_a_step_on_this_machine(tmp_pat
     text = "\n".join(plan_lines(plan, Store(tmp_path), device="cpu"))
     assert "2 runs to do: about " in text
     assert "Arms never timed: training alone" in text
+
+
+def test_operations_are_counted_once_for_each_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second plan finds the counts of the first; another network, a damaged count and a protected folder are counted anew."""
+    from vitwork.training import speed
+
+    counted = []
+    monkeypatch.setattr(speed, "operations", lambda arm, side: counted.append(arm.options["dim"]) or 10**9)
+    monkeypatch.setattr(speed, "seconds_per_image", lambda *_: 1.0)
+    monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "cache"))
+
+    def plan(dim: int) -> None:
+        arm = profiles.SMOKE.arms["vit"]
+        arm = replace(arm, options={**arm.options, "dim": dim}, data=DataSpec("cifar10", size=16))
+        made = Plan(replace(profiles.SMOKE, name="of-ones-own", arms={"vit": arm}), fingerprints={arm.data: ""})
+        made.run(arm, 0)
+        assert durations(made, Store(tmp_path / "store"), "cpu")["vit"].basis is Basis.STEP
+
+    for dim in (16, 16, 32, 16):
+        plan(dim)
+    assert counted == [16, 32]
+    for path in (tmp_path / "cache" / "operations").iterdir():
+        path.write_bytes(b"?")
+    plan(16)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "file" / "cache"))
+    plan(16)
+    assert counted == [16, 32, 16, 16]

@@ -6,6 +6,7 @@ Imports torch only where a step has to be timed.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice
@@ -18,12 +19,16 @@ from vitwork.data.drawn import SIZE
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.device import place
+from vitwork.errors import VitworkError
 from vitwork.session import network_costs
 from vitwork.session.networks import loads
-from vitwork.session.plan import Plan, Run
+from vitwork.session.plan import Plan, Run, code
 from vitwork.session.preflight import SIZES
+from vitwork.store.cache import cache_folder
 from vitwork.store.keys import digest
-from vitwork.store.store import Store
+from vitwork.store.machine import versions
+from vitwork.store.sources import source_hash
+from vitwork.store.store import Store, write_atomically
 
 TRAINING_IMAGES = {"embedded": 2000, "cifar10": 50_000, "cifar100": 50_000, "imagenet": 1_281_167}
 """Of whole data sets; those of a user's folder are not known before they are read."""
@@ -121,15 +126,10 @@ def _stepped(arms: Mapping[str, Arm], device: str) -> dict[str, Duration]:
     known = {name: arm for name, arm in arms.items() if sides[name] and images[name]}
     if not known:
         return {}
-    from vitwork.training.speed import operations, seconds_per_image
+    from vitwork.training.speed import seconds_per_image
 
-    counted: dict[str, int] = {}
-    work = {}
-    for name, arm in known.items():
-        network = digest([arm.model, arm.options, bool(arm.recipe.sam), sides[name]])
-        if network not in counted:  # which takes half a second
-            counted[network] = operations(arm, sides[name])
-        work[name] = counted[network]
+    libraries = versions()
+    work = {name: _operations(arm, sides[name], libraries) for name, arm in known.items()}
     first = next(iter(known))
     per_operation = seconds_per_image(known[first], sides[first], place.pick(device), work[first]) / work[first]
     found = {}
@@ -138,3 +138,26 @@ def _stepped(arms: Mapping[str, Arm], device: str) -> dict[str, Duration]:
         seconds = work[name] * per_operation * epochs * images[name] * arm.data.fraction
         found[name] = Duration(seconds, Basis.STEP)
     return found
+
+
+def _operations(arm: Arm, side: int, libraries: Mapping[str, str]) -> int:
+    """Return the floating-point operations of a training step on one image of that side, counted once for each network.
+
+    Counting takes up to a second, so counts are kept in the cache folder under all that they depend on.
+
+    Args:
+        arm: says which network, and whether SAM trains it.
+        side: pixels.
+        libraries: versions of what networks are built with.
+    """
+    sources = [source_hash(module) for module in ("vitwork.training.speed", *code(arm))]
+    parts = [arm.model, arm.options, bool(arm.recipe.sam), side, sources, libraries]
+    kept = cache_folder() / "operations" / digest(parts)
+    with suppress(OSError, ValueError):  # none yet, or damaged: it is only a shortcut
+        return int(kept.read_bytes())
+    from vitwork.training.speed import operations
+
+    counted = operations(arm, side)
+    with suppress(VitworkError):  # a full or protected disk costs time, not the plan
+        write_atomically(kept, str(counted).encode())
+    return counted
