@@ -24,6 +24,7 @@ from vitwork.design.profile import Profile
 from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.report import words
+from vitwork.report.document import encodable
 from vitwork.session import closing, networks, options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.collecting import Held, read_claims
@@ -219,7 +220,7 @@ def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
     if not _is_worker(config):
         config.stash[COLLECTOR].evidence = evidence
         return evidence
-    encoded = msgspec.msgpack.encode(evidence)
+    encoded = msgspec.msgpack.encode(encodable(msgspec.to_builtins(evidence)))
     config.workeroutput["vitwork"] = encoded  # type: ignore[attr-defined]  # xdist's
     path = _shared(config, config.stash[STORE]) / "evidence"
     if FINDINGS in config.stash or not path.exists():  # a worker that takes another's place does not know more at first
