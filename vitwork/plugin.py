@@ -27,12 +27,12 @@ from vitwork.report import words
 from vitwork.session import closing, networks, options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.collecting import Held, read_claims
-from vitwork.session.collector import Collector
+from vitwork.session.collector import Collector, Mistakes
 from vitwork.session.delivery import deliver
 from vitwork.session.display import Display
 from vitwork.session.elsewhere import left_out
 from vitwork.session.findings import Finding, Judgement
-from vitwork.session.forecast import plan_lines, task_lines
+from vitwork.session.forecast import NothingRuns, plan_lines, task_lines
 from vitwork.session.invocation import by_name, command
 from vitwork.session.judge import judged, unjudged
 from vitwork.session.plan import Plan
@@ -58,15 +58,6 @@ HOLDS: pytest.StashKey[bool] = pytest.StashKey()
 """Of a test, whether the property that it checks holds."""
 
 
-class NothingRuns:
-    """A plugin that ends a session well before its first test."""
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self) -> bool:
-        """Stand in for the loop over the tests."""
-        return True
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     options.add(parser)
 
@@ -77,7 +68,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[HELD] = Held()
     if config.option.plan and hasattr(config.option, "dist"):
         config.option.dist = "no"  # what workers print is lost
-    if not _is_worker(config):
+    if _is_worker(config):
+        config.pluginmanager.register(Mistakes())
+    else:
         config.stash[COLLECTOR] = Collector(commit(config.rootpath))
         config.pluginmanager.register(config.stash[COLLECTOR])
         if options.given(config):
@@ -219,7 +212,7 @@ def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
     if not _is_worker(config):
         config.stash[COLLECTOR].evidence = evidence
         return evidence
-    encoded = msgspec.msgpack.encode(evidence)
+    encoded = evidence.packed()
     config.workeroutput["vitwork"] = encoded  # type: ignore[attr-defined]  # xdist's
     path = _shared(config, config.stash[STORE]) / "evidence"
     if FINDINGS in config.stash or not path.exists():  # a worker that takes another's place does not know more at first

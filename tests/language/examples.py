@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from vitwork.design.measurement import Measurement
 from vitwork.language.quantity import Quantity, quantity
-from vitwork.language.sentence import Reference, Sentence
+from vitwork.language.sentence import Reference, Sentence, Sheet
 from vitwork.statistics.effect import Effect
 
 Values = tuple[float, ...]
@@ -37,10 +37,10 @@ def ape(record: dict[str, Any]) -> float:
     return float(record["value"])
 
 
-def reference(of: Quantity, arm: str, sheet: list[Sentence] | None = None, **parameters: Any) -> Reference:
+def reference(of: Quantity, arm: str, sheet: Sheet | None = None, **parameters: Any) -> Reference:
     """Return a reference; what is asserted of it is noted on `sheet`."""
     measurement, options = Reading().having(parameters)
-    return Reference(of, arm, measurement, options, [] if sheet is None else sheet)
+    return Reference(of, arm, measurement, options, sheet or Sheet())
 
 
 def judged(sentence: Sentence, *values: Sequence[float] | float, sequential: bool = False) -> Effect:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +20,15 @@ def test_decorator_marks_the_test_with_its_claim() -> None:
 
     (mark,) = test.pytestmark  # type: ignore[attr-defined]
     assert mark.args == (Claim("some-id", "A sentence.", Paper("Fig. 1", "3"), confounds=("size",)),)
+
+
+@pytest.mark.parametrize(
+    "odd", [{"id": 5}, {"sentence": 5}, {"paper": "Fig. 1"}, {"confounds": "size"}, {"paper": Paper("Fig. 1", 3)}]
+)
+def test_a_declaration_that_no_report_could_hold_is_refused(odd: dict[str, Any]) -> None:
+    """A mistake in a claim is one of its own file, found when that is imported."""
+    with pytest.raises(TypeError, match=r"^The claim .* cannot be declared: Expected"):
+        claim(**{"id": "some-id", "sentence": "A sentence.", "paper": Paper("Fig. 1", "3")} | odd)
 
 
 @given(VERDICTS)

@@ -54,3 +54,9 @@ def test_the_share_of_the_data_is_that_of_the_arm() -> None:
     measure = Measure(PROFILES["paper"])
     assert [measure.share(arm) for arm in ("vit", "vit-small-data", "vit-least-data")] == [1.0, 0.06, 0.02]
     assert math.isnan(Measure(PROFILES["smoke"]).share("vit-small-data"))
+
+
+def test_an_arm_is_given_by_its_name() -> None:
+    """What is no name cannot be an arm, and would be one of the report otherwise."""
+    with pytest.raises(TypeError, match="an arm is given by its name, not by 3"):
+        Measure(Thorough())(error)(3)  # type: ignore[arg-type]

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.language.examples import HIGH, LOW, ape, error, judged, reference
-from vitwork.language.sentence import Comparison, Sentence, paired
+from vitwork.language.sentence import Comparison, Reference, Sheet, control, paired
+from vitwork.language.structured import same
 from vitwork.statistics.effect import Test, Verdict
 
 
 def test_an_asserted_comparison_is_noted() -> None:
     """A test's body holds no number: asserting a comparison notes it, with both sides and its direction."""
-    sheet: list[Sentence] = []
+    sheet = Sheet()
     assert reference(error, "a", sheet) < reference(error, "b", sheet)
-    (noted,) = sheet
+    (noted,) = sheet.asserted
     assert isinstance(noted, Comparison)
     assert noted.statement == "error(a) < error(b)"
     assert judged(noted, LOW, HIGH).verdict is Verdict.REPRODUCED
@@ -25,13 +29,14 @@ def test_an_asserted_comparison_is_noted() -> None:
 
 
 def test_only_what_is_asserted_is_noted() -> None:
-    """A comparison that no assert asks for is no hypothesis, and a chain is one for each step."""
-    sheet: list[Sentence] = []
+    """A comparison that no assert asks for is no hypothesis and does not vanish, and a chain is one for each step."""
+    sheet = Sheet()
     a, b, c = (reference(error, arm, sheet) for arm in "abc")
-    _ = a < b
-    assert not sheet
+    forgotten = a < b
+    assert not sheet.asserted
     assert a < b < c
-    assert [sentence.statement for sentence in sheet] == ["error(a) < error(b)", "error(b) < error(c)"]
+    assert sheet.silent == [forgotten]
+    assert [sentence.statement for sentence in sheet.asserted] == ["error(a) < error(b)", "error(b) < error(c)"]
 
 
 def test_a_reference_has_no_truth_value() -> None:
@@ -78,6 +83,53 @@ def test_margins_that_make_no_sense_are_refused() -> None:
         _ = reference(ape, "a") + 1.0
     with pytest.raises(TypeError, match="error is compared by difference"):
         _ = 0.5 * reference(error, "a")
+
+
+@pytest.mark.parametrize("odd", ["5", None, [5], True, math.nan, math.inf, -math.inf])
+def test_only_finite_numbers_are_compared_with(odd: Any) -> None:
+    """A number in quotes, NaN and infinities are mistakes of the claim's author, wherever a sentence has a number."""
+    a, b = reference(error, "a"), reference(ape, "b")
+    for state in (lambda: a < odd, lambda: b > odd, lambda: odd * b, lambda: same(a, odd, within=1.0)):
+        with pytest.raises(TypeError, match=rf"\((a|b)\).* is a finite number, not {re.escape(repr(odd))}"):
+            state()
+    with pytest.raises(TypeError):
+        same(a, 1.0, within=odd)
+    if odd not in (True, None):
+        with pytest.raises(TypeError):
+            a - odd
+
+
+def test_other_numbers_are_plain_ones() -> None:
+    """What a library calls a number is written as results have it, and a factor is above 0."""
+    compared = reference(error, "a") < np.float32(2.5)
+    assert [type(side) for side in compared.sides] == [Reference, float]
+    assert compared.statement == "error(a) < 2.5"
+    for factor in (0, -1.0):
+        with pytest.raises(ValueError, match=r"a factor of APE\(a\) is above 0"):
+            factor * reference(ape, "a")
+
+
+def test_equality_states_nothing() -> None:
+    """Python would compare the names of things, and the claim would hold or fail before anything is measured."""
+    a, b = reference(error, "a"), reference(error, "b")
+    for state in (lambda: a == b, lambda: a != b, lambda: a == 5.0):
+        with pytest.raises(TypeError, match="states nothing: say same"):
+            state()
+
+
+@pytest.mark.parametrize("condition", ["", 5, None])
+def test_a_control_has_a_condition_in_words(condition: Any) -> None:
+    """Without one the sentence would decide."""
+    with pytest.raises(TypeError, match="condition of a control is in words"):
+        control(reference(error, "a") < 2.0, condition)
+
+
+def test_a_control_takes_the_place_of_its_sentence() -> None:
+    """A sentence that became a control is asserted as one, and not forgotten itself."""
+    sheet = Sheet()
+    assert control(reference(error, "a", sheet) < 2.0, "on other images")
+    assert not sheet.silent
+    assert [sentence.control for sentence in sheet.asserted] == ["on other images"]
 
 
 def test_constants_and_paired_sides() -> None:

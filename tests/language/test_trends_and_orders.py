@@ -74,6 +74,9 @@ def test_sentences_without_sense_are_refused(state: Callable[..., Any]) -> None:
     for levels in ((1,), (1, 1)):
         with pytest.raises(ValueError, match="level"):
             falling(a, b, levels=levels)
+    for odd in ("1", math.inf, None):
+        with pytest.raises(TypeError):
+            falling(a, b, levels=(0, odd))
     for first, within in ((a, 0.0), (reference(ape, "a"), 1.0)):
         with pytest.raises(ValueError, match="nothing lies within"):
             same(first, 3.0, within=within)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,3 +47,47 @@ def test_two_claims_of_one_id_end_the_session(pytester: pytest.Pytester) -> None
     result = pytester.runpytest("-p", "vitwork.plugin", "--profile", "smoke", "--store", "s")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*test_a.py::test_a and test_b.py::test_b declare different claims called mine*"])
+
+
+ODD = """
+import pytest
+from vitwork.language.claim import Paper, claim
+from vitwork.measurements import accuracy
+
+pytest_plugins = ["vitwork.plugin"]
+
+@claim("empty", "Nothing is asked.", paper=Paper("", "\\ud800"))
+@pytest.mark.parametrize("arm", [])
+def test_empty(measure, arm):
+    assert measure(accuracy.accuracy)("vit") > measure(accuracy.accuracy)(arm)
+
+@claim("half", "A part is asked of nothing.", paper=Paper("", ""))
+def test_sound(measure):
+    assert measure(accuracy.accuracy)("vit") > 5
+
+@claim("half", "A part is asked of nothing.", paper=Paper("", ""))
+@pytest.mark.parametrize("arm", [])
+def test_nothing(measure, arm):
+    assert measure(accuracy.accuracy)("vit") > measure(accuracy.accuracy)(arm)
+
+@claim("quoted", "A number is a text.", paper=Paper("", ""))
+def test_quoted(measure):
+    assert measure(accuracy.accuracy)("vit") > "5"
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_tests_of_no_parameters_and_faulty_ones_keep_to_themselves(pytester: pytest.Pytester, workers: str) -> None:
+    """What pytest never runs leaves its claim not measured, and a comparison with a text fails its test; the session goes on."""
+    pytester.makepyfile(test_odd=ODD)
+    result = pytester.runpytest_subprocess(
+        "-p", "vitwork.plugin", "-p", "no:randomly", "--profile", "smoke", "--store", "s", "-n", workers
+    )
+    result.assert_outcomes(failed=1, skipped=3)
+    claims = json.loads((pytester.path / "s/report-smoke/results.json").read_text(encoding="utf-8"))["claims"]
+    assert {claim["id"]: (claim["verdict"], claim["lack"]["missing"]) for claim in claims} == {
+        "empty": ("not measured", "reach"),
+        "half": ("not measured", "reach"),
+        "quoted": ("not measured", "fault"),
+    }
+    assert not list((pytester.path / "s/runs").glob("*"))

@@ -109,3 +109,23 @@ def test_a_plain_end_says_status_1(pytester: pytest.Pytester) -> None:
     done = project(pytester)
     assert done.ret == 1
     assert any("1 claim is contradicted at this scale (exit status 1): " in line for line in done.outlines)
+
+
+@pytest.mark.parametrize(
+    ("typed", "claims", "said"),
+    [
+        (("-k", "right and"), CLAIMS, "Wrong expression passed to '-k': right and: *"),
+        ((), CLAIMS.replace('"right"', '"wrong"'), "*declare different claims called wrong*"),
+    ],
+)
+def test_a_mistake_that_only_workers_see_is_one_sentence(
+    pytester: pytest.Pytester, typed: tuple[str, ...], claims: str, said: str
+) -> None:
+    """The process that reports collects nothing itself, and xdist says only that a worker left tests behind."""
+    pytester.makeconftest('pytest_plugins = ["vitwork.plugin"]')
+    pytester.makepyfile(test_claims=claims)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n", "2", *typed)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {said}"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+    assert not list((pytester.path / ".vitwork").glob("report-*"))

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from tests.session.small import Reading, absent, both, case, error, planned, smaller
 from vitwork.design.deviation import Lack, Missing
 from vitwork.language.measure import Measure
+from vitwork.language.structured import rising
 from vitwork.profiles import registered
 
 
@@ -55,14 +57,14 @@ def test_what_is_lacking_is_not_planned() -> None:
     """A claim that needs an arm or a snapshot which the profile lacks says so, and plans nothing."""
 
     def exotic(measure: Measure) -> None:
-        assert measure(error)("swin") < 1.0
+        assert measure(error)("mixer") < 1.0
 
     def early(measure: Measure) -> None:
         assert measure(error, when=100)("vit") < 1.0
 
     def half(measure: Measure) -> None:
         assert measure(error)("vit") < 90.0
-        assert measure(error)("swin") < 1.0
+        assert measure(error)("mixer") < 1.0
 
     def faulty(measure: Measure) -> None:
         raise KeyError("oops")
@@ -79,9 +81,9 @@ def test_what_is_lacking_is_not_planned() -> None:
 
     plan = planned(*(case(body.__name__, body) for body in (exotic, early, half, faulty, empty, either, depends)))
     assert {name: test.lack for name, test in plan.tests.items()} == {
-        "exotic": Lack(Missing.ARM, "swin"),
+        "exotic": Lack(Missing.ARM, "mixer"),
         "early": Lack(Missing.SNAPSHOT, "vit", "100"),
-        "half": Lack(Missing.ARM, "swin"),
+        "half": Lack(Missing.ARM, "mixer"),
         "faulty": Lack(Missing.FAULT, what="KeyError in the test: 'oops'"),
         "empty": Lack(Missing.FAULT, what="the test asserts nothing"),
         "either": Lack(
@@ -92,6 +94,37 @@ def test_what_is_lacking_is_not_planned() -> None:
         ),
     }
     assert not plan.runs  # not even for the comparison that could be measured
+
+
+def test_what_states_nothing_is_a_fault_of_its_test() -> None:
+    """A comparison that no assert asks for does not vanish, and numbers that are none are named."""
+
+    def forgotten(measure: Measure) -> None:
+        _ = measure(error)("vit") > measure(error)("resnet")
+        assert measure(error)("vit") < 1.0
+
+    def aside(measure: Measure) -> None:
+        asserted = (measure(error)("vit") < 1.0, "a message")  # what `assert (…, "a message")` asserts
+        assert asserted
+
+    def quoted(measure: Measure) -> None:
+        assert measure(error)("vit") < "1"  # type: ignore[operator]
+
+    def nowhere(measure: Measure) -> None:
+        assert rising(measure(error)("vit"), measure(error)("resnet"), levels=(1, math.nan))
+
+    plan = planned(*(case(body.__name__, body) for body in (forgotten, aside, quoted, nowhere)))
+    assert {name: test.lack for name, test in plan.tests.items()} == {
+        "forgotten": Lack(
+            Missing.FAULT, what="the test states error(vit) > error(resnet) without an assert of its own"
+        ),
+        "aside": Lack(Missing.FAULT, what="the test states error(vit) < 1 without an assert of its own"),
+        "quoted": Lack(
+            Missing.FAULT,
+            what="TypeError in the test: what error(vit) is compared with is a finite number, not '1'",
+        ),
+        "nowhere": Lack(Missing.FAULT, what="a level of a trend is not a number"),
+    }
 
 
 def test_what_compares_unseen_is_refused() -> None:
@@ -122,3 +155,16 @@ def test_a_test_may_choose_by_its_own_parameters() -> None:
     made = case("chosen", chosen, where="resnet")
     assert made.fault == ""
     assert [side.arm for side in made.sentences[0].references] == ["resnet"]
+
+
+def test_parameters_are_shown_as_reports_can_hold_them() -> None:
+    """JSON has no NaN, no infinity and no whole number of more than 64 bits, and texts are Unicode outside of Python."""
+    odd = {"nan": math.nan, "big": 1 << 64, "level": 1.5, "flag": True, "word": "a", "quantity": error}
+    assert case("one", lambda measure, **_: smaller(measure), **odd).shown == {
+        "nan": "nan", "big": str(1 << 64), "level": 1.5, "flag": True, "word": "a", "quantity": "error",
+    }  # fmt: skip
+
+    def surrogate(measure: Measure) -> None:
+        raise ValueError("\ud800")
+
+    assert case("surrogate", surrogate).fault == "ValueError in the test: \ufffd"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
+
+import msgspec
 
 from vitwork.statistics.effect import Verdict
 
@@ -106,8 +108,15 @@ def claim(
 
     Returns:
         A decorator that marks the test function; the pytest plugin reads the mark.
+
+    Raises:
+        TypeError: a field is not of its type, and no report could hold it.
     """
-    declared = Claim(id, sentence, paper, contradicted_by, deviations, confounds, examined, ours, any_network)
+    given = Claim(id, sentence, paper, contradicted_by, deviations, confounds, examined, ours, any_network)
+    try:
+        declared = msgspec.convert(asdict(given), Claim)
+    except msgspec.ValidationError as error:
+        raise TypeError(f"The claim {id!r} cannot be declared: {error}") from error
 
     def mark(test: Test) -> Test:
         import pytest  # here, so that those who only want the vocabulary do not load it

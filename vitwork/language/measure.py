@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from vitwork.design.measurement import Measurement
 from vitwork.language.quantity import Quantity
-from vitwork.language.sentence import Reference, Sentence
+from vitwork.language.sentence import Reference, Sheet
 
 Kind = TypeVar("Kind", bound=Measurement)
 
@@ -31,11 +31,11 @@ class Measure:
 
     Attributes:
         efforts: gives the parameters that the test does not give.
-        sheet: gets the sentences that the test asserts.
+        sheet: gets the sentences that the test makes and asserts.
     """
 
     efforts: Efforts
-    sheet: list[Sentence] = field(default_factory=list)
+    sheet: Sheet = field(default_factory=Sheet)
 
     def present(self, *arms: str) -> tuple[str, ...]:
         """Return those of the arms that there are at this scale, for a sentence over as many as there are."""
@@ -49,12 +49,15 @@ class Measure:
         """Return a function from an arm's name to a reference to `quantity`, measured with `parameters`.
 
         Raises:
-            TypeError: neither the measurement nor the quantity has such a parameter.
+            TypeError: neither the measurement nor the quantity has such a parameter; of the function, where it is given no
+                name.
         """
         measurement, options = self.efforts.measurement(quantity.measurement).having(parameters)
         inspect.signature(quantity.value).bind({}, **options)  # a misspelt name is found now, not after training
 
         def reference(arm: str) -> Reference:
+            if not isinstance(arm, str):
+                raise TypeError(f"an arm is given by its name, not by {arm!r}")
             return Reference(quantity, arm, measurement, options, self.sheet)
 
         return reference

@@ -2,7 +2,7 @@
 
 A test is read once, when it is collected. ``measure(quantity)("vit")`` is a `Reference`: it says what is meant and holds no
 number. Comparing references makes a `Sentence`, and asserting a sentence notes it. The judge looks the numbers up later,
-and again whenever seeds are added.
+and again whenever seeds are added. What states nothing that can be judged is refused while the test is read.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, TypeVar
+from numbers import Real
+from typing import Any, ClassVar, Literal, NoReturn, TypeVar
 
 from vitwork.design.measurement import Measurement
 from vitwork.language.quantity import Quantity
@@ -19,6 +20,29 @@ from vitwork.statistics.effect import Alternative, Effect
 
 Values = tuple[float, ...]
 Form = Literal["comparison", "trend", "order", "correlation", "sameness"]
+
+
+@dataclass(slots=True)
+class Sheet:
+    """What a test states.
+
+    Attributes:
+        made: every sentence, in order.
+        asserted: those that it asserts, in order; one as often as it is asserted.
+    """
+
+    made: list[Sentence] = field(default_factory=list)
+    asserted: list[Sentence] = field(default_factory=list)
+
+    @property
+    def silent(self) -> list[Sentence]:
+        """The sentences that were made and never asserted."""
+        known = set(map(id, self.asserted))
+        return [sentence for sentence in self.made if id(sentence) not in known]
+
+    def withdraw(self, sentence: Sentence) -> None:
+        """Forget that a sentence was made: another one takes its place."""
+        self.made = [other for other in self.made if other is not sentence]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -33,7 +57,7 @@ class Reference:
         arm: name of the arm.
         measurement: the analysis whose record the quantity is made of, with all its parameters.
         options: parameters of the quantity itself.
-        sheet: gets the sentences that are asserted of this reference.
+        sheet: gets the sentences that are made of this reference.
         margin: declared margin; a natural logarithm for factors.
         qualifier: what tells this reference from the other side's, where both are of one arm.
     """
@@ -42,7 +66,7 @@ class Reference:
     arm: str
     measurement: Measurement
     options: Mapping[str, Any] = field(default_factory=dict)
-    sheet: list[Sentence] = field(default_factory=list)
+    sheet: Sheet = field(default_factory=Sheet)
     margin: float = 0.0
     qualifier: str = ""
 
@@ -72,7 +96,7 @@ class Reference:
     def __add__(self, margin: float) -> Reference:
         """Declare an amount as margin."""
         self._require("difference", "added to")
-        return replace(self, margin=self.margin + margin)
+        return replace(self, margin=number(self.margin + margin, f"a margin of {self.label}"))
 
     def __sub__(self, margin: float) -> Reference:
         """Declare an amount as margin."""
@@ -81,11 +105,19 @@ class Reference:
     def __rmul__(self, factor: float) -> Reference:
         """Declare a factor as margin."""
         self._require("log-ratio", "multiplied with")
+        if number(factor, f"a factor of {self.label}") <= 0:
+            raise ValueError(f"a factor of {self.label} is above 0, not {factor!r}")
         return replace(self, margin=self.margin + math.log(factor))
 
     def _require(self, scale: str, verb: str) -> None:
         if self.quantity.scale != scale:
             raise TypeError(f"{self.quantity.name} is compared by {self.quantity.scale}; no margin can be {verb} it")
+
+    def __eq__(self, other: object) -> NoReturn:
+        """Refuse: whether two names mean the same network is no statement, and equal numbers need a band."""
+        raise TypeError(f"{self.label} is compared by == or !=, which states nothing: say same(…, within=…)")
+
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         """Return the label."""
@@ -155,9 +187,13 @@ class Sentence(ABC):
         """The first side."""
         return self.references[0]
 
+    def __post_init__(self) -> None:
+        """Note that the test makes this; one that it does not assert would vanish."""
+        self.first.sheet.made.append(self)
+
     def __bool__(self) -> bool:
         """Note that the test asserts this; `assert` offers Python objects no other way to know."""
-        self.first.sheet.append(self)
+        self.first.sheet.asserted.append(self)
         return True
 
 
@@ -219,7 +255,13 @@ def control(sentence: Some, condition: str) -> Some:
     Args:
         sentence: the claim's sentence under another condition.
         condition: what differs, as it follows a verdict: "reproduced, but not with BatchNorm in train mode".
+
+    Raises:
+        TypeError: the condition is not in words, without which the sentence would decide.
     """
+    if not isinstance(condition, str) or not condition:
+        raise TypeError(f"the condition of a control is in words, not {condition!r}")
+    sentence.first.sheet.withdraw(sentence)
     return replace(sentence, control=condition)  # type: ignore[type-var]  # every sentence is a dataclass
 
 
@@ -240,9 +282,26 @@ def worded(side: Reference | float) -> str:
     return side.label if isinstance(side, Reference) else f"{side:g}"
 
 
+def number(value: object, role: str) -> float:
+    """Return a number that a test's author wrote.
+
+    Args:
+        value: the number.
+        role: what it is, as a sentence begins.
+
+    Raises:
+        TypeError: it is no number, or not finite.
+    """
+    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        raise TypeError(f"{role} is a finite number, not {value!r}")
+    return float(value)
+
+
 def _told_apart(a: Reference, b: Reference | float) -> tuple[Reference, Reference | float]:
     """Return both sides; where only parameters tell them apart, their labels name these."""
-    if not isinstance(b, Reference) or (a.quantity.name, a.arm) != (b.quantity.name, b.arm):
+    if not isinstance(b, Reference):
+        return a, number(b, f"what {a.label} is compared with")
+    if (a.quantity.name, a.arm) != (b.quantity.name, b.arm):
         return a, b
     differing = [name for name, value in a.parameters.items() if b.parameters.get(name) != value]
     words = ("".join(f", {side.parameters.get(name)}" for name in differing) for side in (a, b))

@@ -15,6 +15,7 @@ from vitwork.language.sentence import (
     Reference,
     Sentence,
     Values,
+    number,
     paired,
     sample_and_other,
     worded,
@@ -238,10 +239,10 @@ def falling(*arms: Reference, levels: Sequence[float] | None = None) -> Trend:
     Args:
         arms: references to one quantity.
         levels: where the arms lie (heads, patch sizes, data); equal steps by default. Give logarithms for sizes that
-            grow by factors.
+            grow by factors. NaN for an arm that the scale lacks.
 
     Raises:
-        TypeError: the references are to different quantities, or carry a margin.
+        TypeError: the references are to different quantities, or carry a margin; a level is no number, or infinite.
         ValueError: there are fewer than two, or not one level for each, or all levels are alike.
     """
     return _trend(arms, levels, "less")
@@ -253,7 +254,8 @@ def rising(*arms: Reference, levels: Sequence[float] | None = None) -> Trend:
 
 
 def _trend(arms: tuple[Reference, ...], levels: Sequence[float] | None, alternative: Alternative) -> Trend:
-    places = tuple(range(len(arms)) if levels is None else levels)
+    given = range(len(arms)) if levels is None else levels
+    places = tuple(place if math.isnan(place) else number(place, "a level") for place in given)
     _check_alike(arms)
     if len(places) != len(arms) or len(set(places)) < 2:
         raise ValueError("a trend needs one level for each arm, not all alike")
@@ -309,13 +311,14 @@ def same(a: Reference, b: Reference | float, *, within: float) -> Sameness:
     Not to have found a difference does not show this; the interval has to lie inside the band.
 
     Raises:
-        TypeError: the references are to different quantities, or carry a margin.
+        TypeError: the references are to different quantities, or carry a margin; a number is none, or not finite.
         ValueError: the band is empty.
     """
     _check_alike((a, b if isinstance(b, Reference) else a))
+    within = number(within, "a band")
     if within <= (1.0 if a.quantity.scale == "log-ratio" else 0.0):
         raise ValueError(f"nothing lies within {within:g} on a scale of {a.quantity.scale}")
-    return Sameness(a, b, within)
+    return Sameness(a, b if isinstance(b, Reference) else number(b, f"what {a.label} is compared with"), within)
 
 
 def _check_alike(arms: tuple[Reference, ...]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from _pytest.compat import NOTSET  # public as what a test of an empty set of parameters is given
 
 from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
@@ -103,8 +104,9 @@ def _read(item: pytest.Function, measure: Measure) -> Case:
     parameters = dict(item.callspec.params) if hasattr(item, "callspec") else {}
     chapter = (inspect.getdoc(item.module) or item.module.__name__).splitlines()[0].rstrip(".")
     statistical = "measure" in item.fixturenames
-    case = Case(item.nodeid, marker.args[0], chapter, parameters, statistical=statistical)
-    return read(case, item.function, measure) if statistical else case
+    empty = any(value is NOTSET for value in parameters.values())
+    case = Case(item.nodeid, marker.args[0], chapter, parameters, statistical=statistical, empty=empty)
+    return read(case, item.function, measure) if statistical and not empty else case
 
 
 class _Collected:

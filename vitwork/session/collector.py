@@ -14,6 +14,9 @@ import pytest
 
 from vitwork.session.results import Evidence
 
+MISTAKE = "vitwork: mistake"
+"""What the output of a worker has a user's mistake under."""
+
 
 class Collector:
     """Keeps it, as a plugin of pytest.
@@ -95,6 +98,25 @@ class Collector:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over what a worker of xdist found; all find the same, and one that was killed says nothing."""
+        """Take over what a worker of xdist found; all find the same, and one that was killed says nothing.
+
+        Raises:
+            pytest.UsageError: the worker found a mistake in what was typed, which ends every other one as well.
+        """
+        if mistake := getattr(node, "workeroutput", {}).get(MISTAKE):
+            raise pytest.UsageError(mistake)
         if found := getattr(node, "workeroutput", {}).get("vitwork"):
             self.evidence = msgspec.msgpack.decode(found, type=Evidence)
+
+
+class Mistakes:
+    """Tells the process that reports of mistakes that only workers see, such as a ``-k`` that cannot be read; as their plugin."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Hand on what is wrong; xdist itself only says that a worker ended with tests left to do."""
+        try:
+            return (yield)
+        except pytest.UsageError as error:
+            session.config.workeroutput[MISTAKE] = str(error)  # type: ignore[attr-defined]  # xdist's
+            raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -243,6 +244,8 @@ class Plan:
 
 def lacking(case: Case, profile: Profile) -> Lack | None:
     """Return why a test cannot be measured at a profile; None where it can."""
+    if case.empty:
+        return Lack(Missing.REACH, what=case.name)
     if case.fault:
         return Lack(Missing.FAULT, what=case.fault)
     for side in (side for sentence in case.sentences for side in sentence.references):
@@ -250,6 +253,8 @@ def lacking(case: Case, profile: Profile) -> Lack | None:
             return Lack(Missing.ARM, side.arm)
         if lack := _lack(side, profile.arms[side.arm]):
             return lack
+    if any(math.isnan(level) for sentence in case.sentences for level in sentence.levels or ()):
+        return Lack(Missing.FAULT, what="a level of a trend is not a number")
     return None
 
 

@@ -8,11 +8,12 @@ import textwrap
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from vitwork.language.claim import Claim
 from vitwork.language.measure import Measure
-from vitwork.language.sentence import Sentence
+from vitwork.language.sentence import Sentence, Sheet
+from vitwork.report.document import encodable
 
 CHOOSING = {"any", "max", "min", "sorted"}
 """Functions that compare, or choose among comparisons, where no assert shows it."""
@@ -31,6 +32,7 @@ class Case:
         statistical: whether it measures; a test without `measure` is pytest's to run, and its outcome is its verdict.
         fault: what failed while it was read; empty for nothing.
         label: what tells it from the tests of its claim with the same parameters; empty where there are none.
+        empty: whether it is parametrised by nothing: pytest shows such a test and never runs it.
     """
 
     name: str
@@ -41,12 +43,13 @@ class Case:
     statistical: bool = True
     fault: str = ""
     label: str = ""
+    empty: bool = False
 
     @property
     def shown(self) -> dict[str, str | int | float]:
-        """The parameters as ids and reports show them; a quantity by its name."""
+        """The parameters as ids and reports show them; a quantity by its name, and a number that JSON lacks by its digits."""
         return {
-            name: value if isinstance(value, (str, int, float)) else str(getattr(value, "name", value))
+            name: value if _written(value) else str(getattr(value, "name", value))
             for name, value in self.parameters.items()
         }
 
@@ -69,23 +72,42 @@ def read(case: Case, body: Callable[..., object], measure: Measure) -> Case:
         body: called once, with `measure` and the test's parameters.
         measure: gets the sentences.
     """
-    if called := _choosing(body, case.parameters):
-        return replace(
-            case, fault=f"the test calls {called}(), which compares by itself: state each comparison with assert"
-        )
-    if _branches(body, case.parameters):
-        return replace(case, fault="the test branches on a comparison, which has no answer yet: state it with assert")
+    if chosen := _choice(body, case.parameters):
+        return replace(case, fault=chosen)
     try:
         body(measure=measure, **case.parameters)
     except KeyboardInterrupt:
         raise
     except BaseException as fault:  # noqa: BLE001 - sys.exit and pytest.skip too: one faulty test must not take the session down; it fails by itself
-        return replace(case, fault=f"{type(fault).__name__} in the test: {fault}")
-    if not measure.sheet:
-        return replace(case, fault="the test asserts nothing")
-    if len(set(map(id, measure.sheet))) < len(measure.sheet):
-        return replace(case, fault="the test asserts one sentence `or` another: state each that has to hold by itself")
-    return replace(case, sentences=tuple(measure.sheet))
+        return replace(case, fault=encodable(f"{type(fault).__name__} in the test: {fault}"))
+    if unclear := _unclear(measure.sheet):
+        return replace(case, fault=unclear)
+    return replace(case, sentences=tuple(measure.sheet.asserted))
+
+
+def _choice(body: Callable[..., object], given: Collection[str]) -> str:
+    """Return by what a test chooses among things that may be measured; empty for nothing."""
+    if called := _choosing(body, given):
+        return f"the test calls {called}(), which compares by itself: state each comparison with assert"
+    if _branches(body, given):
+        return "the test branches on a comparison, which has no answer yet: state it with assert"
+    return ""
+
+
+def _unclear(sheet: Sheet) -> str:
+    """Return why what a test says is not what it asserts; empty where it is."""
+    if sheet.silent:
+        return f"the test states {sheet.silent[0].statement} without an assert of its own"
+    if not sheet.asserted:
+        return "the test asserts nothing"
+    if len(set(map(id, sheet.asserted))) < len(sheet.asserted):
+        return "the test asserts one sentence `or` another: state each that has to hold by itself"
+    return ""
+
+
+def _written(value: object) -> TypeGuard[str | int | float]:
+    """Return whether a report holds a value as it is: a text, or a number that is finite and of 64 bits at most."""
+    return isinstance(value, str) or (isinstance(value, (int, float)) and abs(value) < 1 << 63)
 
 
 def _branches(body: Callable[..., object], given: Collection[str]) -> bool:

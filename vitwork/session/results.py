@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from vitwork.data import fingerprint
@@ -25,6 +26,7 @@ from vitwork.language.document import (
     RunResult,
 )
 from vitwork.language.not_finite import not_finite
+from vitwork.report.document import encodable
 from vitwork.report.earlier import pages_hash
 from vitwork.session.findings import Decided, Finding, Judgement, Place
 from vitwork.session.invocation import again, options
@@ -50,6 +52,10 @@ class Evidence(Struct, frozen=True):
     code: dict[str, str]
     whole: bool = True
     declared: dict[str, Declared] = {}
+
+    def packed(self) -> bytes:
+        """Return this as one process hands it to another."""
+        return msgspec.msgpack.encode(encodable(msgspec.to_builtins(self)))
 
 
 @dataclass(frozen=True, slots=True)
