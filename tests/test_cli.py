@@ -93,6 +93,16 @@ def test_a_closed_pipe_ends_a_command_quietly() -> None:
     assert (ended.returncode, ended.stderr) == (141, b"")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_an_output_that_is_full_is_one_sentence() -> None:
+    """A command whose output cannot be written fails, without a traceback from Python's own last flush."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "vitwork", "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (2, "vitwork: OSError: [Errno 28] No space left on device.\n")
+
+
 def test_training_takes_changes_event_files_and_a_mode_for_debugging(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

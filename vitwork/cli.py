@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import inspect
 import io
-import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points, version
 
 from vitwork.analyse.command import analyse
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, told
+from vitwork.session.output import discard, lasting
 
 Command = Callable[[Sequence[str]], int]
 
@@ -66,23 +66,25 @@ def usage() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; a mistake of the user ends in one sentence and exit status 2."""
+    """Run a command; a mistake of the user, or what the operating system refuses, ends in one sentence and exit status 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # what a terminal's encoding lacks is written as Python escapes it
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        status = _run(given)
-        sys.stdout.flush()
+        with lasting(patient=False):
+            return _run(given)
     except VitworkError as error:
         print(f"vitwork: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader, such as `head`, wants no more
-        # Else Python's own last flush would fail as well.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout)
         return 141  # what a shell says of a program that a closed pipe ended
-    return status
+    except OSError as error:
+        discard(sys.stdout)
+        print(f"vitwork: {told(error)}.", file=sys.stderr)
+        return 2
 
 
 def _run(given: Sequence[str]) -> int:

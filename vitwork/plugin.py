@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from vitwork.session.findings import Finding, Judgement
 from vitwork.session.forecast import NothingRuns, plan_lines, task_lines
 from vitwork.session.invocation import by_name, command
 from vitwork.session.judge import judged, unjudged
+from vitwork.session.output import lasting
 from vitwork.session.plan import Plan
 from vitwork.session.registration import Registry, declared
 from vitwork.session.results import Evidence, Session
@@ -66,6 +67,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "claim(claim): the test decides a claim of the paper")
     config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:timm.*")
     config.stash[HELD] = Held()
+    streams = ExitStack()
+    streams.enter_context(lasting(patient=True))  # before pytest's terminal takes them
+    config.add_cleanup(streams.close)
     if config.option.plan and hasattr(config.option, "dist"):
         config.option.dist = "no"  # what workers print is lost
     if _is_worker(config):
@@ -184,7 +188,8 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
     try:
         broken = session.testsfailed and not config.option.continue_on_collection_errors
         if PLAN in config.stash and options.works(config) and not broken:
-            _settle(config, config.stash[PLAN], config.stash[STORE])
+            with lasting(patient=True):  # pytest's capturing has set the plain ones back
+                _settle(config, config.stash[PLAN], config.stash[STORE])
         return (yield)
     finally:
         display.stop()
