@@ -183,6 +183,8 @@ def every_second(rows, columns):
         (*every_second(rows=False, columns=True), None),
         (*every_second(rows=True, columns=False), None),
         (heads, joined, (8, 8)),
+        (lambda x: heads(x).flatten(0, 1), lambda x: joined(x.unflatten(0, (-1, 4))), (8, 8)),
+        (lambda x: heads(x)[:, :, None], lambda x: joined(x[:, :, 0]), (8, 8)),
         (lambda x: in_windows(x).transpose(1, 2), lambda x: out_of_windows(x.transpose(1, 2)), (4, 4)),
         (in_windows, out_of_windows, None),
         (lambda x: x.mT[:, None], lambda x: x[:, 0].mT, None),  # 16 channels attend to each other

@@ -20,7 +20,7 @@ STRIPES = 16  # most stripes along a side; places that are smaller than a stripe
 FAINT = 1e-8  # energy, relative to the largest, of a position that does not depend on the image
 SPREAD = 0.25  # standard deviation of the image from which a position depends on no place in it: 0.29 is even
 UNEVEN = 0.35  # of the distance of two rows, that places of one row may lie apart
-CROWDED = 1.25  # positions amid a window, relative to its own: 1.5 in 2 × 2 of every second row
+AMID = 0.25  # share of a window's positions that lie between another's where they alternate: a half in 2 × 2 of every second row
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +178,30 @@ def _in_window(windows: Sight, at: int) -> Places | None:
     for each in (found.rows[:, seen], found.columns[:, seen]):
         if not each.numel() or (each - each[:1]).abs().max() > max(UNEVEN * float(each[0].max() - each[0].min()), 1e-3):
             return None
-    amid = windows.seen[:, 0].clone()
-    for axis in (windows.rows[:, 0], windows.columns[:, 0]):
-        amid &= (axis >= axis[at, seen].min()) & (axis <= axis[at, seen].max())
-    crowded = amid.sum() > CROWDED * seen.sum()
-    return None if crowded else of_tokens(Sight(found.rows[0], found.columns[0], seen))
+    places = of_tokens(Sight(found.rows[0], found.columns[0], seen))
+    return (
+        places
+        if places and _neighbours(torch.stack([windows.rows, windows.columns])[:, :, 0, seen], at, places)
+        else None
+    )
+
+
+def _neighbours(coordinates: Tensor, at: int, places: Places) -> bool:
+    """Tell whether a window's places are neighbours: the places of no other one alternate with them.
+
+    Args:
+        coordinates: (2, windows, n), rows and columns. Windows with the same places are heads.
+        at: the window.
+        places: its places.
+    """
+    own = coordinates[:, at, None]
+    first, last = own.aminmax(dim=-1, keepdim=True)
+    amid = ((coordinates >= first) & (coordinates <= last)).all(0).double().mean(-1) > AMID
+    step = max(
+        float(extent) / max(1, count - 1) for extent, count in zip((last - first).flatten(), places.grid, strict=True)
+    )
+    moved = ((coordinates.mean(-1) - own.mean(-1)).abs() > UNEVEN * step).any(0)
+    return not (amid & moved).any()
 
 
 def plain_weights(model: nn.Module) -> dict[int, Tensor]:
