@@ -129,7 +129,7 @@ def test_columns_of_two_kinds_of_labels_are_refused(tmp_path):
         (copies.image_folder, "val-1.zip"),
         (copies.image_folder, "val/1.zip"),
         (copies.image_folder, "val/1.tar.gz"),
-        (copies.image_folder, "val.tgz"),
+        (copies.image_folder, "val-1.tgz"),
     ],
 )
 def test_what_is_not_read_of_a_split_is_named(tmp_path, opened, write, name):

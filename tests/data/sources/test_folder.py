@@ -135,6 +135,14 @@ def test_an_archive_beside_class_folders_is_named(root):
             opened(root / "val")
 
 
+@pytest.mark.parametrize("archive", ["train.zip", "val/cat.tar.gz"])
+def test_what_was_unpacked_may_lie_beside_its_archive(root, archive):
+    """An archive of the name of a folder beside it is where that came from, and nothing is left out."""
+    before = len(list(open_image_folder(root).read("test")))
+    (root / archive).touch()
+    assert len(list(open_image_folder(root).read("test"))) == before
+
+
 @pytest.mark.parametrize("kind", [".jfif", ".jpe", ".JPE", ".gif", ".pgm"])
 def test_pictures_of_other_names_are_read(root, kind):
     """JPEG under its rarer names, the first frame of GIF and grey PNM are images of their class like others."""

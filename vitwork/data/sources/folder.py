@@ -42,6 +42,8 @@ def files_of(root: Path, suffix: str) -> list[Path]:
 def check_beside(root: Path, wanted: Iterable[Path], depth: int | None = None) -> None:
     """Check that nothing that may be a part of a split lies beside the files or folders of it that are read.
 
+    An archive beside the folder of its own name is where that came from.
+
     Raises:
         VitworkError: there is an archive or a table that is not read, or one that is compressed or not wholly downloaded.
     """
@@ -49,7 +51,8 @@ def check_beside(root: Path, wanted: Iterable[Path], depth: int | None = None) -
     for path in files_below(root, None, depth):
         *inner, last = ["", *map(str.lower, path.suffixes)]
         packed = last in UNREAD or (not ARCHIVES.keys().isdisjoint(inner) and last not in ASIDE | ARCHIVES.keys())
-        if packed and split_of(path.relative_to(root)) in splits:
+        unpacked = path.with_name(path.name.partition(".")[0]).is_dir()
+        if packed and not unpacked and split_of(path.relative_to(root)) in splits:
             raise VitworkError(
                 f"{path} is not read, and would be missing from the images beside it: unpack or complete it, or move it away."
             )
