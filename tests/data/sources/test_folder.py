@@ -5,6 +5,7 @@ from PIL import Image
 from tests.data import copies
 from vitwork.data import DataSpec, load
 from vitwork.data.sources.flat import is_undivided, open_flat
+from vitwork.data.sources.folder import open_image_folder
 from vitwork.data.sources.held_out import open_held_out
 from vitwork.errors import VitworkError
 
