@@ -337,14 +337,13 @@ def test_a_network_that_is_never_right_is_analysed(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("model", "said"),
-    [("vit_ti", "untrained: random weights"),
+    [("preresnet_18", "untrained: random weights"),
      ("analysed_nets:vit", "untrained: random weights, unless its function loads others")],
 )  # fmt: skip
 def test_random_weights_are_said_to_be_untrained_at_once(tmp_path, capsys, model, said):
     """In the first line of the terminal, of the file and of the page, and in a row of the table."""
-    size = () if model == "vit_ti" else ("--size", "16")
     files = ("--csv", str(tmp_path / "found.csv"), "--html", str(tmp_path / "found.html"))
-    found = document(tmp_path / "found.json", model, *size, *files, "--analyses", "variance")
+    found = document(tmp_path / "found.json", model, "--size", "16", *files, "--analyses", "variance")
     assert found["weights"] == said
     assert capsys.readouterr().out.splitlines()[0] == f"{said} ({model})"
     assert said in (tmp_path / "found.json").read_text().splitlines()[0]
