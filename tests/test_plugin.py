@@ -446,7 +446,9 @@ def claims_of(session: pytest.Pytester, report: str) -> tuple[dict[str, str], se
     return {claim["id"]: claim["verdict"] for claim in document["claims"]}, changes & {"ended", "chosen"}
 
 
-@pytest.mark.parametrize("ending", ["-x", "--maxfail=1", "-p cacheprovider -p stepwise --sw", "-x --report .vitwork/report-tiny", "-x -n 2"])
+@pytest.mark.parametrize(
+    "ending", ["-x", "--maxfail=1", "-p cacheprovider -p stepwise --sw", "-x --report .vitwork/report-tiny", "-x -n 2"]
+)
 def test_a_session_that_ends_early_is_marked_and_replaces_no_whole_report(
     base: tuple[Path, str], session: pytest.Pytester, ending: str
 ) -> None:
