@@ -236,6 +236,7 @@ def test_workers_share_the_work(base: tuple[Path, str]) -> None:
     assert len(results["runs"]) == 6
     assert {run["status"] for run in results["runs"]} == {"finished"}
     assert '<property name="verdict" value="contradicted"' in (folder / "junit.xml").read_text()
+    assert (folder / REPORT / "report.html").stat().st_size > 10_000
 
 
 def test_unchanged_session_does_no_work(session: pytest.Pytester) -> None:
@@ -277,7 +278,7 @@ def test_damaged_record_is_measured_anew(session: pytest.Pytester) -> None:
     victim = next(path for path in records(session) if b'"name": "size"' in path.read_bytes())
     whole = victim.read_bytes()
     victim.write_bytes(whole[:-10])
-    result = run(session, "-n", "2")
+    result = run(session)
     result.assert_outcomes(passed=3, failed=1, xfailed=1, skipped=1)
     assert victim.stat().st_size > len(whole) // 2
     assert len(list(victim.parent.glob("*.damaged-*"))) == 1
@@ -449,15 +450,18 @@ def claims_of(session: pytest.Pytester, report: str) -> tuple[dict[str, str], se
     return {claim["id"]: claim["verdict"] for claim in document["claims"]}, changes & {"ended", "chosen"}
 
 
-@pytest.mark.parametrize("ending", ["-x", "--maxfail=1", "--sw", "-x --report .vitwork/report-tiny", "-x -n 2"])
+@pytest.mark.parametrize(
+    "ending", ["-x", "--maxfail=1", "-p cacheprovider -p stepwise --sw", "-x --report .vitwork/report-tiny", "-x -n 2"]
+)
 def test_a_session_that_ends_early_is_marked_and_replaces_no_whole_report(
     base: tuple[Path, str], session: pytest.Pytester, ending: str
 ) -> None:
-    """Its statistical claims are those of the plan, what it did not reach is not measured, and nothing vanished."""
+    """All was judged before its first test: statistical claims have their verdicts, nothing vanished, and what is not reached is said."""
     whole = (session.path / REPORT / "results.json").read_bytes()
     result = run(
         session, "--baseline", baseline(base, session), *ending.split(), "--deselect", "nothing", "-p", "no:randomly"
     )
+    result.stdout.fnmatch_lines(["smaller * reproduced*", "larger * contradicted*", "itself * inconclusive*"])
     assert "vanished" not in result.stdout.str()
     assert "newly skipped" not in result.stdout.str()
     assert (session.path / REPORT / "results.json").read_bytes() == whole
@@ -637,21 +641,6 @@ def test_plan_trains_nothing(session: pytest.Pytester) -> None:
         ["6 runs to do*", "* hypotheses, 3 seeds per arm*", "two arms must differ by * standard deviations*"]
     )
     assert not records(session)
-
-
-def test_any_conftest_gets_table_and_report(session: pytest.Pytester) -> None:
-    """Nothing but `pytest_plugins` is needed, also with workers, for options, table and report."""
-    result = run(session, "-n", "2")
-    result.stdout.fnmatch_lines(
-        ["smaller * reproduced*", "* of 5 claims of the paper decided at profile tiny: *", "Report: *report.html"]
-    )
-    assert (session.path / REPORT / "report.html").stat().st_size > 10_000
-
-
-def test_the_controller_knows_what_a_stopped_session_found(session: pytest.Pytester) -> None:
-    """With -x the tests that were not reached change no verdict: all were judged before the first one ran."""
-    result = run(session, "-x", "-n", "2", "--maxfail", "1")
-    result.stdout.fnmatch_lines(["smaller * reproduced*", "larger * contradicted*", "itself * inconclusive*"])
 
 
 def test_a_property_is_checked_again_only_once_its_code_changed(session: pytest.Pytester) -> None:

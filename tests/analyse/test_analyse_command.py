@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import subprocess
 import sys
 
 import numpy as np
@@ -254,15 +253,14 @@ def test_a_name_that_is_not_utf_8_is_said(tmp_path, monkeypatch, capsys):
         assert said.count("\n") == 1
 
 
-def test_models_are_found_in_the_current_folder(tmp_path):
-    """The installed command looks where it is started, as `python -m` does, and there first."""
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "net.py").write_text("from torch import nn\n\ndef build(num_classes):\n    return None\n")
-    command = (
-        "import sys; sys.path.remove(''); from vitwork.cli import main; sys.exit(main(['analyse', 'mine.net:build']))"
-    )
-    ended = subprocess.run([sys.executable, "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert ended.stderr == "vitwork: mine.net:build returned NoneType, not a torch.nn.Module\n"
+def test_models_are_found_in_the_current_folder(tmp_path, monkeypatch, capsys):
+    """The installed command, whose path does not hold it, looks where it is started, as `python -m` does."""
+    (tmp_path / "started" / "found_here").mkdir(parents=True)
+    (tmp_path / "started" / "found_here" / "net.py").write_text("def build(num_classes):\n    return None\n")
+    monkeypatch.chdir(tmp_path / "started")
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
+    assert main(["analyse", "found_here.net:build"]) == 2
+    assert capsys.readouterr().err == "vitwork: found_here.net:build returned NoneType, not a torch.nn.Module\n"
 
 
 def test_parameters_can_be_set(tmp_path, capsys):
@@ -337,14 +335,13 @@ def test_a_network_that_is_never_right_is_analysed(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("model", "said"),
-    [("vit_ti", "untrained: random weights"),
+    [("preresnet_18", "untrained: random weights"),
      ("analysed_nets:vit", "untrained: random weights, unless its function loads others")],
 )  # fmt: skip
 def test_random_weights_are_said_to_be_untrained_at_once(tmp_path, capsys, model, said):
     """In the first line of the terminal, of the file and of the page, and in a row of the table."""
-    size = () if model == "vit_ti" else ("--size", "16")
     files = ("--csv", str(tmp_path / "found.csv"), "--html", str(tmp_path / "found.html"))
-    found = document(tmp_path / "found.json", model, *size, *files, "--analyses", "variance")
+    found = document(tmp_path / "found.json", model, "--size", "16", *files, "--analyses", "variance")
     assert found["weights"] == said
     assert capsys.readouterr().out.splitlines()[0] == f"{said} ({model})"
     assert said in (tmp_path / "found.json").read_text().splitlines()[0]

@@ -202,6 +202,7 @@ def test_it_is_said_what_every_error_is_over(found):
         {"net": net((2, 2))},
         load(DataSpec("embedded", size=16, train=40, test=20)),
         **{**SMALL, "only": "variance,density,trace"},
+        changes=("density.steps=4", "trace.products=6"),
     )
     (said,) = both.errors
     assert said == "Each ± is a standard error: over random vectors (density, trace); over images (variance)."

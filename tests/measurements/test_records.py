@@ -351,7 +351,7 @@ def test_a_batch_that_does_not_fit_is_split_only_where_images_stand_alone(run, m
 
 def test_the_error_of_the_training_nll_is_that_of_what_is_drawn(run):
     """Where all training images are seen, other draws of the augmentation scatter by it at most; it is below the images' spread."""
-    again = [accuracy.Evaluation().measure(replace(run, seed=seed)) for seed in range(30)]
+    again = [accuracy.Evaluation().measure(replace(run, seed=seed)) for seed in range(15)]
     scatter = torch.tensor([record["train_nll"] for record in again]).std()
     with torch.inference_mode():
         whole = torch.nn.functional.cross_entropy(
@@ -360,7 +360,7 @@ def test_the_error_of_the_training_nll_is_that_of_what_is_drawn(run):
         )  # fmt: skip
     error = sum(accuracy.training_nll.error(record) for record in again) / len(again)
     assert scatter < 1.5 * error
-    few = [accuracy.Evaluation(training_images=20, batch_size=20).measure(replace(run, seed=s)) for s in range(30)]
+    few = [accuracy.Evaluation(training_images=20, batch_size=20).measure(replace(run, seed=s)) for s in range(15)]
     assert torch.tensor([record["train_nll"] for record in few]).std() == pytest.approx(
         sum(accuracy.training_nll.error(record) for record in few) / len(few), rel=0.5
     )

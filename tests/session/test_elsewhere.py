@@ -164,12 +164,12 @@ def pytest_runtestloop(session):
 """
 
 
-@pytest.mark.parametrize("restarts", ["0", "1"])
-def test_a_session_without_any_worker_left_fails(pytester: pytest.Pytester, restarts: str) -> None:
+@pytest.mark.parametrize(("workers", "restarts"), [("2", "0"), ("1", "1")])
+def test_a_session_without_any_worker_left_fails(pytester: pytest.Pytester, workers: str, restarts: str) -> None:
     """Where all workers die before a test and none is replaced, tests fail, in the exit status and in JUnit's file."""
     pytester.makeconftest(CONFTEST + WORKER_DIES)
     pytester.makepyfile(test_claims=HEAD + OTHER)
-    done = run(pytester, "-n", "2", "--max-worker-restart", restarts, "--junitxml", "junit.xml")
+    done = run(pytester, "-n", workers, "--max-worker-restart", restarts, "--junitxml", "junit.xml")
     assert "rerun" in done.stdout.str()
     assert report(pytester.path, "report-smoke-part") == ({"one": "not measured", "two": "not measured"}, ["ended"])
     assert 'errors="0"' not in (pytester.path / "junit.xml").read_text()
