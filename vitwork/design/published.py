@@ -70,8 +70,11 @@ class Network:
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        """All that a measurement of it depends on, besides the images: nothing about training, nor where the file lies."""
-        return self.sha256, self.model, dict(self.options), self.classes, self.preprocessing
+        """All that a measurement of it depends on, besides the images: nothing about training, nor where the file lies.
+
+        Of weights that are not here nothing but the network's name is known.
+        """
+        return self.sha256 or self.name, self.model, dict(self.options), self.classes, self.preprocessing
 
     @property
     def draws(self) -> int:
