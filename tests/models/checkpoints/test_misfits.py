@@ -86,6 +86,26 @@ def test_a_misfit_is_one_sentence(state, change, message):
     assert "\n" not in str(caught.value)
 
 
+def test_two_state_dicts_that_differ_are_refused(state, model):
+    """Which of them is meant is not guessed; the same twice, and what is no state dict beside one, are no matter."""
+    changed = {**state, "head.fc.bias": state["head.fc.bias"] + 1}
+    for other in (changed, without(state, "head.fc.bias"), {"state_dict": changed}):
+        for stored in (
+            {"state_dict": state, "model": other},
+            {"model": {"state_dict": state}, "model_state_dict": other},
+        ):
+            with pytest.raises(
+                VitworkError, match=r"ambiguous: it holds different weights under two of state_dict, model,"
+            ):
+                load(stored)
+    for other in (dict(state), {"state_dict": state}, {"name": NAME}, {}):
+        assert same(load({"state_dict": state, "model": other}), model.state_dict())
+    held = {}
+    held["model"] = held
+    with pytest.raises(VitworkError, match="no state dict of tensors: model is a dict"):
+        load(held)
+
+
 def test_two_keys_of_one_weight_are_refused():
     """Official names in both of their forms: one of the two tensors would be lost without a word."""
     state = {"layer0.0.weight": torch.zeros(8, 3, 3, 3), "layer0.layer0.0.weight": torch.ones(8, 3, 3, 3)}

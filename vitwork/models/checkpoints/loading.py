@@ -19,6 +19,7 @@ from vitwork.models.checkpoints.keys import is_official_transformer, translate
 from vitwork.models.valued import check_valued
 from vitwork.models.zoo.creation import create
 
+HOLDERS = ("state_dict", "model", "model_state_dict")  # names under which files hold weights, the first one first
 ZIP = b"PK\3\4"
 WRAPPERS = re.compile(r"(?:module\.|_orig_mod\.)*")  # of parallel or averaged models, of compiled ones
 OWN = re.compile(r"(?!timm:).*:")  # names of users' functions, whose norms are their own
@@ -141,11 +142,29 @@ def state_dict_in(stored: Any, label: str) -> dict[str, Tensor]:
     """Find the state dict in what a file holds.
 
     Raises:
-        DamagedError: there is none, or one of its tensors has no plain numbers.
+        DamagedError: there is none, or two that differ, or one of its tensors has no plain numbers.
     """
-    for key in ("state_dict", "model", "model_state_dict"):
-        if isinstance(stored, Mapping) and isinstance(stored.get(key), Mapping):
-            stored = stored[key]
+    first, *others = inside(stored, len(HOLDERS))
+    state = plain(first, label)
+    for other in others:
+        if other and no_tensor(other) is None and not alike(state, plain(other, label)):
+            raise DamagedError(label, f"ambiguous: it holds different weights under two of {', '.join(HOLDERS)}")
+    return state
+
+
+def inside(stored: Any, deepest: int) -> list[Any]:
+    """Return what lies under the names that files hold weights by, or else the whole; a file may hold itself, so not too deep."""
+    held = [stored.get(key) for key in HOLDERS] if isinstance(stored, Mapping) and deepest else []
+    found = [inside(each, deepest - 1) for each in held if isinstance(each, Mapping)]
+    return [one for several in found for one in several] or [stored]
+
+
+def plain(stored: Any, label: str) -> dict[str, Tensor]:
+    """Return a state dict.
+
+    Raises:
+        DamagedError: it is none, or one of its tensors has no plain numbers.
+    """
     if not isinstance(stored, Mapping) or not stored:
         raise DamagedError(label, "no state dict of tensors")
     if (other := no_tensor(stored)) is not None:
@@ -156,6 +175,11 @@ def state_dict_in(stored: Any, label: str) -> dict[str, Tensor]:
             kind = "without its numbers" if value.is_meta else "sparse or nested"
             raise DamagedError(label, f"unusable: {key} is {kind}")
     return state
+
+
+def alike(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    """Whether two state dicts hold the same."""
+    return one.keys() == other.keys() and all(torch.equal(value, other[key]) for key, value in one.items())
 
 
 def no_tensor(stored: Mapping[Any, Any]) -> str | None:
