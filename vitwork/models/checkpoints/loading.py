@@ -85,7 +85,7 @@ def locate(name: str, place: str) -> Path:
         if name not in PUBLISHED:
             raise VitworkError(f"there is no published file for {name}, only for {', '.join(PUBLISHED)}")
         place = PUBLISHED[name]
-    return fetch(place) if place.startswith(("https://", "http://", "file://")) else Path(place)
+    return fetch(place) if "://" in place else Path(place)
 
 
 def read(path: Path) -> Any:
