@@ -200,6 +200,14 @@ def test_layers_that_learn_their_size_from_images_are_analysed(net, tmp_path):
     assert found["analyses"]["evaluation"]["values"]["acc"] >= 0
 
 
+def test_weights_for_a_lazy_layer_are_refused(tmp_path, capsys):
+    """Before a first pass there is nothing that stored weights could be compared with, and the layer is named."""
+    path = tmp_path / "weights.pt"
+    torch.save({"layers.0.weight": torch.zeros(4, 3, 3, 3)}, path)
+    assert main(["analyse", "analysed_nets:lazy", "--weights", str(path), "--size", "16", "--images", "20"]) == 2
+    assert "the model has weights without values, layers.3.weight for one" in capsys.readouterr().err
+
+
 def test_an_analysis_that_fails_does_not_take_the_others_down(tmp_path, monkeypatch):
     """A fault that nobody foresaw is said in one line, the others are made, and the exit status says it."""
 

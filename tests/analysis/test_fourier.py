@@ -16,7 +16,7 @@ from torch import nn
 
 from tests.analysis.hand_made import Call, batches, block, conv_net, images, in_layout, token_net
 from vitwork.analysis import fourier
-from vitwork.errors import VitworkError
+from vitwork.errors import UnfitError, VitworkError
 
 CASES = json.loads((Path(__file__).parent / "golden" / "feature_maps.json").read_text())
 
@@ -227,9 +227,12 @@ def test_maps_without_a_spectrum_are_left_out():
 def test_oblong_maps_are_read_radially_only():
     """The diagonal of an oblong map is no direction of equal frequencies, so it is refused."""
     z = torch.randn(2, 3, 8, 12)
-    with pytest.raises(ValueError, match="square"):
-        fourier.delta_log_amplitude(z)
+    blocks, oblong = [block("a", nn.Identity())], [(z, torch.zeros(2, dtype=torch.long))]
+    for read in (lambda: fourier.delta_log_amplitude(z), lambda: fourier.log_amplitude(blocks, oblong)):
+        with pytest.raises(UnfitError, match="a square feature map, not 8 × 12: read radially"):
+            read()
     assert fourier.radial_log_amplitude(z).shape[0] == 2
+    assert fourier.log_amplitude(blocks, oblong, direction="radial").blocks == ("a",)
 
 
 def test_half_precision_is_summed_in_single():

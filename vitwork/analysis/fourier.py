@@ -49,7 +49,8 @@ def delta_log_amplitude(feature_map: Tensor) -> Tensor:
         that the last of an even h lies below the Nyquist frequency π. Entry 0 is 0.
 
     Raises:
-        ValueError: the input is no feature map, or not square.
+        ValueError: the input is no feature map.
+        UnfitError: it is not square.
     """
     amplitude = diagonal_log_amplitude(as_feature_map(feature_map).detach()).mean(0)
     return amplitude - amplitude[0]
@@ -67,13 +68,14 @@ def diagonal_log_amplitude(feature_map: Tensor, window: Window | None = None) ->
         (b, ⌈h/2⌉).
 
     Raises:
-        ValueError: the map is not square.
+        UnfitError: the map is not square.
         VitworkError: there is no such window.
     """
     _check_window(window)
     side = feature_map.shape[-1]
     if feature_map.shape[-2] != side:
-        raise ValueError(f"the diagonal needs a square feature map, not {tuple(feature_map.shape[-2:])}; read radially")
+        height, width = feature_map.shape[-2:]
+        raise UnfitError(f"the diagonal needs a square feature map, not {height} × {width}: read radially")
     z = _real(feature_map)
     parts = z.flatten(2) @ _diagonal_modes(side, window, z.device, z.dtype)
     cosines, sines = parts.square().chunk(2, -1)
@@ -286,8 +288,8 @@ def log_amplitude(
         Amplitudes, changes across blocks, and standard errors over images.
 
     Raises:
-        VitworkError: there are no images, no block has a feature map that is large enough, an option is unknown, or the
-            options contradict each other.
+        VitworkError: there are no images, no block has a feature map that is large enough, one has a diagonal that is to be
+            read and is not square, an option is unknown, or the options contradict each other.
     """
     spectra = Spectra(blocks, direction=direction, window=window, part=part, official=official)
     return spectra.result(observe(blocks, batches, spectra))

@@ -12,9 +12,11 @@ def check_valued(model: nn.Module) -> None:
     """Refuse a model that has weights without values: of a lazy layer that was never passed, or on the meta device.
 
     Raises:
-        VitworkError: it has such weights.
+        VitworkError: it has such weights, and the name of the first.
     """
-    if any(is_lazy(value) or value.is_meta for value in (*model.parameters(), *model.buffers())):
-        raise VitworkError(
-            "the model has weights without values (of a lazy layer, or on the meta device): load them, or pass a batch first"
-        )
+    for name, value in (*model.named_parameters(), *model.named_buffers()):
+        if is_lazy(value) or value.is_meta:
+            raise VitworkError(
+                f"the model has weights without values, {name} for one (of a lazy layer, or on the meta device): load them, or "
+                "pass a batch first"
+            )

@@ -184,6 +184,24 @@ def test_two_batch_sizes_are_compared():
         as_blocks(ByBatch(), (3, 16, 16))
 
 
+class Counting(Tokens):
+    """Does another thing at each pass."""
+
+    def __init__(self):
+        super().__init__(counted)
+        self.passes = 0
+
+    def forward(self, x):
+        self.passes += 1
+        return super().forward(x * self.passes)
+
+
+def test_two_passes_are_compared():
+    """A model that counts its passes is no longer, at the next one, what was recorded."""
+    with pytest.raises(VitworkError, match="the output changes when the same images are passed again"):
+        as_blocks(Counting(), (3, 16, 16))
+
+
 class Fixed(Tokens):
     """Makes its batch size a number, where no recording can follow it."""
 

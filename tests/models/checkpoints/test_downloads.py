@@ -12,63 +12,33 @@ import threading
 import pytest
 
 from vitwork.errors import VitworkError
-from vitwork.models.checkpoints.downloads import cache_folder, fetch, record_of, recorded
+from vitwork.models.checkpoints.downloads import cache_folder, fetch, place, record_of, recorded
+from vitwork.models.checkpoints.loading import locate
 
 
-@pytest.fixture
-def remote(tmp_path):
-    """A file with an address."""
-    path = tmp_path / "remote" / "weights_0123.pt"
-    path.parent.mkdir()
-    path.write_bytes(b"weights")
-    return path
-
-
-def test_a_download_is_kept_and_its_digest_recorded(remote, tmp_path):
-    """The second fetch needs no source, and the digest beside the copy is the content's SHA-256."""
-    copy = fetch(remote.as_uri(), tmp_path / "cache")
-    assert copy.read_bytes() == b"weights"
-    assert recorded(copy) == hashlib.sha256(b"weights").hexdigest()
-    remote.unlink()
-    assert fetch(remote.as_uri(), tmp_path / "cache") == copy
-
-
-def test_an_altered_copy_is_set_aside_and_fetched_again(remote, tmp_path):
-    """A copy whose digest is not the recorded one is not returned."""
-    copy = fetch(remote.as_uri(), tmp_path / "cache")
-    copy.write_bytes(b"altered")
-    assert fetch(remote.as_uri(), tmp_path / "cache").read_bytes() == b"weights"
-    assert copy.with_name(copy.name + ".altered").read_bytes() == b"altered"
-
-
-def test_an_address_that_does_not_answer_is_named(tmp_path):
-    """A failing download is one sentence with the address, and leaves no file."""
-    with pytest.raises(VitworkError, match=r"absent.pt could not be downloaded"):
-        fetch((tmp_path / "absent.pt").as_uri(), tmp_path / "cache")
-    assert not list(tmp_path.glob("cache/**/*.pt"))
-
-
-def test_a_file_that_changed_at_its_source_is_refused(remote, tmp_path):
-    """The digest of the first download stands: another file under the same address is not taken for it."""
-    copy = fetch(remote.as_uri(), tmp_path / "cache")
-    remote.write_bytes(b"others")
-    copy.unlink()
-    with pytest.raises(VitworkError, match=r"holds another file than when it was first downloaded .*remove .*sha256"):
-        fetch(remote.as_uri(), tmp_path / "cache")
-    record_of(copy).unlink()
-    assert fetch(remote.as_uri(), tmp_path / "cache").read_bytes() == b"others"
-
-
-@pytest.mark.parametrize("address", ["http://127.0.0.1:9/a.pt", "ftp://127.0.0.1/a.pt", "file:///dev/zero"])
-def test_addresses_that_are_not_safe_are_refused(tmp_path, address):
-    """What anyone on the way can alter, and what never ends, is not downloaded."""
-    with pytest.raises(VitworkError, match=address):
-        fetch(address, tmp_path)
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/a.pt", "ftp://127.0.0.1/a.pt", "file:///dev/zero", "data://x"])
+def test_addresses_that_are_not_safe_are_refused(tmp_path, monkeypatch, address):
+    """What anyone on the way can alter, and what lies on this machine, is no download, also where a copy was kept of it."""
+    copy = place(address, tmp_path)
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(b"weights")
+    record_of(copy).write_text(hashlib.sha256(b"weights").hexdigest())
+    monkeypatch.setenv("VITWORK_CACHE", str(tmp_path))
+    for get in (lambda: fetch(address, tmp_path), lambda: locate("vit_ti", address)):
+        with pytest.raises(VitworkError, match=f"{address} is not downloaded: only https://"):
+            get()
 
 
 BODY = b"w" * 1000
+FILE = "/weights_0123.pt"
+
+
+def whole(body):
+    return 200, {"Content-Length": str(len(body))}, body
+
+
 ANSWERS = {
-    "/whole": (200, {"Content-Length": "1000"}, BODY),
+    "/whole": whole(BODY),
     "/cut": (200, {"Content-Length": "1000"}, BODY[:400]),
     "/cut-in-chunks": (200, {"Transfer-Encoding": "chunked"}, b"3e8\r\n" + BODY[:400]),
     "/chunks": (200, {"Transfer-Encoding": "chunked"}, b"3e8\r\n" + BODY + b"\r\n0\r\n\r\n"),
@@ -125,6 +95,41 @@ def server(certificate, monkeypatch):
         threading.Thread(target=serving.serve_forever, daemon=True).start()
         yield f"https://127.0.0.1:{serving.server_port}"
         serving.shutdown()
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """What the server answers, with a file that a test may change."""
+    monkeypatch.setitem(ANSWERS, FILE, whole(b"weights"))
+    return ANSWERS
+
+
+def test_a_download_is_kept_and_its_digest_recorded(server, answers, tmp_path):
+    """The second fetch needs no source, and the digest beside the copy is the content's SHA-256."""
+    copy = fetch(server + FILE, tmp_path / "cache")
+    assert copy.read_bytes() == b"weights"
+    assert recorded(copy) == hashlib.sha256(b"weights").hexdigest()
+    del answers[FILE]
+    assert fetch(server + FILE, tmp_path / "cache") == copy
+
+
+def test_an_altered_copy_is_set_aside_and_fetched_again(server, answers, tmp_path):
+    """A copy whose digest is not the recorded one is not returned."""
+    copy = fetch(server + FILE, tmp_path / "cache")
+    copy.write_bytes(b"altered")
+    assert fetch(server + FILE, tmp_path / "cache").read_bytes() == b"weights"
+    assert copy.with_name(copy.name + ".altered").read_bytes() == b"altered"
+
+
+def test_a_file_that_changed_at_its_source_is_refused(server, answers, tmp_path):
+    """The digest of the first download stands: another file under the same address is not taken for it."""
+    copy = fetch(server + FILE, tmp_path / "cache")
+    answers[FILE] = whole(b"others")
+    copy.unlink()
+    with pytest.raises(VitworkError, match=r"holds another file than when it was first downloaded .*remove .*sha256"):
+        fetch(server + FILE, tmp_path / "cache")
+    record_of(copy).unlink()
+    assert fetch(server + FILE, tmp_path / "cache").read_bytes() == b"others"
 
 
 @pytest.mark.parametrize("path", ["/whole", "/chunks", "/up"])

@@ -76,7 +76,7 @@ def without(state, key):
         (lambda s: {**s, "head.norm.num_batches_tracked": torch.tensor(0.5)}, "is torch.float32 in it and torch.int64"),
         (lambda s: {**s, "layer0.0.weight": s["stem.conv.weight"]}, "of another architecture"),
         (lambda s: {**s, "module.head.fc.bias": s["head.fc.bias"]}, r"it has module\.head\.fc\.bias$"),
-        (lambda s: {**s, "epoch": 3}, "is no state dict of tensors"),
+        (lambda s: {**s, "epoch": 3}, "is no state dict of tensors: epoch is a int$"),
     ],
 )
 def test_a_misfit_is_one_sentence(state, change, message):
@@ -84,6 +84,26 @@ def test_a_misfit_is_one_sentence(state, change, message):
     with pytest.raises(VitworkError, match=message) as caught:
         load(change(state))
     assert "\n" not in str(caught.value)
+
+
+def test_two_state_dicts_that_differ_are_refused(state, model):
+    """Which of them is meant is not guessed; the same twice, and what is no state dict beside one, are no matter."""
+    changed = {**state, "head.fc.bias": state["head.fc.bias"] + 1}
+    for other in (changed, without(state, "head.fc.bias"), {"state_dict": changed}):
+        for stored in (
+            {"state_dict": state, "model": other},
+            {"model": {"state_dict": state}, "model_state_dict": other},
+        ):
+            with pytest.raises(
+                VitworkError, match=r"ambiguous: it holds different weights under two of state_dict, model,"
+            ):
+                load(stored)
+    for other in (dict(state), {"state_dict": state}, {"name": NAME}, {}):
+        assert same(load({"state_dict": state, "model": other}), model.state_dict())
+    held = {}
+    held["model"] = held
+    with pytest.raises(VitworkError, match="no state dict of tensors: model is a dict"):
+        load(held)
 
 
 def test_two_keys_of_one_weight_are_refused():
@@ -129,6 +149,76 @@ class Inner(nn.Module):
         self.module = nn.Linear(4, num_classes)
 
 
+class Indexed(nn.Module):
+    """A user's model with buffers of whole numbers and truth values, and one called as averaged models call theirs."""
+
+    def __init__(self, num_classes):
+        super().__init__()
+        self.layer = nn.Linear(4, num_classes)
+        self.register_buffer("index", torch.tensor([1, 2, 3]))
+        self.register_buffer("mask", torch.tensor([True, False]))
+        self.register_buffer("n_averaged", torch.tensor(7))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("index", torch.tensor([1e20, 0, 1])),
+        ("index", torch.tensor([float("nan"), 0, 1])),
+        ("index", torch.tensor([2**64 - 1, 0, 1], dtype=torch.uint64)),
+        ("mask", torch.tensor([2, 0])),
+        ("mask", torch.tensor([0.5, 0])),
+    ],
+)
+def test_whole_numbers_that_the_model_cannot_hold_are_refused(key, value):
+    """What becomes another number in a buffer of integers or truth values is no misreading that is loaded."""
+    state = Indexed(3).state_dict()
+    with pytest.raises(VitworkError, match=f"{key} is {value.dtype} in it and {state[key].dtype} in the model"):
+        load_checkpoint(f"{__name__}:Indexed", {**state, key: value}, 3)
+
+
+def test_whole_numbers_that_the_model_can_hold_load():
+    """Other kinds of the same numbers are the same buffers."""
+    state = Indexed(3).state_dict()
+    others = {"index": state["index"].to(torch.uint8), "mask": state["mask"].float()}
+    assert same(load_checkpoint(f"{__name__}:Indexed", {**state, **others}, 3), state)
+
+
+class Extra(Indexed):
+    """A user's model that keeps more than tensors."""
+
+    def get_extra_state(self):
+        return {"steps": 3}
+
+    def set_extra_state(self, state):
+        pass
+
+
+class Failing(Indexed):
+    """A user's model whose own loading fails."""
+
+    def load_state_dict(self, state_dict, **_):
+        raise RuntimeError("not today\nof all days")
+
+
+def lazy(num_classes):
+    """A user's model with a layer whose weights have no values yet."""
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.LazyLinear(num_classes))
+
+
+def test_models_that_take_no_weights_are_one_sentence():
+    """A lazy layer, what is no tensor in a state dict, and an error of the model's own are named."""
+    state = dict(Indexed(3).state_dict())
+    for build, weights, message in (
+        ("lazy", state, r"weights without values, 1\.weight for one"),
+        ("Extra", Extra(3).state_dict(), r"the state dict is no state dict of tensors: _extra_state is a dict$"),
+        ("Extra", {**state, "_extra_state": torch.ones(1)}, r"Extra takes no .* of tensors: _extra_state is a dict$"),
+        ("Failing", state, r"Failing fails at taking the weights of the state dict: RuntimeError: not today$"),
+    ):
+        with pytest.raises(VitworkError, match=message):
+            load_checkpoint(f"{__name__}:{build}", weights, 3)
+
+
 WRAPS = (
     nn.DataParallel,
     torch.compile,
@@ -141,9 +231,10 @@ WRAPS = (
 
 @pytest.mark.parametrize("wrap", [lambda m: m, *WRAPS])
 def test_a_model_whose_own_keys_begin_as_a_wrappers_loads(wrap):
-    """Of a key's ``module.``, the one that the model itself has stays, however the model was wrapped."""
-    model = Inner(3)
-    assert same(load_checkpoint(f"{__name__}:Inner", wrap(model).state_dict(), 3), model.state_dict())
+    """Of a key's ``module.`` and of ``n_averaged``, those that the model itself has stay, however it was wrapped."""
+    for build in (Inner, Indexed):
+        model = build(3)
+        assert same(load_checkpoint(f"{__name__}:{build.__name__}", wrap(model).state_dict(), 3), model.state_dict())
 
 
 @pytest.mark.parametrize("wrap", WRAPS)

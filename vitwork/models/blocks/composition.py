@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from vitwork.device.parts import check_repeatable
 from vitwork.errors import VitworkError, told
 from vitwork.models.blocks.block import Block
 from vitwork.models.blocks.places import state_of
@@ -31,7 +32,8 @@ def check_composition(model: nn.Module, blocks: Sequence[Block], images: Tensor,
         shapes: of the blocks' outputs in the recording.
 
     Raises:
-        VitworkError: they differ, and by how much, or a block fails or hands on another shape.
+        VitworkError: they differ, and by how much, or a block fails or hands on another shape, or the model makes something
+            else of the same images and random numbers when it is passed again.
     """
     own = {id(value): value.detach() for value in model.parameters()}
     generator = torch.Generator().manual_seed(0)
@@ -40,12 +42,19 @@ def check_composition(model: nn.Module, blocks: Sequence[Block], images: Tensor,
     with torch.no_grad(), torch.random.fork_rng(devices):
         for count, weights in ((2, own), (3, moved)):
             x = torch.randn(count, *images.shape[1:], generator=generator).to(images)
-            torch.manual_seed(0)
             with unchanged(model):  # by turns, since a model may keep what it makes of its weights
-                wanted = functional_call(model, state_of(model, weights), (x.clone(),))
+                wanted, again = (seeded(model, x, weights) for _ in range(2))
+            check_repeatable(wanted, again)
             torch.manual_seed(0)
             with unchanged(model):
                 compare(model, passed(blocks, x, weights, shapes), wanted)
+
+
+def seeded(model: nn.Module, x: Tensor, weights: Mapping[int, Tensor]) -> Tensor:
+    """Return what a model makes of images at given weights and the same random numbers."""
+    torch.manual_seed(0)
+    logits: Tensor = functional_call(model, state_of(model, weights), (x.clone(),))
+    return logits
 
 
 def near(value: Tensor, generator: torch.Generator) -> Tensor:

@@ -10,8 +10,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener, url2pathname
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from platformdirs import user_cache_dir
 
@@ -56,12 +55,14 @@ def fetch(address: str, folder: Path | None = None) -> Path:
     aside and fetched again; an address that answers with another file than at first is refused.
 
     Args:
-        address: ``https://…`` or ``file://…``.
+        address: ``https://…``.
         folder: where copies lie, the user's cache unless given.
 
     Raises:
-        VitworkError: the address is not encrypted, it cannot be downloaded as a whole, or its file has changed.
+        VitworkError: the address is not of https, it cannot be downloaded as a whole, or its file has changed.
     """
+    if not address.startswith("https://"):
+        raise VitworkError(f"{address} is not downloaded: only https:// keeps others from altering what is on its way.")
     path = place(address, folder)
     try:
         known = recorded(path)
@@ -100,10 +101,6 @@ class _Encrypted(HTTPRedirectHandler):
 
 
 def _download(address: str) -> bytes:
-    if not address.startswith(("https://", "file://")):
-        raise VitworkError(f"{address} is not downloaded: only https:// keeps others from altering what is on its way.")
-    if address.startswith("file://") and not Path(url2pathname(urlsplit(address).path)).is_file():
-        raise VitworkError(f"{address} could not be downloaded: there is no such file.")
     try:
         with build_opener(_Encrypted).open(address, timeout=60) as answer:
             content: bytes = answer.read()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from pickletools import genops
 from typing import Any
@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from vitwork.errors import DamagedError, VitworkError, told
 from vitwork.models.checkpoints.downloads import PUBLISHED, fetch
 from vitwork.models.checkpoints.keys import is_official_transformer, translate
+from vitwork.models.valued import check_valued
 from vitwork.models.zoo.creation import create
 
+HOLDERS = ("state_dict", "model", "model_state_dict")  # names under which files hold weights, the first one first
 ZIP = b"PK\3\4"
 WRAPPERS = re.compile(r"(?:module\.|_orig_mod\.)*")  # of parallel or averaged models, of compiled ones
 OWN = re.compile(r"(?!timm:).*:")  # names of users' functions, whose norms are their own
@@ -43,7 +45,8 @@ def load_checkpoint(
     Raises:
         DamagedError: the file is truncated, damaged, holds code, belongs to another architecture, or has different weights
             where the model has one tensor for several keys.
-        VitworkError: it is missing or cannot be read.
+        VitworkError: it is missing or cannot be read, or the model has weights without values as it is built, keeps what is no
+            tensor in its state dict, or fails at taking one.
     """
     if isinstance(path_or_state_dict, Mapping):
         label, stored = "the state dict", dict(path_or_state_dict)
@@ -52,7 +55,10 @@ def load_checkpoint(
         label, stored = str(path), read(path)
     state = state_dict_in(stored, label)
     model = create(name, num_classes, **options)
+    check_valued(model)
     target = model.state_dict()
+    if (other := no_tensor(target)) is not None:
+        raise VitworkError(f"{name} takes no state dict of tensors: {other}")
     state = unwrapped(state, target)
     try:
         translated = translate(state, target)
@@ -60,7 +66,10 @@ def load_checkpoint(
         reason = f"of another architecture than {name} with these options: {told(error)}"
         raise DamagedError(label, reason) from error
     check(translated, target, label, name)
-    model.load_state_dict(translated, strict=False)
+    try:
+        model.load_state_dict(translated, strict=False)
+    except Exception as error:  # whatever a user's own code raises
+        raise VitworkError(f"{name} fails at taking the weights of {label}: {told(error)}") from error
     check_held(translated, model.state_dict(), label, name)
     chosen = OWN.match(name) or {"norm_eps", "norm_layer"} & options.keys()
     if is_official_transformer(state, target) and not chosen:
@@ -76,7 +85,7 @@ def locate(name: str, place: str) -> Path:
         if name not in PUBLISHED:
             raise VitworkError(f"there is no published file for {name}, only for {', '.join(PUBLISHED)}")
         place = PUBLISHED[name]
-    return fetch(place) if place.startswith(("https://", "http://", "file://")) else Path(place)
+    return fetch(place) if "://" in place else Path(place)
 
 
 def read(path: Path) -> Any:
@@ -133,13 +142,33 @@ def state_dict_in(stored: Any, label: str) -> dict[str, Tensor]:
     """Find the state dict in what a file holds.
 
     Raises:
-        DamagedError: there is none, or one of its tensors has no plain numbers.
+        DamagedError: there is none, or two that differ, or one of its tensors has no plain numbers.
     """
-    for key in ("state_dict", "model", "model_state_dict"):
-        if isinstance(stored, Mapping) and isinstance(stored.get(key), Mapping):
-            stored = stored[key]
-    if not isinstance(stored, Mapping) or not stored or not all(isinstance(v, Tensor) for v in stored.values()):
+    first, *others = inside(stored, len(HOLDERS))
+    state = plain(first, label)
+    for other in others:
+        if other and no_tensor(other) is None and not alike(state, plain(other, label)):
+            raise DamagedError(label, f"ambiguous: it holds different weights under two of {', '.join(HOLDERS)}")
+    return state
+
+
+def inside(stored: Any, deepest: int) -> list[Any]:
+    """Return what lies under the names that files hold weights by, or else the whole; a file may hold itself, so not too deep."""
+    held = [stored.get(key) for key in HOLDERS] if isinstance(stored, Mapping) and deepest else []
+    found = [inside(each, deepest - 1) for each in held if isinstance(each, Mapping)]
+    return [one for several in found for one in several] or [stored]
+
+
+def plain(stored: Any, label: str) -> dict[str, Tensor]:
+    """Return a state dict.
+
+    Raises:
+        DamagedError: it is none, or one of its tensors has no plain numbers.
+    """
+    if not isinstance(stored, Mapping) or not stored:
         raise DamagedError(label, "no state dict of tensors")
+    if (other := no_tensor(stored)) is not None:
+        raise DamagedError(label, f"no state dict of tensors: {other}")
     state = {str(key): value for key, value in stored.items()}
     for key, value in state.items():
         if value.is_nested or value.layout != torch.strided or value.is_meta:
@@ -148,16 +177,33 @@ def state_dict_in(stored: Any, label: str) -> dict[str, Tensor]:
     return state
 
 
-def unwrapped(state: Mapping[str, Tensor], target: Iterable[str]) -> dict[str, Tensor]:
-    """Strip the prefixes of parallel, compiled and averaged models from all keys, but for those that the model's own have."""
-    state = {key: value for key, value in state.items() if not AVERAGED.fullmatch(key)}
+def alike(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    """Whether two state dicts hold the same."""
+    return one.keys() == other.keys() and all(torch.equal(value, other[key]) for key, value in one.items())
+
+
+def no_tensor(stored: Mapping[Any, Any]) -> str | None:
+    """Return which value is the first that is no tensor, as of a ``get_extra_state``, in words; None where all are."""
+    return next((f"{key} is a {type(v).__name__}" for key, v in stored.items() if not isinstance(v, Tensor)), None)
+
+
+def unwrapped(state: Mapping[str, Tensor], target: Collection[str]) -> dict[str, Tensor]:
+    """Strip the prefixes of parallel, compiled and averaged models from all keys, but for those that the model's own have.
+
+    How many models were averaged is left out, unless the model has a tensor of this name itself.
+    """
     added = wrappers(state).removesuffix(wrappers(target))
-    return {key.removeprefix(added): value for key, value in state.items()}
+    return {
+        key.removeprefix(added): value
+        for key, value in state.items()
+        if not AVERAGED.fullmatch(key) or (key.startswith(added) and key.removeprefix(added) in target)
+    }
 
 
 def wrappers(keys: Iterable[str]) -> str:
-    """Return the names of wrappers that all keys begin with."""
-    return min((found[0] for key in keys if (found := WRAPPERS.match(key))), key=len, default="")
+    """Return the names of wrappers that all keys begin with, but for how many models were averaged, which is outside them."""
+    weights = (key for key in keys if not AVERAGED.fullmatch(key))
+    return min((found[0] for key in weights if (found := WRAPPERS.match(key))), key=len, default="")
 
 
 def check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str, name: str) -> None:
@@ -192,7 +238,7 @@ def check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str,
 
 
 def check_held(state: Mapping[str, Tensor], held: Mapping[str, Tensor], label: str, name: str) -> None:
-    """Refuse weights that a model lost as it was given the next ones: it has one tensor where they are two.
+    """Refuse weights that a model does not hold once it was given them: it has one tensor where they are two, or alters them.
 
     Raises:
         DamagedError: a tensor in the loaded model is not the one that was stored under its key.
@@ -202,14 +248,14 @@ def check_held(state: Mapping[str, Tensor], held: Mapping[str, Tensor], label: s
             raise DamagedError(
                 label,
                 f"unfit for {name} with these options: {key} has other numbers in it than in the model, which shares that "
-                "tensor between several keys",
+                "tensor between several keys or alters what it is given",
             )
 
 
 def is_exact(value: Tensor, wanted: Tensor) -> bool:
-    """Whether numbers mean the same when they are read as `wanted`'s kind: integers and bytes as weights lack their scale."""
+    """Whether numbers mean the same as `wanted`'s kind: integers and bytes as weights lack their scale, integers have ends."""
     if value.is_complex() or value.is_quantized or (value.is_floating_point() and value.element_size() < 2):
         return False
-    if wanted.is_floating_point() or not value.is_floating_point():
-        return value.is_floating_point() == wanted.is_floating_point()
-    return torch.equal(value, value.round())
+    if wanted.is_floating_point():
+        return value.is_floating_point()
+    return bool(value.tolist() == value.to(wanted.dtype).tolist())  # Python compares numbers exactly, of whatever kinds
