@@ -395,7 +395,8 @@ def test_flipped_and_vanished_claims_fail(base: tuple[Path, str], session: pytes
         for hypothesis in document["hypotheses"]:
             if hypothesis["claim"] == "larger":
                 hypothesis["effect"]["verdict"] = "reproduced"
-        document["claims"].append({**document["claims"][0], "id": "gone", "sentence": "Quite another sentence."})
+        gone = {"id": "gone", "sentence": "Quite another sentence.", "hypotheses": []}
+        document["claims"].append({**document["claims"][0], **gone})
 
     result = run(session, "--baseline", baseline(base, session, change))
     assert result.ret == 1
@@ -427,7 +428,7 @@ def test_a_claim_is_excused_by_its_own_entry_alone(base: tuple[Path, str], sessi
     [
         (lambda document: document.update(schema="vitwork-results/1"), "*has the schema 'vitwork-results/1'*"),
         (lambda document: document["profile"].update(name="smoke"), "*is of the profile 'smoke', not of 'tiny'."),
-        (lambda document: document.update(claims=[]), "The baseline baseline.json holds no claims."),
+        (lambda document: document.update(claims=[], hypotheses=[]), "The baseline baseline.json holds no claims."),
         (lambda document: document.pop("hypotheses"), "*is malformed: *"),
         (lambda document: document["claims"][0].update(verdict="maybe"), "*is malformed: *"),
     ],

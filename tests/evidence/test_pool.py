@@ -97,6 +97,16 @@ def changed(results: Results, **run: Any) -> Results:
     ("other", "why"),
     [
         (lambda a, b: a, "both hold alternet seed 0; --first-seed"),
+        (
+            lambda a, b: structs.replace(b, runs=(structs.replace(b.runs[0], key=a.runs[0].key),)),
+            "both hold the record",
+        ),
+        (
+            lambda a, b: structs.replace(
+                b, measurements=(structs.replace(b.measurements[0], key=a.measurements[0].key),)
+            ),
+            "both hold the record",
+        ),
         (lambda a, b: changed(b, recipe={"lr": 1.0}), "vit has another recipe"),
         (lambda a, b: changed(b, options={"depth": 99}), "vit has another options"),
         (lambda a, b: changed(b, fingerprint="0"), "vit has another fingerprint"),

@@ -1,11 +1,13 @@
 """Today's results against earlier ones."""
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
 
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
-from vitwork.language.changes import Kind, compare_to_baseline, finding, untold
+from vitwork.language.changes import Kind, compare_to_baseline, finding, still_contradicted, untold
 from vitwork.language.claim import Paper
 from vitwork.language.document import (
     ClaimResult,
@@ -193,3 +195,17 @@ def test_each_form_is_compared_by_what_its_effect_is_made_of():
     assert np.dot(slope.weights, [part.mean() for part in values]) == pytest.approx(slope.effect.estimate)
     steps = finding(hypothesis("h", *arms, form="order", effect=ordering(values)))
     assert effect_change(steps, steps).test is Test.INTERVALS
+
+
+def test_an_entry_excuses_the_same_comparison_alone():
+    """A contradiction is known by what was compared for the claim, not by its id alone."""
+    old = document(verdict="contradicted")
+    lost = [changed(found, effect=replace(found.effect, verdict=Verdict.CONTRADICTED)) for found in old.hypotheses]
+    old = changed(old, hypotheses=tuple(lost))
+    assert still_contradicted(old, old) == {found.id for found in lost}
+    statement = changed(lost[0], statement="y(vit-0) > y(resnet)")
+    arm = changed(lost[1], sides=(side("vit", SEEDS), lost[1].sides[1]))
+    other = changed(old, hypotheses=(statement, arm, *lost[2:]))
+    assert still_contradicted(other, old) == {found.id for found in lost[2:]}
+    sentence = changed(old.claims[0], sentence="Quite another.")
+    assert still_contradicted(changed(old, claims=(sentence, old.claims[1])), old) == set()

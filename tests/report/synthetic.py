@@ -104,7 +104,10 @@ def results(seeds: int = 5, claims: int | None = None, *, hostile: bool = False,
         for place, (chapter, id, where) in enumerate(sheet[:claims])
     ]
     if hostile:
-        judged = [(_hostile(claim), [replace(h, statement=HOSTILE) for h in found]) for claim, found in judged]
+        judged = [
+            (named, [replace(h, claim=named.id, statement=HOSTILE) for h in found])
+            for named, found in ((_hostile(claim), found) for claim, found in judged)
+        ]
     return Results(
         profile=ProfileResult(
             name=HOSTILE if hostile else "synthetic",
@@ -165,7 +168,13 @@ def changed(results: Results) -> Results:
     """Return results in which the first claim flipped, the last one is gone, and a new one was added."""
     flipped = claim_of(results, verdict=Verdict.CONTRADICTED)
     new = replace(results.claims[1], id="brand-new", sentence="Something else is true.", hypotheses=())
-    return replace(flipped, claims=(*flipped.claims[:-1], new))
+    return of_claims(flipped, *flipped.claims[:-1], new)
+
+
+def of_claims(results: Results, *claims: ClaimResult) -> Results:
+    """Return results of these claims alone, with the hypotheses that they list."""
+    listed = {id for claim in claims for id in claim.hypotheses}
+    return replace(results, claims=claims, hypotheses=tuple(one for one in results.hypotheses if one.id in listed))
 
 
 def provenance_of(results: Results, **changed: Any) -> Results:

@@ -30,7 +30,7 @@ def test_a_report_of_a_part_goes_beside_a_whole_one(tmp_path, monkeypatch, capsy
     """Made anew into the folder of a whole report, the current one too, it leaves that as it is; over a part it is replaced."""
     whole = synthetic.results(seeds=2, claims=2, grid=5)
     changes = replace(whole.profile, deviations=(*whole.profile.deviations, Deviation(Change.CHOSEN)))
-    part = replace(whole, profile=changes, claims=whole.claims[:1])
+    part = synthetic.of_claims(replace(whole, profile=changes), whole.claims[0])
     build(whole, tmp_path / "whole")
     (tmp_path / "part.json").write_bytes(dump(part))
     for folder in ("whole", "."):
@@ -58,10 +58,11 @@ def test_a_comparison_with_a_part_says_what_it_does_not_tell(tmp_path, capsys):
     """Claims that the part leaves out, or holds as not reached, are named, and nothing passes for unchanged."""
     whole = synthetic.results(seeds=2, claims=4, grid=5)
     lack = Lack(Missing.REACH)
+    unreached = replace(whole.claims[1], verdict=Verdict.NOT_MEASURED, lack=lack, hypotheses=())
     part = synthetic.profile_of(
-        replace(whole, claims=whole.claims[1:]), deviations=(*whole.profile.deviations, Deviation(Change.CHOSEN))
+        synthetic.of_claims(whole, unreached, *whole.claims[2:]),
+        deviations=(*whole.profile.deviations, Deviation(Change.CHOSEN)),
     )
-    part = synthetic.claim_of(part, 0, verdict=Verdict.NOT_MEASURED, lack=lack)
     build(whole, tmp_path / "whole")
     build(part, tmp_path / "part")
     assert commands.compare([str(tmp_path / "whole"), str(tmp_path / "part"), "--html", str(tmp_path / "page")]) == 0

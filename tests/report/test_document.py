@@ -7,7 +7,6 @@ import math
 import os
 import random
 from contextlib import suppress
-from dataclasses import replace as changed
 from pathlib import Path
 
 import jsonschema
@@ -25,6 +24,9 @@ from vitwork.report.build import build
 from vitwork.report.compare import compare
 from vitwork.report.document import SCHEMA_FILE, dump, read, schema_text
 from vitwork.session.elsewhere import Outline
+
+SAMPLE = {"kind": "sample", "arm": "vit", "label": "x(vit)", "seeds": [0], "values": [1.0]}
+NUMBER = {"kind": "constant", "value": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,16 @@ def test_what_might_never_end_is_not_read(tmp_path, small, monkeypatch):
         (("hypotheses", 1, "effect"), None, "$.hypotheses[1].effect"),
         (("hypotheses", 0, "sides", 1, "kind"), "arm", "$.hypotheses[0].sides[1]"),
         (("hypotheses", 0, "sides"), [], "$.hypotheses[0].sides"),
+        (("hypotheses", 0, "sides"), [SAMPLE], "$.hypotheses[0].sides"),
+        (("hypotheses", 0, "sides"), [SAMPLE] * 3, "a comparison of 3 sides - at `$.hypotheses[0]"),
+        (("hypotheses", 0, "sides"), [NUMBER, SAMPLE], "a comparison with a number where an arm has to be - at `$.hyp"),
+        (("hypotheses", 1, "form"), "trend", "a trend with a number where an arm has to be - at `$.hypotheses[1]"),
         (("hypotheses", 0, "sides", 0, "values"), [1.0], "1 values of 2 seeds - at `$.hypotheses[0].sides[0]"),
+        (
+            ("hypotheses", 0, "sides", 1, "seeds"),
+            [3, 3],
+            "a seed of resnet stands there twice - at `$.hypotheses[0].sides",
+        ),
         (("hypotheses",), 3, "$.hypotheses"),
         (("runs", 0, "seed"), "first", "$.runs[0].seed"),
     ],
@@ -99,6 +110,41 @@ def test_a_malformed_document_names_the_place(tmp_path, small, place, value, nam
     assert named in refused(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda found: found["claims"].append(found["claims"][0]), "{claim} stands there twice"),
+        (lambda found: found["hypotheses"].append(found["hypotheses"][0]), "{hypothesis} stands there twice"),
+        (lambda found: found["runs"].append(found["runs"][0]), "{run} stands there twice"),
+        (lambda found: found["measurements"].append(found["measurements"][0]), "{record} stands there twice"),
+        (lambda found: found["claims"][0]["hypotheses"].append("x:1"), "{claim} lists x:1, which is none of its"),
+        (lambda found: found["hypotheses"].pop(0), "{claim} lists {hypothesis}, which is none of its"),
+        (
+            lambda found: found["hypotheses"][0].update(claim="nobody"),
+            "{claim} lists {hypothesis}, which is none of its",
+        ),
+        (
+            lambda found: found["claims"][0]["hypotheses"].pop(0),
+            "{hypothesis} is no hypothesis that a claim {claim} lists",
+        ),
+        (
+            lambda found: found["claims"][0]["measurements"].append("x"),
+            "{claim} rests on the measurement x, which is not",
+        ),
+        (lambda found: found.update(runs=[]), "{record} is of no run {run} of resnet with seed 0"),
+        (lambda found: found["runs"][0].update(seed=100), "{record} is of no run {run} of resnet with seed 0"),
+        (lambda found: found["measurements"][0].update(arm="vit"), "{record} is of no run {run} of vit with seed 0"),
+    ],
+)
+def test_records_that_contradict_each_other_are_refused_by_name(tmp_path, small, change, named):
+    """Records that stand there twice, and whatever belongs to something else than it says, are no results."""
+    content = json.loads(dump(small))
+    change(content)
+    (tmp_path / "results.json").write_text(json.dumps(content))
+    names = {"claim": small.claims[0].id, "hypothesis": small.hypotheses[0].id, "run": small.runs[0].key}
+    assert named.format(**names, record=small.measurements[0].key) in refused(tmp_path)
+
+
 def test_a_document_survives_the_disk(tmp_path, small):
     """Read from its file or its folder, a document equals what was written."""
     (tmp_path / "results.json").write_bytes(dump(small))
@@ -108,10 +154,9 @@ def test_a_document_survives_the_disk(tmp_path, small):
 def test_what_has_no_number_comes_back_as_it_was(tmp_path, small):
     """Unknown numbers and open intervals of effects are null on disk alone; null in a record stays None."""
     nan, infinity = math.nan, math.inf
-    effect = changed(small.hypotheses[0].effect, estimate=nan, low=-infinity, high=infinity, p=nan, adjusted_p=nan)
-    hypothesis = replace(small.hypotheses[0], effect=effect)
+    effect = {"estimate": nan, "low": -infinity, "high": infinity, "p": nan, "adjusted_p": nan}
     record = replace(small.measurements[0], values={"acc": nan, "nll": None})
-    document = replace(small, hypotheses=(hypothesis,), measurements=(record,))
+    document = replace(synthetic.hypothesis_of(small, effect=effect), measurements=(record, *small.measurements[1:]))
     (tmp_path / "results.json").write_bytes(dump(document))
     strict = json.loads((tmp_path / "results.json").read_text(), parse_constant=pytest.fail)
     assert strict["hypotheses"][0]["effect"]["high"] is None
@@ -203,7 +248,8 @@ def test_whatever_is_changed_is_read_or_refused(tmp_path_factory, written, seed)
 )
 def test_what_no_session_writes_is_refused(tmp_path, small, values, sentence):
     """Depth and whole numbers are bounded, so that every table and page can hold what was read."""
-    document = json.loads(dump(replace(small, measurements=(replace(small.measurements[0], values=values),))))
+    record = replace(small.measurements[0], values=values)
+    document = json.loads(dump(replace(small, measurements=(record, *small.measurements[1:]))))
     text = json.dumps(document).replace('"DEEP"', "[" * 100 + "]" * 100)
     (tmp_path / "results.json").write_text(text)
     if sentence is None:

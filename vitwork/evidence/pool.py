@@ -40,7 +40,8 @@ def pooled(reports: Mapping[str, Results]) -> Results:
         reports: by the names that users know them by.
 
     Raises:
-        VitworkError: they are not of the same claims, arms, recipes, images and code, or two hold the same seed of an arm.
+        VitworkError: they are not of the same claims, arms, recipes, images and code, or two hold the same seed of an arm or the
+            same record.
     """
     reports = {name: _of_any_number(report) for name, report in reports.items()}
     for (name, first), (other, second) in itertools.combinations(reports.items(), 2):
@@ -82,10 +83,8 @@ def _check(name: str, first: Results, other: str, second: Results) -> None:
         module for module in sorted(codes[0].keys() & codes[1].keys()) if codes[0][module] != codes[1][module]
     ]:
         raise VitworkError(f"{both}: {differing[0]} was other code when they were measured.")
-    runs = {(run.arm, run.seed) for run in first.runs} & {(run.arm, run.seed) for run in second.runs}
-    if runs:
-        arm, seed = min(runs)
-        raise VitworkError(f"{both}: both hold {arm} seed {seed}; --first-seed measures other seeds.")
+    if shared := _shared(first, second):
+        raise VitworkError(f"{both}: both hold {shared}.")
     arms = {run.arm: run for run in first.runs}
     for run in second.runs:
         if run.arm in arms and (field := _differing(arms[run.arm], run)):
@@ -94,6 +93,15 @@ def _check(name: str, first: Results, other: str, second: Results) -> None:
     for measured in sorted(made[0].keys() & made[1].keys()):
         if not (made[0][measured] <= made[1][measured] or made[0][measured] >= made[1][measured]):
             raise VitworkError(f"{both}: {measured[1]} of {measured[0]} was measured with other parameters.")
+
+
+def _shared(first: Results, second: Results) -> str:
+    """Return which network two reports share, by its seed or by a record of it; empty for none."""
+    if runs := {(run.arm, run.seed) for run in first.runs} & {(run.arm, run.seed) for run in second.runs}:
+        arm, seed = min(runs)
+        return f"{arm} seed {seed}; --first-seed measures other seeds"
+    own, others = ({record.key for record in (*one.runs, *one.measurements)} for one in (first, second))
+    return f"the record {min(own & others)}, under other seeds" if own & others else ""
 
 
 def _changes(report: Results) -> set[Any]:

@@ -121,13 +121,31 @@ def _unreached(claim: ClaimResult) -> bool:
 
 
 def still_contradicted(old: Results, new: Results) -> frozenset[str]:
-    """Return the hypotheses of `new` that are contradicted, as each was in its own entry of `old`."""
-    claims = {before.id: after.id for before, after in _claims(old.claims, new.claims)}
+    """Return the hypotheses of `new` that are contradicted, as each was in its own entry of `old`.
+
+    An entry is a hypothesis' own where it compares the same for a claim of nearly the same sentence.
+    """
+    pairs = _claims(old.claims, new.claims)
+    claims = {before.id: after.id for before, after in pairs}
+    kept = {before.id for before, after in pairs if _likeness(before, after) >= ALIKE}
     return frozenset(
         now.id
         for was, now in _hypotheses(old.hypotheses, new.hypotheses, claims)
-        if was.effect.verdict is now.effect.verdict is Verdict.CONTRADICTED and claims.get(was.claim) == now.claim
+        if was.effect.verdict is now.effect.verdict is Verdict.CONTRADICTED
+        and was.claim in kept
+        and _compares_alike(was, now, claims)
     )
+
+
+def _likeness(before: ClaimResult, after: ClaimResult) -> float:
+    """Return how much of two claims' sentences agrees, from 0 to 1."""
+    return SequenceMatcher(None, before.sentence, after.sentence).ratio()
+
+
+def _compares_alike(was: Hypothesis, now: Hypothesis, claims: dict[str, str]) -> bool:
+    """Return whether two hypotheses compare the same, by their parts and in words."""
+    before = _structure(was, claims.get(was.claim, was.claim))
+    return (before, was.statement) == (_structure(now, now.claim), now.statement)
 
 
 def _claims(old: Sequence[ClaimResult], new: Sequence[ClaimResult]) -> list[tuple[ClaimResult, ClaimResult]]:
@@ -139,7 +157,7 @@ def _claims(old: Sequence[ClaimResult], new: Sequence[ClaimResult]) -> list[tupl
     for claim in old:
         if claim.id in paired or not spare:
             continue
-        likeness = [SequenceMatcher(None, claim.sentence, other.sentence).ratio() for other in spare]
+        likeness = [_likeness(claim, other) for other in spare]
         if max(likeness) >= ALIKE:
             pairs.append((claim, spare.pop(likeness.index(max(likeness)))))
     return pairs

@@ -39,6 +39,8 @@ class Sample(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sample"):
     def __post_init__(self) -> None:
         if len(self.values) != len(self.seeds):
             raise ValueError(f"{len(self.values)} values of {len(self.seeds)} seeds")
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"a seed of {self.arm} stands there twice")
 
 
 class Constant(Struct, frozen=True, kw_only=True, tag_field="kind", tag="constant"):
@@ -62,7 +64,7 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
         statement: the sentence as a formula, for readers; nothing is read out of it.
         parameters: the test's parameters.
         quantity, unit: what is compared.
-        sides: the samples in the order of the sentence; a constant may stand last.
+        sides: the samples in the order of the sentence, two of a comparison or a sameness; of these the second may be a constant.
         levels: where the sides of a trend lie, or their claimed ranks in a correlation.
         within: largest difference (or factor) that a sameness allows.
         most: published networks that the smallest arm has, here or not; null where more can be trained.
@@ -76,12 +78,19 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
     parameters: dict[str, str | int | float]
     quantity: str
     unit: str
-    sides: Annotated[tuple[Sample | Constant, ...], Meta(min_length=1)]
+    sides: Annotated[tuple[Sample | Constant, ...], Meta(min_length=2)]
     effect: Effect
     control: str = ""
     levels: tuple[float, ...] | None = None
     within: float | None = None
     most: int | None = None
+
+    def __post_init__(self) -> None:
+        pair = self.form in ("comparison", "sameness")
+        if pair and len(self.sides) > 2:
+            raise ValueError(f"a {self.form} of {len(self.sides)} sides")
+        if not all(isinstance(side, Sample) for side in (self.sides[:1] if pair else self.sides)):
+            raise ValueError(f"a {self.form} with a number where an arm has to be")
 
 
 class Registration(StrEnum):

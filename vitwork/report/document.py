@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -66,14 +67,33 @@ def _typed(content: Any, path: Path) -> Results:
             adjusted = OPEN if hypothesis["claim"] in decided and "p_for" in known else {}
             hypothesis["effect"] = {**found, **UNKNOWN, **adjusted, **known}
     results = msgspec.convert(content, Results)
-    for names in (
-        [claim.id for claim in results.claims],
-        [run.key for run in results.runs],
-        [entry.key for entry in results.measurements],
-    ):
-        if twice := [name for name, count in Counter(names).items() if count > 1]:
-            raise VitworkError(f"The results file {path} is malformed: {twice[0]} stands there twice.")
+    if fault := next(_faults(results), ""):
+        raise VitworkError(f"The results file {path} is malformed: {fault}.")
     return results
+
+
+def _faults(results: Results) -> Iterator[str]:
+    """Yield how records contradict each other: one that stands there twice, or that is of something that is not there."""
+    ids = [claim.id for claim in results.claims], [hypothesis.id for hypothesis in results.hypotheses]
+    runs = {run.key: (run.arm, run.seed) for run in results.runs}
+    measured = {entry.key for entry in results.measurements}
+    for names in (*ids, [run.key for run in results.runs], [entry.key for entry in results.measurements]):
+        yield from (f"{name} stands there twice" for name, count in Counter(names).items() if count > 1)
+    rests = {(claim.id, name) for claim in results.claims for name in claim.hypotheses}
+    made = {(hypothesis.claim, hypothesis.id) for hypothesis in results.hypotheses}
+    yield from (
+        f"the claim {claim} lists {name}, which is none of its hypotheses" for claim, name in sorted(rests - made)
+    )
+    yield from (f"{name} is no hypothesis that a claim {claim} lists" for claim, name in sorted(made - rests))
+    for claim in results.claims:
+        yield from (
+            f"the claim {claim.id} rests on the measurement {key}, which is not there"
+            for key in claim.measurements
+            if key not in measured
+        )
+    for entry in results.measurements:
+        if runs.get(entry.run) != (entry.arm, entry.seed):
+            yield f"the measurement {entry.key} is of no run {entry.run} of {entry.arm} with seed {entry.seed}"
 
 
 def _bounded(value: Any, path: Path, depth: int = 0) -> None:
