@@ -159,7 +159,7 @@ def test_a_hypothesis_put_in_front_moves_no_other():
     old = document()
     first = hypothesis("h0", side("mlp", RNG.standard_normal(6) + 50), side("resnet", RNG.standard_normal(6)))
     moved = [msgspec.structs.replace(found, id=f"h{place + 1}") for place, found in enumerate(old.hypotheses)]
-    assert kinds(old, changed(old, hypotheses=(first, *moved))) == []
+    assert Kind.MOVED not in kinds(old, changed(old, hypotheses=(first, *moved)))
 
 
 def test_an_arm_with_another_name_is_still_compared():
@@ -209,3 +209,22 @@ def test_an_entry_excuses_the_same_comparison_alone():
     assert still_contradicted(other, old) == {found.id for found in lost[2:]}
     sentence = changed(old.claims[0], sentence="Quite another.")
     assert still_contradicted(changed(old, claims=(sentence, old.claims[1])), old) == set()
+
+
+def test_comparisons_that_are_gone_renamed_or_without_values_are_named():
+    """A claim whose verdict stays does not hide that it rests on other comparisons, or on none."""
+    old = document()
+    ids = tuple(found.id for found in old.hypotheses)
+    old = changed(old, claims=(changed(old.claims[0], hypotheses=ids), old.claims[1]))
+    fewer = changed(
+        old, claims=(changed(old.claims[0], hypotheses=ids[1:]), old.claims[1]), hypotheses=old.hypotheses[1:]
+    )
+    arm = [changed(one, sides=(changed(one.sides[0], arm="zzz"), one.sides[1])) for one in old.hypotheses]
+    null = [changed(one, sides=(side("vit", (), ()), one.sides[1])) for one in old.hypotheses[:1]]
+    for now, before, expected in (
+        (fewer, old, {(Kind.VANISHED, "h0")}),
+        (old, fewer, {(Kind.NEW, "h0")}),
+        (changed(old, hypotheses=tuple(arm)), old, {(Kind.OTHER, id) for id in ids}),
+        (changed(old, hypotheses=(*null, *old.hypotheses[1:])), old, {(Kind.OTHER, "h0"), (Kind.EMPTY, "h0")}),
+    ):
+        assert {(event.kind, event.hypothesis) for event in compare_to_baseline(before, now)} == expected

@@ -100,7 +100,7 @@ def _shared(first: Results, second: Results) -> str:
     if runs := {(run.arm, run.seed) for run in first.runs} & {(run.arm, run.seed) for run in second.runs}:
         arm, seed = min(runs)
         return f"{arm} seed {seed}; --first-seed measures other seeds"
-    own, others = ({record.key for record in (*one.runs, *one.measurements)} for one in (first, second))
+    own, others = ({run.key for run in one.runs} | {entry.key for entry in one.measurements} for one in (first, second))
     return f"the record {min(own & others)}, under other seeds" if own & others else ""
 
 

@@ -8,7 +8,7 @@ test, because everything that words a change imports this module.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
@@ -39,10 +39,12 @@ class Kind(StrEnum):
     UNDECIDED = "newly inconclusive"
     DECIDED = "newly decided"
     NEW = "new"
+    OTHER = "another comparison"
+    EMPTY = "without values"
     SLOWER = "slower"
 
 
-BREAKING = frozenset({Kind.FLIPPED, Kind.VANISHED, Kind.SKIPPED, Kind.MOVED})
+BREAKING = frozenset({Kind.FLIPPED, Kind.VANISHED, Kind.SKIPPED, Kind.MOVED, Kind.EMPTY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Event:
     Attributes:
         kind: what happened.
         claim: id of the claim in the new results (the old id when it vanished).
-        hypothesis: id of the hypothesis in the new results, empty when the claim as a whole changed.
+        hypothesis: id of the hypothesis in the new results (the old id when it vanished), empty when the claim as a whole changed.
         before, after: both verdicts; of a renamed claim its ids, of a slower one its seconds; None for other kinds.
         change: of an effect that left its interval, the difference of the effects, new minus old, with ``adjusted_p``
             over all pairs.
@@ -85,7 +87,8 @@ def compare_to_baseline(old: Results, new: Results, alpha: float = 0.05) -> list
     """
     claims = _claims(old.claims, new.claims)
     partly = _partly(new)
-    hypotheses = _hypotheses(old.hypotheses, new.hypotheses, {before.id: after.id for before, after in claims})
+    names = {before.id: after.id for before, after in claims}
+    hypotheses = _hypotheses(old.hypotheses, new.hypotheses, names)
     chosen = Change.CHOSEN in partly
     events = [event for event in _names(old.claims, new.claims, claims) if not (chosen and event.kind is Kind.VANISHED)]
     for before, after in claims:
@@ -94,7 +97,13 @@ def compare_to_baseline(old: Results, new: Results, alpha: float = 0.05) -> list
         events += _turned(before.verdict, after.verdict, after.id)
         if after.verdict is not Verdict.NOT_MEASURED and 0.0 < SLOWER * before.cost_seconds <= after.cost_seconds:
             events.append(Event(Kind.SLOWER, after.id, "", before.cost_seconds, after.cost_seconds))
+        if Verdict.NOT_MEASURED not in (before.verdict, after.verdict):
+            events += _unpaired(before, after, hypotheses)
     for was, now in hypotheses:
+        if not _compares_alike(was, now, names):
+            events.append(Event(Kind.OTHER, now.claim, now.id))
+        if _valued(was) and not _valued(now):
+            events.append(Event(Kind.EMPTY, now.claim, now.id))
         events += _turned(was.effect.verdict, now.effect.verdict, now.claim, now.id)
     events += _moved(hypotheses, alpha)
     return sorted(events, key=lambda event: (not event.breaking, event.kind, event.claim, event.hypothesis))
@@ -135,6 +144,20 @@ def still_contradicted(old: Results, new: Results) -> frozenset[str]:
         and was.claim in kept
         and _compares_alike(was, now, claims)
     )
+
+
+def _unpaired(
+    before: ClaimResult, after: ClaimResult, pairs: Sequence[tuple[Hypothesis, Hypothesis]]
+) -> Iterator[Event]:
+    """Yield the comparisons of a claim that are in one of the results only."""
+    kept, known = {was.id for was, _ in pairs}, {now.id for _, now in pairs}
+    yield from (Event(Kind.VANISHED, after.id, id) for id in before.hypotheses if id not in kept)
+    yield from (Event(Kind.NEW, after.id, id) for id in after.hypotheses if id not in known)
+
+
+def _valued(found: Hypothesis) -> bool:
+    """Return whether every arm that a hypothesis compares has a value."""
+    return all(any(value is not None for value in side.values) for side in found.sides if isinstance(side, Sample))
 
 
 def _likeness(before: ClaimResult, after: ClaimResult) -> float:

@@ -74,8 +74,9 @@ class Changes:
 
     @property
     def notices(self) -> list[Event]:
-        """What there is to say of whole claims."""
-        return [event for event in self.events if not event.hypothesis]
+        """What there is to say of whole claims, and of comparisons that no test of today makes."""
+        made = {hypothesis.id for hypothesis in self.now.hypotheses}
+        return [event for event in self.events if event.hypothesis not in made]
 
     def lines(self) -> list[str]:
         """Return the notices in words."""

@@ -306,6 +306,15 @@ def unchanged(old: Results, new: Results) -> str:
     return "Nothing changed in what both tell of." if partial(old) or partial(new) else "Nothing changed."
 
 
+STATED = {
+    Kind.VANISHED: "the {} is no longer tested",
+    Kind.NEW: "the {} has no baseline",
+    Kind.OTHER: "under the name of the {} something else was compared before",
+    Kind.EMPTY: "an arm of the {} had values before and has none now",
+}
+"""Changes that need no numbers, of a claim or a comparison."""
+
+
 def event(found: Event, results: Results) -> str:
     """Return what happened in one sentence.
 
@@ -313,13 +322,11 @@ def event(found: Event, results: Results) -> str:
         found: a change against the baseline.
         results: today's, which hold the effect or the claim that changed.
     """
+    if found.kind in STATED:
+        return STATED[found.kind].format(f"comparison {found.hypothesis}" if found.hypothesis else "claim")
     match found.kind:
         case Kind.RENAMED:
             return f"{found.before} is now called {found.after}"
-        case Kind.VANISHED:
-            return "the claim is no longer tested"
-        case Kind.NEW:
-            return "the claim has no baseline"
         case Kind.SLOWER:
             return f"{_lasting(found.after)}, {_lasting(found.before)} before"
     if found.change is not None:
