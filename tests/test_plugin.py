@@ -361,6 +361,13 @@ def test_nothing_changed_since_the_baseline(base: tuple[Path, str], session: pyt
     result.assert_outcomes(passed=3, xfailed=2, skipped=1)
 
 
+def test_a_baseline_of_another_size_is_told(base: tuple[Path, str], session: pytest.Pytester) -> None:
+    """A profile that had the same name and other seeds is compared with, and the session says so."""
+    result = run(session, "--baseline", baseline(base, session, lambda document: document["profile"].update(seeds=40)))
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*The profile tiny was another one before (seeds), so that differences need not be*"])
+
+
 MARKED = """
 def pytest_collection_modifyitems(items):
     for item in items:

@@ -374,3 +374,7 @@ def test_other_profiles_are_said():
     other = synthetic.profile_of(results, name="other")
     assert words.limits(results, results) == ""
     assert words.limits(other, results).startswith("These are different profiles, other before and synthetic now")
+    changed = synthetic.profile_of(results, seeds=40, pixels=224)
+    assert words.limits(changed, results).startswith("The profile synthetic was another one before (pixels, seeds), so")
+    part = synthetic.profile_of(results, deviations=(*results.profile.deviations, Deviation(Change.CHOSEN)))
+    assert words.other_profile(part, results) == ""

@@ -73,10 +73,12 @@ def _typed(content: Any, path: Path) -> Results:
 
 
 def _faults(results: Results) -> Iterator[str]:
-    """Yield how records contradict each other: one that stands there twice, or that is of something that is not there."""
+    """Yield how records contradict each other: one that stands there twice, or that is of something that is not there.
+
+    Records that a claim rests on may be gone: it cannot be judged again then, which judging says.
+    """
     ids = [claim.id for claim in results.claims], [hypothesis.id for hypothesis in results.hypotheses]
     runs = {run.key: (run.arm, run.seed) for run in results.runs}
-    measured = {entry.key for entry in results.measurements}
     for names in (*ids, [run.key for run in results.runs], [entry.key for entry in results.measurements]):
         yield from (f"{name} stands there twice" for name, count in Counter(names).items() if count > 1)
     rests = {(claim.id, name) for claim in results.claims for name in claim.hypotheses}
@@ -85,12 +87,6 @@ def _faults(results: Results) -> Iterator[str]:
         f"the claim {claim} lists {name}, which is none of its hypotheses" for claim, name in sorted(rests - made)
     )
     yield from (f"{name} is no hypothesis that a claim {claim} lists" for claim, name in sorted(made - rests))
-    for claim in results.claims:
-        yield from (
-            f"the claim {claim.id} rests on the measurement {key}, which is not there"
-            for key in claim.measurements
-            if key not in measured
-        )
     for entry in results.measurements:
         if runs.get(entry.run) != (entry.arm, entry.seed):
             yield f"the measurement {entry.key} is of no run {entry.run} of {entry.arm} with seed {entry.seed}"

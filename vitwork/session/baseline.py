@@ -37,7 +37,7 @@ class Baseline:
     def changes(self, now: Results) -> Changes:
         """Return what changed since, judged over all hypotheses of the session at once."""
         events = tuple(compare_to_baseline(self.results, now, now.alpha))
-        return Changes(events, now, still_contradicted(self.results, now))
+        return Changes(events, now, still_contradicted(self.results, now), words.other_profile(self.results, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,13 @@ class Changes:
         events: breaking ones first.
         now: the results in which they are found.
         contradicted: hypotheses that are contradicted, as each was in its own entry of the baseline.
+        limits: what the comparison cannot tell, in words.
     """
 
     events: tuple[Event, ...]
     now: Results
     contradicted: frozenset[str] = frozenset()
+    limits: str = ""
 
     def excuse(self, finding: Finding) -> bool:
         """Return whether a test is contradicted in nothing but what was contradicted in the baseline."""
@@ -79,7 +81,7 @@ class Changes:
         return [event for event in self.events if event.hypothesis not in made]
 
     def lines(self) -> list[str]:
-        """Return the notices in words."""
-        return [
+        """Return the notices in words, after what the comparison cannot tell."""
+        return [self.limits] * bool(self.limits) + [
             f"{event.kind} since the baseline: {event.claim}: {words.event(event, self.now)}" for event in self.notices
         ]

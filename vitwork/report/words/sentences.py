@@ -289,16 +289,32 @@ def _place(found: Effect) -> str:
 
 def limits(old: Results, new: Results) -> str:
     """Return what a comparison cannot tell, in sentences: of different profiles, and of parts of the tests; else nothing."""
-    before, now = old.profile.name, new.profile.name
     silent = untold(old, new)
-    other = f"These are different profiles, {before} before and {now} now, so that differences need not be changes of the code."
     rest = f": nothing is said of {plural(len(silent), 'claim')} measured before ({listed(silent, ', ')})"
     said = [
-        other if before != now else "",
+        other_profile(old, new),
         "The results before are of a part of the tests." if partial(old) else "",
         f"The results now are of a part of the tests{rest if silent else ''}." if partial(new) else "",
     ]
     return " ".join(filter(None, said))
+
+
+def other_profile(old: Results, new: Results) -> str:
+    """Return that two results are of different profiles, or of one that was another before; else nothing."""
+    before, now = old.profile, new.profile
+    known = [_shape(before), _shape(now)]
+    changed = [field for field, value in known[0].items() if known[1][field] != value]
+    rest = "so that differences need not be changes of the code."
+    if before.name != now.name:
+        return f"These are different profiles, {before.name} before and {now.name} now, {rest}"
+    return f"The profile {now.name} was another one before ({', '.join(changed)}), {rest}" if changed else ""
+
+
+def _shape(profile: ProfileResult) -> dict[str, object]:
+    """Return what makes results of a profile comparable, by name; that a session was of a part of its tests does not count."""
+    settings = {found for found in profile.deviations if found.change not in {Change.CHOSEN, Change.ENDED}}
+    fields = ("summary", "pixels", "seeds", "first_seed")
+    return {**{name.replace("_", " "): getattr(profile, name) for name in fields}, "deviations": settings}
 
 
 def unchanged(old: Results, new: Results) -> str:
