@@ -301,13 +301,12 @@ def limits(old: Results, new: Results) -> str:
 
 def other_profile(old: Results, new: Results) -> str:
     """Return that two results are of different profiles, or of one that was another before; else nothing."""
-    before, now = old.profile, new.profile
-    known = [_shape(before), _shape(now)]
-    changed = [field for field, value in known[0].items() if known[1][field] != value]
-    rest = "so that differences need not be changes of the code."
+    before, now, rest = old.profile, new.profile, "so that differences need not be changes of the code."
     if before.name != now.name:
         return f"These are different profiles, {before.name} before and {now.name} now, {rest}"
-    return f"The profile {now.name} was another one before ({', '.join(changed)}), {rest}" if changed else ""
+    was, here = _shape(before), _shape(now)
+    changed = ", ".join(name for name in was if was[name] != here[name])
+    return f"The profile {now.name} was another one before ({changed}), {rest}" if changed else ""
 
 
 def _shape(profile: ProfileResult) -> dict[str, object]:
