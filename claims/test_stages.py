@@ -131,6 +131,14 @@ def test_early_stage_matters_more_in_resnet(measure: Measure) -> None:
     ),
     contradicted_by="a mean over stages the other way round",
     deviations=("read as the mean over stages", LESION),
+    examined=(
+        (
+            "cifar100-micro: it is the first stage that turns the order round. There the MLP costs 0.5 and the MSA 1.5 of 8.5 points (4.7 and 1.9 of "
+            "34 on CIFAR-10, where the claim is reproduced); in the second stage 0 and 0.5, in the third as much as each other. By NLL, which "
+            "does not stop at chance, the first MLP costs 0.05 ± 0.04 over seeds and the first MSA 0.18 ± 0.09, so that it is no matter "
+            "of the few points that networks of 100 classes have to lose"
+        ),
+    ),
 )
 def test_mlp_matters_more_at_stage_starts_of_swin(measure: Measure) -> None:
     mlp, msa = (measure(lesion.loss_of, kind=kind, place="first")("swin") for kind in ("mlp", "msa"))
