@@ -366,6 +366,8 @@ def _evidence(config: pytest.Config) -> Evidence | None:
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     """After everything else has been said, print the verdicts and make the report."""
     config, succeeds = session.config, session.exitstatus == pytest.ExitCode.OK
+    if options.works(config) and _evidence(config) is not None:
+        closing.spare_hypothesis(config)
     outcome = yield
     evidence = _evidence(config) if options.works(config) else None
     if evidence is None or session.exitstatus == pytest.ExitCode.USAGE_ERROR:  # pytest says what was typed wrongly

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -29,6 +30,18 @@ def say(config: pytest.Config, lines: Iterable[str]) -> None:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     for line in lines:
         (terminal.write_line if terminal else print)(line)
+
+
+def spare_hypothesis(config: pytest.Config) -> None:
+    """Leave out the summary of hypothesis where it would only import the library, which takes as long as all our verdicts.
+
+    That is so where no test drew examples: neither in this process nor, by their reports, in a worker.
+    """
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    reports = (report for found in terminal.stats.values() for report in found) if terminal is not None else ()
+    drawn = any(name.startswith("_hypothesis") for report in reports for name in getattr(report, "__dict__", ()))
+    if "hypothesis" not in sys.modules and not drawn and config.pluginmanager.has_plugin("hypothesispytest"):
+        config.pluginmanager.unregister(name="hypothesispytest")
 
 
 def width() -> int:

@@ -44,11 +44,8 @@ def source_hash(module: str) -> str:
     while pending:
         name = pending.pop()
         if name not in closure and _belongs(name.partition(".")[0], root) and (path := _source_path(name)):
-            closure[name], imported = _parsed(path)
-            absolute = [_absolute(entry, name, path) for entry in imported]
-            pending += [found for entry in absolute for found in _modules(entry)]
-            if "." in name and not name.startswith("vitwork."):
-                pending.append(name.rpartition(".")[0])
+            closure[name] = _parsed(path)[0]
+            pending += _reached(name, path)
     _Kept.write()
     return digest(sorted(closure.items()))
 
@@ -70,9 +67,17 @@ def _folder(root: str) -> Path | None:
     return path and (path.parent.parent if path.name == "__init__.py" else path.parent)
 
 
+@cache  # most modules are reached from several
+def _reached(module: str, path: Path) -> tuple[str, ...]:
+    """Return the modules that `module`, whose file is `path`, may run; with a user's, the package it lies in."""
+    found = [found for entry in _parsed(path)[1] for found in _modules(_absolute(entry, module, path))]
+    outside = "." in module and not module.startswith("vitwork.")
+    return (*found, *([module.rpartition(".")[0]] if outside else []))
+
+
 def forget() -> None:
     """Read sources anew from now on: they have changed."""
-    for function in (source_hash, _parsed, _source_path, _folder):
+    for function in (source_hash, _parsed, _reached, _source_path, _folder):
         function.cache_clear()
 
 
