@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -253,6 +254,10 @@ def lacking(case: Case, profile: Profile) -> Lack | None:
             return Lack(Missing.ARM, side.arm)
         if lack := _lack(side, profile.arms[side.arm]):
             return lack
+    for sentence in case.sentences:
+        for one, other in combinations(sentence.conditions, 2):
+            if profile.arms[one].is_one_with(profile.arms[other]):
+                return Lack(Missing.SAME, one, other)
     if any(math.isnan(level) for sentence in case.sentences for level in sentence.levels or ()):
         return Lack(Missing.FAULT, what="a level of a trend is not a number")
     return None
