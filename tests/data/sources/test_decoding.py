@@ -94,7 +94,9 @@ def test_jpeg_2000_of_fewer_than_eight_bits_is_refused(bits, channels, bare):
     if bits == 8:
         assert (read(bytes(content)) == GREY[..., None]).all()
         return
-    with pytest.raises(VitworkError, match=f"has levels of {bits} bits?, which are not read here; store it with 8 bits"):
+    with pytest.raises(
+        VitworkError, match=f"has levels of {bits} bits?, which are not read here; store it with 8 bits"
+    ):
         read(bytes(content))
 
 
