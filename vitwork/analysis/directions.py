@@ -47,9 +47,7 @@ def random_pair(model: nn.Module, seed: int = 0, *, official: bool = False) -> t
     """
     generator = torch.Generator().manual_seed(seed)
     filters = {
-        name: weight.detach()
-        for name, weight in model.named_parameters()
-        if is_filter(name, weight, official=official)
+        name: weight.detach() for name, weight in model.named_parameters() if is_filter(name, weight, official=official)
     }
     if name := next((name for name, weight in filters.items() if weight.is_complex()), None):
         raise VitworkError(f"the parameter {name} is complex, and directions are of real numbers")
