@@ -215,11 +215,11 @@ def test_trainings_that_went_alike_are_not_compared(tmp_path: Path) -> None:
     plan = planned(case("claim", smaller), case("itself", itself))
     store = measured(tmp_path, plan)
     epochs = {run.key: [{"epoch": 1, "loss": 2.3 - 0.1 * run.seed}] for run in plan.runs.values()}
-    for status, alike in (("diverged", False), ("finished", True)):
+    for status, one in (("diverged", False), ("finished", True)):
         for key, history in epochs.items():
             store.write(key, {"status": status, "history": history})
         lacks = {finding.test: finding.lack for finding in judged(plan, store, Troubles()).findings}
-        assert lacks == {"claim": Lack(Missing.SAME, "vit", "resnet") if alike else None, "itself": None}
+        assert lacks == {"claim": Lack(Missing.SAME, "vit", "resnet") if one else None, "itself": None}
 
 
 def test_a_claim_needs_all_its_primary_tests(tmp_path: Path) -> None:

@@ -48,7 +48,9 @@ class Arm:
     def is_one_with(self, other: Arm) -> bool:
         """Whether its networks are another arm's: names, and which snapshots are kept, change none; of published ones, any."""
         if self.loaded or other.loaded:
-            return not {network.name for network in self.networks}.isdisjoint(network.name for network in other.networks)
+            return not {network.name for network in self.networks}.isdisjoint(
+                network.name for network in other.networks
+            )
         recipe = replace(other.recipe, snapshots=self.recipe.snapshots)
         return self == replace(other, name=self.name, recipe=recipe)
 

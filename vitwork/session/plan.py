@@ -254,13 +254,11 @@ def lacking(case: Case, profile: Profile) -> Lack | None:
             return Lack(Missing.ARM, side.arm)
         if lack := _lack(side, profile.arms[side.arm]):
             return lack
-    for sentence in case.sentences:
-        for one, other in combinations(sentence.conditions, 2):
-            if profile.arms[one].is_one_with(profile.arms[other]):
-                return Lack(Missing.SAME, one, other)
     if any(math.isnan(level) for sentence in case.sentences for level in sentence.levels or ()):
         return Lack(Missing.FAULT, what="a level of a trend is not a number")
-    return None
+    pairs = (pair for sentence in case.sentences for pair in combinations(sentence.conditions, 2))
+    same = ((one, other) for one, other in pairs if profile.arms[one].is_one_with(profile.arms[other]))
+    return next((Lack(Missing.SAME, one, other) for one, other in same), None)
 
 
 def _lack(side: Reference, arm: Arm) -> Lack | None:
