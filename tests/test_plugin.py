@@ -186,6 +186,32 @@ def test_an_interrupted_session_says_how_it_goes_on(session: pytest.Pytester) ->
     )
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_session_that_is_told_to_end_ends_as_by_an_interruption(
+    session: pytest.Pytester, workers: tuple[str, ...]
+) -> None:
+    """SIGTERM, sent twice, leaves what there is in a partial report and the whole one as it was; no worker goes on."""
+    whole = (session.path / REPORT / "results.json").read_bytes()
+    session.makepyfile(
+        test_after="""
+        import os, signal, time
+
+        def test_stop(request):
+            told = os.getppid() if hasattr(request.config, "workerinput") else os.getpid()
+            os.kill(told, signal.SIGTERM)
+            os.kill(told, signal.SIGTERM)
+            time.sleep(5)
+        """
+    )
+    result = run(session, *workers)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert result.outlines[-1].startswith(
+        "Report: Interrupted, and the same command goes on from here (exit status 2): "
+    )
+    assert "ended" in claims_of(session, "report-tiny-part")[1]
+    assert (session.path / REPORT / "results.json").read_bytes() == whole
+
+
 def test_a_test_that_measures_and_claims_nothing_fails(session: pytest.Pytester) -> None:
     """Without @claim nothing would judge what it compares, and it would pass."""
     session.makepyfile(test_other="def test_nothing(measure):\n    pass\n")

@@ -40,6 +40,7 @@ from vitwork.session.plan import Plan
 from vitwork.session.registration import Registry, declared
 from vitwork.session.results import Evidence, Session
 from vitwork.session.seeding import settle
+from vitwork.session.termination import interruptible
 from vitwork.session.troubles import Troubles
 from vitwork.session.worker import Worker, place_of
 from vitwork.statistics.effect import Verdict
@@ -67,14 +68,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "claim(claim): the test decides a claim of the paper")
     config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:timm.*")
     config.stash[HELD] = Held()
-    streams = ExitStack()
-    streams.enter_context(lasting(patient=True))  # before pytest's terminal takes them
-    config.add_cleanup(streams.close)
+    surroundings = ExitStack()
+    surroundings.enter_context(lasting(patient=True))  # before pytest's terminal takes them
+    config.add_cleanup(surroundings.close)
     if config.option.plan and hasattr(config.option, "dist"):
         config.option.dist = "no"  # what workers print is lost
     if _is_worker(config):
         config.pluginmanager.register(Mistakes())
     else:
+        surroundings.enter_context(interruptible())  # workers end with the process that reports
         config.stash[COLLECTOR] = Collector(commit(config.rootpath))
         config.pluginmanager.register(config.stash[COLLECTOR])
         if options.given(config):

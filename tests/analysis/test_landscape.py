@@ -285,7 +285,13 @@ def test_what_makes_no_surface_is_named(model, batches):
         ({"directions": []}, "a seed or a pair"),
         ({"directions": [(own[0], foreign)]}, "names none of the model's parameters"),
         ({"directions": [(own[0], crooked)]}, r"its 5\.weight is \(1, 64\), the parameter \(3, 64\)"),
-        ({"directions": [(own[0], {"5.bias": torch.full((3,), np.nan)})]}, r"a direction is not finite: its 5\.bias"),
+        *(
+            (
+                {"directions": [(own[0], {"5.bias": torch.full((3,), wrong)})]},
+                r"a direction is not of finite real numbers: its 5\.bias",
+            )
+            for wrong in (np.nan, 1j)
+        ),
         ({"extent": np.nan}, "extent is a finite number, not nan"),
         ({"extent": np.inf}, "extent is a finite number, not inf"),
         ({"extent": "1"}, "extent is a finite number, not '1'"),
@@ -340,6 +346,14 @@ def test_a_model_that_sets_itself_up_is_refused_and_left_as_found(model, batches
     starting.eval()(batches[0][0])
     assert starting.scale > 0
     measure(starting, batches)
+
+
+def test_directions_of_complex_filters_are_refused():
+    """Their lengths are not those that a real draw is scaled to."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 4, dtype=torch.complex64))
+    for official in (False, True):
+        with pytest.raises(VitworkError, match=r"the parameter 1\.weight is complex"):
+            random_pair(model, official=official)
 
 
 def test_snapshots_that_span_no_plane_are_refused():

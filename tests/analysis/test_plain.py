@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from tests.analysis.hand_made import batches, conv_net
-from vitwork.analysis import fourier, lesion
+from vitwork.analysis import fourier, lesion, robustness
 from vitwork.analysis.hessian import blockwise, density, hvp, top_eigenvalues, trace
 from vitwork.analysis.landscape import surface
+from vitwork.models import as_blocks
 
 CALLS = {
     "spectrum": lambda model, data: top_eigenvalues(model, data, 2).eigenvalues,
@@ -48,3 +49,42 @@ def test_what_was_made_in_inference_mode_is_measured(call):
     with torch.inference_mode():
         found = call(network(), batches(8, 4))
     assert torch.equal(found, expected)
+
+
+def setting(model):
+    """Return a model, or blocks, whose first module sets what holds for the whole process, whenever it is passed."""
+    first = model[0].module if isinstance(model, list) else model[0]
+    first.register_forward_pre_hook(lambda *_: sets())
+    return model
+
+
+def sets():
+    torch.use_deterministic_algorithms(True)
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(torch.get_num_threads() + 1)
+
+
+def held():
+    return torch.are_deterministic_algorithms_enabled(), torch.get_default_dtype(), torch.get_num_threads()
+
+
+SETTING = {
+    **{name: (lambda call=call: call(setting(network()), batches(8, 4))) for name, call in CALLS.items()},
+    "fourier": lambda: fourier.log_amplitude(setting(conv_net()), batches(8, 4)),
+    "lesion": lambda: lesion.study(setting(conv_net()), batches(8, 4)),
+    "noise": lambda: robustness.noise_bands(setting(network()), batches(8, 4)),
+    "corruptions": lambda: robustness.corruptions(
+        setting(network()), torch.zeros(4, 3, 16, 16, dtype=torch.uint8), torch.zeros(4).long(), lambda x: x.float(),
+        names=("contrast",), severities=(1,),
+    ),
+    "cues": lambda: robustness.cue_conflict(setting(network()), batches(8, 4), *torch.zeros(2, 8).long()),
+    "blocks": lambda: as_blocks(setting(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(576, 5))), (3, 16, 16)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", SETTING.values(), ids=SETTING)
+def test_what_a_model_sets_is_set_back(call):
+    """Default type, deterministic kernels and threads are after a measurement what they were before."""
+    before = held()
+    call()
+    assert held() == before

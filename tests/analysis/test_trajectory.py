@@ -110,3 +110,15 @@ def test_no_path_leads_through_what_is_not_finite(wrong):
     for states, centre in (([start, lost], end), ([start, end], lost)):
         with pytest.raises(VitworkError, match=r"a snapshot's b\.weight is not finite"):
             principal_pair(states, centre)
+
+
+def test_a_path_through_complex_weights_is_refused():
+    """They would be left out, or lose their imaginary parts; one that stays where it is, as a table of phases, has no part."""
+    start, middle, end = ({**state(x, y), "c.weight": torch.ones(2, 2) + 0j} for x, y in ((1, 1), (1, 0), (0, 0)))
+    assert polar([start, middle], start, end).radius == pytest.approx((1, 1 / math.sqrt(2)))
+    moved = {**middle, "c.weight": torch.full((2, 2), 1j)}
+    half = {**middle, "b.weight": torch.tensor([[1j]])}
+    for wrong, name in ((moved, "c"), (half, "b")):
+        for call in (lambda w=wrong: polar([start, w], start, end), lambda w=wrong: principal_pair([start, w], end)):
+            with pytest.raises(VitworkError, match=rf"a snapshot's {name}\.weight is complex"):
+                call()

@@ -127,6 +127,20 @@ def test_a_malformed_document_names_the_place(tmp_path, small, place, value, nam
             lambda found: found["claims"][0]["hypotheses"].pop(0),
             "{hypothesis} is no hypothesis that a claim {claim} lists",
         ),
+        *(
+            (
+                lambda found, changed=changed: found["hypotheses"][0]["effect"].update(changed),
+                f"{{hypothesis}} has {words}",
+            )
+            for changed, words in (
+                ({"low": 1.0, "high": -1.0}, "an interval from 1 down to -1"),
+                ({"adjusted_low": 1.0, "adjusted_high": -1.0}, "an interval from 1 down to -1"),
+                ({"estimate": 9.0}, "the estimate 9 outside of its interval from "),
+                ({"adjusted_low": 5.0, "adjusted_high": None}, "the estimate -1 outside of its interval from 5 to inf"),
+                ({"p": 1.5}, "the p-value 1.5"),
+                ({"p_for": -0.1}, "the p-value -0.1"),
+            )
+        ),
         (lambda found: found.update(runs=[]), "{record} is of no run {run} of resnet with seed 0"),
         (lambda found: found["runs"][0].update(seed=100), "{record} is of no run {run} of resnet with seed 0"),
         (lambda found: found["measurements"][0].update(arm="vit"), "{record} is of no run {run} of vit with seed 0"),

@@ -265,6 +265,7 @@ def test_a_claim_without_comparisons_says_what_it_lacks_or_that_it_holds():
         (Lack(Missing.PART, "resnet", "an MSA"), "needs an MSA, of which the network of resnet has none"),
         (Lack(Missing.UNFIT, "mine", "No block gives a feature map."), "cannot be measured on mine: No block gives a feature map."),
         (Lack(Missing.LEARNING, "vit", "17 % of 10 classes"), "the arm vit has not learned at this profile (17 % of 10 classes)"),
+        (Lack(Missing.SAME, "vit", "swin"), "compares vit with swin, and their networks are the same"),
         (Lack(Missing.NOISE, what="NEP"), "the measurement’s own error of NEP exceeds half of its spread over networks"),
         (Lack(Missing.RECORD, "vit", "spectrum"), "the record of spectrum of vit is missing"),
         (Lack(Missing.REACH), "not all of its tests ran to their end in this session"),

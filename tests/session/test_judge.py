@@ -206,6 +206,22 @@ def test_only_networks_that_have_learned_are_compared(tmp_path: Path, accuracy: 
     assert finding.lack == (None if learned else lack)
 
 
+def test_trainings_that_went_alike_are_not_compared(tmp_path: Path) -> None:
+    """Options that say the same train one network under two keys; an arm beside itself is paired, and stays so."""
+
+    def itself(measure: Measure) -> None:
+        assert measure(error)("vit") < measure(error, when="warmup")("vit")
+
+    plan = planned(case("claim", smaller), case("itself", itself))
+    store = measured(tmp_path, plan)
+    epochs = {run.key: [{"epoch": 1, "loss": 2.3 - 0.1 * run.seed}] for run in plan.runs.values()}
+    for status, one in (("diverged", False), ("finished", True)):
+        for key, history in epochs.items():
+            store.write(key, {"status": status, "history": history})
+        lacks = {finding.test: finding.lack for finding in judged(plan, store, Troubles()).findings}
+        assert lacks == {"claim": Lack(Missing.SAME, "vit", "resnet") if one else None, "itself": None}
+
+
 def test_a_claim_needs_all_its_primary_tests(tmp_path: Path) -> None:
     """What one test of a claim lacks leaves the claim without verdict, also where another test speaks for it."""
 

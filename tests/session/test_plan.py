@@ -3,11 +3,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from tests.session.small import Reading, absent, both, case, error, planned, smaller
+from tests.session.small import PROFILE, Reading, absent, both, case, error, planned, smaller
 from vitwork.design.deviation import Lack, Missing
+from vitwork.design.overrides import override
 from vitwork.language.measure import Measure
 from vitwork.language.structured import rising
 from vitwork.profiles import registered
+from vitwork.session.plan import Plan
 
 
 def test_plan_is_the_union_of_what_the_claims_need() -> None:
@@ -94,6 +96,23 @@ def test_what_is_lacking_is_not_planned() -> None:
         ),
     }
     assert not plan.runs  # not even for the comparison that could be measured
+
+
+def test_arms_that_are_made_one_are_not_compared() -> None:
+    """Settings that leave two arms one network make every sentence between them say nothing; one arm beside itself says something."""
+    local = [f"vit.options.{field}" for field in ("attention=conv", "border=mask", "kernel_size=3")]
+    for last, same in (("kernel_size=5", False), ("kernel_size=3", True)):
+        profile = override(PROFILE, [*local, f"vit-local-3.options.{last}"])
+
+        def between(measure: Measure) -> None:
+            assert rising(*(measure(error)(arm) for arm in ("resnet", "vit", "vit-local-3")), levels=(1, 2, 3))
+
+        def itself(measure: Measure) -> None:
+            assert measure(error, when="warmup")("vit") < measure(error)("vit")
+
+        plan = Plan(profile).read([case("between", between), case("itself", itself)])
+        lacks = {name: test.lack for name, test in plan.tests.items()}
+        assert lacks == {"between": Lack(Missing.SAME, "vit", "vit-local-3") if same else None, "itself": None}
 
 
 def test_what_states_nothing_is_a_fault_of_its_test() -> None:

@@ -40,26 +40,32 @@ def normalised(direction: Tensor, weight: Tensor, *, official: bool = False) -> 
 
 
 def random_pair(model: nn.Module, seed: int = 0, *, official: bool = False) -> tuple[Direction, Direction]:
-    """Return two Gaussian directions with each filter as long as the model's (drawn on the CPU: the same everywhere)."""
+    """Return two Gaussian directions with each filter as long as the model's (drawn on the CPU: the same everywhere).
+
+    Raises:
+        VitworkError: a filter is of complex numbers.
+    """
     generator = torch.Generator().manual_seed(seed)
+    filters = {
+        name: weight.detach() for name, weight in model.named_parameters() if is_filter(name, weight, official=official)
+    }
+    if name := next((name for name, weight in filters.items() if weight.is_complex()), None):
+        raise VitworkError(f"the parameter {name} is complex, and directions are of real numbers")
 
     def draw() -> Direction:
         return {
-            name: normalised(
-                torch.randn(weight.shape, generator=generator).to(weight), weight.detach(), official=official
-            )
-            for name, weight in model.named_parameters()
-            if is_filter(name, weight, official=official)
+            name: normalised(torch.randn(weight.shape, generator=generator).to(weight), weight, official=official)
+            for name, weight in filters.items()
         }
 
     return draw(), draw()
 
 
 def check_alike(state: Mapping[str, Tensor], centre: Mapping[str, Tensor], names: Iterable[str]) -> None:
-    """Check that a state has the named tensors of another one, all finite.
+    """Check that a state has the named tensors of another one, all finite, and no complex one that differs.
 
     Raises:
-        VitworkError: a tensor is missing, has another shape, or is not finite.
+        VitworkError: a tensor is missing, has another shape, or is not finite; or a complex one moves, named or not.
     """
     for name in names:
         if name not in state:
@@ -71,6 +77,10 @@ def check_alike(state: Mapping[str, Tensor], centre: Mapping[str, Tensor], names
             )
         if not state[name].isfinite().all():
             raise VitworkError(f"a snapshot's {name} is not finite, so no path leads through it")
+    for name in state.keys() & centre.keys():
+        pair = state[name], centre[name]
+        if any(map(torch.is_complex, pair)) and not torch.equal(*pair):
+            raise VitworkError(f"a snapshot's {name} is complex, and a path is one of real numbers")
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,8 +243,8 @@ def _check_directions(
             if direction[name].shape != parameters[name].shape:
                 shapes = f"{tuple(direction[name].shape)}, the parameter {tuple(parameters[name].shape)}"
                 raise VitworkError(f"a direction does not fit the model: its {name} is {shapes}")
-            if not direction[name].isfinite().all():
-                raise VitworkError(f"a direction is not finite: its {name}")
+            if direction[name].is_complex() or not direction[name].isfinite().all():
+                raise VitworkError(f"a direction is not of finite real numbers: its {name}")
             if name not in trained and direction[name].any():
                 raise VitworkError(
                     f"a direction moves {name}, which is frozen: a surface is over the trainable weights"

@@ -21,6 +21,7 @@ from vitwork.data.corruptions.corrupt import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.noise_bands import Band, add_band_noise
 from vitwork.device.memory import Cost, Meter
 from vitwork.device.parts import check_repeatable, in_parts
+from vitwork.device.settings import kept
 from vitwork.errors import VitworkError, at_least
 
 PAPER_FREQUENCIES = tuple(step / 10 for step in range(1, 10))
@@ -102,6 +103,7 @@ class CueConflict:
     cost: Cost = field(compare=False)
 
 
+@kept()
 def noise_bands(
     model: nn.Module,
     batches: Iterable[Batch],
@@ -198,6 +200,7 @@ def corruptions(
     )
 
 
+@kept()
 def corruption_sets(
     model: nn.Module,
     clean: Iterable[Batch],
@@ -255,6 +258,7 @@ def corruption_sets(
     return Corrupted(found, metrics, meter.cost(seen))
 
 
+@kept()
 def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, textures: Tensor) -> CueConflict:
     """Measure whether outline or texture decides (`vitwork.data.drawn.embedded.conflict` draws such images).
 

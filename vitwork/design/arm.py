@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vitwork.design.dataset import DataSpec
@@ -44,6 +44,15 @@ class Arm:
     def augmented(self) -> bool:
         """Whether it is known how its training images were augmented."""
         return self.recipe != LOADED
+
+    def is_one_with(self, other: Arm) -> bool:
+        """Whether its networks are another arm's: names, and which snapshots are kept, change none; of published ones, any."""
+        if self.loaded or other.loaded:
+            return not {network.name for network in self.networks}.isdisjoint(
+                network.name for network in other.networks
+            )
+        recipe = replace(other.recipe, snapshots=self.recipe.snapshots)
+        return self == replace(other, name=self.name, recipe=recipe)
 
     @property
     def complete(self) -> bool:

@@ -51,6 +51,7 @@ class Missing(StrEnum):
     WEIGHTS = "weights"  # too few weights of the published networks of `arm` are here: those of `what` are not
     PART = "part"  # the network of `arm` has no `what`
     LEARNING = "learning"  # the networks of `arm` have not learned: their accuracy is `what`
+    SAME = "same"  # the networks of `arm` are those of the arm `what`, with which they are to be compared
     NOISE = "noise"  # the quantity `what` says more of its own error than of networks
     UNFIT = "unfit"  # a measurement does not suit the network, recipe or images of `arm`, for the reason `what`
     RECORD = "record"  # the record of the measurement `what` of `arm` is gone

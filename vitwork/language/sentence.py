@@ -183,6 +183,11 @@ class Sentence(ABC):
         return tuple(side for side in self.sides if isinstance(side, Reference))
 
     @property
+    def conditions(self) -> tuple[str, ...]:
+        """The arms of the sides, each once; sides of one arm are paired by its networks, those of several are independent."""
+        return tuple(dict.fromkeys(side.arm for side in self.references))
+
+    @property
     def first(self) -> Reference:
         """The first side."""
         return self.references[0]

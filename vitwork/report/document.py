@@ -15,7 +15,7 @@ import msgspec
 
 from vitwork.errors import VitworkError
 from vitwork.language.document import SCHEMA, Results
-from vitwork.statistics.effect import Effect
+from vitwork.statistics.effect import Effect, Test
 from vitwork.store.store import checked, read_regular
 
 Json = dict[str, Any]
@@ -27,6 +27,10 @@ OPEN = {"adjusted_low": -math.inf, "adjusted_high": math.inf}
 """What null stands for in an interval that was adjusted to a family: only claims with a p have such intervals."""
 DEEPEST = 64
 """Levels of a document; records of measurements take a dozen."""
+BESIDE = {Test.NONE, Test.ORDER, Test.SIGN_BETS}
+"""Tests whose intervals need not hold the estimate: it is that of runs with a number, and they are of the order of all."""
+ROUNDING = 1e-9
+"""By which an estimate may lie outside, as a share of it, where both were summed up in another order."""
 MOST_BYTES = 1 << 28
 """Of a results file; that of the largest profile takes a tenth of it."""
 
@@ -87,9 +91,25 @@ def _faults(results: Results) -> Iterator[str]:
         f"the claim {claim} lists {name}, which is none of its hypotheses" for claim, name in sorted(rests - made)
     )
     yield from (f"{name} is no hypothesis that a claim {claim} lists" for claim, name in sorted(made - rests))
+    for hypothesis in results.hypotheses:
+        if fault := _impossible(hypothesis.effect):
+            yield f"the effect of {hypothesis.id} has {fault}"
     for entry in results.measurements:
         if runs.get(entry.run) != (entry.arm, entry.seed):
             yield f"the measurement {entry.key} is of no run {entry.run} of {entry.arm} with seed {entry.seed}"
+
+
+def _impossible(effect: Effect) -> str:
+    """Return what no test gives an effect: an interval from above to below or beside its estimate, a p that is no probability."""
+    for low, high in ((effect.low, effect.high), (effect.adjusted_low, effect.adjusted_high)):
+        if low > high:
+            return f"an interval from {low:g} down to {high:g}"
+        slack = ROUNDING * max(1.0, abs(effect.estimate))
+        if effect.test not in BESIDE and (effect.estimate < low - slack or effect.estimate > high + slack):
+            return f"the estimate {effect.estimate:g} outside of its interval from {low:g} to {high:g}"
+    p = (effect.p, effect.p_for, effect.p_against, effect.plain_p, effect.adjusted_p)
+    wrong = next((value for value in p if value < 0 or value > 1), None)
+    return "" if wrong is None else f"the p-value {wrong:g}"
 
 
 def _bounded(value: Any, path: Path, depth: int = 0) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,7 +106,7 @@ def _key(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool) -> s
         ]
         for test in plan.tests.values()
     ]  # fmt: skip
-    records = [store.seal(key) for key in plan.wanted]
+    records = [store.seal(key) for key in (*plan.runs, *plan.wanted)]
     return digest(
         [
             tests,
@@ -160,7 +161,12 @@ class Judge:
                     lacks[name] = test.lack
                 continue
             try:
-                lack = test.lack or self._trouble(test.everything.values()) or self._incompetent(test, lookup)
+                lack = (
+                    test.lack
+                    or self._trouble(test.everything.values())
+                    or self._incompetent(test, lookup)
+                    or self._same(test, lookup)
+                )
                 if lack is None:
                     values[name] = self._numbers(test, lookup)
                 else:
@@ -194,6 +200,20 @@ class Judge:
             for arm, evaluations in test.evaluations.items()
         )
         return next((lack for lack in lacks if lack is not None), None)
+
+    @staticmethod
+    def _same(test: Planned, lookup: Lookup) -> Lack | None:
+        """Return which arms of a sentence trained the same networks, as where the options that tell them apart say the same."""
+        for sentence, sides in zip(test.case.sentences, test.sides, strict=True):
+            runs = {
+                side.arm: wanted
+                for side, wanted in zip(sentence.sides, sides, strict=True)
+                if isinstance(side, Reference) and isinstance(wanted, tuple)
+            }
+            for (one, first), (other, second) in combinations(runs.items(), 2):
+                if any(map(lookup.trained_alike, first, second)):
+                    return Lack(Missing.SAME, one, other)
+        return None
 
     def _audited(
         self, lookup: Lookup, values: Mapping[str, Sides], lacks: Mapping[str, Lack]

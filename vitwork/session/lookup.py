@@ -70,6 +70,16 @@ class Lookup:
         values: dict[str, Any] | None = self.records[want.key]
         return values
 
+    def trained_alike(self, one: Wanted, other: Wanted) -> bool:
+        """Return whether two trainings went the same way to the last digit, losses and accuracies of every epoch."""
+        first, second = (self._history(want) for want in (one, other))
+        return bool(first) and first == second
+
+    def _history(self, want: Wanted) -> list[dict[str, Any]]:
+        """Return the epochs of a run that finished; none where nothing is known of it."""
+        record = self.store.read(want.run.key) or {}
+        return list(record.get("history") or ()) if record.get("status") == "finished" else []
+
     def _number(self, of: Callable[..., float], side: Reference, want: Wanted) -> float:
         values, arm = self.record(want), want.run.arm.name
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -255,7 +256,9 @@ def lacking(case: Case, profile: Profile) -> Lack | None:
             return lack
     if any(math.isnan(level) for sentence in case.sentences for level in sentence.levels or ()):
         return Lack(Missing.FAULT, what="a level of a trend is not a number")
-    return None
+    pairs = (pair for sentence in case.sentences for pair in combinations(sentence.conditions, 2))
+    same = ((one, other) for one, other in pairs if profile.arms[one].is_one_with(profile.arms[other]))
+    return next((Lack(Missing.SAME, one, other) for one, other in same), None)
 
 
 def _lack(side: Reference, arm: Arm) -> Lack | None:

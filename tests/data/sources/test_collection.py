@@ -42,6 +42,37 @@ def test_two_sets_of_one_split_are_not_merged(tmp_path, write, first, second):
     assert second in str(caught.value)
 
 
+@pytest.mark.parametrize("end", ["parquet", "tar"])
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["train_fold_0", "train_fold_1", "val_fold_0"], "two sets of train images, train_fold_0.* and train_fold_1"),
+        (["train/fold-0", "train/fold-1", "val/0"], "two sets of train images, train/fold-0.* and train/fold-1"),
+        (["train_split_1", "train_split_2", "val"], "two sets of train images, train_split_1.* and train_split_2"),
+        (["fold0", "fold1", "train", "val"], r"fold0\.\w+ is called a fold and no split"),
+        (["Fold_2", "train", "val"], r"Fold_2\.\w+ is called a fold and no split"),
+        (["cv1/a", "train", "val"], r"cv1/a\.\w+ is called a fold and no split"),
+        (["fold0", "fold1"], "no train images"),
+    ],
+)
+def test_folds_are_neither_merged_nor_left_out(tmp_path, names, said, end):
+    """Files of a cross-validation overlap: they are no shards of one split, and none is passed over beside splits."""
+    write = {"tar": copies.write_shard, "parquet": copies.write_parquet}[end]
+    for number, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write(tmp_path / f"{name}.{end}", [copies.encoded(copies.draw("train")[0][number])], [0])
+    with pytest.raises(VitworkError, match=said):
+        load(FOLDER, tmp_path)
+
+
+def test_folders_of_folds_beside_splits_are_refused(tmp_path):
+    """As files are."""
+    root = copies.image_folder(tmp_path / "data")
+    shutil.copytree(root / "train", root / "fold_1")
+    with pytest.raises(VitworkError, match="fold_1 is called a fold and no split"):
+        load(FOLDER, root)
+
+
 @pytest.mark.parametrize(
     "names",
     [

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -75,6 +76,42 @@ def test_levels_that_pil_takes_for_others_are_refused(content, tags, message):
     """PIL reads signed levels as unsigned, and planes of 16 bits as of 8: the picture is named."""
     with pytest.raises(VitworkError, match=f"The image in it {message}"):
         read(tiff(content, tags))
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_jpeg_2000_of_fewer_than_eight_bits_is_refused(bits, channels, bare):
+    """PIL has no white of them: the highest of 4 bits would be 240, and that of one bit 128."""
+    levels = np.round(RAMP * (2**bits - 1)).astype(np.uint8) + (128 - 2 ** (bits - 1))  # written around the middle
+    picture = Image.fromarray(levels if channels == 1 else np.stack([levels] * 3, -1))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG2000", no_jp2=bare, irreversible=False, mct=0)
+    content = bytearray(buffer.getvalue())
+    first = content.index(b"\xff\x4f\xff\x51") + 42
+    for channel in range(channels):
+        content[first + 3 * channel] = bits - 1
+    if bits == 8:
+        assert (read(bytes(content)) == GREY[..., None]).all()
+        return
+    with pytest.raises(
+        VitworkError, match=f"has levels of {bits} bits?, which are not read here; store it with 8 bits"
+    ):
+        read(bytes(content))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_png_of_fewer_than_eight_bits_is_scaled(bits):
+    """Their highest level is white."""
+    levels = np.arange(2**bits, dtype=np.uint8)
+    row = b"\0" + np.packbits(np.unpackbits(levels[:, None], 1)[:, -bits:]).tobytes()
+    header = struct.pack(">IIBBBBB", len(levels), 1, bits, 0, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(row)), (b"IEND", b"")]
+    chunks = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    )
+    found = read(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    assert found[0, :, 0].tolist() == [round(255 * level / (2**bits - 1)) for level in range(2**bits)]
 
 
 def test_grey_levels_of_a_format_that_says_no_white_are_refused():

@@ -271,6 +271,18 @@ def test_every_flipped_weight_in_a_file_is_noticed(tmp_path, state):
             load(path)
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_with_a_part_twice_is_refused(tmp_path, state):
+    """Which of two parts of one name is read is nobody's choice; torch takes one of them without a word."""
+    path = tmp_path / "a.pt"
+    torch.save(state, path)
+    with zipfile.ZipFile(path, "a") as file:
+        name = next(each for each in file.namelist() if each.endswith("data/0"))
+        file.writestr(name, bytes(len(file.read(name))))
+    with pytest.raises(VitworkError, match=rf"a\.pt is ambiguous: {name} is in it twice"):
+        load(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"P", b"\x80", b"PK\3\4", b"\0" * 99, b"]" * 5000, b"(" * 10**5])
 @pytest.mark.parametrize("suffix", ["pt", "safetensors"])
 def test_tiny_and_meaningless_files_are_named(tmp_path, content, suffix):

@@ -29,11 +29,17 @@ MOST_CLASSES = 10**6
 """More than any data set has: a larger label is no class's number, and as many classes would not fit into memory."""
 
 SHARD = re.compile(
-    r"(?<![a-z0-9])(?<!of[-_.])(|part|shard|chunk|"
+    r"(?<![a-z0-9])(?<!of[-_.])(?<!fold[^a-z0-9])(?<!split[^a-z0-9])(?<!cv[^a-z0-9])(|part|shard|chunk|"
     + "|".join(SPLIT_WORDS)
     + r")(\d+|(?=[a-f]*\d)[0-9a-f]{8,})(?![a-z0-9])"
 )
-"""The number, or the hash, that tells files of one split apart: ``00001`` in ``train-00001-of-00003``, 2 in ``part2``."""
+"""The number, or the hash, that tells files of one split apart: ``00001`` in ``train-00001-of-00003``, 2 in ``part2``.
+
+Numbers of folds (``train_fold_1``) are none: folds overlap, so each is a set of its own.
+"""
+
+FOLD = re.compile(r"(?<![a-z])(fold|cv)s?[^a-z0-9]?\d")
+"""How files and folders are called that hold a fold of a cross-validation."""
 
 OF_ALL = re.compile(r"(\d+)[-_.]of[-_.](\d+)(?![a-z0-9])")
 """A file's number, from 0 or 1 on, and how many there are, where its name says so: 1 and 3 in ``train-00001-of-00003``."""
@@ -135,9 +141,7 @@ def held_out(root: Path, paths: Iterable[Path]) -> Groups:
     Raises:
         VitworkError: there are none, or they belong to several sets or are not all there.
     """
-    groups: dict[str, list[Path]] = {}
-    for path in sorted(paths):
-        groups.setdefault(split_of(path.relative_to(root)) or "", []).append(path)
+    groups = _by_split(root, paths)
     members = groups.get("validation") or groups.get("test") or groups.get("")
     if not members:
         raise VitworkError(f"{root} has no validation images: all that is there is named after the training.")
@@ -151,15 +155,30 @@ def train_and_test(root: Path, paths: Iterable[Path]) -> Groups:
     Raises:
         VitworkError: no training or no test images, or a split's files belong to several sets or are not all there.
     """
-    groups: dict[str, list[Path]] = {}
-    for path in sorted(paths):
-        groups.setdefault(split_of(path.relative_to(root)) or "", []).append(path)
+    groups = _by_split(root, paths)
     found = {"train": groups.get("train", []), "test": groups.get("test") or groups.get("validation", [])}
     for split, members in found.items():
         if not members:
             raise VitworkError(f"{root} has no {split} images: no file or folder there is named after that split.")
         _check_one_set(root, split, members)
     return {split: tuple(members) for split, members in found.items()}
+
+
+def _by_split(root: Path, paths: Iterable[Path]) -> dict[str, list[Path]]:
+    """Group files or folders by the split that their names say, under no name where they say none.
+
+    Raises:
+        VitworkError: there are splits, and folds of images beside them, which would be left out.
+    """
+    groups: dict[str, list[Path]] = {}
+    for path in sorted(paths):
+        groups.setdefault(split_of(path.relative_to(root)) or "", []).append(path)
+    for path in groups.get("", ()) if len(groups) > 1 else ():
+        if FOLD.search(str(path.relative_to(root)).lower()):
+            raise VitworkError(
+                f"{path} is called a fold and no split, and would be left out: name its split, or move it away."
+            )
+    return groups
 
 
 def _check_one_set(root: Path, split: str, members: list[Path]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
     PHOTOMETRIC_INTERPRETATION,
@@ -33,6 +34,9 @@ FULL_RANGE = frozenset({"PNG", "JPEG2000", "PPM"})
 
 WHITE_IS_ZERO, SIGNED, IN_PLANES = 0, 2, 2
 """What TIFF calls these by, in three of its tags."""
+
+CODESTREAM = b"\xff\x4f\xff\x51"
+"""How the pixels of a file of JPEG 2000 begin; their sizes and bits follow."""
 
 
 class TooLargeError(VitworkError):
@@ -138,7 +142,9 @@ def as_rgb(picture: Image.Image, where: str) -> Image.Image:
 
 
 def _misread(picture: Image.Image) -> str:
-    """Return what a file of TIFF has that PIL takes for unsigned levels of 8 bits; empty where it has nothing of the kind."""
+    """Return what a file has that PIL takes for unsigned levels of 8 bits; empty where it has nothing of the kind."""
+    if isinstance(picture, Jpeg2KImageFile) and (bits := _fewest_bits(picture)) < 8:  # PIL moves them up: white is grey
+        return f"levels of {bits} bit{'s' * (bits > 1)}"
     if not isinstance(picture, TiffImageFile):
         return ""
     if SIGNED in picture.tag_v2.get(SAMPLEFORMAT, ()):
@@ -157,6 +163,15 @@ def _ends(picture: Image.Image) -> tuple[int, int] | None:
 
 def _bits(picture: TiffImageFile) -> int:
     return int(max(picture.tag_v2.get(BITSPERSAMPLE, (1,))))
+
+
+def _fewest_bits(picture: Jpeg2KImageFile) -> int:
+    """Return the bits of the coarsest channel of a file of JPEG 2000 that was opened and not read yet."""
+    assert picture.fp is not None
+    picture.fp.seek(0)
+    _, _, codes = picture.fp.read().partition(CODESTREAM)
+    channels = int.from_bytes(codes[36:38])
+    return min(code & 0x7F for code in codes[38 : 38 + 3 * channels : 3]) + 1
 
 
 def fit(picture: Image.Image, size: int) -> Image.Image:

@@ -31,24 +31,30 @@ def files_of(root: Path, suffix: str) -> list[Path]:
     Raises:
         VitworkError: there are pictures, or files of another layout or of none that is read, which would be left out.
     """
-    found = files_below(root, SUFFIXES | ARCHIVES.keys())
+    everything = files_below(root, None)
+    found = [path for path in everything if path.suffix.lower() in SUFFIXES | ARCHIVES.keys()]
     wanted = [path for path in found if path.suffix.lower() == suffix]
     if other := next((path for path in found if path.suffix.lower() != suffix), None):
         raise VitworkError(f"{root} holds images in two layouts, {wanted[0]} and {other}: move one of them away.")
-    check_beside(root, wanted)
+    check_beside(root, wanted, everything)
     return wanted
 
 
-def check_beside(root: Path, wanted: Iterable[Path], depth: int | None = None) -> None:
+def check_beside(root: Path, wanted: Iterable[Path], files: Iterable[Path]) -> None:
     """Check that nothing that may be a part of a split lies beside the files or folders of it that are read.
 
     An archive beside the folder of its own name is where that came from.
+
+    Args:
+        root: where the names of splits begin.
+        wanted: what is read.
+        files: all files that there are.
 
     Raises:
         VitworkError: there is an archive or a table that is not read, or one that is compressed or not wholly downloaded.
     """
     splits = {split_of(path.relative_to(root)) for path in wanted}
-    for path in files_below(root, None, depth):
+    for path in files:
         *inner, last = ["", *map(str.lower, path.suffixes)]
         packed = last in UNREAD or (not ARCHIVES.keys().isdisjoint(inner) and last not in ASIDE | ARCHIVES.keys())
         unpacked = path.with_name(path.name.partition(".")[0]).is_dir()
@@ -83,7 +89,7 @@ def open_image_folder(root: Path) -> Collection:
     if unknown:
         raise VitworkError(f"{root} has test images of the class {unknown[0]}, which has no training images.")
     _check_strays(root)
-    check_beside(root, chain.from_iterable(groups.values()), 1)
+    check_beside(root, chain.from_iterable(groups.values()), files_below(root, None, 1))
     files = {split: images_in(folders, classes) for split, folders in groups.items()}
     for split, images in files.items():
         if not images:
@@ -119,7 +125,7 @@ def images_in(folders: tuple[Path, ...], classes: tuple[str, ...]) -> list[tuple
     images: list[tuple[Path, int]] = []
     for folder in folders:
         _check_strays(folder)
-        check_beside(folder, folders_in(folder), 0)
+        check_beside(folder, folders_in(folder), files_below(folder, None, 0))
         images += [(path, number[each.name]) for each in folders_in(folder) for path in _pictures(each)]
     return images
 

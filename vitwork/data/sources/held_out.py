@@ -29,7 +29,7 @@ def open_held_out(root: Path) -> Collection:
     folders = folders_in(root)
     if folder.holds_class_folders(root):
         chosen = held_out(root, (path for path in folders if split_of(Path(path.name))))["test"]
-        folder.check_beside(root, chosen, 0)
+        folder.check_beside(root, chosen, files_below(root, None, 0))
         (root,) = chosen
         folders = folders_in(root)
     if any(files_below(path, folder.SUFFIXES, 0) for path in folders):

@@ -8,6 +8,7 @@ from itertools import takewhile
 from torch import nn
 from torch.fx import Node
 
+from vitwork.device.settings import kept
 from vitwork.errors import VitworkError
 from vitwork.models.blocks.block import Block, Kind, Layout
 from vitwork.models.blocks.composition import check_composition
@@ -19,6 +20,7 @@ from vitwork.models.blocks.unwrapping import unwrapped
 from vitwork.models.valued import check_valued
 
 
+@kept()
 def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) -> list[Block]:
     """Divide a model into stem, blocks and head; composing them in order is the model.
 

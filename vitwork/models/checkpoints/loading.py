@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from pickletools import genops
@@ -112,10 +113,10 @@ def read(path: Path) -> Any:
 
 
 def check_parts(path: Path) -> None:
-    """Compare the parts of a zip file, as torch writes them, with their checksums, which torch does not look at.
+    """Compare the parts of a zip file, as torch writes them, with their checksums and names, which torch does not look at.
 
     Raises:
-        DamagedError: one of its parts is damaged.
+        DamagedError: one of its parts is damaged, or there twice.
         VitworkError: there is no such file.
     """
     if not path.is_file():  # no FIFO either, which might never end
@@ -124,7 +125,10 @@ def check_parts(path: Path) -> None:
         if file.read(len(ZIP)) != ZIP:
             return
     with zipfile.ZipFile(path) as parts:
+        twice = next((name for name, count in Counter(parts.namelist()).items() if count > 1), None)
         damaged = parts.testzip()
+    if twice is not None:
+        raise DamagedError(path, f"ambiguous: {twice} is in it twice")
     if damaged is not None:
         raise DamagedError(path, f"damaged: {damaged} in it does not have its checksum")
 

@@ -27,6 +27,7 @@ REASONS = {
     Missing.WEIGHTS: "Weights of published networks are not here",
     Missing.PART: "A network lacks the part that would be measured",
     Missing.LEARNING: "An arm has not learned at this profile",
+    Missing.SAME: "Two arms that are compared have the same networks",
     Missing.NOISE: "The measurement’s own error is too large beside its spread over networks",
     Missing.UNFIT: "The measurement does not fit the network",
     Missing.RECORD: "A record is missing",
