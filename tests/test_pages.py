@@ -16,6 +16,7 @@ from PIL import Image
 
 from docs import from_reports, results_schema
 from tests import forked
+from vitwork.language.changes import BREAKING, Kind
 from vitwork.report.findings import page, summary
 
 ROOT = Path(__file__).parents[1]
@@ -174,6 +175,15 @@ def test_generated_parts_are_current() -> None:
     assert from_reports.TIMINGS.read_text(encoding="utf-8") == timings, "run python docs/from_reports.py"
     assert all(seconds for profile in json.loads(timings).values() for seconds in profile["seconds"].values())
     assert results_schema.page() == results_schema.PAGE.read_text(encoding="utf-8"), "run python docs/results_schema.py"
+
+
+def test_every_kind_of_event_is_described() -> None:
+    """With whether it breaks a session that is compared with its baseline."""
+    rows = re.findall(
+        r"^\| (`.*`) \| .+ \| (yes|no) \|$", (ROOT / "docs/statistics.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    told = {kind: breaks == "yes" for kinds, breaks in rows for kind in re.findall("`(.+?)`", kinds)}
+    assert told == {str(kind): kind in BREAKING for kind in Kind}
 
 
 def test_every_field_and_column_is_described() -> None:

@@ -394,7 +394,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
     if config.get_verbosity() >= 0:
-        closing.say(config, [f"Report: {f'{why} ({status}): ' if why else ''}{page}"])
+        closing.say(config, [closing.last(page, f"{why} ({status})" if why else "")])
     elif why:
         closing.say(config, [f"{why} ({status})."])
     shutil.rmtree(_shared(config, store), ignore_errors=True)

@@ -269,6 +269,7 @@ def test_a_claim_without_comparisons_says_what_it_lacks_or_that_it_holds():
         (Lack(Missing.NOISE, what="NEP"), "the measurement’s own error of NEP exceeds half of its spread over networks"),
         (Lack(Missing.RECORD, "vit", "spectrum"), "the record of spectrum of vit is missing"),
         (Lack(Missing.REACH), "not all of its tests ran to their end in this session"),
+        (Lack(Missing.EMPTY, what="test_a.py::test_b"), "the list of parameters of test_a.py::test_b is empty"),
         (Lack(Missing.FAULT, what="MemoryError"), "MemoryError"),
     ],
 )  # fmt: skip

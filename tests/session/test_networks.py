@@ -215,6 +215,8 @@ def test_networks_of_a_users_own_take_an_arms_place(tmp_path):
         ("swin=timm:test_vit", "no arm 'swin'"),
         ("vit=mypkg.net:build", "are loaded"),
         ("vit=timm:no_such", "timm has no model"),
+        ("vit=timm:../../etc/passwd", "No network can be called '../../etc/passwd'"),
+        ("vit=timm:test_vit./../../mine", "No network can be called 'test_vit./../../mine'"),
         ("vit=timm:", "has no name where one belongs"),
         ("timm:test_vit.mine0,,test_vit.mine1", "has no name where one belongs"),
     ):
@@ -222,7 +224,7 @@ def test_networks_of_a_users_own_take_an_arms_place(tmp_path):
             given(of, [entry])
     with pytest.raises(VitworkError, match="names networks of vit twice"):
         given(of, ["vit=timm:test_vit.mine0", "timm:test_vit.mine1"])
-    with pytest.raises(VitworkError, match=r"No usable weights of test_vit.mine7 are in"):
+    with pytest.raises(VitworkError, match=r"No usable weights of test_vit.mine7 \(no name of timm's: .*\) are in"):
         located(of, tmp_path, given(of, ["timm:test_vit.mine7"]))
 
 
@@ -305,7 +307,7 @@ def test_copies_are_not_counted_where_too_few_are_left(tmp_path):
     of, option = of_two_arms(), own_networks(tmp_path, [0, 0, 0, 1, 2])
     with pytest.raises(VitworkError) as raised:
         located(of, tmp_path, given(of, [f"{option},test_vit.vit5"]))
-    assert "No usable weights of test_vit.vit5 are" in str(raised.value)
+    assert "No usable weights of test_vit.vit5 (no name of timm's" in str(raised.value)
     assert "(counted once, as the same weights: test_vit.vit0, test_vit.vit1, test_vit.vit2)" in str(raised.value)
 
 
@@ -361,7 +363,7 @@ def not_finite(path):
         (cut, "truncated or no file of weights"),
         (of_another_architecture, "of another architecture than test_vit.vit2"),
         (not_finite, "unusable: head.weight is not finite"),
-        (Path.unlink, ""),
+        (Path.unlink, "no name of timm's: the nearest is test_vit.r160_in1k"),
     ],
 )
 def test_what_cannot_be_used_is_left_out_and_named(tmp_path, spoil, reason):
@@ -383,7 +385,7 @@ def test_what_cannot_be_used_is_left_out_and_named(tmp_path, spoil, reason):
     assert any(words.deviation(one).startswith(f"the arm vit is {', '.join(names)}, not") for one in found.deviations)
     (tmp_path / "test_vit.vit3.safetensors").unlink()
     with pytest.raises(
-        VitworkError, match=r"No usable weights of test_vit.vit2.*, test_vit.vit3 are in .* too few are left"
+        VitworkError, match=r"No usable weights of test_vit.vit2.*, test_vit.vit3 .* are in .* too few are left"
     ):
         located(of, tmp_path, own)
 
@@ -577,7 +579,61 @@ def test_a_plan_needs_no_weights(tmp_path):
     assert len(located(of, tmp_path / "empty", planned=True).arms["vit"].networks) == 3
     own = located(of, tmp_path, given(of, ["timm:test_vit.mine7"]), planned=True)
     assert [one.name for one in own.arms["vit"].networks] == ["test_vit.mine7"]
-    assert lines(own)[1] == "Without any network of vit: no usable weights were there."
+    assert lines(own)[1].endswith("without any network of vit: no usable weights were there.")
+
+
+def test_a_plan_names_what_is_damaged_as_its_session_does(tmp_path):
+    """A file that cannot be loaded is counted as if it could, and said with its reason, in the words of the session."""
+    for name in ("test_vit", "test_vit2"):
+        cut(save(tmp_path / f"{name}.r160_in1k.safetensors", name, 0))
+    save(tmp_path / "test_vit3.r160_in1k.safetensors", "test_vit3", 0)
+    of = profile(vit=Arm("vit", "", recipe=LOADED, data=DATA, family=Family(r"test_vit\d?", tags="r160_in1k")))
+    plan = located(of, tmp_path, planned=True)
+    assert len(plan.arms["vit"].networks) == 3
+    assert re.match(r"Without test_vit\.r160_in1k \(truncated or no .*\), test_vit2\.r160_in1k \(trunc", lines(plan)[1])
+    assert lines(plan)[1:] == lines(located(of, tmp_path))[1:]
+
+
+def test_names_that_are_spelt_wrongly_are_told_from_those_that_are_not_here(tmp_path, capsys):
+    """A tag that timm does not know, and a file that is nearly called as a network, in sessions and in the list."""
+    save(tmp_path / "test_vit3_r160_in1k.safetensors", "test_vit3", 0)
+    save(tmp_path / "test_vit2.r160_in1k.safetensors", "test_vit2", 0)
+    of = profile(vit=Arm("vit", "", recipe=LOADED, data=DATA, family=Family(r"test_vit\d?", tags="r160_in1k")))
+    said = words.deviation(located(of, tmp_path).deviations[-1])
+    assert (
+        "test_vit3.r160_in1k (there is test_vit3_r160_in1k.safetensors, and no network is called so), test_vit.r1"
+        in said
+    )
+    with pytest.raises(
+        VitworkError, match=r"test_vit.r106_in1k \(no name of timm's: the nearest is test_vit.r160_in1k"
+    ):
+        located(of, tmp_path, given(of, ["timm:test_vit.r106_in1k"]))
+    assert (
+        networks(["published", "--weights", str(tmp_path), "--model", "timm:test_vit.r106_in1k,test_vit3.r160_in1k"])
+        == 0
+    )
+    listed = capsys.readouterr().out
+    assert re.search(r"not here\n    no name of timm's: the nearest is test_vit.r160_in1k\n", listed)
+    assert re.search(r"not here\n    there is test_vit3_r160_in1k.safetensors, and no network is called so\n", listed)
+
+
+def test_surfaces_of_fewer_images_than_planes_are_known_before_anything_is_measured():
+    """Of test images alone these count, and else those that are trained on; a number that is not known yet is not refused."""
+
+    def flat(measure: Measure) -> None:
+        assert measure(landscape.curvature)("vit") < 1
+
+    def lack(data: DataSpec) -> Lack | None:
+        return lacking(case("one", flat), profile(vit=replace(arm("vit", 5), data=data)))
+
+    why = Lack(Missing.UNFIT, "vit", "2 images cannot be shared out among 4 planes")
+    assert lack(DataSpec("imagenet-validation", test=2)) == lack(DataSpec("cifar100", train=2, test=20)) == why
+    for enough in (
+        DataSpec("imagenet-validation", test=4),
+        DataSpec("imagenet-validation"),
+        DataSpec("cifar100", test=2),
+    ):
+        assert lack(enough) is None
 
 
 def test_claims_that_need_no_training_are_registered():

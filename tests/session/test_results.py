@@ -49,6 +49,18 @@ def test_a_claim_is_run_again_with_what_its_profile_needs() -> None:
         assert claim.rerun == f"pytest claims/a.py::test_one --profile {profile.name}{said}"
 
 
+def test_the_options_of_all_claims_are_made_once(monkeypatch) -> None:
+    """They are those of the session, whatever the claim."""
+    made: list[str] = []
+    monkeypatch.setattr("vitwork.session.results.options", lambda profile, **_: made.append(profile.name) or "--once")
+    findings = [
+        structs.replace(theorem(name), claim=Claim(name, "It is.", Paper("", ""))) for name in ("test_one", "test_two")
+    ]
+    claims = session().claims(Judgement(tuple(findings), {}, 1), FREE)
+    assert [claim.rerun.rpartition(" ")[2] for claim in claims] == ["--once"] * 2
+    assert made == [PROFILE.name]
+
+
 def test_a_test_that_was_not_reached_proves_nothing() -> None:
     """A property whose test did not run, since the session ended early, is not measured."""
     assert session().claims(Judgement((theorem("test_one"),), {}, 1), FREE)[0].verdict is Verdict.NOT_MEASURED

@@ -8,7 +8,7 @@ import time
 import huggingface_hub
 import pytest
 from huggingface_hub import constants
-from huggingface_hub.errors import GatedRepoError
+from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError
 
 from vitwork.errors import VitworkError
 from vitwork.store.hub import ABANDONED, downloaded
@@ -37,6 +37,19 @@ def test_what_a_gated_repository_asks_for_is_said(monkeypatch):
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
     with pytest.raises(VitworkError, match=r"^GatedRepoError: 403 Client Error\. If it is gated .* HF_TOKEN\.$"):
         downloaded("o/n", "data.parquet", kind="dataset")
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_a_setting_that_forbids_downloads_is_named(monkeypatch, offline):
+    """Then the connection is not to blame; without the setting, the hub's own words stand."""
+
+    def fail(*_, **__):
+        raise LocalEntryNotFoundError("Please check your connection.")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
+    with pytest.raises(VitworkError, match="^HF_HUB_OFFLINE .* is set, which" if offline else "check your connection"):
+        downloaded("o/n", "model.safetensors")
 
 
 class Response:

@@ -56,6 +56,7 @@ class Missing(StrEnum):
     UNFIT = "unfit"  # a measurement does not suit the network, recipe or images of `arm`, for the reason `what`
     RECORD = "record"  # the record of the measurement `what` of `arm` is gone
     REACH = "reach"  # a test did not run to its end in this session
+    EMPTY = "empty"  # the test `what` has no parameters: the list that it would run over is empty
     FAULT = "fault"  # something failed: `what` says what, in the failing code's own words
 
 

@@ -10,6 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from vitwork.design.arm import Arm
+from vitwork.design.dataset import HELD_OUT
 from vitwork.design.deviation import Lack, Missing
 from vitwork.design.measurement import Measurement, Record
 from vitwork.errors import VitworkError
@@ -49,6 +50,13 @@ class Surface(Measurement):
     points: int = 21
     radius: float = 0.3
 
+    def lack(self, arm: Arm) -> Lack | None:
+        """Say where there are fewer images than planes, besides what every measurement lacks."""
+        images = arm.data.test if arm.data.source == HELD_OUT else arm.data.train
+        if images is not None and images < self.planes:
+            return Lack(Missing.UNFIT, arm.name, _shared_out(images, self.planes))
+        return Measurement.lack(self, arm)  # `super()` without arguments does not work in dataclasses with slots
+
     def measure(self, run: TrainedRun) -> Record:
         """Return the loss at every point, its curvature at the weights and its rise to the border in each plane.
 
@@ -69,7 +77,7 @@ class Surface(Measurement):
             )
         images = min(self.images, len(run.splits.train))
         if not 1 <= self.planes <= images:
-            raise VitworkError(f"{images} images cannot be shared out among {self.planes} planes")
+            raise VitworkError(_shared_out(images, self.planes))
         share = images // self.planes
         batches = -(-share // 250)
         batch_size = share // batches  # so that no plane takes what is another's
@@ -101,6 +109,10 @@ class Surface(Measurement):
             },
             "cost": asdict(Cost.of_all([plane.cost for plane in found])),
         }
+
+
+def _shared_out(images: int, planes: int) -> str:
+    return f"{images} images cannot be shared out among {planes} planes"
 
 
 def to_border(surface: Sequence[Sequence[float]]) -> float:

@@ -31,7 +31,12 @@ def build(results: Results, folder: Path) -> Path:
     Raises:
         VitworkError: the folder cannot be written, for want of space for example; nothing in it is replaced then.
     """
-    folder, safe = placed(results, folder), shown(results)
+    return write(results, placed(results, folder))
+
+
+def write(results: Results, folder: Path) -> Path:
+    """Do what `build` does in `folder` itself, whatever report stands there."""
+    safe = shown(results)
     shared = {  # the results first, of which everything else can be made again
         "results.json": dump(results),
         **{f"{name}.parquet": table for name, table in tables(results).items()},

@@ -42,7 +42,7 @@ def placed(results: Results, folder: Path) -> Path:
         there = read(folder)
         less = [kind for kind in less if not LESS[kind](there)]
     whole = Path(os.path.abspath(folder))  # noqa: PTH100 - a link stays the name that was given, and "." gets one
-    return whole.with_name("-".join([whole.name, *less])) if less else folder
+    return placed(results, whole.with_name("-".join([whole.name, *less]))) if less else folder
 
 
 def standing(results: Results, folder: Path) -> Path | None:

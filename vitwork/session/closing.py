@@ -100,6 +100,13 @@ def status(number: int, *, exited: bool) -> str:
     return f"exit status {int(number)}{', chosen by pytest.exit' if exited else ''}"
 
 
+def last(page: Path, why: str) -> str:
+    """Return the last line of a session: where its report lies, and why it ends as it does; nothing of a session that is well."""
+    if why.startswith(words.interrupted()):
+        return f"{why}; report so far: {page}"
+    return f"Report: {f'{why}: ' if why else ''}{page}"
+
+
 def _contradicts(finding: Finding, held: Mapping[str, bool], changes: Changes) -> bool:
     """Return whether a test contradicts its claim, as it did not in the baseline already; a property where it ran and failed."""
     if not finding.statistical:
@@ -121,6 +128,6 @@ def write(config: pytest.Config, results: Results) -> Path:
 
 
 def _built(results: Results, folder: Path) -> Path:
-    from vitwork.report.build import build  # with all that draws, which a session with nothing new does without
+    from vitwork.report import build  # with all that draws, which a session with nothing new does without
 
-    return build(results, folder)
+    return build.write(results, folder)

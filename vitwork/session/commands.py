@@ -79,7 +79,7 @@ def table(profile: Profile, arm: Arm, weights: Path | None) -> Iterator[str]:
     from vitwork.models.published.content import copies
 
     standing = [_standing(network, weights) for network in members(arm)]
-    found = [network for network, _ in standing]
+    found = [network for network, _, _ in standing]
     double = copies(found)
     sizes = [_size(network) for network in found]
     yield from wrapped(f"{arm.name}: {_summary(found, sizes, double)}", columns())
@@ -87,12 +87,10 @@ def table(profile: Profile, arm: Arm, weights: Path | None) -> Iterator[str]:
     if not _asked(arm):
         yield from wrapped(f"  no claim asks for them: --fetch gets them with --arms {arm.name}", columns())
     others = merged(arm)
-    for (network, damage), size in zip(standing, sizes, strict=True):
-        yield (
-            f"  {network.name:47} {network.licence or 'not stated':12} {size.bytes / MEBIBYTE:5.0f} MB "
-            f"{'here' if network.path else 'damaged' if damage else 'not here'}"
-        )
-        yield from wrapped(f"    {damage}", columns(), hang=0) if damage else ()
+    for (network, state, why), size in zip(standing, sizes, strict=True):
+        licence = network.licence or "not stated"
+        yield f"  {network.name:47} {licence:12} {size.bytes / MEBIBYTE:5.0f} MB {state}"
+        yield from wrapped(f"    {why}", columns(), hang=0) if why else ()
         if first := double.get(network.name):
             yield from wrapped(f"    the same weights as {first}, counted once", columns(), hang=0)
         if others.get(network.name):
@@ -107,14 +105,16 @@ def rule(family: Family) -> str:
     return f"architecture {family.architectures}{tags}; {data}; {distilled}; images of {family.largest} pixels at most"
 
 
-def _standing(network: Network, weights: Path | None) -> tuple[Network, str]:
-    """Return a network as it is known once its weights are loaded, and what is wrong with those that lie there and cannot be."""
+def _standing(network: Network, weights: Path | None) -> tuple[Network, str, str]:
+    """Return a network as it is known once its weights are loaded, whether they are here, and what may be the reason if not."""
     from vitwork.models.published.content import found
+    from vitwork.models.published.spelling import misspelt
 
     try:
-        return found(network, weights), ""
+        here = found(network, weights)
     except DamagedError as why:
-        return network, f"{why}."
+        return network, "damaged", f"{why}."
+    return (here, "here", "") if here.path else (here, "not here", misspelt(network, weights))
 
 
 def _original(profile: Profile, arm: Arm) -> str:

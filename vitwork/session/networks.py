@@ -99,13 +99,17 @@ def located(
     from vitwork.models.published.content import copies
 
     asked = own or {}
-    found = {
-        name: _located(arm, asked.get(name), weights, planned=planned)
+    standing = {
+        name: [_standing(network, weights) for network in members(with_own(arm, asked.get(name)))]
         for name, arm in profile.arms.items()
         if arm.loaded
     }
+    absent = {name: sorted(one for _, one in networks if one is not None) for name, networks in standing.items()}
+    found = {
+        name: _located(profile.arms[name], networks, planned=planned) for name, networks in standing.items() if networks
+    }
     double = {name: copies(arm.networks) for name, arm in found.items()}
-    arms = {name: _without(arm, double[name]) for name, arm in found.items() if arm.networks or arm.missing}
+    arms = {name: _without(arm, double[name]) for name, arm in found.items()}
     told = {name: _told(double[name]) for name in arms}
     lacking = [name for name in asked if not arms[name].complete]
     if lost := dict.fromkeys(one for name in lacking for one in arms[name].missing):
@@ -117,7 +121,7 @@ def located(
             f"No usable weights of {_named(list(lost))} are {_where(weights)}, and too few are left without{once}{getting}."
         )
     if not any(arm.networks for arm in arms.values()):
-        missing = sorted({one for arm in arms.values() for one in _absent(arm)})
+        missing = sorted({one for name in arms for one in absent[name]})
         raise VitworkError(
             f"No weights of the profile {profile.name} are {_where(weights)} ({_named(missing)}): "
             f"`vitwork networks {profile.name} --fetch` gets them, and --weights names a folder that has them."
@@ -128,25 +132,27 @@ def located(
         *(Deviation(Change.NETWORKS, arm=arm, value=", ".join(names)) for arm, names in models.items()),
         *declared(*dict.fromkeys(text for texts in told.values() for text in texts)),
         *declared(*foreign(profile, models)),
-        *declared(*([] if planned else _lacking(arms))),
+        *declared(*_lacking(arms, absent)),
     ]  # fmt: skip
     return replace(profile, arms=arms, deviations=(*profile.deviations, *changes))
 
 
-def _located(arm: Arm, own: Sequence[Network] | None, weights: Path | None, *, planned: bool) -> Arm:
+def _standing(network: Network, weights: Path | None) -> tuple[Network, Absent | None]:
+    """Return a network as it is known here, and why it cannot be loaded where it cannot."""
     from vitwork.models.published.content import found
+    from vitwork.models.published.spelling import misspelt
 
-    networks, missing = [], []
-    for network in members(with_own(arm, own)):
-        try:
-            here, reason = found(network, weights), ""
-        except DamagedError as why:
-            here, reason = network, why.reason
-        if planned or here.path is not None:
-            networks.append(here)
-        else:
-            missing.append(Absent(network.name, reason))
-    return replace(arm, family=None, networks=tuple(networks), missing=tuple(sorted(missing)))
+    try:
+        here = found(network, weights)
+    except DamagedError as why:
+        return network, Absent(network.name, why.reason)
+    return here, None if here.path else Absent(network.name, misspelt(network, weights))
+
+
+def _located(arm: Arm, standing: Sequence[tuple[Network, Absent | None]], *, planned: bool) -> Arm:
+    networks = tuple(network for network, absent in standing if planned or absent is None)
+    missing = () if planned else tuple(sorted(absent for _, absent in standing if absent is not None))
+    return replace(arm, family=None, networks=networks, missing=missing)
 
 
 def with_own(arm: Arm, own: Sequence[Network] | None) -> Arm:
@@ -195,18 +201,12 @@ def _check_apart(profile: Profile, arms: Mapping[str, Arm], own: Collection[str]
                 )
 
 
-def _absent(arm: Arm) -> list[Absent]:
-    """Return the networks of an arm whose weights are not here, those that a plan counts as if they were included."""
-    return [*arm.missing, *(Absent(network.name) for network in arm.networks if network.path is None)]
-
-
-def _lacking(arms: Mapping[str, Arm]) -> list[str]:
-    """Return, in words, whose weights are not here: of arms that have none the arm alone, and what lies there damaged."""
+def _lacking(arms: Mapping[str, Arm], absent: Mapping[str, Collection[Absent]]) -> list[str]:
+    """Return, in words, whose weights are not here: of arms that have none the arm alone, and those with a reason by name."""
     empty = [name for name, arm in arms.items() if not any(network.path for network in arm.networks)]
-    absent = {name: set(_absent(arm)) for name, arm in arms.items()}
-    damaged = {one for found in absent.values() for one in found if one.reason}
-    of_others = {one for name, found in absent.items() if name not in empty for one in found}
-    named = [*sorted(damaged), *sorted(of_others - damaged)]
+    known = {one for name in arms for one in absent[name] if one.reason}
+    of_others = {one for name in arms if name not in empty for one in absent[name]}
+    named = [*sorted(known), *sorted(of_others - known)]
     parts = [*[_named(named)] * bool(named), *[f"any network of {_named(empty)}"] * bool(empty)]
     return [f"without {', and without '.join(parts)}: no usable weights were there"] if parts else []
 
@@ -298,11 +298,11 @@ def lines(profile: Profile) -> list[str]:
     counts = (f"{name} {count}{few(count)}" for name, arm in profile.arms.items() if (count := len(arm.networks)))
     usual = profiles.find(profile.name).deviations
     own = [found.text for found in profile.deviations if found.change is Change.DECLARED and found not in usual]
-    lacking = _lacking(profile.arms)  # of a plan, which counts what is not here, they are no deviation
+    lacking = any(arm.missing or not all(network.path for network in arm.networks) for arm in profile.arms.values())
     return [
         f"Published networks: {', '.join(counts)}.",
-        *(f"{text[:1].upper()}{text[1:]}." for text in dict.fromkeys([*own, *lacking])),
-        *[f"`vitwork networks {profile.name}` lists what is here."] * bool(lacking),
+        *(f"{text[:1].upper()}{text[1:]}." for text in own),
+        *[f"`vitwork networks {profile.name}` lists what is here."] * lacking,
     ]
 
 

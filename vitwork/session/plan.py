@@ -246,7 +246,7 @@ class Plan:
 def lacking(case: Case, profile: Profile) -> Lack | None:
     """Return why a test cannot be measured at a profile; None where it can."""
     if case.empty:
-        return Lack(Missing.REACH, what=case.name)
+        return Lack(Missing.EMPTY, what=case.name)
     if case.fault:
         return Lack(Missing.FAULT, what=case.fault)
     for side in (side for sentence in case.sentences for side in sentence.references):

@@ -169,9 +169,10 @@ class Session:
         groups: dict[str, list[Finding]] = {}
         for finding in judgement.findings:
             groups.setdefault(finding.claim.id, []).append(finding)
-        return tuple(self._claim(group, judgement.decisions.get(id), costs) for id, group in groups.items())
+        given = self._options()
+        return tuple(self._claim(group, judgement.decisions.get(id), costs, given) for id, group in groups.items())
 
-    def _claim(self, group: Sequence[Finding], decided: Decided | None, costs: Costs) -> ClaimResult:
+    def _claim(self, group: Sequence[Finding], decided: Decided | None, costs: Costs, given: str) -> ClaimResult:
         claim, places = group[0].claim, [place for finding in group for place in finding.places]
         properties = [verdict for finding in group if (verdict := self._property(finding)) is not None]
         lacks = [lack for finding in group if not finding.qualifies and (lack := self._lack(finding)) is not None]
@@ -196,7 +197,7 @@ class Session:
             measurements=tuple(sorted({place.key for place in places})),
             arms=tuple(sorted({place.arm for place in places})),
             **costs.of_places(places),
-            rerun=f"{again(tests, by_name=self.by_name)} {self._options()}",
+            rerun=f"{again(tests, by_name=self.by_name)} {given}",
             file=group[0].test.partition("::")[0],
             files=tuple(dict.fromkeys(finding.test.partition("::")[0] for finding in group)),
         )

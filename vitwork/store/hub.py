@@ -75,8 +75,11 @@ def clear(repository: str, kind: Literal["model", "dataset"]) -> None:
 
 def reason(error: Exception) -> str:
     """Return why the hub did not give what was asked for, in one sentence."""
-    from huggingface_hub.errors import RepositoryNotFoundError
+    from huggingface_hub import constants
+    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
 
+    if constants.HF_HUB_OFFLINE and isinstance(error, LocalEntryNotFoundError | OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) is set, which forbids downloads."
     hint = ""
     if isinstance(error, RepositoryNotFoundError):  # of gated ones too
         hint = " If it is gated or private, accept its terms on its page and log in: `hf auth login`, or HF_TOKEN."

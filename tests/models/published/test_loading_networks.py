@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.models.checkpoints.test_loading_checkpoints import GOLDEN, filled
 from tests.published_networks import save
-from vitwork.errors import VitworkError
+from vitwork.errors import DamagedError, VitworkError
 from vitwork.models.published.loading import load, size_of
 from vitwork.models.published.membership import published
 from vitwork.models.published.weights import located
@@ -78,6 +78,17 @@ def test_weights_that_are_not_the_ones_of_the_key_are_refused(tmp_path):
         load(network)
     with pytest.raises(VitworkError, match="truncated or no file of weights"):
         load(replace(network, sha256=file_digest(path)))
+
+
+def test_a_long_reason_ends_at_a_word(tmp_path):
+    """What torch says of all weights of a network is cut between two of its words."""
+    save(tmp_path / "test_vit.r160_in1k.safetensors", "test_vit", 0)
+    network = replace(located(published("test_vit.r160_in1k"), tmp_path), model="timm:test_resnet.r160_in1k")
+    with pytest.raises(DamagedError) as raised:
+        load(network)
+    *words, end = raised.value.reason.split()
+    assert end == "…"
+    assert words[-1] in {f'"{key}",' for key in timm.create_model("test_resnet").state_dict()}
 
 
 def test_weights_of_another_resolution_are_refused(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 import torch
 from torch import Tensor, nn
@@ -74,9 +75,9 @@ def _from_timm(network: Network) -> nn.Module:
             **network.options,
         )
     except Exception as error:  # of keys and shapes that the architecture does not have, errors are of any kind
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = shorten(str(error), LONGEST, placeholder=" …") or type(error).__name__
         raise DamagedError(
-            network.path, f"of another architecture than {network.name}: {reason[:LONGEST].rstrip('.')}"
+            network.path, f"of another architecture than {network.name}: {reason.rstrip('.')}"
         ) from error
     _check(state, model.state_dict(), network)
     return model

@@ -12,6 +12,8 @@ from vitwork.design.published import Family, Network, Preprocessing
 from vitwork.errors import VitworkError
 
 TIMM = "timm:"
+NAME = re.compile(r"\w[\w.-]*")
+"""What a network may be called: its file of weights is called so too, and no name leads out of a folder."""
 CLASSES = 1000
 BASE = "in1k"
 MORE = re.compile(
@@ -110,9 +112,12 @@ def published(name: str) -> Network:
             weights of a user's own, whose images are prepared as the architecture's.
 
     Raises:
-        VitworkError: timm has no such architecture.
+        VitworkError: it is no name, such as a path, or timm has no such architecture.
     """
     import timm
+
+    if not NAME.fullmatch(name):
+        raise VitworkError(f"No network can be called {name!r}: a name is made of letters, digits, dots, - and _.")
 
     config = _config(name)
     architecture, _, tag = name.partition(".")

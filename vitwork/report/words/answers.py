@@ -32,6 +32,7 @@ REASONS = {
     Missing.UNFIT: "The measurement does not fit the network",
     Missing.RECORD: "A record is missing",
     Missing.REACH: "Not all of its tests ran in this session",
+    Missing.EMPTY: "A test has no parameters",
     Missing.FAULT: "A fault",
 }
 """Why claims were not measured, as headings."""

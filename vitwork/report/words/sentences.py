@@ -50,6 +50,7 @@ def lack(found: Lack) -> str:
         Missing.REACH: f"not all of its tests are in this session, {what} is not"
         if what
         else "not all of its tests ran to their end in this session",
+        Missing.EMPTY: f"the list of parameters of {what} is empty",
         Missing.FAULT: what,
     }[found.missing]
 
@@ -66,6 +67,7 @@ NEEDS = {
     Missing.UNFIT: "a network that suits the measurement",
     Missing.RECORD: "a record that is missing",
     Missing.REACH: "every test of the claim in one session, run to its end",
+    Missing.EMPTY: "parameters of a test, of which there are none",
     Missing.FAULT: "a repair of what failed",
 }
 

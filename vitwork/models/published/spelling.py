@@ -1,0 +1,32 @@
+"""What may be spelt wrongly where the weights of a network are not found."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from vitwork.design.published import Network
+from vitwork.models.published.membership import TIMM
+from vitwork.models.published.weights import SUFFIX
+
+ALIKE = 0.9
+"""How much of the names of a file and of a network has to agree: a letter or two of a tag may be others."""
+
+
+def misspelt(network: Network, folder: Path | None) -> str:
+    """Return, in words, what may be spelt wrongly where a network's weights are not: its name, or that of a file; else nothing.
+
+    Args:
+        network: whose weights were not found.
+        folder: of a user's weights; None for the hub's cache, whose files nobody names by hand.
+    """
+    import timm
+
+    if network.model.startswith(TIMM) and not network.origin:
+        near = get_close_matches(network.name, timm.list_pretrained(), 1)
+        return f"no name of timm's{f': the nearest is {near[0]}' if near else ''}"
+    files = [path.stem for path in folder.glob(f"*{SUFFIX}")] if folder else []
+    for name in get_close_matches(network.name, files, cutoff=ALIKE):
+        if get_close_matches(name, [*timm.list_pretrained(), network.name], 1) == [network.name]:
+            return f"there is {name}{SUFFIX}, and no network is called so"
+    return ""
