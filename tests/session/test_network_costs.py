@@ -10,6 +10,7 @@ from tests.session.small import case
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import HELD_OUT, DataSpec
 from vitwork.design.published import LOADED, Network
+from vitwork.design.recipes import DEIT_300
 from vitwork.language.measure import Measure
 from vitwork.measurements import accuracy, robustness
 from vitwork.measurements.accuracy import Evaluation
@@ -53,11 +54,27 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
         (Corruptions(images=20, severities=(1, 3)), 40),
         (Spectrum(batches=2, batch_size=16), 32 * PRODUCTS),
         (Spectrum(batches=1, batch_size=2, max_products=5), 10),
+        (Spectrum(batches=8, batch_size=16), 100 * PRODUCTS),
     ],
 )
 def test_how_much_is_measured(measurement, found):
     """Images count, as many as there are at most, and what each of them is passed for."""
     assert amount(measurement.parameters, ARM) == found
+
+
+@pytest.mark.parametrize(
+    ("measurement", "found"),
+    [
+        (Spectrum(batches=2, batch_size=16), 6 * PRODUCTS),
+        (Surface(images=40, points=7), 6 * 49),
+        (Evaluation(training_images=50), 10 + 6),
+        (Lesion(images=500), 10),
+    ],
+)
+def test_images_that_are_trained_on_bound_what_is_measured_on_them(measurement, found):
+    """Curvature and surfaces take no more images than there are of those, and the others no more than test images."""
+    few = replace(ARM, data=DataSpec("cifar100", train=6, test=10), recipe=DEIT_300)
+    assert amount(measurement.parameters, few) == found
 
 
 def test_seconds_follow_what_is_asked_for_and_the_operations(known):

@@ -332,6 +332,50 @@ def test_no_network_is_compared_with_itself(tmp_path):
     assert [len(arm.networks) for arm in found.arms.values()] == [2, 2]
 
 
+@pytest.mark.parametrize(
+    "entries",
+    [
+        ("vit=timm:deit3_small_patch16_384.fb_in1k", "pit=timm:deit3_small_patch16_224.fb_in1k"),
+        (
+            "vit-more-data=timm:vit_base_patch16_224.augreg2_in21k_ft_in1k",
+            "vit=timm:vit_base_patch16_224.augreg_in21k_ft_in1k",
+        ),
+        ("vit-published=timm:resnet50.a1_in1k", "resnet=timm:resnet50.a1_in1k"),
+    ],
+)
+def test_two_arms_of_a_users_own_hold_no_training_twice(entries):
+    """Networks of one training, or one network, in two arms are refused by name before anything is loaded."""
+    (one, first), (other, second) = (entry.split("=timm:") for entry in entries)
+    with pytest.raises(
+        VitworkError, match=rf"{re.escape(first)} in {one} and {re.escape(second)} in {other} come from one training"
+    ):
+        given(PUBLISHED, entries)
+    for name in (first, second):
+        assert given(PUBLISHED, [f"vit=timm:{name}"])
+
+
+def test_arms_whose_rules_share_networks_may_share_trainings():
+    """All ViTs and those of one recipe are never compared with each other, nor is an arm with itself under another name."""
+    for other in ("vit-published", "vit-one-recipe"):
+        given(PUBLISHED, ["vit=timm:deit3_small_patch16_384.fb_in1k", f"{other}=timm:deit3_small_patch16_224.fb_in1k"])
+
+
+def test_an_arm_of_a_users_own_holds_no_training_of_the_profiles_arms(tmp_path):
+    """It is refused where the profile's own network is here, and neither where that is not nor where it is replaced."""
+    swin, tuned = "test_vit2.r160_in1k", "test_vit.r160_in1k"
+    rules = {"vit": Family(r"test_vit3"), "swin": Family(r"test_vit2?")}
+    of = profile(**{name: Arm(name, "", recipe=LOADED, data=DATA, family=rule) for name, rule in rules.items()})
+    own = given(of, [f"vit=timm:{tuned}"])
+    save(tmp_path / f"{tuned}.safetensors", "test_vit", 0)
+    with pytest.raises(VitworkError, match=rf"{tuned} in vit and {tuned} in swin come from one training"):
+        located(of, tmp_path, own)
+    save(tmp_path / f"{swin}.safetensors", "test_vit2", 0)
+    assert located(of, tmp_path, given(of, [f"vit=timm:{tuned}", f"swin=timm:{swin}"]))
+    (tmp_path / f"{tuned}.safetensors").unlink()
+    plan = located(of, tmp_path, own, planned=True)
+    assert [one.name for one in plan.arms["vit"].networks] == [tuned]
+
+
 def test_a_network_of_other_architectures_than_the_arms_is_noted(tmp_path):
     """A ResNet in the place of a Transformer is loaded, and said."""
     of = of_two_arms()

@@ -48,12 +48,14 @@ def amount(parameters: Mapping[str, Any], arm: Arm) -> float:
         arm: says how many images there are.
     """
     train, test = _images(arm)
+    trained_on = train or test  # of test images alone, these stand for both
     if "batches" in parameters:
-        images = parameters["batches"] * parameters["batch_size"] * min(parameters.get("max_products", 1), PRODUCTS)
+        drawn = min(parameters["batches"] * parameters["batch_size"], trained_on)
+        images = drawn * min(parameters.get("max_products", 1), PRODUCTS)
     elif "training_images" in parameters:
-        images = test + ((parameters["training_images"] or train) if arm.augmented else 0)
+        images = test + (min(parameters["training_images"] or train, train) if arm.augmented else 0)
     else:
-        images = min(parameters.get("images") or test, max(train, test))
+        images = min(parameters.get("images") or test, trained_on if "points" in parameters else test)
     return float(images * parameters.get("points", 1) ** 2 * len(parameters.get("severities", (1,))))
 
 

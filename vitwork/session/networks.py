@@ -6,9 +6,9 @@ Imports no torch, but timm does, when a profile has such networks.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 from vitwork import profiles
@@ -187,18 +187,43 @@ def _check_apart(profile: Profile, arms: Mapping[str, Arm], own: Collection[str]
     """Refuse the same weights in an arm of a user's own and in another, unless the arms' rules have networks in common.
 
     Raises:
-        VitworkError: a comparison of two arms would compare a network with itself.
+        VitworkError: a comparison of two arms would compare a network with itself, or with another one of its training.
     """
     from vitwork.models.published.content import copies
 
-    names = {arm: {network.name for network in members(profile.arms[arm])} for arm in arms} if own else {}
-    for arm in own:
-        for other in (other for other in arms if other != arm and not names[arm] & names[other]):
-            if shared := copies([*arms[arm].networks, *arms[other].networks]):
+    named = {name: [one for one in arm.networks if one.path or name in own] for name, arm in arms.items()}
+    _check_trainings(profile, named, own)
+    for arm, other in _apart(profile, arms, own):
+        if shared := copies([*arms[arm].networks, *arms[other].networks]):
+            raise VitworkError(
+                f"The weights of {next(iter(shared.values()))} are in {arm} and in {other}: a comparison of these arms would compare them with "
+                "themselves."
+            )
+
+
+def _check_trainings(profile: Profile, arms: Mapping[str, Iterable[Network]], own: Collection[str]) -> None:
+    """Refuse networks of one training in an arm of a user's own and in another, unless the arms' rules have networks in common.
+
+    Raises:
+        VitworkError: a comparison of two arms would compare a training with itself.
+    """
+    from vitwork.models.published.membership import of_one_training
+
+    for arm, other in _apart(profile, arms, own):
+        for first, second in product(arms[arm], arms[other]):
+            if of_one_training(first, second):
                 raise VitworkError(
-                    f"The weights of {next(iter(shared.values()))} are in {arm} and in {other}: a comparison of these arms would compare them with "
-                    "themselves."
+                    f"{first.name} in {arm} and {second.name} in {other} come from one training, which a comparison of these arms would compare "
+                    "with itself: name others for one of them."
                 )
+
+
+def _apart(profile: Profile, arms: Iterable[str], own: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield the pairs of arms, one at least of a user's own networks, that may have none in common: their rules have none."""
+    names = {arm: {network.name for network in members(profile.arms[arm])} for arm in arms} if own else {}
+    for arm, other in combinations(names, 2):
+        if {arm, other} & set(own) and not names[arm] & names[other]:
+            yield arm, other
 
 
 def _lacking(arms: Mapping[str, Arm], absent: Mapping[str, Collection[Absent]]) -> list[str]:
@@ -230,7 +255,7 @@ def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, .
 
     Raises:
         VitworkError: there is no such arm, the name is none of timm's, a network tells other classes apart than those of the
-            arm, or two networks are one, or of one training.
+            arm, or two networks are one, or of one training, in one arm or in two.
     """
     from vitwork.models.published.membership import TIMM, published
 
@@ -252,9 +277,9 @@ def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, .
         own[arm] = tuple(map(published, names))
         _check_independent(own[arm], entry)
         _check_classes(own[arm], profile.arms[arm])
-    return own | {
-        same: own[arm] for arm in own for same in profile.arms if same not in own and alike(profile, same, arm)
-    }
+    own |= {same: own[arm] for arm in own for same in profile.arms if same not in own and alike(profile, same, arm)}
+    _check_trainings(profile, own, own)
+    return own
 
 
 def alike(profile: Profile, one: str, other: str) -> bool:
@@ -282,12 +307,12 @@ def _check_independent(networks: Sequence[Network], entry: str) -> None:
     Raises:
         VitworkError: they would count as two.
     """
-    from vitwork.models.published.membership import root_of
+    from vitwork.models.published.membership import of_one_training
 
     for one, other in combinations(networks, 2):
         if one.name == other.name:
             raise VitworkError(f"{entry!r} names {one.name} twice, which would count as two.")
-        if one.origin and other.origin and root_of(one.name) == root_of(other.name):
+        if of_one_training(one, other):
             raise VitworkError(f"{one.name} and {other.name} come from one training, and would count as two: name one.")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from vitwork.design.published import Family
 from vitwork.errors import VitworkError
-from vitwork.models.published.membership import groups, kind_of, published, root_of, year_of
+from vitwork.models.published.membership import groups, kind_of, of_one_training, published, root_of, year_of
 from vitwork.profiles.published import FAMILIES
 
 PLAIN = ("resnet", "resnext", "vit", "swin", "pit", "convnext", "mixer")
@@ -95,6 +95,20 @@ def test_names_say_data_and_distillation(name, more, distilled):
         ("vit_base_patch16_224.augreg_in21k_ft_in1k", "vit_base_patch16_224.augreg2_in21k_ft_in1k", True),
         ("vit_base_patch16_clip_224.openai_ft_in1k", "vit_base_patch16_clip_224.openai_ft_in12k_in1k", True),
         ("swinv2_tiny_window8_256.ms_in1k", "swinv2_tiny_window16_256.ms_in1k", True),
+        (
+            "swinv2_base_window12to16_192to256.ms_in22k_ft_in1k",
+            "swinv2_base_window12to24_192to384.ms_in22k_ft_in1k",
+            True,
+        ),
+        ("regnety_160.swag_ft_in1k", "regnety_160.swag_lc_in1k", True),
+        ("regnety_160.swag_ft_in1k", "regnety_320.swag_ft_in1k", False),
+        ("regnety_160.swag_ft_in1k", "regnety_160.sw_in12k_ft_in1k", False),
+        ("levit_256.fb_dist_in1k", "levit_384.fb_dist_in1k", False),
+        ("convnext_nano.in12k_ft_in1k", "convnext_nano.r384_in12k_ft_in1k", True),
+        ("hgnetv2_b0.ssld_stage1_in22k_in1k", "hgnetv2_b0.ssld_stage2_ft_in1k", True),
+        ("ecaresnet50d.miil_in1k", "ecaresnet50d_pruned.miil_in1k", True),
+        ("resnetv2_152x2_bit.goog_in21k_ft_in1k", "resnetv2_152x2_bit.goog_teacher_in21k_ft_in1k_384", True),
+        ("vit_so400m_patch14_siglip_378.webli_ft_in1k", "vit_so400m_patch14_siglip_gap_378.webli_ft_in1k", True),
         ("resnet50.a1_in1k", "resnet50.a2_in1k", False),
         ("resnet50.tv_in1k", "resnet50.tv2_in1k", False),
         ("deit_base_patch16_224.fb_in1k", "deit3_base_patch16_224.fb_in1k", False),
@@ -102,8 +116,15 @@ def test_names_say_data_and_distillation(name, more, distilled):
     ],
 )
 def test_tunings_of_one_training_count_once(one, other, same):
-    """Resolution, window and tuning make no independent network; another recipe or architecture does."""
+    """Resolution, window and tuning make no independent network; another recipe, architecture or width does."""
     assert (root_of(one) == root_of(other)) is same
+    assert of_one_training(published(one), published(other)) is same
+
+
+def test_names_of_a_users_own_say_nothing_of_their_training():
+    """Tags that timm does not know tell no training, and a network is of one training with itself."""
+    assert not of_one_training(published("deit_base_patch16_224.mine"), published("deit_base_patch16_384.mine"))
+    assert of_one_training(published("resnet50.mine"), published("resnet50.mine"))
 
 
 def test_a_group_is_stood_for_by_the_network_of_usual_images():

@@ -23,9 +23,11 @@ MORE = re.compile(
 """Words of a tag, or of an architecture's name, that mean other data than ImageNet-1k's labelled training images."""
 DISTILLED = re.compile(r"distilled|dist|ssld")
 """Words that mean a network that learned from another one."""
-VARIANT = re.compile(r"\d{3}|window\d+|r\d{3}")
-"""Words by which names of one training differ: the images' side, and the window that was fitted to it."""
-TUNED = "_ft_"  # stands in a tag between what a network was pre-trained on and what it was tuned to
+VARIANT = re.compile(r"window\d+(to\d+)?|pruned|teacher|gap")
+"""Words by which names of one training differ, besides the images' side: the window that was fitted to it, what was taken away
+from a trained network, what it was tuned for, and the mean over tokens in place of a trained head's pooling."""
+TUNED = re.compile(r"_(ft|lc|stage\d)_")
+"""Stands in a tag between what a network was pre-trained on and what it was tuned to, wholly or with a linear classifier alone."""
 USUAL = 224  # side of the images that most of the networks were trained on, in pixels
 
 
@@ -88,16 +90,29 @@ def kind_of(name: str) -> tuple[bool, bool]:
     return any(map(MORE.fullmatch, words)), any(map(DISTILLED.fullmatch, words))
 
 
+@cache
 def root_of(name: str) -> str:
-    """Return what names of one training share: no resolution, no window, and of a tuned network its pre-training alone."""
+    """Return what names of one training share: no resolution, no window, and of a tuned network its pre-training alone.
+
+    A number is a resolution where it is that of the network's images, and else a width, as in ``regnety_160``.
+    """
     architecture, _, tag = name.partition(".")
-    before, tuned, _ = tag.partition(TUNED)
+    before, *tuned = TUNED.split(tag, 1)
     if tuned:  # tuned again, the same pre-training is called by a number: augreg2 after augreg
         before = "_".join(re.sub(r"(?<=[a-z])\d$", "", word) for word in before.split("_"))
-    kept = [
-        "_".join(word for word in part.split("_") if not VARIANT.fullmatch(word)) for part in (architecture, before)
-    ]
+    config = _config(name)
+    side = re.compile(rf"(r|\d+to)?{config.input_size[-1]}") if config else VARIANT
+    kept = (
+        "_".join(word for word in part.split("_") if not (VARIANT.fullmatch(word) or side.fullmatch(word)))
+        for part in (architecture, before)
+    )
     return ".".join(kept)
+
+
+def of_one_training(one: Network, other: Network) -> bool:
+    """Return whether two networks are one, or of one training, by what timm calls them; names of a user's own say nothing else."""
+    known = bool(one.origin and other.origin)
+    return one.name == other.name or (known and root_of(one.name) == root_of(other.name))
 
 
 def _words(name: str) -> list[str]:
