@@ -381,7 +381,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     collector = config.stash[COLLECTOR]
     succeeds = succeeds and not collector.exited
     ended = session.exitstatus in closing.EXPLAINED or collector.exited
-    unreached = succeeds and words.stopped(results)
+    unreached = (succeeds or session.exitstatus == pytest.ExitCode.INTERNAL_ERROR) and words.stopped(results)
     why = closing.why(evidence.judgement.findings, collector, changes, unreached=unreached) if ended else ""
     if why and succeeds:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.session.small import both, case, larger, measured, planned, smaller
-from vitwork.session.collecting import told_apart
+from vitwork.profiles import find
+from vitwork.session.collecting import collect, read_claims, told_apart
 from vitwork.session.judge import judged
 from vitwork.session.troubles import Troubles
 
@@ -91,3 +92,24 @@ def test_tests_of_no_parameters_and_faulty_ones_keep_to_themselves(pytester: pyt
         "quoted": ("not measured", "fault"),
     }
     assert not list((pytester.path / "s/runs").glob("*"))
+
+
+IN_A_CLASS = """
+import pytest
+from vitwork.language.claim import Paper, claim
+from vitwork.measurements import accuracy
+
+class TestAccuracy:
+    arm = "vit"
+
+    @claim("inside", "A class holds a claim.", paper=Paper("", ""))
+    @pytest.mark.parametrize("other", ["resnet", "alternet"])
+    def test_it(self, measure, other):
+        assert measure(accuracy.accuracy)(self.arm) > measure(accuracy.accuracy)(other)
+"""
+
+
+def test_a_method_of_a_test_class_states_a_claim(pytester: pytest.Pytester) -> None:
+    """It is read like a function, with an instance of its class."""
+    found = read_claims(collect([pytester.makepyfile(test_inside=IN_A_CLASS)]), find("smoke"))
+    assert [(len(each.sentences), each.fault) for each in found] == [(1, ""), (1, "")]

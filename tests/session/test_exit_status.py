@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
@@ -26,11 +27,13 @@ def test_right():
 """
 
 
-def project(pytester: pytest.Pytester, conftest: str = "", claims: str = CLAIMS) -> pytest.RunResult:
+def project(
+    pytester: pytest.Pytester, conftest: str = "", claims: str = CLAIMS, options: Sequence[str] = ()
+) -> pytest.RunResult:
     """Run claims by definition and what a conftest adds."""
     pytester.makeconftest(f'pytest_plugins = ["vitwork.plugin"]\n{conftest}')
     pytester.makepyfile(test_claims=claims)
-    done = forked.run("pytest", "-p", "no:cacheprovider", cwd=pytester.path)
+    done = forked.run("pytest", "-p", "no:cacheprovider", *options, cwd=pytester.path)
     return pytest.RunResult(done.returncode, done.stdout.splitlines(), done.stderr.splitlines(), duration=0)
 
 
@@ -59,6 +62,18 @@ def test_pytest_exit_keeps_its_status_and_hides_no_contradiction(pytester: pytes
         "wrong": "contradicted",
         "right": "not measured",
     }
+
+
+def test_pytest_exit_in_a_worker_is_told_of_with_its_status(pytester: pytest.Pytester) -> None:
+    """Where xdist breaks off for it, the last line names the contradicted claim, that the session ended early, and the status."""
+    stopping = CLAIMS.replace("assert 1 == 1", "pytest.exit('enough', returncode=0)")
+    done = project(pytester, claims=stopping, options=["-n", "1"])
+    assert done.ret == pytest.ExitCode.INTERNAL_ERROR
+    last = [line for line in done.outlines if line.startswith("Report: ")]
+    assert len(last) == 1
+    assert last[0].startswith(
+        "Report: 1 claim is contradicted at this scale and the session did not come to all of its tests (exit status 3): "
+    )
 
 
 def test_a_status_that_a_plugin_replaces_is_said_beside_what_failed(pytester: pytest.Pytester) -> None:

@@ -21,8 +21,9 @@ WIDTH = 160
 """Columns of an output that is no terminal."""
 
 
-EXPLAINED = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.OK)
-"""Statuses beside which a failure is named: that of failed tests, and that of success, which only somebody can have chosen then."""
+EXPLAINED = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR)
+"""Statuses beside which it is said what failed: that of failed tests, that of success, which only somebody can have chosen then,
+and that of a session that broke off, as xdist's does where a test calls `pytest.exit`."""
 
 
 def say(config: pytest.Config, lines: Iterable[str]) -> None:
@@ -78,7 +79,7 @@ def why(findings: Iterable[Finding], ended: Collector, changes: Changes, *, unre
         findings: of the session.
         ended: how its tests ended.
         changes: since the baseline; none where there is none.
-        unreached: whether the session ended before all of its tests, although nothing ended it.
+        unreached: whether the session ended before all of its tests, and nothing else says so.
     """
     known = {finding.test: finding for finding in findings}
     changed = {test for test, finding in known.items() if changes.failing(finding)}

@@ -106,7 +106,7 @@ def _read(item: pytest.Function, measure: Measure) -> Case:
     statistical = "measure" in item.fixturenames
     empty = any(value is NOTSET for value in parameters.values())
     case = Case(item.nodeid, marker.args[0], chapter, parameters, statistical=statistical, empty=empty)
-    return read(case, item.function, measure) if statistical and not empty else case
+    return read(case, item.obj, measure) if statistical and not empty else case
 
 
 class _Collected:

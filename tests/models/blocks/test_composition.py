@@ -178,10 +178,63 @@ class ByBatch(Tokens):
         return super().forward(x) * (2.0 if x.shape[0] > 2 else 1.0)
 
 
-def test_two_batch_sizes_are_compared():
-    """A model that treats small batches differently is not what was recorded on a large one."""
-    with pytest.raises(VitworkError, match="ByBatch cannot be divided into blocks"):
-        as_blocks(ByBatch(), (3, 16, 16))
+def in_a_loop(_, x):
+    return torch.cat([x[i : i + 8] for i in range(0, len(x), 8)])
+
+
+def while_some_are_left(_, x):
+    done = 0
+    parts = []
+    while done < len(x):
+        parts.append(x[done : done + 40])
+        done += 40
+    return torch.cat(parts)
+
+
+def in_parts(_, x):
+    return torch.cat([part * 1 for part in x.split(40)])
+
+
+def single(_, x):
+    return x * 2 if len(x) == 1 else x
+
+
+def few(_, x):
+    return x[: min(len(x), 40)]
+
+
+BY_BATCH = [Tokens(change) for change in (in_a_loop, while_some_are_left, in_parts, single, few)]
+
+
+@pytest.mark.parametrize("model", [ByBatch(), *BY_BATCH])
+def test_code_that_goes_by_the_number_of_images_is_refused(model):
+    """What a recording would hold for good, a number, a length or a choice, is the same for any batch, or the model is named."""
+    with pytest.raises(VitworkError, match=r"code of (Tokens|ByBatch): what it does depends on the number of images"):
+        as_blocks(model, (3, 16, 16))
+
+
+class InParts(nn.Module):
+    """Runs a layer on few images at a time."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        assert x.shape[0] > 0
+        return torch.cat([self.layer(part) for part in x.split(40)])
+
+
+def test_a_layer_that_goes_by_the_number_of_images_is_one_step():
+    """Inside a block, such a loop is run and not recorded, so that no image of a large batch is lost."""
+    model = Tokens(counted).eval()
+    model.blocks[0].layer = InParts(model.blocks[0].layer)
+    images = torch.randn(100, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        x = images
+        for block in as_blocks(model, (3, 16, 16)):
+            x = block.module(x)
+        assert torch.equal(x, model(images))
 
 
 class Counting(Tokens):
@@ -211,7 +264,7 @@ class Fixed(Tokens):
 
 def test_fixed_sizes_are_refused_without_a_log(caplog, capfd):
     """A size that does not follow the batch ends in one sentence, not in torch's log."""
-    with caplog.at_level(logging.DEBUG), pytest.raises(VitworkError, match="is not understood"):
+    with caplog.at_level(logging.DEBUG), pytest.raises(VitworkError, match="cannot follow the code of Fixed"):
         as_blocks(Fixed(), (3, 16, 16))
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert not capfd.readouterr().err

@@ -12,9 +12,10 @@ from vitwork.device.settings import kept
 from vitwork.errors import VitworkError
 from vitwork.models.blocks.block import Block, Kind, Layout
 from vitwork.models.blocks.composition import check_composition
-from vitwork.models.blocks.cutting import WEIGHTED, Group, Piece, cut, group, positions
+from vitwork.models.blocks.cutting import Group, Piece, cut, group, positions
 from vitwork.models.blocks.extraction import attention_of, extract, weights_module
 from vitwork.models.blocks.measuring import find_places, find_windows
+from vitwork.models.blocks.operations import WEIGHTED
 from vitwork.models.blocks.tracing import TracedModel, traced
 from vitwork.models.blocks.unwrapping import unwrapped
 from vitwork.models.valued import check_valued

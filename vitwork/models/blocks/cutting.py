@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from torch.fx import Node
 
 from vitwork.errors import VitworkError
+from vitwork.models.blocks.operations import WEIGHTED
+from vitwork.models.blocks.residual import residual
 from vitwork.models.blocks.tracing import BATCH, LEAVES, TracedModel
-
-WEIGHTED = frozenset({"conv", "pointwise", "linear", "matmul", "mix", "sdpa"})
-ADDITIONS = {"add", "iadd", "add_"}
 
 
 @dataclass
@@ -117,27 +116,6 @@ def operand_flow(trace: TracedModel) -> tuple[Node, list[Node], Node]:
     return flow[0], flow[1:], result
 
 
-def additive_leaves(node: Node, inside: set[Node], dynamic: set[Node]) -> list[Node]:
-    """Flatten a sum of image-dependent terms: x + a + b → [x, a, b]."""
-    is_sum = node in inside and getattr(node.target, "__name__", node.target) in ADDITIONS
-    terms = [term for term in node.all_input_nodes if term in dynamic]
-    if not is_sum or len(terms) < 2:
-        return [node]
-    return [leaf for term in terms for leaf in additive_leaves(term, inside, dynamic)]
-
-
-def weights_behind(node: Node, inside: set[Node], trace: TracedModel) -> int:
-    """Count the weighted operations between a piece's input and one of its nodes."""
-    seen, waiting, count = set(), [node], 0
-    while waiting:
-        current = waiting.pop()
-        if current in inside and current not in seen:
-            seen.add(current)
-            count += bool(trace.tags[current] & WEIGHTED)
-            waiting += current.all_input_nodes
-    return count
-
-
 def unit_of(trace: TracedModel, path: str) -> str | None:
     """Find the repeated element that a path lies in: the innermost member of a list that is no list or leaf itself."""
     parts = path.split(".")
@@ -175,12 +153,9 @@ def cut(trace: TracedModel) -> list[Piece]:
 
 def piece(trace: TracedModel, nodes: list[Node], source: Node) -> Piece:
     """Describe the nodes between two cuts."""
-    inside = set(nodes)
-    leaves = additive_leaves(nodes[-1], inside, trace.dynamic)
-    skip = min(leaves, key=lambda leaf: weights_behind(leaf, inside, trace)) if len(leaves) > 1 else None
     tags = frozenset().union(*(trace.tags[node] for node in nodes))
     owner = trace.owners[nodes[-1]]
-    return Piece(nodes, source, tags, unit_of(trace, owner), owner, skip)
+    return Piece(nodes, source, tags, unit_of(trace, owner), owner, residual(trace, nodes))
 
 
 def group(trace: TracedModel, pieces: list[Piece]) -> list[Group]:

@@ -1,7 +1,8 @@
 """Record a model's forward pass as a graph, with the shapes that flow along it.
 
 torch.fx follows the Python code with stand-ins for tensors. These stand-ins carry shapes (computed on fake tensors, so
-nothing is calculated), which lets code that branches on sizes be followed; only the batch size stays symbolic.
+nothing is calculated), which lets code that branches on sizes be followed; only the batch size stays symbolic. Where code makes
+a number, a length or a choice of a stand-in, the recording holds it for good: it has to be the same for any number of images.
 """
 
 from __future__ import annotations
@@ -9,11 +10,10 @@ from __future__ import annotations
 import builtins
 import logging
 import operator
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from numbers import Integral
 from typing import Any
 
 import einops
@@ -24,18 +24,19 @@ from torch.fx import Graph, Node, Proxy, Tracer
 from torch.fx.node import map_aggregate, map_arg
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _NormBase
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from vitwork.errors import VitworkError
+from vitwork.models.blocks.image_size import check_size, image_size_of
+from vitwork.models.blocks.operations import Recorder, steps_of, tags_of
 from vitwork.models.blocks.places import Places, plain_weights
+from vitwork.models.blocks.replay import Replay
 from vitwork.models.blocks.unchanged import unchanged
 
 BATCH = 37  # a prime that few sizes of models are multiples of: such sizes are taken for the batch's
-ACTIVATIONS = {"relu", "relu_", "gelu", "silu", "silu_", "hardtanh", "hardtanh_", "hardswish", "hardswish_", "elu"}
-ACTIVATIONS |= {"leaky_relu", "leaky_relu_", "mish", "tanh", "clamp", "clamp_", "celu", "softplus"}
-POOLS = {"avg_pool2d", "max_pool2d_with_indices", "max_pool2d", "avg_pool1d"}
-COLLAPSES = {"_adaptive_avg_pool2d", "adaptive_max_pool2d", "adaptive_avg_pool2d", "mean", "amax", "select"}
-LINEARS = {"addmm", "mm", "linear"}
+OTHERS = (
+    1,
+    720720,
+)  # images for which what is recorded has to hold as well; the second is a multiple of all that count in parts
 LEAVES = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.Linear, nn.Conv1d, nn.Conv2d, nn.MultiheadAttention)
 
 
@@ -50,6 +51,7 @@ class TracedModel:
         tags: what a node does: conv, pointwise, linear, matmul, mix, softmax, sdpa, pool, collapse, act, norm.
         owners: dotted path of the module in whose code a node stands.
         dynamic: nodes that depend on the images.
+        steps: how many elementary operations a node takes, none where it multiplies by what does not depend on the images.
         places: where the positions of tensors lie, of those that are known.
     """
 
@@ -59,6 +61,7 @@ class TracedModel:
     tags: dict[Node, frozenset[str]] = field(default_factory=dict)
     owners: dict[Node, str] = field(default_factory=dict)
     dynamic: set[Node] = field(default_factory=set)
+    steps: dict[Node, int] = field(default_factory=dict)
     places: dict[Node, Places] = field(default_factory=dict)
 
     @cached_property
@@ -77,40 +80,6 @@ class Root(nn.Module):
     def forward(self, x: Tensor) -> Any:
         """Return what the model returns."""
         return self.model(x)
-
-
-class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's class is not typed
-    """Notes the elementary operations executed inside."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's class is not typed
-        self.seen: set[str] = set()
-
-    def __torch_dispatch__(
-        self, func: Any, _types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        name = func.overloadpacket.__name__
-        if name == "convolution":
-            name = "conv" if args[1].shape[2:].numel() > 1 else "pointwise"
-        self.seen.add(name)
-        return func(*args, **(kwargs or {}))
-
-
-def tags_of(seen: set[str], sources: int) -> frozenset[str]:
-    """Sum up elementary operations; `sources` counts the operands that depend on the images."""
-    tags = seen & {"conv", "pointwise"}
-    if any("scaled_dot_product" in name for name in seen):
-        tags.add("sdpa")
-    if {"_softmax", "_safe_softmax"} & seen:
-        tags.add("softmax")
-    if {"bmm", "baddbmm"} & seen:
-        tags.add("matmul" if sources > 1 else "mix")
-    for tag, names in (("pool", POOLS), ("collapse", COLLAPSES), ("linear", LINEARS), ("act", ACTIVATIONS)):
-        if names & seen:
-            tags.add(tag)
-    if any("norm" in name for name in seen):
-        tags.add("norm")
-    return frozenset(tags)
 
 
 class ShapedProxy(Proxy):
@@ -167,10 +136,10 @@ class ShapedProxy(Proxy):
         self.tracer.create_proxy("call_function", operator.setitem, (self, index, value), {})
 
     def __len__(self) -> int:
-        return len(self.value)
+        return int(self.tracer.settled(self, len))
 
     def __index__(self) -> int:
-        return int(self.value)
+        return int(self.tracer.settled(self, int))
 
 
 def written(value: Tensor, _writer: Any) -> Tensor:
@@ -187,6 +156,8 @@ class ShapeTracer(Tracer):
         super().__init__(autowrap_functions=(einops.rearrange, einops.repeat, einops.reduce))
         self.images, self.opaque = images, opaque
         self.fake = fake
+        with fake:
+            self.others = [Replay(images.new_zeros(count, *images.shape[1:]), self.result) for count in OTHERS]
         self.evaluating = False
         self.stack: list[str] = []
         self.failed: str | None = None
@@ -270,17 +241,14 @@ class ShapeTracer(Tracer):
                 self.evaluate(constant)
         args = map_arg(node.args, lambda n: trace.values[n])
         kwargs = map_arg(node.kwargs, lambda n: trace.values[n])
-        self.evaluating = True
-        try:
-            with self.fake, recorder:
-                trace.values[node] = self.result(node, args, kwargs)
-        finally:
-            self.evaluating = False
+        with self.executing(), recorder:
+            trace.values[node] = self.images if node.op == "placeholder" else self.result(node, args, kwargs)
         sources = [n for n in node.all_input_nodes if n in trace.dynamic]
         if node.op == "placeholder" or sources:
             trace.dynamic.add(node)
         tensors = 2 if node.op == "call_module" else sum(isinstance(trace.values[n], Tensor) for n in sources)
         tags = tags_of(recorder.seen, tensors)
+        trace.steps[node] = steps_of(node, recorder, trace.dynamic)
         module = self.root.get_submodule(str(node.target)) if node.op == "call_module" else None
         if node.target is F.linear or isinstance(module, nn.Linear):
             tags = frozenset({"linear"})
@@ -290,10 +258,18 @@ class ShapeTracer(Tracer):
         path = str(node.target) if node.op == "call_module" else (self.stack[-1] if self.stack else "")
         trace.owners[node] = path.removeprefix("model").removeprefix(".")
 
+    @contextmanager
+    def executing(self) -> Iterator[None]:
+        """Let the model's code run on fake tensors inside, and not be recorded."""
+        self.evaluating = True
+        try:
+            with self.fake:
+                yield
+        finally:
+            self.evaluating = False
+
     def result(self, node: Node, args: Any, kwargs: Any) -> Any:
-        """Execute one node."""
-        if node.op == "placeholder":
-            return self.images
+        """Execute one node other than the images'."""
         if node.op == "get_attr":
             module, _, name = str(node.target).rpartition(".")
             return getattr(self.root.get_submodule(module), name)
@@ -305,16 +281,33 @@ class ShapeTracer(Tracer):
             return node.target(*args, **kwargs)  # type: ignore[operator]  # a function by the node's definition
         return args[0]
 
+    def settled(self, given: Proxy, reading: Callable[[Any], Any]) -> Any:
+        """Return what the model's code reads off a stand-in and goes by from then on, if it reads the same off any batch.
+
+        Batches that the model does not take say nothing.
+
+        Raises:
+            VitworkError: it does not.
+        """
+        own = reading(self.trace_of.values[given.node])
+        found = [own]
+        for other in self.others if given.node in self.trace_of.dynamic else ():
+            with suppress(Exception), self.executing():
+                found.append(reading(other[given.node]))
+        if any(each != own for each in found):
+            raise VitworkError("what it does depends on the number of images")
+        return own
+
     def to_bool(self, obj: Proxy) -> bool:
         """Decide a branch by the known value."""
-        return bool(self.trace_of.values[obj.node])
+        return bool(self.settled(obj, bool))
 
     def iter(self, obj: Proxy) -> Iterator[Any]:
         """Go through a sequence of known length."""
         return iter(
             [
                 self.create_proxy("call_function", operator.getitem, (obj, index), {})
-                for index in range(len(self.trace_of.values[obj.node]))
+                for index in range(self.settled(obj, len))
             ]
         )
 
@@ -338,37 +331,6 @@ def followed() -> Iterator[None]:
         yield
     finally:
         builtins.len, log.disabled = plain, silent
-
-
-def image_size_of(model: nn.Module, images: Callable[[tuple[int, ...]], Tensor]) -> tuple[int, ...]:
-    """Find the image size that a model takes: what it says itself, else 32 or 224 pixels, whichever it accepts."""
-    stated = getattr(model, "input_size", None)
-    sizes = [getattr(module, "img_size", None) for module in model.modules()]
-    embedded = next(((size, size) if isinstance(size, int) else size for size in sizes if size), None)
-    config = (getattr(model, "pretrained_cfg", None) or {}).get("input_size")
-    known = stated or (embedded and (3, *embedded)) or config
-    if known:
-        return tuple(known)
-    reasons = []
-    for side in (32, 224):
-        try:
-            model(images((3, side, side)))
-        except Exception as error:  # noqa: BLE001  # whatever a model raises, it does not take this size
-            reasons.append(f"{side} pixels ({str(error).splitlines()[0][:120]})")
-        else:
-            return (3, side, side)
-    raise VitworkError(f"{type(model).__name__} takes no images of {' or '.join(reasons)}: say which with input_size")
-
-
-def check_size(input_size: object) -> None:
-    """Refuse what is no image size (channels, height, width).
-
-    Raises:
-        VitworkError: it is something else.
-    """
-    sides = input_size if isinstance(input_size, (tuple, list)) else ()
-    if len(sides) != 3 or not all(isinstance(side, Integral) and int(side) > 0 for side in sides):
-        raise VitworkError(f"input_size is (channels, height, width), as in (3, 224, 224), not {input_size!r}")
 
 
 def traced(model: nn.Module, input_size: tuple[int, ...] | None = None) -> TracedModel:

@@ -96,13 +96,13 @@ def no_match(keyword: str, names: Collection[str]) -> str:
 
 
 def ending(contradicted: int, failed: int, changed: int, *, unreached: bool = False) -> str:
-    """Return why a session ends with exit status 1.
+    """Return what went wrong in a session, as its exit status says that something did.
 
     Args:
         contradicted: claims of which that is new.
         failed: tests that failed for another reason than a verdict.
         changed: tests and claims that changed since a baseline.
-        unreached: whether tests were not reached although nothing ended the session.
+        unreached: whether tests were not reached, and nothing else says so.
     """
     said = [
         *(
