@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from vitwork.device.settings import kept
 from vitwork.errors import VitworkError, told, whole
 from vitwork.models.zoo.catalogue import ENTRIES
 from vitwork.models.zoo.matching import matched_widths, size_of
@@ -104,6 +105,7 @@ def from_timm(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module
     return model
 
 
+@kept()
 def from_function(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:
     """Call a user's ``package.module:function``; ``drop_path`` is passed only to functions that take it."""
     module, _, function = name.partition(":")
