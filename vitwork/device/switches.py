@@ -32,8 +32,9 @@ FLAGS: tuple[tuple[Any, str], ...] = (
     (cuda.matmul, "allow_tf32"), (cuda.matmul, "allow_fp16_accumulation"),
     (cuda.matmul, "allow_fp16_reduced_precision_reduction"), (cuda.matmul, "allow_bf16_reduced_precision_reduction"),
     # After the words of old for the same, which set these too; each after the one that it is by default.
-    *((owner, "fp32_precision") for owner in (
-        backends, cudnn, cudnn.conv, cudnn.rnn, cuda.matmul, mkldnn, mkldnn.conv, mkldnn.rnn, mkldnn.matmul)),
+    (backends, "fp32_precision"), (cuda.matmul, "fp32_precision"),
+    *((getattr(owner, operator) if operator else owner, "fp32_precision") for owner, operators in (
+        (cudnn, ("", "conv", "rnn")), (mkldnn, ("", "conv", "rnn", "matmul"))) for operator in operators),
     (opt_einsum, "enabled"), (opt_einsum, "strategy"), (deterministic, "fill_uninitialized_memory"),
     (ImageFile, "LOAD_TRUNCATED_IMAGES"),
 )  # fmt: skip

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _NormBase
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, told
 from vitwork.models.blocks.places import Places, plain_weights
 from vitwork.models.blocks.unchanged import unchanged
 
@@ -354,7 +354,7 @@ def image_size_of(model: nn.Module, images: Callable[[tuple[int, ...]], Tensor])
         try:
             model(images((3, side, side)))
         except Exception as error:  # noqa: BLE001  # whatever a model raises, it does not take this size
-            reasons.append(f"{side} pixels ({str(error).splitlines()[0][:120]})")
+            reasons.append(f"{side} pixels ({told(error)[:120]})")
         else:
             return (3, side, side)
     raise VitworkError(f"{type(model).__name__} takes no images of {' or '.join(reasons)}: say which with input_size")
@@ -399,6 +399,6 @@ def traced(model: nn.Module, input_size: tuple[int, ...] | None = None) -> Trace
                 if path is None or path == "model" or path in opaque:
                     where = (path or "model").removeprefix("model").removeprefix(".") or type(model).__name__
                     by_value = isinstance(error, DataDependentOutputException)
-                    reason = "it branches on values" if by_value else str(error).split("\n", maxsplit=1)[0][:200]
+                    reason = "it branches on values" if by_value else told(error)[:200]
                     raise VitworkError(f"vitwork cannot follow the code of {where}: {reason}") from error
                 opaque |= {path}
