@@ -35,8 +35,18 @@ def test_an_error_of_others_is_told_in_one_line():
     assert told(AssertionError()) == "AssertionError"
 
 
+def test_an_error_that_fails_at_its_text_is_told_by_its_kind():
+    """Its text is code of a user's, whose own error must not take the place of the first."""
+
+    class SilentError(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    assert told(SilentError()) == "SilentError"
+
+
 def test_a_message_holds_no_sign_that_a_terminal_obeys():
-    """Names of files and samples may hold any sign; those of control are written out, and lines stay lines."""
-    name = "a\x1b[31m\r\x9bé\nb"
+    """Names of files and samples may hold any sign; those of control, of lines and of direction are written out."""
+    name = "a\x1b[31m\r\x9bé\nb\u202ec\u2066"
     for error in (VitworkError(name), DamagedError(name, "cut")):
-        assert str(error).startswith(r"a\x1b[31m\r\x9b" + "é\nb")
+        assert str(error).startswith(r"a\x1b[31m\r\x9b" + "é" + r"\nb\u202ec\u2066")

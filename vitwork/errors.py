@@ -6,8 +6,9 @@ import re
 from numbers import Integral
 from typing import get_args
 
-OBEYED = re.compile(r"[\0-\x09\x0b-\x1f\x7f-\x9f]")
-"""Signs that a terminal obeys instead of showing; names of files may have them, and so what is said of these."""
+OBEYED = re.compile(r"[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Signs that a terminal obeys instead of showing, ends of lines and turns of the direction of writing among them; names of files may have
+them, and so what is said of these."""
 
 
 class VitworkError(Exception):
@@ -37,9 +38,17 @@ def shown(text: str) -> str:
     return OBEYED.sub(lambda sign: ascii(sign[0])[1:-1], text)
 
 
+def said(error: BaseException) -> str:
+    """Return what an error says; nothing of one of a user's own that fails at saying it."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - it is code of a user's
+        return ""
+
+
 def told(error: BaseException) -> str:
     """Return the kind of an error and the first line of what it says: what fits into one sentence."""
-    first = str(error).strip().partition("\n")[0]
+    first = said(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 

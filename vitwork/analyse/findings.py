@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from vitwork.analyse.table import Analysis, Shown, settable
 from vitwork.design.measurement import Measurement, Record
-from vitwork.errors import VitworkError, told
+from vitwork.errors import VitworkError, said, told
 from vitwork.language.quantity import AbsentError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def attempt(analysis: Analysis, measurement: Measurement, run: TrainedRun, unlab
             values = measurement.measure(run)
             parts = list(_measured_in_parts(measurement, run)) if analysis.in_parts else []
     except (VitworkError, ValueError) as why:  # a ValueError says what an analysis cannot take
-        return NotMade(str(why))
+        return NotMade(said(why) or type(why).__name__)
     except Exception as error:  # one analysis that fails must not take the others down
         if is_out_of_memory(error):
             return NotMade("does not fit into memory")

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from vitwork.device.timing import wait
+from vitwork.errors import said
 
 
 @dataclass(frozen=True)
@@ -98,5 +99,5 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    said = ("can't allocate memory", "not enough memory", "bad_alloc")
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in said)
+    lacks = ("can't allocate memory", "not enough memory", "bad_alloc")
+    return isinstance(error, RuntimeError) and any(words in said(error) for words in lacks)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vitwork.device.graphs import Capture
+from vitwork.errors import said
 
 LOG = logging.getLogger(__name__)
 LARGEST_SHARE = 0.1  # of the tensors that may differ; where something is drawn at random, most do
@@ -102,7 +103,7 @@ class Replayed(Generic[Result]):
             else:
                 self.refused = "a replay differed"
         except RuntimeError as error:  # it waits for the device, or memory does not suffice
-            self.refused = str(error).partition("\n")[0] or type(error).__name__
+            self.refused = said(error).partition("\n")[0] or type(error).__name__
         finally:
             _copy(state, computed)
         if self.refused:

@@ -18,21 +18,12 @@ from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
 
+from vitwork.device.switches import SWITCHES, Setting
 from vitwork.errors import VitworkError
 
 
 def _deterministic() -> tuple[bool, bool]:
     return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-
-
-def _cudnn() -> tuple[bool, bool, bool]:
-    flags = torch.backends.cudnn
-    return flags.enabled, flags.benchmark, flags.deterministic
-
-
-def _set_cudnn(values: tuple[bool, bool, bool]) -> None:
-    flags = torch.backends.cudnn
-    flags.enabled, flags.benchmark, flags.deterministic = values
 
 
 def _set_device(device: torch.device) -> None:
@@ -123,7 +114,6 @@ def _set_functions(found: list[dict[str, Any]]) -> None:
                 setattr(owner, name, function)
 
 
-Setting = tuple[Callable[[], Any], Callable[[Any], object]]
 SETTINGS: tuple[Setting, ...] = (
     (sys.getrecursionlimit, sys.setrecursionlimit),  # first, for the others to have room
     # Before anything is asked of torch, since modes may answer it.
@@ -140,7 +130,7 @@ SETTINGS: tuple[Setting, ...] = (
     (torch.get_num_threads, torch.set_num_threads),
     (_deterministic, lambda found: torch.use_deterministic_algorithms(found[0], warn_only=found[1])),
     (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    (_cudnn, _set_cudnn),
+    *SWITCHES,  # after the precision, which is a word for some of them
     (_autocast, _set_autocast),
     (torch.is_anomaly_enabled, torch.set_anomaly_enabled),
 )

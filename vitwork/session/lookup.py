@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vitwork.design.deviation import Lack, Missing
+from vitwork.errors import said
 from vitwork.language.quantity import AbsentError
 from vitwork.language.sentence import Reference, Values
 from vitwork.session.plan import Wanted
@@ -87,5 +88,5 @@ class Lookup:
         except AbsentError as why:
             raise LackError(Lack(Missing.PART, arm, str(why))) from why
         except Exception as fault:
-            what = f"{type(fault).__name__} in {side.quantity.name} of {arm}: {fault}"
+            what = f"{type(fault).__name__} in {side.quantity.name} of {arm}: {said(fault)}"
             raise LackError(Lack(Missing.FAULT, arm, what)) from fault

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeGuard
 
+from vitwork.errors import said
 from vitwork.language.claim import Claim
 from vitwork.language.measure import Measure
 from vitwork.language.sentence import Sentence, Sheet
@@ -79,7 +80,7 @@ def read(case: Case, body: Callable[..., object], measure: Measure) -> Case:
     except KeyboardInterrupt:
         raise
     except BaseException as fault:  # noqa: BLE001 - sys.exit and pytest.skip too: one faulty test must not take the session down; it fails by itself
-        return replace(case, fault=encodable(f"{type(fault).__name__} in the test: {fault}"))
+        return replace(case, fault=encodable(f"{type(fault).__name__} in the test: {said(fault)}"))
     if unclear := _unclear(measure.sheet):
         return replace(case, fault=unclear)
     return replace(case, sentences=tuple(measure.sheet.asserted))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import Lack, Missing
 from vitwork.device import energy
-from vitwork.errors import UnfitError, VitworkError
+from vitwork.errors import UnfitError, VitworkError, said
 from vitwork.session.held_out import images_of
 from vitwork.session.plan import Run, Wanted
 from vitwork.session.surroundings import surroundings
@@ -228,7 +228,7 @@ def _values(trained: TrainedRun, record: dict[str, Any], want: Wanted) -> dict[s
 
 def _fault(error: Exception, run: Run) -> Lack:
     known = isinstance(error, VitworkError)
-    what = str(error) if known else f"{type(error).__name__} in {run.arm.name} seed {run.seed}: {error}"
+    what = str(error) if known else f"{type(error).__name__} in {run.arm.name} seed {run.seed}: {said(error)}"
     return Lack(Missing.FAULT, run.arm.name, what)
 
 

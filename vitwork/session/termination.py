@@ -16,14 +16,16 @@ def interruptible() -> Iterator[None]:
     if not free or threading.current_thread() is not threading.main_thread():
         yield
         return
-    signal.signal(signal.SIGTERM, _interrupt)
+    told = threading.Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        """Interrupt once: what tells a group of processes to end, as `timeout` does, may tell one of them twice."""
+        if not told.is_set():  # and no other handler instead, since what keeps a user's code gives back the one before
+            told.set()
+            signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Interrupt once: what tells a group of processes to end, as `timeout` does, may tell one of them twice."""
-    signal.signal(number, lambda *_: None)
-    signal.default_int_handler(number, frame)

@@ -3,10 +3,11 @@
 import io
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from tests.data import copies
 from vitwork.data import DataSpec, load
@@ -179,3 +180,27 @@ def test_pictures_without_a_known_white_are_refused(tmp_path, dtype, mode):
     picture.save(folder / "0.png", "TIFF")
     with pytest.raises(VitworkError, match=rf"0\.png has the mode {mode}"):
         next(imagenet_c(tmp_path, "fog", 1))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_picture_that_is_cut_is_refused_whatever_a_module_set(kind, monkeypatch, tmp_path):
+    """PIL's flag that fills the rest with grey is off while a picture is read, by several threads too, and then as it was."""
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(buffer, kind)
+    whole = buffer.getvalue()
+    cut = whole[: len(whole) * 3 // 4]
+
+    def refused(content):
+        try:
+            return read(content) is None
+        except VitworkError:
+            return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(refused, [whole, cut] * 50)) == [False, True] * 50
+    assert ImageFile.LOAD_TRUNCATED_IMAGES
+    (place := tmp_path / "noise" / "1" / "dog").mkdir(parents=True)
+    (place / "cut.png").write_bytes(cut)
+    with pytest.raises(VitworkError, match="Cannot read the image"):
+        list(imagenet_c(tmp_path, "noise", 1))

@@ -160,6 +160,13 @@ def test_files_without_weights_are_named(tmp_path, content):
         load_checkpoint("preresnet_18", tmp_path / "other.pt", 10, **TINY)
 
 
+@pytest.mark.parametrize("given", [None, [1.0], torch.ones(3), nn.Linear(2, 2)])
+def test_what_is_neither_path_nor_weights_is_named_by_its_type(given):
+    """What it holds would fill the terminal."""
+    with pytest.raises(VitworkError, match=rf"a path, an address or a state dict, not {type(given).__name__}\.$"):
+        load_checkpoint("vit_ti", given, 10)
+
+
 def test_missing_and_unpublished_files_are_named(tmp_path):
     """A path that is not there, and a model that was not published, are said to be so."""
     with pytest.raises(VitworkError, match="there is no checkpoint"):

@@ -155,6 +155,15 @@ def no_model(num_classes):
     return num_classes
 
 
+class SilentError(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def silent(num_classes):
+    raise SilentError
+
+
 def failing(num_classes):
     """Another one."""
     raise ValueError(f"no head for {num_classes} classes\nat all")
@@ -189,8 +198,9 @@ def failing(num_classes):
         ("timm:zzz", {}, "timm has no model 'zzz': its `timm.list_models"),
         ("timm:resnet18", {"bogus": 1}, "timm does not build 'resnet18' with {'bogus': 1}: TypeError: .*bogus"),
         ("no.such.module:build", {}, "cannot be imported"),
-        (f"{__name__}:ENTRIES", {}, "cannot be imported: TypeError"),
+        (f"{__name__}:ENTRIES", {}, r"is of the type \w+, not a function that builds a model$"),
         (f"{__name__}:failing", {}, "cannot be built: ValueError: no head for 10 classes$"),
+        (f"{__name__}:silent", {}, "cannot be built: SilentError$"),
         (f"{__name__}:no_model", {}, "returned int, not a torch.nn.Module"),
         (f"{__name__}:build", {"height": 3}, "does not take height"),
     ],

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from vitwork.data.corruptions.severity import SEVERITIES, check_severity
 from vitwork.data.sources.collection import MOST_CLASSES, in_order
-from vitwork.data.sources.decoding import as_rgb
+from vitwork.data.sources.decoding import rgb_in
 from vitwork.data.sources.folder import images_in
 from vitwork.data.sources.listing import check_regular, folders_in, is_hidden
 from vitwork.errors import VitworkError, at_least, told
@@ -127,8 +126,7 @@ def _check_classes(folder: Path, place: Path, classes: set[str]) -> None:
 
 def _pixels(path: Path) -> Tensor:
     try:
-        with Image.open(path) as image:
-            return torch.from_numpy(np.array(as_rgb(image, str(path)))).permute(2, 0, 1)
+        return torch.from_numpy(np.array(rgb_in(path, str(path)))).permute(2, 0, 1)
     except VitworkError:
         raise
     except Exception as error:  # decoders of damaged pictures raise errors of any kind

@@ -6,11 +6,16 @@ import hashlib
 import io
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
@@ -112,12 +117,46 @@ def picture_of(example: Example) -> Image.Image:
     if not isinstance(example.content, bytes):
         return Image.fromarray(example.content)
     try:
-        with Image.open(io.BytesIO(example.content)) as picture:
-            return as_rgb(picture, example.where)
+        return rgb_in(io.BytesIO(example.content), example.where)
     except VitworkError:
         raise
     except Exception as error:  # decoders of damaged pictures raise errors of any kind
         raise VitworkError(f"The image in {example.where} is corrupt or of an unknown kind.") from error
+
+
+class _Readers:
+    """How many threads read a picture now, and what PIL's flag was before the first of them."""
+
+    lock = Lock()
+    count = 0
+    before = False
+
+
+@contextmanager
+def _cut_refused() -> Iterator[None]:
+    """Have PIL refuse pictures that are cut, whatever code of a user's set: their rest would be grey, and kept in caches."""
+    with _Readers.lock:
+        if not _Readers.count:
+            _Readers.before = ImageFile.LOAD_TRUNCATED_IMAGES
+        _Readers.count += 1
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        yield
+    finally:
+        with _Readers.lock:
+            _Readers.count -= 1
+            if not _Readers.count:
+                ImageFile.LOAD_TRUNCATED_IMAGES = _Readers.before
+
+
+def rgb_in(file: Path | IO[bytes], where: str) -> Image.Image:
+    """Return the picture in a file as RGB, fully read; decoders of damaged ones raise errors of any kind.
+
+    Raises:
+        VitworkError: as `as_rgb`.
+    """
+    with _cut_refused(), Image.open(file) as picture:
+        return as_rgb(picture, where)
 
 
 def as_rgb(picture: Image.Image, where: str) -> Image.Image:

@@ -7,7 +7,7 @@ from numbers import Integral
 
 from torch import Tensor, nn
 
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, told
 
 
 def image_size_of(model: nn.Module, images: Callable[[tuple[int, ...]], Tensor]) -> tuple[int, ...]:
@@ -24,7 +24,7 @@ def image_size_of(model: nn.Module, images: Callable[[tuple[int, ...]], Tensor])
         try:
             model(images((3, side, side)))
         except Exception as error:  # noqa: BLE001  # whatever a model raises, it does not take this size
-            reasons.append(f"{side} pixels ({str(error).splitlines()[0][:120]})")
+            reasons.append(f"{side} pixels ({told(error)[:120]})")
         else:
             return (3, side, side)
     raise VitworkError(f"{type(model).__name__} takes no images of {' or '.join(reasons)}: say which with input_size")

@@ -25,7 +25,7 @@ from torch.fx.node import map_aggregate, map_arg
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _NormBase
 
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, told
 from vitwork.models.blocks.image_size import check_size, image_size_of
 from vitwork.models.blocks.operations import Recorder, steps_of, tags_of
 from vitwork.models.blocks.places import Places, plain_weights
@@ -361,6 +361,6 @@ def traced(model: nn.Module, input_size: tuple[int, ...] | None = None) -> Trace
                 if path is None or path == "model" or path in opaque:
                     where = (path or "model").removeprefix("model").removeprefix(".") or type(model).__name__
                     by_value = isinstance(error, DataDependentOutputException)
-                    reason = "it branches on values" if by_value else str(error).split("\n", maxsplit=1)[0][:200]
+                    reason = "it branches on values" if by_value else told(error)[:200]
                     raise VitworkError(f"vitwork cannot follow the code of {where}: {reason}") from error
                 opaque |= {path}

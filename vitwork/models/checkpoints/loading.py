@@ -46,11 +46,13 @@ def load_checkpoint(
     Raises:
         DamagedError: the file is truncated, damaged, holds code, belongs to another architecture, or has different weights
             where the model has one tensor for several keys.
-        VitworkError: it is missing or cannot be read, or the model has weights without values as it is built, keeps what is no
+        VitworkError: it is missing, cannot be read, or is no path and no state dict, or the model has weights without values as it is built, keeps what is no
             tensor in its state dict, or fails at taking one.
     """
     if isinstance(path_or_state_dict, Mapping):
         label, stored = "the state dict", dict(path_or_state_dict)
+    elif not isinstance(path_or_state_dict, (str, Path)):
+        raise VitworkError(f"Weights are a path, an address or a state dict, not {type(path_or_state_dict).__name__}.")
     else:
         path = locate(name, str(path_or_state_dict))
         label, stored = str(path), read(path)

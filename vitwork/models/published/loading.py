@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vitwork.design.published import Network
 from vitwork.device.settings import kept
-from vitwork.errors import DamagedError, VitworkError, told
+from vitwork.errors import DamagedError, VitworkError, said, told
 from vitwork.models.checkpoints.loading import check, load_checkpoint
 from vitwork.models.published.membership import TIMM
 from vitwork.models.published.weights import SUFFIX
@@ -75,7 +75,7 @@ def _from_timm(network: Network) -> nn.Module:
             **network.options,
         )
     except Exception as error:  # of keys and shapes that the architecture does not have, errors are of any kind
-        reason = shorten(str(error), LONGEST, placeholder=" …") or type(error).__name__
+        reason = shorten(said(error), LONGEST, placeholder=" …") or type(error).__name__
         raise DamagedError(
             network.path, f"of another architecture than {network.name}: {reason.rstrip('.')}"
         ) from error

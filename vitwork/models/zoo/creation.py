@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from vitwork.errors import VitworkError, told, whole
+from vitwork.device.settings import kept
+from vitwork.errors import VitworkError, said, told, whole
 from vitwork.models.zoo.catalogue import ENTRIES
 from vitwork.models.zoo.matching import matched_widths, size_of
 
@@ -95,7 +96,7 @@ def from_timm(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module
     try:
         model: nn.Module = timm.create_model(name, num_classes=num_classes, **renamed)
     except (RuntimeError, ValueError, TypeError, OSError) as error:
-        if "drop_path" in options and isinstance(error, TypeError) and "drop_path_rate" in str(error):
+        if "drop_path" in options and isinstance(error, TypeError) and "drop_path_rate" in said(error):
             return from_timm(name, num_classes, {k: v for k, v in options.items() if k != "drop_path"})
         if ":" not in name and not timm.is_model(name):  # with a colon, a place where timm looks for models
             hint = _near(name, timm.list_models(), "its `timm.list_models()` lists those there are")
@@ -104,16 +105,19 @@ def from_timm(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module
     return model
 
 
+@kept()
 def from_function(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:
     """Call a user's ``package.module:function``; ``drop_path`` is passed only to functions that take it."""
     module, _, function = name.partition(":")
     try:
         build = getattr(importlib.import_module(module), function)
-        accepted = inspect.signature(build).parameters
+        accepted = inspect.signature(build).parameters if callable(build) else None
     except (ImportError, AttributeError) as error:
-        raise VitworkError(f"{name} cannot be imported: {error}") from error
+        raise VitworkError(f"{name} cannot be imported: {said(error)}") from error
     except Exception as error:  # whatever the user's own code raises
         raise VitworkError(f"{name} cannot be imported: {told(error)}") from error
+    if accepted is None:  # said without what it holds, which may be secret
+        raise VitworkError(f"{name} is of the type {type(build).__name__}, not a function that builds a model")
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
     given = {k: v for k, v in options.items() if k != "drop_path" or k in accepted or open_ended}
     unknown = [option for option in ("num_classes", *given) if option not in accepted and not open_ended]
