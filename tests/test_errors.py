@@ -36,7 +36,7 @@ def test_an_error_of_others_is_told_in_one_line():
 
 
 def test_a_message_holds_no_sign_that_a_terminal_obeys():
-    """Names of files and samples may hold any sign; those of control are written out, and lines stay lines."""
+    """Names of files and samples may hold any sign; those of control are written out, and a line stays one."""
     name = "a\x1b[31m\r\x9bé\nb"
     for error in (VitworkError(name), DamagedError(name, "cut")):
-        assert str(error).startswith(r"a\x1b[31m\r\x9b" + "é\nb")
+        assert str(error).startswith(r"a\x1b[31m\r\x9bé\nb")

@@ -6,8 +6,9 @@ import re
 from numbers import Integral
 from typing import get_args
 
-OBEYED = re.compile(r"[\0-\x09\x0b-\x1f\x7f-\x9f]")
-"""Signs that a terminal obeys instead of showing; names of files may have them, and so what is said of these."""
+OBEYED = re.compile(r"[\0-\x1f\x7f-\x9f]")
+"""Signs that a terminal obeys instead of showing, new lines too; names of files and addresses may have them, and so what is
+said of these."""
 
 
 class VitworkError(Exception):
