@@ -59,13 +59,31 @@ def test_soft_targets_of_other_classes_are_refused():
 def test_kinds_of_targets(measure):
     """Labels may be small integers and soft targets of another precision; shares that are none are refused."""
     images, labels = batches(4, 4)[0]
-    for targets in (labels.to(torch.int8), labels.to(torch.uint8), torch.eye(5, dtype=torch.float64)[labels]):
-        measure([(images, targets)])
+    for kind in (torch.int8, torch.uint8, torch.uint16, torch.uint32, torch.uint64):
+        measure([(images, labels.to(kind))])
+    measure([(images, torch.eye(5, dtype=torch.float64)[labels])])
+    with pytest.raises(VitworkError, match="a label is 9223372036854775809, which is no class"):
+        measure([(images, torch.tensor([2**63 + 1, *labels[1:].tolist()], dtype=torch.uint64))])
+    with pytest.raises(VitworkError, match="a label is 65535, but the model has 5 logits"):
+        measure([(images, torch.tensor([2**16 - 1, *labels[1:].tolist()], dtype=torch.uint16))])
     for wrong in (torch.nan, -1.0, 2.0):
         soft = torch.eye(5)[labels]
         soft[1, 0] += wrong
         with pytest.raises(VitworkError, match="soft targets are shares of the classes"):
             measure([(images, soft)])
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.uint16, torch.uint32, torch.uint64])
+def test_unsigned_labels_are_counted_as_others_are(kind):
+    """Torch compares no unsigned numbers of several bytes."""
+    images, labels = batches(8, 4)[0]
+    model, unsigned = network(), labels.to(kind)
+    wanted, found = (robustness.cue_conflict(model, [(images, y)], y, y.flip(0)) for y in (labels, unsigned))
+    assert (found.shape, found.texture) == (wanted.shape, wanted.texture)
+    logits = torch.eye(5)[labels]
+    assert str(calibration.evaluate(logits, unsigned)) == str(calibration.evaluate(logits, labels))  # NaN is not itself
+    with pytest.raises(ValueError, match="a label is none of the 5 classes"):
+        calibration.evaluate(logits, (labels + 5).to(kind))
 
 
 @pytest.mark.parametrize("official", [False, True])

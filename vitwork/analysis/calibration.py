@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from vitwork.analysis.targets import check_decisive, check_shares
+from vitwork.analysis.targets import as_taken, check_decisive, check_shares
 
 CONFIDENT = 0.9
 OFFICIAL_BATCH = 100  # images per batch in the official evaluation, whose NLL is a mean of batch means
@@ -88,8 +88,9 @@ def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = F
     if scores.ndim != 2 or len(scores) == 0 or targets.shape not in {scores.shape[:1], scores.shape}:
         raise ValueError(f"logits {tuple(scores.shape)} and labels {tuple(targets.shape)} do not belong together")
     other = targets.is_complex() or targets.dtype == torch.bool
-    if other or (targets.ndim == 1 and bool((targets != targets.long()).any())):
+    if other or (targets.ndim == 1 and targets.is_floating_point() and bool((targets != targets.long()).any())):
         raise ValueError("labels are whole numbers, or soft targets with an entry per class")
+    targets = as_taken(targets, targets.dtype)  # torch compares no unsigned numbers of several bytes
     if targets.ndim == 2:
         check_shares(targets)
     if targets.ndim == 1 and bool(((targets < 0) | (targets >= scores.shape[1])).any()):

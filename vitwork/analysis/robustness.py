@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from vitwork.analysis import calibration
 from vitwork.analysis.curvature.batchnorm import evaluation_mode
 from vitwork.analysis.observe import Batch, device_of, filled, probed
-from vitwork.analysis.targets import check_examples, check_finite, check_targets, chosen
+from vitwork.analysis.targets import as_taken, check_examples, check_finite, check_targets, chosen
 from vitwork.data.corruptions.corrupt import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.noise_bands import Band, add_band_noise
 from vitwork.device.memory import Cost, Meter
@@ -280,8 +280,8 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
         decisions = torch.cat([chosen(in_parts(model, x)) for x, _ in probed(model, batches, device)]).cpu()
     if not len(decisions) == len(shapes) == len(textures):
         raise VitworkError(f"{len(decisions)} images, {len(shapes)} outlines and {len(textures)} textures do not match")
-    by_shape = int((decisions == shapes.cpu()).sum())
-    by_texture = int((decisions == textures.cpu()).sum())
+    by_shape = int((decisions == as_taken(shapes.cpu(), None)).sum())
+    by_texture = int((decisions == as_taken(textures.cpu(), None)).sum())
     decided, n = by_shape + by_texture, len(decisions)
     bias = by_shape / decided if decided else float("nan")
     return CueConflict(by_shape / n, by_texture / n, bias, decided, meter.cost(n))
@@ -296,6 +296,6 @@ def _right(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     check_examples(images, targets)
     logits = in_parts(model, images)
     check_targets(targets, logits.shape[1])
-    labels = targets.argmax(dim=1) if targets.ndim == 2 else targets
+    labels = targets.argmax(dim=1) if targets.ndim == 2 else as_taken(targets, None)
     right: Tensor = chosen(logits) == labels
     return right

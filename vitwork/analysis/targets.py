@@ -108,10 +108,9 @@ def check_examples(images: Tensor, targets: Tensor) -> None:
         raise VitworkError(
             f"images {tuple(images.shape)} and targets {tuple(targets.shape)} are not one target for each image"
         )
-    if indices and bool((targets < 0).any()):
-        raise VitworkError(
-            f"a label is {int(targets.min())}, which is no class: leave out examples that are to be ignored"
-        )
+    if indices and bool(((labels := targets.long()) < 0).any()):  # torch compares no unsigned numbers of several bytes
+        least = targets[int(labels.argmin())].item()  # unsigned, more than 63 bits hold
+        raise VitworkError(f"a label is {least}, which is no class: leave out examples that are to be ignored")
     if not indices:
         check_shares(targets)
 
@@ -150,8 +149,8 @@ def check_targets(targets: Tensor, classes: int) -> None:
     """
     if targets.dim() == 2 and targets.shape[1] != classes:
         raise _misfit(targets, f" {classes} logits")
-    if targets.dim() == 1 and len(targets) and int(targets.max()) >= classes:
-        raise VitworkError(f"a label is {int(targets.max())}, but the model has {classes} logits, from 0")
+    if targets.dim() == 1 and len(targets) and (highest := int(targets.long().max())) >= classes:
+        raise VitworkError(f"a label is {highest}, but the model has {classes} logits, from 0")
 
 
 def _misfit(targets: Tensor, what: str = "") -> VitworkError:

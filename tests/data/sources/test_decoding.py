@@ -101,6 +101,30 @@ def test_jpeg_2000_of_fewer_than_eight_bits_is_refused(bits, channels, bare):
         read(bytes(content))
 
 
+def unsaid(content):
+    """Return a file of JPEG 2000 whose last part does not say how long it is."""
+    at = content.rindex(b"\xff\x90\x00\x0a") + 6
+    return content[:at] + bytes(4) + content[at + 4 :]
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("tiles", [1, 4])
+@pytest.mark.parametrize("change", [bytes, unsaid])
+def test_every_cut_of_jpeg_2000_is_refused(bare, tiles, change):
+    """Cut behind its header or between two tiles, PIL makes black of the rest without a word."""
+    options = {} if tiles == 1 else {"tile_size": (8, 8)}
+    buffer = io.BytesIO()
+    Image.fromarray(GREY).save(buffer, "JPEG2000", no_jp2=bare, irreversible=False, **options)
+    content = change(buffer.getvalue())
+    assert content.count(b"\xff\x90\x00\x0a") == tiles
+    assert (read(content) == GREY[..., None]).all()
+    if change is bytes:  # else PIL takes it for a part of the picture, and refuses that
+        assert (read(content + b"a box behind it") == GREY[..., None]).all()
+    for length in range(len(content)):
+        with pytest.raises(VitworkError, match=r"The image in it (was cut off|is corrupt)"):
+            read(content[:length])
+
+
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_png_of_fewer_than_eight_bits_is_scaled(bits):
     """Their highest level is white."""

@@ -16,7 +16,20 @@ from vitwork.errors import VitworkError
 
 FOLDER = DataSpec("folder")
 LAYOUTS = [copies.parquet, copies.image_folder, copies.shards]
-LEFT = [".ipynb_checkpoints", "@eaDir", "__MACOSX", "lost+found", ".Trash-1000"]
+LEFT = [
+    ".ipynb_checkpoints",
+    ".Trash-1000",
+    "@eaDir",
+    "__MACOSX",
+    "_vti_cnf",
+    "~snapshot",
+    "CVS",
+    "lost+found",
+    "Network Trash Folder",
+    "RECYCLER",
+    "Temporary Items",
+    "TheVolumeSettingsFolder",
+]
 pytestmark = pytest.mark.usefixtures("cache_folder")
 
 

@@ -213,6 +213,8 @@ def member(name="a.png", content=b"", **facts):
         ([member(type=tarfile.LNKTYPE, linkname="b.png")], "is a link or a device"),
         ([member(type=tarfile.FIFOTYPE)], "is a link or a device"),
         ([member(), member()], r"two files \.png"),
+        ([member(), member(".")], r"a\.tar has a file called '\.', as only folders are: remove it\.$"),
+        ([member(), member("a/..")], r"a\.tar has a file called 'a/\.\.', as only folders are"),
         ([member(), member("a.jpg")], "several images"),
         ([member("x", b"17 size=-99999999\n", type=tarfile.XHDTYPE), member()], "cannot be read as a tar file"),
     ],
@@ -268,8 +270,9 @@ def test_labels_that_only_python_reads_or_that_disagree_are_refused(root, labels
 def test_json_beside_a_label_may_say_the_same_or_something_else(root, beside):
     """What is no other number in a sample's JSON file leaves the label of its .cls file as it is."""
     picture = copies.encoded(copies.draw("test")[0][0])
-    rewrite(root, [("a.png", picture), ("a.cls", b" 1\n"), ("a.json", beside)])
-    assert load(FOLDER, root).test.labels.tolist() == [1]
+    for label in (b" 1\n", b"\xef\xbb\xbf1\r\n"):
+        rewrite(root, [("a.png", picture), ("a.cls", label), ("a.json", beside)])
+        assert load(FOLDER, root).test.labels.tolist() == [1]
 
 
 @pytest.mark.parametrize("name", [".x", "./.x", "d/.x", ""])
@@ -295,6 +298,14 @@ def test_names_that_are_no_classes_of_their_own_are_refused(root, text, message)
     (root / "classnames.txt").write_text(text)
     with pytest.raises(VitworkError, match=message):
         load(FOLDER, root)
+
+
+def test_names_are_read_as_editors_write_them(root):
+    """The mark that some put first is no part of a name, and further ends of lines that Unicode has end none."""
+    names = ("x\u2028y", "été\x0b\x85z", *copies.CLASSES[2:])
+    for end in ("\n", "\r\n", "\r"):
+        (root / "classnames.txt").write_bytes(end.join((*names, "")).encode("utf-8-sig"))
+        assert load(FOLDER, root).train.classes == names
 
 
 def test_two_lists_of_names_that_disagree_are_refused(root):

@@ -29,6 +29,13 @@ def test_addresses_that_are_not_safe_are_refused(tmp_path, monkeypatch, address)
             get()
 
 
+def test_an_address_of_two_lines_is_refused_in_one(tmp_path):
+    """What was pasted with a line's end in it is told with the end written out, and nothing is asked of the network."""
+    for address in ("https://a\n/c", "http://a\n/c"):
+        with pytest.raises(VitworkError, match=r"://a\\n/c [^\n]*$"):
+            fetch(address, tmp_path)
+
+
 BODY = b"w" * 1000
 FILE = "/weights_0123.pt"
 

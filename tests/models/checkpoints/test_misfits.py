@@ -283,6 +283,38 @@ def test_a_file_with_a_part_twice_is_refused(tmp_path, state):
         load(path)
 
 
+def saved(path, state, comment=b""):
+    """Return the content of a saved file, as torch writes it or, with a comment, as a tool of zip files writes it anew."""
+    torch.save(state, path)
+    if comment:
+        with zipfile.ZipFile(path) as file:
+            parts = {name: file.read(name) for name in file.namelist()}
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
+            file.comment = comment
+            for name, part in parts.items():
+                file.writestr(name, part)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("comment", [b"", b"of a tool"])
+def test_two_archives_in_one_file_are_refused(tmp_path, state, model, comment):
+    """Torch reads one of them, and checksums are compared in another; a single one loads, with a comment too."""
+    path = tmp_path / "a.pt"
+    other = saved(path, {key: value + 1 for key, value in state.items()})
+    content = saved(path, state, comment)
+    assert same(load(path), model.state_dict())
+    flipped = bytearray(content)
+    flipped[content.index(state["stem.conv.weight"].numpy().tobytes()) + 3] ^= 64
+    for first in (content, bytes(flipped), content[: len(content) // 2]):
+        for second in (other, content, other[: len(other) // 2], b"\0", b"\n", bytes(99)):
+            path.write_bytes(first + second)
+            with pytest.raises(VitworkError, match=r"a\.pt is (ambiguous: something lies before or behind|truncated)"):
+                load(path)
+    path.write_bytes(b"\0" + content)
+    with pytest.raises(VitworkError, match=r"a\.pt is truncated or no checkpoint"):
+        load(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"P", b"\x80", b"PK\3\4", b"\0" * 99, b"]" * 5000, b"(" * 10**5])
 @pytest.mark.parametrize("suffix", ["pt", "safetensors"])
 def test_tiny_and_meaningless_files_are_named(tmp_path, content, suffix):

@@ -43,6 +43,9 @@ WHITE_IS_ZERO, SIGNED, IN_PLANES = 0, 2, 2
 CODESTREAM = b"\xff\x4f\xff\x51"
 """How the pixels of a file of JPEG 2000 begin; their sizes and bits follow."""
 
+TILE, END = b"\xff\x90", b"\xff\xd9"
+"""How a part of a tile begins there, and what follows the last one."""
+
 
 class TooLargeError(VitworkError):
     """Decoded, the images do not fit into half of the machine's memory."""
@@ -163,8 +166,11 @@ def as_rgb(picture: Image.Image, where: str) -> Image.Image:
     """Return a picture of PIL as RGB, from black to white in whatever mode it has; transparency is left out.
 
     Raises:
-        VitworkError: its mode has no white that is known, as 32-bit numbers have none, or PIL takes its levels for others.
+        VitworkError: its mode has no white that is known, as 32-bit numbers have none, or PIL takes its levels for others, or
+            reads it though it was cut off.
     """
+    if isinstance(picture, Jpeg2KImageFile) and not _is_whole(_codes(picture)):
+        raise VitworkError(f"The image in {where} was cut off: tiles of it are missing.")
     if ends := _ends(picture):  # PIL would take all beyond 255 for white
         black, white = ends
         levels = (np.asarray(picture).astype(np.float64) - black) * 255 / (white - black)
@@ -182,7 +188,9 @@ def as_rgb(picture: Image.Image, where: str) -> Image.Image:
 
 def _misread(picture: Image.Image) -> str:
     """Return what a file has that PIL takes for unsigned levels of 8 bits; empty where it has nothing of the kind."""
-    if isinstance(picture, Jpeg2KImageFile) and (bits := _fewest_bits(picture)) < 8:  # PIL moves them up: white is grey
+    if (
+        isinstance(picture, Jpeg2KImageFile) and (bits := _fewest_bits(_codes(picture))) < 8
+    ):  # PIL moves them up: white is grey
         return f"levels of {bits} bit{'s' * (bits > 1)}"
     if not isinstance(picture, TiffImageFile):
         return ""
@@ -204,11 +212,27 @@ def _bits(picture: TiffImageFile) -> int:
     return int(max(picture.tag_v2.get(BITSPERSAMPLE, (1,))))
 
 
-def _fewest_bits(picture: Jpeg2KImageFile) -> int:
-    """Return the bits of the coarsest channel of a file of JPEG 2000 that was opened and not read yet."""
+def _codes(picture: Jpeg2KImageFile) -> bytes:
+    """Return what follows `CODESTREAM` in a file of JPEG 2000 that was opened and not read yet."""
     assert picture.fp is not None
     picture.fp.seek(0)
-    _, _, codes = picture.fp.read().partition(CODESTREAM)
+    return picture.fp.read().partition(CODESTREAM)[2]
+
+
+def _is_whole(codes: bytes) -> bool:
+    """Tell whether the segments lead from one to the next up to the end; PIL leaves those tiles black that are missing."""
+    at = int.from_bytes(codes[:2])
+    while (marker := codes[at : at + 2]) not in {END, b""}:
+        if marker == TILE:
+            length = int.from_bytes(codes[at + 6 : at + 10])
+            at = at + length if length else codes.find(END, at)  # the last part may go without its length
+        else:
+            at += 2 + int.from_bytes(codes[at + 2 : at + 4])
+    return marker == END
+
+
+def _fewest_bits(codes: bytes) -> int:
+    """Return the bits of the coarsest channel."""
     channels = int.from_bytes(codes[36:38])
     return min(code & 0x7F for code in codes[38 : 38 + 3 * channels : 3]) + 1
 

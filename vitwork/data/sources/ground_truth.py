@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vitwork.data.sources.collection import Collection, Example, Part
 from vitwork.data.sources.folder import SUFFIXES
-from vitwork.data.sources.listing import check_regular, files_below
+from vitwork.data.sources.listing import files_below, lines_of
 from vitwork.errors import VitworkError
 
 WORDNET = re.compile(r"n\d{8}")
@@ -113,11 +113,10 @@ def open_flat(root: Path) -> Collection:
 
 
 def _labels(truth: Path, images: Sequence[Path]) -> list[int]:
-    content = check_regular(truth).read_text(encoding="utf-8-sig", errors="replace")
     lines = [
-        (place, re.split(r"[,\s]+", line.strip()))
-        for place, line in enumerate(content.splitlines(), start=1)
-        if line.strip() and not line.startswith("ImageId")
+        (place, re.split(r"[,\s]+", line))
+        for place, line in enumerate(lines_of(truth, errors="replace"), start=1)
+        if line and not line.startswith("ImageId")
     ]
     if all(len(words) == 1 for _, words in lines):
         if len(lines) != len(images):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Container, Iterator
@@ -13,28 +14,46 @@ LEFT_BY_TOOLS = frozenset(
     {
         "__macosx",
         "__pycache__",
+        "_svn",
         "@eadir",
         "@recycle",
         "@recently-snapshot",
         "@tmp",
+        "@transcode",
         "#recycle",
         "#snapshot",
         "$recycle.bin",
+        "~snapshot",
+        "cvs",
+        "desktop db",
+        "desktop df",
         "desktop.ini",
         "ehthumbs.db",
         "ehthumbs_vista.db",
+        "found.000",
         "icon\r",
         "lost+found",
+        "network trash folder",
+        "picasa.ini",
+        "recycled",
+        "recycler",
         "system volume information",
+        "temporary items",
+        "thefindbycontentfolder",
+        "thevolumesettingsfolder",
         "thumbs.db",
     }
 )
-"""Names, in lower case, of what file systems, archivers and viewers put beside people's files."""
+"""Names, in lower case, of what file systems, archivers, viewers and tools of versions put beside people's files."""
+
+HIDDEN = (".", "_vti_")
+"""How names begin that hide a file on Unix, and those of FrontPage's folders."""
 
 
 def is_hidden(path: PurePath) -> bool:
     """Tell whether a part of a relative path is hidden or left by a tool; such files belong to no data set."""
-    return any(part.lower() in LEFT_BY_TOOLS or part.startswith(".") for part in path.parts if part != "..")
+    names = (part.lower() for part in path.parts if part != "..")
+    return any(name in LEFT_BY_TOOLS or name.startswith(HIDDEN) for name in names)
 
 
 def visible(folder: Path) -> list[os.DirEntry[str]]:
@@ -97,6 +116,23 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError as error:  # a link to itself
         raise VitworkError(f"Cannot read {entry.path}: {error.strerror or error}.") from error
+
+
+def lines_of(path: Path, errors: str = "strict") -> list[str]:
+    """Return the lines of a text file, without blanks around them and without empty ones at the end.
+
+    They end as files' lines do, not at further signs of Unicode, which a name may have.
+
+    Args:
+        path: of a regular file in UTF-8, with or without the mark that editors put first.
+        errors: what is done with other bytes, as for `open`.
+
+    Raises:
+        VitworkError: it is no regular file.
+        OSError, UnicodeDecodeError: it cannot be read, or is no text.
+    """
+    text = check_regular(path).read_text(encoding="utf-8-sig", errors=errors)
+    return [line.strip() for line in io.StringIO(text.rstrip())]
 
 
 def check_regular(path: Path) -> Path:

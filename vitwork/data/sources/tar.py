@@ -16,7 +16,7 @@ from typing import Any
 
 from vitwork.data.sources.collection import Collection, Example, Grouping, class_number, train_and_test
 from vitwork.data.sources.folder import SUFFIXES, files_of
-from vitwork.data.sources.listing import check_regular, is_hidden
+from vitwork.data.sources.listing import check_regular, is_hidden, lines_of
 from vitwork.errors import VitworkError, told
 
 CLASS_FILES = ("classnames.txt", "classes.txt")
@@ -92,7 +92,7 @@ def _class_names(root: Path) -> tuple[str, ...]:
 
 def _names(path: Path) -> tuple[str, ...]:
     try:
-        names = tuple(map(str.strip, check_regular(path).read_text(encoding="utf-8").rstrip().splitlines()))
+        names = tuple(lines_of(path))
     except (OSError, ValueError) as error:
         raise VitworkError(f"{path} cannot be read as text: {error}.") from error
     if not all(names):
@@ -139,9 +139,8 @@ def _files(shard: Path) -> Iterator[tuple[str, str, bytes]]:
                     if is_hidden(path):
                         _check_hidden(shard, path)
                         continue
-                    stem, _, suffix = path.name.partition(".")
-                    key = str(path.with_name(stem))
-                    yield key, suffix.lower(), _content(archive, member)
+                    key, suffix = _parted(shard, path)
+                    yield key, suffix, _content(archive, member)
                 _check_end(stream)
     except VitworkError:
         raise
@@ -149,6 +148,14 @@ def _files(shard: Path) -> Iterator[tuple[str, str, bytes]]:
         said = str(error) if isinstance(error, tarfile.TarError) else told(error)
         reason = said if said == NO_END else f"cannot be read as a tar file ({said})"
         raise VitworkError(f"{shard} {reason} after sample {key}.") from error
+
+
+def _parted(shard: Path, path: PurePosixPath) -> tuple[str, str]:
+    """Return the name of a file's sample, and its suffix."""
+    if path.name in {"", ".."}:
+        raise VitworkError(f"{shard} has a file called {str(path)!r}, as only folders are: remove it.")
+    stem, _, suffix = path.name.partition(".")
+    return str(path.with_name(stem)), suffix.lower()
 
 
 def _check_hidden(shard: Path, path: PurePosixPath) -> None:
@@ -186,7 +193,7 @@ def _check_end(stream: Any) -> None:
 
 def _label(parts: dict[str, bytes], where: str) -> int:
     try:
-        value = _whole(parts["cls"].decode()) if "cls" in parts else _label_in(parts["json"], where)
+        value = _whole(parts["cls"].decode("utf-8-sig")) if "cls" in parts else _label_in(parts["json"], where)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise VitworkError(
             f"{where} has no class number: neither in a .cls file nor as label in a .json file."

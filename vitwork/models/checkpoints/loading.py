@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 import zipfile
@@ -22,6 +23,7 @@ from vitwork.models.zoo.creation import create
 
 HOLDERS = ("state_dict", "model", "model_state_dict")  # names under which files hold weights, the first one first
 ZIP = b"PK\3\4"
+ZIP_END, ZIP_END_SIZE = b"PK\5\6", 22  # of the record that ends a zip file, before its comment
 WRAPPERS = re.compile(r"(?:module\.|_orig_mod\.)*")  # of parallel or averaged models, of compiled ones
 OWN = re.compile(r"(?!timm:).*:")  # names of users' functions, whose norms are their own
 AVERAGED = re.compile(WRAPPERS.pattern + "n_averaged")  # how many models were averaged
@@ -117,8 +119,10 @@ def read(path: Path) -> Any:
 def check_parts(path: Path) -> None:
     """Compare the parts of a zip file, as torch writes them, with their checksums and names, which torch does not look at.
 
+    Of two archives in one file, torch and `zipfile` may read different ones.
+
     Raises:
-        DamagedError: one of its parts is damaged, or there twice.
+        DamagedError: one of its parts is damaged, or there twice, or something lies before or behind the archive.
         VitworkError: there is no such file.
     """
     if not path.is_file():  # no FIFO either, which might never end
@@ -127,12 +131,26 @@ def check_parts(path: Path) -> None:
         if file.read(len(ZIP)) != ZIP:
             return
     with zipfile.ZipFile(path) as parts:
+        alone = is_alone(parts, path)
         twice = next((name for name, count in Counter(parts.namelist()).items() if count > 1), None)
         damaged = parts.testzip()
+    if not alone:
+        raise DamagedError(
+            path, "ambiguous: something lies before or behind the archive in it, as where two were joined"
+        )
     if twice is not None:
         raise DamagedError(path, f"ambiguous: {twice} is in it twice")
     if damaged is not None:
         raise DamagedError(path, f"damaged: {damaged} in it does not have its checksum")
+
+
+def is_alone(parts: zipfile.ZipFile, path: Path) -> bool:
+    """Whether a zip file begins with its own first part, and ends with its own end and comment."""
+    with path.open("rb") as file:
+        file.seek(-ZIP_END_SIZE - len(parts.comment), os.SEEK_END)
+        end = file.read(ZIP_END_SIZE)
+    ends = end.startswith(ZIP_END) and int.from_bytes(end[-2:], "little") == len(parts.comment)
+    return ends and min((part.header_offset for part in parts.infolist()), default=0) == 0
 
 
 def names_functions(path: Path) -> bool:
