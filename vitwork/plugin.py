@@ -178,7 +178,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         engine = options.engine_of(config).make(Worker(config.stash[STORE]))
         tasks = task_lines(plan, config.stash[STORE], engine) if engine.remote else []
         every = config.get_verbosity() > 0
-        said = plan_lines(plan, config.stash[STORE], place.cores(), config.option.device, every=every)
+        said = plan_lines(plan, config.stash[STORE], options.at_once(config), config.option.device, every=every)
         closing.say(config, closing.fitted([*said, *tasks]))
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,8 +10,10 @@ from tests.session.small import PROFILE, both, case, error, planned, smaller
 from vitwork import profiles
 from vitwork.data.sources.download import PUBLISHED
 from vitwork.design.dataset import DataSpec
+from vitwork.device import place
 from vitwork.language.measure import Measure
 from vitwork.language.sentence import Sentence, control
+from vitwork.session import options
 from vitwork.session.costs import Basis, durations, fingerprints
 from vitwork.session.forecast import plan_lines
 from vitwork.session.plan import Plan
@@ -157,3 +160,9 @@ def test_operations_are_counted_once_for_each_network(tmp_path: Path, monkeypatc
     monkeypatch.setenv("VITWORK_CACHE", str(tmp_path / "file" / "cache"))
     plan(16)
     assert counted == [16, 32, 16, 16]
+
+
+@pytest.mark.parametrize(("workers", "expected"), [(None, 1), (0, 1), (1, 1), (64, place.cores())])
+def test_a_plan_counts_as_many_runs_at_a_time_as_its_command(workers, expected):
+    """Without workers runs go one after another, and more workers than cores gain nothing."""
+    assert options.at_once(SimpleNamespace(option=SimpleNamespace(numprocesses=workers))) == expected

@@ -224,7 +224,7 @@ def test_networks_of_a_users_own_take_an_arms_place(tmp_path):
             given(of, [entry])
     with pytest.raises(VitworkError, match="names networks of vit twice"):
         given(of, ["vit=timm:test_vit.mine0", "timm:test_vit.mine1"])
-    with pytest.raises(VitworkError, match=r"No usable weights of test_vit.mine7 \(no name of timm's: .*\) are in"):
+    with pytest.raises(VitworkError, match=r"No usable weights of test_vit\.mine7 are in"):
         located(of, tmp_path, given(of, ["timm:test_vit.mine7"]))
 
 
@@ -307,7 +307,7 @@ def test_copies_are_not_counted_where_too_few_are_left(tmp_path):
     of, option = of_two_arms(), own_networks(tmp_path, [0, 0, 0, 1, 2])
     with pytest.raises(VitworkError) as raised:
         located(of, tmp_path, given(of, [f"{option},test_vit.vit5"]))
-    assert "No usable weights of test_vit.vit5 (no name of timm's" in str(raised.value)
+    assert "No usable weights of test_vit.vit5 are in" in str(raised.value)
     assert "(counted once, as the same weights: test_vit.vit0, test_vit.vit1, test_vit.vit2)" in str(raised.value)
 
 
@@ -407,7 +407,7 @@ def not_finite(path):
         (cut, "truncated or no file of weights"),
         (of_another_architecture, "of another architecture than test_vit.vit2"),
         (not_finite, "unusable: head.weight is not finite"),
-        (Path.unlink, "no name of timm's: the nearest is test_vit.r160_in1k"),
+        (Path.unlink, ""),
     ],
 )
 def test_what_cannot_be_used_is_left_out_and_named(tmp_path, spoil, reason):
@@ -429,7 +429,7 @@ def test_what_cannot_be_used_is_left_out_and_named(tmp_path, spoil, reason):
     assert any(words.deviation(one).startswith(f"the arm vit is {', '.join(names)}, not") for one in found.deviations)
     (tmp_path / "test_vit.vit3.safetensors").unlink()
     with pytest.raises(
-        VitworkError, match=r"No usable weights of test_vit.vit2.*, test_vit.vit3 .* are in .* too few are left"
+        VitworkError, match=r"No usable weights of test_vit.vit2.*, test_vit.vit3 are in .* too few are left"
     ):
         located(of, tmp_path, own)
 
@@ -623,7 +623,7 @@ def test_a_plan_needs_no_weights(tmp_path):
     assert len(located(of, tmp_path / "empty", planned=True).arms["vit"].networks) == 3
     own = located(of, tmp_path, given(of, ["timm:test_vit.mine7"]), planned=True)
     assert [one.name for one in own.arms["vit"].networks] == ["test_vit.mine7"]
-    assert lines(own)[1].endswith("without any network of vit: no usable weights were there.")
+    assert lines(own)[1] == "Without any network of vit: no usable weights were there."
 
 
 def test_a_plan_names_what_is_damaged_as_its_session_does(tmp_path):

@@ -15,6 +15,7 @@ from vitwork import profiles
 from vitwork.design import overrides
 from vitwork.design.deviation import Change, Deviation, Lack
 from vitwork.design.profile import Profile
+from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
 from vitwork.session import again, networks
@@ -273,6 +274,12 @@ def projects(config: pytest.Config) -> list[Path]:
     """
     around = store_of(config).parent
     return [config.rootpath, *([around] if config.rootpath.is_relative_to(around) else [])]
+
+
+def at_once(config: pytest.Config) -> int:
+    """Return how many runs a session works on at a time: one, or with workers as many as there are cores for."""
+    workers = getattr(config.option, "numprocesses", None)  # that of xdist, where it is there
+    return min(workers or 1, place.cores())
 
 
 def works(config: pytest.Config) -> bool:

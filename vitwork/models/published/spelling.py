@@ -9,6 +9,8 @@ from vitwork.design.published import Network
 from vitwork.models.published.membership import TIMM
 from vitwork.models.published.weights import SUFFIX
 
+FAR = 0.6
+"""How much of two names has to agree for one to be called the nearest."""
 ALIKE = 0.9
 """How much of the names of a file and of a network has to agree: a letter or two of a tag may be others."""
 
@@ -23,8 +25,10 @@ def misspelt(network: Network, folder: Path | None) -> str:
     import timm
 
     if network.model.startswith(TIMM) and not network.origin:
-        near = get_close_matches(network.name, timm.list_pretrained(), 1)
-        return f"no name of timm's{f': the nearest is {near[0]}' if near else ''}"
+        # The file of a user's own weights is called as they like, and its siblings are called nearly so.
+        near = get_close_matches(network.name, timm.list_pretrained(), 1, ALIKE if folder else FAR)
+        hint = f": the nearest is {near[0]}" if near else ""
+        return f"no name of timm's{hint}" if near or not folder else ""
     files = [path.stem for path in folder.glob(f"*{SUFFIX}")] if folder else []
     for name in get_close_matches(network.name, files, cutoff=ALIKE):
         if get_close_matches(name, [*timm.list_pretrained(), network.name], 1) == [network.name]:
