@@ -298,7 +298,7 @@ def test_a_network_that_was_saved_anew_counts_once(tmp_path):
     assert [one.name for one in found.arms["vit"].networks] == ["test_vit.vit0", "test_vit.vit1"]
     assert lines(found)[1] == "Counted once, as the same weights: test_vit.vit0, test_vit.vit2."
     own = given(of, ["timm:test_vit.vit0,test_vit.vit1", "resnet=timm:test_vit.vit2"])
-    with pytest.raises(VitworkError, match="are in vit and in resnet"):
+    with pytest.raises(VitworkError, match=r"vit0 are in vit and in resnet, in one of them as test_vit\.vit2: "):
         located(of, tmp_path, own)
 
 
@@ -541,6 +541,30 @@ def test_the_command_tells_what_is_damaged(tmp_path, capsys, monkeypatch):
     assert "damaged: its SHA-256 is" in " ".join(said.split())
     assert f"{name}: The weights of {name} cannot be had from the hub" in said
     assert "0 of 4 networks are here" in said
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(tmp_path, capsys, monkeypatch):
+    """Every question takes half a minute of tries; what is here is verified all the same."""
+    import huggingface_hub
+    from huggingface_hub import constants
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    asked = []
+
+    def silent(repository, file, **_):
+        asked.append(repository)
+        raise LocalEntryNotFoundError("no connection, and not in the cache")
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", silent)
+    name = "pit_ti_224.in1k"
+    into_hub(tmp_path / "hub", f"timm/{name}", save(tmp_path / "file.safetensors", "pit_ti_224", 0))
+    assert networks(["published", "--arms", "pit", "--fetch"]) == 1
+    said = capsys.readouterr().out
+    assert len(asked) == 1
+    assert "The hub does not answer, so that it was not asked for 2 more." in said
+    assert "1 of 4 networks are here, and verified." in said
 
 
 def test_networks_of_a_users_own_are_listed_and_fetched(tmp_path, capsys, monkeypatch):

@@ -157,19 +157,40 @@ def _size(network: Network) -> Size:
 
 
 def fetched(profile: Profile, arms: Sequence[str]) -> int:
-    """Fetch what is not here or damaged, and verify what is; what fails is named, and the rest goes on. Return the exit status."""
+    """Fetch what is not here or damaged, and verify what is; what fails is named, and the rest goes on. Return the exit status.
+
+    Once the hub does not answer, it is asked for nothing more: each question takes half a minute of tries.
+    """
     from vitwork.models.published.content import identified
     from vitwork.models.published.weights import fetch
 
     wanted = {network.name: network for arm in arms for network in members(profile.arms[arm])}
-    failed = 0
+    failed, unasked = 0, 0
+    answers = True
     for number, network in enumerate(wanted.values(), start=1):
-        if _standing(network, None)[0].path is None:
+        here = _standing(network, None)[0].path is not None
+        if not here and not answers:
+            unasked += 1
+            continue
+        if not here:
             print(f"{number}/{len(wanted)} {network.name} …", flush=True)
         try:
             identified(fetch(network))
         except VitworkError as why:
             print(f"{network.name}: {why}", flush=True)
             failed += 1
-    print(f"{len(wanted) - failed} of {len(wanted)} networks are here, and verified.")
-    return int(failed > 0)
+            answers = answers and not _unanswered(why)
+    if unasked:
+        print(f"The hub does not answer, so that it was not asked for {unasked} more.")
+    print(f"{len(wanted) - failed - unasked} of {len(wanted)} networks are here, and verified.")
+    return int(failed + unasked > 0)
+
+
+def _unanswered(error: BaseException | None) -> bool:
+    """Return whether an error comes of a hub that cannot be reached; where questions are forbidden, none takes time."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    while error is not None and not isinstance(error, LocalEntryNotFoundError):
+        error = error.__cause__
+    return error is not None and not constants.HF_HUB_OFFLINE

@@ -194,10 +194,10 @@ def _check_apart(profile: Profile, arms: Mapping[str, Arm], own: Collection[str]
     named = {name: [one for one in arm.networks if one.path or name in own] for name, arm in arms.items()}
     _check_trainings(profile, named, own)
     for arm, other in _apart(profile, arms, own):
-        if shared := copies([*arms[arm].networks, *arms[other].networks]):
+        for copy, original in copies([*arms[arm].networks, *arms[other].networks]).items():
+            called = "" if copy == original else f", in one of them as {copy}"
             raise VitworkError(
-                f"The weights of {next(iter(shared.values()))} are in {arm} and in {other}: a comparison of these arms would compare them with "
-                "themselves."
+                f"The weights of {original} are in {arm} and in {other}{called}: a comparison of these arms would compare them with themselves."
             )
 
 
