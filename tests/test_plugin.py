@@ -207,7 +207,7 @@ def test_a_session_that_is_told_to_end_ends_as_by_an_interruption(
     result = run(session, *workers)
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert result.outlines[-1].startswith(
-        "Report: Interrupted, and the same command goes on from here (exit status 2): "
+        "Interrupted, and the same command goes on from here (exit status 2); report so far: "
     )
     assert "ended" in claims_of(session, "report-tiny-part")[1]
     assert (session.path / REPORT / "results.json").read_bytes() == whole

@@ -368,7 +368,7 @@ def _evidence(config: pytest.Config) -> Evidence | None:
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     """After everything else has been said, print the verdicts and make the report."""
     config, succeeds = session.config, session.exitstatus == pytest.ExitCode.OK
-    if options.works(config) and _evidence(config) is not None:
+    if COLLECTOR in config.stash and config.stash[COLLECTOR].evidence is not None:
         closing.spare_hypothesis(config)
     outcome = yield
     evidence = _evidence(config) if options.works(config) else None
@@ -386,15 +386,15 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     if why and succeeds:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     status = closing.status(session.exitstatus, exited=collector.exited)
-    if session.exitstatus == pytest.ExitCode.INTERRUPTED and not collector.exited:
-        why = words.interrupted()
+    interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED and not collector.exited
+    why = words.interrupted() if interrupted else why
     closing.say(config, closing.verdicts(config, results, changes))  # what fails to be written has been seen
     try:
         page = closing.write(config, results)
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
     if config.get_verbosity() >= 0:
-        closing.say(config, [closing.last(page, f"{why} ({status})" if why else "")])
+        closing.say(config, [closing.last(page, f"{why} ({status})" if why else "", interrupted=interrupted)])
     elif why:
         closing.say(config, [f"{why} ({status})."])
     shutil.rmtree(_shared(config, store), ignore_errors=True)

@@ -101,11 +101,9 @@ def status(number: int, *, exited: bool) -> str:
     return f"exit status {int(number)}{', chosen by pytest.exit' if exited else ''}"
 
 
-def last(page: Path, why: str) -> str:
+def last(page: Path, why: str, *, interrupted: bool) -> str:
     """Return the last line of a session: where its report lies, and why it ends as it does; nothing of a session that is well."""
-    if why.startswith(words.interrupted()):
-        return f"{why}; report so far: {page}"
-    return f"Report: {f'{why}: ' if why else ''}{page}"
+    return f"{why}; report so far: {page}" if interrupted else f"Report: {f'{why}: ' if why else ''}{page}"
 
 
 def _contradicts(finding: Finding, held: Mapping[str, bool], changes: Changes) -> bool:
