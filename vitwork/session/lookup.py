@@ -36,10 +36,12 @@ class Lookup:
     Attributes:
         store: where records lie.
         records: values of records that were read, by key; many sentences use one record.
+        histories: epochs of trainings whose records were read, by the run's key, for the same reason.
     """
 
     store: Records
     records: dict[str, Any] = field(default_factory=dict)
+    histories: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def values(self, side: Reference, wanted: Sequence[Wanted]) -> Values:
         """Return a number per seed, NaN for a run that diverged.
@@ -78,8 +80,11 @@ class Lookup:
 
     def _history(self, want: Wanted) -> list[dict[str, Any]]:
         """Return the epochs of a run that finished; none where nothing is known of it."""
-        record = self.store.read(want.run.key) or {}
-        return list(record.get("history") or ()) if record.get("status") == "finished" else []
+        key = want.run.key
+        if key not in self.histories:
+            record = self.store.read(key) or {}
+            self.histories[key] = list(record.get("history") or ()) if record.get("status") == "finished" else []
+        return self.histories[key]
 
     def _number(self, of: Callable[..., float], side: Reference, want: Wanted) -> float:
         values, arm = self.record(want), want.run.arm.name

@@ -188,9 +188,8 @@ def as_rgb(picture: Image.Image, where: str) -> Image.Image:
 
 def _misread(picture: Image.Image) -> str:
     """Return what a file has that PIL takes for unsigned levels of 8 bits; empty where it has nothing of the kind."""
-    if (
-        isinstance(picture, Jpeg2KImageFile) and (bits := _fewest_bits(_codes(picture))) < 8
-    ):  # PIL moves them up: white is grey
+    # PIL moves the bits of JPEG 2000 up, so that white is grey.
+    if isinstance(picture, Jpeg2KImageFile) and (bits := _fewest_bits(_codes(picture))) < 8:
         return f"levels of {bits} bit{'s' * (bits > 1)}"
     if not isinstance(picture, TiffImageFile):
         return ""

@@ -33,10 +33,8 @@ from vitwork.models.blocks.replay import Replay
 from vitwork.models.blocks.unchanged import unchanged
 
 BATCH = 37  # a prime that few sizes of models are multiples of: such sizes are taken for the batch's
-OTHERS = (
-    1,
-    720720,
-)  # images for which what is recorded has to hold as well; the second is a multiple of all that count in parts
+# Images for which what is recorded has to hold as well; the second is a multiple of all numbers that count in parts.
+OTHERS = (1, 720720)
 LEAVES = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.Linear, nn.Conv1d, nn.Conv2d, nn.MultiheadAttention)
 
 
