@@ -47,8 +47,10 @@ def said(error: BaseException) -> str:
 
 
 def told(error: BaseException) -> str:
-    """Return the kind of an error and the first line of what it says: what fits into one sentence."""
+    """Return the kind of an error and the first line of what it says: what fits into one sentence. Our own say enough."""
     first = said(error).strip().partition("\n")[0]
+    if isinstance(error, VitworkError) and first:
+        return first
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 

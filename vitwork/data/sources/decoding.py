@@ -169,7 +169,8 @@ def as_rgb(picture: Image.Image, where: str) -> Image.Image:
         VitworkError: its mode has no white that is known, as 32-bit numbers have none, or PIL takes its levels for others, or
             reads it though it was cut off.
     """
-    if isinstance(picture, Jpeg2KImageFile) and not _is_whole(_codes(picture)):
+    codes = _codes(picture) if isinstance(picture, Jpeg2KImageFile) else None
+    if codes is not None and not _is_whole(codes):
         raise VitworkError(f"The image in {where} was cut off: tiles of it are missing.")
     if ends := _ends(picture):  # PIL would take all beyond 255 for white
         black, white = ends
@@ -179,17 +180,17 @@ def as_rgb(picture: Image.Image, where: str) -> Image.Image:
         raise VitworkError(
             f"The image in {where} has the mode {picture.mode}, whose white is not known; store it with 8 or 16 bits."
         )
-    if odd := _misread(picture):
+    if odd := _misread(picture, codes):
         raise VitworkError(f"The image in {where} has {odd}, which are not read here; store it with 8 bits a channel.")
     if picture.mode == "P":  # PIL warns where a palette's transparency is left out at once
         picture = picture.convert("RGBA")
     return picture.convert("RGB")
 
 
-def _misread(picture: Image.Image) -> str:
+def _misread(picture: Image.Image, codes: bytes | None) -> str:
     """Return what a file has that PIL takes for unsigned levels of 8 bits; empty where it has nothing of the kind."""
     # PIL moves the bits of JPEG 2000 up, so that white is grey.
-    if isinstance(picture, Jpeg2KImageFile) and (bits := _fewest_bits(_codes(picture))) < 8:
+    if codes is not None and (bits := _fewest_bits(codes)) < 8:
         return f"levels of {bits} bit{'s' * (bits > 1)}"
     if not isinstance(picture, TiffImageFile):
         return ""

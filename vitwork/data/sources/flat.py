@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vitwork.data.sources.collection import Collection, in_order
-from vitwork.data.sources.folder import ARCHIVES, SUFFIXES, _parts, holds_class_folders, images_in
+from vitwork.data.sources.folder import ARCHIVES, _parts, holds_class_folders, images_in
 from vitwork.data.sources.listing import files_below, folders_in
 from vitwork.errors import VitworkError
 
@@ -13,11 +13,6 @@ from vitwork.errors import VitworkError
 def is_undivided(root: Path) -> bool:
     """Tell whether a folder holds nothing that is divided into splits: class folders, if anything, or no images at all."""
     return root.is_dir() and not holds_class_folders(root) and not files_below(root, ARCHIVES, 1)
-
-
-def is_flat(root: Path) -> bool:
-    """Tell whether a folder holds class folders with images, and nothing that is divided into splits."""
-    return is_undivided(root) and any(files_below(folder, SUFFIXES) for folder in folders_in(root))
 
 
 def open_flat(root: Path) -> Collection:
