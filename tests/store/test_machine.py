@@ -34,6 +34,26 @@ def test_machine_and_versions_are_told() -> None:
     assert {"python", "torch", "timm", "vitwork"} <= set(machine.versions())
 
 
+@pytest.mark.parametrize(
+    ("cpuinfo", "processor", "vectors"),
+    [
+        ("processor\t: 0\nmodel name\t: AMD EPYC\nflags\t\t: fpu sse2 avx avx2\n", "AMD EPYC", "avx2"),
+        ("processor\t: 0\nmodel name\t: AMD EPYC\nflags\t\t: fpu avx avx2 avx512f\n", "AMD EPYC", "avx512f"),
+        ("processor\t: 0\nFeatures\t: fp asimd\n", None, "asimd"),
+        ("", None, None),
+    ],
+)
+def test_processors_of_one_name_differ_in_vectors(
+    cpuinfo: str, processor: str | None, vectors: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Two processors that call themselves the same round differently where their vectors differ in width."""
+    (tmp_path / "cpuinfo").write_text(cpuinfo)
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    found = machine.hardware()
+    assert processor is None or found["processor"] == processor
+    assert found["vectors"] == vectors
+
+
 def test_gpus_are_named_with_their_driver_and_cuda(library: SimpleNamespace) -> None:
     """NVML's names are counted; CUDA is the runtime that torch itself reports."""
     import torch

@@ -84,6 +84,7 @@ def _hardware(results: Results) -> str:
     parts = [
         found.get("accelerator"),
         found.get("processor"),
+        found.get("vectors"),
         f"{found['cores']} cores" if found.get("cores") else None,
     ]
     parts += [f"{words.size(found['memory'])} memory" if found.get("memory") else None, found.get("system")]

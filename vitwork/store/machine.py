@@ -16,6 +16,10 @@ from typing import Any
 from vitwork.device.nvml import nvml
 
 PACKAGES = ("vitwork", "torch", "torchvision", "timm", "numpy", "scipy", "pytest", "pytest-xdist")
+CPUINFO = Path("/proc/cpuinfo")
+"""Where Linux describes every core."""
+VECTORS = ("avx512f", "avx2", "avx", "sve", "asimd")
+"""Instructions on vectors, widest first: processors of one name may differ in them, and then round differently."""
 DRIVER = Path("/proc/driver/nvidia/version")
 """Where Linux names the loaded NVIDIA driver."""
 
@@ -32,9 +36,10 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """Return processor, cores, memory (bytes), operating system and accelerators."""
+    """Return processor, its widest vectors, cores, memory (bytes), operating system and accelerators."""
     return {
-        "processor": _processor(),
+        "processor": _told_of_processor("model name") or platform.processor() or platform.machine(),
+        "vectors": next((name for name in VECTORS if name in _told_of_processor("flags", "Features").split()), None),
         "cores": os.cpu_count(),
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None,
         "system": f"{platform.system()} {platform.machine()}",
@@ -82,13 +87,11 @@ def _cuda_runtime() -> str | None:
     return None if told is None else str(told)
 
 
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def _told_of_processor(*names: str) -> str:
+    """Return what Linux says of the first core under the first of the names that it has; empty for nothing, and elsewhere."""
+    lines = CPUINFO.read_text(encoding="utf-8").splitlines() if CPUINFO.is_file() else []
+    told = (line.partition(":") for line in lines)
+    return next((text.strip() for name, _, text in told if name.strip() in names), "")
 
 
 def commit(folder: Path) -> tuple[str, bool]:
