@@ -24,7 +24,7 @@ from vitwork.design.profile import Profile
 from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.report import words
-from vitwork.session import closing, networks, options, preflight, properties
+from vitwork.session import closing, idle, networks, options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.collecting import Held, read_claims
 from vitwork.session.collector import Collector, Mistakes
@@ -71,8 +71,6 @@ def pytest_configure(config: pytest.Config) -> None:
     surroundings = ExitStack()
     surroundings.enter_context(lasting(patient=True))  # before pytest's terminal takes them
     config.add_cleanup(surroundings.close)
-    if config.option.plan and hasattr(config.option, "dist"):
-        config.option.dist = "no"  # what workers print is lost
     if _is_worker(config):
         config.pluginmanager.register(Mistakes())
     else:
@@ -81,6 +79,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(config.stash[COLLECTOR])
         if options.given(config):
             prepare(config)
+        if getattr(config.option, "dist", "no") != "no" and idle.is_idle(config):
+            config.option.dist = "no"
 
 
 def prepare(config: pytest.Config) -> None:
@@ -398,4 +398,5 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     elif why:
         closing.say(config, [f"{why} ({status})."])
     shutil.rmtree(_shared(config, store), ignore_errors=True)
+    idle.note(config, evidence.judgement.findings, collector.reached)
     return outcome

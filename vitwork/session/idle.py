@@ -1,0 +1,89 @@
+"""Whether a session would find all of its work done, so that it needs no workers. Imports no torch.
+
+To start four workers that read the claims takes longer than to judge them all. A session that left nothing undone leaves a
+note of all that it read; while none of it changes, the next one of the same words has nothing to do. The note only decides
+who works, never what is worked on: should it be wrong, one process does what is to be done.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import vitwork
+from vitwork.data import fingerprint
+from vitwork.design.deviation import Missing
+from vitwork.design.profile import Profile
+from vitwork.errors import VitworkError
+from vitwork.session import networks, options
+from vitwork.session.findings import Finding
+from vitwork.store.cache import stamp
+from vitwork.store.keys import digest
+from vitwork.store.objects import is_url
+from vitwork.store.store import read_regular, write_atomically
+
+LONGEST = 100
+"""Bytes of a note, at most."""
+
+
+def is_idle(config: pytest.Config) -> bool:
+    """Return whether a session has nothing to train or measure, as far as the last one's note shows."""
+    if config.option.plan or config.option.source is not None:
+        return True
+    with suppress(OSError, VitworkError):
+        return read_regular(_note(config), LONGEST).decode() == _read_by(config)
+    return False
+
+
+def note(config: pytest.Config, findings: Iterable[Finding], reached: set[str]) -> None:
+    """Leave a note where a session left nothing undone: all of its tests were claims', and none failed to be measured.
+
+    Args:
+        config: of the session.
+        findings: of its tests.
+        reached: names of all tests that ran.
+    """
+    found = {finding.test: finding.lack for finding in findings}
+    faults = any(lack is not None and lack.missing in {Missing.FAULT, Missing.REACH} for lack in found.values())
+    with suppress(OSError, VitworkError):
+        if not faults and reached == found.keys():
+            write_atomically(_note(config), _read_by(config).encode())
+
+
+def _note(config: pytest.Config) -> Path:
+    return options.store_of(config) / "idle"
+
+
+def _read_by(config: pytest.Config) -> str:
+    """Return a digest of what decides what there is to do: what was typed, code, claims, images and records.
+
+    Raises:
+        VitworkError: a part of it cannot be looked at, or is not on this machine.
+    """
+    option, profile = config.option, options.profile_of(config)
+    elsewhere = option.substitutes or networks.loads(profile) or option.engine != "local" or is_url(option.store)
+    if elsewhere or options.budget_of(config) is not None:
+        raise VitworkError("what there is to do depends on more than the files that are known here")
+    records = sorted((options.store_of(config) / "records").glob("*"))  # a folder changes with what lies in it
+    typed = [*config.invocation_params.args, os.environ.get("PYTEST_ADDOPTS", "")]
+    files = [[str(path), *stamp(path)] for path in (*_sources(config), *records)]
+    return digest([str(config.invocation_params.dir), typed, files, _images(profile, option.data)])
+
+
+def _sources(config: pytest.Config) -> Iterator[Path]:
+    """Return the files of vitwork, of the claims, of pytest's settings and of records that count as measured."""
+    for name in (str(Path(vitwork.__file__).parent), *config.args):
+        path = config.invocation_params.dir / name.partition("::")[0]
+        yield from sorted((path if path.is_dir() else path.parent).rglob("*.py"))
+    if config.inipath is not None:
+        yield config.inipath
+    if (records := config.option.records) is not None:
+        yield Path(records, "results.json") if Path(records).is_dir() else Path(records)
+
+
+def _images(profile: Profile, data: Path | None) -> list[str]:
+    return sorted({fingerprint(arm.data, data) for arm in profile.arms.values()})
