@@ -37,12 +37,12 @@ from vitwork.session.invocation import by_name, command
 from vitwork.session.judge import judged, unjudged
 from vitwork.session.output import lasting
 from vitwork.session.plan import Plan
-from vitwork.session.registration import Registry, declared
+from vitwork.session.registration import Registry, declarations
 from vitwork.session.results import Evidence, Session
 from vitwork.session.seeding import settle
 from vitwork.session.termination import interruptible
 from vitwork.session.troubles import Troubles
-from vitwork.session.worker import Worker, place_of
+from vitwork.session.worker import Worker, place_among
 from vitwork.statistics.effect import Verdict
 from vitwork.store.keys import digest
 from vitwork.store.machine import commit
@@ -215,7 +215,7 @@ def _settle(config: pytest.Config, plan: Plan, store: Store) -> None:
 
 def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
     """Keep what is known so far for the process that reports: a worker may be killed at any time after."""
-    evidence = Evidence(judgement, dict(plan.code), whole=config.stash[WHOLE], declared=declared(plan))
+    evidence = Evidence(judgement, dict(plan.code), whole=config.stash[WHOLE], declared=declarations(plan))
     if not _is_worker(config):
         config.stash[COLLECTOR].evidence = evidence
         return evidence
@@ -246,7 +246,7 @@ def _worker(config: pytest.Config, store: Store, shared: Path) -> Worker:
         store,
         config.option.data,
         name,
-        place_of(name),
+        place_among(name),
         int(given["workercount"]),
         config.option.device,
         events=config.option.tensorboard,

@@ -63,7 +63,7 @@ class Analysed:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AnalysisOutcome:
     """What `vitwork.analyse` found: prints as a table, draws with `plot`, and is a pandas frame as `frame`.
 
     Attributes:
@@ -235,7 +235,7 @@ class Outcome:
 
 
 def check_file(path: Path | str) -> Path:
-    """Return where `Outcome.save` can write.
+    """Return where `AnalysisOutcome.save` can write.
 
     Raises:
         VitworkError: the path ends otherwise or is a folder's, or its folder does not exist or cannot be written.

@@ -120,10 +120,10 @@ def write(config: pytest.Config, results: Results) -> Path:
     Raises:
         VitworkError: it cannot be written.
     """
-    from vitwork.report.earlier import placed, standing
+    from vitwork.report.earlier import placed, standing_page
 
     folder = placed(results, options.report_of(config, options.store_of(config), part=words.partial(results)))
-    return standing(results, folder) or _built(results, folder)
+    return standing_page(results, folder) or _built(results, folder)
 
 
 def _built(results: Results, folder: Path) -> Path:

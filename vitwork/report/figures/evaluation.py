@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Entry, Figure, Panel, Point, View, mean
+from vitwork.report.figures.base import DrawnRecord, Figure, Panel, Point, View, mean
 from vitwork.report.figures.points import cloud, strips
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
@@ -79,10 +79,10 @@ def _figure(view: View, last: View, panel: Panel, paper: bool = True) -> Figure:
     )
 
 
-def _error(entry: Entry) -> float:
+def _error(entry: DrawnRecord) -> float:
     return 100.0 - 100.0 * float(entry.values["acc"])
 
 
-def _accuracy(entry: Entry) -> tuple[float, str]:
+def _accuracy(entry: DrawnRecord) -> tuple[float, str]:
     percent = 100.0 * entry.values["acc"]
     return percent, f"{entry.arm}, seed {entry.seed}: {quantity(percent, 4)} %"

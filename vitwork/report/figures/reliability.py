@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Entry, Figure, Panel, View, columns
+from vitwork.report.figures.base import DrawnRecord, Figure, Panel, View, columns
 from vitwork.report.figures.points import curve
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
@@ -35,7 +35,7 @@ def draw(view: View) -> Figure | None:
     )
 
 
-def _means(entries: Sequence[Entry]) -> list[Bins]:
+def _means(entries: Sequence[DrawnRecord]) -> list[Bins]:
     """Return confidence, accuracy and share of predictions of every bin, without those of empty bins."""
     found: list[Bins] = []
     for entry in entries:
