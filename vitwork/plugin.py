@@ -32,7 +32,7 @@ from vitwork.session.delivery import deliver
 from vitwork.session.display import Display
 from vitwork.session.elsewhere import left_out
 from vitwork.session.findings import Finding, Judgement
-from vitwork.session.forecast import NothingRuns, plan_lines, task_lines
+from vitwork.session.forecast import NothingRuns
 from vitwork.session.invocation import by_name, command
 from vitwork.session.judge import judged, unjudged
 from vitwork.session.output import lasting
@@ -175,11 +175,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _keep(config, plan, unjudged(plan, Lack(Missing.REACH)))
     if config.option.plan:
         config.pluginmanager.register(NothingRuns())
-        engine = options.engine_of(config).make(Worker(config.stash[STORE]))
-        tasks = task_lines(plan, config.stash[STORE], engine) if engine.remote else []
-        every = config.get_verbosity() > 0
-        said = plan_lines(plan, config.stash[STORE], options.at_once(config), config.option.device, every=every)
-        closing.say(config, closing.fitted([*said, *tasks]))
+        closing.say(config, closing.forecast(config, plan, config.stash[STORE]))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
