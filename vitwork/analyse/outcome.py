@@ -19,7 +19,7 @@ from vitwork.analyse.table import ANALYSES
 from vitwork.errors import VitworkError
 from vitwork.report import words
 from vitwork.report.document import dump
-from vitwork.report.terminal import columns
+from vitwork.report.terminal import terminal_columns
 from vitwork.store.store import check_writable, write_atomically
 
 SCHEMA = "vitwork-analyses/2"
@@ -83,7 +83,7 @@ class AnalysisOutcome:
 
     def __str__(self) -> str:
         """Return the weights, a table with a column for each model, and what was not measured, at the terminal's width."""
-        width = columns()
+        width = terminal_columns()
         why = [line for reason in self.reasons for line in textwrap.wrap(reason, width, subsequent_indent="  ")]
         errors = [line for text in self.errors for line in ["", *textwrap.wrap(text, width)]]
         return "\n".join([self.first_line, "", *_aligned(self.rows, width), *errors, *([""] if why else []), *why])

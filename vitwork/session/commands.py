@@ -13,7 +13,7 @@ from vitwork.design.arm import Arm
 from vitwork.design.profile import Profile
 from vitwork.design.published import Family, Network
 from vitwork.errors import DamagedError, VitworkError
-from vitwork.report.terminal import columns, wrapped
+from vitwork.report.terminal import terminal_columns, wrapped
 from vitwork.session.networks import (
     check_folder,
     few,
@@ -71,7 +71,7 @@ def networks(arguments: Sequence[str]) -> int:
         for line in table(profile, profile.arms[name], given.weights):
             print(line, flush=True)
     for text in strange:
-        print(*wrapped(text, columns()), sep="\n", flush=True)
+        print(*wrapped(text, terminal_columns()), sep="\n", flush=True)
     wanted = chosen if given.arms is not None else [name for name in chosen if _asked(profile.arms[name])]
     return fetched(profile, wanted) if given.fetch else 0
 
@@ -92,19 +92,19 @@ def table(profile: Profile, arm: Arm, weights: Path | None) -> Iterator[str]:
     found = [network for network, _, _ in known]
     double = copies(found)
     sizes = [_size(network) for network in found]
-    yield from wrapped(f"{arm.name}: {_summary(found, sizes, double)}", columns())
-    yield from wrapped(f"  rule: {rule(arm.family)}", columns()) if arm.family else ()
+    yield from wrapped(f"{arm.name}: {_summary(found, sizes, double)}", terminal_columns())
+    yield from wrapped(f"  rule: {rule(arm.family)}", terminal_columns()) if arm.family else ()
     if not _asked(arm):
-        yield from wrapped(f"  no claim asks for them: --fetch gets them with --arms {arm.name}", columns())
+        yield from wrapped(f"  no claim asks for them: --fetch gets them with --arms {arm.name}", terminal_columns())
     others = merged(arm)
     for (network, state, why), size in zip(known, sizes, strict=True):
         licence = network.licence or "not stated"
         yield f"  {network.name:47} {licence:12} {size.bytes / MEBIBYTE:5.0f} MB {state}"
-        yield from wrapped(f"    {why}", columns(), hang=0) if why else ()
+        yield from wrapped(f"    {why}", terminal_columns(), hang=0) if why else ()
         if first := double.get(network.name):
-            yield from wrapped(f"    the same weights as {first}, counted once", columns(), hang=0)
+            yield from wrapped(f"    the same weights as {first}, counted once", terminal_columns(), hang=0)
         if others.get(network.name):
-            yield from wrapped(f"    counts for {', '.join(others[network.name])} too", columns(), hang=0)
+            yield from wrapped(f"    counts for {', '.join(others[network.name])} too", terminal_columns(), hang=0)
 
 
 def rule(family: Family) -> str:

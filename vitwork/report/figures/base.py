@@ -181,15 +181,15 @@ def _moment(when: Any) -> tuple[int, float]:
     return (named[when], 0.0) if when in named else (2, float(when) if str(when).isdigit() else 0.0)
 
 
-def mean(values: Iterable[float | None]) -> float | None:
+def finite_mean(values: Iterable[float | None]) -> float | None:
     """Return the mean of the finite values that there are, None if there is none."""
     known = [value for value in values if value is not None and math.isfinite(value)]
     return sum(known) / len(known) if known else None
 
 
-def columns(rows: Iterable[Iterable[float | None]]) -> list[float | None]:
+def seed_means(rows: Iterable[Iterable[float | None]]) -> list[float | None]:
     """Return the mean over seeds, place by place."""
-    return [mean(column) for column in zip(*rows, strict=False)]
+    return [finite_mean(column) for column in zip(*rows, strict=False)]
 
 
 def has_ours(arm: str, arms: Iterable[str]) -> bool:

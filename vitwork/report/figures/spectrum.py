@@ -8,7 +8,7 @@ import numpy as np
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures.base import DrawnRecord, Figure, Panel, Point, Row, View, has_ours, mean
+from vitwork.report.figures.base import DrawnRecord, Figure, Panel, Point, Row, View, finite_mean, has_ours
 from vitwork.report.figures.evaluation import POINTS
 from vitwork.report.figures.points import NOTE, PAPER, cloud, curve, theirs
 from vitwork.report.svg import Plot
@@ -142,7 +142,7 @@ def _density(view: View) -> str:
             plot.line(zip(grid, np.minimum(single, tallest), strict=True), view.palette[arm], "thin")
         plot.line(zip(grid, row, strict=True), view.palette[arm])
     for place, arm in enumerate(means):
-        share = mean(_negative(entry) for entry in view.of(arm))
+        share = finite_mean(_negative(entry) for entry in view.of(arm))
         plot.text(plot.width - 12, 20 + 13 * place, f"{arm}: {quantity(share, 2)} % below 0", "end")
     return plot.render()
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vitwork.report import paper_values
 from vitwork.report.axis import label
-from vitwork.report.figures.base import DrawnRecord, Figure, Panel, View, columns, has_ours
+from vitwork.report.figures.base import DrawnRecord, Figure, Panel, View, has_ours, seed_means
 from vitwork.report.figures.points import NOTE, PAPER
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
@@ -52,7 +52,7 @@ def draw(view: View) -> Figure | None:
 
 
 def _means(entries: Sequence[DrawnRecord]) -> tuple[list[float | None], list[float | None]]:
-    radii, angles = (columns(entry.values[name] for entry in entries) for name in ("radius", "angle"))
+    radii, angles = (seed_means(entry.values[name] for entry in entries) for name in ("radius", "angle"))
     return radii, angles
 
 
