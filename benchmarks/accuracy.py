@@ -21,7 +21,7 @@ from vitwork.data.images import Splits
 from vitwork.design.arm import Arm
 from vitwork.design.recipe import Recipe
 from vitwork.design.recipes import SGD
-from vitwork.design.schedule import check
+from vitwork.design.schedule import check_recipe
 from vitwork.design.typed_fields import replaced
 from vitwork.training.outcome import Outcome, Progress
 from vitwork.training.train import train
@@ -32,7 +32,7 @@ def recipe_of(epochs: int, changes: list[str]) -> Recipe:
     for change in changes:
         field, _, text = change.partition("=")
         recipe = replaced(recipe, field, text)
-    check(recipe)
+    check_recipe(recipe)
     return recipe
 
 

@@ -292,7 +292,7 @@ def results_mutated(bench: Bench, tally: Tally) -> None:
     """Change results in one place, and let every command read them: each ends well or in one sentence."""
     from vitwork.errors import VitworkError
     from vitwork.report.build import build
-    from vitwork.report.compare import compare
+    from vitwork.report.compare import write_comparison
     from vitwork.report.document import read
     from vitwork.report.site import index
 
@@ -306,8 +306,8 @@ def results_mutated(bench: Bench, tally: Tally) -> None:
         try:
             results = read(folder)
             build(results, folder)
-            compare(good, results, folder.parent)
-            compare(results, good, folder.parent)
+            write_comparison(good, results, folder.parent)
+            write_comparison(results, good, folder.parent)
             index(folder.parent)
         except VitworkError:
             continue

@@ -32,7 +32,7 @@ from torch.nn import functional as F
 
 from vitwork.analysis.curvature.operator import HessianOperator
 from vitwork.analysis.hessian import top_eigenvalues
-from vitwork.data.drawn.embedded import draw
+from vitwork.data.drawn.embedded import draw_images
 from vitwork.device import graphs
 from vitwork.device.unfused_attention import math_attention
 from vitwork.models import create
@@ -84,7 +84,7 @@ def computed(way: Callable[[], Tensor]) -> Tensor:
 def trained(network: Network, steps: int, device: str) -> tuple[nn.Module, Tensor, Tensor]:
     """Return a model after some training steps on drawn images, with images and labels."""
     torch.manual_seed(0)
-    drawing = draw(512, network.size)
+    drawing = draw_images(512, network.size)
     x = (torch.from_numpy(drawing.images).float() / 127.5 - 1).to(device)
     y = torch.from_numpy(drawing.shapes).to(device)
     model = create(network.name, 10, **network.options).to(device)

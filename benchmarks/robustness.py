@@ -25,7 +25,7 @@ from torch import Tensor
 from vitwork.analysis.calibration import evaluate
 from vitwork.data.corruptions.corrupt import CORRUPTIONS, corrupt
 from vitwork.data.corruptions.severity import setting
-from vitwork.data.drawn.embedded import draw
+from vitwork.data.drawn.embedded import draw_images
 from vitwork.data.noise_bands import Band, add_band_noise
 
 try:
@@ -162,9 +162,9 @@ def comparisons(count: int, device: str) -> Iterator[timing.Row]:
     """Yield the table, row by row."""
     if device == "cpu":
         for size in (16, 32):
-            yield row("drawing", size, best(partial(draw, 10 * count, size), device), None, 10 * count)
+            yield row("drawing", size, best(partial(draw_images, 10 * count, size), device), None, 10 * count)
     for size, some in ((32, count), (224, max(count // 16, 1))):
-        yield from compare_corruptions(torch.from_numpy(draw(some, size).images).to(device))
+        yield from compare_corruptions(torch.from_numpy(draw_images(some, size).images).to(device))
         yield compare_band_noise(torch.randn(some, 3, size, size, device=device))
     for classes in (10, 100, 1000):
         yield compare_calibration(50 * count, classes, device)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vitwork import profiles
 from vitwork.profiles import PROFILES
-from vitwork.report.claim_sheet import Entry, markdown
+from vitwork.report.claim_sheet import SheetEntry, markdown
 from vitwork.session.collecting import collect, read_claims
 from vitwork.session.plan import measurable
 from vitwork.session.reading import Case
@@ -30,12 +30,12 @@ def sheet(cases: list[Case]) -> str:
     return markdown(map(entry, cases))
 
 
-def entry(case: Case) -> Entry:
+def entry(case: Case) -> SheetEntry:
     """Return what a test contributes to the sheet."""
     arms = (side.arm for sentence in case.sentences for side in sentence.references)
     stated = tuple(sentence.statement for sentence in case.sentences if not sentence.control)
     controls = tuple((sentence.control, sentence.statement) for sentence in case.sentences if sentence.control)
-    return Entry(case.claim, case.chapter, stated, tuple(dict.fromkeys(arms)), controls)
+    return SheetEntry(case.claim, case.chapter, stated, tuple(dict.fromkeys(arms)), controls)
 
 
 def registered(cases: list[Case]) -> str:

@@ -17,7 +17,7 @@ from torch import nn
 from tests.published_networks import class_folders, into_hub, save
 from vitwork.profiles import PUBLISHED, registered
 from vitwork.statistics import compare, decide_claims
-from vitwork.statistics.claims import Case
+from vitwork.statistics.claims import MeasuredClaim
 from vitwork.statistics.effect import Verdict
 
 ROOT = Path(__file__).parents[1]
@@ -147,7 +147,7 @@ def test_noise_decides_nothing():
             first, second = (list(sizes.values())[(place + step) % 4] for step in (0, 1))
             a = draw.normal(size=first)
             b = draw.normal(size=second) if place % 2 else 0.0
-            cases[claim] = Case([asked(a, b)], [])
+            cases[claim] = MeasuredClaim([asked(a, b)], [])
         found = decide_claims(cases, len(claims), PUBLISHED.alpha)
         decided += any(one.verdict is not Verdict.INCONCLUSIVE for one in found.values())
     assert decided <= 0.05 * repetitions + 2 * (0.05 * 0.95 * repetitions) ** 0.5

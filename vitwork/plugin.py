@@ -32,17 +32,17 @@ from vitwork.session.delivery import deliver
 from vitwork.session.display import Display
 from vitwork.session.elsewhere import left_out
 from vitwork.session.findings import Finding, Judgement
-from vitwork.session.forecast import NothingRuns, plan_lines, task_lines
+from vitwork.session.forecast import NothingRuns
 from vitwork.session.invocation import by_name, command
 from vitwork.session.judge import judged, unjudged
 from vitwork.session.output import lasting
 from vitwork.session.plan import Plan
-from vitwork.session.registration import Registry, declared
+from vitwork.session.registration import Registry, declarations
 from vitwork.session.results import Evidence, Session
 from vitwork.session.seeding import settle
 from vitwork.session.termination import interruptible
 from vitwork.session.troubles import Troubles
-from vitwork.session.worker import Worker, place_of
+from vitwork.session.worker import Worker, place_among
 from vitwork.statistics.effect import Verdict
 from vitwork.store.keys import digest
 from vitwork.store.machine import commit
@@ -175,11 +175,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _keep(config, plan, unjudged(plan, Lack(Missing.REACH)))
     if config.option.plan:
         config.pluginmanager.register(NothingRuns())
-        engine = options.engine_of(config).make(Worker(config.stash[STORE]))
-        tasks = task_lines(plan, config.stash[STORE], engine) if engine.remote else []
-        every = config.get_verbosity() > 0
-        said = plan_lines(plan, config.stash[STORE], options.at_once(config), config.option.device, every=every)
-        closing.say(config, closing.fitted([*said, *tasks]))
+        closing.say(config, closing.forecast(config, plan, config.stash[STORE]))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -215,7 +211,7 @@ def _settle(config: pytest.Config, plan: Plan, store: Store) -> None:
 
 def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
     """Keep what is known so far for the process that reports: a worker may be killed at any time after."""
-    evidence = Evidence(judgement, dict(plan.code), whole=config.stash[WHOLE], declared=declared(plan))
+    evidence = Evidence(judgement, dict(plan.code), whole=config.stash[WHOLE], declared=declarations(plan))
     if not _is_worker(config):
         config.stash[COLLECTOR].evidence = evidence
         return evidence
@@ -246,7 +242,7 @@ def _worker(config: pytest.Config, store: Store, shared: Path) -> Worker:
         store,
         config.option.data,
         name,
-        place_of(name),
+        place_among(name),
         int(given["workercount"]),
         config.option.device,
         events=config.option.tensorboard,

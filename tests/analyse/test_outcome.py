@@ -20,8 +20,8 @@ from torch import nn
 import vitwork.analyse as room
 from vitwork.analyse.analysing import Analysing, Clock, measurements
 from vitwork.analyse.findings import Made, NotMade, Number, attempt
-from vitwork.analyse.outcome import Analysed, Outcome, lines, weights_of
-from vitwork.analyse.subject import Pictures, ready, subjects
+from vitwork.analyse.outcome import Analysed, AnalysisOutcome, lines, weights_of
+from vitwork.analyse.subject import AnalysedImages, ready, subjects
 from vitwork.analyse.table import ANALYSES, chosen, share_error
 from vitwork.data import DataSpec, load
 from vitwork.errors import VitworkError
@@ -82,7 +82,7 @@ def test_a_reason_is_said_once_and_no_line_is_wider_than_the_terminal(monkeypatc
         Analysed(f"a-model-of-a-long-name-{number}", "as it is", 1, images, {"variance": made}) for number in range(5)
     ]
     several[1].analyses = dict.fromkeys(("variance", "log_amplitude"), NotMade(why))
-    outcome = Outcome(tuple(several))
+    outcome = AnalysisOutcome(tuple(several))
     table = str(outcome).partition("\n\n")[2]
     assert max(map(len, table.splitlines())) <= 80
     assert " ".join(table.split()).count(why) == 1
@@ -149,7 +149,7 @@ def test_an_error_is_that_of_the_quantity_or_over_parts_of_the_images():
     """A quantity that knows no error of its own is the mean over four parts, each of which another call measures too."""
     (subject,) = subjects({"net": net((2, 2))})
     splits = load(DataSpec("embedded", size=16, train=40, test=40))
-    pictures = Pictures(splits, 40, 16)
+    pictures = AnalysedImages(splits, 40, 16)
     model = ready(subject, pictures)
     name = "similarity"
     made = attempt(ANALYSES[name], ANALYSES[name].of(40), model.run)
@@ -159,7 +159,7 @@ def test_an_error_is_that_of_the_quantity_or_over_parts_of_the_images():
     for part in range(4):
         rows = slice(part, None, 4)
         test = replace(splits.test, images=splits.test.images[rows], labels=splits.test.labels[rows])
-        one = ready(subject, Pictures(replace(splits, test=test), 40, 16))
+        one = ready(subject, AnalysedImages(replace(splits, test=test), 40, 16))
         parts.append(shown.value(ANALYSES[name].of(10).measure(one.run)))
     assert made.numbers[0].value == pytest.approx(np.mean(parts))
     assert made.numbers[0].error == pytest.approx(np.std(parts, ddof=1) / 2)
@@ -373,7 +373,7 @@ def test_what_would_end_after_the_budget_is_not_started():
 def test_estimates_learn_from_what_was_made():
     """The first estimate counts passes; later ones are scaled by what the analyses before took against theirs."""
     (subject,) = subjects({"net": net()})
-    model = ready(subject, Pictures(load(DataSpec("embedded", size=16, train=40, test=20)), 20, 16))
+    model = ready(subject, AnalysedImages(load(DataSpec("embedded", size=16, train=40, test=20)), 20, 16))
     clock, bands = Clock(), ANALYSES["noise_bands"].of(20)
     first = clock.seconds(model, bands)
     assert first == pytest.approx(10 * 20 * model.pass_seconds)
@@ -390,7 +390,7 @@ def test_a_tiny_model_says_nothing_of_how_long_the_next_one_takes():
     tiny = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 10))
     analysing = Analysing(
         subjects({"tiny": tiny, "net": net()}),
-        Pictures(load(DataSpec("embedded", size=16, train=40, test=20)), 20, 16),
+        AnalysedImages(load(DataSpec("embedded", size=16, train=40, test=20)), 20, 16),
         measurements(["noise_bands"], 20, ()),
         say=lambda coming: known.update({(coming.model, coming.analysis): analysing.clock.taken}),
     )
@@ -405,7 +405,7 @@ def test_what_comes_is_said_with_an_estimate():
     splits = load(DataSpec("embedded", size=16, train=40, test=20))
     analysing = Analysing(
         subjects({"one": net(), "two": net()}),
-        Pictures(splits, 20, 16),
+        AnalysedImages(splits, 20, 16),
         measurements(["variance"], 20, ()),
         say=said.append,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vitwork.buildup.networks import network
-from vitwork.buildup.outcome import Outcome
-from vitwork.buildup.rule import Comparison, Rates, Ruling, Step, judged
+from vitwork.buildup.outcome import SearchOutcome
+from vitwork.buildup.rule import BlockJudgement, Rates, Ruling, TriedBlock, judged
 from vitwork.buildup.searching import Configuration
 from vitwork.profiles import find
 
@@ -17,7 +17,7 @@ def outcome(*steps, accuracies=None):
     """Return a search that ended with these steps, and networks of these accuracies by their MSA blocks."""
     known = {msas: Configuration(tuple(found), 1.0, None, 10) for msas, found in (accuracies or {}).items()}
     built = network(find("cifar10-micro").arms["alternet"], 16)
-    return Outcome("alternet", built, "cifar10-micro", 10, Rates(), steps, known, 1.0, "key", ended=True)
+    return SearchOutcome("alternet", built, "cifar10-micro", 10, Rates(), steps, known, 1.0, "key", ended=True)
 
 
 def test_a_ruling_of_the_first_of_the_networks_says_so():
@@ -25,7 +25,7 @@ def test_a_ruling_of_the_first_of_the_networks_says_so():
     before, tried = (10.0, 11.0, 10.5, 10.2), (7.0, 8.1, 7.4, 12.0)
     found = judged(tried, before, Rates(), 3)
     assert (found.ruling, found.seeds) == (Ruling.DROPPED, 3)
-    step = Step(NONE, LAST, found)
+    step = TriedBlock(NONE, LAST, found)
     more = outcome(step, accuracies={NONE: before, LAST: tried})
     assert "the first 3 seeds of 4: dropped" in more.line(step)
     assert more.record["steps"][0]["trained"] == 4
@@ -35,7 +35,7 @@ def test_a_ruling_of_the_first_of_the_networks_says_so():
 
 def test_an_interval_without_edges_is_none():
     """Three seeds may decide at a rate of 20 % and bound nothing at the level of the interval, which is said."""
-    step = Step(NONE, LAST, judged((7.0, 8.1, 7.4), (10.0, 11.0, 10.5), Rates(), 3))
+    step = TriedBlock(NONE, LAST, judged((7.0, 8.1, 7.4), (10.0, 11.0, 10.5), Rates(), 3))
     assert step.found.gain is not None
     assert "–" not in outcome(step).line(step)
 
@@ -48,5 +48,7 @@ def test_an_interval_without_edges_is_none():
 )  # fmt: skip
 def test_a_block_that_cannot_be_built_is_not_one_that_does_not_help(rulings, said):
     """The answer tells what was tried from what could not be."""
-    steps = [Step(NONE, tried, Comparison(ruling)) for tried, ruling in zip((LAST, MIDDLE), rulings, strict=True)]
+    steps = [
+        TriedBlock(NONE, tried, BlockJudgement(ruling)) for tried, ruling in zip((LAST, MIDDLE), rulings, strict=True)
+    ]
     assert outcome(*steps).answer.startswith(said)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitwork.buildup.networks import named
-from vitwork.buildup.rule import Comparison, Rates, Ruling, judged, mean_interval, most_tried, search
+from vitwork.buildup.rule import BlockJudgement, Rates, Ruling, judged, mean_interval, most_tried, search
 from vitwork.errors import VitworkError
 
 PAPER = (3, 4, 6, 4)
@@ -21,7 +21,7 @@ def test_the_papers_answers_give_the_papers_path():
     """With what Fig. 12a kept and rejected, the blocks are tried in the order that the paper records."""
 
     def ask(_before, tried):
-        return Comparison(Ruling.KEPT if tried in KEPT_BY_THE_PAPER else Ruling.DROPPED)
+        return BlockJudgement(Ruling.KEPT if tried in KEPT_BY_THE_PAPER else Ruling.DROPPED)
 
     steps = list(search(PAPER, ask))
     tried = [named(step.tried, PAPER) for step in steps]
@@ -36,7 +36,9 @@ def test_the_papers_answers_give_the_papers_path():
 def test_every_search_ends_and_tries_no_more_blocks_than_share_alpha(depths, data):
     """Whatever the answers, stages are visited from the last on, a block is tried once, and a stage's first block stays."""
     steps = list(
-        search(depths, lambda _before, _tried: Comparison(data.draw(st.sampled_from([Ruling.KEPT, Ruling.DROPPED]))))
+        search(
+            depths, lambda _before, _tried: BlockJudgement(data.draw(st.sampled_from([Ruling.KEPT, Ruling.DROPPED])))
+        )
     )
     assert len(steps) <= most_tried(depths)
     assert len({step.tried for step in steps}) == len(steps)
@@ -47,7 +49,7 @@ def test_every_search_ends_and_tries_no_more_blocks_than_share_alpha(depths, dat
 
 def test_a_block_left_unfinished_ends_the_search():
     """Where the time is up, no later block is asked about: the next call begins there."""
-    steps = list(search(PAPER, lambda *_: Comparison(Ruling.UNFINISHED)))
+    steps = list(search(PAPER, lambda *_: BlockJudgement(Ruling.UNFINISHED)))
     assert len(steps) == 1
 
 

@@ -7,7 +7,7 @@ import torch
 
 from vitwork.design.recipe import Augmentation, RandAugment, Recipe
 from vitwork.design.recipes import DEIT_300, IMAGENET, SGD, WEAK
-from vitwork.design.schedule import check, learning_rate, snapshot_steps
+from vitwork.design.schedule import check_recipe, learning_rate, snapshot_steps
 from vitwork.errors import VitworkError
 
 
@@ -84,5 +84,5 @@ def test_a_snapshot_outside_the_training_is_refused(when):
 def test_words_and_numbers_that_there_are_not_are_refused(wrong):
     """A misspelt word would silently train something else, and be recorded."""
     with pytest.raises(VitworkError):
-        check(replace(Recipe(), **wrong))
-    check(Recipe())
+        check_recipe(replace(Recipe(), **wrong))
+    check_recipe(Recipe())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.engines.small import VIT, plan
-from vitwork.engines.parcel import Packed, Parcel
+from vitwork.engines.parcel import Parcel, SealedParcel
 from vitwork.errors import VitworkError
 from vitwork.session.engine import Resources
 from vitwork.session.worker import Worker
@@ -26,7 +26,7 @@ def parcel(tmp_path: Path) -> Parcel:
 
 
 def test_a_parcel_arrives_as_it_was_sent(parcel: Parcel) -> None:
-    """Packed and opened, a parcel is the same, and its code and images are those of this process."""
+    """Sealed and opened, a parcel is the same, and its code and images are those of this process."""
     assert parcel.pack().open() == parcel
     parcel.check()
     assert {"vitwork.training.train", "tests.engines.small", "torch"} <= parcel.code.keys()
@@ -61,4 +61,4 @@ def test_a_measurement_that_is_not_there_is_other_code(parcel: Parcel) -> None:
     """A parcel that names a module which a node does not have is told in the same words."""
     content = b"\x80\x04\x8c\x0bno_such_mod\x94\x8c\x05Thing\x94\x93\x94."
     with pytest.raises(VitworkError, match="has other code than the session"):
-        Packed((), sealed(content)).open()
+        SealedParcel((), sealed(content)).open()

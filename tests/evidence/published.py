@@ -17,7 +17,7 @@ from vitwork.session.again import ReportPlan
 from vitwork.session.judge import judged
 from vitwork.session.plan import Plan, Run
 from vitwork.session.reading import Case
-from vitwork.session.registration import Registry, declared
+from vitwork.session.registration import Registry, declarations
 from vitwork.session.results import Evidence, Session
 from vitwork.session.troubles import Troubles
 from vitwork.store.keys import plain
@@ -105,7 +105,7 @@ def report(plan: Plan, store: Store, registry: Registry | None = None) -> Result
         plan.profile, None, "pytest claims", 0.0, "c0ffee", False, {}, list(plan.tests), first_seed=plan.first,
         registry=registry or Registry(),
     )  # fmt: skip
-    return session.results(Evidence(found, dict(plan.code), declared=declared(plan)), store)
+    return session.results(Evidence(found, dict(plan.code), declared=declarations(plan)), store)
 
 
 def published(folder: Path, *, first: int = 0, seeds: int = SEEDS, **how: Any) -> Results:

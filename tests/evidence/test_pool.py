@@ -14,7 +14,7 @@ from vitwork.errors import VitworkError
 from vitwork.evidence.pool import judge, pooled
 from vitwork.evidence.rejudge import rejudge
 from vitwork.language.document import Results
-from vitwork.language.evidence import Outcome
+from vitwork.language.evidence import Agreement
 from vitwork.report import words
 from vitwork.report.document import dump, read
 from vitwork.report.words import evidence as said
@@ -50,7 +50,7 @@ def test_a_pooled_report_can_be_judged_again_and_pooled_again(reports: dict[str,
     path = tmp_path / "results.json"
     path.write_bytes(dump(joined(reports)))
     found = read(path)
-    assert {claim.outcome for claim in rejudge(again(found)).claims} == {Outcome.SAME}
+    assert {claim.outcome for claim in rejudge(again(found)).claims} == {Agreement.SAME}
     more = joined({"both": found, "c": published(tmp_path / "c", first=20, seeds=3)})
     assert len(more.sources) == 3
     assert more.hypotheses[0].sides[0].seeds == (*range(14), *range(20, 23))

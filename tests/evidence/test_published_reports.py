@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vitwork.evidence.rejudge import rejudge
-from vitwork.language.evidence import Outcome
+from vitwork.language.evidence import Agreement
 from vitwork.report.document import read
 from vitwork.session.again import ReportPlan, profile_of
 from vitwork.session.collecting import collect, read_claims
@@ -29,8 +29,8 @@ def test_published_verdicts_follow_from_published_values(path: Path, tests: list
     report = read(path)
     profile = profile_of(report)
     found = rejudge(ReportPlan(profile, report=report).read(read_claims(tests, profile)))
-    assert found.those(Outcome.DIFFERENT, Outcome.NUMBERS) == ()
-    assert all(claim.lack is not None for claim in found.those(Outcome.LOST))
+    assert found.those(Agreement.DIFFERENT, Agreement.NUMBERS) == ()
+    assert all(claim.lack is not None for claim in found.those(Agreement.LOST))
     unmeasured = [claim for claim in found.claims if claim.before is Verdict.NOT_MEASURED]
     assert [claim.claim for claim in unmeasured if claim.lack != claim.lacked] == []
 

@@ -14,7 +14,7 @@ from tests.session.small import case, error
 from vitwork.design.deviation import Lack, Missing
 from vitwork.evidence.rejudge import rejudge
 from vitwork.language.document import Results
-from vitwork.language.evidence import Code, Outcome
+from vitwork.language.evidence import Agreement, Code
 from vitwork.language.measure import Measure
 from vitwork.report.document import dump, read
 from vitwork.report.words import evidence as words
@@ -30,14 +30,17 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return read(path)
 
 
-def outcomes(results: Results, cases=CASES) -> dict[str, Outcome]:
+def outcomes(results: Results, cases=CASES) -> dict[str, Agreement]:
     return {found.claim: found.outcome for found in rejudge(again(results, cases)).claims}
 
 
 def test_an_honest_report_is_judged_the_same(results: Results) -> None:
     """Every verdict, p, effect and value follows from the records, all of which the installed code made."""
     found = rejudge(again(results))
-    assert {claim.claim: claim.outcome for claim in found.claims} == {"smaller": Outcome.SAME, "alike": Outcome.SAME}
+    assert {claim.claim: claim.outcome for claim in found.claims} == {
+        "smaller": Agreement.SAME,
+        "alike": Agreement.SAME,
+    }
     assert {claim.claim: claim.before for claim in found.claims}["smaller"] is Verdict.REPRODUCED
     assert found.code == {name: {Code.INSTALLED: 27} for name in ("training", "reading", "evaluation")}
     assert found.family[0] == found.family[1]
@@ -52,7 +55,7 @@ def changed(results: Results, entry: str, key: Callable[[Any], bool], **changes:
 def test_another_verdict_is_named(results: Results) -> None:
     """A published verdict that the records do not bear is another one, with the numbers that differ."""
     forged = changed(results, "claims", lambda claim: claim.id == "alike", verdict=Verdict.REPRODUCED, p=0.001)
-    (found,) = rejudge(again(forged)).those(Outcome.DIFFERENT)
+    (found,) = rejudge(again(forged)).those(Agreement.DIFFERENT)
     assert (found.claim, found.before, found.after) == ("alike", Verdict.REPRODUCED, Verdict.INCONCLUSIVE)
     assert [moved.field for moved in found.moved] == ["p"]
 
@@ -81,7 +84,7 @@ def test_values_that_the_records_do_not_give_are_named(results: Results) -> None
     first = results.hypotheses[0]
     side = structs.replace(first.sides[0], values=(9.0, *first.sides[0].values[1:]))
     forged = changed(results, "hypotheses", lambda one: one.id == first.id, sides=(side, first.sides[1]))
-    (found,) = rejudge(again(forged)).those(Outcome.NUMBERS)
+    (found,) = rejudge(again(forged)).those(Agreement.NUMBERS)
     assert [(moved.field, moved.before) for moved in found.moved] == [("value of vit seed 0", 9.0)]
     assert any("value of vit seed 0: 9 published" in line for line in words.rejudged(rejudge(again(forged)), forged))
 
@@ -90,16 +93,16 @@ def test_a_margin_that_was_changed_is_named(results: Results) -> None:
     """What the installed claim states counts, not what the report says of it."""
     first = results.hypotheses[0]
     forged = changed(results, "hypotheses", lambda one: one.id == first.id, effect=replace(first.effect, margin=0.7))
-    (found,) = rejudge(again(forged)).those(Outcome.NUMBERS)
+    (found,) = rejudge(again(forged)).those(Agreement.NUMBERS)
     assert ("margin", 0.7, 0.0) in [(moved.field, moved.before, moved.after) for moved in found.moved]
 
 
 def test_what_cannot_be_judged_again_says_why(results: Results) -> None:
     """A record that is gone, and a claim that is not installed, leave a verdict that is not judged again."""
     gone = structs.replace(results, measurements=results.measurements[1:])
-    assert outcomes(gone) == {"smaller": Outcome.LOST, "alike": Outcome.SAME}
+    assert outcomes(gone) == {"smaller": Agreement.LOST, "alike": Agreement.SAME}
     assert rejudge(again(gone)).claims[0].lack == Lack(Missing.RECORD, "vit", "reading")
-    assert outcomes(results, CASES[1:]) == {"smaller": Outcome.LOST, "alike": Outcome.SAME}
+    assert outcomes(results, CASES[1:]) == {"smaller": Agreement.LOST, "alike": Agreement.SAME}
 
 
 def test_a_record_of_older_code_is_not_guessed(results: Results) -> None:
@@ -109,7 +112,7 @@ def test_a_record_of_older_code_is_not_guessed(results: Results) -> None:
         for entry in results.measurements
     )
     found = rejudge(again(structs.replace(results, measurements=entries)))
-    assert {claim.outcome for claim in found.claims} == {Outcome.LOST}
+    assert {claim.outcome for claim in found.claims} == {Agreement.LOST}
     assert any(
         "of vit does not tell 'classes': smaller (reproduced)" in line for line in words.rejudged(found, results)
     )
@@ -121,7 +124,7 @@ def test_a_claim_that_the_report_does_not_have_is_new(results: Results) -> None:
     def more(measure: Measure) -> None:
         assert measure(error)("vit") < measure(error)("alternet")
 
-    assert outcomes(results, (*CASES, case("more", more)))["more"] is Outcome.NEW
+    assert outcomes(results, (*CASES, case("more", more)))["more"] is Agreement.NEW
 
 
 def test_records_of_other_code_are_marked(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
-from vitwork.language.changes import Kind, compare_to_baseline, finding, still_contradicted, untold
+from vitwork.language.changes import Kind, compare_to_baseline, sampled, still_contradicted, untold
 from vitwork.language.claim import Paper
 from vitwork.language.document import (
     ClaimResult,
@@ -185,15 +185,15 @@ def test_each_form_is_compared_by_what_its_effect_is_made_of():
     """Networks measured in two ways are pairs, a trend has its slope's weights, and an order's interval serves."""
     values = [RNG.standard_normal(6) + 5.0 * level for level in range(3)]
     arms = [side(f"arm-{k}", part) for k, part in enumerate(values)]
-    twice = finding(hypothesis("h", side("vit", values[0]), side("vit", values[1])))
+    twice = sampled(hypothesis("h", side("vit", values[0]), side("vit", values[1])))
     assert twice.paired
-    assert not finding(hypothesis("h", *arms[:2])).paired
-    assert not finding(hypothesis("h", side("vit", values[0]), side("vit", values[1], seeds=range(6, 12)))).paired
-    alone = finding(hypothesis("h", arms[0], Constant(value=2.0)))
+    assert not sampled(hypothesis("h", *arms[:2])).paired
+    assert not sampled(hypothesis("h", side("vit", values[0]), side("vit", values[1], seeds=range(6, 12)))).paired
+    alone = sampled(hypothesis("h", arms[0], Constant(value=2.0)))
     assert (alone.constant, list(alone.weights)) == (2.0, [1.0])
-    slope = finding(hypothesis("h", *arms, form="trend", effect=trend(values, levels=[0, 1, 4]), levels=(0, 1, 4)))
+    slope = sampled(hypothesis("h", *arms, form="trend", effect=trend(values, levels=[0, 1, 4]), levels=(0, 1, 4)))
     assert np.dot(slope.weights, [part.mean() for part in values]) == pytest.approx(slope.effect.estimate)
-    steps = finding(hypothesis("h", *arms, form="order", effect=ordering(values)))
+    steps = sampled(hypothesis("h", *arms, form="order", effect=ordering(values)))
     assert effect_change(steps, steps).test is Test.INTERVALS
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.language.examples import HIGH, LOW, ape, error, judged, reference
-from vitwork.language.sentence import Comparison, Reference, Sheet, control, paired
+from vitwork.language.sentence import Inequality, Reference, Sheet, control, paired
 from vitwork.language.structured import same
 from vitwork.statistics.effect import Test, Verdict
 
@@ -21,7 +21,7 @@ def test_an_asserted_comparison_is_noted() -> None:
     sheet = Sheet()
     assert reference(error, "a", sheet) < reference(error, "b", sheet)
     (noted,) = sheet.asserted
-    assert isinstance(noted, Comparison)
+    assert isinstance(noted, Inequality)
     assert noted.statement == "error(a) < error(b)"
     assert judged(noted, LOW, HIGH).verdict is Verdict.REPRODUCED
     assert judged(noted, LOW, HIGH).estimate == pytest.approx(-2.0)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vitwork.design.arm import Arm
-from vitwork.design.schedule import check, snapshot_steps
+from vitwork.design.schedule import check_recipe, snapshot_steps
 from vitwork.errors import VitworkError
 from vitwork.models import create
 from vitwork.profiles import PROFILES, find, timings
@@ -41,7 +41,7 @@ def test_every_network_can_be_built_and_passed(arm: Arm) -> None:
 @pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.name)
 def test_every_recipe_can_be_carried_out(arm: Arm) -> None:
     """An arm's recipe is sound, keeps all of its snapshots, and everything about the arm can be hashed."""
-    check(arm.recipe)
+    check_recipe(arm.recipe)
     steps = snapshot_steps(arm.recipe, 10)
     assert sum(map(len, steps.values())) == len(arm.recipe.snapshots)
     json.dumps(plain(arm))

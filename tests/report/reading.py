@@ -6,14 +6,14 @@ import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
 from vitwork.language.document import Results
-from vitwork.report.html import shown
+from vitwork.report.html import all_visible
 from vitwork.report.page import render
 from vitwork.report.svg import LETTER
 
 
 def page_of(results: Results) -> str:
     """Return the page of results as a report has it."""
-    return render(shown(results))
+    return render(all_visible(results))
 
 
 def text_of(results: Results) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vitwork.language.claim import Claim, Paper
-from vitwork.report.claim_sheet import Entry, markdown
+from vitwork.report.claim_sheet import SheetEntry, markdown
 
 LOCAL = Claim(
     "local-msa-error",
@@ -19,7 +19,7 @@ VARIANCE = Claim("variance", "|λ| of a_b < 1 <script>", Paper("Sec. 3", "none",
 
 def test_a_claim_is_shown_with_all_that_it_declares():
     """Evidence, sentences, arms, counter-evidence and deviations stand below the claim's id, in this order."""
-    sheet = markdown([Entry(LOCAL, "Locality", ("error(vit-local-3) < error(vit)",), ("vit-local-3", "vit"))])
+    sheet = markdown([SheetEntry(LOCAL, "Locality", ("error(vit-local-3) < error(vit)",), ("vit-local-3", "vit"))])
     assert sheet.endswith(
         """## Locality
 
@@ -40,9 +40,9 @@ Local attention errs less.
 
 def test_tests_of_one_claim_are_one_entry():
     """Sentences and arms of several tests are joined, each once, where the claim first comes."""
-    first = Entry(LOCAL, "Locality", ("a < b",), ("a", "b"))
+    first = SheetEntry(LOCAL, "Locality", ("a < b",), ("a", "b"))
     sheet = markdown(
-        [first, Entry(VARIANCE, "Variance", (), ()), Entry(LOCAL, "Locality", ("a < b", "c < b"), ("c", "b"))]
+        [first, SheetEntry(VARIANCE, "Variance", (), ()), SheetEntry(LOCAL, "Locality", ("a < b", "c < b"), ("c", "b"))]
     )
     assert sheet.count("### local-msa-error") == 1
     assert "    - `a < b`\n    - `c < b`\n" in sheet
@@ -53,7 +53,9 @@ def test_tests_of_one_claim_are_one_entry():
 def test_controls_are_apart_from_what_decides_and_claims_of_ours_from_the_papers():
     """Controls name their condition, and stand once; ours come last, in a chapter of their own."""
     own, control = replace(LOCAL, id="mine", ours=True), ("with BatchNorm in train mode", "a < b")
-    entries = [Entry(own, "Locality", ("a < c",), ("a",), (control,))] * 2 + [Entry(VARIANCE, "Variance", (), ())]
+    entries = [SheetEntry(own, "Locality", ("a < c",), ("a",), (control,))] * 2 + [
+        SheetEntry(VARIANCE, "Variance", (), ())
+    ]
     sheet = markdown(entries)
     assert "- Tested by: `a < c`\n- Qualified by: with BatchNorm in train mode: `a < b`\n" in sheet
     assert sheet.index("## Variance") < sheet.index("## Claims of ours: the paper does not make them")
@@ -62,7 +64,7 @@ def test_controls_are_apart_from_what_decides_and_claims_of_ours_from_the_papers
 
 def test_text_is_not_read_as_markdown():
     """Letters that mean something to Markdown are escaped in sentences; points that a claim lacks are left out."""
-    sheet = markdown([Entry(VARIANCE, "Variance", (), ())])
+    sheet = markdown([SheetEntry(VARIANCE, "Variance", (), ())])
     assert r"\|λ\| of a\_b \< 1 \<script\>" in sheet
     assert "Arms" not in sheet
     assert "Contradicted by" not in sheet

@@ -21,7 +21,7 @@ from tests.report import synthetic
 from vitwork.errors import VitworkError
 from vitwork.report import document, earlier, history
 from vitwork.report.build import build
-from vitwork.report.compare import compare
+from vitwork.report.compare import write_comparison
 from vitwork.report.document import SCHEMA_FILE, dump, read, schema_text
 from vitwork.session.elsewhere import Outline
 
@@ -70,7 +70,7 @@ def test_what_might_never_end_is_not_read(tmp_path, small, monkeypatch):
     assert "cannot be read: it is no regular file" in refused(Path("/dev/zero"))
     with pytest.raises(VitworkError, match="cannot be read: it is no regular file"):
         history.read(tmp_path)
-    assert earlier.standing(small, tmp_path) is None
+    assert earlier.standing_page(small, tmp_path) is None
     assert Outline.of(tmp_path) == Outline()
     build(small, tmp_path)
     monkeypatch.setattr(document, "MOST_BYTES", 1 << 10)
@@ -249,7 +249,7 @@ def test_whatever_is_changed_is_read_or_refused(tmp_path_factory, written, seed)
     with suppress(VitworkError):
         results = read(folder)
         build(results, folder)
-        compare(good, results, folder / "compared")
+        write_comparison(good, results, folder / "compared")
 
 
 @pytest.mark.parametrize(

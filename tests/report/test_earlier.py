@@ -30,7 +30,7 @@ def later(results, **changes):
 def test_a_session_that_found_nothing_new_keeps_the_report(tmp_path, results):
     """It differs in its own times alone, and the report tells what the first session took."""
     page = build(results, tmp_path)
-    assert earlier.standing(later(results), tmp_path) == page
+    assert earlier.standing_page(later(results), tmp_path) == page
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ def test_a_session_that_found_nothing_new_keeps_the_report(tmp_path, results):
 def test_a_change_of_what_the_page_says_makes_it_anew(tmp_path, results, changes):
     """Code, command and commit are on the page."""
     build(results, tmp_path)
-    assert earlier.standing(later(results, **changes), tmp_path) is None
+    assert earlier.standing_page(later(results, **changes), tmp_path) is None
 
 
 def test_other_findings_make_it_anew(tmp_path, results):
     """One claim fewer, for example."""
     build(results, tmp_path)
-    assert earlier.standing(replace(later(results), claims=results.claims[1:]), tmp_path) is None
+    assert earlier.standing_page(replace(later(results), claims=results.claims[1:]), tmp_path) is None
 
 
 @pytest.mark.parametrize("name", [*earlier.FILES, "results.json"])
@@ -60,7 +60,7 @@ def test_a_missing_file_makes_it_anew(tmp_path, results, name):
     """Somebody deleted it."""
     build(results, tmp_path)
     (tmp_path / name).unlink()
-    assert earlier.standing(later(results), tmp_path) is None
+    assert earlier.standing_page(later(results), tmp_path) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"provenance": 3}', b"\xff\xfe"])
@@ -68,7 +68,7 @@ def test_a_file_that_is_not_ours_makes_it_anew(tmp_path, results, content):
     """Whatever lies there."""
     build(results, tmp_path)
     (tmp_path / "results.json").write_bytes(content)
-    assert earlier.standing(later(results), tmp_path) is None
+    assert earlier.standing_page(later(results), tmp_path) is None
 
 
 def test_the_hash_covers_templates(tmp_path, monkeypatch):

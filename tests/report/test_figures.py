@@ -37,7 +37,7 @@ from vitwork.report.figures import (
     training,
     trajectory,
 )
-from vitwork.report.figures.base import Entry, Palette, View
+from vitwork.report.figures.base import DrawnRecord, Palette, View
 from vitwork.report.figures.colours import colour
 from vitwork.report.figures.points import SIZE, STEP, cloud, nested
 from vitwork.report.figures.spectrum import mode, smooth
@@ -148,7 +148,7 @@ def test_colours_rise_in_lightness():
 
 
 def _record(arm, seed, values, **parameters):
-    return Entry(arm, seed, {"when": "end", **parameters}, values)
+    return DrawnRecord(arm, seed, {"when": "end", **parameters}, values)
 
 
 @pytest.fixture
@@ -390,7 +390,7 @@ def test_shape_bias_is_a_point_per_network_against_one_half(dice):
 def test_a_plain_view_has_one_setting_per_arm_at_every_moment():
     """The setting that comes first, which decides; moments are in the order of the training."""
     entries = [
-        Entry(arm, 0, {"when": when, "batchnorm": mode, "k": 5}, {})
+        DrawnRecord(arm, 0, {"when": when, "batchnorm": mode, "k": 5}, {})
         for arm, modes in (("resnet", ("eval", "train")), ("vit", ("eval",)))
         for mode in modes
         for when in ("end", 100, "init", "warmup")
@@ -448,7 +448,9 @@ def test_names_of_arms_fit_next_to_their_points():
 def test_shares_below_zero_are_said_beside_the_density(dice):
     """For every arm, the mean over its networks."""
     entries = tuple(
-        Entry(arm, seed, {}, synthetic._spectrum(dice, arm, "end")) for arm in ("vit", "resnet") for seed in range(3)
+        DrawnRecord(arm, seed, {}, synthetic._spectrum(dice, arm, "end"))
+        for arm in ("vit", "resnet")
+        for seed in range(3)
     )
     panels = spectrum.over_time(View(entries, Palette())).panels
     svg = next(panel.svg for panel in panels if panel.heading == "Density at the end")

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tests.report import synthetic
 from vitwork.errors import VitworkError
-from vitwork.report.html import anchors, environment, shown, visible
+from vitwork.report.html import all_visible, anchors, environment, visible
 
 
 def test_templates_escape_by_default_and_name_what_they_lack():
@@ -31,15 +31,15 @@ def test_hidden_characters_are_made_visible_in_keys_and_values():
 def test_results_are_shown_with_the_same_facts():
     """Only texts change, also those of records; a record that never ends is refused in one sentence."""
     results = synthetic.results(seeds=2, claims=2, grid=5)
-    assert shown(results) == results
+    assert all_visible(results) == results
     record = replace(results.measurements[0], values={"\u202e": ["\x07"]})
-    found = shown(replace(results, measurements=(record,)))
+    found = all_visible(replace(results, measurements=(record,)))
     assert found.measurements[0].values == {"\ufffd": ["\ufffd"]}
     deep: list[object] = []
     for _ in range(100_000):
         deep = [deep]
     with pytest.raises(VitworkError, match="nested too deeply"):
-        shown(replace(results, measurements=(replace(record, values={"x": deep}),)))
+        all_visible(replace(results, measurements=(replace(record, values={"x": deep}),)))
 
 
 @given(st.lists(st.text(max_size=12), max_size=12, unique=True))

@@ -13,12 +13,12 @@ from urllib.parse import unquote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitwork.report.packed import LARGEST, ROOM, Packed
+from vitwork.report.packed import LARGEST, ROOM, PageFiles
 
 
 def test_large_tables_are_compressed_and_kept_once():
     """What the script unpacks is the table, whatever its size; equal tables share their place."""
-    tables = Packed()
+    tables = PageFiles()
     rows = [(place, 'a,"</script>') for place in range(LARGEST // 10)]
     assert tables.table(("n", "text"), []) is None
     assert tables.table(("n", "text"), rows[:3]).packed is None
@@ -31,14 +31,14 @@ def test_large_tables_are_compressed_and_kept_once():
 
 def test_what_is_no_number_is_an_empty_cell():
     """A spreadsheet would read the letters of NaN as text."""
-    link = Packed().table(("a", "b", "c"), [(float("nan"), None, 1.5)])
+    link = PageFiles().table(("a", "b", "c"), [(float("nan"), None, 1.5)])
     assert unquote(link.href.split(",", 1)[1]).splitlines()[1] == ",,1.5"
 
 
 @given(st.text(st.characters(exclude_characters="\r"), max_size=60))
 def test_cells_of_the_csv_are_no_formulas(text):
     """A spreadsheet reads text as text; carriage returns are gone before, as pages show them as hidden characters."""
-    link = Packed().table(("a",), [(text,)])
+    link = PageFiles().table(("a",), [(text,)])
     cell = next(csv.reader(io.StringIO(unquote(link.href.split(",", 1)[1]).partition("\n")[2], newline="")), [""])[0]
     assert cell[:1] not in ("=", "+", "-", "@", "\t")
     assert cell.lstrip("'") == text.lstrip("'") or "\x00" in text
@@ -46,7 +46,7 @@ def test_cells_of_the_csv_are_no_formulas(text):
 
 def test_a_file_without_room_is_linked_beside_the_page():
     """Random bytes cannot be compressed; those of another file still fit, and nothing is kept twice."""
-    packed = Packed()
+    packed = PageFiles()
     small, large = random.Random(0).randbytes(100), random.Random(1).randbytes(ROOM)
     assert packed.file("results.json", small) == ("results.json", 0)
     assert packed.file("measurements.parquet", large) == ("measurements.parquet", None)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from tests.report import synthetic
 from vitwork.report.build import build
-from vitwork.report.compare import compare
+from vitwork.report.compare import write_comparison
 from vitwork.report.site import index
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -57,7 +57,7 @@ def pages(once):
             "full": build(synthetic.results(seeds=3), folder / "four"),
             "hostile": build(synthetic.results(seeds=2, claims=12, hostile=True), folder / "two"),
             "index": index(folder),
-            "comparison": compare(results, synthetic.results(seeds=3, claims=39), folder),
+            "comparison": write_comparison(results, synthetic.results(seeds=3, claims=39), folder),
         }
         (folder / "pages.json").write_text(json.dumps({kind: str(path) for kind, path in made.items()}))
 
@@ -208,7 +208,7 @@ def long(tmp_path_factory):
     folder = tmp_path_factory.mktemp("long")
     results = synthetic.results(seeds=3, claims=8, grid=5)
     named = synthetic.profile_of(results, name="cifar10microwithaverylongname" * 8)
-    return build(named, folder / "one"), index(folder), compare(results, named, folder)
+    return build(named, folder / "one"), index(folder), write_comparison(results, named, folder)
 
 
 def test_the_address_holds_filters_and_opened_claims(browser, pages):

@@ -16,7 +16,7 @@ from vitwork.profiles import SMOKE
 from vitwork.session.findings import Finding
 from vitwork.session.judge import judged
 from vitwork.session.plan import Plan
-from vitwork.session.reading import Case, read
+from vitwork.session.reading import Case, read_test
 from vitwork.session.troubles import Troubles
 from vitwork.store.store import Store
 
@@ -62,7 +62,7 @@ def absent(record: dict[str, Any]) -> float:
 
 def case(name: str, body: Body, **parameters: Any) -> Case:
     """Return a test, read."""
-    return read(
+    return read_test(
         Case(name, Claim(name, "A sentence.", Paper("Fig. 1", "")), "Chapter", parameters), body, Measure(PROFILE)
     )
 

@@ -19,7 +19,7 @@ from vitwork.report import words
 from vitwork.report.document import dump, read
 from vitwork.session.plan import Plan
 from vitwork.session.reading import Case
-from vitwork.session.registration import FOLDER, Registry, book, declared, outlined
+from vitwork.session.registration import FOLDER, Registry, book, declarations, outlined
 from vitwork.store.store import Store
 
 
@@ -153,7 +153,7 @@ def test_every_form_of_sentence_is_found_again_in_its_file(tmp_path: Path, body)
     path = tmp_path / FOLDER / "smoke.json"
     path.parent.mkdir(parents=True)
     path.write_bytes(book(plan, "2026-01-01T00:00:00+00:00", "", dirty=False))
-    assert dict(Registry.of(tmp_path, "smoke").claims) == declared(plan)
+    assert dict(Registry.of(tmp_path, "smoke").claims) == declarations(plan)
 
 
 def with_sentence(one: Case) -> Case:

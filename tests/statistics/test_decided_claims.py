@@ -7,7 +7,7 @@ import pytest
 
 from vitwork.errors import VitworkError
 from vitwork.statistics import compare, decide_claims, equivalent, ordering
-from vitwork.statistics.claims import Case, claim_p
+from vitwork.statistics.claims import MeasuredClaim, claim_p
 from vitwork.statistics.effect import Obstacle, Verdict
 
 SIDE = {(True, False): Verdict.REPRODUCED, (False, True): Verdict.CONTRADICTED}
@@ -31,7 +31,7 @@ def test_p_of_a_claim():
 def test_a_single_claim_is_its_hypothesis():
     """In a family of one claim with one primary, verdict, p and interval are those of the comparison."""
     ask = hypothesis(-4.0, np.random.default_rng(0))
-    plain, found = ask(0.05), decide_claims({"one": Case([ask])}, 1)["one"]
+    plain, found = ask(0.05), decide_claims({"one": MeasuredClaim([ask])}, 1)["one"]
     assert (found.verdict, found.q, found.level) == (plain.verdict, pytest.approx(plain.p), 0.05)
     effect = found.primaries[0]
     assert (effect.adjusted_low, effect.adjusted_high) == (plain.low, plain.high)
@@ -42,7 +42,9 @@ def test_controls_never_change_a_verdict():
     """Contradicted, undecided or absent controls leave p, q and verdict as they are, and have verdicts of their own."""
     rng = np.random.default_rng(1)
     primary, against, open_ = hypothesis(-9.0, rng), hypothesis(9.0, rng), hypothesis(0.0, rng)
-    alone, among = (decide_claims({"c": Case([primary], controls)}, 36)["c"] for controls in ((), (against, open_)))
+    alone, among = (
+        decide_claims({"c": MeasuredClaim([primary], controls)}, 36)["c"] for controls in ((), (against, open_))
+    )
     assert (alone.verdict, alone.p, alone.q) == (among.verdict, among.p, among.q)
     assert alone.verdict is Verdict.REPRODUCED
     assert [effect.verdict for effect in among.controls] == [Verdict.CONTRADICTED, Verdict.INCONCLUSIVE]
@@ -54,7 +56,7 @@ def test_one_undecided_primary_leaves_a_claim_open_and_one_against_contradicts_i
     true, null, wrong = (hypothesis(effect, rng) for effect in (-30.0, 0.0, 30.0))
     few = lambda alpha: compare([1.0, 2.0], [5.0, 6.0], "less", 0.0, alpha)  # noqa: E731
     cases = {"true": [true, true], "open": [true, null], "wrong": [true, wrong], "few": [true, few]}
-    found = decide_claims({name: Case(primaries) for name, primaries in cases.items()}, 4)
+    found = decide_claims({name: MeasuredClaim(primaries) for name, primaries in cases.items()}, 4)
     assert [found[name].verdict.value for name in cases] == [
         "reproduced", "inconclusive", "contradicted", "inconclusive",
     ]  # fmt: skip
@@ -76,7 +78,7 @@ def sheet(rng, *, anytime):
         if place % 5 == 0:
             arms = [-effect * level + rng.standard_normal(7) for level in range(3)]
             primaries.append(partial(_order, arms, anytime=anytime))
-        cases[str(place)] = Case(primaries)
+        cases[str(place)] = MeasuredClaim(primaries)
     return cases
 
 
@@ -132,4 +134,4 @@ def test_families_are_as_large_as_registered():
     assert decide_claims({}, 5) == {}
     ask = hypothesis(0.0, np.random.default_rng(0))
     with pytest.raises(VitworkError):
-        decide_claims({"a": Case([ask]), "b": Case([ask])}, 1)
+        decide_claims({"a": MeasuredClaim([ask]), "b": MeasuredClaim([ask])}, 1)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitwork.statistics.exchange import MOST, Alike, Networks, alike, predicted
+from vitwork.statistics.exchange import MOST, GroupDifference, GroupedNetworks, group_differences, predicted
 
 KINDS = {
     "normal": lambda dice, shape: dice.standard_normal(shape),
@@ -24,7 +24,7 @@ def networks(dice, published, audited, *, values=15, kind="normal", shift=0.0):
     common, own = (KINDS[kind](dice, (count, size)) for size in (1, values))
     rows = math.sqrt(0.3) * common + math.sqrt(0.7) * own
     rows[:published] += shift * rows[:published].std(axis=0, ddof=1) * dice.choice([-1.0, 1.0], values)
-    return Networks(rows, np.repeat([0, 1], [published, audited]))
+    return GroupedNetworks(rows, np.repeat([0, 1], [published, audited]))
 
 
 def rejected(trials: int, kind: str, arms: list[tuple[int, int]], shift: float, values: int = 15) -> float:
@@ -32,7 +32,7 @@ def rejected(trials: int, kind: str, arms: list[tuple[int, int]], shift: float, 
     dice = np.random.default_rng(5)
     count = 0
     for _ in range(trials):
-        found = alike(
+        found = group_differences(
             {
                 str(place): networks(dice, *sizes, values=values, kind=kind, shift=shift if place == 0 else 0.0)
                 for place, sizes in enumerate(arms)
@@ -57,7 +57,7 @@ def test_three_networks_of_each_arm_show_a_shift_of_two_deviations(published: in
 
 def test_one_network_of_an_arm_can_show_nothing() -> None:
     """With one network against nine, p is at least a fifth, which `least` says."""
-    found = alike({"vit": networks(np.random.default_rng(0), 9, 1, shift=50.0)})["vit"]
+    found = group_differences({"vit": networks(np.random.default_rng(0), 9, 1, shift=50.0)})["vit"]
     assert found.least == pytest.approx(0.2)
     assert found.p == pytest.approx(found.least)
 
@@ -83,8 +83,8 @@ def test_the_order_of_networks_and_the_units_do_not_matter(seed: int, published:
     dice = np.random.default_rng(seed)
     first = networks(dice, published, audited, values=3)
     order = dice.permutation(len(first.values))
-    other = Networks((first.values * [2.0, -3.0, 1.0] + 7.0)[order], first.groups[order])
-    a, b = (alike({"arm": found})["arm"] for found in (first, other))
+    other = GroupedNetworks((first.values * [2.0, -3.0, 1.0] + 7.0)[order], first.groups[order])
+    a, b = (group_differences({"arm": found})["arm"] for found in (first, other))
     assert a.p == pytest.approx(b.p)
     assert a.networks == b.networks
 
@@ -92,9 +92,9 @@ def test_the_order_of_networks_and_the_units_do_not_matter(seed: int, published:
 def test_what_no_network_varies_in_or_lacks_is_left_out() -> None:
     """Values without spread or not known for all networks are not compared, and networks without any value not counted."""
     rows = np.array([[1.0, 2.0, 0.1], [1.0, np.nan, 0.2], [np.nan] * 3, [1.0, 3.0, 0.5]])
-    found = alike({"arm": Networks(rows, np.array([0, 0, 0, 1]))})["arm"]
-    assert found == Alike((3, 1), 1, pytest.approx(2 / 3), pytest.approx(2 / 3), pytest.approx(2 / 3), 2)
-    nothing = alike({"arm": Networks(np.full((4, 1), 2.0), np.array([0, 0, 1, 1]))})["arm"]
+    found = group_differences({"arm": GroupedNetworks(rows, np.array([0, 0, 0, 1]))})["arm"]
+    assert found == GroupDifference((3, 1), 1, pytest.approx(2 / 3), pytest.approx(2 / 3), pytest.approx(2 / 3), 2)
+    nothing = group_differences({"arm": GroupedNetworks(np.full((4, 1), 2.0), np.array([0, 0, 1, 1]))})["arm"]
     assert (nothing.p, nothing.adjusted_p, nothing.farthest) == (1.0, 1.0, None)
 
 
@@ -103,7 +103,7 @@ def test_many_ways_are_drawn() -> None:
     dice = np.random.default_rng(3)
     rows = dice.standard_normal((30, 4))
     rows[20:] += 4.0
-    found = alike({"arm": Networks(rows, np.repeat([0, 1, 2], 10))})["arm"]
+    found = group_differences({"arm": GroupedNetworks(rows, np.repeat([0, 1, 2], 10))})["arm"]
     assert found.p == pytest.approx(2 / MOST)
 
 

@@ -8,7 +8,7 @@ import torch
 from tests.analysis.hand_made import Centred, Narrow
 from tests.training import small_trainings as small
 from vitwork.errors import VitworkError
-from vitwork.training.evaluation import evaluate
+from vitwork.training.evaluation import evaluate_model
 
 
 def test_test_images_that_do_not_fit_are_split_only_where_they_stand_alone():
@@ -16,6 +16,8 @@ def test_test_images_that_do_not_fit_are_split_only_where_they_stand_alone():
     torch.manual_seed(0)
     model, where = small.plain_network(4), (torch.device("cpu"), torch.contiguous_format)
     images = small.splits().test
-    assert evaluate(Narrow(model), images, *where) == pytest.approx(evaluate(model, images, *where), rel=1e-5)
+    assert evaluate_model(Narrow(model), images, *where) == pytest.approx(
+        evaluate_model(model, images, *where), rel=1e-5
+    )
     with pytest.raises(VitworkError, match="cannot be passed in parts"):
-        evaluate(Narrow(model, Centred()), images, *where)
+        evaluate_model(Narrow(model, Centred()), images, *where)

@@ -12,7 +12,7 @@ from pretend_gpu import pretend_gpu
 from tests.training import small_trainings as small
 from vitwork.design.recipe import Augmentation, RandAugment
 from vitwork.training.distributed import World
-from vitwork.training.evaluation import evaluate
+from vitwork.training.evaluation import evaluate_model
 from vitwork.training.training import Training
 
 EVERYTHING = {
@@ -43,5 +43,5 @@ def test_steps_stay_on_the_gpu(network, changes):
         loss, accuracy = run.step.tally.read()
         assert 0 < loss < 10
         assert 0 <= accuracy <= 1
-        assert evaluate(run.model, run.test, gpu, run.step.memory)["nll"] > 0
+        assert evaluate_model(run.model, run.test, gpu, run.step.memory)["nll"] > 0
         assert all(value.device == gpu for value in run.model.state_dict().values())

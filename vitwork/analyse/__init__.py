@@ -11,15 +11,15 @@ from types import ModuleType
 from typing import Any
 
 from vitwork.analyse.analysing import analyse
-from vitwork.analyse.outcome import Outcome
+from vitwork.analyse.outcome import AnalysisOutcome
 
-__all__ = ["Outcome", "analyse"]
+__all__ = ["AnalysisOutcome", "analyse"]
 
 
 class _Room(ModuleType):
     """A module that is called as its main function is."""
 
-    def __call__(self, *arguments: Any, **named: Any) -> Outcome:
+    def __call__(self, *arguments: Any, **named: Any) -> AnalysisOutcome:
         return analyse(*arguments, **named)
 
 

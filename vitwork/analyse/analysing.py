@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitwork.analyse.findings import Made, NotMade, attempt
-from vitwork.analyse.outcome import Analysed, Outcome
-from vitwork.analyse.subject import Pictures, Ready, Subject, Weights, ready, subjects
+from vitwork.analyse.outcome import Analysed, AnalysisOutcome
+from vitwork.analyse.subject import AnalysedImages, Ready, Subject, Weights, ready, subjects
 from vitwork.analyse.table import ANALYSES, chosen, settable
 from vitwork.design.measurement import Measurement
 from vitwork.design.typed_fields import replaced
@@ -93,7 +93,7 @@ class Analysing:
     """
 
     subjects: Sequence[Subject]
-    pictures: Pictures
+    pictures: AnalysedImages
     measurements: Mapping[str, Measurement]
     device: str = "auto"
     minutes: float | None = None
@@ -179,7 +179,7 @@ def analyse(
     size: int | None = None,
     minutes: float | None = None,
     device: str = "auto",
-) -> Outcome:
+) -> AnalysisOutcome:
     """Run every analysis on one model or several.
 
     Args:
@@ -206,7 +206,7 @@ def analyse(
     names = chosen(only)
     analysing = Analysing(
         subjects(models, weights, classes),
-        Pictures(Path(data) if isinstance(data, str) else data, images, size),
+        AnalysedImages(Path(data) if isinstance(data, str) else data, images, size),
         measurements(names, images, changes),
         place.check(device),
         minutes,
@@ -217,9 +217,9 @@ def analyse(
     return outcome(analysing, {"images": images, "size": size, "classes": classes, "changes": list(changes)})
 
 
-def outcome(analysing: Analysing, asked: dict[str, Any]) -> Outcome:
+def outcome(analysing: Analysing, asked: dict[str, Any]) -> AnalysisOutcome:
     """Return what was found so far."""
-    return Outcome(tuple(analysing.done), asked, _made_by())
+    return AnalysisOutcome(tuple(analysing.done), asked, _made_by())
 
 
 @cache

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vitwork.analyse.analysing import Analysing, Coming, measurements, outcome
-from vitwork.analyse.outcome import Outcome, check_file, lines, weights_of
-from vitwork.analyse.subject import Pictures, subjects
+from vitwork.analyse.outcome import AnalysisOutcome, check_file, lines, weights_of
+from vitwork.analyse.subject import AnalysedImages, subjects
 from vitwork.analyse.table import ANALYSES, chosen
 from vitwork.device import place
 from vitwork.session.preflight import import_from_here
@@ -22,7 +22,7 @@ def analyse(arguments: Sequence[str]) -> int:
     models = subjects(given.models, "pretrained" if given.pretrained else _each(given.weights), given.classes)
     measured = measurements(chosen(given.only), given.images, given.changes)
     files = [check_file(path) for path in (given.json, given.csv, given.html) if path]
-    pictures = Pictures(given.data, given.images, given.size)
+    pictures = AnalysedImages(given.data, given.images, given.size)
     analysing = Analysing(models, pictures, measured, given.device, given.minutes, _say)
     analysing.prepare()
     _clear()
@@ -51,7 +51,7 @@ def _each(weights: list[str]) -> list[str] | str | None:
     return weights[0] if len(weights) == 1 else weights or None
 
 
-def _save(found: Outcome, files: Sequence[Path]) -> None:
+def _save(found: AnalysisOutcome, files: Sequence[Path]) -> None:
     for path in files:
         found.save(path)
 

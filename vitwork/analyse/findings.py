@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from vitwork.analyse.table import Analysis, Shown, settable
+from vitwork.analyse.table import Analysis, ShownQuantity, settable
 from vitwork.design.measurement import Measurement, Record
 from vitwork.errors import VitworkError, said, told
 from vitwork.language.quantity import AbsentError
@@ -142,7 +142,7 @@ def _measured_in_parts(measurement: Measurement, run: TrainedRun) -> Iterator[Re
             yield smaller.measure(one)
 
 
-def _number(shown: Shown, values: Record, parts: Sequence[Record], analysis: Analysis) -> Number:
+def _number(shown: ShownQuantity, values: Record, parts: Sequence[Record], analysis: Analysis) -> Number:
     """Return a quantity of a record; one that knows no error is the mean over the parts of the images."""
     quantity, given = shown.quantity, shown.parameters
     try:
@@ -160,7 +160,7 @@ def _number(shown: Shown, values: Record, parts: Sequence[Record], analysis: Ana
     return Number(shown.label, quantity.unit, value, error if known else None, note=note)
 
 
-def _over(shown: Shown, parts: Sequence[Record], given: Mapping[str, Any]) -> tuple[float, float]:
+def _over(shown: ShownQuantity, parts: Sequence[Record], given: Mapping[str, Any]) -> tuple[float, float]:
     """Return the mean of a quantity over parts, with its standard error."""
     found = [float(shown.quantity.value(part, **given)) for part in parts]
     mean = sum(found) / len(found)

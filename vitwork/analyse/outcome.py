@@ -19,7 +19,7 @@ from vitwork.analyse.table import ANALYSES
 from vitwork.errors import VitworkError
 from vitwork.report import words
 from vitwork.report.document import dump
-from vitwork.report.terminal import columns
+from vitwork.report.terminal import terminal_columns
 from vitwork.store.store import check_writable, write_atomically
 
 SCHEMA = "vitwork-analyses/2"
@@ -63,7 +63,7 @@ class Analysed:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AnalysisOutcome:
     """What `vitwork.analyse` found: prints as a table, draws with `plot`, and is a pandas frame as `frame`.
 
     Attributes:
@@ -83,7 +83,7 @@ class Outcome:
 
     def __str__(self) -> str:
         """Return the weights, a table with a column for each model, and what was not measured, at the terminal's width."""
-        width = columns()
+        width = terminal_columns()
         why = [line for reason in self.reasons for line in textwrap.wrap(reason, width, subsequent_indent="  ")]
         errors = [line for text in self.errors for line in ["", *textwrap.wrap(text, width)]]
         return "\n".join([self.first_line, "", *_aligned(self.rows, width), *errors, *([""] if why else []), *why])
@@ -235,7 +235,7 @@ class Outcome:
 
 
 def check_file(path: Path | str) -> Path:
-    """Return where `Outcome.save` can write.
+    """Return where `AnalysisOutcome.save` can write.
 
     Raises:
         VitworkError: the path ends otherwise or is a folder's, or its folder does not exist or cannot be written.

@@ -13,11 +13,11 @@ from vitwork.analyse.table import ANALYSES, share_error
 from vitwork.report import words
 from vitwork.report.document import dump
 from vitwork.report.figures import OTHERS, Draw, corruptions, evaluation, reliability
-from vitwork.report.figures.base import MALFORMED, Entry, Figure, Palette, View
+from vitwork.report.figures.base import MALFORMED, DrawnRecord, Figure, Palette, View
 from vitwork.report.sheet import sheet
 
 if TYPE_CHECKING:
-    from vitwork.analyse.outcome import Outcome
+    from vitwork.analyse.outcome import AnalysisOutcome
 
 
 def _accuracy(view: View) -> Figure | None:
@@ -43,7 +43,7 @@ DRAWN: dict[str, dict[str, Draw]] = {
 """What draws the records of a kind, by the figure's title."""
 
 
-def page(found: Outcome) -> bytes:
+def page(found: AnalysisOutcome) -> bytes:
     """Return the page of what was found so far."""
     head, *rows = found.rows
     return sheet(
@@ -65,13 +65,13 @@ def page(found: Outcome) -> bytes:
     )
 
 
-def _figures(found: Outcome) -> Iterator[tuple[str, Figure]]:
+def _figures(found: AnalysisOutcome) -> Iterator[tuple[str, Figure]]:
     """Yield the figures of every analysis that has one, drawn from the records of all models, with their titles."""
     palette = Palette({one.model: place for place, one in enumerate(found.models)})
     for name in ANALYSES:
         made = [(one.model, record) for one in found.models if isinstance(record := one.analyses.get(name), Made)]
         entries = tuple(
-            Entry(model, 0, record.parameters, msgspec.json.decode(dump(record.values))) for model, record in made
+            DrawnRecord(model, 0, record.parameters, msgspec.json.decode(dump(record.values))) for model, record in made
         )
         for title, draw in DRAWN.get(made[0][1].figure, {}).items() if made else ():
             try:

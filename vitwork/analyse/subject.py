@@ -65,7 +65,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class AnalysedImages:
     """The images of an analysis, loaded once for each size.
 
     Attributes:
@@ -149,7 +149,7 @@ class Ready:
     pass_seconds: float
 
 
-def ready(subject: Subject, pictures: Pictures, device: str = "auto") -> Ready:
+def ready(subject: Subject, pictures: AnalysedImages, device: str = "auto") -> Ready:
     """Build a model, load its images, and pass a few of them.
 
     Raises:
@@ -161,7 +161,7 @@ def ready(subject: Subject, pictures: Pictures, device: str = "auto") -> Ready:
         return _ready(subject, pictures, place.pick(device))
 
 
-def _ready(subject: Subject, pictures: Pictures, device: str) -> Ready:
+def _ready(subject: Subject, pictures: AnalysedImages, device: str) -> Ready:
     import torch
 
     from vitwork.data.images import Splits

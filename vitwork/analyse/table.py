@@ -39,7 +39,7 @@ WITHIN_A_STAGE = "conv block that keeps the resolution behind another of its sta
 """What changes across Convs are the mean over: the first block of a stage is compared with another stage's, and does not count."""
 
 
-class Shown(NamedTuple):
+class ShownQuantity(NamedTuple):
     """A quantity of a record.
 
     Attributes:
@@ -84,7 +84,7 @@ class Analysis:
 
     family: str
     measurement: Measurement
-    shown: tuple[Shown, ...]
+    shown: tuple[ShownQuantity, ...]
     passes: Callable[[Any, int], float]
     labelled: bool = True
     most: int = 1 << 31
@@ -138,8 +138,8 @@ def chosen(names: str | Iterable[str] | None = None) -> list[str]:
     return list(found)
 
 
-def _shown(*quantities: Quantity, **parameters: Any) -> tuple[Shown, ...]:
-    return tuple(Shown(quantity, parameters) for quantity in quantities)
+def _shown(*quantities: Quantity, **parameters: Any) -> tuple[ShownQuantity, ...]:
+    return tuple(ShownQuantity(quantity, parameters) for quantity in quantities)
 
 
 def share_error(share: float, count: int) -> float:
@@ -150,9 +150,9 @@ def share_error(share: float, count: int) -> float:
     return math.sqrt(share * (1.0 - share) / count + 0.25 / count**2) / (1.0 + 1.0 / count) if count else math.nan
 
 
-def _share(quantity: Quantity, share: str, count: str) -> Shown:
+def _share(quantity: Quantity, share: str, count: str) -> ShownQuantity:
     """Return a percentage of a record's share of so many."""
-    return Shown(quantity, error=lambda record: 100.0 * share_error(record[share], record[count]))
+    return ShownQuantity(quantity, error=lambda record: 100.0 * share_error(record[share], record[count]))
 
 
 def _corrupted_error(record: Record) -> float:
@@ -196,7 +196,7 @@ ANALYSES = {
         Analysis(
             "hessian",
             hessian.Blockwise(batches=3, batch_size=8, k=1),
-            tuple(Shown(hessian.ape_of, {"kind": kind}, _ape_error) for kind in ("msa", "mlp", "conv")),
+            tuple(ShownQuantity(hessian.ape_of, {"kind": kind}, _ape_error) for kind in ("msa", "mlp", "conv")),
             lambda m, _: 4.0 * _per_batch(m, STEPS * m.k),  # stem, head and two kinds of blocks
             over="mini-batches",
         ),
@@ -227,7 +227,7 @@ ANALYSES = {
             feature_maps.LogAmplitude(),
             (
                 *_shown(feature_maps.msa_change, feature_maps.mlp_change, relative_to="DC"),
-                Shown(feature_maps.conv_change, {"relative_to": "DC"}, counted=WITHIN_A_STAGE),
+                ShownQuantity(feature_maps.conv_change, {"relative_to": "DC"}, counted=WITHIN_A_STAGE),
             ),
             lambda m, _: 2.0 * m.images,
             labelled=False,
@@ -238,7 +238,7 @@ ANALYSES = {
             feature_maps.Variance(),
             (
                 *_shown(feature_maps.msa_variance_change, feature_maps.mlp_variance_change),
-                Shown(feature_maps.conv_variance_change, counted=WITHIN_A_STAGE),
+                ShownQuantity(feature_maps.conv_variance_change, counted=WITHIN_A_STAGE),
             ),
             lambda m, _: 2.0 * m.images,
             labelled=False,
@@ -264,21 +264,23 @@ ANALYSES = {
         Analysis(
             "lesion",
             lesion.Lesion(),
-            (*_shown(lesion.loss_at_stage_start), Shown(lesion.loss_at_stage_end, {"first_stage": 0})),
+            (*_shown(lesion.loss_at_stage_start), ShownQuantity(lesion.loss_at_stage_end, {"first_stage": 0})),
             lambda m, blocks: (1.0 + blocks) * m.images,
         ),
         Analysis(
             "robustness",
             robustness.NoiseBands(),
-            tuple(Shown(robustness.change, {"between": between}) for between in (robustness.LOW, robustness.HIGH)),
+            tuple(
+                ShownQuantity(robustness.change, {"between": between}) for between in (robustness.LOW, robustness.HIGH)
+            ),
             lambda m, _: 10.0 * m.images,  # nine bands and none
         ),
         Analysis(
             "robustness",
             robustness.Corruptions(severities=(3,)),
             (
-                Shown(robustness.corrupted_accuracy, error=_corrupted_error),
-                Shown(robustness.kept_accuracy, error=_kept_error),
+                ShownQuantity(robustness.corrupted_accuracy, error=_corrupted_error),
+                ShownQuantity(robustness.kept_accuracy, error=_kept_error),
             ),
             lambda m, _: (1.0 + 15.0 * len(m.severities)) * m.images,
             undefined="without corruptions the accuracy is 0",

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from vitwork.analysis.observe import (
     Batch,
+    BlockChange,
     BlockValues,
-    Change,
     Part,
     PerImage,
     as_feature_map,
@@ -197,8 +197,8 @@ class LogAmplitude:
     delta_error: tuple[Tensor, ...]
     relative: tuple[Tensor, ...]
     relative_error: tuple[Tensor, ...]
-    delta_changes: tuple[Change, ...]
-    relative_changes: tuple[Change, ...]
+    delta_changes: tuple[BlockChange, ...]
+    relative_changes: tuple[BlockChange, ...]
     left_out: tuple[str, ...]
     cost: Cost
 

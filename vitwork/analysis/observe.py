@@ -272,7 +272,7 @@ class PerImage(Reducer):
 
 
 @dataclass(frozen=True)
-class Change:
+class BlockChange:
     """The change of a measurement from what enters a block to what it hands on (or to its residual branch).
 
     Attributes:
@@ -294,7 +294,7 @@ class Change:
     left_out: int = 0
 
 
-def changes(measured: Iterable[BlockValues], reading: Callable[[Tensor], Tensor]) -> tuple[Change, ...]:
+def changes(measured: Iterable[BlockValues], reading: Callable[[Tensor], Tensor]) -> tuple[BlockChange, ...]:
     """Return the change across each block that has a before.
 
     Args:
@@ -309,5 +309,5 @@ def changes(measured: Iterable[BlockValues], reading: Callable[[Tensor], Tensor]
         finite = change[change.isfinite()]
         value, error = mean_and_error(finite)
         block, left_out = one.block, len(change) - len(finite)
-        found.append(Change(block.name, block.kind, block.stage, one.jump, value.item(), error.item(), left_out))
+        found.append(BlockChange(block.name, block.kind, block.stage, one.jump, value.item(), error.item(), left_out))
     return tuple(found)

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from vitwork.analysis.observe import Batch, Change, Part, PerImage, as_feature_map, changes, mean_and_error, observe
+from vitwork.analysis.observe import (
+    Batch,
+    BlockChange,
+    Part,
+    PerImage,
+    as_feature_map,
+    changes,
+    mean_and_error,
+    observe,
+)
 from vitwork.device.memory import Cost
 from vitwork.errors import UnfitError
 from vitwork.models.blocks.block import Block
@@ -65,8 +74,8 @@ class VarianceProfile:
     downsamples: tuple[bool, ...]
     variance: tuple[float, ...]
     error: tuple[float, ...]
-    changes: tuple[Change, ...]
-    log_changes: tuple[Change, ...]
+    changes: tuple[BlockChange, ...]
+    log_changes: tuple[BlockChange, ...]
     left_out: tuple[str, ...]
     cost: Cost
 

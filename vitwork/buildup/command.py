@@ -13,9 +13,9 @@ import msgspec
 
 from vitwork import profiles
 from vitwork.buildup.networks import network
-from vitwork.buildup.outcome import Outcome
+from vitwork.buildup.outcome import SearchOutcome
 from vitwork.buildup.page import page
-from vitwork.buildup.rule import Rates, Step
+from vitwork.buildup.rule import Rates, TriedBlock
 from vitwork.buildup.searching import Search
 from vitwork.buildup.team import team
 from vitwork.design.arm import Arm
@@ -115,14 +115,14 @@ def _search(arm: Arm, profile: Profile, rates: Rates, people: Team, minutes: flo
     )  # fmt: skip
 
 
-def _outcome(name: str, search: Search, steps: tuple[Step, ...]) -> Outcome:
-    return Outcome(
+def _outcome(name: str, search: Search, steps: tuple[TriedBlock, ...]) -> SearchOutcome:
+    return SearchOutcome(
         name, search.network, search.profile.name, search.classes, search.rates, steps, search.configurations(),
         time.monotonic() - search.started, search.key,
     )  # fmt: skip
 
 
-def _check_free(folder: Path, found: Outcome) -> None:
+def _check_free(folder: Path, found: SearchOutcome) -> None:
     """Refuse to write over a finished search of something else.
 
     Raises:
@@ -140,7 +140,7 @@ def _check_free(folder: Path, found: Outcome) -> None:
         )
 
 
-def _write(folder: Path, found: Outcome) -> None:
+def _write(folder: Path, found: SearchOutcome) -> None:
     write_atomically(folder / DOCUMENT, msgspec.json.format(dump(found.record), indent=1))
     write_atomically(folder / "buildup.html", page(found))
 

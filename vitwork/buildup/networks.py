@@ -17,7 +17,7 @@ MIXERS = ("window_size", "heads", "head_dim")
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class BuildableNetwork:
     """An all-convolution network, and how it is made with MSA blocks.
 
     Attributes:
@@ -55,7 +55,7 @@ def named(msas: Msas, depths: tuple[int, ...]) -> str:
     return " ".join(blocks) or "no MSA"
 
 
-def network(arm: Arm, size: int) -> Network:
+def network(arm: Arm, size: int) -> BuildableNetwork:
     """Return how an arm's network is built up, from the same network without MSA blocks.
 
     Args:
@@ -71,7 +71,7 @@ def network(arm: Arm, size: int) -> Network:
     return found
 
 
-def _found(arm: Arm, size: int) -> Network:
+def _found(arm: Arm, size: int) -> BuildableNetwork:
     from vitwork.analyse.subject import check_name
     from vitwork.models.zoo import resnets
     from vitwork.models.zoo.catalogue import ENTRIES
@@ -84,11 +84,11 @@ def _found(arm: Arm, size: int) -> Network:
         options = {**_sized(fixed, arm, size), **arm.options}
         depths = tuple(options["depths"])
         made = replace(arm, model=f"alternet_{kind}", options=options)
-        return Network(made, (made.model, {**options, "msas": (0,) * len(depths)}), depths)
+        return BuildableNetwork(made, (made.model, {**options, "msas": (0,) * len(depths)}), depths)
     return _of_blocks(arm, size, zoo=entry is not None)
 
 
-def _of_blocks(arm: Arm, size: int, *, zoo: bool) -> Network:
+def _of_blocks(arm: Arm, size: int, *, zoo: bool) -> BuildableNetwork:
     """Return how a network of timm's blocks is built up."""
     import torch
 
@@ -100,7 +100,7 @@ def _of_blocks(arm: Arm, size: int, *, zoo: bool) -> Network:
     with torch.device("meta"):
         depths = tuple(len(stage) for stage in stages_of(create(arm.model, **own), arm.model))
     made = replace(arm, model=NAME, options={"base": arm.model, **own, **mixing})
-    return Network(made, (arm.model, own), depths)
+    return BuildableNetwork(made, (arm.model, own), depths)
 
 
 def _sized(options: dict[str, Any], arm: Arm, size: int) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _sized(options: dict[str, Any], arm: Arm, size: int) -> dict[str, Any]:
     return options if size <= LARGE_IMAGE or "image_size" in arm.options else {**options, "image_size": size}
 
 
-def refusal(network: Network, msas: Msas, classes: int, size: int) -> str:
+def refusal(network: BuildableNetwork, msas: Msas, classes: int, size: int) -> str:
     """Return why a network with these MSA blocks cannot be, empty where it can: its window divides every map that it meets."""
     from functools import partial
 

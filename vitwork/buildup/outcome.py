@@ -6,8 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from vitwork.buildup.networks import Msas, Network, named
-from vitwork.buildup.rule import Rates, Ruling, Step, mean_interval, most_tried
+from vitwork.buildup.networks import BuildableNetwork, Msas, named
+from vitwork.buildup.rule import Rates, Ruling, TriedBlock, mean_interval, most_tried
 from vitwork.buildup.searching import Configuration
 from vitwork.report import words
 
@@ -15,7 +15,7 @@ SCHEMA = "vitwork-buildup/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SearchOutcome:
     """A search so far, or at its end.
 
     Attributes:
@@ -32,11 +32,11 @@ class Outcome:
     """
 
     name: str
-    network: Network
+    network: BuildableNetwork
     profile: str
     classes: int
     rates: Rates
-    steps: tuple[Step, ...]
+    steps: tuple[TriedBlock, ...]
     configurations: dict[Msas, Configuration]
     wall: float
     key: str
@@ -101,7 +101,7 @@ class Outcome:
         count = sum(len(one.accuracies) for one in found)
         return f"{words.plural(count, 'network')}, {spent} of training; {words.duration(self.wall)} in this call"
 
-    def line(self, step: Step) -> str:
+    def line(self, step: TriedBlock) -> str:
         """Return one step in a line."""
         block = _added(step, self.network.depths)
         found = step.found
@@ -113,7 +113,7 @@ class Outcome:
         interval = edges if math.isfinite(gain.low + gain.high) else "so few seeds bound nothing"
         return f"{block}: {words.quantity(gain.estimate, sign=True)} points ({interval}), {among}: {found.ruling or 'open'}"
 
-    def trained(self, step: Step) -> int:
+    def trained(self, step: TriedBlock) -> int:
         """Return how many networks with a step's block there are; its ruling may have taken fewer, the first that decided."""
         return len(self.configurations[step.tried].accuracies) if step.tried in self.configurations else 0
 
@@ -162,7 +162,7 @@ def blocks(msas: Msas, depths: tuple[int, ...]) -> list[list[bool]]:
     ]
 
 
-def _added(step: Step, depths: tuple[int, ...]) -> str:
+def _added(step: TriedBlock, depths: tuple[int, ...]) -> str:
     """Return the name of the block that a step tried."""
     only = tuple(after - before for before, after in zip(step.before, step.tried, strict=True))
     stage = only.index(1)

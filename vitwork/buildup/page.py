@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from vitwork.buildup.networks import Msas, named
-from vitwork.buildup.outcome import Outcome, blocks
+from vitwork.buildup.outcome import SearchOutcome, blocks
 from vitwork.buildup.rule import Ruling, mean_interval
 from vitwork.language.document import MeasurementResult
 from vitwork.report import paper_values, words
@@ -18,7 +18,7 @@ from vitwork.report.svg import Plot
 XLABEL = "number of MSA blocks"
 
 
-def page(found: Outcome) -> bytes:
+def page(found: SearchOutcome) -> bytes:
     """Return the page of a search, so far or at its end."""
     return sheet(
         "buildup.html.j2",
@@ -34,7 +34,7 @@ def page(found: Outcome) -> bytes:
     )
 
 
-def _diagram(found: Outcome) -> str:
+def _diagram(found: SearchOutcome) -> str:
     """Return the network's blocks as a strip."""
     rows = [(stage, "msa" if is_msa else "conv") for stage, row in enumerate(blocks(found.msas, found.network.depths), 1)
             for is_msa in row]  # fmt: skip
@@ -51,7 +51,7 @@ def _diagram(found: Outcome) -> str:
     return structure.draw(found.name, [drawn])
 
 
-def _path(found: Outcome) -> Figure:
+def _path(found: SearchOutcome) -> Figure:
     rows = tuple(
         (named(msas, found.network.depths), sum(msas), _kept(found, msas), seed, accuracy)
         for msas, one in found.configurations.items()
@@ -70,11 +70,11 @@ def _path(found: Outcome) -> Figure:
     )
 
 
-def _kept(found: Outcome, msas: Msas) -> bool:
+def _kept(found: SearchOutcome, msas: Msas) -> bool:
     return not any(msas) or any(step.tried == msas and step.found.ruling is Ruling.KEPT for step in found.steps)
 
 
-def _ours(found: Outcome) -> str:
+def _ours(found: SearchOutcome) -> str:
     """Return accuracy against the number of MSA blocks; what was kept is joined."""
     means = {msas: mean_interval(one.accuracies) for msas, one in found.configurations.items()}
     every = [edge for mean, low, high in means.values() for edge in (mean, low, high) if math.isfinite(edge)]

@@ -59,7 +59,7 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class BlockJudgement:
     """How a block was judged.
 
     Attributes:
@@ -77,7 +77,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TriedBlock:
     """A block that was tried.
 
     Attributes:
@@ -87,7 +87,7 @@ class Step:
 
     before: Msas
     tried: Msas
-    found: Comparison
+    found: BlockJudgement
 
     @property
     def after(self) -> Msas:
@@ -100,7 +100,7 @@ def most_tried(depths: Sequence[int]) -> int:
     return max(1, sum(depth // 2 for depth in depths))
 
 
-def judged(tried: Sequence[float], before: Sequence[float], rates: Rates, among: int) -> Comparison:
+def judged(tried: Sequence[float], before: Sequence[float], rates: Rates, among: int) -> BlockJudgement:
     """Judge a block by the accuracies of networks with it and without it, one per seed, in the order of the seeds.
 
     The answer is that of the first number of seeds that decides, so that it does not depend on how many were trained at once.
@@ -120,7 +120,7 @@ def judged(tried: Sequence[float], before: Sequence[float], rates: Rates, among:
             ruling, n = Ruling.DROPPED, seen
             break
     gain = compare(tried[:n], before[:n], "greater", anytime=True, alpha=min(0.5, 2.0 * level))
-    return Comparison(ruling, n, gain)
+    return BlockJudgement(ruling, n, gain)
 
 
 def _above(a: Sequence[float], b: Sequence[float], margin: float) -> tuple[float, float]:
@@ -130,7 +130,7 @@ def _above(a: Sequence[float], b: Sequence[float], margin: float) -> tuple[float
     return float(above), float(below)
 
 
-def search(depths: Sequence[int], ask: Callable[[Msas, Msas], Comparison]) -> Iterator[Step]:
+def search(depths: Sequence[int], ask: Callable[[Msas, Msas], BlockJudgement]) -> Iterator[TriedBlock]:
     """Yield the blocks that are tried, in order, until every stage was visited or one is left unfinished.
 
     Args:
@@ -141,7 +141,7 @@ def search(depths: Sequence[int], ask: Callable[[Msas, Msas], Comparison]) -> It
     for stage in reversed(range(len(depths))):
         while 2 * (now[stage] + 1) <= depths[stage]:
             tried = tuple(count + (place == stage) for place, count in enumerate(now))
-            step = Step(now, tried, ask(now, tried))
+            step = TriedBlock(now, tried, ask(now, tried))
             yield step
             if step.found.ruling is Ruling.UNFINISHED:
                 return

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vitwork.buildup.networks import Msas, Network, named, refusal
-from vitwork.buildup.rule import Comparison, Rates, Ruling, Step, judged, most_tried, search
+from vitwork.buildup.networks import BuildableNetwork, Msas, named, refusal
+from vitwork.buildup.rule import BlockJudgement, Rates, Ruling, TriedBlock, judged, most_tried, search
 from vitwork.buildup.team import Team
 from vitwork.design.arm import Arm
 from vitwork.design.profile import Profile
@@ -49,7 +49,7 @@ class Search:
         trained: number of seeds by MSA blocks, in the order of the search.
     """
 
-    network: Network
+    network: BuildableNetwork
     profile: Profile
     rates: Rates
     team: Team
@@ -71,19 +71,19 @@ class Search:
         """The key of the first run that the search starts from."""
         return self._run(self.network.none, 0).key
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[TriedBlock]:
         """Yield every block that was tried, once it is judged."""
         return search(self.network.depths, self._judged)
 
-    def _judged(self, before: Msas, tried: Msas) -> Comparison:
+    def _judged(self, before: Msas, tried: Msas) -> BlockJudgement:
         """Judge a block, training as many seeds as that takes."""
         if why := refusal(self.network, tried, self.classes, self.size):
-            return Comparison(Ruling.REFUSED, why=why)
-        seeds, found = 0, Comparison(None)
+            return BlockJudgement(Ruling.REFUSED, why=why)
+        seeds, found = 0, BlockJudgement(None)
         while found.ruling is None:
             seeds = min(self.rates.seeds, seeds + max(2, self.team.size) if seeds else self._first)
             if not self._train(before, tried, seeds):
-                return Comparison(Ruling.UNFINISHED, found.seeds, found.gain)
+                return BlockJudgement(Ruling.UNFINISHED, found.seeds, found.gain)
             after, base = (self.configuration(msas, seeds).accuracies for msas in (tried, before))
             found = judged(after, base, self.rates, most_tried(self.network.depths))
         return found

@@ -57,14 +57,14 @@ def load(spec: DataSpec, root: Path | None = None) -> Splits:
     import torch
 
     from vitwork.data.images import Splits, measured_statistics
-    from vitwork.data.sources.download import check
+    from vitwork.data.sources.download import check_download
 
     collection = _collection(spec, root)
     if _streams(collection, spec.size):
         return _streamed(spec, root)
     data = decoded(collection, spec.size)
     if root is None:
-        check(spec.source, data.fingerprint)
+        check_download(spec.source, data.fingerprint)
     train, test = (torch.from_numpy(data.images[split]) for split in ("train", "test"))
     statistics = NORMALISATION.get(spec.source) or measured_statistics(train)
     return Splits(
@@ -205,8 +205,8 @@ def _drawn(spec: DataSpec) -> Splits:
     from vitwork.data.images import ImageSet, Splits, balanced_prefix, measured_statistics
 
     size = spec.size or SIZE
-    train = embedded.draw(spec.train or EMBEDDED_TRAIN, size=size, split="train")
-    test = embedded.draw(spec.test or EMBEDDED_TEST, size=size, split="test")
+    train = embedded.draw_images(spec.train or EMBEDDED_TRAIN, size=size, split="train")
+    test = embedded.draw_images(spec.test or EMBEDDED_TEST, size=size, split="test")
     images, labels = torch.from_numpy(train.images), torch.from_numpy(train.shapes)
     statistics = measured_statistics(images)
     rows = balanced_prefix(labels, len(embedded.CLASSES), fraction=spec.fraction)

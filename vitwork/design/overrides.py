@@ -60,7 +60,7 @@ def override(profile: Profile, assignments: Sequence[str], *, deterministic: boo
         changes.append(Deviation(Change.SETTING, arm=arm, field=field, value=text))
     arms = {name: _shortened(changed, profile.arms[name]) for name, changed in arms.items()}
     for changed in arms.values():  # at the end, because changes may only fit together
-        schedule.check(changed.recipe)
+        schedule.check_recipe(changed.recipe)
         changed.data.check()
         _check_snapshots(changed)
     _check_images([arm for arm in arms.values() if arm.loaded])

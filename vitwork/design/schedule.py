@@ -15,7 +15,7 @@ def total_epochs(recipe: Recipe) -> int:
     return recipe.warmup_epochs + recipe.epochs
 
 
-def check(recipe: Recipe) -> None:
+def check_recipe(recipe: Recipe) -> None:
     """Refuse a recipe that cannot be carried out.
 
     Raises:

@@ -15,7 +15,7 @@ from typing import Any
 
 from vitwork.design.deviation import Lack
 from vitwork.engines.depot import Depot, Files, Pusher, arrived, packed
-from vitwork.engines.parcel import Packed, Parcel
+from vitwork.engines.parcel import Parcel, SealedParcel
 from vitwork.engines.shipping import Shipment, shipped, unloaded
 from vitwork.errors import VitworkError, told
 from vitwork.session.engine import Resources, State, Task, TaskError, taken
@@ -30,7 +30,7 @@ HEAD = {"node:__internal_head__": 0.001}
 SETTINGS = {"address": str, "cpus": int, "gpus": float, "retries": int, "working_dir": str, "data": str}
 
 
-def perform(parcel: Packed, depot: Any, files: Files, data: Any = None) -> dict[str, Lack]:
+def perform(parcel: SealedParcel, depot: Any, files: Files, data: Any = None) -> dict[str, Lack]:
     """Do a task on a node, in a folder of its own, and send what comes of it to the depot while it is worked on.
 
     Args:

@@ -66,9 +66,9 @@ class Parcel:
             _images(task.runs[0].arm.data, worker.data),
         )  # fmt: skip
 
-    def pack(self) -> Packed:
+    def pack(self) -> SealedParcel:
         """Return the parcel as bytes, which are trusted as the code is: whoever unpacks them runs what they name."""
-        return Packed(tuple(sys.path), sealed(pickle.dumps(self)))
+        return SealedParcel(tuple(sys.path), sealed(pickle.dumps(self)))
 
     def check(self) -> None:
         """Refuse to work with other code or on other images than the session has.
@@ -118,7 +118,7 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class SealedParcel:
     """A parcel as it travels.
 
     Attributes:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitwork.design.deviation import Lack
 from vitwork.device import place
-from vitwork.engines.parcel import Packed, Parcel
+from vitwork.engines.parcel import Parcel, SealedParcel
 from vitwork.errors import VitworkError
 from vitwork.session.engine import Resources, State, Task, TaskError
 from vitwork.session.progress import process_runs
@@ -51,14 +51,14 @@ SHARED = {
 class Job:
     """What a job runs; submitit calls `checkpoint` before a time limit or a preemption ends it, and starts it again."""
 
-    def __call__(self, packed: Packed) -> dict[str, Lack]:
+    def __call__(self, packed: SealedParcel) -> dict[str, Lack]:
         """Do a task in the shared store, without a lock: that a run is done once is for the bookings and the queue to see to."""
         parcel = packed.open()
         job = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
         number = "_".join(part for part in job if part) or os.environ.get("SLURM_JOB_ID") or str(os.getpid())
         return parcel.perform(parcel.opened(), f"slurm {number}")
 
-    def checkpoint(self, packed: Packed) -> Any:
+    def checkpoint(self, packed: SealedParcel) -> Any:
         """Return the same task: it goes on from the training's own last checkpoint.
 
         submitit asks in a signal's handler, in the middle of a training, and exits from there.

@@ -15,7 +15,7 @@ from vitwork.analyse.command import positive
 from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
-from vitwork.language.evidence import Outcome
+from vitwork.language.evidence import Agreement
 from vitwork.report.words import evidence as words
 from vitwork.session.again import ReportPlan, profile_of
 from vitwork.session.collecting import collect, read_claims
@@ -42,9 +42,9 @@ def judge(arguments: Sequence[str]) -> int:
     report = open_report(given.report)
     found = rejudge(_plan(report, given.claims))
     _say(words.rejudged(found, report))
-    if found.those(Outcome.DIFFERENT, Outcome.NUMBERS):
+    if found.those(Agreement.DIFFERENT, Agreement.NUMBERS):
         return 1
-    return UNJUDGED if found.those(Outcome.LOST) else 0
+    return UNJUDGED if found.those(Agreement.LOST) else 0
 
 
 def audit(arguments: Sequence[str]) -> int:
@@ -66,7 +66,7 @@ def audit(arguments: Sequence[str]) -> int:
     report = open_report(given.report)
     seed = secrets.randbelow(1 << 31) if given.seed is None else given.seed
     plan = _plan(report, given.claims)
-    if moved := rejudge(plan).those(Outcome.DIFFERENT, Outcome.NUMBERS):
+    if moved := rejudge(plan).those(Agreement.DIFFERENT, Agreement.NUMBERS):
         _say(
             [
                 f"Not credible: {', '.join(found.claim for found in moved)} do not follow from the records; see vitwork judge."

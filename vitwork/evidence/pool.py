@@ -26,7 +26,7 @@ from vitwork.language.document import (
 from vitwork.session.again import ReportPlan, judged_again
 from vitwork.session.lookup import Lookup
 from vitwork.statistics.effect import Verdict
-from vitwork.statistics.exchange import Networks, alike
+from vitwork.statistics.exchange import GroupedNetworks, group_differences
 from vitwork.store.keys import digest, plain
 
 MADE_OF = ("model", "options", "recipe", "data", "fingerprint")
@@ -217,12 +217,12 @@ def machine_effects(plan: ReportPlan) -> tuple[MachineEffect, ...]:
         sides = columns_of(plan, arm) if arm in plan.profile.arms else {}
         if len({number for number, _ in seeds}) > 1 and sides:
             rows = table(lookup, plan, sides.values(), [seed for _, seed in seeds])
-            networks[arm] = Networks(scaled(rows, sides.values()), np.array([number for number, _ in seeds]))
+            networks[arm] = GroupedNetworks(scaled(rows, sides.values()), np.array([number for number, _ in seeds]))
             columns[arm] = list(sides)
     return tuple(
         MachineEffect(
             arm=arm, networks=found.networks, p=found.p, adjusted_p=found.adjusted_p, least=found.least,
             largest="" if found.farthest is None else columns[arm][found.farthest],
         )
-        for arm, found in alike(networks).items()
+        for arm, found in group_differences(networks).items()
     )  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
 from vitwork.language.document import ClaimResult, Constant, Hypothesis, Results, RunResult, Sample
-from vitwork.language.evidence import Code, Judged, Moved, Outcome, Rejudged
+from vitwork.language.evidence import Agreement, Code, Judged, Moved, Rejudged
 from vitwork.session.again import ReportPlan, judged_again
 from vitwork.session.plan import Wanted, code, settings
 from vitwork.statistics.effect import Effect, Verdict
@@ -36,34 +36,34 @@ def _claims(report: Results, again: Results) -> tuple[Judged, ...]:
     kept = {_kept(*pair) for pair in pairs}
     # Of a report of chosen tests, the records may decide other claims too.
     added = any(claim.verdict is not Verdict.NOT_MEASURED for claim in now.values())
-    whole = Outcome.LOST not in kept and report.family == again.family and not added
+    whole = Agreement.LOST not in kept and report.family == again.family and not added
     found = [
         _judged(before, after, tuple(_moved(before, after, *sides, whole=whole)) if after is not None else ())
         for before, after in pairs
     ]
-    return (*found, *(Judged(claim.id, Outcome.NEW, None, claim.verdict, claim.lack) for claim in now.values()))
+    return (*found, *(Judged(claim.id, Agreement.NEW, None, claim.verdict, claim.lack) for claim in now.values()))
 
 
-def _kept(before: ClaimResult, after: ClaimResult | None) -> Outcome:
+def _kept(before: ClaimResult, after: ClaimResult | None) -> Agreement:
     """Return what becomes of a claim as far as that does not depend on its numbers."""
     if after is None:
-        return Outcome.LOST
+        return Agreement.LOST
     if before.verdict is Verdict.NOT_MEASURED and after.verdict is Verdict.NOT_MEASURED:
-        return Outcome.UNMEASURED
+        return Agreement.UNMEASURED
     if before.verdict is not Verdict.NOT_MEASURED and before.p is None and not before.hypotheses:
-        return Outcome.PROPERTY
+        return Agreement.PROPERTY
     if after.lack is not None and after.verdict is Verdict.NOT_MEASURED:
-        return Outcome.LOST
-    return Outcome.SAME if before.verdict is after.verdict else Outcome.DIFFERENT
+        return Agreement.LOST
+    return Agreement.SAME if before.verdict is after.verdict else Agreement.DIFFERENT
 
 
 def _judged(before: ClaimResult, after: ClaimResult | None, moved: tuple[Moved, ...]) -> Judged:
     outcome = _kept(before, after)
     if after is None:
         return Judged(before.id, outcome, before.verdict, None)
-    if outcome is Outcome.SAME and moved:
-        outcome = Outcome.NUMBERS
-    shown = moved if outcome in {Outcome.NUMBERS, Outcome.DIFFERENT} else ()
+    if outcome is Agreement.SAME and moved:
+        outcome = Agreement.NUMBERS
+    shown = moved if outcome in {Agreement.NUMBERS, Agreement.DIFFERENT} else ()
     return Judged(before.id, outcome, before.verdict, after.verdict, after.lack, shown, before.lack)
 
 

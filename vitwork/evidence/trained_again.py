@@ -27,7 +27,7 @@ from vitwork.session.again import ReportPlan
 from vitwork.session.lookup import Lookup, Records
 from vitwork.session.plan import Plan
 from vitwork.session.worker import Worker
-from vitwork.statistics.exchange import Networks, alike, predicted
+from vitwork.statistics.exchange import GroupedNetworks, group_differences, predicted
 
 ROUNDING = 1e-4
 """Relative difference of two trainings' losses, and of values, that rounding explains."""
@@ -113,12 +113,12 @@ class Auditor:
         """
         known, fresh = Lookup(self.plan.archive), Lookup(records)
         found: list[Repeated] = []
-        samples: dict[str, Sample] = {}
+        samples: dict[str, ArmValues] = {}
         for arm in dict.fromkeys(run.arm for run in drawn):
             own = [run for run in drawn if run.arm == arm]
             published = sorted(run.seed for run in self.plan.report.runs if run.arm == arm and run.status is not None)
             columns = columns_of(self.plan, arm)
-            sample = Sample(
+            sample = ArmValues(
                 columns, published, [run.seed for run in own],
                 table(known, self.plan, columns.values(), published),
                 table(fresh, work, columns.values(), [run.seed for run in own]),
@@ -134,7 +134,7 @@ class Auditor:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class ArmValues:
     """What claims compare of an arm's networks, published and trained again.
 
     Attributes:
@@ -169,10 +169,10 @@ class Sample:
             yield Repeated(arm, seed, name, side.quantity.unit, before, after, repeat, interval)
 
     @property
-    def networks(self) -> Networks:
+    def networks(self) -> GroupedNetworks:
         """All networks with their values on the scales on which claims compare them."""
         rows = scaled(np.concatenate([self.before, self.after]), self.columns.values())
-        return Networks(rows, np.repeat([0, 1], [len(self.before), len(self.after)]))
+        return GroupedNetworks(rows, np.repeat([0, 1], [len(self.before), len(self.after)]))
 
 
 def repeated(before: float, after: float, spread: float, *, same: bool) -> Repeat:
@@ -205,9 +205,9 @@ def repeats(run: RunResult, record: Mapping[str, Any]) -> bool:
     )
 
 
-def _arms(samples: Mapping[str, Sample]) -> Iterator[ArmAudit]:
+def _arms(samples: Mapping[str, ArmValues]) -> Iterator[ArmAudit]:
     """Yield what the audited networks of every arm say that did not repeat."""
-    for arm, found in alike({arm: sample.networks for arm, sample in samples.items()}).items():
+    for arm, found in group_differences({arm: sample.networks for arm, sample in samples.items()}).items():
         farthest = "" if found.farthest is None else list(samples[arm].columns)[found.farthest]
         published, audited = len(samples[arm].published), len(samples[arm].audited)
         yield ArmAudit(arm, published, audited, found.values, found.p, found.adjusted_p, found.least, farthest)

@@ -20,7 +20,7 @@ from vitwork.language.document import ClaimResult, Constant, Hypothesis, Results
 from vitwork.statistics.effect import Effect, Verdict
 
 if TYPE_CHECKING:
-    from vitwork.statistics.change import Finding
+    from vitwork.statistics.change import SampledEffect
 
 ALIKE = 0.9
 """How much of the sentences of a renamed claim has to agree."""
@@ -254,7 +254,7 @@ def _moved(pairs: Iterable[tuple[Hypothesis, Hypothesis]], alpha: float) -> list
     from vitwork.statistics import effect_change, holm
 
     tested = [
-        (now, change) for was, now in pairs if (change := effect_change(finding(was), finding(now), alpha)) is not None
+        (now, change) for was, now in pairs if (change := effect_change(sampled(was), sampled(now), alpha)) is not None
     ]
     judged = holm([change for _, change in tested], alpha)
     return [
@@ -264,21 +264,21 @@ def _moved(pairs: Iterable[tuple[Hypothesis, Hypothesis]], alpha: float) -> list
     ]
 
 
-def finding(hypothesis: Hypothesis) -> Finding:
+def sampled(hypothesis: Hypothesis) -> SampledEffect:
     """Return a hypothesis as `effect_change` takes it.
 
     Of an order (whose weakest step may be another one in other results) and of a rank correlation only the interval
     serves.
     """
-    from vitwork.statistics.change import Finding
+    from vitwork.statistics.change import SampledEffect
     from vitwork.statistics.structured import slope_weights
 
     if hypothesis.form in ("order", "correlation"):
-        return Finding(hypothesis.effect)
+        return SampledEffect(hypothesis.effect)
     sides, levels = hypothesis.sides, hypothesis.levels
     samples = [side for side in sides if isinstance(side, Sample)]
     weights = slope_weights(len(sides), levels) if hypothesis.form == "trend" else [1.0, -1.0][: len(samples)]
-    return Finding(
+    return SampledEffect(
         hypothesis.effect,
         [side.values for side in samples],
         weights,

@@ -18,7 +18,7 @@ class Code(StrEnum):
     UNKNOWN = "unknown"  # the key does not follow from what the report tells of the record
 
 
-class Outcome(StrEnum):
+class Agreement(StrEnum):
     """What became of a published verdict that was judged again."""
 
     SAME = "the same"
@@ -59,7 +59,7 @@ class Judged:
     """
 
     claim: str
-    outcome: Outcome
+    outcome: Agreement
     before: Verdict | None
     after: Verdict | None
     lack: Lack | None = None
@@ -81,7 +81,7 @@ class Rejudged:
     code: Mapping[str, Mapping[Code, int]]
     family: tuple[int, int]
 
-    def those(self, *outcomes: Outcome) -> tuple[Judged, ...]:
+    def those(self, *outcomes: Agreement) -> tuple[Judged, ...]:
         """Return the claims with one of the outcomes."""
         return tuple(found for found in self.claims if found.outcome in outcomes)
 

@@ -85,13 +85,13 @@ class Reference:
             factor = f"{math.exp(self.margin):g} · "
         return f"{factor}{self.quantity.name}({self.arm}{self.qualifier}){amount}"
 
-    def __lt__(self, other: Reference | float) -> Comparison:
+    def __lt__(self, other: Reference | float) -> Inequality:
         """Claim that this is smaller."""
-        return Comparison(*_told_apart(self, other), "less")
+        return Inequality(*_told_apart(self, other), "less")
 
-    def __gt__(self, other: Reference | float) -> Comparison:
+    def __gt__(self, other: Reference | float) -> Inequality:
         """Claim that this is larger."""
-        return Comparison(*_told_apart(self, other), "greater")
+        return Inequality(*_told_apart(self, other), "greater")
 
     def __add__(self, margin: float) -> Reference:
         """Declare an amount as margin."""
@@ -203,7 +203,7 @@ class Sentence(ABC):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Comparison(Sentence):
+class Inequality(Sentence):
     """A directional comparison of two references, or of a reference and a constant.
 
     Attributes:

@@ -27,7 +27,7 @@ COLUMNS = ("eigenvalues", "residuals", "products", "converged", "which")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curvature(Measurement):
+class HessianMeasurement(Measurement):
     """What the analyses of second derivatives share: mini-batches of augmented training data, each with its Hessian.
 
     Attributes:
@@ -53,7 +53,7 @@ class Curvature(Measurement):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spectrum(Curvature):
+class Spectrum(HessianMeasurement):
     """The top eigenvalues of NLL + L2, and those of the NLL alone, all found at once; a control takes images not augmented.
 
     Attributes:
@@ -83,7 +83,7 @@ class Spectrum(Curvature):
         if self.examples == "clean" and not strong:
             why = f"needs strong augmentation, which the recipe of {arm.name} lacks: clean images would hardly differ from its own"
             return Lack(Missing.UNFIT, arm.name, why)
-        return Curvature.lack(self, arm)  # `super()` without arguments does not work in dataclasses with slots
+        return HessianMeasurement.lack(self, arm)  # `super()` without arguments does not work in dataclasses with slots
 
     def measure(self, run: TrainedRun) -> Record:
         """Return the eigenvalues of every mini-batch, and whether they converged.
@@ -134,7 +134,7 @@ class Spectrum(Curvature):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MatchedSpectrum(Curvature):
+class MatchedSpectrum(HessianMeasurement):
     """The spectra at the snapshots between which the training loss crosses a level, so that networks compare at one loss.
 
     Attributes:
@@ -200,7 +200,7 @@ class MatchedSpectrum(Curvature):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blockwise(Curvature):
+class Blockwise(HessianMeasurement):
     """What `Spectrum` is, for each diagonal block of the Hessian, one per kind of layer.
 
     Attributes:

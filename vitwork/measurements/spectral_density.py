@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 from vitwork.design.measurement import Record
 from vitwork.language.quantity import columns, mean, quantity
 from vitwork.measurements.errors import Batches, jackknife
-from vitwork.measurements.hessian import Curvature, negative
+from vitwork.measurements.hessian import HessianMeasurement, negative
 
 if TYPE_CHECKING:
     from vitwork.measurements.trained_run import TrainedRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Density(Curvature):
+class Density(HessianMeasurement):
     """The density of all eigenvalues of NLL + L2, as nodes and weights.
 
     Attributes:
@@ -37,7 +37,7 @@ class Density(Curvature):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HessianTrace(Curvature):
+class HessianTrace(HessianMeasurement):
     """The trace of the Hessian of NLL + L2, estimated from some products with it.
 
     Attributes:

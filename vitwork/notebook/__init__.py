@@ -1,6 +1,6 @@
 """Results in notebooks: `vitwork.load` and `vitwork.compare`, with pandas frames and figures. Imports no torch."""
 
 from vitwork.notebook.comparison import Comparison, compare
-from vitwork.notebook.loaded import Claim, Loaded, load
+from vitwork.notebook.loaded import Loaded, LoadedClaim, load
 
-__all__ = ["Claim", "Comparison", "Loaded", "compare", "load"]
+__all__ = ["Comparison", "Loaded", "LoadedClaim", "compare", "load"]

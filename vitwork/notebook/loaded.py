@@ -76,7 +76,7 @@ class Loaded:
         """A row per number that was measured."""
         return frames.measurements(self.results)
 
-    def claim(self, id: str) -> Claim:
+    def claim(self, id: str) -> LoadedClaim:
         """Return one claim with its values per seed.
 
         Raises:
@@ -90,7 +90,7 @@ class Loaded:
             raise VitworkError(
                 f"There is no claim {id!r} in these results{f'; did you mean {near[0]!r}?' if near else '.'}"
             )
-        return Claim(found, self)
+        return LoadedClaim(found, self)
 
     def plot(self) -> Figure:
         """Draw p of every claim, by verdict, with the level of the first decision."""
@@ -106,7 +106,7 @@ class Loaded:
         return f"<p>{' '.join(map(escape, totals(self.results)))}</p>{_html(shown)}"
 
 
-class Claim:
+class LoadedClaim:
     """One claim of loaded results.
 
     Attributes:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vitwork.notebook.comparison import Comparison
-    from vitwork.notebook.loaded import Claim, Loaded
+    from vitwork.notebook.loaded import Loaded, LoadedClaim
 
 COLOURS = {
     str(Verdict.REPRODUCED): "#1a7f5a",
@@ -27,7 +27,7 @@ ROW = 0.22
 """Inches of a line of text."""
 
 
-class Drawing(Figure):
+class NotebookFigure(Figure):
     """A figure that a notebook shows without `%matplotlib inline`."""
 
     def _repr_png_(self) -> bytes:
@@ -39,7 +39,7 @@ class Drawing(Figure):
 def overview(loaded: Loaded) -> Figure:
     """Draw p of every claim that was measured, by verdict; the line is the level at which all of them are corrected."""
     found = loaded.claims.dropna(subset=["p"]).sort_values("p", ascending=False)
-    figure = Drawing(figsize=(8, max(2.0, ROW * len(found) + 1)), layout="constrained")
+    figure = NotebookFigure(figsize=(8, max(2.0, ROW * len(found) + 1)), layout="constrained")
     axes = figure.subplots()
     for verdict, colour in COLOURS.items():
         rows = np.flatnonzero(found["verdict"] == verdict)
@@ -55,12 +55,12 @@ def overview(loaded: Loaded) -> Figure:
     return figure
 
 
-def samples(claim: Claim) -> Figure:
+def samples(claim: LoadedClaim) -> Figure:
     """Draw every trained network's value, a row of axes per hypothesis and a column of points per arm."""
     hypotheses = claim.hypotheses
     if hypotheses.empty:
         raise VitworkError(f"The claim {claim.id} has no hypotheses to draw: {claim.verdict}.")
-    figure = Drawing(figsize=(6, 2.4 * len(hypotheses)), layout="constrained")
+    figure = NotebookFigure(figsize=(6, 2.4 * len(hypotheses)), layout="constrained")
     values = claim.values  # noqa: PD011 - no frame
     for axes, (id, hypothesis) in zip(
         np.ravel(figure.subplots(len(hypotheses), squeeze=False)), hypotheses.iterrows(), strict=True
@@ -95,7 +95,7 @@ def _told(hypothesis: pd.Series) -> str:
 def against(comparison: Comparison) -> Figure:
     """Draw effects now against those before, with their intervals; each in units of its half-width before."""
     found = comparison.hypotheses.dropna()
-    figure = Drawing(figsize=(5, 5), layout="constrained")
+    figure = NotebookFigure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
     unit = (found["before", "high"] - found["before", "low"]) / 2
     known = np.isfinite(unit) & (unit > 0) & np.isfinite(found["now", "high"] - found["now", "low"])

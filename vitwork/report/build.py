@@ -10,7 +10,7 @@ from vitwork.report.badge import badge
 from vitwork.report.crate import crate
 from vitwork.report.document import dump
 from vitwork.report.earlier import placed
-from vitwork.report.html import shown
+from vitwork.report.html import all_visible
 from vitwork.report.page import render
 from vitwork.report.summary import markdown
 from vitwork.report.tables import tables
@@ -36,7 +36,7 @@ def build(results: Results, folder: Path) -> Path:
 
 def write(results: Results, folder: Path) -> Path:
     """Do what `build` does in `folder` itself, whatever report stands there."""
-    safe = shown(results)
+    safe = all_visible(results)
     shared = {  # the results first, of which everything else can be made again
         "results.json": dump(results),
         **{f"{name}.parquet": table for name, table in tables(results).items()},

@@ -17,7 +17,7 @@ What the paper states, where, with which numbers, and the sentences that test it
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SheetEntry:
     """What one test contributes to the sheet; tests of the same claim are shown together.
 
     Attributes:
@@ -35,9 +35,9 @@ class Entry:
     controls: tuple[tuple[str, str], ...] = ()
 
 
-def markdown(entries: Iterable[Entry]) -> str:
+def markdown(entries: Iterable[SheetEntry]) -> str:
     """Return the sheet: chapters and claims in the order in which they first come, claims of ours last."""
-    chapters: dict[str, list[Entry]] = {}
+    chapters: dict[str, list[SheetEntry]] = {}
     for entry in sorted(_by_claim(entries), key=lambda entry: entry.claim.ours):
         chapters.setdefault(OURS if entry.claim.ours else entry.chapter, []).append(entry)
     parts = [HEAD]
@@ -46,9 +46,9 @@ def markdown(entries: Iterable[Entry]) -> str:
     return "\n".join(parts)
 
 
-def _by_claim(entries: Iterable[Entry]) -> Iterable[Entry]:
+def _by_claim(entries: Iterable[SheetEntry]) -> Iterable[SheetEntry]:
     """Join the entries of each claim."""
-    claims: dict[str, Entry] = {}
+    claims: dict[str, SheetEntry] = {}
     for entry in entries:
         known = claims.setdefault(entry.claim.id, replace(entry, sentences=(), arms=(), controls=()))
         claims[entry.claim.id] = replace(
@@ -60,7 +60,7 @@ def _by_claim(entries: Iterable[Entry]) -> Iterable[Entry]:
     return claims.values()
 
 
-def _section(entry: Entry) -> str:
+def _section(entry: SheetEntry) -> str:
     """Return one claim."""
     claim = entry.claim
     lines = [f"### {claim.id}", "", _escaped(claim.sentence), "", f"- Paper: {_evidence(claim.paper)}"]

@@ -31,13 +31,14 @@ def compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--alpha", type=float, default=0.05, help="probability of one false alarm (default: 0.05)")
     given = parser.parse_args(arguments)
     from vitwork.language.changes import compare_to_baseline
-    from vitwork.report.compare import compare as write
-    from vitwork.report.compare import markdown
+    from vitwork.report.compare import markdown, write_comparison
 
     old, new = read(given.before), read(given.now)
     events = compare_to_baseline(old, new, given.alpha)
-    pages = [str(write(old, new, given.html, given.alpha))] if given.html else []  # before a pipe may be closed
-    print("\n".join([markdown(events, old, new), *pages]))
+    lines = [markdown(events, old, new)]
+    if given.html:  # written before a pipe may be closed
+        lines.append(str(write_comparison(old, new, given.html, given.alpha)))
+    print("\n".join(lines))
     return int(any(event.breaking for event in events))
 
 

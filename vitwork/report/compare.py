@@ -11,28 +11,28 @@ from vitwork.report import words
 from vitwork.report.annotations import workflow_commands
 from vitwork.report.document import Json
 from vitwork.report.figures.effect import pair
-from vitwork.report.html import environment, shown
+from vitwork.report.html import all_visible, environment
 from vitwork.report.summary import plain
 from vitwork.statistics.effect import Verdict
 from vitwork.store.store import write_atomically
 
 
-def compare(old: Results, new: Results, folder: Path, alpha: float = 0.05) -> Path:
+def write_comparison(old: Results, new: Results, folder: Path, alpha: float = 0.05) -> Path:
     """Write a comparison of earlier results with new ones into `folder`.
 
     Args:
         old: before.
         new: now.
-        folder: gets ``compare.html``, ``compare.md`` and ``annotations.txt`` (GitHub workflow commands).
+        folder: gets ``write_comparison.html``, ``write_comparison.md`` and ``annotations.txt`` (GitHub workflow commands).
         alpha: probability that any effect is falsely reported to have left its interval.
 
     Returns:
-        The path of ``compare.html``.
+        The path of ``write_comparison.html``.
 
     Raises:
         VitworkError: the folder cannot be written.
     """
-    old, new = shown(old), shown(new)
+    old, new = all_visible(old), all_visible(new)
     events = compare_to_baseline(old, new, alpha)
     files = {
         "compare.md": markdown(events, old, new),

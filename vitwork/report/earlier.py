@@ -45,7 +45,7 @@ def placed(results: Results, folder: Path) -> Path:
     return placed(results, whole.with_name("-".join([whole.name, *less]))) if less else folder
 
 
-def standing(results: Results, folder: Path) -> Path | None:
+def standing_page(results: Results, folder: Path) -> Path | None:
     """Return the page that stands in `folder` if it shows just these results, made by the same code; else None.
 
     Only the session's own times may differ: a session that found everything stored keeps the report of the one that

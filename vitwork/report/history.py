@@ -19,7 +19,7 @@ from vitwork.store.store import read_regular
 NAME = "history.json"
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class HistoryEvent(Struct, frozen=True, kw_only=True):
     """What one report said of one claim.
 
     Attributes:
@@ -48,7 +48,7 @@ class Event(Struct, frozen=True, kw_only=True):
     margin: Number = None
 
 
-def events(results: Results) -> list[Event]:
+def events(results: Results) -> list[HistoryEvent]:
     """Return what results say of every claim; of a part of the tests, only of those that it measured."""
     hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     parameters = max((run.parameters for run in results.runs if run.parameters), default=None)
@@ -58,10 +58,12 @@ def events(results: Results) -> list[Event]:
     return [_event(results, claim, parameters, hypotheses) for claim in told]
 
 
-def _event(results: Results, claim: ClaimResult, parameters: int | None, hypotheses: Mapping[str, Hypothesis]) -> Event:
+def _event(
+    results: Results, claim: ClaimResult, parameters: int | None, hypotheses: Mapping[str, Hypothesis]
+) -> HistoryEvent:
     found = [hypotheses[id] for id in claim.hypotheses if id in hypotheses]
     first = next((h for h in words.primaries(found) if math.isfinite(h.effect.estimate)), None)
-    base = Event(
+    base = HistoryEvent(
         claim=claim.id,
         profile=results.profile.name,
         commit=results.provenance.commit[:12],
@@ -82,7 +84,7 @@ def _event(results: Results, claim: ClaimResult, parameters: int | None, hypothe
     )  # fmt: skip
 
 
-def read(folder: Path) -> list[Event]:
+def read(folder: Path) -> list[HistoryEvent]:
     """Return the events that a folder of reports keeps; none where it keeps no history yet.
 
     Raises:
@@ -90,7 +92,7 @@ def read(folder: Path) -> list[Event]:
     """
     path = folder / NAME
     try:
-        return msgspec.json.decode(read_regular(path, MOST_BYTES), type=list[Event])
+        return msgspec.json.decode(read_regular(path, MOST_BYTES), type=list[HistoryEvent])
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -99,13 +101,13 @@ def read(folder: Path) -> list[Event]:
         raise VitworkError(f"The history {path} is malformed: {error}.") from error
 
 
-def joined(known: Iterable[Event], found: Iterable[Event]) -> list[Event]:
+def joined(known: Iterable[HistoryEvent], found: Iterable[HistoryEvent]) -> list[HistoryEvent]:
     """Return all events in order of time, one for each claim of a report; today's words replace what was known of it."""
     every = {(event.finished, event.profile, event.claim): event for event in (*known, *found)}
     return [every[key] for key in sorted(every)]
 
 
-def dump(events: Iterable[Event]) -> bytes:
+def dump(events: Iterable[HistoryEvent]) -> bytes:
     """Return events as JSON, a line for each, so that a version control system shows what came."""
     lines = ",\n".join(msgspec.json.encode(event).decode() for event in events)
     return f"[\n{lines}\n]\n".encode()

@@ -36,7 +36,7 @@ def visible(value: Any) -> Any:
     return value
 
 
-def shown(results: Results) -> Results:
+def all_visible(results: Results) -> Results:
     """Return results as pages show them: `visible` in every text.
 
     Raises:

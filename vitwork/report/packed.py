@@ -30,7 +30,7 @@ class Link(NamedTuple):
     packed: int | None = None
 
 
-class Packed:
+class PageFiles:
     """The files of one page: small tables are links that need no script, others are kept compressed, each once.
 
     Args:

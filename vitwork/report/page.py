@@ -11,10 +11,10 @@ from vitwork.language.document import ClaimResult, Hypothesis, Results, RunResul
 from vitwork.report import beside, words
 from vitwork.report.cite import ARXIV, bibtex
 from vitwork.report.document import Json, dump
-from vitwork.report.figures import PAPER, Shown, effect, gallery, structure, training
+from vitwork.report.figures import PAPER, GalleryFigure, effect, gallery, structure, training
 from vitwork.report.figures.base import Figure, Palette
 from vitwork.report.html import anchors, environment
-from vitwork.report.packed import Link, Packed
+from vitwork.report.packed import Link, PageFiles
 from vitwork.statistics.effect import Verdict
 
 EVALUATION = "evaluation"
@@ -27,10 +27,10 @@ def render(results: Results, files: Mapping[str, bytes] | None = None) -> str:
     """Return the page of results.
 
     Args:
-        results: whose texts hide nothing, as `vitwork.report.html.shown` returns them.
+        results: whose texts hide nothing, as `vitwork.report.html.all_visible` returns them.
         files: what lies next to the page, by name; kept in the page as well, so that it is complete when it is sent alone.
     """
-    palette, packed = Palette.of(results), Packed()
+    palette, packed = Palette.of(results), PageFiles()
     arm_anchors = anchors("arm", [*palette.order, *(arm for claim in results.claims for arm in claim.arms)])
     plates = gallery(results, palette)
     claims = _claims(results, palette, packed, plates)
@@ -131,7 +131,7 @@ def _provenance(results: Results) -> list[tuple[str, str]]:
     ]
 
 
-def _claims(results: Results, palette: Palette, packed: Packed, plates: Sequence[Shown]) -> dict[str, Json]:
+def _claims(results: Results, palette: Palette, packed: PageFiles, plates: Sequence[GalleryFigure]) -> dict[str, Json]:
     """Return what the page shows of every claim, by id."""
     hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     places = anchors("claim", [claim.id for claim in results.claims])
@@ -179,15 +179,15 @@ def _group(title: str, found: Sequence[ClaimResult], claims: Mapping[str, Json])
     return group if found else None
 
 
-def _anchor(plate: Shown) -> str:
+def _anchor(plate: GalleryFigure) -> str:
     return f"figure-{plate.name.replace('.', '-').replace('_', '-').lower()}"
 
 
-def _numbered(plate: Shown) -> str:
+def _numbered(plate: GalleryFigure) -> str:
     return f"Fig. {plate.name}" if plate.of_paper else words.TITLES[plate.name]
 
 
-def _plate(plate: Shown, claims: Mapping[str, Json], packed: Packed) -> Json:
+def _plate(plate: GalleryFigure, claims: Mapping[str, Json], packed: PageFiles) -> Json:
     drawn = _with_data(plate.figure, _anchor(plate), packed) or {}
     return {
         **drawn,
@@ -198,7 +198,7 @@ def _plate(plate: Shown, claims: Mapping[str, Json], packed: Packed) -> Json:
     }
 
 
-def _undrawn(results: Results, plates: Sequence[Shown]) -> list[str]:
+def _undrawn(results: Results, plates: Sequence[GalleryFigure]) -> list[str]:
     """Return the numbers of the paper's figures that claims name and that could not be drawn."""
     named = {number for claim in results.claims for number in claim.paper.figures}
     return [number for number in PAPER if number in named - {plate.name for plate in plates}]
@@ -262,7 +262,7 @@ def _seed_rows(hypotheses: Sequence[Hypothesis]) -> list[tuple[Any, ...]]:
     ]
 
 
-def _with_data(figure: Figure | None, name: str, packed: Packed) -> Json | None:
+def _with_data(figure: Figure | None, name: str, packed: PageFiles) -> Json | None:
     if figure is None:
         return None
     drawn = {field: getattr(figure, field) for field in ("panels", "note", "legend", "rows", "turnable")}

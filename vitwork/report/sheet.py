@@ -8,7 +8,7 @@ from typing import Any
 
 from vitwork.report.figures.base import Figure
 from vitwork.report.html import anchors, environment, visible
-from vitwork.report.packed import Packed
+from vitwork.report.packed import PageFiles
 
 
 def sheet(template: str, figures: Mapping[str, Figure], **values: Any) -> bytes:
@@ -21,7 +21,7 @@ def sheet(template: str, figures: Mapping[str, Figure], **values: Any) -> bytes:
         figures: by title, with the data behind them.
         **values: what else the template takes: texts, numbers, and lists and mappings of them.
     """
-    packed = Packed(largest=sys.maxsize)
+    packed = PageFiles(largest=sys.maxsize)
     drawn = [
         {
             "title": title,

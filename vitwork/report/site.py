@@ -16,8 +16,8 @@ from vitwork.report import history, words
 from vitwork.report.document import Json, read
 from vitwork.report.figures.base import Palette
 from vitwork.report.figures.courses import courses
-from vitwork.report.history import Event
-from vitwork.report.html import anchors, environment, shown, visible
+from vitwork.report.history import HistoryEvent
+from vitwork.report.html import all_visible, anchors, environment, visible
 from vitwork.report.tables import NAMES, tables
 from vitwork.statistics.effect import Verdict
 from vitwork.store.store import write_atomically
@@ -41,7 +41,7 @@ def index(folder: Path) -> Path:
     if not places:
         raise VitworkError(f"There is no report in {folder}: expected sub-folders with report.html and results.json.")
     found = {place: read(place) for place in places}
-    reports = [_Report.of(place.name, shown(results)) for place, results in found.items()]
+    reports = [_Report.of(place.name, all_visible(results)) for place, results in found.items()]
     reports.sort(key=lambda report: (report.size, report.link))
     past = history.joined(history.read(folder), (e for results in found.values() for e in history.events(results)))
     page = environment().get_template("index.html.j2").render(
@@ -107,14 +107,14 @@ def _card(report: _Report, reports: Sequence[_Report]) -> Json:
     }
 
 
-def shown_events(events: Iterable[Event]) -> list[Event]:
+def shown_events(events: Iterable[HistoryEvent]) -> list[HistoryEvent]:
     """Return events as pages show them: `visible` in every text."""
-    return msgspec.convert(visible(msgspec.to_builtins(events)), list[Event])
+    return msgspec.convert(visible(msgspec.to_builtins(events)), list[HistoryEvent])
 
 
-def _claims(reports: Sequence[_Report], events: Sequence[Event]) -> Json:
+def _claims(reports: Sequence[_Report], events: Sequence[HistoryEvent]) -> Json:
     """Return every claim of any report by chapter, those of ours last, with its verdicts; and what no report measured."""
-    past: dict[str, list[Event]] = {}
+    past: dict[str, list[HistoryEvent]] = {}
     for event in events:
         past.setdefault(event.claim, []).append(event)
     palette = Palette({})

@@ -35,7 +35,7 @@ Row = tuple[str, ...]
 """A cell for each column of the header."""
 
 
-def columns() -> int:
+def terminal_columns() -> int:
     """Return the columns of the terminal; 80 where the output is none."""
     return max(NARROWEST, shutil.get_terminal_size().columns)
 

@@ -19,7 +19,7 @@ from vitwork.session.judge import Judge
 from vitwork.session.networks import loads, members
 from vitwork.session.plan import Plan, Run, Wanted
 from vitwork.session.reading import Case
-from vitwork.session.registration import declared
+from vitwork.session.registration import declarations
 from vitwork.session.results import Evidence, Session
 from vitwork.session.troubles import Troubles
 from vitwork.store.keys import digest, plain
@@ -139,4 +139,4 @@ def judged_again(plan: ReportPlan) -> Results:
         report.provenance.dirty, {}, [finding.test for finding in found.findings], first_seed=plan.first,
         sequential=report.sequential, measured=report.provenance,
     )  # fmt: skip
-    return session.results(Evidence(found, report.provenance.code, declared=declared(plan)), plan.archive)
+    return session.results(Evidence(found, report.provenance.code, declared=declarations(plan)), plan.archive)

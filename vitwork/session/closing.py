@@ -1,4 +1,4 @@
-"""What is said at the end of a session: verdicts, what changed, why the exit status is what it is, and where the report lies."""
+"""What is said at the end of a session: its plan, verdicts, what changed, why the exit status is what it is, and where the report lies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from vitwork.session import options
 from vitwork.session.baseline import Changes
 from vitwork.session.collector import Collector
 from vitwork.session.findings import Finding
+from vitwork.session.forecast import plan_lines, task_lines
+from vitwork.session.plan import Plan
+from vitwork.session.worker import Worker
 from vitwork.statistics.effect import Verdict
+from vitwork.store.store import Store
 
 WIDTH = 160
 """Columns of an output that is no terminal."""
@@ -56,6 +60,14 @@ def fitted(lines: Iterable[str]) -> list[str]:
 
     columns = width()
     return [part for line in lines for part in wrapped(line, columns)]
+
+
+def forecast(config: pytest.Config, plan: Plan, store: Store) -> list[str]:
+    """Return what a session that only plans has to say."""
+    engine = options.engine_of(config).make(Worker(store))
+    every = config.get_verbosity() > 0
+    said = plan_lines(plan, store, options.at_once(config), config.option.device, every=every)
+    return fitted([*said, *(task_lines(plan, store, engine) if engine.remote else ())])
 
 
 def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[str]:
@@ -120,10 +132,10 @@ def write(config: pytest.Config, results: Results) -> Path:
     Raises:
         VitworkError: it cannot be written.
     """
-    from vitwork.report.earlier import placed, standing
+    from vitwork.report.earlier import placed, standing_page
 
     folder = placed(results, options.report_of(config, options.store_of(config), part=words.partial(results)))
-    return standing(results, folder) or _built(results, folder)
+    return standing_page(results, folder) or _built(results, folder)
 
 
 def _built(results: Results, folder: Path) -> Path:

@@ -18,7 +18,7 @@ from vitwork.errors import VitworkError
 from vitwork.language.measure import Measure
 from vitwork.session.invocation import PLUGIN, claims
 from vitwork.session.invocation import arguments as session
-from vitwork.session.reading import Case, read
+from vitwork.session.reading import Case, read_test
 
 
 def read_claims(items: Iterable[pytest.Item], profile: Profile) -> list[Case]:
@@ -106,7 +106,7 @@ def _read(item: pytest.Function, measure: Measure) -> Case:
     statistical = "measure" in item.fixturenames
     empty = any(value is NOTSET for value in parameters.values())
     case = Case(item.nodeid, marker.args[0], chapter, parameters, statistical=statistical, empty=empty)
-    return read(case, item.obj, measure) if statistical and not empty else case
+    return read_test(case, item.obj, measure) if statistical and not empty else case
 
 
 class _Collected:

@@ -13,8 +13,18 @@ from vitwork.design.arm import Arm
 from vitwork.design.profile import Profile
 from vitwork.design.published import Family, Network
 from vitwork.errors import DamagedError, VitworkError
-from vitwork.report.terminal import columns, wrapped
-from vitwork.session.networks import alike, check_folder, few, foreign, loads, members, weights_folder, with_own
+from vitwork.report.terminal import terminal_columns, wrapped
+from vitwork.session.networks import (
+    check_folder,
+    few,
+    foreign,
+    loads,
+    looked_up,
+    members,
+    same_networks,
+    weights_folder,
+    with_own,
+)
 from vitwork.session.networks import given as named
 
 if TYPE_CHECKING:  # importing it for real imports torch
@@ -61,7 +71,7 @@ def networks(arguments: Sequence[str]) -> int:
         for line in table(profile, profile.arms[name], given.weights):
             print(line, flush=True)
     for text in strange:
-        print(*wrapped(text, columns()), sep="\n", flush=True)
+        print(*wrapped(text, terminal_columns()), sep="\n", flush=True)
     wanted = chosen if given.arms is not None else [name for name in chosen if _asked(profile.arms[name])]
     return fetched(profile, wanted) if given.fetch else 0
 
@@ -78,23 +88,23 @@ def table(profile: Profile, arm: Arm, weights: Path | None) -> Iterator[str]:
         return
     from vitwork.models.published.content import copies
 
-    standing = [_standing(network, weights) for network in members(arm)]
-    found = [network for network, _, _ in standing]
+    known = [_known(network, weights) for network in members(arm)]
+    found = [network for network, _, _ in known]
     double = copies(found)
     sizes = [_size(network) for network in found]
-    yield from wrapped(f"{arm.name}: {_summary(found, sizes, double)}", columns())
-    yield from wrapped(f"  rule: {rule(arm.family)}", columns()) if arm.family else ()
+    yield from wrapped(f"{arm.name}: {_summary(found, sizes, double)}", terminal_columns())
+    yield from wrapped(f"  rule: {rule(arm.family)}", terminal_columns()) if arm.family else ()
     if not _asked(arm):
-        yield from wrapped(f"  no claim asks for them: --fetch gets them with --arms {arm.name}", columns())
+        yield from wrapped(f"  no claim asks for them: --fetch gets them with --arms {arm.name}", terminal_columns())
     others = merged(arm)
-    for (network, state, why), size in zip(standing, sizes, strict=True):
+    for (network, state, why), size in zip(known, sizes, strict=True):
         licence = network.licence or "not stated"
         yield f"  {network.name:47} {licence:12} {size.bytes / MEBIBYTE:5.0f} MB {state}"
-        yield from wrapped(f"    {why}", columns(), hang=0) if why else ()
+        yield from wrapped(f"    {why}", terminal_columns(), hang=0) if why else ()
         if first := double.get(network.name):
-            yield from wrapped(f"    the same weights as {first}, counted once", columns(), hang=0)
+            yield from wrapped(f"    the same weights as {first}, counted once", terminal_columns(), hang=0)
         if others.get(network.name):
-            yield from wrapped(f"    counts for {', '.join(others[network.name])} too", columns(), hang=0)
+            yield from wrapped(f"    counts for {', '.join(others[network.name])} too", terminal_columns(), hang=0)
 
 
 def rule(family: Family) -> str:
@@ -105,21 +115,17 @@ def rule(family: Family) -> str:
     return f"architecture {family.architectures}{tags}; {data}; {distilled}; images of {family.largest} pixels at most"
 
 
-def _standing(network: Network, weights: Path | None) -> tuple[Network, str, str]:
-    """Return a network as it is known once its weights are loaded, whether they are here, and what may be the reason if not."""
-    from vitwork.models.published.content import found
-    from vitwork.models.published.spelling import misspelt
-
-    try:
-        here = found(network, weights)
-    except DamagedError as why:
-        return network, "damaged", f"{why}."
-    return (here, "here", "") if here.path else (here, "not here", misspelt(network, weights))
+def _known(network: Network, weights: Path | None) -> tuple[Network, str, str]:
+    """Return a network as `looked_up` returns it, whether its weights are here, and what may be the reason if not."""
+    network, wrong = looked_up(network, weights)
+    if isinstance(wrong, DamagedError):
+        return network, "damaged", f"{wrong}."
+    return (network, "here", "") if wrong is None else (network, "not here", wrong)
 
 
 def _original(profile: Profile, arm: Arm) -> str:
     """Return the first arm of the same networks."""
-    return next(name for name in profile.arms if alike(profile, name, arm.name))
+    return next(name for name in profile.arms if same_networks(profile, name, arm.name))
 
 
 def merged(arm: Arm) -> dict[str, tuple[str, ...]]:
@@ -168,7 +174,7 @@ def fetched(profile: Profile, arms: Sequence[str]) -> int:
     failed, unasked = 0, 0
     answers = True
     for number, network in enumerate(wanted.values(), start=1):
-        here = _standing(network, None)[0].path is not None
+        here = looked_up(network, None)[1] is None
         if not here and not answers:
             unasked += 1
             continue

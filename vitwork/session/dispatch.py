@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from vitwork.design.deviation import Lack, Missing
 from vitwork.session.bookings import Booking, Bookings
 from vitwork.session.engine import Engine, Future, Task, TaskError
-from vitwork.session.jobs import shown, standing
+from vitwork.session.jobs import waiting_for, worked_on
 from vitwork.session.plan import Plan, Run
 from vitwork.session.progress import BEAT_SECONDS, Reporter
 from vitwork.session.troubles import Troubles
@@ -153,10 +153,10 @@ class Dispatcher:
                 mine.append(run)
             elif (booking := self.bookings.read(run.key)) is not None:
                 others.append(booking)
-        alive = standing(self.bookings, others, self.store)
+        alive = worked_on(self.bookings, others, self.store)
         self.bookings.drop({booking.key for booking in others} - {booking.key for booking in alive})
         if self.say is not None and not {booking.key for booking in alive} <= self.waited:
-            self.say(shown(alive))
+            self.say(waiting_for(alive))
             self.waited |= {booking.key for booking in alive}
         return mine
 

@@ -10,7 +10,7 @@ from vitwork.language.document import Hypothesis, QuantityResult
 from vitwork.statistics.effect import Verdict
 
 
-class Place(Struct, frozen=True):
+class RecordPlace(Struct, frozen=True):
     """Where a number comes from: the key of its record, and the run with its arm and seed."""
 
     key: str
@@ -40,7 +40,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     chapter: str
     statistical: bool
     hypotheses: tuple[Hypothesis, ...] = ()
-    places: tuple[Place, ...] = ()
+    places: tuple[RecordPlace, ...] = ()
     lack: Lack | None = None
     controls: tuple[str, ...] = ()
     qualifies: bool = False

@@ -27,7 +27,7 @@ def states(found: Sequence[Booking], store: Store) -> dict[str, State]:
     return {booking.key: told.get(booking.key, State.UNKNOWN) for booking in found}
 
 
-def standing(bookings: Bookings, found: Sequence[Booking], store: Store) -> list[Booking]:
+def worked_on(bookings: Bookings, found: Sequence[Booking], store: Store) -> list[Booking]:
     """Return the bookings that somebody works on.
 
     Those of a job that goes on without its session stand until the job has ended; others, until their session has been
@@ -43,7 +43,7 @@ def standing(bookings: Bookings, found: Sequence[Booking], store: Store) -> list
     ]
 
 
-def shown(bookings: Sequence[Booking]) -> str:
+def waiting_for(bookings: Sequence[Booking]) -> str:
     """Return the bookings of other sessions in one sentence."""
     jobs = list(
         dict.fromkeys(f"{booking.engine} {booking.job or booking.session} of {booking.host}" for booking in bookings)

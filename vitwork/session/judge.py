@@ -26,7 +26,7 @@ from vitwork.language.document import Constant, Hypothesis, QuantityResult, Samp
 from vitwork.language.quantity import Quantity
 from vitwork.language.sentence import Reference, Sentence, Values
 from vitwork.session.competence import Competence
-from vitwork.session.findings import Decided, Finding, Judgement, Place
+from vitwork.session.findings import Decided, Finding, Judgement, RecordPlace
 from vitwork.session.lookup import LackError, Lookup, Records
 from vitwork.session.plan import Plan, Planned, Wanted
 from vitwork.session.reading import Case
@@ -37,8 +37,7 @@ from vitwork.store.sources import source_hash
 from vitwork.store.store import CorruptFileError, Store, read_sealed, write_sealed
 
 if TYPE_CHECKING:
-    from vitwork.statistics.claims import Case as ClaimCase
-    from vitwork.statistics.claims import Decision
+    from vitwork.statistics.claims import Decision, MeasuredClaim
 
 POLL_SECONDS = 0.05
 
@@ -271,9 +270,9 @@ class Judge:
             for sentence, numbers in zip(test.case.sentences, values, strict=True)
         )
 
-    def _claims(self, asked: Mapping[str, tuple[Asked, ...]]) -> dict[str, ClaimCase]:
+    def _claims(self, asked: Mapping[str, tuple[Asked, ...]]) -> dict[str, MeasuredClaim]:
         """Return the measured claims with their primary sentences and controls, in the order of the tests."""
-        from vitwork.statistics.claims import Case as ClaimCase
+        from vitwork.statistics.claims import MeasuredClaim
 
         parts: dict[str, tuple[list[Asked], list[Asked]]] = {}
         for name, questions in asked.items():
@@ -281,7 +280,7 @@ class Judge:
             primaries, controls = parts.setdefault(case.claim.id, ([], []))
             for sentence, question in zip(case.sentences, questions, strict=True):
                 (controls if sentence.control else primaries).append(question)
-        return {id: ClaimCase(primaries, controls) for id, (primaries, controls) in parts.items() if primaries}
+        return {id: MeasuredClaim(primaries, controls) for id, (primaries, controls) in parts.items() if primaries}
 
     def _effects(
         self, asked: Mapping[str, tuple[Asked, ...]], decisions: Mapping[str, Decision]
@@ -301,7 +300,7 @@ class Judge:
     def _finding(self, test: Planned, values: Sides, effects: Sequence[Effect], lack: Lack | None) -> Finding:
         case = test.case
         places = (
-            Place(
+            RecordPlace(
                 want.key, want.run.key, want.run.arm.name, want.run.seed, want.measurement.name, want.measurement.figure
             )
             for want in test.everything.values()

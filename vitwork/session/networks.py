@@ -99,14 +99,14 @@ def located(
     from vitwork.models.published.content import copies
 
     asked = own or {}
-    standing = {
-        name: [_standing(network, weights) for network in members(with_own(arm, asked.get(name)))]
+    known = {
+        name: [_or_absent(network, weights) for network in members(with_own(arm, asked.get(name)))]
         for name, arm in profile.arms.items()
         if arm.loaded
     }
-    absent = {name: sorted(one for _, one in networks if one is not None) for name, networks in standing.items()}
+    absent = {name: sorted(one for _, one in networks if one is not None) for name, networks in known.items()}
     found = {
-        name: _located(profile.arms[name], networks, planned=planned) for name, networks in standing.items() if networks
+        name: _located(profile.arms[name], networks, planned=planned) for name, networks in known.items() if networks
     }
     double = {name: copies(arm.networks) for name, arm in found.items()}
     arms = {name: _without(arm, double[name]) for name, arm in found.items()}
@@ -137,21 +137,30 @@ def located(
     return replace(profile, arms=arms, deviations=(*profile.deviations, *changes))
 
 
-def _standing(network: Network, weights: Path | None) -> tuple[Network, Absent | None]:
-    """Return a network as it is known here, and why it cannot be loaded where it cannot."""
+def looked_up(network: Network, weights: Path | None) -> tuple[Network, DamagedError | str | None]:
+    """Return a network as it is known once its weights are loaded, and what is wrong where they cannot be.
+
+    That is the damage, or of weights that are not here what may be the reason, in words; None where they are here.
+    """
     from vitwork.models.published.content import found
     from vitwork.models.published.spelling import misspelt
 
     try:
         here = found(network, weights)
     except DamagedError as why:
-        return network, Absent(network.name, why.reason)
-    return here, None if here.path else Absent(network.name, misspelt(network, weights))
+        return network, why
+    return here, None if here.path else misspelt(network, weights)
 
 
-def _located(arm: Arm, standing: Sequence[tuple[Network, Absent | None]], *, planned: bool) -> Arm:
-    networks = tuple(network for network, absent in standing if planned or absent is None)
-    missing = () if planned else tuple(sorted(absent for _, absent in standing if absent is not None))
+def _or_absent(network: Network, weights: Path | None) -> tuple[Network, Absent | None]:
+    here, wrong = looked_up(network, weights)
+    reason = wrong.reason if isinstance(wrong, DamagedError) else wrong
+    return here, None if reason is None else Absent(network.name, reason)
+
+
+def _located(arm: Arm, known: Sequence[tuple[Network, Absent | None]], *, planned: bool) -> Arm:
+    networks = tuple(network for network, absent in known if planned or absent is None)
+    missing = () if planned else tuple(sorted(absent for _, absent in known if absent is not None))
     return replace(arm, family=None, networks=networks, missing=missing)
 
 
@@ -277,12 +286,14 @@ def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, .
         own[arm] = tuple(map(published, names))
         _check_independent(own[arm], entry)
         _check_classes(own[arm], profile.arms[arm])
-    own |= {same: own[arm] for arm in own for same in profile.arms if same not in own and alike(profile, same, arm)}
+    own |= {
+        same: own[arm] for arm in own for same in profile.arms if same not in own and same_networks(profile, same, arm)
+    }
     _check_trainings(profile, own, own)
     return own
 
 
-def alike(profile: Profile, one: str, other: str) -> bool:
+def same_networks(profile: Profile, one: str, other: str) -> bool:
     """Return whether two arms of published networks are one, under two names."""
     first, second = profile.arms[one], profile.arms[other]
     return (first.family, first.networks) == (second.family, second.networks)

@@ -65,7 +65,7 @@ class Case:
         return f"{self.claim.id}[{given}]:{place}" if given else f"{self.claim.id}:{place}"
 
 
-def read(case: Case, body: Callable[..., object], measure: Measure) -> Case:
+def read_test(case: Case, body: Callable[..., object], measure: Measure) -> Case:
     """Return the case with what its test asserts.
 
     Args:

@@ -164,7 +164,7 @@ def outlined(profile: Profile, cases: Iterable[Case], first_seed: int = 0) -> Pl
     return plan
 
 
-def declared(plan: Plan) -> dict[str, Declared]:
+def declarations(plan: Plan) -> dict[str, Declared]:
     """Return what a plan's tests fix of their claims, by id; of the claims of which they can measure every test."""
     cases: dict[str, list[Case]] = {}
     for test in plan.tests.values():
@@ -218,5 +218,5 @@ def _hypothesis(sentence: Sentence) -> dict[str, Any]:
 
 def book(plan: Plan, date: str, commit: str, *, dirty: bool) -> bytes:
     """Return the content of the file that registers a plan's claims."""
-    found = Book(profile=plan.profile.name, date=date, commit=commit, dirty=dirty, claims=declared(plan))
+    found = Book(profile=plan.profile.name, date=date, commit=commit, dirty=dirty, claims=declarations(plan))
     return msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n"

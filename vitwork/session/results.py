@@ -28,7 +28,7 @@ from vitwork.language.document import (
 from vitwork.language.not_finite import not_finite
 from vitwork.report.document import encodable
 from vitwork.report.earlier import pages_hash
-from vitwork.session.findings import Decided, Finding, Judgement, Place
+from vitwork.session.findings import Decided, Finding, Judgement, RecordPlace
 from vitwork.session.invocation import again, options
 from vitwork.session.lookup import Records
 from vitwork.session.networks import loads
@@ -256,7 +256,7 @@ class Costs:
             {entry.key: entry.joules for entry in entries if entry.joules is not None},
         )
 
-    def of_places(self, places: Iterable[Place]) -> dict[str, Any]:
+    def of_places(self, places: Iterable[RecordPlace]) -> dict[str, Any]:
         """Return the costs of all that some records rest on; a part of the energy would read like all of it."""
         keys = {key for place in places for key in (place.key, place.run)}
         whole = bool(keys) and keys <= self.joules.keys()
@@ -274,7 +274,7 @@ def _origin(record: Mapping[str, Any], origins: dict[str, Origin]) -> str:
     return key
 
 
-def _run(store: Records, place: Place, data: str, origins: dict[str, Origin]) -> RunResult:
+def _run(store: Records, place: RecordPlace, data: str, origins: dict[str, Origin]) -> RunResult:
     record = store.read(place.run) or {}
     network = record.get("network", {})
     planned = network or record.get("arm", {})
@@ -297,7 +297,7 @@ def _run(store: Records, place: Place, data: str, origins: dict[str, Origin]) ->
     )
 
 
-def _measurement(store: Records, place: Place, origins: dict[str, Origin]) -> MeasurementResult:
+def _measurement(store: Records, place: RecordPlace, origins: dict[str, Origin]) -> MeasurementResult:
     record = store.read(place.key) or {}
     values = record.get("values")
     if not isinstance(values, dict | None):

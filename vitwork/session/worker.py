@@ -15,7 +15,7 @@ from vitwork.errors import VitworkError
 from vitwork.session.bookings import Bookings, booked
 from vitwork.session.dispatch import Dispatcher
 from vitwork.session.engine import Choice, Resources, State, Task
-from vitwork.session.jobs import shown, standing
+from vitwork.session.jobs import waiting_for, worked_on
 from vitwork.session.neighbours import Neighbours
 from vitwork.session.plan import Plan
 from vitwork.session.progress import Reporter
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vitwork.training.together import Way
 
 
-def place_of(name: str) -> int:
+def place_among(name: str) -> int:
     """Return a worker's place among all from its name, ``gw3`` as xdist numbers them or one that a user gave it."""
     number = name.removeprefix("gw")
     return int(number) if number.isdecimal() else zlib.crc32(name.encode())
@@ -156,10 +156,10 @@ class Local:
         store = self.worker.store
         if not (found := booked(store.root)):
             return tasks
-        alive = standing(Bookings(store.root, self.name, lasting=False), found, store)
+        alive = worked_on(Bookings(store.root, self.name, lasting=False), found, store)
         busy = {booking.key for booking in alive}
         if alive and self.worker.say is not None and not busy <= self.waited:
-            self.worker.say(shown(alive))
+            self.worker.say(waiting_for(alive))
         self.waited |= busy
         return [task for task in tasks if task.runs[0].key not in busy]
 

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SampledEffect:
     """One hypothesis as a session found it.
 
     Attributes:
@@ -37,7 +37,7 @@ class Finding:
     constant: float | None = None
 
 
-def effect_change(old: Finding, new: Finding, alpha: float = 0.05) -> Effect | None:
+def effect_change(old: SampledEffect, new: SampledEffect, alpha: float = 0.05) -> Effect | None:
     """Return the difference of one hypothesis' effects, new minus old; None where it cannot be tested.
 
     The seeds of both sessions decide where they can (a linear contrast of up to four samples, or more for a trend), else
@@ -58,7 +58,7 @@ def effect_change(old: Finding, new: Finding, alpha: float = 0.05) -> Effect | N
     return decide(contrast, Question("two-sided", 0.0, alpha, scale), n, n)
 
 
-def _of_samples(old: Finding, new: Finding) -> StudentContrast | None:
+def _of_samples(old: SampledEffect, new: SampledEffect) -> StudentContrast | None:
     """Return the contrast of the seeds; None when there are too few, or some are not finite, or all alike."""
     scale = new.effect.scale
     if scale == "probability" or old.constant != new.constant or not (old.samples and new.samples):
@@ -71,7 +71,7 @@ def _of_samples(old: Finding, new: Finding) -> StudentContrast | None:
     return linear(samples, [weight for _, weight in parts])
 
 
-def _weighted(finding: Finding) -> list[tuple[Array, float]]:
+def _weighted(finding: SampledEffect) -> list[tuple[Array, float]]:
     """Return the independent samples on the effect's scale with their weights; pairs are one sample of differences."""
     samples = [on_scale(vector(values), finding.effect.scale) for values in finding.samples]
     if finding.paired:

@@ -26,7 +26,7 @@ Hypothesis = Callable[[float], Effect]
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class MeasuredClaim:
     """The measured hypotheses of a claim.
 
     Attributes:
@@ -85,7 +85,7 @@ def family_level(q: ArrayLike, size: int, alpha: float) -> Array:
     return np.asarray(alpha * np.maximum(decided, 1) / size)
 
 
-def decide_claims(cases: Mapping[str, Case], size: int, alpha: float = 0.05) -> dict[str, Decision]:
+def decide_claims(cases: Mapping[str, MeasuredClaim], size: int, alpha: float = 0.05) -> dict[str, Decision]:
     """Decide the measured claims of a registered family at a false discovery rate of ``alpha``.
 
     Args:

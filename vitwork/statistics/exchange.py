@@ -28,7 +28,7 @@ TIE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Networks:
+class GroupedNetworks:
     """The networks of one arm.
 
     Attributes:
@@ -41,7 +41,7 @@ class Networks:
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class GroupDifference:
     """How far the groups of an arm's networks differ.
 
     Attributes:
@@ -77,7 +77,7 @@ class _Distances:
     kept: NDArray[np.intp]
 
 
-def alike(arms: Mapping[str, Networks]) -> dict[str, Alike]:
+def group_differences(arms: Mapping[str, GroupedNetworks]) -> dict[str, GroupDifference]:
     """Return for every arm whether it matters by whom its networks were trained.
 
     Calling an arm different where its ``adjusted_p`` is at most alpha is wrong for any arm with a probability of at most
@@ -86,7 +86,7 @@ def alike(arms: Mapping[str, Networks]) -> dict[str, Alike]:
     made = {name: _distances(networks) for name, networks in arms.items()}
     means, largest = [found.mean for found in made.values()], [found.largest for found in made.values()]
     return {
-        name: Alike(
+        name: GroupDifference(
             networks=tuple(np.unique(arms[name].groups, return_counts=True)[1].tolist()),
             values=found.kept.size,
             p=_halved(_tail([found.mean], found.mean), _tail([found.largest], found.largest)),
@@ -98,7 +98,7 @@ def alike(arms: Mapping[str, Networks]) -> dict[str, Alike]:
     }
 
 
-def _distances(networks: Networks) -> _Distances:
+def _distances(networks: GroupedNetworks) -> _Distances:
     has = np.isfinite(networks.values).any(axis=1)  # one that diverged has no values
     values, groups = networks.values[has], networks.groups[has]
     varied = [bool(np.isfinite(column).all()) and has_spread(column) for column in values.T]

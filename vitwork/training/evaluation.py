@@ -17,7 +17,9 @@ BATCH = 500
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, images: ImageSet, device: torch.device, memory: torch.memory_format) -> dict[str, float]:
+def evaluate_model(
+    model: nn.Module, images: ImageSet, device: torch.device, memory: torch.memory_format
+) -> dict[str, float]:
     """Return ``accuracy`` and ``nll`` (nats per image) of a model in evaluation mode, which it is put into."""
     model.eval()
     nll = torch.zeros((), device=device)

@@ -31,7 +31,7 @@ def make_optimiser(groups: Iterable[dict[str, object]], recipe: Recipe) -> torch
     return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
 
 
-class Rate:
+class LearningRate:
     """The learning rate of an optimiser.
 
     Args:

@@ -56,7 +56,7 @@ class Stacked:
         for run, sums in zip(runs, self.sums, strict=True):
             run.step.tally.sums = sums  # a row of ours, so that each run knows how far it is
         capture = step.capture_for(self.recipe, self.device)
-        self.rate = optimisers.Rate(self.optimiser, self.device, changing=capture is not None)
+        self.rate = optimisers.LearningRate(self.optimiser, self.device, changing=capture is not None)
         self.last_rate = 0.0
         self.update = step.replayed(self._update, self._state, optimisers.capturing(self.optimiser, capture))
 

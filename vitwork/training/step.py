@@ -114,7 +114,7 @@ class Step:
         self.optimiser = optimisers.make_optimiser(groups, recipe)
         self.average = optimisers.Average(model, recipe.ema) if recipe.ema else None
         self.tally = Tally(device)
-        self.rate = optimisers.Rate(self.optimiser, device, changing=capture is not None)
+        self.rate = optimisers.LearningRate(self.optimiser, device, changing=capture is not None)
         self.update = replayed(self._update, self._state, optimisers.capturing(self.optimiser, capture))
 
     def _gradients(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -133,7 +133,7 @@ def train_seeds(
         VitworkError: as `vitwork.training.train.train`, or the recipe cannot be stacked.
     """
     device = torch.device(device)
-    schedule.check(arm.recipe)
+    schedule.check_recipe(arm.recipe)
     if fits(splits.train.images, device):
         splits = replace(splits, train=splits.train.to(device))  # once for all seeds
 

@@ -99,7 +99,7 @@ def train(
     Raises:
         VitworkError: the folder cannot be written or holds another run, or the recipe cannot be carried out.
     """
-    schedule.check(arm.recipe)
+    schedule.check_recipe(arm.recipe)
     device = distributed.local_device(str(device))
     with distributed.joined(device) as world, generators.seeded(seed, device), numerics.fixed(arm.recipe):
         run = Training(arm, seed, splits, folder, device=device, world=world, checkpoint_seconds=checkpoint_seconds)

@@ -21,7 +21,7 @@ from vitwork.store.store import write_sealed
 from vitwork.training import checkpoint, generators, numerics
 from vitwork.training.batches import Augment, TrainingBatches
 from vitwork.training.distributed import World
-from vitwork.training.evaluation import evaluate
+from vitwork.training.evaluation import evaluate_model
 from vitwork.training.outcome import Outcome, Progress
 from vitwork.training.step import Step, capture_for
 from vitwork.training.stochastic_depth import StochasticDepth
@@ -258,11 +258,11 @@ class Training:
 
     def finish(self) -> bool:
         """Test the trained weights and keep them; False when they are not finite."""
-        results = {"test": evaluate(self.model, self.test, self.device, self.step.memory)}
+        results = {"test": evaluate_model(self.model, self.test, self.device, self.step.memory)}
         if self.step.average is not None:
             trained = {key: value.clone() for key, value in self.model.state_dict().items()}
             self.model.load_state_dict(self.step.average.state)
-            results["ema"] = evaluate(self.model, self.test, self.device, self.step.memory)
+            results["ema"] = evaluate_model(self.model, self.test, self.device, self.step.memory)
             self.model.load_state_dict(trained)
         if not all(math.isfinite(values["nll"]) for values in results.values()):
             return False

@@ -18,11 +18,11 @@ from vitwork.data.corruptions import severity, weather
 from vitwork.data.corruptions.corrupt import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.corruptions.digital import elastic_transform, pixelate
 from vitwork.data.corruptions.jpeg import jpeg_compression
-from vitwork.data.drawn.embedded import draw
+from vitwork.data.drawn.embedded import draw_images
 from vitwork.data.position_rng import PositionRng
 from vitwork.errors import VitworkError
 
-IMAGES = torch.from_numpy(draw(12, 32).images)
+IMAGES = torch.from_numpy(draw_images(12, 32).images)
 SMOOTH = torch.from_numpy(ndimage.gaussian_filter(IMAGES.numpy(), (0, 0, 1.5, 1.5)))
 VALUES = IMAGES.double()
 
@@ -47,7 +47,7 @@ def test_sizes_between_the_tables_take_the_next_larger_one():
 def test_corruption_is_reproducible_and_independent_of_the_batch(name):
     """The same images for a seed however the batch is cut; another seed changes the random ones."""
     for size in (16, 32):
-        images = torch.from_numpy(draw(6, size).images)
+        images = torch.from_numpy(draw_images(6, size).images)
         whole = corrupt(images, name, 3, seed=7)
         assert (whole.dtype, whole.shape) == (torch.uint8, images.shape)
         assert torch.equal(torch.cat([corrupt(images[:2], name, 3, 7), corrupt(images[2:], name, 3, 7, 2)]), whole)
@@ -59,7 +59,7 @@ def test_corruption_is_reproducible_and_independent_of_the_batch(name):
 @pytest.mark.parametrize("size", [32, 64])
 def test_damage_grows_with_severity(name, size):
     """The strongest severity is farther from the clean image than the mildest; so is each step of most corruptions."""
-    images = torch.from_numpy(draw(20, size).images)
+    images = torch.from_numpy(draw_images(20, size).images)
     damage = [(corrupt(images, name, level).float() - images).square().mean().item() for level in SEVERITIES]
     assert damage[0] < damage[2] < damage[4]
 
@@ -210,7 +210,7 @@ def test_motion_blur_is_a_correlation_with_its_kernel(level):
 @pytest.mark.parametrize("size", [16, 64, 96])
 def test_contrast_in_closed_form(size):
     """Each channel keeps its mean, its deviations shrink to the severity's share, and every level is rounded down."""
-    images = torch.from_numpy(draw(3, size).images)
+    images = torch.from_numpy(draw_images(3, size).images)
     clean = images.numpy().astype(float)
     for level in SEVERITIES:
         share = severity.setting("contrast", level, size)
@@ -245,7 +245,7 @@ def test_snow_step_by_step(level):
 @pytest.mark.parametrize("size", [32, 64, 96])
 def test_snow_only_brightens(size):
     """No pixel gets darker, at any severity, and the strongest severity is brighter than the mildest."""
-    images = torch.from_numpy(draw(4, size).images)
+    images = torch.from_numpy(draw_images(4, size).images)
     shifts = []
     for level in SEVERITIES:
         change = corrupt(images, "snow", level).double() - images
@@ -257,7 +257,7 @@ def test_snow_only_brightens(size):
 @pytest.mark.parametrize("size", [16, 64, 96])
 def test_frost_is_the_image_under_ice_that_does_not_depend_on_it(size):
     """What is not the kept share of the image is the seed's ice: the same over any image, pale blue, and in range."""
-    images = torch.from_numpy(draw(2, size).images).double()
+    images = torch.from_numpy(draw_images(2, size).images).double()
     for level in SEVERITIES:
         keep, cover = severity.setting("frost", level, size)
         ice = weather.frost(torch.zeros_like(images), (keep, cover), PositionRng(3))
@@ -273,7 +273,7 @@ def test_frost_is_the_image_under_ice_that_does_not_depend_on_it(size):
 @pytest.mark.parametrize("size", [32, 64, 96])
 def test_frost_hides_more_with_severity(size):
     """From each severity to the next less of what is seen is the image: its share of the variance falls."""
-    images = torch.from_numpy(draw(8, size).images)
+    images = torch.from_numpy(draw_images(8, size).images)
     shares = []
     for level in SEVERITIES:
         frosted = corrupt(images, "frost", level).double().flatten()

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from vitwork.data.drawn.embedded import BLOCK, CLASSES, Split, conflict, draw, draw_cues
+from vitwork.data.drawn.embedded import BLOCK, CLASSES, Split, conflict, draw_cues, draw_images
 from vitwork.data.drawn.exact_rng import ExactRng, direction, wave
 from vitwork.data.drawn.shapes import SHAPES
 from vitwork.data.drawn.textures import TEXTURES
@@ -25,22 +25,22 @@ DIGESTS = {
 @pytest.mark.parametrize("size", DIGESTS)
 def test_images_are_the_same_everywhere(size):
     """The drawing is pinned to the bit: a change of code, platform or numpy that alters one pixel shows here."""
-    assert hashlib.sha256(draw(60, size).images.tobytes()).hexdigest() == DIGESTS[size]
+    assert hashlib.sha256(draw_images(60, size).images.tobytes()).hexdigest() == DIGESTS[size]
 
 
 def test_drawing_is_typed_balanced_and_a_prefix_of_a_longer_one():
     """Images are uint8 (n, 3, size, size), classes take turns, and n only decides where the drawing stops."""
-    images, shapes, textures = draw(BLOCK + 30)
+    images, shapes, textures = draw_images(BLOCK + 30)
     assert (images.shape, images.dtype, shapes.dtype) == ((BLOCK + 30, 3, 16, 16), np.uint8, np.int64)
     assert np.array_equal(shapes, textures)
     assert np.bincount(shapes).tolist() == [(BLOCK + 30) // len(CLASSES)] * len(CLASSES)
-    assert np.array_equal(draw(37).images, images[:37])
+    assert np.array_equal(draw_images(37).images, images[:37])
 
 
 def test_seeds_splits_and_sizes_share_no_image():
     """Another seed or split is another drawing."""
     splits: tuple[Split, ...] = ("train", "test", "conflict")
-    drawn = [draw(20, seed=seed, split=split).images for seed in (0, 1) for split in splits]
+    drawn = [draw_images(20, seed=seed, split=split).images for seed in (0, 1) for split in splits]
     flat = np.stack(drawn).reshape(-1, 3 * 16 * 16)
     assert len(np.unique(flat, axis=0)) == len(flat)
 
@@ -118,11 +118,11 @@ def test_drawing_needs_no_torch_and_little_time():
     code = "import sys, vitwork.data.drawn.embedded; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     start = time.process_time()
-    draw(3000)
+    draw_images(3000)
     assert time.process_time() - start < 8
 
 
 def test_there_are_three_splits():
     """A misspelt split is named beside those that there are."""
     with pytest.raises(VitworkError, match="split is 'train' or 'test' or 'conflict', not 'tests'"):
-        draw(3, split="tests")
+        draw_images(3, split="tests")

@@ -43,7 +43,7 @@ NOISE = (0.01, 0.04)
 PERIOD = (2.5, 3.5)  # pixels
 
 
-class Place(NamedTuple):
+class PoseRange(NamedTuple):
     """How far the pose of an object varies.
 
     Attributes:
@@ -59,8 +59,8 @@ class Place(NamedTuple):
     darker: float
 
 
-OBJECT = Place(radius=(0.65, 0.9), spread=0.2, turn=(-0.07, 0.07), darker=0.5)
-CLUTTER = Place(radius=(0.2, 0.35), spread=0.9, turn=(0.0, 1.0), darker=0.5)
+OBJECT = PoseRange(radius=(0.65, 0.9), spread=0.2, turn=(-0.07, 0.07), darker=0.5)
+CLUTTER = PoseRange(radius=(0.2, 0.35), spread=0.9, turn=(0.0, 1.0), darker=0.5)
 
 
 class Drawing(NamedTuple):
@@ -77,7 +77,7 @@ class Drawing(NamedTuple):
     textures: Labels
 
 
-def draw(n: int, size: int = 16, seed: int = 0, split: Split = "train") -> Drawing:
+def draw_images(n: int, size: int = 16, seed: int = 0, split: Split = "train") -> Drawing:
     """Draw labelled images whose outline and texture agree.
 
     Args:
@@ -153,7 +153,7 @@ def _background(n: int, size: int, stream: ExactRng) -> Floats:
     return np.asarray(level + slope[0] * x + slope[1] * y)
 
 
-def _put(canvas: Floats, shapes: Labels, textures: Labels, place: Place, stream: ExactRng) -> Floats:
+def _put(canvas: Floats, shapes: Labels, textures: Labels, place: PoseRange, stream: ExactRng) -> Floats:
     """Return the canvas with one textured object on each image."""
     n, _, size, _ = canvas.shape
     cover = _cover(shapes, size, place, stream)[:, None]
@@ -165,7 +165,7 @@ def _put(canvas: Floats, shapes: Labels, textures: Labels, place: Place, stream:
     return np.asarray(canvas + cover * (shade + tint + relief))
 
 
-def _cover(shapes: Labels, size: int, place: Place, stream: ExactRng) -> Floats:
+def _cover(shapes: Labels, size: int, place: PoseRange, stream: ExactRng) -> Floats:
     """Return the share of each pixel that the posed outline covers, (n, size, size): the edges are anti-aliased."""
     n = len(shapes)
     x, y = _grid(size)

@@ -27,7 +27,7 @@ PUBLISHED = {
 """Content fingerprints of whole data sets, measured on copies whose channel statistics are the published ones."""
 
 
-def check(source: str, content: str) -> None:
+def check_download(source: str, content: str) -> None:
     """Compare the content fingerprint of a download with the published data set's.
 
     Raises:

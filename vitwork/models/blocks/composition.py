@@ -47,7 +47,7 @@ def check_composition(model: nn.Module, blocks: Sequence[Block], images: Tensor,
             check_repeatable(wanted, again)
             torch.manual_seed(0)
             with unchanged(model):
-                compare(model, passed(blocks, x, weights, shapes), wanted)
+                check_logits(model, passed(blocks, x, weights, shapes), wanted)
 
 
 def seeded(model: nn.Module, x: Tensor, weights: Mapping[int, Tensor]) -> Tensor:
@@ -78,7 +78,7 @@ def passed(blocks: Sequence[Block], x: Tensor, weights: Mapping[int, Tensor], sh
     return x
 
 
-def compare(model: nn.Module, found: Tensor, wanted: Tensor) -> None:
+def check_logits(model: nn.Module, found: Tensor, wanted: Tensor) -> None:
     """Refuse logits that are not those wanted; where the model overflows, there is nothing to compare."""
     largest = wanted.abs().max()
     share = (found - wanted).abs().max() / largest

@@ -88,7 +88,7 @@ def scaled(own: int, size: int, batch: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
+class AttentionNodes:
     """Where a group computes attention weights.
 
     Attributes:
@@ -103,13 +103,13 @@ class Attention:
     transposed: bool
 
 
-def attention_of(recorded: TracedModel, found: Group) -> Attention | None:
+def attention_of(recorded: TracedModel, found: Group) -> AttentionNodes | None:
     """Find a group's attention weights; None where they are hidden in one module."""
     for node in found.nodes:
         if node.target is F.scaled_dot_product_attention:
             names = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
             given: dict[str, Any] = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
-            return Attention(given, given["query"], given["key"], transposed=False)
+            return AttentionNodes(given, given["query"], given["key"], transposed=False)
     products = [node for node in found.nodes if "matmul" in recorded.tags[node] and node.op != "call_module"]
     for node in reversed(products):
         weights = node.all_input_nodes[0]
@@ -117,7 +117,7 @@ def attention_of(recorded: TracedModel, found: Group) -> Attention | None:
         if any("softmax" in recorded.tags[before] for before in behind):
             scores = [before for before in behind if before in products and before.target in PRODUCTS]
             query, key = scores[-1].args[:2] if scores else (None, None)
-            return Attention({"weights": weights}, node_or_none(query), node_or_none(key), transposed=True)
+            return AttentionNodes({"weights": weights}, node_or_none(query), node_or_none(key), transposed=True)
     return None
 
 

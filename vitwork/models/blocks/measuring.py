@@ -15,7 +15,7 @@ from torch.fx import GraphModule, Node
 
 from vitwork.errors import VitworkError
 from vitwork.models.blocks.cutting import Piece
-from vitwork.models.blocks.extraction import Attention, copy_until
+from vitwork.models.blocks.extraction import AttentionNodes, copy_until
 from vitwork.models.blocks.places import (
     Places,
     places_of,
@@ -64,7 +64,7 @@ def find_places(recorded: TracedModel, pieces: Sequence[Piece]) -> dict[Node, Pl
 
 
 def find_windows(
-    recorded: TracedModel, pieces: Sequence[Piece], attentions: Sequence[Attention | None]
+    recorded: TracedModel, pieces: Sequence[Piece], attentions: Sequence[AttentionNodes | None]
 ) -> list[Places | None]:
     """Return between which places attentions' weights are; None where queries and keys are others, or differ."""
     readings: dict[Node, Reading] = {}
@@ -74,7 +74,7 @@ def find_windows(
             readings[each.key] = places_of_columns if each.transposed else places_of_rows
     found = look(recorded, pieces, readings)
 
-    def window(attention: Attention | None) -> Places | None:
+    def window(attention: AttentionNodes | None) -> Places | None:
         if attention is None or attention.query is None or attention.key is None:
             return None
         queries, keys = found.get(attention.query), found.get(attention.key)

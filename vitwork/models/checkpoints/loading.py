@@ -70,7 +70,7 @@ def load_checkpoint(
     except (LookupError, TypeError, ValueError, RuntimeError) as error:  # of keys and shapes that no model has
         reason = f"of another architecture than {name} with these options: {told(error)}"
         raise DamagedError(label, reason) from error
-    check(translated, target, label, name)
+    check_architecture(translated, target, label, name)
     try:
         model.load_state_dict(translated, strict=False)
     except Exception as error:  # whatever a user's own code raises
@@ -230,7 +230,7 @@ def wrappers(keys: Iterable[str]) -> str:
     return min((found[0] for key in weights if (found := WRAPPERS.match(key))), key=len, default="")
 
 
-def check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str, name: str) -> None:
+def check_architecture(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str, name: str) -> None:
     """Refuse weights of another architecture, naming the first differences.
 
     Raises:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vitwork.design.published import Network
 from vitwork.device.settings import kept
 from vitwork.errors import DamagedError, VitworkError, said, told
-from vitwork.models.checkpoints.loading import check, load_checkpoint
+from vitwork.models.checkpoints.loading import check_architecture, load_checkpoint
 from vitwork.models.published.membership import TIMM
 from vitwork.models.published.weights import SUFFIX
 from vitwork.models.zoo.creation import create
@@ -104,7 +104,7 @@ def _check(state: Mapping[str, object], filled: Mapping[str, Tensor], network: N
         for key, value in state.items()
         if isinstance(value, Tensor) and key in filled and value.shape == filled[key].shape
     }
-    check({**filled, **kept_as_they_are}, filled, str(network.path), network.name)
+    check_architecture({**filled, **kept_as_they_are}, filled, str(network.path), network.name)
 
 
 @dataclass(frozen=True, slots=True)

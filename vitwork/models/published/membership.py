@@ -32,7 +32,7 @@ USUAL = 224  # side of the images that most of the networks were trained on, in 
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RelatedNetworks:
     """Networks that are not independent: one that was tuned several times, in resolution or to the labels. It counts once.
 
     Attributes:
@@ -45,7 +45,7 @@ class Group:
 
 
 @cache
-def groups(family: Family) -> tuple[Group, ...]:
+def groups(family: Family) -> tuple[RelatedNetworks, ...]:
     """Return the groups of networks that belong to a family, by the name of what stands for them.
 
     A network belongs to it if its architecture's and its tag's name match the family's, if it tells the 1000 classes of
@@ -61,10 +61,10 @@ def groups(family: Family) -> tuple[Group, ...]:
             side = _config(name).input_size[-1]
             found.setdefault(root_of(name), []).append((abs(side - USUAL), name))
     made = ([name for _, name in sorted(members)] for members in found.values())
-    return tuple(sorted((Group(published(first), tuple(rest)) for first, *rest in made), key=_name))
+    return tuple(sorted((RelatedNetworks(published(first), tuple(rest)) for first, *rest in made), key=_name))
 
 
-def _name(group: Group) -> str:
+def _name(group: RelatedNetworks) -> str:
     return group.network.name
 
 

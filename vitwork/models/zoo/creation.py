@@ -13,7 +13,7 @@ from torch import nn
 from vitwork.device.settings import kept
 from vitwork.errors import VitworkError, said, told, whole
 from vitwork.models.zoo.catalogue import ENTRIES
-from vitwork.models.zoo.matching import matched_widths, size_of
+from vitwork.models.zoo.matching import matched_widths, measured_size
 
 
 def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
@@ -78,7 +78,7 @@ def matched(name: str, num_classes: int, options: dict[str, Any]) -> dict[str, A
     if "widths" not in (accepted := ENTRIES[name].accepted):
         raise VitworkError(f"{name} has no widths to scale: match takes a convolution network")
     widths = options.get("widths", accepted["widths"])
-    target = size_of(lambda: create(other, num_classes, **others), measure, size)
+    target = measured_size(lambda: create(other, num_classes, **others), measure, size)
     found = matched_widths(
         lambda scaled: create(name, num_classes, **{**options, "widths": scaled}), widths, target, measure, size
     )

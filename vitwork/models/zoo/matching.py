@@ -31,7 +31,7 @@ def flops(model: nn.Module, image_size: int) -> int:
     return int(counter.get_total_flops())
 
 
-def size_of(build: Callable[[], nn.Module], measure: Measure, image_size: int) -> int:
+def measured_size(build: Callable[[], nn.Module], measure: Measure, image_size: int) -> int:
     """Measure a model without storage for its weights."""
     with torch.device("meta"):
         model = build()
@@ -65,10 +65,10 @@ def matched_widths(
         return tuple(max(1, round(width * factor)) for width in widths)
 
     def size(factor: float) -> int:
-        return size_of(lambda: build(scaled(factor)), measure, image_size)
+        return measured_size(lambda: build(scaled(factor)), measure, image_size)
 
     def distance(candidate: Sequence[int]) -> int:
-        return abs(size_of(lambda: build(candidate), measure, image_size) - target)
+        return abs(measured_size(lambda: build(candidate), measure, image_size) - target)
 
     low, high = 0.125, 8.0
     if not size(low) <= target <= size(high):

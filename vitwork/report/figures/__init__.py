@@ -28,7 +28,7 @@ from vitwork.report.figures import (
     trajectory,
     variance,
 )
-from vitwork.report.figures.base import MALFORMED, Entry, Figure, Palette, View
+from vitwork.report.figures.base import MALFORMED, DrawnRecord, Figure, Palette, View
 
 Draw = Callable[[View], Figure | None]
 
@@ -93,7 +93,7 @@ OTHERS: dict[str, Plate] = {
 """Figures of what no figure of the paper shows, by kind; accuracies stand beside every claim and are none."""
 
 
-class Shown(NamedTuple):
+class GalleryFigure(NamedTuple):
     """A figure of the gallery.
 
     Attributes:
@@ -109,7 +109,7 @@ class Shown(NamedTuple):
     claims: tuple[str, ...]
 
 
-def gallery(results: Results, palette: Palette) -> list[Shown]:
+def gallery(results: Results, palette: Palette) -> list[GalleryFigure]:
     """Return the figures that can be drawn, the paper's first and in its order.
 
     One whose records are missing or cannot be drawn is left out: its numbers stand in the tables.
@@ -122,7 +122,7 @@ def gallery(results: Results, palette: Palette) -> list[Shown]:
     options = {run.arm: run.options for run in results.runs}
     records = {record.key: record for record in results.measurements if record.values}
     seen: set[str] = set()
-    shown: list[Shown] = []
+    shown: list[GalleryFigure] = []
     for name, (kind, draw) in PAPER.items():
         naming = [claim for claim in claims if name in claim.paper.figures]
         keys = _keys(naming, records, kind)
@@ -142,9 +142,9 @@ def _keys(claims: Iterable[ClaimResult], records: dict[str, MeasurementResult], 
     return [key for key, record in records.items() if key in wanted and record.figure == kind]
 
 
-def _entries(keys: Iterable[str], records: dict[str, MeasurementResult]) -> tuple[Entry, ...]:
+def _entries(keys: Iterable[str], records: dict[str, MeasurementResult]) -> tuple[DrawnRecord, ...]:
     found = (records[key] for key in keys)
-    return tuple(Entry(record.arm, record.seed, record.parameters, record.values or {}) for record in found)
+    return tuple(DrawnRecord(record.arm, record.seed, record.parameters, record.values or {}) for record in found)
 
 
 def _using(claims: Iterable[ClaimResult], keys: Iterable[str]) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ def _using(claims: Iterable[ClaimResult], keys: Iterable[str]) -> tuple[str, ...
     return tuple(claim.id for claim in claims if not wanted.isdisjoint(claim.measurements))
 
 
-def _drawn(name: str, draw: Draw, view: View, claims: tuple[str, ...]) -> Iterator[Shown]:
+def _drawn(name: str, draw: Draw, view: View, claims: tuple[str, ...]) -> Iterator[GalleryFigure]:
     view, left = view.bounded()
     if not view.entries:
         return
@@ -163,4 +163,4 @@ def _drawn(name: str, draw: Draw, view: View, claims: tuple[str, ...]) -> Iterat
     if figure is not None:
         said = words.left_out([(entry.arm, entry.seed) for entry in left], LARGEST)
         figure = replace(figure, note=f"{figure.note} {said}".strip())
-        yield Shown(name, bool(view.number), figure, claims)
+        yield GalleryFigure(name, bool(view.number), figure, claims)

@@ -78,7 +78,7 @@ class Palette:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DrawnRecord:
     """A record that has values.
 
     Attributes:
@@ -104,7 +104,7 @@ class View:
         number: of the paper's figure, whose values are drawn as well; empty for another.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[DrawnRecord, ...]
     palette: Palette
     options: Mapping[str, Json] = field(default_factory=dict)
     number: str = ""
@@ -114,11 +114,11 @@ class View:
         """The arms in the order of the palette."""
         return sorted(dict.fromkeys(entry.arm for entry in self.entries), key=self.palette.__getitem__)
 
-    def of(self, arm: str) -> list[Entry]:
+    def of(self, arm: str) -> list[DrawnRecord]:
         """Return the records of an arm, by seed."""
         return sorted((entry for entry in self.entries if entry.arm == arm), key=lambda entry: entry.seed)
 
-    def bounded(self) -> tuple[View, list[Entry]]:
+    def bounded(self) -> tuple[View, list[DrawnRecord]]:
         """Return the records that can be drawn, and those that hold numbers too large to be."""
         left = [entry for entry in self.entries if excessive(entry.values)]
         return (self._part(entry for entry in self.entries if entry not in left) if left else self), left
@@ -131,7 +131,7 @@ class View:
             key=lambda key: (key != "when", key),
         )
 
-    def setting(self, entry: Entry) -> str:
+    def setting(self, entry: DrawnRecord) -> str:
         """Return the parameters that tell a record from the others, in words."""
         return settings({key: entry.parameters.get(key) for key in self.varied()})
 
@@ -160,7 +160,7 @@ class View:
         """Return the records of the last moment."""
         return self.at(self.moments()[-1])
 
-    def _part(self, entries: Iterable[Entry]) -> View:
+    def _part(self, entries: Iterable[DrawnRecord]) -> View:
         return replace(self, entries=tuple(entries))
 
     def seeds(self) -> str:
@@ -170,7 +170,7 @@ class View:
         return f"n = {shown} network{'' if counts == [1] else 's'} per arm"
 
 
-def _fixed(entry: Entry) -> str:
+def _fixed(entry: DrawnRecord) -> str:
     """Return a record's parameters but the moment, comparable."""
     return settings({key: value for key, value in sorted(entry.parameters.items()) if key != "when"})
 
@@ -181,17 +181,17 @@ def _moment(when: Any) -> tuple[int, float]:
     return (named[when], 0.0) if when in named else (2, float(when) if str(when).isdigit() else 0.0)
 
 
-def mean(values: Iterable[float | None]) -> float | None:
+def finite_mean(values: Iterable[float | None]) -> float | None:
     """Return the mean of the finite values that there are, None if there is none."""
     known = [value for value in values if value is not None and math.isfinite(value)]
     return sum(known) / len(known) if known else None
 
 
-def columns(rows: Iterable[Iterable[float | None]]) -> list[float | None]:
+def seed_means(rows: Iterable[Iterable[float | None]]) -> list[float | None]:
     """Return the mean over seeds, place by place."""
-    return [mean(column) for column in zip(*rows, strict=False)]
+    return [finite_mean(column) for column in zip(*rows, strict=False)]
 
 
-def standing(arm: str, arms: Iterable[str]) -> bool:
+def has_ours(arm: str, arms: Iterable[str]) -> bool:
     """Return whether a network of the paper's has one beside it here: the same arm, or a variant of it."""
     return any(ours == arm or ours.startswith(f"{arm}-") for ours in arms)

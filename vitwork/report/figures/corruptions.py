@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from vitwork.report import paper_values
 from vitwork.report.axis import span
 from vitwork.report.document import Json
-from vitwork.report.figures.base import Figure, Panel, View, columns, mean
+from vitwork.report.figures.base import Figure, Panel, View, finite_mean, seed_means
 from vitwork.report.figures.evaluation import PAPER, POINTS, published
 from vitwork.report.figures.points import NOTE, ROW, cloud, curve
 from vitwork.report.svg import Plot, fitted
@@ -55,13 +55,14 @@ def _percent(values: Sequence[float | None]) -> list[float | None]:
 
 
 def _mean(values: Json) -> float | None:
-    return mean(value for row in values["accuracy"] for value in _percent(row))
+    return finite_mean(value for row in values["accuracy"] for value in _percent(row))
 
 
 def _severities(view: View) -> str:
     severities = view.entries[0].values["severities"]
     curves = {
-        arm: [_percent([e.values["clean"], *columns(e.values["accuracy"])]) for e in view.of(arm)] for arm in view.arms
+        arm: [_percent([e.values["clean"], *seed_means(e.values["accuracy"])]) for e in view.of(arm)]
+        for arm in view.arms
     }
     every = [value for rows in curves.values() for row in rows for value in row]
     plot = Plot("Accuracy by severity", (-0.25, max(severities) + 0.25), span(every), "severity", "accuracy (%)")
@@ -73,7 +74,8 @@ def _severities(view: View) -> str:
 def _corruptions(view: View) -> str:
     names = view.entries[0].values["names"]
     found = {
-        arm: [[mean(_percent(row)) for row in entry.values["accuracy"]] for entry in view.of(arm)] for arm in view.arms
+        arm: [[finite_mean(_percent(row)) for row in entry.values["accuracy"]] for entry in view.of(arm)]
+        for arm in view.arms
     }
     plot = Plot(
         "Accuracy by corruption",
@@ -88,6 +90,6 @@ def _corruptions(view: View) -> str:
     for arm, rows in found.items():
         for row in rows:
             plot.marks(((x, y, "") for y, x in enumerate(reversed(row))), view.palette[arm], "faint", 1.9)
-        middle = enumerate(zip(reversed(names), reversed(columns(rows)), strict=True))
+        middle = enumerate(zip(reversed(names), reversed(seed_means(rows)), strict=True))
         plot.marks(((x, y, f"{arm}, {name}: {quantity(x)} %") for y, (name, x) in middle), view.palette[arm])
     return plot.render(grid=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from vitwork.report import words
 from vitwork.report.axis import number, span
 from vitwork.report.figures.base import Palette
-from vitwork.report.history import Event
+from vitwork.report.history import HistoryEvent
 from vitwork.report.svg import Plot, fitted, mark
 from vitwork.report.words import factor, shown
 
@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 300.0, 150.0
 DAY = 86_400.0
 
 
-def courses(events: Sequence[Event], palette: Palette) -> list[str]:
+def courses(events: Sequence[HistoryEvent], palette: Palette) -> list[str]:
     """Return a claim's effect by scale, with its interval, and over time; nothing where no report has a number.
 
     Effects are those of the comparison that the newest report makes; where a report made another one, or none, the sign of
@@ -37,15 +37,15 @@ def courses(events: Sequence[Event], palette: Palette) -> list[str]:
     return [_by_scale(frame, latest), _over_time(frame, events)]
 
 
-def _kind(event: Event) -> tuple[str, str, str]:
+def _kind(event: HistoryEvent) -> tuple[str, str, str]:
     return event.statement, event.scale, event.unit
 
 
-def _size(event: Event) -> tuple[int, str]:
+def _size(event: HistoryEvent) -> tuple[int, str]:
     return event.parameters or 0, event.profile
 
 
-def _value(event: Event, value: float | None) -> float | None:
+def _value(event: HistoryEvent, value: float | None) -> float | None:
     return None if value is None else shown(value, event.scale)
 
 
@@ -53,7 +53,7 @@ def _value(event: Event, value: float | None) -> float | None:
 class _Frame:
     """What both drawings of a claim share: the event whose comparison is drawn, the vertical axis, marks by profile."""
 
-    last: Event
+    last: HistoryEvent
     reach: tuple[float, float]
     palette: Palette
 
@@ -67,7 +67,7 @@ class _Frame:
         plot.rule(y=_value(self.last, self.last.margin), kind="dashrule")
         return plot
 
-    def draw(self, plot: Plot, x: float, event: Event, *, whole: bool) -> None:
+    def draw(self, plot: Plot, x: float, event: HistoryEvent, *, whole: bool) -> None:
         """Draw an event in the colour of its verdict, with its interval where the `whole` is asked for."""
         verdict, at = f"v-{event.verdict.replace(' ', '-')}", plot.sx(x)
         estimate, low, high = (_value(event, value) for value in (event.estimate, event.low, event.high))
@@ -86,7 +86,7 @@ class _Frame:
         )
 
 
-def _by_scale(frame: _Frame, events: Sequence[Event]) -> str:
+def _by_scale(frame: _Frame, events: Sequence[HistoryEvent]) -> str:
     plot = frame.plot("by scale", (-0.5, len(events) - 0.5))
     for place, event in enumerate(events):
         frame.draw(plot, place, event, whole=True)
@@ -94,7 +94,7 @@ def _by_scale(frame: _Frame, events: Sequence[Event]) -> str:
     return plot.render(xticks=[(place, fitted(event.profile, room)) for place, event in enumerate(events)])
 
 
-def _over_time(frame: _Frame, events: Sequence[Event]) -> str:
+def _over_time(frame: _Frame, events: Sequence[HistoryEvent]) -> str:
     days = [event.finished / DAY for event in events]
     room = max(0.5, 0.08 * (days[-1] - days[0]))
     plot = frame.plot("over time", (days[0] - room, days[-1] + room))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitwork.report.figures.base import Entry, Figure, Panel, View
+from vitwork.report.figures.base import DrawnRecord, Figure, Panel, View
 from vitwork.report.figures.points import cloud, strips
 from vitwork.report.words import quantity
 
@@ -34,11 +34,11 @@ def draw(view: View) -> Figure | None:
     )
 
 
-def _percent(entry: Entry, name: str) -> float | None:
+def _percent(entry: DrawnRecord, name: str) -> float | None:
     value = entry.values[name]
     return None if value is None else 100 * value
 
 
-def _bias(entry: Entry) -> tuple[float | None, str]:
+def _bias(entry: DrawnRecord) -> tuple[float | None, str]:
     bias = _percent(entry, "shape_bias")
     return bias, f"{entry.arm}, seed {entry.seed}: {quantity(bias)} % of {entry.values['n']} decisions"

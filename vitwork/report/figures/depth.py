@@ -8,7 +8,7 @@ from itertools import chain
 from vitwork.report import paper_values
 from vitwork.report.axis import span
 from vitwork.report.document import Json
-from vitwork.report.figures.base import Panel, View, columns, standing
+from vitwork.report.figures.base import Panel, View, has_ours, seed_means
 from vitwork.report.figures.points import curve, theirs
 from vitwork.report.figures.structure import KINDS
 from vitwork.report.svg import Plot
@@ -30,7 +30,7 @@ def _depth(count: int) -> list[float]:
 
 def known(view: View, published: Published) -> dict[str, Sequence[float]]:
     """Return the paper's values of the networks that have one beside them here."""
-    return {arm: values for arm, values in published.items() if standing(arm, view.arms)}
+    return {arm: values for arm, values in published.items() if has_ours(arm, view.arms)}
 
 
 def by_depth(
@@ -44,7 +44,7 @@ def by_depth(
         f"{heading} by depth", (-0.03, 1.03), span(every, log=log), "normalised depth", ylabel, log_y=log, height=250
     )
     for arm, seeds in rows.items():
-        kinds, middle = _kinds(view.of(arm)[0].values), columns(seeds)
+        kinds, middle = _kinds(view.of(arm)[0].values), seed_means(seeds)
         depth = _depth(len(kinds))
         for row in seeds if len(seeds) > 1 else ():
             plot.line(zip(depth, row, strict=False), view.palette[arm], "thin")
@@ -103,7 +103,7 @@ def _steps(values: Sequence[float | None], places: Sequence[int]) -> list[float 
 def by_frequency(view: View, arm: str, name: str, ylabel: str) -> Panel:
     """Return one line per block, pale near the input and strong near the output (Fig. 2a)."""
     entries = view.of(arm)
-    blocks = [columns(rows) for rows in zip(*(entry.values[name] for entry in entries), strict=False)]
+    blocks = [seed_means(rows) for rows in zip(*(entry.values[name] for entry in entries), strict=False)]
     x = entries[0].values["frequencies"]
     plot = Plot(
         f"{ylabel} by frequency, {arm}",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vitwork.language.document import Hypothesis, Sample
 from vitwork.report.axis import LARGEST, Scale, excessive, number, span
-from vitwork.report.figures.base import Palette, mean
+from vitwork.report.figures.base import Palette, finite_mean
 from vitwork.report.svg import LETTER, Plot, fitted, mark
 from vitwork.report.words import effect_unit, factor, quantity, shown
 from vitwork.statistics.effect import Effect, Test
@@ -64,7 +64,7 @@ def _drawable(value: float | None) -> bool:
 def _strip(plot: Plot, side: Sample, row: float, series: int, *, log: bool) -> None:
     drawn = [value if _drawable(value) else None for value in side.values]
     finite = [value for value in drawn if value is not None]
-    centre = mean([math.log(value) if log else value for value in finite])
+    centre = finite_mean([math.log(value) if log else value for value in finite])
     if centre is not None:
         at = math.exp(centre) if log else centre
         top = plot.sy(row) - 8

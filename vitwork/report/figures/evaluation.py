@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Entry, Figure, Panel, Point, View, mean
+from vitwork.report.figures.base import DrawnRecord, Figure, Panel, Point, View, finite_mean
 from vitwork.report.figures.points import cloud, strips
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
@@ -53,7 +53,7 @@ def build_up(view: View) -> Figure | None:
     )  # fmt: skip
     for arm, row in ours.items():
         plot.marks(((counts[arm], value, tip) for value, tip in row), view.palette[arm], "faint", 2.2)
-        centre = mean(value for value, _ in row)
+        centre = finite_mean(value for value, _ in row)
         plot.marks([(counts[arm], centre, f"{arm}: {quantity(centre, 4)} %")], view.palette[arm], size=4)
     plot.line([(step[0], step[2]) for step in steps if step[3]], 0, "dashrule")
     for place, name, value, _ in steps:
@@ -79,10 +79,10 @@ def _figure(view: View, last: View, panel: Panel, paper: bool = True) -> Figure:
     )
 
 
-def _error(entry: Entry) -> float:
+def _error(entry: DrawnRecord) -> float:
     return 100.0 - 100.0 * float(entry.values["acc"])
 
 
-def _accuracy(entry: Entry) -> tuple[float, str]:
+def _accuracy(entry: DrawnRecord) -> tuple[float, str]:
     percent = 100.0 * entry.values["acc"]
     return percent, f"{entry.arm}, seed {entry.seed}: {quantity(percent, 4)} %"

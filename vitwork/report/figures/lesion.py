@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vitwork.report import paper_values
 from vitwork.report.axis import Point, span
-from vitwork.report.figures.base import Entry, Figure, Panel, View, columns
+from vitwork.report.figures.base import DrawnRecord, Figure, Panel, View, seed_means
 from vitwork.report.figures.structure import KINDS, SERIES
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
@@ -59,12 +59,12 @@ def draw(view: View) -> Figure | None:
     )
 
 
-def _units(entry: Entry) -> list[Unit]:
+def _units(entry: DrawnRecord) -> list[Unit]:
     values = entry.values
     return list(zip(values["units"], values["kinds"], values["stages"], strict=True))
 
 
-def _changes(entry: Entry) -> list[float | None]:
+def _changes(entry: DrawnRecord) -> list[float | None]:
     return [None if y is None else 100 * y for y in entry.values["accuracy_change"]]
 
 
@@ -77,7 +77,7 @@ def _bars(arm: str, units: Sequence[Unit], seeds: Sequence[Sequence[float | None
         "change of accuracy (pp)",
     )
     half = min(9.0, 0.4 * (plot.sx(1) - plot.sx(0)))
-    for place, ((name, kind, stage), value) in enumerate(zip(units, columns(seeds), strict=False)):
+    for place, ((name, kind, stage), value) in enumerate(zip(units, seed_means(seeds), strict=False)):
         if place and stage != units[place - 1][2]:
             plot.rule(x=place - 0.5, kind="divide")
         if value is not None:

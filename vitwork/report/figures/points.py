@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Palette, Point, View, columns, mean
+from vitwork.report.figures.base import Palette, Point, View, finite_mean, seed_means
 from vitwork.report.svg import Plot, fitted
 from vitwork.report.words import quantity
 
@@ -40,7 +40,7 @@ def strips(
         errors: half the lengths of lines through the means, by arm.
     """
     every = [value for row in arms.values() for value, _ in row]
-    ends = {arm: [(mean(value for value, _ in arms[arm]) or 0.0) + way for way in (-error, error)]
+    ends = {arm: [(finite_mean(value for value, _ in arms[arm]) or 0.0) + way for way in (-error, error)]
             for arm, error in (errors or {}).items()}  # fmt: skip
     plot = Plot(
         title,
@@ -54,7 +54,7 @@ def strips(
         plot.rule(x=rule, kind="dashrule")
     for place, (arm, row) in enumerate(reversed(list(arms.items()))):
         plot.text(112, plot.sy(place) + 3.5, fitted(arm, 112), "end", "row")
-        centre = mean(value for value, _ in row)
+        centre = finite_mean(value for value, _ in row)
         if centre is not None:
             plot.line([(centre, place - 0.32), (centre, place + 0.32)], palette[arm])
         plot.line([(end, place) for end in ends.get(arm, ())], palette[arm])
@@ -75,7 +75,7 @@ def curve(plot: Plot, view: View, arm: str, x: Sequence[float], rows: Sequence[S
     series = view.palette[arm]
     for row in rows if len(rows) > 1 else ():
         plot.line(zip(x, row, strict=False), series, "thin")
-    middle = columns(rows)
+    middle = seed_means(rows)
     plot.line(zip(x, middle, strict=False), series)
     tips = [f"{arm}: {quantity(y)}" for y in middle]
     plot.marks(zip(x, middle, tips, strict=False), series, size=2.4)
@@ -121,7 +121,9 @@ def cloud(
     plot = Plot(title, span(x, pad=0.2 if paper else 0.12), span(y, pad=0.1, log=log), *labels, log_y=log, height=250)
     for arm, points in ours.items():
         plot.marks(points, palette[arm], "faint", 2.2)
-    means = [(arm, mean(p[0] for p in points), mean(p[1] for p in points)) for arm, points in ours.items()]
+    means = [
+        (arm, finite_mean(p[0] for p in points), finite_mean(p[1] for p in points)) for arm, points in ours.items()
+    ]
     sizes = nested([(plot.sx(x), plot.sy(y)) if x is not None and y is not None else None for _, x, y in means])
     for (arm, across, up), size in zip(means, sizes, strict=True):
         plot.marks([(across, up, f"{arm}: {quantity(across)}, {quantity(up)}")], palette[arm], size=size)

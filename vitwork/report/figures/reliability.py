@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Entry, Figure, Panel, View, columns
+from vitwork.report.figures.base import DrawnRecord, Figure, Panel, View, seed_means
 from vitwork.report.figures.points import curve
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
@@ -35,7 +35,7 @@ def draw(view: View) -> Figure | None:
     )
 
 
-def _means(entries: Sequence[Entry]) -> list[Bins]:
+def _means(entries: Sequence[DrawnRecord]) -> list[Bins]:
     """Return confidence, accuracy and share of predictions of every bin, without those of empty bins."""
     found: list[Bins] = []
     for entry in entries:
@@ -59,7 +59,7 @@ def _reliability(view: View) -> str:
     for arm in view.arms:
         bins = _means(view.of(arm))
         points = list(
-            zip(*(columns(found[name] for found in bins) for name in ("confidence", "accuracy")), strict=True)
+            zip(*(seed_means(found[name] for found in bins) for name in ("confidence", "accuracy")), strict=True)
         )
         plot.line(points, view.palette[arm])
         plot.marks(((x, y, f"{arm}: {quantity(y)} at {quantity(x)}") for x, y in points), view.palette[arm], size=2.6)

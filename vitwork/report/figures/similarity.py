@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitwork.report.figures.base import Entry, Figure, Panel, View, mean
+from vitwork.report.figures.base import DrawnRecord, Figure, Panel, View, finite_mean
 from vitwork.report.figures.cells import cells, ramp
 from vitwork.report.svg import Plot
 
@@ -29,10 +29,10 @@ def draw(view: View) -> Figure | None:
     )
 
 
-def _map(arm: str, entries: list[Entry]) -> str:
+def _map(arm: str, entries: list[DrawnRecord]) -> str:
     values = entries[0].values
     count = len(values["blocks"])
-    grid = [[mean(entry.values["cka"][i][j] for entry in entries) for j in range(count)] for i in range(count)]
+    grid = [[finite_mean(entry.values["cka"][i][j] for entry in entries) for j in range(count)] for i in range(count)]
     plot = Plot(
         f"CKA between the blocks of {arm}",
         (0, count),

@@ -8,7 +8,7 @@ import numpy as np
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Entry, Figure, Panel, Point, Row, View, mean, standing
+from vitwork.report.figures.base import DrawnRecord, Figure, Panel, Point, Row, View, finite_mean, has_ours
 from vitwork.report.figures.evaluation import POINTS
 from vitwork.report.figures.points import NOTE, PAPER, cloud, curve, theirs
 from vitwork.report.svg import Plot
@@ -23,8 +23,8 @@ TICKS = ((0.0, "warm-up"), (1 / 3, "⅓"), (2 / 3, "⅔"), (1.0, "end"))
 def over_time(view: View) -> Figure | None:
     """Return mode and share of negatives over training with the paper's, and the densities at every moment."""
     part = view.plain()
-    modes = {arm: paper_values.SPECTRAL_MODES[arm] for arm in paper_values.SPECTRAL_MODES if standing(arm, part.arms)}
-    shares = {arm: pair[0] for arm, pair in paper_values.NEP_APE["1c"].items() if standing(arm, part.arms)}
+    modes = {arm: paper_values.SPECTRAL_MODES[arm] for arm in paper_values.SPECTRAL_MODES if has_ours(arm, part.arms)}
+    shares = {arm: pair[0] for arm, pair in paper_values.NEP_APE["1c"].items() if has_ours(arm, part.arms)}
     panels = [
         _course(part, mode, "mode of the positive eigenvalues",
                 {arm: list(zip(paper_values.MODE_PARTS, values, strict=True)) for arm, values in modes.items()}, log=True),
@@ -66,22 +66,22 @@ def _figure(view: View, part: View, panels: tuple[Panel, ...], note: str, *, pub
     return Figure(panels, note, part.palette.legend(part.arms), header, tuple(rows), published=published)
 
 
-def _pooled(entry: Entry) -> np.ndarray:
+def _pooled(entry: DrawnRecord) -> np.ndarray:
     values = [value for batch in entry.values["eigenvalues"] for value in batch if value is not None]
     return np.asarray(values, dtype=float)
 
 
-def _negative(entry: Entry) -> float | None:
+def _negative(entry: DrawnRecord) -> float | None:
     values = _pooled(entry)
     return 100.0 * float(np.mean(values < 0)) if values.size else None
 
 
-def _ape(entry: Entry) -> float | None:
+def _ape(entry: DrawnRecord) -> float | None:
     values = _pooled(entry)
     return float(values[values > 0].mean()) if (values > 0).any() else None
 
 
-def mode(entry: Entry) -> float | None:
+def mode(entry: DrawnRecord) -> float | None:
     """Return where the density of a network's positive eigenvalues is highest; None without any."""
     values = _pooled(entry)
     values = values[values > 0]
@@ -93,7 +93,7 @@ def mode(entry: Entry) -> float | None:
 
 def _course(
     view: View,
-    value: Callable[[Entry], float | None],
+    value: Callable[[DrawnRecord], float | None],
     ylabel: str,
     paper: dict[str, list[tuple[float, float]]],
     *,
@@ -118,9 +118,9 @@ def _course(
     return Panel(ylabel[:1].upper() + ylabel[1:], plot.render(xticks=TICKS))
 
 
-def _by_seed(view: View, arm: str) -> list[dict[str | int, Entry]]:
+def _by_seed(view: View, arm: str) -> list[dict[str | int, DrawnRecord]]:
     """Return the records of every network by moment."""
-    found: dict[int, dict[str | int, Entry]] = {}
+    found: dict[int, dict[str | int, DrawnRecord]] = {}
     for entry in view.of(arm):
         found.setdefault(entry.seed, {})[entry.parameters.get("when", "end")] = entry
     return list(found.values())
@@ -142,7 +142,7 @@ def _density(view: View) -> str:
             plot.line(zip(grid, np.minimum(single, tallest), strict=True), view.palette[arm], "thin")
         plot.line(zip(grid, row, strict=True), view.palette[arm])
     for place, arm in enumerate(means):
-        share = mean(_negative(entry) for entry in view.of(arm))
+        share = finite_mean(_negative(entry) for entry in view.of(arm))
         plot.text(plot.width - 12, 20 + 13 * place, f"{arm}: {quantity(share, 2)} % below 0", "end")
     return plot.render()
 

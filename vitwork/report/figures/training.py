@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vitwork.language.document import RunResult
 from vitwork.report.axis import LARGEST, excessive, span
-from vitwork.report.figures.base import Figure, Palette, Panel, columns
+from vitwork.report.figures.base import Figure, Palette, Panel, seed_means
 from vitwork.report.svg import Plot
 from vitwork.report.words import left_out
 
@@ -30,7 +30,7 @@ def draw(runs: Sequence[RunResult], palette: Palette) -> Figure | None:
     for arm, curves in arms.items():
         for curve in curves:
             plot.line(curve, palette[arm], "thin")
-        middle = columns([loss for _, loss in curve] for curve in curves)
+        middle = seed_means([loss for _, loss in curve] for curve in curves)
         plot.line(zip([epoch for epoch, _ in curves[0]], middle, strict=False), palette[arm])
     rows = tuple((run.arm, run.seed, epoch.get("epoch"), epoch.get("loss")) for run in runs for epoch in run.history)
     return Figure(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vitwork.report import paper_values
 from vitwork.report.axis import label
-from vitwork.report.figures.base import Entry, Figure, Panel, View, columns, standing
+from vitwork.report.figures.base import DrawnRecord, Figure, Panel, View, has_ours, seed_means
 from vitwork.report.figures.points import NOTE, PAPER
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
@@ -24,7 +24,7 @@ def draw(view: View) -> Figure | None:
     paper = {
         arm: [(radius, math.radians(angle)) for radius, angle in points]
         for arm, points in paper_values.PATHS.items()
-        if standing(arm, view.arms)
+        if has_ours(arm, view.arms)
     }
     plot = _plot([point for paths in (*ours.values(), list(paper.values())) for path in paths for point in path])
     for arm, paths in ours.items():
@@ -51,8 +51,8 @@ def draw(view: View) -> Figure | None:
     )
 
 
-def _means(entries: Sequence[Entry]) -> tuple[list[float | None], list[float | None]]:
-    radii, angles = (columns(entry.values[name] for entry in entries) for name in ("radius", "angle"))
+def _means(entries: Sequence[DrawnRecord]) -> tuple[list[float | None], list[float | None]]:
+    radii, angles = (seed_means(entry.values[name] for entry in entries) for name in ("radius", "angle"))
     return radii, angles
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from vitwork.language.document import MachineEffect, Results
-from vitwork.language.evidence import ArmAudit, Audit, Code, Judged, Moved, Outcome, Rejudged, Repeat, Repeated
+from vitwork.language.evidence import Agreement, ArmAudit, Audit, Code, Judged, Moved, Rejudged, Repeat, Repeated
 from vitwork.report.words.numbers import moment, plural, quantity
 from vitwork.report.words.origins import ranges
 from vitwork.report.words.sentences import lack
@@ -26,24 +26,24 @@ def rejudged(found: Rejudged, report: Results) -> Iterator[str]:
     for outcome, said in COUNTED.items():
         if claims := found.those(outcome):
             yield f"{plural(len(claims), 'claim')} {said}{':' if outcome in NAMED else '.'}"
-            if outcome is Outcome.LOST:
+            if outcome is Agreement.LOST:
                 yield from _lost(claims)
-            elif outcome is Outcome.UNMEASURED:
+            elif outcome is Agreement.UNMEASURED:
                 yield from _lacking(claims)
             elif outcome in NAMED:
                 yield from (f"  {line}" for claim in claims for line in _claim(claim))
 
 
 COUNTED = {
-    Outcome.SAME: "with the same verdict, by the same numbers",
-    Outcome.NUMBERS: "with the same verdict, by other numbers than were published",
-    Outcome.DIFFERENT: "with another verdict than was published",
-    Outcome.LOST: "that cannot be judged again",
-    Outcome.UNMEASURED: "not measured, then as now",
-    Outcome.PROPERTY: "checked on examples, which no record holds; `vitwork run` checks them",
-    Outcome.NEW: "that the report does not have",
+    Agreement.SAME: "with the same verdict, by the same numbers",
+    Agreement.NUMBERS: "with the same verdict, by other numbers than were published",
+    Agreement.DIFFERENT: "with another verdict than was published",
+    Agreement.LOST: "that cannot be judged again",
+    Agreement.UNMEASURED: "not measured, then as now",
+    Agreement.PROPERTY: "checked on examples, which no record holds; `vitwork run` checks them",
+    Agreement.NEW: "that the report does not have",
 }
-NAMED = {Outcome.NUMBERS, Outcome.DIFFERENT, Outcome.LOST}
+NAMED = {Agreement.NUMBERS, Agreement.DIFFERENT, Agreement.LOST}
 
 
 def _lost(claims: Iterable[Judged]) -> Iterator[str]:
