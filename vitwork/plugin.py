@@ -80,7 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if options.given(config):
             prepare(config)
         if getattr(config.option, "dist", "no") != "no" and idle.is_idle(config):
-            config.option.dist = "no"
+            config.option.dist, config.stash[COLLECTOR].alone = "no", True
 
 
 def prepare(config: pytest.Config) -> None:

@@ -28,7 +28,9 @@ def workers(*arguments: str) -> bool:
     done = forked.run("pytest", "-p", "no:cacheprovider", "-n", "2", *arguments, cwd=Path.cwd())
     assert done.returncode == 0, done.stdout
     assert "1 of 1 claim of the paper decided" in done.stdout, done.stdout
-    return "2 workers [" in done.stdout
+    started = "2 workers [" in done.stdout
+    assert started is not ("no workers are started" in done.stdout)
+    return started
 
 
 def test_workers_are_started_where_there_may_be_work(pytester: pytest.Pytester) -> None:
