@@ -53,8 +53,11 @@ def test_blocks_are_composed_in_order(net):
 
 
 def test_a_pass_is_in_evaluation_mode_without_gradients_and_gives_modes_back():
-    """Dropout and BatchNorm do not act during a pass; every module has its own mode again after it, even after a crash."""
+    """Dropout and BatchNorm do not act during a pass; every module has its mode and buffers again after it, or a crash."""
     blocks = conv_net()
+    counter = blocks[0].module
+    counter.register_buffer("passes", torch.zeros(()))
+    counter.register_forward_hook(lambda module, *_: module.passes.add_(1) and None)
     for b in blocks:
         b.module.train()
     frozen = blocks[1].module.branch[1].eval()
@@ -69,6 +72,7 @@ def test_a_pass_is_in_evaluation_mode_without_gradients_and_gives_modes_back():
         observe(blocks, batches(4, 4, channels=4))
     assert blocks[1].module.branch[3].training
     assert not frozen.training
+    assert counter.passes == 0
     assert all(torch.equal(value, before[name]) for name, value in frozen.state_dict().items())
 
 

@@ -68,13 +68,26 @@ def test_soft_targets_count_by_their_largest_entry():
     assert noise_bands(model, [(images, labels)], (0.5,)) == noise_bands(model, [(images, soft)], (0.5,))
 
 
+class Counting(nn.Module):
+    """Counts its passes."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("passes", torch.zeros(()))
+
+    def forward(self, x):
+        self.passes += 1
+        return x
+
+
 def test_models_are_left_as_they_were():
-    """Training mode comes back and no statistics move."""
-    model = nn.Sequential(nn.BatchNorm2d(3), nn.Dropout(0.5), nn.Flatten(), nn.Linear(3 * 16 * 16, 2)).train()
+    """Training mode comes back, no statistics move, and what a model writes of itself is taken back."""
+    layers = nn.BatchNorm2d(3), nn.Dropout(0.5), nn.Flatten(), nn.Linear(3 * 16 * 16, 2), Counting()
+    model = nn.Sequential(*layers).train()
     model[1].eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     noise_bands(model, [(torch.randn(8, 3, 16, 16), torch.zeros(8, dtype=torch.long))], (0.5,))
-    assert [module.training for module in model] == [True, False, True, True]
+    assert [module.training for module in model] == [True, False, True, True, True]
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from tests.analysis.hand_made import images
-from vitwork.device.parts import bounded, in_parts
+from vitwork.device.parts import apart, bounded, in_parts
+from vitwork.errors import VitworkError
 
 OUT_OF_MEMORY = [
     torch.OutOfMemoryError("CUDA out of memory"),
@@ -66,6 +67,38 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         in_parts(wrong, images(8))
     assert calls == [8]
+
+
+@pytest.mark.parametrize("mask", [0.0, -1e4, -1e9, float("-inf")])
+def test_outputs_that_mix_images_are_seen_beside_ones_that_are_left_out(mask):
+    """What some outputs are taken from hides no change of the others: each is compared with its own size."""
+
+    def mixing(x):
+        y = x - x.mean(0)
+        return torch.cat([y[:, :4], torch.full_like(y[:, 4:], mask)], dim=1)
+
+    with pytest.raises(VitworkError, match="depends on the others of its batch"):
+        in_parts(mixing, images(8).flatten(1), at_once=4)
+
+
+@pytest.mark.parametrize(
+    ("found", "share"),
+    [
+        ([[1.0, 2.0], [3.0, 4.0]], 0.0),
+        ([[1.0, 2.0], [3.0, 4.4]], 0.1),
+        ([[1.0, 2.0], [float("nan"), 4.0]], float("inf")),
+    ],
+)
+def test_outputs_are_apart_by_shares_of_their_own_size(found, share):
+    """A number that is missing is as far away as can be."""
+    wanted = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert apart(torch.tensor(found), wanted) == pytest.approx(share)
+
+
+def test_a_small_output_is_compared_with_what_varies_in_the_batch():
+    """One that is near zero in two rows by chance does not have to be as exact as its own size."""
+    wanted = torch.tensor([[1e-6, 2.0], [1e-6, -2.0]])
+    assert apart(wanted + 1e-6, wanted) == pytest.approx(1e-6 / 4, rel=0.5)
 
 
 LIMITED = """

@@ -209,6 +209,8 @@ def test_an_entry_excuses_the_same_comparison_alone():
     assert still_contradicted(other, old) == {found.id for found in lost[2:]}
     sentence = changed(old.claims[0], sentence="Quite another.")
     assert still_contradicted(changed(old, claims=(sentence, old.claims[1])), old) == set()
+    undecided = changed(old.claims[0], verdict=Verdict.INCONCLUSIVE)
+    assert still_contradicted(changed(old, claims=(undecided, old.claims[1])), old) == set()
 
 
 def test_comparisons_that_are_gone_renamed_or_without_values_are_named():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -59,6 +60,17 @@ def test_damaged_record_is_set_aside(tmp_path: Path) -> None:
     assert len(list(path.parent.glob("key.json.damaged-*"))) == 1
     store.write("key", {"a": 2})
     assert store.read("key") == {"a": 2}
+
+
+def test_a_record_under_the_name_of_another_is_set_aside(tmp_path: Path) -> None:
+    """A copy that mixes two records up leaves both of them sound; each names what it is of."""
+    store = Store(tmp_path)
+    for key, value in (("ab1", 1), ("ab2", 2)):
+        store.write(key, {"value": value})
+    shutil.copy(tmp_path / "records" / "ab" / "ab1.json", tmp_path / "records" / "ab" / "ab2.json")
+    with pytest.warns(UserWarning, match="another record than its name says"):
+        store.check("ab2")
+    assert (store.read("ab1"), store.read("ab2")) == ({"value": 1}, None)
 
 
 def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

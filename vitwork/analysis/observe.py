@@ -20,6 +20,7 @@ from vitwork.device.memory import Cost, Meter
 from vitwork.device.parts import bounded, check_repeatable, in_parts
 from vitwork.errors import VitworkError, at_least, choice
 from vitwork.models.blocks.block import Block
+from vitwork.models.blocks.unchanged import buffers_as_before
 
 Batch = tuple[Tensor, Tensor]
 Part = Literal["stream", "branch"]
@@ -37,12 +38,12 @@ class Reducer:
 
 @contextmanager
 def evaluating(blocks: Iterable[Block]) -> Iterator[None]:
-    """Put the blocks' modules into evaluation mode without gradients, and give every module its own mode back."""
+    """Put the blocks' modules into evaluation mode without gradients; give every module its own mode and buffers back."""
     modes = {module: module.training for block in blocks for module in block.module.modules()}
     for module in modes:
         module.training = False
     try:
-        with torch.no_grad():
+        with torch.no_grad(), buffers_as_before(modes):
             yield
     finally:
         for module, training in modes.items():

@@ -23,6 +23,7 @@ from vitwork.device.memory import Cost, Meter
 from vitwork.device.parts import check_repeatable, in_parts
 from vitwork.device.settings import kept
 from vitwork.errors import VitworkError, at_least
+from vitwork.models.blocks.unchanged import buffers_as_before
 
 PAPER_FREQUENCIES = tuple(step / 10 for step in range(1, 10))
 """Centres of the paper's bands in units of π per pixel (Fig. 2b)."""
@@ -139,7 +140,7 @@ def noise_bands(
             )
     device, hits, first, size = device_of([model]), [], 0, 0
     meter = Meter(device)
-    with torch.no_grad(), evaluation_mode(model):
+    with torch.no_grad(), evaluation_mode(model), buffers_as_before(model.modules()):
         for images, targets in probed(model, batches, device):
             size = images.shape[-1]
             noisy = (add_band_noise(images, each, seed + number, first) for number, each in enumerate(bands))
@@ -252,7 +253,7 @@ def corruption_sets(
         return calibration.evaluate(torch.cat(logits), torch.cat(classes))
 
     meter = Meter(device)
-    with torch.no_grad(), evaluation_mode(model):
+    with torch.no_grad(), evaluation_mode(model), buffers_as_before(model.modules()):
         found = measure(clean)
         metrics = {(name, severity): measure(read(name, severity)) for name in names for severity in severities}
     return Corrupted(found, metrics, meter.cost(seen))
@@ -276,7 +277,7 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
     """
     device = device_of([model])
     meter = Meter(device)
-    with torch.no_grad(), evaluation_mode(model):
+    with torch.no_grad(), evaluation_mode(model), buffers_as_before(model.modules()):
         decisions = torch.cat([chosen(in_parts(model, x)) for x, _ in probed(model, batches, device)]).cpu()
     if not len(decisions) == len(shapes) == len(textures):
         raise VitworkError(f"{len(decisions)} images, {len(shapes)} outlines and {len(textures)} textures do not match")

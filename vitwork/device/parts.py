@@ -13,7 +13,7 @@ from vitwork.errors import VitworkError
 # Temporaries stay within a few times this many elements, whatever the batch (16 MiB in float32, which also suits a CPU's
 # cache).
 ELEMENTS_AT_ONCE = 1 << 22
-ALIKE = 1e-4  # of the largest output: passes of equal size differ by rounding alone, and mixed images by far more
+ALIKE = 1e-4  # as `apart` has it: passes of equal size differ by rounding alone, and mixed images by far more
 # A deterministic model repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
 REPEATABLE = 1e-5
 
@@ -77,10 +77,27 @@ def check_apart(function: Callable[[Tensor], Tensor], x: Tensor) -> None:
         if is_out_of_memory(error):
             return
         raise
-    if (together - alone).abs().max() > ALIKE * together.abs().max():
+    if apart(alone, together) > ALIKE:
         raise VitworkError(
             f"a batch of {len(x)} cannot be passed in parts: what the model makes of an image depends on the others of its batch"
         )
+
+
+def apart(found: Tensor, wanted: Tensor) -> float:
+    """Return by how much outputs differ at most: each as a share of its own size in the batch, or of what varies most there.
+
+    Were all compared with the largest, a model that takes 10⁹ from some of its logits could hide anything in the others.
+    What is not finite in what is wanted is not compared.
+
+    Args:
+        found, wanted: (n, …), of at least two different rows.
+    """
+    finite = wanted.isfinite()
+    size = torch.where(finite, wanted, 0.0).abs().amax(0)
+    varies = torch.where(finite.all(0), wanted.amax(0) - wanted.amin(0), 0.0).max()
+    difference = torch.where(finite, (found - wanted).abs(), 0.0).amax(0)
+    shares = difference / torch.maximum(size, varies)
+    return float(torch.where(difference > 0, shares, difference).nan_to_num(nan=torch.inf).max())
 
 
 def check_repeatable(first: Tensor, second: Tensor) -> None:

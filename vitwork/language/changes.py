@@ -132,11 +132,15 @@ def _unreached(claim: ClaimResult) -> bool:
 def still_contradicted(old: Results, new: Results) -> frozenset[str]:
     """Return the hypotheses of `new` that are contradicted, as each was in its own entry of `old`.
 
-    An entry is a hypothesis' own where it compares the same for a claim of nearly the same sentence.
+    An entry is a hypothesis' own where it compares the same for a claim of nearly the same sentence that was contradicted, too.
     """
     pairs = _claims(old.claims, new.claims)
     claims = {before.id: after.id for before, after in pairs}
-    kept = {before.id for before, after in pairs if _likeness(before, after) >= ALIKE}
+    kept = {
+        before.id
+        for before, after in pairs
+        if before.verdict is Verdict.CONTRADICTED and _likeness(before, after) >= ALIKE
+    }
     return frozenset(
         now.id
         for was, now in _hypotheses(old.hypotheses, new.hypotheses, claims)

@@ -26,6 +26,8 @@ from filelock import FileLock, Timeout
 from vitwork.errors import VitworkError
 
 SEAL = b"vitwork-sha256:"
+OF = "of"
+"""What a record's file has its own key under."""
 SEAL_SIZE = len(SEAL) + 32
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}", re.DOTALL)
 """Name of a file that is being written."""
@@ -195,13 +197,12 @@ class Store:
 
     def check(self, key: str) -> None:
         """Set the record under `key` aside if it is damaged, so that `has` tells what is to be made anew."""
-        path = self._record_path(key)
         try:
-            read_sealed(path)
+            self._content(key)
         except FileNotFoundError:
             pass
         except CorruptFileError as error:
-            self.set_aside(path, error)
+            self.set_aside(self._record_path(key), error)
 
     def seal(self, key: str) -> str:
         """Return the digest that the record under `key` was sealed with, unchecked; empty for none."""
@@ -214,19 +215,31 @@ class Store:
 
     def read(self, key: str) -> dict[str, Any] | None:
         """Return the record under `key`, or None; one that is damaged is set aside, and then there is none."""
-        path = self._record_path(key)
         try:
-            record: dict[str, Any] = json.loads(read_sealed(path))
+            record: dict[str, Any] = json.loads(self._content(key))
+            del record[OF]
         except FileNotFoundError:
             return None
         except (CorruptFileError, ValueError) as error:
-            self.set_aside(path, error)
+            self.set_aside(self._record_path(key), error)
             return None
         return record
 
     def write(self, key: str, record: Mapping[str, Any]) -> None:
         """Write a record under `key`; numbers survive exactly, NaN and infinities included."""
-        write_sealed(self._record_path(key), json.dumps(record).encode())
+        write_sealed(self._record_path(key), json.dumps({OF: key, **record}).encode())
+
+    def _content(self, key: str) -> bytes:
+        """Return what was written under `key`, which the file names first: a mixed-up copy of another record is sound, too.
+
+        Raises:
+            FileNotFoundError, CorruptFileError, VitworkError: as `read_sealed`.
+        """
+        path = self._record_path(key)
+        content = read_sealed(path)
+        if not content.startswith(json.dumps({OF: key}).encode().rstrip(b"}")):
+            raise CorruptFileError(f"{path} holds another record than its name says.")
+        return content
 
     @staticmethod
     def set_aside(path: Path, why: Exception) -> None:

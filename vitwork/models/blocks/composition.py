@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from vitwork.device.parts import check_repeatable
+from vitwork.device.parts import apart, check_repeatable
 from vitwork.errors import VitworkError, told
 from vitwork.models.blocks.block import Block
 from vitwork.models.blocks.places import state_of
 from vitwork.models.blocks.unchanged import unchanged
 
-EXACT = 1e-4  # of the largest logit, in single precision; the same operations in the same order differ by far less
-ROUNDINGS = 2  # of the largest logit, by which logits of half precision may differ; of a dozen networks none did by any
+EXACT = 1e-4  # of a logit, in single precision; the same operations in the same order differ by far less
+ROUNDINGS = 2  # of a logit, by which logits of half precision may differ; of a dozen networks none did by any
 
 
 def check_composition(model: nn.Module, blocks: Sequence[Block], images: Tensor, shapes: Sequence[torch.Size]) -> None:
@@ -80,10 +80,9 @@ def passed(blocks: Sequence[Block], x: Tensor, weights: Mapping[int, Tensor], sh
 
 def check_logits(model: nn.Module, found: Tensor, wanted: Tensor) -> None:
     """Refuse logits that are not those wanted; where the model overflows, there is nothing to compare."""
-    largest = wanted.abs().max()
-    share = (found - wanted).abs().max() / largest
-    if wanted.isfinite().all() and largest > 0 and not share <= max(EXACT, ROUNDINGS * torch.finfo(wanted.dtype).eps):
+    share = apart(found, wanted)
+    if share > max(EXACT, ROUNDINGS * torch.finfo(wanted.dtype).eps):
         raise VitworkError(
             f"{type(model).__name__} cannot be divided into blocks: one after the other, they differ from it by {share:.2g} of "
-            "its largest logit, so something in its code, such as a change of a tensor in place, is not followed"
+            "a logit, so something in its code, such as a change of a tensor in place, is not followed"
         )

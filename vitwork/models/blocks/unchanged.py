@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
@@ -29,7 +30,8 @@ def unchanged(model: nn.Module, *, wholly: bool = True) -> Iterator[None]:
         for cache in caches(module).values():
             cache.clear()
     try:
-        yield
+        with buffers_as_before(module for module, *_ in held):
+            yield
     finally:
         for module, attributes, tables in held:
             made = {} if wholly else {k: v for k, v in vars(module).items() if is_real(v)}
@@ -39,6 +41,24 @@ def unchanged(model: nn.Module, *, wholly: bool = True) -> Iterator[None]:
                 attributes[name].update(table | kept)
             vars(module).clear()
             vars(module).update(attributes | made)
+
+
+@contextmanager
+def buffers_as_before(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Give buffers back what they held, whatever a pass writes into them or puts in their place."""
+    tables = [(table, dict(table)) for table in (vars(module)["_buffers"] for module in modules)]
+    buffers = {id(value): value for _, own in tables for value in own.values() if is_real(value) and not value.is_meta}
+    held = [(value, value.detach().clone()) for value in buffers.values()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for value, own in held:
+                if not torch.equal(value, own):
+                    value.copy_(own)
+        for table, own in tables:
+            table.clear()
+            table.update(own)
 
 
 def caches(module: nn.Module) -> dict[str, dict[Any, Any]]:
