@@ -38,6 +38,17 @@ def test_dead_workers_are_left_out(tmp_path: Path) -> None:
     assert statuses(tmp_path) == []
 
 
+def test_times_and_counts_that_cannot_be_leave_no_nonsense(tmp_path: Path) -> None:
+    """A status of the future is none, and one that has done more than there is, since later on, leaves nothing to do."""
+    Reporter(Store(tmp_path), "gw0", total=8).report("vit seed 1", "training", 0)
+    (path,) = (tmp_path / "progress").glob("*.json")
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps({**told, "updated": time.time() + 1e9}))
+    assert statuses(tmp_path) == []
+    path.write_text(json.dumps({**told, "done": 9, "started": time.time() + 1e9}))
+    assert summary(statuses(tmp_path)).startswith("[9/9 runs")
+
+
 def told(folder: Path, **changed: object) -> None:
     """Write the status of a worker, with some of its fields changed."""
     reporter = Reporter(Store(folder), "gw0", total=8)

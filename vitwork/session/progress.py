@@ -49,7 +49,7 @@ class Status:
     @property
     def lives(self) -> bool:
         """Whether the worker spoke lately, and its process is still there if it is one of this machine."""
-        if time.time() - self.updated >= STALE_SECONDS:
+        if abs(time.time() - self.updated) >= STALE_SECONDS:  # a clock elsewhere may be ahead by some seconds
             return False
         return self.host != socket.gethostname() or process_runs(self.pid)
 
@@ -139,8 +139,9 @@ def statuses(store_root: Path) -> list[Status]:
 
 def left(found: list[Status]) -> tuple[int, int, float | None]:
     """Return how many runs of the plan are done, of how many, and the seconds left; None before one was done."""
-    done, total = max(status.done for status in found), max(status.total for status in found)
-    elapsed = time.time() - min(status.started for status in found)
+    done = max(status.done for status in found)
+    total = max(done, *(status.total for status in found))
+    elapsed = max(0.0, time.time() - min(status.started for status in found))
     return done, total, elapsed / done * (total - done) if done else None
 
 
