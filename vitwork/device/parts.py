@@ -84,19 +84,22 @@ def check_apart(function: Callable[[Tensor], Tensor], x: Tensor) -> None:
 
 
 def apart(found: Tensor, wanted: Tensor) -> float:
-    """Return by how much outputs differ at most: each as a share of its own size in the batch, or of what varies most there.
+    """Return by how much outputs differ at most, each as a share of the largest that is not more than 100 times its size.
 
-    Were all compared with the largest, a model that takes 10⁹ from some of its logits could hide anything in the others.
-    What is not finite in what is wanted is not compared.
+    Were all compared with the largest, a model that takes 10⁹ from some of its logits could hide anything in the others; were
+    each with itself, one that is small by chance would have to be as exact as none is. What varies most in the batch is a size,
+    too. What is not finite in what is wanted is not compared.
 
     Args:
         found, wanted: (n, …), of at least two different rows.
     """
     finite = wanted.isfinite()
-    size = torch.where(finite, wanted, 0.0).abs().amax(0)
+    size = torch.where(finite, wanted, 0.0).abs().amax(0).flatten()
     varies = torch.where(finite.all(0), wanted.amax(0) - wanted.amin(0), 0.0).max()
-    difference = torch.where(finite, (found - wanted).abs(), 0.0).amax(0)
-    shares = difference / torch.maximum(size, varies)
+    ascending = size.sort().values
+    beside = ascending[torch.searchsorted(ascending, 100 * size, right=True) - 1]
+    difference = torch.where(finite, (found - wanted).abs(), 0.0).amax(0).flatten()
+    shares = difference / torch.maximum(beside, varies)
     return float(torch.where(difference > 0, shares, difference).nan_to_num(nan=torch.inf).max())
 
 

@@ -30,7 +30,7 @@ def unchanged(model: nn.Module, *, wholly: bool = True) -> Iterator[None]:
         for cache in caches(module).values():
             cache.clear()
     try:
-        with buffers_as_before(module for module, *_ in held):
+        with buffers_as_before([module for module, *_ in held], wholly=wholly):
             yield
     finally:
         for module, attributes, tables in held:
@@ -44,8 +44,8 @@ def unchanged(model: nn.Module, *, wholly: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def buffers_as_before(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Give buffers back what they held, whatever a pass writes into them or puts in their place."""
+def buffers_as_before(modules: Iterable[nn.Module], *, wholly: bool = True) -> Iterator[None]:
+    """Give buffers back what they held, whatever a pass writes into them or, if `wholly`, puts in their place."""
     tables = [(table, dict(table)) for table in (vars(module)["_buffers"] for module in modules)]
     buffers = {id(value): value for _, own in tables for value in own.values() if is_real(value) and not value.is_meta}
     held = [(value, value.detach().clone()) for value in buffers.values()]
@@ -56,7 +56,7 @@ def buffers_as_before(modules: Iterable[nn.Module]) -> Iterator[None]:
             for value, own in held:
                 if not torch.equal(value, own):
                     value.copy_(own)
-        for table, own in tables:
+        for table, own in tables if wholly else ():
             table.clear()
             table.update(own)
 
