@@ -539,7 +539,7 @@ def test_the_command_tells_what_is_damaged(tmp_path, capsys, monkeypatch):
     said = capsys.readouterr().out
     assert re.search(rf"{name} .* damaged\n", said)
     assert "damaged: its SHA-256 is" in " ".join(said.split())
-    assert f"{name}: The weights of {name} cannot be had from the hub" in said
+    assert f"{name}: The weights of {name} cannot be had from the hub: HF_HUB_OFFLINE" in " ".join(said.split())
     assert "0 of 4 networks are here" in said
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -248,6 +250,33 @@ def test_a_measurement_that_fails_does_not_cost_the_others(tmp_path: Path) -> No
     }
     assert store.read(succeeds.key)["values"] == {"seed": 0.0}  # type: ignore[index]
     assert planned.missing(store) == [run]
+
+
+CYCLES: list[weakref.ref[object]] = []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeavesCycles(Measurement):
+    name: ClassVar[str] = "leaves cycles"
+
+    def measure(self, run: TrainedRun) -> dict[str, float]:
+        network = torch.nn.Linear(2, 2)
+        vars(network)["itself"] = network
+        CYCLES.append(weakref.ref(network))
+        return {"seed": float(run.seed)}
+
+
+def test_networks_are_not_kept_in_memory_until_python_looks_for_them(tmp_path: Path) -> None:
+    """One that refers to itself, as those that were divided into blocks do, is gone once its run was measured."""
+    planned = plan(ARMS[1:], seeds=2)
+    for seed in range(2):
+        planned.want(ARMS[1], seed, LeavesCycles())
+    gc.disable()
+    try:
+        Worker(Store(tmp_path), device="cpu").drain(planned)
+    finally:
+        gc.enable()
+    assert [found() for found in CYCLES] == [None, None]
 
 
 def test_what_another_process_could_not_do_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -173,6 +174,8 @@ class Tasks:
                 self.troubles.add(want.key, _fault(error, run))
             else:
                 self.store.write(want.key, made)
+        del trained
+        gc.collect()  # a network that was divided into blocks is in cycles, which Python leaves in memory for long
 
     def _run(self, run: Run) -> TrainedRun:
         """Return a run as measurements see it."""

@@ -78,7 +78,8 @@ def reason(error: Exception) -> str:
     from huggingface_hub import constants
     from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
 
-    if constants.HF_HUB_OFFLINE and isinstance(error, LocalEntryNotFoundError | OfflineModeIsEnabled):
+    # A ValueError is its own refusal to have a file anew that is there and damaged.
+    if constants.HF_HUB_OFFLINE and isinstance(error, LocalEntryNotFoundError | OfflineModeIsEnabled | ValueError):
         return "HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) is set, which forbids downloads."
     hint = ""
     if isinstance(error, RepositoryNotFoundError):  # of gated ones too
