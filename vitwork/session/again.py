@@ -100,6 +100,10 @@ class ReportPlan(Plan):
             for hypothesis in (self.report.hypotheses if self.report.sequential else ())
         }
 
+    def hash_of(self, module: str) -> str:
+        """Return the hash of the code that made the report's records, which may be another than what is installed."""
+        return self.report.provenance.code.get(module) or Plan.hash_of(self, module)
+
     def seeds(self, case: Case) -> int:
         """Return the number of seeds that the report judged a test on."""
         return self.judged.get(case.hypothesis(1), self.profile.seeds)

@@ -240,7 +240,11 @@ class Plan:
         """The hash of the code that runs and measurements are keyed by, for each of its modules."""
         modules = {module for run in self.runs.values() for module in code(run.arm)}
         modules |= {type(want.measurement).__module__ for want in self.wanted.values()}
-        return {module: source_hash(module) for module in sorted(modules)}
+        return {module: self.hash_of(module) for module in sorted(modules)}
+
+    def hash_of(self, module: str) -> str:
+        """Return the hash of the code of a module that trains or measures for this plan."""
+        return source_hash(module)
 
 
 def lacking(case: Case, profile: Profile) -> Lack | None:

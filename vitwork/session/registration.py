@@ -20,7 +20,6 @@ from vitwork.session.plan import Plan, Planned, code, lacking
 from vitwork.session.reading import Case
 from vitwork.store.keys import digest, plain
 from vitwork.store.machine import commits_of, content_at
-from vitwork.store.sources import source_hash
 
 SCHEMA: Literal["vitwork-registration/1"] = "vitwork-registration/1"
 FOLDER = Path("reports", "registered")
@@ -193,7 +192,7 @@ def _declared(plan: Plan, cases: Sequence[Case], decision: dict[str, float]) -> 
         seeds=profile.seeds,
         first_seed=plan.first,
         decision=decision,
-        code={name: source_hash(name) for name in sorted(modules)},
+        code={name: plan.hash_of(name) for name in sorted(modules)},
     )
 
 
