@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from vitwork.plugin import PLAN
+from vitwork.profiles import PROFILES
 from vitwork.report.figures import PAPER
 from vitwork.report.words import QUESTIONS
 
@@ -147,3 +148,11 @@ def test_lesions_of_a_resnet_say_what_is_removed(tests):
     assert len(lesions) == 3
     for claim in lesions:
         assert any("3×3 convolution" in deviation for deviation in claim.deviations)
+
+
+def test_what_was_looked_into_names_its_scale(tests):
+    """A note on data holds for the data of one profile, which it names first, and a claim has one for each at most."""
+    for claim in {test.case.claim.id: test.case.claim for test in tests}.values():
+        scales = [note.partition(": ")[0] for note in claim.examined]
+        assert len(scales) == len(set(scales)), claim.id
+        assert set(scales) <= set(PROFILES), claim.id
