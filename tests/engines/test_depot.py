@@ -8,8 +8,7 @@ import pytest
 
 from vitwork.engines.depot import MOST_TRIES, Depot, Files, Pusher, arrived, packed
 from vitwork.errors import VitworkError
-from vitwork.store.seals import sealed
-from vitwork.store.store import Store, write_sealed
+from vitwork.store.store import Store, read_sealed, write_sealed
 
 KEY = "0123456789abcdef0123"
 
@@ -34,7 +33,7 @@ def test_what_a_node_writes_arrives_in_the_session(tmp_path: Path) -> None:
     depot.confirm(arrived(session, depot.take()))
     assert session.read(KEY) == {"status": "finished"}
     assert not session.has("f" * 20)
-    assert (session.run_folder(KEY) / "checkpoint.pt").read_bytes() == sealed(b"half")
+    assert read_sealed(session.run_folder(KEY) / "checkpoint.pt") == b"half"
     assert depot.take() == {}
     assert set(depot.get([KEY])) == set(packed(node, [KEY]))
     depot.forget([KEY])

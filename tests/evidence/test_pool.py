@@ -88,8 +88,11 @@ def test_a_machine_that_measures_otherwise_is_found(reports: dict[str, Results],
     assert words.pooled(found) == "Pooled from 2 reports; it matters for resnet where networks were trained"
 
 
-def changed(results: Results, **run: Any) -> Results:
-    runs = tuple(structs.replace(one, **run) if one.arm == "vit" else one for one in results.runs)
+def changed(results: Results, seed: int | None = None, **run: Any) -> Results:
+    """Return a report with other runs of an arm, of one seed or of all."""
+    runs = tuple(
+        structs.replace(one, **run) if one.arm == "vit" and seed in {None, one.seed} else one for one in results.runs
+    )
     return structs.replace(results, runs=runs)
 
 
@@ -110,6 +113,7 @@ def changed(results: Results, **run: Any) -> Results:
         (lambda a, b: changed(b, recipe={"lr": 1.0}), "vit has another recipe"),
         (lambda a, b: changed(b, options={"depth": 99}), "vit has another options"),
         (lambda a, b: changed(b, fingerprint="0"), "vit has another fingerprint"),
+        (lambda a, b: changed(b, 10, options={"depth": 99}), "vit has another options in seed 10"),
         (lambda a, b: structs.replace(b, sequential=True), "--seeds auto depend on what was seen"),
         (
             lambda a, b: structs.replace(b, profile=structs.replace(b.profile, name="cifar10")),
@@ -139,6 +143,22 @@ def test_what_cannot_be_one_report_is_refused_by_name(reports: dict[str, Results
     """Seeds that are there twice, and other recipes, networks, images, code, settings and profiles, are no more seeds."""
     with pytest.raises(VitworkError, match=f"^a and b cannot be pooled: .*{why}"):
         pooled({"a": reports["a"], "b": other(reports["a"], reports["b"])})
+
+
+def test_the_order_of_reports_refuses_the_same(reports: dict[str, Results]) -> None:
+    """One run of another recipe is found in whichever report it is."""
+    odd = changed(reports["b"], 10, recipe={"lr": 1.0})
+    for pair in ({"a": reports["a"], "b": odd}, {"b": odd, "a": reports["a"]}):
+        with pytest.raises(VitworkError, match="vit has another recipe in seed"):
+            pooled(pair)
+
+
+@pytest.mark.parametrize("change", [Change.CHOSEN, Change.ENDED])
+def test_with_a_part_the_whole_is_a_part(reports: dict[str, Results], change: Change) -> None:
+    """A report of chosen tests, or of a session that ended early, marks the pooled one in any order."""
+    part = structs.replace(reports["b"], profile=structs.replace(reports["b"].profile, deviations=(Deviation(change),)))
+    for pair in ({"a": reports["a"], "b": part}, {"b": part, "a": reports["a"]}):
+        assert Deviation(change) in pooled(pair).profile.deviations
 
 
 def test_numbers_in_order_are_ranges() -> None:

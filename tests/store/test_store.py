@@ -63,12 +63,12 @@ def test_damaged_record_is_set_aside(tmp_path: Path) -> None:
 
 
 def test_a_record_under_the_name_of_another_is_set_aside(tmp_path: Path) -> None:
-    """A copy that mixes two records up leaves both of them sound; each names what it is of."""
+    """A copy that mixes two records up leaves both of them sound; a seal is of a name, too."""
     store = Store(tmp_path)
     for key, value in (("ab1", 1), ("ab2", 2)):
         store.write(key, {"value": value})
     shutil.copy(tmp_path / "records" / "ab" / "ab1.json", tmp_path / "records" / "ab" / "ab2.json")
-    with pytest.warns(UserWarning, match="another record than its name says"):
+    with pytest.warns(UserWarning, match="ab2.json is truncated or was altered"):
         store.check("ab2")
     assert (store.read("ab1"), store.read("ab2")) == ({"value": 1}, None)
 

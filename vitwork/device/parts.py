@@ -13,6 +13,8 @@ from vitwork.errors import VitworkError
 # Temporaries stay within a few times this many elements, whatever the batch (16 MiB in float32, which also suits a CPU's
 # cache).
 ELEMENTS_AT_ONCE = 1 << 22
+ROUNDING = 4e-6  # of an output's size, in single precision, by which passes of images in other batches differ
+ROUNDINGS = 2  # of an output's size, in half precision
 ALIKE = 1e-4  # as `apart` has it: passes of equal size differ by rounding alone, and mixed images by far more
 # A deterministic model repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
 REPEATABLE = 1e-5
@@ -84,23 +86,26 @@ def check_apart(function: Callable[[Tensor], Tensor], x: Tensor) -> None:
 
 
 def apart(found: Tensor, wanted: Tensor) -> float:
-    """Return by how much outputs differ at most, each as a share of the largest that is not more than 100 times its size.
+    """Return by how much outputs differ at most beyond rounding, as a share of what they vary in the batch.
 
-    Were all compared with the largest, a model that takes 10⁹ from some of its logits could hide anything in the others; were
-    each with itself, one that is small by chance would have to be as exact as none is. What varies most in the batch is a size,
-    too. What is not finite in what is wanted is not compared.
+    What is the same for all images, such as 10⁹ taken from some classes or a number added to all, must not hide what differs.
+    An output is compared with the largest variation that is not more than 100 times its own: one that hardly varies by chance
+    would else have to be more exact than any is. What is not finite in what is wanted is not compared.
 
     Args:
         found, wanted: (n, …), of at least two different rows.
     """
+    found, wanted = found.reshape(len(found), -1), wanted.reshape(len(wanted), -1)
     finite = wanted.isfinite()
-    size = torch.where(finite, wanted, 0.0).abs().amax(0).flatten()
-    varies = torch.where(finite.all(0), wanted.amax(0) - wanted.amin(0), 0.0).max()
-    ascending = size.sort().values
-    beside = ascending[torch.searchsorted(ascending, 100 * size, right=True) - 1]
-    difference = torch.where(finite, (found - wanted).abs(), 0.0).amax(0).flatten()
-    shares = difference / torch.maximum(beside, varies)
-    return float(torch.where(difference > 0, shares, difference).nan_to_num(nan=torch.inf).max())
+    kept = torch.where(finite, wanted, 0.0)
+    varies = torch.where(finite.all(0), kept.amax(0) - kept.amin(0), 0.0)
+    ascending = varies.sort().values
+    beside = ascending[torch.searchsorted(ascending, 100 * varies, right=True) - 1]
+    beside = torch.where(varies > 0, beside, ascending[-1])
+    rounding = max(ROUNDING, ROUNDINGS * torch.finfo(wanted.dtype).eps) * kept.abs().amax(0)
+    difference = torch.where(finite, (found - wanted).abs(), 0.0).amax(0)
+    shares = torch.where(difference.isnan(), torch.inf, (difference - rounding) / beside)
+    return float(torch.where(difference <= rounding, 0.0, shares).max())
 
 
 def check_repeatable(first: Tensor, second: Tensor) -> None:

@@ -38,11 +38,11 @@ class Depot:
     def put(self, files: Files) -> list[str]:
         """Take files in, and return the names of those that arrived damaged."""
         for name, content in files.items():
-            if sound(content):
+            if sound(content, name):
                 self.files[name] = content
                 if name.endswith(f"/{ENDED}"):
                     self.files.pop(f"{name.removesuffix(ENDED)}{UNFINISHED}", None)
-        return [name for name, content in files.items() if not sound(content)]
+        return [name for name, content in files.items() if not sound(content, name)]
 
     def get(self, keys: Collection[str]) -> Files:
         """Return the files of runs and measurements."""
@@ -84,14 +84,14 @@ def gather(store: Store, keys: Collection[str]) -> dict[str, Path]:
 def packed(store: Store, keys: Collection[str]) -> Files:
     """Return the contents of the sound files that a store holds of runs and measurements."""
     contents = {name: path.read_bytes() for name, path in gather(store, keys).items()}
-    return {name: content for name, content in contents.items() if sound(content)}
+    return {name: content for name, content in contents.items() if sound(content, name)}
 
 
 def arrived(store: Store, files: Files) -> dict[str, bytes]:
     """Write files that arrived whole into a store, and return their seals; the others are to be sent again."""
     seals: dict[str, bytes] = {}
     for name, content in files.items():
-        if not sound(content):
+        if not sound(content, name):
             continue
         path = store.root / name
         write_atomically(path, content)

@@ -29,6 +29,8 @@ from vitwork.statistics.effect import Verdict
 from vitwork.statistics.exchange import GroupedNetworks, group_differences
 from vitwork.store.keys import digest, plain
 
+PARTS = {Change.CHOSEN, Change.ENDED}
+"""What marks a report of a part: with it, the pooled one is of a part, too."""
 MADE_OF = ("model", "options", "recipe", "data", "fingerprint")
 """What the runs of an arm have to share."""
 
@@ -44,6 +46,7 @@ def pooled(reports: Mapping[str, Results]) -> Results:
             same record.
     """
     reports = {name: _of_any_number(report) for name, report in reports.items()}
+    parts = {found: None for report in reports.values() for found in report.profile.deviations if found.change in PARTS}
     for (name, first), (other, second) in itertools.combinations(reports.items(), 2):
         _check(name, first, other, second)
     located = [_located(report) for report in reports.values()]
@@ -54,6 +57,7 @@ def pooled(reports: Mapping[str, Results]) -> Results:
         first,
         profile=structs.replace(
             first.profile, seeds=max(map(len, seeds.values())), first_seed=min(map(min, seeds.values())),
+            deviations=tuple(dict.fromkeys([*first.profile.deviations, *parts])),
         ),
         provenance=_joined([source.provenance for source in sources], reports),
         runs=tuple(run for report in located for run in report.runs),
@@ -85,10 +89,10 @@ def _check(name: str, first: Results, other: str, second: Results) -> None:
         raise VitworkError(f"{both}: {differing[0]} was other code when they were measured.")
     if shared := _shared(first, second):
         raise VitworkError(f"{both}: both hold {shared}.")
-    arms = {run.arm: run for run in first.runs}
-    for run in second.runs:
-        if run.arm in arms and (field := _differing(arms[run.arm], run)):
-            raise VitworkError(f"{both}: {run.arm} has another {field}.")
+    arms: dict[str, RunResult] = {}
+    for run in (run for report in (first, second) for run in report.runs if run.status is not None):
+        if field := _differing(arms.setdefault(run.arm, run), run):
+            raise VitworkError(f"{both}: {run.arm} has another {field} in seed {run.seed}.")
     made = _parameters(first.measurements), _parameters(second.measurements)
     for measured in sorted(made[0].keys() & made[1].keys()):
         if not (made[0][measured] <= made[1][measured] or made[0][measured] >= made[1][measured]):

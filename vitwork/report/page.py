@@ -309,7 +309,8 @@ def _network(run: RunResult, accuracies: Mapping[str, float | None]) -> Json:
         "licence": run.network.get("licence") or "not stated",
         "accuracy": words.fixed(None if accuracy is None else 100.0 * accuracy, 1),
         "parameters": words.count(run.parameters) if run.parameters else "",
-        "images": words.settings(run.network.get("preprocessing") or {}) or "as they are",
+        "images": words.settings(run.network.get("preprocessing") or {})
+        or "as large as the data's, normalised by its constants",
         "sha256": run.network.get("sha256", ""),
     }
 

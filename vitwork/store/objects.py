@@ -125,7 +125,7 @@ class ObjectStore(Store):
             content = self._attempt("cat_file", self._there(path))
         except FileNotFoundError:
             return
-        if sound(content):
+        if sound(content, path.name):
             write_atomically(path, content)
 
     def write(self, key: str, record: Mapping[str, Any]) -> None:
@@ -149,7 +149,7 @@ class ObjectStore(Store):
         try:
             self._attempt("pipe_file", name, path.read_bytes(), mode="create")
         except FileExistsError:
-            if sound(self._attempt("cat_file", name)):
+            if sound(self._attempt("cat_file", name), path.name):
                 return False
             self._attempt("pipe_file", name, path.read_bytes())
         return True

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-
-from vitwork.store.store import SEAL, SEAL_SIZE, CorruptFileError
+from vitwork.store.store import SEAL_SIZE, CorruptFileError, seal_of
 
 
 def sealed(content: bytes) -> bytes:
     """Return content followed by its seal."""
-    return content + SEAL + hashlib.sha256(content).digest()
+    return content + seal_of(content)
 
 
-def sound(data: bytes) -> bool:
-    """Return whether bytes hold what was sealed."""
-    return data[-SEAL_SIZE:] == SEAL + hashlib.sha256(memoryview(data)[:-SEAL_SIZE]).digest()
+def sound(data: bytes, name: str = "") -> bool:
+    """Return whether bytes hold what was sealed; those of a file, whose path ends with a name, under that name."""
+    return data[-SEAL_SIZE:] == seal_of(memoryview(data)[:-SEAL_SIZE], name.rpartition("/")[2])
 
 
 def unsealed(data: bytes, what: str) -> bytes:

@@ -26,8 +26,6 @@ from filelock import FileLock, Timeout
 from vitwork.errors import VitworkError
 
 SEAL = b"vitwork-sha256:"
-OF = "of"
-"""What a record's file has its own key under."""
 SEAL_SIZE = len(SEAL) + 32
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}", re.DOTALL)
 """Name of a file that is being written."""
@@ -135,7 +133,14 @@ def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
 
 def write_sealed(path: Path, content: bytes) -> None:
     """Write `content` followed by its seal, atomically."""
-    write_atomically(path, content + SEAL + hashlib.sha256(content).digest())
+    write_atomically(path, content + seal_of(content, path.name))
+
+
+def seal_of(content: bytes | memoryview, name: str = "") -> bytes:
+    """Return what seals a content under a file's name: a file that a copy gave the name of another is no sound one."""
+    found = hashlib.sha256(name.encode(errors="surrogateescape") + b"\0")
+    found.update(content)
+    return SEAL + found.digest()
 
 
 def read_sealed(path: Path) -> bytes:
@@ -143,13 +148,13 @@ def read_sealed(path: Path) -> bytes:
 
     Raises:
         FileNotFoundError: there is no such file.
-        CorruptFileError: the file is truncated, altered, or was never sealed.
+        CorruptFileError: the file is truncated, altered, was never sealed, or is another file under this name.
         VitworkError: the file cannot be read.
     """
     with attempting("read", path):
         data = path.read_bytes()
-    content, seal = data[:-SEAL_SIZE], data[-SEAL_SIZE:]
-    if seal != SEAL + hashlib.sha256(content).digest():
+    content = data[:-SEAL_SIZE]
+    if data[-SEAL_SIZE:] != seal_of(content, path.name):
         raise CorruptFileError(f"{path} is truncated or was altered since it was written.")
     return content
 
@@ -197,12 +202,13 @@ class Store:
 
     def check(self, key: str) -> None:
         """Set the record under `key` aside if it is damaged, so that `has` tells what is to be made anew."""
+        path = self._record_path(key)
         try:
-            self._content(key)
+            read_sealed(path)
         except FileNotFoundError:
             pass
         except CorruptFileError as error:
-            self.set_aside(self._record_path(key), error)
+            self.set_aside(path, error)
 
     def seal(self, key: str) -> str:
         """Return the digest that the record under `key` was sealed with, unchecked; empty for none."""
@@ -215,31 +221,19 @@ class Store:
 
     def read(self, key: str) -> dict[str, Any] | None:
         """Return the record under `key`, or None; one that is damaged is set aside, and then there is none."""
+        path = self._record_path(key)
         try:
-            record: dict[str, Any] = json.loads(self._content(key))
-            del record[OF]
+            record: dict[str, Any] = json.loads(read_sealed(path))
         except FileNotFoundError:
             return None
         except (CorruptFileError, ValueError) as error:
-            self.set_aside(self._record_path(key), error)
+            self.set_aside(path, error)
             return None
         return record
 
     def write(self, key: str, record: Mapping[str, Any]) -> None:
         """Write a record under `key`; numbers survive exactly, NaN and infinities included."""
-        write_sealed(self._record_path(key), json.dumps({OF: key, **record}).encode())
-
-    def _content(self, key: str) -> bytes:
-        """Return what was written under `key`, which the file names first: a mixed-up copy of another record is sound, too.
-
-        Raises:
-            FileNotFoundError, CorruptFileError, VitworkError: as `read_sealed`.
-        """
-        path = self._record_path(key)
-        content = read_sealed(path)
-        if not content.startswith(json.dumps({OF: key}).encode().rstrip(b"}")):
-            raise CorruptFileError(f"{path} holds another record than its name says.")
-        return content
+        write_sealed(self._record_path(key), json.dumps(record).encode())
 
     @staticmethod
     def set_aside(path: Path, why: Exception) -> None:

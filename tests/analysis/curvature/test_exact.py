@@ -97,6 +97,15 @@ def test_quantised_models_are_refused(batch):
         top_eigenvalues(quantised, [batch], 1)
 
 
+@pytest.mark.parametrize("bias", [0.0, 20.0, 50.0, 100.0])
+def test_a_network_that_is_sure_of_all_images_is_measured(batch, bias):
+    """Its loss is smaller than the rounding of its logits, so that the loss cannot be seen to rise."""
+    model, (images, targets) = Net(nn.Identity()), batch
+    with torch.no_grad():
+        model.second.bias += torch.tensor([bias, 0.0, 0.0])
+    assert top_eigenvalues(model, [(images, torch.zeros_like(targets))], 1).eigenvalues.isfinite().all()
+
+
 def test_unused_weights_have_no_curvature(batch):
     """Weights on which the loss does not depend are not taken for unseen ones."""
     model = Net(nn.Identity())

@@ -71,6 +71,9 @@ def test_imagenet_c_reads_folders_batch_by_batch(tmp_path, group):
         for image in range(3):
             Image.new("RGB", (24, 24), (10 * number, image, 0)).save(folder / f"{image}.png")
     batches = list(imagenet_c(tmp_path, "fog", 2, batch_size=4))
+    for other in ("", "..", "[f]og", "../fog", "f*"):
+        with pytest.raises(VitworkError, match="There is no"):
+            next(imagenet_c(tmp_path, other, 2))
     assert [len(labels) for _, labels in batches] == [4, 2]
     images, labels = (torch.cat(part) for part in zip(*batches, strict=True))
     assert labels.tolist() == [0, 0, 0, 1, 1, 1]

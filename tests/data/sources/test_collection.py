@@ -26,6 +26,8 @@ pytestmark = pytest.mark.usefixtures("cache_folder")
         (copies.parquet, "train-00000-of-00001.parquet", "train-00000-of-00002.parquet"),
         (copies.shards, "data-train-0000.tar", "old-train-0000.tar"),
         (copies.shards, "data-test-0000.tar", "fine/data-test-0000.tar"),
+        (copies.parquet, "train-00000-of-00001.parquet", "Train-00000-of-00001.parquet"),
+        (copies.shards, "data-train-0000.tar", "data-train-0000.TAR"),
         (copies.image_folder, "train", "train_backup"),
         (copies.image_folder, "train", "train2"),
         (copies.image_folder, "val", "validation"),

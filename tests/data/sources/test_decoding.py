@@ -226,5 +226,24 @@ def test_a_picture_that_is_cut_is_refused_whatever_a_module_set(kind, monkeypatc
     assert ImageFile.LOAD_TRUNCATED_IMAGES
     (place := tmp_path / "noise" / "1" / "dog").mkdir(parents=True)
     (place / "cut.png").write_bytes(cut)
-    with pytest.raises(VitworkError, match="Cannot read the image"):
+    with pytest.raises(VitworkError, match="Cannot read the image|is damaged"):
         list(imagenet_c(tmp_path, "noise", 1))
+
+
+def png(picture):
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("picture", [GREY, GREY > 127, (RAMP * 65535).astype(np.uint16), np.stack([GREY] * 3, axis=2)])
+@pytest.mark.parametrize("zeros", [slice(-40, None), slice(60, 70), slice(-12, None), slice(-16, -12)])
+def test_png_with_a_hole_is_refused(picture, zeros):
+    """PIL reads on where a part of a PNG does not have its checksum, or is missing, and the rest is black."""
+    content = bytearray(png(Image.fromarray(picture)))
+    assert read(bytes(content)).shape[0] == 16
+    content[zeros] = bytes(len(content[zeros]))
+    with pytest.raises(VitworkError, match=r"The image in it is (damaged|corrupt)"):
+        read(bytes(content))
+    with pytest.raises(VitworkError, match=r"The image in it is (damaged|corrupt)"):
+        read(png(Image.fromarray(picture))[: zeros.start])

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -23,6 +25,19 @@ def test_corrupt_picture_is_named(root):
     (root / "val" / "dog" / "1.png").write_bytes(b"no picture")
     with pytest.raises(VitworkError, match=r"dog.1\.png is corrupt"):
         load(FOLDER, root)
+
+
+@pytest.mark.parametrize("name", ["cat_backup", "cat~", "cat.bak", "cat (1)", "cat copy", "Cat"])
+def test_a_copy_of_a_class_is_no_class(root, name):
+    """A folder that is called like a copy, without test images, would shift the classes behind it."""
+    shutil.copytree(root / "train" / "cat", root / "train" / name)
+    if name == "Cat":  # which is a class of its own
+        assert load(FOLDER, root).train.classes[:3] == ("Cat", "cat", "dog")
+        return
+    with pytest.raises(VitworkError, match="looks like a copy of cat: move it away"):
+        load(FOLDER, root)
+    shutil.copytree(root / "val" / "cat", root / "val" / name)
+    assert name in load(FOLDER, root).train.classes
 
 
 def test_class_without_training_images_is_refused(root):

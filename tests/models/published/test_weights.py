@@ -146,6 +146,20 @@ def test_the_papers_downloads_are_compared_with_what_was_downloaded(tmp_path):
         weights.located(network)
 
 
+def test_a_download_of_which_nothing_tells_what_it_was_is_made_anew(tmp_path, monkeypatch):
+    """A file that is compared with nothing is not verified; one that a user gives in a folder is as given."""
+    network, asked = OF_THE_PAPER["vit"], []
+    path = weights.downloads.place(network.origin)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"weights")
+    monkeypatch.setattr(weights.downloads, "fetch", lambda address: asked.append(address) or path)
+    assert weights.fetch(network).path == path
+    assert asked == [network.origin]
+    weights.downloads.record_of(path).write_text(sha256(path))
+    assert weights.fetch(network).path == path
+    assert asked == [network.origin]
+
+
 def test_the_papers_networks_are_those_that_were_downloaded(tmp_path):
     """Files of an address lie where they are downloaded to, or in a folder under their own name."""
     network = OF_THE_PAPER["vit"]

@@ -108,8 +108,10 @@ def _rises(loss: Loss, gradient: Gradient, at: Sequence[Tensor], u: Sequence[Ten
     def agrees(step: float, rounding: float) -> bool:
         ahead, behind = (loss([x + sign * step * by for x, by in zip(at, way, strict=True)]) for sign in (1, -1))
         rise = (ahead - behind) / (2 * step)
+        # The loss of a network that is sure of all images is rounded as its logits are, which are not small.
         return (
-            not (rise - slopes.sum()).abs() > CLOSE * torch.maximum(rise.abs(), slopes.norm()) + rounding * ahead / step
+            not (rise - slopes.sum()).abs()
+            > CLOSE * torch.maximum(rise.abs(), slopes.norm()) + rounding * (1 + ahead) / step
         )
 
     # Where the gradient is zero, the finest step would only be lost in what is single inside.

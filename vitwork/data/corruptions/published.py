@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,9 @@ def imagenet_c(folder: Path, name: str, severity: int, batch_size: int = 64) -> 
     """
     check_severity(severity)
     at_least(1, batch_size=batch_size)
-    places = [*folder.glob(f"{name}/{severity}"), *folder.glob(f"*/{name}/{severity}")]
+    inside = name not in {"", ".."} and Path(name).name == name  # else it would be looked for elsewhere
+    named = f"{escape(name)}/{severity}"
+    places = [*folder.glob(named), *folder.glob(f"*/{named}")] if inside else []
     places = [place for place in places if not is_hidden(place.relative_to(folder))]
     if len(places) != 1:
         others = f", but {places[0]} and {places[1]}" if places else ""

@@ -188,10 +188,13 @@ def _check_one_set(root: Path, split: str, members: list[Path]) -> None:
     """
     names = [path.relative_to(root) for path in members]
     series = [path if path.is_dir() else path.with_name(SHARD.sub("\\1\0", path.name.lower())) for path in members]
+    alike = {str(name).lower(): name for name in names}
     for name, its in zip(names, series, strict=True):
-        if its != series[0]:
+        other = alike[str(name).lower()]  # where only the case of letters differs
+        if its != series[0] or other != name:
             raise VitworkError(
-                f"{root} has two sets of {split} images, {names[0]} and {name}: leave one of them, or name its folder."
+                f"{root} has two sets of {split} images, {names[0] if other == name else other} and {name}: leave one of them, "
+                "or name its folder."
             )
     numbers = [[number for _, number in SHARD.findall(name.name.lower())] for name in names]
     columns = [column for column in zip(*numbers, strict=True) if len(set(column)) > 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
     PHOTOMETRIC_INTERPRETATION,
@@ -42,6 +44,9 @@ WHITE_IS_ZERO, SIGNED, IN_PLANES = 0, 2, 2
 
 CODESTREAM = b"\xff\x4f\xff\x51"
 """How the pixels of a file of JPEG 2000 begin; their sizes and bits follow."""
+
+PNG_PARTS = 8
+"""Where the parts of a PNG begin: each its length, its kind, its content and its checksum."""
 
 TILE, END = b"\xff\x90", b"\xff\xd9"
 """How a part of a tile begins there, and what follows the last one."""
@@ -172,6 +177,8 @@ def as_rgb(picture: Image.Image, where: str) -> Image.Image:
     codes = _codes(picture) if isinstance(picture, Jpeg2KImageFile) else None
     if codes is not None and not _is_whole(codes):
         raise VitworkError(f"The image in {where} was cut off: tiles of it are missing.")
+    if isinstance(picture, PngImageFile) and not _is_sound(picture):
+        raise VitworkError(f"The image in {where} is damaged: a part of it does not have its checksum, or is missing.")
     if ends := _ends(picture):  # PIL would take all beyond 255 for white
         black, white = ends
         levels = (np.asarray(picture).astype(np.float64) - black) * 255 / (white - black)
@@ -185,6 +192,21 @@ def as_rgb(picture: Image.Image, where: str) -> Image.Image:
     if picture.mode == "P":  # PIL warns where a palette's transparency is left out at once
         picture = picture.convert("RGBA")
     return picture.convert("RGB")
+
+
+def _is_sound(picture: PngImageFile) -> bool:
+    """Tell whether all parts of a PNG that was opened have their checksums, to its end: PIL does not compare all of them."""
+    assert picture.fp is not None
+    file, place = picture.fp, picture.fp.tell()
+    file.seek(PNG_PARTS)
+    kind = b""
+    while kind != b"IEND":
+        head = file.read(8)
+        kind, content = head[4:], file.read(int.from_bytes(head[:4], "big"))
+        if len(head) < 8 or file.read(4) != zlib.crc32(kind + content).to_bytes(4, "big"):
+            return False
+    file.seek(place)
+    return True
 
 
 def _misread(picture: Image.Image, codes: bytes | None) -> str:

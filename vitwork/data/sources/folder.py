@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain
@@ -12,6 +13,8 @@ from vitwork.data.sources.collection import Collection, Example, Part, in_order,
 from vitwork.data.sources.listing import files_below, folders_in
 from vitwork.errors import VitworkError
 
+COPY = re.compile(r"(.+?)(~|\.(bak|orig)|[ _.-]*(backup|copy)|[ _]?\(\d+\))", re.IGNORECASE)
+"""How tools and people call the copy of a folder."""
 PART = 64
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".gif"}
@@ -88,6 +91,11 @@ def open_image_folder(root: Path) -> Collection:
     unknown = [name for name in _names(groups["test"]) if name not in classes]
     if unknown:
         raise VitworkError(f"{root} has test images of the class {unknown[0]}, which has no training images.")
+    for name in set(classes) - set(_names(groups["test"])):
+        if (copy := COPY.fullmatch(name)) and copy[1] in classes:
+            raise VitworkError(
+                f"{root} has a class {name} without test images, which looks like a copy of {copy[1]}: move it away."
+            )
     _check_strays(root)
     check_beside(root, chain.from_iterable(groups.values()), files_below(root, None, 1))
     files = {split: images_in(folders, classes) for split, folders in groups.items()}

@@ -16,8 +16,7 @@ from vitwork.models.blocks.block import Block
 from vitwork.models.blocks.places import state_of
 from vitwork.models.blocks.unchanged import unchanged
 
-EXACT = 1e-4  # of a logit, in single precision; the same operations in the same order differ by far less
-ROUNDINGS = 2  # of a logit, by which logits of half precision may differ; of a dozen networks none did by any
+EXACT = 1e-4  # of what logits vary, beyond rounding; the same operations in the same order differ by far less
 
 
 def check_composition(model: nn.Module, blocks: Sequence[Block], images: Tensor, shapes: Sequence[torch.Size]) -> None:
@@ -81,8 +80,8 @@ def passed(blocks: Sequence[Block], x: Tensor, weights: Mapping[int, Tensor], sh
 def check_logits(model: nn.Module, found: Tensor, wanted: Tensor) -> None:
     """Refuse logits that are not those wanted; where the model overflows, there is nothing to compare."""
     share = apart(found, wanted)
-    if share > max(EXACT, ROUNDINGS * torch.finfo(wanted.dtype).eps):
+    if share > EXACT:
         raise VitworkError(
             f"{type(model).__name__} cannot be divided into blocks: one after the other, they differ from it by {share:.2g} of "
-            "a logit, so something in its code, such as a change of a tensor in place, is not followed"
+            "what a logit varies, so something in its code, such as a change of a tensor in place, is not followed"
         )

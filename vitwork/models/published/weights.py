@@ -64,7 +64,7 @@ def _checked(network: Network, path: Path, *, anew: bool) -> Network:
 
     found, stated = known_digest(path, anew=anew), _stated(path)
     if stated not in {"", found}:
-        raise DamagedError(path, f"damaged: its SHA-256 is {found}, and {stated} was published")
+        raise DamagedError(path, f"damaged: its SHA-256 is {found}, and {stated} was published or first downloaded")
     if path.suffix == SUFFIX:
         try:
             with safe_open(str(path), framework="numpy"):
@@ -81,6 +81,11 @@ def _stated(path: Path) -> str:
     return ""
 
 
+def _unbound(network: Network, path: Path) -> bool:
+    """Return whether a file lies where a download would, of which nothing tells what it was when it was downloaded."""
+    return _is_address(network) and path == downloads.place(network.origin) and not downloads.record_of(path).is_file()
+
+
 def fetch(network: Network) -> Network:
     """Return the network with its weights here and verified: downloaded where they are not here, or damaged.
 
@@ -93,7 +98,8 @@ def fetch(network: Network) -> Network:
         raise VitworkError(f"{network.name} has no address: its weights can only be given as a file.")
     damaged = False
     try:
-        if (found := located(network, anew=True)).path is not None:
+        found = located(network, anew=True)
+        if found.path is not None and not _unbound(network, found.path):
             return found
     except DamagedError:
         damaged = True
