@@ -36,7 +36,7 @@ def table(path: Path) -> str:
     seconds, products = parts(results)
     whole = sum(seconds.values())
     rows = [
-        f"| {name} | {spent:.1f} | {100 * spent / whole:.0f} | {products[name] or '–'} |"
+        f"| {name} | {spent:.1f} | {100 * spent / whole:.0f} | {f'{products[name]:.0f}' if products[name] else '–'} |"
         for name, spent in seconds.most_common()
         if spent >= 0.005 * whole
     ]
