@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.analysis.hand_made import images
-from vitwork.device.parts import apart, bounded, in_parts
+from vitwork.device.parts import apart, bounded, check_repeatable, in_parts
 from vitwork.errors import VitworkError
 
 OUT_OF_MEMORY = [
@@ -70,7 +70,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
 
 
 @pytest.mark.parametrize("taken", [0.0, -1e4, -1e9, float("-inf")])
-@pytest.mark.parametrize("added", [0.0, 1e4])
+@pytest.mark.parametrize("added", [0.0, 1e4, 1e5])
 def test_outputs_that_mix_images_are_seen_beside_what_is_the_same_for_all(taken, added):
     """Neither what some outputs are taken from nor what is added to all of them hides a change of the others."""
 
@@ -97,9 +97,28 @@ def test_outputs_are_apart_by_shares_of_what_they_vary(found, share):
     assert apart(torch.tensor(found)[:, 1], wanted[:, 1]) == pytest.approx(0.0 if share > 1 else share, rel=1e-3)
 
 
+@pytest.mark.parametrize("lost", [float("-inf"), float("inf"), float("nan")])
+def test_what_is_not_finite_has_to_be_where_it_is_wanted(lost):
+    """A number in the place of an infinity, or of none, is as far away as can be; the same is no difference."""
+    wanted = torch.tensor([[1.0, lost], [3.0, lost]])
+    assert apart(wanted.clone(), wanted) == 0
+    assert apart(torch.tensor([[1.0, 2.0], [3.0, lost]]), wanted) == float("inf")
+    assert apart(wanted, torch.tensor([[1.0, 2.0], [3.0, lost]])) == float("inf")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("added", "scale"), [(0.0, 1.0), (1e5, 1.0), (0.0, 1e-7)])
+def test_random_outputs_are_seen_whatever_their_size(dtype, added, scale):
+    """What is random is compared with what outputs vary, beside a number that is added to all of them."""
+    x = images(2).flatten(1).to(dtype)
+    check_repeatable(added + scale * x, added + scale * x)
+    with pytest.raises(VitworkError, match="random in eval mode"):
+        check_repeatable(added + scale * x, added + scale * (x + 0.3 * torch.randn_like(x)))
+
+
 def test_rounding_is_no_difference():
     """Neither of outputs that hardly vary, nor of one that hardly does by chance."""
-    constant = torch.tensor([[1.0, 2.0], [1.0 + 1e-6, 2.0]])
+    constant = torch.tensor([[1.0, 2.0], [1.001, 2.002]])
     assert apart(constant * (1 + 3e-6), constant) == 0
     wanted = torch.tensor([[1e-6, 2.0], [1e-6, -2.0]])
     assert apart(wanted + 1e-6, wanted) < 1e-4

@@ -13,8 +13,8 @@ from vitwork.errors import VitworkError
 # Temporaries stay within a few times this many elements, whatever the batch (16 MiB in float32, which also suits a CPU's
 # cache).
 ELEMENTS_AT_ONCE = 1 << 22
-ROUNDING = 4e-6  # of an output's size, in single precision, by which passes of images in other batches differ
-ROUNDINGS = 2  # of an output's size, in half precision
+ROUNDINGS = 2  # of an output, by which passes of images in other batches differ
+SUMMED = 30  # more of them in what a network adds up, in single precision and double
 ALIKE = 1e-4  # as `apart` has it: passes of equal size differ by rounding alone, and mixed images by far more
 # A deterministic model repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
 REPEATABLE = 1e-5
@@ -90,22 +90,31 @@ def apart(found: Tensor, wanted: Tensor) -> float:
 
     What is the same for all images, such as 10⁹ taken from some classes or a number added to all, must not hide what differs.
     An output is compared with the largest variation that is not more than 100 times its own: one that hardly varies by chance
-    would else have to be more exact than any is. What is not finite in what is wanted is not compared.
+    would else have to be more exact than any is. Infinities and numbers that are missing have to be where they are wanted.
 
     Args:
         found, wanted: (n, …), of at least two different rows.
     """
     found, wanted = found.reshape(len(found), -1), wanted.reshape(len(wanted), -1)
     finite = wanted.isfinite()
+    if not torch.equal(found[~finite].nan_to_num(nan=0.0), wanted[~finite].nan_to_num(nan=0.0)):
+        return torch.inf
     kept = torch.where(finite, wanted, 0.0)
     varies = torch.where(finite.all(0), kept.amax(0) - kept.amin(0), 0.0)
     ascending = varies.sort().values
     beside = ascending[torch.searchsorted(ascending, 100 * varies, right=True) - 1]
     beside = torch.where(varies > 0, beside, ascending[-1])
-    rounding = max(ROUNDING, ROUNDINGS * torch.finfo(wanted.dtype).eps) * kept.abs().amax(0)
     difference = torch.where(finite, (found - wanted).abs(), 0.0).amax(0)
+    rounding = _rounding(kept.abs().amax(0), beside)
     shares = torch.where(difference.isnan(), torch.inf, (difference - rounding) / beside)
     return float(torch.where(difference <= rounding, 0.0, shares).max())
+
+
+def _rounding(size: Tensor, varies: Tensor) -> Tensor:
+    """Return by how much passes of images in other batches differ, by output; what is the same for all is not summed up."""
+    kind = torch.finfo(size.dtype)
+    summed = SUMMED * torch.minimum(size, 1000 * varies) if kind.bits >= 32 else 0
+    return kind.eps * (ROUNDINGS * size + summed)
 
 
 def check_repeatable(first: Tensor, second: Tensor) -> None:
@@ -114,5 +123,6 @@ def check_repeatable(first: Tensor, second: Tensor) -> None:
     Raises:
         VitworkError: they differ by more than rounding.
     """
-    if ((first - second).abs() > REPEATABLE * (1 + first.abs())).any():
+    several = first.dim() > 0 and len(first) > 1
+    if apart(second, first) > ALIKE if several else ((first - second).abs() > REPEATABLE * (1 + first.abs())).any():
         raise VitworkError("the output changes when the same images are passed again: the model is random in eval mode")

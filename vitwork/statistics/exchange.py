@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,14 +122,25 @@ def _ways(groups: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return the ways to share networks out among groups of the same sizes, a row each, the one that was found first."""
     names, counts = np.unique(groups, return_counts=True)
     total = math.factorial(len(groups)) // math.prod(map(math.factorial, counts.tolist()))
-    if len(names) == 2 and total <= MOST:
+    if total <= MOST:
         rows = np.full((total, len(groups)), names[0])
-        for row, chosen in zip(rows, itertools.combinations(range(len(groups)), int(counts[1])), strict=True):
-            row[list(chosen)] = names[1]
+        for row, places in zip(rows, _places(range(len(groups)), counts[1:].tolist()), strict=True):
+            for name, chosen in zip(names[1:], places, strict=True):
+                row[list(chosen)] = name
         own = (rows == groups).all(axis=1)
         return np.concatenate([rows[own], rows[~own]])
     dice = np.random.default_rng(0)
     return np.stack([groups, *(dice.permutation(groups) for _ in range(min(total, MOST) - 1))])
+
+
+def _places(free: Collection[int], counts: Sequence[int]) -> Iterator[list[tuple[int, ...]]]:
+    """Yield all ways to give groups of some sizes places among those that are free."""
+    if not counts:
+        yield []
+        return
+    for chosen in itertools.combinations(free, counts[0]):
+        for others in _places([place for place in free if place not in chosen], counts[1:]):
+            yield [chosen, *others]
 
 
 def _between(values: Array, ways: NDArray[np.intp]) -> Array:

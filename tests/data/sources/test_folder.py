@@ -27,7 +27,9 @@ def test_corrupt_picture_is_named(root):
         load(FOLDER, root)
 
 
-@pytest.mark.parametrize("name", ["cat_backup", "cat~", "cat.bak", "cat (1)", "cat copy", "Cat"])
+@pytest.mark.parametrize(
+    "name", ["cat_backup", "cat~", "cat.bak", "cat (1)", "cat copy", "Copy of cat", "cat - Copy (2)", "cat_old", "Cat"]
+)
 def test_a_copy_of_a_class_is_no_class(root, name):
     """A folder that is called like a copy, without test images, would shift the classes behind it."""
     shutil.copytree(root / "train" / "cat", root / "train" / name)

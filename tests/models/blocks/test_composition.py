@@ -326,6 +326,26 @@ def test_what_is_the_same_for_all_images_hides_no_difference(mask, added):
         as_blocks(Masked(mask, added=added), (3, 16, 16))
 
 
+class WritesInfinities(Tokens):
+    """Leaves classes out by a statement in place."""
+
+    def __init__(self, number):
+        super().__init__(lambda _, x: x)
+        self.number = number
+
+    def forward(self, x):
+        y = super().forward(x)
+        y.detach()[:, 4:] = self.number
+        return y
+
+
+@pytest.mark.parametrize("number", [float("-inf"), float("inf"), float("nan"), -1e9])
+def test_a_lost_statement_that_writes_infinities_is_found(number):
+    """Blocks that give numbers where the model gives none are not the model."""
+    with pytest.raises(VitworkError, match="cannot be divided into blocks"):
+        as_blocks(WritesInfinities(number), (3, 16, 16))
+
+
 class Kept(nn.Module):
     """Counts its passes, and keeps a running mean."""
 

@@ -13,7 +13,10 @@ from vitwork.data.sources.collection import Collection, Example, Part, in_order,
 from vitwork.data.sources.listing import files_below, folders_in
 from vitwork.errors import VitworkError
 
-COPY = re.compile(r"(.+?)(~|\.(bak|orig)|[ _.-]*(backup|copy)|[ _]?\(\d+\))", re.IGNORECASE)
+COPY = re.compile(
+    r"copy of (?P<of>.+)|(?P<own>.+?)(~\d*|[ _.-]+(bak|orig|old|backup|copy)([ _-]*\(?\d+\)?)?|[ _]?\(\d+\))",
+    re.IGNORECASE,
+)
 """How tools and people call the copy of a folder."""
 PART = 64
 SUFFIXES = frozenset(
@@ -92,9 +95,10 @@ def open_image_folder(root: Path) -> Collection:
     if unknown:
         raise VitworkError(f"{root} has test images of the class {unknown[0]}, which has no training images.")
     for name in set(classes) - set(_names(groups["test"])):
-        if (copy := COPY.fullmatch(name)) and copy[1] in classes:
+        copied = (copy := COPY.fullmatch(name)) and (copy["of"] or copy["own"])
+        if copied in classes:
             raise VitworkError(
-                f"{root} has a class {name} without test images, which looks like a copy of {copy[1]}: move it away."
+                f"{root} has a class {name} without test images, which looks like a copy of {copied}: move it away."
             )
     _check_strays(root)
     check_beside(root, chain.from_iterable(groups.values()), files_below(root, None, 1))
