@@ -171,7 +171,7 @@ def test_other_seeds_and_sentences_are_named(project: Path) -> None:
 def test_code_that_changed_since_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other code that trains or measures is a change of every claim, and the summary names them."""
     commit(project, 900_000_000)
-    monkeypatch.setattr("vitwork.session.registration.source_hash", lambda module: "0")
+    monkeypatch.setattr("vitwork.session.plan.source_hash", lambda module: "0")
     assert set(states(project, planned()).values()) == {(Registration.CHANGED, ("code",))}
     plan = planned()
     results = report(plan, Store(project / "store"), Registry.of(project, "smoke"))

@@ -52,7 +52,7 @@ def train(arguments: Sequence[str]) -> int:
         print("\n".join(task_lines(plan, worker.store, made)))
         return 0
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        from vitwork.session import torchrun
+        from vitwork.engines import torchrun
 
         torchrun.drain(plan, worker)
     elif made.lasting:

@@ -31,8 +31,10 @@ STYLES: dict[str, str] = {
     Verdict.INCONCLUSIVE: "yellow",
     Verdict.NOT_MEASURED: "dim",
 }
+BARE = len(HEADER)
+"""Where a row has its effect without the unit, which is shown whole or not at all."""
 Row = tuple[str, ...]
-"""A cell for each column of the header."""
+"""A cell for each column of the header, and the effect without its unit."""
 
 
 def terminal_columns() -> int:
@@ -66,7 +68,7 @@ def table(results: Results, width: int = 160, *, every: bool = False, colour: bo
     """
     hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     paper, ours = (list(_rows(claims, hypotheses, every=every)) for claims in words.apart(results.claims))
-    heading: list[Row] = [("", *[""] * 6), ("claims of ours", *[""] * 6)] if ours else []
+    heading: list[Row] = [("", *[""] * BARE), ("claims of ours", *[""] * BARE)] if ours else []
     lines = ["", *_drawn([*paper, *heading, *ours], width, whole=every, colour=colour), ""] if paper or ours else [""]
     swapped = (
         f"The arm {arm} is {what}, not the profile’s own."
@@ -108,22 +110,23 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> Row:
         said.append(words.lack(claim.lack))
     elif not hypotheses:
         said.append(f"the test says {claim.verdict}")
-    effect = counts = ""
+    effect = counts = bare = ""
     if (bearing := words.bearing(claim.verdict, hypotheses)) is not None:
-        effect, counts = words.effect(bearing.effect, bearing.unit), _seeds(bearing.effect)
+        effect, bare = (words.effect(bearing.effect, unit) for unit in (bearing.unit, ""))
+        counts = _seeds(bearing.effect)
         rank = "strongest" if claim.verdict is Verdict.CONTRADICTED else "weakest"
         first = f"the {rank} of {len(deciding)}: " if len(deciding) > 1 else ""
         said.append(f"{first}{_statement(bearing)}")
     p, q = (words.quantity(value, 2) if value is not None else "" for value in (claim.p, claim.q))
-    return claim.id, claim.verdict, effect, counts, p, q, "; ".join(said)
+    return claim.id, claim.verdict, effect, counts, p, q, "; ".join(said), bare
 
 
 def _hypothesis(hypothesis: Hypothesis) -> Row:
     effect = hypothesis.effect
     control = f"control: {hypothesis.control}: " if hypothesis.control else ""
     p = "" if math.isnan(effect.p) else words.quantity(effect.p, 2)
-    shown = words.effect(effect, hypothesis.unit)
-    return "", effect.verdict, shown, _seeds(effect), p, "", f"{control}{_statement(hypothesis)}"
+    shown, bare = (words.effect(effect, unit) for unit in (hypothesis.unit, ""))
+    return "", effect.verdict, shown, _seeds(effect), p, "", f"{control}{_statement(hypothesis)}", bare
 
 
 def _statement(hypothesis: Hypothesis) -> str:
@@ -141,8 +144,7 @@ def _drawn(rows: Sequence[Row], width: int, *, whole: bool, colour: bool) -> lis
 
     rows = [tuple(" ".join(cell.splitlines()) for cell in row) for row in rows]  # a message of pytest's has several
     widths = [max(cell_len(row[column]) for row in (HEADER, *rows)) for column in range(len(HEADER))]
-    effects = HEADER.index("effect [interval]")
-    interval = max(len(_unitless(row[effects])) for row in (HEADER, *rows))
+    interval = max(len(HEADER[2]), *(len(row[BARE]) for row in rows))
     last = len(HEADER) - 1
     shown = _fitting(widths, interval, width)
     below = whole and shown.get(last, 0) < widths[last]
@@ -154,8 +156,8 @@ def _drawn(rows: Sequence[Row], width: int, *, whole: bool, colour: bool) -> lis
         (
             "" if alone else row[0],
             row[1],
-            row[2] if cell_len(row[2]) <= shown.get(2, 0) else _unitless(row[2]),
-            *row[3:],
+            row[2] if cell_len(row[2]) <= shown.get(2, 0) else row[BARE],
+            *row[3:BARE],
         )
         for row, alone in zip(rows, apart, strict=True)
     ]
@@ -191,11 +193,6 @@ def _columns(rows: Sequence[Row], shown: Mapping[int, int], width: int, *, colou
     )
     console.print(made)
     return [line.rstrip() for line in file.getvalue().splitlines()]
-
-
-def _unitless(effect: str) -> str:
-    """Return an effect without the unit behind its interval: a unit is shown whole or not at all."""
-    return effect[: effect.find("]") + 1] or effect
 
 
 def _fitting(widths: Sequence[int], interval: int, width: int) -> dict[int, int]:

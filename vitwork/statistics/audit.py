@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from vitwork.statistics.comparison import Values, on_scale, vector
 from vitwork.statistics.effect import Scale
 
-Array = NDArray[np.float64]
 CRITICAL = 2.33
 """Standard errors of skewness from which on a quantity is plainly skewed (chosen by simulation, docs/statistics.md)."""
 

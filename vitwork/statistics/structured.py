@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vitwork.errors import VitworkError
 from vitwork.statistics.comparison import NEUTRAL, Values, compare, on_scale, vector
@@ -16,8 +15,6 @@ from vitwork.statistics.contrasts import Contrast, has_spread, linear, penalty_o
 from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, edged, settling_seeds, undecided
 from vitwork.statistics.effect import Alternative, Effect, Obstacle, Scale, Verdict
 from vitwork.statistics.evalues import safe_linear
-
-Array = NDArray[np.float64]
 
 
 def trend(

@@ -17,6 +17,7 @@ DECIDED = (Verdict.REPRODUCED, Verdict.CONTRADICTED)
 AGAINST = {(Verdict.REPRODUCED, Verdict.CONTRADICTED): "but not",
            (Verdict.CONTRADICTED, Verdict.REPRODUCED): "but reproduced"}  # fmt: skip
 """What a control says that contradicts its claim's verdict."""
+OBJECTIONS = tuple(AGAINST.values())
 
 
 def tally(claims: Sequence[ClaimResult]) -> dict[Verdict, int]:
@@ -73,33 +74,36 @@ def _known(p: float) -> float:
 
 def verdict(claim: ClaimResult, hypotheses: Iterable[Hypothesis], profile: str) -> str:
     """Return a verdict with its scale and qualifiers: ``reproduced at smoke, but not with BatchNorm in train mode``."""
-    return "".join(
-        [
-            f"{claim.verdict} at {profile}",
-            *(f"{', ' if said.startswith('but') else '; '}{said}" for said in qualifiers(claim, hypotheses)),
-        ]
-    )
+    said = (f"{', ' if objects else '; '}{what}" for what, objects in _qualified(claim, list(hypotheses)))
+    return "".join([f"{claim.verdict} at {profile}", *said])
 
 
 def qualifiers(claim: ClaimResult, hypotheses: Iterable[Hypothesis]) -> tuple[str, ...]:
     """Return what is said beside a verdict: controls that do not share it, and a number of the paper that is excluded."""
+    return tuple(what for what, _ in _qualified(claim, list(hypotheses)))
+
+
+def _qualified(claim: ClaimResult, found: Sequence[Hypothesis]) -> list[tuple[str, bool]]:
+    """Return what is said beside a verdict, and of each whether it speaks against it."""
     if claim.verdict is Verdict.NOT_MEASURED:
-        return ()
-    found = list(hypotheses)
+        return []
     conditions: dict[str, list[Verdict]] = {}
     for hypothesis in found:
         if hypothesis.control:
             conditions.setdefault(hypothesis.control, []).append(hypothesis.effect.verdict)
-    said: dict[str, list[str]] = {"but not": [], "but reproduced": []}
+    said: dict[str, list[str]] = {kind: [] for kind in OBJECTIONS}
     for condition, verdicts in conditions.items():
         if (control := combine(verdicts)) is not claim.verdict:
             said.setdefault(_kind(claim.verdict, control), []).append(condition)
     if claim.unmeasured:
         said.setdefault("not measured", []).extend(claim.unmeasured)
-    controls = (
-        f"{kind} {(' or ' if kind == 'but not' else ' and ').join(named)}" for kind, named in said.items() if named
-    )
-    return tuple(filter(None, [*controls, _excluded(claim, found)]))
+    controls = [
+        (f"{kind} {(' or ' if kind == 'but not' else ' and ').join(named)}", kind in OBJECTIONS)
+        for kind, named in said.items()
+        if named
+    ]
+    excluded = _excluded(claim, found)
+    return [*controls, *([(excluded, False)] if excluded else [])]
 
 
 def _kind(verdict: Verdict, control: Verdict) -> str:
