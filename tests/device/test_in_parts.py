@@ -104,10 +104,35 @@ def test_what_is_not_finite_has_to_be_where_it_is_wanted(lost):
     assert apart(wanted.clone(), wanted) == 0
     assert apart(torch.tensor([[1.0, 2.0], [3.0, lost]]), wanted) == float("inf")
     assert apart(wanted, torch.tensor([[1.0, 2.0], [3.0, lost]])) == float("inf")
+    assert apart(torch.tensor([[1.0, 0.0], [3.0, 0.0]]), wanted) == float("inf")
+    assert apart(torch.zeros(2, 0), torch.zeros(2, 0)) == 0
+
+
+def test_two_images_that_differ_are_compared():
+    """A batch whose last image is its first again is looked at by another one; of one image again and again nothing mixes."""
+    x = images(8).flatten(1)
+    x[-1] = x[0]
+    with pytest.raises(VitworkError, match="depends on the others of its batch"):
+        in_parts(lambda part: part - part.mean(0), x, at_once=4)
+    repeated = x[:1].repeat(8, 1)
+    assert torch.equal(in_parts(lambda part: 2 * part, repeated, at_once=4), 2 * repeated)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e-9])
+def test_one_random_image_is_seen_too(scale):
+    """Of one image, or one loss, outputs are compared with their size; none is equal to a number."""
+    x = scale * images(1).flatten(1)
+    check_repeatable(x, x.clone())
+    for other in (1.5 * x, torch.full_like(x, float("nan")), torch.full_like(x, float("inf"))):
+        with pytest.raises(VitworkError, match="random in eval mode"):
+            check_repeatable(x, other)
+    check_repeatable(torch.tensor(float("nan")), torch.tensor(float("nan")))
+    with pytest.raises(VitworkError, match="random in eval mode"):
+        check_repeatable(torch.tensor(1.0), torch.tensor(float("nan")))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize(("added", "scale"), [(0.0, 1.0), (1e5, 1.0), (0.0, 1e-7)])
+@pytest.mark.parametrize(("added", "scale"), [(0.0, 1.0), (1e5, 1.0), (0.0, 1e-7), (0.0, 1e38)])
 def test_random_outputs_are_seen_whatever_their_size(dtype, added, scale):
     """What is random is compared with what outputs vary, beside a number that is added to all of them."""
     x = images(2).flatten(1).to(dtype)

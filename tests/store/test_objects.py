@@ -110,3 +110,16 @@ def test_a_store_is_a_folder_or_a_url(tmp_path: Path) -> None:
     assert memory.root == working_folder("memory://runs", tmp_path)
     assert memory.root.parent == tmp_path
     assert working_folder("memory://others", tmp_path) != memory.root
+
+
+def test_a_folder_is_a_place_by_its_url(tmp_path: Path) -> None:
+    """Files need their folders, which services of objects do not have."""
+    there = tmp_path / "there"
+    there.mkdir()
+    store = opened(where(there.as_uri()), tmp_path / "one")
+    trained(store, KEY, by="one")
+    other = opened(where(there.as_uri()), tmp_path / "two")
+    record = other.read(KEY)
+    assert record is not None
+    assert record["by"] == "one"
+    assert (other.run_folder(KEY) / "end.pt").is_file()

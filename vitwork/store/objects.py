@@ -147,9 +147,17 @@ class ObjectStore(Store):
         """Send a file unless a sound one lies there; return whether it was sent."""
         name = self._there(path)
         try:
-            self._attempt("pipe_file", name, path.read_bytes(), mode="create")
+            self._put(name, path.read_bytes(), mode="create")
         except FileExistsError:
             if sound(self._attempt("cat_file", name), path.name):
                 return False
-            self._attempt("pipe_file", name, path.read_bytes())
+            self._put(name, path.read_bytes())
         return True
+
+    def _put(self, name: str, content: bytes, **options: str) -> None:
+        """Write a file, and its folder first where files need one."""
+        try:
+            self._attempt("pipe_file", name, content, **options)
+        except FileNotFoundError:
+            self._attempt("makedirs", name.rpartition("/")[0], exist_ok=True)
+            self._attempt("pipe_file", name, content, **options)
