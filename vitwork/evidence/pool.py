@@ -46,7 +46,7 @@ def pooled(reports: Mapping[str, Results]) -> Results:
             same record.
     """
     reports = {name: _of_any_number(report) for name, report in reports.items()}
-    parts = {found: None for report in reports.values() for found in report.profile.deviations if found.change in PARTS}
+    parts = [found for report in reports.values() for found in report.profile.deviations if found.change in PARTS]
     for (name, first), (other, second) in itertools.combinations(reports.items(), 2):
         _check(name, first, other, second)
     located = [_located(report) for report in reports.values()]

@@ -144,7 +144,7 @@ def _drawn(rows: Sequence[Row], width: int, *, whole: bool, colour: bool) -> lis
 
     rows = [tuple(" ".join(cell.splitlines()) for cell in row) for row in rows]  # a message of pytest's has several
     widths = [max(cell_len(row[column]) for row in (HEADER, *rows)) for column in range(len(HEADER))]
-    interval = max(len(HEADER[2]), *(len(row[BARE]) for row in rows))
+    interval = max([len(HEADER[2]), *(len(row[BARE]) for row in rows)])
     last = len(HEADER) - 1
     shown = _fitting(widths, interval, width)
     below = whole and shown.get(last, 0) < widths[last]

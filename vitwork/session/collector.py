@@ -32,7 +32,7 @@ class Collector:
         failed: tests that failed, also before or after their own code.
         exited: whether ``pytest.exit`` ended the session with an exit status of its own.
         at_first_test: called when the first test begins.
-        alone: whether the workers that were asked for are left out, since there is nothing to do.
+        alone: whether the workers that were asked for are left out, since they would have nothing to do.
     """
 
     def __init__(self, revision: tuple[str, bool]) -> None:
@@ -50,7 +50,9 @@ class Collector:
 
     def pytest_report_header(self) -> str | None:
         """Say why the workers that were asked for do not appear."""
-        return "vitwork: nothing to train or measure, so that no workers are started" if self.alone else None
+        return (
+            "vitwork: this session trains and measures nothing, so that no workers are started" if self.alone else None
+        )
 
     @pytest.hookimpl(tryfirst=True)  # before anything of the test is printed
     def pytest_runtest_logstart(self, nodeid: str) -> None:
