@@ -181,6 +181,10 @@ def test_dependence_on_data_matters_and_range_does_not(measure: Measure) -> None
             "little in nine epochs (27 and 26 % right, training NLL 1.86 and 1.90), which leaves little room for "
             "a lead"
         ),
+        (
+            "cifar100-micro: global attention is 0.3 points ahead on small data and 0.2 on all, and single seeds "
+            "change the sign (−1.7 to 0.7). On small data both are right in 5 to 6 % of 100 classes"
+        ),
     ),
     ours=True,
 )

@@ -97,8 +97,8 @@ def test_the_page_names_networks_weights_and_preparation():
 
 def test_networks_of_a_users_own_are_told_from_models():
     """A deviation says whether a model or networks took an arm's place, and names of many are counted."""
-    names = ", ".join(f"n{number}" for number in range(8))
-    one = Deviation(Change.NETWORKS, arm="vit", value=names)
+    names = tuple(f"n{number}" for number in range(8))
+    one = Deviation(Change.NETWORKS, arm="vit", networks=names)
     other = Deviation(Change.MODEL, arm="vit", value="my.nets:small")
     assert words.deviation(one).endswith("n7, not the profile’s own networks")
     assert words.deviation(other) == "the arm vit is my.nets:small, not the profile’s own model"

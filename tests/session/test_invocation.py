@@ -27,8 +27,8 @@ def test_the_options_of_a_session_are_told_as_they_can_be_typed_again() -> None:
         override(substitute(SMOKE, ["vit=my.nets:small"]), ["epochs=2", "resnet.options.widths=(8, 16, 32)"]), seeds=3
     )
     noted = [
-        Deviation(Change.NETWORKS, arm="pit", value="a.one, a.two"),
-        Deviation(Change.NETWORKS, arm="pit-published", value="a.one, a.two"),
+        Deviation(Change.NETWORKS, arm="pit", networks=("a.one", "a.two")),
+        Deviation(Change.NETWORKS, arm="pit-published", networks=("a.one", "a.two")),
         Deviation(Change.SEEDS, value="3"),
         Deviation(Change.CHOSEN),
     ]

@@ -12,7 +12,7 @@ class Change(StrEnum):
     DECLARED = "declared"  # `text`, by the profile or the claim
     SETTING = "setting"  # `field` is `value` for `arm`, or for all arms where it is empty
     SEEDS = "seeds"  # every arm has `value` networks, not as many as the profile's own
-    NETWORKS = "networks"  # the published networks of `arm` are `value`, not those of the profile's rule
+    NETWORKS = "networks"  # the published networks of `arm` are `networks`, not those of the profile's rule
     MODEL = "model"  # the network of `arm` is `value`, not the profile's own
     CHOSEN = "chosen"  # only some tests were chosen, and the correction covers their hypotheses alone
     ENDED = "ended"  # the session ended before every planned test was reached
@@ -28,6 +28,7 @@ class Deviation:
         arm: that is changed; empty for all.
         field: of its recipe, data or options that is changed.
         value: what it is now.
+        networks: the names of those that `arm` has now.
     """
 
     change: Change
@@ -35,6 +36,7 @@ class Deviation:
     arm: str = ""
     field: str = ""
     value: str = ""
+    networks: tuple[str, ...] = ()
 
 
 def declared(*texts: str) -> tuple[Deviation, ...]:

@@ -88,7 +88,7 @@ class Auditor:
                 if want.run.key == run.key and want.key in self.plan.archive.measurements:
                     plan.want(arms[run.arm], run.seed, want.measurement)
             told = run.fingerprint or report.provenance.dataset.fingerprint
-            if plan.fingerprints[arms[run.arm].data] not in told.split(", "):
+            if plan.fingerprints[arms[run.arm].data] != told:
                 raise VitworkError(
                     f"The images of {run.arm} are not those that the report was measured on: say with --data where those are."
                 )

@@ -52,7 +52,7 @@ def _holding(arm: Arm, report: Results) -> Arm:
     None where one could not be loaded: the session measured no claim about the arm then.
     """
     changes = report.profile.deviations
-    own = {found.arm: found.value.split(", ") for found in changes if found.change is Change.NETWORKS}
+    own = {found.arm: found.networks for found in changes if found.change is Change.NETWORKS}
     names = own.get(arm.name) or [network.name for network in members(arm)]
     models = {run.network["name"]: run.model or "" for run in report.runs if run.network}
     broken = any(run.arm == arm.name and not run.network for run in report.runs)

@@ -103,8 +103,8 @@ def options(profile: Profile, *, data: bool, weights: bool, first_seed: int, seq
     """
     changes = profile.deviations
     # Arms that are alike under several names have the same networks, which `--model` names once.
-    networks = {found.value: found.arm for found in reversed(changes) if found.change is Change.NETWORKS}
-    own = [f"{arm}=timm:{names.replace(', ', ',')}" for names, arm in networks.items()]
+    networks = {found.networks: found.arm for found in reversed(changes) if found.change is Change.NETWORKS}
+    own = [f"{arm}=timm:{','.join(names)}" for names, arm in networks.items()]
     seeds = "auto" if sequential else next((found.value for found in changes if found.change is Change.SEEDS), "")
     given = [
         ("--profile", profile.name),

@@ -129,7 +129,7 @@ def located(
     _check_apart(profile, arms, asked)
     models = {arm: [one.name for one in arms[arm].networks] for arm in asked}
     changes = [
-        *(Deviation(Change.NETWORKS, arm=arm, value=", ".join(names)) for arm, names in models.items()),
+        *(Deviation(Change.NETWORKS, arm=arm, networks=tuple(names)) for arm, names in models.items()),
         *declared(*dict.fromkeys(text for texts in told.values() for text in texts)),
         *declared(*foreign(profile, models)),
         *declared(*_lacking(arms, absent)),

@@ -128,7 +128,7 @@ def deviation(found: Deviation) -> str:
         Change.SETTING: f"{found.field} = {found.value} for {found.arm or 'all arms'}, set by hand in place of the profile’s own",
         Change.SEEDS: f"{found.value} networks per arm, set by hand in place of the profile’s own number",
         **{
-            change: f"the arm {found.arm} is {found.value}, not the profile’s own {what}"
+            change: f"the arm {found.arm} is {found.value or ', '.join(found.networks)}, not the profile’s own {what}"
             for change, what in SUBSTITUTES.items()
         },
         Change.CHOSEN: "only chosen tests were run",
@@ -191,7 +191,7 @@ def sessions(partial: Collection[bool]) -> str:
 def substitutes(profile: ProfileResult) -> dict[str, tuple[str, str]]:
     """Return what stands in place of a profile's own, and whether that is a model or networks, by arm."""
     return {
-        found.arm: (listed(found.value.split(", "), ", "), SUBSTITUTES[found.change])
+        found.arm: (listed(found.networks or (found.value,), ", "), SUBSTITUTES[found.change])
         for found in profile.deviations
         if found.change in SUBSTITUTES
     }
