@@ -155,7 +155,7 @@ def timed(found: Asked, measurements: Iterable[Measurement], folder: Path) -> It
             del run.kept[shared]  # a pass that two measurements share is counted for both
         seconds = timing.seconds(partial(small.measure, run), "cpu")
         print(f"  {small.name:16} {seconds:8.2f} s  {small.parameters}", flush=True)
-        yield Timed(small.name, small.parameters, amount(small.parameters, few), round(seconds, 3))
+        yield Timed(small.name, small.parameters, amount(small, few), round(seconds, 3))
 
 
 def preparing() -> float:

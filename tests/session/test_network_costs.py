@@ -14,7 +14,7 @@ from vitwork.design.recipes import DEIT_300
 from vitwork.language.measure import Measure
 from vitwork.measurements import accuracy, robustness
 from vitwork.measurements.accuracy import Evaluation
-from vitwork.measurements.hessian import Spectrum
+from vitwork.measurements.hessian import PRODUCTS, Spectrum
 from vitwork.measurements.landscape import Surface
 from vitwork.measurements.lesion import Lesion
 from vitwork.measurements.robustness import Corruptions, NoiseBands
@@ -23,7 +23,7 @@ from vitwork.profiles.network_times import NetworkTimes, Timed, Work, network_ti
 from vitwork.session import costs, network_costs
 from vitwork.session.costs import Basis
 from vitwork.session.forecast import plan_lines
-from vitwork.session.network_costs import PRODUCTS, amount, seconds
+from vitwork.session.network_costs import amount, seconds
 from vitwork.session.networks import as_if_here, loads
 from vitwork.session.plan import Plan
 from vitwork.store.store import Store
@@ -59,7 +59,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_how_much_is_measured(measurement, found):
     """Images count, as many as there are at most, and what each of them is passed for."""
-    assert amount(measurement.parameters, ARM) == found
+    assert amount(measurement, ARM) == found
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_how_much_is_measured(measurement, found):
 def test_images_that_are_trained_on_bound_what_is_measured_on_them(measurement, found):
     """Curvature and surfaces take no more images than there are of those, and the others no more than test images."""
     few = replace(ARM, data=DataSpec("cifar100", train=6, test=10), recipe=DEIT_300)
-    assert amount(measurement.parameters, few) == found
+    assert amount(measurement, few) == found
 
 
 def test_seconds_follow_what_is_asked_for_and_the_operations(known):

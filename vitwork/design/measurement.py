@@ -15,6 +15,21 @@ Record = dict[str, Any]
 """What a measurement returns and the store keeps: numbers, texts, lists and mappings of them, as JSON has them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many images there are to measure.
+
+    Attributes:
+        train: training images.
+        augmented: those of them of which it is known how they were augmented.
+        test: test images.
+    """
+
+    train: int
+    augmented: int
+    test: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement(ABC):
     """An analysis of one trained run; a subclass has its parameters as fields, each with a default.
@@ -35,6 +50,13 @@ class Measurement(ABC):
         """Say what `arm` would need to be measured so; None where it lacks nothing."""
         when = getattr(self, "when", None)
         return snapshot_lack(arm, when) if when is not None else None
+
+    def passes(self, there: Counts) -> int:
+        """Return how many images are passed through the network, each as often as it is, of those that there are.
+
+        Sessions foresee by it what takes how long: nothing depends on it that is measured.
+        """
+        return min(getattr(self, "images", None) or there.test, there.test)
 
     def key(self, run_key: str) -> str:
         """Return the key of the record, which changes with the run, the parameters and the analysis' source."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from vitwork.design.measurement import Measurement, Record
+from vitwork.design.measurement import Counts, Measurement, Record
 from vitwork.language.quantity import quantity
 from vitwork.measurements.errors import binomial
 
@@ -39,6 +39,10 @@ class Evaluation(Measurement):
     when: str = "end"
     batch_size: int = 250
     training_images: int | None = None
+
+    def passes(self, there: Counts) -> int:
+        """Return the number of test images, and of the training images that are averaged over."""
+        return there.test + min(self.training_images or there.augmented, there.augmented)
 
     def measure(self, run: TrainedRun) -> Record:
         """Return the metrics, the training NLL, and what their standard errors and chance need."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import HELD_OUT
 from vitwork.design.deviation import Lack, Missing
-from vitwork.design.measurement import Measurement, Record
+from vitwork.design.measurement import Counts, Measurement, Record
 from vitwork.errors import VitworkError
 from vitwork.language.quantity import columns, mean, quantity
 from vitwork.measurements.errors import jackknife
@@ -49,6 +49,10 @@ class Surface(Measurement):
     extent: float = 1.0
     points: int = 21
     radius: float = 0.3
+
+    def passes(self, there: Counts) -> int:
+        """Return the number of training images, each once per point of the grid."""
+        return min(self.images, there.train) * self.points**2
 
     def lack(self, arm: Arm) -> Lack | None:
         """Say where there are fewer images than planes, besides what every measurement lacks."""

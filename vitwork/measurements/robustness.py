@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from vitwork.design.measurement import Measurement, Record
+from vitwork.design.measurement import Counts, Measurement, Record
 from vitwork.language.quantity import columns, mean, quantity, ratio
 from vitwork.measurements.errors import binomial, together
 
@@ -98,6 +98,10 @@ class Corruptions(Measurement):
     when: str = "end"
     images: int | None = None
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+
+    def passes(self, there: Counts) -> int:
+        """Return the number of test images, each once per severity."""
+        return min(self.images or there.test, there.test) * len(self.severities)
 
     def measure(self, run: TrainedRun) -> Record:
         """Return the accuracy by corruption and severity."""

@@ -7,17 +7,12 @@ from typing import Any
 
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import HELD_OUT
-from vitwork.design.measurement import Measurement
+from vitwork.design.measurement import Counts, Measurement
 from vitwork.design.published import Network
 from vitwork.profiles.network_times import NetworkTimes, Work, network_times
 
 IMAGES = {"cifar10": (50_000, 10_000), "cifar100": (50_000, 10_000), HELD_OUT: (0, 50_000)}
-"""Training and test images of whole data sets. Of test images alone, these stand for the training images too."""
-
-
-PRODUCTS = 18
-"""Products with the Hessian by which the eigenvalues of a mini-batch were found in reports/published, of trained networks at
-the end: 15 to 18 in the median of an arm."""
+"""Training and test images of whole data sets."""
 
 
 def seconds(network: Network, arm: Arm, measurement: Measurement) -> float | None:
@@ -32,7 +27,7 @@ def seconds(network: Network, arm: Arm, measurement: Measurement) -> float | Non
     if work is None or not made:
         return None
     nearest = max(made, key=lambda found: _alike(found.parameters, measurement.parameters))
-    return nearest.seconds * work.share * amount(measurement.parameters, arm) / nearest.amount
+    return nearest.seconds * work.share * amount(measurement, arm) / nearest.amount
 
 
 def preparing(arm: Arm) -> float:
@@ -40,23 +35,10 @@ def preparing(arm: Arm) -> float:
     return network_times().preparing * _images(arm)[1] if arm.data.source == HELD_OUT else 0.0
 
 
-def amount(parameters: Mapping[str, Any], arm: Arm) -> float:
-    """Return how much is measured: images, times the points of a loss surface, severities of corruptions, or products.
-
-    Args:
-        parameters: of a measurement.
-        arm: says how many images there are.
-    """
+def amount(measurement: Measurement, arm: Arm) -> int:
+    """Return how much is measured of an arm; of test images alone, these stand for the training images too."""
     train, test = _images(arm)
-    trained_on = train or test  # of test images alone, these stand for both
-    if "batches" in parameters:
-        drawn = min(parameters["batches"] * parameters["batch_size"], trained_on)
-        images = drawn * min(parameters.get("max_products", 1), PRODUCTS)
-    elif "training_images" in parameters:
-        images = test + (min(parameters["training_images"] or train, train) if arm.augmented else 0)
-    else:
-        images = min(parameters.get("images") or test, trained_on if "points" in parameters else test)
-    return float(images * parameters.get("points", 1) ** 2 * len(parameters.get("severities", (1,))))
+    return measurement.passes(Counts(train or test, train if arm.augmented else 0, test))
 
 
 def _images(arm: Arm) -> tuple[int, int]:
