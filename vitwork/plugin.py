@@ -79,8 +79,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(config.stash[COLLECTOR])
         if options.given(config):
             prepare(config)
-        if getattr(config.option, "dist", "no") != "no" and idle.is_idle(config):
-            config.option.dist, config.stash[COLLECTOR].alone = "no", True
+        if getattr(config.option, "dist", "no") != "no" and (why := idle.reason(config)):
+            config.option.dist, config.stash[COLLECTOR].alone = "no", why
 
 
 def prepare(config: pytest.Config) -> None:

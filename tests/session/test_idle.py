@@ -42,6 +42,10 @@ def test_workers_are_started_where_there_may_be_work(pytester: pytest.Pytester) 
     assert workers("claims")
     assert not workers("claims")
     assert not workers("claims")  # of which the one before left a note, too
+    (pytester.path / ".vitwork" / "idle").write_bytes(b"\xff" * 40)  # as a disk may leave it
+    assert workers("claims")
+    pytester.makeconftest(CONFTEST + "# a profile, say")
+    assert workers("claims")
     (claims / "conftest.py").write_text("")
     assert workers("claims")
     records.mkdir(parents=True)  # as a record would that came from elsewhere
@@ -61,6 +65,7 @@ def test_what_failed_is_tried_again_by_workers(
 ) -> None:
     """A fault leaves something undone; an arm that the profile does not have never comes."""
     monkeypatch.setattr(idle, "_note", lambda config: tmp_path / "note")
+    request.config.stash[idle.IMPORTED] = []
     claim = Claim("larger", "Two is larger.", paper=Paper("Fig. 0", "none"))
     finding = Finding(test="test_larger", claim=claim, chapter="", statistical=True, lack=lack, qualifies=False)
     idle.note(request.config, [finding], {"test_larger"})

@@ -93,6 +93,16 @@ def test_a_damaged_record_there_is_made_anew(bucket: Any, tmp_path: Path) -> Non
     assert json.loads(system.cat_file(name)[:-SEAL_SIZE])["by"] == "two"
 
 
+def test_snapshots_that_are_gone_are_made_anew(bucket: Any, tmp_path: Path) -> None:
+    """A run whose folder was deleted there has none here: which is noticed as in a folder, and no error of the service."""
+    system, url = bucket
+    trained(ObjectStore(url, tmp_path / "one"), KEY)
+    system.rm(f"{url}/runs", recursive=True)
+    other = ObjectStore(url, tmp_path / "other")
+    assert other.has(KEY)
+    assert not other.run_folder(KEY).exists()
+
+
 def test_a_service_that_cannot_be_used_is_one_sentence(bucket: Any, tmp_path: Path) -> None:
     """A bucket that does not exist, and a kind of URL that nobody knows, are told in one sentence."""
     with pytest.raises(VitworkError, match=r"^The store nope://x cannot be opened \(.*\)\.$"):

@@ -46,13 +46,11 @@ class Collector:
         self.failed: set[str] = set()
         self.exited = False
         self.at_first_test: Callable[[], object] | None = None
-        self.alone = False
+        self.alone = ""
 
     def pytest_report_header(self) -> str | None:
         """Say why the workers that were asked for do not appear."""
-        return (
-            "vitwork: this session trains and measures nothing, so that no workers are started" if self.alone else None
-        )
+        return f"vitwork: {self.alone}, so that no workers are started" if self.alone else None
 
     @pytest.hookimpl(tryfirst=True)  # before anything of the test is printed
     def pytest_runtest_logstart(self, nodeid: str) -> None:

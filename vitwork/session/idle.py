@@ -8,6 +8,7 @@ who works, never what is worked on: should it be wrong, one process does what is
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.session import networks, options
 from vitwork.session.findings import Finding
+from vitwork.session.plan import code
 from vitwork.store.cache import stamp
 from vitwork.store.keys import digest
 from vitwork.store.objects import is_url
@@ -28,15 +30,19 @@ from vitwork.store.store import read_regular, write_atomically
 
 LONGEST = 100
 """Bytes of a note, at most."""
+IMPORTED = pytest.StashKey[list[Path]]()
+"""A user's files that were imported before any claim was: conftests, and what they import."""
 
 
-def is_idle(config: pytest.Config) -> bool:
-    """Return whether a session has nothing to train or measure, as far as the last one's note shows."""
+def reason(config: pytest.Config) -> str:
+    """Return why a session has nothing to train or measure, as far as the last one's note shows; empty if it may have."""
     if config.option.plan or config.option.source is not None:
-        return True
+        return "this session trains and measures nothing"
+    config.stash[IMPORTED] = _imported(config.rootpath)
     with suppress(OSError, VitworkError):
-        return read_regular(_note(config), LONGEST).decode() == _read_by(config)
-    return False
+        if read_regular(_note(config), LONGEST) == _read_by(config).encode():
+            return "the last session left nothing undone, and nothing that it was seen to read has changed"
+    return ""
 
 
 def note(config: pytest.Config, findings: Iterable[Finding], reached: set[str]) -> None:
@@ -50,7 +56,7 @@ def note(config: pytest.Config, findings: Iterable[Finding], reached: set[str]) 
     found = {finding.test: finding.lack for finding in findings}
     faults = any(lack is not None and lack.missing in {Missing.FAULT, Missing.REACH} for lack in found.values())
     with suppress(OSError, VitworkError):
-        if not faults and reached == found.keys():
+        if IMPORTED in config.stash and not faults and reached == found.keys():
             write_atomically(_note(config), _read_by(config).encode())
 
 
@@ -65,7 +71,8 @@ def _read_by(config: pytest.Config) -> str:
         VitworkError: a part of it cannot be looked at, or is not on this machine.
     """
     option, profile = config.option, options.profile_of(config)
-    elsewhere = option.substitutes or networks.loads(profile) or option.engine != "local" or is_url(option.store)
+    own = any(not module.startswith("vitwork.") for arm in profile.arms.values() for module in code(arm))
+    elsewhere = own or option.substitutes or networks.loads(profile) or option.engine != "local" or is_url(option.store)
     if elsewhere or options.budget_of(config) is not None:
         raise VitworkError("what there is to do depends on more than the files that are known here")
     records = sorted((options.store_of(config) / "records").glob("*"))  # a folder changes with what lies in it
@@ -75,14 +82,24 @@ def _read_by(config: pytest.Config) -> str:
 
 
 def _sources(config: pytest.Config) -> Iterator[Path]:
-    """Return the files of vitwork, of the claims, of pytest's settings and of records that count as measured."""
+    """Return the files of vitwork, of the claims, of pytest's settings, and of records that count as measured.
+
+    Conftests above the claims and what they import, such as profiles, are there when a session begins.
+    """
     for name in (str(Path(vitwork.__file__).parent), *config.args):
         path = config.invocation_params.dir / name.partition("::")[0]
         yield from sorted((path if path.is_dir() else path.parent).rglob("*.py"))
+    yield from config.stash[IMPORTED]
     if config.inipath is not None:
         yield config.inipath
     if (records := config.option.records) is not None:
         yield Path(records, "results.json") if Path(records).is_dir() else Path(records)
+
+
+def _imported(root: Path) -> list[Path]:
+    """Return the files under a project's root, but not of its environment, that are imported by now."""
+    files = {Path(found) for module in list(sys.modules.values()) if (found := getattr(module, "__file__", None))}
+    return sorted(path for path in files if path.is_relative_to(root) and not path.is_relative_to(sys.prefix))
 
 
 def _images(profile: Profile, data: Path | None) -> list[str]:

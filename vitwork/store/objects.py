@@ -90,14 +90,18 @@ class ObjectStore(Store):
         except Exception as error:  # every service has kinds of its own
             raise VitworkError(f"The store {self.url} cannot be used ({told(error)}).") from error
 
+    def _listed(self, what: str, place: str, **options: Any) -> list[str]:
+        """Return the names in a folder, none where there is none: services keep no empty folders."""
+        try:
+            return list(self._attempt(what, place, **options))
+        except FileNotFoundError:
+            return []
+
     def _known(self) -> frozenset[str]:
         """Return the keys of the records there, asked for again after a while."""
         if not self.listed or time.monotonic() - self.listed > LIST_SECONDS:
             self.remote.invalidate_cache()
-            try:
-                found = self._attempt("find", f"{self.base}/records")
-            except FileNotFoundError:
-                found = []
+            found = self._listed("find", f"{self.base}/records")
             self.names, self.listed = frozenset(Path(name).stem for name in found), time.monotonic()
         return self.names
 
@@ -115,7 +119,7 @@ class ObjectStore(Store):
         """Return the local folder of a run, with the snapshots of one that ended elsewhere."""
         folder = super().run_folder(key)
         if key in self._known() and not (folder / "outcome.json").exists():
-            for name in self._attempt("ls", self._there(folder), detail=False):
+            for name in self._listed("ls", self._there(folder), detail=False):
                 self._fetch(folder / Path(name).name)
         return folder
 
