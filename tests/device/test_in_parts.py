@@ -205,3 +205,48 @@ def test_what_is_halved_is_as_it_was():
     for at_once in (None, 2, 1):
         assert torch.equal(in_parts(hungry, x, at_once), 2 * torch.arange(1.0, 6.0)[:, None])
         assert torch.equal(x, torch.arange(1.0, 6.0)[:, None])
+
+
+def test_images_that_depend_on_many_others_are_seen():
+    """A capacity that two images never reach, as of experts, is reached by more of them, and parts would each have their own."""
+    x = images(64).flatten(1)
+    with pytest.raises(VitworkError, match="a batch of 64 cannot be passed in parts: what the model makes of an image"):
+        in_parts(lambda part: part * (torch.arange(len(part)) < max(8, len(part) // 4))[:, None], x, at_once=8)
+    assert torch.equal(in_parts(lambda part: 2 * part, x, at_once=8), 2 * x)
+
+
+def test_both_parts_of_complex_numbers_are_compared():
+    """What mixes images in its imaginary part alone mixes them."""
+    x = images(8).flatten(1)
+    with pytest.raises(VitworkError, match="depends on the others of its batch"):
+        in_parts(lambda part: torch.complex(part, part - part.mean(0)), x, at_once=4)
+    turned = torch.complex(x, 2 * x)
+    assert torch.equal(in_parts(lambda part: torch.complex(part, 2 * part), x, at_once=4), turned)
+
+
+def test_whole_numbers_are_compared_exactly():
+    """Classes and masks have no rounding."""
+    x = images(8).flatten(1)
+    assert torch.equal(in_parts(lambda part: part > 0, x, at_once=4), x > 0)
+    with pytest.raises(VitworkError, match="depends on the others of its batch"):
+        in_parts(lambda part: (part > part.median()).long(), x, at_once=4)
+
+
+def test_what_fails_on_more_images_is_one_sentence():
+    """A model may take no other batches than those of its parts."""
+
+    def limited(part):
+        if len(part) > 4:
+            raise ValueError("four at most")
+        return 2 * part
+
+    with pytest.raises(
+        VitworkError, match=r"cannot be passed in parts: 8 of its images fail \(ValueError: four at most"
+    ):
+        in_parts(limited, images(8).flatten(1), at_once=4)
+
+
+def test_a_random_model_is_named_as_one():
+    """It is random, whatever parts it is passed in."""
+    with pytest.raises(VitworkError, match="random in eval mode"):
+        in_parts(lambda part: part + torch.rand(len(part), 1), images(8).flatten(1), at_once=4)

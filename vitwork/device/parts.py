@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vitwork.device.memory import is_out_of_memory
-from vitwork.errors import VitworkError
+from vitwork.errors import VitworkError, told
 
 # Temporaries stay within a few times this many elements, whatever the batch (16 MiB in float32, which also suits a CPU's
 # cache).
@@ -20,9 +20,7 @@ ALIKE = 1e-4  # as `apart` has it: passes of equal size differ by rounding alone
 REPEATABLE = 1e-5
 
 
-def in_parts(
-    function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None = None, *, apart: bool = False
-) -> Tensor:
+def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None = None) -> Tensor:
     """Apply a function to a batch, in parts where that is asked for or the whole does not fit.
 
     The function is given copies: a model may write into its images, and a block into its input, which are needed again.
@@ -31,7 +29,6 @@ def in_parts(
         function: maps (b, …) to (b, …).
         x: the batch; left as it is.
         at_once: rows per call at most; None for as many as fit.
-        apart: whether each row is known to be made of its own row only; otherwise that is checked before there are parts.
 
     Returns:
         ``function(x)``; a call that runs out of memory is repeated on two halves, down to one row.
@@ -40,15 +37,16 @@ def in_parts(
         VitworkError: there have to be parts, but a row depends on the other rows.
         torch.OutOfMemoryError, RuntimeError, MemoryError: one row alone does not fit.
     """
-    return _parts(lambda part: function(part.clone()), x, at_once, apart=apart)
+    return _parts(lambda part: function(part.clone()), x, at_once, independent=False)
 
 
 def bounded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Apply a function that treats images alone, and writes into none, on parts of at most ``ELEMENTS_AT_ONCE`` elements."""
-    return _parts(function, x, max(1, ELEMENTS_AT_ONCE // max(1, x[0].numel())), apart=True)
+    return _parts(function, x, max(1, ELEMENTS_AT_ONCE // max(1, x[0].numel())), independent=True)
 
 
-def _parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None, *, apart: bool) -> Tensor:
+def _parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None, *, independent: bool) -> Tensor:
+    """Apply a function; unless each row is known to be made of its own row only, compare parts with more rows at once."""
     if at_once is None or len(x) <= at_once:
         try:
             return function(x)
@@ -57,36 +55,49 @@ def _parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None,
                 raise
         at_once = (len(x) + 1) // 2
     # Outside the handler, because the exception's traceback keeps the failed call's tensors alive.
-    if not apart:
-        check_apart(function, x)
-    return torch.cat([_parts(function, part, None, apart=True) for part in torch.split(x, at_once)])
+    found = torch.cat([_parts(function, part, None, independent=True) for part in torch.split(x, at_once)])
+    if not independent:
+        _check_apart(function, x, found, max(2 * at_once, ELEMENTS_AT_ONCE // max(1, x[0].numel())))
+    return found
 
 
-def check_apart(function: Callable[[Tensor], Tensor], x: Tensor) -> None:
-    """Refuse a function that makes of a row in a batch another thing than of the row beside its own copy.
+def _check_apart(function: Callable[[Tensor], Tensor], x: Tensor, found: Tensor, most: int) -> None:
+    """Refuse a function that makes of many rows at once another thing than of the same rows in parts.
 
     Where not even two rows fit, that is not known, and not refused.
+
+    Args:
+        function: maps (b, …) to (b, …).
+        x: the batch.
+        found: what it made of it in parts.
+        most: how many rows it is given at once, fewer where they do not fit.
 
     Raises:
         VitworkError: it does, so that parts of a batch would give other numbers than the whole, or it is random.
     """
-    others = (x != x[:1]).reshape(len(x), -1).any(1).nonzero()
-    if not len(others):  # one image again and again, which parts of the batch hold, too
-        return
-    pair = [0, int(others[-1])]
-    try:
-        with torch.no_grad():
-            together = function(x[pair])
-            check_repeatable(together, function(x[pair]))
-            alone = torch.stack([function(x[[i, i]])[0] for i in pair])
-    except (RuntimeError, MemoryError) as error:
-        if is_out_of_memory(error):
-            return
-        raise
-    if apart(alone, together) > ALIKE:
-        raise VitworkError(
-            f"a batch of {len(x)} cannot be passed in parts: what the model makes of an image depends on the others of its batch"
-        )
+    refused = f"a batch of {len(x)} cannot be passed in parts"
+    while len(rows := _spread(x, most)) > 1:
+        try:
+            with torch.no_grad():
+                together = function(x[rows])
+                if apart(found[rows], together) <= ALIKE:
+                    return
+                check_repeatable(together, function(x[rows]))
+        except VitworkError:
+            raise
+        except Exception as error:  # whatever a user's own code raises
+            if not is_out_of_memory(error):
+                raise VitworkError(f"{refused}: {len(rows)} of its images fail ({told(error)})") from error
+        else:
+            raise VitworkError(f"{refused}: what the model makes of an image depends on the others of its batch")
+        most = len(rows) // 2
+
+
+def _spread(x: Tensor, most: int) -> list[int]:
+    """Return some rows of a batch, from the first to the last, of which two differ; none where it is one image throughout."""
+    others = (x != x[:1]).reshape(len(x), -1).any(1).nonzero().flatten().tolist()
+    rows = [int(row) for row in torch.linspace(0, len(x) - 1, min(most, len(x)), dtype=torch.float64).round()]
+    return rows if set(rows) & set(others) else [*rows[:-1], *others[-1:]] if others else []
 
 
 def apart(found: Tensor, wanted: Tensor) -> float:
@@ -99,8 +110,9 @@ def apart(found: Tensor, wanted: Tensor) -> float:
     Args:
         found, wanted: (n, …), of at least two different rows.
     """
-    kind = torch.finfo(wanted.dtype)
-    found, wanted = (value.reshape(len(value), -1).cpu().double() for value in (found, wanted))
+    exact = not (wanted.is_floating_point() or wanted.is_complex())  # whole numbers, and what is true or not
+    kind = None if exact else torch.finfo(wanted.dtype)
+    found, wanted = (_real(value).reshape(len(value), -1).cpu().double() for value in (found, wanted))
     finite = wanted.isfinite()
     if not wanted.numel():
         return 0.0
@@ -117,13 +129,20 @@ def apart(found: Tensor, wanted: Tensor) -> float:
     return float(torch.where(difference <= rounding, 0.0, shares).max())
 
 
+def _real(value: Tensor) -> Tensor:
+    """Return a tensor's real numbers, two for each complex one."""
+    return torch.view_as_real(value.resolve_conj()) if value.is_complex() else value
+
+
 def same(found: Tensor, wanted: Tensor) -> Tensor:
     """Return where two tensors hold the same, or no number both."""
     return (found == wanted) | (found.isnan() & wanted.isnan())
 
 
-def _rounding(size: Tensor, varies: Tensor, kind: torch.finfo) -> Tensor:
+def _rounding(size: Tensor, varies: Tensor, kind: torch.finfo | None) -> Tensor:
     """Return by how much passes of images in other batches differ, by output; what is the same for all is not summed up."""
+    if kind is None:
+        return torch.zeros_like(size)
     summed = SUMMED * torch.minimum(size, 1000 * varies) if kind.bits >= 32 else 0
     return kind.eps * (ROUNDINGS * size + summed)
 

@@ -22,7 +22,7 @@ from vitwork.analysis.targets import as_taken, check_examples, check_finite, che
 from vitwork.device import graphs
 from vitwork.device.graphs import aside
 from vitwork.device.memory import is_out_of_memory
-from vitwork.device.parts import check_apart, check_repeatable
+from vitwork.device.parts import check_repeatable, in_parts
 from vitwork.device.precision import single_precision
 from vitwork.device.replay import Replayed
 from vitwork.device.unfused_attention import math_attention
@@ -149,15 +149,18 @@ class HessianOperator:
                     f"a batch of {len(targets)} cannot be passed {size} at a time: BatchNorm uses its statistics"
                 )
             if size < len(targets):
-                self._check_apart(images, targets[:1])
+                self._check_apart(images, size)
             yield from zip(torch.split(images, size), torch.split(targets, size), strict=True)
 
-    def _check_apart(self, images: Tensor, target: Tensor) -> None:
+    def _check_apart(self, images: Tensor, size: int) -> None:
+        """Refuse a model whose losses of a batch's images, of whatever class, are others where they are passed in parts."""
+
         def losses(x: Tensor) -> Tensor:
             with passing(self.model, self.batchnorm, self.device):
-                return self._losses(x, target.repeat(len(x), *[1] * (target.dim() - 1))).detach()
+                return self._logits(x).detach().log_softmax(1)
 
-        check_apart(losses, images)
+        with torch.no_grad(), fitting(images):
+            in_parts(losses, images, size)
 
     def _bounded(self, compute: Callable[[], Result]) -> Result:
         """Compute; when memory runs out, halve the largest passes and compute again."""
@@ -175,6 +178,11 @@ class HessianOperator:
 
     def _losses(self, images: Tensor, targets: Tensor, at: Sequence[Tensor] | None = None) -> Tensor:
         """Return every example's loss at the model's parameters, or at others, in the precision of these."""
+        logits = self._logits(images, at)
+        check_targets(targets, logits.shape[1])
+        return F.cross_entropy(logits, targets, reduction="none")
+
+    def _logits(self, images: Tensor, at: Sequence[Tensor] | None = None) -> Tensor:
         # Fresh buffers for each pass: BatchNorm in train mode writes to them, and an older graph may still need its own.
         state: Mapping[str, Tensor] = {
             **{name: ordinary(value.detach()) for name, value in self.model.named_parameters()},
@@ -188,9 +196,7 @@ class HessianOperator:
         # copies of the image have its mean logits, and its statistics in BatchNorm.
         logits = logits_at(self.model, state, torch.cat([images, images]) if lone else images)
         self.classes = logits.shape[1]
-        check_targets(targets, self.classes)
-        logits = logits.mean(0, keepdim=True) if lone else logits
-        return F.cross_entropy(logits, targets, reduction="none")
+        return logits.mean(0, keepdim=True) if lone else logits
 
     def _gradient_of(self, chunk: Batch, *, create_graph: bool) -> Tensor:
         with passing(self.model, self.batchnorm, self.device):
