@@ -20,9 +20,7 @@ ALIKE = 1e-4  # as `apart` has it: passes of equal size differ by rounding alone
 REPEATABLE = 1e-5
 
 
-def in_parts(
-    function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None = None, *, apart: bool = False
-) -> Tensor:
+def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None = None) -> Tensor:
     """Apply a function to a batch, in parts where that is asked for or the whole does not fit.
 
     The function is given copies: a model may write into its images, and a block into its input, which are needed again.
@@ -31,7 +29,6 @@ def in_parts(
         function: maps (b, …) to (b, …).
         x: the batch; left as it is.
         at_once: rows per call at most; None for as many as fit.
-        apart: whether each row is known to be made of its own row only; otherwise that is checked before there are parts.
 
     Returns:
         ``function(x)``; a call that runs out of memory is repeated on two halves, down to one row.
@@ -40,15 +37,16 @@ def in_parts(
         VitworkError: there have to be parts, but a row depends on the other rows.
         torch.OutOfMemoryError, RuntimeError, MemoryError: one row alone does not fit.
     """
-    return _parts(lambda part: function(part.clone()), x, at_once, apart=apart)
+    return _parts(lambda part: function(part.clone()), x, at_once, independent=False)
 
 
 def bounded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Apply a function that treats images alone, and writes into none, on parts of at most ``ELEMENTS_AT_ONCE`` elements."""
-    return _parts(function, x, max(1, ELEMENTS_AT_ONCE // max(1, x[0].numel())), apart=True)
+    return _parts(function, x, max(1, ELEMENTS_AT_ONCE // max(1, x[0].numel())), independent=True)
 
 
-def _parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None, *, apart: bool) -> Tensor:
+def _parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None, *, independent: bool) -> Tensor:
+    """Apply a function; unless each row is known to be made of its own row only, check that before there are parts."""
     if at_once is None or len(x) <= at_once:
         try:
             return function(x)
@@ -57,9 +55,9 @@ def _parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None,
                 raise
         at_once = (len(x) + 1) // 2
     # Outside the handler, because the exception's traceback keeps the failed call's tensors alive.
-    if not apart:
+    if not independent:
         check_apart(function, x)
-    return torch.cat([_parts(function, part, None, apart=True) for part in torch.split(x, at_once)])
+    return torch.cat([_parts(function, part, None, independent=True) for part in torch.split(x, at_once)])
 
 
 def check_apart(function: Callable[[Tensor], Tensor], x: Tensor) -> None:
