@@ -324,7 +324,9 @@ def test_older_files_with_more_behind_them_are_refused(tmp_path, state, model):
     for first in (content, content[:-999]):
         for second in (content, b"\0", b"\n"):
             path.write_bytes(first + second)
-            with pytest.raises(VitworkError, match=r"a\.pt is (ambiguous: something lies behind the weights|truncated)"):
+            with pytest.raises(
+                VitworkError, match=r"a\.pt is (ambiguous: something lies behind the weights|truncated)"
+            ):
                 load(path)
 
 

@@ -129,7 +129,9 @@ def loaded(path: Path) -> Any:
     with path.open("rb") as file:
         found = torch.load(file, map_location="cpu", weights_only=True)
         if file.read(1):
-            raise DamagedError(path, "ambiguous: something lies behind the weights in it, as where two files were joined")
+            raise DamagedError(
+                path, "ambiguous: something lies behind the weights in it, as where two files were joined"
+            )
     return found
 
 
