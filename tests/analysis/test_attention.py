@@ -264,3 +264,14 @@ def test_weights_rounded_to_half_precision_are_probabilities():
     base = token_net(0)
     rounded = dataclasses.replace(base[1], attention=lambda x: base[1].attention(x).bfloat16())
     assert attention.describe([base[0], rounded], batches(4, 4)).left_out == ()
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+def test_weights_of_half_precision_are_transformed_in_single(precision):
+    """Torch has neither distances nor transforms in half precision on a CPU."""
+    weights = torch.softmax(torch.randn(2, 2, 16, 16, generator=torch.Generator().manual_seed(0)), -1).to(precision)
+    assert torch.equal(attention.contraction(weights), attention.contraction(weights.float()))
+    for found, wanted in zip(
+        attention.spectra(weights).values(), attention.spectra(weights.float()).values(), strict=True
+    ):
+        assert torch.equal(found, wanted)

@@ -425,6 +425,27 @@ def test_weights_of_few_digits_are_refused(batch, kind):
             call(mixed, [batch])
 
 
+class Rounded(nn.Module):
+    """Weights in single precision, and logits of less."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.inner, self.kind = build("attention"), kind
+
+    def forward(self, x):
+        return self.inner(x).to(self.kind)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_logits_of_few_digits_are_refused_as_what_they_are(batch, kind):
+    """Not for a gradient that misses a part of the loss, which is what their rounding looks like."""
+    for call in (top_eigenvalues, density, trace, blockwise, landscape.surface):
+        with pytest.raises(
+            VitworkError, match=rf"logits of less than single precision \({str(kind)[6:]}\), too coarse"
+        ):
+            call(Rounded(kind), [batch])
+
+
 def test_weights_without_values_are_refused(batch):
     """Models on the meta device and lazy layers have nothing to measure yet."""
     for model in (build("attention").to("meta"), nn.Sequential(nn.Flatten(), nn.LazyLinear(3))):

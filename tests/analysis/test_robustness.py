@@ -239,3 +239,29 @@ def test_requests_for_nothing_are_named():
             corruptions(*given, **options)
     with pytest.raises(VitworkError, match="4 images, 4 outlines and 3 textures do not match"):
         cue_conflict(Brightness(), [(images, labels)], labels, labels[:3])
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("given", [torch.float16, torch.float32])
+def test_networks_of_other_precisions_are_measured(precision, given):
+    """Images are taken in the model's precision, and noise is made in single precision, which torch's transform needs."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 4)).to(precision)
+    images, labels = torch.randint(0, 255, (8, 3, 32, 32), generator=GENERATOR).byte(), torch.arange(8) % 4
+
+    def normalise(x):
+        return x.to(given) / 255
+
+    assert len(noise_bands(model, [(normalise(images), labels)]).accuracy_change) == 9
+    found = corruptions(model, images, labels, normalise, names=("fog",), severities=(1,))
+    assert found.clean["acc"] == (model(normalise(images).to(precision)).argmax(1) == labels).double().mean()
+    plain, noisy = normalise(images), add_band_noise(normalise(images).to(precision), Band(0.5))
+    assert noisy.dtype == precision
+    wanted = add_band_noise(plain.double(), Band(0.5))
+    torch.testing.assert_close(noisy.double(), wanted, atol=2e-2, rtol=2e-2)
+
+
+def test_corrupted_images_that_a_model_does_not_take_are_one_sentence():
+    """As in the other analyses."""
+    model, images = nn.Sequential(nn.Flatten(), nn.Linear(5, 4)), torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
+    with pytest.raises(VitworkError, match=r"the model fails on images \(3, 32, 32\)"):
+        corruptions(model, images, torch.zeros(4).long(), lambda x: x / 255, names=("fog",), severities=(1,))

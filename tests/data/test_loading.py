@@ -160,6 +160,23 @@ def test_damaged_cache_is_noticed_and_redone(tmp_path, cache_folder, pattern):
     assert torch.equal(load(FOLDER, root).train.images, first.train.images)
 
 
+@pytest.mark.parametrize("pattern", ["*/train_images.npy", "*.json"])
+def test_a_folder_in_place_of_a_kept_file_is_set_aside(tmp_path, cache_folder, pattern):
+    """Images are decoded again, and what the folder holds stays."""
+    root = copies.parquet(tmp_path / "data")
+    first = load(FOLDER, root)
+    (path,) = (cache_folder / "decoded").glob(pattern)
+    path.unlink()
+    path.mkdir()
+    (path / "mine").write_text("kept")
+    with pytest.warns(UserWarning, match=r"is a folder\."):
+        second = load(FOLDER, root)
+    assert torch.equal(first.train.images, second.train.images)
+    assert torch.equal(load(FOLDER, root).train.images, first.train.images)
+    (aside,) = path.parent.glob(f"{path.name}.damaged-*")
+    assert (aside / "mine").read_text() == "kept"
+
+
 def test_processes_that_ask_together_decode_once(tmp_path):
     """Three processes agree on the fingerprint, one of them decodes, none imports torch."""
     root = copies.parquet(tmp_path / "data")

@@ -155,6 +155,15 @@ def test_records_that_contradict_each_other_are_refused_by_name(tmp_path, small,
     assert named.format(**names, record=small.measurements[0].key) in refused(tmp_path)
 
 
+@pytest.mark.parametrize("key", ["verdict", "seeds", "schema"])
+def test_a_key_that_stands_twice_in_one_object_is_refused(tmp_path, small, key):
+    """Readers would take the last one without a word, whatever the first says."""
+    text = dump(small).decode()
+    at = text.index(f'"{key}":')
+    (tmp_path / "results.json").write_text(f'{text[:at]}"{key}":null,{text[at:]}')
+    assert f"is malformed: '{key}' stands twice in one object" in refused(tmp_path)
+
+
 def test_a_document_survives_the_disk(tmp_path, small):
     """Read from its file or its folder, a document equals what was written."""
     (tmp_path / "results.json").write_bytes(dump(small))

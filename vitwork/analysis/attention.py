@@ -20,7 +20,7 @@ from functools import lru_cache, partial
 import torch
 from torch import Tensor
 
-from vitwork.analysis.fourier import frequencies, ring_weights
+from vitwork.analysis.fourier import frequencies, in_single, ring_weights
 from vitwork.analysis.observe import Batch, Reducer, mean_and_error, observe
 from vitwork.analysis.targets import are_shares
 from vitwork.device.memory import Cost
@@ -61,6 +61,7 @@ def contraction(weights: Tensor) -> Tensor:
     τ = ½ max over two queries of Σ|difference of their rows|. The range of any signal, max − min over tokens, shrinks at
     least by τ per application; so repeated attention with τ < 1 converges to a constant signal.
     """
+    weights = in_single(weights)
     coefficient: Tensor = torch.cdist(weights, weights, p=1).amax((-2, -1)) / 2
     return coefficient
 
@@ -118,7 +119,7 @@ def spectra(grid: Tensor) -> dict[str, Tensor]:
     Returns:
         Each (…, rings); ring r is at 2πr/side. A ring's number is the root of its mean power.
     """
-    n = grid.shape[-1]
+    n, grid = grid.shape[-1], in_single(grid)
     side = math.isqrt(n)
     by_key, by_query = _transform(grid, side), _transform(grid.mT, side)
     # The inner product with e_f over queries turns each row's transform back by its own place.
@@ -154,7 +155,7 @@ def statistics(weights: Tensor, prefix: int = 0, *, rank: bool = True) -> dict[s
     if side is None:
         raise ValueError(f"weights {tuple(weights.shape)} with {prefix} prefix tokens do not span a square grid")
     n = side * side
-    weights = weights if weights.dtype in {torch.float32, torch.float64} else weights.float()
+    weights = in_single(weights)
     rows = weights[..., prefix:, :]
     grid = rows[..., prefix : prefix + n]
     share = grid.sum(-1)

@@ -76,7 +76,7 @@ def diagonal_log_amplitude(feature_map: Tensor, window: Window | None = None) ->
     if feature_map.shape[-2] != side:
         height, width = feature_map.shape[-2:]
         raise UnfitError(f"the diagonal needs a square feature map, not {height} × {width}: read radially")
-    z = _real(feature_map)
+    z = in_single(feature_map)
     parts = z.flatten(2) @ _diagonal_modes(side, window, z.device, z.dtype)
     cosines, sines = parts.square().chunk(2, -1)
     return ((cosines + sines).sqrt_() + FLOOR).log_().mean(1)
@@ -98,7 +98,7 @@ def radial_log_amplitude(feature_map: Tensor, window: Window | None = None) -> T
         VitworkError: there is no such window.
     """
     _check_window(window)
-    z = _real(feature_map)
+    z = in_single(feature_map)
     if window:
         weights = _hann(z.shape[-2], z.shape[-1], z.device, z.dtype)
         mean = (z * weights).sum((-2, -1), keepdim=True) / weights.sum()
@@ -116,9 +116,9 @@ def _check_window(window: Window | None) -> None:
         choice("window", window, Window)
 
 
-def _real(feature_map: Tensor) -> Tensor:
-    """Return the map in single precision at least: half precision cannot hold a sum over positions."""
-    return feature_map if feature_map.dtype in {torch.float32, torch.float64} else feature_map.float()
+def in_single(values: Tensor) -> Tensor:
+    """Return values in single precision at least: half precision cannot hold a sum over positions."""
+    return values if values.dtype in {torch.float32, torch.float64} else values.float()
 
 
 def _hann(height: int, width: int, device: torch.device, dtype: torch.dtype) -> Tensor:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from vitwork.analysis import calibration
 from vitwork.analysis.curvature.batchnorm import evaluation_mode
-from vitwork.analysis.observe import Batch, device_of, filled, probed
-from vitwork.analysis.targets import as_taken, check_examples, check_finite, check_targets, chosen
+from vitwork.analysis.observe import Batch, device_of, filled, precision_of, probed
+from vitwork.analysis.targets import as_taken, check_examples, check_finite, check_targets, chosen, fitting
 from vitwork.data.corruptions.corrupt import CORRUPTIONS, SEVERITIES, corrupt
 from vitwork.data.noise_bands import Band, add_band_noise
 from vitwork.device.memory import Cost, Meter
@@ -227,28 +227,29 @@ def corruption_sets(
         The metrics on the clean images and per corruption and severity.
 
     Raises:
-        VitworkError: there are no images, no names or no severities, the model is random in evaluation mode, or its logits are
-            not finite.
+        VitworkError: there are no images, no names or no severities, the model does not take the images, is random in
+            evaluation mode, or its logits are not finite.
     """
     at_least(1, batch_size=batch_size)
     if not names or not severities:
         raise VitworkError("robustness needs at least one corruption and one severity")
     device, seen = device_of([model]), 0
 
-    def logits_of(part: Tensor) -> Tensor:
-        x = normalise(part)
+    def given(part: Tensor) -> Tensor:
+        x = normalise(part.to(device)).to(device, precision_of(model))
         check_finite(x)
-        return in_parts(model, x).float()
+        return x
 
     def measure(batches: Iterable[Batch]) -> dict[str, Any]:
         nonlocal seen
         logits, classes = [], []
         for images, labels in filled(batches):
             if not seen:
-                check_repeatable(*(in_parts(model, normalise(images[:2].to(device))) for _ in range(2)))
+                two = given(images[:2])
+                with fitting(two):
+                    check_repeatable(*(in_parts(model, two) for _ in range(2)))
             seen += len(images)
-            parts = (part.to(device) for part in torch.split(images, batch_size))
-            logits += [logits_of(part) for part in parts]
+            logits += [in_parts(model, given(part)).float() for part in torch.split(images, batch_size)]
             classes.append(labels.to(device))
         return calibration.evaluate(torch.cat(logits), torch.cat(classes))
 

@@ -170,10 +170,16 @@ def logits_at(model: nn.Module, state: Mapping[str, Tensor], images: Tensor) -> 
         images: (b, …); the model is given a copy, into which it may write.
 
     Raises:
-        VitworkError: it returns anything but one tensor of logits, such as a tuple or a dictionary.
+        VitworkError: it returns anything but one tensor of logits, such as a tuple or a dictionary, or logits of less than
+            single precision, whose rounding hides how the loss changes.
     """
     output: object = functional_call(model, dict(state), (images.clone(),))
     if isinstance(output, Tensor) and output.dim() == 2 and output.is_floating_point():
+        if torch.finfo(output.dtype).bits < 32:
+            raise VitworkError(
+                f"{type(model).__name__} returns logits of less than single precision "
+                f"({str(output.dtype).removeprefix('torch.')}), too coarse for curvature: let it return float32"
+            )
         return output
     what = f"a {type(output).__name__}"
     if isinstance(output, Tensor):

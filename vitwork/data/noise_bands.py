@@ -66,7 +66,7 @@ def add_band_noise(images: Tensor, band: Band, seed: int = 0, first: int = 0) ->
         first: position in the data set of the first image, which selects its noise.
 
     Returns:
-        The noisy images.
+        The noisy images, in the precision of the images; noise is made in single precision at least.
 
     Raises:
         ValueError: the images are not square, or the band is empty where the power is to be equal.
@@ -74,9 +74,10 @@ def add_band_noise(images: Tensor, band: Band, seed: int = 0, first: int = 0) ->
     size = images.shape[-1]
     if images.shape[-2] != size:
         raise ValueError(f"band noise is defined on square images, not on {images.shape[-2]}×{size}")
-    signs = PositionRng(seed, first, images.device).signs(*images.shape).to(images.dtype)
-    kept: Tensor = torch.fft.ifft2(torch.fft.fft2(signs) * _ring(band, size).to(images)).real
-    return images + kept * _gain(band, size)
+    precision = torch.promote_types(images.dtype, torch.float32)  # torch transforms nothing coarser
+    signs = PositionRng(seed, first, images.device).signs(*images.shape).to(precision)
+    kept: Tensor = torch.fft.ifft2(torch.fft.fft2(signs) * _ring(band, size).to(signs)).real
+    return (images + kept * _gain(band, size)).to(images.dtype)
 
 
 def _gain(band: Band, size: int) -> float:

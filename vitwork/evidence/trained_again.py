@@ -27,6 +27,7 @@ from vitwork.session.again import ReportPlan
 from vitwork.session.lookup import Lookup, Records
 from vitwork.session.plan import Plan
 from vitwork.session.worker import Worker
+from vitwork.statistics.comparison import on_scale
 from vitwork.statistics.exchange import GroupedNetworks, group_differences, predicted
 
 ROUNDING = 1e-4
@@ -163,7 +164,9 @@ class ArmValues:
             before, after = float(values[self.published.index(seed)]), float(self.after[place, column])
             if math.isnan(before) and math.isnan(after):
                 continue
-            spread = float(np.nanstd(values, ddof=1)) if np.isfinite(values).sum() > 1 else 0.0
+            known = on_scale(values, "difference")
+            known = known[np.isfinite(known)]
+            spread = float(known.std(ddof=1)) if known.size > 1 else 0.0
             repeat = repeated(before, after, spread, same=same)
             interval = predicted(values.tolist(), scale) if repeat is Repeat.ANOTHER else None
             yield Repeated(arm, seed, name, side.quantity.unit, before, after, repeat, interval)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import json
 import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,12 @@ def read(place: Path) -> Results:
     """
     path = place / "results.json" if checked(place).is_dir() else place
     try:
-        return _typed(msgspec.json.decode(read_regular(path, MOST_BYTES)), path)
+        content = read_regular(path, MOST_BYTES)
+        decoded = msgspec.json.decode(content)
+        json.loads(
+            content, object_pairs_hook=partial(_once, path), parse_int=float
+        )  # of which some are too long for an int
+        return _typed(decoded, path)
     except OSError as error:
         raise VitworkError(f"The results file {path} cannot be read: {error.strerror or error}.") from error
     except msgspec.ValidationError as error:  # before its base class, which stands for broken JSON
@@ -56,6 +63,14 @@ def read(place: Path) -> Results:
         raise VitworkError(f"The results file {path} is not JSON: {error}.") from error
     except RecursionError as error:
         raise VitworkError(f"The results file {path} is nested too deeply.") from error
+
+
+def _once(path: Path, fields: list[tuple[str, Any]]) -> None:
+    """Refuse an object that holds a key twice, of which every reader would take the last without a word."""
+    names = [name for name, _ in fields]
+    if len(set(names)) < len(names):
+        twice, _ = Counter(names).most_common(1)[0]
+        raise VitworkError(f"The results file {path} is malformed: {twice!r} stands twice in one object.")
 
 
 def _typed(content: Any, path: Path) -> Results:

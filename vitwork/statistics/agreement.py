@@ -37,7 +37,8 @@ def rank_agreement(arms: ArrayLike, levels: Sequence[float] | None = None) -> Ar
     first, second = np.triu_indices(len(table), k=1)
     signs = np.sign(places[second] - places[first])
     used = signs != 0.0
-    agreement = np.sign(table[second[used]] - table[first[used]])
+    left, right = table[first[used]], table[second[used]]
+    agreement = (right > left).astype(np.float64) - (right < left)  # no difference, which infinities do not have
     tau: Array = np.tensordot(signs[used], agreement, axes=1) / used.sum()
     return tau
 

@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 Values = Sequence[float | None] | NDArray[np.floating]
 NEUTRAL: dict[Scale, float] = {"difference": 0.0, "log-ratio": 0.0, "probability": 0.5}
 """The effect between arms that are alike."""
+LARGEST = 1e50
+"""Of numbers that are summed up: tests take sixth powers, and double precision ends at 1e308."""
 
 
 def compare(
@@ -123,9 +125,12 @@ def vector(values: Values) -> Array:
 
 
 def on_scale(values: Array, scale: EffectScale) -> Array:
-    """Return logarithms for a log-ratio (that of zero is -inf and judged by order), else the values."""
+    """Return logarithms for a log-ratio (that of zero is -inf and judged by order), else the values.
+
+    What is beyond `LARGEST` is an infinity, judged by order too: means and their errors would not be right.
+    """
     if scale != "log-ratio":
-        return values
+        return np.where(np.abs(values) > LARGEST, np.copysign(math.inf, values), values)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log(values)
 

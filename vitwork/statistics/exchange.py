@@ -168,4 +168,7 @@ def predicted(values: Sequence[float], scale: EffectScale = "difference") -> tup
         return None
     half = float(stdtrit(known.size - 1, 0.975)) * float(known.std(ddof=1)) * math.sqrt(1.0 + 1.0 / known.size)
     edges = float(known.mean()) - half, float(known.mean()) + half
-    return (math.exp(edges[0]), math.exp(edges[1])) if scale == "log-ratio" else edges
+    if scale != "log-ratio":
+        return edges
+    with np.errstate(over="ignore"):
+        return float(np.exp(edges[0])), float(np.exp(edges[1]))

@@ -44,7 +44,7 @@ def measured_noise(arms: Sequence[Values], errors: Sequence[Values], scale: Scal
         if scale == "log-ratio":
             with np.errstate(divide="ignore", invalid="ignore"):
                 error = error / values
-        values = on_scale(values, scale)
+        values, error = on_scale(values, scale), on_scale(error, "difference")
         squares += [float(square) for square in error**2 if math.isfinite(square)]
         values = values[np.isfinite(values)]
         if values.size > 1:

@@ -133,6 +133,7 @@ def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
 
 def write_sealed(path: Path, content: bytes) -> None:
     """Write `content` followed by its seal, atomically."""
+    make_way(path)
     write_atomically(path, content + seal_of(content, path.name))
 
 
@@ -148,15 +149,26 @@ def read_sealed(path: Path) -> bytes:
 
     Raises:
         FileNotFoundError: there is no such file.
-        CorruptFileError: the file is truncated, altered, was never sealed, or is another file under this name.
+        CorruptFileError: the file is truncated, altered, was never sealed, is another file under this name, or a folder.
         VitworkError: the file cannot be read.
     """
-    with attempting("read", path):
-        data = path.read_bytes()
+    try:
+        with attempting("read", path):
+            data = path.read_bytes()
+    except VitworkError as error:
+        if path.is_dir():
+            raise CorruptFileError(f"{path} is a folder.") from error
+        raise
     content = data[:-SEAL_SIZE]
     if data[-SEAL_SIZE:] != seal_of(content, path.name):
         raise CorruptFileError(f"{path} is truncated or was altered since it was written.")
     return content
+
+
+def make_way(path: Path) -> None:
+    """Set aside a folder where a file of ours belongs, as a mount makes of a missing file; what it holds may be somebody's."""
+    if path.is_dir():
+        Store.set_aside(path, CorruptFileError(f"{path} is a folder."))
 
 
 def check_writable(folder: Path) -> None:

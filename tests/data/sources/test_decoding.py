@@ -125,17 +125,42 @@ def test_every_cut_of_jpeg_2000_is_refused(bare, tiles, change):
             read(content[:length])
 
 
+def png_of(header, *pixels):
+    """Return a PNG of these parts, with their checksums."""
+    parts = [(b"IHDR", header), *((b"IDAT", part) for part in pixels), (b"IEND", b"")]
+    chunks = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+@pytest.mark.parametrize("interlaced", [0, 1])
+@pytest.mark.parametrize("shape", [(16, 16, 3), (1, 3, 3), (5, 1, 1), (9, 13, 4), (3, 2, 2)])
+def test_png_with_other_pixels_than_it_says_is_refused(shape, interlaced):
+    """PIL makes rows black that are missing, though every checksum is right, and drops those that are too many."""
+    picture = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    header = struct.pack(">IIBBBBB", shape[1], shape[0], 8, {1: 0, 2: 4, 3: 2, 4: 6}[shape[2]], 0, 0, interlaced)
+    passes = PASSES if interlaced else ((0, 0, 1, 1),)
+    parts = (picture[y::down, x::right] for x, y, right, down in passes)
+    rows = b"".join(b"\0" + row.tobytes() for part in parts if part.size for row in part)
+    whole = zlib.compress(rows)
+    found = read(png_of(header, whole))
+    assert (found == (picture if shape[2] == 3 else picture[..., : 3 if shape[2] == 4 else 1])).all()
+    assert (read(png_of(header, whole[:7], whole[7:])) == found).all()
+    for other in (rows[:-1], rows[: len(rows) // 2], b"", rows + b"\0", rows + bytes(999)):
+        with pytest.raises(VitworkError, match=r"The image in it is (damaged|corrupt)"):
+            read(png_of(header, zlib.compress(other)))
+
+
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_png_of_fewer_than_eight_bits_is_scaled(bits):
     """Their highest level is white."""
     levels = np.arange(2**bits, dtype=np.uint8)
     row = b"\0" + np.packbits(np.unpackbits(levels[:, None], 1)[:, -bits:]).tobytes()
-    header = struct.pack(">IIBBBBB", len(levels), 1, bits, 0, 0, 0, 0)
-    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(row)), (b"IEND", b"")]
-    chunks = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
-    )
-    found = read(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    found = read(png_of(struct.pack(">IIBBBBB", len(levels), 1, bits, 0, 0, 0, 0), zlib.compress(row)))
     assert found[0, :, 0].tolist() == [round(255 * level / (2**bits - 1)) for level in range(2**bits)]
 
 

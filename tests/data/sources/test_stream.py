@@ -155,7 +155,7 @@ def test_corrupt_picture_is_named(tmp_path):
         list(read(images.train.images, list(torch.arange(12).split(4)), None, workers=1, pinned=False))
 
 
-@pytest.mark.parametrize("damage", ["flipped", "removed"])
+@pytest.mark.parametrize("damage", ["flipped", "removed", "a folder"])
 def test_an_altered_pack_is_packed_again(tmp_path, cache_folder, damage):
     """A flipped byte is noticed when its image is read, and all images come out as they were."""
     images = load(FOLDER, copies.image_folder(tmp_path / "data")).train
@@ -164,7 +164,9 @@ def test_an_altered_pack_is_packed_again(tmp_path, cache_folder, damage):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content) if damage == "flipped" else path.unlink()
-    with pytest.warns(UserWarning, match=r"packed again"):
+    if damage == "a folder":
+        path.mkdir()
+    with pytest.warns(UserWarning, match=r"packed again|is a folder"):
         after = images.images[:]
     assert torch.equal(after, before)
     assert torch.equal(images.images[:], before)

@@ -315,6 +315,21 @@ def test_two_archives_in_one_file_are_refused(tmp_path, state, model, comment):
         load(path)
 
 
+def test_older_files_with_more_behind_them_are_refused(tmp_path, state, model):
+    """Torch reads the first of two files in the format before zip files, and where that was cut takes weights from the second."""
+    path = tmp_path / "a.pt"
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+    content = path.read_bytes()
+    assert same(load(path), model.state_dict())
+    for first in (content, content[:-999]):
+        for second in (content, b"\0", b"\n"):
+            path.write_bytes(first + second)
+            with pytest.raises(
+                VitworkError, match=r"a\.pt is (ambiguous: something lies behind the weights|truncated)"
+            ):
+                load(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"P", b"\x80", b"PK\3\4", b"\0" * 99, b"]" * 5000, b"(" * 10**5])
 @pytest.mark.parametrize("suffix", ["pt", "safetensors"])
 def test_tiny_and_meaningless_files_are_named(tmp_path, content, suffix):

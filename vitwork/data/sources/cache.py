@@ -22,7 +22,7 @@ from vitwork.store.store import CorruptFileError, read_sealed, write_sealed
 
 T = TypeVar("T")
 
-VERSION = 4
+VERSION = 5
 """Raised whenever decoding, or what it refuses, changes, so that nothing that was decoded differently is read."""
 
 

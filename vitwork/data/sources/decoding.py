@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from threading import Lock
 from typing import IO
@@ -47,6 +49,14 @@ CODESTREAM = b"\xff\x4f\xff\x51"
 
 PNG_PARTS = 8
 """Where the parts of a PNG begin: each its length, its kind, its content and its checksum."""
+
+PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Numbers of each of its pixels, by what it calls their colours."""
+
+PNG_PASSES = (
+    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)
+)  # fmt: skip
+"""Of one that is interlaced: first column and row of each pass, and steps to the right and down."""
 
 TILE, END = b"\xff\x90", b"\xff\xd9"
 """How a part of a tile begins there, and what follows the last one."""
@@ -178,7 +188,9 @@ def as_rgb(picture: Image.Image, where: str) -> Image.Image:
     if codes is not None and not _is_whole(codes):
         raise VitworkError(f"The image in {where} was cut off: tiles of it are missing.")
     if isinstance(picture, PngImageFile) and not _is_sound(picture):
-        raise VitworkError(f"The image in {where} is damaged: a part of it does not have its checksum, or is missing.")
+        raise VitworkError(
+            f"The image in {where} is damaged: a part of it does not have its checksum, or pixels are missing."
+        )
     if ends := _ends(picture):  # PIL would take all beyond 255 for white
         black, white = ends
         levels = (np.asarray(picture).astype(np.float64) - black) * 255 / (white - black)
@@ -195,18 +207,39 @@ def as_rgb(picture: Image.Image, where: str) -> Image.Image:
 
 
 def _is_sound(picture: PngImageFile) -> bool:
-    """Tell whether all parts of a PNG that was opened have their checksums, to its end: PIL does not compare all of them."""
+    """Tell whether all parts of a PNG that was opened have their checksums, to its end, and its pixels are as many as it says.
+
+    PIL does not compare all checksums, and what pixels are missing is black.
+    """
     assert picture.fp is not None
     file, place = picture.fp, picture.fp.tell()
     file.seek(PNG_PARTS)
+    parts: list[tuple[bytes, bytes]] = []
     kind = b""
     while kind != b"IEND":
         head = file.read(8)
         kind, content = head[4:], file.read(int.from_bytes(head[:4], "big"))
         if len(head) < 8 or file.read(4) != zlib.crc32(kind + content).to_bytes(4, "big"):
             return False
+        parts.append((kind, content))
     file.seek(place)
-    return True
+    wanted = _pixel_bytes(parts[0][1])
+    # One byte more shows that there is more, whatever a small file may grow to.
+    return len(zlib.decompressobj().decompress(_pixels(parts), wanted + 1)) == wanted
+
+
+def _pixels(parts: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the compressed pixels of a PNG: parts of one kind in a row, behind which PIL reads no further ones."""
+    rows = groupby(parts, key=lambda part: part[0])
+    return next((b"".join(content for _, content in row) for kind, row in rows if kind == b"IDAT"), b"")
+
+
+def _pixel_bytes(header: bytes) -> int:
+    """Return how many bytes the pixels of a PNG take: in one pass or seven, each row behind a byte that says its filter."""
+    width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    passes = PNG_PASSES if interlaced else ((0, 0, 1, 1),)
+    sizes = ((-((x - width) // right), -((y - height) // down)) for x, y, right, down in passes)
+    return sum(rows * (1 + (columns * bits * PNG_CHANNELS[colour] + 7) // 8) for columns, rows in sizes if columns > 0)
 
 
 def _misread(picture: Image.Image, codes: bytes | None) -> str:

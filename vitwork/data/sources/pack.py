@@ -24,7 +24,7 @@ from vitwork.data.sources.cache import locked, place_of
 from vitwork.data.sources.collection import Collection, Example
 from vitwork.data.sources.decoding import checked_classes, memory
 from vitwork.errors import VitworkError
-from vitwork.store.store import CorruptFileError, read_sealed, replacing, write_sealed
+from vitwork.store.store import CorruptFileError, make_way, read_sealed, replacing, write_sealed
 
 CHECKED = 8
 """Bytes of each image's hash that are kept, to notice an altered file when the image is read."""
@@ -176,6 +176,7 @@ def _write_split(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
     """Write the images one after another; return spans, labels and digests in the order of the digests."""
     lengths, labels, digests, origins = [], [], [], []
+    make_way(path)
     with replacing(path) as file:
         for example in map(_encoded, examples):
             assert isinstance(example.content, bytes)

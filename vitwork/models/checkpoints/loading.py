@@ -22,6 +22,7 @@ from vitwork.models.valued import check_valued
 from vitwork.models.zoo.creation import create
 
 HOLDERS = ("state_dict", "model", "model_state_dict")  # names under which files hold weights, the first one first
+SAFETENSORS = ".safetensors"  # by which torch knows these files
 ZIP = b"PK\3\4"
 ZIP_END, ZIP_END_SIZE = b"PK\5\6", 22  # of the record that ends a zip file, before its comment
 WRAPPERS = re.compile(r"(?:module\.|_orig_mod\.)*")  # of parallel or averaged models, of compiled ones
@@ -104,7 +105,7 @@ def read(path: Path) -> Any:
         check_parts(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # on pickles of other makers, which are refused below
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return loaded(path)
     except VitworkError:
         raise
     except PermissionError as error:
@@ -114,6 +115,30 @@ def read(path: Path) -> Any:
             reason = "refused: it holds Python objects other than tensors, which could run code"
             raise DamagedError(path, reason) from error
         raise DamagedError(path, "truncated or no checkpoint") from error
+
+
+def loaded(path: Path) -> Any:
+    """Read a file as torch does, to its end: of the format before zip files, torch leaves what it does not need.
+
+    Raises:
+        DamagedError: more follows.
+        Exception: of any kind, for any other damage.
+    """
+    if path.suffix == SAFETENSORS or begins(path, ZIP):
+        return torch.load(path, map_location="cpu", weights_only=True)
+    with path.open("rb") as file:
+        found = torch.load(file, map_location="cpu", weights_only=True)
+        if file.read(1):
+            raise DamagedError(
+                path, "ambiguous: something lies behind the weights in it, as where two files were joined"
+            )
+    return found
+
+
+def begins(path: Path, how: bytes) -> bool:
+    """Whether a file begins with the given bytes."""
+    with path.open("rb") as file:
+        return file.read(len(how)) == how
 
 
 def check_parts(path: Path) -> None:
@@ -127,9 +152,8 @@ def check_parts(path: Path) -> None:
     """
     if not path.is_file():  # no FIFO either, which might never end
         raise VitworkError(f"there is no checkpoint {path}")
-    with path.open("rb") as file:
-        if file.read(len(ZIP)) != ZIP:
-            return
+    if not begins(path, ZIP):
+        return
     with zipfile.ZipFile(path) as parts:
         alone = is_alone(parts, path)
         twice = next((name for name, count in Counter(parts.namelist()).items() if count > 1), None)
