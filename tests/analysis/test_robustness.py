@@ -265,3 +265,20 @@ def test_corrupted_images_that_a_model_does_not_take_are_one_sentence():
     model, images = nn.Sequential(nn.Flatten(), nn.Linear(5, 4)), torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
     with pytest.raises(VitworkError, match=r"the model fails on images \(3, 32, 32\)"):
         corruptions(model, images, torch.zeros(4).long(), lambda x: x / 255, names=("fog",), severities=(1,))
+
+
+def test_corrupted_images_that_depend_on_one_another_are_not_passed_in_parts():
+    """The batch size would decide what their accuracy is."""
+
+    class Relative(nn.Module):
+        def forward(self, x):
+            x = x.flatten(1)[:, :4]
+            return x - x.mean(0)
+
+    drawn = torch.randint(0, 256, (16, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    batches = [(drawn, torch.arange(16) % 4)]
+    settings = {"names": ["fog"], "severities": [1]}
+    whole = corruption_sets(Relative(), batches, lambda x: x / 255, lambda *_: batches, **settings, batch_size=16)
+    assert 0 < whole.clean["acc"] < 1
+    with pytest.raises(VitworkError, match="cannot be passed in parts"):
+        corruption_sets(Relative(), batches, lambda x: x / 255, lambda *_: batches, **settings, batch_size=2)

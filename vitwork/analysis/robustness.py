@@ -7,6 +7,7 @@ accuracy on the clean images (negative: worse).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -140,7 +141,7 @@ def noise_bands(
             )
     device, hits, first, size = device_of([model]), [], 0, 0
     meter = Meter(device)
-    with torch.no_grad(), evaluation_mode(model), buffers_as_before(model.modules()):
+    with _evaluated(model):
         for images, targets in probed(model, batches, device):
             size = images.shape[-1]
             noisy = (add_band_noise(images, each, seed + number, first) for number, each in enumerate(bands))
@@ -249,12 +250,12 @@ def corruption_sets(
                 with fitting(two):
                     check_repeatable(*(in_parts(model, two) for _ in range(2)))
             seen += len(images)
-            logits += [in_parts(model, given(part)).float() for part in torch.split(images, batch_size)]
+            logits.append(in_parts(lambda part: model(given(part)), images, batch_size).float())
             classes.append(labels.to(device))
         return calibration.evaluate(torch.cat(logits), torch.cat(classes))
 
     meter = Meter(device)
-    with torch.no_grad(), evaluation_mode(model), buffers_as_before(model.modules()):
+    with _evaluated(model):
         found = measure(clean)
         metrics = {(name, severity): measure(read(name, severity)) for name in names for severity in severities}
     return Corrupted(found, metrics, meter.cost(seen))
@@ -278,7 +279,7 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
     """
     device = device_of([model])
     meter = Meter(device)
-    with torch.no_grad(), evaluation_mode(model), buffers_as_before(model.modules()):
+    with _evaluated(model):
         decisions = torch.cat([chosen(in_parts(model, x)) for x, _ in probed(model, batches, device)]).cpu()
     if not len(decisions) == len(shapes) == len(textures):
         raise VitworkError(f"{len(decisions)} images, {len(shapes)} outlines and {len(textures)} textures do not match")
@@ -287,6 +288,13 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
     decided, n = by_shape + by_texture, len(decisions)
     bias = by_shape / decided if decided else float("nan")
     return CueConflict(by_shape / n, by_texture / n, bias, decided, meter.cost(n))
+
+
+@contextmanager
+def _evaluated(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients, after which the model is as it was."""
+    with torch.no_grad(), evaluation_mode(model), buffers_as_before(model.modules()):
+        yield
 
 
 def _summed_error(result: Corrupted, name: str) -> float:
