@@ -213,6 +213,25 @@ def test_a_session_that_is_told_to_end_ends_as_by_an_interruption(
     assert (session.path / REPORT / "results.json").read_bytes() == whole
 
 
+@pytest.mark.parametrize("when", ["a test runs", "tests are read"])
+def test_a_group_of_processes_that_is_told_to_end_says_what_it_has(session: pytest.Pytester, when: str) -> None:
+    """Schedulers send SIGTERM to workers, too: what these told so far is reported, and where it is nothing, that is said."""
+    tell = "os.killpg(os.getpgrp(), signal.SIGTERM)"
+    body = f"{tell}; time.sleep(5)" if when == "a test runs" else "pass"
+    session.makepyfile(
+        test_after=f"import os, signal, time\n{tell if when == 'tests are read' else ''}\ndef test_stop():\n    {body}\n"
+    )
+    leading = "import os\nif os.environ.get('LED') is None:\n    os.environ['LED'] = ''\n    os.setsid()\n"
+    session.makeconftest(leading + TINY)
+    result = run(session, "-n", "2")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    told = "report so far: " if when == "a test runs" else "no test had been read, so there is no report."
+    assert result.outlines[-1].startswith(
+        f"Interrupted, and the same command goes on from here (exit status 2); {told}"
+    )
+    assert "INTERNALERROR" not in result.stdout.str()
+
+
 def test_a_test_that_measures_and_claims_nothing_fails(session: pytest.Pytester) -> None:
     """Without @claim nothing would judge what it compares, and it would pass."""
     session.makepyfile(test_other="def test_nothing(measure):\n    pass\n")

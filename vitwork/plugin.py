@@ -40,7 +40,7 @@ from vitwork.session.plan import Plan
 from vitwork.session.registration import Registry, declarations
 from vitwork.session.results import Evidence, Session
 from vitwork.session.seeding import settle
-from vitwork.session.termination import interruptible
+from vitwork.session.termination import Unplanned, interruptible
 from vitwork.session.troubles import Troubles
 from vitwork.session.worker import Worker, place_among
 from vitwork.statistics.effect import Verdict
@@ -77,6 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
         surroundings.enter_context(interruptible())  # workers end with the process that reports
         config.stash[COLLECTOR] = Collector(commit(config.rootpath))
         config.pluginmanager.register(config.stash[COLLECTOR])
+        config.pluginmanager.register(Unplanned(config.stash[COLLECTOR], config.stash[HELD]))
         if options.given(config):
             prepare(config)
         if getattr(config.option, "dist", "no") != "no" and (why := idle.reason(config)):
