@@ -78,10 +78,10 @@ def test_stacked_seeds_are_replayed_alike(tmp_path, captured, network):
 
 def test_a_killed_replayed_training_continues(tmp_path, captured):
     """Restored from a checkpoint, a training records anew and ends where the uninterrupted one does."""
-    arm, splits = small.arm(small.RESNET, ema=0.9), small.splits(52, 32)
+    arm, splits = small.arm(small.RESNET, ema=0.9), small.splits()
     train(arm, 0, splits, tmp_path / "whole")
 
-    stop = small.stop_at(10)
+    stop = small.stop_at(12)
     with pytest.raises(small.StopTrainingError):
         train(arm, 0, splits, tmp_path / "parts", progress=stop, every=0.0, checkpoint_seconds=0.0)
     train(arm, 0, splits, tmp_path / "parts")
