@@ -12,6 +12,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -167,7 +168,11 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def keep(path: Path | None, title: str, known: Mapping[str, Any], *parts: str) -> None:
-    """Write a page, if it is asked for; called after every part, so that an interrupted benchmark leaves what it has."""
+    """Write a page with the day, if it is asked for; called after every part, so that an interrupted benchmark leaves what it has."""
     if path is not None:
         heading = f"# {title}, measured by benchmarks/{Path(sys.argv[0]).name}"
-        path.write_text("\n\n".join([heading, f"`{json.dumps(known)}`", f"`{command()}`", *parts]) + "\n", "utf-8")
+        path.write_text(
+            "\n\n".join([heading, f"`{json.dumps(known)}`, {datetime.now(UTC).date()}", f"`{command()}`", *parts])
+            + "\n",
+            "utf-8",
+        )

@@ -187,7 +187,7 @@ def test_an_interrupted_session_says_how_it_goes_on(session: pytest.Pytester) ->
     )
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
 def test_a_session_that_is_told_to_end_ends_as_by_an_interruption(
     session: pytest.Pytester, workers: tuple[str, ...]
 ) -> None:
@@ -201,7 +201,7 @@ def test_a_session_that_is_told_to_end_ends_as_by_an_interruption(
             told = os.getppid() if hasattr(request.config, "workerinput") else os.getpid()
             os.kill(told, signal.SIGTERM)
             os.kill(told, signal.SIGTERM)
-            time.sleep(5)
+            time.sleep(2)
         """
     )
     result = run(session, *workers)
@@ -505,7 +505,7 @@ def claims_of(session: pytest.Pytester, report: str) -> tuple[dict[str, str], se
 
 
 @pytest.mark.parametrize(
-    "ending", ["-x", "--maxfail=1", "-p cacheprovider -p stepwise --sw", "-x --report .vitwork/report-tiny", "-x -n 2"]
+    "ending", ["-x", "--maxfail=1", "-p cacheprovider -p stepwise --sw", "-x --report .vitwork/report-tiny", "-x -n 1"]
 )
 def test_a_session_that_ends_early_is_marked_and_replaces_no_whole_report(
     base: tuple[Path, str], session: pytest.Pytester, ending: str

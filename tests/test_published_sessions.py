@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests import forked
 from tests.published_networks import class_folders, into_hub, save
 from vitwork.profiles import PUBLISHED, registered
 from vitwork.statistics import compare, decide_claims
@@ -52,10 +53,12 @@ def session(folder: Path, *arguments: str, **environment: str) -> subprocess.Com
 
 def started(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run pytest with a store and a cache in a folder."""
-    asked = [*arguments, "--store", str(folder / "store")]
+    asked = ["-p", "no:cacheprovider", *arguments, "--store", str(folder / "store")]
+    if not environment:
+        return forked.run("pytest", *asked, cwd=ROOT, VITWORK_CACHE=str(folder / "cache"))
     surroundings = {**os.environ, "VITWORK_CACHE": str(folder / "cache"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *asked],
+    return subprocess.run(  # the hub's library reads them while it is imported
+        [sys.executable, "-m", "pytest", *asked],
         cwd=ROOT, env=surroundings | environment, capture_output=True, text=True, check=False, timeout=3600,
     )  # fmt: skip
 
@@ -104,10 +107,7 @@ def test_a_planted_effect_is_found(tmp_path, sign, verdict, status):
     assert started(tmp_path, *(next(folders) if word == "DIR" else word for word in again)).returncode == status
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "store" / "records").rglob("*.json")} == written
     (report,) = (tmp_path / "store").glob("report-*")
-    judged = subprocess.run(
-        [sys.executable, "-m", "vitwork", "judge", str(report), "--claims", str(ROOT / "claims")],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    judged = forked.run("vitwork", "judge", str(report), "--claims", str(ROOT / "claims"), cwd=tmp_path)
     assert judged.returncode == 0, judged.stdout + judged.stderr
 
 

@@ -8,6 +8,7 @@ from pkgutil import iter_modules
 import torch
 
 from vitwork import measurements
+from vitwork.store.machine import versions
 from vitwork.store.sources import source_hash
 
 IMPORTED = [  # but not vitwork.plugin, whose assertions pytest rewrites as it loads it
@@ -18,6 +19,7 @@ IMPORTED = [  # but not vitwork.plugin, whose assertions pytest rewrites as it l
     "vitwork.measurements.loaded_run", "vitwork.training.speed", "vitwork.training.together",
 ]  # fmt: skip
 DIGESTED = [
+    "vitwork.session.judge",
     "vitwork.training.train",
     "vitwork.training.speed",
     *(f"{measurements.__name__}.{module.name}" for module in iter_modules(measurements.__path__)),
@@ -28,3 +30,4 @@ for name in IMPORTED:
     import_module(name)
 for name in DIGESTED:
     source_hash(name)
+versions()

@@ -67,7 +67,7 @@ def document(path, *arguments):
     return {**found, **model}
 
 
-@pytest.mark.parametrize("net", ["vit", "resnet"])
+@pytest.mark.parametrize("net", ["vit", pytest.param("resnet", marks=pytest.mark.slow)])
 def test_every_analysis_is_made_of_a_users_model(net, tmp_path, capsys):
     """All analyses run, each with its time, memory and numbers; what a network does not have is said in one sentence."""
     found = document(tmp_path / "found.json", f"analysed_nets:{net}", "--size", "16")
@@ -86,6 +86,14 @@ def test_every_analysis_is_made_of_a_users_model(net, tmp_path, capsys):
     table = capsys.readouterr().out
     assert all(f"\n{name} " in table for name in ANALYSES)
     assert str(tmp_path) not in json.dumps(found)
+
+
+def test_what_a_network_does_not_have_is_said(tmp_path):
+    """A network without attention lacks that analysis alone, and its Hessian has the kinds of its own layers."""
+    some = ("--size", "16", "--analyses", "attention,blockwise", "--set", "blockwise.max_products=3")
+    found = document(tmp_path / "found.json", "analysed_nets:resnet", *some)["analyses"]
+    assert found["attention"]["not_measured"].startswith("No block of this model tells its attention weights")
+    assert {"stem", "head", "conv"} <= found["blockwise"]["values"].keys()
 
 
 def test_the_command_takes_a_gpu(tmp_path):

@@ -30,7 +30,7 @@ def parts(gpu):
     return [
         gpu.Part("passes", ("-c", PASSES), 60, goals),
         gpu.Part("fails", ("-c", FAILS), 60),
-        gpu.Part("hangs", ("-c", HANGS), 3),
+        gpu.Part("hangs", ("-c", HANGS), 2),
     ]
 
 
@@ -38,7 +38,7 @@ def test_a_part_costs_the_others_nothing(gpu, parts, tmp_path, capsys):
     """One fails, one hangs past its limit, and the results of the third are kept."""
     began = time.monotonic()
     results = gpu.run_all(parts, tmp_path, 300)
-    assert [results[part.name].outcome for part in parts] == ["done", "failed (1)", "stopped after 3 s"]
+    assert [results[part.name].outcome for part in parts] == ["done", "failed (1)", "stopped after 2 s"]
     assert time.monotonic() - began < 50
     said = capsys.readouterr().out
     assert "ValueError: said at the end" in said
@@ -50,14 +50,15 @@ def test_a_part_costs_the_others_nothing(gpu, parts, tmp_path, capsys):
     assert len(list(tmp_path.iterdir())) <= 8
 
 
-def test_tests_that_are_stopped_name_their_failures(gpu, tmp_path):
+def test_tests_that_are_stopped_name_their_failures(gpu, tmp_path, monkeypatch):
     """Of tests that take too long, those that failed until then are told."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they start sooner
     (tmp_path / "test_slow.py").write_text(
         "import time\ndef test_wrong(): assert 'one' == 'other'\ndef test_slow(): time.sleep(60)\n"
     )
     command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfE", str(tmp_path / "test_slow.py"))
-    results = gpu.run_all([gpu.Part("tests", command, 8)], tmp_path / "out", 300)
-    assert results["tests"].outcome == "stopped after 8 s"
+    results = gpu.run_all([gpu.Part("tests", command, 5)], tmp_path / "out", 300)
+    assert results["tests"].outcome == "stopped after 5 s"
     assert "assert 'one' == 'other'" in (tmp_path / "out" / "log.txt").read_text()
     assert "test_wrong" in results["tests"].last
 

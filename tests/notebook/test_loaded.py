@@ -54,7 +54,7 @@ def test_results_are_read_from_a_file_a_folder_and_an_address(folder: Path) -> N
     """A report's own address leads to the results beside it."""
     handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}"
         places = [
             folder,

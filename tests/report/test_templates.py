@@ -58,6 +58,9 @@ def pages(once):
             "hostile": build(synthetic.results(seeds=2, claims=12, hostile=True), folder / "two"),
             "index": index(folder),
             "comparison": write_comparison(results, synthetic.results(seeds=3, claims=39), folder),
+            # every kind of element, few of each: surfaces have a hundred facets in place of thousands
+            "coarse": build(synthetic.results(seeds=2, claims=8, grid=5), folder / "few" / "report"),
+            "coarse index": index(folder / "few"),
         }
         (folder / "pages.json").write_text(json.dumps({kind: str(path) for kind, path in made.items()}))
 
@@ -90,30 +93,36 @@ class Watched:
         assert exception[0] is not None or not self.troubles
 
 
+def sized(page):
+    """Yield width and height of each window, to which the page is brought."""
+    for width, height in SIZES.values():
+        page.set_viewport_size({"width": width, "height": height})
+        yield width, height
+
+
 @pytest.mark.parametrize("kind", ["report", "hostile", "index", "comparison"])
-@pytest.mark.parametrize("size", SIZES)
-def test_pages_open_from_disk_in_silence_and_fit_their_window(browser, pages, kind, size):
-    """No message, no request, no dialog; with every section open nothing is wider than the window."""
-    with Watched(browser, pages[kind], size) as page:
+def test_pages_open_from_disk_in_silence_and_fit_their_window(browser, pages, kind):
+    """No message, no request, no dialog; with every section open nothing is wider than any window."""
+    with Watched(browser, pages[kind]) as page:
         page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= SIZES[size][0]
+        for width, _ in sized(page):
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_the_sentence_of_a_claim_has_most_of_its_row(browser, pages, size):
+def test_the_sentence_of_a_claim_has_most_of_its_row(browser, pages):
     """On a phone, on a tablet or sheet of paper, and on a desktop."""
-    with Watched(browser, pages["small"], size) as page:
-        assert page.locator("details.claim h4").first.bounding_box()["width"] > 0.4 * min(SIZES[size][0], 1100)
+    with Watched(browser, pages["small"]) as page:
+        for width, _ in sized(page):
+            assert page.locator("details.claim h4").first.bounding_box()["width"] > 0.4 * min(width, 1100)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_the_answer_is_on_the_first_screen(browser, pages, size):
+def test_the_answer_is_on_the_first_screen(browser, pages):
     """Headline and counts, and on a desk the answers to the paper's questions."""
-    with Watched(browser, pages["small"], size) as page:
-        assert page.locator(".counts").bounding_box()["y"] < SIZES[size][1]
-        if size == "desktop":
-            assert page.locator(".answers .short").first.bounding_box()["y"] < SIZES[size][1]
+    with Watched(browser, pages["small"]) as page:
+        for window in sized(page):
+            assert page.locator(".counts").bounding_box()["y"] < window[1]
+            if window == SIZES["desktop"]:
+                assert page.locator(".answers .short").first.bounding_box()["y"] < window[1]
 
 
 def test_names_can_be_read_on_a_phone(browser, pages):
@@ -188,18 +197,18 @@ def test_what_matches_no_claim_is_said_with_a_way_back(browser, pages):
         assert "No claim matches a choice of no verdict." in none.inner_text()
 
 
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_a_long_name_of_a_profile_wraps(browser, long, size):
+def test_a_long_name_of_a_profile_wraps(browser, long):
     """In headline, cards and tables, which keep the width of the window and room for what stands beside the name."""
     for path in long:
-        with Watched(browser, path, size) as page:
+        with Watched(browser, path) as page:
             page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
-            assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
-            narrow = page.evaluate("""() => [...document.querySelectorAll('h1, h2, h3, h4, p, dd, .badge, .counts li')]
-                .filter((part) => part.offsetParent && part.textContent.trim().length > 20 && !part.closest('svg, .tools, .turn'))
-                .filter((part) => part.getBoundingClientRect().width < 90)
-                .map((part) => `${part.tagName} ${part.className} ${part.textContent.slice(0, 60)}`)""")
-            assert not narrow
+            for width, _ in sized(page):
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
+                narrow = page.evaluate("""() => [...document.querySelectorAll('h1, h2, h3, h4, p, dd, .badge, .counts li')]
+                    .filter((part) => part.offsetParent && part.textContent.trim().length > 20 && !part.closest('svg, .tools, .turn'))
+                    .filter((part) => part.getBoundingClientRect().width < 90)
+                    .map((part) => `${part.tagName} ${part.className} ${part.textContent.slice(0, 60)}`)""")
+                assert not narrow
 
 
 @pytest.fixture(scope="module")
@@ -239,18 +248,18 @@ def test_the_address_holds_filters_and_opened_claims(browser, pages):
 
 def test_an_address_that_was_cut_off_opens_the_report(browser, pages):
     """A broken escape names nothing, and everything else works."""
-    with Watched(browser, pages["report"], address=f"{pages['report'].as_uri()}#%") as page:
+    with Watched(browser, pages["small"], address=f"{pages['small'].as_uri()}#%") as page:
         page.get_by_role("button", name="Open all claims").click()
         assert page.evaluate("location.hash") == "#open=all"
         opened, address = page.locator("details.claim[open]").count(), page.url
-    with Watched(browser, pages["report"], address=address) as page:
+    with Watched(browser, pages["small"], address=address) as page:
         assert page.locator("details.claim[open]").count() == opened > 1
 
 
 def test_paper_shows_what_is_decided_whatever_is_filtered(browser, pages):
     """And the screen is filtered again afterwards."""
     decided = "document.querySelectorAll('.decided details.claim:not([hidden])').length"
-    with Watched(browser, pages["report"], address=f"{pages['report'].as_uri()}#verdict=not+measured") as page:
+    with Watched(browser, pages["small"], address=f"{pages['small'].as_uri()}#verdict=not+measured") as page:
         assert page.evaluate(decided) == 0
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
         assert page.evaluate(decided) > 0
@@ -282,9 +291,9 @@ def test_a_link_opens_its_section_by_keyboard_alone(browser, pages):
 
 def test_all_claims_open_and_close_at_once(browser, pages):
     """The button says what it will do next."""
-    with Watched(browser, pages["report"]) as page:
+    with Watched(browser, pages["small"]) as page:
         page.get_by_role("button", name="Open all claims").click()
-        assert page.locator("details.claim[open]").count() == 40
+        assert page.locator("details.claim[open]").count() == 8
         page.get_by_role("button", name="Close all claims").click()
         assert page.locator("details.claim[open]").count() == 0
 
@@ -307,7 +316,7 @@ def test_links_and_bibtex_can_be_copied(browser, pages):
         assert page.locator("#said").inner_text() == "BibTeX copied"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_a_figure_is_saved_as_svg_and_png_that_stand_alone(browser, pages, tmp_path, scheme):
     """With title, legend, every panel and the colours that the reader saw; no class is left without its style."""
     with Watched(browser, pages["small"], accept_downloads=True, color_scheme=scheme) as page:
@@ -432,9 +441,9 @@ def test_paper_has_the_answer_the_decided_claims_and_the_figures(browser, pages)
         assert seen == [decided, 0]
 
 
-@pytest.mark.parametrize("kind", ["report", "small", "full"])
+@pytest.mark.parametrize("kind", ["small", "full"])
 def test_a_report_prints_on_fifteen_sheets_at_most(browser, pages, kind):
-    """Also with every figure of the paper and with two thirds of all claims decided."""
+    """With few claims, and with every figure of the paper and two thirds of all claims decided."""
     with Watched(browser, pages[kind]) as page:
         assert 2 < _sheets(page.pdf(prefer_css_page_size=True)) <= 15
 
@@ -451,8 +460,17 @@ def test_without_scripts_everything_can_be_read(browser, pages):
         assert not page.locator(".turn").first.is_visible()
 
 
-@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
-@pytest.mark.parametrize("kind", ["small", "index", "comparison"])
+@pytest.mark.parametrize(
+    ("kind", "size", "scheme"),
+    [
+        ("coarse", "desktop", "light"),
+        ("coarse", "phone", "dark"),
+        ("coarse index", "phone", "dark"),
+        ("comparison", "phone", "dark"),
+        pytest.param("coarse index", "desktop", "light", marks=pytest.mark.slow),  # colours are those of the report
+        pytest.param("comparison", "desktop", "light", marks=pytest.mark.slow),
+    ],
+)
 def test_axe_finds_no_violation(browser, pages, kind, size, scheme):
     """All rules of axe-core, every section open, on a desk and on a phone, a theme each."""
     from axe_playwright_python.sync_playwright import Axe

@@ -40,7 +40,7 @@ def pytest_unconfigure(config):
 """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+@pytest.mark.parametrize("workers", [pytest.param((), marks=pytest.mark.slow), ("-n", "1")])
 def test_hypothesis_is_imported_for_its_own_tests_alone(pytester: pytest.Pytester, workers: tuple[str, ...]) -> None:
     """A session of claims does not wait for a library that it does not use; one that does has its statistics, from workers, too."""
     pytester.makeconftest(CONFTEST)

@@ -29,7 +29,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "smoke" / "results.json").write_bytes(dump(synthetic.results(seeds=2, claims=2, grid=5)))
     (tmp_path / "other.json").write_text("{}", encoding="utf-8")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()

@@ -44,15 +44,15 @@ def rejected(trials: int, kind: str, arms: list[tuple[int, int]], shift: float, 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_honest_reports_pass_at_the_declared_rate(kind: str) -> None:
-    """At most 5 % of honest reports are called not credible (and a margin for 300 simulations), under any distribution."""
-    assert rejected(300, kind, [(9, 2)] * 6, 0.0) <= 0.05 + 2.6 * math.sqrt(0.05 * 0.95 / 300)
+    """At most 5 % of honest reports are called not credible (and a margin for 100 simulations), under any distribution."""
+    assert rejected(100, kind, [(9, 2)] * 6, 0.0) <= 0.05 + 2.6 * math.sqrt(0.05 * 0.95 / 100)
 
 
 @pytest.mark.parametrize(("published", "audited"), [(9, 3), (5, 5)])
 def test_three_networks_of_each_arm_show_a_shift_of_two_deviations(published: int, audited: int) -> None:
     """An arm with shifted values is found in at least nine of ten audits, by three networks of each of six arms at nine seeds,
     and by five at five."""
-    assert rejected(120, "normal", [(published, audited)] * 6, 2.0) >= 0.9
+    assert rejected(40, "normal", [(published, audited)] * 6, 2.0) >= 0.9
 
 
 def test_one_network_of_an_arm_can_show_nothing() -> None:
@@ -64,14 +64,14 @@ def test_one_network_of_an_arm_can_show_nothing() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("arms", [[(9, 1)] * 3, [(9, 3)] * 6, [(5, 5)] * 6, [(9, 9), (9, 2)]])
+@pytest.mark.parametrize("arms", [[(9, 2)] * 6, [(9, 1)] * 3, [(9, 3)] * 6, [(5, 5)] * 6, [(9, 9), (9, 2)]])
 def test_rates_of_more_designs(kind: str, arms: list[tuple[int, int]]) -> None:
     """The same in 1000 simulations of other numbers of arms and networks."""
     assert rejected(1000, kind, arms, 0.0) <= 0.05 + 2.6 * math.sqrt(0.05 * 0.95 / 1000)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "values"), [("normal", 5), ("normal", 40), ("skewed", 15)])
+@pytest.mark.parametrize(("kind", "values"), [("normal", 5), ("normal", 15), ("normal", 40), ("skewed", 15)])
 def test_power_of_more_designs(kind: str, values: int) -> None:
     """Nine of ten shifted reports are found by four networks of an arm with few values, or skewed ones."""
     assert rejected(400, kind, [(9, 4)] * 6, 2.0, values) >= 0.9

@@ -39,8 +39,15 @@ def interrupted(arm, splits, folder, step):
         train(arm, 0, splits, folder, progress=small.stop_at(step), every=0.0, checkpoint_seconds=0.0)
 
 
-@pytest.mark.parametrize("network", [small.RESNET, small.VIT], ids=["resnet", "vit"])
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize(
+    ("network", "optimizer"),
+    [
+        pytest.param(small.RESNET, "sgd", id="resnet-sgd"),
+        pytest.param(small.VIT, "adamw", id="vit-adamw"),
+        pytest.param(small.RESNET, "adamw", id="resnet-adamw", marks=pytest.mark.slow),
+        pytest.param(small.VIT, "sgd", id="vit-sgd", marks=pytest.mark.slow),
+    ],
+)
 def test_a_resumed_run_is_bit_identical(tmp_path, network, optimizer):
     """Stopped within an epoch, at its end and in the last step, weights, average and history are the same bits."""
     arm, splits = small.arm(network, optimizer=optimizer, **HARD), small.splits()

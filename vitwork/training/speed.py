@@ -19,6 +19,8 @@ STEPS = 3
 AFFORDED = 2e10
 """Operations of a step that is timed on a processor, at most: a second or less. A step of few images on a small network would be
 all overhead, so it has as many as that allows, and a batch of the recipe's at most; a GPU takes that batch."""
+ENOUGH = 2.0
+"""Seconds of steps after which a plan waits for no further one: the kernels that a number format has may be slow."""
 
 
 def operations(arm: Arm, side: int) -> int:
@@ -37,22 +39,25 @@ def operations(arm: Arm, side: int) -> int:
 def seconds_per_image(arm: Arm, side: int, device: str, work: int) -> float:
     """Return what an optimiser step on noise takes by image: the quickest after the first of an untrained network, thrown away.
 
-    `work` is what `operations` counts of the arm.
+    The first counts where it took so long that what it sets up is little of it, which is never so on a GPU. `work` is what
+    `operations` counts of the arm.
     """
     place = torch.device(device)
     afforded = max(2, int(AFFORDED / work)) if place.type == "cpu" else arm.recipe.batch_size
     count = min(afforded, arm.recipe.batch_size)
-    seconds = []
+    seconds: list[float] = []
     with kept():
         with place:
             step = Step(build_model(arm, CLASSES).train(), replace(arm.recipe, compile=""), place)
             x, targets = _batch(count, side)
-        for _ in range(1 + STEPS):  # not within the device's context, which slows down every call
+        least = 1 if place.type == "cpu" else 2
+        while len(seconds) < least or (len(seconds) <= STEPS and sum(seconds) < ENOUGH):
+            # not within the device's context, which slows down every call
             started = time.perf_counter()
             step(x, targets, 0.0)
             step.tally.read()  # waits for the device
             seconds.append(time.perf_counter() - started)
-    return min(seconds[1:]) / count
+    return min(seconds[1:] or seconds) / count
 
 
 def _batch(count: int, side: int) -> tuple[Tensor, Tensor]:

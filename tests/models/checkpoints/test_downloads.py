@@ -99,7 +99,7 @@ def server(certificate, monkeypatch):
         serving.socket = context.wrap_socket(serving.socket, server_side=True)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate.with_suffix(".crt")))
         monkeypatch.setenv("no_proxy", "127.0.0.1")
-        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        threading.Thread(target=serving.serve_forever, args=(0.01,), daemon=True).start()
         yield f"https://127.0.0.1:{serving.server_port}"
         serving.shutdown()
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from vitwork.design.published import Network
 from vitwork.device.settings import kept
@@ -120,9 +122,23 @@ class Size:
     bytes: int
 
 
+class _Unfilled(TorchFunctionMode):
+    """Leaves out what fills tensors: those of the meta device hold nothing, and going through it takes most of a network's time."""
+
+    FILLING = frozenset({"add_", "clamp_", "copy_", "erfinv_", "fill_", "mul_", "normal_", "uniform_", "zero_"})
+
+    def __torch_function__(
+        self, function: Callable[..., Any], types: object, values: Any = (), options: Mapping[str, Any] | None = None
+    ) -> Any:
+        named = options or {}
+        if getattr(function, "__name__", "") in self.FILLING:
+            return values[0] if values else named["tensor"]  # as torch.nn.init names it
+        return function(*values, **named)
+
+
 def size_of(network: Network) -> Size:
     """Return how large a network is, without memory for it."""
-    with kept(), torch.device("meta"):
+    with kept(), torch.device("meta"), _Unfilled():
         if network.model.startswith(TIMM):
             import timm
 
