@@ -187,7 +187,7 @@ def test_an_interrupted_session_says_how_it_goes_on(session: pytest.Pytester) ->
     )
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_a_session_that_is_told_to_end_ends_as_by_an_interruption(
     session: pytest.Pytester, workers: tuple[str, ...]
 ) -> None:
@@ -505,7 +505,7 @@ def claims_of(session: pytest.Pytester, report: str) -> tuple[dict[str, str], se
 
 
 @pytest.mark.parametrize(
-    "ending", ["-x", "--maxfail=1", "-p cacheprovider -p stepwise --sw", "-x --report .vitwork/report-tiny", "-x -n 1"]
+    "ending", ["-x", "--maxfail=1", "-p cacheprovider -p stepwise --sw", "-x --report .vitwork/report-tiny", "-x -n 2"]
 )
 def test_a_session_that_ends_early_is_marked_and_replaces_no_whole_report(
     base: tuple[Path, str], session: pytest.Pytester, ending: str

@@ -164,7 +164,7 @@ def pytest_runtestloop(session):
 """
 
 
-@pytest.mark.parametrize(("workers", "restarts"), [("1", "0"), ("1", "1")])
+@pytest.mark.parametrize(("workers", "restarts"), [("2", "0"), ("1", "1")])
 def test_a_session_without_any_worker_left_fails(pytester: pytest.Pytester, workers: str, restarts: str) -> None:
     """Where all workers die before a test and none is replaced, tests fail, in the exit status and in JUnit's file."""
     pytester.makeconftest(CONFTEST + WORKER_DIES)
