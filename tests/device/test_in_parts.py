@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.analysis.hand_made import images
-from vitwork.device.parts import apart, bounded, check_repeatable, in_parts
+from vitwork.device.parts import COMPARED, apart, bounded, check_repeatable, in_parts
 from vitwork.errors import VitworkError
 
 OUT_OF_MEMORY = [
@@ -70,7 +70,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
 
 
 @pytest.mark.parametrize("taken", [0.0, -1e4, -1e9, float("-inf")])
-@pytest.mark.parametrize("added", [0.0, 1e4, 1e5])
+@pytest.mark.parametrize("added", [0.0, 1e3, 1e4])
 def test_outputs_that_mix_images_are_seen_beside_what_is_the_same_for_all(taken, added):
     """Neither what some outputs are taken from nor what is added to all of them hides a change of the others."""
 
@@ -250,3 +250,25 @@ def test_a_random_model_is_named_as_one():
     """It is random, whatever parts it is passed in."""
     with pytest.raises(VitworkError, match="random in eval mode"):
         in_parts(lambda part: part + torch.rand(len(part), 1), images(8).flatten(1), at_once=4)
+
+
+def test_sums_that_leave_little_are_no_dependence():
+    """Outputs that hardly vary, as of small layer scales, are rounded by what was added up, in one order for each number of images."""
+    wanted = torch.linspace(0.3, 0.3 + 1.6e-5, 12)[:, None] * torch.tensor([1.0, 2.0, 1e-3])
+    assert apart(wanted + 6e-7, wanted) == 0
+    assert apart(wanted.flip(0), wanted) > 0.1
+
+
+def test_parts_are_checked_by_a_bounded_pass():
+    """No more images at once than two parts have, or `COMPARED`, however small they are."""
+    sizes = []
+
+    def function(x):
+        sizes.append(len(x))
+        return 2 * x
+
+    in_parts(function, images(200, side=4).flatten(1), at_once=4)
+    assert max(sizes) == COMPARED
+    sizes.clear()
+    in_parts(function, images(200, side=4).flatten(1), at_once=50)
+    assert max(sizes) == 100

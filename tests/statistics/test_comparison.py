@@ -377,3 +377,20 @@ def test_large_and_small_numbers_are_judged_as_others(size):
     """The unit of a quantity is nobody's finding."""
     found, wanted = compare([size * a for a in A], [size * b for b in B]), compare(A, B)
     assert (found.verdict, found.p, found.test) == (wanted.verdict, pytest.approx(wanted.p), wanted.test)
+
+
+@pytest.mark.parametrize("factor", [1e-160, 1e-200, 1e-310])
+@pytest.mark.parametrize("settings", [{}, {"paired": True}, {"anytime": True}])
+def test_numbers_whose_squares_are_zero_decide_nothing(factor, settings):
+    """An error of zero for want of precision is no certainty."""
+    a, b = [1.62 * factor, 1.81 * factor, 1.46 * factor], [1.41 * factor, 0.8 * factor, 1.11 * factor]
+    assert compare(a, b, "greater", **settings).verdict == "inconclusive"
+    assert compare(a, 1.2 * factor, "greater").verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e60, 1e300, 1e-300])
+def test_order_has_no_size(factor):
+    """Whether runs exceed others is known of any numbers."""
+    lower, upper = [factor * value for value in range(1, 7)], [factor * value for value in range(11, 17)]
+    found = compare(lower, upper, "less", scale="probability")
+    assert (found.estimate, found.verdict, found.lost) == (0.0, "reproduced", (0, 0))

@@ -114,7 +114,7 @@ class SpectrumOptions:
         batchnorm: ``eval`` for running statistics (as the paper), ``train`` for those of the mini-batch.
         tolerance: relative accuracy of each eigenvalue.
         select: parameters to differentiate by; the Hessian of a block keeps only the block's own.
-        micro_batch: most examples in one pass, to bound memory; None passes whole mini-batches.
+        micro_batch: most examples in one pass with gradients, to bound memory; None passes whole mini-batches.
         at_once: mini-batches of equal size whose products are computed at once, fewer where memory does not suffice; None
             for one on a CPU, and on a GPU for several where that is possible and, tried on the first ones, faster.
         capacity: Krylov vectors held at once (each as large as the model).
@@ -240,7 +240,7 @@ def hvp(
         weight_decay: as in `top_eigenvalues`.
         batchnorm: statistics that BatchNorm uses, as in `SpectrumOptions`, like the arguments that follow.
         select: parameters to differentiate by.
-        micro_batch: most examples in one pass.
+        micro_batch: most examples in one pass with gradients.
 
     Returns:
         (P,) the product. For several products on one loss keep a `HessianOperator`.

@@ -13,8 +13,10 @@ from vitwork.errors import VitworkError, told
 # Temporaries stay within a few times this many elements, whatever the batch (16 MiB in float32, which also suits a CPU's
 # cache).
 ELEMENTS_AT_ONCE = 1 << 22
-ROUNDINGS = 2  # of an output, by which passes of images in other batches differ
-SUMMED = 30  # more of them in what a network adds up, in single precision and double
+COMPARED = 64  # images of a batch in parts that are passed together once; more where two parts have more
+# Roundings of an output by which passes of images in other batches differ: in half precision what is added up is rounded once,
+# in single and double every sum is, in another order for another number of images.
+ROUNDINGS, SUMMED = 2, 32
 ALIKE = 1e-4  # as `apart` has it: passes of equal size differ by rounding alone, and mixed images by far more
 # A deterministic model repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
 REPEATABLE = 1e-5
@@ -28,7 +30,8 @@ def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | Non
     Args:
         function: maps (b, …) to (b, …).
         x: the batch; left as it is.
-        at_once: rows per call at most; None for as many as fit.
+        at_once: rows per call at most, except for one call of twice as many, or of `COMPARED` small ones, by which parts are
+            checked; None for as many as fit.
 
     Returns:
         ``function(x)``; a call that runs out of memory is repeated on two halves, down to one row.
@@ -57,7 +60,7 @@ def _parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None,
     # Outside the handler, because the exception's traceback keeps the failed call's tensors alive.
     found = torch.cat([_parts(function, part, None, independent=True) for part in torch.split(x, at_once)])
     if not independent:
-        _check_apart(function, x, found, max(2 * at_once, ELEMENTS_AT_ONCE // max(1, x[0].numel())))
+        _check_apart(function, x, found, max(2 * at_once, min(COMPARED, ELEMENTS_AT_ONCE // max(1, x[0].numel()))))
     return found
 
 
@@ -124,7 +127,7 @@ def apart(found: Tensor, wanted: Tensor) -> float:
     beside = ascending[torch.searchsorted(ascending, 100 * varies, right=True) - 1]
     beside = torch.where(varies > 0, beside, ascending[-1])
     difference = torch.where(finite, (found - wanted).abs(), 0.0).amax(0)
-    rounding = _rounding(kept.abs().amax(0), beside, kind)
+    rounding = _rounding(kept.abs().amax(0), varies > 0, kind)
     shares = torch.where(difference.isnan(), torch.inf, (difference - rounding) / beside)
     return float(torch.where(difference <= rounding, 0.0, shares).max())
 
@@ -140,11 +143,15 @@ def same(found: Tensor, wanted: Tensor) -> Tensor:
 
 
 def _rounding(size: Tensor, varies: Tensor, kind: torch.finfo | None) -> Tensor:
-    """Return by how much passes of images in other batches differ, by output; what is the same for all is not summed up."""
+    """Return by how much passes of images in other batches differ, by output; whole numbers by nothing.
+
+    A small output may be what is left of sums as large as those of the others that vary.
+    """
     if kind is None:
         return torch.zeros_like(size)
-    summed = SUMMED * torch.minimum(size, 1000 * varies) if kind.bits >= 32 else 0
-    return kind.eps * (ROUNDINGS * size + summed)
+    if kind.bits < 32 or not varies.any():
+        return kind.eps * ROUNDINGS * size
+    return kind.eps * SUMMED * size.clamp(min=float(size[varies].median()))
 
 
 def check_repeatable(first: Tensor, second: Tensor) -> None:

@@ -22,8 +22,8 @@ Array = NDArray[np.float64]
 Values = Sequence[float | None] | NDArray[np.floating]
 NEUTRAL: dict[Scale, float] = {"difference": 0.0, "log-ratio": 0.0, "probability": 0.5}
 """The effect between arms that are alike."""
-LARGEST = 1e50
-"""Of numbers that are summed up: tests take sixth powers, and double precision ends at 1e308."""
+SMALLEST, LARGEST = 1e-50, 1e50
+"""Of numbers that are summed up: tests take sixth powers, and double precision has 1e-308 to 1e308. Single has 1e-45 to 1e38."""
 
 
 def compare(
@@ -127,10 +127,15 @@ def vector(values: Values) -> Array:
 def on_scale(values: Array, scale: EffectScale) -> Array:
     """Return logarithms for a log-ratio (that of zero is -inf and judged by order), else the values.
 
-    What is beyond `LARGEST` is an infinity, judged by order too: means and their errors would not be right.
+    What is summed up is an infinity beyond `LARGEST`, judged by order too, and zero below `SMALLEST`: means and their errors would
+    not be right. For a probability the values are only ordered.
     """
+    if scale == "probability":
+        return values
     if scale != "log-ratio":
-        return np.where(np.abs(values) > LARGEST, np.copysign(math.inf, values), values)
+        size = np.abs(values)
+        found: Array = np.where(size > LARGEST, np.copysign(math.inf, values), np.where(size < SMALLEST, 0.0, values))
+        return found
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log(values)
 

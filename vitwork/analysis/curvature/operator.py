@@ -62,7 +62,7 @@ class HessianOperator:
         weight_decay: coefficient λ of the penalty ``(λ/2)·|w|²`` over the selected parameters.
         select: chooses parameters by name and value; the Hessian is that of the loss in these alone.
         batchnorm: ``eval`` uses running statistics, ``train`` those of each batch.
-        micro_batch: most examples in one pass; None passes whole batches, and halves them when memory runs out.
+        micro_batch: most examples in one pass with gradients; None passes whole batches, and halves them when memory runs out.
         probe: check first that the loss is finite and repeats (two forward passes of the first micro-batch), and that
             gradient and products are right (a product, up to nine gradients and up to six losses of one example).
 

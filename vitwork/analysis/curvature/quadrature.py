@@ -99,7 +99,7 @@ def density(
         probes: independent probes; two or more give standard errors.
         batchnorm: as in `vitwork.analysis.hessian.SpectrumOptions`, like the arguments that follow.
         select: parameters to differentiate by.
-        micro_batch: most examples in one pass.
+        micro_batch: most examples in one pass with gradients.
         seed: of the probes.
 
     Raises:
@@ -152,7 +152,7 @@ def trace(
         products: Hessian-vector products to spend, six or more for a standard error.
         batchnorm: as in `vitwork.analysis.hessian.SpectrumOptions`, like the arguments that follow.
         select: parameters to differentiate by.
-        micro_batch: most examples in one pass.
+        micro_batch: most examples in one pass with gradients.
         seed: of the random signs.
 
     Raises:
