@@ -177,3 +177,25 @@ def test_what_killed_processes_left_is_swept_away_after_a_day(tmp_path: Path) ->
     assert sorted(path.name for path in folder.iterdir()) == [".end.pt.4567abcd", "end.pt"]
     assert not session.exists()
     assert store.read("key") == {"a": 1}
+
+
+def linked(path: Path) -> None:
+    """Make a link to itself."""
+    path.symlink_to(path.name)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no FIFOs")
+@pytest.mark.parametrize("put", [os.mkfifo, linked, Path.mkdir], ids=["fifo", "loop", "folder"])
+def test_what_is_no_regular_file_is_set_aside(tmp_path: Path, put: Callable[[Path], object]) -> None:
+    """It is neither waited for nor believed, and the record is made anew in its place."""
+    store = Store(tmp_path)
+    store.write("run", {"value": 1})
+    path = store._record_path("run")
+    path.unlink()
+    put(path)
+    assert store.seal("run") == ""
+    with pytest.warns(UserWarning, match="made anew"):
+        store.check("run")
+    assert not store.has("run")
+    store.write("run", {"value": 2})
+    assert store.read("run") == {"value": 2}

@@ -14,6 +14,7 @@ import re
 import secrets
 import shutil
 import stat
+import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -149,15 +150,16 @@ def read_sealed(path: Path) -> bytes:
 
     Raises:
         FileNotFoundError: there is no such file.
-        CorruptFileError: the file is truncated, altered, was never sealed, is another file under this name, or a folder.
+        CorruptFileError: the file is truncated, altered, was never sealed, is another file under this name, or no regular
+            file, such as a folder, a FIFO or a link to itself.
         VitworkError: the file cannot be read.
     """
     try:
         with attempting("read", path):
-            data = path.read_bytes()
+            data = read_regular(path, sys.maxsize)
     except VitworkError as error:
-        if path.is_dir():
-            raise CorruptFileError(f"{path} is a folder.") from error
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise CorruptFileError(f"{path} is no regular file.") from error
         raise
     content = data[:-SEAL_SIZE]
     if data[-SEAL_SIZE:] != seal_of(content, path.name):
@@ -224,8 +226,11 @@ class Store:
 
     def seal(self, key: str) -> str:
         """Return the digest that the record under `key` was sealed with, unchecked; empty for none."""
+        path = self._record_path(key)
+        if not path.is_file():
+            return ""
         try:
-            with self._record_path(key).open("rb") as file:
+            with path.open("rb") as file:
                 file.seek(-32, os.SEEK_END)
                 return file.read().hex()
         except OSError:

@@ -410,3 +410,13 @@ def test_any_state_dict_is_refused_or_loaded(model, data):
     except VitworkError:
         return
     assert all(torch.equal(found[key].double(), state[key].double()) for key in state)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_pickles_that_torch_does_not_read_safely_say_so(tmp_path, state, protocol, zipped):
+    """A sound file is not called damaged, so that nobody fetches it again for nothing."""
+    path = tmp_path / "a.pt"
+    torch.save(state, path, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(VitworkError, match=r"a\.pt is not readable without executing it: .* protocol 3 at most"):
+        load(path)

@@ -114,6 +114,9 @@ def read(path: Path) -> Any:
         if "unsupported global" in str(error).lower() or names_functions(path):
             reason = "refused: it holds Python objects other than tensors, which could run code"
             raise DamagedError(path, reason) from error
+        if "operand 149" in str(error):  # a frame, which pickles have from protocol 4 on
+            reason = "not readable without executing it: torch does so with pickles of protocol 3 at most, as it writes itself"
+            raise DamagedError(path, reason) from error
         raise DamagedError(path, "truncated or no checkpoint") from error
 
 
