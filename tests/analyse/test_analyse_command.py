@@ -99,7 +99,7 @@ def test_what_a_network_does_not_have_is_said(tmp_path):
 def test_the_command_takes_a_gpu(tmp_path):
     """With a device given, measurements are made there (on a pretended GPU where there is none), and find the same."""
     names = "evaluation,surface,log_amplitude,attention,lesion,noise_bands,cue_conflict"
-    some = ("--size", "16", "--analyses", names, "--set", "surface.points=3", "--set", "surface.planes=1")
+    some = ("--size", "16", "--analyses", names, "--set", "surface.points=5", "--set", "surface.planes=1")
     expected = document(tmp_path / "cpu.json", "analysed_nets:vit", *some, "--device", "cpu")
     with pretend_gpu():
         found = document(tmp_path / "gpu.json", "analysed_nets:vit", *some, "--device", "cuda")
@@ -289,7 +289,7 @@ def test_parameters_can_be_set(tmp_path, capsys):
     }  # fmt: skip
     given = [part for path, text in changes.items() for part in ("--set", f"{path}={text}")]
     names = "evaluation,spectrum,surface,log_amplitude,noise_bands,corruptions"
-    brief = [part for name in ("spectrum.max_products=5", "surface.points=3") for part in ("--set", name)]
+    brief = [part for name in ("spectrum.max_products=5", "surface.points=5") for part in ("--set", name)]
     arguments = ["analysed_nets:vit", "--size", "16", "--analyses", names, *brief]
     changed = document(tmp_path / "changed.json", *arguments, *given)["analyses"]
     assert "NEP: no eigenvalues chosen by magnitude" in capsys.readouterr().out

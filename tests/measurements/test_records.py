@@ -38,7 +38,7 @@ from vitwork.training.train import build_model
 DATA = DataSpec("embedded", size=16, train=80, test=80)
 NETS = {
     "resnet": ("preresnet_18", {"depths": (2, 2), "widths": (8, 16)}),
-    "vit": ("vit_ti", {"image_size": 16, "patch_size": 4, "dim": 16, "depth": 3, "heads": 2, "head": "gap"}),
+    "vit": ("vit_ti", {"image_size": 16, "patch_size": 2, "dim": 16, "depth": 3, "heads": 2, "head": "gap"}),
 }
 
 
