@@ -20,6 +20,7 @@ TESTS = Path(__file__).parent
 NOT_REWRITTEN = (
     "-W ignore::pytest.PytestAssertRewriteWarning"  # libraries that are also plugins, and whose tests these are not
 )
+UNUSED = "-p no:hypothesispytest -p no:anyio -p no:pytest_cov"  # which every worker of a session would import
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.warmed"])
 
@@ -43,7 +44,7 @@ def _main(
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
     os.chdir(cwd)
     os.environ.clear()
-    os.environ.update(environment, PYTEST_ADDOPTS=f"{environment.get('PYTEST_ADDOPTS', '')} {NOT_REWRITTEN}")
+    os.environ.update(environment, PYTEST_ADDOPTS=f"{environment.get('PYTEST_ADDOPTS', '')} {NOT_REWRITTEN} {UNUSED}")
     sys.path[:] = [str(cwd), *(entry for entry in sys.path if not Path(entry).is_relative_to(TESTS))]
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -133,6 +133,7 @@ def test_every_command_runs(project: Path, command: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     if arguments[0] in {"run", "plan", "claims"}:
         assert "  a run takes\n" in done.stdout or "There is nothing to train" in done.stdout, done.stdout
+        assert "--engine" not in arguments or "one step on this machine" not in done.stdout
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)], ids=lambda page: page.name)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.forked import UNUSED
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -33,7 +35,7 @@ def site(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
 
 def run(site: Path, where: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run Python outside the repository, with the wheel before everything else that is installed."""
-    env = {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
+    env = {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1", "PYTEST_ADDOPTS": UNUSED}
     return subprocess.run([sys.executable, *command], cwd=where, env=env, capture_output=True, text=True, check=False)
 
 

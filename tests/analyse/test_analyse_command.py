@@ -70,7 +70,7 @@ def document(path, *arguments):
 @pytest.mark.parametrize("net", ["vit", pytest.param("resnet", marks=pytest.mark.slow)])
 def test_every_analysis_is_made_of_a_users_model(net, tmp_path, capsys):
     """All analyses run, each with its time, memory and numbers; what a network does not have is said in one sentence."""
-    found = document(tmp_path / "found.json", f"analysed_nets:{net}", "--size", "16")
+    found = document(tmp_path / "found.json", f"analysed_nets:{net}", "--size", "16", "--set", "surface.points=5")
     analyses = found["analyses"]
     assert analyses.keys() == ANALYSES.keys()
     lacking = {name: entry["not_measured"] for name, entry in analyses.items() if "not_measured" in entry}
@@ -98,7 +98,8 @@ def test_what_a_network_does_not_have_is_said(tmp_path):
 
 def test_the_command_takes_a_gpu(tmp_path):
     """With a device given, measurements are made there (on a pretended GPU where there is none), and find the same."""
-    some = ("--size", "16", "--analyses", "evaluation,surface,log_amplitude,attention,lesion,noise_bands,cue_conflict")
+    names = "evaluation,surface,log_amplitude,attention,lesion,noise_bands,cue_conflict"
+    some = ("--size", "16", "--analyses", names, "--set", "surface.points=5", "--set", "surface.planes=1")
     expected = document(tmp_path / "cpu.json", "analysed_nets:vit", *some, "--device", "cpu")
     with pretend_gpu():
         found = document(tmp_path / "gpu.json", "analysed_nets:vit", *some, "--device", "cuda")
@@ -288,7 +289,8 @@ def test_parameters_can_be_set(tmp_path, capsys):
     }  # fmt: skip
     given = [part for path, text in changes.items() for part in ("--set", f"{path}={text}")]
     names = "evaluation,spectrum,surface,log_amplitude,noise_bands,corruptions"
-    arguments = ["analysed_nets:vit", "--size", "16", "--analyses", names]
+    brief = [part for name in ("spectrum.max_products=5", "surface.points=5") for part in ("--set", name)]
+    arguments = ["analysed_nets:vit", "--size", "16", "--analyses", names, *brief]
     changed = document(tmp_path / "changed.json", *arguments, *given)["analyses"]
     assert "NEP: no eigenvalues chosen by magnitude" in capsys.readouterr().out
     usual = document(tmp_path / "usual.json", *arguments)["analyses"]

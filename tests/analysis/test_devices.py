@@ -139,7 +139,13 @@ def subjects(net):
 @pytest.mark.parametrize(
     ("net", "name"),
     [
-        *((net, name) for net in NETS for name in OF_EVERY_NETWORK if (net, name) != ("resnet", "attention")),
+        *(
+            # an AlterNet has the layers of both others, of which its products with the Hessian are made
+            pytest.param(net, name, marks=[pytest.mark.slow] * (name == "eigenvalues" and net != "alternet"))
+            for net in NETS
+            for name in OF_EVERY_NETWORK
+            if (net, name) != ("resnet", "attention")
+        ),
         *(("alternet", name) for name in OF_ONE_NETWORK),
     ],
 )

@@ -42,6 +42,10 @@ NETS = {
 }
 
 
+of_any_network = pytest.mark.parametrize("run", ["resnet"], indirect=True)
+"""For what is a matter of images and not of networks."""
+
+
 @pytest.fixture(scope="module", params=NETS)
 def run(request, tmp_path_factory):
     """A run whose snapshots are drawn at random, each between its neighbours."""
@@ -165,6 +169,7 @@ def test_every_plane_has_an_image(run):
         surfaces.Surface(images=3).measure(run)
 
 
+@of_any_network
 @pytest.mark.parametrize("planes", [3, 4])
 def test_planes_share_out_the_images_that_there_are(run, planes, monkeypatch):
     """Of fewer images than are asked for, each plane gets its own, as many as the others."""
@@ -349,6 +354,7 @@ def test_a_batch_that_does_not_fit_is_split_only_where_images_stand_alone(run, m
         measurement.measure(mixing)
 
 
+@of_any_network
 def test_the_error_of_the_training_nll_is_that_of_what_is_drawn(run):
     """Where all training images are seen, other draws of the augmentation scatter by it at most; it is below the images' spread."""
     again = [accuracy.Evaluation().measure(replace(run, seed=seed)) for seed in range(15)]

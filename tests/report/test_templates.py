@@ -57,7 +57,9 @@ def pages(once):
             "full": build(synthetic.results(seeds=3), folder / "four"),
             "hostile": build(synthetic.results(seeds=2, claims=12, hostile=True), folder / "two"),
             "index": index(folder),
-            "comparison": write_comparison(results, synthetic.results(seeds=3, claims=39), folder),
+            "comparison": write_comparison(
+                synthetic.results(seeds=3, claims=12), synthetic.results(seeds=3, claims=11), folder
+            ),
             # every kind of element, few of each: surfaces have a hundred facets in place of thousands
             "coarse": build(synthetic.results(seeds=2, claims=8, grid=5), folder / "few" / "report"),
             "coarse index": index(folder / "few"),

@@ -113,7 +113,7 @@ def test_what_was_never_trained_here_takes_as_long_as_in_the_published_report(tm
 
 
 def test_what_was_never_timed_anywhere_is_told_by_a_step_on_this_machine(tmp_path: Path) -> None:
-    """Twice the epochs take twice as long, and a profile needs no data to say so."""
+    """Twice the epochs take twice as long, and a profile needs no data to say so; of other machines a step here says nothing."""
     arm = profiles.SMOKE.arms["vit"]
     arms = {
         name: replace(
@@ -132,6 +132,8 @@ def test_what_was_never_timed_anywhere_is_told_by_a_step_on_this_machine(tmp_pat
     text = "\n".join(plan_lines(plan, Store(tmp_path), device="cpu"))
     assert "2 runs to do: about " in text
     assert "Arms never timed: training alone" in text
+    assert not durations(plan, Store(tmp_path), None)
+    assert "2 runs of unknown length: " in "\n".join(plan_lines(plan, Store(tmp_path), device=None))
 
 
 def test_operations_are_counted_once_for_each_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

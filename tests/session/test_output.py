@@ -48,7 +48,7 @@ def test_a_patient_stream_that_takes_no_more_goes_quiet(capfd: pytest.CaptureFix
 
 
 @full
-@pytest.mark.parametrize("options", [("-q",), ("-v",), ("-n", "2")])
+@pytest.mark.parametrize("options", [("-q",), pytest.param(("-v",), marks=pytest.mark.slow), ("-n", "2")])
 def test_a_session_that_cannot_print_leaves_its_report(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
     """What was found lies in the report, and the exit status is that of the tests."""
     pytester.makeconftest('pytest_plugins = ["vitwork.plugin"]')

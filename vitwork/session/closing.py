@@ -66,7 +66,8 @@ def forecast(config: pytest.Config, plan: Plan, store: Store) -> list[str]:
     """Return what a session that only plans has to say."""
     engine = options.engine_of(config).make(Worker(store))
     every = config.get_verbosity() > 0
-    said = plan_lines(plan, store, options.at_once(config), config.option.device, every=every)
+    device = None if engine.remote else config.option.device
+    said = plan_lines(plan, store, options.at_once(config), device, every=every)
     return fitted([*said, *(task_lines(plan, store, engine) if engine.remote else ())])
 
 

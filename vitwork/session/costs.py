@@ -64,8 +64,15 @@ def fingerprints(specs: Iterable[DataSpec], data: Path | None) -> dict[DataSpec,
     }
 
 
-def durations(plan: Plan, store: Store, device: str = "auto") -> dict[str, Duration]:
-    """Return what a run of each planned arm takes; an arm whose images are unknown has none."""
+def durations(plan: Plan, store: Store, device: str | None = "auto") -> dict[str, Duration]:
+    """Return what a run of each planned arm takes; an arm whose images are unknown has none.
+
+    Args:
+        plan: says which arms.
+        store: has the runs that were made before.
+        device: on which a step is timed for the arms that were never timed; None where other machines train, of which a step
+            here says nothing: these arms have none, either.
+    """
     arms = {run.arm.name: run.arm for run in plan.runs.values()}
     timed = {name: Duration(seconds, Basis.STORE) for name, seconds in recorded(plan, store).items()}
     reference = profiles.timings(plan.profile.name)
@@ -76,6 +83,8 @@ def durations(plan: Plan, store: Store, device: str = "auto") -> dict[str, Durat
             timed[name] = Duration(reference.seconds[name], Basis.REPORT)
     if loads(plan.profile):  # whose networks are not trained
         return _loaded(plan, arms.keys() - timed.keys()) | timed
+    if device is None:
+        return timed
     return timed | _stepped({name: arm for name, arm in arms.items() if name not in timed}, device)
 
 

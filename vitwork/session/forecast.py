@@ -36,7 +36,9 @@ class NothingRuns:
         return True
 
 
-def plan_lines(plan: Plan, store: Store, workers: int = 1, device: str = "auto", *, every: bool = False) -> list[str]:
+def plan_lines(
+    plan: Plan, store: Store, workers: int = 1, device: str | None = "auto", *, every: bool = False
+) -> list[str]:
     """Return runs, the time they will take, and per claim the smallest effect that would be decided.
 
     How long a run takes is what `vitwork.session.costs.durations` says. The smallest effect is in standard deviations over
@@ -60,7 +62,7 @@ def plan_lines(plan: Plan, store: Store, workers: int = 1, device: str = "auto",
     ]
 
 
-def _cost(plan: Plan, store: Store, workers: int, device: str) -> list[str]:
+def _cost(plan: Plan, store: Store, workers: int, device: str | None) -> list[str]:
     if not plan.runs:
         return ["There is nothing to train or to measure."]
     missing, timed = plan.missing(store), durations(plan, store, device)

@@ -56,7 +56,7 @@ def test_corruption_is_reproducible_and_independent_of_the_batch(name):
 
 
 @pytest.mark.parametrize("name", sorted(set(CORRUPTIONS) - {"glass_blur", "elastic_transform", "frost"}))
-@pytest.mark.parametrize("size", [32, 64])
+@pytest.mark.parametrize("size", [32, 48])  # one of each table
 def test_damage_grows_with_severity(name, size):
     """The strongest severity is farther from the clean image than the mildest; so is each step of most corruptions."""
     images = torch.from_numpy(draw_images(20, size).images)
@@ -207,7 +207,7 @@ def test_motion_blur_is_a_correlation_with_its_kernel(level):
         assert (differs.max(), (differs > 0).mean()) <= (1, 1e-3)
 
 
-@pytest.mark.parametrize("size", [16, 64, 96])
+@pytest.mark.parametrize("size", [16, 48])
 def test_contrast_in_closed_form(size):
     """Each channel keeps its mean, its deviations shrink to the severity's share, and every level is rounded down."""
     images = torch.from_numpy(draw_images(3, size).images)
@@ -242,7 +242,7 @@ def test_snow_step_by_step(level):
         assert (mine != expected).mean() < 1e-2
 
 
-@pytest.mark.parametrize("size", [32, 64, 96])
+@pytest.mark.parametrize("size", [32, 48])
 def test_snow_only_brightens(size):
     """No pixel gets darker, at any severity, and the strongest severity is brighter than the mildest."""
     images = torch.from_numpy(draw_images(4, size).images)
@@ -254,7 +254,7 @@ def test_snow_only_brightens(size):
     assert shifts[0] < shifts[4]
 
 
-@pytest.mark.parametrize("size", [16, 64, 96])
+@pytest.mark.parametrize("size", [16, 48])
 def test_frost_is_the_image_under_ice_that_does_not_depend_on_it(size):
     """What is not the kept share of the image is the seed's ice: the same over any image, pale blue, and in range."""
     images = torch.from_numpy(draw_images(2, size).images).double()
@@ -270,7 +270,7 @@ def test_frost_is_the_image_under_ice_that_does_not_depend_on_it(size):
         assert ice.std() > 0.1 * 255 * cover
 
 
-@pytest.mark.parametrize("size", [32, 64, 96])
+@pytest.mark.parametrize("size", [32, 48])
 def test_frost_hides_more_with_severity(size):
     """From each severity to the next less of what is seen is the image: its share of the variance falls."""
     images = torch.from_numpy(draw_images(8, size).images)
