@@ -51,7 +51,7 @@ def session(folder: Path, *arguments: str, **environment: str) -> subprocess.Com
 
 def started(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run pytest with a store and a cache in a folder."""
-    hub = ["-p", "tests.hub_of_a_test"] if "HF_HUB_CACHE" in environment else []
+    hub = ["-p", "tests.offline_hub"] if "HF_HUB_CACHE" in environment else []
     asked = [*hub, "-p", "no:cacheprovider", *arguments, "--store", str(folder / "store")]
     return forked.run("pytest", *asked, cwd=ROOT, VITWORK_CACHE=str(folder / "cache"), **environment)
 
