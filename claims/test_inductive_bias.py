@@ -117,6 +117,13 @@ def test_vit_does_not_overfit_small_data_without_strong_augmentation(measure: Me
     paper=Paper("Fig. C.3", "no numbers known", read_from="description", section=2, figures=("C.3",)),
     contradicted_by="a ViT that reaches the ResNet with more epochs",
     deviations=("all of the data, and three times the ResNet's epochs; the paper's number is unknown",),
+    examined=(
+        (
+            "cifar100-micro: the ResNet has not come to a level of its own. After nine epochs its training NLL is 3.56 and still "
+            "falls (3.73, 3.67 and 3.65 in the last epochs of seed 0), and the ViT, after 25, is at 3.14; errors are 88 and 86 %. On CIFAR-10, "
+            "where the ResNet is further (51 % errors), the ViT stays behind it (57 %)"
+        ),
+    ),
 )
 def test_longer_training_does_not_rescue_vit(measure: Measure) -> None:
     error = measure(accuracy.error)
@@ -133,6 +140,10 @@ def test_longer_training_does_not_rescue_vit(measure: Measure) -> None:
             "cifar10-micro: training does not explain it, since both fit the training images alike (NLL 1.685 pooled, 1.676 with the token, "
             "errors 0.009), while the test NLL is 1.77 and 1.72. The token is ahead in all nine seeds, by 0.05 to 2.95 points on 2,000 test images. "
             "Training is nine epochs long; the paper's is 300"
+        ),
+        (
+            "cifar100-micro: as on CIFAR-10 the token is ahead, by 0.9 points in the mean, and a little on training images, too (NLL "
+            "3.648 and 3.671, errors 0.007); the test NLL is 3.84 and 3.86"
         ),
     ),
 )
