@@ -69,6 +69,11 @@ def splits(train: int = 100, test: int = 64) -> Splits:
     return Splits(images(train, 1), images(test, 2))
 
 
+def few() -> Splits:
+    """Return images of four steps an epoch, the last one of fewer images."""
+    return splits(train=52, test=32)
+
+
 def arm(network: tuple[str, dict[str, Any]] = VIT, **changes: Any) -> Arm:
     """Return an arm with `RECIPE` changed by fields."""
     name, options = network

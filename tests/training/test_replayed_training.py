@@ -51,7 +51,7 @@ def assert_same_weights(one, other, tolerance):
 )
 def test_a_replayed_training_is_the_computed_one(tmp_path, request, network, changes):
     """Rates, draws, statistics, averages and sums go on in replays: weights and history are those of computed steps."""
-    arm, splits = small.arm(network, **changes), small.splits(52, 32)
+    arm, splits = small.arm(network, **changes), small.few()
     computed = train(arm, 3, splits, tmp_path / "computed")
     captured = request.getfixturevalue("captured")
     replayed = train(arm, 3, splits, tmp_path / "replayed")
@@ -66,7 +66,7 @@ def test_a_replayed_training_is_the_computed_one(tmp_path, request, network, cha
 @NETWORKS
 def test_stacked_seeds_are_replayed_alike(tmp_path, captured, network):
     """Several seeds as one computation are recorded once, and end as their solo runs, statistics included."""
-    arm, splits, seeds = small.arm(network, lr=1e-3), small.splits(52, 32), (3, 1)
+    arm, splits, seeds = small.arm(network, lr=1e-3), small.few(), (3, 1)
     folders = {seed: tmp_path / f"stacked-{seed}" for seed in seeds}
     outcomes = train_seeds(arm, seeds, splits, folders, way="stacked")
     assert len(captured) == 1
@@ -95,7 +95,7 @@ def test_a_training_is_freed_with_its_last_name(captured, way):
     gc.collect()
     gc.disable()
     try:
-        runs = [small.run(small.arm(small.VIT, snapshots=()), seed, small.splits(52, 32)) for seed in (0, 1)]
+        runs = [small.run(small.arm(small.VIT, snapshots=()), seed, small.few()) for seed in (0, 1)]
         under_way = steps(runs, way)
         for _ in range(WARM_UP + 3):
             next(under_way)
@@ -125,7 +125,7 @@ def test_a_cuda_graph_trains_as_computed_steps_do(tmp_path, monkeypatch, network
     """On a GPU, captured steps end where computed ones end, up to rounding that training magnifies."""
     arm, splits = (
         small.arm(network, lr=1e-3, **changes) if "lr" not in changes else small.arm(network, **changes),
-        small.splits(52, 32),
+        small.few(),
     )
     replayed = train(arm, 3, splits, tmp_path / "replayed", device="cuda")
     assert "steps replayed as one graph" in replayed.mode

@@ -16,11 +16,6 @@ from vitwork.training.training import Training
 SEEDS = (3, 1, 4)
 
 
-def splits_of_few():
-    """Four steps an epoch, the last one of fewer images."""
-    return small.splits(train=52, test=32)
-
-
 def folders(path):
     return {seed: path / str(seed) for seed in SEEDS}
 
@@ -45,7 +40,7 @@ def assert_same_weights(one, other, tolerance=2e-4):
 )
 def test_each_seed_equals_its_solo_run(tmp_path, network, optimizer):
     """Stacked, every seed has its solo run's weights, statistics, stochastic depth and history, up to rounding."""
-    arm, splits = small.arm(network, optimizer=optimizer, lr=1e-3), splits_of_few()
+    arm, splits = small.arm(network, optimizer=optimizer, lr=1e-3), small.few()
     joint = train_seeds(arm, SEEDS, splits, folders(tmp_path / "stacked"), way="stacked")
     for seed in SEEDS:
         solo = train(arm, seed, splits, tmp_path / "solo" / str(seed))
@@ -56,7 +51,7 @@ def test_each_seed_equals_its_solo_run(tmp_path, network, optimizer):
 
 def test_a_diverging_seed_harms_nobody(tmp_path, monkeypatch):
     """One seed's weights are made infinite after the first step; it ends as diverged, the others as their solo runs."""
-    arm, splits = small.arm(small.VIT, lr=1e-3), splits_of_few()
+    arm, splits = small.arm(small.VIT, lr=1e-3), small.few()
     step = stacked.Stacked.step
 
     def sabotaged(self, batches, rate):
@@ -75,7 +70,7 @@ def test_a_diverging_seed_harms_nobody(tmp_path, monkeypatch):
 
 def test_seeds_continue_what_solo_runs_left_and_back(tmp_path):
     """A solo run's checkpoint is taken up by the joint training, and finished seeds are not trained again."""
-    arm, splits, places = small.arm(small.RESNET, lr=1e-3), splits_of_few(), folders(tmp_path / "stacked")
+    arm, splits, places = small.arm(small.RESNET, lr=1e-3), small.few(), folders(tmp_path / "stacked")
 
     stop = small.stop_at(6)
     for seed in (3, 1):
@@ -92,7 +87,7 @@ def test_seeds_continue_what_solo_runs_left_and_back(tmp_path):
 @pytest.mark.parametrize("network", [small.RESNET, small.VIT, small.ALTERNET], ids=["resnet", "vit", "alternet"])
 def test_side_by_side_every_seed_is_its_solo_run(tmp_path, network):
     """Trained in turns, with SAM and averages too, every seed ends with the very weights and history of its solo run."""
-    arm, splits = small.arm(network, sam=0.05, ema=0.9), splits_of_few()
+    arm, splits = small.arm(network, sam=0.05, ema=0.9), small.few()
     outcomes = train_seeds(arm, SEEDS, splits, folders(tmp_path / "turns"), way="side by side")
     for seed in SEEDS:
         solo = train(arm, seed, splits, tmp_path / "solo" / str(seed))
@@ -105,7 +100,7 @@ def test_side_by_side_every_seed_is_its_solo_run(tmp_path, network):
 
 def test_side_by_side_a_diverging_seed_harms_nobody(tmp_path, monkeypatch):
     """A seed whose weights become infinite leaves the turns as diverged; the others go on to their ends."""
-    arm, splits = small.arm(small.VIT, lr=1e-3), splits_of_few()
+    arm, splits = small.arm(small.VIT, lr=1e-3), small.few()
     epoch = Training.epoch
 
     def sabotaged(self):
@@ -134,7 +129,7 @@ def test_the_fastest_way_is_found_by_trying(monkeypatch):
         return {"alone": 1.0, "side by side": 2.5, "stacked": 2.0}[way]
 
     monkeypatch.setattr(module, "seconds_per_step", seconds)
-    make = making(small.arm(small.VIT), splits_of_few())
+    make = making(small.arm(small.VIT), small.few())
     assert fastest(make, 3) == "stacked"
     assert tried == {"alone": [0], "side by side": [0, 1, 2], "stacked": [0, 1, 2]}
     assert fastest(make, 1) == "alone"
@@ -150,7 +145,7 @@ def test_a_way_that_cannot_be_gone_is_not_chosen(changes, monkeypatch):
     if not changes:
         monkeypatch.setattr(stacked, "vmap", refuses)
     monkeypatch.setattr(module, "TRIED_STEPS", 2)
-    make = making(small.arm(small.VIT, **changes), splits_of_few())
+    make = making(small.arm(small.VIT, **changes), small.few())
     with pytest.raises((RuntimeError, VitworkError), match=r"stacked|batching rule"):
         seconds_per_step([make(0), make(1)], "stacked")
     assert seconds_per_step([make(0), make(1)], "side by side") > 0
@@ -159,7 +154,7 @@ def test_a_way_that_cannot_be_gone_is_not_chosen(changes, monkeypatch):
 
 def test_a_gpu_trains_in_the_fastest_way(tmp_path, monkeypatch):
     """Where seeds may go at once, trials decide; what they did is nowhere to be seen in the trainings or on the disk."""
-    arm, splits, tried = small.arm(small.VIT, lr=1e-3), splits_of_few(), []
+    arm, splits, tried = small.arm(small.VIT, lr=1e-3), small.few(), []
 
     def choose(make, count):
         tried.append(count)
@@ -177,12 +172,12 @@ def test_a_gpu_trains_in_the_fastest_way(tmp_path, monkeypatch):
 def test_a_recipe_that_cannot_be_stacked_says_so(tmp_path):
     """Asked for in words, stacking a recipe with SAM is refused in one sentence."""
     with pytest.raises(VitworkError, match="it is not stacked"):
-        train_seeds(small.arm(sam=0.05), SEEDS, splits_of_few(), folders(tmp_path), way="stacked")
+        train_seeds(small.arm(sam=0.05), SEEDS, small.few(), folders(tmp_path), way="stacked")
 
 
 def test_stacked_seeds_tell_how_far_they_are(tmp_path):
     """Progress of stacked seeds has the loss and accuracy of the epoch so far, as a solo run's has."""
-    arm, splits = small.arm(small.VIT, lr=1e-3), splits_of_few()
+    arm, splits = small.arm(small.VIT, lr=1e-3), small.few()
     solo, joint = [], []
     train(arm, 3, splits, tmp_path / "solo", progress=solo.append, every=0.0)
     train_seeds(arm, (3, 1), splits, folders(tmp_path / "joint"), way="stacked", progress=joint.append, every=0.0)
@@ -193,7 +188,7 @@ def test_stacked_seeds_tell_how_far_they_are(tmp_path):
 
 def test_stacked_seeds_are_saved_within_an_epoch(tmp_path):
     """Stopped in the middle of an epoch, stacked seeds continue there, together or alone, and end as ever."""
-    arm, splits, places = small.arm(small.VIT, lr=1e-3), splits_of_few(), folders(tmp_path / "joint")
+    arm, splits, places = small.arm(small.VIT, lr=1e-3), small.few(), folders(tmp_path / "joint")
 
     stop = small.stop_at(10)
     with pytest.raises(small.StopTrainingError):
@@ -208,8 +203,8 @@ def test_stacked_seeds_are_saved_within_an_epoch(tmp_path):
 
 def test_a_cpu_trains_one_after_another(tmp_path):
     """On a CPU the automatic choice is solo runs, bit for bit."""
-    arm, splits = small.arm(epochs=1, snapshots=("end",)), splits_of_few()
-    images = splits_of_few().train
+    arm, splits = small.arm(epochs=1, snapshots=("end",)), small.few()
+    images = small.few().train
     assert not pays("cpu", images)
     assert pays("cuda", images)
     assert not pays("cuda", SimpleNamespace(images=iter(())))  # streamed: read once for each seed
@@ -223,7 +218,7 @@ def test_side_by_side_a_model_that_draws_is_its_solo_run(tmp_path):
     """Weights drawn by NumPy, and dropout from torch's global generator, are those of the solo run, bit for bit."""
     arm, splits = (
         dataclasses.replace(small.arm(small.VIT), model="small_trainings:drawing_network", options={}),
-        splits_of_few(),
+        small.few(),
     )
     arm = dataclasses.replace(arm, recipe=dataclasses.replace(arm.recipe, drop_path=0.0))
     train_seeds(arm, SEEDS, splits, folders(tmp_path / "together"), way="side by side")

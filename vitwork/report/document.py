@@ -51,9 +51,8 @@ def read(place: Path) -> Results:
     try:
         content = read_regular(path, MOST_BYTES)
         decoded = msgspec.json.decode(content)
-        json.loads(
-            content, object_pairs_hook=partial(_once, path), parse_int=float
-        )  # of which some are too long for an int
+        # As floats, since whole numbers may be too long for Python.
+        json.loads(content, object_pairs_hook=partial(_once, path), parse_int=float)
         return _typed(decoded, path)
     except OSError as error:
         raise VitworkError(f"The results file {path} cannot be read: {error.strerror or error}.") from error

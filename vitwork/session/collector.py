@@ -32,7 +32,7 @@ class Collector:
         failed: tests that failed, also before or after their own code.
         exited: whether ``pytest.exit`` ended the session with an exit status of its own.
         at_first_test: called when the first test begins.
-        alone: whether the workers that were asked for are left out, since they would have nothing to do.
+        alone: why the workers that were asked for are left out; empty where they are not.
     """
 
     def __init__(self, revision: tuple[str, bool]) -> None:

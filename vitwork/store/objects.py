@@ -90,7 +90,7 @@ class ObjectStore(Store):
         except Exception as error:  # every service has kinds of its own
             raise VitworkError(f"The store {self.url} cannot be used ({told(error)}).") from error
 
-    def _listed(self, what: str, place: str, **options: Any) -> list[str]:
+    def _names_in(self, what: str, place: str, **options: Any) -> list[str]:
         """Return the names in a folder, none where there is none: services keep no empty folders."""
         try:
             return list(self._attempt(what, place, **options))
@@ -101,7 +101,7 @@ class ObjectStore(Store):
         """Return the keys of the records there, asked for again after a while."""
         if not self.listed or time.monotonic() - self.listed > LIST_SECONDS:
             self.remote.invalidate_cache()
-            found = self._listed("find", f"{self.base}/records")
+            found = self._names_in("find", f"{self.base}/records")
             self.names, self.listed = frozenset(Path(name).stem for name in found), time.monotonic()
         return self.names
 
@@ -119,7 +119,7 @@ class ObjectStore(Store):
         """Return the local folder of a run, with the snapshots of one that ended elsewhere."""
         folder = super().run_folder(key)
         if key in self._known() and not (folder / "outcome.json").exists():
-            for name in self._listed("ls", self._there(folder), detail=False):
+            for name in self._names_in("ls", self._there(folder), detail=False):
                 self._fetch(folder / Path(name).name)
         return folder
 
