@@ -16,11 +16,17 @@ from vitwork.training.training import Training
 SEEDS = (3, 1, 4)
 
 
+@pytest.fixture(autouse=True)
+def _smooth(monkeypatch):
+    """A ReLU whose input is zero but for rounding is open in one of two equal runs and shut in the other; SiLU has no kink."""
+    monkeypatch.setattr(torch.nn.ReLU, "forward", lambda _, x: torch.nn.functional.silu(x))
+
+
 def folders(path):
     return {seed: path / str(seed) for seed in SEEDS}
 
 
-def assert_same_weights(one, other, tolerance=2e-4):
+def assert_same_weights(one, other, tolerance=1e-5):
     for when in ("init", "warmup", "end"):
         expected, actual = load_snapshot(one, when), load_snapshot(other, when)
         for key, value in expected.items():
