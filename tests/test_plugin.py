@@ -198,12 +198,13 @@ def test_a_session_that_is_told_to_end_ends_as_by_an_interruption(
         import os, signal, time
 
         def test_stop(request):
-            told = os.getppid() if hasattr(request.config, "workerinput") else os.getpid()
+            told = int(os.environ["SESSION"])
             os.kill(told, signal.SIGTERM)
             os.kill(told, signal.SIGTERM)
             time.sleep(2)
         """
     )
+    session.makeconftest(f"import os\n\nos.environ.setdefault('SESSION', str(os.getpid()))\n{TINY}")
     result = run(session, *workers)
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert result.outlines[-1].startswith(

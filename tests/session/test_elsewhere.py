@@ -158,8 +158,8 @@ import os
 import pytest
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session):
-    if hasattr(session.config, "workerinput"):
+def pytest_runtest_protocol(item):
+    if hasattr(item.config, "workerinput"):
         os._exit(9)
 """
 

@@ -137,9 +137,7 @@ def test_a_mistake_that_only_workers_see_is_one_sentence(
     pytester: pytest.Pytester, typed: tuple[str, ...], claims: str, said: str
 ) -> None:
     """The process that reports collects nothing itself, and xdist says only that a worker left tests behind."""
-    pytester.makeconftest('pytest_plugins = ["vitwork.plugin"]')
-    pytester.makepyfile(test_claims=claims)
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n", "1", *typed)
+    result = project(pytester, claims=claims, options=["-n", "1", *typed])
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: {said}"])
     result.stdout.no_fnmatch_line("*INTERNALERROR*")

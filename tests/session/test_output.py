@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
 from tests.session.test_exit_status import CLAIMS
 from vitwork.session.output import Output, lasting
 
@@ -55,7 +56,7 @@ def test_a_session_that_cannot_print_leaves_its_report(pytester: pytest.Pytester
     pytester.makepyfile(test_claims=CLAIMS)
     with FULL.open("w") as stream:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
+            forked.command("pytest", "-p", "no:cacheprovider", *options),
             cwd=pytester.path, stdout=stream, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert done.stderr == "vitwork: the work goes on, and nothing more is printed: No space left on device.\n"
