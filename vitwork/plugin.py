@@ -341,7 +341,6 @@ def _session(config: pytest.Config) -> Session:
     return Session(
         profile, config.option.data, command(typed), collector.started,
         *collector.revision, collector.held, collector.reached, options.chosen(config), by_name(typed), config.option.weights is not None,
-        first_seed=report.profile.first_seed if report else config.option.first_seed,
         sequential=report.sequential if report else options.budget_of(config) is not None,
         measured=report.provenance if report else None, registry=Registry.of(config.rootpath, profile.name),
     )  # fmt: skip

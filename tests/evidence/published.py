@@ -92,7 +92,7 @@ def work(plan: Plan, store: Store, *, dice: int = 0, shifts: Mapping[str, float]
 
 def planned(cases: Iterable[Case] = CASES, first: int = 0, seeds: int = SEEDS) -> Plan:
     """Return the plan of a session."""
-    plan = Plan(replace(PROFILE, seeds=seeds), first=first)
+    plan = Plan(replace(PROFILE, seeds=seeds, first_seed=first))
     for one in cases:
         plan.add(one, seeds)
     return plan
@@ -102,7 +102,7 @@ def report(plan: Plan, store: Store, registry: Registry | None = None) -> Result
     """Return the results of a session."""
     found = judged(plan, store, Troubles())
     session = Session(
-        plan.profile, None, "pytest claims", 0.0, "c0ffee", False, {}, list(plan.tests), first_seed=plan.first,
+        plan.profile, None, "pytest claims", 0.0, "c0ffee", False, {}, list(plan.tests),
         registry=registry or Registry(),
     )  # fmt: skip
     return session.results(Evidence(found, dict(plan.code), declared=declarations(plan)), store)
@@ -116,4 +116,6 @@ def published(folder: Path, *, first: int = 0, seeds: int = SEEDS, **how: Any) -
 
 def again(results: Results, cases: Iterable[Case] = CASES) -> ReportPlan:
     """Return the plan by which a report is judged again."""
-    return ReportPlan(replace(PROFILE, seeds=results.profile.seeds), report=results).read(cases)
+    return ReportPlan(
+        replace(PROFILE, seeds=results.profile.seeds, first_seed=results.profile.first_seed), report=results
+    ).read(cases)

@@ -24,7 +24,9 @@ def test_the_claims_of_the_repository_are_found_where_there_is_no_wheel() -> Non
 def test_the_options_of_a_session_are_told_as_they_can_be_typed_again() -> None:
     """Every change is an option that makes it, networks of arms that are alike are named once, and folders are the reader's."""
     profile = replace(
-        override(substitute(SMOKE, ["vit=my.nets:small"]), ["epochs=2", "resnet.options.widths=(8, 16, 32)"]), seeds=3
+        override(substitute(SMOKE, ["vit=my.nets:small"]), ["epochs=2", "resnet.options.widths=(8, 16, 32)"]),
+        seeds=3,
+        first_seed=4,
     )
     noted = [
         Deviation(Change.NETWORKS, arm="pit", networks=("a.one", "a.two")),
@@ -33,11 +35,11 @@ def test_the_options_of_a_session_are_told_as_they_can_be_typed_again() -> None:
         Deviation(Change.CHOSEN),
     ]
     profile = replace(profile, deviations=(*profile.deviations, *noted))
-    assert options(profile, data=True, weights=True, first_seed=4, sequential=False) == (
+    assert options(profile, data=True, weights=True, sequential=False) == (
         "--profile smoke --data DIR --weights DIR --model vit=my.nets:small --model pit=timm:a.one,a.two --set epochs=2 "
         "--set 'resnet.options.widths=(8, 16, 32)' --seeds 3 --first-seed 4"
     )
-    assert options(SMOKE, data=False, weights=False, first_seed=0, sequential=True) == "--profile smoke --seeds auto"
+    assert options(SMOKE, data=False, weights=False, sequential=True) == "--profile smoke --seeds auto"
 
 
 def test_a_package_without_claims_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ class Missing(StrEnum):
     PART = "part"  # the network of `arm` has no `what`
     LEARNING = "learning"  # the networks of `arm` have not learned: their accuracy is `what`
     SAME = "same"  # the networks of `arm` are those of the arm `what`, with which they are to be compared
+    LEFT_OUT = "left out"  # the profile does not measure the quantity `what`
     NOISE = "noise"  # the quantity `what` says more of its own error than of networks
     UNFIT = "unfit"  # a measurement does not suit the network, recipe or images of `arm`, for the reason `what`
     RECORD = "record"  # the record of the measurement `what` of `arm` is gone

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from vitwork.design.arm import Arm
 from vitwork.design.deviation import Deviation
@@ -23,7 +23,10 @@ class Profile:
         expected: how long it takes, and on what.
         arms: the conditions that can be compared, by name.
         seeds: trained networks per arm.
+        first_seed: number of the first of them.
         effort: measurements whose parameters depend on the scale, at most one of each kind.
+        left_out: names of quantities that the profile does not measure, each with the parameters that it is left out with;
+            none for all. Those that it cannot tell from their own error, and controls that take long.
         deviations: differences from the paper's setting.
         alpha: false discovery rate over the claims that the profile can measure.
         competence: how many times better than chance an arm's networks have to be, by the lower 95 % bound of their
@@ -35,7 +38,9 @@ class Profile:
     expected: str
     arms: Mapping[str, Arm]
     seeds: int
+    first_seed: int = 0
     effort: tuple[Measurement, ...] = ()
+    left_out: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
     alpha: float = 0.05
     competence: float = 2.0

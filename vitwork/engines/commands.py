@@ -96,9 +96,9 @@ def _planned(given: argparse.Namespace) -> Plan:
     import_from_here()
     try_models(profile, found)
     plan = Plan(profile, given.data)
-    for seed in range(given.seeds or profile.seeds):
+    for number in range(given.seeds or profile.seeds):
         for name in chosen:
-            plan.run(profile.arms[name], seed)
+            plan.run(profile.arms[name], profile.first_seed + number)
     return plan
 
 

@@ -107,15 +107,16 @@ def register(arguments: Sequence[str]) -> int:
     parser = _parser("register", register)
     parser.add_argument("--profile", required=True, help=f"one of {', '.join(profiles.PROFILES)}")
     parser.add_argument("--seeds", type=positive, help="trained networks per arm, in place of the profile's number")
-    parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="number of the first seed (default: 0)")
+    parser.add_argument("--first-seed", type=int, metavar="N", help="number of the first seed (default: the profile's)")
     _claims(parser)
     given = parser.parse_args(arguments)
     from vitwork.session.registration import FOLDER, book, outlined
 
     tests = collect(given.claims)
     profile = profiles.find(given.profile)
-    profile = replace(profile, seeds=given.seeds or profile.seeds)
-    plan = outlined(profile, read_claims(tests, profile), given.first_seed)
+    first = profile.first_seed if given.first_seed is None else given.first_seed
+    profile = replace(profile, seeds=given.seeds or profile.seeds, first_seed=first)
+    plan = outlined(profile, read_claims(tests, profile))
     project, now = Path.cwd(), datetime.now(UTC).isoformat(timespec="seconds")
     revision, dirty = commit(project)
     path = project / FOLDER / f"{profile.name}.json"

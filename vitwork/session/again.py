@@ -43,7 +43,13 @@ def profile_of(report: Results) -> Profile:
     profile = overrides.override(own, overrides.assignments(changes))
     if loads(profile):
         profile = replace(profile, arms={name: _holding(arm, report) for name, arm in profile.arms.items()})
-    return replace(profile, seeds=report.profile.seeds, deviations=changes, alpha=report.alpha)
+    return replace(
+        profile,
+        seeds=report.profile.seeds,
+        first_seed=report.profile.first_seed,
+        deviations=changes,
+        alpha=report.alpha,
+    )
 
 
 def _holding(arm: Arm, report: Results) -> Arm:
@@ -85,7 +91,6 @@ class ReportPlan(Plan):
 
     def __post_init__(self) -> None:
         """File the report's records by what they are."""
-        self.first = self.report.profile.first_seed
         self.archive = Archive([self.report])
         self.trained = {(run.arm, run.seed): run.key for run in self.report.runs}
         self.loaded = {run.network["name"]: run.key for run in self.report.runs if run.network}
@@ -140,7 +145,7 @@ def judged_again(plan: ReportPlan) -> Results:
     found = Judge(plan, plan.archive, Troubles(), report.sequential).judgement()
     session = Session(
         plan.profile, None, report.provenance.command, report.provenance.started, report.provenance.commit,
-        report.provenance.dirty, {}, [finding.test for finding in found.findings], first_seed=plan.first,
+        report.provenance.dirty, {}, [finding.test for finding in found.findings],
         sequential=report.sequential, measured=report.provenance,
     )  # fmt: skip
     return session.results(Evidence(found, report.provenance.code, declared=declarations(plan)), plan.archive)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from vitwork import profiles
 from vitwork.design import overrides
 from vitwork.design.deviation import Change
 from vitwork.design.profile import Profile
@@ -92,19 +93,19 @@ def again(tests: Iterable[str], *, by_name: bool) -> str:
     return f'vitwork run -k "{" or ".join(test.rpartition("::")[2] for test in tests)}"'
 
 
-def options(profile: Profile, *, data: bool, weights: bool, first_seed: int, sequential: bool) -> str:
+def options(profile: Profile, *, data: bool, weights: bool, sequential: bool) -> str:
     """Return the options of a session at a profile as it was changed, whose folders are for the reader to name.
 
     Args:
         profile: with its changes among its deviations.
         data, weights: whether folders of images and of weights are needed.
-        first_seed: the number of the first seed.
         sequential: whether seeds are added until verdicts are settled.
     """
     changes = profile.deviations
     # Arms that are alike under several names have the same networks, which `--model` names once.
     networks = {found.networks: found.arm for found in reversed(changes) if found.change is Change.NETWORKS}
     own = [f"{arm}=timm:{','.join(names)}" for names, arm in networks.items()]
+    usual = profiles.PROFILES.get(profile.name, profile).first_seed
     seeds = "auto" if sequential else next((found.value for found in changes if found.change is Change.SEEDS), "")
     given = [
         ("--profile", profile.name),
@@ -113,7 +114,7 @@ def options(profile: Profile, *, data: bool, weights: bool, first_seed: int, seq
         *(("--model", model) for model in [*overrides.models(changes), *own]),
         *(("--set", assignment) for assignment in overrides.assignments(changes)),
         *[("--seeds", seeds)] * bool(seeds),
-        *[("--first-seed", str(first_seed))] * bool(first_seed),
+        *[("--first-seed", str(profile.first_seed))] * (profile.first_seed != usual),
     ]
     return " ".join(f"{name} {shlex.quote(value)}" for name, value in given)
 

@@ -77,7 +77,7 @@ def add(parser: pytest.Parser) -> None:
         "and of chosen tests)",
     )
     group.addoption("--seeds", help="trained networks per arm in place of the profile's number, or auto: until settled")
-    group.addoption("--first-seed", type=int, default=0, metavar="N", help="number of the first seed (default: 0)")
+    group.addoption("--first-seed", type=int, metavar="N", help="number of the first seed (default: the profile's)")
     group.addoption("--max-seeds", type=int, help=f"most seeds per arm with --seeds auto (default: {MOST_SEEDS})")
     group.addoption("--max-minutes", type=float, help="with --seeds auto, start no further seed after this time")
     group.addoption(
@@ -119,8 +119,9 @@ def profile_of(config: pytest.Config) -> Profile:
     """
     option = config.option
     if (report := report_from(config)) is not None:
-        settings = ("data", "seeds", "first_seed", "substitutes", "changes", "deterministic", "records")
-        if any(getattr(option, name) for name in settings) or option.profile not in {"smoke", report.profile.name}:
+        settings = ("data", "seeds", "substitutes", "changes", "deterministic", "records")
+        changed = any(getattr(option, name) for name in settings) or option.first_seed is not None
+        if changed or option.profile not in {"smoke", report.profile.name}:
             raise VitworkError(
                 f"--from {option.source} judges the report as it is: leave profile, seeds and settings out."
             )
@@ -140,12 +141,14 @@ def _arms(option: argparse.Namespace, profile: Profile) -> Profile:
 
 def _replicated(option: argparse.Namespace, profile: Profile) -> Profile:
     """Return a profile with as many seeds as the options ask for."""
-    if option.first_seed < 0:
+    if option.first_seed is not None and option.first_seed < 0:
         raise VitworkError(f"--first-seed takes a number from 0, not {option.first_seed}.")
-    if option.first_seed and networks.loads(profile):
+    if option.first_seed is not None and networks.loads(profile):
         raise VitworkError(
             f"The networks of {profile.name} are loaded, and no seed numbers them: leave --first-seed out."
         )
+    if option.first_seed is not None:
+        profile = replace(profile, first_seed=option.first_seed)
     seeds = option.seeds
     if seeds != "auto" and (option.max_seeds, option.max_minutes) != (None, None):
         raise VitworkError(
@@ -206,7 +209,7 @@ def plan_of(config: pytest.Config, profile: Profile, cases: Iterable[Case], lack
     """Return the plan of a session's tests; `lacks` says, by claim, what some lack whatever the profile has."""
     if (report := report_from(config)) is not None:
         return again.ReportPlan(profile, report=report).read(cases, lacks)
-    plan = Plan(profile, config.option.data, config.option.first_seed)
+    plan = Plan(profile, config.option.data)
     if config.option.plan:  # which needs no data
         plan.fingerprints |= fingerprints({arm.data for arm in profile.arms.values()}, plan.data)
     return plan.read(cases, lacks)
@@ -261,7 +264,9 @@ def check_paths(config: pytest.Config) -> None:
 def report_of(config: pytest.Config, store: Path, *, part: bool) -> Path:
     """Return the folder that the report is meant for: unless one is named, one for each kind of session."""
     option = config.option
-    changed = option.substitutes or option.changes or option.seeds or option.first_seed or option.deterministic
+    changed = (
+        option.substitutes or option.changes or option.seeds or option.first_seed is not None or option.deterministic
+    )
     kind = f"{'-again' * bool(option.source)}{'-changed' * bool(changed)}{'-part' * part}"
     folder: Path = option.report or store / f"report-{profile_of(config).name}{kind}"
     return folder
@@ -295,7 +300,7 @@ def given(config: pytest.Config) -> bool:
     return (option.profile, option.device, option.plan, option.deterministic, option.engine) != plain or any(
         (
             option.data, option.weights, option.store, option.report, option.seeds, option.max_seeds, option.max_minutes,
-            option.baseline, option.tensorboard, option.substitutes, option.changes, option.first_seed, option.source,
+            option.baseline, option.tensorboard, option.substitutes, option.changes, option.first_seed is not None, option.source,
             option.records,
         )
     )  # fmt: skip

@@ -89,7 +89,6 @@ class Plan:
     Attributes:
         profile: the scale.
         data: folder of the images, or None for those the project provides or downloads.
-        first: number of the first seed.
         tests: by name, in the order of the session.
         runs: by key, in the order in which they are worked on.
         wanted: measurements by key.
@@ -101,7 +100,6 @@ class Plan:
 
     profile: Profile
     data: Path | None = None
-    first: int = 0
     tests: dict[str, Planned] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     wanted: dict[str, Wanted] = field(default_factory=dict)
@@ -167,7 +165,11 @@ class Plan:
     def numbers(self, arm: str, seeds: int) -> Sequence[int]:
         """Return the numbers of an arm's seeds: so many, or the places of its published networks where there are fewer."""
         found = self.profile.arms[arm]
-        return range(min(seeds, len(found.networks))) if found.loaded else range(self.first, self.first + seeds)
+        return (
+            range(min(seeds, len(found.networks)))
+            if found.loaded
+            else range(self.profile.first_seed, self.profile.first_seed + seeds)
+        )
 
     def run(self, arm: Arm, seed: int) -> Run:
         """Add the run of an arm and a seed unless it is planned; arms that differ in their name alone share their runs.
@@ -256,13 +258,22 @@ def lacking(case: Case, profile: Profile) -> Lack | None:
     for side in (side for sentence in case.sentences for side in sentence.references):
         if side.arm not in profile.arms:
             return Lack(Missing.ARM, side.arm)
-        if lack := _lack(side, profile.arms[side.arm]):
+        if lack := _left_out(side, profile) or _lack(side, profile.arms[side.arm]):
             return lack
     if any(math.isnan(level) for sentence in case.sentences for level in sentence.levels or ()):
         return Lack(Missing.FAULT, what="a level of a trend is not a number")
     pairs = (pair for sentence in case.sentences for pair in combinations(sentence.conditions, 2))
     same = ((one, other) for one, other in pairs if profile.arms[one].is_one_with(profile.arms[other]))
     return next((Lack(Missing.SAME, one, other) for one, other in same), None)
+
+
+def _left_out(side: Reference, profile: Profile) -> Lack | None:
+    """Return that a profile leaves a quantity out; None where it does not, or with other parameters."""
+    name, given = side.quantity.name, side.measurement.parameters
+    without = profile.left_out.get(name)
+    if without is None or any(given[parameter] != value for parameter, value in without.items()):
+        return None
+    return Lack(Missing.LEFT_OUT, what=name)
 
 
 def _lack(side: Reference, arm: Arm) -> Lack | None:

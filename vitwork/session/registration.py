@@ -156,9 +156,9 @@ class Registry:
         return structs.replace(claim, registered=found)
 
 
-def outlined(profile: Profile, cases: Iterable[Case], first_seed: int = 0) -> Plan:
+def outlined(profile: Profile, cases: Iterable[Case]) -> Plan:
     """Return a plan of tests without their runs, whose keys hash images that need not be there yet."""
-    plan = Plan(profile, first=first_seed)
+    plan = Plan(profile)
     plan.tests |= {case.name: Planned(case, profile.seeds, lack=lacking(case, profile)) for case in cases}
     return plan
 
@@ -190,7 +190,7 @@ def _declared(plan: Plan, cases: Sequence[Case], decision: dict[str, float]) -> 
         hypotheses=tuple(map(_hypothesis, sentences)),
         arms={name: digest([arm.model, arm.options, arm.recipe, arm.data]) for name, arm in sorted(arms.items())},
         seeds=profile.seeds,
-        first_seed=plan.first,
+        first_seed=profile.first_seed,
         decision=decision,
         code={name: plan.hash_of(name) for name in sorted(modules)},
     )

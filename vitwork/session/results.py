@@ -74,7 +74,6 @@ class Session:
         chosen: whether only some tests were asked for.
         by_name: whether the suite's own claims were asked for by name and not by their files.
         weights: whether a folder of weights was named.
-        first_seed: the number of the first seed.
         sequential: whether seeds were added until verdicts were settled.
         measured: where the numbers come from, for a session that judges those of a report; None where they are its own.
         registry: what was registered of the claims.
@@ -91,7 +90,6 @@ class Session:
     chosen: bool = False
     by_name: bool = False
     weights: bool = False
-    first_seed: int = 0
     sequential: bool = False
     measured: Provenance | None = None
     registry: Registry = field(default_factory=Registry)
@@ -109,7 +107,7 @@ class Session:
             profile=ProfileResult(
                 name=self.profile.name, summary=self.profile.summary, seeds=self.profile.seeds,
                 deviations=(*self.profile.deviations, *self._partial(evidence)), pixels=self._pixels(),
-                first_seed=self.first_seed, loaded=loads(self.profile),
+                first_seed=self.profile.first_seed, loaded=loads(self.profile),
             ),
             provenance=self.measured or self._provenance(evidence),
             claims=tuple(
@@ -209,7 +207,6 @@ class Session:
             self.profile,
             data=self.data is not None or not self._sources(()) <= {"embedded", *DOWNLOADS},
             weights=self.weights,
-            first_seed=self.first_seed,
             sequential=self.sequential,
         )
 

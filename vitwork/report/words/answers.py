@@ -28,6 +28,7 @@ REASONS = {
     Missing.PART: "A network lacks the part that would be measured",
     Missing.LEARNING: "An arm has not learned at this profile",
     Missing.SAME: "Two arms that are compared have the same networks",
+    Missing.LEFT_OUT: "A quantity is needed that the profile leaves out",
     Missing.NOISE: "The measurement’s own error is too large beside its spread over networks",
     Missing.UNFIT: "The measurement does not fit the network",
     Missing.RECORD: "A record is missing",
