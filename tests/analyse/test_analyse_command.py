@@ -332,7 +332,7 @@ def test_an_analysis_that_does_not_fit_into_memory_is_not_measured(tmp_path, mon
     found = document(
         tmp_path / "found.json", "analysed_nets:vit", "--size", "16", "--analyses", "lesion,variance"
     )["analyses"]  # fmt: skip
-    assert found["lesion"] == {"not_measured": "does not fit into memory"}
+    assert found["lesion"] == {"not_measured": "does not fit into memory", "reason": "memory"}
     assert found["variance"]["values"]
 
 

@@ -19,13 +19,15 @@ from torch import nn
 
 import vitwork.analyse as room
 from vitwork.analyse.analysing import Analysing, Clock, measurements
-from vitwork.analyse.findings import Made, NotMade, Number, attempt
+from vitwork.analyse.findings import Made, Number, attempt
 from vitwork.analyse.outcome import Analysed, AnalysisOutcome, lines, weights_of
 from vitwork.analyse.subject import AnalysedImages, ready, subjects
 from vitwork.analyse.table import ANALYSES, chosen, share_error
 from vitwork.data import DataSpec, load
 from vitwork.errors import VitworkError
+from vitwork.language.not_made import NotMade, Obstruction
 from vitwork.models import create
+from vitwork.report import words
 
 SMALL = {"only": "variance,calibration", "images": 20, "size": 16}
 
@@ -81,7 +83,7 @@ def test_a_reason_is_said_once_and_no_line_is_wider_than_the_terminal(monkeypatc
     several = [
         Analysed(f"a-model-of-a-long-name-{number}", "as it is", 1, images, {"variance": made}) for number in range(5)
     ]
-    several[1].analyses = dict.fromkeys(("variance", "log_amplitude"), NotMade(why))
+    several[1].analyses = dict.fromkeys(("variance", "log_amplitude"), NotMade(Obstruction.UNFIT, why))
     outcome = AnalysisOutcome(tuple(several))
     table = str(outcome).partition("\n\n")[2]
     assert max(map(len, table.splitlines())) <= 80
@@ -235,7 +237,8 @@ def test_images_of_other_classes_are_refused_for_the_real_reason(classes, at_han
     model = create("preresnet_18", classes, depths=(1, 2), widths=(8, 16), image_size=16)
     splits = load(DataSpec("embedded", size=16, train=40, test=20)) if at_hand else None
     refused = room.analyse(model, splits, only="calibration", images=20, size=16).models[0].analyses["evaluation"]
-    assert refused == NotMade(f"needs images of the classes that the model tells apart: {why}")
+    assert isinstance(refused, NotMade)
+    assert words.analyses.not_made(refused) == f"needs images of the classes that the model tells apart: {why}"
 
 
 def test_numbers_say_what_they_are():

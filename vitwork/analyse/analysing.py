@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitwork.analyse.findings import Made, NotMade, attempt
+from vitwork.analyse.findings import Made, attempt
 from vitwork.analyse.outcome import Analysed, AnalysisOutcome
 from vitwork.analyse.subject import AnalysedImages, Ready, Subject, Weights, ready, subjects
 from vitwork.analyse.table import ANALYSES, chosen, settable
@@ -18,6 +18,7 @@ from vitwork.design.measurement import Measurement
 from vitwork.design.typed_fields import replaced
 from vitwork.device import place
 from vitwork.errors import VitworkError, at_least
+from vitwork.language.not_made import NotMade, Obstruction
 from vitwork.report import words
 
 if TYPE_CHECKING:
@@ -158,9 +159,7 @@ class Analysing:
             spare = 60.0 * self.minutes - (time.monotonic() - self.started)
             spare /= 1 + waiting  # as much for every model that waits
             if expected > spare:
-                left = words.duration(max(0.0, spare))
-                details = f"takes about {words.duration(expected)}, and {left} are left for it"
-                return NotMade("would end after the time that was given", details=details)
+                return NotMade(Obstruction.TIME, seconds=(expected, max(0.0, spare)))
         found = attempt(ANALYSES[name], self.measurements[name], model.run, model.unlabelled)
         if isinstance(found, Made):
             self.clock.note(expected, found.seconds)

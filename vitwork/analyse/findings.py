@@ -15,6 +15,7 @@ from msgspec import Struct
 from vitwork.analyse.table import Analysis, ShownQuantity, settable
 from vitwork.design.measurement import Measurement, Record
 from vitwork.errors import VitworkError, said, told
+from vitwork.language.not_made import NotMade, Obstruction
 from vitwork.language.quantity import AbsentError
 
 if TYPE_CHECKING:
@@ -79,22 +80,16 @@ class Made(Struct, frozen=True):
     over: str = "images"
 
 
-class NotMade(Struct, frozen=True, omit_defaults=True):
-    """Why an analysis could not be made; `error` is the kind of a fault that nobody foresaw, `details` are of this analysis alone."""
-
-    not_measured: str
-    error: str = ""
-    details: str = ""
-
-
-def attempt(analysis: Analysis, measurement: Measurement, run: TrainedRun, unlabelled: str = "") -> Made | NotMade:
+def attempt(
+    analysis: Analysis, measurement: Measurement, run: TrainedRun, unlabelled: NotMade | None = None
+) -> Made | NotMade:
     """Make one analysis.
 
     Args:
         analysis: what the table says of it.
         measurement: its measurement with the parameters that were asked for.
         run: the model.
-        unlabelled: why its images are not of the classes that it tells apart; empty where they are.
+        unlabelled: why its images are not of the classes that it tells apart; None where they are.
     """
     import torch
 
@@ -103,21 +98,21 @@ def attempt(analysis: Analysis, measurement: Measurement, run: TrainedRun, unlab
     from vitwork.device.settings import kept
 
     if lack := analysis.measurement.lack(run.arm):  # what other parameters ask of a recipe matters to claims only
-        return NotMade(lack.what)
+        return NotMade(Obstruction.UNFIT, lack.what)
     if analysis.labelled and unlabelled:
-        return NotMade(f"needs images of the classes that the model tells apart: {unlabelled}")
+        return unlabelled
     meter = Meter(torch.device(run.device))
     try:
         with kept(), single_precision():
             values = measurement.measure(run)
             parts = list(_measured_in_parts(measurement, run)) if analysis.in_parts else []
     except (VitworkError, ValueError) as why:  # a ValueError says what an analysis cannot take
-        return NotMade(said(why) or type(why).__name__)
+        return NotMade(Obstruction.UNFIT, said(why) or type(why).__name__)
     except Exception as error:  # one analysis that fails must not take the others down
         if is_out_of_memory(error):
-            return NotMade("does not fit into memory")
+            return NotMade(Obstruction.MEMORY)
         LOG.info("%s failed", measurement.name, exc_info=True)
-        return NotMade(f"it failed on this model ({told(error)})", type(error).__name__)
+        return NotMade(Obstruction.FAULT, told(error), type(error).__name__)
     cost = meter.cost(0)
     numbers = tuple(_number(shown, values, parts, analysis) for shown in analysis.shown)
     return Made(

@@ -7,16 +7,17 @@ import html
 import io
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from vitwork.analyse.findings import Made, NotMade, Number
+from vitwork.analyse.findings import Made, Number
 from vitwork.analyse.table import ANALYSES
 from vitwork.errors import VitworkError
+from vitwork.language.not_made import NotMade, Obstruction
 from vitwork.report import words
 from vitwork.report.document import dump
 from vitwork.report.terminal import terminal_columns
@@ -49,7 +50,7 @@ class Analysed:
     @property
     def failed(self) -> bool:
         """Whether an analysis failed for a reason that nobody foresaw."""
-        return any(isinstance(found, NotMade) and bool(found.error) for found in self.analyses.values())
+        return any(isinstance(found, NotMade) and found.reason is Obstruction.FAULT for found in self.analyses.values())
 
     @property
     def measured(self) -> list[tuple[str, Made]]:
@@ -105,10 +106,7 @@ class AnalysisOutcome:
             for name, made in one.measured:
                 if any(number.value is not None for number in made.numbers):
                     found.setdefault(made.over, {})[name] = None
-        if len(found) < 2:
-            return [f"Each ± is a standard error over {over}." for over in found]
-        parts = [f"over {over} ({', '.join(names)})" for over, names in found.items()]
-        return [f"Each ± is a standard error: {'; '.join(parts)}."]
+        return words.analyses.errors({over: list(names) for over, names in found.items()})
 
     @property
     def reasons(self) -> list[str]:
@@ -117,8 +115,8 @@ class AnalysisOutcome:
         for one in self.models:
             for name, made in one.analyses.items():
                 if isinstance(made, NotMade):
-                    found.setdefault((one.model, made.not_measured), []).append(name)
-        return [f"{model}: {', '.join(names)} not measured: {why}" for (model, why), names in found.items()]
+                    found.setdefault((one.model, words.analyses.not_made(made)), []).append(name)
+        return [words.analyses.without(model, names, why) for (model, why), names in found.items()]
 
     @property
     def rows(self) -> list[list[str]]:
@@ -212,7 +210,7 @@ class AnalysisOutcome:
             "schema": SCHEMA,
             "asked": self.asked,
             **self.made_by,
-            "models": self.models,
+            "models": [_recorded(one) for one in self.models],
         }
 
     def save(self, path: Path | str) -> Path:
@@ -232,6 +230,18 @@ class AnalysisOutcome:
         }
         write_atomically(path, writers[path.suffix]())
         return path
+
+
+def _recorded(one: Analysed) -> dict[str, Any]:
+    """Return a model as JSON has it, where the reason of an analysis that was not made is a sentence, too."""
+    analyses = {name: _told(found) if isinstance(found, NotMade) else found for name, found in one.analyses.items()}
+    return {**{each.name: getattr(one, each.name) for each in fields(one)}, "analyses": analyses}
+
+
+def _told(found: NotMade) -> dict[str, Any]:
+    details = words.analyses.details(found)
+    said = {"not_measured": words.analyses.not_made(found), **({"details": details} if details else {})}
+    return {**said, **msgspec.to_builtins(found)}
 
 
 def check_file(path: Path | str) -> Path:
@@ -263,10 +273,8 @@ def weights_of(models: Sequence[tuple[str, str]]) -> str:
 def lines(name: str, found: Made | NotMade) -> list[str]:
     """Return one analysis of one model as it is printed: its time and memory, then its numbers."""
     if isinstance(found, NotMade):
-        details = f" ({found.details})" if found.details else ""
-        return [f"{name:14} not measured: {found.not_measured}{details}"]
-    peak = "unknown" if found.peak_bytes is None else f"{found.peak_bytes / 2**20:.0f} MiB"
-    first = f"{name:14} {words.duration(found.seconds):>10} {peak:>12} at most, ± over {found.over}"
+        return [f"{name:14} {words.analyses.alone(found)}"]
+    first = f"{name:14} {words.analyses.taken(found.seconds, found.peak_bytes, found.over)}"
     return [first, *(f"{'':14}   {number.quantity}: {number.shown}{_noted(number)}" for number in found.numbers)]
 
 

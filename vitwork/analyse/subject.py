@@ -15,6 +15,7 @@ from vitwork.design.dataset import DataSpec
 from vitwork.design.recipe import Recipe
 from vitwork.device import place
 from vitwork.errors import VitworkError, told
+from vitwork.language.not_made import NotMade, Obstruction
 from vitwork.report import words
 
 if TYPE_CHECKING:
@@ -54,14 +55,10 @@ class Subject:
 
     @property
     def said(self) -> str:
-        """Where the weights come from, in words: what is measured of random ones says nothing of a trained network."""
-        if self.model is not None:
-            return "weights as they are"
-        if self.weights is not None:
-            known = {"pretrained": "timm's pre-trained weights", "published": "the paper's weights"}
-            return known.get(str(self.weights), f"weights of {Path(str(self.weights)).name}")
+        """Where the weights come from, in words."""
         own = ":" in self.build and not self.build.startswith("timm:")
-        return "untrained: random weights" + (", unless its function loads others" if own else "")
+        given = None if self.weights is None else str(self.weights)
+        return words.analyses.weights(given, at_hand=self.model is not None, own=own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +132,7 @@ class Ready:
     Attributes:
         subject: what was asked for.
         run: the model as measurements take one.
-        unlabelled: why its images are not of the classes that it tells apart; empty where they are.
+        unlabelled: why its images are not of the classes that it tells apart; None where they are.
         parameters: of the model.
         blocks: number of its blocks, 0 where it has none that can be told apart.
         pass_seconds: that one image's pass takes, about.
@@ -143,7 +140,7 @@ class Ready:
 
     subject: Subject
     run: TrainedRun
-    unlabelled: str
+    unlabelled: NotMade | None
     parameters: int
     blocks: int
     pass_seconds: float
@@ -187,11 +184,11 @@ def _ready(subject: Subject, pictures: AnalysedImages, device: str) -> Ready:
     run = TrainedRun(Arm(subject.name, subject.name, {}, Recipe(), spec), 0, Path(), splits, device, at_once=64)
     run.once(("model", "end"), lambda: model)
     classes = logits.shape[1] if subject.model is not None else _classes(subject, drawn)
-    unlabelled = ""
+    unlabelled = None
     if pictures.data is None and subject.trained:
-        unlabelled = "give them with --data"
+        unlabelled = NotMade(Obstruction.DRAWN)
     elif classes != drawn:
-        unlabelled = f"the images have {drawn}, the model {classes}"
+        unlabelled = NotMade(Obstruction.CLASSES, classes=(drawn, classes))
     try:
         with kept():
             blocks = len(run.blocks())

@@ -1,5 +1,6 @@
 """All that is said in words: every sentence of terminal, report and Markdown is made here, of facts."""
 
+from vitwork.report.words import analyses
 from vitwork.report.words.answers import (
     BESIDE,
     PAPER,
@@ -95,6 +96,7 @@ __all__ = [
     "REASONS",
     "SYMBOLS",
     "TITLES",
+    "analyses",
     "answer",
     "apart",
     "audit",
