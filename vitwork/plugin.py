@@ -80,7 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Unplanned(config.stash[COLLECTOR], config.stash[HELD]))
         if options.given(config):
             prepare(config)
-        if getattr(config.option, "dist", "no") != "no" and (why := idle.reason(config)):
+        if getattr(config.option, "dist", "no") != "no" and (why := idle.no_work(config)):
             config.option.dist, config.stash[COLLECTOR].alone = "no", why
 
 
@@ -381,7 +381,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     why = closing.why(evidence.judgement.findings, collector, changes, unreached=unreached) if ended else ""
     if why and succeeds:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    status = closing.status(session.exitstatus, exited=collector.exited)
+    status = words.exit_status(session.exitstatus, exited=collector.exited)
     interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED and not collector.exited
     why = words.interrupted() if interrupted else why
     closing.say(config, closing.verdicts(config, results, changes))  # what fails to be written has been seen
@@ -390,7 +390,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
     if config.get_verbosity() >= 0:
-        closing.say(config, [closing.last(page, f"{why} ({status})" if why else "", interrupted=interrupted)])
+        closing.say(config, [words.last_line(page, f"{why} ({status})" if why else "", interrupted=interrupted)])
     elif why:
         closing.say(config, [f"{why} ({status})."])
     shutil.rmtree(_shared(config, store), ignore_errors=True)

@@ -11,10 +11,11 @@ from vitwork import profiles
 from vitwork.data.sources.download import PUBLISHED
 from vitwork.design.dataset import DataSpec
 from vitwork.device import place
+from vitwork.language.forecast import Basis
 from vitwork.language.measure import Measure
 from vitwork.language.sentence import Sentence, control
 from vitwork.session import options
-from vitwork.session.costs import Basis, durations, fingerprints
+from vitwork.session.costs import durations, fingerprints
 from vitwork.session.forecast import plan_lines
 from vitwork.session.plan import Plan
 from vitwork.statistics import detectable

@@ -11,6 +11,7 @@ from vitwork.design.arm import Arm
 from vitwork.design.dataset import HELD_OUT, DataSpec
 from vitwork.design.published import LOADED, Network
 from vitwork.design.recipes import DEIT_300
+from vitwork.language.forecast import Basis
 from vitwork.language.measure import Measure
 from vitwork.measurements import accuracy, robustness
 from vitwork.measurements.accuracy import Evaluation
@@ -21,7 +22,6 @@ from vitwork.measurements.robustness import Corruptions, NoiseBands
 from vitwork.profiles import PROFILES, PUBLISHED, SMOKE
 from vitwork.profiles.network_times import NetworkTimes, Timed, Work, network_times
 from vitwork.session import costs, network_costs
-from vitwork.session.costs import Basis
 from vitwork.session.forecast import plan_lines
 from vitwork.session.network_costs import amount, seconds
 from vitwork.session.networks import as_if_here, loads

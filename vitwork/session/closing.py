@@ -109,16 +109,6 @@ def why(findings: Iterable[Finding], ended: Collector, changes: Changes, *, unre
     )
 
 
-def status(number: int, *, exited: bool) -> str:
-    """Return a session's exit status in words, and that ``pytest.exit`` chose it where it did."""
-    return f"exit status {int(number)}{', chosen by pytest.exit' if exited else ''}"
-
-
-def last(page: Path, why: str, *, interrupted: bool) -> str:
-    """Return the last line of a session: where its report lies, and why it ends as it does; nothing of a session that is well."""
-    return f"{why}; report so far: {page}" if interrupted else f"Report: {f'{why}: ' if why else ''}{page}"
-
-
 def _contradicts(finding: Finding, held: Mapping[str, bool], changes: Changes) -> bool:
     """Return whether a test contradicts its claim, as it did not in the baseline already; a property where it ran and failed."""
     if not finding.statistical:

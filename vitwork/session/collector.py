@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from vitwork.language.forecast import NoWork
+from vitwork.report import words
 from vitwork.session.results import Evidence
 
 MISTAKE = "vitwork: mistake"
@@ -32,7 +34,7 @@ class Collector:
         failed: tests that failed, also before or after their own code.
         exited: whether ``pytest.exit`` ended the session with an exit status of its own.
         at_first_test: called when the first test begins.
-        alone: why the workers that were asked for are left out; empty where they are not.
+        alone: why the workers that were asked for are left out; None where they are not.
     """
 
     def __init__(self, revision: tuple[str, bool]) -> None:
@@ -46,11 +48,11 @@ class Collector:
         self.failed: set[str] = set()
         self.exited = False
         self.at_first_test: Callable[[], object] | None = None
-        self.alone = ""
+        self.alone: NoWork | None = None
 
     def pytest_report_header(self) -> str | None:
         """Say why the workers that were asked for do not appear."""
-        return f"vitwork: {self.alone}, so that no workers are started" if self.alone else None
+        return f"vitwork: {words.no_workers(self.alone)}" if self.alone else None
 
     @pytest.hookimpl(tryfirst=True)  # before anything of the test is printed
     def pytest_runtest_logstart(self, nodeid: str) -> None:

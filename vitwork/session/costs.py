@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum, auto
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
@@ -20,6 +19,7 @@ from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.device import place
 from vitwork.errors import VitworkError
+from vitwork.language.forecast import Basis
 from vitwork.session import network_costs
 from vitwork.session.networks import loads
 from vitwork.session.plan import Plan, Run, code
@@ -35,15 +35,6 @@ TRAINING_IMAGES = {"embedded": 2000, "cifar10": 50_000, "cifar100": 50_000, "ima
 
 MOST_READ = 5
 """Runs of an arm whose records are read for its mean."""
-
-
-class Basis(Enum):
-    """Where a duration comes from."""
-
-    STORE = auto()  # runs of this arm that lie in the store, measured
-    REPORT = auto()  # a published report of the profile, measured on the machine that it names
-    FAMILY = auto()  # a published network of each family, measured at random weights on the machine that a file names
-    STEP = auto()  # a training step on this machine and the work of each network; measuring it afterwards is left out
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from vitwork.data import fingerprint
 from vitwork.design.deviation import Missing
 from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
+from vitwork.language.forecast import NoWork
 from vitwork.session import networks, options
 from vitwork.session.findings import Finding
 from vitwork.session.plan import code
@@ -34,15 +35,15 @@ IMPORTED = pytest.StashKey[list[Path]]()
 """A user's files that were imported before any claim was: conftests, and what they import."""
 
 
-def reason(config: pytest.Config) -> str:
-    """Return why a session has nothing to train or measure, as far as the last one's note shows; empty if it may have."""
+def no_work(config: pytest.Config) -> NoWork | None:
+    """Return why a session has nothing to train or measure, as far as the last one's note shows; None if it may have."""
     if config.option.plan or config.option.source is not None:
-        return "this session trains and measures nothing"
+        return NoWork.ASKED
     config.stash[IMPORTED] = _imported(config.rootpath)
     with suppress(OSError, VitworkError):
         if read_regular(_note(config), LONGEST) == _read_by(config).encode():
-            return "the last session left nothing undone, and nothing that it was seen to read has changed"
-    return ""
+            return NoWork.DONE
+    return None
 
 
 def note(config: pytest.Config, findings: Iterable[Finding], reached: set[str]) -> None:

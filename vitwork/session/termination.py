@@ -59,5 +59,5 @@ class Unplanned:
         """Say so, where the session is one of ours."""
         unsaid = self.interrupted and not self.collector.exited and self.collector.evidence is None
         if unsaid and options.works(config) and (options.given(config) or self.held.claims):
-            status = closing.status(pytest.ExitCode.INTERRUPTED, exited=False)
+            status = words.exit_status(pytest.ExitCode.INTERRUPTED, exited=False)
             closing.say(config, [f"{words.interrupted()} ({status}); no test had been read, so there is no report."])

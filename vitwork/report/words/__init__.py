@@ -1,6 +1,6 @@
 """All that is said in words: every sentence of terminal, report and Markdown is made here, of facts."""
 
-from vitwork.report.words import analyses
+from vitwork.report.words import analyses, plan
 from vitwork.report.words.answers import (
     BESIDE,
     PAPER,
@@ -25,6 +25,7 @@ from vitwork.report.words.effects import (
     shown,
     why,
 )
+from vitwork.report.words.endings import ending, exit_status, interrupted, last_line, no_workers
 from vitwork.report.words.figures import TITLES, left_out
 from vitwork.report.words.numbers import (
     cost,
@@ -46,9 +47,7 @@ from vitwork.report.words.sentences import (
     chosen,
     claim_reason,
     deviation,
-    ending,
     event,
-    interrupted,
     lack,
     lacking,
     limits,
@@ -122,12 +121,14 @@ __all__ = [
     "ending",
     "energy",
     "event",
+    "exit_status",
     "factor",
     "fixed",
     "headline",
     "interrupted",
     "lack",
     "lacking",
+    "last_line",
     "lead",
     "left_out",
     "limits",
@@ -135,12 +136,14 @@ __all__ = [
     "method",
     "moment",
     "no_match",
+    "no_workers",
     "older",
     "other_profile",
     "p_values",
     "part",
     "partial",
     "partly",
+    "plan",
     "plural",
     "pooled",
     "price",

@@ -97,32 +97,6 @@ def no_match(keyword: str, names: Collection[str]) -> str:
     return f"No claim or test matches -k {keyword!r}{rest}"
 
 
-def ending(contradicted: int, failed: int, changed: int, *, unreached: bool = False) -> str:
-    """Return what went wrong in a session, as its exit status says that something did.
-
-    Args:
-        contradicted: claims of which that is new.
-        failed: tests that failed for another reason than a verdict.
-        changed: tests and claims that changed since a baseline.
-        unreached: whether tests were not reached, and nothing else says so.
-    """
-    said = [
-        *(
-            [f"{plural(contradicted, 'claim')} {'is' if contradicted == 1 else 'are'} contradicted at this scale"]
-            * bool(contradicted)
-        ),
-        *([f"{plural(changed, 'change')} since the baseline"] * bool(changed)),
-        *([f"{plural(failed, 'test')} failed for another reason"] * bool(failed)),
-        *(["the session did not come to all of its tests"] * unreached),
-    ]
-    return " and ".join(said)
-
-
-def interrupted() -> str:
-    """Return why a session ends that was stopped, and what becomes of it: all that was finished is kept."""
-    return "Interrupted, and the same command goes on from here"
-
-
 def deviation(found: Deviation) -> str:
     """Return one difference from the paper's setting."""
     return {
