@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -66,52 +65,36 @@ class SearchOutcome:
     @property
     def answer(self) -> str:
         """What was found, in a sentence."""
+        judged = [step.found.ruling for step in self.steps if step.found.ruling is not Ruling.UNFINISHED]
         if not self.finished:
-            judged = sum(step.found.ruling is not Ruling.UNFINISHED for step in self.steps)
-            when = f"after {words.plural(judged, 'block')}" if judged else "before a block was judged"
-            what = "The time was up" if self._out_of_time else "The search is under way, or was interrupted"
-            return f"{what} {when}; the same command goes on from here."
-        kept = named(self.msas, self.network.depths)
-        refused = [step.found.ruling is Ruling.REFUSED for step in self.steps]
-        if refused and all(refused):
-            return f"No MSA block can be built into {self.name}, so that none was tried; the steps say why."
-        if not any(self.msas):
-            among = " of those that can be built" if any(refused) else ""
-            return f"No MSA block{among} was shown to help {self.name}: it stays without one."
-        return f"{self.name} gains by {words.plural(sum(self.msas), 'MSA block')}: {kept}."
+            return words.buildup.unfinished(len(judged), out_of_time=self._out_of_time)
+        refused = [ruling is Ruling.REFUSED for ruling in judged]
+        return words.buildup.answer(self.name, sum(self.msas), named(self.msas, self.network.depths), refused)
 
     @property
     def declared(self) -> str:
         """The error rates of the search, in a sentence."""
         rates, among = self.rates, most_tried(self.network.depths)
-        return (
-            f"Declared: at most {100 * rates.alpha:g} % of searches keep a block that does not help (shared among {among}); "
-            f"a block that gains {rates.least:g} points is dropped with probability {100 * rates.beta:g} % at most; at most "
-            f"{rates.seeds} seeds. Judged on validation images, which are held out of training; no test image is looked at."
-        )
+        return words.buildup.declared(rates.alpha, among, rates.least, rates.beta, rates.seeds)
 
     @property
     def cost(self) -> str:
         """What the search cost, from the store: earlier calls included."""
         found = self.configurations.values()
-        if not found:
-            return f"No network trained; {words.duration(self.wall)} in this call"
-        joules = [configuration.joules for configuration in found]
-        spent = words.cost(sum(one.seconds for one in found), None if None in joules else sum(filter(None, joules)))
-        count = sum(len(one.accuracies) for one in found)
-        return f"{words.plural(count, 'network')}, {spent} of training; {words.duration(self.wall)} in this call"
+        joules = [one.joules for one in found]
+        return words.buildup.spent(
+            sum(len(one.accuracies) for one in found),
+            sum(one.seconds for one in found),
+            None if None in joules else sum(filter(None, joules)),
+            self.wall,
+        )
 
     def line(self, step: TriedBlock) -> str:
         """Return one step in a line."""
-        block = _added(step, self.network.depths)
-        found = step.found
+        block, found = _added(step, self.network.depths), step.found
         if found.gain is None:
-            return f"{block}: {found.ruling}{f' ({found.why})' if found.why else ''}"
-        gain, seeds, trained = found.gain, words.plural(found.seeds, "seed"), self.trained(step)
-        among = f"the first {seeds} of {trained}" if trained > found.seeds else seeds
-        edges = " to ".join(words.quantity(edge, sign=True) for edge in (gain.low, gain.high))
-        interval = edges if math.isfinite(gain.low + gain.high) else "so few seeds bound nothing"
-        return f"{block}: {words.quantity(gain.estimate, sign=True)} points ({interval}), {among}: {found.ruling or 'open'}"
+            return words.buildup.untested(block, str(found.ruling), found.why)
+        return words.buildup.tested(block, found.ruling or "", found.gain, found.seeds, self.trained(step))
 
     def trained(self, step: TriedBlock) -> int:
         """Return how many networks with a step's block there are; its ruling may have taken fewer, the first that decided."""

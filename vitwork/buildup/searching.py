@@ -13,6 +13,7 @@ from vitwork.buildup.rule import BlockJudgement, Rates, Ruling, TriedBlock, judg
 from vitwork.buildup.team import Team
 from vitwork.design.arm import Arm
 from vitwork.design.profile import Profile
+from vitwork.report import words
 from vitwork.session.plan import Plan, Run
 from vitwork.statistics.decision import FEWEST_SEEDS
 
@@ -100,7 +101,7 @@ class Search:
         if missing := len(plan.missing(self.team.store)):
             if self.minutes is not None and time.monotonic() - self.started > 60.0 * self.minutes:
                 return False
-            self.say(f"{named(tried, self.network.depths)}: {missing} networks to train for {seeds} seeds")
+            self.say(words.buildup.coming(named(tried, self.network.depths), missing, seeds))
             self.team.drain(plan)
         for msas in (before, tried):
             self.trained[msas] = max(seeds, self.trained.get(msas, 0))

@@ -1,6 +1,6 @@
 """All that is said in words: every sentence of terminal, report and Markdown is made here, of facts."""
 
-from vitwork.report.words import analyses, plan
+from vitwork.report.words import analyses, buildup, plan
 from vitwork.report.words.answers import (
     BESIDE,
     PAPER,
@@ -100,6 +100,7 @@ __all__ = [
     "apart",
     "audit",
     "bearing",
+    "buildup",
     "by_holm",
     "by_question",
     "by_reason",
