@@ -47,9 +47,8 @@ class Coming:
     left: float | None = None
 
     def __str__(self) -> str:
-        about = "" if self.seconds is None else f", about {words.duration(self.seconds)}"
-        left = "" if self.left is None else f"; about {words.duration(self.left)} left in all"
-        return f"[{self.place}/{self.count}] {self.model}: {self.analysis or 'building'}{about}{left}"
+        step = f"[{self.place}/{self.count}] {self.model}"
+        return f"{step}: {words.analyses.coming(self.analysis, self.seconds, self.left)}"
 
 
 @dataclass(slots=True)

@@ -1,4 +1,8 @@
-"""All that is said in words: every sentence of terminal, report and Markdown is made here, of facts."""
+"""Facts in words: what terminal, pages and Markdown say of results, plans, analyses and searches is written here.
+
+Two kinds of text are not: what an exception says stands where it is raised, and what a command or an engine says of its own
+work as it goes on (which weights it found, whom it waits for) stands where it is printed.
+"""
 
 from vitwork.report.words import analyses, buildup, plan
 from vitwork.report.words.answers import (

@@ -73,6 +73,13 @@ def alone(found: NotMade) -> str:
     return f"not measured: {not_made(found)}{f' ({more})' if more else ''}"
 
 
+def coming(analysis: str, seconds: float | None, left: float | None) -> str:
+    """Return what is done next, how long it takes and how long all takes; without an analysis, the model is built."""
+    about = "" if seconds is None else f", about {duration(seconds)}"
+    rest = "" if left is None else f"; about {duration(left)} left in all"
+    return f"{analysis or 'building'}{about}{rest}"
+
+
 def taken(seconds: float, peak_bytes: int | None, over: str) -> str:
     """Return time and memory of an analysis, in columns, and what its errors are over."""
     peak = "unknown" if peak_bytes is None else f"{peak_bytes / 2**20:.0f} MiB"
