@@ -369,6 +369,9 @@ def test_what_would_end_after_the_budget_is_not_started():
     text = " ".join(str(none).split())
     assert text.count("variance, evaluation not measured: would end after the time that was given") == 1
     assert "(takes about" in "".join(lines("variance", none.models[0].analyses["variance"]))
+    written = none.record["models"][0]["analyses"]["variance"]
+    assert (written["reason"], written["seconds"][1]) == ("time", 0.0)
+    assert written["details"].endswith("0.0 s are left for it")
     plenty = room.analyse({"net": net()}, load(DataSpec("embedded", size=16, train=40, test=20)), minutes=1e6, **SMALL)
     assert all(isinstance(made, Made) for made in plenty.models[0].analyses.values())
 
