@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,9 +166,3 @@ def test_unknown_profile_is_one_sentence() -> None:
     """A wrong name is answered with those that exist."""
     with pytest.raises(VitworkError, match="There is no profile 'tiny'; choose one of smoke, cifar10-micro"):
         find("tiny")
-
-
-def test_profiles_do_not_import_torch() -> None:
-    """A session that only looks profiles up starts without torch."""
-    code = "import sys, vitwork.profiles; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
