@@ -1,4 +1,4 @@
-"""What analyses found on one model or several: a table, a frame, drawings, files. Imports no torch."""
+"""What analyses found on one model or several: a table, a frame, drawings, files."""
 
 from __future__ import annotations
 

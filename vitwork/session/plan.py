@@ -1,4 +1,4 @@
-"""The runs and measurements that a set of claims needs, each once. Imports no torch."""
+"""The runs and measurements that a set of claims needs, each once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that are drawn, not downloaded: the data set of the `smoke` profile. Imports no torch.
+"""Images that are drawn, not downloaded: the data set of the `smoke` profile.
 
 Every image shows one object before a shaded background. Its *outline* (a low-frequency cue, `vitwork.data.drawn.shapes`) and
 the *texture* that covers it (a high-frequency cue: periods of 2.5 to 3.5 pixels, that is 0.57π to 0.8π, at every image

@@ -1,4 +1,4 @@
-"""Downloads kept in a cache that records and re-checks their SHA-256. Imports no torch."""
+"""Downloads kept in a cache that records and re-checks their SHA-256."""
 
 from __future__ import annotations
 
