@@ -93,13 +93,13 @@ def draw_images(n: int, size: int = 16, seed: int = 0, split: Split = "train") -
     return draw_cues(labels, labels, size=size, seed=seed, split=split)
 
 
-def conflict(n: int, size: int = 16, seed: int = 0) -> Drawing:
+def conflict(n: int, size: int = 16) -> Drawing:
     """Draw images whose outline belongs to one class and whose texture to another, all ordered pairs equally often."""
     count = len(CLASSES)
     index = np.arange(n, dtype=np.int64)
     shapes = index % count
     textures = (shapes + 1 + (index // count) % (count - 1)) % count
-    return draw_cues(shapes, textures, size=size, seed=seed, split="conflict")
+    return draw_cues(shapes, textures, size=size, split="conflict")
 
 
 def draw_cues(shapes: Labels, textures: Labels, *, size: int = 16, seed: int = 0, split: Split = "test") -> Drawing:
