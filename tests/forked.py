@@ -3,6 +3,7 @@
 torch, timm and the rest take five seconds to import, which most sessions in these tests and their workers would spend and none
 is about. What a fork imports, sets or leaves behind is its own, as in any other process. Not for a test of what is imported or
 of digests of this project's sources, and not for one that sets an environment variable which a library reads while it is imported.
+The hash seed, umask, limits of resources, process group and terminal are the server's, not the caller's. It takes Linux.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import atexit
 import os
 import subprocess
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -23,26 +23,25 @@ UNUSED = "-p no:hypothesispytest -p no:anyio -p no:pytest_cov"  # which every wo
 
 
 @cache
-def server() -> str:
-    """Start the server of this process, which ends with it, and return its socket."""
-    folder = tempfile.TemporaryDirectory()
-    place = str(Path(folder.name, "socket"))
-    words = [sys.executable, "-m", "tests.warmed", place]
-    serving = subprocess.Popen(words, cwd=TESTS.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def end() -> None:
-        serving.communicate()
-        folder.cleanup()
-
-    atexit.register(end)
+def server() -> tuple[subprocess.Popen[bytes], str]:
+    """Start the server of this process, which ends with it, and return it and the place of its socket."""
+    words = [sys.executable, "-m", "tests.warmed"]
+    serving = subprocess.Popen(
+        words, cwd=TESTS.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        start_new_session=True,  # what a terminal sends to all gets to forks by their fronts, once
+    )  # fmt: skip
+    atexit.register(serving.__exit__, None, None, None)
     assert serving.stdout is not None
-    assert serving.stdout.readline() == b"ready\n"
-    return place
+    return serving, serving.stdout.readline().decode().strip()
 
 
 def command(module: str, *arguments: str) -> list[str]:
     """Return the words that run a module as the main program, for a test that starts them in its own way."""
-    return [sys.executable, "-IS", str(TESTS / "warm_process.py"), server(), "-m", module, *arguments]
+    serving, place = server()
+    if not place or serving.poll() is not None:
+        message = "tests/warmed.py, which forks for tests, has ended: what it says of that is in the first test that failed so"
+        raise RuntimeError(message)
+    return [sys.executable, "-IS", str(TESTS / "warm_process.py"), place, "-m", module, *arguments]
 
 
 def run(module: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -3,11 +3,40 @@
 from __future__ import annotations
 
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+
+WITH_TORCH = (  # rooms, folders and modules
+    *("analysis", "device", "models", "training"),
+    *("data.augmentation", "data.constants", "data.corruptions", "data.images", "data.noise_bands"),
+    *("data.position_rng", "data.prepared", "data.sources.stream"),
+    *("engines.torchrun", "measurements.loaded_run", "measurements.power_iteration", "measurements.trained_run"),
+)
+"""What may import torch when it is imported. Nothing else does, nor anything that it imports."""
+
+IMPORTING = """
+import importlib, sys, traceback
+
+class Watch:
+    chain = []
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch" and not self.chain:
+            found = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_stack(None)]
+            self.chain += dict.fromkeys(name for name in found if name.startswith("vitwork."))
+
+sys.meta_path.insert(0, Watch())
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+    if "torch" in sys.modules:
+        sys.exit("torch was imported by " + ", imported by ".join(Watch.chain))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +72,15 @@ def test_an_arrow_upwards_is_marked(script):
     assert 'class="up"' not in drawn
     assert ">3</text>" in drawn
     assert 'class="up"' in script["draw"]([["upper"], ["lower"]], {("lower", "upper"): 1})
+
+
+def test_what_plans_judges_and_reports_starts_without_torch():
+    """Every module but those that work with tensors is imported in one process, which has not imported torch then."""
+    paths = (path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / "vitwork").rglob("*.py")))
+    modules = [".".join(path.parts).removesuffix(".__init__") for path in paths if path.name != "__main__"]
+    heavy = tuple(f"vitwork.{name}." for name in WITH_TORCH)
+    light = [name for name in modules if not f"{name}.".startswith(heavy)]
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTING, *light], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

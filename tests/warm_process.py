@@ -1,6 +1,7 @@
-"""``python -IS tests/warm_process.py SOCKET -m MODULE …``: the front of a process that `tests/warmed.py` forks.
+"""``python -IS tests/warm_process.py PLACE -m MODULE …``: the front of a process that `tests/warmed.py` forks.
 
-It hands over its arguments, folder, environment and streams, and ends as the fork does. It starts in a moment: no import but these.
+It hands over its arguments, folder, environment and streams, then the signals that it gets, and ends as the fork does. It starts in
+a moment: no import but these.
 """
 
 import json
@@ -10,11 +11,12 @@ import socket
 import sys
 
 with socket.socket(socket.AF_UNIX) as server:
-    server.connect(sys.argv[1])
-    request = json.dumps([sys.argv[2:], os.getcwd(), dict(os.environ)])  # noqa: PTH109, a slow import
-    sent = socket.send_fds(server, [request.encode()], [0, 1, 2])
-    server.sendall(request.encode()[sent:])
-    server.shutdown(socket.SHUT_WR)
+    server.connect("\0" + sys.argv[1])
+    request = json.dumps([sys.argv[2:], os.getcwd(), dict(os.environ)]).encode()  # noqa: PTH109, a slow import
+    socket.send_fds(server, [len(request).to_bytes(4, "big")], [0, 1, 2])
+    server.sendall(request)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: server.send(bytes([number])))
     for stream in range(3):
         os.close(stream)
     status = int(server.recv(16) or 1)

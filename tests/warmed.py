@@ -1,10 +1,12 @@
 """A server of processes that start warm: libraries and our modules imported, our sources digested, one thread.
 
-``python -m tests.warmed SOCKET`` forks for every request that `tests/warm_process.py` sends, until its standard input ends.
+``python -m tests.warmed`` prints the place of its socket and forks for every request that `tests/warm_process.py` sends there,
+until its standard input ends.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -12,14 +14,18 @@ import runpy
 import select
 import signal
 import socket
+import struct
 import sys
+import threading
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
 import execnet.gateway_io
+import numpy as np
 import torch
 
 from vitwork import measurements
@@ -53,43 +59,77 @@ def warm_up() -> None:
     gc.freeze()  # what was imported is no garbage, which pytest looks for again and again
 
 
-def serve(place: str) -> None:
+def serve() -> None:
     """Fork for each request; the fork answers with the status of the process that it starts."""
-    with socket.create_server(place, family=socket.AF_UNIX) as listening:
-        print("ready", flush=True)
-        while True:
-            ready, *_ = select.select([listening, sys.stdin], [], [])
-            if sys.stdin in ready:
-                os._exit(0)  # what is frozen would be told of as leaked
+    with socket.create_server("", family=socket.AF_UNIX) as listening:  # Linux finds a name, which is no file
+        place = listening.getsockname()[1:].decode()
+        print(place, flush=True)
+        while sys.stdin not in select.select([listening, sys.stdin], [], [])[0]:
             asking, _ = listening.accept()
             if not os.fork():
-                listening.close()
-                attend(asking, place)
+                try:
+                    listening.close()
+                    attend(asking, place)
+                finally:
+                    os._exit(1)
             asking.close()
 
 
 def attend(asking: socket.socket, place: str) -> None:
-    """Start the process that is asked for, wait for its end, and answer with its status."""
+    """Start the process that is asked for, hand its front's signals on to it, and answer with its status; it ends with its front."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    said, streams, *_ = socket.recv_fds(asking, 1 << 20, 3)
-    while more := asking.recv(1 << 20):
-        said += more
-    if child := os.fork():
-        for stream in streams:
+    if struct.unpack("3i", asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1] != os.getuid():
+        return  # anybody on this machine can connect
+    size, streams, *_ = socket.recv_fds(asking, 4, 3)
+    arguments, folder, environment = json.loads(asking.recv(int.from_bytes(size, "big"), socket.MSG_WAITALL))
+    child = os.fork()
+    if not child:
+        asking.close()
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
             os.close(stream)
-        asking.send(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
-        os._exit(0)
-    asking.close()
-    arguments, folder, environment = json.loads(said)
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+        os._exit(status_of(arguments, place))
+    for stream in streams:
         os.close(stream)
+    ended = os.pidfd_open(child)
+    while ended not in select.select([asking, ended], [], [])[0]:
+        os.kill(child, (asking.recv(1) or bytes([signal.SIGKILL]))[0])
+    with suppress(OSError):  # where the front has ended
+        asking.send(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
+
+
+def status_of(arguments: list[str], place: str) -> int:
+    """Run ``-m MODULE …`` or ``-c CODE …`` as the main program, end as Python does, and return the exit status."""
+    status: object = 0
+    try:
+        begin(place)
+        run(arguments)
+    except SystemExit as ending:
+        status = 0 if ending.code is None else ending.code
+        if not isinstance(status, int):
+            print(status, file=sys.stderr)
+    except BaseException as fault:  # noqa: BLE001, as at the end of every program
+        traceback.print_exc()
+        status = fault
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if isinstance(status, KeyboardInterrupt):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    return status if isinstance(status, int) else 1
+
+
+def begin(place: str) -> None:
+    """Give this process what the server's is not to be shared: standard input, states of generators, a way to start workers."""
     sys.stdin = open(0, closefd=False)  # noqa: SIM115, the old one has the server's buffer
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
+    np.random.seed()  # noqa: NPY002, the global generator; that of `random` is seeded by every fork
+    torch.default_generator.seed()
     start_workers_warm(place)
-    os._exit(status_of(arguments))
 
 
 def start_workers_warm(place: str) -> None:
@@ -99,28 +139,20 @@ def start_workers_warm(place: str) -> None:
     execnet.gateway_io.popen_args = lambda spec: warm if os.getpgrp() == group else cold(spec)
 
 
-def status_of(arguments: list[str]) -> int:
-    """Run ``-m MODULE …`` or ``-c CODE …`` as the main program and return its exit status."""
+def run(arguments: list[str]) -> None:
+    """Run a module or code as the main program."""
     (kind, what), sys.argv = arguments[:2], arguments[1:]
     sys.path[:] = [str(Path.cwd()), *(entry for entry in sys.path if not Path(entry).is_relative_to(TESTS))]
-    try:
-        if kind == "-m":
-            runpy.run_module(what, run_name="__main__", alter_sys=True)
-        else:
-            sys.modules["__main__"] = ModuleType("__main__")
-            exec(what, vars(sys.modules["__main__"]))  # noqa: S102, as python -c does
-        status = 0
-    except SystemExit as ending:
-        status = int(ending.code or 0)
-    except BaseException:  # noqa: BLE001, as at the end of every program
-        traceback.print_exc()
-        status = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    return status
+    if kind == "-m":
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
+    else:
+        sys.modules["__main__"] = ModuleType("__main__")
+        exec(what, vars(sys.modules["__main__"]))  # noqa: S102, as python -c does
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells have what runs in their background ignore
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks whose end nobody waits for
     warm_up()
-    serve(sys.argv[1])
+    serve()
+    os._exit(0)  # what is frozen would be told of as leaked

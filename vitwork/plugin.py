@@ -1,4 +1,4 @@
-"""The pytest plugin: options, the `measure` fixture, the session's work, verdicts as outcomes. Imports no torch.
+"""The pytest plugin: options, the `measure` fixture, the session's work, verdicts as outcomes.
 
 Every process reads the collected tests once and so knows the same plan. Each worker (or the only process) helps to bring
 the plan into the store, finds or makes the session's judgement there, and delivers the verdicts of its share of the tests.

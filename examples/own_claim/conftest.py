@@ -7,6 +7,7 @@ from dataclasses import replace
 from vitwork import profiles
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
+from vitwork.design.profile import Profile
 
 pytest_plugins = ["vitwork.plugin"]
 
@@ -15,8 +16,7 @@ SMOKE = profiles.SMOKE.arms["vit"]
 
 NETWORKS = {"wide": {"width": 24}, "narrow": {"width": 2}}
 
-profiles.PROFILES["tiny"] = replace(
-    profiles.SMOKE,
+profiles.PROFILES["tiny"] = Profile(
     name="tiny",
     summary="drawn images of 16×16 pixels, two small networks",
     expected="seconds on a CPU",
@@ -32,5 +32,4 @@ profiles.PROFILES["tiny"] = replace(
     },
     seeds=4,
     competence=1.2,
-    deviations=(),
 )

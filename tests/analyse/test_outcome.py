@@ -81,7 +81,8 @@ def test_a_reason_is_said_once_and_no_line_is_wider_than_the_terminal(monkeypatc
     made = Made(tuple(Number(name, "", -0.123, 0.01) for name in ("of MSAs", "of MLPs")), {}, 1.0, 1, "variance", {})
     images = {"size": 16, "count": 20, "source": "drawn"}
     several = [
-        Analysed(f"a-model-of-a-long-name-{number}", "as it is", 1, images, {"variance": made}) for number in range(5)
+        Analysed(f"a-model-of-a-long-name-{number}", "as it is", True, 1, images, {"variance": made})
+        for number in range(5)
     ]
     several[1].analyses = dict.fromkeys(("variance", "log_amplitude"), NotMade(Obstruction.UNFIT, why))
     outcome = AnalysisOutcome(tuple(several))
@@ -341,7 +342,7 @@ def test_weights_that_cannot_be_downloaded_are_one_sentence(monkeypatch, capfd):
 def test_the_first_line_names_random_weights_first():
     """Of models with different weights, those that nobody trained are said before the others."""
     models = subjects(["vit_ti", "mine.net:build", "timm:vit_tiny_patch16_224"], [None, None, "pretrained"])
-    assert weights_of([(one.name, one.said) for one in models]) == (
+    assert weights_of([(one.name, one.said, one.trained) for one in models]) == (
         "untrained: random weights (vit_ti); untrained: random weights, unless its function loads others (mine.net:build); "
         "timm's pre-trained weights (timm:vit_tiny_patch16_224)"
     )

@@ -98,6 +98,34 @@ def test_what_is_lacking_is_not_planned() -> None:
     assert not plan.runs  # not even for the comparison that could be measured
 
 
+def test_a_profile_leaves_quantities_out_with_parameters_or_altogether() -> None:
+    """A test that needs one is not planned; the same quantity with other parameters is."""
+
+    def late(measure: Measure) -> None:
+        assert measure(error)("vit") < 1.0
+
+    def early(measure: Measure) -> None:
+        assert measure(error, when="warmup")("vit") < 1.0
+
+    cases = [case("late", late), case("early", early)]
+    for left_out, without in (({"when": "warmup"}, {"early"}), ({"when": "init"}, set()), ({}, {"late", "early"})):
+        plan = Plan(replace(PROFILE, left_out={error.name: left_out})).read(cases)
+        assert {
+            name for name, test in plan.tests.items() if test.lack == Lack(Missing.LEFT_OUT, what=error.name)
+        } == without
+        assert {test.case.name for test in plan.tests.values() if test.wanted} == {"late", "early"} - without
+
+
+def test_seeds_are_numbered_from_the_profiles_first() -> None:
+    """A plan trains as many as the profile says, from that number on."""
+
+    def sentence(measure: Measure) -> None:
+        assert measure(error)("vit") < 1.0
+
+    plan = Plan(replace(PROFILE, seeds=3, first_seed=7)).read([case("sentence", sentence)])
+    assert [run.seed for run in plan.runs.values()] == [7, 8, 9]
+
+
 def test_arms_that_are_made_one_are_not_compared() -> None:
     """Settings that leave two arms one network make every sentence between them say nothing; one arm beside itself says something."""
     local = [f"vit.options.{field}" for field in ("attention=conv", "border=mask", "kernel_size=3")]

@@ -36,14 +36,14 @@ def test_a_claim_of_several_tests_is_one_entry_that_reruns_all_of_them() -> None
     (claim,) = session(**{"test_one[x]": True, "test_one[y]": True, "test_two": False}).claims(
         Judgement(tuple(findings), {}, 1), FREE
     )
-    assert claim.rerun == "pytest claims/a.py::test_one claims/a.py::test_two --profile smoke"
+    assert claim.rerun == "pytest claims/a.py::test_one claims/a.py::test_two --profile smoke --first-seed 0"
     assert claim.verdict is Verdict.CONTRADICTED
 
 
 def test_a_claim_is_run_again_with_what_its_profile_needs() -> None:
     """Images that cannot be downloaded are named in the command; those that a session was given are, too."""
     findings = Judgement((theorem("test_one"),), {}, 1)
-    for profile, data, said in ((PROFILE, None, ""), (find("cifar10-micro"), None, ""), (PUBLISHED, None, " --data DIR"),
+    for profile, data, said in ((find("smoke"), None, ""), (find("cifar10-micro"), None, ""), (PUBLISHED, None, " --data DIR"),
                                 (find("cifar10-micro"), Path("here"), " --data DIR")):  # fmt: skip
         (claim,) = replace(session(), profile=profile, data=data).claims(findings, FREE)
         assert claim.rerun == f"pytest claims/a.py::test_one --profile {profile.name}{said}"

@@ -133,7 +133,7 @@ class Analysing:
             if self._only is None:
                 self.say(Coming(subject.name, "", self._place(number, 0), self._count))
             model = self._only or ready(subject, self.pictures, self.device)
-            entry = Analysed(subject.name, subject.said, model.parameters, _images(model))
+            entry = Analysed(subject.name, subject.said, subject.trained, model.parameters, _images(model))
             self.done.append(entry)
             self.clock = Clock()
             for place_, name in enumerate(self.measurements):

@@ -26,7 +26,7 @@ def analyse(arguments: Sequence[str]) -> int:
     analysing = Analysing(models, pictures, measured, given.device, given.minutes, _say)
     analysing.prepare()
     _clear()
-    print(weights_of([(model.name, model.said) for model in models]), flush=True)
+    print(weights_of([(model.name, model.said, model.trained) for model in models]), flush=True)
     shown = ""
     for model, name, found in analysing.run():
         # Each time and before the output, so that what is done outlives an interruption or a closed pipe.

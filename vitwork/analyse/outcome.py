@@ -1,4 +1,4 @@
-"""What analyses found on one model or several: a table, a frame, drawings, files. Imports no torch."""
+"""What analyses found on one model or several: a table, a frame, drawings, files."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class Analysed:
     Attributes:
         model: its name.
         weights: where they come from, in words.
+        trained: whether they are somebody's, not random ones.
         parameters: how many it has.
         images: source, fingerprint, side and number of its images.
         analyses: by name, in the order in which they were made.
@@ -43,6 +44,7 @@ class Analysed:
 
     model: str
     weights: str
+    trained: bool
     parameters: int
     images: dict[str, Any]
     analyses: dict[str, Made | NotMade] = field(default_factory=dict)
@@ -80,7 +82,7 @@ class AnalysisOutcome:
     @property
     def first_line(self) -> str:
         """Where the weights come from, for the first line of every output."""
-        return weights_of([(one.model, one.weights) for one in self.models])
+        return weights_of([(one.model, one.weights, one.trained) for one in self.models])
 
     def __str__(self) -> str:
         """Return the weights, a table with a column for each model, and what was not measured, at the terminal's width."""
@@ -261,13 +263,17 @@ def check_file(path: Path | str) -> Path:
     return path
 
 
-def weights_of(models: Sequence[tuple[str, str]]) -> str:
-    """Return where the weights of models come from, in one line; models are names with what is said of their weights."""
-    said: dict[str, list[str]] = {}
-    for model, weights in models:
-        said.setdefault(weights, []).append(model)
-    first = sorted(said, key=lambda weights: not weights.startswith("untrained"))
-    return "; ".join(f"{weights} ({', '.join(said[weights])})" for weights in first)
+def weights_of(models: Sequence[tuple[str, str, bool]]) -> str:
+    """Return where the weights of models come from, in one line, random ones first.
+
+    Args:
+        models: of each its name, what is said of its weights, and whether they are trained.
+    """
+    said: dict[tuple[bool, str], list[str]] = {}
+    for model, weights, trained in models:
+        said.setdefault((trained, weights), []).append(model)
+    first = sorted(said.items(), key=lambda one: one[0][0])
+    return "; ".join(f"{weights} ({', '.join(names)})" for (_, weights), names in first)
 
 
 def lines(name: str, found: Made | NotMade) -> list[str]:

@@ -1,4 +1,4 @@
-"""The page of analyses: one table, and the report's own figures with all models side by side. Imports no torch."""
+"""The page of analyses: one table, and the report's own figures with all models side by side."""
 
 from __future__ import annotations
 

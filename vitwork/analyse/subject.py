@@ -316,7 +316,7 @@ def subjects(
     given: Sequence[Any] = [weights] * len(named) if alike else each
     for (name, _), one in zip(named, given, strict=True):
         _check_weights(name, one)
-    called = _told_apart([name for name, _ in named], given)
+    called = _own_names([name for name, _ in named], given)
     return tuple(
         Subject(own, one, model, classes, "" if model is not None else name)
         for own, (name, model), one in zip(called, named, given, strict=True)
@@ -332,7 +332,7 @@ def _check_weights(name: str, weights: Weights) -> None:
         raise VitworkError(f"There is no file of weights {str(weights)!r}.")
 
 
-def _told_apart(names: Sequence[str], weights: Sequence[Weights]) -> list[str]:
+def _own_names(names: Sequence[str], weights: Sequence[Weights]) -> list[str]:
     """Return a name of its own for each model: those of one name get that of their file of weights, or else a number."""
     of_files = [
         f"{name} {Path(str(one)).name}" if one is not None and names.count(name) > 1 else name

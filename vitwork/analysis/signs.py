@@ -1,4 +1,4 @@
-"""What counts as a negative eigenvalue, everywhere. Imports no torch."""
+"""What counts as a negative eigenvalue, everywhere."""
 
 from __future__ import annotations
 

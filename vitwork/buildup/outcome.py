@@ -1,4 +1,4 @@
-"""What a search found: the architecture as a call, its path, its cost. Imports no torch."""
+"""What a search found: the architecture as a call, its path, its cost."""
 
 from __future__ import annotations
 

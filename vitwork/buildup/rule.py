@@ -1,4 +1,4 @@
-"""The build-up rule: which block is tried next, and when it is kept. Imports no torch.
+"""The build-up rule: which block is tried next, and when it is kept.
 
 A search starts without MSA blocks at the end of the last stage. It tries the last convolution block that alternation allows; if
 that helps it stays and the next one of the stage is tried, else the search goes on at the end of the stage before (paper,

@@ -1,4 +1,4 @@
-"""A search on real networks: what the rule asks is trained, through the store, until it is answered. Imports no torch itself."""
+"""A search on real networks: what the rule asks is trained, through the store, until it is answered."""
 
 from __future__ import annotations
 

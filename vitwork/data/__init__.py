@@ -1,6 +1,6 @@
 """Images: where they come from, how they are augmented, how they are corrupted.
 
-Importing this package imports no torch; its functions are fetched when they are first used.
+Its functions are fetched when they are first used.
 """
 
 from __future__ import annotations

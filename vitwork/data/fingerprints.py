@@ -1,4 +1,4 @@
-"""Which images an arm takes: a hash of their content. Imports neither torch nor numpy for drawn images."""
+"""Which images an arm takes: a hash of their content. Imports no NumPy for drawn images."""
 
 from __future__ import annotations
 

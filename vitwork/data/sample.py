@@ -1,4 +1,4 @@
-"""A fixed sample of test images as they were encoded, the same whatever the layout they lie in. Imports no torch."""
+"""A fixed sample of test images as they were encoded, the same whatever the layout they lie in."""
 
 from __future__ import annotations
 

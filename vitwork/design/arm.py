@@ -1,4 +1,4 @@
-"""An arm: a condition compared, made of model, recipe and data, or of published networks. Imports no torch."""
+"""An arm: a condition compared, made of model, recipe and data, or of published networks."""
 
 from __future__ import annotations
 

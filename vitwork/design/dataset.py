@@ -1,4 +1,4 @@
-"""Which images an arm is trained and tested on, as frozen data. Imports no torch."""
+"""Which images an arm is trained and tested on, as frozen data."""
 
 from __future__ import annotations
 

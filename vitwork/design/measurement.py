@@ -1,4 +1,4 @@
-"""What a measurement is: an analysis of one trained run, as a frozen dataclass of its parameters. Imports no torch."""
+"""What a measurement is: an analysis of one trained run, as a frozen dataclass of its parameters."""
 
 from __future__ import annotations
 

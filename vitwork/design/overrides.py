@@ -1,4 +1,4 @@
-"""What a command line asks for: a profile with some settings changed. Imports no torch."""
+"""What a command line asks for: a profile with some settings changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a profile is: the scale at which claims are tested, as frozen data. Imports no torch."""
+"""What a profile is: the scale at which claims are tested, as frozen data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published networks: what a family of them is, and what is known of each before it is loaded. Imports no torch."""
+"""Published networks: what a family of them is, and what is known of each before it is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipes: everything that decides how an arm is trained, as frozen data. Imports no torch."""
+"""Recipes: everything that decides how an arm is trained, as frozen data."""
 
 from __future__ import annotations
 

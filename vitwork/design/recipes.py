@@ -1,4 +1,4 @@
-"""The paper's four recipes, as the configurations of the official repository have them. Imports no torch."""
+"""The paper's four recipes, as the configurations of the official repository have them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learning rate and snapshots as functions of the optimiser step. Imports no torch."""
+"""Learning rate and snapshots as functions of the optimiser step."""
 
 from __future__ import annotations
 

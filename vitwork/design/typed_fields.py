@@ -1,4 +1,4 @@
-"""Fields of frozen dataclasses set from text, as on a command line, each in its own type. Imports no torch."""
+"""Fields of frozen dataclasses set from text, as on a command line, each in its own type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seeds of several reports of one profile joined into one report, and whether it matters where they come from. No torch."""
+"""Seeds of several reports of one profile joined into one report, and whether it matters where they come from."""
 
 from __future__ import annotations
 

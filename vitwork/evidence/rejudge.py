@@ -1,4 +1,4 @@
-"""Published verdicts against those of the same records judged again. Imports no torch."""
+"""Published verdicts against those of the same records judged again."""
 
 from __future__ import annotations
 

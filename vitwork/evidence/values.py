@@ -1,4 +1,4 @@
-"""What claims compare of an arm's networks, as a table: a row per network and a column per value. Imports no torch."""
+"""What claims compare of an arm's networks, as a table: a row per network and a column per value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a claim's test is given: `Measure` makes references. Imports no torch."""
+"""What a claim's test is given: `Measure` makes references."""
 
 from __future__ import annotations
 

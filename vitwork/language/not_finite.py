@@ -1,4 +1,4 @@
-"""Numbers that JSON does not have, written beside a document, so that what is read is what was written. Imports no torch."""
+"""Numbers that JSON does not have, written beside a document, so that what is read is what was written."""
 
 from __future__ import annotations
 

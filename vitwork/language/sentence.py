@@ -1,4 +1,4 @@
-"""What a claim's test asserts: references to quantities, and comparisons of them. Imports no torch.
+"""What a claim's test asserts: references to quantities, and comparisons of them.
 
 A test is read once, when it is collected. ``measure(quantity)("vit")`` is a `Reference`: it says what is meant and holds no
 number. Comparing references makes a `Sentence`, and asserting a sentence notes it. The judge looks the numbers up later,

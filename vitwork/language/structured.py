@@ -1,4 +1,4 @@
-"""Sentences of more than one comparison: trends, orders, rank correlations, and claims of no difference. Imports no torch.
+"""Sentences of more than one comparison: trends, orders, rank correlations, and claims of no difference.
 
 A test asserts them like comparisons: ``assert falling(ape("vit-1-head"), ape("vit-2-heads"), ape("vit-4-heads"))``.
 """

@@ -1,4 +1,4 @@
-"""Standard errors of quantities as they were measured: over images and over mini-batches. Imports no torch."""
+"""Standard errors of quantities as they were measured: over images and over mini-batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a recipe's snapshots are taken. Imports no torch."""
+"""When a recipe's snapshots are taken."""
 
 from __future__ import annotations
 

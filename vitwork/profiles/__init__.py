@@ -1,4 +1,4 @@
-"""Profiles: at which scales the claims are tested. Imports no torch."""
+"""Profiles: at which scales the claims are tested."""
 
 from __future__ import annotations
 

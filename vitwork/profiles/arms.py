@@ -78,7 +78,6 @@ def conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, 
     local = _local(vit_options)
     models: dict[str, tuple[str, Mapping[str, Any]]] = {
         "resnet": (cnn, cnn_options),
-        "resnet-matched": (cnn, {**cnn_options, "match": (alternet, alternet_options)}),
         "alternet": (alternet, alternet_options),
         "vit": (vit, vit_options),
         "vit-local-3": (vit, {**local, "kernel_size": 3}),
@@ -88,6 +87,13 @@ def conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, 
         name: Arm(name, model, options, recipe if name in FOLLOWED else _unfollowed(recipe), data)
         for name, (model, options) in models.items()
     }
+
+
+def as_large_as_alternet(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
+    """Return a control: the convolutional network with as many parameters as the AlterNet."""
+    (cnn, options), (alternet, alternet_options) = networks.cnn, networks.alternet
+    match = (alternet, {**alternet_options, "msas": networks.msas})
+    return {"resnet-matched": Arm("resnet-matched", cnn, {**options, "match": match}, _unfollowed(recipe), data)}
 
 
 def _local(vit_options: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,7 +181,11 @@ def _less_data(networks: Networks, variants: Variants, usual: Recipe, data: Data
 
 def all_conditions(networks: Networks, variants: Variants, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
     """Return the arms of every claim that is about one data set."""
-    return conditions(networks, recipe, data) | further_conditions(networks, variants, recipe, data)
+    return (
+        conditions(networks, recipe, data)
+        | as_large_as_alternet(networks, recipe, data)
+        | further_conditions(networks, variants, recipe, data)
+    )
 
 
 def elsewhere(arms: Mapping[str, Arm], data: DataSpec, suffix: str) -> dict[str, Arm]:

@@ -14,7 +14,7 @@ from vitwork.measurements.landscape import Surface
 from vitwork.measurements.lesion import Lesion
 from vitwork.measurements.robustness import Corruptions, NoiseBands
 from vitwork.measurements.similarity import Similarity
-from vitwork.profiles.arms import ACCEPTED, Networks, conditions
+from vitwork.profiles.arms import ACCEPTED, Networks, as_large_as_alternet, conditions
 from vitwork.profiles.cifar import PAPER_RECIPE
 
 IMAGENET_NETWORKS = Networks(
@@ -25,11 +25,13 @@ IMAGENET_NETWORKS = Networks(
 )
 """The same networks at 224 pixels: 14×14 tokens, maps of 56, 28, 14 and 7 pixels."""
 
-ARMS = conditions(
+SCALE = (
     IMAGENET_NETWORKS,
     replace(IMAGENET_RECIPE, precision="bf16", snapshots=PAPER_RECIPE.snapshots),
     DataSpec("imagenet", size=224),
 )
+
+ARMS = conditions(*SCALE) | as_large_as_alternet(*SCALE)
 
 IMAGENET = Profile(
     name="imagenet",

@@ -1,4 +1,4 @@
-"""What measuring published networks took, at random weights: a file that plans read. Imports no torch."""
+"""What measuring published networks took, at random weights: a file that plans read."""
 
 from __future__ import annotations
 

@@ -56,7 +56,10 @@ def render(results: Results, files: Mapping[str, bytes] | None = None) -> str:
             beside_title=words.BESIDE,
             groups=[
                 group
-                for group in (_group("Claims of the paper", paper, claims), _group(words.OURS, ours, claims))
+                for group in (
+                    _group("paper", "Claims of the paper", paper, claims),
+                    _group("ours", words.OURS, ours, claims),
+                )
                 if group
             ],
             questions=words.QUESTIONS,
@@ -165,13 +168,13 @@ def _answers(results: Results, claims: Mapping[str, Json]) -> list[Json]:
     return answers
 
 
-def _group(title: str, found: Sequence[ClaimResult], claims: Mapping[str, Json]) -> Json | None:
+def _group(anchor: str, title: str, found: Sequence[ClaimResult], claims: Mapping[str, Json]) -> Json | None:
     """Return claims in the order in which they are read; None where there are none."""
     strong = words.by_strength(found)
     missing = words.by_reason([claim for claim in found if claim.verdict is Verdict.NOT_MEASURED])
     group = {
         "title": title,
-        "anchor": "paper" if title != words.OURS else "ours",
+        "anchor": anchor,
         "decided": [claims[claim.id] for claim in strong if claim.verdict in words.DECIDED],
         "undecided": [claims[claim.id] for claim in strong if claim.verdict is Verdict.INCONCLUSIVE],
         "missing": {reason: [claims[claim.id] for claim in lacking] for reason, lacking in missing.items()},

@@ -1,4 +1,4 @@
-"""The table of verdicts for a terminal: a row per claim, in its width. Imports no torch, and rich when it is called."""
+"""The table of verdicts for a terminal: a row per claim, in its width. Imports rich when it is called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The claims judged again from the records that a report holds. Imports no torch, trains nothing and reads no images."""
+"""The claims judged again from the records that a report holds. Trains nothing and reads no images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An earlier session as baseline: the question is no longer whether a claim holds, but whether that changed. No torch."""
+"""An earlier session as baseline: the question is no longer whether a claim holds, but whether that changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which runs of a store were handed to an engine: a small file for each, made by an atomic rename. Imports no torch.
+"""Which runs of a store were handed to an engine: a small file for each, made by an atomic rename.
 
 A booking is a folder that holds one file, since renaming a folder onto one that is not empty fails on every file system, also
 on those where several machines would get the same lock. How old a booking is is asked of the file system's clock, never of a

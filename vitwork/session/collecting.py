@@ -1,4 +1,4 @@
-"""From files of claims to cases: what pytest collects, read. Imports no torch."""
+"""From files of claims to cases: what pytest collects, read."""
 
 from __future__ import annotations
 

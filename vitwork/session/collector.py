@@ -1,4 +1,4 @@
-"""What the process that reports has to know of a session: the evidence, which tests ran, and how they ended. No torch."""
+"""What the process that reports has to know of a session: the evidence, which tests ran, and how they ended."""
 
 from __future__ import annotations
 

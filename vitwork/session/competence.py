@@ -1,4 +1,4 @@
-"""Have the networks of an arm learned? Claims about trained networks compare only those that have. Imports no torch."""
+"""Have the networks of an arm learned? Claims about trained networks compare only those that have."""
 
 from __future__ import annotations
 

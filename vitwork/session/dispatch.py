@@ -1,4 +1,4 @@
-"""Brings a plan into the store by means of an engine: hands over what is missing, and waits. Imports no torch."""
+"""Brings a plan into the store by means of an engine: hands over what is missing, and waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shows a terminal what the workers of a session do: what trains, how far the plan is, how long it will take. No torch."""
+"""Shows a terminal what the workers of a session do: what trains, how far the plan is, how long it will take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a session leaves out: tests of its files that were not chosen, and files that earlier reports know of. Imports no torch."""
+"""What a session leaves out: tests of its files that were not chosen, and files that earlier reports know of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does the work of a plan: the protocol of an engine, and how one is found by its name. Imports no torch."""
+"""What does the work of a plan: the protocol of an engine, and how one is found by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was found for the tests and claims of a session, as data that processes hand to each other. Imports no torch."""
+"""What was found for the tests and claims of a session, as data that processes hand to each other."""
 
 from __future__ import annotations
 

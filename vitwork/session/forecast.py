@@ -1,4 +1,4 @@
-"""What a session will cost and what it can see, computed before anything trains. Imports no torch."""
+"""What a session will cost and what it can see, computed before anything trains."""
 
 from __future__ import annotations
 

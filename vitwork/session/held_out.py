@@ -1,4 +1,4 @@
-"""The images of a run, as its arm's data says: whole, or with training images held out. Imports no torch itself."""
+"""The images of a run, as its arm's data says: whole, or with training images held out."""
 
 from __future__ import annotations
 

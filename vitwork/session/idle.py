@@ -1,4 +1,4 @@
-"""Whether a session would find all of its work done, so that it needs no workers. Imports no torch.
+"""Whether a session would find all of its work done, so that it needs no workers.
 
 To start four workers that read the claims takes longer than to judge them all. A session that left nothing undone leaves a
 note of all that it read; while none of it changes, the next one of the same words has nothing to do. The note only decides

@@ -1,4 +1,4 @@
-"""How the suite's own claims are called from any folder, and what is said of a call. Imports no torch."""
+"""How the suite's own claims are called from any folder, and what is said of a call."""
 
 from __future__ import annotations
 

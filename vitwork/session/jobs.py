@@ -1,4 +1,4 @@
-"""What becomes of the runs that a store's bookings name, asked of their engines. Imports no torch."""
+"""What becomes of the runs that a store's bookings name, asked of their engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From records to verdicts: claims are judged on what lies in the store. Imports no torch.
+"""From records to verdicts: claims are judged on what lies in the store.
 
 Every sentence becomes an effect, primary sentences decide their claim, and the false discovery rate is controlled over all
 claims that the profile can measure. A session is judged by one process; the others find the judgement in the store, where

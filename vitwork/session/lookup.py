@@ -1,4 +1,4 @@
-"""From references to numbers: the values of a sentence's sides, read from the store. Imports no torch."""
+"""From references to numbers: the values of a sentence's sides, read from the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether machines share a store whose file locks may not hold between them. Imports no torch."""
+"""Whether machines share a store whose file locks may not hold between them."""
 
 from __future__ import annotations
 

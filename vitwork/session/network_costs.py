@@ -1,4 +1,4 @@
-"""What a published network will take that was never measured here: as one of its family took. Imports no torch."""
+"""What a published network will take that was never measured here: as one of its family took."""
 
 from __future__ import annotations
 

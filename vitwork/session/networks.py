@@ -1,6 +1,6 @@
 """Which published networks a session compares: the profile's rules applied to the installed timm, and whose weights are here.
 
-Imports no torch, but timm does, when a profile has such networks.
+timm is imported, and torch by it, when a profile has such networks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The options of a session of claims, and the profile and budget that they ask for. Imports no torch."""
+"""The options of a session of claims, and the profile and budget that they ask for."""
 
 from __future__ import annotations
 

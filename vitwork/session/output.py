@@ -1,4 +1,4 @@
-"""The standard streams while other people's code runs, and where nothing takes what is printed. Imports no torch."""
+"""The standard streams while other people's code runs, and where nothing takes what is printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runs and measurements that a set of claims needs, each once. Imports no torch."""
+"""The runs and measurements that a set of claims needs, each once."""
 
 from __future__ import annotations
 
@@ -271,7 +271,7 @@ def _left_out(side: Reference, profile: Profile) -> Lack | None:
     """Return that a profile leaves a quantity out; None where it does not, or with other parameters."""
     name, given = side.quantity.name, side.measurement.parameters
     without = profile.left_out.get(name)
-    if without is None or any(given[parameter] != value for parameter, value in without.items()):
+    if without is None or any(given.get(parameter) != value for parameter, value in without.items()):
         return None
     return Lack(Missing.LEFT_OUT, what=name)
 

@@ -1,4 +1,4 @@
-"""Live progress: every worker keeps one small file, anyone may read them. Imports no torch."""
+"""Live progress: every worker keeps one small file, anyone may read them."""
 
 from __future__ import annotations
 

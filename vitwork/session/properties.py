@@ -1,4 +1,4 @@
-"""Tests of claims that measure nothing: a property that held holds as long as the code behind it is the same. No torch.
+"""Tests of claims that measure nothing: a property that held holds as long as the code behind it is the same.
 
 Checking a property takes torch, whose import alone takes longer than a session that has nothing to do.
 """

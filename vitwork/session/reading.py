@@ -1,4 +1,4 @@
-"""From a test to data: its body is run once, when it is collected, and what it asserts is kept. Imports no torch."""
+"""From a test to data: its body is run once, when it is collected, and what it asserts is kept."""
 
 from __future__ import annotations
 

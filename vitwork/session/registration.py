@@ -1,4 +1,4 @@
-"""What is fixed of every claim before its data, kept in a file under git, and how a session compares with it. No torch."""
+"""What is fixed of every claim before its data, kept in a file under git, and how a session compares with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The results of a session: the document made of what was judged and of what lies in the store. Imports no torch."""
+"""The results of a session: the document made of what was judged and of what lies in the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a report comes from: a folder, its results file, or an address. Imports no torch."""
+"""Where a report comes from: a folder, its results file, or an address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder and the variables that a process runs in, which code of a user's may change. Imports no torch."""
+"""The folder and the variables that a process runs in, which code of a user's may change."""
 
 from __future__ import annotations
 

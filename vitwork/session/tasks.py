@@ -1,4 +1,4 @@
-"""What there is to do for one run: train it, alone or with other seeds of its arm, and measure it. No torch at import."""
+"""What there is to do for one run: train it, alone or with other seeds of its arm, and measure it."""
 
 from __future__ import annotations
 

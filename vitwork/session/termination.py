@@ -1,4 +1,4 @@
-"""A process that is told to end (SIGTERM), as by a scheduler that takes its machine back or by `kill`. Imports no torch."""
+"""A process that is told to end (SIGTERM), as by a scheduler that takes its machine back or by `kill`."""
 
 from __future__ import annotations
 

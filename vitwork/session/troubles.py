@@ -1,4 +1,4 @@
-"""What a session could not do, shared by its processes: no run or measurement is tried twice. Imports no torch."""
+"""What a session could not do, shared by its processes: no run or measurement is tried twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tasks that an engine is handed: runs of one arm, longest first by what such runs took. Imports no torch."""
+"""The tasks that an engine is handed: runs of one arm, longest first by what such runs took."""
 
 from __future__ import annotations
 

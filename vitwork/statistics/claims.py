@@ -44,8 +44,7 @@ class Decision:
 
     Attributes:
         verdict: reproduced, contradicted or inconclusive.
-        p_reproduced, p_contradicted: one-sided p-values of either verdict.
-        p: twice the smaller of them, at most 1.
+        p: twice the smaller of the one-sided p-values of either verdict, at most 1.
         q: after Benjamini and Hochberg over the family; the claim is decided where it is at most alpha.
         holm_p: after Holm over the family, the column "also by Holm".
         level: the two-sided error rate that the family leaves to a claim, and to which the adjusted intervals belong.
@@ -54,8 +53,6 @@ class Decision:
     """
 
     verdict: Verdict
-    p_reproduced: float
-    p_contradicted: float
     p: float
     q: float
     holm_p: float
@@ -112,7 +109,7 @@ def decide_claims(cases: Mapping[str, MeasuredClaim], size: int, alpha: float = 
             verdict = Verdict.REPRODUCED if reproduced <= contradicted else Verdict.CONTRADICTED
         count, adjusted = len(case.primaries), float(q[place])
         decisions[name] = Decision(
-            verdict, reproduced, contradicted, both, adjusted, corrected[place], level,
+            verdict, both, adjusted, corrected[place], level,
             tuple(
                 replace(_at(ask, effect, level, count), adjusted_p=adjusted)
                 for ask, effect in zip(case.primaries, plain[name], strict=True)

@@ -1,4 +1,4 @@
-"""SHA-256 of files that may be large, each read once. Imports no torch."""
+"""SHA-256 of files that may be large, each read once."""
 
 from __future__ import annotations
 

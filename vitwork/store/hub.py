@@ -1,4 +1,4 @@
-"""Files of the Hugging Face hub in the hub's own cache, which names large ones by their SHA-256. Imports no torch."""
+"""Files of the Hugging Face hub in the hub's own cache, which names large ones by their SHA-256."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys: digests of what a result depends on. Imports no torch."""
+"""Keys: digests of what a result depends on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sealed bytes on their way between machines: content and its SHA-256, as sealed files hold them. Imports no torch."""
+"""Sealed bytes on their way between machines: content and its SHA-256, as sealed files hold them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digests of source code, by which stored results become void when the code behind them changes. Imports no torch.
+"""Digests of source code, by which stored results become void when the code behind them changes.
 
 Parsing some ninety files takes seconds, so what a file's content gives is kept on disk under the content's own digest.
 """

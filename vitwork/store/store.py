@@ -1,4 +1,4 @@
-"""Results on disk: sealed files, records, leases. Imports no torch.
+"""Results on disk: sealed files, records, leases.
 
 Every file is written beside its place and renamed, and carries the SHA-256 of its content, so that a reader meets a
 whole file or none, and notices one that was truncated or altered.

@@ -1,4 +1,4 @@
-"""What a training reports while it runs and when it ends. Imports no torch."""
+"""What a training reports while it runs and when it ends."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from vitwork.errors import VitworkError
-from vitwork.models.checkpoints.downloads import cache_folder, fetch, place, record_of, recorded
+from vitwork.models.checkpoints.downloads import fetch, place, record_of, recorded
 from vitwork.models.checkpoints.loading import locate
 
 
@@ -168,4 +168,4 @@ def test_what_is_not_the_whole_file_is_refused(server, tmp_path, path, message):
 def test_the_cache_can_be_moved(monkeypatch, tmp_path):
     """VITWORK_CACHE says where copies lie."""
     monkeypatch.setenv("VITWORK_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path / "checkpoints"
+    assert place("https://a.b/c.pt").parents[1] == tmp_path / "checkpoints"

@@ -1,4 +1,4 @@
-"""Images that are drawn, so that claims can be tested without any data. Imports neither torch nor numpy."""
+"""Images that are drawn, so that claims can be tested without any data. Imports no NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that are drawn, not downloaded: the data set of the `smoke` profile. Imports no torch.
+"""Images that are drawn, not downloaded: the data set of the `smoke` profile.
 
 Every image shows one object before a shaded background. Its *outline* (a low-frequency cue, `vitwork.data.drawn.shapes`) and
 the *texture* that covers it (a high-frequency cue: periods of 2.5 to 3.5 pixels, that is 0.57π to 0.8π, at every image
@@ -93,13 +93,13 @@ def draw_images(n: int, size: int = 16, seed: int = 0, split: Split = "train") -
     return draw_cues(labels, labels, size=size, seed=seed, split=split)
 
 
-def conflict(n: int, size: int = 16, seed: int = 0) -> Drawing:
+def conflict(n: int, size: int = 16) -> Drawing:
     """Draw images whose outline belongs to one class and whose texture to another, all ordered pairs equally often."""
     count = len(CLASSES)
     index = np.arange(n, dtype=np.int64)
     shapes = index % count
     textures = (shapes + 1 + (index // count) % (count - 1)) % count
-    return draw_cues(shapes, textures, size=size, seed=seed, split="conflict")
+    return draw_cues(shapes, textures, size=size, split="conflict")
 
 
 def draw_cues(shapes: Labels, textures: Labels, *, size: int = 16, seed: int = 0, split: Split = "test") -> Drawing:

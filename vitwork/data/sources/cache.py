@@ -1,4 +1,4 @@
-"""Decoded data sets, kept so that the many processes of a run decode a data set once. Imports no torch."""
+"""Decoded data sets, kept so that the many processes of a run decode a data set once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelled images as files hold them, before decoding. Imports no torch."""
+"""Labelled images as files hold them, before decoding."""
 
 from __future__ import annotations
 

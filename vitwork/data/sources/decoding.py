@@ -1,4 +1,4 @@
-"""From files to arrays: decode, put into an order that no file format decides, and fingerprint. Imports no torch."""
+"""From files to arrays: decode, put into an order that no file format decides, and fingerprint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image folders without splits: one folder for each class. For what trains nothing. Imports no torch."""
+"""Image folders without splits: one folder for each class. For what trains nothing."""
 
 from __future__ import annotations
 

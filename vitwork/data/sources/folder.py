@@ -1,4 +1,4 @@
-"""Image folders: one folder for each split, in it one for each class. Imports no torch."""
+"""Image folders: one folder for each split, in it one for each class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub, in the hub's own cache. Imports no torch."""
+"""Data sets of the Hugging Face hub, in the hub's own cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a folder holds: without what tools leave there, and without what could be read for ever. Imports no torch."""
+"""What a folder holds: without what tools leave there, and without what could be read for ever."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The file is written once, into the cache folder, and takes as much of the disk as the data set itself. What is gained is
 that every layout can be read in any order: an epoch is a permutation of all images, the same for any number of
-processes, and a training resumes at any of them. Imports no torch.
+processes, and a training resumes at any of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parquet files in the layout of the Hugging Face hub: `image` {bytes, path} and `label`. Imports no torch."""
+"""Parquet files in the layout of the Hugging Face hub: `image` {bytes, path} and `label`."""
 
 from __future__ import annotations
 

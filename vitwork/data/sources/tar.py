@@ -1,4 +1,4 @@
-"""WebDataset tar shards: files of one sample share a name, ``<key>.jpg`` and ``<key>.cls``. Imports no torch."""
+"""WebDataset tar shards: files of one sample share a name, ``<key>.jpg`` and ``<key>.cls``."""
 
 from __future__ import annotations
 

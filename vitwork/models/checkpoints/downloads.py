@@ -1,9 +1,8 @@
-"""Downloads kept in a cache that records and re-checks their SHA-256. Imports no torch."""
+"""Downloads kept in a cache that records and re-checks their SHA-256."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Mapping
 from http.client import HTTPException
@@ -12,9 +11,8 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from platformdirs import user_cache_dir
-
 from vitwork.errors import VitworkError, told
+from vitwork.store.cache import cache_folder
 from vitwork.store.store import write_atomically
 
 RELEASE = "https://github.com/xxxnell/how-do-vits-work-storage/releases/download/v0.1/"
@@ -26,15 +24,11 @@ PUBLISHED: Mapping[str, str] = {  # the paper's CIFAR-100 files
 }
 
 
-def cache_folder() -> Path:
-    """Return where downloads lie: ``VITWORK_CACHE``/checkpoints, else the user's cache."""
-    return Path(os.environ.get("VITWORK_CACHE") or user_cache_dir("vitwork")) / "checkpoints"
-
-
 def place(address: str, folder: Path | None = None) -> Path:
     """Return where the copy of a file lies once it is downloaded; the arguments are those of `fetch`."""
     name = re.sub(r"[^\w.-]", "_", address.rsplit("/", maxsplit=1)[-1])[-128:]
-    return (folder or cache_folder()) / hashlib.sha256(address.encode(errors="replace")).hexdigest()[:12] / name
+    digest = hashlib.sha256(address.encode(errors="replace")).hexdigest()[:12]
+    return (folder or cache_folder() / "checkpoints") / digest / name
 
 
 def record_of(path: Path) -> Path:
@@ -56,7 +50,7 @@ def fetch(address: str, folder: Path | None = None) -> Path:
 
     Args:
         address: ``https://…``.
-        folder: where copies lie, the user's cache unless given.
+        folder: where copies lie, ``checkpoints`` in the cache folder unless given.
 
     Raises:
         VitworkError: the address is not of https, it cannot be downloaded as a whole, or its file has changed.

@@ -1,4 +1,4 @@
-"""Where published weights lie, and how they get there: a folder of the user's, or the hub's cache. Imports no torch."""
+"""Where published weights lie, and how they get there: a folder of the user's, or the hub's cache."""
 
 from __future__ import annotations
 
