@@ -156,3 +156,13 @@ def test_what_was_looked_into_names_its_scale(tests):
         scales = [note.partition(": ")[0] for note in claim.examined]
         assert len(scales) == len(set(scales)), claim.id
         assert set(scales) <= set(PROFILES), claim.id
+
+
+@pytest.mark.parametrize(
+    "profile", [profile for profile in PROFILES.values() if profile.left_out], ids=lambda profile: profile.name
+)
+def test_what_a_profile_leaves_out_is_asked_for_by_a_claim(tests, profile):
+    """Each entry matches a sentence; a misspelt one would leave nothing out, in silence."""
+    sides = [side for test in tests for sentence in test.case.sentences for side in sentence.references]
+    for entry in profile.left_out:
+        assert any(entry.matches(side.quantity.name, side.measurement.parameters) for side in sides), entry

@@ -37,7 +37,7 @@ class Reading(Measurement):
         raise AssertionError("the judge reads records; it never measures")
 
 
-PROFILE = replace(SMOKE, seeds=5, first_seed=0, effort=(Reading(effort=2),))
+PROFILE = replace(SMOKE, seeds=5, first_seed=0, left_out=(), effort=(Reading(effort=2),))
 
 
 @quantity(Reading, name="error")

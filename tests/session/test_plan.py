@@ -6,6 +6,7 @@ from dataclasses import replace
 from tests.session.small import PROFILE, Reading, absent, both, case, error, planned, smaller
 from vitwork.design.deviation import Lack, Missing
 from vitwork.design.overrides import override
+from vitwork.design.profile import LeftOut
 from vitwork.language.measure import Measure
 from vitwork.language.structured import rising
 from vitwork.profiles import registered
@@ -108,8 +109,8 @@ def test_a_profile_leaves_quantities_out_with_parameters_or_altogether() -> None
         assert measure(error, when="warmup")("vit") < 1.0
 
     cases = [case("late", late), case("early", early)]
-    for left_out, without in (({"when": "warmup"}, {"early"}), ({"when": "init"}, set()), ({}, {"late", "early"})):
-        plan = Plan(replace(PROFILE, left_out={error.name: left_out})).read(cases)
+    for parameters, without in (({"when": "warmup"}, {"early"}), ({"when": "init"}, set()), ({}, {"late", "early"})):
+        plan = Plan(replace(PROFILE, left_out=(LeftOut(error.name, parameters=parameters),))).read(cases)
         assert {
             name for name, test in plan.tests.items() if test.lack == Lack(Missing.LEFT_OUT, what=error.name)
         } == without

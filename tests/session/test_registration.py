@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.evidence.published import CASES, PROFILE, planned, report, work
-from tests.session.small import case, error
+from tests.session.small import case, error, sharpness
+from vitwork.design.profile import LeftOut
 from vitwork.errors import VitworkError
 from vitwork.language.document import Registration
 from vitwork.language.measure import Measure
+from vitwork.language.sentence import control
 from vitwork.language.structured import falling, same
 from vitwork.report import words
 from vitwork.report.document import dump, read
@@ -135,6 +137,22 @@ def test_a_changed_hypothesis_is_named(project: Path, body) -> None:
     commit(project, 900_000_000)
     found = states(project, planned((CASES[0], case("alike", body))))
     assert found == {"smaller": (Registration.REGISTERED, ()), "alike": (Registration.CHANGED, ("hypotheses",))}
+
+
+def sharper(measure: Measure) -> None:
+    assert control(measure(sharpness)("vit") < measure(sharpness)("resnet"), "by sharpness")
+
+
+def test_what_a_profile_leaves_out_is_no_hypothesis() -> None:
+    """A control that is left out after it was registered is a change; one that always was is not registered."""
+    controlled = (CASES[1], replace(case("control", sharper), claim=CASES[1].claim))
+    left_out = replace(PROFILE, left_out=(LeftOut(sharpness.name),))
+    before, after, never = (
+        declarations(outlined(profile, cases))["alike"]
+        for profile, cases in ((PROFILE, controlled), (left_out, controlled), (left_out, CASES[1:]))
+    )
+    assert "hypotheses" in before.differing(after)
+    assert after == never
 
 
 def at_levels(measure: Measure) -> None:

@@ -7,10 +7,30 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from vitwork.design.arm import Arm
-from vitwork.design.deviation import Deviation
+from vitwork.design.deviation import Deviation, Missing
 from vitwork.design.measurement import Measurement
 
 M = TypeVar("M", bound=Measurement)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A quantity that a profile does not measure; a control that needs it says so, and a claim is not measured.
+
+    Attributes:
+        quantity: its name.
+        why: that it takes long, or that earlier sessions found more of its own error in it than of networks (`Missing.NOISE`).
+        parameters: of its measurement, with which it is left out; none for all.
+    """
+
+    quantity: str
+    why: Missing = Missing.LEFT_OUT
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def matches(self, quantity: str, parameters: Mapping[str, Any]) -> bool:
+        """Return whether a quantity of a measurement with these parameters is left out."""
+        given = self.parameters.items()
+        return quantity == self.quantity and all(parameters.get(name) == value for name, value in given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +45,7 @@ class Profile:
         seeds: trained networks per arm.
         first_seed: number of the first of them.
         effort: measurements whose parameters depend on the scale, at most one of each kind.
-        left_out: names of quantities that the profile does not measure, each with the parameters that it is left out with;
-            none for all. Those that it cannot tell from their own error, and controls that take long.
+        left_out: quantities that it does not measure.
         deviations: differences from the paper's setting.
         alpha: false discovery rate over the claims that the profile can measure.
         competence: how many times better than chance an arm's networks have to be, by the lower 95 % bound of their
@@ -40,7 +59,7 @@ class Profile:
     seeds: int
     first_seed: int = 0
     effort: tuple[Measurement, ...] = ()
-    left_out: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     alpha: float = 0.05
     competence: float = 2.0

@@ -267,13 +267,16 @@ def lacking(case: Case, profile: Profile) -> Lack | None:
     return next((Lack(Missing.SAME, one, other) for one, other in same), None)
 
 
+def leaves_out(case: Case, profile: Profile) -> bool:
+    """Return whether a profile does not measure a quantity of a test."""
+    return any(_left_out(side, profile) for sentence in case.sentences for side in sentence.references)
+
+
 def _left_out(side: Reference, profile: Profile) -> Lack | None:
-    """Return that a profile leaves a quantity out; None where it does not, or with other parameters."""
-    name, given = side.quantity.name, side.measurement.parameters
-    without = profile.left_out.get(name)
-    if without is None or any(given.get(parameter) != value for parameter, value in without.items()):
-        return None
-    return Lack(Missing.LEFT_OUT, what=name)
+    """Return why a profile leaves a quantity out; None where it does not."""
+    name, parameters = side.quantity.name, side.measurement.parameters
+    left_out = (found.why for found in profile.left_out if found.matches(name, parameters))
+    return next((Lack(why, what=name) for why in left_out), None)
 
 
 def _lack(side: Reference, arm: Arm) -> Lack | None:

@@ -16,7 +16,7 @@ from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.language.document import ClaimResult, Registered, Registration, RunResult
 from vitwork.language.sentence import Sentence
-from vitwork.session.plan import Plan, Planned, code, lacking
+from vitwork.session.plan import Plan, Planned, code, lacking, leaves_out
 from vitwork.session.reading import Case
 from vitwork.store.keys import digest, plain
 from vitwork.store.machine import commits_of, content_at
@@ -24,6 +24,9 @@ from vitwork.store.machine import commits_of, content_at
 SCHEMA: Literal["vitwork-registration/1"] = "vitwork-registration/1"
 FOLDER = Path("reports", "registered")
 """Where registrations lie, below the folder of the project."""
+
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
 class Declared(Struct, frozen=True, kw_only=True):
@@ -48,8 +51,12 @@ class Declared(Struct, frozen=True, kw_only=True):
     code: dict[str, str]
 
     def differing(self, other: Declared) -> tuple[str, ...]:
-        """Return the names of what differs."""
-        return tuple(name for name in self.__struct_fields__ if getattr(self, name) != getattr(other, name))
+        """Return the names of what differs; hypotheses may stand in another order."""
+        one, two = (
+            {**structs.asdict(each), "hypotheses": sorted(map(_ENCODER.encode, each.hypotheses))}
+            for each in (self, other)
+        )
+        return tuple(name for name in one if one[name] != two[name])
 
 
 class Book(Struct, frozen=True, kw_only=True):
@@ -167,7 +174,8 @@ def declarations(plan: Plan) -> dict[str, Declared]:
     """Return what a plan's tests fix of their claims, by id; of the claims of which they can measure every test."""
     cases: dict[str, list[Case]] = {}
     for test in plan.tests.values():
-        cases.setdefault(test.case.claim.id, []).append(test.case)
+        if not leaves_out(test.case, plan.profile):
+            cases.setdefault(test.case.claim.id, []).append(test.case)
     lost = {test.case.claim.id for test in plan.tests.values() if test.lack is not None and not test.case.qualifies}
     profile = plan.profile
     decision = {"alpha": profile.alpha, "family": plan.family, "competence": profile.competence}
