@@ -555,3 +555,9 @@ def test_the_paper_s_effect_stands_on_the_axis_of_ours():
     (line,) = (path for path in parse(svg).iter("path") if path.get("class", "").startswith("interval"))
     assert float(mark.attrib["d"][1:].split()[0]) > float(line.attrib["d"].rpartition("H")[2])
     assert "in the paper" not in effect.interval(entry)
+
+
+def test_a_kind_of_record_without_a_title_goes_by_its_name():
+    """A measurement that somebody adds has a figure before anybody wrote what it shows."""
+    assert words.figure_title("weight_norm") == "Weight norm"
+    assert words.figure_title("1a") == words.TITLES["1a"]

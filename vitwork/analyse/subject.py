@@ -61,7 +61,7 @@ class Subject:
         return words.analyses.weights(given, at_hand=self.model is not None, own=own)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AnalysedImages:
     """The images of an analysis, loaded once for each size.
 

@@ -187,7 +187,7 @@ def _anchor(plate: GalleryFigure) -> str:
 
 
 def _numbered(plate: GalleryFigure) -> str:
-    return f"Fig. {plate.name}" if plate.of_paper else words.TITLES[plate.name]
+    return f"Fig. {plate.name}" if plate.of_paper else words.figure_title(plate.name)
 
 
 def _plate(plate: GalleryFigure, claims: Mapping[str, Json], packed: PageFiles) -> Json:
@@ -196,7 +196,7 @@ def _plate(plate: GalleryFigure, claims: Mapping[str, Json], packed: PageFiles) 
         **drawn,
         "anchor": _anchor(plate),
         "number": f"Fig. {plate.name}" if plate.of_paper else "",
-        "title": words.TITLES[plate.name],
+        "title": words.figure_title(plate.name),
         "claims": [claims[id] for id in plate.claims],
     }
 

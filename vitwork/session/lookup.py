@@ -29,7 +29,7 @@ class LackError(Exception):
         self.lack = lack
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lookup:
     """Reads numbers of records.
 

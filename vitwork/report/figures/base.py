@@ -56,7 +56,7 @@ class Figure:
     turnable: tuple[Panel, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Palette:
     """The same colour and mark for an arm in every figure of a report."""
 

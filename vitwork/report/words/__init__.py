@@ -30,7 +30,7 @@ from vitwork.report.words.effects import (
     why,
 )
 from vitwork.report.words.endings import ending, exit_status, interrupted, last_line, no_workers
-from vitwork.report.words.figures import TITLES, left_out
+from vitwork.report.words.figures import TITLES, figure_title, left_out
 from vitwork.report.words.numbers import (
     cost,
     count,
@@ -128,6 +128,7 @@ __all__ = [
     "event",
     "exit_status",
     "factor",
+    "figure_title",
     "fixed",
     "headline",
     "interrupted",

@@ -56,6 +56,11 @@ TITLES = {
 }
 
 
+def figure_title(name: str) -> str:
+    """Return the title of a figure, by the paper's number or its kind; that of a kind without one is its name."""
+    return TITLES.get(name, name.replace("_", " ").capitalize())
+
+
 def left_out(networks: Sequence[tuple[str, int]], largest: float) -> str:
     """Return which networks, as arm and seed, a figure leaves out, since numbers of theirs are too large; empty for none."""
     named = list(dict.fromkeys(f"{arm}, seed {seed}" for arm, seed in networks))
