@@ -158,6 +158,7 @@ CIFAR10_MICRO = Profile(
         *SMALL_NETWORKS,
         "loss surfaces to 0.9 of the weights' length in place of 1",
         "nine epochs",
+        "corruptions of 250 of 2,000 test images",
         WEAK_RECIPE,
         RECIPE_OF_MANY,
         "small and least data are 25 % and 14.5 % of the training images in place of 6 % and 2 %",
