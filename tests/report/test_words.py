@@ -380,3 +380,9 @@ def test_other_profiles_are_said():
     assert words.limits(changed, results).startswith("The profile synthetic was another one before (pixels, seeds), so")
     part = synthetic.profile_of(results, deviations=(*results.profile.deviations, Deviation(Change.CHOSEN)))
     assert words.other_profile(part, results) == ""
+
+
+def test_a_probability_shows_on_which_side_of_the_level_it_lies():
+    """Two digits, and more where these would say 0.05 of a value above it."""
+    shown = [words.probability(value) for value in (0.05028, 0.05, 0.0496, 0.000123, 0.5, None, math.nan)]
+    assert shown == ["0.0503", "0.05", "0.05", "0.00012", "0.5", "–", "–"]

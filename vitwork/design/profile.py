@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from vitwork.design.arm import Arm
-from vitwork.design.deviation import Deviation, Missing
+from vitwork.design.deviation import Deviation
 from vitwork.design.measurement import Measurement
 
 M = TypeVar("M", bound=Measurement)
@@ -19,12 +19,10 @@ class LeftOut:
 
     Attributes:
         quantity: its name.
-        why: that it takes long, or that earlier sessions found more of its own error in it than of networks (`Missing.NOISE`).
         parameters: of its measurement, with which it is left out; none for all.
     """
 
     quantity: str
-    why: Missing = Missing.LEFT_OUT
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def matches(self, quantity: str, parameters: Mapping[str, Any]) -> bool:

@@ -219,7 +219,7 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
         "qualifiers": words.qualifiers(claim, hypotheses),
         "said": words.verdict(claim, hypotheses, results.profile.name),
         "p_values": words.p_values(claim, results),
-        "shown_q": words.quantity(claim.q, 2) if claim.q is not None else "",
+        "shown_q": words.probability(claim.q) if claim.q is not None else "",
         "section": claim.paper.section,
         "registered": words.registered(claim),
         "search": " ".join([claim.id, claim.sentence, claim.paper.where, plain, *claim.arms]).lower(),

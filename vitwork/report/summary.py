@@ -39,7 +39,7 @@ def _table(results: Results, claims: Sequence[ClaimResult], hypotheses: Mapping[
             plain(claim.id),
             plain("; ".join([claim.verdict, *words.qualifiers(claim, found)])),
             "<br>".join(plain(effect(hypothesis.effect, hypothesis.unit)) for hypothesis in deciding),
-            words.quantity(claim.q, 2),
+            words.probability(claim.q),
             words.by_holm(claim, results),
             spent(claim, whole=True),
         )

@@ -117,14 +117,14 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> Row:
         rank = "strongest" if claim.verdict is Verdict.CONTRADICTED else "weakest"
         first = f"the {rank} of {len(deciding)}: " if len(deciding) > 1 else ""
         said.append(f"{first}{_statement(bearing)}")
-    p, q = (words.quantity(value, 2) if value is not None else "" for value in (claim.p, claim.q))
+    p, q = (words.probability(value) if value is not None else "" for value in (claim.p, claim.q))
     return claim.id, claim.verdict, effect, counts, p, q, "; ".join(said), bare
 
 
 def _hypothesis(hypothesis: Hypothesis) -> Row:
     effect = hypothesis.effect
     control = f"control: {hypothesis.control}: " if hypothesis.control else ""
-    p = "" if math.isnan(effect.p) else words.quantity(effect.p, 2)
+    p = "" if math.isnan(effect.p) else words.probability(effect.p)
     shown, bare = (words.effect(effect, unit) for unit in (hypothesis.unit, ""))
     return "", effect.verdict, shown, _seeds(effect), p, "", f"{control}{_statement(hypothesis)}", bare
 

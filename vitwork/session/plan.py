@@ -255,9 +255,10 @@ def lacking(case: Case, profile: Profile) -> Lack | None:
         return Lack(Missing.EMPTY, what=case.name)
     if case.fault:
         return Lack(Missing.FAULT, what=case.fault)
-    for side in (side for sentence in case.sentences for side in sentence.references):
-        if side.arm not in profile.arms:
-            return Lack(Missing.ARM, side.arm)
+    sides = [side for sentence in case.sentences for side in sentence.references]
+    if absent := [side.arm for side in sides if side.arm not in profile.arms]:
+        return Lack(Missing.ARM, absent[0])
+    for side in sides:
         if lack := _left_out(side, profile) or _lack(side, profile.arms[side.arm]):
             return lack
     if any(math.isnan(level) for sentence in case.sentences for level in sentence.levels or ()):
@@ -273,10 +274,10 @@ def leaves_out(case: Case, profile: Profile) -> bool:
 
 
 def _left_out(side: Reference, profile: Profile) -> Lack | None:
-    """Return why a profile leaves a quantity out; None where it does not."""
+    """Return that a profile leaves a quantity out; None where it does not."""
     name, parameters = side.quantity.name, side.measurement.parameters
-    left_out = (found.why for found in profile.left_out if found.matches(name, parameters))
-    return next((Lack(why, what=name) for why in left_out), None)
+    left_out = any(found.matches(name, parameters) for found in profile.left_out)
+    return Lack(Missing.LEFT_OUT, what=name) if left_out else None
 
 
 def _lack(side: Reference, arm: Arm) -> Lack | None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from vitwork.language.document import Hypothesis, QuantityResult, Sample
-from vitwork.report.words.numbers import plural, quantity
+from vitwork.report.words.numbers import plural, probability, quantity
 from vitwork.statistics.effect import Effect, Obstacle, Test, Verdict
 
 MARKS = {"log-ratio": "×", "probability": "P "}
@@ -115,7 +115,7 @@ def _p_values(found: Effect) -> list[str]:
     """Return p, and what the correction made of it; a control has none."""
     corrected = "q of the claim" if adjusted(found) else "p after Holm"
     known = {"p": found.p, corrected: math.nan if found.adjusted_p == found.p else found.adjusted_p}
-    return [f"{name} = {quantity(value, 2)}" for name, value in known.items() if not math.isnan(value)]
+    return [f"{name} = {probability(value)}" for name, value in known.items() if not math.isnan(value)]
 
 
 def why(hypothesis: Hypothesis) -> str:
@@ -213,7 +213,7 @@ def decision(hypothesis: Hypothesis) -> str:
 def _plain(hypothesis: Hypothesis) -> str:
     """Return the textbook's p beside ours, for trust."""
     p, arms = hypothesis.effect.plain_p, {side.arm for side in hypothesis.sides if isinstance(side, Sample)}
-    return "" if math.isnan(p) else f"plain {'Welch' if len(arms) > 1 else 't test'} (scipy): p = {quantity(p, 2)}"
+    return "" if math.isnan(p) else f"plain {'Welch' if len(arms) > 1 else 't test'} (scipy): p = {probability(p)}"
 
 
 def _claimed(hypothesis: Hypothesis) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 MOST = 5
 """Names that stand in a row."""
+LEVEL = 0.05
+"""The error rate at which profiles decide."""
 
 
 def quantity(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
@@ -16,6 +18,14 @@ def quantity(value: float | None, digits: int = 3, *, sign: bool = False) -> str
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:{'+' if sign and value else ''}.{digits}g}".replace("-", "−")
+
+
+def probability(value: float | None) -> str:
+    """Return a p or q with two digits, or with as many as show on which side of 5 % it lies."""
+    if value is None or not math.isfinite(value):
+        return quantity(value)
+    sides = (digits for digits in range(2, 17) if (float(f"{value:.{digits}g}") <= LEVEL) == (value <= LEVEL))
+    return quantity(value, next(sides, 17))
 
 
 def listed(names: Sequence[str], between: str) -> str:

@@ -44,7 +44,7 @@ def lack(found: Lack) -> str:
         Missing.PART: f"needs {what}, of which the network of {arm} has none",
         Missing.LEARNING: f"the arm {arm} has not learned at this profile ({what})",
         Missing.SAME: f"compares {arm} with {what}, and their networks are the same",
-        Missing.LEFT_OUT: f"needs a control of {what} that takes long, which the profile leaves out",
+        Missing.LEFT_OUT: f"needs {what}, which the profile leaves out",
         Missing.NOISE: f"the measurement’s own error of {what} exceeds half of its spread over networks",
         Missing.UNFIT: f"cannot be measured on {arm}: {what}",
         Missing.RECORD: f"the record of {what} of {arm} is missing",

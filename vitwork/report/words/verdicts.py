@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from vitwork.language.claim import combine
 from vitwork.language.document import ClaimResult, Hypothesis, Results
 from vitwork.report.words.effects import effect_unit, factor, marked
-from vitwork.report.words.numbers import plural, quantity
+from vitwork.report.words.numbers import plural, probability, quantity
 from vitwork.statistics.effect import Verdict
 
 SYMBOLS = {Verdict.REPRODUCED: "✓", Verdict.CONTRADICTED: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NOT_MEASURED: "–"}
@@ -137,8 +137,8 @@ def p_values(claim: ClaimResult, results: Results) -> str:
     """Return a claim's p and q, and whether Holm's procedure decides it, too; empty where it has none."""
     if claim.p is None:
         return ""
-    holm = f"; {'also' if by_holm(claim, results) == 'yes' else 'not'} by Holm (p = {quantity(claim.holm_p, 2)})"
-    over = f"p = {quantity(claim.p, 2)}, q = {quantity(claim.q, 2)} over {plural(results.family, 'claim')}"
+    holm = f"; {'also' if by_holm(claim, results) == 'yes' else 'not'} by Holm (p = {probability(claim.holm_p)})"
+    over = f"p = {probability(claim.p)}, q = {probability(claim.q)} over {plural(results.family, 'claim')}"
     return over + (holm if claim.verdict in DECIDED else "")
 
 
