@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from vitwork import cli
+from vitwork.profiles import SMOKE
 from vitwork.session.progress import Reporter
 from vitwork.store.store import Store
 
@@ -115,7 +116,7 @@ def test_training_takes_changes_event_files_and_a_mode_for_debugging(
     assert "1 of 1 runs are missing" in capsys.readouterr().out
     (path,) = (tmp_path / "store" / "runs").glob("*/outcome.json")
     assert b"cpu, fp32, deterministic" in path.read_bytes()
-    assert list((tmp_path / "events" / "vit-seed-5").glob("events.*"))
+    assert list((tmp_path / "events" / f"vit-seed-{SMOKE.first_seed}").glob("events.*"))
     assert cli.main(arguments) == 0
     assert "0 of 1 runs are missing" in capsys.readouterr().out
 
@@ -136,4 +137,4 @@ def test_a_diverged_run_is_named_and_other_arms_need_not_fit(
     arguments = ["train", "--store", str(tmp_path), "--arms", "vit", "--seeds", "1", "--device", "cpu"]
     arguments += [word for change in [*changes, "options.depth=1"] for word in ("--set", change)]
     assert cli.main(arguments) == 0
-    assert "vit seed 5: diverged in epoch 1" in capsys.readouterr().out
+    assert f"vit seed {SMOKE.first_seed}: diverged in epoch 1" in capsys.readouterr().out

@@ -49,7 +49,7 @@ def arm(name: str, count: int, missing: int = 0) -> Arm:
 
 
 def profile(**arms: Arm) -> Profile:
-    return replace(SMOKE, arms=arms, seeds=20, first_seed=0, effort=())
+    return replace(SMOKE, arms=arms, seeds=20, first_seed=0, effort=(), left_out=())
 
 
 def lower(measure: Measure) -> None:
