@@ -35,13 +35,18 @@ def server() -> tuple[subprocess.Popen[bytes], str]:
     return serving, serving.stdout.readline().decode().strip()
 
 
+def front(place: str) -> list[str]:
+    """Return the words that start the front of a fork of the server at a place; what the fork runs follows them."""
+    return [sys.executable, "-IS", str(TESTS / "warm_process.py"), place]
+
+
 def command(module: str, *arguments: str) -> list[str]:
     """Return the words that run a module as the main program, for a test that starts them in its own way."""
     serving, place = server()
     if not place or serving.poll() is not None:
         message = "tests/warmed.py, which forks for tests, has ended: what it says of that is in the first test that failed so"
         raise RuntimeError(message)
-    return [sys.executable, "-IS", str(TESTS / "warm_process.py"), place, "-m", module, *arguments]
+    return [*front(place), "-m", module, *arguments]
 
 
 def run(module: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

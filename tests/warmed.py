@@ -28,11 +28,11 @@ import execnet.gateway_io
 import numpy as np
 import torch
 
+from tests.forked import TESTS, front
 from vitwork import measurements
 from vitwork.store.machine import versions
 from vitwork.store.sources import source_hash
 
-TESTS = Path(__file__).parent
 IMPORTED = [  # but not vitwork.plugin, whose assertions pytest rewrites as it loads it
     "timm", "torchvision", "pandas", "scipy.stats", "matplotlib.figure", "hypothesis", "xdist.plugin", "xdist.looponfail",
     "xdist.remote", "execnet.multi", "anyio.pytest_plugin", "pytest_cov.plugin", "rich.table", "torch.utils.flop_counter",
@@ -135,7 +135,7 @@ def begin(place: str) -> None:
 def start_workers_warm(place: str) -> None:
     """Let xdist's workers be forks, too, unless their session made a process group of its own, in which no fork would be."""
     cold, group = execnet.gateway_io.popen_args, os.getpgrp()
-    warm = [sys.executable, "-IS", str(TESTS / "warm_process.py"), place, "-c", execnet.gateway_io.popen_bootstrapline]
+    warm = [*front(place), "-c", execnet.gateway_io.popen_bootstrapline]
     execnet.gateway_io.popen_args = lambda spec: warm if os.getpgrp() == group else cold(spec)
 
 

@@ -26,9 +26,6 @@ FOLDER = Path("reports", "registered")
 """Where registrations lie, below the folder of the project."""
 
 
-_ENCODER = msgspec.json.Encoder(order="deterministic")
-
-
 class Declared(Struct, frozen=True, kw_only=True):
     """What is fixed of one claim.
 
@@ -53,8 +50,7 @@ class Declared(Struct, frozen=True, kw_only=True):
     def differing(self, other: Declared) -> tuple[str, ...]:
         """Return the names of what differs; hypotheses may stand in another order."""
         one, two = (
-            {**structs.asdict(each), "hypotheses": sorted(map(_ENCODER.encode, each.hypotheses))}
-            for each in (self, other)
+            {**structs.asdict(each), "hypotheses": sorted(map(digest, each.hypotheses))} for each in (self, other)
         )
         return tuple(name for name in one if one[name] != two[name])
 
