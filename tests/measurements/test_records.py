@@ -10,9 +10,11 @@ import torch
 
 from tests.analysis.hand_made import Centred, Narrow
 from vitwork.analysis import calibration, landscape, trajectory, variance
+from vitwork.analysis import robustness as analysis_robustness
 from vitwork.analysis.hessian import top_eigenvalues
 from vitwork.analysis.observe import observe
 from vitwork.data import load
+from vitwork.data.images import normalise
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import Lack, Missing
@@ -297,6 +299,21 @@ def test_corruptions_record(run):
         logits = torch.cat([run.model()(x) for x, _ in run.test_batches(limit=20)])
     assert record["clean"] == calibration.evaluate(logits, run.splits.test.labels[:20])["acc"]
     json.dumps(record)
+
+
+@pytest.mark.parametrize("kept", [0, 1 << 21], ids=["drawn anew", "kept"])
+def test_corruptions_are_those_of_the_analysis(run, monkeypatch, kept):
+    """Whether corrupted images are kept for the next network or drawn anew, accuracies are those of the analysis."""
+    monkeypatch.setattr(robustness, "KEPT", kept)
+    test = run.splits.test
+    expected = analysis_robustness.corruptions(
+        run.model(), test.images, test.labels, lambda pixels: normalise(pixels, test.mean, test.std), severities=(2, 4)
+    )
+    for _ in range(2):
+        record = robustness.Corruptions(severities=(2, 4)).measure(run)
+        for name, accuracies in zip(record["names"], record["accuracy"], strict=True):
+            assert accuracies == [expected.metrics[name, severity]["acc"] for severity in (2, 4)]
+    assert record["images"] == len(test)
 
 
 def test_cue_conflict_record(run):

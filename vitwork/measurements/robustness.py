@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from vitwork.design.measurement import Counts, Measurement, Record
@@ -10,10 +12,15 @@ from vitwork.language.quantity import columns, mean, quantity, ratio
 from vitwork.measurements.errors import binomial, together
 
 if TYPE_CHECKING:
-    from vitwork.measurements.trained_run import TrainedRun
+    from torch import Tensor
+
+    from vitwork.measurements.trained_run import Batch, TrainedRun
 
 HIGH, LOW = (0.7, 0.9), (0.2, 0.5)
 """Bands in which the paper's two claims are tested, in units of π."""
+BATCH_SIZE = 256
+KEPT = 1 << 21
+"""Numbers in the images that are corrupted, up to which a process keeps them for its next network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +117,21 @@ class Corruptions(Measurement):
         from vitwork.data.images import normalise
 
         test = run.splits.test
-        found = robustness.corruptions(
+        images, labels = test.images[: self.images], test.labels[: self.images]
+        draw = _corrupted if images.numel() <= KEPT else _corrupted.__wrapped__
+
+        def corrupted(name: str, severity: int) -> Iterator[Batch]:
+            for start in range(0, len(labels), BATCH_SIZE):
+                places = (start, min(start + BATCH_SIZE, len(labels)))
+                yield draw(test.images, places, run.device, name, severity), labels[slice(*places)]
+
+        found = robustness.corruption_sets(
             run.model(self.when),
-            test.images[: self.images].to(run.device),
-            test.labels[: self.images].to(run.device),
+            [(images, labels)],
             lambda pixels: normalise(pixels, test.mean, test.std),
+            corrupted,
             severities=self.severities,
+            batch_size=BATCH_SIZE,
         )
         by_severity = {
             name: [found.metrics[name, severity]["acc"] for severity in self.severities] for name in CORRUPTIONS
@@ -125,9 +141,17 @@ class Corruptions(Measurement):
             "severities": list(self.severities),
             "accuracy": list(by_severity.values()),
             "clean": found.clean["acc"],
-            "images": len(test.images[: self.images]),
+            "images": len(labels),
             **columns(found, "cost"),
         }
+
+
+@lru_cache(maxsize=1024)
+def _corrupted(images: Tensor, places: tuple[int, int], device: str, name: str, severity: int) -> Tensor:
+    """Return the images at these places of a set, corrupted; a process draws them once for all its networks."""
+    from vitwork.data.corruptions.corrupt import corrupt
+
+    return corrupt(images[slice(*places)].to(device), name, severity, first=places[0])
 
 
 def _accuracies(record: Record) -> list[float]:

@@ -45,11 +45,26 @@ def profile_of(report: Results) -> Profile:
         profile = replace(profile, arms={name: _holding(arm, report) for name, arm in profile.arms.items()})
     return replace(
         profile,
+        effort=tuple(_as_recorded(effort, report) for effort in profile.effort),
         seeds=report.profile.seeds,
         first_seed=report.profile.first_seed,
         deviations=changes,
         alpha=report.alpha,
     )
+
+
+def _as_recorded(effort: Measurement, report: Results) -> Measurement:
+    """Return the effort with which a report's records were measured, where the profile had another one then.
+
+    A parameter that all records of the measurement agree on is the effort's. One in which they differ, since tests set it,
+    is the installed profile's.
+    """
+    records = [entry.parameters for entry in report.measurements if entry.name == effort.name]
+    recorded = {
+        name: {digest(record[name]): record[name] for record in records if name in record} for name in effort.parameters
+    }
+    own = {name: next(iter(values.values())) for name, values in recorded.items() if len(values) == 1}
+    return replace(effort, **{name: tuple(value) if isinstance(value, list) else value for name, value in own.items()})
 
 
 def _holding(arm: Arm, report: Results) -> Arm:
