@@ -72,20 +72,25 @@ class Variants:
 
 
 def conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
-    """Return the arms that the claims compare, at one scale."""
-    (cnn, cnn_options), (alternet, alternet_options), (vit, vit_options) = networks.cnn, networks.alternet, networks.vit
-    alternet_options = {**alternet_options, "msas": networks.msas}
-    local = _local(vit_options)
-    models: dict[str, tuple[str, Mapping[str, Any]]] = {
-        "resnet": (cnn, cnn_options),
-        "alternet": (alternet, alternet_options),
-        "vit": (vit, vit_options),
-        "vit-local-3": (vit, {**local, "kernel_size": 3}),
-        "vit-local-5": (vit, {**local, "kernel_size": 5}),
+    """Return the arms that most claims compare, at one scale."""
+    alternet, options = networks.alternet
+    models = {
+        "resnet": networks.cnn,
+        "alternet": (alternet, {**options, "msas": networks.msas}),
+        "vit": networks.vit,
     }
     return {
-        name: Arm(name, model, options, recipe if name in FOLLOWED else _unfollowed(recipe), data)
-        for name, (model, options) in models.items()
+        name: Arm(name, *model, recipe if name in FOLLOWED else _unfollowed(recipe), data)
+        for name, model in models.items()
+    }
+
+
+def local_conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
+    """Return the Transformer with attention in windows of 3×3 and of 5×5 tokens."""
+    vit, options = networks.vit
+    return {
+        name: Arm(name, vit, {**_local(options), "kernel_size": size}, _unfollowed(recipe), data)
+        for name, size in (("vit-local-3", 3), ("vit-local-5", 5))
     }
 
 
@@ -183,6 +188,7 @@ def all_conditions(networks: Networks, variants: Variants, recipe: Recipe, data:
     """Return the arms of every claim that is about one data set."""
     return (
         conditions(networks, recipe, data)
+        | local_conditions(networks, recipe, data)
         | as_large_as_alternet(networks, recipe, data)
         | further_conditions(networks, variants, recipe, data)
     )

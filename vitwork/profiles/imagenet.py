@@ -14,7 +14,7 @@ from vitwork.measurements.landscape import Surface
 from vitwork.measurements.lesion import Lesion
 from vitwork.measurements.robustness import Corruptions, NoiseBands
 from vitwork.measurements.similarity import Similarity
-from vitwork.profiles.arms import ACCEPTED, Networks, as_large_as_alternet, conditions
+from vitwork.profiles.arms import ACCEPTED, Networks, as_large_as_alternet, conditions, local_conditions
 from vitwork.profiles.cifar import PAPER_RECIPE
 
 IMAGENET_NETWORKS = Networks(
@@ -31,7 +31,7 @@ SCALE = (
     DataSpec("imagenet", size=224),
 )
 
-ARMS = conditions(*SCALE) | as_large_as_alternet(*SCALE)
+ARMS = conditions(*SCALE) | local_conditions(*SCALE) | as_large_as_alternet(*SCALE)
 
 IMAGENET = Profile(
     name="imagenet",

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from vitwork.statistics.comparison import Values, on_scale, vector
 from vitwork.statistics.effect import Scale
 
-CRITICAL = 2.33
+CRITICAL = 2.3
 """Standard errors of skewness from which on a quantity is plainly skewed (chosen by simulation, docs/statistics.md)."""
 
 

@@ -44,7 +44,7 @@ class Penalty:
 PLAIN = Penalty(1.0, 0.0)
 """For quantities that are not plainly skewed on their scale: p is at most doubled, where one side has all the error."""
 
-SKEWED = Penalty(100.0, 200.0)
+SKEWED = Penalty(150.0, 300.0)
 """For plainly skewed values, which may be as skewed as a log-normal with σ = 1 (skewness 6), in the far tail that a family
 of claims asks for."""
 
