@@ -20,9 +20,9 @@ SHEET = Path(__file__).parent / "claim-sheet.md"
 REGISTERED = ROOT / "vitwork" / "profiles" / "registered.json"
 
 
-def read() -> list[Case]:
-    """Return every test of the claims."""
-    return read_claims(collect([ROOT / "claims"]), profiles.find("smoke"))
+def read(profile: str = "smoke") -> list[Case]:
+    """Return every test of the claims, with what its sentences are at a profile."""
+    return read_claims(collect([ROOT / "claims"]), profiles.find(profile))
 
 
 def sheet(cases: list[Case]) -> str:
@@ -38,12 +38,11 @@ def entry(case: Case) -> SheetEntry:
     return SheetEntry(case.claim, case.chapter, stated, tuple(dict.fromkeys(arms)), controls)
 
 
-def registered(cases: list[Case]) -> str:
+def registered() -> str:
     """Return the claims that each profile can measure, as JSON."""
-    return json.dumps({name: measurable(cases, profile) for name, profile in PROFILES.items()}, indent=2) + "\n"
+    return json.dumps({name: measurable(read(name), profile) for name, profile in PROFILES.items()}, indent=2) + "\n"
 
 
 if __name__ == "__main__":
-    found = read()
-    SHEET.write_text(sheet(found), encoding="utf-8")
-    REGISTERED.write_text(registered(found), encoding="utf-8")
+    SHEET.write_text(sheet(read()), encoding="utf-8")
+    REGISTERED.write_text(registered(), encoding="utf-8")

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from vitwork.plugin import PLAN
-from vitwork.profiles import PROFILES
+from vitwork.profiles import PROFILES, find, registered
 from vitwork.report.figures import PAPER
 from vitwork.report.words import QUESTIONS
+from vitwork.session.collecting import collect, read_claims
+from vitwork.session.registration import declarations, outlined
 
 CLAIMS = Path(__file__).parents[1] / "claims"
 
@@ -136,9 +138,17 @@ def test_every_claim_answers_a_question_and_names_figures_that_can_be_drawn(test
 def test_the_committed_claim_sheet_is_that_of_the_claims():
     """Collecting the claims gives the file in docs and each profile's family; `python docs/claim_sheet.py` renews both."""
     script = runpy.run_path(str(CLAIMS.parent / "docs" / "claim_sheet.py"))
-    cases = script["read"]()
-    assert script["SHEET"].read_text(encoding="utf-8") == script["sheet"](cases)
-    assert script["REGISTERED"].read_text(encoding="utf-8") == script["registered"](cases)
+    assert script["SHEET"].read_text(encoding="utf-8") == script["sheet"](script["read"]())
+    assert script["REGISTERED"].read_text(encoding="utf-8") == script["registered"]()
+
+
+@pytest.mark.parametrize("profile", ["cifar10-micro", "published"])
+def test_a_family_is_read_at_its_own_profile(profile):
+    """What a claim can state may depend on the arms that a profile has, so each family is that of a plan of all claims."""
+    cases = read_claims(collect([CLAIMS]), find(profile))
+    plan = outlined(find(profile), cases)
+    assert set(declarations(plan)) == set(registered(profile))
+    assert plan.family == len(registered(profile))
 
 
 def test_lesions_of_a_resnet_say_what_is_removed(tests):

@@ -129,9 +129,12 @@ def test_seeds_are_numbered_from_the_profiles_first() -> None:
 
 def test_arms_that_are_made_one_are_not_compared() -> None:
     """Settings that leave two arms one network make every sentence between them say nothing; one arm beside itself says something."""
-    local = [f"vit.options.{field}" for field in ("attention=conv", "border=mask", "kernel_size=3")]
+    local = ("attention=conv", "border=mask", "kernel_size=3")
     for last, same in (("kernel_size=5", False), ("kernel_size=3", True)):
-        profile = override(PROFILE, [*local, f"vit-local-3.options.{last}"])
+        window = replace(PROFILE.arms["vit"], name="vit-local-3")
+        profile = replace(PROFILE, arms={**PROFILE.arms, window.name: window})
+        profile = override(profile, [f"{arm}.options.{field}" for arm in ("vit", window.name) for field in local])
+        profile = override(profile, [f"vit-local-3.options.{last}"])
 
         def between(measure: Measure) -> None:
             assert rising(*(measure(error)(arm) for arm in ("resnet", "vit", "vit-local-3")), levels=(1, 2, 3))
