@@ -20,7 +20,7 @@ def test_all_arms_or_one_are_changed_and_it_is_noted() -> None:
             "snapshots=init,2",
             "recipe.augmentation.mixup=0.8",
             "vit.lr = 1e-4",
-            "vit-local-3.options.dim=32",
+            "alternet.options.head_dim=8",
             "data.train=200",
         ],
     )
@@ -29,13 +29,13 @@ def test_all_arms_or_one_are_changed_and_it_is_noted() -> None:
     assert {arm.data.train for arm in changed.arms.values()} == {200}
     assert changed.arms["vit"].recipe.lr == 1e-4
     assert changed.arms["resnet"].recipe.lr == SMOKE.arms["resnet"].recipe.lr
-    assert changed.arms["vit-local-3"].options["dim"] == 32
+    assert changed.arms["alternet"].options["head_dim"] == 8
     assert changed.arms["vit"].options == SMOKE.arms["vit"].options
     assert changed.deviations[: len(SMOKE.deviations)] == SMOKE.deviations
     assert changed.deviations[len(SMOKE.deviations) :][2:5] == (
         Deviation(Change.SETTING, field="recipe.augmentation.mixup", value="0.8"),
         Deviation(Change.SETTING, arm="vit", field="lr", value="1e-4"),
-        Deviation(Change.SETTING, arm="vit-local-3", field="options.dim", value="32"),
+        Deviation(Change.SETTING, arm="alternet", field="options.head_dim", value="8"),
     )
     assert override(SMOKE, []) == SMOKE
 

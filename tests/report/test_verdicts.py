@@ -119,6 +119,17 @@ def test_a_price_counts_decided_claims_of_the_paper_alone(some):
     assert words.price(replace(results, runs=(), measurements=())) == ""
 
 
+@pytest.mark.parametrize(
+    ("finished", "minutes"), [(120.0, "1.0"), (90.0, "2.0")], ids=["here", "in an earlier session"]
+)
+def test_workers_that_share_cores_cost_no_more_than_these(some, finished, minutes):
+    """Records of more workers than cores add up to more time than there was; those of earlier sessions are not bounded by this one."""
+    run, entry = replace(some.runs[0], seconds=90.0, finished=finished), replace(some.measurements[0], seconds=30.0)
+    results = replace(some, runs=(run,), measurements=(entry,))
+    results = synthetic.provenance_of(results, hardware={"cores": 2}, started=100.0, seconds=30.0)
+    assert f"in {minutes} core-minutes" in words.price(results)
+
+
 def test_the_badge_has_the_scale_and_the_papers_claims(some):
     """Claims of ours stand in its title alone."""
     made = badge(synthetic.claim_of(some, 0, ours=True))
