@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
+from vitwork.analysis import calibration
 from vitwork.language.quantity import AbsentError, Quantity
 from vitwork.measurements import (
     accuracy,
@@ -205,7 +208,7 @@ def test_deep_blocks_are_compared_with_the_stem() -> None:
 def test_variance_is_read_by_depth_and_stage() -> None:
     """The slope matches numpy's fit; leads and resets follow their definitions on the logarithm."""
     logs = [0.0, 1.0, 2.0, 0.5, 3.0, 2.0]
-    record = {"variance": [math.exp(value) for value in logs], "stages": [0, 1, 1, 2, 2, 2]}
+    record = {"variance": [math.exp(value) for value in logs], "error": [0.0] * 6, "stages": [0, 1, 1, 2, 2, 2]}
     slope, _ = np.polyfit(np.linspace(0, 1, 6), logs, 1)
     assert feature_maps.variance_trend.value(record) == pytest.approx(slope)
     assert feature_maps.lead_of_stage_end.value(record) == pytest.approx(-1.0)
@@ -282,6 +285,11 @@ def test_eigenvalues_at_one_loss_lie_between_two_snapshots() -> None:
     assert hessian.ape_at_loss.value(record) == pytest.approx(10.0)
     with pytest.raises(AbsentError, match=r"^snapshots on both sides of a training loss of 1\.50"):
         hessian.ape_at_loss.value(record | {"below": 0})
+    spectra = [spectrum([1.0], [4.0], [16.0]), spectrum([5.0], [5.0], [5.0])]
+    logs = jackknife(lambda batches: math.log(np.mean(batches)), [[1.0], [4.0], [16.0]])
+    mixed = {**record, "spectra": spectra}
+    weight = math.log(hessian.ape_at_loss.value(mixed) / 5.0) / math.log(7.0 / 5.0)
+    assert error_of(hessian.ape_at_loss, mixed) == pytest.approx(weight * logs * hessian.ape_at_loss.value(mixed))
 
 
 def test_standard_errors_follow_their_definitions() -> None:
@@ -319,6 +327,40 @@ def test_quantities_know_their_own_errors() -> None:
     assert error_of(feature_maps.reset_between_stages, maps) == pytest.approx(0.2)
     gains = {"frequencies": [[0, 0.5, 1.0]], "gain": [[1.0, 0.5, 0.25]], "gain_error": [[0, 0.05, 0.05]]}
     assert error_of(attention.gain_slope, gains) == pytest.approx(0.3)
+
+
+def test_the_error_of_a_path_is_none() -> None:
+    """A path follows from the weights alone: nothing of it is sampled."""
+    for quantity in (landscape.length, landscape.turning, landscape.farthest, landscape.largest_retreat):
+        assert error_of(quantity, {"radius": [1.0, 0.5, 0.0], "length": 1.2, "turning": 0.3}) == 0.0
+
+
+def test_the_error_of_a_lead_is_that_of_both_blocks() -> None:
+    """In the stage whose last block leads by least, against its highest other block."""
+    variance = np.exp([0.0, 1.0, 3.0, 4.0, 2.0, 4.5])
+    maps = {"variance": variance.tolist(), "error": (variance * [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]).tolist()}
+    maps["stages"] = [1, 1, 1, 2, 2, 2]
+    assert feature_maps.lead_of_stage_end.value(maps) == pytest.approx(0.5)
+    assert error_of(feature_maps.lead_of_stage_end, maps) == pytest.approx(0.4 + 0.6)
+
+
+def test_the_error_of_an_ece_is_that_of_other_images() -> None:
+    """Samples of images of one miscalibrated model spread as the error of each says."""
+    rng, n = np.random.default_rng(0), 2000
+    found, errors = [], []
+    for _ in range(300):
+        confidence = rng.uniform(0.1, 1.0, n)
+        hits = rng.random(n) < 0.8 * confidence
+        metrics = calibration.evaluate(*logits_of(confidence, hits))
+        found.append(100 * metrics["ece"])
+        errors.append(error_of(accuracy.calibration_error, {**metrics, "images": n}))
+    assert np.mean(errors) == pytest.approx(np.std(found, ddof=1), rel=0.15)
+
+
+def logits_of(confidence: Any, hits: Any) -> tuple[Tensor, Tensor]:
+    """Return logits over 100 classes with these confidences in the first, and labels that it hits or misses."""
+    rest = np.tile((1.0 - confidence)[:, None] / 99, 99)
+    return torch.tensor(np.log(np.hstack([confidence[:, None], np.maximum(rest, 1e-12)]))), torch.tensor(~hits).long()
 
 
 def test_a_share_of_nothing_in_every_network_is_decided_by_its_counts() -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from vitwork.design.measurement import Record
+
 Batches = Sequence[Sequence[float]]
+
+
+def exact(_: Record) -> float:
+    """Return 0, the standard error of what follows from the weights alone: nothing is sampled."""
+    return 0.0
 
 
 def binomial(share: float, images: int) -> float:

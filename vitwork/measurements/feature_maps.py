@@ -252,16 +252,31 @@ def _log_variances(record: Record) -> list[list[float]]:
     return _by_stage(record, [log(value) for value in record["variance"]])
 
 
-@quantity(Variance, name="smallest lead of a stage's last block", unit="log variance")
-def lead_of_stage_end(record: Record) -> float:
-    """Return by how much the last block's log variance exceeds all others of its stage, in the stage where it least does.
+def _smallest_lead(record: Record) -> tuple[float, float]:
+    """Return the smallest lead of a stage's last block over the highest of the others, and its standard error, at most.
 
-    A smallest of largest differences has no simple standard error.
+    The blocks see the same images, so that their errors do not average out.
     """
-    leads = [values[-1] - max(values[:-1]) for values in _log_variances(record) if len(values) > 1]
+    stages = zip(_log_variances(record), _by_stage(record, _log_errors(record)), strict=True)
+    leads = []
+    for (*logs, last), (*errors, last_error) in stages:
+        if logs:
+            highest, error = max(zip(logs, errors, strict=True))
+            leads.append((last - highest, last_error + error))
     if not leads:
         raise AbsentError("stage of several blocks")
     return min(leads)
+
+
+@quantity(
+    Variance,
+    name="smallest lead of a stage's last block",
+    unit="log variance",
+    error=lambda record: _smallest_lead(record)[1],
+)
+def lead_of_stage_end(record: Record) -> float:
+    """Return by how much the last block's log variance exceeds all others of its stage, in the stage where it least does."""
+    return _smallest_lead(record)[0]
 
 
 def _reset_error(record: Record) -> float:

@@ -321,9 +321,8 @@ def negativity(record: Record) -> float:
     return _reach(_by_batch(record, "ends"))
 
 
-@quantity(MatchedSpectrum, name="APE at one training loss", scale="log-ratio")
-def ape_at_loss(record: Record) -> float:
-    """Return the APE where the training loss crosses the level: its logarithm interpolated between two snapshots.
+def _at_loss(record: Record) -> tuple[tuple[float, Record], ...]:
+    """Return the spectra at the two snapshots between which the training loss crosses the level, each with its weight.
 
     Raises:
         AbsentError: the loss never crosses it.
@@ -333,8 +332,27 @@ def ape_at_loss(record: Record) -> float:
         raise AbsentError(f"snapshots on both sides of a training loss of {level:.2f}")
     above, under = record["nll"][below - 1 : below + 1]
     share = (above - level) / (above - under)
-    before, after = (math.log(_ape(_by_batch(spectrum))) for spectrum in record["spectra"])
-    return math.exp((1.0 - share) * before + share * after)
+    return tuple(zip((1.0 - share, share), record["spectra"], strict=True))
+
+
+def _log_ape(batches: Batches) -> float:
+    return math.log(_ape(batches))
+
+
+def _ape_at_loss_error(record: Record) -> float:
+    """Return its standard error over mini-batches, at most: both spectra are of the same images."""
+    logs = sum(weight * jackknife(_log_ape, _by_batch(spectrum)) for weight, spectrum in _at_loss(record))
+    return logs * ape_at_loss.value(record)
+
+
+@quantity(MatchedSpectrum, name="APE at one training loss", scale="log-ratio", error=_ape_at_loss_error, drawn=True)
+def ape_at_loss(record: Record) -> float:
+    """Return the APE where the training loss crosses the level: its logarithm interpolated between two snapshots.
+
+    Raises:
+        AbsentError: the loss never crosses it.
+    """
+    return math.exp(sum(weight * _log_ape(_by_batch(spectrum)) for weight, spectrum in _at_loss(record)))
 
 
 @quantity(Blockwise, name="APE of one kind of layer", scale="log-ratio")

@@ -15,7 +15,7 @@ from vitwork.design.deviation import Lack, Missing
 from vitwork.design.measurement import Counts, Measurement, Record
 from vitwork.errors import VitworkError
 from vitwork.language.quantity import columns, mean, quantity
-from vitwork.measurements.errors import jackknife
+from vitwork.measurements.errors import exact, jackknife
 from vitwork.measurements.moments import epochs_of
 
 if TYPE_CHECKING:
@@ -206,25 +206,25 @@ class Trajectory(Measurement):
         }
 
 
-@quantity(Trajectory, name="length of the path", scale="log-ratio")
+@quantity(Trajectory, name="length of the path", scale="log-ratio", error=exact)
 def length(record: Record) -> float:
     """Return the length of the path over the distance of its ends; 1 for a straight one."""
     return float(record["length"])
 
 
-@quantity(Trajectory, name="turning of the path", unit="rad", scale="log-ratio")
+@quantity(Trajectory, name="turning of the path", unit="rad", scale="log-ratio", error=exact)
 def turning(record: Record) -> float:
     """Return the sum of the angles between successive steps; 0 for a straight path."""
     return float(record["turning"])
 
 
-@quantity(Trajectory, name="largest distance from the end on the way", scale="log-ratio")
+@quantity(Trajectory, name="largest distance from the end on the way", scale="log-ratio", error=exact)
 def farthest(record: Record) -> float:
     """Return the largest distance from the final weights after the start, relative to that of the start."""
     return float(max(record["radius"][1:]))
 
 
-@quantity(Trajectory, name="largest step away from the end")
+@quantity(Trajectory, name="largest step away from the end", error=exact)
 def largest_retreat(record: Record) -> float:
     """Return the largest growth of the distance from the final weights between two snapshots; negative if it only falls."""
     return float(max(after - before for before, after in pairwise(record["radius"])))
