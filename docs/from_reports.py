@@ -12,6 +12,7 @@ from statistics import median
 from vitwork.language.document import Results
 from vitwork.report.document import read
 from vitwork.report.findings import page, summary
+from vitwork.report.words.verdicts import core_seconds, worked
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -33,7 +34,7 @@ def written(text: str, lines: list[str]) -> str:
 
 
 def timings(results: list[Results]) -> str:
-    """Return the file of timings: median seconds of a run, trained and measured, by profile and arm.
+    """Return the file of timings: median seconds of a core for a run, trained and measured, by profile and arm.
 
     The median, since a run that shared its cores with other work takes several times as long. Of an arm that is not complete
     nothing is said.
@@ -43,12 +44,13 @@ def timings(results: list[Results]) -> str:
 
 def _timed(results: Results) -> dict[str, object]:
     hardware = results.provenance.hardware
+    share = core_seconds(results) / worked(results)  # of a core, where more workers than cores were at work
     seconds: dict[str, list[float]] = {}
     for run in results.runs:
         if run.seconds is None:  # not trained yet, in a report that grows
             continue
         own = [entry.seconds or 0.0 for entry in results.measurements if entry.run == run.key and entry.arm == run.arm]
-        seconds.setdefault(run.arm, []).append(run.seconds + sum(own))
+        seconds.setdefault(run.arm, []).append(share * (run.seconds + sum(own)))
     device = hardware.get("accelerator") or f"{hardware['cores']} cores of an {hardware['processor']}"
     complete = {arm: found for arm, found in seconds.items() if len(found) == results.profile.seeds}
     return {"machine": str(device), "seconds": {arm: round(median(found), 1) for arm, found in complete.items()}}

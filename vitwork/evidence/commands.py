@@ -73,6 +73,7 @@ def audit(arguments: Sequence[str]) -> int:
             ]
         )
         return 1
+    place.share_threads(place.cores())  # one, as workers of a session have: of more threads sums are rounded otherwise
     auditor = Auditor(plan, given.data, given.runs, seed)
     drawn = ", ".join(f"{run.arm} {run.seed}" for run in auditor.drawn())
     _say([f"Drawn with --seed {seed}: {drawn}."])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from vitwork import profiles
 from vitwork.design import overrides
 from vitwork.design.arm import Arm
-from vitwork.design.deviation import Change
+from vitwork.design.deviation import Change, Deviation, declared
 from vitwork.design.measurement import Measurement
 from vitwork.design.profile import Profile
 from vitwork.design.published import Absent, Network
@@ -41,14 +41,16 @@ def profile_of(report: Results) -> Profile:
     changes = report.profile.deviations
     own = overrides.substitute(profiles.find(report.profile.name), overrides.models(changes))
     profile = overrides.override(own, overrides.assignments(changes))
+    effort = tuple(_as_recorded(each, report) for each in profile.effort)
+    smaller = _differing(profile.effort, effort)
     if loads(profile):
         profile = replace(profile, arms={name: _holding(arm, report) for name, arm in profile.arms.items()})
     return replace(
         profile,
-        effort=tuple(_as_recorded(effort, report) for effort in profile.effort),
+        effort=effort,
         seeds=report.profile.seeds,
         first_seed=report.profile.first_seed,
-        deviations=changes,
+        deviations=(*changes, *(found for found in smaller if found not in changes)),
         alpha=report.alpha,
     )
 
@@ -65,6 +67,18 @@ def _as_recorded(effort: Measurement, report: Results) -> Measurement:
     }
     own = {name: next(iter(values.values())) for name, values in recorded.items() if len(values) == 1}
     return replace(effort, **{name: tuple(value) if isinstance(value, list) else value for name, value in own.items()})
+
+
+def _differing(installed: Iterable[Measurement], recorded: Iterable[Measurement]) -> tuple[Deviation, ...]:
+    """Return what measurements were made with otherwise than the installed profile makes them."""
+    return declared(
+        *(
+            f"{own.name} measured with {name} = {value} (the profile has {'all' if own.parameters[name] is None else own.parameters[name]} now)"
+            for own, other in zip(installed, recorded, strict=True)
+            for name, value in other.parameters.items()
+            if value != own.parameters[name]
+        )
+    )
 
 
 def _holding(arm: Arm, report: Results) -> Arm:

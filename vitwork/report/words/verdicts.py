@@ -186,23 +186,28 @@ def loaded(results: Results) -> bool:
     return results.profile.loaded
 
 
-def _core_minutes(results: Results) -> float:
+def worked(results: Results) -> float:
+    """Return the seconds that all trainings and measurements took, by the clock of each."""
+    spent = [*(run.seconds for run in results.runs), *(entry.seconds for entry in results.measurements)]
+    return sum(filter(None, spent))
+
+
+def core_seconds(results: Results) -> float:
     """Return the time of cores that training and measuring took.
 
     More workers than cores wait for each other while the clock of a record goes on, but what a session did itself took no more
     than its cores had.
     """
-    spent = [*(run.seconds for run in results.runs), *(entry.seconds for entry in results.measurements)]
-    seconds, made = sum(filter(None, spent)), results.provenance
+    seconds, made = worked(results), results.provenance
     own = all(run.finished is not None and run.finished >= made.started for run in results.runs if run.seconds)
     if own and made.hardware.get("cores"):
         seconds = min(seconds, made.hardware["cores"] * made.seconds)
-    return seconds / 60
+    return seconds
 
 
 def price(results: Results) -> str:
     """Return what a decision cost; empty where nothing was spent."""
-    minutes = _core_minutes(results)
+    minutes = core_seconds(results) / 60
     claims, whose = sides(results.claims)[0]
     if not minutes:
         return ""
