@@ -54,6 +54,8 @@ SHAPES: dict[str, Callable[[Array], Array]] = {
     "log-normal, skew 1.75": _log_normal(0.5),
     "log-normal, skew 6.2": _log_normal(1.0),
 }
+LOGARITHMS = {"logarithm of exponential values, skew −1.14": lambda normal: np.log(-special.log_ndtr(-normal))}
+"""Shapes of positive quantities on the scale that they declare; the logarithm of log-normal values is normal."""
 SOUND = ("normal", "t, 3 df", "gamma, skew 1")
 """Shapes for which the false discovery rate is promised."""
 
@@ -96,6 +98,18 @@ class Family:
         return [self.primaries[place % len(self.primaries)] for place in range(self.claims)]
 
 
+STRUCTURES = {
+    "smoke": {"claims": 26, "quantities": 28, "arms": 2, "alone": 0.59, "primaries": (1,) * 20 + (2,) * 5 + (4,)},
+    "cifar10-micro": {
+        "claims": 65,
+        "quantities": 36,
+        "arms": 4,
+        "primaries": (1,) * 36 + (2,) * 20 + (3, *(4,) * 7, 6),
+    },
+}
+"""Families as registered: few arms have a quantity, and of `smoke`'s primary hypotheses three in five are of one arm."""
+
+
 @dataclass(frozen=True)
 class Experiment:
     """Simulated sessions of one family.
@@ -122,7 +136,8 @@ def draw(rng: Generator, family: Family, runs: int) -> Experiment:
     """Draw sessions; which claim compares what is drawn anew for every call, and is the same in its sessions."""
     size = (runs, family.quantities, family.arms, family.seeds)
     network = rng.standard_normal((runs, 1, family.arms, family.seeds))  # what one network's quantities share
-    values = SHAPES[family.shape](math.sqrt(0.5) * (network + rng.standard_normal(size)))
+    shapes = SHAPES | LOGARITHMS
+    values = shapes[family.shape](math.sqrt(0.5) * (network + rng.standard_normal(size)))
     spreads = family.spread ** rng.random((family.quantities, family.arms))
     values *= spreads[None, :, :, None]
     total = sum(family.counts)

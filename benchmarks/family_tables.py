@@ -46,6 +46,25 @@ def discoveries(rng: np.random.Generator, runs: int) -> str:
     )  # fmt: skip
 
 
+def structures(rng: np.random.Generator, runs: int) -> str:
+    """False discovery rate of the families of two profiles, nothing of which is true."""
+    sizes = {"smoke": (5, 9, 11), "cifar10-micro": (9, 18)}
+    rows = []
+    for shape in (*fam.SHAPES, *fam.LOGARITHMS):
+        row = [shape]
+        for profile, structure in fam.STRUCTURES.items():
+            for n in sizes[profile]:
+                found = sessions(rng, fam.Family(shape=shape, seeds=n, **structure), runs, fam.decided)
+                row.append(f"{100 * found.rate:.2f} ({bound(found.upper)})")
+        rows.append(row)
+    header = [f"{profile}, n = {n}" for profile, found in sizes.items() for n in found]
+    return table(
+        "False discovery rate with the structure of two profiles in %, all null (upper 99 % bound)",
+        ["shape", *header],
+        rows,
+    )
+
+
 def bound(upper: float) -> str:
     """Upper bound in percent, bold above 5 %."""
     return f"{100 * upper:.1f}" if upper <= 0.05 else f"**{100 * upper:.1f}**"
