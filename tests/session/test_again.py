@@ -32,3 +32,20 @@ def test_a_report_is_judged_with_the_parameters_of_its_records(tmp_path: Path, s
     assert SMOKE.measurement(Evaluation).training_images == 500
     found = profile_of(measured(published(tmp_path), sizes)).measurement(Evaluation)
     assert found == Evaluation(training_images=taken)
+
+
+def test_what_was_measured_otherwise_is_said_once(tmp_path: Path) -> None:
+    """A number that the profile has otherwise by now is a difference, also when the report is judged again; a snapshot is none."""
+    results = measured(published(tmp_path), [7])
+    results = structs.replace(
+        results,
+        measurements=tuple(
+            structs.replace(entry, parameters={**entry.parameters, "when": "warmup"}) for entry in results.measurements
+        ),
+    )
+    (said,) = set(profile_of(results).deviations) - set(results.profile.deviations)
+    assert said.text == "evaluation measured with training_images = 7 (the profile has 500 now)"
+    again = structs.replace(
+        results, profile=structs.replace(results.profile, deviations=profile_of(results).deviations)
+    )
+    assert profile_of(again).deviations == again.profile.deviations

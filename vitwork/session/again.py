@@ -42,7 +42,7 @@ def profile_of(report: Results) -> Profile:
     own = overrides.substitute(profiles.find(report.profile.name), overrides.models(changes))
     profile = overrides.override(own, overrides.assignments(changes))
     effort = tuple(_as_recorded(each, report) for each in profile.effort)
-    smaller = _differing(profile.effort, effort)
+    differing = _differing(profile.effort, effort)
     if loads(profile):
         profile = replace(profile, arms={name: _holding(arm, report) for name, arm in profile.arms.items()})
     return replace(
@@ -50,7 +50,7 @@ def profile_of(report: Results) -> Profile:
         effort=effort,
         seeds=report.profile.seeds,
         first_seed=report.profile.first_seed,
-        deviations=(*changes, *(found for found in smaller if found not in changes)),
+        deviations=(*changes, *(found for found in differing if found not in changes)),
         alpha=report.alpha,
     )
 
@@ -58,27 +58,28 @@ def profile_of(report: Results) -> Profile:
 def _as_recorded(effort: Measurement, report: Results) -> Measurement:
     """Return the effort with which a report's records were measured, where the profile had another one then.
 
-    A parameter that all records of the measurement agree on is the effort's. One in which they differ, since tests set it,
-    is the installed profile's.
+    A number that all records of the measurement have is the effort's. Words, such as a snapshot's name, and numbers in which
+    records differ, are set by tests.
     """
     records = [entry.parameters for entry in report.measurements if entry.name == effort.name]
-    recorded = {
-        name: {digest(record[name]): record[name] for record in records if name in record} for name in effort.parameters
-    }
-    own = {name: next(iter(values.values())) for name, values in recorded.items() if len(values) == 1}
-    return replace(effort, **{name: tuple(value) if isinstance(value, list) else value for name, value in own.items()})
+    recorded = {}
+    for name, own in effort.parameters.items():
+        values = {digest(record[name]): record[name] for record in records if name in record}
+        if len(values) == 1 and not isinstance(own, str):
+            (value,) = values.values()
+            recorded[name] = tuple(value) if isinstance(value, list) else value
+    return replace(effort, **recorded)
 
 
 def _differing(installed: Iterable[Measurement], recorded: Iterable[Measurement]) -> tuple[Deviation, ...]:
     """Return what measurements were made with otherwise than the installed profile makes them."""
-    return declared(
-        *(
-            f"{own.name} measured with {name} = {value} (the profile has {'all' if own.parameters[name] is None else own.parameters[name]} now)"
-            for own, other in zip(installed, recorded, strict=True)
-            for name, value in other.parameters.items()
-            if value != own.parameters[name]
-        )
-    )
+    texts = []
+    for own, other in zip(installed, recorded, strict=True):
+        for name, value in own.parameters.items():
+            if other.parameters[name] != value:
+                now = "all" if value is None else value
+                texts.append(f"{own.name} measured with {name} = {other.parameters[name]} (the profile has {now} now)")
+    return declared(*texts)
 
 
 def _holding(arm: Arm, report: Results) -> Arm:
