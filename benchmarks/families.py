@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from vitwork.statistics.audit import plainly, pooled_skewness
+from vitwork.statistics.audit import plainly, plainly_together, pooled_skewness
 from vitwork.statistics.claims import claim_p
 from vitwork.statistics.contrasts import PLAIN, SKEWED, Penalty, student
 from vitwork.statistics.evalues import safe_contrast
@@ -77,6 +77,7 @@ class Family:
         quantities, arms: each quantity is measured on every one of its arms; hypotheses share them.
         alone: share of the hypotheses that compare one arm with a constant.
         audited: whether plainly skewed quantities take the guard.
+        skewed: share of the quantities that have the shape; others are normal.
         primaries: hypotheses per claim, repeated as needed.
     """
 
@@ -90,6 +91,7 @@ class Family:
     arms: int = 8
     alone: float = 0.35
     audited: bool = True
+    skewed: float = 1.0
     primaries: Sequence[int] = field(default=PRIMARIES)
 
     @property
@@ -137,7 +139,9 @@ def draw(rng: Generator, family: Family, runs: int) -> Experiment:
     size = (runs, family.quantities, family.arms, family.seeds)
     network = rng.standard_normal((runs, 1, family.arms, family.seeds))  # what one network's quantities share
     shapes = SHAPES | LOGARITHMS
-    values = shapes[family.shape](math.sqrt(0.5) * (network + rng.standard_normal(size)))
+    values = math.sqrt(0.5) * (network + rng.standard_normal(size))
+    shaped = round(family.skewed * family.quantities)
+    values[:, :shaped] = shapes[family.shape](values[:, :shaped])
     spreads = family.spread ** rng.random((family.quantities, family.arms))
     values *= spreads[None, :, :, None]
     total = sum(family.counts)
@@ -173,7 +177,7 @@ def _audit(values: Array) -> Flags:
     flags = []
     for n in looks:
         _, z = pooled_skewness([values[:, :, arm, :n] for arm in range(values.shape[2])])
-        flags.append(plainly(z))
+        flags.append(plainly(z) | plainly_together(z)[:, None])
     return np.stack(flags, axis=-1)
 
 
@@ -253,8 +257,13 @@ class Outcome:
             return 1.0 if wrong == runs else float(special.betaincinv(wrong + 1.0, runs - wrong, 0.99))
         return float(share.mean() + stats.norm.ppf(0.99) * share.std(ddof=1) / math.sqrt(runs))
 
+    @property
+    def power(self) -> float:
+        """Share of the claims that hold that are reproduced."""
+        return float(self.reproduced[self.holds].mean())
+
     def power_of(self, primaries: int) -> float:
-        """Return the share of the claims with so many primaries that hold that are reproduced."""
+        """Return the same of the claims with so many primaries."""
         return float(self.reproduced[self.holds & (self.counts == primaries)].mean())
 
 

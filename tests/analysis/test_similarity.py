@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -176,7 +177,9 @@ def test_layouts_and_selection():
 
 def made(cka, stages):
     names = tuple(map(str, range(len(stages))))
-    return similarity.Similarity(names, ("conv",) * len(stages), stages, torch.as_tensor(cka), 0, Cost(0, 0.0, None))
+    return similarity.Similarity(
+        names, ("conv",) * len(stages), stages, torch.as_tensor(cka), torch.as_tensor(cka)[None], 0, Cost(0, 0.0, None)
+    )
 
 
 def test_score_of_blocks():
@@ -187,6 +190,47 @@ def test_score_of_blocks():
     assert blocks.within_minus_across() == pytest.approx(0.5)
     assert blocks.within_minus_across(same_distance=True) == pytest.approx(0.5)
     assert math.isnan(made(blocks.cka, (1,) * 7).within_minus_across())
+
+
+@pytest.mark.parametrize("sizes", [(40, 25), (30, 12), (12, 5)])
+def test_a_group_left_out_is_a_group_not_there(sizes):
+    """CKA without each tenth of a mini-batch, or without a small one, is that of a pass over the other images."""
+    parts = [tuple(map(torch.from_numpy, pair(n, seed=n))) for n in sizes]
+    whole = similarity.MinibatchCKA()
+    for x, y in parts:
+        whole.update(x, y)
+    expected = []
+    for place, (x, _) in enumerate(parts):
+        n = len(x)
+        groups = np.array_split(np.arange(n), 10 if n >= 20 else 1)
+        assert sum(map(len, groups)) == n
+        edges = sorted({math.ceil(g * n / len(groups)) for g in range(len(groups) + 1)})
+        for low, high in itertools.pairwise(edges):
+            kept = [*range(low), *range(high, n)]
+            without = similarity.MinibatchCKA()
+            for other, (a, b) in enumerate(parts):
+                chosen = kept if other == place else range(len(a))
+                if len(chosen):
+                    without.update(a[list(chosen)], b[list(chosen)])
+            expected.append(without.matrix())
+    torch.testing.assert_close(whole.jackknife(), torch.stack(expected))
+
+
+def test_standard_error_is_the_spread_over_images():
+    """Over independent draws of images the score spreads as its standard error says."""
+    generator = torch.Generator().manual_seed(1)
+    mixing = [torch.randn(6, 12, generator=generator) for _ in range(4)]
+    stages, scores, errors = (1, 1, 2, 2), [], []
+    for _ in range(150):
+        common = torch.randn(60, 6, generator=generator)
+        accumulator = similarity.MinibatchCKA()
+        noisy = [common @ mix + torch.randn(60, 12, generator=generator) for mix in mixing]
+        accumulator.update(*noisy)
+        found = replace(made(accumulator.matrix(), stages), jackknife=accumulator.jackknife())
+        scores.append(found.within_minus_across())
+        errors.append(found.standard_error())
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(scores, ddof=1), rel=0.25)
+    assert math.isnan(made(found.cka, stages).standard_error())
 
 
 def test_score_without_stages():

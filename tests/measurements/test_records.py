@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -132,6 +133,10 @@ def test_similarity_record(run):
     assert similarity.block_structure.value(record) == record["within_minus_across"]
     distant = similarity.block_structure.value(record, pairs="at equal distance")
     assert distant == record["within_minus_across_at_equal_distance"]
+    assert 0 < similarity.block_structure.error(record) < 1
+    assert 0 < similarity.block_structure.error(record, pairs="at equal distance") < 1
+    older = {name: value for name, value in record.items() if "standard_error" not in name}
+    assert math.isnan(similarity.block_structure.error(older))
 
 
 @pytest.mark.parametrize("grid", [{"points": 4}, {"points": 1}, {"extent": 0.0}])

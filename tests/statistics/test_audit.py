@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vitwork.statistics import audit_skewness, measured_noise
+from vitwork.statistics import audit_skewness, measured_noise, plainly_together
+from vitwork.statistics.audit import CRITICAL, TOGETHER, pooled_skewness
 
 
 def test_skewness_is_scipys_mean_over_arms():
@@ -18,13 +19,13 @@ def test_skewness_is_scipys_mean_over_arms():
 
 
 def test_error_of_the_audit_is_known():
-    """Normal quantities are called skewed in 2 %, exponential ones in most families of eight arms."""
+    """Normal quantities are called skewed in 1 %, exponential ones in half of the families of eight arms and more."""
     rng = np.random.default_rng(1)
     for n in (5, 9, 15):
         normal = [audit_skewness(arms).plain for arms in rng.standard_normal((1500, 8, n))]
         skewed = [audit_skewness(-arms).plain for arms in rng.standard_exponential((300, 8, n))]
-        assert np.mean(normal) < 0.033
-        assert np.mean(skewed) > (0.5 if n == 5 else 0.9)
+        assert np.mean(normal) < 0.02
+        assert np.mean(skewed) > (0.4 if n == 5 else 0.9)
 
 
 def test_logarithms_are_audited_on_their_scale_and_orders_are_not():
@@ -33,6 +34,29 @@ def test_logarithms_are_audited_on_their_scale_and_orders_are_not():
     assert audit_skewness(arms).plain
     assert not audit_skewness(arms, "log-ratio").plain
     assert not audit_skewness(arms, "probability").plain
+
+
+def test_a_session_is_judged_by_its_quantities_together():
+    """Sessions of 28 normal quantities are called skewed in 2 % at most, exponential ones in most, though two arms show little."""
+    rng = np.random.default_rng(3)
+    for n, least in ((5, 0.7), (9, 0.95)):
+        normal, skewed = rng.standard_normal((2, 400, 28, n)), rng.standard_exponential((2, 400, 28, n))
+        assert plainly_together(pooled_skewness(list(normal))[1]).mean() <= 0.03
+        z = pooled_skewness(list(skewed))[1]
+        alone = np.abs(z) > CRITICAL
+        assert alone.mean() < 0.6
+        assert (alone | plainly_together(z)[:, None]).mean() > least
+
+
+def test_the_test_of_a_session_is_chi_squared():
+    """z² is summed over what is not skewed by itself and has a number, against scipy's quantile."""
+    edge = math.sqrt(stats.chi2.isf(TOGETHER, 5) / 5)
+    for factor, found in ((0.999, False), (1.001, True)):
+        z = [factor * edge] * 3 + [-factor * edge] * 2
+        assert plainly_together(z) == found
+        assert plainly_together([*z, math.nan, 9.0, -CRITICAL - 0.001]) == found
+    assert not plainly_together([math.nan, 9.0])
+    assert not plainly_together([])
 
 
 def test_what_shows_no_skewness():

@@ -50,6 +50,23 @@ def test_false_discoveries_of_every_family(shape, true, seeds, claims):
         assert outcome(family, 24, decide).upper <= 0.05
 
 
+@pytest.mark.parametrize("shape", ["exponential, skew 2", "log-normal, skew 6.2"])
+def test_a_session_protects_what_few_arms_do_not_show(shape):
+    """Families as registered, with one to four arms per quantity, err in at most 10 % although a quantity alone shows little."""
+    for profile, seeds in (("smoke", 5), ("cifar10-micro", 9)):
+        assert outcome(fam.Family(shape=shape, seeds=seeds, **fam.STRUCTURES[profile]), 40).rate <= 0.10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", fam.SOUND)
+@pytest.mark.parametrize(
+    ("profile", "seeds"), [("smoke", 5), ("smoke", 11), ("cifar10-micro", 9), ("cifar10-micro", 18)]
+)
+def test_false_discoveries_of_registered_families(shape, profile, seeds):
+    """With the profiles' own structure at most 5 % of the decisions are wrong."""
+    assert outcome(fam.Family(shape=shape, seeds=seeds, **fam.STRUCTURES[profile]), 60).upper <= 0.05
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", ["exponential, skew 2", "log-normal, skew 1.75", "log-normal, skew 6.2"])
 def test_skewed_families(shape):

@@ -170,6 +170,7 @@ def corruptions(
     severities: Sequence[int] = SEVERITIES,
     seed: int = 0,
     batch_size: int = 256,
+    draw: Callable[[slice, str, int], Tensor] | None = None,
 ) -> Corrupted:
     """Measure the metrics of `vitwork.analysis.calibration.evaluate` on corrupted images.
 
@@ -182,6 +183,7 @@ def corruptions(
         severities: from 1 to 5.
         seed: seed of the corruptions.
         batch_size: images per forward pass; the corruptions do not depend on it.
+        draw: gives the images of a slice under a corruption and severity, for callers that keep them; by default they are drawn here.
 
     Returns:
         The metrics on the clean images and per corruption and severity.
@@ -194,8 +196,9 @@ def corruptions(
 
     def drawn(name: str, severity: int) -> Iterator[Batch]:
         for start in range(0, len(images), batch_size):
-            part = slice(start, start + batch_size)
-            yield corrupt(images[part], name, severity, seed, start), labels[part]
+            part = slice(start, min(start + batch_size, len(images)))
+            found = draw(part, name, severity) if draw else corrupt(images[part], name, severity, seed, start)
+            yield found, labels[part]
 
     return corruption_sets(
         model, [(images, labels)], normalise, drawn, names=names, severities=severities, batch_size=batch_size

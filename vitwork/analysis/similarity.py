@@ -19,6 +19,8 @@ from vitwork.errors import UnfitError, VitworkError
 from vitwork.models.blocks.block import Block
 
 SMALLEST = 4  # the unbiased estimator divides by n (n − 3)
+GROUPS = 10
+"""Parts of a mini-batch that are left out in turn for standard errors."""
 
 
 def gram(x: Tensor) -> Tensor:
@@ -79,10 +81,15 @@ class MinibatchCKA:
     CKA_ij = Σ_b n_b HSIC₁(K_i, K_j) / √(Σ_b n_b HSIC₁(K_i, K_i) · Σ_b n_b HSIC₁(K_j, K_j)); the weight n_b, the examples
     in mini-batch b, keeps a short last batch from counting like a full one and changes nothing otherwise. The ratio may
     leave [0, 1] slightly. Mini-batches of fewer than four examples have no unbiased estimate and are left out.
+
+    Attributes:
+        examples: how many were compared.
+        left_out: how many were not.
     """
 
     def __init__(self) -> None:
         self._total: Tensor | None = None
+        self._changes: list[Tensor] = []
         self.examples = 0
         self.left_out = 0
 
@@ -96,18 +103,47 @@ class MinibatchCKA:
         if n < SMALLEST:
             self.left_out += n
             return
-        flat = u_centred(torch.stack(list(grams))).flatten(1)
-        # n · HSIC₁ of all pairs at once
-        inner = flat @ flat.T / (n - 3)
+        stacked = torch.stack(list(grams))
+        inner = _weighted_hsic(stacked)
         self._total = inner if self._total is None else self._total + inner
+        self._changes += [_weighted_hsic(stacked[:, kept][:, :, kept]) - inner for kept in _without_each_group(n)]
         self.examples += n
 
     def matrix(self) -> Tensor:
         """Return CKA between all pairs, (representations, representations); NaN where the estimate is undefined."""
+        return _normalised(self._sums()).cpu()
+
+    def jackknife(self) -> Tensor:
+        """Return the same with each group of examples left out, (groups, representations, representations).
+
+        A group is a tenth of a mini-batch, or one of fewer than twenty examples as a whole.
+        """
+        return _normalised(self._sums() + torch.stack(self._changes)).cpu()
+
+    def _sums(self) -> Tensor:
         if self._total is None:
             raise VitworkError("CKA needs a mini-batch of at least four images.")
-        scale = self._total.diagonal().sqrt()
-        return (self._total / (scale[:, None] * scale)).cpu()
+        return self._total
+
+
+def _weighted_hsic(grams: Tensor) -> Tensor:
+    """Return n HSIC₁ between all pairs of (representations, n, n) inner products; 0 of no examples."""
+    n = grams.shape[-1]
+    flat = u_centred(grams).flatten(1) if n else grams.flatten(1)
+    return flat @ flat.T / (n - 3)
+
+
+def _without_each_group(n: int) -> list[Tensor]:
+    """Return which of n examples are kept as each group is left out."""
+    number = GROUPS if n >= 2 * GROUPS else 1
+    groups = torch.arange(n) * number // n
+    return [(groups != group).nonzero().flatten() for group in range(number)]
+
+
+def _normalised(sums: Tensor) -> Tensor:
+    """Return CKA from sums of n HSIC₁ (…, representations, representations)."""
+    scale = sums.diagonal(dim1=-2, dim2=-1).sqrt()
+    return sums / (scale[..., :, None] * scale[..., None, :])
 
 
 @dataclass(frozen=True)
@@ -119,6 +155,7 @@ class Similarity:
         kinds: their kinds.
         stages: their stages.
         cka: (blocks, blocks).
+        jackknife: the same with each group of images left out, (groups, blocks, blocks).
         left_out: images of mini-batches of fewer than four, which were passed and not compared.
         cost: what the pass took.
     """
@@ -127,6 +164,7 @@ class Similarity:
     kinds: tuple[str, ...]
     stages: tuple[int, ...]
     cka: Tensor
+    jackknife: Tensor
     left_out: int
     cost: Cost
 
@@ -143,23 +181,41 @@ class Similarity:
         Returns:
             Mean CKA of pairs within a stage minus that of pairs across stages; NaN where either kind is missing.
         """
+        return _block_structure(self.cka, self.stages if stages is None else stages, same_distance=same_distance)
+
+    def standard_error(self, stages: Sequence[int] | None = None, *, same_distance: bool = False) -> float:
+        """Return the standard error of `within_minus_across` over images, from leaving out each group of them.
+
+        Args:
+            stages: as there.
+            same_distance: as there.
+
+        Returns:
+            √((g − 1) / g · Σ (sᵢ − s̄)²) of the scores sᵢ without each of g groups; NaN of a single group.
+        """
         stages = self.stages if stages is None else stages
-        pairs = [
-            (j - i, stages[i] == stages[j], self.cka[i, j].item())
-            for j in range(len(stages))
-            for i in range(j)
-            if stages[i] > 0 and stages[j] > 0
-        ]
-        if not same_distance:
-            return _gap([(within, value) for _, within, value in pairs])
-        weighted, weights = 0.0, 0
-        for distance in {distance for distance, _, _ in pairs}:
-            here = [(within, value) for d, within, value in pairs if d == distance]
-            gap = _gap(here)
-            if not math.isnan(gap):
-                weighted += gap * len(here)
-                weights += len(here)
-        return weighted / weights if weights else math.nan
+        scores = [_block_structure(cka, stages, same_distance=same_distance) for cka in self.jackknife]
+        n, centre = len(scores), sum(scores) / len(scores)
+        return math.sqrt((n - 1) / n * sum((score - centre) ** 2 for score in scores)) if n > 1 else math.nan
+
+
+def _block_structure(cka: Tensor, stages: Sequence[int], *, same_distance: bool) -> float:
+    pairs = [
+        (j - i, stages[i] == stages[j], float(cka[i, j]))
+        for j in range(len(stages))
+        for i in range(j)
+        if stages[i] > 0 and stages[j] > 0
+    ]
+    if not same_distance:
+        return _gap([(within, value) for _, within, value in pairs])
+    weighted, weights = 0.0, 0
+    for distance in {distance for distance, _, _ in pairs}:
+        here = [(within, value) for d, within, value in pairs if d == distance]
+        gap = _gap(here)
+        if not math.isnan(gap):
+            weighted += gap * len(here)
+            weights += len(here)
+    return weighted / weights if weights else math.nan
 
 
 def _gap(pairs: Sequence[tuple[bool, float]]) -> float:
@@ -213,6 +269,7 @@ class Similarities(Reducer):
             kinds=tuple(block.kind for block in chosen),
             stages=tuple(block.stage for block in chosen),
             cka=self.accumulator.matrix(),
+            jackknife=self.accumulator.jackknife(),
             left_out=self.accumulator.left_out,
             cost=cost,
         )

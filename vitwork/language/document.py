@@ -251,6 +251,7 @@ class QuantityResult(Struct, frozen=True, kw_only=True):
         testable: whether it is tested: one whose error is in the spread, and above half of it, is not.
         skewness: of the residuals, pooled over arms, and z: in units of its standard error; null where too few differ.
         skewed: whether that is plain, so that tests take the fuller guard.
+        together: whether they take it only because the session's quantities are plainly skewed together.
     """
 
     name: str
@@ -263,6 +264,7 @@ class QuantityResult(Struct, frozen=True, kw_only=True):
     skewness: Number
     z: Number
     skewed: bool
+    together: bool = False
 
 
 class ProfileResult(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -14,11 +13,10 @@ from vitwork.measurements.errors import binomial, together
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vitwork.measurements.trained_run import Batch, TrainedRun
+    from vitwork.measurements.trained_run import TrainedRun
 
 HIGH, LOW = (0.7, 0.9), (0.2, 0.5)
 """Bands in which the paper's two claims are tested, in units of π."""
-BATCH_SIZE = 256
 KEPT = 1 << 21
 """Numbers in the images that are corrupted, up to which a process keeps them for its next network."""
 
@@ -118,20 +116,14 @@ class Corruptions(Measurement):
 
         test = run.splits.test
         images, labels = test.images[: self.images], test.labels[: self.images]
-        draw = _corrupted if images.numel() <= KEPT else _corrupted.__wrapped__
-
-        def corrupted(name: str, severity: int) -> Iterator[Batch]:
-            for start in range(0, len(labels), BATCH_SIZE):
-                places = (start, min(start + BATCH_SIZE, len(labels)))
-                yield draw(test.images, places, run.device, name, severity), labels[slice(*places)]
-
-        found = robustness.corruption_sets(
+        corrupted = _corrupted if images.numel() <= KEPT else _corrupted.__wrapped__
+        found = robustness.corruptions(
             run.model(self.when),
-            [(images, labels)],
+            images,
+            labels,
             lambda pixels: normalise(pixels, test.mean, test.std),
-            corrupted,
             severities=self.severities,
-            batch_size=BATCH_SIZE,
+            draw=lambda part, *drawn: corrupted(test.images, (part.start, part.stop), run.device, *drawn),
         )
         by_severity = {
             name: [found.metrics[name, severity]["acc"] for severity in self.severities] for name in CORRUPTIONS

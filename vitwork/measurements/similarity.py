@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,6 +11,9 @@ from vitwork.language.quantity import columns, quantity
 
 if TYPE_CHECKING:
     from vitwork.measurements.trained_run import TrainedRun
+
+ENDINGS = {"all": "", "at equal distance": "_at_equal_distance"}
+"""Of the names in a record, by which pairs of blocks are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +46,17 @@ class Similarity(Measurement):
             "stages": list(stages),
             "within_minus_across": found.within_minus_across(stages),
             "within_minus_across_at_equal_distance": found.within_minus_across(stages, same_distance=True),
+            "standard_error": found.standard_error(stages),
+            "standard_error_at_equal_distance": found.standard_error(stages, same_distance=True),
         }
 
 
-@quantity(Similarity, name="CKA within minus across stages")
+def _error(record: Record, pairs: str = "all") -> float:
+    """Return the standard error over images; NaN of records that hold none."""
+    return float(record.get("standard_error" + ENDINGS[pairs], math.nan))
+
+
+@quantity(Similarity, name="CKA within minus across stages", error=_error)
 def block_structure(record: Record, pairs: str = "all") -> float:
     """Return the score of stage-aligned blocks, over all pairs or comparing pairs ``at equal distance`` only."""
-    return float(record["within_minus_across" + ("" if pairs == "all" else "_at_equal_distance")])
+    return float(record["within_minus_across" + ENDINGS[pairs]])

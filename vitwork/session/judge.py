@@ -225,7 +225,8 @@ class Judge:
             for side, wanted, numbers in self._sides(self.plan.tests[name], sides):
                 key = digest([side.arm, side.parameters, len(numbers)])
                 samples.setdefault(side.quantity, {})[key] = (numbers, lookup.errors(side, wanted))
-        return tuple(_quantity(quantity, list(arms.values())) for quantity, arms in samples.items())
+        found = [_quantity(quantity, list(arms.values())) for quantity, arms in samples.items()]
+        return tuple(_audited_together(found))
 
     def _lost(self, values: Mapping[str, Sides], noisy: Collection[str]) -> dict[str, Lack]:
         """Return the tests of which a quantity says more of its own error than of networks."""
@@ -335,6 +336,19 @@ def _quantity(quantity: Quantity, arms: Sequence[tuple[Values, Values]]) -> Quan
         testable=noise.testable or not quantity.drawn,  # an error that all networks share is not in their spread
         skewness=_known(skewness.estimate), z=_known(skewness.z), skewed=bool(skewness.plain),
     )  # fmt: skip
+
+
+def _audited_together(quantities: Sequence[QuantityResult]) -> Sequence[QuantityResult]:
+    """Guard all quantities of a session that is plainly skewed as a whole, but for orders, which take no harm."""
+    from vitwork.statistics import plainly_together
+
+    summed = {found.name: found.z for found in quantities if found.scale != "probability" and found.z is not None}
+    if not plainly_together(list(summed.values())):
+        return quantities
+    return [
+        msgspec.structs.replace(found, skewed=True, together=not found.skewed) if found.name in summed else found
+        for found in quantities
+    ]
 
 
 def _known(number: float) -> float | None:

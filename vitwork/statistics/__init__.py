@@ -11,7 +11,7 @@ from vitwork.lazy import attributes, names
 
 if TYPE_CHECKING:
     from vitwork.statistics.agreement import rank_agreement, rank_correlation
-    from vitwork.statistics.audit import audit_skewness
+    from vitwork.statistics.audit import audit_skewness, plainly_together
     from vitwork.statistics.change import effect_change
     from vitwork.statistics.claims import decide_claims
     from vitwork.statistics.comparison import compare
@@ -35,6 +35,7 @@ __all__ = [
     "measured_noise",
     "not_worse",
     "ordering",
+    "plainly_together",
     "rank_agreement",
     "rank_correlation",
     "seeds_needed",
@@ -54,6 +55,7 @@ _HOMES = {
     "measured_noise": "noise",
     "not_worse": "structured",
     "ordering": "structured",
+    "plainly_together": "audit",
     "rank_agreement": "agreement",
     "rank_correlation": "agreement",
     "seeds_needed": "power",

@@ -1,4 +1,4 @@
-"""Audit of what the decisions assume: is a quantity plainly skewed on its scale, by the data of the session itself."""
+"""Audit of what the decisions assume: are quantities plainly skewed on their scales, by the data of the session itself."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from numpy.typing import ArrayLike
 from vitwork.statistics.comparison import Values, on_scale, vector
 from vitwork.statistics.effect import Scale
 
-CRITICAL = 2.3
-"""Standard errors of skewness from which on a quantity is plainly skewed (chosen by simulation, docs/statistics.md)."""
+CRITICAL = 2.6
+"""Standard errors of skewness from which on a quantity is plainly skewed by itself (chosen by simulation, docs/statistics.md)."""
+
+TOGETHER = 0.02
+"""Error rate at which the other quantities of a session are called plainly skewed together (chosen likewise)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Skewness:
         estimate: mean over arms of the sample skewness, which few seeds pull towards 0.
         z: the same in units of its standard error for normal data; NaN where no arm has three different values.
         residuals: values that took part.
-        plain: whether the quantity is plainly skewed, so that its tests take the fuller guard.
+        plain: whether the quantity is plainly skewed by itself, so that its tests take the fuller guard.
     """
 
     estimate: float
@@ -35,7 +38,7 @@ class Skewness:
 
 
 def audit_skewness(arms: Sequence[Values], scale: Scale = "difference") -> Skewness:
-    """Judge the skewness of a quantity by its values over seeds in all arms of a session.
+    """Judge the skewness of one quantity by its values over seeds in all arms of a session.
 
     Every arm is centred and scaled by itself, so that neither differences between arms nor unequal spreads count. Runs
     without a finite value on the scale are left out. An order (``probability``) takes no harm from skewness.
@@ -57,6 +60,23 @@ def audit_skewness(arms: Sequence[Values], scale: Scale = "difference") -> Skewn
 def plainly(z: Any) -> Any:
     """Return whether skewness so many standard errors from none is plain."""
     return np.abs(z) > CRITICAL
+
+
+def plainly_together(z: ArrayLike) -> Any:
+    """Return whether the quantities of a session are plainly skewed together, those left out that are so by themselves.
+
+    A few seeds of a few arms show little of one quantity's skewness. The sum of z² over quantities shows that of the
+    session; for normal data of independent quantities it is χ² with a degree of freedom for each.
+
+    Args:
+        z: skewness in standard errors, quantities on the last axis; NaN takes no part.
+    """
+    from scipy.special import chdtrc
+
+    z = np.asarray(z, dtype=np.float64)
+    counted = ~(plainly(z) | np.isnan(z))
+    number, total = counted.sum(axis=-1), np.where(counted, z**2, 0.0).sum(axis=-1)
+    return (number > 0) & (chdtrc(np.maximum(number, 1), total) < TOGETHER)
 
 
 def pooled_skewness(samples: Sequence[ArrayLike]) -> tuple[Any, Any]:

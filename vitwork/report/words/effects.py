@@ -232,6 +232,8 @@ def audit(found: QuantityResult) -> str:
     parts = []
     if found.skewness is not None:
         said = "plainly skewed, which p is guarded against in full" if found.skewed else "not plainly skewed"
+        if found.together:
+            said = "guarded against in full, since the session’s quantities are plainly skewed together"
         size = f" ({quantity(found.z, 2, sign=True)} standard errors)" if found.z is not None else ""
         parts.append(f"skewness over networks {quantity(found.skewness, 2, sign=True)}{size}, {said}")
     if found.error is not None and found.spread:
