@@ -15,7 +15,15 @@ from pathlib import Path
 
 import numpy as np
 import simulation as sim
-from family_tables import alone, audits, claims_found, counts, discoveries, structures
+from family_tables import (
+    alone,
+    audits,
+    claims_found,
+    claims_found_in_structures,
+    counts,
+    discoveries,
+    structures,
+)
 from scipy import stats
 from simulation import table
 
@@ -70,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for place, (name, part) in enumerate(tables.items()):
         if name in options.only:
             text = part(np.random.default_rng([SEED, place]), options.runs)
-            sessions = part in (discoveries, claims_found, structures)
+            sessions = part in (discoveries, claims_found, structures, claims_found_in_structures)
             base = f"{options.runs // 10} simulated sessions" if sessions else f"{options.runs} simulated experiments"
             found.append(f"{text}\n\nBase: {base} per condition.")
             print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
@@ -336,6 +344,7 @@ TABLES = (
     power,
     saved,
     structures,
+    claims_found_in_structures,
 )
 
 
