@@ -119,6 +119,9 @@ def test_what_the_data_say_of_a_quantity_stands_with_its_claims(some):
     text = text_of(replace(some, quantities=(known,)))
     said = f"{name}: skewness over networks +1.2 (+2.9 standard errors), plainly skewed, which p is guarded against in full"
     assert f"{said}; its own error is 10 % of its spread over networks." in text
+    mild = replace(known, z=2.0, together=True)
+    together = "guarded against in full, since the session’s quantities are plainly skewed together"
+    assert f"(+2 standard errors), {together}; its own error" in text_of(replace(some, quantities=(mild,)))
     unknown = QuantityResult(name=name, **shape, skewness=None, z=None, skewed=False, error=None, spread=0.2)
     assert "own error is" not in text_of(replace(some, quantities=(unknown,)))
 

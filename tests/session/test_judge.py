@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.session.small import (
+    MEANS,
     Body,
     absent,
     both,
@@ -30,6 +31,7 @@ from vitwork.language.structured import ordered, rising
 from vitwork.language.structured import same as alike
 from vitwork.session.judge import judged
 from vitwork.session.plan import Plan
+from vitwork.session.reading import Case
 from vitwork.session.troubles import Troubles
 from vitwork.statistics.effect import Verdict
 from vitwork.store.store import Store
@@ -276,3 +278,28 @@ def test_every_quantity_says_how_well_it_is_measured(tmp_path: Path) -> None:
     assert noisy.error is not None
     assert noisy.spread is not None
     assert noisy.error > noisy.spread / 2
+
+
+def test_a_session_that_is_skewed_as_a_whole_is_guarded(tmp_path: Path) -> None:
+    """Two quantities, neither of which is plainly skewed by itself, take the fuller guard together."""
+
+    def sharper(measure: Measure) -> None:
+        assert measure(sharpness)("vit") < measure(sharpness)("resnet")
+
+    def penalties(*cases: Case) -> list[tuple[bool, bool, float]]:
+        plan = planned(*cases)
+        store = measured(tmp_path / str(len(cases)), plan)
+        for want in plan.wanted.values():
+            leaning = (0.0, 0.05, 0.1, 0.2, 0.45)[want.run.seed]
+            values = {"error": MEANS[want.run.arm.name] * (1.0 + leaning), "acc": 0.5, "classes": 10}
+            store.write(want.key, {"values": values})
+        judgement = judged(plan, store, Troubles())
+        guards = [max(one.effect.penalty) for finding in judgement.findings for one in finding.hypotheses]
+        return [(q.skewed, q.together, guard) for q, guard in zip(judgement.quantities, guards, strict=True)]
+
+    ((skewed, together, guard),) = penalties(case("claim", smaller))
+    assert (skewed, together) == (False, False)
+    assert guard <= 2.0
+    for skewed, together, guard in penalties(case("claim", smaller), case("sharper", sharper)):
+        assert (skewed, together) == (True, True)
+        assert guard > 2.0
