@@ -141,7 +141,7 @@ def test_what_a_decision_cost_is_told() -> None:
     """Decided claims of the paper over all that was trained and measured; nothing where nothing was."""
     found = results(measurements=())
     assert (
-        "1 claims decided per core-minute: 1 of 2 claims of the paper in 1.0 core-minutes of training and measuring."
+        "At least 1 claims decided per core-minute: 1 of 2 claims of the paper in at most 1.0 core-minutes of training and measuring."
         in table(found)
     )
     assert not any("core-minute" in line for line in table(replace(found, runs=())))

@@ -61,16 +61,20 @@ def test_a_control_that_was_not_measured_is_named(some):
 @pytest.mark.parametrize(
     ("effect", "stated", "unit", "said"),
     [
-        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), 1.5, "%", "the paper’s +1.5 points are excluded at this scale"),
-        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), -1.5, "nats", "the paper’s −1.5 nats are excluded at this scale"),
-        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), -1.5, "log variance", "the paper’s −1.5 log variance is excluded at this scale"),
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), 1.5, "%", "the paper’s +1.5 points are excluded at this scale, not reached"),
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), -1.5, "nats", "the paper’s −1.5 nats are excluded at this scale, not reached"),
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), -1.5, "log variance", "the paper’s −1.5 log variance is excluded at this scale, not reached"),
         (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), 0.5, "%", ""),
         (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), None, "%", ""),
-        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U, scale="log-ratio"), 0.12, "", "the paper’s ×0.12 is excluded at this scale"),
+        (Effect(-0.9, -1.9, 0.1, 5, 5, 0.5, U), -0.05, "%", ""),
+        (Effect(-0.9, -1.9, 0.1, 5, 5, 0.5, U), 0.5, "%", "the paper’s +0.5 points are excluded at this scale, not reached"),
+        (Effect(-3.0, -4.0, -2.0, 5, 5, 0.5, U), -1.5, "%", "the paper’s −1.5 points are excluded at this scale, exceeded"),
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U, scale="log-ratio"), 0.12, "",
+         "the paper’s ×0.12 is excluded at this scale, not reached"),
         (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U, scale="log-ratio"), 0.5, "", ""),
         (Effect(math.nan, -math.inf, math.inf, 5, 5, math.nan, U), 1.5, "%", ""),
         (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U, adjusted_low=-2.0, adjusted_high=2.0), 1.5, "%",
-         "the paper’s +1.5 points are excluded at this scale"),
+         "the paper’s +1.5 points are excluded at this scale, not reached"),
     ],
 )  # fmt: skip
 def test_an_undecided_effect_excludes_the_papers_number(some, effect, stated, unit, said):
@@ -88,7 +92,9 @@ def test_the_comparison_that_excludes_a_number_is_named_where_there_are_several(
     first, second = (
         replace(some.hypotheses[0], statement=said, effect=effect, unit="%") for said in ("a < b", "c < d")
     )
-    assert words.qualifiers(claim, [first, second]) == ("the paper’s +1.5 points are excluded for a < b at this scale",)
+    assert words.qualifiers(claim, [first, second]) == (
+        "the paper’s +1.5 points are excluded for a < b at this scale, not reached",
+    )
 
 
 def test_controls_do_not_count_among_what_decides(some):
@@ -114,13 +120,13 @@ def test_a_price_counts_decided_claims_of_the_paper_alone(some):
     run, entry = replace(some.runs[0], seconds=90.0), replace(some.measurements[0], seconds=30.0)
     results = synthetic.claim_of(replace(some, runs=(run,), measurements=(entry,)), 0, ours=True)
     assert words.price(results).startswith(
-        "1.5 claims decided per core-minute: 3 of 6 claims of the paper in 2.0 core-"
+        "At least 1.5 claims decided per core-minute: 3 of 6 claims of the paper in at most 2.0 core-"
     )
     assert words.price(replace(results, runs=(), measurements=())) == ""
 
 
 @pytest.mark.parametrize(
-    ("finished", "minutes"), [(120.0, "1.0"), (90.0, "2.0")], ids=["here", "in an earlier session"]
+    ("finished", "minutes"), [(120.0, "1.0"), (90.0, "at most 2.0")], ids=["here", "in an earlier session"]
 )
 def test_workers_that_share_cores_cost_no_more_than_these(some, finished, minutes):
     """Records of more workers than cores add up to more time than there was; those of earlier sessions are not bounded by this one."""
@@ -128,6 +134,18 @@ def test_workers_that_share_cores_cost_no_more_than_these(some, finished, minute
     results = replace(some, runs=(run,), measurements=(entry,))
     results = synthetic.provenance_of(results, hardware={"cores": 2}, started=100.0, seconds=30.0)
     assert f"in {minutes} core-minutes" in words.price(results)
+
+
+def test_how_differently_arms_trained_is_told_without_a_verdict(some):
+    """By medians over networks, fastest against slowest; of one arm, or without speeds, nothing is said."""
+    speeds = {"resnet": (900.0, 1000.0, 5000.0), "vit": (400.0, None, 400.0), "swin": (500.0,)}
+    runs = tuple(
+        replace(some.runs[0], arm=arm, images_per_second=speed) for arm, found in speeds.items() for speed in found
+    )
+    said = words.throughput(replace(some, runs=runs))
+    assert "resnet trained on 1000 images per second and vit on 400, 2.5 times fewer" in said
+    assert words.throughput(replace(some, runs=runs[:3])) == ""
+    assert words.throughput(replace(some, runs=())) == ""
 
 
 def test_the_badge_has_the_scale_and_the_papers_claims(some):

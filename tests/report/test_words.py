@@ -386,3 +386,9 @@ def test_a_probability_shows_on_which_side_of_the_level_it_lies():
     """Two digits, and more where these would say 0.05 of a value above it."""
     shown = [words.probability(value) for value in (0.05028, 0.05, 0.0496, 0.000123, 0.5, None, math.nan)]
     assert shown == ["0.0503", "0.05", "0.05", "0.00012", "0.5", "–", "–"]
+
+
+def test_contradicted_claims_of_ours_are_counted_apart():
+    """A session's last line does not take claims of ours for the paper's."""
+    assert words.ending(5, 1, 0, 0) == "5 claims, 1 of them ours, are contradicted at this scale"
+    assert words.ending(1, 0, 0, 0) == "1 claim is contradicted at this scale"

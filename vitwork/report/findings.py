@@ -44,7 +44,7 @@ def _count(found: Results) -> str:
     paper, _ = words.apart(found.claims)
     return (
         f"`{found.profile.name}` ({found.profile.summary}): {words.decided(paper)} of "
-        f"{words.plural(len(paper), 'claim')} of the paper decided, {words.counted(paper)}."
+        f"{words.plural(len(paper), 'claim')} of the paper decided{words.by_definition(paper)}: {words.counted(paper)}."
     )
 
 

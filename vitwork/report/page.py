@@ -67,6 +67,7 @@ def render(results: Results, files: Mapping[str, bytes] | None = None) -> str:
             undrawn=_undrawn(results, plates),
             anchors=arm_anchors,
             arms=_arms(results, palette, arm_anchors),
+            throughput=words.throughput(results),
             curves=_with_data(training.draw(results.runs, palette), "figure-training", packed),
             provenance=_provenance(results),
             citations=bibtex(results, (files or {}).get("results.json") or dump(results)),

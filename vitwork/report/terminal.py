@@ -85,7 +85,7 @@ def totals(results: Results) -> list[str]:
     part = "; a part of the tests" if words.partial(results) else ""
     return [
         f"{words.decided(claims)} of {words.plural(len(claims), 'claim')} of {whose} decided at profile "
-        f"{results.profile.name}: {words.counted(claims) or 'none was tested'}{part}."
+        f"{results.profile.name}{words.by_definition(claims)}: {words.counted(claims) or 'none was tested'}{part}."
         for claims, whose in words.sides(results.claims)
     ]
 

@@ -97,12 +97,13 @@ def why(findings: Iterable[Finding], ended: Collector, changes: Changes, *, unre
     known = {finding.test: finding for finding in findings}
     changed = {test for test, finding in known.items() if changes.failing(finding)}
     against = {
-        test: finding.claim.id
+        test: finding.claim
         for test, finding in known.items()
         if test not in changed and _contradicts(finding, ended.held, changes)
     }
     return words.ending(
-        contradicted=len(set(against.values())),
+        contradicted=len({claim.id for claim in against.values()}),
+        ours=len({claim.id for claim in against.values() if claim.ours}),
         failed=len(ended.failed - changed - against.keys()),
         changed=len(changed) + sum(event.breaking for event in changes.notices),
         unreached=unreached,

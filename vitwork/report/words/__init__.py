@@ -75,6 +75,7 @@ from vitwork.report.words.verdicts import (
     SYMBOLS,
     apart,
     bearing,
+    by_definition,
     by_holm,
     correction,
     counted,
@@ -88,6 +89,7 @@ from vitwork.report.words.verdicts import (
     qualifiers,
     sides,
     tally,
+    throughput,
     verdict,
 )
 
@@ -106,6 +108,7 @@ __all__ = [
     "audit",
     "bearing",
     "buildup",
+    "by_definition",
     "by_holm",
     "by_question",
     "by_reason",
@@ -174,6 +177,7 @@ __all__ = [
     "substitutes",
     "summary",
     "tally",
+    "throughput",
     "unchanged",
     "unmeasured",
     "verdict",

@@ -19,18 +19,22 @@ def no_workers(found: NoWork) -> str:
     return f"{IDLE[found]}, so that no workers are started"
 
 
-def ending(contradicted: int, failed: int, changed: int, *, unreached: bool = False) -> str:
+def ending(contradicted: int, ours: int, failed: int, changed: int, *, unreached: bool = False) -> str:
     """Return what went wrong in a session, as its exit status says that something did.
 
     Args:
         contradicted: claims of which that is new.
+        ours: those of them that the paper does not make.
         failed: tests that failed for another reason than a verdict.
         changed: tests and claims that changed since a baseline.
         unreached: whether tests were not reached, and nothing else says so.
     """
+    apart = f", {ours} of them ours," * bool(ours)
     said = [
         *(
-            [f"{plural(contradicted, 'claim')} {'is' if contradicted == 1 else 'are'} contradicted at this scale"]
+            [
+                f"{plural(contradicted, 'claim')}{apart} {'is' if contradicted == 1 else 'are'} contradicted at this scale"
+            ]
             * bool(contradicted)
         ),
         *([f"{plural(changed, 'change')} since the baseline"] * bool(changed)),

@@ -119,7 +119,7 @@ def chosen(family: int) -> str:
     claims = "the one claim" if family == 1 else f"all {plural(family, 'claim')}"
     return (
         f"These tests were chosen: verdicts are corrected for {claims} that the profile can measure, "
-        "so that what is decided here is not lost by running the rest."
+        "so that running the rest corrects no more. How skewed or noisy a quantity is, the rest may show better."
     )
 
 

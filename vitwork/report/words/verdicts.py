@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from vitwork.language.claim import combine
 from vitwork.language.document import ClaimResult, Hypothesis, Results
@@ -28,6 +29,12 @@ def tally(claims: Sequence[ClaimResult]) -> dict[Verdict, int]:
 def counted(claims: Sequence[ClaimResult]) -> str:
     """Return how many claims have which verdict: ``12 reproduced, 3 contradicted``."""
     return ", ".join(f"{count} {verdict}" for verdict, count in tally(claims).items() if count)
+
+
+def by_definition(claims: Sequence[ClaimResult]) -> str:
+    """Return how many decided claims are theorems, checked on drawn examples: ``, 2 of them by definition``; empty of none."""
+    number = sum(not claim.hypotheses for claim in claims if claim.verdict in DECIDED)
+    return f", {number} of them by definition" if number else ""
 
 
 def apart(claims: Iterable[ClaimResult]) -> tuple[list[ClaimResult], list[ClaimResult]]:
@@ -130,7 +137,10 @@ def _excluded(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
         else f"{marked(value, found.scale)} is"
     )
     which = f" for {first.statement}" if len(deciding) > 1 else ""
-    return f"the paper’s {number} excluded{which} at this scale"
+    reached = abs(found.estimate - found.margin) > abs(value - found.margin) and (found.estimate > found.margin) == (
+        value > found.margin
+    )
+    return f"the paper’s {number} excluded{which} at this scale, {'exceeded' if reached else 'not reached'}"
 
 
 def p_values(claim: ClaimResult, results: Results) -> str:
@@ -192,26 +202,45 @@ def worked(results: Results) -> float:
     return sum(filter(None, spent))
 
 
-def core_seconds(results: Results) -> float:
-    """Return the time of cores that training and measuring took.
+def core_seconds(results: Results) -> tuple[float, bool]:
+    """Return the time of cores that training and measuring took, and whether that is known or an upper bound.
 
     More workers than cores wait for each other while the clock of a record goes on, but what a session did itself took no more
-    than its cores had.
+    than its cores had. How busy the cores were in earlier sessions nothing tells.
     """
     seconds, made = worked(results), results.provenance
     own = all(run.finished is not None and run.finished >= made.started for run in results.runs if run.seconds)
     if own and made.hardware.get("cores"):
-        seconds = min(seconds, made.hardware["cores"] * made.seconds)
-    return seconds
+        return min(seconds, made.hardware["cores"] * made.seconds), True
+    return seconds, False
 
 
 def price(results: Results) -> str:
     """Return what a decision cost; empty where nothing was spent."""
-    minutes = core_seconds(results) / 60
+    seconds, known = core_seconds(results)
     claims, whose = sides(results.claims)[0]
-    if not minutes:
+    if not seconds:
         return ""
+    least, most = ("", "") if known else ("At least ", "at most ")
     return (
-        f"{quantity(decided(claims) / minutes)} claims decided per core-minute: {decided(claims)} of "
-        f"{plural(len(claims), 'claim')} of {whose} in {minutes:.1f} core-minutes of {'loading' if loaded(results) else 'training'} and measuring"
+        f"{least}{quantity(60 * decided(claims) / seconds)} claims decided per core-minute: {decided(claims)} of "
+        f"{plural(len(claims), 'claim')} of {whose} in {most}{seconds / 60:.1f} core-minutes of "
+        f"{'loading' if loaded(results) else 'training'} and measuring"
+    )
+
+
+def throughput(results: Results) -> str:
+    """Return how differently fast arms trained (`throughput-comparable`; paper, appendix A.1), which is no verdict; empty of one arm."""
+    speeds: dict[str, list[float]] = {}
+    for run in results.runs:
+        if run.images_per_second:
+            speeds.setdefault(run.arm, []).append(run.images_per_second)
+    middle = {arm: median(found) for arm, found in speeds.items()}
+    if len(middle) < 2:
+        return ""
+    fast, slow = max(middle, key=middle.__getitem__), min(middle, key=middle.__getitem__)
+    return (
+        f"throughput-comparable (appendix A.1: the networks train at similar speed): {fast} trained on {middle[fast]:.0f} images "
+        f"per second and {slow} on {middle[slow]:.0f}, {quantity(middle[fast] / middle[slow], 2)} times fewer (medians over networks, "
+        "each by its own clock). No verdict: speed depends on the machine and on what else runs there"
     )
