@@ -143,7 +143,7 @@ def test_how_differently_arms_trained_is_told_without_a_verdict(some):
         replace(some.runs[0], arm=arm, images_per_second=speed) for arm, found in speeds.items() for speed in found
     )
     said = words.throughput(replace(some, runs=runs))
-    assert "resnet trained on 1000 images per second and vit on 400, 2.5 times fewer" in said
+    assert "resnet trained on 1000 images per second and vit on 400, a factor of 2.5" in said
     assert words.throughput(replace(some, runs=runs[:3])) == ""
     assert words.throughput(replace(some, runs=())) == ""
 

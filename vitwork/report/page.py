@@ -326,6 +326,8 @@ def _line(group: Sequence[RunResult], *, loaded: bool) -> str:
     if group[0].parameters:
         parts.append(f"{words.count(group[0].parameters)} parameters")
     parts.append(words.plural(len(group), "run"))
+    if speed := words.speed(group):
+        parts.append(f"{speed:.0f} images/s")
     if diverged := sum(run.status == "diverged" for run in group):
         parts.append(f"{diverged} diverged")
     return ", ".join(parts)

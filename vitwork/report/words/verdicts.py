@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from vitwork.language.claim import combine
-from vitwork.language.document import ClaimResult, Hypothesis, Results
+from vitwork.language.document import ClaimResult, Hypothesis, Results, RunResult
 from vitwork.report.words.effects import effect_unit, factor, marked
 from vitwork.report.words.numbers import plural, probability, quantity
 from vitwork.statistics.effect import Verdict
@@ -229,18 +229,23 @@ def price(results: Results) -> str:
     )
 
 
+def speed(runs: Iterable[RunResult]) -> float | None:
+    """Return the median of the images per second that networks trained on; None where it is not known of any."""
+    known = [run.images_per_second for run in runs if run.images_per_second]
+    return median(known) if known else None
+
+
 def throughput(results: Results) -> str:
     """Return how differently fast arms trained (`throughput-comparable`; paper, appendix A.1), which is no verdict; empty of one arm."""
-    speeds: dict[str, list[float]] = {}
+    runs: dict[str, list[RunResult]] = {}
     for run in results.runs:
-        if run.images_per_second:
-            speeds.setdefault(run.arm, []).append(run.images_per_second)
-    middle = {arm: median(found) for arm, found in speeds.items()}
+        runs.setdefault(run.arm, []).append(run)
+    middle = {arm: found for arm, group in runs.items() if (found := speed(group))}
     if len(middle) < 2:
         return ""
     fast, slow = max(middle, key=middle.__getitem__), min(middle, key=middle.__getitem__)
     return (
         f"throughput-comparable (appendix A.1: the networks train at similar speed): {fast} trained on {middle[fast]:.0f} images "
-        f"per second and {slow} on {middle[slow]:.0f}, {quantity(middle[fast] / middle[slow], 2)} times fewer (medians over networks, "
-        "each by its own clock). No verdict: speed depends on the machine and on what else runs there"
+        f"per second and {slow} on {middle[slow]:.0f}, a factor of {quantity(middle[fast] / middle[slow], 2)} (medians over networks, "
+        "each by its own clock; those of every arm stand in its line). No verdict: speed depends on the machine and on what else runs there"
     )
