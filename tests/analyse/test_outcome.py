@@ -148,30 +148,21 @@ def test_an_outcome_is_saved_by_its_ending(found, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_an_error_is_that_of_the_quantity_or_over_parts_of_the_images():
-    """A quantity that knows no error of its own is the mean over four parts, each of which another call measures too."""
+def test_an_error_is_that_of_the_quantity():
+    """Number and standard error are those of the quantity on the record that the analysis made."""
     (subject,) = subjects({"net": net((2, 2))})
-    splits = load(DataSpec("embedded", size=16, train=40, test=40))
-    pictures = AnalysedImages(splits, 40, 16)
-    model = ready(subject, pictures)
-    name = "similarity"
-    made = attempt(ANALYSES[name], ANALYSES[name].of(40), model.run)
+    model = ready(subject, AnalysedImages(load(DataSpec("embedded", size=16, train=40, test=40)), 40, 16))
+    made = attempt(ANALYSES["similarity"], ANALYSES["similarity"].of(40), model.run)
     assert isinstance(made, Made)
-    shown = ANALYSES[name].shown[0].quantity
-    parts = []
-    for part in range(4):
-        rows = slice(part, None, 4)
-        test = replace(splits.test, images=splits.test.images[rows], labels=splits.test.labels[rows])
-        one = ready(subject, AnalysedImages(replace(splits, test=test), 40, 16))
-        parts.append(shown.value(ANALYSES[name].of(10).measure(one.run)))
-    assert made.numbers[0].value == pytest.approx(np.mean(parts))
-    assert made.numbers[0].error == pytest.approx(np.std(parts, ddof=1) / 2)
+    quantity = ANALYSES["similarity"].shown[0].quantity
+    assert made.numbers[0].value == quantity.value(made.values)
+    assert made.numbers[0].error == quantity.error(made.values) > 0
 
 
 def test_every_quantity_of_the_table_has_an_error():
-    """By its own formula, or because its analysis is made in parts."""
+    """By its own formula, or by one of the table."""
     for analysis in ANALYSES.values():
-        assert analysis.in_parts or all(shown.knows_error is not None for shown in analysis.shown)
+        assert all(shown.error or shown.quantity.error for shown in analysis.shown)
 
 
 @given(st.integers(1, 500), st.data())

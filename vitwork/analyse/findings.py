@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -26,8 +22,6 @@ MOST_PLACES = 6
 """Decimals beyond which a number is printed with its power of ten."""
 COUNTED = {"%", "pp"}
 """Units of what is counted: that all images or mini-batches are alike there says nothing of the next one."""
-PARTS = 4
-"""Parts of the images over which the error of a quantity is taken that knows none of its own."""
 
 
 class Number(Struct, frozen=True):
@@ -105,7 +99,6 @@ def attempt(
     try:
         with kept(), single_precision():
             values = measurement.measure(run)
-            parts = list(_measured_in_parts(measurement, run)) if analysis.in_parts else []
     except (VitworkError, ValueError) as why:  # a ValueError says what an analysis cannot take
         return NotMade(Obstruction.UNFIT, said(why) or type(why).__name__)
     except Exception as error:  # one analysis that fails must not take the others down
@@ -114,38 +107,17 @@ def attempt(
         LOG.info("%s failed", measurement.name, exc_info=True)
         return NotMade(Obstruction.FAULT, told(error), type(error).__name__)
     cost = meter.cost(0)
-    numbers = tuple(_number(shown, values, parts, analysis) for shown in analysis.shown)
+    numbers = tuple(_number(shown, values, analysis) for shown in analysis.shown)
     return Made(
         numbers, settable(measurement), cost.seconds, cost.peak_bytes, measurement.figure, values, analysis.over
     )
 
 
-def _measured_in_parts(measurement: Measurement, run: TrainedRun) -> Iterator[Record]:
-    """Yield the records of equal parts of the images, each with draws of its own; none of too few images."""
-    from vitwork.measurements.trained_run import TrainedRun
-
-    given = measurement.parameters.get("images") or len(run.splits.test)
-    smaller, _ = measurement.having({"images": max(1, given // PARTS)})
-    for part in range(PARTS):
-        rows = slice(part, None, PARTS)
-        test = replace(run.splits.test, images=run.splits.test.images[rows], labels=run.splits.test.labels[rows])
-        one = TrainedRun(
-            run.arm, run.seed + 1 + part, Path(), replace(run.splits, test=test), run.device, at_once=run.at_once
-        )
-        one.kept.update({key: kept for key, kept in run.kept.items() if key[0] in {"model", "blocks"}})  # type: ignore[index]
-        with suppress(VitworkError, ValueError):
-            yield smaller.measure(one)
-
-
-def _number(shown: ShownQuantity, values: Record, parts: Sequence[Record], analysis: Analysis) -> Number:
-    """Return a quantity of a record; one that knows no error is the mean over the parts of the images."""
-    quantity, given = shown.quantity, shown.parameters
+def _number(shown: ShownQuantity, values: Record, analysis: Analysis) -> Number:
+    """Return a quantity of a record with its standard error."""
+    quantity = shown.quantity
     try:
-        value, error = float(quantity.value(values, **given)), math.nan
-        if shown.knows_error is not None:
-            error = float(shown.knows_error(values, **given))
-        elif len(parts) == PARTS:
-            value, error = _over(shown, parts, given)
+        value, error = float(quantity.value(values, **shown.parameters)), shown.error_of(values)
     except AbsentError as lacking:  # a network without such blocks, for example
         return Number(shown.label, quantity.unit, lacks=f"no {shown.counted or lacking}")
     if math.isnan(value):
@@ -153,11 +125,3 @@ def _number(shown: ShownQuantity, values: Record, parts: Sequence[Record], analy
     note = analysis.zero if value == error == 0.0 else ""
     known = math.isfinite(error) and (error > 0.0 or quantity.unit not in COUNTED)
     return Number(shown.label, quantity.unit, value, error if known else None, note=note)
-
-
-def _over(shown: ShownQuantity, parts: Sequence[Record], given: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the mean of a quantity over parts, with its standard error."""
-    found = [float(shown.quantity.value(part, **given)) for part in parts]
-    mean = sum(found) / len(found)
-    spread = sum((value - mean) ** 2 for value in found) / (len(found) - 1)
-    return mean, math.sqrt(spread / len(found))

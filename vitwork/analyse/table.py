@@ -54,10 +54,10 @@ class ShownQuantity(NamedTuple):
     error: Callable[..., float] | None = None
     counted: str = ""
 
-    @property
-    def knows_error(self) -> Callable[..., float] | None:
-        """What gives the standard error; None where only parts of the images tell it."""
-        return self.error or self.quantity.error
+    def error_of(self, record: Record) -> float:
+        """Return the standard error; NaN where nothing gives one."""
+        given = self.error or self.quantity.error
+        return float(given(record, **self.parameters)) if given else math.nan
 
     @property
     def label(self) -> str:
@@ -97,11 +97,6 @@ class Analysis:
         count = min(images, self.most)
         given, _ = self.measurement.having({"images": count, "training_images": count})
         return given
-
-    @property
-    def in_parts(self) -> bool:
-        """Whether a quantity's error is not known from one record, so that parts of the images have to tell it."""
-        return any(shown.knows_error is None for shown in self.shown)
 
 
 def settable(measurement: Measurement) -> dict[str, Any]:
@@ -248,9 +243,8 @@ ANALYSES = {
             "similarity",
             similarity.Similarity(),
             _shown(similarity.block_structure),
-            lambda m, _: 4.0 * m.images,
+            lambda m, _: 2.0 * m.images,
             labelled=False,
-            over="four parts of the images",
             undefined="it compares pairs of blocks of one stage with pairs of two stages, and needs both",
         ),
         Analysis(
