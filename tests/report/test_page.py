@@ -348,7 +348,7 @@ def test_claims_of_ours_are_apart(some):
     assert "5 of 6 claims of the paper were put to the test" in text
     assert "3 could be decided at synthetic, 2 remain undecided. Of 1 claim of ours, 1 could be decided." in text
     assert "Claims of ours, which the paper does not make: 1 reproduced." in text
-    assert "claims decided per core-minute: 3 of 6 claims of the paper" in text
+    assert "claims decided per worker-minute: 3 of 6 claims of the paper" in text
     page = page_of(results)
     assert page.index('id="claim-landscape-vit-flatter"') > page.index('id="claim-resnet-indifferent-to-data"')
 

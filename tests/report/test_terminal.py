@@ -141,10 +141,10 @@ def test_what_a_decision_cost_is_told() -> None:
     """Decided claims of the paper over all that was trained and measured; nothing where nothing was."""
     found = results(measurements=())
     assert (
-        "At least 1 claims decided per core-minute: 1 of 2 claims of the paper in at most 1.0 core-minutes of training and measuring."
+        "1 claims decided per worker-minute: 1 of 2 claims of the paper in 1.0 worker-minutes of training and measuring."
         in table(found)
     )
-    assert not any("core-minute" in line for line in table(replace(found, runs=())))
+    assert not any("worker-minute" in line for line in table(replace(found, runs=())))
 
 
 def test_controls_and_claims_of_ours_are_marked() -> None:

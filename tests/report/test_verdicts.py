@@ -120,31 +120,35 @@ def test_a_price_counts_decided_claims_of_the_paper_alone(some):
     run, entry = replace(some.runs[0], seconds=90.0), replace(some.measurements[0], seconds=30.0)
     results = synthetic.claim_of(replace(some, runs=(run,), measurements=(entry,)), 0, ours=True)
     assert words.price(results).startswith(
-        "At least 1.5 claims decided per core-minute: 3 of 6 claims of the paper in at most 2.0 core-"
+        "1.5 claims decided per worker-minute: 3 of 6 claims of the paper in 2.0 worker-"
     )
     assert words.price(replace(results, runs=(), measurements=())) == ""
 
 
 @pytest.mark.parametrize(
-    ("finished", "minutes"), [(120.0, "1.0"), (90.0, "at most 2.0")], ids=["here", "in an earlier session"]
+    ("finished", "minutes"), [(120.0, "1.0 core"), (90.0, "2.0 worker")], ids=["here", "in an earlier session"]
 )
 def test_workers_that_share_cores_cost_no_more_than_these(some, finished, minutes):
     """Records of more workers than cores add up to more time than there was; those of earlier sessions are not bounded by this one."""
     run, entry = replace(some.runs[0], seconds=90.0, finished=finished), replace(some.measurements[0], seconds=30.0)
     results = replace(some, runs=(run,), measurements=(entry,))
     results = synthetic.provenance_of(results, hardware={"cores": 2}, started=100.0, seconds=30.0)
-    assert f"in {minutes} core-minutes" in words.price(results)
+    assert f"in {minutes}-minutes" in words.price(results)
 
 
-def test_how_differently_arms_trained_is_told_without_a_verdict(some):
-    """By medians over networks, fastest against slowest; of one arm, or without speeds, nothing is said."""
-    speeds = {"resnet": (900.0, 1000.0, 5000.0), "vit": (400.0, None, 400.0), "swin": (500.0,)}
+def test_how_fast_models_trained_is_told_without_a_verdict(some):
+    """By medians over networks of each arm, fastest model first; of one model, or without speeds, nothing is said."""
+    speeds = {
+        ("preresnet", "resnet"): (900.0, 1000.0, 5000.0), ("vit_ti", "vit"): (400.0, None, 400.0), ("vit_ti", "vit-cls"): (450.0,),
+    }  # fmt: skip
     runs = tuple(
-        replace(some.runs[0], arm=arm, images_per_second=speed) for arm, found in speeds.items() for speed in found
+        replace(some.runs[0], model=model, arm=arm, images_per_second=speed)
+        for (model, arm), found in speeds.items()
+        for speed in found
     )
     said = words.throughput(replace(some, runs=runs))
-    assert "resnet trained on 1000 images per second and vit on 400, a factor of 2.5" in said
-    assert words.throughput(replace(some, runs=runs[:3])) == ""
+    assert ", in images per second: preresnet 1000, vit_ti 400 to 450 in 2 arms (medians" in said
+    assert words.throughput(replace(some, runs=runs[3:])) == ""
     assert words.throughput(replace(some, runs=())) == ""
 
 

@@ -392,3 +392,5 @@ def test_contradicted_claims_of_ours_are_counted_apart():
     """A session's last line does not take claims of ours for the paper's."""
     assert words.ending(5, 1, 0, 0) == "5 claims, 1 of them ours, are contradicted at this scale"
     assert words.ending(1, 0, 0, 0) == "1 claim is contradicted at this scale"
+    assert words.ending(1, 1, 0, 0) == "1 claim of ours is contradicted at this scale"
+    assert words.ending(0, 0, 2, 0) == "2 tests failed for another reason"

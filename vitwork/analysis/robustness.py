@@ -183,7 +183,8 @@ def corruptions(
         severities: from 1 to 5.
         seed: seed of the corruptions.
         batch_size: images per forward pass; the corruptions do not depend on it.
-        draw: gives the images of a slice under a corruption and severity, for callers that keep them; by default they are drawn here.
+        draw: gives the uint8 images of a slice under a corruption and severity, for callers that keep them, in place of those that
+            are drawn here by the seed.
 
     Returns:
         The metrics on the clean images and per corruption and severity.

@@ -66,7 +66,7 @@ def plainly_together(z: ArrayLike) -> Any:
     """Return whether the quantities of a session are plainly skewed together, those left out that are so by themselves.
 
     A few seeds of a few arms show little of one quantity's skewness. The sum of z² over quantities shows that of the
-    session; for normal data of independent quantities it is χ² with a degree of freedom for each.
+    session; for normal data of independent quantities it is χ² with a degree of freedom for each. One quantity is none together.
 
     Args:
         z: skewness in standard errors, quantities on the last axis; NaN takes no part.
@@ -76,7 +76,7 @@ def plainly_together(z: ArrayLike) -> Any:
     z = np.asarray(z, dtype=np.float64)
     counted = ~(plainly(z) | np.isnan(z))
     number, total = counted.sum(axis=-1), np.where(counted, z**2, 0.0).sum(axis=-1)
-    return (number > 0) & (chdtrc(np.maximum(number, 1), total) < TOGETHER)
+    return (number > 1) & (chdtrc(np.maximum(number, 1), total) < TOGETHER)
 
 
 def pooled_skewness(samples: Sequence[ArrayLike]) -> tuple[Any, Any]:

@@ -88,7 +88,7 @@ def decide_claims(cases: Mapping[str, MeasuredClaim], size: int, alpha: float = 
     Args:
         cases: measured claims by id, every one with at least one primary.
         size: number of claims in the registered family; what was not measured counts as p = 1, so that a verdict found
-            in a part of the family is never lost by measuring the rest.
+            in a part of the family is never lost by the correction when the rest is measured.
         alpha: false discovery rate.
 
     Raises:

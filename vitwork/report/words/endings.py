@@ -29,7 +29,7 @@ def ending(contradicted: int, ours: int, failed: int, changed: int, *, unreached
         changed: tests and claims that changed since a baseline.
         unreached: whether tests were not reached, and nothing else says so.
     """
-    apart = f", {ours} of them ours," * bool(ours)
+    apart = " of ours" if ours == contradicted else f", {ours} of them ours," * bool(ours)
     said = [
         *(
             [

@@ -203,7 +203,7 @@ def worked(results: Results) -> float:
 
 
 def core_seconds(results: Results) -> tuple[float, bool]:
-    """Return the time of cores that training and measuring took, and whether that is known or an upper bound.
+    """Return the time of cores that training and measuring took, or the time by the workers' clocks, and whether it is that of cores.
 
     More workers than cores wait for each other while the clock of a record goes on, but what a session did itself took no more
     than its cores had. How busy the cores were in earlier sessions nothing tells.
@@ -221,10 +221,10 @@ def price(results: Results) -> str:
     claims, whose = sides(results.claims)[0]
     if not seconds:
         return ""
-    least, most = ("", "") if known else ("At least ", "at most ")
+    unit = "core-minute" if known else "worker-minute"
     return (
-        f"{least}{quantity(60 * decided(claims) / seconds)} claims decided per core-minute: {decided(claims)} of "
-        f"{plural(len(claims), 'claim')} of {whose} in {most}{seconds / 60:.1f} core-minutes of "
+        f"{quantity(60 * decided(claims) / seconds)} claims decided per {unit}: {decided(claims)} of "
+        f"{plural(len(claims), 'claim')} of {whose} in {seconds / 60:.1f} {unit}s of "
         f"{'loading' if loaded(results) else 'training'} and measuring"
     )
 
@@ -236,16 +236,21 @@ def speed(runs: Iterable[RunResult]) -> float | None:
 
 
 def throughput(results: Results) -> str:
-    """Return how differently fast arms trained (`throughput-comparable`; paper, appendix A.1), which is no verdict; empty of one arm."""
-    runs: dict[str, list[RunResult]] = {}
+    """Return how fast models trained (`throughput-comparable`; paper, appendix A.1), which is no verdict; empty of fewer than two."""
+    arms: dict[tuple[str, str], list[RunResult]] = {}
     for run in results.runs:
-        runs.setdefault(run.arm, []).append(run)
-    middle = {arm: found for arm, group in runs.items() if (found := speed(group))}
-    if len(middle) < 2:
+        arms.setdefault((run.model or run.arm, run.arm), []).append(run)
+    models: dict[str, list[float]] = {}
+    for (model, _), runs in arms.items():
+        if found := speed(runs):
+            models.setdefault(model, []).append(found)
+    if len(models) < 2:
         return ""
-    fast, slow = max(middle, key=middle.__getitem__), min(middle, key=middle.__getitem__)
+    ranges = (
+        f"{model} {min(found):.0f}" + (f" to {max(found):.0f} in {len(found)} arms" if len(found) > 1 else "")
+        for model, found in sorted(models.items(), key=lambda item: -max(item[1]))
+    )
     return (
-        f"throughput-comparable (appendix A.1: the networks train at similar speed): {fast} trained on {middle[fast]:.0f} images "
-        f"per second and {slow} on {middle[slow]:.0f}, a factor of {quantity(middle[fast] / middle[slow], 2)} (medians over networks, "
-        "each by its own clock; those of every arm stand in its line). No verdict: speed depends on the machine and on what else runs there"
+        f"throughput-comparable (appendix A.1: the networks train at similar speed), in images per second: {', '.join(ranges)} "
+        "(medians over networks, each by its own clock). No verdict: speed depends on the machine and on what else runs there"
     )
