@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from vitwork.design.deviation import Missing
 from vitwork.language.document import ClaimResult, Results
 from vitwork.report.words.numbers import plural, quantity
-from vitwork.report.words.verdicts import DECIDED, apart, decided, ended, loaded, sides, tally
+from vitwork.report.words.verdicts import DECIDED, apart, by_definition, decided, ended, loaded, sides, tally
 from vitwork.statistics.effect import Verdict
 
 PAPER = "How Do Vision Transformers Work?"
@@ -66,8 +66,8 @@ def lead(results: Results) -> str:
     (claims, whose), *others = sides(results.claims)
     counts = tally(claims)
     measured = len(claims) - counts[Verdict.NOT_MEASURED]
-    defined = sum(not claim.hypotheses for claim in claims if claim.verdict is not Verdict.NOT_MEASURED)
-    examples = f", {defined} of them by definition on drawn examples" if defined else ""
+    defined = by_definition(claims)
+    examples = f"{defined} on drawn examples" if defined else ""
     network = f"{'published' if loaded(results) else 'trained'} network"
     own = "".join(
         f" Of {plural(len(found), 'claim')} of ours, {decided(found)} could be decided." for found, _ in others

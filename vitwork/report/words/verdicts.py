@@ -137,10 +137,9 @@ def _excluded(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
         else f"{marked(value, found.scale)} is"
     )
     which = f" for {first.statement}" if len(deciding) > 1 else ""
-    reached = abs(found.estimate - found.margin) > abs(value - found.margin) and (found.estimate > found.margin) == (
-        value > found.margin
-    )
-    return f"the paper’s {number} excluded{which} at this scale, {'exceeded' if reached else 'not reached'}"
+    effect, paper = found.estimate - found.margin, value - found.margin
+    exceeded = (effect > 0) == (paper > 0) and abs(effect) > abs(paper)
+    return f"the paper’s {number} excluded{which} at this scale, {'exceeded' if exceeded else 'not reached'}"
 
 
 def p_values(claim: ClaimResult, results: Results) -> str:
