@@ -97,6 +97,16 @@ def test_a_margin_that_was_changed_is_named(results: Results) -> None:
     assert ("margin", 0.7, 0.0) in [(moved.field, moved.before, moved.after) for moved in found.moved]
 
 
+def test_an_error_rate_that_was_changed_is_named(results: Results) -> None:
+    """Verdicts are held to the rate of the installed profile, not to the one that a report tells of itself."""
+    forged = structs.replace(results, alpha=0.5)
+    found = rejudge(again(forged))
+    assert found.alpha == (0.5, 0.05)
+    assert "The false discovery rate was held to 50 % when this was published, and is to 5 % now." in words.rejudged(
+        found, forged
+    )
+
+
 def test_what_cannot_be_judged_again_says_why(results: Results) -> None:
     """A record that is gone, and a claim that is not installed, leave a verdict that is not judged again."""
     gone = structs.replace(results, measurements=results.measurements[1:])

@@ -26,7 +26,7 @@ CORRECTED = {"q", "adjusted_p", "adjusted_low", "adjusted_high", "verdict"}
 def rejudge(plan: ReportPlan) -> Rejudged:
     """Return how the verdicts of a report compare with those of its records judged by what is installed."""
     report, again = plan.report, judged_again(plan)
-    return Rejudged(_claims(report, again), made_by(plan), (report.family, again.family))
+    return Rejudged(_claims(report, again), made_by(plan), (report.family, again.family), (report.alpha, again.alpha))
 
 
 def _claims(report: Results, again: Results) -> tuple[Judged, ...]:

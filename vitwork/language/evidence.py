@@ -74,12 +74,14 @@ class Rejudged:
     Attributes:
         claims: in the order of the report, then new ones.
         code: how many records were made by which code, by what was done: ``training`` or a measurement's name.
-        family: number of claims over which the error rate was controlled, as published and now.
+        family: number of claims over which the false discovery rate was controlled, as published and now.
+        alpha: that rate, as published and now.
     """
 
     claims: tuple[Judged, ...]
     code: Mapping[str, Mapping[Code, int]]
     family: tuple[int, int]
+    alpha: tuple[float, float]
 
     def those(self, *outcomes: Agreement) -> tuple[Judged, ...]:
         """Return the claims with one of the outcomes."""

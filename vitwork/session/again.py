@@ -51,7 +51,6 @@ def profile_of(report: Results) -> Profile:
         seeds=report.profile.seeds,
         first_seed=report.profile.first_seed,
         deviations=(*changes, *(found for found in differing if found not in changes)),
-        alpha=report.alpha,
     )
 
 

@@ -23,6 +23,9 @@ def rejudged(found: Rejudged, report: Results) -> Iterator[str]:
     if found.family[0] != found.family[1]:
         rule = "by another rule" if not found.family[0] else f"over {plural(found.family[0], 'claim')}"
         yield f"The error rate was controlled {rule} when this was published, and is over {plural(found.family[1], 'claim')} now."
+    if found.alpha[0] != found.alpha[1]:
+        rates = [f"{100 * rate:g} %" for rate in found.alpha]
+        yield f"The false discovery rate was held to {rates[0]} when this was published, and is to {rates[1]} now."
     for outcome, said in COUNTED.items():
         if claims := found.those(outcome):
             yield f"{plural(len(claims), 'claim')} {said}{':' if outcome in NAMED else '.'}"
