@@ -56,6 +56,13 @@ def test_a_pooled_report_can_be_judged_again_and_pooled_again(reports: dict[str,
     assert more.hypotheses[0].sides[0].seeds == (*range(14), *range(20, 23))
 
 
+def test_reports_without_networks_are_not_pooled(reports: dict[str, Results]) -> None:
+    """Claims that are checked on examples alone leave nothing to join."""
+    bare = [structs.replace(found, runs=(), measurements=(), origins={}) for found in reports.values()]
+    with pytest.raises(VitworkError, match="nothing to pool"):
+        pooled(dict(zip("ab", bare, strict=True)))
+
+
 def test_how_many_seeds_a_report_has_is_no_other_setting(reports: dict[str, Results]) -> None:
     """Reports of numbers of seeds that their users chose are pooled, and the joint number is nobody's choice."""
     chosen = {name: numbered(report) for name, report in reports.items()}

@@ -107,6 +107,14 @@ def test_an_error_rate_that_was_changed_is_named(results: Results) -> None:
     )
 
 
+def test_an_arm_that_was_renamed_is_judged_the_same(results: Results) -> None:
+    """Its runs are found by what was trained, and their keys tell that the installed code made them."""
+    renamed = changed(results, "runs", lambda run: run.arm == "vit", arm="old")
+    found = rejudge(again(renamed))
+    assert {claim.outcome for claim in found.claims} == {Agreement.SAME}
+    assert found.code["training"] == {Code.INSTALLED: 27}
+
+
 def test_what_cannot_be_judged_again_says_why(results: Results) -> None:
     """A record that is gone, and a claim that is not installed, leave a verdict that is not judged again."""
     gone = structs.replace(results, measurements=results.measurements[1:])

@@ -180,3 +180,12 @@ def test_cases_need_not_all_be_there(results: Results, tmp_path: Path) -> None:
     plan = auditor.work(drawn)
     assert {run.arm for run in drawn} == {"alternet", "resnet"}
     assert auditor.compared(drawn, plan, work(plan, Store(tmp_path))).credible
+
+
+def test_an_arm_that_was_renamed_since_is_audited_by_its_name_of_now(results: Results, tmp_path: Path) -> None:
+    """Its runs are known by what was trained; nothing in the report has the new name."""
+    runs = tuple(structs.replace(run, arm="old") if run.arm == "vit" else run for run in results.runs)
+    found = audited(structs.replace(results, runs=runs), tmp_path, 27)
+    assert found.credible
+    assert {arm for arm, _ in found.runs} == {"vit", "resnet", "alternet"}
+    assert {value.repeat for value in found.values if value.arm == "vit"} == {Repeat.IDENTICAL}

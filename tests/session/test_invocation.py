@@ -53,6 +53,7 @@ def test_what_was_typed_is_told_without_paths_of_the_machine() -> None:
     """`vitwork run` and its options, or pytest and its own; absolute paths by their last part."""
     assert command(arguments(["-n", "4", "--data", "/home/me/images"])) == "vitwork run -n 4 --data images"
     assert command(["claims", "-n", "4"]) == "pytest claims -n 4"
+    assert command(["claims", "--data=/home/me/images=16", "-k=a"]) == "pytest claims --data=images=16 -k=a"
 
 
 def test_a_claim_is_called_again_as_it_was_called() -> None:

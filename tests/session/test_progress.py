@@ -171,3 +171,13 @@ def test_links_in_the_place_of_a_status_are_not_followed(tmp_path: Path) -> None
     reporter.report("vit seed 1", "training", 0)
     assert victim.read_text() == "mine"
     assert len(statuses(tmp_path)) == 1
+
+
+def test_time_left_is_by_what_was_done_since_work_began(tmp_path: Path) -> None:
+    """Runs that were in the store before took no time: of 198 known and one done in a minute, 575 take as many minutes."""
+    reporter = Reporter(Store(tmp_path), "gw0", total=774)
+    reporter.started -= 60.0
+    reporter.report("vit seed 9", "training", 198)
+    assert "left" not in summary(statuses(tmp_path))
+    reporter.report("vit seed 10", "training", 199)
+    assert "[199/774 runs, about 575." in summary(statuses(tmp_path))

@@ -52,7 +52,8 @@ def pooled(reports: Mapping[str, Results]) -> Results:
     located = [_located(report) for report in reports.values()]
     sources = tuple(source for report in located for source in _sources(report))
     first = located[0]
-    seeds = _union(sources)
+    if not (seeds := _union(sources)):
+        raise VitworkError("None of the reports has a trained network: there is nothing to pool.")
     return structs.replace(
         first,
         profile=structs.replace(

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
-from vitwork.language.document import ClaimResult, Constant, Hypothesis, Results, RunResult, Sample
+from vitwork.language.document import ClaimResult, Constant, Hypothesis, Results, Sample
 from vitwork.language.evidence import Agreement, Code, Judged, Moved, Rejudged
 from vitwork.session.again import ReportPlan, judged_again
-from vitwork.session.plan import Wanted, code, settings
+from vitwork.session.plan import Run, Wanted, code, settings
 from vitwork.statistics.effect import Effect, Verdict
 from vitwork.store.keys import digest, plain
 from vitwork.store.sources import source_hash
@@ -137,16 +137,16 @@ def made_by(plan: ReportPlan) -> dict[str, dict[Code, int]]:
     archive = plan.archive
     for run in plan.runs.values():
         if run.key in archive.runs:
-            counts["training"][trained_by(plan, archive.runs[run.key][0])] += 1
+            counts["training"][trained_by(plan, run)] += 1
     for want in plan.wanted.values():
         if want.key in archive.measurements:
             counts.setdefault(want.measurement.name, Counter())[_measured_by(plan, want)] += 1
     return {name: dict(count) for name, count in counts.items()}
 
 
-def trained_by(plan: ReportPlan, run: RunResult) -> Code:
+def trained_by(plan: ReportPlan, planned: Run) -> Code:
     """Return which code trained or loaded a run: the hash with which its key follows from model, recipe, data and seed, or weights."""
-    known, arm = plan.report.provenance, plan.profile.arms[run.arm]
+    known, arm, run = plan.report.provenance, planned.arm, plan.archive.runs[planned.key][0]
     images = [run.data or plain(arm.data), run.fingerprint or known.dataset.fingerprint]  # older reports tell no data
     own = code(arm)
     if run.network:

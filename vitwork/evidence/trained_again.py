@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec import structs
 
 from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
@@ -63,9 +64,8 @@ class Auditor:
             VitworkError: the report has fewer runs.
         """
         groups: dict[str, list[RunResult]] = defaultdict(list)
-        for run in self.plan.report.runs:
-            if run.status is not None and run.key in self.plan.runs:
-                groups[run.arm].append(run)
+        for run in self._known():
+            groups[run.arm].append(run)
         if (there := sum(map(len, groups.values()))) < self.runs:
             raise VitworkError(
                 f"The report has {words.plural(there, 'run')} that can be trained again, fewer than {self.runs}."
@@ -74,6 +74,12 @@ class Auditor:
         waiting = [dice.sample(group, len(group)) for group in dice.sample(list(groups.values()), len(groups))]
         turns = [run for turn in range(max(map(len, waiting))) for group in waiting for run in group[turn : turn + 1]]
         return turns[: self.runs]
+
+    def _known(self) -> Iterator[RunResult]:
+        """Yield the report's runs that claims read; an arm that was renamed since has its name of now."""
+        for run in self.plan.report.runs:
+            if run.status is not None and (planned := self.plan.runs.get(run.key)) is not None:
+                yield run if run.arm in self.plan.profile.arms else structs.replace(run, arm=planned.arm.name)
 
     def work(self, drawn: Iterable[RunResult]) -> Plan:
         """Return the plan of the runs and of all that was measured of them, with the recipes that the report tells.
@@ -117,7 +123,7 @@ class Auditor:
         samples: dict[str, ArmValues] = {}
         for arm in dict.fromkeys(run.arm for run in drawn):
             own = [run for run in drawn if run.arm == arm]
-            published = sorted(run.seed for run in self.plan.report.runs if run.arm == arm and run.status is not None)
+            published = sorted(run.seed for run in self._known() if run.arm == arm)
             columns = columns_of(self.plan, arm)
             sample = ArmValues(
                 columns, published, [run.seed for run in own],
@@ -129,7 +135,7 @@ class Auditor:
             found += compared
             if any(value.repeat is Repeat.ANOTHER for value in compared):
                 samples[arm] = sample
-        other = any(trained_by(self.plan, run) is not Code.INSTALLED for run in drawn)
+        other = any(trained_by(self.plan, self.plan.runs[run.key]) is not Code.INSTALLED for run in drawn)
         runs = tuple((run.arm, run.seed) for run in drawn)
         return Audit(self.seed, runs, tuple(found), tuple(_arms(samples)), self.alpha, other)
 

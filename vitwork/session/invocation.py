@@ -82,8 +82,14 @@ def command(given: Sequence[str | os.PathLike[str]]) -> str:
     """Return what was typed for a session; of absolute paths only the last part, which says nothing of a machine."""
     words = list(map(str, given))
     typed = words[len(ALONE) : -1] if _alone(words) else words
-    shown = (Path(word).name if Path(word).is_absolute() else word for word in typed)
-    return " ".join(["vitwork run" if _alone(words) else "pytest", *shown])
+    return " ".join(["vitwork run" if _alone(words) else "pytest", *map(_shortened, typed)])
+
+
+def _shortened(word: str) -> str:
+    if Path(word).is_absolute():
+        return Path(word).name
+    option, begins, path = word.partition("=/")
+    return f"{option}={Path(path).name}" if begins else word
 
 
 def again(tests: Iterable[str], *, by_name: bool) -> str:

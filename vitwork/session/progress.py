@@ -27,7 +27,7 @@ Time = Annotated[float, msgspec.Meta(ge=0, lt=1e11)]
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What one worker is doing: which run, which stage of it, and how far the whole plan is."""
+    """What one worker is doing: which run, which stage of it, and how far the whole plan is and was when it began."""
 
     worker: str
     run: str
@@ -38,6 +38,7 @@ class Status:
     updated: Time
     pid: Annotated[int, msgspec.Meta(ge=1, lt=1 << 31)]
     host: str
+    begun: Count = 0
 
     @property
     def line(self) -> str:
@@ -80,15 +81,17 @@ class Reporter:
         self.path = store.root / "progress" / f"{name}-{socket.gethostname()}-{os.getpid()}.json"
         self.ended = threading.Event()
         self.last: Status | None = None
+        self.begun: int | None = None
         self.writing = threading.Lock()
         _remove_abandoned(self.path.parent)
         threading.Thread(target=self._beat, daemon=True).start()
 
     def report(self, run: str, stage: str, done: int) -> None:
         """Say what is being done now."""
-        now = time.time()
+        now, host = time.time(), socket.gethostname()
+        self.begun = done if self.begun is None else self.begun
         self._write(
-            Status(self.worker, run, stage, done, self.total, self.started, now, os.getpid(), socket.gethostname())
+            Status(self.worker, run, stage, done, self.total, self.started, now, os.getpid(), host, self.begun)
         )
 
     def _write(self, status: Status | None = None) -> None:
@@ -138,11 +141,12 @@ def statuses(store_root: Path) -> list[Status]:
 
 
 def left(found: list[Status]) -> tuple[int, int, float | None]:
-    """Return how many runs of the plan are done, of how many, and the seconds left; None before one was done."""
+    """Return how many runs of the plan are done, of how many, and the seconds left; None before these workers did one."""
     done = max(status.done for status in found)
+    own = done - min(status.begun for status in found)
     total = max(done, *(status.total for status in found))
     elapsed = max(0.0, time.time() - min(status.started for status in found))
-    return done, total, elapsed / done * (total - done) if done else None
+    return done, total, elapsed / own * (total - done) if own > 0 else None
 
 
 def summary(found: list[Status]) -> str:
