@@ -208,6 +208,15 @@ def test_seeds_of_two_sessions_are_pooled(project: Path) -> None:
     assert "--first-seed measures other seeds" in done.stderr
 
 
+@pytest.mark.parametrize(("option", "number"), [("--first-seed", "-5"), ("--seeds", "0"), ("--seeds", "auto")])
+def test_seeds_that_no_session_has_are_not_registered(project: Path, option: str, number: str) -> None:
+    """A registration that no session could meet is refused as the session would be."""
+    done = vitwork_in(project, "register", "--profile", "tiny", "--claims", ".", option, number)
+    assert done.returncode == 2
+    assert f"{option} takes a number from" in done.stderr
+    assert not (project / "reports" / "registered").exists()
+
+
 def test_a_registered_claim_says_so(project: Path) -> None:
     """What is registered and committed before the first run is shown in the report and its summary."""
     done = vitwork_in(project, "register", "--profile", "tiny", "--claims", ".")

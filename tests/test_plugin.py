@@ -632,8 +632,8 @@ def outcomes(session: pytest.Pytester) -> list[Path]:
     ("arguments", "sentence"),
     [
         (("--profile", "nope"), "There is no profile 'nope'; choose one of *"),
-        (("--seeds", "0"), "--seeds takes a number from 1 to 1,000, or auto, not 0."),
-        (("--seeds", "1000000"), "--seeds takes a number from 1 to 1,000, or auto, not 1000000."),
+        (("--seeds", "0"), "--seeds takes a number from 1 to 1,000, or auto in a session, not 0."),
+        (("--seeds", "1000000"), "--seeds takes a number from 1 to 1,000, or auto in a session, not 1000000."),
         (("--store", "conftest.py/store"), "Cannot write *"),
         (("--report", "conftest.py/report"), "Cannot write *"),
         (("--device", "gpu"), "The device 'gpu' cannot be used (*): give cpu, cuda where there is a GPU, or auto."),

@@ -6,7 +6,6 @@ import argparse
 import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -107,16 +106,15 @@ def register(arguments: Sequence[str]) -> int:
     """Write what a profile's claims fix, to be committed before they are measured: hypotheses, margins, seeds, hashes."""
     parser = _parser("register", register)
     parser.add_argument("--profile", required=True, help=f"one of {', '.join(profiles.PROFILES)}")
-    parser.add_argument("--seeds", type=positive, help="trained networks per arm, in place of the profile's number")
+    parser.add_argument("--seeds", metavar="N", help="trained networks per arm, in place of the profile's number")
     parser.add_argument("--first-seed", type=int, metavar="N", help="number of the first seed (default: the profile's)")
     _claims(parser)
     given = parser.parse_args(arguments)
+    from vitwork.session.options import numbered
     from vitwork.session.registration import FOLDER, book, outlined
 
     tests = collect(given.claims)
-    profile = profiles.find(given.profile)
-    first = profile.first_seed if given.first_seed is None else given.first_seed
-    profile = replace(profile, seeds=given.seeds or profile.seeds, first_seed=first)
+    profile = numbered(profiles.find(given.profile), given.seeds, given.first_seed)
     plan = outlined(profile, read_claims(tests, profile))
     project, now = Path.cwd(), datetime.now(UTC).isoformat(timespec="seconds")
     revision, dirty = commit(project)

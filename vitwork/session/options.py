@@ -141,16 +141,9 @@ def _arms(option: argparse.Namespace, profile: Profile) -> Profile:
 
 def _replicated(option: argparse.Namespace, profile: Profile) -> Profile:
     """Return a profile with as many seeds as the options ask for."""
-    if option.first_seed is not None and option.first_seed < 0:
-        raise VitworkError(f"--first-seed takes a number from 0, not {option.first_seed}.")
-    if option.first_seed is not None and networks.loads(profile):
-        raise VitworkError(
-            f"The networks of {profile.name} are loaded, and no seed numbers them: leave --first-seed out."
-        )
-    if option.first_seed is not None:
-        profile = replace(profile, first_seed=option.first_seed)
-    seeds = option.seeds
-    if seeds != "auto" and (option.max_seeds, option.max_minutes) != (None, None):
+    auto = option.seeds == "auto"
+    profile = numbered(profile, None if auto else option.seeds, option.first_seed)
+    if not auto and (option.max_seeds, option.max_minutes) != (None, None):
         raise VitworkError(
             "--max-seeds and --max-minutes end a session with --seeds auto; without it they say nothing."
         )
@@ -160,12 +153,32 @@ def _replicated(option: argparse.Namespace, profile: Profile) -> Profile:
         )
     if option.max_minutes is not None and not option.max_minutes > 0:
         raise VitworkError(f"--max-minutes takes a time above 0, not {option.max_minutes:g}.")
+    return replace(profile, seeds=FIRST_SEEDS) if auto else profile
+
+
+def numbered(profile: Profile, seeds: str | None, first: int | None) -> Profile:
+    """Return a profile with other seeds.
+
+    Args:
+        profile: whose seeds stay where nothing is given.
+        seeds: number of seeds per arm, as it was typed.
+        first: number of the first one.
+
+    Raises:
+        VitworkError: there are no such seeds, or the profile's networks are loaded and have none.
+    """
+    if first is not None and first < 0:
+        raise VitworkError(f"--first-seed takes a number from 0, not {first}.")
+    if first is not None and networks.loads(profile):
+        raise VitworkError(
+            f"The networks of {profile.name} are loaded, and no seed numbers them: leave --first-seed out."
+        )
+    if first is not None:
+        profile = replace(profile, first_seed=first)
     if seeds is None:
         return profile
-    if seeds == "auto":
-        return replace(profile, seeds=FIRST_SEEDS)
     if not seeds.isdecimal() or not 1 <= (number := int(seeds)) <= LARGEST:
-        raise VitworkError(f"--seeds takes a number from 1 to {LARGEST:,}, or auto, not {seeds}.")
+        raise VitworkError(f"--seeds takes a number from 1 to {LARGEST:,}, or auto in a session, not {seeds}.")
     changes = [Deviation(Change.SEEDS, value=seeds)] if number != profile.seeds else []
     return replace(profile, seeds=number, deviations=(*profile.deviations, *changes))
 
