@@ -73,7 +73,7 @@ def test_plan_says_in_a_sentence_that_there_is_nothing(tmp_path: Path) -> None:
     single = Plan(replace(PROFILE, seeds=1))
     single.read([case("one", smaller)], {})
     assert plan_lines(single, Store(tmp_path))[-1] == (
-        "1 seed per arm: nothing can be decided, since a test needs at least two of each."
+        "1 seed per arm: nothing can be decided, since a test needs at least 3 of each."
     )
 
 

@@ -282,7 +282,7 @@ def test_the_same_weights_under_several_names_count_once(tmp_path):
     found = located(of, tmp_path, given(of, [own_networks(tmp_path, [0, 0, 0, 1, 1, 1])]))
     assert [one.name for one in found.arms["vit"].networks] == ["test_vit.vit0", "test_vit.vit3"]
     said = lines(found)
-    assert said[0] == "Published networks: vit 2 (few: only a large effect is decided)."
+    assert said[0] == "Published networks: vit 2 (too few: they decide nothing)."
     assert said[1] == "Counted once, as the same weights: test_vit.vit0, test_vit.vit1, test_vit.vit2."
     stated = [words.deviation(change) for change in found.deviations]
     assert any(text.startswith("the arm vit is test_vit.vit0, test_vit.vit3, not") for text in stated)

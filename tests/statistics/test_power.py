@@ -33,11 +33,11 @@ def test_seeds_invert_the_smallest_effect():
 
 
 def test_hopeless_effects_have_no_number():
-    """No effect, or one that a thousand seeds cannot show, has no number of seeds; one seed shows nothing."""
+    """No effect, or one that a thousand seeds cannot show, has no number of seeds; two seeds show nothing."""
     assert seeds_needed(0.0) is None
     assert seeds_needed(1e-3) is None
     assert seeds_needed(float("nan")) is None
-    assert detectable(1) == float("inf")
+    assert detectable(2) == float("inf") > detectable(3)
 
 
 def test_one_arm_expects_the_full_penalty():

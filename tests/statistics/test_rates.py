@@ -27,8 +27,8 @@ def test_without_dispersion_the_bound_is_clopper_and_pearsons():
     """Networks that are all alike have the pooled counts' exact interval, and anything at all asks for 368 networks."""
     expected = stats.binomtest(0, 5 * 200).proportion_ci(0.95, "exact").high
     assert Rate(200, dispersion=0.0).bound(5, 0.025) == pytest.approx(expected)
-    assert Rate(200, dispersion=np.inf).networks(0.01, 0.025) == 368
-    assert PERCENT.networks(0.01, 0.025) == 6
+    for rate, networks in ((Rate(200, dispersion=np.inf), 368), (PERCENT, 6)):
+        assert rate.bound(networks, 0.025) < 0.01 < rate.bound(networks - 1, 0.025)
 
 
 def test_the_bound_inverts_the_test():

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from vitwork.errors import VitworkError
-from vitwork.statistics import compare, equivalent, not_worse, ordering, trend
+from vitwork.statistics import compare, equivalent, ordering, trend
 from vitwork.statistics.contrasts import student
 from vitwork.statistics.effect import Obstacle, Test, Verdict
 
@@ -84,19 +84,6 @@ def test_an_orders_interval_is_clear_exactly_where_it_is_decided():
         assert found.verdict is side.get((found.high < 0.0, found.low > 0.0), Verdict.INCONCLUSIVE)
         seen.add(found.verdict)
     assert len(seen) == 3
-
-
-def test_not_worse_is_a_comparison_with_a_margin_for_the_better_side():
-    """A loss within the margin is not worse, one beyond it contradicts, on either side of better and every scale."""
-    a = np.array([5.1, 4.9, 5.2, 4.8, 5.05])
-    assert not_worse(a + 0.5, a[::-1], 2.0).verdict is Verdict.REPRODUCED
-    assert not_worse(a + 4.0, a[::-1], 2.0).verdict is Verdict.CONTRADICTED
-    assert not_worse(a - 4.0, a[::-1], 2.0, "greater").verdict is Verdict.CONTRADICTED
-    assert not_worse(1.1 * a, a[::-1], np.log(1.5), scale="log-ratio").verdict is Verdict.REPRODUCED
-    assert not_worse(a, a, 0.2, scale="probability").margin == pytest.approx(0.7)
-    for within, side in ((0.0, "less"), (1.0, "two-sided")):
-        with pytest.raises(VitworkError):
-            not_worse(a, a, within, side)
 
 
 def test_claims_of_no_difference():

@@ -17,7 +17,8 @@ import numpy as np
 from vitwork.buildup.networks import Msas
 from vitwork.errors import VitworkError
 from vitwork.statistics import Effect, compare
-from vitwork.statistics.decision import FEWEST_SEEDS, Question
+from vitwork.statistics.decision import Question
+from vitwork.statistics.effect import FEWEST_SEEDS
 from vitwork.statistics.sequential import anytime_contrast
 
 

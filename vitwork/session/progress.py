@@ -90,9 +90,7 @@ class Reporter:
         """Say what is being done now."""
         now, host = time.time(), socket.gethostname()
         self.begun = done if self.begun is None else self.begun
-        self._write(
-            Status(self.worker, run, stage, done, self.total, self.started, now, os.getpid(), host, self.begun)
-        )
+        self._write(Status(self.worker, run, stage, done, self.total, self.started, now, os.getpid(), host, self.begun))
 
     def _write(self, status: Status | None = None) -> None:
         """Write a status, or the last one anew; a store that is full for a moment costs an update, not the work."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vitwork.statistics.noise import measured_noise
     from vitwork.statistics.power import detectable, seeds_needed
     from vitwork.statistics.rates import Rate
-    from vitwork.statistics.structured import equivalent, not_worse, ordering, trend
+    from vitwork.statistics.structured import equivalent, ordering, trend
 
 __all__ = [
     "Effect",
@@ -33,7 +33,6 @@ __all__ = [
     "equivalent",
     "holm",
     "measured_noise",
-    "not_worse",
     "ordering",
     "plainly_together",
     "rank_agreement",
@@ -53,7 +52,6 @@ _HOMES = {
     "equivalent": "structured",
     "holm": "multiplicity",
     "measured_noise": "noise",
-    "not_worse": "structured",
     "ordering": "structured",
     "plainly_together": "audit",
     "rank_agreement": "agreement",

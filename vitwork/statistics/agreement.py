@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from vitwork.errors import VitworkError
 from vitwork.statistics.comparison import Values, compare, vector
 from vitwork.statistics.contrasts import StudentContrast, linear
-from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, undecided
-from vitwork.statistics.effect import Alternative, Effect, Obstacle, Test
+from vitwork.statistics.decision import Question, decide, undecided
+from vitwork.statistics.effect import FEWEST_SEEDS, Effect, Obstacle, Test
 
 Array = NDArray[np.float64]
 
@@ -64,21 +64,17 @@ def rank_contrast(tau: Array, variance: float) -> StudentContrast:
 
 def rank_correlation(
     arms: Sequence[Values],
-    alternative: Alternative = "greater",
-    margin: float = 0.0,
     alpha: float = 0.05,
     *,
     levels: Sequence[float] | None = None,
     anytime: bool = False,
 ) -> Effect:
-    """Decide whether a quantity rises (``greater``) or falls with claimed ranks of the arms, by Kendall's tau.
+    """Decide whether a quantity rises with claimed ranks of the arms, by Kendall's tau.
 
     The i-th networks of all arms give one tau, and these are the replicates; seeds without a partner wait.
 
     Args:
         arms: one sample per arm.
-        alternative: sign of the mean tau that the paper claims, relative to ``margin``.
-        margin: the mean tau that separates the sides.
         alpha: two-sided error rate.
         levels: claimed ranks, ties allowed; 0, 1, 2, … by default.
         anytime: decide validly after every seed, by bets on the taus' signs.
@@ -86,7 +82,7 @@ def rank_correlation(
     samples = [vector(arm) for arm in arms]
     n = min((sample.size for sample in samples), default=0)
     places = list(range(len(samples))) if levels is None else list(levels)
-    question = Question(alternative, margin, alpha)
+    question = Question("greater", 0.0, alpha)
     if n < FEWEST_SEEDS:
         return undecided(question, n, n, Obstacle.FEW_SEEDS)
     table = np.stack([sample[:n] for sample in samples])
@@ -94,5 +90,5 @@ def rank_correlation(
         return undecided(question, n, n, Obstacle.UNKNOWN_VALUE)
     tau = rank_agreement(table, places)
     if anytime:
-        return compare(tau, margin, alternative, 0.0, alpha, scale="probability", anytime=True)
+        return compare(tau, 0.0, "greater", 0.0, alpha, scale="probability", anytime=True)
     return decide(rank_contrast(tau, exchangeable_variance(places)), question, n, 0)

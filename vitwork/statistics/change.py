@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from vitwork.statistics.comparison import Values, on_scale, vector
 from vitwork.statistics.contrasts import StudentContrast, has_spread, linear
-from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide
-from vitwork.statistics.effect import Effect, Test
+from vitwork.statistics.decision import Question, decide
+from vitwork.statistics.effect import FEWEST_SEEDS, Effect, Test
 
 Array = NDArray[np.float64]
 

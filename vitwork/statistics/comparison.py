@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from vitwork.errors import VitworkError
 from vitwork.statistics.contrasts import Contrast, ExactContrast, has_spread, linear, penalty_of, smallest_p
-from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, undecided
-from vitwork.statistics.effect import Alternative, Effect, EffectScale, Obstacle, Scale, Test, Verdict
+from vitwork.statistics.decision import Question, decide, undecided
+from vitwork.statistics.effect import FEWEST_SEEDS, Alternative, Effect, EffectScale, Obstacle, Scale, Test, Verdict
 from vitwork.statistics.plain import plain_p
 from vitwork.statistics.ranks import OrderContrast, superiority
 from vitwork.statistics.rates import CountContrast, Rate

@@ -11,9 +11,6 @@ from vitwork.statistics.effect import Alternative, Effect, EffectScale, Obstacle
 from vitwork.statistics.power import MOST_SEEDS, seeds_needed
 from vitwork.statistics.rates import Rate
 
-FEWEST_SEEDS = 3
-"""Fewer seeds per arm never decide: below three the error rates of docs/statistics.md were not established."""
-
 BY_ORDER = frozenset({Test.ORDER, Test.PERMUTATION, Test.SIGN_BETS})
 """Tests whose intervals say nothing of a standard error."""
 

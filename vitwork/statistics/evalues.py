@@ -20,8 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vitwork.statistics.contrasts import PLAIN, Guard, Penalty, Sided, Unguarded, guard
-from vitwork.statistics.decision import FEWEST_SEEDS
-from vitwork.statistics.effect import Test
+from vitwork.statistics.effect import FEWEST_SEEDS, Test
 
 Array = NDArray[np.float64]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from vitwork.statistics.contrasts import PLAIN
+from vitwork.statistics.effect import FEWEST_SEEDS
 
 POWER = 0.8
 MOST_SEEDS = 1000
@@ -29,7 +30,7 @@ def detectable(
     """
     from scipy.special import stdtrit
 
-    if n < 2:
+    if n < FEWEST_SEEDS:
         return math.inf
     if penalty is None:
         penalty = PLAIN.typical(alone=arms == 1)
@@ -45,11 +46,11 @@ def seeds_needed(
         effect
     ):
         return None
-    low, high = 2, MOST_SEEDS  # detectable(high) <= effect; it falls with n
+    low, high = FEWEST_SEEDS, MOST_SEEDS  # detectable(high) <= effect; it falls with n
     while low < high:
         middle = (low + high) // 2
         if detectable(middle, alpha, power=power, penalty=penalty, arms=arms) <= abs(effect):
             high = middle
         else:
             low = middle + 1
-    return max(3, high)
+    return high

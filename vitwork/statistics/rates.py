@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -54,10 +53,6 @@ class Rate:
             middle = 0.5 * (low + high)
             low, high = (middle, high) if self.none_at(middle) ** networks > level else (low, middle)
         return high
-
-    def networks(self, rate: float, level: float) -> int:
-        """Return how many networks without any success show at one-sided ``level`` that their mean is below ``rate``."""
-        return max(1, math.ceil(math.log(level) / math.log(self.none_at(rate))))
 
 
 @dataclass(frozen=True)

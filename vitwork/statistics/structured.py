@@ -1,4 +1,4 @@
-"""Hypotheses over more than two arms, and of no difference: trends, orders, rank correlations, equivalence."""
+"""Hypotheses over more than two arms, and of no difference: trends, orders, equivalence."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from itertools import pairwise
 import numpy as np
 
 from vitwork.errors import VitworkError
-from vitwork.statistics.comparison import NEUTRAL, Values, compare, on_scale, vector
+from vitwork.statistics.comparison import Values, compare, on_scale, vector
 from vitwork.statistics.contrasts import Contrast, has_spread, linear, penalty_of
-from vitwork.statistics.decision import FEWEST_SEEDS, Question, decide, edged, settling_seeds, undecided
-from vitwork.statistics.effect import Alternative, Effect, Obstacle, Scale, Verdict
+from vitwork.statistics.decision import Question, decide, edged, settling_seeds, undecided
+from vitwork.statistics.effect import FEWEST_SEEDS, Alternative, Effect, Obstacle, Scale, Verdict
 from vitwork.statistics.evalues import safe_linear
 
 
 def trend(
     arms: Sequence[Values],
     alternative: Alternative = "less",
-    margin: float = 0.0,
     alpha: float = 0.05,
     *,
     levels: Sequence[float] | None = None,
@@ -35,8 +34,7 @@ def trend(
 
     Args:
         arms: one sample per arm, in the order of the levels.
-        alternative: sign of the slope that the paper claims, relative to ``margin``.
-        margin: slope that separates the sides.
+        alternative: sign of the slope that the paper claims.
         alpha: two-sided error rate.
         levels: positions of the arms; 0, 1, 2, … by default. Give logarithms for sizes that grow by factors.
         scale: ``difference`` for the slope of the values, ``log-ratio`` for that of their logarithms.
@@ -45,7 +43,7 @@ def trend(
     """
     if scale not in ("difference", "log-ratio"):
         raise VitworkError(f"a trend is a slope of values or of their logarithms; it has no {scale}")
-    question = Question(alternative, margin, alpha, "slope" if scale == "difference" else scale)
+    question = Question(alternative, 0.0, alpha, "slope" if scale == "difference" else scale)
     weights = slope_weights(len(arms), levels)
     samples = [on_scale(vector(arm), scale) for arm in arms]
     sizes = [sample.size for sample in samples]
@@ -128,14 +126,9 @@ def _joint(effect: Effect, p_for: float, p_against: float, alpha: float) -> Effe
         effect, p=p, adjusted_p=p, p_for=p_for, p_against=p_against, verdict=verdict, obstacle=obstacle,
         seeds_needed=None,
     )  # fmt: skip
-    return _planned(found, alpha)
-
-
-def _planned(effect: Effect, alpha: float) -> Effect:
-    """Return the effect with the seeds that would settle it where it is undecided."""
-    if effect.verdict is not Verdict.INCONCLUSIVE:
-        return effect
-    return replace(effect, seeds_needed=settling_seeds(effect, alpha))
+    if verdict is not Verdict.INCONCLUSIVE:
+        return found
+    return replace(found, seeds_needed=settling_seeds(found, alpha))
 
 
 def equivalent(
@@ -179,36 +172,3 @@ def equivalent(
     effect = replace(plain, test=edges[0].test, band=band, by_band=True, obstacle=edges[0].obstacle)
     p_for, p_against = max(edge.p_for for edge in edges), min(edge.p_against for edge in edges)
     return _joint(effect, p_for, p_against, alpha)
-
-
-def not_worse(
-    a: Values,
-    b: Values,
-    within: float,
-    alternative: Alternative = "less",
-    alpha: float = 0.05,
-    *,
-    paired: bool = False,
-    scale: Scale = "difference",
-    anytime: bool = False,
-    skewed: bool = False,
-) -> Effect:
-    """Decide whether ``a`` is at most ``within`` worse than ``b``: contradicted where it is worse by more.
-
-    Args:
-        a, b: one value per seed of either arm.
-        within: the largest loss that counts as none, fixed before the data, on ``scale`` (a logarithm for ratios).
-        alternative: ``less`` where small values are good, ``greater`` where large ones are.
-        alpha: two-sided error rate.
-        paired: whether values belong together in their order.
-        scale: ``difference``, ``log-ratio`` or ``probability``.
-        anytime: decide validly after every seed.
-        skewed: the quantity is plainly skewed on its scale.
-
-    Raises:
-        VitworkError: when there is no such margin.
-    """
-    if alternative == "two-sided" or not within > 0.0:
-        raise VitworkError("not worse needs the side that is better and a positive margin")
-    margin = NEUTRAL[scale] + (within if alternative == "less" else -within)
-    return compare(a, b, alternative, margin, alpha, paired=paired, scale=scale, anytime=anytime, skewed=skewed)

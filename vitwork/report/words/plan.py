@@ -9,6 +9,7 @@ from vitwork.design.deviation import Lack
 from vitwork.language.forecast import Basis, Forecast, Handed, Power, Work
 from vitwork.report.words.numbers import duration, plural
 from vitwork.report.words.sentences import lack, lacking
+from vitwork.statistics.effect import FEWEST_SEEDS
 
 FEW = 3
 """Claims that lack something and are named one by one; more are counted by what they lack."""
@@ -62,7 +63,7 @@ def _power(found: Power, alpha: float, unit: str) -> list[str]:
         return ["There is no hypothesis to decide."]
     each = f"{plural(found.most, unit)} per arm{' at most' if unit == 'network' else ''}"
     if all(map(math.isinf, found.smallest.values())):
-        return [f"{each}: nothing can be decided, since a test needs at least two of each.", *_beside(found)]
+        return [f"{each}: nothing can be decided, since a test needs at least {FEWEST_SEEDS} of each.", *_beside(found)]
     total, family = sum(found.hypotheses.values()), plural(found.family, "claim")
     said = [
         f"{plural(total, 'hypothesis')}, {each}, false discovery rate {alpha:g} over {family}:",
