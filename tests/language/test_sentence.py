@@ -12,7 +12,7 @@ import pytest
 
 from tests.language.examples import HIGH, LOW, ape, error, judged, reference
 from vitwork.language.sentence import Inequality, Reference, Sheet, control, paired
-from vitwork.language.structured import same
+from vitwork.language.structured import falling, ordered, same
 from vitwork.statistics.effect import Test, Verdict
 
 
@@ -147,6 +147,9 @@ def test_sides_that_only_parameters_tell_apart_name_them() -> None:
     early, late = (reference(ape, "vit", when=when) for when in ("warmup", "end"))
     assert (early > late).statement == "APE(vit, warmup) > APE(vit, end)"
     assert (early > reference(ape, "resnet")).statement == "APE(vit) > APE(resnet)"
+    assert ordered(early, late).statement == "APE(vit, warmup) < APE(vit, end)"
+    assert falling(early, late).statement == "APE falls over vit (warmup), vit (end)"
+    assert same(early, late, within=1.5).statement == "APE(vit, warmup) = APE(vit, end) within a factor of 1.5"
 
 
 def test_more_seeds_show_smaller_effects() -> None:

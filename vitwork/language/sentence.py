@@ -59,7 +59,7 @@ class Reference:
         options: parameters of the quantity itself.
         sheet: gets the sentences that are made of this reference.
         margin: declared margin; a natural logarithm for factors.
-        qualifier: what tells this reference from the other side's, where both are of one arm.
+        qualifier: what tells this reference from a sentence's other ones of the same arm.
     """
 
     quantity: Quantity
@@ -83,15 +83,15 @@ class Reference:
             amount = f" {'+' if self.margin > 0 else '−'} {abs(self.margin):g}"
         elif self.margin:
             factor = f"{math.exp(self.margin):g} · "
-        return f"{factor}{self.quantity.name}({self.arm}{self.qualifier}){amount}"
+        return f"{factor}{self.quantity.name}({', '.join(filter(None, (self.arm, self.qualifier)))}){amount}"
 
     def __lt__(self, other: Reference | float) -> Inequality:
         """Claim that this is smaller."""
-        return Inequality(*_told_apart(self, other), "less")
+        return Inequality(*_both(self, other), "less")
 
     def __gt__(self, other: Reference | float) -> Inequality:
         """Claim that this is larger."""
-        return Inequality(*_told_apart(self, other), "greater")
+        return Inequality(*_both(self, other), "greater")
 
     def __add__(self, margin: float) -> Reference:
         """Declare an amount as margin."""
@@ -302,12 +302,20 @@ def number(value: object, role: str) -> float:
     return float(value)
 
 
-def _told_apart(a: Reference, b: Reference | float) -> tuple[Reference, Reference | float]:
-    """Return both sides; where only parameters tell them apart, their labels name these."""
+def told_apart(*sides: Reference) -> tuple[Reference, ...]:
+    """Return references; where only parameters tell some apart, their labels name these."""
+    return tuple(replace(side, qualifier=_qualifier(side, sides)) for side in sides)
+
+
+def _qualifier(side: Reference, sides: Sequence[Reference]) -> str:
+    alike = [one.parameters for one in sides if (one.quantity.name, one.arm) == (side.quantity.name, side.arm)]
+    own = side.parameters
+    return ", ".join(str(value) for name, value in own.items() if any(one.get(name) != value for one in alike))
+
+
+def _both(a: Reference, b: Reference | float) -> tuple[Reference, Reference | float]:
+    """Return both sides of a comparison as it states them."""
     if not isinstance(b, Reference):
         return a, number(b, f"what {a.label} is compared with")
-    if (a.quantity.name, a.arm) != (b.quantity.name, b.arm):
-        return a, b
-    differing = [name for name, value in a.parameters.items() if b.parameters.get(name) != value]
-    words = ("".join(f", {side.parameters.get(name)}" for name in differing) for side in (a, b))
-    return replace(a, qualifier=next(words)), replace(b, qualifier=next(words))
+    first, second = told_apart(a, b)
+    return first, second

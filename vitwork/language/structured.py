@@ -18,6 +18,7 @@ from vitwork.language.sentence import (
     number,
     paired,
     sample_and_other,
+    told_apart,
     worded,
 )
 from vitwork.statistics.effect import Alternative, Effect
@@ -60,7 +61,8 @@ class Trend(OverArms):
         equal_steps = self.places == tuple(range(len(self.arms)))
         at = "" if equal_steps else f" (at {', '.join(f'{place:g}' for place in self.places)})"
         verb = "falls" if self.alternative == "less" else "rises"
-        return f"{self.first.quantity.name} {verb} over {', '.join(side.arm for side in self.arms)}{at}"
+        arms = (f"{side.arm} ({side.qualifier})" if side.qualifier else side.arm for side in self.arms)
+        return f"{self.first.quantity.name} {verb} over {', '.join(arms)}{at}"
 
     @property
     def levels(self) -> tuple[float, ...]:
@@ -259,7 +261,7 @@ def _trend(arms: tuple[Reference, ...], levels: Sequence[float] | None, alternat
     _check_alike(arms)
     if len(places) != len(arms) or len(set(places)) < 2:
         raise ValueError("a trend needs one level for each arm, not all alike")
-    return Trend(arms, places, alternative)
+    return Trend(told_apart(*arms), places, alternative)
 
 
 def ordered(*arms: Reference) -> Order:
@@ -273,7 +275,7 @@ def ordered(*arms: Reference) -> Order:
         ValueError: there are fewer than two.
     """
     _check_alike(arms)
-    return Order(arms)
+    return Order(told_apart(*arms))
 
 
 def interacting(more: tuple[Reference, Reference], less: tuple[Reference, Reference]) -> Interaction:
@@ -284,7 +286,9 @@ def interacting(more: tuple[Reference, Reference], less: tuple[Reference, Refere
     """
     arms = (*more, *less)
     _check_alike(arms)
-    return Interaction(arms, (0.25, -0.25, -0.25, 0.25), "greater")  # their slope is the difference of differences
+    return Interaction(
+        told_apart(*arms), (0.25, -0.25, -0.25, 0.25), "greater"
+    )  # their slope is the difference of differences
 
 
 def correlated(*groups: Sequence[Reference]) -> Correlation:
@@ -315,6 +319,8 @@ def same(a: Reference, b: Reference | float, *, within: float) -> Sameness:
         ValueError: the band is empty.
     """
     _check_alike((a, b if isinstance(b, Reference) else a))
+    if isinstance(b, Reference):
+        a, b = told_apart(a, b)
     within = number(within, "a band")
     if within <= (1.0 if a.quantity.scale == "log-ratio" else 0.0):
         raise ValueError(f"nothing lies within {within:g} on a scale of {a.quantity.scale}")
