@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitwork.statistics.contrasts import PLAIN, SKEWED, Penalty, linear, smallest_p, student
-from vitwork.statistics.effect import FEWEST_SEEDS
 from vitwork.statistics.evalues import safe_contrast, safe_linear
+from vitwork.statistics.power import FEWEST_SEEDS
 from vitwork.statistics.ranks import binomial_p
 
 Array = NDArray[np.float64]

@@ -60,12 +60,9 @@ def test_more_data_suppresses_negative_eigenvalues_in_as_many_steps(measure: Mea
     "resnet-indifferent-to-data",
     "A ResNet, nearly convex already, gains little convexity from more data.",
     paper=Paper("Section 2", "none", read_from="description", section=2),
-    contradicted_by="a negative eigenvalue proportion on small data of five percent or more",
-    deviations=(
-        "little is taken as less than five percentage points; the ViT's gain in the paper is 25",
-        "read on small data alone: a ResNet that is nearly convex there can gain no more than its NEP",
-    ),
-    confounds=CONFOUNDS,
+    contradicted_by="a negative eigenvalue proportion that is higher on small data by more than five percentage points",
+    deviations=("little is taken as less than five percentage points; the ViT's gain in the paper is 25",),
+    confounds=(*CONFOUNDS, "fewer images are fewer steps at equal epochs"),
     examined=(
         (
             "cifar10-micro: NEP is taken at the end of warm-up, which is 15 steps on a quarter of 4,000 images and 62 on all of them, where three "
@@ -75,7 +72,8 @@ def test_more_data_suppresses_negative_eigenvalues_in_as_many_steps(measure: Mea
     ),
 )
 def test_resnet_gains_little_from_data(measure: Measure) -> None:
-    assert measure(hessian.nep, when="warmup")("resnet-small-data") < 5
+    nep = measure(hessian.nep, when="warmup")
+    assert nep("resnet-small-data") < nep("resnet") + 5
 
 
 @claim(
@@ -235,7 +233,7 @@ def test_pit_suppresses_negative_eigenvalues(measure: Measure) -> None:
         (
             "cifar10-micro: only the magnitude contradicts; 26 % of Swin's eigenvalues are negative. At 16 pixels a window is the whole map in "
             "two of its three stages. Windows alone, in the ViT of one stage, do what the claim says, if little: the mean over seeds is 6.4 and "
-            "6.3 with windows of 3 and 5 and 7.7 without (7.0 but for one seed), beside Swin's 19"
+            "6.4 with windows of 3 and 5 and 7.9 without (6.9 but for one seed), beside Swin's 20"
         ),
     ),
 )
@@ -253,10 +251,11 @@ def test_swin_is_flat_and_not_convex(measure: Measure) -> None:
     ),
     contradicted_by="a surface of PiT or Swin that is not flatter",
     deviations=("read as the curvature of the NLL at the weights, in filter-normalised directions",),
+    confounds=("directions are as long as the weights", "the networks do not fit the training data equally well"),
     examined=(
         (
-            "cifar10-micro: the fit does not explain it. The mean curvature is 4.1 for the ResNet, 3.2 for PiT, 1.7 for Swin and 0.8 for "
-            "the ViT, in every seed in this order, and Swin fits the training images less well than the ViT (NLL 1.78 and 1.69), PiT "
+            "cifar10-micro: the fit does not explain it. The mean curvature is 5.7 for the ResNet, 3.2 for PiT, 1.7 for Swin and 0.8 for "
+            "the ViT, the last three in every seed in this order, and Swin fits the training images less well than the ViT (NLL 1.78 and 1.69), PiT "
             "better (1.51). The positive eigenvalues after warm-up have the same order. At 16 pixels a window is the whole map in two of "
             "Swin's three stages, so that little of its local attention is left"
         ),

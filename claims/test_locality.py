@@ -157,6 +157,10 @@ def test_medium_window_has_fewer_negative_eigenvalues(measure: Measure) -> None:
             "than constant weights (NLL 1.698 and 1.734, errors 0.008), with more parameters, and has no fewer "
             "errors. Some 324 and 350 seeds would be needed"
         ),
+        (
+            "cifar100-micro: local attention is 0.2 points behind global, not ahead as in the paper. Beside an accuracy of 9.5 % the margin of "
+            "one point is wide: a class token and small patches lie within it as well"
+        ),
     ),
 )
 def test_dependence_on_data_matters_and_range_does_not(measure: Measure) -> None:

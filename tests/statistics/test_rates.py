@@ -23,6 +23,31 @@ def test_zero_in_every_network_decides_a_small_rate():
     assert compare([0.0] * 9, 1.0, "less", rate=PERCENT, anytime=True).verdict is Verdict.REPRODUCED
 
 
+def test_two_arms_at_zero_differ_by_less_than_either_bound():
+    """What seven networks without a success bound bounds their difference from others, too, and in both directions."""
+    found = compare([0.0] * 7, [0.0] * 9, "less", margin=5.0, rate=PERCENT)
+    alone = compare([0.0] * 7, 5.0, "less", rate=PERCENT)
+    assert (found.verdict, found.test, found.estimate) == (Verdict.REPRODUCED, Test.COUNTS, 0.0)
+    assert (found.p_for, found.p_against) == (alone.p_for, alone.p_against)
+    assert found.high == pytest.approx(alone.high + 5.0)
+    assert found.low == pytest.approx(-compare([0.0] * 9, 5.0, "less", rate=PERCENT).high - 5.0)
+    full = compare([100.0] * 9, [100.0] * 7, "less", margin=5.0, rate=PERCENT)
+    assert (full.p_for, full.low, full.high) == pytest.approx((found.p_for, found.low, found.high))
+    for margin in (0.0, 100.0):
+        assert compare([0.0] * 7, [0.0] * 7, "less", margin=margin, rate=PERCENT).p_against == 1.0
+    assert compare([0.0] * 7, [0.0] * 7, "less", rate=PERCENT).verdict is Verdict.INCONCLUSIVE
+    assert compare([0.0] * 7, [0.0] * 6 + [1.0], "less", margin=5.0, rate=PERCENT).test is Test.WELCH
+
+
+def test_the_bound_of_two_arms_keeps_its_level():
+    """Of arms whose rates differ by just the margin, whatever the lower one is, both are at zero in at most 2.5 %."""
+    rate, n, rng = Rate(100), 7, np.random.default_rng(3)
+    margin = rate.bound(n, 0.025)
+    for lower in (0.0, 0.005, 0.05):
+        zero = [(rng.binomial(100, mean, size=(20_000, n)) == 0).all(axis=1) for mean in (lower + margin, lower)]
+        assert np.logical_and(*zero).mean() <= 0.025 + 0.003
+
+
 def test_without_dispersion_the_bound_is_clopper_and_pearsons():
     """Networks that are all alike have the pooled counts' exact interval, and anything at all asks for 368 networks."""
     expected = stats.binomtest(0, 5 * 200).proportion_ci(0.95, "exact").high

@@ -18,7 +18,7 @@ from vitwork.buildup.networks import Msas
 from vitwork.errors import VitworkError
 from vitwork.statistics import Effect, compare
 from vitwork.statistics.decision import Question
-from vitwork.statistics.effect import FEWEST_SEEDS
+from vitwork.statistics.power import FEWEST_SEEDS
 from vitwork.statistics.sequential import anytime_contrast
 
 

@@ -15,7 +15,7 @@ from vitwork.design.arm import Arm
 from vitwork.design.profile import Profile
 from vitwork.report import words
 from vitwork.session.plan import Plan, Run
-from vitwork.statistics.effect import FEWEST_SEEDS
+from vitwork.statistics.power import FEWEST_SEEDS
 
 
 @dataclass(frozen=True, slots=True)

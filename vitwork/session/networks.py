@@ -17,7 +17,6 @@ from vitwork.design.deviation import Change, Deviation, declared
 from vitwork.design.profile import Profile
 from vitwork.design.published import Absent, Network
 from vitwork.errors import DamagedError, VitworkError
-from vitwork.statistics.effect import FEWEST_SEEDS
 from vitwork.store.keys import digest
 
 NAMED = 8
@@ -345,6 +344,8 @@ def lines(profile: Profile) -> list[str]:
 
 def few(networks: int) -> str:
     """Return what is to be said of an arm of so many networks; nothing where there are enough to decide small effects."""
+    from vitwork.statistics.power import FEWEST_SEEDS  # with NumPy, which most processes of a session never need
+
     if networks < 2:
         return " (alone it decides nothing)" if networks else ""
     if networks < FEWEST_SEEDS:

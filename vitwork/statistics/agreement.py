@@ -12,7 +12,8 @@ from vitwork.errors import VitworkError
 from vitwork.statistics.comparison import Values, compare, vector
 from vitwork.statistics.contrasts import StudentContrast, linear
 from vitwork.statistics.decision import Question, decide, undecided
-from vitwork.statistics.effect import FEWEST_SEEDS, Effect, Obstacle, Test
+from vitwork.statistics.effect import Effect, Obstacle, Test
+from vitwork.statistics.power import FEWEST_SEEDS
 
 Array = NDArray[np.float64]
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from vitwork.statistics.comparison import Values, on_scale, vector
 from vitwork.statistics.contrasts import StudentContrast, has_spread, linear
 from vitwork.statistics.decision import Question, decide
-from vitwork.statistics.effect import FEWEST_SEEDS, Effect, Test
+from vitwork.statistics.effect import Effect, Test
+from vitwork.statistics.power import FEWEST_SEEDS
 
 Array = NDArray[np.float64]
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from vitwork.errors import VitworkError
 from vitwork.statistics.contrasts import Contrast, ExactContrast, has_spread, linear, penalty_of, smallest_p
 from vitwork.statistics.decision import Question, decide, undecided
-from vitwork.statistics.effect import FEWEST_SEEDS, Alternative, Effect, EffectScale, Obstacle, Scale, Test, Verdict
+from vitwork.statistics.effect import Alternative, Effect, EffectScale, Obstacle, Scale, Test, Verdict
 from vitwork.statistics.plain import plain_p
+from vitwork.statistics.power import FEWEST_SEEDS
 from vitwork.statistics.ranks import OrderContrast, superiority
 from vitwork.statistics.rates import CountContrast, Rate
 from vitwork.statistics.sequential import anytime_contrast
@@ -98,13 +99,13 @@ def compare(
 
 
 def _counted(a: Array, b: Array, question: Question, *, constant: bool) -> CountContrast | None:
-    """Return the bound from counts of a rate that is zero, or full, in every network, against a constant."""
+    """Return the bound from counts of a rate that is zero, or full, in every network: of one arm, or of both."""
     rate = question.rate
-    if rate is None or not constant or question.scale != "difference":
+    if rate is None or question.scale != "difference":
         return None
     for value in (0.0, rate.whole):
-        if (a == value).all():
-            return CountContrast(rate, a.size, full=value > 0.0, constant=float(b[0]))
+        if (a == value).all() and (constant or (b == value).all()):
+            return CountContrast(rate, a.size, value > 0.0, float(b[0]), others=0 if constant else b.size)
     return None
 
 

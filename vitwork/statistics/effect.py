@@ -11,8 +11,6 @@ Alternative = Literal["less", "greater", "two-sided"]
 Scale = Literal["difference", "log-ratio", "probability"]
 """How arms are compared: by means, by geometric means, or by the probability that a run of one exceeds one of the other."""
 EffectScale = Literal[Scale, "slope"]
-FEWEST_SEEDS = 3
-"""Fewer seeds per arm never decide: below three the error rates of docs/statistics.md were not established."""
 
 
 class Verdict(StrEnum):

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vitwork.statistics.contrasts import PLAIN, Guard, Penalty, Sided, Unguarded, guard
-from vitwork.statistics.effect import FEWEST_SEEDS, Test
+from vitwork.statistics.effect import Test
+from vitwork.statistics.power import FEWEST_SEEDS
 
 Array = NDArray[np.float64]
 

@@ -57,22 +57,25 @@ class Rate:
 
 @dataclass(frozen=True)
 class CountContrast(Sided, Unguarded):
-    """A rate that is zero in every network, or full in every one.
+    """A rate that is zero in every network, or full in every one, against a constant or against another arm's like it.
 
-    The p-value is the largest probability of the data, ``none_at(rate) ** networks``. Its reciprocal is an e-value at
-    any stopping time, and so it holds after every seed, too.
+    The p-value is the largest probability of the data, ``none_at(rate) ** networks``; of two arms it is that of the one whose
+    rate would have to be large, were the other's zero. Its reciprocal is an e-value at any stopping time, and so it holds
+    after every seed, too.
 
     Attributes:
         rate: what is counted.
         networks: without any success, or with nothing but successes where ``full``.
         full: whether every rate is one.
-        constant: what the rate is compared with; the effect is the difference from it.
+        constant: what the rate is compared with; the effect is the difference from it. The other arm's rate, where there is one.
+        others: networks of the other arm; 0 for a constant.
     """
 
     rate: Rate
     networks: int
     full: bool
     constant: float = 0.0
+    others: int = 0
     test: ClassVar[Test] = Test.COUNTS
 
     @property
@@ -80,13 +83,18 @@ class CountContrast(Sided, Unguarded):
         """The value that all networks share, less the constant."""
         return (self.rate.whole if self.full else 0.0) - self.constant
 
+    @property
+    def _bounding(self) -> tuple[int, int]:
+        """Networks that bound the effect from below, and from above: none where nothing is counted on that side."""
+        return (self.networks, self.others) if self.full else (self.others, self.networks)
+
     def sided(self, value: float) -> tuple[float, float]:
-        """Return one-sided p-values; nothing shows that a rate of zero is above anything."""
-        share = (value + self.constant) / self.rate.whole
-        p = self.rate.none_at(1.0 - share if self.full else share) ** self.networks
-        return (1.0, p) if self.full else (p, 1.0)
+        """Return one-sided p-values; nothing shows that a rate of zero is above a constant."""
+        from_below, from_above = self._bounding
+        distance = (value - self.estimate) / self.rate.whole
+        return self.rate.none_at(distance) ** from_above, self.rate.none_at(-distance) ** from_below
 
     def interval(self, alpha: float) -> tuple[float, float]:
-        """Return the rates whose one-sided p-values exceed alpha / 2."""
-        reach = self.rate.whole * self.rate.bound(self.networks, alpha / 2.0)
-        return (self.estimate - reach, self.estimate) if self.full else (self.estimate, self.estimate + reach)
+        """Return the effects whose one-sided p-values exceed alpha / 2."""
+        below, above = (self.rate.whole * self.rate.bound(n, alpha / 2.0) if n else 0.0 for n in self._bounding)
+        return self.estimate - below, self.estimate + above

@@ -13,8 +13,9 @@ from vitwork.errors import VitworkError
 from vitwork.statistics.comparison import Values, compare, on_scale, vector
 from vitwork.statistics.contrasts import Contrast, has_spread, linear, penalty_of
 from vitwork.statistics.decision import Question, decide, edged, settling_seeds, undecided
-from vitwork.statistics.effect import FEWEST_SEEDS, Alternative, Effect, Obstacle, Scale, Verdict
+from vitwork.statistics.effect import Alternative, Effect, Obstacle, Scale, Verdict
 from vitwork.statistics.evalues import safe_linear
+from vitwork.statistics.power import FEWEST_SEEDS
 
 
 def trend(

@@ -9,7 +9,6 @@ from vitwork.design.deviation import Lack
 from vitwork.language.forecast import Basis, Forecast, Handed, Power, Work
 from vitwork.report.words.numbers import duration, plural
 from vitwork.report.words.sentences import lack, lacking
-from vitwork.statistics.effect import FEWEST_SEEDS
 
 FEW = 3
 """Claims that lack something and are named one by one; more are counted by what they lack."""
@@ -59,6 +58,8 @@ def _minutes(found: Mapping[str, float | None]) -> list[str]:
 
 
 def _power(found: Power, alpha: float, unit: str) -> list[str]:
+    from vitwork.statistics.power import FEWEST_SEEDS  # with NumPy
+
     if not found.hypotheses:
         return ["There is no hypothesis to decide."]
     each = f"{plural(found.most, unit)} per arm{' at most' if unit == 'network' else ''}"
