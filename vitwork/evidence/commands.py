@@ -15,10 +15,10 @@ from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
 from vitwork.language.evidence import Agreement
+from vitwork.report.source import open_report
 from vitwork.report.words import evidence as words
 from vitwork.session.again import ReportPlan, profile_of
 from vitwork.session.collecting import collect, read_claims
-from vitwork.session.source import open_report
 from vitwork.session.worker import Worker
 from vitwork.store.machine import commit
 from vitwork.store.store import Store, resolved, write_atomically

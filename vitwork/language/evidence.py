@@ -1,4 +1,4 @@
-"""What was found when a published report was checked, as facts: judged again, and audited. Words are made at the rim."""
+"""What was found when a published report was checked, as facts: judged again, and audited. `vitwork.report.words` has their words."""
 
 from __future__ import annotations
 

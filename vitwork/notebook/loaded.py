@@ -13,8 +13,8 @@ from vitwork.errors import VitworkError
 from vitwork.language.document import ClaimResult, Results
 from vitwork.notebook import frames
 from vitwork.report import words
+from vitwork.report.source import open_report
 from vitwork.report.terminal import table, totals
-from vitwork.session.source import open_report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -21,7 +21,7 @@ MISTAKE = "vitwork: mistake"
 
 
 class Collector:
-    """Keeps it, as a plugin of pytest.
+    """Keeps what the process that reports has to know, as a plugin of pytest.
 
     Attributes:
         started: seconds since the epoch.

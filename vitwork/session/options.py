@@ -18,6 +18,7 @@ from vitwork.design.profile import Profile
 from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.language.document import Results
+from vitwork.report.source import open_report
 from vitwork.session import again, networks
 from vitwork.session.archive import Archive, ArchivedStore
 from vitwork.session.costs import fingerprints
@@ -25,7 +26,6 @@ from vitwork.session.engine import Choice
 from vitwork.session.plan import Plan
 from vitwork.session.reading import Case
 from vitwork.session.seeding import Budget
-from vitwork.session.source import open_report
 from vitwork.store.objects import is_url, opened, where, working_folder
 from vitwork.store.store import Store, checked
 

@@ -12,9 +12,9 @@ import pytest
 
 from tests.report import synthetic
 from vitwork.errors import VitworkError
+from vitwork.report import source
 from vitwork.report.document import dump
-from vitwork.session import source
-from vitwork.session.source import open_report
+from vitwork.report.source import open_report
 
 
 class Quiet(SimpleHTTPRequestHandler):
