@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from vitwork.language.document import ClaimResult, Results
 from vitwork.report import words
@@ -26,7 +29,7 @@ def summary(reports: Sequence[Results]) -> list[str]:
     """
     counts = [f"- {_count(found)}" for found in reports]
     sentences = _sentences(reports)
-    return [*counts, "", *_table(reports, {id: sentences[id] for id in HEADLINES if id in sentences})]
+    return [*counts, "", *_table(reports, {id: sentences[id] for id in HEADLINES if id in sentences}, statements=False)]
 
 
 def page(reports: Sequence[Results]) -> list[str]:
@@ -37,7 +40,7 @@ def page(reports: Sequence[Results]) -> list[str]:
     """
     decided = {id: found for id, found in _sentences(reports).items() if _decided(id, reports)}
     contradicted_first = dict(sorted(decided.items(), key=lambda item: not _contradicted(item[0], reports)))
-    return [*_names(reports), "", *_table(reports, contradicted_first)]
+    return [*_names(reports), "", *_table(reports, contradicted_first, statements=True)]
 
 
 def _count(found: Results) -> str:
@@ -73,20 +76,45 @@ def _contradicted(id: str, reports: Sequence[Results]) -> bool:
     return Verdict.CONTRADICTED in _verdicts(id, reports)
 
 
-def _table(reports: Sequence[Results], sentences: dict[str, str]) -> Iterator[str]:
+def _table(reports: Sequence[Results], sentences: dict[str, str], *, statements: bool) -> Iterator[str]:
+    """Yield a table of claims by report: verdicts, effects, and of what these are where `statements` are asked for."""
     yield f"| claim of the paper | {' | '.join(f'`{found.profile.name}`' for found in reports)} |"
     yield f"|---|{'---|' * len(reports)}"
     for id, sentence in sentences.items():
-        yield f"| {sentence} | {' | '.join(_cell(id, found) for found in reports)} |"
+        rows = [_found(id, found) for found in reports]
+        usual = next((row.statement for row in rows if statements and row.statement), "")
+        cells = (row.cell(usual) if statements else row.cell(row.statement) for row in rows)
+        yield f"| {sentence}{usual and f'<br>{_formula(usual)}'} | {' | '.join(cells)} |"
 
 
-def _cell(id: str, results: Results) -> str:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a report found of a claim: the comparison that bears a verdict, and the verdict, effect and qualifiers in words."""
+
+    verdict: str
+    statement: str = ""
+    effect: str = ""
+    qualifiers: tuple[str, ...] = ()
+
+    def cell(self, known: str) -> str:
+        """Return all of it but a statement that is known."""
+        compared = f" {_formula(self.statement)}:" if self.statement not in ("", known) else ""
+        return "; ".join([f"{self.verdict}{compared}{self.effect and f' {self.effect}'}", *self.qualifiers])
+
+
+def _found(id: str, results: Results) -> _Found:
     claim: ClaimResult | None = next((each for each in results.claims if each.id == id), None)
-    if claim is None:
-        return "not measured"
-    if claim.verdict not in words.DECIDED:
-        return str(claim.verdict)
+    if claim is None or claim.verdict not in words.DECIDED:
+        return _Found(str(Verdict.NOT_MEASURED if claim is None else claim.verdict))
     found = [hypothesis for hypothesis in results.hypotheses if hypothesis.claim == claim.id]
-    effect = words.bearing(claim.verdict, found)
-    said = f" {words.effect(effect.effect, effect.unit)}" if effect is not None else ""
-    return f"**{claim.verdict}**{said}"
+    borne = words.bearing(claim.verdict, found)
+    # Which controls a profile cannot have says nothing of what was found.
+    said = f"**{claim.verdict}**", words.qualifiers(structs.replace(claim, unmeasured=()), found)
+    if borne is None:
+        return _Found(said[0], qualifiers=said[1])
+    return _Found(said[0], borne.statement, words.effect(borne.effect, borne.unit), said[1])
+
+
+def _formula(statement: str) -> str:
+    escaped = statement.replace("|", r"\|")
+    return f"`{escaped}`"
