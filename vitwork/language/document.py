@@ -396,3 +396,8 @@ class Results(Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...] = ()
     machine_effects: tuple[MachineEffect, ...] = ()
     quantities: tuple[QuantityResult, ...] = ()
+
+    def hypotheses_of(self, claim: ClaimResult) -> list[Hypothesis]:
+        """Return the hypotheses of one of these claims, in the claim's order."""
+        known = {hypothesis.id: hypothesis for hypothesis in self.hypotheses}
+        return [known[id] for id in claim.hypotheses]

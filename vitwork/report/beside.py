@@ -63,9 +63,8 @@ def lines(results: Results) -> list[str]:
 
 
 def _effects(results: Results) -> Iterator[Beside]:
-    hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     for claim in results.claims:
-        first = next(iter(words.primaries([hypotheses[id] for id in claim.hypotheses if id in hypotheses])), None)
+        first = next(iter(words.primaries(results.hypotheses_of(claim))), None)
         if first is not None and claim.paper.effect is not None and math.isfinite(first.effect.estimate):
             yield _effect(claim, first, claim.paper.effect)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from vitwork.errors import VitworkError
-from vitwork.language.document import ClaimResult, Hypothesis, Moment, Number, Results
+from vitwork.language.document import ClaimResult, Moment, Number, Results
 from vitwork.report import words
 from vitwork.report.document import MOST_BYTES
 from vitwork.statistics.effect import EffectScale, Verdict
@@ -50,19 +50,16 @@ class HistoryEvent(Struct, frozen=True, kw_only=True):
 
 def events(results: Results) -> list[HistoryEvent]:
     """Return what results say of every claim; of a part of the tests, only of those that it measured."""
-    hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     parameters = max((run.parameters for run in results.runs if run.parameters), default=None)
     told = [
         claim for claim in results.claims if claim.verdict is not Verdict.NOT_MEASURED or not words.partial(results)
     ]
-    return [_event(results, claim, parameters, hypotheses) for claim in told]
+    return [_event(results, claim, parameters) for claim in told]
 
 
-def _event(
-    results: Results, claim: ClaimResult, parameters: int | None, hypotheses: Mapping[str, Hypothesis]
-) -> HistoryEvent:
-    found = [hypotheses[id] for id in claim.hypotheses if id in hypotheses]
-    first = next((h for h in words.primaries(found) if math.isfinite(h.effect.estimate)), None)
+def _event(results: Results, claim: ClaimResult, parameters: int | None) -> HistoryEvent:
+    primaries = words.primaries(results.hypotheses_of(claim))
+    first = next((h for h in primaries if math.isfinite(h.effect.estimate)), None)
     base = HistoryEvent(
         claim=claim.id,
         profile=results.profile.name,

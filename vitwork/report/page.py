@@ -137,12 +137,11 @@ def _provenance(results: Results) -> list[tuple[str, str]]:
 
 def _claims(results: Results, palette: Palette, packed: PageFiles, plates: Sequence[GalleryFigure]) -> dict[str, Json]:
     """Return what the page shows of every claim, by id."""
-    hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     places = anchors("claim", [claim.id for claim in results.claims])
     deviations, foreign = _deviations(results), words.substitutes(results.profile)
     made = {}
     for claim in results.claims:
-        found = [hypotheses[id] for id in claim.hypotheses if id in hypotheses]
+        found = results.hypotheses_of(claim)
         made[claim.id] = {
             **_claim(claim, found, palette, results),
             "anchor": places[claim.id],

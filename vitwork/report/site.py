@@ -59,20 +59,18 @@ def index(folder: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """A report on the site, with its claims and hypotheses by id."""
+    """A report on the site, with its claims by id."""
 
     link: str
     results: Results
     claims: Mapping[str, ClaimResult]
-    hypotheses: Mapping[str, Hypothesis]
     anchors: Mapping[str, str]
 
     @classmethod
     def of(cls, name: str, results: Results) -> _Report:
         """Return the report in the sub-folder `name`."""
         claims = {claim.id: claim for claim in results.claims}
-        hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
-        return cls(f"./{quote(name)}/report.html", results, claims, hypotheses, anchors("claim", claims))
+        return cls(f"./{quote(name)}/report.html", results, claims, anchors("claim", claims))
 
     @property
     def name(self) -> str:
@@ -153,7 +151,7 @@ def _cell(report: _Report, id: str, statement: str) -> Json | None:
     claim = report.claims.get(id)
     if claim is None:
         return None
-    found = [report.hypotheses[id] for id in claim.hypotheses if id in report.hypotheses]
+    found = report.results.hypotheses_of(claim)
     first = next(iter(words.primaries(found)), None)
     return {
         "name": report.name,

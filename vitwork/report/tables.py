@@ -53,10 +53,9 @@ def claims(results: Results) -> tuple[list[Json], Kinds]:
     described = ("id", "sentence", "chapter", "paper", "verdict", "said", "reason", "lack")
     kinds = dict.fromkeys((*described, "unmeasured", "hypotheses", "arms", "rerun"), "text") | {"ours": "flag"}
     kinds |= dict.fromkeys(("p", "q", "holm_p", "cost_seconds", "cost_joules"), "number")
-    known = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     rows = []
     for claim in results.claims:
-        found = [known[id] for id in claim.hypotheses if id in known]
+        found = results.hypotheses_of(claim)
         said = {"said": words.verdict(claim, found, results.profile.name), "reason": words.claim_reason(claim, found)}
         rows.append(_row({**structs.asdict(claim), **said}, kinds))
     return rows, kinds

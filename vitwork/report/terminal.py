@@ -66,8 +66,7 @@ def table(results: Results, width: int = 160, *, every: bool = False, colour: bo
             counted by reason otherwise; what a row compares is whole then, below it where it does not fit beside.
         colour: whether the terminal shows colours.
     """
-    hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
-    paper, ours = (list(_rows(claims, hypotheses, every=every)) for claims in words.apart(results.claims))
+    paper, ours = (list(_rows(results, claims, every=every)) for claims in words.apart(results.claims))
     heading: list[Row] = [("", *[""] * BARE), ("claims of ours", *[""] * BARE)] if ours else []
     lines = ["", *_drawn([*paper, *heading, *ours], width, whole=every, colour=colour), ""] if paper or ours else [""]
     swapped = (
@@ -90,10 +89,10 @@ def totals(results: Results) -> list[str]:
     ]
 
 
-def _rows(claims: Iterable[ClaimResult], hypotheses: Mapping[str, Hypothesis], *, every: bool) -> Iterator[Row]:
+def _rows(results: Results, claims: Iterable[ClaimResult], *, every: bool) -> Iterator[Row]:
     verdicts = list(Verdict)
     for claim in sorted(claims, key=lambda claim: verdicts.index(claim.verdict)):
-        found = [hypotheses[id] for id in claim.hypotheses]
+        found = results.hypotheses_of(claim)
         folded = claim.verdict is Verdict.NOT_MEASURED and not every
         if not folded or (claim.lack is not None and claim.lack.missing is Missing.FAULT):
             yield _claim(claim, found)

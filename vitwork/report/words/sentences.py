@@ -340,15 +340,14 @@ def _lasting(seconds: str | float | None) -> str:
 
 def _now(found: Event, results: Results) -> str:
     """Return why a comparison or a claim has its verdict now; empty where today's results do not know it."""
-    hypotheses = {hypothesis.id: hypothesis for hypothesis in results.hypotheses}
     if found.hypothesis:
-        now = hypotheses.get(found.hypothesis)
+        now = next((hypothesis for hypothesis in results.hypotheses if hypothesis.id == found.hypothesis), None)
         return f"{effect(now.effect, now.unit)}; {why(now)}" if now else ""
     claim = next((claim for claim in results.claims if claim.id == found.claim), None)
     if claim is None:
         return ""
     if claim.verdict is Verdict.NOT_MEASURED and claim.lack is not None:
         return lack(claim.lack)
-    own = [hypotheses[id] for id in claim.hypotheses if id in hypotheses]
+    own = results.hypotheses_of(claim)
     said = f"{sentence(verdict(claim, own, results.profile.name))}. " if qualifiers(claim, own) else ""
     return f"{said}{claim_reason(claim, own)}"
