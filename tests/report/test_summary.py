@@ -8,16 +8,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.report import synthetic
-from vitwork.report.summary import markdown, plain
+from vitwork.design.deviation import Change, Deviation
+from vitwork.report import words
+from vitwork.report.summary import LONGEST, escaped, markdown, plain
 
 
 @given(st.text(max_size=80))
 def test_the_summary_keeps_its_table_whatever_a_claim_is_called(text):
     """No pipe, line break, mention or tag gets out of a cell."""
-    shown = plain(text)
-    assert "\n" not in shown
-    assert not re.search(r"(?<!\\)[|<>`\[]", shown)
-    assert not re.search(r"@\w", shown)
+    for shown in (plain(text), escaped(text)):
+        assert "\n" not in shown
+        assert not re.search(r"(?<!\\)[|<>`\[]", shown)
+        assert not re.search(r"@\w", shown)
+
+
+def test_a_part_of_the_tests_says_so_and_no_sentence_of_ours_is_cut():
+    """All that the page says of a partial report stands below the headline, however long; names of others are cut."""
+    some = synthetic.results(seeds=2, claims=3, grid=5)
+    part = synthetic.profile_of(some, deviations=(Deviation(Change.CHOSEN), Deviation(Change.ENDED)))
+    said = " ".join(words.part(part))
+    assert len(said) > LONGEST
+    assert markdown(part).replace("\\", "").splitlines()[2] == said
+    assert "partial" not in markdown(some)
+    assert len(plain("x" * 1000)) == LONGEST
 
 
 def test_the_summary_answers_first_and_names_every_claim():
