@@ -291,9 +291,11 @@ def killed_training(bench: Bench, tally: Tally) -> None:
 def results_mutated(bench: Bench, tally: Tally) -> None:
     """Change results in one place, and let every command read them: each ends well or in one sentence."""
     from vitwork.errors import VitworkError
+    from vitwork.language.changes import compare_to_baseline
     from vitwork.report.build import build
     from vitwork.report.compare import write_comparison
     from vitwork.report.document import read
+    from vitwork.report.html import all_visible
     from vitwork.report.site import index
 
     source = bench.base.store / WHOLE / "results.json"
@@ -306,8 +308,9 @@ def results_mutated(bench: Bench, tally: Tally) -> None:
         try:
             results = read(folder)
             build(results, folder)
-            write_comparison(good, results, folder.parent)
-            write_comparison(results, good, folder.parent)
+            sides = all_visible(good), all_visible(results)
+            for old, new in (sides, sides[::-1]):
+                write_comparison(compare_to_baseline(old, new), old, new, folder.parent)
             index(folder.parent)
         except VitworkError:
             continue

@@ -6,12 +6,14 @@ import dataclasses
 import math
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from tests.report.sheet import CHAPTERS
 from vitwork.design.deviation import Lack, Missing, declared
+from vitwork.language.changes import compare_to_baseline
 from vitwork.language.claim import Paper
 from vitwork.language.document import (
     ClaimResult,
@@ -25,6 +27,8 @@ from vitwork.language.document import (
     RunResult,
     Sample,
 )
+from vitwork.report.compare import write_comparison
+from vitwork.report.html import all_visible
 from vitwork.statistics.effect import Effect, Scale, Test, Verdict
 
 Json = dict[str, Any]
@@ -169,6 +173,12 @@ def changed(results: Results) -> Results:
     flipped = claim_of(results, verdict=Verdict.CONTRADICTED)
     new = replace(results.claims[1], id="brand-new", sentence="Something else is true.", hypotheses=())
     return of_claims(flipped, *flipped.claims[:-1], new)
+
+
+def compared(old: Results, new: Results, folder: Path) -> Path:
+    """Write the comparison of two results, as the command does."""
+    old, new = all_visible(old), all_visible(new)
+    return write_comparison(compare_to_baseline(old, new), old, new, folder)
 
 
 def of_claims(results: Results, *claims: ClaimResult) -> Results:

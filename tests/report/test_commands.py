@@ -54,6 +54,17 @@ def test_a_comparison_exits_with_1_when_something_no_longer_holds(tmp_path, caps
     assert "Nothing changed." in capsys.readouterr().out
 
 
+def test_a_comparison_hides_nothing_from_a_terminal(tmp_path, capsys):
+    """Names of a foreign report hold no codes that move the cursor or turn the direction of text."""
+    before = synthetic.results(seeds=2, claims=2, grid=5)
+    build(before, tmp_path / "before")
+    build(synthetic.profile_of(before, name="x\x1b[2J\u202e"), tmp_path / "now")
+    commands.compare([str(tmp_path / "before"), str(tmp_path / "now")])
+    said = capsys.readouterr().out
+    assert "x\ufffd" in said
+    assert not {"\x1b", "\u202e"} & set(said)
+
+
 def test_a_comparison_with_a_part_says_what_it_does_not_tell(tmp_path, capsys):
     """Claims that the part leaves out, or holds as not reached, are named, and nothing passes for unchanged."""
     whole = synthetic.results(seeds=2, claims=4, grid=5)

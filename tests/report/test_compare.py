@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from tests.report import synthetic
 from tests.report.reading import Elements
 from vitwork.errors import VitworkError
-from vitwork.report.compare import markdown, write_comparison
+from vitwork.report import compare
+from vitwork.report.compare import markdown
 from vitwork.statistics.effect import Verdict
 
 
@@ -24,7 +25,7 @@ def now(before):
 
 def test_a_comparison_names_flips_new_and_vanished_claims(tmp_path, before, now):
     """In the page, in Markdown, and as annotations on the file of the claim."""
-    page = write_comparison(before, now, tmp_path)
+    page = synthetic.compared(before, now, tmp_path)
     text = "".join(Elements(page.read_text()).text)
     summary = (tmp_path / "compare.md").read_text()
     for kind, claim in (
@@ -42,7 +43,7 @@ def test_a_comparison_names_flips_new_and_vanished_claims(tmp_path, before, now)
 
 def test_equal_results_have_changed_nothing(tmp_path, before):
     """The same results twice."""
-    page = write_comparison(before, before, tmp_path)
+    page = synthetic.compared(before, before, tmp_path)
     assert "Nothing broke" in page.read_text()
     assert "Nothing changed." in (tmp_path / "compare.md").read_text()
     assert (tmp_path / "annotations.txt").read_text() == ""
@@ -52,7 +53,7 @@ def test_other_profiles_and_durations_are_said_in_every_output(tmp_path, before)
     """Page and Markdown: that profiles differ, and durations as the report words them, never ``1.97e+03 s``."""
     old = synthetic.claim_of(synthetic.profile_of(before, name="other"), 1, cost_seconds=60.0)
     new = synthetic.claim_of(before, 1, cost_seconds=1974.0)
-    page = "".join(Elements(write_comparison(old, new, tmp_path).read_text()).text)
+    page = "".join(Elements(synthetic.compared(old, new, tmp_path).read_text()).text)
     for text in (page, (tmp_path / "compare.md").read_text()):
         assert "These are different profiles, other before and synthetic now" in text
         assert "32.9 min, 60 s before" in text.replace("\\", "")
@@ -68,7 +69,7 @@ def test_changes_of_ratios_are_said_as_factors(tmp_path, before):
     effect = {"estimate": 2.0, "adjusted_low": 1.0, "adjusted_high": 3.0, "verdict": Verdict.CONTRADICTED}
     new = synthetic.hypothesis_of(before, place, effect, sides=(larger, last))
     at = next(at for at, claim in enumerate(before.claims) if claim.id == hypothesis.claim)
-    write_comparison(before, synthetic.claim_of(new, at, verdict=Verdict.CONTRADICTED), tmp_path)
+    synthetic.compared(before, synthetic.claim_of(new, at, verdict=Verdict.CONTRADICTED), tmp_path)
     for text in ((tmp_path / "compare.md").read_text().replace("\\", ""), (tmp_path / "annotations.txt").read_text()):
         assert "log-ratio" not in text
         assert "×7.39 [2.72, 20.1]; clear of ×1 on the other side" in text
@@ -79,7 +80,7 @@ def test_changes_of_ratios_are_said_as_factors(tmp_path, before):
 def test_claims_of_ours_and_controls_are_told_apart(tmp_path, before):
     """Counts are the paper's, ours stand below them; and each side says how it was corrected."""
     ours = synthetic.claim_of(before, 0, ours=True)
-    page = "".join(Elements(write_comparison(synthetic.earlier(before), ours, tmp_path).read_text()).text)
+    page = "".join(Elements(synthetic.compared(synthetic.earlier(before), ours, tmp_path).read_text()).text)
     summary = (tmp_path / "compare.md").read_text().replace("\\", "")
     for text in (page, summary):
         assert "Claims of ours, which the paper does not make: none before, 1 reproduced now." in text
@@ -93,13 +94,34 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_sentence(tmp_path, befor
     """A file stands where the folder should be."""
     (tmp_path / "changes").write_text("")
     with pytest.raises(VitworkError, match="Cannot write"):
-        write_comparison(before, before, tmp_path / "changes")
+        synthetic.compared(before, before, tmp_path / "changes")
+
+
+def test_a_renamed_claim_keeps_its_rows(tmp_path, before):
+    """Effects of comparisons whose claim has another name stand beside those before; what is gone has a row of its own."""
+    first = before.claims[0]
+    named = {id: f"renamed{id.removeprefix(first.id)}" for id in first.hypotheses}
+    claim = replace(first, id="renamed", hypotheses=tuple(named.values()))
+    hypotheses = [
+        replace(one, id=named[one.id], claim="renamed") if one.id in named else one for one in before.hypotheses
+    ]
+    now = replace(before, claims=(claim, *before.claims[1:]), hypotheses=tuple(hypotheses))
+    assert (
+        f"renamed | renamed | {first.id} is now called"
+        in synthetic.compared(before, now, tmp_path).with_name("compare.md").read_text()
+    )
+    rows = compare._rows(before, now)
+    assert [row["id"] for row in rows] == [one.id for one in hypotheses]
+    assert not any(row["changed"] or "–" in row["shown"] for row in rows)
+    fewer = synthetic.of_claims(before, *before.claims[1:])
+    gone = [row["id"] for row in compare._rows(before, fewer) if row["shown"][1] == "–"]
+    assert gone == list(first.hypotheses)
 
 
 def test_hostile_names_stay_text(tmp_path):
     """The comparison escapes as the report does."""
     hostile = synthetic.results(claims=6, seeds=3, hostile=True, grid=5)
-    page = write_comparison(hostile, synthetic.claim_of(hostile, verdict=Verdict.CONTRADICTED), tmp_path)
+    page = synthetic.compared(hostile, synthetic.claim_of(hostile, verdict=Verdict.CONTRADICTED), tmp_path)
     found = Elements(page.read_text())
     assert not found.of("img")
     assert len(found.of("script")) == 1

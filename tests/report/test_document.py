@@ -21,7 +21,6 @@ from tests.report import synthetic
 from vitwork.errors import VitworkError
 from vitwork.report import document, earlier, history
 from vitwork.report.build import build
-from vitwork.report.compare import write_comparison
 from vitwork.report.document import SCHEMA_FILE, dump, read, schema_text
 from vitwork.session.elsewhere import Outline
 
@@ -258,7 +257,7 @@ def test_whatever_is_changed_is_read_or_refused(tmp_path_factory, written, seed)
     with suppress(VitworkError):
         results = read(folder)
         build(results, folder)
-        write_comparison(good, results, folder / "compared")
+        synthetic.compared(good, results, folder / "compared")
 
 
 @pytest.mark.parametrize(

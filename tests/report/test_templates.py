@@ -18,7 +18,6 @@ from PIL import Image
 
 from tests.report import synthetic
 from vitwork.report.build import build
-from vitwork.report.compare import write_comparison
 from vitwork.report.site import index
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -57,7 +56,7 @@ def pages(once):
             "full": build(synthetic.results(seeds=3), folder / "four"),
             "hostile": build(synthetic.results(seeds=2, claims=12, hostile=True), folder / "two"),
             "index": index(folder),
-            "comparison": write_comparison(
+            "comparison": synthetic.compared(
                 synthetic.results(seeds=3, claims=12), synthetic.results(seeds=3, claims=11), folder
             ),
             # every kind of element, few of each: surfaces have a hundred facets in place of thousands
@@ -219,7 +218,7 @@ def long(tmp_path_factory):
     folder = tmp_path_factory.mktemp("long")
     results = synthetic.results(seeds=3, claims=8, grid=5)
     named = synthetic.profile_of(results, name="cifar10microwithaverylongname" * 8)
-    return build(named, folder / "one"), index(folder), write_comparison(results, named, folder)
+    return build(named, folder / "one"), index(folder), synthetic.compared(results, named, folder)
 
 
 def test_the_address_holds_filters_and_opened_claims(browser, pages):

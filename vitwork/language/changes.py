@@ -129,6 +129,12 @@ def _unreached(claim: ClaimResult) -> bool:
     return claim.verdict is Verdict.NOT_MEASURED and lack is not None and lack.missing is Missing.REACH
 
 
+def paired(old: Results, new: Results) -> list[tuple[Hypothesis, Hypothesis]]:
+    """Return the hypotheses that both results have, also those of claims that were renamed, each as it was and as it is."""
+    names = {before.id: after.id for before, after in _claims(old.claims, new.claims)}
+    return _hypotheses(old.hypotheses, new.hypotheses, names)
+
+
 def still_contradicted(old: Results, new: Results) -> frozenset[str]:
     """Return the hypotheses of `new` that are contradicted, as each was in its own entry of `old`.
 

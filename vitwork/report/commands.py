@@ -32,12 +32,13 @@ def compare(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     from vitwork.language.changes import compare_to_baseline
     from vitwork.report.compare import markdown, write_comparison
+    from vitwork.report.html import all_visible
 
-    old, new = read(given.before), read(given.now)
+    old, new = all_visible(read(given.before)), all_visible(read(given.now))
     events = compare_to_baseline(old, new, given.alpha)
     lines = [markdown(events, old, new)]
     if given.html:  # written before a pipe may be closed
-        lines.append(str(write_comparison(old, new, given.html, given.alpha)))
+        lines.append(str(write_comparison(events, old, new, given.html)))
     print("\n".join(lines))
     return int(any(event.breaking for event in events))
 

@@ -5,35 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from vitwork.language.changes import Event, compare_to_baseline
-from vitwork.language.document import Results
+from vitwork.language.changes import Event, paired
+from vitwork.language.document import Hypothesis, Results
 from vitwork.report import words
 from vitwork.report.annotations import workflow_commands
 from vitwork.report.document import Json
 from vitwork.report.figures.effect import pair
-from vitwork.report.html import all_visible, environment
-from vitwork.report.summary import plain
+from vitwork.report.html import environment
+from vitwork.report.summary import escaped, plain
 from vitwork.statistics.effect import Verdict
 from vitwork.store.store import write_atomically
 
 
-def write_comparison(old: Results, new: Results, folder: Path, alpha: float = 0.05) -> Path:
+def write_comparison(events: Sequence[Event], old: Results, new: Results, folder: Path) -> Path:
     """Write a comparison of earlier results with new ones into `folder`.
 
     Args:
-        old: before.
-        new: now.
-        folder: gets ``write_comparison.html``, ``write_comparison.md`` and ``annotations.txt`` (GitHub workflow commands).
-        alpha: probability that any effect is falsely reported to have left its interval.
+        events: what changed between them.
+        old, new: before and now; their texts hide nothing, as `vitwork.report.html.all_visible` returns them.
+        folder: gets ``compare.html``, ``compare.md`` and ``annotations.txt`` (GitHub workflow commands).
 
     Returns:
-        The path of ``write_comparison.html``.
+        The path of ``compare.html``.
 
     Raises:
         VitworkError: the folder cannot be written.
     """
-    old, new = all_visible(old), all_visible(new)
-    events = compare_to_baseline(old, new, alpha)
     files = {
         "compare.md": markdown(events, old, new),
         "annotations.txt": "".join(f"{line}\n" for line in workflow_commands(events, new)),
@@ -52,21 +49,21 @@ def title(new: Results) -> str:
 def markdown(events: Sequence[Event], old: Results, new: Results) -> str:
     """Return the changes as Markdown."""
     lines = [
-        f"## {plain(title(new))}",
+        f"## {escaped(title(new))}",
         "",
-        *([plain(limits), ""] if (limits := words.limits(old, new)) else []),
+        *([escaped(limits), ""] if (limits := words.limits(old, new)) else []),
         "| verdict | before | now |",
         "|---|---|---|",
         *(f"| {words.SYMBOLS[verdict]} {verdict} | {before} | {now} |" for verdict, before, now in tallies(old, new)),
         "",
-        *([plain(own), ""] if (own := ours(old, new)) else []),
+        *([escaped(own), ""] if (own := ours(old, new)) else []),
     ]
     if not events:
         return "\n".join([*lines, words.unchanged(old, new), ""])
     lines += ["| | what | claim | detail |", "|---|---|---|---|"]
     for event in events:
         mark = "**!**" if event.breaking else ""
-        detail = plain(words.event(event, new))
+        detail = escaped(words.event(event, new))
         lines.append(f"| {mark} | {event.kind} | {plain(event.hypothesis or event.claim)} | {detail} |")
     return "\n".join([*lines, ""])
 
@@ -125,21 +122,22 @@ def _side(results: Results) -> Json:
 
 def _rows(old: Results, new: Results) -> list[Json]:
     """Return every hypothesis of either document with both effects, those with another verdict first."""
-    before, now = ({hypothesis.id: hypothesis for hypothesis in side.hypotheses} for side in (old, new))
-    rows = []
-    for id in dict.fromkeys((*now, *before)):
-        sides = [found.get(id) for found in (before, now)]
-        earlier, later = (side.effect if side else None for side in sides)
-        verdicts = [found.verdict if found else Verdict.NOT_MEASURED for found in (earlier, later)]
-        rows.append(
-            {
-                "id": id,
-                "statement": (now.get(id) or before[id]).statement,
-                "control": (now.get(id) or before[id]).control,
-                "verdicts": verdicts,
-                "shown": [words.effect(side.effect, side.unit) if side else "–" for side in sides],
-                "changed": verdicts[0] is not verdicts[1],
-                "drawn": pair(earlier, later),
-            }
-        )
+    before = {now.id: was for was, now in paired(old, new)}
+    gone = {hypothesis.id for hypothesis in old.hypotheses} - {was.id for was in before.values()}
+    rows = [_row(now, before.get(now.id), now) for now in new.hypotheses]
+    rows += [_row(was, was, None) for was in old.hypotheses if was.id in gone]
     return sorted(rows, key=lambda row: not row["changed"])
+
+
+def _row(named: Hypothesis, was: Hypothesis | None, now: Hypothesis | None) -> Json:
+    earlier, later = (side.effect if side else None for side in (was, now))
+    verdicts = [found.verdict if found else Verdict.NOT_MEASURED for found in (earlier, later)]
+    return {
+        "id": named.id,
+        "statement": named.statement,
+        "control": named.control,
+        "verdicts": verdicts,
+        "shown": [words.effect(side.effect, side.unit) if side else "–" for side in (was, now)],
+        "changed": verdicts[0] is not verdicts[1],
+        "drawn": pair(earlier, later),
+    }
