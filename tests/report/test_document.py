@@ -262,7 +262,14 @@ def test_whatever_is_changed_is_read_or_refused(tmp_path_factory, written, seed)
 
 @pytest.mark.parametrize(
     ("values", "sentence"),
-    [({"deep": [[[]]]}, None), ({"big": 1 << 64}, "more than 64 bits"), ({"deep": "DEEP"}, "nested too deeply")],
+    [
+        ({"deep": [[[]]]}, None),
+        ({"mixed": [0.5, None, 1, "text"]}, None),
+        ({"big": 1 << 64}, "more than 64 bits"),
+        ({"big": [0.5, 1 << 70]}, "more than 64 bits"),
+        ({"deep": "DEEP"}, "nested too deeply"),
+        ({"deep": [0.5, "DEEP"]}, "nested too deeply"),
+    ],
 )
 def test_what_no_session_writes_is_refused(tmp_path, small, values, sentence):
     """Depth and whole numbers are bounded, so that every table and page can hold what was read."""

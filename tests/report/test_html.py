@@ -26,6 +26,7 @@ def test_templates_escape_by_default_and_name_what_they_lack():
 def test_hidden_characters_are_made_visible_in_keys_and_values():
     """Direction overrides, control characters and lone surrogates."""
     assert visible({"a\u202e": ["\x00b", 1, "\ud800"]}) == {"a\ufffd": ["\ufffdb", 1, "\ufffd"]}
+    assert visible([1, "\u202eevil", 0.5, ["\x00"], None]) == [1, "\ufffdevil", 0.5, ["\ufffd"], None]
 
 
 def test_results_are_shown_with_the_same_facts():

@@ -29,6 +29,8 @@ OPEN = {"adjusted_low": -math.inf, "adjusted_high": math.inf}
 """What null stands for in an interval that was adjusted to a family: only claims with a p have such intervals."""
 DEEPEST = 64
 """Levels of a document; records of measurements take a dozen."""
+SHORT = {float, type(None)}
+"""Kinds of numbers that are never too long."""
 BESIDE = {Test.NONE, Test.ORDER, Test.SIGN_BETS}
 """Tests whose intervals need not hold the estimate: it is that of runs with a number, and they are of the order of all."""
 ROUNDING = 1e-9
@@ -135,7 +137,7 @@ def _bounded(value: Any, path: Path, depth: int = 0) -> None:
     if isinstance(value, dict):
         for item in value.values():
             _bounded(item, path, depth + 1)
-    elif isinstance(value, list) and not (value and isinstance(value[0], float)):  # rows of numbers are the bulk
+    elif isinstance(value, list) and not SHORT.issuperset(map(type, value)):  # rows of numbers are the bulk
         for item in value:
             _bounded(item, path, depth + 1)
 

@@ -22,6 +22,7 @@ from vitwork.report.svg import SERIES, mark
 TEMPLATES = Path(__file__).parent / "templates"
 HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 """Control characters, lone surrogates and marks that change the direction of text."""
+NUMBERS = {int, float, type(None)}
 
 
 def visible(value: Any) -> Any:
@@ -32,7 +33,7 @@ def visible(value: Any) -> Any:
         return {visible(str(key)): visible(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         # numbers are the bulk of a document: rows of them pass as they are
-        return value if value and isinstance(value[0], (int, float)) else [visible(item) for item in value]
+        return value if NUMBERS.issuperset(map(type, value)) else [visible(item) for item in value]
     return value
 
 
