@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from tests.language.examples import error, reference
 from tests.report import synthetic
 from tests.report.reading import parse, texts
 from vitwork.language.document import Hypothesis, MeasurementResult, Sample
+from vitwork.language.structured import interacting
 from vitwork.report import paper_values, words
 from vitwork.report.figures import (
     OTHERS,
@@ -42,7 +44,7 @@ from vitwork.report.figures.colours import colour
 from vitwork.report.figures.points import SIZE, STEP, cloud, nested
 from vitwork.report.figures.spectrum import mode, smooth
 from vitwork.report.figures.surface import profile
-from vitwork.statistics.effect import Effect, Verdict
+from vitwork.statistics.effect import Effect, Test, Verdict
 
 ARMS = ("vit-1-head", "vit-2-heads", "vit-4-heads")
 
@@ -529,7 +531,22 @@ def test_every_arm_of_a_trend_has_its_row():
 def test_a_trend_is_drawn_per_level():
     """The axis of a slope says what its number is."""
     said, _ = drawn(effect.interval(hypothesis(levels=(1.0, 2.0, 4.0))))
-    assert "change of the mean per level (%)" in said
+    assert "change of the mean per level (pp)" in said
+    said, _ = drawn(
+        effect.interval(hypothesis(form="correlation", levels=(1.0, 2.0, 4.0), effect=found(test=Test.RANKS)))
+    )
+    assert "rank correlation" in said
+
+
+def test_an_interaction_is_drawn_as_a_difference_of_differences():
+    """Its levels are signs, of which nothing is per level; logarithms are ratios of ratios."""
+    arms = (*ARMS, "mlp")
+    a, b, c, d = (reference(error, arm) for arm in arms)
+    levels = interacting((a, b), (c, d)).levels
+    said, _ = drawn(effect.interval(hypothesis(arms, levels=levels)))
+    assert "difference of differences of means (pp)" in said
+    said, _ = drawn(effect.interval(hypothesis(arms, found(scale="log-ratio"), levels=levels)))
+    assert "ratio of ratios of geometric means" in said
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.errors import VitworkError
 from vitwork.report import history, words
 from vitwork.report.build import build
+from vitwork.report.figures.base import Palette
+from vitwork.report.figures.courses import courses
 from vitwork.report.site import index
 from vitwork.statistics.effect import Verdict
 
@@ -122,6 +124,16 @@ def test_scales_stand_in_order_and_other_comparisons_show_their_verdict_alone(tm
     assert said.index("zwerg") < said.index("big") < said.index("✓")
     assert by_scale.count('class="estimate') == 1
     assert page.index(">zwerg</a>") < page.index(">big</a>")
+
+
+def test_earlier_slopes_in_percent_are_of_the_same_course(before):
+    """They are the points of today by another name; effects in another unit are another course."""
+    (event, *_) = history.events(before)
+    past = [
+        replace(event, scale="slope", finished=float(day), unit=unit) for day, unit in enumerate(("%", "nats", "pp"))
+    ]
+    _, over_time = courses(past, Palette({}))
+    assert over_time.count('class="estimate') == 2
 
 
 def test_a_report_that_was_decided_by_an_older_rule_says_so_beside_newer_ones(tmp_path, before):

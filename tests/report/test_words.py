@@ -67,6 +67,7 @@ CONTRADICTED = {**REPRODUCED, "verdict": Verdict.CONTRADICTED, "estimate": 2.0, 
     [
         (found(estimate=math.log(0.5), low=math.log(0.25), high=0.0, scale="log-ratio"), "nats", "×0.50 [0.25, 1.0]"),
         (found(estimate=2.0, low=-1.0, high=INFINITY), "%", "+2 [−1, ∞] pp"),
+        (found(estimate=2.0, low=-1.0, high=INFINITY, scale="slope"), "%", "+2 [−1, ∞] pp"),
         (found(estimate=2.0, low=-1.0, high=INFINITY), "nats", "+2 [−1, ∞] nats"),
         (found(estimate=0.9, low=0.6, high=INFINITY, scale="probability"), "%", "P 0.9 [0.6, 1]"),
         (found(estimate=NAN, low=-INFINITY, high=INFINITY), "%", "no estimate"),

@@ -38,7 +38,8 @@ def courses(events: Sequence[HistoryEvent], palette: Palette) -> list[str]:
 
 
 def _kind(event: HistoryEvent) -> tuple[str, str, str]:
-    return event.statement, event.scale, event.unit
+    """Return what an event's effect is of; earlier reports gave slopes of percentages in %."""
+    return event.statement, event.scale, event.unit.replace("%", "pp")
 
 
 def _size(event: HistoryEvent) -> tuple[int, str]:

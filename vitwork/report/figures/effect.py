@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from vitwork.language.document import Hypothesis, Sample
 from vitwork.report.axis import LARGEST, Scale, excessive, number, span
 from vitwork.report.figures.base import Palette, finite_mean
-from vitwork.report.svg import LETTER, Plot, fitted, mark
+from vitwork.report.svg import LETTER, SERIES, Plot, fitted, mark
 from vitwork.report.words import effect_unit, factor, quantity, shown
 from vitwork.statistics.effect import Effect, Test
 
@@ -16,6 +16,9 @@ ROW = 26.0
 ROW_OF_ONE_ARM = 40.0
 """Where rows are of one arm, their names are sentences, which stand above the points."""
 AXES = {"log-ratio": "ratio of geometric means", "difference": "difference of means", "slope": "change of the mean"}
+INTERACTION = (0.25, -0.25, -0.25, 0.25)
+"""Levels whose slope is a difference of differences (`vitwork.language.structured.interacting`)."""
+INTERACTION_AXES = {"log-ratio": "ratio of ratios of geometric means", "slope": "difference of differences of means"}
 
 
 def seeds(hypothesis: Hypothesis, palette: Palette) -> str:
@@ -68,7 +71,7 @@ def _strip(plot: Plot, side: Sample, row: float, series: int, *, log: bool) -> N
     if centre is not None:
         at = math.exp(centre) if log else centre
         top = plot.sy(row) - 8
-        plot.parts.append(f'<path class="mean s{series % 8}" d="M{number(plot.sx(at))} {number(top)}v16"/>')
+        plot.parts.append(f'<path class="mean s{series % SERIES}" d="M{number(plot.sx(at))} {number(top)}v16"/>')
     tips = [
         f"{side.arm}, seed {seed}: {quantity(value, 4)}" for seed, value in zip(side.seeds, side.values, strict=False)
     ]
@@ -92,12 +95,11 @@ def interval(hypothesis: Hypothesis, paper: float | None = None) -> str:
     log = factor(found.scale)
     band = _band(hypothesis, margin, log=log)
     unit = f" ({unit})" if (unit := effect_unit(hypothesis.unit, found)) else ""
-    step = " per level" if hypothesis.levels is not None else ""
     plot = Plot(
         f"Effect and interval of {hypothesis.statement}: {quantity(estimate)} from {quantity(low)} to {quantity(high)}",
         span([value for value in (estimate, low, high, paper, *band) if value is not None], pad=0.15, log=log),
         (-1.0, 1.0),
-        f"{_axis(found)}{step}{unit}",
+        f"{_axis(hypothesis)}{unit}",
         log_x=log,
         height=72 + ROW / 2,
         margin=(14, 18, 14, 36),
@@ -118,8 +120,14 @@ def interval(hypothesis: Hypothesis, paper: float | None = None) -> str:
     return plot.render(grid=False)
 
 
-def _axis(found: Effect) -> str:
-    return "rank correlation" if found.test is Test.RANKS else AXES.get(found.scale, found.scale)
+def _axis(hypothesis: Hypothesis) -> str:
+    found = hypothesis.effect
+    if found.test is Test.RANKS:
+        return "rank correlation"
+    if hypothesis.levels == INTERACTION and found.scale in INTERACTION_AXES:
+        return INTERACTION_AXES[found.scale]
+    step = " per level" if hypothesis.form == "trend" and hypothesis.levels is not None else ""
+    return f"{AXES.get(found.scale, found.scale)}{step}"
 
 
 def _name_side(plot: Plot, at: float, *, below: bool) -> None:

@@ -39,7 +39,7 @@ def effect_unit(unit: str, found: Effect) -> str:
     """Return the unit of an effect: factors, probabilities and correlations have none, and percentages differ by points."""
     if found.scale in MARKS or found.test is Test.RANKS:
         return ""
-    return "pp" if unit == "%" and found.scale == "difference" else unit
+    return "pp" if unit == "%" and found.scale in ("difference", "slope") else unit
 
 
 def effect(found: Effect, unit: str = "") -> str:
