@@ -75,6 +75,14 @@ def test_the_scale_is_said_with_what_is_known():
     assert words.headline(replace(results, claims=())).startswith("None of 0 claims of “How Do Vision")
 
 
+def test_what_remains_undecided_is_counted_in_words() -> None:
+    """One remains, two remain."""
+    whole = synthetic.results(seeds=1, claims=2, grid=5)
+    claims = [replace(claim, verdict=Verdict.INCONCLUSIVE) for claim in whole.claims]
+    assert "2 remain undecided" in words.lead(replace(whole, claims=tuple(claims)))
+    assert "1 remains undecided" in words.lead(replace(whole, claims=tuple(claims[:1])))
+
+
 def test_networks_that_are_only_planned_are_not_counted() -> None:
     """A report that grows tells how many networks there are, not how many there will be."""
     whole = synthetic.results(seeds=2, claims=7, grid=5)

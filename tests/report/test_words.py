@@ -37,11 +37,22 @@ def test_durations_choose_their_unit(seconds, said):
     assert words.duration(seconds) == said
 
 
-@pytest.mark.parametrize(("joules", "said"), [(None, ""), (12.34, "12.3 J"), (4.5e4, "45 kJ"), (7.2e6, "2 kWh")])
+@pytest.mark.parametrize(
+    ("joules", "said"), [(None, ""), (12.34, "12.3 J"), (999.7, "1 kJ"), (4.5e4, "45 kJ"), (7.2e6, "2 kWh")]
+)
 def test_energies_choose_their_unit(joules, said):
     """Joules, kilojoules, kilowatt-hours; a claim's cost has both time and energy where both are known."""
     assert words.energy(joules) == said
     assert words.cost(90, joules) == f"90 s, {said}".removesuffix(", ")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(999, "999"), (999_499, "999 k"), (999_600, "1 M"), (1_234_567, "1.23 M"), (999_500_000, "1 G")],
+)
+def test_large_counts_choose_their_unit_as_they_are_rounded(number, said):
+    """Never a thousand of a unit."""
+    assert words.count(number) == said
 
 
 @pytest.mark.parametrize(
@@ -288,6 +299,7 @@ def test_what_is_lacking_is_said(lack, said):
          "options.dim = 32 for vit, set by hand in place of the profile’s own"),
         (Deviation(Change.MODEL, arm="vit", value="timm:x"), "the arm vit is timm:x, not the profile’s own model"),
         (Deviation(Change.SEEDS, value="3"), "3 networks per arm, set by hand in place of the profile’s own number"),
+        (Deviation(Change.SEEDS, value="1"), "1 network per arm, set by hand in place of the profile’s own number"),
         (Deviation(Change.CHOSEN), "only chosen tests were run"),
         (Deviation(Change.ENDED), "the session ended before every test was reached"),
     ],

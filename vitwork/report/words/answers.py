@@ -65,7 +65,7 @@ def lead(results: Results) -> str:
     """Return how many claims were put to the test, and what became of the others."""
     (claims, whose), *others = sides(results.claims)
     counts = tally(claims)
-    measured = len(claims) - counts[Verdict.NOT_MEASURED]
+    measured, open_ = len(claims) - counts[Verdict.NOT_MEASURED], counts[Verdict.INCONCLUSIVE]
     defined = by_definition(claims)
     examples = f"{defined} on drawn examples" if defined else ""
     network = f"{'published' if loaded(results) else 'trained'} network"
@@ -75,7 +75,7 @@ def lead(results: Results) -> str:
     return (
         f"{measured} of {plural(len(claims), 'claim')} of {whose} {'was' if measured == 1 else 'were'} put to the test on "
         f"{plural(ended(results), network)}{examples}; {decided(claims)} could be decided at {results.profile.name}, "
-        f"{counts[Verdict.INCONCLUSIVE]} remain undecided.{own}"
+        f"{open_} {'remains' if open_ == 1 else 'remain'} undecided.{own}"
     )
 
 

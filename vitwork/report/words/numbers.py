@@ -11,6 +11,8 @@ MOST = 5
 """Names that stand in a row."""
 LEVEL = 0.05
 """The error rate at which profiles decide."""
+ROUNDED = 0.9995
+"""From this part of a unit on, a number with three digits is one of it."""
 
 
 def quantity(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
@@ -67,7 +69,7 @@ def energy(joules: float | None) -> str:
     if joules is None:
         return ""
     for limit, size, unit in ((1e3, 1.0, "J"), (1e6, 1e3, "kJ")):
-        if joules < limit:
+        if joules < ROUNDED * limit:
             return f"{joules / size:.3g} {unit}"
     return f"{joules / 3.6e6:.3g} kWh"
 
@@ -96,7 +98,7 @@ def plural(number: int, noun: str) -> str:
 def count(number: float) -> str:
     """Return a large count with three significant digits."""
     for limit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if number >= limit:
+        if number >= ROUNDED * limit:
             return f"{number / limit:.3g}{name}"
     return str(number)
 
