@@ -50,7 +50,7 @@ def test_a_claim_takes_one_line() -> None:
     lines = table(results())
     assert [" ".join(line.split()) for line in lines if line.startswith(("claim", "c "))] == [
         "claim verdict effect [interval] n p q compares",
-        "c reproduced −1.5 [−2.0, −1.0] pp 5+4 0.0004 0.006 error(a) < error(b) (when end)",
+        "c reproduced −1.5 [−2.0, −1.0] pp 5+4 0.0004 0.006 error(a) < error(b) (at the end)",
     ]
     assert not any(line.startswith("d ") for line in lines)
     assert "Not measured: 1 claim, of which 1 needs an arm that the profile does not have." in lines
@@ -125,7 +125,7 @@ def test_every_row_says_what_it_compares_in_a_narrow_terminal() -> None:
     assert claim.id in lines
     rows = lines[: next(at for at, line in enumerate(lines) if line.startswith("Verdicts"))]
     assert max(map(len, rows)) <= 80
-    assert sum("end of it (when end)" in line for line in rows) == 1  # of the claim, whose only hypothesis it is
+    assert sum("end of it (at the end)" in line for line in rows) == 1  # of the claim, whose only hypothesis it is
     assert "    needs the arm swin, which the profile does not have" in rows
     assert not any("…" in line for line in rows)
     assert not any("log" in line and "log amplitude" not in line for line in rows)
@@ -157,8 +157,8 @@ def test_controls_and_claims_of_ours_are_marked() -> None:
     lines = table(replace(whole, claims=(first, whole.claims[1]), hypotheses=(control, deciding)), 300, every=True)
     place = lines.index("claims of ours")
     assert next(at for at, line in enumerate(lines) if line.startswith("d ")) < place
-    assert f"but not {synthetic.BATCHNORM}; error(a) < error(b) (when end)" in lines[place + 1]
-    assert lines[place + 2].endswith("  error(a) < error(b) (when end)")
+    assert f"but not {synthetic.BATCHNORM}; error(a) < error(b) (at the end)" in lines[place + 1]
+    assert lines[place + 2].endswith("  error(a) < error(b) (at the end)")
     assert f"control: {synthetic.BATCHNORM}: error(a)" in lines[place + 3]
     assert "0 of 1 claim of the paper decided at profile synthetic: 1 not measured." in lines
     assert "1 of 1 claim of ours decided at profile synthetic: 1 reproduced." in lines
@@ -185,8 +185,8 @@ def test_the_hypothesis_that_bears_the_verdict_is_shown() -> None:
         made = replace(whole, claims=(replace(claim, **changed),), hypotheses=(strong, weak))
         return next(line for line in table(made) if line.startswith("c "))
 
-    assert row().endswith("the weakest of 2: weak (when end)")
-    assert row(verdict=Verdict.CONTRADICTED).endswith("the strongest of 2: weak (when end)")
+    assert row().endswith("the weakest of 2: weak (at the end)")
+    assert row(verdict=Verdict.CONTRADICTED).endswith("the strongest of 2: weak (at the end)")
 
 
 def test_a_fault_is_never_folded() -> None:

@@ -115,7 +115,7 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> Row:
         counts = _seeds(bearing.effect)
         rank = "strongest" if claim.verdict is Verdict.CONTRADICTED else "weakest"
         first = f"the {rank} of {len(deciding)}: " if len(deciding) > 1 else ""
-        said.append(f"{first}{_statement(bearing)}")
+        said.append(f"{first}{words.compared(bearing)}")
     p, q = (words.probability(value) if value is not None else "" for value in (claim.p, claim.q))
     return claim.id, claim.verdict, effect, counts, p, q, "; ".join(said), bare
 
@@ -125,12 +125,7 @@ def _hypothesis(hypothesis: Hypothesis) -> Row:
     control = f"control: {hypothesis.control}: " if hypothesis.control else ""
     p = "" if math.isnan(effect.p) else words.probability(effect.p)
     shown, bare = (words.effect(effect, unit) for unit in (hypothesis.unit, ""))
-    return "", effect.verdict, shown, _seeds(effect), p, "", f"{control}{_statement(hypothesis)}", bare
-
-
-def _statement(hypothesis: Hypothesis) -> str:
-    given = ", ".join(f"{name} {value}" for name, value in hypothesis.parameters.items())
-    return f"{hypothesis.statement}{f' ({given})' if given else ''}"
+    return "", effect.verdict, shown, _seeds(effect), p, "", f"{control}{words.compared(hypothesis)}", bare
 
 
 def _seeds(effect: Effect) -> str:

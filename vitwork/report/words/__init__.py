@@ -20,6 +20,7 @@ from vitwork.report.words.answers import (
 )
 from vitwork.report.words.effects import (
     audit,
+    compared,
     decision,
     effect,
     effect_unit,
@@ -117,6 +118,7 @@ __all__ = [
     "changed",
     "chosen",
     "claim_reason",
+    "compared",
     "correction",
     "cost",
     "count",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from vitwork.language.document import Hypothesis, QuantityResult, Sample
-from vitwork.report.words.numbers import plural, probability, quantity
+from vitwork.report.words.numbers import plural, probability, quantity, settings
 from vitwork.statistics.effect import Effect, Obstacle, Test, Verdict
 
 MARKS = {"log-ratio": "×", "probability": "P "}
@@ -95,6 +95,12 @@ def _signed(text: str, *, sign: bool) -> str:
 def marked(value: float, scale: str) -> str:
     """Return a value on an effect's scale as it is shown, for example the margin 0 of a log-ratio as ``×1``."""
     return f"{MARKS.get(scale, '')}{quantity(shown(value, scale))}"
+
+
+def compared(hypothesis: Hypothesis) -> str:
+    """Return what is compared, with the parameters that tell it from others."""
+    given = settings(hypothesis.parameters)
+    return f"{hypothesis.statement}{f' ({given})' if given else ''}"
 
 
 def reason(hypothesis: Hypothesis) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.language.changes import Event, Kind, untold
 from vitwork.language.document import ClaimResult, Hypothesis, ProfileResult, Results
-from vitwork.report.words.effects import effect, settling, why
-from vitwork.report.words.numbers import cost, duration, listed, plural, quantity, sentence, settings, snapshot
+from vitwork.report.words.effects import compared, effect, settling, why
+from vitwork.report.words.numbers import cost, duration, listed, plural, quantity, sentence, snapshot
 from vitwork.report.words.origins import pooled, registration
 from vitwork.report.words.verdicts import loaded, primaries, qualifiers, verdict
 from vitwork.statistics.effect import Effect, Verdict
@@ -227,9 +227,7 @@ def _counted(verdicts: Sequence[Verdict]) -> str:
 
 def _said(hypothesis: Hypothesis) -> str:
     """Return one comparison as a sentence."""
-    given = settings(hypothesis.parameters)
-    name = f"{hypothesis.statement}{f' ({given})' if given else ''}"
-    return f"{name}: {effect(hypothesis.effect, hypothesis.unit)}; {_side(hypothesis)}."
+    return f"{compared(hypothesis)}: {effect(hypothesis.effect, hypothesis.unit)}; {_side(hypothesis)}."
 
 
 def _settled(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
