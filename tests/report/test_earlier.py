@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tests.report import synthetic
 from vitwork.report import earlier
 from vitwork.report.build import build
+from vitwork.report.crate import FILES, METADATA
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_other_findings_make_it_anew(tmp_path, results):
     assert earlier.standing_page(replace(later(results), claims=results.claims[1:]), tmp_path) is None
 
 
-@pytest.mark.parametrize("name", [*earlier.FILES, "results.json"])
+@pytest.mark.parametrize("name", [*FILES, METADATA])
 def test_a_missing_file_makes_it_anew(tmp_path, results, name):
     """Somebody deleted it."""
     build(results, tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vitwork.language.document import Results
 from vitwork.report.badge import badge
-from vitwork.report.crate import crate
+from vitwork.report.crate import METADATA, crate
 from vitwork.report.document import dump
 from vitwork.report.earlier import placed
 from vitwork.report.html import all_visible
@@ -45,7 +45,7 @@ def write(results: Results, folder: Path) -> Path:
     files = {  # the page last, which holds and links to the others
         **shared,
         "badge.svg": badge(safe).encode(),
-        "ro-crate-metadata.json": crate(safe),
+        METADATA: crate(safe),
         "report.html": render(safe, shared).encode(),
     }
     with ExitStack() as written:  # which replaces them, last to first, once all of them have found room

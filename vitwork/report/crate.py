@@ -7,17 +7,16 @@ from datetime import UTC, datetime
 from vitwork.language.document import SCHEMA, Results
 from vitwork.report import words
 from vitwork.report.document import dump
+from vitwork.report.tables import NAMES
 
-FILES = {
-    "report.html": ("The report", "text/html"),
+SHARED = {
     "results.json": (f"Results document, schema {SCHEMA}", "application/json"),
-    "claims.parquet": ("One row per claim", "application/vnd.apache.parquet"),
-    "runs.parquet": ("One row per training run", "application/vnd.apache.parquet"),
-    "measurements.parquet": ("One row per measurement", "application/vnd.apache.parquet"),
-    "hypotheses.parquet": ("One row per hypothesis", "application/vnd.apache.parquet"),
+    **{f"{name}.parquet": (f"One row per {of}", "application/vnd.apache.parquet") for name, of in NAMES.items()},
     "summary.md": ("Summary for pull requests", "text/markdown"),
-    "badge.svg": ("Badge", "image/svg+xml"),
 }
+"""Files that the page holds and links to, with title and media type."""
+FILES = {"report.html": ("The report", "text/html"), **SHARED, "badge.svg": ("Badge", "image/svg+xml")}
+METADATA = "ro-crate-metadata.json"
 
 
 def crate(results: Results) -> bytes:
@@ -34,7 +33,7 @@ def crate(results: Results) -> bytes:
         "hasPart": [{"@id": name} for name in FILES],
     }
     descriptor = {
-        "@id": "ro-crate-metadata.json",
+        "@id": METADATA,
         "@type": "CreativeWork",
         "about": {"@id": "./"},
         "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},

@@ -13,13 +13,13 @@ from msgspec.structs import replace
 from vitwork.errors import VitworkError
 from vitwork.language.document import Moment, Results
 from vitwork.report import words
+from vitwork.report.crate import FILES, METADATA
 from vitwork.report.document import MOST_BYTES, dump, read
 from vitwork.store.keys import digest
 from vitwork.store.sources import source_hash
 from vitwork.store.store import read_regular
 
 TEMPLATES = Path(__file__).parent / "templates"
-FILES = ("report.html", "summary.md", "badge.svg", "ro-crate-metadata.json")
 LESS = {"changed": words.changed, "part": words.partial}
 """What makes a report less than another one, by what its folder is called then."""
 
@@ -56,7 +56,7 @@ def standing_page(results: Results, folder: Path) -> Path | None:
         times = msgspec.json.decode(content, type=_Stored).provenance
     except (OSError, ValueError):  # none, or not ours: `build` says what cannot be written
         return None
-    if not all((folder / name).is_file() for name in FILES):
+    if not all((folder / name).is_file() for name in (*FILES, METADATA)):
         return None
     earlier = replace(results.provenance, started=times.started, finished=times.finished, seconds=times.seconds)
     return folder / "report.html" if dump(replace(results, provenance=earlier)) == content else None

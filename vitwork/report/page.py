@@ -10,6 +10,7 @@ from msgspec import structs
 from vitwork.language.document import ClaimResult, Hypothesis, Results, RunResult, Sample
 from vitwork.report import beside, words
 from vitwork.report.cite import ARXIV, bibtex
+from vitwork.report.crate import SHARED
 from vitwork.report.document import Json, dump
 from vitwork.report.figures import PAPER, GalleryFigure, effect, gallery, structure, training
 from vitwork.report.figures.base import Figure, Palette
@@ -19,8 +20,6 @@ from vitwork.statistics.effect import Verdict
 
 EVALUATION = "evaluation"
 """The measurement that holds a network's accuracy."""
-BESIDE = ("results.json", "claims.parquet", "runs.parquet", "measurements.parquet", "hypotheses.parquet", "summary.md")
-"""Files next to the page that it links to."""
 
 
 def render(results: Results, files: Mapping[str, bytes] | None = None) -> str:
@@ -72,7 +71,7 @@ def render(results: Results, files: Mapping[str, bytes] | None = None) -> str:
             provenance=_provenance(results),
             citations=bibtex(results, (files or {}).get("results.json") or dump(results)),
             arxiv=ARXIV,
-            files={name: packed.file(name, files[name]) if files else Link(name) for name in BESIDE},
+            files={name: packed.file(name, files[name]) if files else Link(name) for name in SHARED},
             packed=packed,
             scripts=("theme.js", "report.js"),
         )

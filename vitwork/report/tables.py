@@ -13,7 +13,8 @@ from vitwork.report import words
 from vitwork.report.document import Json, dump
 
 Kinds = dict[str, str]
-NAMES = ("claims", "runs", "measurements", "hypotheses")
+NAMES = {"claims": "claim", "runs": "training run", "measurements": "measurement", "hypotheses": "hypothesis"}
+"""The tables, and what each has a row of."""
 
 
 def tables(results: Results) -> dict[str, bytes]:
