@@ -229,7 +229,6 @@ def test_the_paper_s_values_are_on_our_axes_in_our_quantity(dice):
         assert svg.count('class="line s0"') == 1, number
         assert svg.count('class="dash s0"') == 1, number
         assert "in the paper: " in svg, number
-    assert not noise_bands.draw(View((_record("net", 0, synthetic._noise(dice)),), Palette())).published
 
 
 def test_changes_across_blocks_are_steps_of_the_depth_profile(dice):
@@ -238,7 +237,6 @@ def test_changes_across_blocks_are_steps_of_the_depth_profile(dice):
     figure = log_amplitude.changes(View((_record("resnet", 0, values),), Palette({"resnet": 0}), number="D.2"))
     (panel,) = figure.panels
     assert panel.heading == "Change across each Conv"
-    assert not figure.published
     marks = [tip.text for tip in parse(panel.svg).iter("title")]
     kept = [at for at, down in enumerate(values["downsamples"]) if at and not down]
     highest = [row[-1] for row in values["delta"]]

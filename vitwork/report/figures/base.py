@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from vitwork.language.document import Results
 from vitwork.report.axis import excessive
@@ -13,6 +13,7 @@ from vitwork.report.document import Json
 from vitwork.report.words import settings
 
 Row = tuple[Any, ...]
+Values = TypeVar("Values")
 MALFORMED = (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError)
 """What a record of another shape, from a user's own measurement or from an altered document, makes of a drawing."""
 Point = tuple[float | None, float | None, str]
@@ -43,7 +44,6 @@ class Figure:
         note: how to read it, and n.
         legend: series (index of colour and mark) and what they are.
         header, rows: the data as a table.
-        published: whether values of the paper's are drawn.
         turnable: further panels that a reader can turn, kept folded.
     """
 
@@ -52,7 +52,6 @@ class Figure:
     legend: tuple[tuple[int, str], ...] = ()
     header: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
-    published: bool = False
     turnable: tuple[Panel, ...] = ()
 
 
@@ -192,6 +191,10 @@ def seed_means(rows: Iterable[Iterable[float | None]]) -> list[float | None]:
     return [finite_mean(column) for column in zip(*rows, strict=False)]
 
 
-def has_ours(arm: str, arms: Iterable[str]) -> bool:
-    """Return whether a network of the paper's has one beside it here: the same arm, or a variant of it."""
-    return any(ours == arm or ours.startswith(f"{arm}-") for ours in arms)
+def known(view: View, published: Mapping[str, Values]) -> dict[str, Values]:
+    """Return the paper's values of the networks that have one beside them here: the same arm, or a variant of it."""
+    return {
+        arm: values
+        for arm, values in published.items()
+        if any(ours == arm or ours.startswith(f"{arm}-") for ours in view.arms)
+    }

@@ -26,7 +26,7 @@ def robustness(view: View) -> Figure | None:
     paper = published(paper_values.ACCURACY_ROBUSTNESS)
     drawn = cloud("Robustness against accuracy", PLANE, ours, part.palette, paper)
     panel = Panel("Robustness and accuracy", drawn)
-    return _figure(view, part, (panel,), POINTS.format(part.seeds()) + PAPER, paper=True)
+    return _figure(view, part, (panel,), POINTS.format(part.seeds()) + PAPER)
 
 
 def by_kind(view: View) -> Figure | None:
@@ -36,10 +36,10 @@ def by_kind(view: View) -> Figure | None:
         Panel("By severity, mean over corruptions; 0 is the clean image", _severities(part)),
         Panel("By corruption, mean over severities", _corruptions(part)),
     )
-    return _figure(view, part, panels, NOTE.format(part.seeds()), paper=False)
+    return _figure(view, part, panels, NOTE.format(part.seeds()))
 
 
-def _figure(view: View, part: View, panels: tuple[Panel, ...], note: str, *, paper: bool) -> Figure:
+def _figure(view: View, part: View, panels: tuple[Panel, ...], note: str) -> Figure:
     rows = [
         (entry.arm, entry.seed, name, severity, 100 * accuracy)
         for entry in view.entries
@@ -47,7 +47,7 @@ def _figure(view: View, part: View, panels: tuple[Panel, ...], note: str, *, pap
         for severity, accuracy in zip(entry.values["severities"], found, strict=True)
     ]
     header = ("arm", "seed", "corruption", "severity", "accuracy (%)")
-    return Figure(panels, note, part.palette.legend(part.arms), header, tuple(rows), published=paper)
+    return Figure(panels, note, part.palette.legend(part.arms), header, tuple(rows))
 
 
 def _percent(values: Sequence[float | None]) -> list[float | None]:

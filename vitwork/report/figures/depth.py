@@ -8,7 +8,7 @@ from itertools import chain
 from vitwork.report import paper_values
 from vitwork.report.axis import span
 from vitwork.report.document import Json
-from vitwork.report.figures.base import Panel, View, has_ours, seed_means
+from vitwork.report.figures.base import Panel, View, known, seed_means
 from vitwork.report.figures.points import curve, theirs
 from vitwork.report.figures.structure import KINDS
 from vitwork.report.svg import Plot
@@ -26,11 +26,6 @@ def _kinds(values: Json) -> Sequence[str]:
 
 def _depth(count: int) -> list[float]:
     return [place / max(1, count - 1) for place in range(count)]
-
-
-def known(view: View, published: Published) -> dict[str, Sequence[float]]:
-    """Return the paper's values of the networks that have one beside them here."""
-    return {arm: values for arm, values in published.items() if has_ours(arm, view.arms)}
 
 
 def by_depth(

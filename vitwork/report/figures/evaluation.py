@@ -75,7 +75,6 @@ def _figure(view: View, last: View, panel: Panel, paper: bool = True) -> Figure:
         view.palette.legend(last.arms),
         ("arm", "seed", "when", *METRICS),
         tuple(rows),
-        published=paper,
     )
 
 

@@ -55,7 +55,6 @@ def draw(view: View) -> Figure | None:
         tuple((SERIES.get(kind, 7), KINDS.get(kind, kind)) for kind in kinds),
         ("arm", "seed", "unit", "kind", "stage", "change of accuracy (pp)"),
         tuple(rows),
-        published=bool(paper),
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from vitwork.report import paper_values
 from vitwork.report.document import Json
-from vitwork.report.figures.base import Figure, Panel, Row, View
-from vitwork.report.figures.depth import NOTE, across, by_depth, by_frequency, known
+from vitwork.report.figures.base import Figure, Panel, Row, View, known
+from vitwork.report.figures.depth import NOTE, across, by_depth, by_frequency
 from vitwork.report.figures.points import PAPER
 
 DELTA = "Δ log amplitude"
@@ -50,5 +50,4 @@ def _figure(view: View, part: View, panels: Sequence[Panel], *, published: bool 
         part.palette.legend(part.arms),
         ("arm", "seed", "when", "block", "kind", "frequency (π)", "delta log amplitude"),
         tuple(rows),
-        published=paper,
     )

@@ -6,7 +6,7 @@ from itertools import chain
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Figure, Panel, View, has_ours
+from vitwork.report.figures.base import Figure, Panel, View, known
 from vitwork.report.figures.points import NOTE, PAPER, curve, theirs
 from vitwork.report.svg import Plot
 
@@ -16,7 +16,7 @@ def draw(view: View) -> Figure | None:
     part = view.plain().last()
     changes = {arm: [[100 * y for y in entry.values["accuracy_change"]] for entry in part.of(arm)] for arm in part.arms}
     bands = {arm: part.of(arm)[0].values["frequencies"] for arm in part.arms}
-    paper = {arm: values for arm, values in paper_values.NOISE_BANDS.items() if has_ours(arm, part.arms)}
+    paper = known(part, paper_values.NOISE_BANDS)
     plot = Plot(
         "Change of accuracy by band",
         span((band for row in bands.values() for band in row), include=(0.1, 0.9) if paper else ()),
@@ -41,5 +41,4 @@ def draw(view: View) -> Figure | None:
         part.palette.legend(part.arms),
         ("arm", "seed", "power", "frequency (π)", "change of accuracy (pp)"),
         tuple(table),
-        published=bool(paper),
     )

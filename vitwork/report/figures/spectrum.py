@@ -8,7 +8,7 @@ import numpy as np
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures.base import DrawnRecord, Figure, Panel, Point, Row, View, finite_mean, has_ours
+from vitwork.report.figures.base import DrawnRecord, Figure, Panel, Point, Row, View, finite_mean, known
 from vitwork.report.figures.evaluation import POINTS
 from vitwork.report.figures.points import NOTE, PAPER, cloud, curve, theirs
 from vitwork.report.svg import Plot
@@ -23,8 +23,8 @@ TICKS = ((0.0, "warm-up"), (1 / 3, "⅓"), (2 / 3, "⅔"), (1.0, "end"))
 def over_time(view: View) -> Figure | None:
     """Return mode and share of negatives over training with the paper's, and the densities at every moment."""
     part = view.plain()
-    modes = {arm: paper_values.SPECTRAL_MODES[arm] for arm in paper_values.SPECTRAL_MODES if has_ours(arm, part.arms)}
-    shares = {arm: pair[0] for arm, pair in paper_values.NEP_APE["1c"].items() if has_ours(arm, part.arms)}
+    modes = known(part, paper_values.SPECTRAL_MODES)
+    shares = {arm: pair[0] for arm, pair in known(part, paper_values.NEP_APE["1c"]).items()}
     panels = [
         _course(part, mode, "mode of the positive eigenvalues",
                 {arm: list(zip(paper_values.MODE_PARTS, values, strict=True)) for arm, values in modes.items()}, log=True),
@@ -33,7 +33,7 @@ def over_time(view: View) -> Figure | None:
         *(Panel(f"Density {snapshot(when)}", _density(part.at(when))) for when in part.moments()),
     ]  # fmt: skip
     note = f"{NOTE.format(part.seeds())}{PAPER if modes else ''} Densities are smoothed for the eye only."
-    return _figure(view, part, tuple(panels), note, published=bool(modes))
+    return _figure(view, part, tuple(panels), note)
 
 
 def plane(view: View) -> Figure | None:
@@ -52,10 +52,10 @@ def plane(view: View) -> Figure | None:
     drawn = cloud("APE against NEP", labels, ours, part.palette, paper, log=True)
     tail = " Hollow marks are the paper’s, of one network each." if paper else ""
     panel = Panel(f"Sharpness against non-convexity {snapshot(when)}", drawn)
-    return _figure(view, part, (panel,), POINTS.format(part.seeds()) + tail, published=bool(paper))
+    return _figure(view, part, (panel,), POINTS.format(part.seeds()) + tail)
 
 
-def _figure(view: View, part: View, panels: tuple[Panel, ...], note: str, *, published: bool) -> Figure:
+def _figure(view: View, part: View, panels: tuple[Panel, ...], note: str) -> Figure:
     most = max(len(values) for entry in view.entries for values in entry.values["eigenvalues"])
     rows: list[Row] = [
         (entry.arm, entry.seed, view.setting(entry), batch, *values)
@@ -63,7 +63,7 @@ def _figure(view: View, part: View, panels: tuple[Panel, ...], note: str, *, pub
         for batch, values in enumerate(entry.values["eigenvalues"])
     ]
     header = ("arm", "seed", "setting", "batch", *(f"eigenvalue {place}" for place in range(1, most + 1)))
-    return Figure(panels, note, part.palette.legend(part.arms), header, tuple(rows), published=published)
+    return Figure(panels, note, part.palette.legend(part.arms), header, tuple(rows))
 
 
 def _pooled(entry: DrawnRecord) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from vitwork.report import paper_values
 from vitwork.report.axis import label, span
 from vitwork.report.document import Json
-from vitwork.report.figures.base import DrawnRecord, Figure, Panel, Row, View, has_ours
+from vitwork.report.figures.base import DrawnRecord, Figure, Panel, Row, View, known
 from vitwork.report.figures.cells import cells, ramp
 from vitwork.report.figures.points import NOTE, curve, theirs
 from vitwork.report.svg import Plot
@@ -28,8 +28,7 @@ Grid = np.ndarray
 def draw(view: View) -> Figure | None:
     """Return the rise of NLL, L2 and their sum by distance from the weights, and a surface per arm to be turned."""
     part = view.plain().last()
-    paper = paper_values.SURFACE_RISE if view.number == "1a" else {}
-    paper = {arm: rise for arm, rise in paper.items() if has_ours(arm, part.arms)}
+    paper = known(part, paper_values.SURFACE_RISE) if view.number == "1a" else {}
     panels = tuple(_rise(part, name, paper if name == "NLL" else {}) for name in ("NLL", "L2", "NLL + L2"))
     told = (
         " The paper’s L2 is a sum of norms, another quantity, so that its rise is drawn for the NLL alone (hollow marks, one "
@@ -44,7 +43,6 @@ def draw(view: View) -> Figure | None:
         part.palette.legend(part.arms),
         ("arm", "seed", "setting", "x", "y", "NLL", "L2"),
         tuple(row for entry in view.entries for row in _rows(view.setting(entry), entry)),
-        published=bool(paper),
         turnable=_surfaces(part),
     )
 

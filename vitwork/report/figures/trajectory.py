@@ -1,4 +1,4 @@
-"""The way of the weights from initial to final, in polar coordinates (Fig. 1b)."""
+"""The path of the weights from initial to final, in polar coordinates (Fig. 1b)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vitwork.report import paper_values
 from vitwork.report.axis import label
-from vitwork.report.figures.base import DrawnRecord, Figure, Panel, View, has_ours, seed_means
+from vitwork.report.figures.base import DrawnRecord, Figure, Panel, View, known, seed_means
 from vitwork.report.figures.points import NOTE, PAPER
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
@@ -23,8 +23,7 @@ def draw(view: View) -> Figure | None:
     means = {arm: _path(*_means(view.of(arm))) for arm in view.arms}
     paper = {
         arm: [(radius, math.radians(angle)) for radius, angle in points]
-        for arm, points in paper_values.PATHS.items()
-        if has_ours(arm, view.arms)
+        for arm, points in known(view, paper_values.PATHS).items()
     }
     plot = _plot([point for paths in (*ours.values(), list(paper.values())) for path in paths for point in path])
     for arm, paths in ours.items():
@@ -47,7 +46,6 @@ def draw(view: View) -> Figure | None:
         view.palette.legend(view.arms),
         ("arm", "seed", "epoch", "radius", "angle (rad)"),
         tuple(rows),
-        published=bool(paper),
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from operator import itemgetter
 
 from vitwork.report import paper_values
-from vitwork.report.figures.base import Figure, View
-from vitwork.report.figures.depth import NOTE, by_depth, known
+from vitwork.report.figures.base import Figure, View, known
+from vitwork.report.figures.depth import NOTE, by_depth
 from vitwork.report.figures.points import PAPER
 
 
@@ -29,5 +29,4 @@ def draw(view: View) -> Figure | None:
         part.palette.legend(part.arms),
         ("arm", "seed", "when", "block", "kind", "variance"),
         tuple(rows),
-        published=paper,
     )
