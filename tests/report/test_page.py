@@ -273,7 +273,7 @@ def test_a_missing_measurement_leaves_its_figure_out_and_nothing_else(full):
     changed = tuple(replace(e, values=other[e.name]) if e.name in other else e for e in full.measurements)
     text = text_of(replace(synthetic.of_claims(full, *full.claims[:3]), measurements=changed))
     assert "Loss surface" not in text
-    assert "Way of the weights" not in text
+    assert "Path of the weights" not in text
     assert "Top Hessian eigenvalues" in text
     assert "these could not be measured, or their numbers not be drawn, at this profile: 1a, 1b." in text
 

@@ -106,10 +106,9 @@ def audited(found: Audit, report: Results) -> Iterator[str]:
     """Yield what an audit found: per run how its values compare, then what it says of the arms that did not repeat."""
     if found.other_code:
         yield "The published runs were trained by other code than the installed one: they need not repeat."
-    units = {(value.arm, value.seed) for value in found.values}
     for arm, seed in found.runs:
         own = [value for value in found.values if (value.arm, value.seed) == (arm, seed)]
-        yield f"{arm} seed {seed}: {_repeats(own) if (arm, seed) in units else 'no claim compares a value of it'}"
+        yield f"{arm} seed {seed}: {_repeats(own) if own else 'no claim compares a value of it'}"
         yield from (f"  {_repeated(value)}" for value in _telling(own))
     yield from (_arm(arm, found.alpha) for arm in found.arms)
     yield _conclusion(found, report)

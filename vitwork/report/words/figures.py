@@ -8,7 +8,7 @@ from vitwork.report.words.numbers import listed
 
 TITLES = {
     "1a": "Loss surface around the trained weights",
-    "1b": "Way of the weights to their end",
+    "1b": "Path of the weights to their end",
     "1c": "Top Hessian eigenvalues over training",
     "2a": "Log amplitude of feature maps by depth",
     "2b": "Accuracy under noise of one frequency band",
@@ -48,7 +48,7 @@ TITLES = {
     "lesion": "Accuracy when one unit is removed, networks that the paper does not cut",
     "spectrum": "Convexity and sharpness under other settings",
     "surface": "Other loss surfaces",
-    "trajectory": "Other ways of the weights",
+    "trajectory": "Other paths of the weights",
     "log_amplitude": "Log amplitude of other feature maps",
     "noise_bands": "Other networks under noise of one band",
     "variance": "Variance of other feature maps",
