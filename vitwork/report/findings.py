@@ -106,7 +106,7 @@ def _found(id: str, results: Results) -> _Found:
     claim: ClaimResult | None = next((each for each in results.claims if each.id == id), None)
     if claim is None or claim.verdict not in words.DECIDED:
         return _Found(str(Verdict.NOT_MEASURED if claim is None else claim.verdict))
-    found = [hypothesis for hypothesis in results.hypotheses if hypothesis.claim == claim.id]
+    found = results.hypotheses_of(claim)
     borne = words.bearing(claim.verdict, found)
     # Which controls a profile cannot have says nothing of what was found.
     said = f"**{claim.verdict}**", words.qualifiers(structs.replace(claim, unmeasured=()), found)

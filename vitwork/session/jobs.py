@@ -49,4 +49,5 @@ def waiting_for(bookings: Sequence[Booking]) -> str:
         dict.fromkeys(f"{booking.engine} {booking.job or booking.session} of {booking.host}" for booking in bookings)
     )
     more = f" and {len(jobs) - 3} more" if len(jobs) > 3 else ""
-    return f"{len(bookings)} of the runs are with {', '.join(jobs[:3])}{more}: this session waits for them."
+    are = "is" if len(bookings) == 1 else "are"
+    return f"{len(bookings)} of the runs {are} with {', '.join(jobs[:3])}{more}: this session waits for them."

@@ -22,9 +22,10 @@ def plain_p(a: Array, b: Array, margin: float, *, paired: bool, constant: bool) 
         paired: whether the values belong together.
         constant: whether ``b`` is a constant.
     """
+    alone = constant or paired
     if min(a.size, a.size if constant else b.size) < 2 or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return math.nan
-    if not has_spread(a - b if constant or (paired and a.size == b.size) else a, *(() if constant or paired else (b,))):
+    if (paired and not constant and a.size != b.size) or not has_spread(*((a - b,) if alone else (a, b))):
         return math.nan
     from scipy import stats
 
@@ -33,7 +34,7 @@ def plain_p(a: Array, b: Array, margin: float, *, paired: bool, constant: bool) 
         if constant:
             p = float(stats.ttest_1samp(a, float(b[0]) + margin).pvalue)
         elif paired:
-            p = float(stats.ttest_rel(a, b + margin).pvalue) if a.size == b.size else math.nan
+            p = float(stats.ttest_rel(a, b + margin).pvalue)
         else:
             p = float(stats.ttest_ind(a, b + margin, equal_var=False).pvalue)
     return p if math.isfinite(p) else math.nan
