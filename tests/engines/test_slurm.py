@@ -100,7 +100,7 @@ def test_a_job_is_submitted_and_left_and_shown(slurm: Any, tmp_path: Path, capsy
     commands.status(store)
     assert f"slurm {job} (" in capsys.readouterr().out
     commands.train(arguments)
-    assert f"1 of the runs are with slurm {job} of" in capsys.readouterr().out
+    assert f"1 of the runs is with slurm {job} of" in capsys.readouterr().out
     commands.status([*store, "--cancel"])
     until(lambda: job not in slurm.ask("squeue", "--noheader", "--format=%i"))
     capsys.readouterr()

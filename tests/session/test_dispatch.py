@@ -167,7 +167,7 @@ def test_the_runs_of_another_session_are_waited_for(tmp_path: Path, monkeypatch:
     Dispatcher(engine, store, Troubles(), said.append).drain(plan)
     assert [task.name for task in engine.submitted] == ["resnet seed 0", "vit seed 0"]
     assert len(said) == 1
-    assert said[0].startswith("1 of the runs are with slurm 17_3 of ")
+    assert said[0].startswith("1 of the runs is with slurm 17_3 of ")
 
 
 def test_an_engine_that_refuses_leaves_no_bookings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
