@@ -48,7 +48,9 @@ def test_a_terminal_is_redrawn_and_left_clean(tmp_path: Path, monkeypatch: pytes
     """A bar with the time left and a line per worker, cut to the width; the lines are erased when the tests begin."""
     monkeypatch.setattr(module, "LIVE_SECONDS", 0.01)
     monkeypatch.setenv("COLUMNS", "60")
-    Reporter(Store(tmp_path), "gw0", total=8).report("vit seed 1", "epoch 1/6 " + "and so on " * 20, 2)
+    reporter = Reporter(Store(tmp_path), "gw0", total=8)
+    for done in (1, 2):
+        reporter.report("vit seed 1", "epoch 1/6 " + "and so on " * 20, done)
     file = io.StringIO()
     text = seen(Display(tmp_path, TerminalWriter(file), print), file.getvalue)
     assert "2 of 8 runs" in text
