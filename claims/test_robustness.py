@@ -136,11 +136,11 @@ def test_low_frequency_noise_hurts_vit_more_at_one_recipe(measure: Measure, cond
 
 shape = claim(
     "shape-vs-texture",
-    "A ViT decides by shape, a ResNet by texture.",
+    "A ViT decides more by shape, a ResNet more by texture.",
     paper=Paper("Section 3", "none: inferred from Fig. 2", section=3),
     contradicted_by="a shape bias of the ViT that is not above the ResNet's on the same data",
     deviations=(
-        "read as more than the ResNet, which says nothing of by which cue either of them decides",
+        "more than the other network, by whichever cue either of them decides more often",
         "measured on images with the phases of one class and the amplitudes of another, which stand for shape and texture",
         "a control is measured on drawn images whose outline and texture are of different classes",
     ),
