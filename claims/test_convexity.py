@@ -255,7 +255,7 @@ def test_swin_is_flat_and_not_convex(measure: Measure) -> None:
     examined=(
         (
             "cifar10-micro: the fit does not explain it. The mean curvature is 5.7 for the ResNet, 3.2 for PiT, 1.7 for Swin and 0.8 for "
-            "the ViT, the last three in every seed in this order, and Swin fits the training images less well than the ViT (NLL 1.78 and 1.69), PiT "
+            "the ViT, the last three in every seed in this order, and Swin fits the training images less well than the ViT (NLL 1.78 and 1.68), PiT "
             "better (1.51). The positive eigenvalues after warm-up have the same order. At 16 pixels a window is the whole map in two of "
             "Swin's three stages, so that little of its local attention is left"
         ),

@@ -154,8 +154,8 @@ def test_damage_has_the_period_of_a_stage_in_swin(measure: Measure, condition: s
             "points), which leaves 1.5 % (chance is 1). Of the blocks that do not, one costs as much as the other (2.9 and 3.0 points)"
         ),
         (
-            "smoke: accuracy stops at chance here, too. The first stage costs 47 of 81 points and the last 59, of which the block that begins it "
-            "takes 67. By NLL they cost as much (1.51 ± 0.47 and 1.61 ± 0.14), and of the blocks that change neither width nor "
+            "smoke: accuracy stops at chance here, too. The first stage costs 47 of 81 points and the last 59, and 67 the block "
+            "that begins it. By NLL they cost as much (1.51 ± 0.47 and 1.61 ± 0.14), and of the blocks that change neither width nor "
             "resolution the later costs 5 ± 18 points more"
         ),
     ),

@@ -96,7 +96,7 @@ print("tested:", "torch" in sys.modules)
         (["--from", "report", "--seeds", "5"], "--from report judges the report as it is"),
         (["--from", "report", "--profile", "cifar10"], "--from report judges the report as it is"),
         (["--records", "nowhere", "--profile", "tiny"], "The results file nowhere cannot be read"),
-        (["--first-seed", "-1", "--profile", "tiny"], "--first-seed takes a number from 0, not -1."),
+        (["--first-seed", "-1", "--profile", "tiny"], "--first-seed takes a number from 0 to 4,294,967,295, not -1."),
     ],
 )
 def test_mistakes_are_one_sentence(project: Path, options: list[str], sentence: str) -> None:
@@ -208,7 +208,9 @@ def test_seeds_of_two_sessions_are_pooled(project: Path) -> None:
     assert "--first-seed measures other seeds" in done.stderr
 
 
-@pytest.mark.parametrize(("option", "number"), [("--first-seed", "-5"), ("--seeds", "0"), ("--seeds", "auto")])
+@pytest.mark.parametrize(
+    ("option", "number"), [("--first-seed", "-5"), ("--first-seed", "9" * 20), ("--seeds", "0"), ("--seeds", "auto")]
+)
 def test_seeds_that_no_session_has_are_not_registered(project: Path, option: str, number: str) -> None:
     """A registration that no session could meet is refused as the session would be."""
     done = vitwork_in(project, "register", "--profile", "tiny", "--claims", ".", option, number)

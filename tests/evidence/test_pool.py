@@ -57,10 +57,10 @@ def test_a_pooled_report_can_be_judged_again_and_pooled_again(reports: dict[str,
 
 
 def test_reports_without_networks_are_not_pooled(reports: dict[str, Results]) -> None:
-    """Claims that are checked on examples alone leave nothing to join."""
-    bare = [structs.replace(found, runs=(), measurements=(), origins={}) for found in reports.values()]
-    with pytest.raises(VitworkError, match="nothing to pool"):
-        pooled(dict(zip("ab", bare, strict=True)))
+    """A report of claims that are checked on examples alone has nothing to join."""
+    bare = structs.replace(reports["b"], runs=(), measurements=(), origins={})
+    with pytest.raises(VitworkError, match="b has no networks: there is nothing to pool"):
+        pooled({"a": reports["a"], "b": bare})
 
 
 def test_how_many_seeds_a_report_has_is_no_other_setting(reports: dict[str, Results]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,12 +109,18 @@ def test_an_error_rate_that_was_changed_is_named(results: Results) -> None:
     )
 
 
-def test_an_arm_that_was_renamed_is_judged_the_same(results: Results) -> None:
-    """Its runs are found by what was trained, and their keys tell that the installed code made them."""
-    renamed = changed(results, "runs", lambda run: run.arm == "vit", arm="old")
-    found = rejudge(again(renamed))
-    assert {claim.outcome for claim in found.claims} == {Agreement.SAME}
+def test_an_arm_that_was_renamed_is_known_by_what_was_trained(results: Results, tmp_path: Path) -> None:
+    """Its records are read, and their keys tell that the installed code made them; only the names differ."""
+    path = tmp_path / "results.json"
+    path.write_bytes(re.sub(rb'"arm": ?"vit"', b'"arm":"old"', dump(results)).replace(b"(vit)", b"(old)"))
+    assert b'"arm":"old"' in path.read_bytes()
+    found = rejudge(again(read(path)))
     assert found.code["training"] == {Code.INSTALLED: 27}
+    assert {claim.claim: claim.outcome for claim in found.claims} == {
+        "smaller": Agreement.NUMBERS,
+        "alike": Agreement.SAME,
+    }
+    assert {moved.field for moved in found.claims[0].moved} == {"statement", "arm"}
 
 
 def test_what_cannot_be_judged_again_says_why(results: Results) -> None:
@@ -121,6 +129,18 @@ def test_what_cannot_be_judged_again_says_why(results: Results) -> None:
     assert outcomes(gone) == {"smaller": Agreement.LOST, "alike": Agreement.SAME}
     assert rejudge(again(gone)).claims[0].lack == Lack(Missing.RECORD, "vit", "reading")
     assert outcomes(results, CASES[1:]) == {"smaller": Agreement.LOST, "alike": Agreement.SAME}
+
+
+@pytest.mark.parametrize("odd", [{"acc": None}, {"acc": [1.0]}, {"acc": "half"}, {"classes": 0}, {"classes": None}])
+def test_an_evaluation_that_cannot_be_read_leaves_its_claims_unjudged(results: Results, odd: dict[str, Any]) -> None:
+    """A report may be from anyone: whether its networks have learned is not guessed from what is no number."""
+    entries = tuple(
+        structs.replace(entry, values={**entry.values, **odd}) if entry.name == "evaluation" else entry
+        for entry in results.measurements
+    )
+    found = rejudge(again(structs.replace(results, measurements=entries)))
+    assert {claim.outcome for claim in found.claims} == {Agreement.LOST}
+    assert any("the evaluation of vit cannot be read" in line for line in words.rejudged(found, results))
 
 
 def test_a_record_of_older_code_is_not_guessed(results: Results) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.language.examples import HIGH, LOW, ape, error, judged, reference
 from vitwork.language.sentence import Inequality, Reference, Sheet, control, paired
-from vitwork.language.structured import falling, ordered, same
+from vitwork.language.structured import correlated, falling, ordered, same
 from vitwork.statistics.effect import Test, Verdict
 
 
@@ -148,6 +148,7 @@ def test_sides_that_only_parameters_tell_apart_name_them() -> None:
     assert (early > late).statement == "APE(vit, warmup) > APE(vit, end)"
     assert (early > reference(ape, "resnet")).statement == "APE(vit) > APE(resnet)"
     assert ordered(early, late).statement == "APE(vit, warmup) < APE(vit, end)"
+    assert correlated([early], [late]).statement == "APE ranks vit (warmup) < vit (end)"
     assert falling(early, late).statement == "APE falls over vit (warmup), vit (end)"
     assert same(early, late, within=1.5).statement == "APE(vit, warmup) = APE(vit, end) within a factor of 1.5"
 

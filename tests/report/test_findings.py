@@ -17,11 +17,11 @@ from vitwork.statistics.effect import Verdict
 STEPS, TRAIN = "in as many steps", "with BatchNorm in train mode"
 
 
-def report(name: str, statement: str, controls: dict[str, Verdict], **claim: Any) -> Results:
+def report(name: str, statement: str, controls: dict[str, Verdict], when: str = "", **claim: Any) -> Results:
     """Return a report of one claim that is reproduced by one comparison, with controls of given verdicts."""
     some = synthetic.results(seeds=2, claims=1, grid=3)
     plain = some.hypotheses[0]
-    deciding = replace(plain, id="1", statement=statement, control="")
+    deciding = replace(plain, id="1", statement=statement, control="", parameters={"when": when} if when else {})
     hypotheses = (
         deciding,
         *(
@@ -60,6 +60,14 @@ def test_another_comparison_than_the_first_reports_is_named_in_its_cell() -> Non
     assert cells[1].startswith("**reproduced** ")
     assert "`" not in cells[1]
     assert cells[2].startswith("**reproduced** `NLL(vit) < 1`: ")
+
+
+def test_the_same_comparison_at_another_snapshot_is_another_one() -> None:
+    """Parameters tell comparisons of one statement apart."""
+    early, late = (report(when, "APE(vit) < 1", {}, when=when) for when in ("warmup", "end"))
+    cells = row(page([early, late]))
+    assert cells[0].endswith("<br>`APE(vit) < 1 (after warm-up)`")
+    assert cells[2].startswith("**reproduced** `APE(vit) < 1 (at the end)`: ")
 
 
 @pytest.mark.parametrize("verdict", [Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED])

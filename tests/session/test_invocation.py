@@ -53,7 +53,28 @@ def test_what_was_typed_is_told_without_paths_of_the_machine() -> None:
     """`vitwork run` and its options, or pytest and its own; absolute paths by their last part."""
     assert command(arguments(["-n", "4", "--data", "/home/me/images"])) == "vitwork run -n 4 --data images"
     assert command(["claims", "-n", "4"]) == "pytest claims -n 4"
-    assert command(["claims", "--data=/home/me/images=16", "-k=a"]) == "pytest claims --data=images=16 -k=a"
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("--data=/home/me/images=16", "--data=images=16"),
+        ("--store=file:///home/me/store", "--store=store"),
+        ("file:///home/me/store", "store"),
+        ("~/me/store", "store"),
+        ("C:\\Users\\me\\store", "store"),
+        ("--store=C:/Users/me/store", "--store=store"),
+        ("/home/me/claims/test_a.py::test_x[/b]", "test_a.py::test_x[/b]"),
+        ("a=/b and c/d", "a=/b and c/d"),
+        ("--rootdir=/", "--rootdir=/"),
+        ("claims/test_a.py::test_x", "claims/test_a.py::test_x"),
+        ("https://example.org/report", "https://example.org/report"),
+        ("--set=resnet.recipe.epochs=4", "--set=resnet.recipe.epochs=4"),
+    ],
+)
+def test_paths_of_a_machine_are_told_by_their_last_part(typed: str, told: str) -> None:
+    """After an option, as an address, of a home, of either kind of system, or with a test in it; nothing else is touched."""
+    assert command(["-k", typed]) == f"pytest -k {told}"
 
 
 def test_a_claim_is_called_again_as_it_was_called() -> None:

@@ -36,6 +36,10 @@ def test_two_arms_at_zero_differ_by_less_than_either_bound():
     for margin in (0.0, 100.0):
         assert compare([0.0] * 7, [0.0] * 7, "less", margin=margin, rate=PERCENT).p_against == 1.0
     assert compare([0.0] * 7, [0.0] * 7, "less", rate=PERCENT).verdict is Verdict.INCONCLUSIVE
+    for n in (3, 5):  # six alone are enough
+        for other in ([0.0] * n, 0.0):
+            short = compare([0.0] * n, other, "less", margin=5.0, rate=PERCENT)
+            assert (short.verdict, short.seeds_needed) == (Verdict.INCONCLUSIVE, 6)
     assert compare([0.0] * 7, [0.0] * 6 + [1.0], "less", margin=5.0, rate=PERCENT).test is Test.WELCH
 
 

@@ -49,11 +49,13 @@ def pooled(reports: Mapping[str, Results]) -> Results:
     parts = [found for report in reports.values() for found in report.profile.deviations if found.change in PARTS]
     for (name, first), (other, second) in itertools.combinations(reports.items(), 2):
         _check(name, first, other, second)
+    for name, report in reports.items():
+        if not report.runs:
+            raise VitworkError(f"{name} has no networks: there is nothing to pool.")
     located = [_located(report) for report in reports.values()]
     sources = tuple(source for report in located for source in _sources(report))
     first = located[0]
-    if not (seeds := _union(sources)):
-        raise VitworkError("None of the reports has a trained network: there is nothing to pool.")
+    seeds = _union(sources)
     return structs.replace(
         first,
         profile=structs.replace(

@@ -282,7 +282,7 @@ class ProfileResult(Struct, frozen=True, kw_only=True):
 
     name: str
     summary: str
-    seeds: Annotated[int, Meta(ge=1)]
+    seeds: Annotated[int, Meta(ge=1, le=10_000)]
     deviations: tuple[Deviation, ...]
     pixels: int | None = None
     first_seed: Annotated[int, Meta(ge=0)] = 0
@@ -390,7 +390,7 @@ class Results(Struct, frozen=True, kw_only=True):
     runs: tuple[RunResult, ...]
     measurements: tuple[MeasurementResult, ...]
     alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.05
-    family: int = 0
+    family: Annotated[int, Meta(ge=0)] = 0
     sequential: bool = False
     origins: dict[str, Origin] = {}
     sources: tuple[Source, ...] = ()

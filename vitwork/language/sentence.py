@@ -85,6 +85,11 @@ class Reference:
             factor = f"{math.exp(self.margin):g} · "
         return f"{factor}{self.quantity.name}({', '.join(filter(None, (self.arm, self.qualifier)))}){amount}"
 
+    @property
+    def place(self) -> str:
+        """The arm, with what tells this reference from a sentence's other ones of the same arm."""
+        return f"{self.arm} ({self.qualifier})" if self.qualifier else self.arm
+
     def __lt__(self, other: Reference | float) -> Inequality:
         """Claim that this is smaller."""
         return Inequality(*_both(self, other), "less")

@@ -61,8 +61,7 @@ class Trend(OverArms):
         equal_steps = self.places == tuple(range(len(self.arms)))
         at = "" if equal_steps else f" (at {', '.join(f'{place:g}' for place in self.places)})"
         verb = "falls" if self.alternative == "less" else "rises"
-        arms = (f"{side.arm} ({side.qualifier})" if side.qualifier else side.arm for side in self.arms)
-        return f"{self.first.quantity.name} {verb} over {', '.join(arms)}{at}"
+        return f"{self.first.quantity.name} {verb} over {', '.join(side.place for side in self.arms)}{at}"
 
     @property
     def levels(self) -> tuple[float, ...]:
@@ -158,7 +157,7 @@ class Correlation(OverArms):
         """The correlation in words."""
         groups: dict[float, list[str]] = {}
         for side, rank in zip(self.arms, self.ranks, strict=True):
-            groups.setdefault(rank, []).append(side.arm)
+            groups.setdefault(rank, []).append(side.place)
         return f"{self.first.quantity.name} ranks {' < '.join(', '.join(names) for names in groups.values())}"
 
     @property
@@ -306,7 +305,7 @@ def correlated(*groups: Sequence[Reference]) -> Correlation:
     _check_alike(arms)
     if len(filled) < 2:
         raise ValueError("a rank correlation needs arms of two ranks or more")
-    return Correlation(arms, tuple(float(rank) for rank, group in enumerate(filled) for _ in group))
+    return Correlation(told_apart(*arms), tuple(float(rank) for rank, group in enumerate(filled) for _ in group))
 
 
 def same(a: Reference, b: Reference | float, *, within: float) -> Sameness:

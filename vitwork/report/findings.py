@@ -112,7 +112,7 @@ def _found(id: str, results: Results) -> _Found:
     said = f"**{claim.verdict}**", words.qualifiers(structs.replace(claim, unmeasured=()), found)
     if borne is None:
         return _Found(said[0], qualifiers=said[1])
-    return _Found(said[0], borne.statement, words.effect(borne.effect, borne.unit), said[1])
+    return _Found(said[0], words.compared(borne), words.effect(borne.effect, borne.unit), said[1])
 
 
 def _formula(statement: str) -> str:

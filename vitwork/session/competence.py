@@ -31,12 +31,15 @@ class Competence:
             LackError: a record is gone, or was made by code that did not note what is needed.
         """
         records = [lookup.record(want) for want in evaluations]
+        arm = evaluations[0].run.arm.name
         try:
             classes = next((record["classes"] for record in records if record is not None), 1)
-            return cls(tuple(record["acc"] if record is not None else 1.0 / classes for record in records), classes)
+            chance = 1.0 / classes
+            return cls(tuple(float(record["acc"]) if record is not None else chance for record in records), classes)
         except KeyError as field:
-            arm = evaluations[0].run.arm.name
             raise LackError(Lack(Missing.FAULT, arm, f"the evaluation of {arm} does not tell {field}")) from field
+        except (TypeError, ValueError, ZeroDivisionError) as fault:  # a report may be from anyone
+            raise LackError(Lack(Missing.FAULT, arm, f"the evaluation of {arm} cannot be read: {fault}")) from fault
 
     @property
     def low(self) -> float:

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Generator, Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 
@@ -22,6 +22,8 @@ PLUGIN = ("-p", "vitwork.plugin", "-W", "ignore:Module already imported:pytest.P
 """What gives a session the suite's options and fixture, whether or not a conftest.py names the plugin."""
 FOLDER = "DIR"
 """Stands for a folder in a command, as in the documentation."""
+WORD = re.compile(r"(--?[\w-]+=)?(.*?)(::.*)?", re.DOTALL)
+"""A word of a command: an option that its value follows, a path or another value, and a test within a file."""
 ALONE = (*PLUGIN, "-c", os.devnull, "--rootdir", ".")
 """What lets a session depend on nothing but the options that are given: no settings of a project that stands around it."""
 
@@ -86,10 +88,11 @@ def command(given: Sequence[str | os.PathLike[str]]) -> str:
 
 
 def _shortened(word: str) -> str:
-    if Path(word).is_absolute():
-        return Path(word).name
-    option, begins, path = word.partition("=/")
-    return f"{option}={Path(path).name}" if begins else word
+    """Return a word with the last part of a path in it that is not of the working folder."""
+    option, path, test = WORD.fullmatch(word).groups(default="")  # type: ignore[union-attr]  # matches any text
+    own = path.removeprefix("file://")
+    away = own.startswith("~") or any(system(own).is_absolute() for system in (PurePosixPath, PureWindowsPath))
+    return f"{option}{PureWindowsPath(own).name or own}{test}" if away else word
 
 
 def again(tests: Iterable[str], *, by_name: bool) -> str:

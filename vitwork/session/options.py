@@ -35,6 +35,8 @@ FIRST_SEEDS = 3
 """Seeds per arm of the first look with ``--seeds auto``: fewer never decide."""
 LARGEST = 1000
 """Seeds per arm that can be asked for: so many are still planned within a minute."""
+LAST = 2**32 - 1
+"""Number of a seed that can be asked for first: tables have integers of 64 bits."""
 
 
 ENGINE: dict[str, dict[str, Any]] = {
@@ -167,8 +169,8 @@ def numbered(profile: Profile, seeds: str | None, first: int | None) -> Profile:
     Raises:
         VitworkError: there are no such seeds, or the profile's networks are loaded and have none.
     """
-    if first is not None and first < 0:
-        raise VitworkError(f"--first-seed takes a number from 0, not {first}.")
+    if first is not None and not 0 <= first <= LAST:
+        raise VitworkError(f"--first-seed takes a number from 0 to {LAST:,}, not {first}.")
     if first is not None and networks.loads(profile):
         raise VitworkError(
             f"The networks of {profile.name} are loaded, and no seed numbers them: leave --first-seed out."

@@ -11,8 +11,8 @@ from vitwork.statistics.effect import Alternative, Effect, EffectScale, Obstacle
 from vitwork.statistics.power import MOST_SEEDS, seeds_needed
 from vitwork.statistics.rates import Rate
 
-BY_ORDER = frozenset({Test.ORDER, Test.PERMUTATION, Test.SIGN_BETS})
-"""Tests whose intervals say nothing of a standard error."""
+GEOMETRIC = frozenset({Test.ORDER, Test.PERMUTATION, Test.SIGN_BETS, Test.COUNTS})
+"""Tests whose p falls about geometrically with the seeds, and whose intervals say nothing of a standard error."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def settling_seeds(effect: Effect, alpha: float) -> int | None:
     """Return the seeds per arm that would show the estimated effect at ``alpha`` with 80 % power.
 
     For an equivalence it is the distance from the nearer edge of the band that has to be shown. Where only the order of
-    the runs or their permutations decide, p falls about geometrically with the seeds. The answer is a plan, not a
+    the runs, their permutations or counts decide, p falls about geometrically with the seeds. The answer is a plan, not a
     promise, since the estimate itself is uncertain.
     """
     n = min(effect.n_a, effect.n_b or effect.n_a)
@@ -123,7 +123,7 @@ def settling_seeds(effect: Effect, alpha: float) -> int | None:
     half, penalty = (
         (effect.high - effect.estimate, above) if effect.estimate < tested else (effect.estimate - effect.low, below)
     )
-    if effect.test in BY_ORDER or math.isinf(half):
+    if effect.test in GEOMETRIC or math.isinf(half):
         if not 0.0 < effect.p < 1.0:
             return None
         unanimous = math.ceil(n * math.log(alpha / 2.0) / math.log(effect.p / 2.0))

@@ -23,8 +23,8 @@ def rejudged(found: Rejudged, report: Results) -> Iterator[str]:
     if found.family[0] != found.family[1]:
         rule = "by another rule" if not found.family[0] else f"over {plural(found.family[0], 'claim')}"
         yield f"The error rate was controlled {rule} when this was published, and is over {plural(found.family[1], 'claim')} now."
-    if found.alpha[0] != found.alpha[1]:
-        rates = [f"{100 * rate:g} %" for rate in found.alpha]
+    rates = [f"{100 * rate:g} %" for rate in found.alpha]
+    if rates[0] != rates[1]:
         yield f"The false discovery rate was held to {rates[0]} when this was published, and is to {rates[1]} now."
     for outcome, said in COUNTED.items():
         if claims := found.those(outcome):
@@ -87,6 +87,9 @@ def _number(value: object) -> str:
 def code(counts: Mapping[str, Mapping[Code, int]]) -> Iterator[str]:
     """Yield which records were made by other code than the installed one; one line where all were made by it."""
     total = sum(sum(count.values()) for count in counts.values())
+    if not total:
+        yield "None of the report’s records is one that the claims read."
+        return
     if sum(count.get(Code.INSTALLED, 0) for count in counts.values()) == total:
         yield f"All {plural(total, 'record')} were made by the code that is installed, as their keys tell."
         return
