@@ -285,9 +285,8 @@ def interacting(more: tuple[Reference, Reference], less: tuple[Reference, Refere
     """
     arms = (*more, *less)
     _check_alike(arms)
-    return Interaction(
-        told_apart(*arms), (0.25, -0.25, -0.25, 0.25), "greater"
-    )  # their slope is the difference of differences
+    levels = (0.25, -0.25, -0.25, 0.25)  # their slope is the difference of differences
+    return Interaction(told_apart(*arms), levels, "greater")
 
 
 def correlated(*groups: Sequence[Reference]) -> Correlation:

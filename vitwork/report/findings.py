@@ -107,12 +107,11 @@ def _found(id: str, results: Results) -> _Found:
     if claim is None or claim.verdict not in words.DECIDED:
         return _Found(str(Verdict.NOT_MEASURED if claim is None else claim.verdict))
     found = results.hypotheses_of(claim)
-    borne = words.bearing(claim.verdict, found)
     # Which controls a profile cannot have says nothing of what was found.
-    said = f"**{claim.verdict}**", words.qualifiers(structs.replace(claim, unmeasured=()), found)
-    if borne is None:
-        return _Found(said[0], qualifiers=said[1])
-    return _Found(said[0], words.compared(borne), words.effect(borne.effect, borne.unit), said[1])
+    verdict, qualifiers = f"**{claim.verdict}**", words.qualifiers(structs.replace(claim, unmeasured=()), found)
+    if (borne := words.bearing(claim.verdict, found)) is None:
+        return _Found(verdict, qualifiers=qualifiers)
+    return _Found(verdict, words.compared(borne), words.effect(borne.effect, borne.unit), qualifiers)
 
 
 def _formula(statement: str) -> str:
