@@ -53,6 +53,30 @@ def test_a_verdict_is_said_with_its_scale_and_what_its_controls_do_not_share(som
     assert qualified(some, verdict, controls) == said
 
 
+def test_a_control_of_several_tests_says_which_of_them_have_its_verdict(some):
+    """By the parameters that differ between them; where all of them have it, or none differs, the condition says enough."""
+    plain = some.hypotheses[0]
+
+    def said(verdicts: dict[str, Verdict]) -> str:
+        controls = [
+            replace(
+                plain,
+                control=TRAIN,
+                parameters={"when": when, "arm": "vit"},
+                effect=dataclasses.replace(plain.effect, verdict=found),
+            )
+            for when, found in verdicts.items()
+        ]
+        return words.verdict(replace(some.claims[0], verdict=R), [plain, *controls], "smoke")
+
+    assert said({"warmup": R, "end": C}) == f"reproduced at smoke, but not {TRAIN} (at the end)"
+    assert (
+        said({"init": U, "warmup": R, "end": U})
+        == f"reproduced at smoke; undecided {TRAIN} (before training, at the end)"
+    )
+    assert said({"warmup": C, "end": C}) == f"reproduced at smoke, but not {TRAIN}"
+
+
 def test_a_control_that_was_not_measured_is_named(some):
     """Beside those that were; it takes nothing from the verdict."""
     assert qualified(some, R, {TRAIN: [C]}, (LOSS,)) == f"reproduced at smoke, but not {TRAIN}; not measured {LOSS}"

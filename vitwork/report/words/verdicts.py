@@ -9,7 +9,7 @@ from statistics import median
 from vitwork.language.claim import combine
 from vitwork.language.document import ClaimResult, Hypothesis, Results, RunResult
 from vitwork.report.words.effects import effect_unit, factor, marked
-from vitwork.report.words.numbers import plural, probability, quantity
+from vitwork.report.words.numbers import plural, probability, quantity, settings
 from vitwork.statistics.effect import Verdict
 
 SYMBOLS = {Verdict.REPRODUCED: "✓", Verdict.CONTRADICTED: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NOT_MEASURED: "–"}
@@ -94,23 +94,34 @@ def _qualified(claim: ClaimResult, found: Sequence[Hypothesis]) -> list[tuple[st
     """Return what is said beside a verdict, and of each whether it speaks against it."""
     if claim.verdict is Verdict.NOT_MEASURED:
         return []
-    conditions: dict[str, list[Verdict]] = {}
+    conditions: dict[str, list[Hypothesis]] = {}
     for hypothesis in found:
         if hypothesis.control:
-            conditions.setdefault(hypothesis.control, []).append(hypothesis.effect.verdict)
+            conditions.setdefault(hypothesis.control, []).append(hypothesis)
     said: dict[str, list[str]] = {kind: [] for kind in OBJECTIONS}
-    for condition, verdicts in conditions.items():
-        if (control := combine(verdicts)) is not claim.verdict:
-            said.setdefault(_kind(claim.verdict, control), []).append(condition)
+    for condition, controls in conditions.items():
+        if (control := combine(one.effect.verdict for one in controls)) is not claim.verdict:
+            said.setdefault(_kind(claim.verdict, control), []).append(f"{condition}{_where(control, controls)}")
     if claim.unmeasured:
         said.setdefault("not measured", []).extend(claim.unmeasured)
-    controls = [
+    stated = [
         (f"{kind} {(' or ' if kind == 'but not' else ' and ').join(named)}", kind in OBJECTIONS)
         for kind, named in said.items()
         if named
     ]
     excluded = _excluded(claim, found)
-    return [*controls, *([(excluded, False)] if excluded else [])]
+    return [*stated, *([(excluded, False)] if excluded else [])]
+
+
+def _where(verdict: Verdict, controls: Sequence[Hypothesis]) -> str:
+    """Return which of a condition's tests have its verdict, by the parameters that tell them apart; empty where all have."""
+    first, *others = controls
+    telling = [
+        name for name in first.parameters if any(first.parameters[name] != one.parameters.get(name) for one in others)
+    ]
+    own = [one.parameters for one in controls if one.effect.verdict is verdict]
+    named = dict.fromkeys(settings({name: given.get(name) for name in telling}) for given in own)
+    return f" ({', '.join(named)})" if telling and len(own) < len(controls) else ""
 
 
 def _kind(verdict: Verdict, control: Verdict) -> str:
