@@ -23,6 +23,9 @@ from vitwork.language.sentence import (
 )
 from vitwork.statistics.effect import Alternative, Effect
 
+INTERACTION = (0.25, -0.25, -0.25, 0.25)
+"""Levels of four arms whose slope is the difference of the differences of two pairs."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OverArms(Sentence):
@@ -285,8 +288,7 @@ def interacting(more: tuple[Reference, Reference], less: tuple[Reference, Refere
     """
     arms = (*more, *less)
     _check_alike(arms)
-    levels = (0.25, -0.25, -0.25, 0.25)  # their slope is the difference of differences
-    return Interaction(told_apart(*arms), levels, "greater")
+    return Interaction(told_apart(*arms), INTERACTION, "greater")
 
 
 def correlated(*groups: Sequence[Reference]) -> Correlation:

@@ -124,12 +124,13 @@ def _rows(old: Results, new: Results) -> list[Json]:
     """Return every hypothesis of either document with both effects, those with another verdict first."""
     before = {now.id: was for was, now in paired(old, new)}
     gone = {hypothesis.id for hypothesis in old.hypotheses} - {was.id for was in before.values()}
-    rows = [_row(now, before.get(now.id), now) for now in new.hypotheses]
-    rows += [_row(was, was, None) for was in old.hypotheses if was.id in gone]
+    rows = [_row(before.get(now.id), now) for now in new.hypotheses]
+    rows += [_row(was, None) for was in old.hypotheses if was.id in gone]
     return sorted(rows, key=lambda row: not row["changed"])
 
 
-def _row(named: Hypothesis, was: Hypothesis | None, now: Hypothesis | None) -> Json:
+def _row(was: Hypothesis | None, now: Hypothesis | None) -> Json:
+    named = next(side for side in (now, was) if side is not None)
     earlier, later = (side.effect if side else None for side in (was, now))
     verdicts = [found.verdict if found else Verdict.NOT_MEASURED for found in (earlier, later)]
     return {

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from vitwork.language.document import Hypothesis, Sample
+from vitwork.language.structured import INTERACTION
 from vitwork.report.axis import LARGEST, Scale, excessive, number, span
 from vitwork.report.figures.base import Palette, finite_mean
 from vitwork.report.svg import LETTER, SERIES, Plot, fitted, mark
@@ -16,8 +17,6 @@ ROW = 26.0
 ROW_OF_ONE_ARM = 40.0
 """Where rows are of one arm, their names are sentences, which stand above the points."""
 AXES = {"log-ratio": "ratio of geometric means", "difference": "difference of means", "slope": "change of the mean"}
-INTERACTION = (0.25, -0.25, -0.25, 0.25)
-"""Levels whose slope is a difference of differences (`vitwork.language.structured.interacting`)."""
 INTERACTION_AXES = {"log-ratio": "ratio of ratios of geometric means", "slope": "difference of differences of means"}
 
 
