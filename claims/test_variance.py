@@ -28,9 +28,10 @@ DEVIATIONS = ("read as the change of the logarithm, so that blocks with large fe
     confounds=CONFOUNDS,
     examined=(
         (
-            "cifar10-micro: by block the log variance changes by +0.02, +0.13, +0.16 and +0.11 across the four MSAs (spreads over seeds of "
-            "0.05 to 0.08), and by +1.73, +0.44, +0.17 and +0.11 across the MLPs. The residual stream still grows in so shallow a network: "
-            "what an MSA adds outweighs what it smooths. The MSAs of the same networks are low-pass in frequency (`msa-lowpass`)"
+            "cifar10-micro: by block the log variance changes by +0.04, +0.19, +0.12 and +0.12 across the four MSAs "
+            "(spreads of 0.05 to 0.08), and by +1.72, +0.36, +0.14 and +0.12 across the MLPs. The residual stream "
+            "still grows in so shallow a network: what an MSA adds outweighs what it smooths. The MSAs of the same "
+            "networks are low-pass in frequency (`msa-lowpass`)"
         ),
         (
             "cifar100-micro: it is as on CIFAR-10. By block the log variance changes by +0.24, +0.28, +0.24 and "
@@ -103,10 +104,9 @@ def test_variance_grows_with_depth(measure: Measure, arm: str) -> None:
     confounds=("a residual stream accumulates variance within a stage almost by construction",),
     examined=(
         (
-            "cifar10-micro: stages do peak at their ends. The log variance then falls into the second stage "
-            "(−0.12 ± 0.08 over seeds, in all nine) and stays as it is into the third (+0.01 ± 0.09); the mean of "
-            "both is positive in two seeds. It is the control over claims that leaves it open (p 0.046, q 0.088); "
-            "some 16 seeds would be needed"
+            "cifar10-micro: the log variance falls into the second stage (−0.15 ± 0.15, in 16 of 18 networks) and not "
+            "into the third (+0.04 ± 0.14, a fall in six), which the mean over both hides; that mean is positive in "
+            "five networks"
         ),
         (
             "cifar100-micro: stages do peak at their ends. The log variance then rises into the second stage "
@@ -130,9 +130,10 @@ def test_variance_peaks_at_stage_ends(measure: Measure) -> None:
     confounds=CONFOUNDS,
     examined=(
         (
-            "cifar10-micro: it is PiT that contradicts, by the only MSA of its third stage (log variance +0.30 ± 0.06 over seeds), whose map has "
-            "few places; the first MSAs of its other stages change it by −0.02 and +0.06, those of Swin by −0.01, −0.01 and −0.01. Two "
-            "of that PiT's three stages have a single MSA, first and last at once"
+            "cifar10-micro: it is PiT that contradicts, mostly by the only MSA of its third stage (log variance +0.35 "
+            "± 0.08), whose map has few places; the first MSAs of its other stages change it by −0.01 ± 0.05 and "
+            "+0.06 ± 0.02, those of Swin by 0.00, 0.00 and −0.01. Two of that PiT's three stages have a single MSA, "
+            "first and last at once"
         ),
         (
             "cifar100-micro: it is PiT again, here in every stage: its first MSAs change the log variance by "
