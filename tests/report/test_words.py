@@ -118,11 +118,13 @@ def test_whatever_a_claim_lacks_is_counted_in_words(missing):
 
 
 def test_registration_names_few_claims_and_counts_the_rest():
-    """A first screen of names would hide the answer; every claim says of itself what changed."""
+    """A first screen of names would hide the answer; every claim says of itself what changed, and no name of a field is shown."""
     some = synthetic.results(seeds=2, claims=8)
-    changed = Registered(state=Registration.CHANGED, changed=("code",), commit="", committed=None)
+    changed = Registered(state=Registration.CHANGED, changed=("contradicted_by", "code"), commit="", committed=None)
     said = words.registration(replace(some, claims=tuple(replace(claim, registered=changed) for claim in some.claims)))
-    assert said.startswith("0 of 8 claims registered before their data; changed after data were seen (code): ")
+    assert said.startswith(
+        "0 of 8 claims registered before their data; changed after data were seen (contradicted by, code): "
+    )
     assert said.endswith(", 3 more")
 
 

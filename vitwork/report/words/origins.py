@@ -14,7 +14,12 @@ def registered(claim: ClaimResult) -> str:
     if found is None:
         return ""
     commit = f" (commit {found.commit[:12]}, {moment(found.committed)})" if found.committed is not None else ""
-    return ": ".join(filter(None, (f"{found.state}{commit}", ", ".join(found.changed))))
+    return ": ".join(filter(None, (f"{found.state}{commit}", _parts(found.changed))))
+
+
+def _parts(changed: Sequence[str]) -> str:
+    """Return what of a claim differs from what was registered, ``contradicted by, hypotheses``, from the names of its fields."""
+    return ", ".join(changed).replace("_", " ")
 
 
 def registration(results: Results) -> str:
@@ -31,7 +36,7 @@ def registration(results: Results) -> str:
     before = groups.pop((Registration.REGISTERED, ()), [])
     parts = [f"{len(before)} of {plural(len(results.claims), 'claim')} registered before their data"]
     for (state, changed), ids in groups.items():
-        why = f" ({', '.join(changed)})" if changed else ""
+        why = f" ({_parts(changed)})" if changed else ""
         parts.append(f"{state}{why}: {listed(ids, ', ')}")
     return "; ".join(parts)
 
