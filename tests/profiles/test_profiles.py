@@ -70,7 +70,7 @@ def test_the_hours_that_are_told_are_those_of_the_published_report(told: str) ->
     taken = timings("cifar10-micro")
     assert taken is not None
     hours = PROFILES["cifar10-micro"].seeds * sum(taken.seconds.values()) / 2 / 3600
-    assert f"{hours:.1f} of them for the {len(taken.seconds)} arms of its published report" in told
+    assert f"{hours:.1f} of them by the median times of the {len(taken.seconds)} arms of its published report" in told
 
 
 def test_the_two_micro_profiles_differ_in_their_images_alone() -> None:

@@ -8,6 +8,7 @@ import pytest
 from msgspec import structs
 
 from tests.evidence.published import published
+from vitwork.design.deviation import Change, Deviation
 from vitwork.language.document import Results
 from vitwork.measurements.accuracy import Evaluation
 from vitwork.profiles import SMOKE
@@ -49,3 +50,12 @@ def test_what_was_measured_otherwise_is_said_once(tmp_path: Path) -> None:
         results, profile=structs.replace(results.profile, deviations=profile_of(results).deviations)
     )
     assert profile_of(again).deviations == again.profile.deviations
+
+
+@pytest.mark.parametrize(("seeds", "kept"), [(SMOKE.seeds, False), (SMOKE.seeds - 1, True)], ids=str)
+def test_a_number_of_seeds_is_no_deviation_once_it_is_the_profiles_own(tmp_path: Path, seeds: int, kept: bool) -> None:
+    """A sample that the profile took over was set by hand when it was measured, and is not any more."""
+    results = published(tmp_path)
+    said = Deviation(Change.SEEDS, value=str(seeds))
+    changed = structs.replace(results.profile, deviations=(*results.profile.deviations, said))
+    assert (said in profile_of(structs.replace(results, profile=changed)).deviations) is kept

@@ -38,8 +38,12 @@ def profile_of(report: Results) -> Profile:
         raise VitworkError(
             f"The report says that an arm has {report.profile.seeds} networks, and its hypotheses rest on up to {most}: it is altered."
         )
-    changes = report.profile.deviations
-    own = overrides.substitute(profiles.find(report.profile.name), overrides.models(changes))
+    installed = profiles.find(report.profile.name)
+    changes = tuple(
+        found for found in report.profile.deviations
+        if not (found.change is Change.SEEDS and found.value == str(installed.seeds))  # the profile's own number by now
+    )  # fmt: skip
+    own = overrides.substitute(installed, overrides.models(changes))
     profile = overrides.override(own, overrides.assignments(changes))
     effort = tuple(_as_recorded(each, report) for each in profile.effort)
     differing = _differing(profile.effort, effort)
