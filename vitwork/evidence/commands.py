@@ -95,7 +95,7 @@ def pool(arguments: Sequence[str]) -> int:
 
     names = list(dict.fromkeys(given.reports))
     if len(names) < 2:
-        raise VitworkError("Name at least two reports to pool.")
+        raise VitworkError("Name at least two different reports to pool.")
     reports = {name: open_report(name) for name in names}
     results = pooling.judge(_plan(pooling.pooled(reports), given.claims), list(reports.values()))
     _say([*words.pooled(results), f"Report: {build(results, given.out)}"])

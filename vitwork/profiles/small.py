@@ -39,7 +39,7 @@ def networks(widths: tuple[int, int, int], dim: int, depth: int, heads: int) -> 
 
 
 MICRO_NETWORKS = networks((16, 32, 64), dim=64, depth=4, heads=4)
-"""Networks of about 0.05 to 0.5 million parameters."""
+"""Networks of 0.1 to 0.2 million parameters."""
 
 MICRO_RECIPE = Recipe(
     name="micro",

@@ -40,8 +40,9 @@ def lines(found: Forecast, *, every: bool) -> list[str]:
 def _work(found: Work) -> list[str]:
     if not found.arms:
         return ["There is nothing to train or to measure."]
-    said = [f"{'arm':24} {'runs':>5} {'missing':>8} {'a run takes':>12}"]
-    said += [f"{arm.arm:24} {arm.runs:5d} {arm.missing:8d} {duration(arm.seconds):>12}" for arm in found.arms]
+    wide = max(len(arm.arm) for arm in found.arms)
+    said = [f"{'arm':{wide}} {'runs':>5} {'missing':>8} {'a run takes':>12}"]
+    said += [f"{arm.arm:{wide}} {arm.runs:5d} {arm.missing:8d} {duration(arm.seconds):>12}" for arm in found.arms]
     if found.missing > found.unknown:
         about = f"about {duration(found.seconds / found.at_once)} with {found.at_once} at a time"
         said += ["", f"{plural(found.missing, 'run')} to do: {about}."]
@@ -52,8 +53,9 @@ def _work(found: Work) -> list[str]:
 
 
 def _minutes(found: Mapping[str, float | None]) -> list[str]:
-    said = ["", f"{'claim':36} {'minutes a network':>18}"]
-    said += [f"{claim:36} {'unknown' if each is None else f'{each:.2f}':>18}" for claim, each in found.items()]
+    wide = max(map(len, ("claim", *found)))
+    said = ["", f"{'claim':{wide}} {'minutes a network':>18}"]
+    said += [f"{claim:{wide}} {'unknown' if each is None else f'{each:.2f}':>18}" for claim, each in found.items()]
     return [*said, "Claims share measurements, and each is counted with all of its own."]
 
 
@@ -70,8 +72,9 @@ def _power(found: Power, alpha: float, unit: str) -> list[str]:
         f"{plural(total, 'hypothesis')}, {each}, false discovery rate {alpha:g} over {family}:",
         f"two arms must differ by {found.first:.1f} standard deviations over seeds for the first decision, that of the easiest claim; by claim:",
     ]
+    wide = max(map(len, found.smallest), default=0)
     return said + [
-        f"  {claim:32} {f'{least:.1f}' if math.isfinite(least) else '–':>6}  ({plural(found.hypotheses[claim], 'hypothesis')})"
+        f"  {claim:{wide}} {f'{least:.1f}' if math.isfinite(least) else '–':>6}  ({plural(found.hypotheses[claim], 'hypothesis')})"
         for claim, least in found.smallest.items()
     ]
 
