@@ -147,7 +147,7 @@ CIFAR10_MICRO = Profile(
         MICRO_NETWORKS, MICRO_VARIANTS, MICRO_RECIPE, DataSpec("cifar10", size=16, train=4000, test=2000)
     ),
     seeds=18,
-    first_seed=9,  # as for `SMOKE`
+    first_seed=9,  # those before it had been seen (docs/registration.md)
     effort=(
         Spectrum(batches=20, tolerance=1e-2),
         MatchedSpectrum(batches=6, tolerance=1e-2),
