@@ -44,7 +44,8 @@ def test_what_was_measured_otherwise_is_said_once(tmp_path: Path) -> None:
             structs.replace(entry, parameters={**entry.parameters, "when": "warmup"}) for entry in results.measurements
         ),
     )
-    (said,) = set(profile_of(results).deviations) - set(results.profile.deviations)
+    declared = {found for found in profile_of(results).deviations if found.change is Change.DECLARED}
+    (said,) = declared - set(results.profile.deviations)
     assert said.text == "evaluation measured with training_images = 7 (the profile has 500 now)"
     again = structs.replace(
         results, profile=structs.replace(results.profile, deviations=profile_of(results).deviations)
@@ -52,10 +53,23 @@ def test_what_was_measured_otherwise_is_said_once(tmp_path: Path) -> None:
     assert profile_of(again).deviations == again.profile.deviations
 
 
-@pytest.mark.parametrize(("seeds", "kept"), [(SMOKE.seeds, False), (SMOKE.seeds - 1, True)], ids=str)
-def test_a_number_of_seeds_is_no_deviation_once_it_is_the_profiles_own(tmp_path: Path, seeds: int, kept: bool) -> None:
-    """A sample that the profile took over was set by hand when it was measured, and is not any more."""
-    results = published(tmp_path)
-    said = Deviation(Change.SEEDS, value=str(seeds))
-    changed = structs.replace(results.profile, deviations=(*results.profile.deviations, said))
-    assert (said in profile_of(structs.replace(results, profile=changed)).deviations) is kept
+@pytest.mark.parametrize("said", [(), (Deviation(Change.SEEDS, value=str(SMOKE.seeds)),)], ids=["silent", "told"])
+@pytest.mark.parametrize("seeds", [SMOKE.seeds, SMOKE.seeds + 1], ids=str)
+def test_a_number_of_seeds_is_held_against_the_profiles_own_of_now(
+    tmp_path: Path, seeds: int, said: tuple[Deviation, ...]
+) -> None:
+    """A profile's number changes: what was its own may differ by now, and what was set by hand may be its own."""
+    assert told(published(tmp_path), seeds, said) == ([] if seeds == SMOKE.seeds else [str(seeds)])
+
+
+def test_seeds_added_until_verdicts_settle_are_no_setting(tmp_path: Path) -> None:
+    """Nobody chose how many there are."""
+    sequential = structs.replace(published(tmp_path), sequential=True)
+    assert told(sequential, SMOKE.seeds + 1, ()) == []
+
+
+def told(results: Results, seeds: int, said: tuple[Deviation, ...]) -> list[str]:
+    """Return the numbers of seeds that a report of so many seeds is judged to have changed."""
+    profile = structs.replace(results.profile, seeds=seeds, deviations=(*results.profile.deviations, *said))
+    found = profile_of(structs.replace(results, profile=profile)).deviations
+    return [each.value for each in found if each.change is Change.SEEDS]

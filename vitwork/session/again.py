@@ -39,10 +39,7 @@ def profile_of(report: Results) -> Profile:
             f"The report says that an arm has {report.profile.seeds} networks, and its hypotheses rest on up to {most}: it is altered."
         )
     installed = profiles.find(report.profile.name)
-    changes = tuple(
-        found for found in report.profile.deviations
-        if not (found.change is Change.SEEDS and found.value == str(installed.seeds))  # the profile's own number by now
-    )  # fmt: skip
+    changes, seeds = _changes(report, installed)
     own = overrides.substitute(installed, overrides.models(changes))
     profile = overrides.override(own, overrides.assignments(changes))
     effort = tuple(_as_recorded(each, report) for each in profile.effort)
@@ -54,8 +51,18 @@ def profile_of(report: Results) -> Profile:
         effort=effort,
         seeds=report.profile.seeds,
         first_seed=report.profile.first_seed,
-        deviations=(*changes, *(found for found in differing if found not in changes)),
+        deviations=(*changes, *(found for found in differing if found not in changes), *seeds),
     )
+
+
+def _changes(report: Results, installed: Profile) -> tuple[tuple[Deviation, ...], tuple[Deviation, ...]]:
+    """Return what a report's session changed, apart from that its number of seeds against the installed profile's."""
+    said = report.profile.deviations
+    if loads(installed) or report.sequential or report.sources:  # how many there are is not a setting
+        return said, ()
+    seeds = report.profile.seeds
+    differs = (Deviation(Change.SEEDS, value=str(seeds)),) if seeds != installed.seeds else ()
+    return tuple(found for found in said if found.change is not Change.SEEDS), differs
 
 
 def _as_recorded(effort: Measurement, report: Results) -> Measurement:

@@ -102,7 +102,7 @@ def deviation(found: Deviation) -> str:
     return {
         Change.DECLARED: found.text,
         Change.SETTING: f"{found.field} = {found.value} for {found.arm or 'all arms'}, set by hand in place of the profile’s own",
-        Change.SEEDS: f"{found.value} network{'' if found.value == '1' else 's'} per arm, set by hand in place of the profile’s own number",
+        Change.SEEDS: f"{found.value} network{'' if found.value == '1' else 's'} per arm, not the profile’s own number",
         **{
             change: f"the arm {found.arm} is {found.value or ', '.join(found.networks)}, not the profile’s own {what}"
             for change, what in SUBSTITUTES.items()
