@@ -29,19 +29,6 @@ beats = claim(
         "the paper's AlterNet has 33.0 million parameters, its ResNet of 82.5 % (where the build-up starts) 28.2",
         "hence a parameter-matched ResNet as a control",
     ),
-    examined=(
-        (
-            "cifar10-micro: both fit alike (training NLL 1.29 and 1.31), and AlterNet is ahead whichever network is "
-            "left out (by 0.2 to 0.4 points), which is little beside spreads of 1.1 in both arms. This AlterNet has "
-            "108,700 parameters and the ResNet 175,066, where the paper's AlterNet is the larger one; at equal size "
-            "it is 1.5 points ahead"
-        ),
-        (
-            "cifar100-micro: AlterNet is ahead whichever seed is left out (by 0.1 to 0.4 points) and fits as well "
-            "(training NLL 3.54 and 3.56), with 114,550 parameters against 180,916; at equal size it is 0.8 "
-            "points ahead. The effect is small beside the spreads of 0.3 and 0.7 and would need some 96 seeds"
-        ),
-    ),
 )
 
 
@@ -83,18 +70,6 @@ def test_alternet_is_competitive_on_imagenet(measure: Measure) -> None:
     ),
     contradicted_by="an average positive eigenvalue of AlterNet that is not below the ResNet's",
     confounds=("the networks differ in size; in the paper AlterNet has more parameters",),
-    examined=(
-        (
-            "cifar10-micro: networks differ widely and the arms do not: the APE is 136 to 357 for AlterNet and 65 to "
-            "341 for the ResNet, with a mean of 195 in both and errors of 11 and 12 over mini-batches. The ratio of "
-            "1.03 is 0.97 without one ResNet (65), which trains like the others"
-        ),
-        (
-            "cifar100-micro: networks differ widely and the arms do not: the APE is 89 to 255 for AlterNet and 64 "
-            "to 374 for the ResNet, with a median of 178 in both and errors of 16 and 14 over mini-batches. A "
-            "ratio of 0.92 would need some 731 seeds"
-        ),
-    ),
 )
 def test_alternet_is_flatter(measure: Measure) -> None:
     ape = measure(hessian.ape, when="warmup")
@@ -119,20 +94,6 @@ SELECTED = ("the paper chose its steps by test accuracy",)
     contradicted_by="an accepted step that lowers accuracy",
     deviations=("arms are named by their MSAs per stage",),
     confounds=SELECTED,
-    examined=(
-        (
-            "cifar10-micro: steps are 0.0, +0.2, +0.7 and −0.1 points beside spreads of 0.8 to 1.4; the first and the "
-            "last change their sign with single networks left out. The training NLL (1.51 to 1.53) hardly differs. "
-            "Here MSAs have fewer parameters than the Convs they replace (166,002 fall to 131,078; the paper's rise), "
-            "and a window of four places, in the last stage the whole map"
-        ),
-        (
-            "cifar100-micro: the order is the reverse of the claimed one, by steps of −0.1, −0.1, −0.1 and −0.3 "
-            "points beside spreads of 0.7 to 1.2 over seeds, of which only the last keeps its sign whichever seed is "
-            "left out. All five fit badly and alike (training NLL 3.88 to 3.92; the ResNet of three stages has 3.56) "
-            "and have 7 to 8 % of 100 classes. Some 527 seeds would be needed"
-        ),
-    ),
 )
 def test_each_accepted_msa_helps(measure: Measure) -> None:
     percent = measure(accuracy.accuracy)
@@ -149,18 +110,6 @@ def test_each_accepted_msa_helps(measure: Measure) -> None:
         "that one at the end of the second stage raises it is the last step of `buildup-rule`, which states it",
     ),
     confounds=SELECTED,
-    examined=(
-        (
-            "cifar10-micro: the effect has the other sign, +0.4 points beside spreads of 0.9 and 0.8, whichever "
-            "network is left out, and the network with the extra MSA fits a little better (training NLL 1.50 and "
-            "1.52, spreads of 0.02). In the first sample the effect had the claimed sign (−0.24 points)"
-        ),
-        (
-            "cifar100-micro: the effect has the other sign, +0.5 points beside spreads of 0.6 and 0.7, whichever seed "
-            "is left out, and the network with the extra MSA fits a little better (training NLL 3.87 and 3.91). Some "
-            "47 seeds would be needed"
-        ),
-    ),
 )
 def test_extra_msa_in_third_stage_hurts(measure: Measure) -> None:
     percent = measure(accuracy.accuracy)
@@ -173,19 +122,6 @@ def test_extra_msa_in_third_stage_hurts(measure: Measure) -> None:
     paper=replace(BUILD_UP, effect=-0.63),
     contradicted_by="a fifth MSA that helps",
     confounds=SELECTED,
-    examined=(
-        (
-            "cifar10-micro: a fifth MSA changes accuracy by +0.1 points in either place, with a sign that depends on "
-            "single networks, and fits alike (training NLL 1.50 in the second stage, 1.52 in the first; 1.51 of four "
-            "MSAs). Networks of four MSAs have 39.8 to 45.2 %. In the first sample a fifth MSA was ahead by 0.9 and "
-            "0.4 points"
-        ),
-        (
-            "cifar100-micro: a fifth MSA is ahead by 1.0 (second stage) and 0.9 points (first), whichever seed is "
-            "left out, and fits better (training NLL 3.85 and 3.86; 3.92 of four MSAs), of which three networks have "
-            "8.4 to 9.1 % and six 5.6 to 7.2. Some 23 and 26 seeds would be needed"
-        ),
-    ),
 )
 @pytest.mark.parametrize("five", ["alternet-0212", "alternet-1112"])
 def test_fifth_msa_hurts(measure: Measure, five: str) -> None:
@@ -201,14 +137,6 @@ late = claim(
     ),
     contradicted_by="an accuracy that is not higher, or an APE or NEP that is not lower, with heads that grow by stage",
     deviations=("heads that double from stage to stage, against as many in each, with about as many parameters",),
-    examined=(
-        (
-            "cifar10-micro: only the last two stages have an MSA, so that growing heads are 2 and 4, even ones 3 and "
-            "3. Growing ones are less accurate whichever network is left out, at the same fit (training NLL 1.29). "
-            "NEP (11 ± 8 and 12 ± 10) and APE (195 ± 55 and 227 ± 84) differ as claimed, but by less than their "
-            "spreads; in the first sample the APE was 1.64 times as high with growing heads"
-        ),
-    ),
 )
 
 
@@ -239,21 +167,6 @@ shares = claim(
         "the blur is the paper's: soft clip, ReLU and 2×2 mean before each subsampling",
         "calibration is the NLL and the ECE of test images",
         "MSAs' accuracy and robustness are `alternet-beats-cnn-small-data` and `alternet-robust`, which state them",
-    ),
-    examined=(
-        (
-            "cifar10-micro: the blur is behind in all four measures and under each of 15 corruptions, which cost it "
-            "as much as the ResNet (7.7 ± 1.3 and 7.6 ± 1.1 points). Two of its networks fit less well (training NLL "
-            "1.39 and 1.41; 1.32 on average, 1.31 without blur); without them corruptions leave it 1.3 points behind. "
-            "Its means over 2×2 places are taken of maps of 16 and 8 pixels. Any of six sentences can contradict, "
-            "corrected for six"
-        ),
-        (
-            "cifar100-micro: the blur fits less well here (training NLL 3.60 and 3.56) and is behind in accuracy "
-            "(−0.8 points), under corruptions (−1.0) and in NLL (+1.4 %; p 0.032, 0.018 and 0.009 by Welch's test "
-            "alone). Any of six sentences can contradict, with a correction for six; some 14 to 21 seeds would be "
-            "needed. MSAs leave the NLL as it is (× 1.00)"
-        ),
     ),
 )
 CALIBRATION = pytest.mark.parametrize("bad", [accuracy.nll, accuracy.calibration_error], ids=["nll", "ece"])

@@ -32,14 +32,6 @@ convexifies = claim(
     ),
     contradicted_by="a negative eigenvalue proportion that is not higher on small data",
     confounds=(*CONFOUNDS, "fewer images are fewer steps at equal epochs; hence a control of as many steps"),
-    examined=(
-        (
-            "cifar10-micro: NEP is 9.5 % on small data, 10.3 % there in as many steps and 11.1 % on all, with "
-            "errors of 2.4 to 2.6 over mini-batches; it is highest on all data whichever network is left out. After "
-            "warm-up the ViTs on all data have hardly trained (mean loss 2.16 in that epoch; chance is 2.30), and "
-            "negative eigenvalues come later (`nonconvexity-early`)"
-        ),
-    ),
 )
 
 
@@ -63,14 +55,6 @@ def test_more_data_suppresses_negative_eigenvalues_in_as_many_steps(measure: Mea
     contradicted_by="a negative eigenvalue proportion that is higher on small data by more than five percentage points",
     deviations=("little is taken as less than five percentage points; the ViT's gain in the paper is 25",),
     confounds=(*CONFOUNDS, "fewer images are fewer steps at equal epochs"),
-    examined=(
-        (
-            "cifar10-micro: warm-up is 15 steps on small data and 62 on all, so that steps and not data may be what "
-            "is seen: on small data the mean loss in that epoch is 2.21 (2.07 on all data; chance is 2.30), and "
-            "there is no control of as many steps. In three ResNets of the first sample NEP on all data is 28 % at "
-            "initialisation, 9 % after warm-up and 0 % one epoch later"
-        ),
-    ),
 )
 def test_resnet_gains_little_from_data(measure: Measure) -> None:
     nep = measure(hessian.nep, when="warmup")
@@ -83,14 +67,6 @@ def test_resnet_gains_little_from_data(measure: Measure) -> None:
     paper=Paper("Fig. 6", NO_NUMBERS, read_from="description", section=2, figures=("6",)),
     contradicted_by="a negative eigenvalue proportion with pooling at or above that with a class token",
     confounds=CONFOUNDS,
-    examined=(
-        (
-            "cifar10-micro: NEP is lower with pooling in every seed, but the networks with a token have trained "
-            "further (mean loss 2.13 in the epoch of warm-up, 2.16 with pooling), and negative eigenvalues come "
-            "later in training (`nonconvexity-early`). The loss alone does not decide, however: ViT-S has 2.12 and "
-            "an NEP of 7.7 %"
-        ),
-    ),
 )
 def test_pooling_suppresses_negative_eigenvalues(measure: Measure) -> None:
     nep = measure(hessian.nep, when="warmup")
@@ -106,14 +82,6 @@ def test_pooling_suppresses_negative_eigenvalues(measure: Measure) -> None:
         "half the depth, as in the paper; heads of the usual width, though the paper's rule is not fully clear",
     ),
     confounds=(*CONFOUNDS, "more heads of equal width are more parameters"),
-    examined=(
-        (
-            "cifar10-micro: with 1, 3 and 12 heads NEP is 5.4, 6.5 and 7.3 %, leaning against the claim, and APE "
-            "6.2, 6.1 and 6.2. The error of NEP over mini-batches (2.0 to 2.3) is about half of its spread (4.0 to "
-            "4.4), and after warm-up these networks have hardly trained (mean loss 2.15 to 2.17 in that epoch; "
-            "chance is 2.30). In the end training NLL falls with heads (1.71, 1.69, 1.66)"
-        ),
-    ),
 )
 @LESS_OF_BOTH
 def test_more_heads_are_flatter_and_more_convex(measure: Measure, bad: Quantity) -> None:
@@ -129,14 +97,6 @@ def test_more_heads_are_flatter_and_more_convex(measure: Measure, bad: Quantity)
     contradicted_by="an NEP or APE that does not fall with the width of a head",
     deviations=("half the depth, three heads of a quarter of, once and four times the usual width",),
     confounds=(*CONFOUNDS, "wider heads are more parameters"),
-    examined=(
-        (
-            "cifar10-micro: by width of heads NEP is 4.8, 6.5 and 9.4 %, leaning against the claim whichever seed "
-            "is left out, and APE 6.1, 6.1 and 6.3. The spread of NEP grows with width (2.5, 4.0, 5.0). The widest "
-            "heads fit worst in the end (training NLL 1.74, the others 1.69), but best in the epoch of warm-up "
-            "(mean loss 2.17, 2.16 and 2.15)"
-        ),
-    ),
 )
 @LESS_OF_BOTH
 def test_wider_heads_are_flatter_and_more_convex(measure: Measure, bad: Quantity) -> None:
@@ -150,14 +110,6 @@ def test_wider_heads_are_flatter_and_more_convex(measure: Measure, bad: Quantity
     paper=Paper("Fig. C.2b", NO_NUMBERS, read_from="description", section=2, figures=("C.2b",)),
     contradicted_by="an APE that does not rise, or an NEP that does not fall, with the size of patches",
     confounds=CONFOUNDS,
-    examined=(
-        (
-            "cifar10-micro: by size of patches APE is 7.2, 7.2 and 7.1, without order, and NEP 10.3, 11.1 and "
-            "12.5 %, leaning against the claim, with spreads of 5.4 to 6.6 over networks and errors of 2.5 to 2.8 "
-            "over mini-batches. After warm-up the networks have hardly trained (mean loss 2.16 to 2.17 in that "
-            "epoch; chance is 2.30)"
-        ),
-    ),
 )
 def test_smaller_patches_are_flatter_and_less_convex(measure: Measure) -> None:
     by_size = ("vit-small-patch", "vit", "vit-large-patch")
@@ -172,13 +124,6 @@ def test_smaller_patches_are_flatter_and_less_convex(measure: Measure) -> None:
     paper=Paper("Fig. C.7", NO_NUMBERS, read_from="description", section=2, figures=("C.7",)),
     contradicted_by="an average positive eigenvalue of ViT-S after warm-up that is not below that of ViT-Ti",
     deviations=("only the start: what the paper says of late training is ambiguous",),
-    examined=(
-        (
-            "cifar10-micro: 15 of 18 ViTs lie below every ViT-S. At the same rate ViT-S has trained further (mean "
-            "loss 2.12 in the epoch of warm-up, the ViT 2.16), and APE grows in training. But in the end, where "
-            "both have a training NLL of 1.695, ViT-S is less flat as well (68 against 26)"
-        ),
-    ),
 )
 def test_larger_vit_starts_flatter(measure: Measure) -> None:
     ape = measure(hessian.ape, when="warmup")
@@ -194,13 +139,6 @@ def test_larger_vit_starts_flatter(measure: Measure) -> None:
         "LayerNorm against BatchNorm, whose mode alone changes the eigenvalues several times",
         "at 16 pixels ViT-S has three times the ResNet's parameters",
     ),
-    examined=(
-        (
-            "cifar10-micro: the mode of BatchNorm decides at the end: with statistics of the mini-batch the ResNet "
-            "has 47, and ViT-S (68) is below it in 6 of 18 seeds; after warm-up it is below in all (11 against 30). "
-            "ViT-S has three times the ResNet's parameters and fits worse (training NLL 1.695 against 1.31)"
-        ),
-    ),
 )
 @pytest.mark.parametrize("when", ["warmup", "end"])
 def test_vit_of_equal_size_has_smaller_eigenvalues(measure: Measure, when: str) -> None:
@@ -214,14 +152,6 @@ def test_vit_of_equal_size_has_smaller_eigenvalues(measure: Measure, when: str) 
     paper=Paper("Fig. C.4b", NO_NUMBERS, read_from="description", section=2, figures=("C.4b",)),
     contradicted_by="a negative eigenvalue proportion of PiT at or above ViT's",
     confounds=CONFOUNDS,
-    examined=(
-        (
-            "cifar10-micro: PiT has more negative eigenvalues than the ViT whichever seed is left out (by 3.8 to "
-            "5.9 points), but four PiTs of 24 to 41 % make most of it: the others have 11.6 %, the ViT 11.1 %. In "
-            "the epoch of warm-up the losses are alike (2.15 and 2.16); the three highest PiTs are among the four "
-            "with the lowest loss in the next (1.95)"
-        ),
-    ),
 )
 def test_pit_suppresses_negative_eigenvalues(measure: Measure) -> None:
     nep = measure(hessian.nep, when="warmup")
@@ -235,14 +165,6 @@ def test_pit_suppresses_negative_eigenvalues(measure: Measure) -> None:
     contradicted_by="an average positive eigenvalue of Swin that is not below ViT's, or hardly a negative eigenvalue",
     deviations=("to have negative eigenvalues is taken as an NEP above one percent",),
     confounds=CONFOUNDS,
-    examined=(
-        (
-            "cifar10-micro: only the magnitude contradicts, every Swin above every ViT; the mean loss in the epoch "
-            "of warm-up is alike (2.15 and 2.16). At 16 pixels a window is the whole map in two of Swin's three "
-            "stages. Windows alone, in the ViT of one stage, do what the claim says, if little: APE is 6.9 and 6.7 "
-            "with windows of 3 and 5 and 7.2 without"
-        ),
-    ),
 )
 def test_swin_is_flat_and_not_convex(measure: Measure) -> None:
     ape, nep = measure(hessian.ape, when="warmup"), measure(hessian.nep, when="warmup")
@@ -259,19 +181,6 @@ def test_swin_is_flat_and_not_convex(measure: Measure) -> None:
     contradicted_by="a surface of PiT or Swin that is not flatter",
     deviations=("read as the curvature of the NLL at the weights, in filter-normalised directions",),
     confounds=("directions are as long as the weights", "the networks do not fit the training data equally well"),
-    examined=(
-        (
-            "cifar10-micro: the fit does not explain it. The mean curvature is 5.8 for the ResNet, 3.1 for PiT, 2.0 "
-            "for Swin and 0.8 for the ViT, in every seed in this order, and Swin fits the training images less well "
-            "than the ViT (NLL 1.76 and 1.69), PiT better (1.50). APE after warm-up has the same order on average. "
-            "At 16 pixels a window is the whole map in two of Swin's three stages"
-        ),
-        (
-            "cifar100-micro: it is as on CIFAR-10. The mean curvature is 5.2 for the ResNet, 3.7 for PiT, 2.4 for "
-            "Swin and 1.0 for the ViT, the last three in every seed in this order, and Swin fits less well than "
-            "the ViT (training NLL 3.84 and 3.67), PiT better (3.55)"
-        ),
-    ),
 )
 @pytest.mark.parametrize("arm", ["pit", "swin"])
 def test_multi_stage_transformers_are_flatter(measure: Measure, arm: str) -> None:
@@ -293,13 +202,6 @@ def test_multi_stage_transformers_are_flatter(measure: Measure, arm: str) -> Non
     contradicted_by="an APE that is not lower, or an NEP that is not higher, under strong augmentation",
     deviations=("measured after warm-up, each network on its own augmentation",),
     confounds=CONFOUNDS,
-    examined=(
-        (
-            "cifar10-micro: three of four sentences hold; the ViT's NEP is open and leans against the claim (7.0 % "
-            "under strong augmentation, 11.1 % under weak). Warm-up leaves the strong ViT near chance (mean loss "
-            "2.28 in that epoch; chance is 2.30), but also at the end its NEP is not higher (26 against 32 %)"
-        ),
-    ),
 )
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
 def test_strong_augmentation_is_flat_and_not_convex(measure: Measure, arm: str) -> None:

@@ -126,24 +126,6 @@ def test_resnet_raises_high_frequencies_with_depth(measure: Measure) -> None:
         *DEVIATIONS,
         "early is the first quarter: of four MSAs the first, and the paper's own first of twelve lowers high frequencies",
     ),
-    examined=(
-        (
-            "cifar10-micro: the change is −0.15 to +0.06 over seeds, positive in 4 of 18, with an error of 0.01 "
-            "over images; the other three MSAs lower high frequencies as well, by 0.07, 0.05 and 0.03. Relative "
-            "to the first frequency the first MSA raises them by 0.02 ± 0.02, in 15 of 18 seeds, and the others "
-            "change them by less than 0.01: what decides the sign is how it moves the mean of the maps"
-        ),
-        (
-            "cifar100-micro: of four MSAs the early one is the first, and the first of the paper's twelve lowers high frequencies, too. Relative "
-            "to the first frequency its change is −0.01 ± 0.03 over seeds (+0.02 ± 0.02 on CIFAR-10), relative to the mean −0.50 ± 0.12 "
-            "(−0.04 ± 0.06): it raises the mean of the maps and leaves the other frequencies as they are to each other. The second MSA "
-            "lowers them as well, by 0.07 ± 0.09 (0.07 ± 0.05 on CIFAR-10)"
-        ),
-        (
-            "smoke: of three MSAs the first lowers high frequencies by 0.15 ± 0.14 over seeds, the second by 0.20 ± 0.13 and the third by "
-            "0.18 ± 0.09, so that none of them is an exception; relative to the first frequency the first one lowers them by 0.02 ± 0.02"
-        ),
-    ),
 )
 def test_early_msas_raise_high_frequencies(measure: Measure) -> None:
     early = feature_maps.early_msa_change
@@ -165,14 +147,6 @@ reduces = claim(
     ),
     contradicted_by="deep layers that are not below the embedding",
     deviations=(*DEVIATIONS, "deep is the second half of the sub-layers, on average"),
-    examined=(
-        (
-            "cifar10-micro: the first MLP raises high frequencies by 0.22 ± 0.08 (spread over seeds) and the "
-            "four MSAs lower them by 0.04, 0.07, 0.05 and 0.03, so that the deep half lies above the embedding "
-            "in 17 of 18 ViTs, relative to the first frequency in all of them. On CIFAR-100, where the claim is "
-            "reproduced, the first MSA lowers them by 0.50 ± 0.12 and the first MLP raises them by 0.06"
-        ),
-    ),
 )
 
 
@@ -198,14 +172,6 @@ def test_vit_lowers_high_frequencies_without_positions(measure: Measure, conditi
     ),
     contradicted_by="a mean change across MSAs that is not negative, or across MLPs that is not positive",
     deviations=(*DEVIATIONS, "of the parts of the depth in which ViT-Ti's MSAs and MLPs do so"),
-    examined=(
-        (
-            "cifar100-micro: three of four sentences are reproduced. Swin's MLPs raise high frequencies by 0.008 "
-            "± 0.007, in eight of nine seeds: by 0.015 and 0.010 in the second stage and not in the first "
-            "(−0.002). The third stage's map has too few places to be read. It nearly holds (p 0.025, q 0.071); "
-            "some 15 seeds would be needed"
-        ),
-    ),
 )
 @pytest.mark.parametrize("arm", ["pit", "swin"])
 def test_multi_stage_transformers_filter_alike(measure: Measure, arm: str) -> None:

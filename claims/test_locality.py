@@ -26,20 +26,6 @@ DEVIATIONS = ("padded positions are masked; in the official code they leak atten
     ),
     contradicted_by="a test error of 3×3 or 5×5 attention that is not below that of global attention",
     deviations=DEVIATIONS,
-    examined=(
-        (
-            "cifar10-micro: nothing was found at fault; the map has the paper's 8×8 places. Whichever "
-            "network is left out, 3×3 has more errors than global attention (by 0.6 to 0.8 points) and 5×5 "
-            "fewer (by 0.1 to 0.3). The NLL has another order: 1.754 (3×3), 1.721 (5×5), 1.767 (global) in "
-            "test and 1.692, 1.671, 1.695 in training, with spreads of 0.01 to 0.02"
-        ),
-        (
-            "cifar100-micro: errors are 90.7, 90.7 and 90.5 % (3×3, 5×5, global), a difference of 0.1 to 0.3 "
-            "points with any seed left out, beside spreads of 0.3 to 0.5. The fit has the same order (NLL 3.77, "
-            "3.71, 3.67 in training, 3.91, 3.89, 3.86 in test): a wider window is better here. Some 116 and 96 "
-            "seeds would be needed"
-        ),
-    ),
 )
 @LOCAL
 def test_local_attention_has_lower_error(measure: Measure, local: str) -> None:
@@ -60,13 +46,6 @@ def test_local_attention_has_lower_error(measure: Measure, local: str) -> None:
     ),
     contradicted_by="a negative eigenvalue proportion of local attention that is not below that of global attention",
     deviations=DEVIATIONS,
-    examined=(
-        (
-            "cifar10-micro: NEP is 9.1 ± 5.0 % (3×3), 8.1 ± 4.2 (5×5) and 11.1 ± 6.0 (global), lower with a "
-            "window whichever network is left out (by 1.5 to 3.6 points); the errors over mini-batches are "
-            "2.2 to 2.5. After warm-up none has trained much (mean loss 2.15 to 2.16 in that epoch; chance 2.30)"
-        ),
-    ),
 )
 @LOCAL
 def test_local_attention_has_fewer_negative_eigenvalues(measure: Measure, local: str) -> None:
@@ -87,14 +66,6 @@ def test_local_attention_has_fewer_negative_eigenvalues(measure: Measure, local:
     ),
     contradicted_by="a training NLL of 5×5 attention that is not the lowest",
     deviations=DEVIATIONS,
-    examined=(
-        (
-            "cifar100-micro: 5×5 fits better than 3×3, as claimed (3.712 and 3.765), and less well than global "
-            "attention (3.671), whichever seed is left out. The latter nearly contradicts the claim: p is 0.006 "
-            "by Welch's test alone, 0.030 for two sentences with the guard, q 0.082. The wider the window, the "
-            "better the fit, and the test NLL with it (3.91, 3.89, 3.86)"
-        ),
-    ),
 )
 @pytest.mark.parametrize("other", ["vit-local-3", "vit"])
 def test_medium_window_fits_training_data_best(measure: Measure, other: str) -> None:
@@ -115,14 +86,6 @@ def test_medium_window_fits_training_data_best(measure: Measure, other: str) -> 
     ),
     contradicted_by="a negative eigenvalue proportion of 5×5 attention that is not below that of 3×3",
     deviations=DEVIATIONS,
-    examined=(
-        (
-            "cifar10-micro: 5×5 is lower by 0.5 to 1.5 points with any network left out, beside spreads of "
-            "4.2 (5×5) and 5.0 (3×3) and errors of 2.3 and 2.2 over mini-batches; the paper's difference of "
-            "3.4 lies inside the interval. After warm-up neither has trained much (mean loss 2.15 and 2.16 in "
-            "that epoch; chance is 2.30)"
-        ),
-    ),
 )
 def test_medium_window_has_fewer_negative_eigenvalues(measure: Measure) -> None:
     nep = measure(hessian.nep, when="warmup")
@@ -145,18 +108,6 @@ def test_medium_window_has_fewer_negative_eigenvalues(measure: Measure) -> None:
         "learned constant weights over the same window stand against attention; the paper has none",
     ),
     confounds=("the network with constant weights has fewer parameters",),
-    examined=(
-        (
-            "cifar10-micro: with any network left out the error is 0.6 to 0.8 points higher than with global "
-            "attention, beside a margin of 1, and 0.0 to 0.2 lower than with constant weights. Attention "
-            "fits the training images better than constant weights (NLL 1.692 and 1.736, errors 0.008) and "
-            "has the lower test NLL (1.754 and 1.784), with more parameters (139 and 110 thousand)"
-        ),
-        (
-            "cifar100-micro: local attention is 0.2 points behind global, not ahead as in the paper. Beside an accuracy of 9.5 % the margin of "
-            "one point is wide: a class token and small patches lie within it as well"
-        ),
-    ),
 )
 def test_dependence_on_data_matters_and_range_does_not(measure: Measure) -> None:
     error = measure(accuracy.error)
@@ -173,18 +124,6 @@ def test_dependence_on_data_matters_and_range_does_not(measure: Measure) -> None
     contradicted_by="a lead of local attention that does not shrink with data",
     deviations=(*DEVIATIONS, "beyond the paper: a critique of the scale at which long range does not matter"),
     confounds=("fewer images are fewer steps at equal epochs",),
-    examined=(
-        (
-            "cifar10-micro: global attention is 0.5 points ahead on small data and 0.7 on all, an "
-            "interaction of 0.1 to 0.3 points with any network left out, beside spreads of about 1. On small "
-            "data both have learned little in nine epochs (27 and 26 % right, training NLL 1.876 and 1.895), "
-            "which leaves little room for a lead"
-        ),
-        (
-            "cifar100-micro: global attention is 0.3 points ahead on small data and 0.2 on all, and single seeds "
-            "change the sign (−1.7 to 0.7). On small data both are right in 5 to 6 % of 100 classes"
-        ),
-    ),
     ours=True,
 )
 def test_lead_of_local_attention_shrinks_with_data(measure: Measure) -> None:

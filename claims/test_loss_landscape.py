@@ -33,14 +33,6 @@ smaller = claim(
         "as a control, where the training loss of either network has fallen to three quarters of chance's",
     ),
     confounds=SPECTRUM_CONFOUNDS,
-    examined=(
-        (
-            "cifar10-micro: at one training loss (1.73) nothing is tested, since two of 18 ViTs do not come down "
-            "to it. In the other 16 the average positive eigenvalue is 12 to 36 there and in the ResNets 46 to "
-            "99, with an error of six mini-batches that is more than half of the spread over networks. What the "
-            "difference in fit (training NLL 1.69 and 1.31 at the end) does to the eigenvalues is not decided"
-        ),
-    ),
 )
 
 
@@ -117,15 +109,6 @@ more_negative = claim(
         "nearly none is taken as less than one per cent; it is none in the paper",
     ),
     confounds=("NEP counts only negative values among the five largest magnitudes of a mini-batch",),
-    examined=(
-        (
-            "cifar10-micro: at the end the ViTs have 23 to 39 % and no ResNet any; after warm-up the ranges "
-            "overlap (2 to 21 and 0 to 17 %), and 14 of 18 ResNets are above 1 %. They are still changing then: "
-            "two epochs later they have 0.7 % (six mini-batches). By signed extremes nothing is tested, with an "
-            "error of more than half of the spread; after warm-up |λmin|/λmax is 0.38 to 1.60 in ViTs and 0.06 "
-            "to 0.21 in ResNets"
-        ),
-    ),
 )
 
 
@@ -192,24 +175,6 @@ def test_vit_surface_is_flatter(measure: Measure) -> None:
     contradicted_by="a ViT that moves away from its optimum, or whose path is as long or turns as much as the ResNet's",
     deviations=("a path through a few snapshots, which hides what happens between them",),
     confounds=("scaling the weights before a BatchNorm changes the path and not the network",),
-    examined=(
-        (
-            "cifar10-micro: both networks come closer to their end from one snapshot to the next, the ResNet to "
-            "0.83 of its first distance by the end of warm-up. Nine epochs leave no time to come back from a "
-            "retreat: weight decay, whose pull ends one in the paper's 305 epochs, can shrink weights by 39 % "
-            "there and by 4 % here. The recipe is at fault for that part, not for the ViT's path being longer "
-            "and turning more"
-        ),
-        (
-            "cifar100-micro: it is as on CIFAR-10. On average both networks come closer from one snapshot to the "
-            "next, the ResNet to 0.84 of its first distance by the end of warm-up, and the ViT's path is longer "
-            "(× 1.10) and turns more (× 1.07), by the same nine epochs of the same recipe"
-        ),
-        (
-            "smoke: it is as on CIFAR-10, in six epochs. The ResNet comes to 0.84 of its first distance in the first one, and the ViT's path "
-            "is longer (× 1.08) and turns more (× 1.03)"
-        ),
-    ),
 )
 def test_vit_path_is_smooth_and_resnet_path_is_not(measure: Measure) -> None:
     assert measure(landscape.largest_retreat)("vit") < 0
@@ -231,14 +196,6 @@ def test_vit_path_is_smooth_and_resnet_path_is_not(measure: Measure) -> None:
     ),
     contradicted_by="a negative eigenvalue proportion that does not fall from warm-up to the end",
     confounds=("NEP counts only negative values among the five largest magnitudes of a mini-batch",),
-    examined=(
-        (
-            "cifar10-micro: NEP rises in each of 18 ViTs. Four epochs after warm-up it is already 29 % (11 ViTs, "
-            "six mini-batches) and after six 32 % (16 ViTs), as at the end: no fall is seen within nine epochs. "
-            "In three ViTs of the first sample it was 0 at initialisation. Whether it would fall later, as in "
-            "the paper's 300 epochs, is not measured"
-        ),
-    ),
 )
 def test_negative_eigenvalues_belong_to_early_training(measure: Measure) -> None:
     assert measure(hessian.nep, when="warmup")("vit") > measure(hessian.nep, when="end")("vit")
@@ -255,15 +212,6 @@ needed = claim(
         "the order on augmented images is read after warm-up, where the paper reads it, and at the end, as on clean images, by a control",
     ),
     confounds=("L2 adds its coefficient to every eigenvalue and can change no more than that",),
-    examined=(
-        (
-            "cifar10-micro: L2 adds 0.05 to eigenvalues of which the positive ones of the ViT are 7 on average "
-            "after warm-up, so that hardly one changes its sign (NEP changes in 5 of 18 ViTs, by one or two "
-            "points). The order on clean images can turn round where a network has memorised its training images "
-            "and is flat on them; after nine epochs of strong augmentation neither has (training NLL 2.17 for "
-            "the ViT and 2.09 for the ResNet)"
-        ),
-    ),
 )
 
 

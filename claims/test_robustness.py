@@ -43,14 +43,6 @@ hf = claim(
     ),
     contradicted_by="a loss of the ViT that is not smaller at 0.7 π and above",
     deviations=DEVIATIONS,
-    examined=(
-        (
-            "cifar100-micro: the ResNet loses 1.3 and the ViT 0.9 points, with an error of 0.5 by images (on "
-            "CIFAR-10, 4.1 points more than the ViT). Two ResNets make the difference (2.5 and 3.35 points): "
-            "without them it is +0.1. Relative to the clean accuracy both lose about a tenth (11 and 10 %). "
-            "Networks of 12 and 10 % have little to lose"
-        ),
-    ),
 )
 
 
@@ -96,21 +88,6 @@ lf = claim(
     ),
     contradicted_by="a loss of the ViT that is not larger between 0.2 π and 0.5 π",
     deviations=DEVIATIONS,
-    examined=(
-        (
-            "cifar10-micro: both lose little, the ViT 0.6 and the ResNet 1.4 points where the paper's lose 9 to "
-            "15, and three of 18 ViTs gain. The ViT has learned less (35 against 49 % of the test images), and "
-            "relative to the clean accuracy the order is undecided. With noise of equal power it loses the more "
-            "the lower the band, 4.4 points at 0.1 π and 1.0 at 0.5, the ResNet 3.2 to 4.5; at 0.1 π, which the "
-            "claim does not read, both lose alike"
-        ),
-        (
-            "cifar100-micro: the sign is that of CIFAR-10, where the claim is contradicted: the ViT loses 1.5 and "
-            "the ResNet 2.1 points of 10 and 12. One ResNet loses 4.0; without it the difference is 0.3 in place "
-            "of 0.5. p is 0.15 by Welch's test alone and 1 with the guard against skewness. Some 83 seeds would "
-            "be needed"
-        ),
-    ),
 )
 
 
@@ -149,26 +126,6 @@ shape = claim(
         "a network that has learned less follows either cue less, so that its bias lies nearer the 50 % of choices at random",
         "amplitudes hold more than texture",
         "drawn textures are of high and outlines of low frequency by design",
-    ),
-    examined=(
-        (
-            "cifar10-micro: where either cue decides (657 images for the ViT, 723 for the ResNet), the ResNet "
-            "follows phases in 54 % and the ViT in 49 %, below the 50 % of choices at random in 15 of 18 seeds, "
-            "but by less (1.4 points) than the error that the images leave in one network (2.0). The ViT has "
-            "learned less (35 against 49 % of the test images): what is shown is that it has no bias to phases, "
-            "not that it has the opposite one"
-        ),
-        (
-            "cifar100-micro: both follow phases in 60 % of the images where either cue decides. These are 111 "
-            "(ViT) and 131 (ResNet) of 2,000 on average, so that the error by images (4.5 points) is above the "
-            "spread over seeds (3.3 and 3.6). The measurement is too coarse for networks of 10 and 12 % over 100 "
-            "classes"
-        ),
-        (
-            "smoke: both decide by amplitudes, the ViT in 33 % and the ResNet in 54 % of all images, and by phases in 16 and 14 %; on drawn cues "
-            "by texture in 40 and 62 % and by outline in 7 and 6. What differs is how much they follow amplitudes, and the ViT has learned "
-            "less (44 against 81 % of the test images). That it decides by shape is not shown"
-        ),
     ),
 )
 
@@ -210,12 +167,6 @@ CORRUPTED = ("fifteen corruptions drawn by this project, with the strengths of t
     contradicted_by="a ViT at or above the ResNet in accuracy or robustness",
     deviations=CORRUPTED,
     confounds=("the ResNet has several times the ViT's parameters in the paper",),
-    examined=(
-        (
-            "cifar100-micro: of the other Transformers, PiT is as accurate as the ResNet (both 11.7 %), and a ViT that is trained "
-            "for 25 epochs more so (13.6 %, `long-training-no-rescue`). On CIFAR-10 the ResNet, of 49 %, is ahead of both (44 and 42)"
-        ),
-    ),
 )
 @pytest.mark.parametrize("good", [accuracy.accuracy, robustness.corrupted_accuracy], ids=["clean", "corrupted"])
 def test_resnet_beats_vit(measure: Measure, good: Quantity) -> None:
@@ -238,19 +189,6 @@ def test_resnet_beats_vit(measure: Measure, good: Quantity) -> None:
     deviations=(
         *CORRUPTED,
         "a control is the share of the clean accuracy, in which the paper's networks hardly differ",
-    ),
-    examined=(
-        (
-            "cifar10-micro: clean, AlterNet is 0.3 points ahead, under corruptions 0.1 behind, with a spread "
-            "over networks of 1.1 and of 0.6 to 0.7. By corruption the difference is −0.7 (impulse noise) to "
-            "+0.8 points (fog), nowhere above two standard errors. AlterNet has 109,000 parameters and the "
-            "ResNet 175,000; a ResNet of as many was not measured under corruptions"
-        ),
-        (
-            "cifar100-micro: corruptions are of 250 test images, of which one is 0.4 points. Corrupted, 10.0 and "
-            "10.2 % are right, clean 12.4 and 12.2 %. One AlterNet has 7.8 % under corruptions; without it the "
-            "sign changes. Some 473 seeds would be needed"
-        ),
     ),
 )
 def test_alternet_is_more_robust(measure: Measure) -> None:

@@ -31,20 +31,6 @@ RESNET_LESION = (LESION, "a whole residual branch, where the paper removes a bot
         "the model's end: two MSAs in each of the last two stages; a stage's start: from its second block on",
     ),
     confounds=("equal numbers of MSAs are not equal sizes: an MSA's parameters follow the width of its stage",),
-    examined=(
-        (
-            "cifar10-micro: four MSAs have 42.3 % at the ends of stages, 42.3 at their starts and 42.7 at the model's "
-            "end, with spreads of 0.9 to 1.4 and the same fit (training NLL 1.51, 1.51, 1.50). Only the difference "
-            "from the model's end keeps its sign whichever network is left out, against the claim. In the last stage "
-            "the map has 2×2 places, all of one window"
-        ),
-        (
-            "cifar100-micro: four MSAs have 7.2 % at the ends of stages, 7.9 at their starts and 8.0 at the model's "
-            "end, with spreads of 0.5 to 1.2, and fit least well at the ends (training NLL 3.92, 3.87 and 3.87). Both "
-            "differences are against the claim whichever seed is left out, on CIFAR-10 only that from the model's end. "
-            "Some 41 and 38 seeds would be needed"
-        ),
-    ),
 )
 @pytest.mark.parametrize("elsewhere", ["alternet-stage-start", "alternet-0022"])
 def test_stage_end_is_the_better_place(measure: Measure, elsewhere: str) -> None:
@@ -64,20 +50,6 @@ def test_stage_end_is_the_better_place(measure: Measure, elsewhere: str) -> None
     contradicted_by="an MSA at a stage's end whose removal costs less than the Conv's of the network without MSAs",
     deviations=("beyond the paper, which compares an MSA with an MLP of the same network", LESION),
     confounds=("two networks are compared, each of which may lean on its last blocks more or less",),
-    examined=(
-        (
-            "cifar10-micro: removing the MSA costs 2.8 and 3.8 points (second and third stage), removing the Conv 9.6 "
-            "and 12.2; by NLL it is 0.12 and 0.31 on average. Both networks fit alike (training NLL 1.29 and 1.31). "
-            "The two Convs have 66,366 parameters more than the MSAs, and AlterNet leans more on the first blocks of "
-            "these stages (37.1 and 36.5 points; the ResNet 33.8 and 31.0)"
-        ),
-        (
-            "cifar100-micro: the difference is that of CIFAR-10 in sign, whichever seed is left out (−0.8 to −1.1 "
-            "points): 1.4 against 2.3 points, by NLL 0.12 against 0.18. Networks of 12 % have little to lose, "
-            "with an error of 0.5 to 0.7 points by 2,000 images. p is 0.023 by Welch's test alone; some 19 seeds "
-            "would be needed"
-        ),
-    ),
     ours=True,
 )
 def test_msa_at_stage_end_matters_more_than_conv_there(measure: Measure) -> None:
@@ -141,24 +113,6 @@ def test_damage_has_the_period_of_a_stage_in_swin(measure: Measure, condition: s
     contradicted_by="a loss in the first stage that is not above the loss in the last",
     deviations=("the first stage against the last", *RESNET_LESION),
     confounds=("the block that begins the last stage changes width and resolution, that of the first stage does not",),
-    examined=(
-        (
-            "cifar10-micro: accuracy and NLL disagree. By accuracy the last stage costs more in 13 of 18 networks; "
-            "without the block that begins the last stage, 17.5 % are right (chance is 10). By NLL, which does not "
-            "stop there, the first stage costs 1.07 ± 0.68 and the last 0.59 ± 0.10, more in 15 of 18. Of the blocks "
-            "that change neither width nor resolution, the early ones cost 7 ± 8 points more, in 16 of 18"
-        ),
-        (
-            "cifar100-micro: the last stage costs more, 6.6 against 4.7 points and by NLL 0.64 against 0.43, the "
-            "latter in all nine seeds. It is the block that begins it and changes width and resolution (10.2 "
-            "points), which leaves 1.5 % (chance is 1). Of the blocks that do not, one costs as much as the other (2.9 and 3.0 points)"
-        ),
-        (
-            "smoke: accuracy stops at chance here, too. The first stage costs 47 of 81 points and the last 59, and 67 the block "
-            "that begins it. By NLL they cost as much (1.51 ± 0.47 and 1.61 ± 0.14), and of the blocks that change neither width nor "
-            "resolution the later costs 5 ± 18 points more"
-        ),
-    ),
 )
 def test_early_stage_matters_more_in_resnet(measure: Measure) -> None:
     assert measure(lesion.loss_in_stage, stage="first")("resnet") > measure(lesion.loss_in_stage, stage="last")(
@@ -178,21 +132,6 @@ def test_early_stage_matters_more_in_resnet(measure: Measure) -> None:
     ),
     contradicted_by="a mean over stages the other way round",
     deviations=("read as the mean over stages", LESION),
-    examined=(
-        (
-            "cifar10-micro: the stages differ: the MLP costs 0.7 ± 2.3 points more in the first, 0.4 ± 1.0 less in "
-            "the second and 0.5 ± 1.0 more in the third, with errors of at most 0.9 to 1.5 by images. By NLL it costs "
-            "less than the MSA in the second in 15 of 18 networks. In the first sample the first stage carried the "
-            "claim (2.9 ± 2.5 points). The paper's first stage is off the scale of its figure"
-        ),
-        (
-            "cifar100-micro: the order is turned round in the first stage, where the MLP costs 0.5 and the "
-            "MSA 1.5 of 8.5 points (3.3 and 2.6 of 35 on CIFAR-10), and in the second (−0.1 and 0.5); in the third "
-            "both cost as much. By NLL, which "
-            "does not stop at chance, the first MLP costs 0.05 ± 0.04 over seeds and the first MSA 0.18 ± 0.09, so that it is no matter "
-            "of the few points that networks of 100 classes have to lose"
-        ),
-    ),
 )
 def test_mlp_matters_more_at_stage_starts_of_swin(measure: Measure) -> None:
     mlp, msa = (measure(lesion.loss_of, kind=kind, place="first")("swin") for kind in ("mlp", "msa"))
@@ -227,19 +166,6 @@ late = claim(
     contradicted_by="a loss by the last MSA that is not above the loss by the last MLP",
     deviations=("the ViT decides, PiT is a control", "in PiT, the mean over the last MSAs of its stages", LESION),
     confounds=("the author agrees that deep ViTs do not show it, whose attention collapses",),
-    examined=(
-        (
-            "cifar10-micro: of the MSAs the first matters most: by depth they cost 6.3, 3.0, 1.0 and 1.0 points. The "
-            "last one matters more than the last MLP, which costs nothing (0.0). In PiT the last MSA costs as much as "
-            "the first (11.7 and 11.4 points)"
-        ),
-        (
-            "cifar100-micro: the last MSA costs 0.36 and the last MLP −0.02 of 9.5 points, with an error of 0.3 "
-            "to 0.4 by images; the difference is positive whichever seed is left out. By NLL it is 0.029 against "
-            "0.008, in eight of nine seeds. Networks of 100 classes have few points to lose; some 29 seeds would "
-            "be needed"
-        ),
-    ),
 )
 
 

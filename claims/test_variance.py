@@ -26,23 +26,6 @@ DEVIATIONS = ("read as the change of the logarithm, so that blocks with large fe
     contradicted_by="a mean change across MSAs that is not negative",
     deviations=DEVIATIONS,
     confounds=CONFOUNDS,
-    examined=(
-        (
-            "cifar10-micro: by block the log variance changes by +0.04, +0.19, +0.12 and +0.12 across the four MSAs "
-            "(spreads of 0.05 to 0.08), and by +1.72, +0.36, +0.14 and +0.12 across the MLPs. The residual stream "
-            "still grows in so shallow a network: what an MSA adds outweighs what it smooths. The MSAs of the same "
-            "networks are low-pass in frequency (`msa-lowpass`)"
-        ),
-        (
-            "cifar100-micro: it is as on CIFAR-10. By block the log variance changes by +0.24, +0.28, +0.24 and "
-            "+0.12 across the MSAs and by +0.84, +0.22, +0.09 and +0.08 across the MLPs, while the MSAs after the "
-            "first are low-pass in frequency (`msa-lowpass`)"
-        ),
-        (
-            "smoke: it is as on CIFAR-10. By block the log variance changes by +0.02, +0.07 and +0.08 across the MSAs (spreads over seeds of "
-            "0.03 to 0.06) and by +0.05, +0.16 and +0.22 across the MLPs, while the MSAs are low-pass in frequency (`msa-lowpass`)"
-        ),
-    ),
 )
 def test_msas_lower_variance(measure: Measure) -> None:
     assert measure(feature_maps.msa_variance_change)("vit") < 0
@@ -102,19 +85,6 @@ def test_variance_grows_with_depth(measure: Measure, arm: str) -> None:
     contradicted_by="a stage whose largest variance is not at its end",
     deviations=("read on the logarithm, in the stage where the last block leads by least",),
     confounds=("a residual stream accumulates variance within a stage almost by construction",),
-    examined=(
-        (
-            "cifar10-micro: the log variance falls into the second stage (−0.15 ± 0.15, in 16 of 18 networks) and not "
-            "into the third (+0.04 ± 0.14, a fall in six), which the mean over both hides; that mean is positive in "
-            "five networks"
-        ),
-        (
-            "cifar100-micro: stages do peak at their ends. The log variance then rises into the second stage "
-            "(+0.38 ± 0.11 over seeds) and falls into the third (−0.44 ± 0.14), each in all nine seeds, and the "
-            "mean of both is −0.03: the two changes of stage differ, which a mean over them hides. Without one "
-            "seed (+0.10) it is −0.05"
-        ),
-    ),
 )
 def test_variance_peaks_at_stage_ends(measure: Measure) -> None:
     assert measure(feature_maps.lead_of_stage_end)("resnet") > 0
@@ -128,19 +98,6 @@ def test_variance_peaks_at_stage_ends(measure: Measure) -> None:
     contradicted_by="a mean change across the first MSAs of the stages that is not negative, or not below the last ones'",
     deviations=DEVIATIONS,
     confounds=CONFOUNDS,
-    examined=(
-        (
-            "cifar10-micro: it is PiT that contradicts, mostly by the only MSA of its third stage (log variance +0.35 "
-            "± 0.08), whose map has few places; the first MSAs of its other stages change it by −0.01 ± 0.05 and "
-            "+0.06 ± 0.02, those of Swin by 0.00, 0.00 and −0.01. Two of that PiT's three stages have a single MSA, "
-            "first and last at once"
-        ),
-        (
-            "cifar100-micro: it is PiT again, here in every stage: its first MSAs change the log variance by "
-            "+0.07 ± 0.08, +0.11 ± 0.05 and +0.21 ± 0.09 over seeds. Those of Swin change it by +0.05, +0.02 and "
-            "−0.01, and on average less than its last ones, as claimed"
-        ),
-    ),
 )
 @pytest.mark.parametrize("arm", ["pit", "swin"])
 def test_first_msas_of_stages_lower_variance(measure: Measure, arm: str) -> None:

@@ -13,6 +13,7 @@ from vitwork.profiles import PROFILES, find, registered
 from vitwork.report.figures import PAPER
 from vitwork.report.words import QUESTIONS
 from vitwork.session.collecting import collect, read_claims
+from vitwork.session.examined import examined
 from vitwork.session.registration import declarations, outlined
 
 CLAIMS = Path(__file__).parents[1] / "claims"
@@ -160,12 +161,11 @@ def test_lesions_of_a_resnet_say_what_is_removed(tests):
         assert any("3×3 convolution" in deviation for deviation in claim.deviations)
 
 
-def test_what_was_looked_into_names_its_scale(tests):
-    """A note on data holds for the data of one profile, which it names first, and a claim has one for each at most."""
-    for claim in {test.case.claim.id: test.case.claim for test in tests}.values():
-        scales = [note.partition(": ")[0] for note in claim.examined]
-        assert len(scales) == len(set(scales)), claim.id
-        assert set(scales) <= set(PROFILES), claim.id
+def test_what_was_looked_into_is_of_claims_and_profiles(tests):
+    """A misspelt name would be shown nowhere, in silence."""
+    notes = examined(CLAIMS)
+    assert set(notes) <= {test.case.claim.id for test in tests}
+    assert {profile for texts in notes.values() for profile in texts} <= set(PROFILES)
 
 
 @pytest.mark.parametrize(

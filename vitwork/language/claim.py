@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
@@ -68,9 +68,9 @@ class Claim:
         contradicted_by: the outcome that would contradict the claim.
         deviations: differences from the paper's setting that hold at every profile, or where images are others.
         confounds: other explanations that the design does not exclude.
-        examined: what was looked into after data had been seen, with its scale; it changes no hypothesis, arm or margin.
         ours: a claim of ours that the paper does not make.
         any_network: about any network, trained or not; other claims compare only networks that have learned.
+        examined: what was looked into after the data of a profile had been seen, by profile; no part of the declaration.
     """
 
     id: str
@@ -79,9 +79,9 @@ class Claim:
     contradicted_by: str = ""
     deviations: tuple[str | OtherImages, ...] = ()
     confounds: tuple[str, ...] = ()
-    examined: tuple[str, ...] = ()
     ours: bool = False
     any_network: bool = False
+    examined: Mapping[str, str] = field(default_factory=dict)
 
     def differences(self, sources: Collection[str] = ()) -> tuple[str, ...]:
         """Return the deviations of arms whose images are from some data sources, in words; all of them where none is named."""
@@ -100,11 +100,11 @@ def claim(
     contradicted_by: str = "",
     deviations: tuple[str | OtherImages, ...] = (),
     confounds: tuple[str, ...] = (),
-    examined: tuple[str, ...] = (),
     ours: bool = False,
     any_network: bool = False,
 ) -> Callable[[Test], Test]:
-    """Declare that the decorated test decides a claim of the paper; the arguments are the fields of `Claim`.
+    """Declare that the decorated test decides a claim of the paper; the arguments are the fields of `Claim`, but for what was
+    looked into later, which stands in `examined.toml` beside the file.
 
     Returns:
         A decorator that marks the test function; the pytest plugin reads the mark.
@@ -112,7 +112,7 @@ def claim(
     Raises:
         TypeError: a field is not of its type, and no report could hold it.
     """
-    given = Claim(id, sentence, paper, contradicted_by, deviations, confounds, examined, ours, any_network)
+    given = Claim(id, sentence, paper, contradicted_by, deviations, confounds, ours, any_network)
     try:
         declared = msgspec.convert(asdict(given), Claim)
     except msgspec.ValidationError as error:

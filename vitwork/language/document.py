@@ -123,8 +123,9 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     """A claim with its verdict.
 
     Attributes:
-        id, sentence, paper, contradicted_by, deviations, confounds, examined: as declared (`vitwork.language.claim.Claim`).
+        id, sentence, paper, contradicted_by, deviations, confounds: as declared (`vitwork.language.claim.Claim`).
         chapter: the part of the paper.
+        examined: what was looked into after the data of the profile's published report had been seen.
         ours: whether it is a claim of ours that the paper does not make.
         registered: how it compares with what was registered before the data; None where nothing was.
         verdict: what its primary hypotheses say together.

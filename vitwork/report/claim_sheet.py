@@ -72,7 +72,9 @@ def _section(entry: SheetEntry) -> str:
     lines += _listed("Contradicted by", map(_escaped, filter(None, [claim.contradicted_by])))
     lines += _listed("Differs from the paper", map(_escaped, claim.differences()))
     lines += _listed("Not excluded", map(_escaped, claim.confounds))
-    lines += _listed("Looked into after the data", map(_escaped, claim.examined))
+    lines += _listed(
+        "Looked into after the data", (f"`{profile}`: {_escaped(text)}" for profile, text in claim.examined.items())
+    )
     return "\n".join([*lines, ""])
 
 

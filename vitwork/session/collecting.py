@@ -16,6 +16,7 @@ from _pytest.compat import NOTSET  # public as what a test of an empty set of pa
 from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.language.measure import Measure
+from vitwork.session.examined import examined
 from vitwork.session.invocation import PLUGIN, claims
 from vitwork.session.invocation import arguments as session
 from vitwork.session.reading import Case, read_test
@@ -105,7 +106,9 @@ def _read(item: pytest.Function, measure: Measure) -> Case:
     chapter = (inspect.getdoc(item.module) or item.module.__name__).splitlines()[0].rstrip(".")
     statistical = "measure" in item.fixturenames
     empty = any(value is NOTSET for value in parameters.values())
-    case = Case(item.nodeid, marker.args[0], chapter, parameters, statistical=statistical, empty=empty)
+    claim = marker.args[0]
+    claim = replace(claim, examined=examined(item.path.parent).get(claim.id, {}))
+    case = Case(item.nodeid, claim, chapter, parameters, statistical=statistical, empty=empty)
     return read_test(case, item.obj, measure) if statistical and not empty else case
 
 

@@ -182,7 +182,7 @@ class Session:
             contradicted_by=claim.contradicted_by,
             deviations=claim.differences(self._sources(place.arm for place in places)),
             confounds=claim.confounds,
-            examined=claim.examined,
+            examined=tuple(text for name, text in claim.examined.items() if name == self.profile.name),
             chapter=group[0].chapter,
             ours=claim.ours,
             verdict=combine([*properties, *_decided(group, decided)]),
