@@ -66,11 +66,11 @@ def test_every_network_is_a_run_and_the_smallest_arm_bounds_what_is_seen():
         profile(vit=arm("vit", 4), resnet=replace(arm("resnet", 7), networks=tuple(map(network, range(50, 57)))))
     )
     plan.add(case("one", apart), 20)
-    assert [len(side) for side in plan.tests["one"].sides[0]] == [4, 7]
+    assert [len(side.wanted) for side in plan.tests["one"].sides[0]] == [4, 7]
     assert len(plan.runs) == 11
     assert plan.fewest(plan.tests["one"].case.sentences[0]) == 4
     plan.add(case("one", apart), 3)
-    assert [len(side) for side in plan.tests["one"].sides[0]] == [3, 3]
+    assert [len(side.wanted) for side in plan.tests["one"].sides[0]] == [3, 3]
 
 
 def test_a_hypothesis_knows_how_many_networks_there_are(tmp_path):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +24,11 @@ from vitwork.design.deviation import Lack, Missing
 from vitwork.errors import VitworkError
 from vitwork.language.document import Constant, Hypothesis, QuantityResult, Sample
 from vitwork.language.quantity import Quantity
-from vitwork.language.sentence import Reference, Sentence, Values
+from vitwork.language.sentence import Values
 from vitwork.session.competence import Competence
 from vitwork.session.findings import Decided, Finding, Judgement, RecordPlace
 from vitwork.session.lookup import LackError, Lookup, Records
-from vitwork.session.plan import Plan, Planned, Wanted
+from vitwork.session.plan import Plan, Planned, PlannedSide, Wanted
 from vitwork.session.reading import Case
 from vitwork.session.troubles import Troubles
 from vitwork.statistics.effect import Effect
@@ -176,15 +176,11 @@ class Judge:
 
     @staticmethod
     def _numbers(test: Planned, lookup: Lookup) -> Sides:
-        def number(side: Reference | float, wanted: tuple[Wanted, ...] | float) -> Values | float:
-            if isinstance(side, Reference) and isinstance(wanted, tuple):
-                return lookup.values(side, wanted)
-            assert not isinstance(side, Reference)
-            return side
-
         return tuple(
-            tuple(map(number, sentence.sides, sides))
-            for sentence, sides in zip(test.case.sentences, test.sides, strict=True)
+            tuple(
+                lookup.values(side.reference, side.wanted) if isinstance(side, PlannedSide) else side for side in sides
+            )
+            for sides in test.sides
         )
 
     def _trouble(self, wanted: Iterable[Wanted]) -> Lack | None:
@@ -203,12 +199,8 @@ class Judge:
     @staticmethod
     def _same(test: Planned, lookup: Lookup) -> Lack | None:
         """Return which arms of a sentence trained the same networks, as where the options that tell them apart say the same."""
-        for sentence, sides in zip(test.case.sentences, test.sides, strict=True):
-            runs = {
-                side.arm: wanted
-                for side, wanted in zip(sentence.sides, sides, strict=True)
-                if isinstance(side, Reference) and isinstance(wanted, tuple)
-            }
+        for sides in test.sides:
+            runs = {side.reference.arm: side.wanted for side in sides if isinstance(side, PlannedSide)}
             for (one, first), (other, second) in combinations(runs.items(), 2):
                 if any(map(lookup.trained_alike, first, second)):
                     return Lack(Missing.SAME, one, other)
@@ -222,28 +214,21 @@ class Judge:
         for name, sides in values.items():
             if name in lacks:
                 continue
-            for side, wanted, numbers in self._sides(self.plan.tests[name], sides):
-                key = digest([side.arm, side.parameters, len(numbers)])
-                samples.setdefault(side.quantity, {})[key] = (numbers, lookup.errors(side, wanted))
+            for side, numbers in _measured(self.plan.tests[name], sides):
+                asked = side.reference
+                key = digest([asked.arm, asked.parameters, len(numbers)])
+                samples.setdefault(asked.quantity, {})[key] = (numbers, lookup.errors(asked, side.wanted))
         found = [_quantity(quantity, list(arms.values())) for quantity, arms in samples.items()]
         return tuple(_audited_together(found))
 
     def _lost(self, values: Mapping[str, Sides], noisy: Collection[str]) -> dict[str, Lack]:
         """Return the tests of which a quantity says more of its own error than of networks."""
         return {
-            name: Lack(Missing.NOISE, what=side.quantity.name)
+            name: Lack(Missing.NOISE, what=side.reference.quantity.name)
             for name, sides in values.items()
-            for side, _, _ in self._sides(self.plan.tests[name], sides)
-            if side.quantity.name in noisy
+            for side, _ in _measured(self.plan.tests[name], sides)
+            if side.reference.quantity.name in noisy
         }
-
-    @staticmethod
-    def _sides(test: Planned, values: Sides) -> Iterator[tuple[Reference, tuple[Wanted, ...], Values]]:
-        """Yield every measured side of a test with its measurements and numbers."""
-        for sentence, planned, numbers in zip(test.case.sentences, test.sides, values, strict=True):
-            for side, wanted, found in zip(sentence.sides, planned, numbers, strict=True):
-                if isinstance(side, Reference) and isinstance(wanted, tuple) and isinstance(found, tuple):
-                    yield side, wanted, found
 
     def _missed(self, lacks: Mapping[str, Lack]) -> dict[str, Lack]:
         """Return, for the tests that share a claim with one that lacks a primary sentence, what that one lacks.
@@ -265,9 +250,7 @@ class Judge:
     def _asked(self, values: Sides, test: Planned, skewed: Collection[str]) -> tuple[Asked, ...]:
         """Return every sentence as a question that can be judged at any error rate."""
         return tuple(
-            partial(
-                _effect, sentence, numbers, sequential=self.sequential, skewed=sentence.first.quantity.name in skewed
-            )
+            partial(sentence.judge, numbers, sequential=self.sequential, skewed=sentence.first.quantity.name in skewed)
             for sentence, numbers in zip(test.case.sentences, values, strict=True)
         )
 
@@ -317,10 +300,11 @@ class Judge:
         )  # fmt: skip
 
 
-def _effect(
-    sentence: Sentence, values: Sequence[Values | float], alpha: float, *, sequential: bool, skewed: bool
-) -> Effect:
-    return sentence.judge(values, alpha, sequential=sequential, skewed=skewed)
+def _measured(test: Planned, values: Sides) -> Iterator[tuple[PlannedSide, Values]]:
+    """Yield every measured side of a test with its numbers."""
+    for side, numbers in zip(chain(*test.sides), chain(*values), strict=True):
+        if isinstance(side, PlannedSide) and isinstance(numbers, tuple):
+            yield side, numbers
 
 
 def _quantity(quantity: Quantity, arms: Sequence[tuple[Values, Values]]) -> QuantityResult:
@@ -358,7 +342,7 @@ def _known(number: float) -> float | None:
 def _hypothesis(
     case: Case,
     place: int,
-    planned: Sequence[tuple[Wanted, ...] | float],
+    planned: Sequence[PlannedSide | float],
     values: Sequence[Values | float],
     effect: Effect,
 ) -> Hypothesis:
@@ -367,20 +351,20 @@ def _hypothesis(
     return Hypothesis(
         id=case.hypothesis(place), claim=case.claim.id, form=sentence.form, statement=sentence.statement,
         parameters=case.shown, quantity=quantity.name, unit=quantity.unit,
-        sides=tuple(map(_side, sentence.sides, planned, values)),
+        sides=tuple(map(_side, planned, values)),
         effect=effect, control=sentence.control, levels=sentence.levels, within=sentence.band, most=_most(planned),
     )  # fmt: skip
 
 
-def _most(planned: Iterable[tuple[Wanted, ...] | float]) -> int | None:
+def _most(planned: Iterable[PlannedSide | float]) -> int | None:
     """Return how many networks the smallest arm has of which they are published, here or not; None where more can be trained."""
-    arms = [side[0].run.arm for side in planned if isinstance(side, tuple) and side]
+    arms = [side.wanted[0].run.arm for side in planned if isinstance(side, PlannedSide) and side.wanted]
     return min((len(arm.networks) + len(arm.missing) for arm in arms if arm.loaded), default=None)
 
 
-def _side(side: Reference | float, planned: tuple[Wanted, ...] | float, values: Values | float) -> Sample | Constant:
-    if isinstance(side, Reference) and isinstance(planned, tuple) and isinstance(values, tuple):
-        seeds = tuple(want.run.seed for want in planned)
-        return Sample(arm=side.arm, label=side.label, seeds=seeds, values=values)
+def _side(side: PlannedSide | float, values: Values | float) -> Sample | Constant:
+    if isinstance(side, PlannedSide) and isinstance(values, tuple):
+        seeds = tuple(want.run.seed for want in side.wanted)
+        return Sample(arm=side.reference.arm, label=side.reference.label, seeds=seeds, values=values)
     assert isinstance(values, float | int)
     return Constant(value=values)

@@ -54,6 +54,14 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedSide:
+    """A measured side of a sentence, with a measurement per seed."""
+
+    reference: Reference
+    wanted: tuple[Wanted, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """A test with the measurements that its sentences rest on.
 
@@ -61,13 +69,13 @@ class Planned:
         case: the test.
         seeds: networks per arm that it is judged on, as far as there are so many.
         evaluations: of the arms that have to be competent, a measurement per seed.
-        sides: for each sentence and each of its sides, a measurement per seed; a constant stands for itself.
+        sides: of each sentence; a constant stands for itself.
         lack: why it cannot be measured; None where it can.
     """
 
     case: Case
     seeds: int
-    sides: tuple[tuple[tuple[Wanted, ...] | float, ...], ...] = ()
+    sides: tuple[tuple[PlannedSide | float, ...], ...] = ()
     lack: Lack | None = None
     evaluations: Mapping[str, tuple[Wanted, ...]] = field(default_factory=dict)
 
@@ -79,7 +87,8 @@ class Planned:
     @property
     def wanted(self) -> dict[str, Wanted]:
         """The measurements of the sentences by key."""
-        return {want.key: want for sides in self.sides for side in sides if isinstance(side, tuple) for want in side}
+        measured = (side for sides in self.sides for side in sides if isinstance(side, PlannedSide))
+        return {want.key: want for side in measured for want in side.wanted}
 
 
 @dataclass(slots=True)
@@ -139,24 +148,23 @@ class Plan:
             self.tests[case.name] = Planned(case, seeds, lack=lack)
             return
         sides = tuple(
-            tuple(self._wants(side, seeds) if isinstance(side, Reference) else side for side in sentence.sides)
+            tuple(
+                PlannedSide(side, self._wants(side.arm, side.measurement, seeds))
+                if isinstance(side, Reference)
+                else side
+                for side in sentence.sides
+            )
             for sentence in case.sentences
         )
-        arms = (
-            ()
-            if case.claim.any_network
-            else dict.fromkeys(side.arm for sentence in case.sentences for side in sentence.references)
-        )
-        competent = self.profile.measurement(Evaluation)
-        evaluations = {
-            arm: tuple(self.want(self.profile.arms[arm], seed, competent) for seed in self.numbers(arm, seeds))
-            for arm in arms
-        }
+        evaluations = {}
+        if not case.claim.any_network:
+            competent = self.profile.measurement(Evaluation)
+            arms = dict.fromkeys(side.arm for sentence in case.sentences for side in sentence.references)
+            evaluations = {arm: self._wants(arm, competent, seeds) for arm in arms}
         self.tests[case.name] = Planned(case, seeds, sides, evaluations=evaluations)
 
-    def _wants(self, side: Reference, seeds: int) -> tuple[Wanted, ...]:
-        arm = self.profile.arms[side.arm]
-        return tuple(self.want(arm, seed, side.measurement) for seed in self.numbers(side.arm, seeds))
+    def _wants(self, arm: str, measurement: Measurement, seeds: int) -> tuple[Wanted, ...]:
+        return tuple(self.want(self.profile.arms[arm], seed, measurement) for seed in self.numbers(arm, seeds))
 
     def fewest(self, sentence: Sentence) -> int:
         """Return the networks of the smallest arm of a sentence, which bounds what it can see."""
