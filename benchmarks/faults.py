@@ -291,7 +291,7 @@ def killed_training(bench: Bench, tally: Tally) -> None:
 def results_mutated(bench: Bench, tally: Tally) -> None:
     """Change results in one place, and let every command read them: each ends well or in one sentence."""
     from vitwork.errors import VitworkError
-    from vitwork.language.changes import compare_to_baseline
+    from vitwork.facts.changes import compare_to_baseline
     from vitwork.report.build import build
     from vitwork.report.compare import write_comparison
     from vitwork.report.document import read

@@ -11,7 +11,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.report.document import read
 
 

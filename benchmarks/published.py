@@ -41,10 +41,10 @@ from vitwork.design.published import Network
 from vitwork.measurements.loaded_run import AT_ONCE, LoadedRun
 from vitwork.models.published.weights import SUFFIX
 from vitwork.models.zoo.creation import create
+from vitwork.networks.costs import amount
+from vitwork.networks.selection import as_if_here
 from vitwork.profiles.network_times import FILE, NetworkTimes, Timed, Work, network_times
 from vitwork.session.collecting import collect, read_claims
-from vitwork.session.network_costs import amount
-from vitwork.session.networks import as_if_here, loads
 from vitwork.session.plan import Plan
 from vitwork.store.digests import file_digest
 from vitwork.store.keys import digest as key_of
@@ -192,7 +192,7 @@ def main() -> None:
     facts, known = timing.facts("cpu", "timm"), {}
     machine = f"in processor time of one thread on an {facts['processor']} with other work beside"
     tests = collect([CLAIMS])
-    everything = [one for profile in profiles.PROFILES.values() if loads(profile) for one in asked(profile, tests)]
+    everything = [one for profile in profiles.PROFILES.values() if profile.loaded for one in asked(profile, tests)]
     groups = families(everything)
     times = network_times() if given.families else NetworkTimes(machine, 0.0, {}, {})
     times = structs.replace(times, machine=machine, preparing=round(preparing(), 4))

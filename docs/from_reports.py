@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from statistics import median
 
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.report.document import read
 from vitwork.report.findings import page, summary
 from vitwork.report.words.verdicts import core_seconds, worked

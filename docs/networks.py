@@ -12,11 +12,11 @@ from pathlib import Path
 
 from vitwork.models.published.loading import size_of
 from vitwork.models.published.membership import groups
+from vitwork.networks.command import rule
+from vitwork.networks.selection import as_if_here
 from vitwork.profiles.published import FAMILIES, PUBLISHED
 from vitwork.session.collecting import collect, read_claims
-from vitwork.session.commands import rule
 from vitwork.session.costs import durations
-from vitwork.session.networks import as_if_here
 from vitwork.session.plan import Plan
 from vitwork.store.store import Store
 

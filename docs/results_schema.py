@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vitwork.design.deviation import Deviation, Lack
-from vitwork.language import document
+from vitwork.facts import claims, document
 from vitwork.language.claim import Paper
 from vitwork.notebook.comparison import EVENTS
 from vitwork.notebook.frames import COLUMNS
@@ -22,8 +22,8 @@ from vitwork.statistics.effect import Effect
 
 PAGE = Path(__file__).parent / "results.md"
 TYPES = (
-    document.Results, document.ProfileResult, Deviation, document.Provenance, document.DatasetResult, document.ClaimResult,
-    Paper, Lack, document.Hypothesis, document.Sample, document.Constant, Effect, document.RunResult, document.MeasurementResult,
+    document.Results, document.ProfileResult, Deviation, document.Provenance, document.DatasetResult, claims.ClaimResult,
+    Paper, Lack, claims.Hypothesis, claims.Sample, claims.Constant, Effect, document.RunResult, document.MeasurementResult,
 )  # fmt: skip
 HEAD = """# Results and their schema
 

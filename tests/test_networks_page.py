@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from vitwork.models.published.membership import groups
+from vitwork.networks.selection import as_if_here
 from vitwork.profiles.published import FAMILIES, PUBLISHED
 from vitwork.session.collecting import collect, read_claims
-from vitwork.session.networks import as_if_here
 from vitwork.session.plan import Plan
 
 DOCS = Path(__file__).parents[1] / "docs"

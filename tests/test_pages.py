@@ -16,7 +16,7 @@ from PIL import Image
 
 from docs import from_reports, results_schema
 from tests import forked
-from vitwork.language.changes import BREAKING, Kind
+from vitwork.facts.changes import BREAKING, Kind
 from vitwork.report.findings import page, summary
 
 ROOT = Path(__file__).parents[1]

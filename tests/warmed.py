@@ -36,7 +36,7 @@ from vitwork.store.sources import source_hash
 IMPORTED = [  # but not vitwork.plugin, whose assertions pytest rewrites as it loads it
     "timm", "torchvision", "pandas", "scipy.stats", "matplotlib.figure", "hypothesis", "xdist.plugin", "xdist.looponfail",
     "xdist.remote", "execnet.multi", "anyio.pytest_plugin", "pytest_cov.plugin", "rich.table", "torch.utils.flop_counter",
-    "vitwork.cli", "vitwork.evidence.commands", "vitwork.report.build", "vitwork.session.closing", "vitwork.session.commands",
+    "vitwork.cli", "vitwork.evidence.commands", "vitwork.report.build", "vitwork.session.closing", "vitwork.networks.command",
     "vitwork.session.forecast", "vitwork.session.options", "vitwork.session.seeding", "vitwork.session.worker",
     "vitwork.measurements.loaded_run", "vitwork.training.speed", "vitwork.training.together",
 ]  # fmt: skip

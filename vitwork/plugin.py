@@ -23,8 +23,9 @@ from vitwork.design.deviation import Lack, Missing
 from vitwork.design.profile import Profile
 from vitwork.device import place
 from vitwork.errors import VitworkError
+from vitwork.networks import selection
 from vitwork.report import words
-from vitwork.session import closing, idle, networks, options, preflight, properties
+from vitwork.session import closing, idle, options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.collecting import Held, read_claims
 from vitwork.session.collector import Collector, Mistakes
@@ -124,7 +125,7 @@ def _prepare_work(config: pytest.Config, profile: Profile) -> None:
         fingerprint(spec, option.data)
     if not _is_worker(config):
         preflight.try_models(profile, profiles.find(option.profile))
-        closing.say(config, closing.fitted(networks.lines(profile)))
+        closing.say(config, closing.fitted(selection.lines(profile)))
 
 
 def _is_worker(config: pytest.Config) -> bool:

@@ -25,7 +25,7 @@ from vitwork.analyse.subject import AnalysedImages, ready, subjects
 from vitwork.analyse.table import ANALYSES, chosen, share_error
 from vitwork.data import DataSpec, load
 from vitwork.errors import VitworkError
-from vitwork.language.not_made import NotMade, Obstruction
+from vitwork.facts.not_made import NotMade, Obstruction
 from vitwork.models import create
 from vitwork.report import words
 

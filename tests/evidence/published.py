@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.session.small import MEANS, PROFILE, Reading, case, error, sharpness
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.language.measure import Measure
 from vitwork.language.quantity import quantity
 from vitwork.session.again import ReportPlan

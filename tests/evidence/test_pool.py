@@ -13,8 +13,8 @@ from vitwork.design.deviation import Change, Deviation
 from vitwork.errors import VitworkError
 from vitwork.evidence.pool import judge, pooled
 from vitwork.evidence.rejudge import rejudge
-from vitwork.language.document import Results
-from vitwork.language.evidence import Agreement
+from vitwork.facts.checks import Agreement
+from vitwork.facts.document import Results
 from vitwork.report import words
 from vitwork.report.document import dump, read
 from vitwork.report.words import evidence as said

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vitwork.evidence.rejudge import rejudge
-from vitwork.language.evidence import Agreement
+from vitwork.facts.checks import Agreement
 from vitwork.report.document import read
 from vitwork.session.again import ReportPlan, profile_of
 from vitwork.session.collecting import collect, read_claims

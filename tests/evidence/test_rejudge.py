@@ -15,8 +15,8 @@ from tests.evidence.published import CASES, again, published
 from tests.session.small import case, error
 from vitwork.design.deviation import Lack, Missing
 from vitwork.evidence.rejudge import rejudge
-from vitwork.language.document import Results
-from vitwork.language.evidence import Agreement, Code
+from vitwork.facts.checks import Agreement, Code
+from vitwork.facts.document import Results
 from vitwork.language.measure import Measure
 from vitwork.report.document import dump, read
 from vitwork.report.words import evidence as words

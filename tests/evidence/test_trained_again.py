@@ -15,8 +15,8 @@ from tests.evidence.published import CASES, again, layers, published, train, wor
 from tests.session.small import case
 from vitwork.errors import VitworkError
 from vitwork.evidence.trained_again import Auditor, repeated, repeats
-from vitwork.language.document import Results
-from vitwork.language.evidence import Audit, Repeat
+from vitwork.facts.checks import Audit, Repeat
+from vitwork.facts.document import Results
 from vitwork.report.words import evidence as words
 from vitwork.store.store import Store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.report.html import all_visible
 from vitwork.report.page import render
 from vitwork.report.svg import LETTER

@@ -13,20 +13,10 @@ from msgspec.structs import replace
 
 from tests.report.sheet import CHAPTERS
 from vitwork.design.deviation import Lack, Missing, declared
-from vitwork.language.changes import compare_to_baseline
+from vitwork.facts.changes import compare_to_baseline
+from vitwork.facts.claims import ClaimResult, Constant, Hypothesis, Sample
+from vitwork.facts.document import DatasetResult, MeasurementResult, ProfileResult, Provenance, Results, RunResult
 from vitwork.language.claim import Paper
-from vitwork.language.document import (
-    ClaimResult,
-    Constant,
-    DatasetResult,
-    Hypothesis,
-    MeasurementResult,
-    ProfileResult,
-    Provenance,
-    Results,
-    RunResult,
-    Sample,
-)
 from vitwork.report.compare import write_comparison
 from vitwork.report.html import all_visible
 from vitwork.statistics.effect import Effect, Scale, Test, Verdict

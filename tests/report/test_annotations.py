@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from tests.report import synthetic
-from vitwork.language.changes import Event, Kind
+from vitwork.facts.changes import Event, Kind
 from vitwork.report.annotations import workflow_commands
 
 

@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from tests.language.examples import error, reference
 from tests.report import synthetic
 from tests.report.reading import parse, texts
-from vitwork.language.document import Hypothesis, MeasurementResult, Sample
+from vitwork.facts.claims import Hypothesis, Sample
+from vitwork.facts.document import MeasurementResult
 from vitwork.language.structured import interacting
 from vitwork.report import paper_values, words
 from vitwork.report.figures import (

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.report import synthetic
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.report import words
 from vitwork.report.findings import HEADLINES, page, summary
 from vitwork.statistics.effect import Verdict

@@ -10,8 +10,8 @@ import pytest
 from tests.report.reading import page_of, text_of
 from tests.report.synthetic import results as trained
 from vitwork.design.deviation import Change, Deviation
+from vitwork.facts.document import QuantityResult
 from vitwork.language.claim import IMAGENET, Claim, OtherImages, Paper
-from vitwork.language.document import QuantityResult
 from vitwork.report import words
 
 

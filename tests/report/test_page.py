@@ -23,7 +23,8 @@ from msgspec.structs import replace
 from tests.report import synthetic
 from tests.report.reading import Elements, page_of, section_of, text_of
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
-from vitwork.language.document import QuantityResult, Sample
+from vitwork.facts.claims import Sample
+from vitwork.facts.document import QuantityResult
 from vitwork.report import words
 from vitwork.report.build import build
 from vitwork.report.summary import markdown

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tests.report import synthetic
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.report import words
 from vitwork.report.terminal import table, totals
 from vitwork.statistics.effect import Effect, Verdict

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from tests.report import synthetic
 from vitwork.design.deviation import Change, Deviation, Lack, Missing, declared
-from vitwork.language.changes import Event, Kind
-from vitwork.language.document import Hypothesis, Registered, Registration
+from vitwork.facts.changes import Event, Kind
+from vitwork.facts.claims import Hypothesis, Registered, Registration
 from vitwork.report import words
 from vitwork.statistics.effect import Effect, Obstacle, Test, Verdict
 

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from tests.evidence.published import published
 from vitwork.design.deviation import Change, Deviation
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.measurements.accuracy import Evaluation
 from vitwork.profiles import SMOKE
 from vitwork.session.again import profile_of

@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from tests.evidence.published import planned, published, report, work
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.report.document import dump, read
 from vitwork.session.archive import Archive, ArchivedStore
 from vitwork.store.store import Store

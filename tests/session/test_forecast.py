@@ -11,7 +11,7 @@ from vitwork import profiles
 from vitwork.data.sources.download import PUBLISHED
 from vitwork.design.dataset import DataSpec
 from vitwork.device import place
-from vitwork.language.forecast import Basis
+from vitwork.facts.forecast import Basis
 from vitwork.language.measure import Measure
 from vitwork.language.sentence import Sentence, control
 from vitwork.session import options

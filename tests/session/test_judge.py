@@ -24,7 +24,7 @@ from tests.session.small import (
     smaller,
 )  # fmt: skip
 from vitwork.design.deviation import Lack, Missing
-from vitwork.language.document import Constant, Sample
+from vitwork.facts.claims import Constant, Sample
 from vitwork.language.measure import Measure
 from vitwork.language.sentence import control
 from vitwork.language.structured import ordered, rising

@@ -13,7 +13,7 @@ from tests.evidence.published import CASES, PROFILE, planned, report, work
 from tests.session.small import case, error, sharpness
 from vitwork.design.profile import LeftOut
 from vitwork.errors import VitworkError
-from vitwork.language.document import Registration
+from vitwork.facts.claims import Registration
 from vitwork.language.measure import Measure
 from vitwork.language.sentence import control
 from vitwork.language.structured import falling, same

@@ -18,7 +18,7 @@ from vitwork.design.measurement import Measurement
 from vitwork.design.typed_fields import replaced
 from vitwork.device import place
 from vitwork.errors import VitworkError, at_least
-from vitwork.language.not_made import NotMade, Obstruction
+from vitwork.facts.not_made import NotMade, Obstruction
 from vitwork.report import words
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from vitwork.analyse.table import Analysis, ShownQuantity, settable
 from vitwork.design.measurement import Measurement, Record
 from vitwork.errors import VitworkError, said, told
-from vitwork.language.not_made import NotMade, Obstruction
+from vitwork.facts.not_made import NotMade, Obstruction
 from vitwork.language.quantity import AbsentError
 
 if TYPE_CHECKING:

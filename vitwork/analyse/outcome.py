@@ -17,7 +17,7 @@ import msgspec
 from vitwork.analyse.findings import Made, Number
 from vitwork.analyse.table import ANALYSES
 from vitwork.errors import VitworkError
-from vitwork.language.not_made import NotMade, Obstruction
+from vitwork.facts.not_made import NotMade, Obstruction
 from vitwork.report import words
 from vitwork.report.document import dump
 from vitwork.report.terminal import terminal_columns

@@ -15,7 +15,7 @@ from vitwork.design.dataset import DataSpec
 from vitwork.design.recipe import Recipe
 from vitwork.device import place
 from vitwork.errors import VitworkError, told
-from vitwork.language.not_made import NotMade, Obstruction
+from vitwork.facts.not_made import NotMade, Obstruction
 from vitwork.report import words
 
 if TYPE_CHECKING:

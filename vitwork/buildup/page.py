@@ -7,7 +7,7 @@ import math
 from vitwork.buildup.networks import Msas, named
 from vitwork.buildup.outcome import SearchOutcome, blocks
 from vitwork.buildup.rule import Ruling, mean_interval
-from vitwork.language.document import MeasurementResult
+from vitwork.facts.document import MeasurementResult
 from vitwork.report import paper_values, words
 from vitwork.report.axis import span
 from vitwork.report.figures import structure

@@ -62,6 +62,11 @@ class Profile:
     alpha: float = 0.05
     competence: float = 2.0
 
+    @property
+    def loaded(self) -> bool:
+        """Whether it has arms of published networks, which are loaded and not trained."""
+        return any(arm.loaded for arm in self.arms.values())
+
     def measurement(self, kind: type[M]) -> M:
         """Return the measurement of that kind with this profile's parameters, or with its own where it sets none."""
         for measurement in self.effort:

@@ -13,8 +13,8 @@ from vitwork import profiles
 from vitwork.analyse.command import positive
 from vitwork.device import place
 from vitwork.errors import VitworkError
-from vitwork.language.document import Results
-from vitwork.language.evidence import Agreement
+from vitwork.facts.checks import Agreement
+from vitwork.facts.document import Results
 from vitwork.report.source import open_report
 from vitwork.report.words import evidence as words
 from vitwork.session.again import ReportPlan, profile_of

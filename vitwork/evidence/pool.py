@@ -13,16 +13,8 @@ from msgspec import structs
 from vitwork.design.deviation import Change
 from vitwork.errors import VitworkError
 from vitwork.evidence.values import columns_of, scaled, table
-from vitwork.language.document import (
-    ClaimResult,
-    MachineEffect,
-    MeasurementResult,
-    Origin,
-    Provenance,
-    Results,
-    RunResult,
-    Source,
-)
+from vitwork.facts.claims import ClaimResult
+from vitwork.facts.document import MachineEffect, MeasurementResult, Origin, Provenance, Results, RunResult, Source
 from vitwork.session.again import ReportPlan, judged_again
 from vitwork.session.lookup import Lookup
 from vitwork.statistics.effect import Verdict

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
-from vitwork.language.document import ClaimResult, Constant, Hypothesis, Results, Sample
-from vitwork.language.evidence import Agreement, Code, Judged, Moved, Rejudged
+from vitwork.facts.checks import Agreement, Code, Judged, Moved, Rejudged
+from vitwork.facts.claims import ClaimResult, Constant, Hypothesis, Sample
+from vitwork.facts.document import Results
 from vitwork.session.again import ReportPlan, judged_again
 from vitwork.session.plan import Run, Wanted, code, settings
 from vitwork.statistics.effect import Effect, Verdict

@@ -20,8 +20,8 @@ from vitwork.design.recipe import Recipe
 from vitwork.errors import VitworkError
 from vitwork.evidence.rejudge import trained_by
 from vitwork.evidence.values import Array, columns_of, scaled, table
-from vitwork.language.document import RunResult
-from vitwork.language.evidence import ArmAudit, Audit, Code, Repeat, Repeated
+from vitwork.facts.checks import ArmAudit, Audit, Code, Repeat, Repeated
+from vitwork.facts.document import RunResult
 from vitwork.language.sentence import Reference
 from vitwork.report import words
 from vitwork.session.again import ReportPlan

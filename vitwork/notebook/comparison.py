@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from vitwork.language.changes import Event, compare_to_baseline
+from vitwork.facts.changes import Event, compare_to_baseline
 from vitwork.notebook.loaded import Loaded, load
 from vitwork.report import words
 from vitwork.report.compare import ours, tallies, title

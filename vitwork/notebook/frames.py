@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 from msgspec import structs
 
-from vitwork.language.document import ClaimResult, Hypothesis, MeasurementResult, Results, RunResult, Sample
+from vitwork.facts.claims import ClaimResult, Hypothesis, Sample
+from vitwork.facts.document import MeasurementResult, Results, RunResult
 from vitwork.report import words
 
 Row = dict[str, Any]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from vitwork.errors import VitworkError
-from vitwork.language.document import ClaimResult, Results
+from vitwork.facts.claims import ClaimResult
+from vitwork.facts.document import Results
 from vitwork.notebook import frames
 from vitwork.report import words
 from vitwork.report.source import open_report

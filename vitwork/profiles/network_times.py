@@ -18,7 +18,7 @@ class Timed(msgspec.Struct, frozen=True):
     Attributes:
         name: of the measurement.
         parameters: with which it was made, smaller ones than a profile's.
-        amount: how much of it that was, as `vitwork.session.network_costs.amount` counts.
+        amount: how much of it that was, as `vitwork.networks.costs.amount` counts.
         seconds: of one core.
     """
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from vitwork.language.changes import Event
-from vitwork.language.document import Results
+from vitwork.facts.changes import Event
+from vitwork.facts.document import Results
 from vitwork.report import words
 
 

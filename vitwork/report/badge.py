@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.report.words import apart, counted, tally
 from vitwork.statistics.effect import Verdict
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vitwork.design.dataset import HELD_OUT
-from vitwork.language.document import ClaimResult, Hypothesis, MeasurementResult, Results
+from vitwork.facts.claims import ClaimResult, Hypothesis
+from vitwork.facts.document import MeasurementResult, Results
 from vitwork.report import words
 from vitwork.report.paper_values import LOG_AMPLITUDE, NOISE_BANDS, VARIANCE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.report.badge import badge
 from vitwork.report.crate import METADATA, crate
 from vitwork.report.document import dump

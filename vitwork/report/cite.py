@@ -6,7 +6,7 @@ import hashlib
 import re
 from datetime import UTC, datetime
 
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.report import words
 
 ARXIV = "https://arxiv.org/abs/2202.06709"

@@ -30,7 +30,7 @@ def compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--html", type=Path, metavar="FOLDER", help="also write a page, Markdown and annotations there")
     parser.add_argument("--alpha", type=float, default=0.05, help="probability of one false alarm (default: 0.05)")
     given = parser.parse_args(arguments)
-    from vitwork.language.changes import compare_to_baseline
+    from vitwork.facts.changes import compare_to_baseline
     from vitwork.report.compare import markdown, write_comparison
     from vitwork.report.html import all_visible
 

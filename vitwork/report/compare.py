@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from vitwork.language.changes import Event, paired
-from vitwork.language.document import Hypothesis, Results
+from vitwork.facts.changes import Event, paired
+from vitwork.facts.claims import Hypothesis
+from vitwork.facts.document import Results
 from vitwork.report import words
 from vitwork.report.annotations import workflow_commands
 from vitwork.report.document import Json

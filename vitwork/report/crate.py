@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from vitwork.language.document import SCHEMA, Results
+from vitwork.facts.document import SCHEMA, Results
 from vitwork.report import words
 from vitwork.report.document import dump
 from vitwork.report.tables import NAMES

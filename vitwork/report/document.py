@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from vitwork.errors import VitworkError
-from vitwork.language.document import SCHEMA, Results
+from vitwork.facts.document import SCHEMA, Results
 from vitwork.statistics.effect import Effect, Test
 from vitwork.store.store import checked, read_regular
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from vitwork.errors import VitworkError
-from vitwork.language.document import Moment, Results
+from vitwork.facts.document import Moment, Results
 from vitwork.report import words
 from vitwork.report.crate import FILES, METADATA
 from vitwork.report.document import MOST_BYTES, dump, read

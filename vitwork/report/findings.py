@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
-from vitwork.language.document import ClaimResult, Results
+from vitwork.facts.claims import ClaimResult
+from vitwork.facts.document import Results
 from vitwork.report import words
 from vitwork.statistics.effect import Verdict
 

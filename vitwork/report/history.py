@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from vitwork.errors import VitworkError
-from vitwork.language.document import ClaimResult, Moment, Number, Results
+from vitwork.facts.claims import ClaimResult, Number
+from vitwork.facts.document import Moment, Results
 from vitwork.report import words
 from vitwork.report.document import MOST_BYTES
 from vitwork.statistics.effect import EffectScale, Verdict

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from vitwork.errors import VitworkError
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.report import words
 from vitwork.report.svg import SERIES, mark
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec import structs
 
-from vitwork.language.document import ClaimResult, Hypothesis, Results, RunResult, Sample
+from vitwork.facts.claims import ClaimResult, Hypothesis, Sample
+from vitwork.facts.document import Results, RunResult
 from vitwork.report import beside, words
 from vitwork.report.cite import ARXIV, bibtex
 from vitwork.report.crate import SHARED

@@ -11,7 +11,8 @@ from urllib.parse import quote
 import msgspec
 
 from vitwork.errors import VitworkError
-from vitwork.language.document import ClaimResult, Hypothesis, Results
+from vitwork.facts.claims import ClaimResult, Hypothesis
+from vitwork.facts.document import Results
 from vitwork.report import history, words
 from vitwork.report.document import Json, read
 from vitwork.report.figures.base import Palette

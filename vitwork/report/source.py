@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 
 from vitwork.errors import VitworkError
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.report.document import MOST_BYTES, read
 
 PAGE = ".html"

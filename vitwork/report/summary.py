@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from vitwork.language.document import ClaimResult, Results
+from vitwork.facts.claims import ClaimResult
+from vitwork.facts.document import Results
 from vitwork.report import words
 from vitwork.report.words import SYMBOLS, duration, effect, ended, plural, spent
 from vitwork.statistics.effect import Verdict

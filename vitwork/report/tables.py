@@ -8,7 +8,8 @@ from typing import Any
 
 from msgspec import structs
 
-from vitwork.language.document import Constant, Results, Sample
+from vitwork.facts.claims import Constant, Sample
+from vitwork.facts.document import Results
 from vitwork.report import words
 from vitwork.report.document import Json, dump
 

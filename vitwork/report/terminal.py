@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from vitwork.design.deviation import Missing
-from vitwork.language.document import ClaimResult, Hypothesis, Results
+from vitwork.facts.claims import ClaimResult, Hypothesis
+from vitwork.facts.document import Results
 from vitwork.report import words
 from vitwork.statistics.effect import Effect, Verdict
 

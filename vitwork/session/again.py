@@ -13,10 +13,11 @@ from vitwork.design.measurement import Measurement
 from vitwork.design.profile import Profile
 from vitwork.design.published import Absent, Network
 from vitwork.errors import VitworkError
-from vitwork.language.document import Results, Sample
+from vitwork.facts.claims import Sample
+from vitwork.facts.document import Results
+from vitwork.networks.selection import members
 from vitwork.session.archive import Archive
 from vitwork.session.judge import Judge
-from vitwork.session.networks import loads, members
 from vitwork.session.plan import Plan, Run, Wanted
 from vitwork.session.reading import Case
 from vitwork.session.registration import declarations
@@ -44,7 +45,7 @@ def profile_of(report: Results) -> Profile:
     profile = overrides.override(own, overrides.assignments(changes))
     effort = tuple(_as_recorded(each, report) for each in profile.effort)
     differing = _differing(profile.effort, effort)
-    if loads(profile):
+    if profile.loaded:
         profile = replace(profile, arms={name: _holding(arm, report) for name, arm in profile.arms.items()})
     return replace(
         profile,
@@ -58,7 +59,7 @@ def profile_of(report: Results) -> Profile:
 def _changes(report: Results, installed: Profile) -> tuple[tuple[Deviation, ...], tuple[Deviation, ...]]:
     """Return what a report's session changed, apart from that its number of seeds against the installed profile's."""
     said = report.profile.deviations
-    if loads(installed) or report.sequential or report.sources:  # how many there are is not a setting
+    if installed.loaded or report.sequential or report.sources:  # how many there are is not a setting
         return said, ()
     seeds = report.profile.seeds
     differs = (Deviation(Change.SEEDS, value=str(seeds)),) if seeds != installed.seeds else ()

@@ -12,8 +12,8 @@ from typing import Any
 
 from msgspec import structs
 
-from vitwork.language.document import MeasurementResult, Origin, Results, RunResult
-from vitwork.language.not_finite import restored
+from vitwork.facts.document import MeasurementResult, Origin, Results, RunResult
+from vitwork.facts.not_finite import restored
 from vitwork.store.keys import digest
 from vitwork.store.store import Store
 

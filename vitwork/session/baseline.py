@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitwork.errors import VitworkError
-from vitwork.language.changes import Event, Kind, compare_to_baseline, still_contradicted
-from vitwork.language.document import Results
+from vitwork.facts.changes import Event, Kind, compare_to_baseline, still_contradicted
+from vitwork.facts.document import Results
 from vitwork.report import words
 from vitwork.report.document import read
 from vitwork.session.findings import Finding

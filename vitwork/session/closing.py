@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.report import beside, words
 from vitwork.session import options
 from vitwork.session.baseline import Changes

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from vitwork.language.forecast import NoWork
+from vitwork.facts.forecast import NoWork
 from vitwork.report import words
 from vitwork.session.results import Evidence
 

@@ -19,9 +19,8 @@ from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.device import place
 from vitwork.errors import VitworkError
-from vitwork.language.forecast import Basis
-from vitwork.session import network_costs
-from vitwork.session.networks import loads
+from vitwork.facts.forecast import Basis
+from vitwork.networks import costs as network_costs
 from vitwork.session.plan import Plan, Run, code
 from vitwork.session.preflight import SIZES
 from vitwork.store.cache import cache_folder
@@ -72,7 +71,7 @@ def durations(plan: Plan, store: Store, device: str | None = "auto") -> dict[str
         unchanged = own is not None and own.arms.get(name) == arm
         if name not in timed and reference is not None and unchanged and name in reference.seconds:
             timed[name] = Duration(reference.seconds[name], Basis.REPORT)
-    if loads(plan.profile):  # whose networks are not trained
+    if plan.profile.loaded:  # whose networks are not trained
         return _loaded(plan, arms.keys() - timed.keys()) | timed
     if device is None:
         return timed

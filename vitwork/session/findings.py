@@ -5,8 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from vitwork.design.deviation import Lack
+from vitwork.facts.claims import Hypothesis
+from vitwork.facts.document import QuantityResult
 from vitwork.language.claim import Claim, combine
-from vitwork.language.document import Hypothesis, QuantityResult
 from vitwork.statistics.effect import Verdict
 
 

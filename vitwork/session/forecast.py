@@ -11,15 +11,14 @@ import pytest
 
 from vitwork import profiles
 from vitwork.design.deviation import Lack
-from vitwork.language.forecast import ArmTasks, ArmWork, Basis, Forecast, Handed, Power, Work
+from vitwork.facts.forecast import ArmTasks, ArmWork, Basis, Forecast, Handed, Power, Work
 from vitwork.language.sentence import Sentence
+from vitwork.networks.costs import seconds
 from vitwork.profiles.network_times import network_times
 from vitwork.report import words
 from vitwork.report.beside import CURVES
 from vitwork.session.costs import durations
 from vitwork.session.engine import Engine, Task
-from vitwork.session.network_costs import seconds
-from vitwork.session.networks import loads
 from vitwork.session.plan import Plan, Wanted
 from vitwork.session.workload import tasks
 from vitwork.store.keys import digest
@@ -48,9 +47,8 @@ def forecast(plan: Plan, store: Store, workers: int = 1, device: str | None = "a
     How long a run takes is what `vitwork.session.costs.durations` says. The smallest effect is in standard deviations over
     seeds, at 80 % power, at the level that the first decision of the profile's claims takes.
     """
-    loaded = loads(plan.profile)
-    minutes = _by_network(plan, store) if loaded else {}
-    return Forecast(plan.profile, loaded, _work(plan, store, workers, device), minutes, _power(plan), _lacks(plan))
+    minutes = _by_network(plan, store) if plan.profile.loaded else {}
+    return Forecast(plan.profile, _work(plan, store, workers, device), minutes, _power(plan), _lacks(plan))
 
 
 def _work(plan: Plan, store: Store, workers: int, device: str | None) -> Work:
@@ -128,7 +126,7 @@ def _power(plan: Plan) -> Power:
         min(of_arms) if of_arms else detectable(profile.seeds, level),
         max((plan.fewest(one) for sentences in asked.values() for one in sentences), default=profile.seeds),
         family,
-        *(_beside(plan, primaries) if loads(profile) else ()),
+        *(_beside(plan, primaries) if profile.loaded else ()),
     )
 
 

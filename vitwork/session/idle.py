@@ -20,8 +20,8 @@ from vitwork.data import fingerprint
 from vitwork.design.deviation import Missing
 from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
-from vitwork.language.forecast import NoWork
-from vitwork.session import networks, options
+from vitwork.facts.forecast import NoWork
+from vitwork.session import options
 from vitwork.session.findings import Finding
 from vitwork.session.plan import code
 from vitwork.store.cache import stamp
@@ -73,7 +73,7 @@ def _read_by(config: pytest.Config) -> str:
     """
     option, profile = config.option, options.profile_of(config)
     own = any(not module.startswith("vitwork.") for arm in profile.arms.values() for module in code(arm))
-    elsewhere = own or option.substitutes or networks.loads(profile) or option.engine != "local" or is_url(option.store)
+    elsewhere = own or option.substitutes or profile.loaded or option.engine != "local" or is_url(option.store)
     if elsewhere or options.budget_of(config) is not None:
         raise VitworkError("what there is to do depends on more than the files that are known here")
     records = sorted((options.store_of(config) / "records").glob("*"))  # a folder changes with what lies in it

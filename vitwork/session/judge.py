@@ -22,7 +22,8 @@ import msgspec
 
 from vitwork.design.deviation import Lack, Missing
 from vitwork.errors import VitworkError
-from vitwork.language.document import Constant, Hypothesis, QuantityResult, Sample
+from vitwork.facts.claims import Constant, Hypothesis, Sample
+from vitwork.facts.document import QuantityResult
 from vitwork.language.quantity import Quantity
 from vitwork.language.sentence import Values
 from vitwork.session.competence import Competence

@@ -17,9 +17,10 @@ from vitwork.design.deviation import Change, Deviation, Lack
 from vitwork.design.profile import Profile
 from vitwork.device import place
 from vitwork.errors import VitworkError
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
+from vitwork.networks import selection
 from vitwork.report.source import open_report
-from vitwork.session import again, networks
+from vitwork.session import again
 from vitwork.session.archive import Archive, ArchivedStore
 from vitwork.session.costs import fingerprints
 from vitwork.session.engine import Choice
@@ -66,7 +67,7 @@ def add(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--weights",
-        type=networks.weights_folder,
+        type=selection.weights_folder,
         help="folder of weights of published networks, NAME.safetensors each (default: the cache of the Hugging Face hub)",
     )
     group.addoption(
@@ -134,11 +135,11 @@ def profile_of(config: pytest.Config) -> Profile:
 
 def _arms(option: argparse.Namespace, profile: Profile) -> Profile:
     """Return a profile with the models and the published networks that the options name."""
-    if networks.loads(profile):
-        return networks.located(
-            profile, option.weights, networks.given(profile, option.substitutes), planned=option.plan
+    if profile.loaded:
+        return selection.located(
+            profile, option.weights, selection.given(profile, option.substitutes), planned=option.plan
         )
-    return networks.located(overrides.substitute(profile, option.substitutes), option.weights)
+    return selection.located(overrides.substitute(profile, option.substitutes), option.weights)
 
 
 def _replicated(option: argparse.Namespace, profile: Profile) -> Profile:
@@ -171,7 +172,7 @@ def numbered(profile: Profile, seeds: str | None, first: int | None) -> Profile:
     """
     if first is not None and not 0 <= first <= LAST:
         raise VitworkError(f"--first-seed takes a number from 0 to {LAST:,}, not {first}.")
-    if first is not None and networks.loads(profile):
+    if first is not None and profile.loaded:
         raise VitworkError(
             f"The networks of {profile.name} are loaded, and no seed numbers them: leave --first-seed out."
         )

@@ -14,7 +14,8 @@ from msgspec import Struct, structs
 
 from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
-from vitwork.language.document import ClaimResult, Registered, Registration, RunResult
+from vitwork.facts.claims import ClaimResult, Registered, Registration
+from vitwork.facts.document import RunResult
 from vitwork.language.sentence import Sentence
 from vitwork.session.plan import Plan, Planned, code, lacking, leaves_out
 from vitwork.session.reading import Case

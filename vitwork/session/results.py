@@ -14,9 +14,8 @@ from msgspec import Struct
 from vitwork.data import fingerprint
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.design.profile import Profile
-from vitwork.language.claim import combine
-from vitwork.language.document import (
-    ClaimResult,
+from vitwork.facts.claims import ClaimResult
+from vitwork.facts.document import (
     DatasetResult,
     MeasurementResult,
     Origin,
@@ -25,13 +24,13 @@ from vitwork.language.document import (
     Results,
     RunResult,
 )
-from vitwork.language.not_finite import not_finite
+from vitwork.facts.not_finite import not_finite
+from vitwork.language.claim import combine
 from vitwork.report.document import encodable
 from vitwork.report.earlier import pages_hash
 from vitwork.session.findings import Decided, Finding, Judgement, RecordPlace
 from vitwork.session.invocation import again, options
 from vitwork.session.lookup import Records
-from vitwork.session.networks import loads
 from vitwork.session.registration import Declared, Registry
 from vitwork.statistics.effect import Verdict
 from vitwork.store.keys import digest
@@ -107,7 +106,7 @@ class Session:
             profile=ProfileResult(
                 name=self.profile.name, summary=self.profile.summary, seeds=self.profile.seeds,
                 deviations=(*self.profile.deviations, *self._partial(evidence)), pixels=self._pixels(),
-                first_seed=self.profile.first_seed, loaded=loads(self.profile),
+                first_seed=self.profile.first_seed, loaded=self.profile.loaded,
             ),
             provenance=self.measured or self._provenance(evidence),
             claims=tuple(

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from vitwork.language.document import ClaimResult, MeasurementResult, Results
+from vitwork.facts.claims import ClaimResult
+from vitwork.facts.document import MeasurementResult, Results
 from vitwork.report import words
 from vitwork.report.axis import LARGEST
 from vitwork.report.figures import (

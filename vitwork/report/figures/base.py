@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from vitwork.language.document import Results
+from vitwork.facts.document import Results
 from vitwork.report.axis import excessive
 from vitwork.report.document import Json
 from vitwork.report.words import settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from vitwork.language.document import Hypothesis, Sample
+from vitwork.facts.claims import Hypothesis, Sample
 from vitwork.language.structured import INTERACTION
 from vitwork.report.axis import LARGEST, Scale, excessive, number, span
 from vitwork.report.figures.base import Palette, finite_mean

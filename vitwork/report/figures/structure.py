@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from vitwork.language.document import MeasurementResult
+from vitwork.facts.document import MeasurementResult
 from vitwork.report.axis import number
 from vitwork.report.figures.base import MALFORMED
 

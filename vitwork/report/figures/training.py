@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vitwork.language.document import RunResult
+from vitwork.facts.document import RunResult
 from vitwork.report.axis import LARGEST, excessive, span
 from vitwork.report.figures.base import Figure, Palette, Panel, seed_means
 from vitwork.report.svg import Plot

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vitwork.language.not_made import NotMade, Obstruction
+from vitwork.facts.not_made import NotMade, Obstruction
 from vitwork.report.words.numbers import duration
 
 KNOWN = {"pretrained": "timm's pre-trained weights", "published": "the paper's weights"}

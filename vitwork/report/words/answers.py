@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 from vitwork.design.deviation import Missing
-from vitwork.language.document import ClaimResult, Results
+from vitwork.facts.claims import ClaimResult
+from vitwork.facts.document import Results
 from vitwork.report.words.numbers import plural, quantity
 from vitwork.report.words.verdicts import DECIDED, apart, by_definition, decided, ended, loaded, sides, tally
 from vitwork.statistics.effect import Verdict

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from vitwork.language.document import Hypothesis, QuantityResult, Sample
+from vitwork.facts.claims import Hypothesis, Sample
+from vitwork.facts.document import QuantityResult
 from vitwork.report.words.numbers import plural, probability, quantity, settings
 from vitwork.statistics.effect import Effect, Obstacle, Test, Verdict
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vitwork.language.forecast import NoWork
+from vitwork.facts.forecast import NoWork
 from vitwork.report.words.numbers import plural
 
 IDLE = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from vitwork.language.document import MachineEffect, Results
-from vitwork.language.evidence import Agreement, ArmAudit, Audit, Code, Judged, Moved, Rejudged, Repeat, Repeated
+from vitwork.facts.checks import Agreement, ArmAudit, Audit, Code, Judged, Moved, Rejudged, Repeat, Repeated
+from vitwork.facts.document import MachineEffect, Results
 from vitwork.report.words.numbers import moment, plural, quantity
 from vitwork.report.words.origins import ranges
 from vitwork.report.words.sentences import lack

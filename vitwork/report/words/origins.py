@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vitwork.language.document import ClaimResult, Registration, Results
+from vitwork.facts.claims import ClaimResult, Registration
+from vitwork.facts.document import Results
 from vitwork.report.words.numbers import listed, moment, plural
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from vitwork.design.deviation import Lack
-from vitwork.language.forecast import Basis, Forecast, Handed, Power, Work
+from vitwork.facts.forecast import Basis, Forecast, Handed, Power, Work
 from vitwork.report.words.numbers import duration, plural
 from vitwork.report.words.sentences import lack, lacking
 
@@ -30,9 +30,9 @@ def lines(found: Forecast, *, every: bool) -> list[str]:
         f"The profile itself states: {profile.expected}. What follows is estimated from timings.",
         "",
         *_work(found.work),
-        *(_minutes(found.minutes) if found.loaded else []),
+        *(_minutes(found.minutes) if found.profile.loaded else []),
         "",
-        *_power(found.power, profile.alpha, "network" if found.loaded else "seed"),
+        *_power(found.power, profile.alpha, "network" if found.profile.loaded else "seed"),
         *_lacking(found.lacks, every=every),
     ]
 

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
-from vitwork.language.changes import Event, Kind, untold
-from vitwork.language.document import ClaimResult, Hypothesis, ProfileResult, Results
+from vitwork.facts.changes import Event, Kind, untold
+from vitwork.facts.claims import ClaimResult, Hypothesis
+from vitwork.facts.document import ProfileResult, Results
 from vitwork.report.words.effects import compared, effect, settling, why
 from vitwork.report.words.numbers import cost, duration, listed, plural, quantity, sentence, snapshot
 from vitwork.report.words.origins import pooled, registration

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from statistics import median
 
+from vitwork.facts.claims import ClaimResult, Hypothesis
+from vitwork.facts.document import Results, RunResult
 from vitwork.language.claim import combine
-from vitwork.language.document import ClaimResult, Hypothesis, Results, RunResult
 from vitwork.report.words.effects import effect_unit, factor, marked
 from vitwork.report.words.numbers import plural, probability, quantity, settings
 from vitwork.statistics.effect import Verdict

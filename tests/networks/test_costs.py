@@ -11,7 +11,7 @@ from vitwork.design.arm import Arm
 from vitwork.design.dataset import HELD_OUT, DataSpec
 from vitwork.design.published import LOADED, Network
 from vitwork.design.recipes import DEIT_300
-from vitwork.language.forecast import Basis
+from vitwork.facts.forecast import Basis
 from vitwork.language.measure import Measure
 from vitwork.measurements import accuracy, robustness
 from vitwork.measurements.accuracy import Evaluation
@@ -19,12 +19,13 @@ from vitwork.measurements.hessian import PRODUCTS, Spectrum
 from vitwork.measurements.landscape import Surface
 from vitwork.measurements.lesion import Lesion
 from vitwork.measurements.robustness import Corruptions, NoiseBands
+from vitwork.networks import costs as network_costs
+from vitwork.networks.costs import amount, seconds
+from vitwork.networks.selection import as_if_here
 from vitwork.profiles import PROFILES, PUBLISHED, SMOKE
 from vitwork.profiles.network_times import NetworkTimes, Timed, Work, network_times
-from vitwork.session import costs, network_costs
+from vitwork.session import costs
 from vitwork.session.forecast import plan_lines
-from vitwork.session.network_costs import amount, seconds
-from vitwork.session.networks import as_if_here, loads
 from vitwork.session.plan import Plan
 from vitwork.store.store import Store
 
@@ -121,7 +122,7 @@ def test_a_plan_tells_hours_by_arm_and_claim_before_anything_is_measured(known, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name, profile in PROFILES.items() if loads(profile)])
+@pytest.mark.parametrize("name", [name for name, profile in PROFILES.items() if profile.loaded])
 def test_every_network_and_measurement_of_the_profiles_was_timed(name):
     """The file that plans read knows each network and all that claims measure on it; `python benchmarks/published.py --write` renews it."""
     from pathlib import Path

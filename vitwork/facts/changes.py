@@ -16,7 +16,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from vitwork.design.deviation import Change, Missing
-from vitwork.language.document import ClaimResult, Constant, Hypothesis, Results, Sample
+from vitwork.facts.claims import ClaimResult, Constant, Hypothesis, Sample
+from vitwork.facts.document import Results
 from vitwork.statistics.effect import Effect, Verdict
 
 if TYPE_CHECKING:

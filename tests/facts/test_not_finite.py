@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitwork.language.not_finite import not_finite, restored
+from vitwork.facts.not_finite import not_finite, restored
 from vitwork.report.document import dump
 
 RECORDS = st.dictionaries(

@@ -13,19 +13,18 @@ from vitwork.design.arm import Arm
 from vitwork.design.profile import Profile
 from vitwork.design.published import Family, Network
 from vitwork.errors import DamagedError, VitworkError
-from vitwork.report.terminal import terminal_columns, wrapped
-from vitwork.session.networks import (
+from vitwork.networks.selection import (
     check_folder,
     few,
     foreign,
-    loads,
     looked_up,
     members,
     same_networks,
     weights_folder,
     with_own,
 )
-from vitwork.session.networks import given as named
+from vitwork.networks.selection import given as named
+from vitwork.report.terminal import terminal_columns, wrapped
 
 if TYPE_CHECKING:  # importing it for real imports torch
     from vitwork.models.published.loading import Size
@@ -37,7 +36,7 @@ def networks(arguments: Sequence[str]) -> int:
     """List the published networks behind a profile's arms, and fetch their weights."""
     parser = argparse.ArgumentParser("vitwork networks", description=networks.__doc__)
     parser.add_argument(
-        "profile", help=f"one of {', '.join(name for name, found in profiles.PROFILES.items() if loads(found))}"
+        "profile", help=f"one of {', '.join(name for name, found in profiles.PROFILES.items() if found.loaded)}"
     )
     parser.add_argument("--fetch", action="store_true", help="download the weights that are not here, and verify them")
     parser.add_argument("--arms", help="arms to list, separated by commas (default: all of the profile)")
@@ -53,7 +52,7 @@ def networks(arguments: Sequence[str]) -> int:
     )
     given = parser.parse_args(arguments)
     profile = profiles.find(given.profile)
-    if not loads(profile):
+    if not profile.loaded:
         raise VitworkError(f"The profile {profile.name} trains its networks: it needs no weights.")
     own = named(profile, given.model)
     chosen = list(own or profile.arms)

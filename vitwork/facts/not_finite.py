@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from vitwork.language.document import NotFinite
+from vitwork.facts.document import NotFinite
 
 
 def not_finite(values: Any) -> dict[str, NotFinite]:

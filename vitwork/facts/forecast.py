@@ -95,7 +95,6 @@ class Forecast:
 
     Attributes:
         profile: of the session.
-        loaded: whether its networks are published ones.
         work: what is to be done.
         minutes: of published networks, what each claim takes on one of them; None where a part of it is unknown.
         power: what its hypotheses can see.
@@ -103,7 +102,6 @@ class Forecast:
     """
 
     profile: Profile
-    loaded: bool
     work: Work
     minutes: Mapping[str, float | None]
     power: Power

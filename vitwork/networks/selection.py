@@ -35,11 +35,6 @@ def members(arm: Arm) -> tuple[Network, ...]:
     return tuple(sorted((group.network for group in groups(arm.family)), key=lambda network: digest(network.name)))
 
 
-def loads(profile: Profile) -> bool:
-    """Return whether a profile has arms of published networks."""
-    return any(arm.loaded for arm in profile.arms.values())
-
-
 def weights_folder(text: str) -> Path:
     """Return the folder of weights that a user typed, for argparse.
 
@@ -91,7 +86,7 @@ def located(
         VitworkError: of the networks that a user names for an arm too few are here, or none at all are, or one would be compared
             with itself.
     """
-    if not loads(profile):
+    if not profile.loaded:
         if weights is not None:
             raise VitworkError(f"The profile {profile.name} trains its networks, so {weights} would not be read.")
         return profile
@@ -329,7 +324,7 @@ def _check_independent(networks: Sequence[Network], entry: str) -> None:
 
 def lines(profile: Profile) -> list[str]:
     """Return what stands behind each arm of published networks, in a sentence each; none for other profiles."""
-    if not loads(profile):
+    if not profile.loaded:
         return []
     counts = (f"{name} {count}{few(count)}" for name, arm in profile.arms.items() if (count := len(arm.networks)))
     usual = profiles.find(profile.name).deviations

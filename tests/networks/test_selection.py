@@ -20,12 +20,12 @@ from vitwork.design.published import LOADED, Absent, Family, Network
 from vitwork.errors import VitworkError
 from vitwork.language.measure import Measure
 from vitwork.measurements import accuracy, feature_maps, hessian, landscape
+from vitwork.networks.command import networks
+from vitwork.networks.selection import as_if_here, given, lines, located, members
 from vitwork.profiles import PUBLISHED, SMOKE, find
 from vitwork.report import words
-from vitwork.session.commands import networks
 from vitwork.session.forecast import plan_lines
 from vitwork.session.judge import judged
-from vitwork.session.networks import as_if_here, given, lines, located, members
 from vitwork.session.plan import Plan, lacking, lost
 from vitwork.session.troubles import Troubles
 from vitwork.store.store import Store
@@ -598,9 +598,9 @@ def test_the_command_tells_networks_of_other_architectures_as_a_session_does(tmp
 
 def test_what_no_claim_asks_for_is_fetched_only_where_it_is_named(tmp_path, capsys, monkeypatch):
     """ResNeXts are listed with that remark, and are not among the networks that are fetched for all arms."""
-    monkeypatch.setattr("vitwork.session.commands.table", lambda profile, arm, weights: iter(()))
+    monkeypatch.setattr("vitwork.networks.command.table", lambda profile, arm, weights: iter(()))
     fetched = []
-    monkeypatch.setattr("vitwork.session.commands.fetched", lambda profile, arms: fetched.append(arms) or 0)
+    monkeypatch.setattr("vitwork.networks.command.fetched", lambda profile, arms: fetched.append(arms) or 0)
     networks(["published", "--fetch"])
     networks(["published", "--fetch", "--arms", "resnext"])
     assert not {"resnext", "mixer"} & set(fetched[0])

@@ -7,18 +7,10 @@ import numpy as np
 import pytest
 
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
-from vitwork.language.changes import Kind, compare_to_baseline, sampled, still_contradicted, untold
+from vitwork.facts.changes import Kind, compare_to_baseline, sampled, still_contradicted, untold
+from vitwork.facts.claims import ClaimResult, Constant, Hypothesis, Sample
+from vitwork.facts.document import DatasetResult, ProfileResult, Provenance, Results
 from vitwork.language.claim import Paper
-from vitwork.language.document import (
-    ClaimResult,
-    Constant,
-    DatasetResult,
-    Hypothesis,
-    ProfileResult,
-    Provenance,
-    Results,
-    Sample,
-)
 from vitwork.statistics import compare, ordering, trend
 from vitwork.statistics.change import effect_change
 from vitwork.statistics.effect import Test, Verdict
