@@ -621,6 +621,21 @@ def test_seeds_are_added_until_settled(session: pytest.Pytester) -> None:
     assert 3 <= trained.count("resnet") < 8
 
 
+def test_a_session_ends_when_its_time_is_up(session: pytest.Pytester) -> None:
+    """No run is begun any more, what is not whole is not measured, and the session does not pass."""
+    result = run(session, "--max-minutes", "0.000001", "-k", "smaller")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert not outcomes(session)
+
+
+def test_a_session_with_time_enough_has_the_seeds_that_were_asked_for(session: pytest.Pytester) -> None:
+    """It is the session that a number of seeds alone would have made, and it says so in the same words."""
+    run(session, "--max-minutes", "60", "--seeds", "4", "-k", "smaller")
+    found = json.loads((session.path / f"{REPORT}-changed-part/results.json").read_text())
+    told = [one["value"] for one in found["profile"]["deviations"] if one["change"] == "seeds"]
+    assert (found["profile"]["seeds"], told, found["sequential"]) == (4, ["4"], False)
+
+
 def outcomes(session: pytest.Pytester) -> list[Path]:
     """Return the records of runs."""
     return [
@@ -638,12 +653,13 @@ def outcomes(session: pytest.Pytester) -> list[Path]:
         (("--report", "conftest.py/report"), "Cannot write *"),
         (("--device", "gpu"), "The device 'gpu' cannot be used (*): give cpu, cuda where there is a GPU, or auto."),
         (("--data", "."), "The images of the profile tiny are drawn, so . would not be read: *"),
-        (("--max-seeds", "3"), "--max-seeds and --max-minutes end a session with --seeds auto; *"),
+        (("--max-seeds", "3"), "--max-seeds ends a session with --seeds auto; *"),
         (
             ("--seeds", "auto", "--max-seeds", "2"),
             "--max-seeds takes a number from 3, with which every arm begins, not 2.",
         ),
         (("--seeds", "auto", "--max-minutes", "-1"), "--max-minutes takes a time above 0, not -1."),
+        (("--max-minutes", "5", "--engine", "slurm"), "The engine is slurm: --max-minutes ends *"),
         (("--baseline", "missing.json"), "*missing.json cannot be read: *"),
         (("--model", "nowhere:build"), "The arm vit: nowhere:build cannot be imported: No module named 'nowhere'"),
         (("--model", "mobile=timm:vit_tiny_patch16_224"), "The profile tiny has no arm 'mobile'; it has *"),

@@ -19,6 +19,7 @@ import pytest
 
 from vitwork import profiles
 from vitwork.data import fingerprint
+from vitwork.design import overrides
 from vitwork.design.deviation import Lack, Missing
 from vitwork.design.profile import Profile
 from vitwork.device import place
@@ -208,12 +209,14 @@ def _settle(config: pytest.Config, plan: Plan, store: Store) -> None:
     config.stash[FINDINGS] = {finding.test: finding for finding in judgement.findings}
     evidence = _keep(config, plan, judgement)
     if BASELINE in config.stash:
-        config.stash[CHANGES] = config.stash[BASELINE].changes(_session(config).results(evidence, store))
+        config.stash[CHANGES] = config.stash[BASELINE].changes(_session(config, evidence).results(evidence, store))
 
 
 def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
     """Keep what is known so far for the process that reports: a worker may be killed at any time after."""
-    evidence = Evidence(judgement, dict(plan.code), whole=config.stash[WHOLE], declared=declarations(plan))
+    evidence = Evidence(
+        judgement, dict(plan.code), whole=config.stash[WHOLE], declared=declarations(plan), seeds=plan.profile.seeds
+    )
     if not _is_worker(config):
         config.stash[COLLECTOR].evidence = evidence
         return evidence
@@ -335,14 +338,16 @@ def pytest_report_teststatus(
 # Report.
 
 
-def _session(config: pytest.Config) -> Session:
+def _session(config: pytest.Config, evidence: Evidence) -> Session:
     collector = config.stash.get(COLLECTOR, None) or Collector(("", False))
     profile, report = options.profile_of(config), options.report_from(config)
-    typed = config.invocation_params.args
+    budget, typed = options.budget_of(config), config.invocation_params.args
+    if budget is not None and not budget.settles:  # what time allowed
+        profile = overrides.with_seeds(profile, evidence.seeds, profiles.find(profile.name).seeds)
     return Session(
         profile, config.option.data, command(typed), collector.started,
         *collector.revision, collector.held, collector.reached, options.chosen(config), by_name(typed), config.option.weights is not None,
-        sequential=report.sequential if report else options.budget_of(config) is not None,
+        sequential=report.sequential if report else budget is not None and budget.settles,
         measured=report.provenance if report else None, registry=Registry.of(config.rootpath, profile.name),
     )  # fmt: skip
 
@@ -373,7 +378,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
         return outcome
     prepare(config)  # where only the workers had collected tests
     store = config.stash[STORE]
-    results = _session(config).results(evidence, store)
+    results = _session(config, evidence).results(evidence, store)
     changes = config.stash[BASELINE].changes(results) if BASELINE in config.stash else Changes((), results)
     collector = config.stash[COLLECTOR]
     succeeds = succeeds and not collector.exited

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from vitwork.language.quantity import AbsentError, quantity
 from vitwork.profiles import SMOKE
 from vitwork.session.findings import Finding
 from vitwork.session.judge import judged
-from vitwork.session.plan import Plan
+from vitwork.session.plan import Plan, Wanted
 from vitwork.session.reading import Case, read_test
 from vitwork.session.troubles import Troubles
 from vitwork.store.store import Store
@@ -77,8 +77,12 @@ def planned(*cases: Case, seeds: int = PROFILE.seeds) -> Plan:
 
 def measured(folder: Path, plan: Plan) -> Store:
     """Return a store with every record that a plan needs."""
-    store = Store(folder)
-    for want in plan.wanted.values():
+    return recorded(Store(folder), plan.wanted.values())
+
+
+def recorded(store: Store, wanted: Iterable[Wanted]) -> Store:
+    """Return a store with the records of measurements."""
+    for want in wanted:
         values = {"error": MEANS[want.run.arm.name] + WOBBLE[want.run.seed % 5], "acc": 0.5, "classes": 10}
         store.write(want.key, {"values": values})
     return store

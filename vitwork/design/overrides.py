@@ -39,6 +39,13 @@ DEBUGGING = ("deterministic=true", "precision=fp32", "compile=")
 """Changes that make a run on a GPU repeatable, at the price of speed."""
 
 
+def with_seeds(profile: Profile, number: int, usual: int) -> Profile:
+    """Return a profile with so many seeds, noted among its deviations where the profile's own number is another one."""
+    others = tuple(found for found in profile.deviations if found.change is not Change.SEEDS)
+    told = (Deviation(Change.SEEDS, value=str(number)),) if number != usual else ()
+    return replace(profile, seeds=number, deviations=(*others, *told))
+
+
 def override(profile: Profile, assignments: Sequence[str], *, deterministic: bool = False) -> Profile:
     """Return a profile with fields of its arms changed, each change noted among its deviations and behind its summary.
 

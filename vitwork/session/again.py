@@ -40,30 +40,23 @@ def profile_of(report: Results) -> Profile:
             f"The report says that an arm has {report.profile.seeds} networks, and its hypotheses rest on up to {most}: it is altered."
         )
     installed = profiles.find(report.profile.name)
-    changes, seeds = _changes(report, installed)
+    changes = report.profile.deviations
     own = overrides.substitute(installed, overrides.models(changes))
     profile = overrides.override(own, overrides.assignments(changes))
     effort = tuple(_as_recorded(each, report) for each in profile.effort)
     differing = _differing(profile.effort, effort)
     if profile.loaded:
         profile = replace(profile, arms={name: _holding(arm, report) for name, arm in profile.arms.items()})
-    return replace(
+    profile = replace(
         profile,
         effort=effort,
         seeds=report.profile.seeds,
         first_seed=report.profile.first_seed,
-        deviations=(*changes, *(found for found in differing if found not in changes), *seeds),
+        deviations=(*changes, *(found for found in differing if found not in changes)),
     )
-
-
-def _changes(report: Results, installed: Profile) -> tuple[tuple[Deviation, ...], tuple[Deviation, ...]]:
-    """Return what a report's session changed, apart from that its number of seeds against the installed profile's."""
-    said = report.profile.deviations
-    if installed.loaded or report.sequential or report.sources:  # how many there are is not a setting
-        return said, ()
-    seeds = report.profile.seeds
-    differs = (Deviation(Change.SEEDS, value=str(seeds)),) if seeds != installed.seeds else ()
-    return tuple(found for found in said if found.change is not Change.SEEDS), differs
+    if profile.loaded or report.sequential or report.sources:  # how many there are is nobody's setting
+        return profile
+    return overrides.with_seeds(profile, report.profile.seeds, installed.seeds)
 
 
 def _as_recorded(effort: Measurement, report: Results) -> Measurement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -54,10 +55,14 @@ class Dispatcher:
     def __post_init__(self) -> None:
         self.bookings = Bookings(self.store.root, self.engine.name, lasting=self.engine.lasting)
 
-    def drain(self, plan: Plan) -> None:
+    def drain(self, plan: Plan, until: float = math.inf) -> None:
         """Work until every run of the plan is trained and measured, or known not to be.
 
         Where the session is interrupted, the tasks of an engine that ends with it are cancelled.
+
+        Args:
+            plan: holds the runs.
+            until: when no run is begun any more, by `time.monotonic`; those that are under way are waited for.
 
         Raises:
             VitworkError: the engine or the store cannot be used.
@@ -68,7 +73,7 @@ class Dispatcher:
         if self.engine.remote:
             reporter = Reporter(self.store, self.engine.name, len(plan.runs))
         try:
-            self._work(plan, waiting, reporter)
+            self._work(plan, waiting, reporter, until)
         except BaseException:
             self._leave()
             raise
@@ -89,11 +94,12 @@ class Dispatcher:
                 f"{len(self.pending)} jobs go on: `vitwork status` shows them, and the next session takes what they leave."
             )
 
-    def _work(self, plan: Plan, waiting: list[Run], reporter: Reporter | None) -> None:
+    def _work(self, plan: Plan, waiting: list[Run], reporter: Reporter | None, until: float) -> None:
         looked = beat = time.monotonic()
         started = fresh = True
         while waiting or self.pending:
-            if fresh:
+            late = time.monotonic() > until
+            if fresh and not late:
                 started = self._submit(plan, waiting)
             ended = self._collect()
             now = time.monotonic()
@@ -102,6 +108,8 @@ class Dispatcher:
                 waiting, looked = self._waiting(plan), now
                 self._count(ended, {run.key for run in waiting})
                 waiting = [run for run in waiting if run.key not in self.troubles.known]
+            if late:
+                waiting = [run for run in waiting if self._worked_on(run.key)]
             if reporter is not None and fresh:
                 reporter.report("tasks", f"{len(self.pending)} handed over", len(plan.runs) - len(waiting))
             if now - beat > BEAT_SECONDS:

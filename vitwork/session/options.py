@@ -13,7 +13,7 @@ import pytest
 
 from vitwork import profiles
 from vitwork.design import overrides
-from vitwork.design.deviation import Change, Deviation, Lack
+from vitwork.design.deviation import Lack
 from vitwork.design.profile import Profile
 from vitwork.device import place
 from vitwork.errors import VitworkError
@@ -26,14 +26,12 @@ from vitwork.session.costs import fingerprints
 from vitwork.session.engine import Choice
 from vitwork.session.plan import Plan
 from vitwork.session.reading import Case
-from vitwork.session.seeding import Budget
+from vitwork.session.seeding import FIRST_SEEDS, Budget
 from vitwork.store.objects import is_url, opened, where, working_folder
 from vitwork.store.store import Store, checked
 
 MOST_SEEDS = 20
 """Seeds per arm with ``--seeds auto`` unless ``--max-seeds`` says otherwise."""
-FIRST_SEEDS = 3
-"""Seeds per arm of the first look with ``--seeds auto``: fewer never decide."""
 LARGEST = 1000
 """Seeds per arm that can be asked for: so many are still planned within a minute."""
 LAST = 2**32 - 1
@@ -82,7 +80,9 @@ def add(parser: pytest.Parser) -> None:
     group.addoption("--seeds", help="trained networks per arm in place of the profile's number, or auto: until settled")
     group.addoption("--first-seed", type=int, metavar="N", help="number of the first seed (default: the profile's)")
     group.addoption("--max-seeds", type=int, help=f"most seeds per arm with --seeds auto (default: {MOST_SEEDS})")
-    group.addoption("--max-minutes", type=float, help="with --seeds auto, start no further seed after this time")
+    group.addoption(
+        "--max-minutes", type=float, help="begin no run after this time, and judge the seeds that every arm has by then"
+    )
     group.addoption(
         "--baseline", type=Path, help="results.json of an earlier session: fail only where something changed"
     )
@@ -144,19 +144,22 @@ def _arms(option: argparse.Namespace, profile: Profile) -> Profile:
 
 def _replicated(option: argparse.Namespace, profile: Profile) -> Profile:
     """Return a profile with as many seeds as the options ask for."""
-    auto = option.seeds == "auto"
+    auto, limited = option.seeds == "auto", option.max_minutes is not None
     profile = numbered(profile, None if auto else option.seeds, option.first_seed)
-    if not auto and (option.max_seeds, option.max_minutes) != (None, None):
-        raise VitworkError(
-            "--max-seeds and --max-minutes end a session with --seeds auto; without it they say nothing."
-        )
+    if option.max_seeds is not None and not auto:
+        raise VitworkError("--max-seeds ends a session with --seeds auto; without it, it says nothing.")
+    if limited and not auto and (profile.loaded or option.engine != "local"):
+        what = f"The networks of {profile.name} are loaded" if profile.loaded else f"The engine is {option.engine}"
+        raise VitworkError(f"{what}: --max-minutes ends the training of seeds on this machine.")
     if option.max_seeds is not None and option.max_seeds < FIRST_SEEDS:
         raise VitworkError(
             f"--max-seeds takes a number from {FIRST_SEEDS}, with which every arm begins, not {option.max_seeds}."
         )
-    if option.max_minutes is not None and not option.max_minutes > 0:
+    if limited and not option.max_minutes > 0:
         raise VitworkError(f"--max-minutes takes a time above 0, not {option.max_minutes:g}.")
-    return replace(profile, seeds=FIRST_SEEDS) if auto else profile
+    if auto or limited:
+        return replace(profile, seeds=FIRST_SEEDS if auto else min(FIRST_SEEDS, profile.seeds))
+    return profile
 
 
 def numbered(profile: Profile, seeds: str | None, first: int | None) -> Profile:
@@ -182,8 +185,7 @@ def numbered(profile: Profile, seeds: str | None, first: int | None) -> Profile:
         return profile
     if not seeds.isdecimal() or not 1 <= (number := int(seeds)) <= LARGEST:
         raise VitworkError(f"--seeds takes a number from 1 to {LARGEST:,}, or auto in a session, not {seeds}.")
-    changes = [Deviation(Change.SEEDS, value=seeds)] if number != profile.seeds else []
-    return replace(profile, seeds=number, deviations=(*profile.deviations, *changes))
+    return overrides.with_seeds(profile, number, profile.seeds)
 
 
 def report_from(config: pytest.Config) -> Results | None:
@@ -234,7 +236,12 @@ def plan_of(config: pytest.Config, profile: Profile, cases: Iterable[Case], lack
 def budget_of(config: pytest.Config) -> Budget | None:
     """Return what may be spent on further seeds; None for a fixed number."""
     option = config.option
-    return Budget(option.max_seeds or MOST_SEEDS, option.max_minutes) if option.seeds == "auto" else None
+    if option.seeds == "auto":
+        return Budget(option.max_seeds or MOST_SEEDS, option.max_minutes)
+    if option.max_minutes is None:
+        return None
+    most = numbered(profiles.find(option.profile), option.seeds, None).seeds
+    return Budget(most, option.max_minutes, settles=False)
 
 
 def store_of(config: pytest.Config) -> Path:

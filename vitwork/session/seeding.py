@@ -1,19 +1,24 @@
-"""Seeds on demand: work, judge, and add seeds to what is undecided, until all is settled or the budget is spent."""
+"""How many seeds a session has: a fixed number, what its time allows, or what it takes to settle verdicts."""
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vitwork.design.deviation import Lack, Missing
 from vitwork.session.findings import Judgement
-from vitwork.session.judge import judged
+from vitwork.session.judge import judged, unjudged
 from vitwork.session.plan import Plan
 from vitwork.session.worker import Worker
 from vitwork.statistics.effect import Verdict
 from vitwork.store.store import attempting, write_atomically
+
+FIRST_SEEDS = 3
+"""Seeds with which every arm begins where their number is not fixed, and those by which it grows where time limits it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,49 +27,96 @@ class Budget:
 
     Attributes:
         seeds: largest number of seeds per arm.
-        minutes: no further round starts once this time has passed; None for no limit.
+        minutes: nothing further is begun once this time has passed; None for no limit.
+        settles: whether only undecided tests get further seeds, so that tests must be valid at every look.
     """
 
     seeds: int
     minutes: float | None = None
+    settles: bool = True
+
+    def ends(self) -> float:
+        """Return when nothing further is begun, by `time.monotonic`, for a session that begins now."""
+        return math.inf if self.minutes is None else time.monotonic() + 60 * self.minutes
 
 
 def settle(plan: Plan, worker: Worker, budget: Budget | None, rounds: Path) -> Judgement:
-    """Bring a plan into the store and judge it; with a budget, add seeds while a verdict is open.
+    """Bring a plan into the store and judge it.
 
-    All workers of a session go through the same rounds: what they know is in the store, and whether time is left is
-    decided once per round by whoever asks first.
+    All workers of a session go through the same rounds: what they know is in the store, and what ends a round is decided
+    once, by whoever asks first.
 
     Args:
-        plan: holds the session's tests.
+        plan: holds the session's tests, for as many seeds as the first round has.
         worker: this process.
         budget: None for the profile's fixed number of seeds.
         rounds: folder in which the session's workers agree.
     """
-    started, number = time.monotonic(), 0
     plan.check(worker.store)
+    if budget is None:
+        return _worked(plan, worker)
+    return (_settled if budget.settles else _within_time)(plan, worker, budget, rounds)
+
+
+def _settled(plan: Plan, worker: Worker, budget: Budget, rounds: Path) -> Judgement:
+    """Add a seed to the tests that are undecided until all are decided or the budget is spent."""
+    ends, number = budget.ends(), 0
     while True:
-        worker.drain(plan)
-        worker.troubles.refresh()
-        found = judged(plan, worker.store, worker.troubles, sequential=budget is not None)
-        if budget is None:
-            return found
+        found = _worked(plan, worker, sequential=True)
         open_ones = {finding.test for finding in found.findings if finding.verdict is Verdict.INCONCLUSIVE}
         growing = [test for test in plan.tests.values() if test.case.name in open_ones and test.seeds < budget.seeds]
-        late = budget.minutes is not None and time.monotonic() - started > 60 * budget.minutes
-        if not growing or agreed(rounds / str(number), stop=late):
+        if not growing or agreed(rounds / str(number), "stop" if time.monotonic() > ends else "go on") == "stop":
             return found
         for test in growing:
             plan.add(test.case, test.seeds + 1)
         number += 1
 
 
-def agreed(path: Path, *, stop: bool) -> bool:
-    """Return the answer of the first process that asked; this one's if it is the first."""
-    own = path.with_name(f"{path.name}-{os.getpid()}")
-    write_atomically(own, b"stop" if stop else b"go on")
+def _within_time(plan: Plan, worker: Worker, budget: Budget, rounds: Path) -> Judgement:
+    """Add seeds to all arms until there are enough or time is up, and judge those that every arm has.
+
+    Time does not depend on what is measured, so that tests hold as for a number that was fixed before.
+    """
+    ends, seeds = budget.ends(), plan.profile.seeds
+    while True:
+        worker.drain(plan, ends)
+        worker.troubles.refresh()
+        there = int(agreed(rounds / str(seeds), str(complete(plan, worker, seeds))))
+        if there < seeds or seeds == budget.seeds:
+            break
+        seeds = min(seeds + FIRST_SEEDS, budget.seeds)
+        _plan(plan, seeds)
+    if not there:
+        return unjudged(plan, Lack(Missing.REACH))
+    _plan(plan, there)
+    return judged(plan, worker.store, worker.troubles)
+
+
+def _worked(plan: Plan, worker: Worker, *, sequential: bool = False) -> Judgement:
+    worker.drain(plan)
+    worker.troubles.refresh()
+    return judged(plan, worker.store, worker.troubles, sequential=sequential)
+
+
+def _plan(plan: Plan, seeds: int) -> None:
+    """Plan all tests for so many seeds."""
+    plan.profile = replace(plan.profile, seeds=seeds)
+    for test in list(plan.tests.values()):
+        plan.add(test.case, seeds, test.lack)
+
+
+def complete(plan: Plan, worker: Worker, seeds: int) -> int:
+    """Return how many of so many seeds, in their order, all arms have with their measurements, or are known to lack."""
+    missing = plan.missing(worker.store, worker.troubles.known)
+    return min((run.seed - plan.profile.first_seed for run in missing), default=seeds)
+
+
+def agreed(path: Path, own: str) -> str:
+    """Return the answer of the first process that asked; this one's own if it is the first."""
+    mine = path.with_name(f"{path.name}-{os.getpid()}")
+    write_atomically(mine, own.encode())
     with attempting("agree on", path):
         with suppress(FileExistsError):
-            os.link(own, path)  # fails when there is one already, and never leaves half a file
-        own.unlink()
-        return path.read_bytes() == b"stop"
+            os.link(mine, path)  # fails when there is one already, and never leaves half a file
+        mine.unlink()
+        return path.read_bytes().decode()

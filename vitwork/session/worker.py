@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -71,14 +72,14 @@ class Worker:
             place.sharing(self.device, self.index, self.count), self.events,
         )  # fmt: skip
 
-    def drain(self, plan: Plan) -> None:
-        """Work until every run of the plan is trained and measured, by this process or another.
+    def drain(self, plan: Plan, until: float = math.inf) -> None:
+        """Work until every run of the plan is trained and measured, by this process or another; begin none after `until`.
 
         Raises:
             VitworkError: the engine cannot be used.
         """
         engine = self.engine.make(replace(self, planned=len(plan.runs)))
-        Dispatcher(engine, self.store, self.troubles, self.say).drain(plan)
+        Dispatcher(engine, self.store, self.troubles, self.say).drain(plan, until)
 
 
 @dataclass(frozen=True, slots=True)
