@@ -40,7 +40,51 @@ def test_two_arms_at_zero_differ_by_less_than_either_bound():
         for other in ([0.0] * n, 0.0):
             short = compare([0.0] * n, other, "less", margin=5.0, rate=PERCENT)
             assert (short.verdict, short.seeds_needed) == (Verdict.INCONCLUSIVE, 6)
-    assert compare([0.0] * 7, [0.0] * 6 + [1.0], "less", margin=5.0, rate=PERCENT).test is Test.WELCH
+
+
+def test_an_arm_at_zero_is_bounded_by_counts_beside_one_that_varies():
+    """What its networks did not show may move its mean away from zero, and only that: the other side is the varying arm's own."""
+    varying = [31.0, 24.0, 36.0, 28.0, 33.0, 39.0, 23.0, 30.0, 27.0]
+    found = compare(varying, [0.0] * 9, "greater", rate=PERCENT)
+    alone = compare(varying, 0.0, "greater")
+    assert (found.verdict, found.test, found.estimate) == (Verdict.REPRODUCED, Test.COUNTS, alone.estimate)
+    assert alone.p_for < found.p_for <= 2.0 * 2.0**-9 + alone.p_for
+    assert found.high == pytest.approx(alone.high)
+    assert found.low < alone.low
+    mirrored = compare([100.0] * 9, [100.0 - value for value in varying], "greater", rate=PERCENT)
+    swapped = compare([0.0] * 9, varying, "less", rate=PERCENT)
+    for other in (mirrored, swapped):
+        assert (other.p_for, other.p_against) == pytest.approx((found.p_for, found.p_against))
+    assert (mirrored.low, mirrored.high) == pytest.approx((found.low, found.high))
+    assert (-swapped.high, -swapped.low) == pytest.approx((found.low, found.high))
+
+
+def test_the_interval_beside_an_arm_at_zero_is_that_of_its_p():
+    """The joint p crosses the interval's level at its edge."""
+    edges = compare([3.0, 1.0, 2.0, 5.0, 4.0, 6.0], [0.0] * 8, "greater", rate=PERCENT)
+    for edge in (edges.low, edges.high):
+        at = [
+            compare([3.0, 1.0, 2.0, 5.0, 4.0, 6.0], [0.0] * 8, "greater", edge + off, rate=PERCENT)
+            for off in (-1e-6, 1e-6)
+        ]
+        assert (at[0].p <= 0.05) != (at[1].p <= 0.05)
+
+
+@pytest.mark.parametrize("mean", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize("n", [3, 6, 9])
+def test_an_arm_at_zero_is_rarely_told_from_one_of_its_mean(n, mean):
+    """A rate of the declared dispersion shows nothing in every network, and is told from its own mean, in at most 5 % of experiments."""
+    rng = np.random.default_rng(5)
+    rates = np.where(rng.random((400, n)) < 0.5, 0.02 * mean, 0.0)  # zero, or twice the mean
+    counts = rng.binomial(100, rates).astype(float)
+    zero = counts[(counts == 0.0).all(axis=1)]
+    told = sum(
+        compare(rng.normal(mean, 0.2, n), one, "two-sided", rate=Rate(100, whole=100.0)).verdict is Verdict.REPRODUCED
+        for one in zero
+    )
+    assert told <= 0.05 * len(counts)
+    plainly = sum(compare(rng.normal(mean, 0.2, n), one, "two-sided").verdict is Verdict.REPRODUCED for one in zero)
+    assert plainly == 0  # without counts, nothing is known of an arm of which no seed differs
 
 
 def test_the_bound_of_two_arms_keeps_its_level():

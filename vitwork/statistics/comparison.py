@@ -16,7 +16,7 @@ from vitwork.statistics.effect import Alternative, Effect, EffectScale, Obstacle
 from vitwork.statistics.plain import plain_p
 from vitwork.statistics.power import FEWEST_SEEDS
 from vitwork.statistics.ranks import OrderContrast, superiority
-from vitwork.statistics.rates import CountContrast, Rate
+from vitwork.statistics.rates import CountContrast, HalfCountContrast, Rate
 from vitwork.statistics.sequential import anytime_contrast
 
 Array = NDArray[np.float64]
@@ -44,9 +44,10 @@ def compare(
 
     The seed is the unit: images, batches and layers must have been reduced to one value per seed. A run that diverged
     takes part as NaN or an infinity; the decision is then made by order with every NaN in its least favourable place.
-    Two arms that differ in no seed are decided by exact permutation, and at no other margin than 0; a rate that is zero
-    in every network by its counts. Fewer than three seeds per arm never decide. Error rates under normal, skewed,
-    heavy-tailed and unequal-variance data are in docs/statistics.md.
+    Two arms that differ in no seed are decided by exact permutation, and at no other margin than 0; one such arm beside one
+    whose seeds differ never, since it tells nothing of its spread; a rate that is zero in every network of an arm by its
+    counts. Fewer than three seeds per arm never decide. Error rates under normal, skewed, heavy-tailed and unequal-variance
+    data are in docs/statistics.md.
 
     Args:
         a: one value per seed of the first arm.
@@ -81,8 +82,10 @@ def compare(
         effect = undecided(question, n_a, n_b, obstacle or Obstacle.FEW_SEEDS, _estimate(first, second, scale))
     else:
         choose = anytime_contrast if anytime else _contrast
-        contrast = _counted(first, second, question, constant=constant) or choose(
-            first, second, question, paired=paired, constant=constant
+        contrast = (
+            _counted(first, second, question, constant=constant)
+            or (None if anytime or paired or constant else _half_counted(first, second, question))
+            or choose(first, second, question, paired=paired, constant=constant)
         )
         effect = decide(contrast, question, n_a, n_b)
         if fewest < FEWEST_SEEDS:
@@ -106,6 +109,19 @@ def _counted(a: Array, b: Array, question: Question, *, constant: bool) -> Count
     for value in (0.0, rate.whole):
         if (a == value).all() and (constant or (b == value).all()):
             return CountContrast(rate, a.size, value > 0.0, float(b[0]), others=0 if constant else b.size)
+    return None
+
+
+def _half_counted(a: Array, b: Array, question: Question) -> HalfCountContrast | None:
+    """Return the contrast of a rate that varies in one arm, and is zero or full in every network of the other."""
+    rate = question.rate
+    if rate is None or question.scale != "difference" or _lost(a) or _lost(b):
+        return None
+    for value in (0.0, rate.whole):
+        for still, varying, sign in ((b, a, 1.0), (a, b, -1.0)):
+            if (still == value).all() and has_spread(varying):
+                shown = linear((varying - value,), (sign,), penalty_of(skewed=question.skewed))
+                return HalfCountContrast(rate, still.size, shown, upward=(value > 0.0) == (sign > 0.0))
     return None
 
 
@@ -173,7 +189,8 @@ def _contrast(a: Array, b: Array, question: Question, *, paired: bool, constant:
         order = superiority(a, b + question.margin, paired=paired)
         return OrderContrast(_estimate(a, b, "difference"), order, question.margin)
     parts = (a - b,) if paired or constant else (a, b)
-    if not has_spread(*parts):
-        smallest = 1.0 if constant else smallest_p(a.size, 0 if paired else b.size)
+    spread = [has_spread(part) for part in parts]
+    if not all(spread):
+        smallest = 1.0 if constant or any(spread) else smallest_p(a.size, 0 if paired else b.size)
         return ExactContrast(_estimate(a, b, "difference"), 0.0, smallest)
     return linear(parts, (1.0, -1.0)[: len(parts)], penalty_of(skewed=question.skewed))

@@ -1,12 +1,12 @@
-"""Rates that are zero, or full, in every network: what the counts bound where no spread can."""
+"""Rates that are zero, or full, in every network of an arm: what the counts bound where no spread can."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from vitwork.errors import VitworkError
-from vitwork.statistics.contrasts import Sided, Unguarded
+from vitwork.statistics.contrasts import Guard, Sided, StudentContrast, Unguarded
 from vitwork.statistics.effect import Test
 
 BISECTIONS = 100
@@ -98,3 +98,63 @@ class CountContrast(Sided, Unguarded):
         """Return the effects whose one-sided p-values exceed alpha / 2."""
         below, above = (self.rate.whole * self.rate.bound(n, alpha / 2.0) if n else 0.0 for n in self._bounding)
         return self.estimate - below, self.estimate + above
+
+
+@dataclass(frozen=True)
+class HalfCountContrast(Sided):
+    """A rate that varies in one arm, and is zero in every network of the other, or full.
+
+    The mean of the other arm lies off what its networks show by some t >= 0, to one side. On that side of the effect it takes
+    both arms: for every t the two p-values, of the varying arm at t and ``none_at(t) ** networks`` of the other, are joined
+    by Bonferroni's rule, and the least favourable t is taken. On the other side t only helps, and the varying arm decides alone.
+
+    Attributes:
+        rate: what is counted.
+        networks: of the arm that shows no success, or nothing but successes.
+        shown: the effect as the networks show it, tested by the spread of the varying arm.
+        upward: whether t raises the effect.
+    """
+
+    rate: Rate
+    networks: int
+    shown: StudentContrast
+    upward: bool
+    test: ClassVar[Test] = Test.COUNTS
+
+    @property
+    def estimate(self) -> Any:
+        """The effect as the networks show it."""
+        return self.shown.estimate
+
+    @property
+    def guard(self) -> Guard:
+        """That of the varying arm, which has all the spread."""
+        return self.shown.guard
+
+    def sided(self, value: float) -> tuple[float, float]:
+        """Return one-sided p-values."""
+        below, above = map(float, self.shown.sided(value))
+        return (self._joined(value), above) if self.upward else (below, self._joined(value))
+
+    def _joined(self, value: float) -> float:
+        """Return the largest p over all t, by bisection: one arm's p rises with t, the other's falls."""
+        low, high = 0.0, self.rate.whole
+        for _ in range(BISECTIONS):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if self._varying(value, middle) < self._counted(middle) else (low, middle)
+        return min(1.0, 2.0 * max(min(self._varying(value, t), self._counted(t)) for t in (low, high)))
+
+    def _varying(self, value: float, t: float) -> float:
+        below, above = self.shown.sided(value - t if self.upward else value + t)
+        return float(below if self.upward else above)
+
+    def _counted(self, t: float) -> float:
+        return self.rate.none_at(t / self.rate.whole) ** self.networks
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return the effects whose one-sided p-values exceed alpha / 2."""
+        plain, joined = self.shown.interval(alpha), self.shown.interval(alpha / 2.0)
+        off = self.rate.whole * self.rate.bound(self.networks, alpha / 4.0)
+        if self.upward:
+            return float(plain[0]), float(joined[1]) + off
+        return float(joined[0]) - off, float(plain[1])

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vitwork.statistics.contrasts import Contrast, ExactContrast, penalty_of
+from vitwork.statistics.contrasts import Contrast, ExactContrast, has_spread, penalty_of
 from vitwork.statistics.decision import Question
 from vitwork.statistics.evalues import SignContrast, safe_contrast
 
@@ -28,7 +28,8 @@ def anytime_contrast(a: Array, b: Array, question: Question, *, paired: bool, co
     if question.scale == "probability" or not (np.isfinite(first).all() and np.isfinite(second).all()):
         return _signs(first, second, question)
     contrast = safe_contrast(first, second, penalty_of(skewed=question.skewed), paired=paired or constant)
-    return contrast if np.ptp(contrast.pairs) else ExactContrast(float(contrast.estimate), 0.0, smallest=1.0)
+    arms = () if paired or constant else (first, second)
+    return contrast if all(map(has_spread, (contrast.pairs, *arms))) else ExactContrast(float(contrast.estimate), 0.0, smallest=1.0)
 
 
 def _signs(a: Array, b: Array, question: Question) -> SignContrast:
