@@ -15,7 +15,7 @@ BY_FIRST = "relative to the first frequency"
 OTHERS = {"vit-more-data": "in published networks pre-trained on more data", "vit-distilled": "in distilled ones"}
 DEVIATIONS = (
     OtherImages("networks trained on the profile's images; the paper's on ImageNet-1K", IMAGENET),
-    "read at the highest frequency of the map's diagonal: 0.75 π on 8×8 positions, 0.86 π on 14×14, of the paper's 1.0 π",
+    "read at the highest frequency of the map's diagonal, of the paper's 1.0 π: 0.5 π on 4×4, 0.75 π on 8×8, 0.86 π on 14×14",
     "a control reads relative to the first non-zero frequency, since relative to DC a change of the mean suffices",
 )
 
@@ -100,13 +100,16 @@ def test_mlps_raise_high_frequencies(measure: Measure) -> None:
         "deep is the second half of the blocks, on average",
         "within stages, where the paper's own numbers are +0.41, −0.15, +0.04 and 0.00, is a control",
     ),
-    confounds=("stages differ in resolution, and so in what their highest frequency is",),
+    confounds=(
+        "stages differ in resolution, and so in what their highest frequency is; hence a control at one frequency",
+    ),
 )
 def test_resnet_raises_high_frequencies_with_depth(measure: Measure) -> None:
     rise, within = feature_maps.deep_minus_stem, feature_maps.conv_change
     assert measure(rise, relative_to=DC)("resnet") > 0
     assert control(measure(rise, relative_to=FIRST)("resnet") > 0, BY_FIRST)
     assert control(measure(within, relative_to=DC)("resnet") > 0, "within stages")
+    assert control(measure(feature_maps.deep_minus_stem_at, frequency=0.5)("resnet") > 0, "at one frequency, 0.5 π")
 
 
 @claim(

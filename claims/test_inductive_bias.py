@@ -16,6 +16,15 @@ from vitwork.profiles.arms import BY_BIAS
 
 READ_AS = pytest.mark.parametrize("bad", [accuracy.error, accuracy.training_nll], ids=["error", "nll"])
 AUGMENTED = "the training NLL is that of augmented training images"
+NOT_BY_BIAS = (
+    "a rank correlation of error or training NLL with the weakness of the bias that is not positive, over all networks or "
+    "over those with local and with global MSAs"
+)
+BIAS_CONFOUNDS = (
+    "sizes differ",
+    "the strength of a bias is an informal order",
+    "networks are trained anew, and architectures are not drawn: two or so stand for each kind",
+)
 
 
 @claim(
@@ -29,18 +38,21 @@ AUGMENTED = "the training NLL is that of augmented training images"
         section=2,
         figures=("5a",),
     ),
-    contradicted_by="a rank correlation of error or training NLL with the weakness of the bias that is not positive",
+    contradicted_by=NOT_BY_BIAS,
     deviations=(
         "Convs, local MSAs, global MSAs and an MLP-Mixer, of those that a profile trains; a ViT with local attention is one",
         AUGMENTED,
+        "at 16 pixels Swin's windows of four places are whole maps in two of its three stages",
     ),
-    confounds=("sizes differ", "the strength of a bias is an informal order"),
+    confounds=BIAS_CONFOUNDS,
 )
 @READ_AS
 def test_stronger_bias_has_lower_error_and_nll(measure: Measure, bad: Quantity) -> None:
     value, (convs, local, *others) = measure(bad), [measure.present(*group) for group in BY_BIAS]
     local = local or ("vit-local-3",)  # without local MSAs this is `cnn-beats-vit-small-data`
-    assert correlated(*([value(arm) for arm in group] for group in (convs, local, *others)))
+    groups = [[value(arm) for arm in group] for group in (convs, local, *others)]
+    assert correlated(*groups)
+    assert correlated(*groups[1:3])  # local before global MSAs
 
 
 @claim(
@@ -49,16 +61,18 @@ def test_stronger_bias_has_lower_error_and_nll(measure: Measure, bad: Quantity) 
     paper=Paper(
         "Fig. C.1", "no numbers known", "CIFAR-10, and ImageNet-1K", "description", section=2, figures=("C.1",)
     ),
-    contradicted_by="a rank correlation of error or training NLL with the weakness of the bias that is not positive",
+    contradicted_by=NOT_BY_BIAS,
     deviations=(
         "on ImageNet, the paper's other data, this is `bias-lowers-error-and-nll` under the profile `imagenet`",
     ),
-    confounds=("sizes differ", "the strength of a bias is an informal order"),
+    confounds=BIAS_CONFOUNDS,
 )
 @READ_AS
 def test_stronger_bias_has_lower_error_and_nll_on_cifar10(measure: Measure, bad: Quantity) -> None:
     value = measure(bad)
-    assert correlated(*([value(f"{arm}-cifar10") for arm in group] for group in BY_BIAS))
+    groups = [[value(f"{arm}-cifar10") for arm in group] for group in BY_BIAS]
+    assert correlated(*groups)
+    assert correlated(*groups[1:3])
 
 
 no_overfit = claim(
@@ -164,7 +178,7 @@ def test_sam_helps_vit(measure: Measure) -> None:
         section=2,
         figures=("F.1a",),
     ),
-    contradicted_by="a signed calibration error under strong augmentation that is not negative",
+    contradicted_by="a signed calibration error that is not negative under strong augmentation, or not positive under weak",
 )
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
 def test_strong_augmentation_makes_underconfident(measure: Measure, arm: str) -> None:

@@ -150,7 +150,9 @@ def test_vit_decides_more_by_drawn_outlines(measure: Measure, condition: str) ->
     assert control(bias("vit") > bias("resnet"), condition)
 
 
-CORRUPTED = ("fifteen corruptions drawn by this project, with the strengths of the published sets",)
+CORRUPTED = (
+    "fifteen corruptions drawn by this project, with the strengths of the published sets; at the micro profiles 1, 3 and 5 of five",
+)
 
 
 @claim(

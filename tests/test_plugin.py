@@ -623,9 +623,10 @@ def test_seeds_are_added_until_settled(session: pytest.Pytester) -> None:
 
 def test_a_session_ends_when_its_time_is_up(session: pytest.Pytester) -> None:
     """No run is begun any more, what is not whole is not measured, and the session does not pass."""
-    result = run(session, "--max-minutes", "0.000001", "-k", "smaller")
+    result = run(session, "--max-minutes", "0.000001", "-k", "smaller", "--store", "empty")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert not outcomes(session)
+    assert not list((session.path / "empty/records").rglob("*.json"))
+    result.stdout.fnmatch_lines(["*the session did not come to all of its tests*"])
 
 
 def test_a_session_with_time_enough_has_the_seeds_that_were_asked_for(session: pytest.Pytester) -> None:

@@ -8,6 +8,7 @@ ran: what a session that ended early did not find makes a claim not measured.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Generator
 from contextlib import ExitStack, suppress
@@ -119,6 +120,10 @@ def prepare(config: pytest.Config) -> None:
 def _prepare_work(config: pytest.Config, profile: Profile) -> None:
     """Ask for device, images and networks."""
     option = config.option
+    if any(arm.recipe.deterministic for arm in profile.arms.values()):
+        os.environ.setdefault(
+            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+        )  # which is read once, when CUDA is first asked to compute
     preflight.check_data(profile, option.data)
     if not _is_worker(config):
         place.check(option.device)

@@ -81,8 +81,8 @@ def test_what_is_not_defined_is_no_number() -> None:
     uniform = {"frequencies": [[0, 0.5, 1.0]], "gain": [[1.0, 0.0, 0.0]]}
     assert math.isnan(attention.gain_slope.value(uniform))
     assert math.isnan(feature_maps.variance_trend.value({"variance": [1.0]}))
-    dead = {"variance": [1.0, 1.0, 0.0], "stages": [0, 1, 2]}
-    assert feature_maps.reset_between_stages.value(dead) == -math.inf
+    dead = {"variance": [1.0, 1.0, 0.0], "error": [0.0] * 3, "stages": [0, 1, 2]}
+    assert feature_maps.fall_between_stages.value(dead) == math.inf
 
 
 def test_error_is_what_accuracy_misses() -> None:
@@ -205,6 +205,17 @@ def test_deep_blocks_are_compared_with_the_stem() -> None:
     )  # two maps have no second one
 
 
+def test_deep_blocks_are_set_against_the_stem_at_one_frequency() -> None:
+    """Between a map's own frequencies the amplitude lies on the line that joins them; a map that ends below has none."""
+    record = {
+        "frequencies": [[0.0, 0.25, 0.5, 0.75], [0.0, 0.5], [0.0, 0.4, 0.8], [0.0, 0.25]],
+        "delta": [[0.0, -1.0, -2.0, -3.0], [0.0, -4.0], [0.0, -2.0, -6.0], [0.0, -9.0]],
+        "delta_error": [[0.0, 0.1, 0.3, 0.1], [0.0, 0.4], [0.0, 0.4, 0.4], [0.0, 9.0]],
+    }
+    assert feature_maps.deep_minus_stem_at.value(record, frequency=0.5) == pytest.approx(-3.0 + 2.0)
+    assert error_of(feature_maps.deep_minus_stem_at, record, frequency=0.5) == pytest.approx(0.5)
+
+
 def test_variance_is_read_by_depth_and_stage() -> None:
     """The slope matches numpy's fit; leads and resets follow their definitions on the logarithm."""
     logs = [0.0, 1.0, 2.0, 0.5, 3.0, 2.0]
@@ -212,7 +223,13 @@ def test_variance_is_read_by_depth_and_stage() -> None:
     slope, _ = np.polyfit(np.linspace(0, 1, 6), logs, 1)
     assert feature_maps.variance_trend.value(record) == pytest.approx(slope)
     assert feature_maps.lead_of_stage_end.value(record) == pytest.approx(-1.0)
-    assert feature_maps.reset_between_stages.value(record) == pytest.approx(-1.5)
+    assert feature_maps.fall_between_stages.value(record) == pytest.approx(1.5)
+    flat = {
+        "variance": [math.exp(value) for value in [0.0, 1.0, 2.0, 0.5, 3.0, 3.5]],
+        "error": [0.0] * 6,
+        "stages": [0, 1, 1, 2, 2, 3],
+    }
+    assert feature_maps.fall_between_stages.value(flat) == pytest.approx(-0.5)  # behind the stage where it least falls
     changes = [
         {"kind": "msa", "jump": False, "stage": stage, "value": value}
         for stage, value in ((1, -2.0), (1, 9.0), (2, 1.0))
@@ -324,7 +341,7 @@ def test_quantities_know_their_own_errors() -> None:
     assert error_of(lesion.jump_between_stages, units) == pytest.approx(4.0)
     maps = {"variance": [1.0, 2.0], "error": [0.1, 0.2], "stages": [1, 2]}
     assert error_of(feature_maps.variance_trend, maps) == pytest.approx(0.2)
-    assert error_of(feature_maps.reset_between_stages, maps) == pytest.approx(0.2)
+    assert error_of(feature_maps.fall_between_stages, maps) == pytest.approx(0.2)
     gains = {"frequencies": [[0, 0.5, 1.0]], "gain": [[1.0, 0.5, 0.25]], "gain_error": [[0, 0.05, 0.05]]}
     assert error_of(attention.gain_slope, gains) == pytest.approx(0.3)
 

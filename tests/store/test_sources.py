@@ -15,6 +15,9 @@ SOURCE = '''
 import os
 from userpkg import part
 
+DEPTH = 2
+"""What tells of a constant."""
+
 def build():
     """Another."""
     return part.WIDTH  # a comment
@@ -39,9 +42,9 @@ def user_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
 
 
 def test_words_do_not_count(user_package: Callable[[str, str], str]) -> None:
-    """Comments, docstrings and layout leave the hash, and so the stored results, alone."""
+    """Comments, docstrings, texts behind constants and layout leave the hash, and so the stored results, alone."""
     before = user_package(SOURCE, "WIDTH = 3")
-    assert user_package(SOURCE.replace("a comment", "other").replace("Another", "Words"), "WIDTH  =  3\n\n") == before
+    assert user_package(SOURCE.replace("a comment", "other").replace("Another", "Words").replace("What tells", "Tells"), "WIDTH  =  3\n\n") == before
 
 
 def test_behaviour_counts_also_when_imported(user_package: Callable[[str, str], str]) -> None:

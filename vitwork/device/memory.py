@@ -99,5 +99,5 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    lacks = ("can't allocate memory", "not enough memory", "bad_alloc")
+    lacks = ("can't allocate memory", "not enough memory", "bad_alloc", "ALLOC_FAILED")  # the last of cuBLAS and cuDNN
     return isinstance(error, RuntimeError) and any(words in said(error) for words in lacks)

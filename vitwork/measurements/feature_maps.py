@@ -173,6 +173,31 @@ def deep_minus_stem(record: Record, relative_to: str) -> float:
     return mean(_deep(highest), "block") - float(highest[0])
 
 
+def _at(record: Record, frequency: float, of: str = "") -> list[float]:
+    """Return each block's log amplitude relative to the mean at a frequency in π, or its error, between its map's frequencies."""
+    import numpy as np
+
+    pairs = zip(record["frequencies"], record["delta" + of], strict=True)
+    return [float(np.interp(frequency, own, values)) for own, values in pairs if len(own) > 1 and own[-1] >= frequency]
+
+
+def _deep_error_at(record: Record, frequency: float) -> float:
+    errors = _at(record, frequency, "_error")
+    return math.hypot(together(_deep(errors)), errors[0])
+
+
+@quantity(
+    LogAmplitude,
+    name="amplitude of deep blocks above the stem's at one frequency",
+    unit="log amplitude",
+    error=_deep_error_at,
+)
+def deep_minus_stem_at(record: Record, frequency: float) -> float:
+    """Return the log amplitude at a frequency in π in the deeper half of the blocks minus that after the stem."""
+    found = _at(record, frequency)
+    return mean(_deep(found), "block") - float(found[0])
+
+
 @quantity(Variance, name="log variance change of MSAs", error=lambda record: _error(_chosen(record["changes"], "msa")))
 def msa_variance_change(record: Record) -> float:
     """Return the mean change of the log feature-map variance across MSA blocks."""
@@ -279,12 +304,21 @@ def lead_of_stage_end(record: Record) -> float:
     return _smallest_lead(record)[0]
 
 
-def _reset_error(record: Record) -> float:
-    return together(after[0] + before[-1] for before, after in pairwise(_by_stage(record, _log_errors(record))))
+def _smallest_fall(record: Record) -> tuple[float, float]:
+    """Return the smallest fall from the last block of a stage to the first of the next, and its standard error, at most."""
+    logs, errors = _log_variances(record), _by_stage(record, _log_errors(record))
+    falls = [before[-1] - after[0] for before, after in pairwise(logs)]
+    if not falls:
+        raise AbsentError("second stage")
+    return min(zip(falls, (before[-1] + after[0] for before, after in pairwise(errors)), strict=True))
 
 
-@quantity(Variance, name="change of log variance between stages", error=_reset_error)
-def reset_between_stages(record: Record) -> float:
-    """Return the mean change of the log variance from the last block of a stage to the first of the next."""
-    steps = [after[0] - before[-1] for before, after in pairwise(_log_variances(record))]
-    return mean(steps, "second stage")
+@quantity(
+    Variance,
+    name="smallest fall between stages",
+    unit="log variance",
+    error=lambda record: _smallest_fall(record)[1],
+)
+def fall_between_stages(record: Record) -> float:
+    """Return by how much the log variance falls from the last block of a stage to the first of the next, where it least does."""
+    return _smallest_fall(record)[0]

@@ -251,7 +251,12 @@ class Judge:
     def _asked(self, values: Sides, test: Planned, skewed: Collection[str]) -> tuple[Asked, ...]:
         """Return every sentence as a question that can be judged at any error rate."""
         return tuple(
-            partial(sentence.judge, numbers, sequential=self.sequential, skewed=sentence.first.quantity.name in skewed)
+            partial(
+                sentence.judge,
+                numbers,
+                sequential=self.sequential,
+                skewed=any(side.quantity.name in skewed for side in sentence.references),
+            )
             for sentence, numbers in zip(test.case.sentences, values, strict=True)
         )
 

@@ -113,7 +113,7 @@ class _Kept:
 
     @staticmethod
     def path() -> Path:
-        return cache_folder() / f"imports-{sys.version_info.major}.{sys.version_info.minor}.json"
+        return cache_folder() / f"sources-{sys.version_info.major}.{sys.version_info.minor}.json"
 
     @classmethod
     def read(cls) -> dict[str, Parsed]:
@@ -181,13 +181,16 @@ def _modules(entry: str) -> list[str]:
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
+    """Return a tree without its statements that are texts alone: docstrings, and those behind what they tell of."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
+            node.body = [statement for statement in node.body if not _is_text(statement)] or [ast.Pass()]
     return tree
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )

@@ -47,6 +47,7 @@ def fixed(recipe: Recipe) -> Iterator[None]:
     """
     benchmark = torch.backends.cudnn.benchmark
     deterministic = torch.are_deterministic_algorithms_enabled()
+    only_warns = torch.is_deterministic_algorithms_warn_only_enabled()
     try:
         torch.backends.cudnn.benchmark = not recipe.deterministic
         if recipe.deterministic:
@@ -56,7 +57,7 @@ def fixed(recipe: Recipe) -> Iterator[None]:
             yield
     finally:
         torch.backends.cudnn.benchmark = benchmark
-        torch.use_deterministic_algorithms(deterministic)
+        torch.use_deterministic_algorithms(deterministic, warn_only=only_warns)
 
 
 def keep_memory() -> None:
