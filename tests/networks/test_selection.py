@@ -518,7 +518,7 @@ def test_the_command_lists_arms_and_says_what_cannot_be_fetched(tmp_path, capsys
             networks(wrong)
     with pytest.raises(SystemExit):
         networks(["published", "--weights", ""])
-    assert "argument --weights: an empty name is no folder" in capsys.readouterr().err
+    assert "argument --weights: an empty name is no file or folder" in capsys.readouterr().err
 
 
 def test_the_command_tells_what_is_damaged(tmp_path, capsys, monkeypatch):

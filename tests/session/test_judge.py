@@ -104,6 +104,17 @@ def test_more_hypotheses_need_more_evidence(tmp_path: Path) -> None:
     assert among.adjusted_p > one.adjusted_p
 
 
+def test_an_arm_of_which_every_run_diverged_has_not_learned(tmp_path: Path) -> None:
+    """Its claims say so, and no accuracy of classes that nobody counted."""
+    plan = planned(case("claim", smaller))
+    store = measured(tmp_path, plan)
+    for want in plan.wanted.values():
+        if want.run.arm.name == "vit":
+            store.write(want.key, {"values": None})
+    (finding,) = judged(plan, store, Troubles()).findings
+    assert finding.lack == Lack(Missing.LEARNING, "vit", "all of its 5 trainings diverged")
+
+
 def test_diverged_run_is_an_outcome(tmp_path: Path) -> None:
     """A run that diverged enters the comparison as a value that is no number, and is not dropped."""
     plan = planned(case("claim", smaller))

@@ -11,6 +11,7 @@ from vitwork.analyse.analysing import Analysing, Coming, measurements, outcome
 from vitwork.analyse.outcome import AnalysisOutcome, check_file, lines, weights_of
 from vitwork.analyse.subject import AnalysedImages, subjects
 from vitwork.analyse.table import ANALYSES, chosen
+from vitwork.arguments import file_or_folder, positive
 from vitwork.device import place
 from vitwork.session.preflight import import_from_here
 
@@ -88,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--size", type=positive, help="side of the images in pixels (default: what each model takes)")
     parser.add_argument(
-        "--data", type=Path, help="folder of images, split or a folder for each class (default: images that are drawn)"
+        "--data",
+        type=file_or_folder,
+        help="folder of images, split or a folder for each class (default: images that are drawn)",
     )
     parser.add_argument("--only", "--analyses", metavar="NAMES", help=f"some of {','.join(ANALYSES)}, or of several at once "
                         f"{','.join(dict.fromkeys(one.family for one in ANALYSES.values()))} (default: all)")  # fmt: skip
@@ -99,14 +102,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--device", type=place.check, default="auto", help="a torch device (default: a GPU where there is one)"
     )
-    parser.add_argument("--json", type=Path, help="file for all numbers and records, written after every analysis")
-    parser.add_argument("--csv", type=Path, help="file for a row per model, written after every analysis")
-    parser.add_argument("--html", type=Path, help="page with the figures side by side, written after every analysis")
+    parser.add_argument(
+        "--json", type=file_or_folder, help="file for all numbers and records, written after every analysis"
+    )
+    parser.add_argument("--csv", type=file_or_folder, help="file for a row per model, written after every analysis")
+    parser.add_argument(
+        "--html", type=file_or_folder, help="page with the figures side by side, written after every analysis"
+    )
     return parser
-
-
-def positive(text: str) -> int:
-    """Return a whole number from 1 that stands on a command line."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)

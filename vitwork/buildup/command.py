@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from vitwork import profiles
+from vitwork.arguments import file_or_folder
 from vitwork.buildup.networks import network
 from vitwork.buildup.outcome import SearchOutcome
 from vitwork.buildup.page import page
@@ -152,11 +153,13 @@ def _parser() -> argparse.ArgumentParser:
         help="a pre-activation ResNet, AlterNet or ResNet of `vitwork models`, timm:NAME, or an arm of the profile",
     )
     parser.add_argument("--profile", default="smoke", help=f"recipe and images, one of {', '.join(profiles.PROFILES)}")
-    parser.add_argument("--data", type=Path, help="folder of images, or hf://owner/name")
+    parser.add_argument("--data", type=file_or_folder, help="folder of images, or hf://owner/name")
     parser.add_argument(
-        "--store", type=Path, default=Path(".vitwork"), help="folder of runs; a search goes on from there"
+        "--store", type=file_or_folder, default=Path(".vitwork"), help="folder of runs; a search goes on from there"
     )
-    parser.add_argument("--out", type=Path, default=Path("buildup"), help="folder of the page (default: buildup)")
+    parser.add_argument(
+        "--out", type=file_or_folder, default=Path("buildup"), help="folder of the page (default: buildup)"
+    )
     parser.add_argument("--validation", type=int, help="training images held out to judge by (default: as many as the "
                         "profile has test images, or a tenth)")  # fmt: skip
     parser.add_argument(

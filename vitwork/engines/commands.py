@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vitwork import profiles
+from vitwork.arguments import file_or_folder
 from vitwork.design.overrides import OPTIONS, override
 from vitwork.device import place
 from vitwork.errors import VitworkError, at_least
@@ -68,11 +69,11 @@ def _train_options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("vitwork train", description=train.__doc__)
     _store(parser)
     parser.add_argument("--profile", default="smoke", help=f"one of {', '.join(profiles.PROFILES)}")
-    parser.add_argument("--data", type=Path, help="folder of images, or hf://owner/name")
+    parser.add_argument("--data", type=file_or_folder, help="folder of images, or hf://owner/name")
     parser.add_argument("--arms", help="arms to train, separated by commas (default: all of the profile)")
     parser.add_argument("--seeds", type=int, help="trained networks per arm, in place of the profile's number")
     parser.add_argument("--device", type=place.check, default="auto", help="auto, cpu or a torch device")
-    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard event files there")
+    parser.add_argument("--tensorboard", type=file_or_folder, metavar="DIR", help="write TensorBoard event files there")
     parser.add_argument("--plan", action="store_true", help="print the tasks and what they would take, and stop")
     for name, details in (OPTIONS | options.ENGINE).items():
         parser.add_argument(name, **details)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitwork import profiles
+from vitwork.arguments import file_or_folder
 from vitwork.design.arm import Arm
 from vitwork.design.profile import Profile
 from vitwork.design.published import Family, Network
@@ -20,7 +21,6 @@ from vitwork.networks.selection import (
     looked_up,
     members,
     same_networks,
-    weights_folder,
     with_own,
 )
 from vitwork.networks.selection import given as named
@@ -41,7 +41,7 @@ def networks(arguments: Sequence[str]) -> int:
     parser.add_argument("--fetch", action="store_true", help="download the weights that are not here, and verify them")
     parser.add_argument("--arms", help="arms to list, separated by commas (default: all of the profile)")
     parser.add_argument(
-        "--weights", type=weights_folder, help="folder of weights, NAME.safetensors each, in place of the hub's cache"
+        "--weights", type=file_or_folder, help="folder of weights, NAME.safetensors each, in place of the hub's cache"
     )
     parser.add_argument(
         "--model",

@@ -5,7 +5,6 @@ timm is imported, and torch by it, when a profile has such networks.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, product
@@ -33,17 +32,6 @@ def members(arm: Arm) -> tuple[Network, ...]:
     from vitwork.models.published.membership import groups
 
     return tuple(sorted((group.network for group in groups(arm.family)), key=lambda network: digest(network.name)))
-
-
-def weights_folder(text: str) -> Path:
-    """Return the folder of weights that a user typed, for argparse.
-
-    Raises:
-        argparse.ArgumentTypeError: nothing was typed, as where a variable is empty; it would mean the current folder.
-    """
-    if not text.strip():
-        raise argparse.ArgumentTypeError("an empty name is no folder")
-    return Path(text)
 
 
 def check_folder(weights: Path | None) -> None:

@@ -17,7 +17,7 @@ class Competence:
 
     Attributes:
         accuracies: one per seed that has a value, as shares.
-        classes: that are told apart.
+        classes: that are told apart; 0 where every run diverged.
     """
 
     accuracies: tuple[float, ...]
@@ -33,8 +33,8 @@ class Competence:
         records = [lookup.record(want) for want in evaluations]
         arm = evaluations[0].run.arm.name
         try:
-            classes = next((record["classes"] for record in records if record is not None), 1)
-            chance = 1.0 / classes
+            classes = next((record["classes"] for record in records if record is not None), 0)
+            chance = 1.0 / classes if any(records) else 0.0
             return cls(tuple(float(record["acc"]) if record is not None else chance for record in records), classes)
         except KeyError as field:
             raise LackError(Lack(Missing.FAULT, arm, f"the evaluation of {arm} does not tell {field}")) from field
@@ -55,6 +55,8 @@ class Competence:
 
     def lack(self, arm: str, times_chance: float) -> Lack | None:
         """Say that the arm's networks have not learned; None where they have."""
+        if not self.classes:
+            return Lack(Missing.LEARNING, arm, f"all of its {len(self.accuracies)} trainings diverged")
         if self.low > times_chance / self.classes:
             return None
         mean = sum(self.accuracies) / len(self.accuracies)

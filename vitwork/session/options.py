@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from vitwork import profiles
+from vitwork.arguments import file_or_folder
 from vitwork.design import overrides
 from vitwork.design.deviation import Lack
 from vitwork.design.profile import Profile
@@ -60,12 +61,12 @@ def add(parser: pytest.Parser) -> None:
     group.addoption("--profile", default="smoke", help=f"scale: {', '.join(profiles.PROFILES)} (default: smoke)")
     group.addoption(
         "--data",
-        type=Path,
+        type=file_or_folder,
         help="folder of images (Parquet files as on the Hugging Face hub, tar shards, class folders), or hf://owner/name",
     )
     group.addoption(
         "--weights",
-        type=selection.weights_folder,
+        type=file_or_folder,
         help="folder of weights of published networks, NAME.safetensors each (default: the cache of the Hugging Face hub)",
     )
     group.addoption(
@@ -73,7 +74,7 @@ def add(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--report",
-        type=Path,
+        type=file_or_folder,
         help="folder of the report (default: report-PROFILE in the store, -changed and -part for sessions of other settings "
         "and of chosen tests)",
     )
@@ -84,7 +85,7 @@ def add(parser: pytest.Parser) -> None:
         "--max-minutes", type=float, help="begin no run after this time, and judge the seeds that every arm has by then"
     )
     group.addoption(
-        "--baseline", type=Path, help="results.json of an earlier session: fail only where something changed"
+        "--baseline", type=file_or_folder, help="results.json of an earlier session: fail only where something changed"
     )
     group.addoption(
         "--from",
@@ -99,7 +100,9 @@ def add(parser: pytest.Parser) -> None:
         help="what this report holds counts as measured: a folder, results.json or an address",
     )
     group.addoption("--plan", action="store_true", help="print what the session would cost and could see, and stop")
-    group.addoption("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard event files of trainings there")
+    group.addoption(
+        "--tensorboard", type=file_or_folder, metavar="DIR", help="write TensorBoard event files of trainings there"
+    )
     group.addoption("--device", default="auto", help="auto, cpu or a torch device (default: auto)")
     group.addoption(
         "--model",

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vitwork.arguments import file_or_folder
 from vitwork.errors import VitworkError, told
 from vitwork.store.keys import digest
 from vitwork.store.seals import sound
@@ -30,7 +31,7 @@ def is_url(where: Path | str) -> bool:
 
 def where(text: str) -> Path | str:
     """Return a store's place as a user typed it: a folder, or a URL."""
-    return text if is_url(text) else Path(text)
+    return text if is_url(text) else file_or_folder(text)
 
 
 def opened(place: Path | str, working: Path) -> Store:

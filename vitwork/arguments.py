@@ -1,0 +1,28 @@
+"""Types of arguments that several commands take, as argparse and pytest call them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def file_or_folder(text: str) -> Path:
+    """Return a file or folder as a user typed it.
+
+    Raises:
+        argparse.ArgumentTypeError: nothing was typed, as where a variable is empty; it would mean the current folder.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("an empty name is no file or folder")
+    return Path(text)
+
+
+def positive(text: str) -> int:
+    """Return a whole number from 1.
+
+    Raises:
+        argparse.ArgumentTypeError: it is something else.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
