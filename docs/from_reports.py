@@ -44,7 +44,7 @@ def timings(results: list[Results]) -> str:
 
 def _timed(results: Results) -> dict[str, object]:
     hardware = results.provenance.hardware
-    share = core_seconds(results)[0] / worked(results)  # of a core, where more workers than cores were at work
+    share = core_seconds(results) / worked(results)  # of a core, where more workers than cores were at work
     seconds: dict[str, list[float]] = {}
     for run in results.runs:
         if run.seconds is None:  # not trained yet, in a report that grows

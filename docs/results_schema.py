@@ -27,8 +27,8 @@ TYPES = (
 )  # fmt: skip
 HEAD = """# Results and their schema
 
-A session leaves a folder: `report.html`, `results.json`, which holds everything that the report shows, and Parquet tables of its
-parts. This page is written by `docs/results_schema.py` from the types themselves.
+A session writes a folder: `report.html`, `results.json` with everything that the report shows, and Parquet tables with its
+parts. The published ones are in [reports/published](../reports/published).
 
 ## In Python
 `vitwork.load` takes a file, a folder or an address, and returns pandas frames:
@@ -46,31 +46,57 @@ figure = claim.plot()
 change = vitwork.compare("reports/baselines/smoke.json", results)
 print(change.holds, len(change.events))
 ```
+
+`change.holds` says whether everything holds as before, and `change.events` lists what changed. Two notebooks show more:
+[from a report to a plot](../examples/report_to_plot.ipynb) and [from a model to a verdict](../examples/model_to_verdict.ipynb).
+
+## Without Python
+The Parquet tables have a row per claim, run, measurement and hypothesis. `results.json` follows a
+[JSON Schema](../vitwork/report/results.schema.json).
 """
 
 
 def page() -> str:
-    """Return the page."""
-    return "\n".join([HEAD, *_frames(), *_tables(), *_document()])
+    """Return the page: how results are used, and below it every field, with a list of links to them."""
+    schema = [*_frames(), *_tables(), *_document()]
+    return "\n".join([HEAD, *_contents(schema), *schema])
+
+
+def _contents(schema: list[str]) -> Iterator[str]:
+    """Return the heading of the schema and links to its parts, each followed by those to its tables."""
+    yield "## Schema"
+    yield "`docs/results_schema.py` writes what follows from the types themselves.\n"
+    for line in "\n".join(schema).splitlines():
+        if found := re.match(r"(####?) (.+)", line):
+            level, title = found.groups()
+            yield f"{'    ' * (len(level) - 3)}- [{title}](#{_anchor(title)})"
+    yield ""
+
+
+def _anchor(title: str) -> str:
+    """Return where a heading is found, on a code host and on the site alike."""
+    return re.sub(r"[^\w-]", "", title.lower().replace(" ", "-"))
 
 
 def _frames() -> Iterator[str]:
-    yield "## Frames\n"
-    yield "Numbers stand in columns of numbers, and none of the cells holds JSON. Recipes, options and parameters, which have no"
-    yield "fixed fields, are spread over columns such as `recipe.lr` and `options.depths.0`.\n"
+    yield "### Frames\n"
+    yield "Numbers are in columns of numbers, and no cell holds JSON. Recipes, options and parameters have no fixed fields, and are"
+    yield "spread over columns, for example `recipe.lr` and `options.depths.0`.\n"
     for name, columns in COLUMNS.items():
         yield from _table(
-            f"### `.{name}`", ("column", "meaning"), ((f"`{column}`", said) for column, said in columns.items())
+            f"#### `.{name}`", ("column", "meaning"), ((f"`{column}`", said) for column, said in columns.items())
         )
     yield from _table(
-        "### `vitwork.compare(…).events`", ("column", "meaning"), ((f"`{name}`", said) for name, said in EVENTS.items())
+        "#### `vitwork.compare(…).events`",
+        ("column", "meaning"),
+        ((f"`{name}`", said) for name, said in EVENTS.items()),
     )
 
 
 def _tables() -> Iterator[str]:
-    yield "## Parquet tables\n"
-    yield "A row per claim, run, measurement and hypothesis, for readers without Python. What has no fixed shape is JSON text. Columns"
-    yield "are named as the fields of the document below; `said`, `reason` and `method` are words.\n"
+    yield "### Parquet tables\n"
+    yield "A row per claim, run, measurement and hypothesis. What has no fixed shape is JSON text. Columns have the names of the"
+    yield "document's fields below; `said`, `reason` and `method` are words.\n"
     empty = document.Results(
         profile=document.ProfileResult(name="", summary="", seeds=0, deviations=()),
         provenance=None, claims=(), hypotheses=(), runs=(), measurements=(),  # type: ignore[arg-type]  # no table holds it
@@ -78,20 +104,20 @@ def _tables() -> Iterator[str]:
     for name in tables.NAMES:
         _, kinds = getattr(tables, name)(empty)
         yield from _table(
-            f"### `{name}.parquet`", ("column", "kind"), ((f"`{column}`", kind) for column, kind in kinds.items())
+            f"#### `{name}.parquet`", ("column", "kind"), ((f"`{column}`", kind) for column, kind in kinds.items())
         )
 
 
 def _document() -> Iterator[str]:
-    yield "## `results.json`\n"
-    yield "NaN and infinities are null. The JSON Schema is [vitwork/report/results.schema.json](../vitwork/report/results.schema.json).\n"
+    yield "### `results.json`\n"
+    yield "NaN and infinities are null.\n"
     parts = schema()["$defs"]
     for kind in TYPES:
         about = _described(kind)
         properties = parts[kind.__name__]["properties"]
         rows = ((f"`{name}`", _kind(found), about.get(name, "")) for name, found in properties.items())
         summary = (inspect.getdoc(kind) or "").partition("\n")[0]
-        yield from _table(f"### {kind.__name__}\n\n{summary}", ("field", "type", "meaning"), rows)
+        yield from _table(f"#### {kind.__name__}\n\n{summary}", ("field", "type", "meaning"), rows)
 
 
 def _described(kind: type) -> dict[str, str]:

@@ -17,25 +17,28 @@ PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmark
 ANALYSES_PAGE = (ROOT / "docs" / "analyses.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def benchmarks(tmp_path, monkeypatch):
-    """Ten images of each published benchmark in the working folder, in the layout of its files."""
+def download(folder):
+    """Put ten images of each published benchmark into a folder, in the layout of its files."""
     pixels = np.random.default_rng(0).integers(0, 256, (50, 16, 16, 3), dtype=np.uint8)
-    (tmp_path / "CIFAR-10-C").mkdir()
-    np.save(tmp_path / "CIFAR-10-C" / "fog.npy", pixels)
-    np.save(tmp_path / "CIFAR-10-C" / "labels.npy", np.arange(50) % 10)
+    (folder / "CIFAR-10-C").mkdir()
+    np.save(folder / "CIFAR-10-C" / "fog.npy", pixels)
+    np.save(folder / "CIFAR-10-C" / "labels.npy", np.arange(50) % 10)
     for number, picture in enumerate(pixels[:10]):
-        folder = tmp_path / "ImageNet-C" / "weather" / "fog" / "3" / f"n{number:02}"
-        folder.mkdir(parents=True)
-        Image.fromarray(picture).save(folder / "one.png")
+        kind = folder / "ImageNet-C" / "weather" / "fog" / "3" / f"n{number:02}"
+        kind.mkdir(parents=True)
+        Image.fromarray(picture).save(kind / "one.png")
+
+
+def test_every_call_on_the_page_of_analyses_runs(tmp_path, monkeypatch, capsys):
+    """The page's Python, read from top to bottom, runs as it stands and prints numbers that are defined.
+
+    The working folder is empty but for the block that says that it needs downloaded files.
+    """
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.mark.usefixtures("benchmarks")
-def test_every_call_on_the_page_of_analyses_runs(capsys):
-    """The page's Python, read from top to bottom, runs as it stands and prints numbers that are defined."""
     names = {}
-    for block in re.findall(r"^```python\n(.*?)^```", ANALYSES_PAGE, re.DOTALL | re.MULTILINE):
+    for said, block in re.findall(r"(.*?)^```python\n(.*?)^```", ANALYSES_PAGE, re.DOTALL | re.MULTILINE):
+        if "(needs downloaded files)" in said:
+            download(tmp_path)
         exec(compile(block, "docs/analyses.md", "exec"), names)  # noqa: S102 - our own page
     assert capsys.readouterr().out.count("nan") == 1  # the angle of a path's end, seen from itself
     for module in ("hessian", "landscape", "trajectory", "fourier", "variance", "similarity", "lesion"):

@@ -38,11 +38,13 @@ SITE = [
         "checking-a-report",
     )
 ]
+EXAMPLE = {path.read_text(encoding="utf-8") for path in (ROOT / "examples" / "own_claim").glob("*.py")}
 PAGES = [ROOT / "README.md", *SITE, ROOT / "examples" / "own_claim" / "README.md"]
 DONE_ELSEWHERE = {
     "pip install vitwork",  # the job `wheel` of the tests workflow, in an empty environment
     "pytest",  # the suite's own tests, of which this is one
     "pytest -n 2 --profile tiny",  # tests/test_wheel.py runs the example
+    "cd examples/own_claim && pytest -n 2 --profile tiny",  # likewise
     "python3 -m pip install uv",  # .ci/run
     "vitwork networks published --fetch",  # tests/session/test_networks.py, without the hub
     "pytest claims -n 4 --profile published --data path/to/imagenet/val",  # tests/test_published_sessions.py, with small networks
@@ -51,6 +53,8 @@ DONE_ELSEWHERE = {
         "pytest claims --profile published --data path/to/imagenet/val"
         " --model vit=timm:vit_small_patch16_224.mine1,vit_small_patch16_224.mine2 --weights DIR"
     ),  # likewise
+    # tests/test_plugin.py, on a small project: a plan without timings trains steps of the paper's networks, minutes on a CPU
+    'pytest claims --profile cifar10 -k "hessian-vit-smaller or msa-lowpass" --max-minutes 8',
     "vitwork buildup alternet --profile cifar10-micro --data path/to/cifar10",  # tests/buildup/, with small networks
     "vitwork train --profile paper    --engine slurm --engine-set array_parallelism=16",  # tests/engines/test_slurm.py
     "pytest claims --profile cifar10-micro --from .vitwork --report reports/published/cifar10-micro",  # tests/test_from.py
@@ -89,17 +93,21 @@ from vitwork.measurements import accuracy
 def commands(page: Path) -> list[str]:
     """Return the commands of a page without comments and without the `uv run` of the repository."""
     text = re.sub(r" \\\n +", " ", page.read_text(encoding="utf-8"))  # a command of several lines
-    blocks = re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    shown = re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     lines = [
-        line[2:].partition("  #")[0].strip() for block in blocks for line in block.splitlines() if line.startswith("$ ")
+        line[2:].partition("  #")[0].strip() for block in shown for line in block.splitlines() if line.startswith("$ ")
     ]
     return [line.removeprefix("uv run ") for line in lines]
 
 
+def blocks(page: Path) -> list[str]:
+    """Return the Python of a page."""
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
 def snippets(page: Path) -> list[str]:
-    """Return the Python of a page; blocks that include a file are that file, which other tests run."""
-    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    return [block for block in blocks if "--8<--" not in block]
+    """Return the Python of a page but for files of the example, which other tests run."""
+    return [block for block in blocks(page) if block not in EXAMPLE]
 
 
 @pytest.fixture(scope="module")
@@ -150,8 +158,8 @@ def test_every_snippet_fits_the_types_that_its_readers_have(tmp_path: Path) -> N
     """A type checker finds nothing wrong in what the pages show, from the types that the package ships."""
     paths = [tmp_path / f"{page.parent.name}_{page.stem}.py".replace("-", "_") for page in PAGES if snippets(page)]
     for path, shown in zip(paths, filter(None, map(snippets, PAGES)), strict=True):
-        blocks = (CLAIM + block if "@claim" in block else block for block in shown)
-        path.write_text("\n".join(blocks), encoding="utf-8")
+        parts = (CLAIM + block if "@claim" in block else block for block in shown)
+        path.write_text("\n".join(parts), encoding="utf-8")
     options = [
         "--ignore-missing-imports",
         "--follow-imports=silent",
@@ -164,6 +172,12 @@ def test_every_snippet_fits_the_types_that_its_readers_have(tmp_path: Path) -> N
         check, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "MYPYPATH": str(ROOT)}, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_example_is_shown_as_it_is() -> None:
+    """The page of own claims holds every file of the example, and no other Python."""
+    shown = blocks(ROOT / "docs" / "own-claims.md")
+    assert sorted(shown) == sorted(EXAMPLE), "copy the files of examples/own_claim into docs/own-claims.md"
 
 
 def test_generated_parts_are_current() -> None:

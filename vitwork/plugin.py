@@ -400,6 +400,10 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
         page = closing.write(config, results)
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
+    if BASELINE in config.stash:
+        breaking = sum(event.breaking for event in changes.events)
+        said = words.against_baseline(str(config.option.baseline), breaking, len(changes.events) - breaking)
+        closing.say(config, [f"{said} ({status})."])
     if config.get_verbosity() >= 0:
         closing.say(config, [words.last_line(page, f"{why} ({status})" if why else "", interrupted=interrupted)])
     elif why:

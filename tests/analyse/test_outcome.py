@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as replace_struct
 from PIL import Image
 from scipy import stats
 from torch import nn
@@ -20,7 +21,7 @@ from torch import nn
 import vitwork.analyse as room
 from vitwork.analyse.analysing import Analysing, Clock, measurements
 from vitwork.analyse.findings import Made, Number, attempt
-from vitwork.analyse.outcome import Analysed, AnalysisOutcome, lines, weights_of
+from vitwork.analyse.outcome import Analysed, AnalysisOutcome, lines, shown, weights_of
 from vitwork.analyse.subject import AnalysedImages, ready, subjects
 from vitwork.analyse.table import ANALYSES, chosen, share_error
 from vitwork.data import DataSpec, load
@@ -434,3 +435,27 @@ def test_a_folder_of_class_folders_is_data(tmp_path, monkeypatch):
         room.analyse("preresnet_18", tmp_path / "images", only="calibration", size=16, images=100)
     with pytest.raises(VitworkError, match="holds no images: give a folder for each class, train/<class>/ and test"):
         room.analyse("preresnet_18", tmp_path / "images" / "nothing", **SMALL)
+
+
+def test_the_page_is_called_by_its_models_and_warns_of_random_weights(found, tmp_path):
+    """The models are the title; that weights are random stands in a banner, which a page of trained ones lacks."""
+    page = found.save(tmp_path / "a.html").read_text()
+    assert "<h1>deep, &lt;b&gt;shallow&lt;/b&gt;</h1>" in page
+    assert 'class="warning"' not in page
+    for one in found.models:
+        random = AnalysisOutcome((replace(one, trained=False, weights="untrained: random weights"),))
+        banner = random.save(tmp_path / "b.html").read_text().split('class="warning"')[1].split("</p>")[0]
+        assert banner.split(">")[1].startswith("Untrained: random weights (")
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "said"),
+    [(0.0, None, "0 of 16 images"), (100.0, None, "16 of 16 images"), (50.0, None, "50 ± unknown %"), (0.0, 1.0, "0.0 ± 1.0 %")],
+)  # fmt: skip
+def test_a_share_of_images_that_are_all_alike_is_a_count(value, error, said):
+    """It has no error, and a percentage beside "unknown" says less than how many there were."""
+    number = Number("accuracy", "%", value, error)
+    made = Made((number,), {}, 1.0, None, "evaluation", {"images": 16})
+    assert shown(number, made) == said
+    assert lines("evaluation", made)[1].endswith(f"accuracy: {said}")
+    assert shown(number, replace_struct(made, over="mini-batches")) == number.shown

@@ -17,13 +17,14 @@ HELD, FAILED, OPEN, MISSING = Verdict.REPRODUCED, Verdict.CONTRADICTED, Verdict.
 @pytest.mark.parametrize(
     ("verdicts", "short", "said"),
     [
-        ((HELD, HELD), "As the paper says, where it could be decided", "All 2 decided claims hold."),
-        ((HELD, OPEN), "As the paper says, where it could be decided", "The one decided claim holds; 1 undecided at smoke."),
-        ((FAILED, MISSING), "Not as the paper says, where it could be decided", "The one decided claim does not hold; 1 not measured at smoke."),
-        ((FAILED, FAILED), "Not as the paper says, where it could be decided", "None of 2 decided claims holds."),
-        ((HELD, FAILED, OPEN, MISSING), "In part as the paper says", "1 of 2 decided claims holds, 1 does not; 1 undecided and 1 not measured at smoke."),
-        ((OPEN, MISSING), "Undecided", "None of 2 claims could be decided; 1 undecided and 1 not measured at smoke."),
-        ((MISSING,), "Not measured", "None of 1 claim could be decided; 1 not measured at smoke."),
+        ((HELD, HELD), "All 2 decided claims hold", ""),
+        ((HELD, OPEN), "The one decided claim holds", "1 undecided at smoke."),
+        ((FAILED, MISSING), "The one decided claim does not hold", "1 not measured at smoke."),
+        ((FAILED, FAILED), "None of 2 decided claims holds", ""),
+        ((HELD, FAILED, OPEN, MISSING), "1 of 2 decided claims holds", "1 undecided and 1 not measured at smoke."),
+        ((HELD, HELD, FAILED), "2 of 3 decided claims hold", ""),
+        ((OPEN, MISSING), "Undecided", "1 undecided and 1 not measured at smoke."),
+        ((MISSING,), "Not measured", "1 not measured at smoke."),
         ((), "Not asked", "No claim on it is among these."),
     ],
 )  # fmt: skip
@@ -90,3 +91,13 @@ def test_networks_that_are_only_planned_are_not_counted() -> None:
     grown = replace(whole, runs=(*whole.runs, planned))
     assert words.ended(grown) == len(whole.runs)
     assert words.lead(grown) == words.lead(whole)
+
+
+def test_the_lead_is_one_sentence_and_the_rest_is_counted_apart() -> None:
+    """How many claims the networks decided and how many of them hold; what was put to the test, and ours, stand in the provenance."""
+    whole = synthetic.claim_of(synthetic.results(seeds=2, claims=7, grid=5), 0, ours=True)
+    said = words.lead(whole)
+    assert said == "On 16 trained networks 3 claims could be decided: 2 hold and 1 does not; 2 remain undecided."
+    assert words.tested(whole) == (
+        "5 of 6 claims of the paper put to the test, 3 decided; 1 of 1 claim of ours put to the test, 1 decided"
+    )

@@ -282,8 +282,8 @@ def test_a_missing_measurement_leaves_its_figure_out_and_nothing_else(full):
 def test_a_session_that_measured_nothing_has_a_page(some):
     """No runs, no measurements, no claims; runs that did not end."""
     empty = replace(some, runs=(), measurements=())
-    assert "on 0 trained networks" in text_of(empty)
-    assert "0 of 0 claims of the paper were put" in text_of(replace(empty, claims=(), hypotheses=()))
+    assert "On 0 trained networks" in text_of(empty)
+    assert "On 0 trained networks no claim could be decided." in text_of(replace(empty, claims=(), hypotheses=()))
     fields = ("status", "seconds", "parameters", "mode", "joules", "images_per_second", "model")
     run = replace(some.runs[0], history=(), **dict.fromkeys(fields))
     assert "model unknown, 1 run" in text_of(replace(empty, runs=(run,)))
@@ -347,8 +347,8 @@ def test_claims_of_ours_are_apart(some):
     """They have a section and counts of their own; boxes, lead and price count the paper's alone."""
     results = synthetic.claim_of(some, 0, ours=True)
     text = text_of(results)
-    assert "5 of 6 claims of the paper were put to the test" in text
-    assert "3 could be decided at synthetic, 2 remain undecided. Of 1 claim of ours, 1 could be decided." in text
+    assert "3 claims could be decided: 2 hold and 1 does not; 2 remain undecided." in text
+    assert "5 of 6 claims of the paper put to the test, 3 decided; 1 of 1 claim of ours put to the test" in text
     assert "Claims of ours, which the paper does not make: 1 reproduced." in text
     assert "claims decided per worker-minute: 3 of 6 claims of the paper" in text
     page = page_of(results)
@@ -380,7 +380,7 @@ def test_a_model_of_the_user_is_named_where_its_arm_is(some):
 def test_one_claim_and_one_network_are_no_plural(some):
     """The first sentence of a session of a single claim."""
     results = replace(some, claims=some.claims[:1], runs=some.runs[:1])
-    assert "1 of 1 claim of the paper was put to the test on 1 trained network;" in text_of(results)
+    assert "On 1 trained network 1 claim could be decided: 1 holds." in text_of(results)
 
 
 def test_columns_of_runs_have_one_precision(some):

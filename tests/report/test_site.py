@@ -72,7 +72,7 @@ def test_a_report_of_a_part_is_marked_and_is_no_whole_session(tmp_path, before):
     build(before, tmp_path / "smoke")
     build(part, tmp_path / "smoke-part")
     page = index(tmp_path).read_text()
-    cards, claims = page.split('<section id="claims"')
+    cards, claims = page.split('<section id="reports"')[1].split('<section id="history"')
     assert cards.count("These tests were chosen: ") == 1
     assert cards.count("synthetic (a part of the tests)</a>") == 1
     assert "<dt>synthetic</dt>" in claims
@@ -112,7 +112,7 @@ def test_the_history_outlives_the_reports_it_came_from(tmp_path, before):
 
 
 def test_scales_stand_in_order_and_other_comparisons_show_their_verdict_alone(tmp_path, before):
-    """Small networks first; an effect of another sentence has no place on the axis."""
+    """In drawings small networks first, on the page large ones; an effect of another sentence has no place on the axis."""
     larger = tuple(replace(run, parameters=9_000_000) for run in before.runs)
     other = synthetic.hypothesis_of(replace(before, runs=larger), statement="another sentence")
     build(synthetic.profile_of(before, name="zwerg"), tmp_path / "zwerg")
@@ -123,7 +123,26 @@ def test_scales_stand_in_order_and_other_comparisons_show_their_verdict_alone(tm
     said = ["".join(text.itertext()) for text in parse(by_scale.split("</div>")[0]).iter("text")]
     assert said.index("zwerg") < said.index("big") < said.index("✓")
     assert by_scale.count('class="estimate') == 1
-    assert page.index(">zwerg</a>") < page.index(">big</a>")
+    assert page.index(">big</a>") < page.index(">zwerg</a>")
+
+
+def test_the_index_answers_first_and_has_a_table_of_claims_by_scale(tmp_path, before):
+    """The answer, a row per claim with a verdict and an effect for each report, the reports, and what is folded over time."""
+    build(synthetic.profile_of(before, name="one"), tmp_path / "one")
+    flipped = synthetic.claim_of(synthetic.profile_of(before, name="two"), 0, verdict=Verdict.CONTRADICTED)
+    build(flipped, tmp_path / "two")
+    page = index(tmp_path).read_text()
+    assert re.search(r"could be decided, (\d) of (\d) hold at one and \d of \2 at two\.", page)
+    parts = [page.index(part) for part in ('class="lead"', 'id="claims"', 'id="reports"', 'id="history"')]
+    assert parts == sorted(parts)
+    row = page.split(f'href="#{before.claims[0].id}"')[1].split("</tr>")[0]
+    cells = [cell.split("</td>")[0] for cell in row.split("<td>")[1:]]
+    assert [next(v for v in Verdict if f"</span> {v}</span>" in cell) for cell in cells] == [
+        Verdict.REPRODUCED,
+        Verdict.CONTRADICTED,
+    ]
+    assert all("×" in cell for cell in cells)
+    assert "<details" in page.split('id="history"')[1].split("<article")[0]
 
 
 def test_earlier_slopes_in_percent_are_of_the_same_course(before):

@@ -26,7 +26,7 @@ def test_a_part_of_the_tests_says_so_and_no_sentence_of_ours_is_cut():
     """All that the page says of a partial report stands below the headline, however long; names of others are cut."""
     some = synthetic.results(seeds=2, claims=3, grid=5)
     part = synthetic.profile_of(some, deviations=(Deviation(Change.CHOSEN), Deviation(Change.ENDED)))
-    said = " ".join(words.part(part))
+    said = " ".join(words.part(part))  # the page has what is partial on top and the registration in its provenance
     assert len(said) > LONGEST
     assert markdown(part).replace("\\", "").splitlines()[2] == said
     assert "partial" not in markdown(some)
@@ -42,7 +42,7 @@ def test_the_summary_answers_first_and_names_every_claim():
     )
     assert "Of the paper: **29** reproduced, **9** contradicted, **18** inconclusive, **9** not measured" in lines
     asked = [line for line in lines if line.startswith("- ") and "?" in line]
-    assert asked[1].startswith("- Do MSAs act like Convs? **In part as the paper says.**")
+    assert asked[1].startswith("- Do MSAs act like Convs? **6 of 8 decided claims hold.**")
     assert len(asked) == 3
     ours = lines.index(
         "Of ours, which the paper does not make: **1** reproduced, **1** contradicted, **1** inconclusive, **0** not measured"

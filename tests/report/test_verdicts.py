@@ -11,8 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from tests.report import synthetic
+from vitwork.facts.document import QuantityResult
 from vitwork.report import words
 from vitwork.report.badge import badge
+from vitwork.report.words.verdicts import BELOW, core_seconds
 from vitwork.statistics.effect import Effect, Verdict
 
 R, C, U, N = Verdict.REPRODUCED, Verdict.CONTRADICTED, Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED
@@ -149,15 +151,42 @@ def test_a_price_counts_decided_claims_of_the_paper_alone(some):
     assert words.price(replace(results, runs=(), measurements=())) == ""
 
 
-@pytest.mark.parametrize(
-    ("finished", "minutes"), [(120.0, "1.0 core"), (90.0, "2.0 worker")], ids=["here", "in an earlier session"]
-)
-def test_workers_that_share_cores_cost_no_more_than_these(some, finished, minutes):
+@pytest.mark.parametrize(("finished", "seconds"), [(120.0, 60.0), (90.0, 120.0)], ids=["here", "in an earlier session"])
+def test_workers_that_share_cores_cost_no_more_than_these(some, finished, seconds):
     """Records of more workers than cores add up to more time than there was; those of earlier sessions are not bounded by this one."""
     run, entry = replace(some.runs[0], seconds=90.0, finished=finished), replace(some.measurements[0], seconds=30.0)
     results = replace(some, runs=(run,), measurements=(entry,))
     results = synthetic.provenance_of(results, hardware={"cores": 2}, started=100.0, seconds=30.0)
-    assert f"in {minutes}-minutes" in words.price(results)
+    assert core_seconds(results) == seconds
+    assert "in 2.0 worker-minutes" in words.price(results)  # the same whichever session reads the store
+
+
+def test_several_controls_that_were_not_measured_are_counted(some):
+    """A profile that cannot have them would fill the page with their names, which stand in the claim when it is opened."""
+    assert qualified(some, R, {}, (LOSS, TRAIN)) == "reproduced at smoke; 2 controls not measured here"
+
+
+@pytest.mark.parametrize(
+    ("changed", "below"),
+    [({}, True), ({"drawn": True}, False), ({"error": 0.1}, False), ({"error": None}, False), ({"name": "other"}, False),
+     ({"scale": "log-ratio"}, False)],
+)  # fmt: skip
+def test_an_effect_within_twice_the_error_of_shared_images_says_so(some, changed, below):
+    """That error is no part of the spread over networks; it is where every network has images of its own."""
+    found = {
+        "name": "error",
+        "unit": "%",
+        "scale": "difference",
+        "error": 1.1,
+        "spread": 1.0,
+        "drawn": False,
+        "testable": True,
+    }
+    quantity = QuantityResult(**{**found, "skewness": None, "z": None, "skewed": False, **changed})
+    effect = Effect(7.0, 6.0, 8.0, 5, 5, 0.001, R, margin=5.0)
+    hypothesis = replace(some.hypotheses[0], quantity="error", unit="%", effect=effect)
+    assert words.qualifiers(replace(some.claims[0], verdict=R), [hypothesis], [quantity]) == ((BELOW,) if below else ())
+    assert words.qualifiers(replace(some.claims[0], verdict=U), [hypothesis], [quantity]) == ()
 
 
 def test_how_fast_models_trained_is_told_without_a_verdict(some):

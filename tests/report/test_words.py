@@ -316,10 +316,64 @@ def test_the_seeds_that_were_run_stand_in_the_summary():
     results = synthetic.profile_of(
         synthetic.results(seeds=3, claims=1, grid=3), summary="drawn images, six epochs", seeds=5
     )
-    assert words.summary(results) == "drawn images, six epochs, 3 seeds"
-    assert words.summary(replace(results, runs=results.runs[1:])) == "drawn images, six epochs, 2 to 3 seeds"
-    assert words.summary(replace(results, runs=results.runs[:1])) == "drawn images, six epochs, 1 seed"
+    size = "0.17 to 0.18 million parameters"
+    assert words.summary(results) == f"drawn images, six epochs, {size}, 3 seeds"
+    assert words.summary(replace(results, runs=results.runs[1:])) == f"drawn images, six epochs, {size}, 2 to 3 seeds"
     assert words.summary(replace(results, runs=())) == "drawn images, six epochs, 5 seeds"
+
+
+def test_the_sizes_that_were_measured_stand_in_place_of_the_profile_s() -> None:
+    """A profile's own range is of all its arms; where networks were run, theirs alone is shown."""
+    summary = "drawn images, 4,000 training images, 0.05 to 0.5 million parameters, six epochs"
+    results = synthetic.profile_of(synthetic.results(seeds=3, claims=1, grid=3), summary=summary)
+    assert words.summary(results) == (
+        "drawn images, 4,000 training images, six epochs, 0.17 to 0.18 million parameters, 3 seeds"
+    )
+    assert words.summary(replace(results, runs=())).startswith(summary)
+
+
+def test_a_baseline_that_was_compared_is_named() -> None:
+    """That nothing changed is said, too, with the file; changes are counted by whether they fail a test."""
+    assert words.against_baseline("old.json", 0, 0) == "Nothing changed against old.json"
+    assert words.against_baseline("old.json", 1, 2) == (
+        "Against old.json: 1 change for the worse, 2 changes that fail no test"
+    )
+
+
+def test_parameters_that_stand_in_the_statement_are_not_repeated() -> None:
+    """An arm or a quantity that the formula names says nothing more; a moment of training and what is not in it stay."""
+    some = synthetic.results(seeds=2, claims=1, grid=3).hypotheses[0]
+    given = {"arm": "vit", "bad": "training NLL", "when": "end", "other": "pit", "size": 2}
+    asked = replace(some, statement="training NLL(vit) < 2", parameters=given)
+    assert words.compared(asked) == "training NLL(vit) < 2 (at the end, other pit, size 2)"
+    trend = replace(asked, statement="error rises over a, b (at -0, 1.4)", parameters={}, levels=(0.0, 1.4))
+    assert words.compared(trend) == "error rises over a, b"
+
+
+@pytest.mark.parametrize(
+    ("estimate", "alternative", "said"),
+    [(0.4, "greater", "less than the 5 points claimed"), (16.0, "less", "more than the 5 points allowed"),
+     (7.0, "greater", "more than the 5 points claimed"), (1.0, "less", "less than the 5 points allowed")],
+)  # fmt: skip
+def test_the_margin_of_a_decided_effect_is_said(estimate: float, alternative: Any, said: str) -> None:
+    """An interval that holds zero looks like a mistake beside a verdict, unless the margin is stated."""
+    some = synthetic.results(seeds=2, claims=1, grid=3).hypotheses[0]
+    found = Effect(estimate, -1.0, 20.0, 5, 5, 0.001, Verdict.CONTRADICTED, margin=5.0, alternative=alternative)
+    assert words.margin(replace(some, unit="%", effect=found)) == said
+    undecided = dataclasses.replace(found, verdict=Verdict.INCONCLUSIVE)
+    assert words.margin(replace(some, unit="%", effect=undecided)) == ""
+    assert words.margin(replace(some, unit="%", effect=dataclasses.replace(found, margin=0.0))) == ""
+
+
+def test_a_change_of_the_wording_alone_is_no_change_of_the_comparison() -> None:
+    """It is said so, in the list and beside the claim; every other change stays as it is."""
+    some = synthetic.results(seeds=2, claims=1, grid=3)
+    for changed, said in ((("sentence",), "wording changed, same comparison"),
+                          (("sentence", "contradicted_by"), "changed after data were seen (sentence, contradicted by)")):  # fmt: skip
+        registered = Registered(state=Registration.CHANGED, changed=changed)
+        claim = replace(some.claims[0], registered=registered)
+        assert words.registered(claim) == said
+        assert words.registration(replace(some, claims=(claim,))).endswith(f"; {said}: {claim.id}")
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_plan_tells_what_decides_with_the_networks_there_are(tmp_path: Path) -> 
     wanted = {name: detectable(8, level, arms=arms) for name, arms in (("qualified", 2), ("hard", 1))}
     found = {line.split()[0]: float(line.split()[1]) for line in lines if line.startswith("  ")}
     assert found == {name: round(least, 1) for name, least in wanted.items()}
-    assert f"two arms must differ by {wanted['qualified']:.1f} standard deviations" in "\n".join(lines)
+    assert f"standard deviations over seeds: {wanted['qualified']:.1f} between two arms" in "\n".join(lines)
 
 
 def test_plan_says_in_a_sentence_that_there_is_nothing(tmp_path: Path) -> None:

@@ -84,6 +84,11 @@ class AnalysisOutcome:
         """Where the weights come from, for the first line of every output."""
         return weights_of([(one.model, one.weights, one.trained) for one in self.models])
 
+    @property
+    def warning(self) -> str:
+        """Which models have no weights of anybody's, for the page's banner; empty where all have."""
+        return weights_of([(one.model, one.weights, one.trained) for one in self.models if not one.trained])
+
     def __str__(self) -> str:
         """Return the weights, a table with a column for each model, and what was not measured, at the terminal's width."""
         width = terminal_columns()
@@ -281,7 +286,19 @@ def lines(name: str, found: Made | NotMade) -> list[str]:
     if isinstance(found, NotMade):
         return [f"{name:14} {words.analyses.alone(found)}"]
     first = f"{name:14} {words.analyses.taken(found.seconds, found.peak_bytes, found.over)}"
-    return [first, *(f"{'':14}   {number.quantity}: {number.shown}{_noted(number)}" for number in found.numbers)]
+    return [
+        first,
+        *(f"{'':14}   {number.quantity}: {shown(number, found)}{_noted(number)}" for number in found.numbers),
+    ]
+
+
+def shown(number: Number, made: Made) -> str:
+    """Return a number as it is printed; a share of images that are all alike, which has no error, as a count of them."""
+    images = made.values.get("images")  # noqa: PD011 - of a record
+    alike = number.unit == "%" and number.error is None and number.value in (0.0, 100.0)
+    if alike and isinstance(images, int) and made.over == "images":
+        return f"{images if number.value else 0} of {words.plural(images, 'image')}"
+    return number.shown
 
 
 def _noted(number: Number) -> str:
@@ -294,7 +311,7 @@ def _cell(one: Analysed, name: str, quantity: str) -> str:
         return "–"
     if isinstance(found, NotMade):
         return "not measured"
-    return next((number.shown for number in found.numbers if number.quantity == quantity), "–")
+    return next((shown(number, found) for number in found.numbers if number.quantity == quantity), "–")
 
 
 def _value(one: Analysed, key: tuple[str, str]) -> float | None:

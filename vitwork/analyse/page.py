@@ -49,7 +49,8 @@ def page(found: AnalysisOutcome) -> bytes:
     return sheet(
         "analyse.html.j2",
         dict(_figures(found)),
-        weights=found.first_line,
+        title=", ".join(dict.fromkeys(one.model for one in found.models)),
+        warning=found.warning,
         head=head,
         rows=rows,
         errors=found.errors,

@@ -156,10 +156,10 @@ class LoadedClaim:
         return samples(self)
 
     def __repr__(self) -> str:
-        own = set(self.result.hypotheses)
-        found = [hypothesis for hypothesis in self.loaded.results.hypotheses if hypothesis.id in own]
+        results = self.loaded.results
+        found = results.hypotheses_of(self.result)
         lines = [
-            words.verdict(self.result, found, self.loaded.results.profile.name),
+            words.verdict(self.result, found, results.profile.name, results.quantities),
             words.claim_reason(self.result, found),
         ]
         return "\n".join([f"{self.id}: {self.sentence}", *lines])

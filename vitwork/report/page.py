@@ -19,6 +19,12 @@ from vitwork.report.html import anchors, environment
 from vitwork.report.packed import Link, PageFiles
 from vitwork.statistics.effect import Verdict
 
+ANSWERED = {
+    "contradicted": Verdict.CONTRADICTED,
+    "reproduced": Verdict.REPRODUCED,
+    "undecided": Verdict.INCONCLUSIVE,
+}
+"""How claims stand below the question that they answer."""
 EVALUATION = "evaluation"
 """The measurement that holds a network's accuracy."""
 
@@ -41,7 +47,7 @@ def render(results: Results, files: Mapping[str, bytes] | None = None) -> str:
         .render(
             name=results.profile.name,
             headline=words.headline(results),
-            lead=" ".join([words.lead(results), *words.part(results)]),
+            lead=" ".join([words.lead(results), *words.partly(results)]),
             summary=words.summary(results),
             deviations=_deviations(results),
             correction=words.correction(results),
@@ -116,6 +122,9 @@ def _provenance(results: Results) -> list[tuple[str, str]]:
     found = results.provenance
     dataset = found.dataset
     return [
+        ("Claims", words.tested(results)),
+        ("Registration", words.sentence(words.registration(results))),
+        ("Pooling", words.pooled(results)),
         ("Command", found.command),
         ("Commit", f"{found.commit or 'outside git'}{', with uncommitted changes' if found.dirty else ''}"),
         ("Started", words.moment(found.started)),
@@ -161,8 +170,8 @@ def _answers(results: Results, claims: Mapping[str, Json]) -> list[Json]:
         short, said = words.answer(found, results.profile.name)
         strong = words.by_strength(found)
         groups = {
-            name: [claims[claim.id] for claim in strong if claim.verdict in verdicts]
-            for name, verdicts in (("decided", words.DECIDED), ("undecided", (Verdict.INCONCLUSIVE,)))
+            name: [claims[claim.id] for claim in strong if claim.verdict is verdict]
+            for name, verdict in ANSWERED.items()
         }
         answers.append({"question": question, "short": short, "said": said, **groups})
     return answers
@@ -210,14 +219,15 @@ def _undrawn(results: Results, plates: Sequence[GalleryFigure]) -> list[str]:
 def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palette, results: Results) -> Json:
     deciding = words.primaries(hypotheses)
     effects = [hypothesis.effect for hypothesis in deciding]
+    borne = words.bearing(claim.verdict, hypotheses)
     sizes = sorted({count for found in effects for count in (found.n_a, found.n_b) if count})
     plain = words.claim_reason(claim, hypotheses)
     quantities = {found.name: found for found in results.quantities}
     return {
         **structs.asdict(claim),
         "plain": plain,
-        "qualifiers": words.qualifiers(claim, hypotheses),
-        "said": words.verdict(claim, hypotheses, results.profile.name),
+        "qualifiers": words.qualifiers(claim, hypotheses, results.quantities),
+        "said": words.verdict(claim, hypotheses, results.profile.name, results.quantities),
         "p_values": words.p_values(claim, results),
         "shown_q": words.probability(claim.q) if claim.q is not None else "",
         "section": claim.paper.section,
@@ -234,7 +244,8 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
         ],
         "controls": [_hypothesis(hypothesis, palette) for hypothesis in hypotheses if hypothesis.control],
         "tiny": effect.tiny(effects),
-        "headline": words.effect(effects[0], deciding[0].unit) if len(effects) == 1 else f"{len(effects)} comparisons",
+        "headline": words.effect(borne.effect, borne.unit) if borne else "",
+        "rank": words.rank(claim.verdict, len(deciding)) if borne else "",
         "n": "–".join(str(size) for size in (sizes[:1] + sizes[-1:] if len(sizes) > 1 else sizes)),
         "whole_cost": words.spent(claim, whole=True),
         "trains": bool(claim.arms) or claim.verdict is Verdict.NOT_MEASURED,
@@ -244,7 +255,8 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
 def _hypothesis(hypothesis: Hypothesis, palette: Palette, paper: float | None = None) -> Json:
     return {
         **structs.asdict(hypothesis),
-        "given": words.settings(hypothesis.parameters),
+        "statement": words.formula(hypothesis),
+        "given": words.told(hypothesis),
         "words": words.effect(hypothesis.effect, hypothesis.unit),
         "decision": words.decision(hypothesis),
         "seeds": effect.seeds(hypothesis, palette),

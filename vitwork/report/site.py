@@ -13,7 +13,7 @@ import msgspec
 from vitwork.errors import VitworkError
 from vitwork.facts.claims import ClaimResult, Hypothesis
 from vitwork.facts.document import Results
-from vitwork.report import history, words
+from vitwork.report import findings, history, words
 from vitwork.report.document import Json, read
 from vitwork.report.figures.base import Palette
 from vitwork.report.figures.courses import courses
@@ -43,10 +43,11 @@ def index(folder: Path) -> Path:
         raise VitworkError(f"There is no report in {folder}: expected sub-folders with report.html and results.json.")
     found = {place: read(place) for place in places}
     reports = [_Report.of(place.name, all_visible(results)) for place, results in found.items()]
-    reports.sort(key=lambda report: (report.size, report.link))
+    reports.sort(key=lambda report: (-findings.largest(report.results), report.link))
     past = history.joined(history.read(folder), (e for results in found.values() for e in history.events(results)))
     page = environment().get_template("index.html.j2").render(
-        scripts=("theme.js",), reports=[_card(report, reports) for report in reports], **_claims(reports, shown_events(past))
+        scripts=("theme.js",), answer=findings.answer(_scales(reports)), table=_table(reports),
+        reports=[_card(report, reports) for report in reports], **_claims(reports, shown_events(past)),
     )  # fmt: skip
     for place, results in found.items():
         missing = [name for name in NAMES if not (place / f"{name}.parquet").is_file()]
@@ -79,11 +80,6 @@ class _Report:
         part = " (a part of the tests)" if words.partial(self.results) else ""
         return f"{self.results.profile.name}{part}"
 
-    @property
-    def size(self) -> int:
-        """Parameters of the largest network: small scales stand before large ones."""
-        return max((run.parameters for run in self.results.runs if run.parameters), default=0)
-
 
 def _card(report: _Report, reports: Sequence[_Report]) -> Json:
     results = report.results
@@ -106,6 +102,45 @@ def _card(report: _Report, reports: Sequence[_Report]) -> Json:
     }
 
 
+def _scales(reports: Sequence[_Report]) -> list[Results]:
+    """Return the newest whole report of each profile, and what there is where none is whole, in the order of these."""
+    whole = [report.results for report in reports if not words.partial(report.results)]
+    newest: dict[str, Results] = {}
+    for results in whole or [report.results for report in reports]:
+        known = newest.get(results.profile.name)
+        if known is None or known.provenance.finished < results.provenance.finished:
+            newest[results.profile.name] = results
+    return list(newest.values())
+
+
+def _ordered(reports: Sequence[_Report]) -> list[ClaimResult]:
+    """Return every claim of any report once, by chapter, those of ours last."""
+    every = {id: claim for report in reversed(reports) for id, claim in report.claims.items()}
+    return sorted(every.values(), key=lambda claim: (claim.ours, claim.paper.section or math.inf))
+
+
+def _table(reports: Sequence[_Report]) -> dict[str, list[Json]]:
+    """Return a row for each claim that a report measured, by chapter: its sentence, and a cell for each report."""
+    chapters: dict[str, list[Json]] = {}
+    for claim in _ordered(reports):
+        cells = [_judged(report, claim.id) for report in reports]
+        if any(cell["verdict"] is not Verdict.NOT_MEASURED for cell in cells):
+            row = {"id": claim.id, "sentence": claim.sentence, "cells": cells}
+            chapters.setdefault(words.OURS if claim.ours else claim.chapter, []).append(row)
+    return chapters
+
+
+def _judged(report: _Report, id: str) -> Json:
+    """Return a claim's verdict in a report, with the effect that bears it where it is decided."""
+    if (claim := report.claims.get(id)) is None:
+        return {"verdict": Verdict.NOT_MEASURED, "link": "", "effect": ""}
+    borne = (
+        words.bearing(claim.verdict, report.results.hypotheses_of(claim)) if claim.verdict in words.DECIDED else None
+    )
+    shown = words.effect(borne.effect, borne.unit) if borne is not None else ""
+    return {"verdict": claim.verdict, "link": f"{report.link}#{report.anchors[id]}", "effect": shown}
+
+
 def shown_events(events: Iterable[HistoryEvent]) -> list[HistoryEvent]:
     """Return events as pages show them: `visible` in every text."""
     return msgspec.convert(visible(msgspec.to_builtins(events)), list[HistoryEvent])
@@ -119,10 +154,9 @@ def _claims(reports: Sequence[_Report], events: Sequence[HistoryEvent]) -> Json:
     palette = Palette({})
     for event in sorted(events, key=lambda event: event.parameters or 0):
         palette[event.profile]  # in the order of their scales
-    every = {id: claim for report in reversed(reports) for id, claim in report.claims.items()}
     chapters: dict[str, list[Json]] = {}
     missing: list[ClaimResult] = []
-    for claim in sorted(every.values(), key=lambda claim: (claim.ours, claim.paper.section or math.inf)):
+    for claim in _ordered(reports):
         known = past.get(claim.id, [])
         if all(event.verdict is Verdict.NOT_MEASURED for event in known):
             missing.append(claim)
@@ -157,7 +191,7 @@ def _cell(report: _Report, id: str, statement: str) -> Json | None:
     return {
         "name": report.name,
         "verdict": claim.verdict,
-        "qualifiers": words.qualifiers(claim, found),
+        "qualifiers": words.qualifiers(claim, found, report.results.quantities),
         "link": f"{report.link}#{report.anchors[id]}",
         "numbers": _numbers(first, statement) if first else "",
     }

@@ -42,7 +42,7 @@ def _table(results: Results, claims: Sequence[ClaimResult]) -> Iterator[str]:
         cells = (
             SYMBOLS[claim.verdict],
             plain(claim.id),
-            escaped("; ".join([claim.verdict, *words.qualifiers(claim, found)])),
+            escaped("; ".join([claim.verdict, *words.qualifiers(claim, found, results.quantities)])),
             "<br>".join(escaped(effect(hypothesis.effect, hypothesis.unit)) for hypothesis in deciding),
             words.probability(claim.q),
             words.by_holm(claim, results),
@@ -75,7 +75,7 @@ def markdown(results: Results) -> str:
     lines += [f"Of the paper: {_counts(paper)}", ""]
     for question, found in words.by_question(results.claims).items():
         short, said = words.answer(found, results.profile.name)
-        lines.append(f"- {question} **{short}.** {escaped(said)}")
+        lines.append(f"- {question} **{short}.** {escaped(said)}".rstrip())
     lines += ["", *_groups(results, paper)]
     if ours:
         lines += [f"Of ours, which the paper does not make: {_counts(ours)}", "", *_groups(results, ours)]

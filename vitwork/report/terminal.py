@@ -85,7 +85,7 @@ def totals(results: Results) -> list[str]:
     part = "; a part of the tests" if words.partial(results) else ""
     return [
         f"{words.decided(claims)} of {words.plural(len(claims), 'claim')} of {whose} decided at profile "
-        f"{results.profile.name}{words.by_definition(claims)}: {words.counted(claims) or 'none was tested'}{part}."
+        f"{results.profile.name}{words.properties(claims)}: {words.counted(claims) or 'none was tested'}{part}."
         for claims, whose in words.sides(results.claims)
     ]
 
@@ -114,9 +114,7 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> Row:
     if (bearing := words.bearing(claim.verdict, hypotheses)) is not None:
         effect, bare = (words.effect(bearing.effect, unit) for unit in (bearing.unit, ""))
         counts = _seeds(bearing.effect)
-        rank = "strongest" if claim.verdict is Verdict.CONTRADICTED else "weakest"
-        first = f"the {rank} of {len(deciding)}: " if len(deciding) > 1 else ""
-        said.append(f"{first}{words.compared(bearing)}")
+        said.append(": ".join(filter(None, [words.rank(claim.verdict, len(deciding)), words.compared(bearing)])))
     p, q = (words.probability(value) if value is not None else "" for value in (claim.p, claim.q))
     return claim.id, claim.verdict, effect, counts, p, q, "; ".join(said), bare
 

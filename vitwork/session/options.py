@@ -160,7 +160,7 @@ def _replicated(option: argparse.Namespace, profile: Profile) -> Profile:
         )
     if limited and not option.max_minutes > 0:
         raise VitworkError(f"--max-minutes takes a time above 0, not {option.max_minutes:g}.")
-    if auto or limited:
+    if auto or (limited and not option.plan):
         return replace(profile, seeds=FIRST_SEEDS if auto else min(FIRST_SEEDS, profile.seeds))
     return profile
 

@@ -10,7 +10,7 @@ from vitwork.language.structured import INTERACTION
 from vitwork.report.axis import LARGEST, Scale, excessive, number, span
 from vitwork.report.figures.base import Palette, finite_mean
 from vitwork.report.svg import LETTER, SERIES, Plot, fitted, mark
-from vitwork.report.words import effect_unit, factor, quantity, shown
+from vitwork.report.words import effect_unit, factor, marked, quantity, shown
 from vitwork.statistics.effect import Effect, Test
 
 ROW = 26.0
@@ -151,22 +151,40 @@ def _band(hypothesis: Hypothesis, margin: float, *, log: bool) -> list[float]:
 
 
 def tiny(effects: Sequence[Effect], width: float = 96) -> str:
-    """Return small intervals one below the other, each in units of its own reach, the paper's side on the right."""
+    """Return small intervals one below the other, each in units of its own reach, the paper's side on the right.
+
+    The margin is written below its line, where all have the same.
+    """
     rows = [found for found in effects if math.isfinite(found.estimate)][:6]
     if not rows:
         return ""
     step, middle = 7.0, width / 2
-    parts = [f'<path class="zero" d="M{number(middle)} 0V{number(step * len(rows) + 3)}"/>']
+    foot = step * len(rows) + 3
+    margins = {marked(found.margin, found.scale) for found in rows if found.band is None}
+    parts = [f'<path class="zero" d="M{number(middle)} 0V{number(foot)}"/>']
+    if named := len(margins) == 1:
+        parts.append(f'<text x="{number(middle)}" y="{number(foot + 10)}" text-anchor="middle">{margins.pop()}</text>')
+    parts.append(f'<text x="{number(width + 4)}" y="{number(foot / 2 + 4)}">paper’s side →</text>')
     for place, found in enumerate(rows):
-        y, flip, (low, high) = step * place + 5, -1.0 if found.alternative == "less" else 1.0, found.deciding
-        offsets = [flip * (value - found.margin) for value in (low, found.estimate, high)]
-        reach = max((abs(offset) for offset in offsets if math.isfinite(offset)), default=0.0) or 1.0
-        places = sorted(max(-1.0, min(1.0, offset / reach)) for offset in offsets)  # the estimate lies between the ends
-        left, at, right = (number(middle + (middle - 3) * part) for part in places)
-        parts.append(f'<path class="interval {_kind(found)}" d="M{left} {number(y)}H{right}"/>')
-        parts.append(f'<circle class="estimate {_kind(found)}" cx="{at}" cy="{number(y)}" r="2.4"/>')
-    height = number(step * len(rows) + 3)
-    return f'<svg class="tiny" viewBox="0 0 {number(width)} {height}" width="{number(width)}" height="{height}" aria-hidden="true">{"".join(parts)}</svg>'
+        parts += _tiny_row(found, step * place + 5, middle)
+    return _small(parts, width + 90, foot + (13 if named else 7))
+
+
+def _tiny_row(found: Effect, y: float, middle: float) -> list[str]:
+    flip, (low, high) = -1.0 if found.alternative == "less" else 1.0, found.deciding
+    offsets = [flip * (value - found.margin) for value in (low, found.estimate, high)]
+    reach = max((abs(offset) for offset in offsets if math.isfinite(offset)), default=0.0) or 1.0
+    places = sorted(max(-1.0, min(1.0, offset / reach)) for offset in offsets)  # the estimate lies between the ends
+    left, at, right = (number(middle + (middle - 3) * part) for part in places)
+    return [
+        f'<path class="interval {_kind(found)}" d="M{left} {number(y)}H{right}"/>',
+        f'<circle class="estimate {_kind(found)}" cx="{at}" cy="{number(y)}" r="2.4"/>',
+    ]
+
+
+def _small(parts: Sequence[str], width: float, height: float) -> str:
+    size = f'viewBox="0 0 {number(width)} {number(height)}" width="{number(width)}" height="{number(height)}"'
+    return f'<svg class="tiny" {size} aria-hidden="true">{"".join(parts)}</svg>'
 
 
 def pair(old: Effect | None, new: Effect | None, width: float = 200) -> str:
@@ -186,4 +204,4 @@ def pair(old: Effect | None, new: Effect | None, width: float = 200) -> str:
             parts.append(
                 f'<circle class="estimate {_kind(found)}" cx="{number(scale(found.estimate))}" cy="{y}" r="3"/>'
             )
-    return f'<svg class="tiny" viewBox="0 0 {number(width)} 28" width="{number(width)}" height="28" aria-hidden="true">{"".join(parts)}</svg>'
+    return _small(parts, width, 28)

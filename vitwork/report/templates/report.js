@@ -28,7 +28,7 @@
         && words.every((word) => claim.dataset.text.includes(word)));
       found += !claim.hidden;
     }
-    for (const part of all('details.fold, .part, section.group')) {
+    for (const part of all('.group details.fold, .part, section.group')) {
       part.hidden = !part.querySelector('details.claim:not([hidden])');
       if (words.length && part.tagName === 'DETAILS') part.open = !part.hidden;
     }
@@ -94,7 +94,7 @@
     const open = expand.getAttribute('aria-pressed') !== 'true';
     expand.setAttribute('aria-pressed', String(open));
     expand.textContent = open ? 'Close all claims' : 'Open all claims';
-    for (const part of all('details.claim, details.fold')) part.open = open;
+    for (const part of all('.group details.fold, details.claim')) part.open = open;
     note();
   });
 

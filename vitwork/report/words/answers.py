@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from vitwork.design.deviation import Missing
 from vitwork.facts.claims import ClaimResult
 from vitwork.facts.document import Results
-from vitwork.report.words.numbers import plural, quantity
-from vitwork.report.words.verdicts import DECIDED, apart, by_definition, decided, ended, loaded, sides, tally
+from vitwork.report.words.numbers import plural, sentence
+from vitwork.report.words.sentences import sizes
+from vitwork.report.words.verdicts import DECIDED, apart, decided, ended, loaded, properties, sides, tally
 from vitwork.statistics.effect import Verdict
 
 PAPER = "How Do Vision Transformers Work?"
@@ -42,11 +43,8 @@ REASONS = {
 
 def scale(results: Results) -> str:
     """Return at what scale results were found: ``at 16×16 pixels and 0.11 to 0.18 million parameters``."""
-    pixels, sizes = results.profile.pixels, [run.parameters / 1e6 for run in results.runs if run.parameters]
-    parts = [f"{pixels}×{pixels} pixels" if pixels else ""]
-    if sizes:
-        ends = dict.fromkeys((quantity(min(sizes), 2), quantity(max(sizes), 2)))
-        parts.append(f"{' to '.join(ends)} million parameters")
+    pixels = results.profile.pixels
+    parts = [f"{pixels}×{pixels} pixels" if pixels else "", sizes(results)]
     return f"at {' and '.join(found)}" if (found := list(filter(None, parts))) else f"at {results.profile.name}"
 
 
@@ -63,50 +61,49 @@ def headline(results: Results) -> str:
 
 
 def lead(results: Results) -> str:
-    """Return how many claims were put to the test, and what became of the others."""
-    (claims, whose), *others = sides(results.claims)
-    counts = tally(claims)
-    measured, open_ = len(claims) - counts[Verdict.NOT_MEASURED], counts[Verdict.INCONCLUSIVE]
-    defined = by_definition(claims)
-    examples = f"{defined} on drawn examples" if defined else ""
-    network = f"{'published' if loaded(results) else 'trained'} network"
-    own = "".join(
-        f" Of {plural(len(found), 'claim')} of ours, {decided(found)} could be decided." for found, _ in others
-    )
-    return (
-        f"{measured} of {plural(len(claims), 'claim')} of {whose} {'was' if measured == 1 else 'were'} put to the test on "
-        f"{plural(ended(results), network)}{examples}; {decided(claims)} could be decided at {results.profile.name}, "
-        f"{open_} {'remains' if open_ == 1 else 'remain'} undecided.{own}"
-    )
+    """Return in a sentence on how many networks how many claims were decided and hold, and how many are left open."""
+    claims, _ = sides(results.claims)[0]
+    counts, found = tally(claims), decided(claims)
+    held, failed, open_ = counts[Verdict.REPRODUCED], counts[Verdict.CONTRADICTED], counts[Verdict.INCONCLUSIVE]
+    networks = plural(ended(results), f"{'published' if loaded(results) else 'trained'} network")
+    became = [f"{held} {'holds' if held == 1 else 'hold'}"] * bool(held)
+    became += [f"{failed} {'does' if failed == 1 else 'do'} not"] * bool(failed)
+    left = f"; {open_} {'remains' if open_ == 1 else 'remain'} undecided" if open_ else ""
+    said = f"{plural(found, 'claim') if found else 'no claim'} could be decided{': ' if became else ''}{' and '.join(became)}"
+    return f"On {networks} {said}{left}."
+
+
+def tested(results: Results) -> str:
+    """Return how many claims were put to the test, of the paper and of ours."""
+    said = [
+        f"{len(claims) - tally(claims)[Verdict.NOT_MEASURED]} of {plural(len(claims), 'claim')} of {whose} put to the test, "
+        f"{decided(claims)} decided{properties(claims)}"
+        for claims, whose in sides(results.claims)
+    ]
+    return "; ".join(said)
 
 
 def answer(claims: Sequence[ClaimResult], profile: str) -> tuple[str, str]:
-    """Return the answer to one question: in a few words, and the counts behind them in a sentence.
+    """Return the answer to one question: how many of its decided claims hold, and what is left open.
 
     Args:
         claims: the paper's claims on the question.
         profile: at which they were tested.
     """
     counts = tally(claims)
-    held, failed, open_ = counts[Verdict.REPRODUCED], counts[Verdict.CONTRADICTED], counts[Verdict.INCONCLUSIVE]
-    left = [f"{open_} undecided" if open_ else "",
-            f"{counts[Verdict.NOT_MEASURED]} not measured" if counts[Verdict.NOT_MEASURED] else ""]  # fmt: skip
-    rest = f"; {' and '.join(found)} at {profile}" if (found := list(filter(None, left))) else ""
+    held, found = counts[Verdict.REPRODUCED], decided(claims)
+    left = {"undecided": counts[Verdict.INCONCLUSIVE], "not measured": counts[Verdict.NOT_MEASURED]}
+    rest = " and ".join(f"{count} {what}" for what, count in left.items() if count)
+    said = f"{sentence(rest)} at {profile}." if rest else ""
     if not claims:
         return "Not asked", "No claim on it is among these."
-    if not held + failed:
-        short = "Undecided" if open_ else "Not measured"
-        return short, f"None of {plural(len(claims), 'claim')} could be decided{rest}."
-    if held and failed:
-        short = "In part as the paper says"
-        said = f"{held} of {plural(held + failed, 'decided claim')} {'holds' if held == 1 else 'hold'}, {failed} {'does' if failed == 1 else 'do'} not"
-    elif held:
-        short = "As the paper says, where it could be decided"
-        said = "The one decided claim holds" if held == 1 else f"All {held} decided claims hold"
-    else:
-        short = "Not as the paper says, where it could be decided"
-        said = "The one decided claim does not hold" if failed == 1 else f"None of {failed} decided claims holds"
-    return short, f"{said}{rest}."
+    if not found:
+        return "Undecided" if counts[Verdict.INCONCLUSIVE] else "Not measured", said
+    if found == 1:
+        return f"The one decided claim {'holds' if held else 'does not hold'}", said
+    if not held:
+        return f"None of {found} decided claims holds", said
+    return f"{'All' if held == found else f'{held} of'} {found} decided claims {'holds' if held == 1 else 'hold'}", said
 
 
 def by_question(claims: Iterable[ClaimResult]) -> dict[str, list[ClaimResult]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from vitwork.facts.claims import Hypothesis, Sample
@@ -100,8 +101,37 @@ def marked(value: float, scale: str) -> str:
 
 def compared(hypothesis: Hypothesis) -> str:
     """Return what is compared, with the parameters that tell it from others."""
-    given = settings(hypothesis.parameters)
-    return f"{hypothesis.statement}{f' ({given})' if given else ''}"
+    given = told(hypothesis)
+    return f"{formula(hypothesis)}{f' ({given})' if given else ''}"
+
+
+def formula(hypothesis: Hypothesis) -> str:
+    """Return a comparison's statement without the numbers at which a trend is taken."""
+    return hypothesis.statement if hypothesis.levels is None else hypothesis.statement.partition(" (at ")[0]
+
+
+def told(hypothesis: Hypothesis) -> str:
+    """Return those of a comparison's parameters that its statement does not have already: an arm or a quantity stands in it."""
+    given = hypothesis.parameters.items()
+    return settings(
+        {name: value for name, value in given if name == "when" or not _stands(value, hypothesis.statement)}
+    )
+
+
+def _stands(value: str | float, statement: str) -> bool:
+    """Return whether a name stands in a statement as a whole."""
+    return isinstance(value, str) and bool(re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", statement))
+
+
+def margin(hypothesis: Hypothesis) -> str:
+    """Return on which side of the margin a decided effect lies, ``less than the 5 points claimed``; empty of a margin of nothing."""
+    found = hypothesis.effect
+    if not found.margin or found.band is not None or found.verdict is Verdict.INCONCLUSIVE:
+        return ""
+    unit = "points" if (unit := effect_unit(hypothesis.unit, found)) == "pp" else unit
+    stated = " ".join(filter(None, [marked(found.margin, found.scale), unit]))
+    side = "less" if found.estimate < found.margin else "more"
+    return f"{side} than the {stated} {'allowed' if found.alternative == 'less' else 'claimed'}"
 
 
 def reason(hypothesis: Hypothesis) -> str:

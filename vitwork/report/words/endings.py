@@ -49,6 +49,24 @@ def interrupted() -> str:
     return "Interrupted, and the same command goes on from here"
 
 
+def against_baseline(baseline: str, breaking: int, others: int) -> str:
+    """Return what became of a comparison with a baseline.
+
+    Args:
+        baseline: its file, as it was asked for.
+        breaking: changes that break something.
+        others: that do not.
+    """
+    if not breaking + others:
+        return f"Nothing changed against {baseline}"
+    counts = ", ".join(
+        f"{plural(number, 'change')} {what}"
+        for number, what in ((breaking, "for the worse"), (others, "that fail no test"))
+        if number
+    )
+    return f"Against {baseline}: {counts}"
+
+
 def exit_status(number: int, *, exited: bool) -> str:
     """Return a session's exit status in words, and that ``pytest.exit`` chose it where it did."""
     return f"exit status {int(number)}{', chosen by pytest.exit' if exited else ''}"

@@ -8,6 +8,9 @@ from vitwork.facts.claims import ClaimResult, Registration
 from vitwork.facts.document import Results
 from vitwork.report.words.numbers import listed, moment, plural
 
+WORDING = ("sentence",)
+"""What differs where a claim compares what it compared: the test of it is the same."""
+
 
 def registered(claim: ClaimResult) -> str:
     """Return how a claim compares with what was registered before its data; empty where nothing was."""
@@ -15,12 +18,15 @@ def registered(claim: ClaimResult) -> str:
     if found is None:
         return ""
     commit = f" (commit {found.commit[:12]}, {moment(found.committed)})" if found.committed is not None else ""
-    return ": ".join(filter(None, (f"{found.state}{commit}", _parts(found.changed))))
+    return f"{_state(found.state, found.changed)}{commit}"
 
 
-def _parts(changed: Sequence[str]) -> str:
-    """Return what of a claim differs from what was registered, ``contradicted by, hypotheses``, from the names of its fields."""
-    return ", ".join(changed).replace("_", " ")
+def _state(state: Registration, changed: Sequence[str]) -> str:
+    """Return how a claim compares with what was registered, with what differs, from the names of its fields."""
+    if state is Registration.CHANGED and tuple(changed) == WORDING:
+        return "wording changed, same comparison"
+    differs = f" ({', '.join(changed)})" if changed else ""
+    return f"{state}{differs}".replace("_", " ")
 
 
 def registration(results: Results) -> str:
@@ -37,8 +43,7 @@ def registration(results: Results) -> str:
     before = groups.pop((Registration.REGISTERED, ()), [])
     parts = [f"{len(before)} of {plural(len(results.claims), 'claim')} registered before their data"]
     for (state, changed), ids in groups.items():
-        why = f" ({_parts(changed)})" if changed else ""
-        parts.append(f"{state}{why}: {listed(ids, ', ')}")
+        parts.append(f"{_state(state, changed)}: {listed(ids, ', ')}")
     return "; ".join(parts)
 
 

@@ -70,7 +70,7 @@ def _power(found: Power, alpha: float, unit: str) -> list[str]:
     total, family = sum(found.hypotheses.values()), plural(found.family, "claim")
     said = [
         f"{plural(total, 'hypothesis')}, {each}, false discovery rate {alpha:g} over {family}:",
-        f"two arms must differ by {found.first:.1f} standard deviations over seeds for the first decision, that of the easiest claim; by claim:",
+        f"smallest effect that would be decided, in standard deviations over seeds: {found.first:.1f} between two arms; by claim:",
     ]
     wide = max(map(len, found.smallest), default=0)
     return said + [

@@ -175,14 +175,26 @@ def substitutes(profile: ProfileResult) -> dict[str, tuple[str, str]]:
 
 
 def summary(results: Results) -> str:
-    """Return the profile's summary with the number of seeds or networks that were run, or planned where none was."""
+    """Return the profile's summary with the sizes of its networks and how many were run, or planned where none was.
+
+    What the profile says of the sizes is of all its arms, run or not, and left out where they are known.
+    """
     seeds: dict[str, set[int]] = {}
     for run in results.runs:
         seeds.setdefault(run.arm, set()).add(run.seed)
     counts = sorted({len(found) for found in seeds.values()}) or [results.profile.seeds]
     least = f"{counts[0]} to " if len(counts) > 1 else ""
     counted = f"{plural(counts[-1], 'network')} per arm" if loaded(results) else plural(counts[-1], "seed")
-    return ", ".join(filter(None, [results.profile.summary, f"{least}{counted}"]))
+    size = sizes(results)
+    said = [part for part in results.profile.summary.split(", ") if not (size and part.endswith(" parameters"))]
+    return ", ".join(filter(None, [*said, size, f"{least}{counted}"]))
+
+
+def sizes(results: Results) -> str:
+    """Return from how few to how many parameters the networks had, ``0.11 to 0.18 million parameters``; empty where none was run."""
+    known = [run.parameters / 1e6 for run in results.runs if run.parameters]
+    ends = dict.fromkeys((quantity(min(known), 2), quantity(max(known), 2))) if known else ()
+    return f"{' to '.join(ends)} million parameters" if ends else ""
 
 
 def claim_reason(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from vitwork.facts.claims import ClaimResult, Hypothesis
-from vitwork.facts.document import Results, RunResult
+from vitwork.facts.document import QuantityResult, Results, RunResult
 from vitwork.language.claim import combine
 from vitwork.report.words.effects import effect_unit, factor, marked
 from vitwork.report.words.numbers import plural, probability, quantity, settings
@@ -19,6 +19,8 @@ DECIDED = (Verdict.REPRODUCED, Verdict.CONTRADICTED)
 AGAINST = {(Verdict.REPRODUCED, Verdict.CONTRADICTED): "but not",
            (Verdict.CONTRADICTED, Verdict.REPRODUCED): "but reproduced"}  # fmt: skip
 """What a control says that contradicts its claim's verdict."""
+BELOW = "below twice the error of the test images"
+"""What is said of an effect that is so near to its margin."""
 OBJECTIONS = tuple(AGAINST.values())
 
 
@@ -32,10 +34,11 @@ def counted(claims: Sequence[ClaimResult]) -> str:
     return ", ".join(f"{count} {verdict}" for verdict, count in tally(claims).items() if count)
 
 
-def by_definition(claims: Sequence[ClaimResult]) -> str:
-    """Return how many decided claims are theorems, checked on drawn examples: ``, 2 of them by definition``; empty of none."""
+def properties(claims: Sequence[ClaimResult]) -> str:
+    """Return in brackets how many decided claims rest on no trained network; empty of none."""
     number = sum(not claim.hypotheses for claim in claims if claim.verdict in DECIDED)
-    return f", {number} of them by definition" if number else ""
+    what = "is a property" if number == 1 else "are properties"
+    return f" ({number} {what} checked on examples, without training)" if number else ""
 
 
 def apart(claims: Iterable[ClaimResult]) -> tuple[list[ClaimResult], list[ClaimResult]]:
@@ -76,22 +79,51 @@ def bearing(verdict: Verdict, hypotheses: Iterable[Hypothesis]) -> Hypothesis | 
     return max(deciding, key=lambda hypothesis: _known(hypothesis.effect.p_for))
 
 
+def rank(verdict: Verdict, count: int) -> str:
+    """Return which of several comparisons bears a verdict, ``the strongest of 4``; empty of a single one."""
+    return f"the {'strongest' if verdict is Verdict.CONTRADICTED else 'weakest'} of {count}" if count > 1 else ""
+
+
 def _known(p: float) -> float:
     return 1.0 if math.isnan(p) else p
 
 
-def verdict(claim: ClaimResult, hypotheses: Iterable[Hypothesis], profile: str) -> str:
+def verdict(
+    claim: ClaimResult, hypotheses: Iterable[Hypothesis], profile: str, quantities: Sequence[QuantityResult] = ()
+) -> str:
     """Return a verdict with its scale and qualifiers: ``reproduced at smoke, but not with BatchNorm in train mode``."""
-    said = (f"{', ' if objects else '; '}{what}" for what, objects in _qualified(claim, list(hypotheses)))
+    said = (f"{', ' if objects else '; '}{what}" for what, objects in _qualified(claim, list(hypotheses), quantities))
     return "".join([f"{claim.verdict} at {profile}", *said])
 
 
-def qualifiers(claim: ClaimResult, hypotheses: Iterable[Hypothesis]) -> tuple[str, ...]:
-    """Return what is said beside a verdict: controls that do not share it, and a number of the paper that is excluded."""
-    return tuple(what for what, _ in _qualified(claim, list(hypotheses)))
+def qualifiers(
+    claim: ClaimResult, hypotheses: Iterable[Hypothesis], quantities: Sequence[QuantityResult] = ()
+) -> tuple[str, ...]:
+    """Return what is said beside a verdict.
+
+    That are controls which do not share it, a number of the paper that is excluded, and, where the `quantities` of the
+    session are given, that the effect is within the error of the images.
+    """
+    return tuple(what for what, _ in _qualified(claim, list(hypotheses), quantities))
 
 
-def _qualified(claim: ClaimResult, found: Sequence[Hypothesis]) -> list[tuple[str, bool]]:
+def within_error(hypothesis: Hypothesis, quantities: Iterable[QuantityResult]) -> bool:
+    """Return whether an effect is nearer to its margin than twice the error of one network on images that all networks share.
+
+    Such an error is no part of the spread over networks, by which the effect is decided. Effects on another scale than their
+    quantity's, such as rank correlations, are not compared.
+    """
+    found = hypothesis.effect
+    return any(
+        not quantity.drawn and bool(quantity.error) and abs(found.estimate - found.margin) < 2 * (quantity.error or 0.0)
+        for quantity in quantities
+        if (quantity.name, quantity.scale) == (hypothesis.quantity, found.scale) and found.band is None
+    )
+
+
+def _qualified(
+    claim: ClaimResult, found: Sequence[Hypothesis], quantities: Sequence[QuantityResult]
+) -> list[tuple[str, bool]]:
     """Return what is said beside a verdict, and of each whether it speaks against it."""
     if claim.verdict is Verdict.NOT_MEASURED:
         return []
@@ -103,15 +135,26 @@ def _qualified(claim: ClaimResult, found: Sequence[Hypothesis]) -> list[tuple[st
     for condition, controls in conditions.items():
         if (control := combine(one.effect.verdict for one in controls)) is not claim.verdict:
             said.setdefault(_kind(claim.verdict, control), []).append(f"{condition}{_where(control, controls)}")
-    if claim.unmeasured:
+    if len(claim.unmeasured) == 1:
         said.setdefault("not measured", []).extend(claim.unmeasured)
     stated = [
         (f"{kind} {(' or ' if kind == 'but not' else ' and ').join(named)}", kind in OBJECTIONS)
         for kind, named in said.items()
         if named
     ]
-    excluded = _excluded(claim, found)
-    return [*stated, *([(excluded, False)] if excluded else [])]
+    unmeasured = len(claim.unmeasured)
+    others = (
+        f"{unmeasured} controls not measured here" if unmeasured > 1 else "",
+        _excluded(claim, found),
+        BELOW if _below(claim, found, quantities) else "",
+    )
+    return [*stated, *((other, False) for other in others if other)]
+
+
+def _below(claim: ClaimResult, found: Sequence[Hypothesis], quantities: Sequence[QuantityResult]) -> bool:
+    """Return whether the comparison that decides a claim is within the error of the images."""
+    borne = bearing(claim.verdict, found) if claim.verdict in DECIDED else None
+    return borne is not None and within_error(borne, quantities)
 
 
 def _where(verdict: Verdict, controls: Sequence[Hypothesis]) -> str:
@@ -213,8 +256,8 @@ def worked(results: Results) -> float:
     return sum(filter(None, spent))
 
 
-def core_seconds(results: Results) -> tuple[float, bool]:
-    """Return the time of cores that training and measuring took, or the time by the workers' clocks, and whether it is that of cores.
+def core_seconds(results: Results) -> float:
+    """Return the time of cores that training and measuring took, or the time by the workers' clocks where that is not known.
 
     More workers than cores wait for each other while the clock of a record goes on, but what a session did itself took no more
     than its cores had. How busy the cores were in earlier sessions nothing tells.
@@ -222,20 +265,21 @@ def core_seconds(results: Results) -> tuple[float, bool]:
     seconds, made = worked(results), results.provenance
     own = all(run.finished is not None and run.finished >= made.started for run in results.runs if run.seconds)
     if own and made.hardware.get("cores"):
-        return min(seconds, made.hardware["cores"] * made.seconds), True
-    return seconds, False
+        return min(seconds, float(made.hardware["cores"]) * made.seconds)
+    return seconds
 
 
 def price(results: Results) -> str:
-    """Return what a decision cost; empty where nothing was spent."""
-    seconds, known = core_seconds(results)
-    claims, whose = sides(results.claims)[0]
+    """Return what a decision cost; empty where nothing was spent.
+
+    By the clocks of trainings and measurements, which a store keeps: the same whichever session reads them.
+    """
+    seconds, (claims, whose) = worked(results), sides(results.claims)[0]
     if not seconds:
         return ""
-    unit = "core-minute" if known else "worker-minute"
     return (
-        f"{quantity(60 * decided(claims) / seconds)} claims decided per {unit}: {decided(claims)} of "
-        f"{plural(len(claims), 'claim')} of {whose} in {seconds / 60:.1f} {unit}s of "
+        f"{quantity(60 * decided(claims) / seconds)} claims decided per worker-minute: {decided(claims)} of "
+        f"{plural(len(claims), 'claim')} of {whose} in {seconds / 60:.1f} worker-minutes of "
         f"{'loading' if loaded(results) else 'training'} and measuring"
     )
 
