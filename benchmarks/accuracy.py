@@ -2,7 +2,7 @@
 
     python benchmarks/accuracy.py --data FOLDER [--device cuda] [--epochs 30] [--save FILE]
 
-FOLDER holds CIFAR-10 in any layout that vitwork reads. The recipe is the classical one (SGD with momentum 0.9, weight
+FOLDER is that of CIFAR-10 itself, in any layout that vitwork reads. The recipe is the classical one (SGD with momentum 0.9, weight
 decay 5e-4, batches of 128, padded crop and flip) with bf16 autocast, one warm-up epoch and a cosine in the place of 200
 epochs in steps. The network is tested once, after the last epoch.
 """
@@ -56,7 +56,7 @@ def described(recipe: Recipe) -> str:
 
 def main() -> None:
     parser = timing.parser(__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds CIFAR-10")
+    parser.add_argument("--data", type=Path, required=True, help=timing.CIFAR10)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--train", type=int, help="use so many training images")
     parser.add_argument("--test", type=int, help="use so many test images")

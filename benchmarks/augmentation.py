@@ -95,7 +95,7 @@ def timm_transform() -> Callable[[Any], Any]:
     from torchvision import transforms
 
     fill = tuple(round(255 * m) for m in MEAN)
-    return transforms.Compose(
+    composed: Callable[[Any], Any] = transforms.Compose(
         [
             transforms.RandomCrop(32, padding=4),
             transforms.RandomHorizontalFlip(),
@@ -104,6 +104,7 @@ def timm_transform() -> Callable[[Any], Any]:
             transforms.Normalize(MEAN, STD),
         ]
     )
+    return composed
 
 
 def official_rate(dataset: InMemory, workers: int, device: str) -> float:
@@ -178,11 +179,11 @@ def our_sides(train: ImageSet, device: str, cores: int) -> dict[str, Side]:
         threaded = Side(partial(our_rate, makes[4], device, cores))
         return sides | {f"ours, 4 × {BATCH} at once, 1 process, {cores} threads": threaded}
     there = train.to(device)
-    makes = {"as trainings have it": partial(trainings_batches, there, PASSES)}
+    pipelines = {"as trainings have it": partial(trainings_batches, there, PASSES)}
     for groups in [max(1, together // BATCH) for together in (BATCH, 512, 2048, 8192)]:
         if 2 * groups * BATCH <= len(train):
-            makes[f"{groups} × {BATCH} at once"] = partial(our_batches, there, groups, PASSES)
-    return {f"ours, {name}": Side(partial(our_rate, make, device, 1), PASSES) for name, make in makes.items()}
+            pipelines[f"{groups} × {BATCH} at once"] = partial(our_batches, there, groups, PASSES)
+    return {f"ours, {name}": Side(partial(our_rate, make, device, 1), PASSES) for name, make in pipelines.items()}
 
 
 def rows(best: Mapping[str, tuple[float, float]]) -> list[timing.Row]:
@@ -205,8 +206,8 @@ def rows(best: Mapping[str, tuple[float, float]]) -> list[timing.Row]:
 
 def main() -> None:
     parser = timing.parser(__doc__)
-    parser.add_argument("--official", type=Path)
-    parser.add_argument("--data", type=Path)
+    parser.add_argument("--official", type=Path, help="checkout of the official repository")
+    parser.add_argument("--data", type=Path, help=timing.CIFAR10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--images", type=int, default=9600)
     options = parser.parse_args()
@@ -221,6 +222,7 @@ def main() -> None:
         f"official, {workers} loader workers": Side(partial(official_rate, dataset, workers, options.device))
         for workers in sorted({cores, OFFICIAL_WORKERS})
     } | our_sides(train, options.device, cores)
+    used = f"{len(train):,} images of 32×32 {'of CIFAR-10' if options.data else 'that were drawn'}"
     best = dict.fromkeys(sides, (0.0, float("inf")))
     for number in range(options.rounds):
         for name, side in sides.items():
@@ -229,7 +231,7 @@ def main() -> None:
                 max(best[name][0], rate),
                 min(best[name][1], 1000 * spent / len(train) / side.passes),
             )
-        text = f"DeiT recipe, 32×32, the best of {number + 1} rounds\n\n{timing.table(rows(best))}"
+        text = f"DeiT recipe, {used}, the best of {number + 1} rounds\n\n{timing.table(rows(best))}"
         timing.keep(options.save, "Augmentation", known, text)
     print(text)
 

@@ -83,7 +83,7 @@ def measured(label: str, work: timing.Way, steps: int, device: str) -> tuple[tim
     for name, spent, _ in kernels:
         shares[kind(name)] += spent / max(busy, 1e-12)
     largest = sorted(shares.items(), key=lambda item: -item[1])[:5]
-    row = {
+    row: timing.Row = {
         "work": label,
         "ms": timing.number(1e3 * taken / steps),
         "kernels' ms": timing.number(1e3 * busy / steps),
@@ -91,7 +91,7 @@ def measured(label: str, work: timing.Way, steps: int, device: str) -> tuple[tim
         "kernels": timing.number(sum(count for _, _, count in kernels) / steps),
         "share of the kernels' time": ", ".join(f"{name} {share:.0%}" for name, share in largest if share >= 0.005),
     }
-    top = [
+    top: list[timing.Row] = [
         {
             "work": label,
             "kernel": name.replace("|", "/")[:90],

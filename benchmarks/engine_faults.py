@@ -24,6 +24,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
@@ -293,14 +294,10 @@ class Careless(depot.Depot):
 
 
 def damaged_on_the_way(bench: Bench, tally: Tally) -> None:
-    store, kept = bench.store(), on_ray.Depot
-    on_ray.Depot = Careless  # type: ignore[misc]
-    try:
-        with cluster() as nodes:
-            worker = Worker(store, device="cpu", engine=Choice("ray", {"address": nodes.address}))
-            worker.drain(PLANS["short"]())
-    finally:
-        on_ray.Depot = kept  # type: ignore[misc]
+    store = bench.store()
+    with mock.patch.object(on_ray, "Depot", Careless), cluster() as nodes:
+        worker = Worker(store, device="cpu", engine=Choice("ray", {"address": nodes.address}))
+        worker.drain(PLANS["short"]())
     tally.wrong += [lack.what for lack in worker.troubles.faults]
     bench.check("short", store, tally)
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +101,7 @@ class Family:
         return [self.primaries[place % len(self.primaries)] for place in range(self.claims)]
 
 
-STRUCTURES = {
+STRUCTURES: dict[str, dict[str, Any]] = {
     "smoke": {"claims": 26, "quantities": 28, "arms": 2, "alone": 0.59, "primaries": (1,) * 20 + (2,) * 5 + (4,)},
     "cifar10-micro": {
         "claims": 65,

@@ -32,8 +32,8 @@ def discoveries(rng: np.random.Generator, runs: int) -> str:
         for claims in (36, 65):
             for true in (0.0, 0.5):
                 row = [shape, str(claims), f"{true:g}"]
-                for _, decide, sizes in DECISIONS:
-                    for n in sizes:
+                for _, decide, seeds in DECISIONS:
+                    for n in seeds:
                         family = fam.Family(claims, shape, n, true=true)
                         found = sessions(rng, family, runs, decide)
                         row.append(f"{100 * found.rate:.2f} ({bound(found.upper)})")

@@ -30,7 +30,6 @@ from typing import Any
 from fault_inputs import CLAIMS, PROJECT
 from fault_mutations import damage, mutated
 
-Json = dict[str, Any]
 WHOLE, PART = "report-tiny", "report-tiny-part"
 WAIT_SECONDS = 900.0  # a session takes ten: whatever else the machine does, one that takes as long hangs
 

@@ -4,8 +4,11 @@
 
 Both sides see the same model, mini-batches and tolerance (1e-3), one after the other. How many products either takes depends
 on its start vectors, so that each round has others, and a spectrum's time is the median of the rounds. On a GPU ours may
-treat several mini-batches at once, which "one by one" does not; PyHessian, which is slow, can be given `--few` of them; "computed" is one by one without the recording of products. On a CPU, time is that of one
-thread of this process, so that other work on the machine hardly counts; on a GPU it is the wall's, with the queue waited for.
+treat several mini-batches at once, which "one by one" does not; "computed" is one by one without the recording of products.
+This and PyHessian, which are slow, can be given `--few` mini-batches. "Adds MiB" is the memory of ours one by one, to be held
+against PyHessian's; "at once adds MiB" is that of ours as it is timed on a GPU, with the bases of several mini-batches. On a
+CPU, time is that of one thread of this process, so that other work on the machine hardly counts; on a GPU it is the wall's,
+with the queue waited for.
 A product, computed as the gradient is and as a GPU replays it, is compared with the gradient of the same computation (attention
 by matrix products, single precision). "Error" is the worst relative one of the first mini-batch's top five, in the last
 round, against eigenvalues known to 1e-8 in double precision; `--reliable N` takes it for N other mini-batches, and for untrained weights as well. A
@@ -145,11 +148,11 @@ def alternate(ways: dict[str, Callable[[int], Tensor]], rounds: int, device: str
 
 
 def spectra(model: nn.Module, batches: list[Batch], few: int, rounds: int, device: str) -> timing.Row:
-    """Compare whole spectra, PyHessian's of a few mini-batches; one call of ours and some iterations of theirs warm up."""
+    """Compare whole spectra, those of slow ways of a few mini-batches; one call of ours and some iterations of theirs warm up."""
     used: list[int] = []
 
-    def ours(seed: int, at_once: int | None = None) -> Tensor:
-        found = top_eigenvalues(model, batches, tolerance=1e-3, seed=seed, at_once=at_once)
+    def ours(seed: int, at_once: int | None = None, count: int | None = None) -> Tensor:
+        found = top_eigenvalues(model, batches[:count], tolerance=1e-3, seed=seed, at_once=at_once)
         used.extend(found.products)
         return found.eigenvalues
 
@@ -157,21 +160,24 @@ def spectra(model: nn.Module, batches: list[Batch], few: int, rounds: int, devic
     ways: dict[str, Callable[[int], Tensor]] = {"ours": ours}
     if device.startswith("cuda"):
         ways["one by one"] = lambda seed: ours(seed, 1)
-        ways["computed"] = lambda seed: computed(lambda: ours(seed, 1))
+        ways["computed"] = lambda seed: computed(lambda: ours(seed, 1, few))
     if pyhessian is not None and timing.working(
         {"PyHessian": lambda: power_iteration(model, batches[0], device, maxIter=2)}
     ):
         ways["PyHessian"] = lambda _: torch.tensor([power_iteration(model, batch, device) for batch in batches[:few]])
     sides = alternate(ways, rounds, device)
     exact = top_eigenvalues(copy.deepcopy(model).double(), batches[:1], tolerance=1e-8, max_products=200).eigenvalues
-    each = {way: side.seconds / (few if way == "PyHessian" else len(batches)) for way, side in sides.items()}
+    counts = dict.fromkeys(sides, len(batches)) | {"computed": few, "PyHessian": few}
+    each = {way: side.seconds / counts[way] for way, side in sides.items()}
     side, theirs = sides["ours"], sides.get("PyHessian")
-    added = timing.added_memory(lambda: ours(0), device) if math.isnan(side.added) else side.added
+    alone = sides.get("one by one")
+    added = alone.added if alone else timing.added_memory(lambda: ours(0, 1), device)
     row: dict[str, object] = {"top five, ms per mini-batch": timing.number(1e3 * each["ours"])}
     row |= {f"{way}, ms": timing.number(1e3 * each[way]) for way in ("one by one", "computed") if way in each}
     return row | {
         "products": timing.number(sum(used) / len(used)),
         "adds MiB": timing.number(added),
+        "at once adds MiB": timing.number(side.added),
         "error": side.worst(exact),
         "PyHessian, ms": timing.number(1e3 * each["PyHessian"]) if theirs else ABSENT,
         "PyHessian adds MiB": timing.number(theirs.added) if theirs else ABSENT,
@@ -265,7 +271,7 @@ def main() -> None:
     parser = timing.parser(__doc__)
     parser.add_argument("--scale", choices=MODELS, nargs="+", default=["small"])
     parser.add_argument("--batches", type=int, default=4)
-    parser.add_argument("--few", type=int, default=4, help="mini-batches of these that PyHessian is given")
+    parser.add_argument("--few", type=int, default=4, help="mini-batches of these for the slow ways")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=100, help="training steps before the measurement")

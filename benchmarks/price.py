@@ -8,17 +8,17 @@ Seconds are those of the processes that worked, which share the processor: what 
 from __future__ import annotations
 
 import argparse
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 from vitwork.facts.document import Results
 from vitwork.report.document import read
 
 
-def parts(results: Results) -> tuple[Counter[str], Counter[str]]:
+def parts(results: Results) -> tuple[dict[str, float], dict[str, float]]:
     """Return seconds and Hessian products per seed of every part."""
-    seconds: Counter[str] = Counter()
-    products: Counter[str] = Counter()
+    seconds: dict[str, float] = defaultdict(float)
+    products: dict[str, float] = defaultdict(float)
     for run in results.runs:
         seconds[f"training {run.arm}"] += (run.seconds or 0.0) / results.profile.seeds
     for made in results.measurements:
@@ -37,7 +37,7 @@ def table(path: Path) -> str:
     whole = sum(seconds.values())
     rows = [
         f"| {name} | {spent:.1f} | {100 * spent / whole:.0f} | {f'{products[name]:.0f}' if products[name] else '–'} |"
-        for name, spent in seconds.most_common()
+        for name, spent in sorted(seconds.items(), key=lambda item: -item[1])
         if spent >= 0.005 * whole
     ]
     head = [

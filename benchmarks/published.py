@@ -151,7 +151,7 @@ def timed(found: Asked, measurements: Iterable[Measurement], folder: Path) -> It
     few = replace(found.arm, data=replace(found.arm.data, train=EVALUATED, test=EVALUATED))
     for measurement in measurements:
         small = reduced(measurement)
-        for shared in [key for key in run.kept if key[0] not in ("model", "blocks")]:
+        for shared in [key for key in run.kept if not (isinstance(key, tuple) and key[0] in {"model", "blocks"})]:
             del run.kept[shared]  # a pass that two measurements share is counted for both
         seconds = timing.seconds(partial(small.measure, run), "cpu")
         print(f"  {small.name:16} {seconds:8.2f} s  {small.parameters}", flush=True)
@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="renew the file by which plans count")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    facts, known = timing.facts("cpu", "timm"), {}
+    facts, known = timing.facts("cpu", "timm"), dict[tuple[str, int], int]()
     machine = f"in processor time of one thread on an {facts['processor']} with other work beside"
     tests = collect([CLAIMS])
     everything = [one for profile in profiles.PROFILES.values() if profile.loaded for one in asked(profile, tests)]

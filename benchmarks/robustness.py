@@ -31,7 +31,7 @@ from vitwork.data.noise_bands import Band, add_band_noise
 try:
     import torchmetrics
 except ImportError:
-    torchmetrics = None
+    torchmetrics = None  # type: ignore[assignment]
 
 SEVERITY = 3
 Picture = np.ndarray[Any, Any]

@@ -24,7 +24,7 @@ from pathlib import Path
 from vitwork.engines.commands import status
 from vitwork.language.sentence import Reference
 from vitwork.measurements.accuracy import Evaluation, error
-from vitwork.profiles import SMOKE
+from vitwork.profiles.small import SMOKE
 from vitwork.report.svg import Plot
 from vitwork.session.bookings import Bookings
 from vitwork.session.lookup import Lookup

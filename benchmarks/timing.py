@@ -25,6 +25,7 @@ from vitwork.errors import told
 Way = Callable[[], object]
 Row = Mapping[str, object]
 MEBIBYTE = 1 << 20
+CIFAR10 = "folder of CIFAR-10 itself; the one that holds it beside other data is refused"
 RESIDENT = Path("/proc/self/statm")
 PLACES = {"--official": "CHECKOUT", "--timm": "TRAIN.PY", "--data": "FOLDER"}
 """Options whose value is a place on this machine, which a kept page does not tell."""

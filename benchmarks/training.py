@@ -14,7 +14,8 @@ All train the same network (ours) with the DeiT-300 recipe on the same random pi
 
 Rounds of all alternate, so that a busy machine slows all alike; ratios are medians over rounds. On a CPU without loader
 workers the time is the process's own. Workers are kept between epochs and the first round is thrown away, which favours the
-others. `--seeds N` adds N seeds of the `cifar10` profile's networks trained at once. On a GPU, the share of a large matrix
+others. `--seeds N` adds N seeds of the `cifar10` profile's networks trained at once, and `--seeds-only` leaves all else out. On
+a GPU, the share of a large matrix
 product's rate, measured in the same run, is its utilisation; torch counts the operations.
 """
 
@@ -43,15 +44,14 @@ from timm.optim import create_optimizer_v2
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
-from vitwork.design.profiles import find
 
 from vitwork.data.images import ImageSet, Splits
 from vitwork.design.arm import Arm
 from vitwork.design.recipes import DEIT_300
 from vitwork.errors import VitworkError, told
-from vitwork.training import numerics
+from vitwork.profiles import find
+from vitwork.training import numerics, together
 from vitwork.training.distributed import World
-from vitwork.training.together import WAYS, seconds_per_step
 from vitwork.training.training import Training, build_model, on_stream
 
 CLASSES = 100
@@ -142,7 +142,7 @@ def timm_epoch(arm: Arm, device: torch.device, workers: int) -> Callable[[], obj
         auto_augment="rand-m9-mstd1.0", interpolation="bicubic", mean=MEAN, std=STD,
     )  # fmt: skip
     batches = loader(PilPictures(transform=transform), workers)
-    model = build_model(arm, CLASSES).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = build_model(arm, CLASSES).to(device).to(memory_format=torch.channels_last)
     optimiser = create_optimizer_v2(model, opt="adamw", lr=1.25e-4, weight_decay=0.05)
     mixup = Mixup(num_classes=CLASSES, mixup_alpha=1.0, cutmix_alpha=0.8, prob=1.0, label_smoothing=0.1)
     criterion = SoftTargetCrossEntropy()
@@ -174,7 +174,7 @@ def our_epoch(arm: Arm, images: ImageSet, device: torch.device, *, recorded: boo
     """Return an epoch of a training of ours, which says how it computes its steps."""
     run = our_run(arm, images, device)
     if not recorded:
-        run.step.update.record = None
+        run.step.update.capture = None
 
     def epoch() -> None:
         with numerics.fixed(run.recipe):  # as `train` does; the others keep torch's defaults, which theirs do
@@ -220,7 +220,7 @@ def flops_per_image(arm: Arm, device: torch.device) -> float:
     model = build_model(arm, CLASSES).to(device)
     with FlopCounterMode(display=False) as counter:
         model(torch.zeros(4, 3, 32, 32, device=device)).sum().backward()
-    return counter.get_total_flops() / 4
+    return float(counter.get_total_flops()) / 4
 
 
 def ratio(reference: list[float], ours: list[float]) -> str:
@@ -229,31 +229,46 @@ def ratio(reference: list[float], ours: list[float]) -> str:
 
 
 def compare_loops(options: argparse.Namespace, images: ImageSet, device: torch.device) -> Iterator[dict[str, Any]]:
-    """Yield a row for each network: the speed of every loop, and ours against the others."""
-    for name, network in NETWORKS[options.scale].items():
-        arm = arm_of(network, options.amp)
-        ours = our_ways(options, arm, images, device)
-        contestants = {"timm": timm_epoch(arm, device, options.workers), **ours}
-        if options.official:
-            plain = arm_of(network, False)
-            contestants["official"] = made_when_called(
-                partial(official_epoch, options.official, plain, device, options.workers)
-            )
-        taken = rounds(contestants, options)
-        if options.timm:
-            taken |= train_py(options, network, images)
-        best = min(ours.keys() & taken.keys(), key=lambda way: statistics.median(taken[way]))
-        rate = len(images) / statistics.median(taken[best])
-        row: dict[str, Any] = {"network": name, "ours": best.removeprefix("vitwork, "), "vitwork images/s": round(rate)}
-        used = rate * flops_per_image(arm, device)
-        row["vitwork GFLOP/s"] = round(used / 1e9, 1)
-        if device.type == "cuda":
-            row["of a matrix product's"] = f"{used / matmul_rate(device, options.amp):.0%}"
-        for other in sorted(taken.keys() - {best}):
-            row[f"{other} images/s"] = round(len(images) / statistics.median(taken[other]))
-            row[f"against {other}"] = ratio(taken[other], taken[best])
-        yield row
-        del contestants, ours  # and the device's memory with them
+    """Yield a row for each network: the speed of every loop, and ours against the others.
+
+    timm's train.py takes long to start: it comes last, and its rows replace those without it.
+    """
+    networks, taken = NETWORKS[options.scale], dict[str, dict[str, list[float]]]()
+    for name, network in networks.items():
+        taken[name] = rounds(contestants(options, network, images, device), options)
+        yield loops_row(name, arm_of(network, options.amp), taken[name], images, device)
+    for name, network in networks.items() if options.timm else ():
+        taken[name] |= train_py(options, network, images)
+        yield loops_row(name, arm_of(network, options.amp), taken[name], images, device)
+
+
+def contestants(
+    options: argparse.Namespace, network: tuple[str, dict[str, Any]], images: ImageSet, device: torch.device
+) -> dict[str, Callable[[], object]]:
+    """Return an epoch of every loop in this process."""
+    arm = arm_of(network, options.amp)
+    found = {"timm": timm_epoch(arm, device, options.workers), **our_ways(options, arm, images, device)}
+    if options.official:
+        plain = arm_of(network, False)
+        found["official"] = made_when_called(partial(official_epoch, options.official, plain, device, options.workers))
+    return found
+
+
+def loops_row(
+    name: str, arm: Arm, taken: Mapping[str, list[float]], images: ImageSet, device: torch.device
+) -> dict[str, Any]:
+    """Return what a network's loops took, with the fastest of ours against all others."""
+    best = min((way for way in taken if way.startswith("vitwork")), key=lambda way: statistics.median(taken[way]))
+    rate = len(images) / statistics.median(taken[best])
+    row: dict[str, Any] = {"network": name, "ours": best.removeprefix("vitwork, "), "vitwork images/s": round(rate)}
+    used = rate * flops_per_image(arm, device)
+    row["vitwork GFLOP/s"] = round(used / 1e9, 1)
+    if device.type == "cuda":
+        row["of a matrix product's"] = f"{used / matmul_rate(device, arm.recipe.precision == 'bf16'):.0%}"
+    for other in sorted(taken.keys() - {best}):
+        row[f"{other} images/s"] = round(len(images) / statistics.median(taken[other]))
+        row[f"against {other}"] = ratio(taken[other], taken[best])
+    return row
 
 
 def train_py(
@@ -284,24 +299,29 @@ def seed_arms(options: argparse.Namespace) -> dict[str, Arm]:
 def compare_seeds(options: argparse.Namespace, images: ImageSet, device: torch.device) -> Iterator[dict[str, Any]]:
     """Yield for each network what N seeds at once gain against one after another, each way as fast as it can."""
     for name, arm in seed_arms(options).items():
-        taken: dict[str, list[float]] = {way: [] for way in WAYS}
+        taken: dict[together.Way, list[float]] = {way: [] for way in together.WAYS}
         for _ in range(options.rounds):
-            for way in WAYS:
+            for way in together.WAYS:
                 count = 1 if way == "alone" else options.seeds
-                runs = [our_run(arm, images, device, seed) for seed in range(count)]
-                try:
-                    with numerics.fixed(arm.recipe):
-                        taken[way].append(seconds_per_step(runs, way) * options.seeds / count)
-                    print(f"{name}, {way}: {runs[0].step.update.note or 'steps computed'}", flush=True)
-                except (RuntimeError, VitworkError) as error:
-                    print(f"{name}, {way} left out: {told(error)}", flush=True)
-                    taken[way].append(math.inf)
-                del runs
-        best = min(WAYS, key=lambda way: min(taken[way]))
+                runs = (our_run(arm, images, device, seed) for seed in range(count))
+                taken[way].append(seconds_of_step(f"{name}, {way}", list(runs), way) * options.seeds / count)
+        best = min(taken, key=lambda way: min(taken[way]))
         row = {"network": name, f"{options.seeds} seeds together": ratio(taken["alone"], taken[best]), "chosen": best}
-        for way in WAYS:
-            row[f"{way}, ms per step of all"] = f"{1e3 * min(taken[way]):.1f}"
+        for way, seconds in taken.items():
+            row[f"{way}, ms per step of all"] = f"{1e3 * min(seconds):.1f}"
         yield row
+
+
+def seconds_of_step(label: str, runs: list[Training], way: together.Way) -> float:
+    """Return what a step of all runs takes, infinitely long where they cannot be trained in this way."""
+    try:
+        with numerics.fixed(runs[0].recipe):
+            taken = together.seconds_per_step(runs, way)
+    except (RuntimeError, VitworkError) as error:
+        print(f"{label} left out: {told(error)}", flush=True)
+        return math.inf
+    print(f"{label}: {runs[0].step.update.note or 'steps computed'}", flush=True)
+    return taken
 
 
 def main() -> None:
@@ -316,18 +336,21 @@ def main() -> None:
     parser.add_argument("--computed", action="store_true", help="also our steps computed one by one, not recorded")
     parser.add_argument("--compile", default="", help="also our steps in this mode of torch.compile")
     parser.add_argument("--seeds", type=int, default=0, help="also compare this many seeds at once with one by one")
+    parser.add_argument("--seeds-only", action="store_true", help="compare nothing else")
+    parser.add_argument("--tried", type=int, default=together.TRIED_STEPS, help="steps of seeds that are timed")
     options = parser.parse_args()
+    together.TRIED_STEPS = options.tried
     device, images = torch.device(options.device), pictures(options.images)
     PilPictures.images = images
     facts = timing.facts(options.device, "timm", "torchvision")
     parts: list[str] = []
-    for compare in (compare_loops, *([compare_seeds] if options.seeds else [])):
-        rows: list[dict[str, Any]] = []
+    for compare in [*([] if options.seeds_only else [compare_loops]), *([compare_seeds] if options.seeds else [])]:
+        rows: dict[str, dict[str, Any]] = {}
         parts.append("")
         for row in compare(options, images, device):
             print(row, flush=True)
-            rows.append(row)
-            parts[-1] = timing.table(rows)
+            rows[row["network"]] = row
+            parts[-1] = timing.table(list(rows.values()))
             timing.keep(options.save, "Training steps", facts, *parts)
     print("\n\n".join(parts))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import time
@@ -22,6 +23,13 @@ HANGS = "import subprocess, sys, time; print('begun', flush=True); subprocess.Po
 def gpu(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
     return importlib.import_module("gpu")
+
+
+@pytest.fixture
+def listed(gpu):
+    """The real parts, with everything to compare with."""
+    options = {"official": BENCHMARKS, "data": BENCHMARKS, "timm": BENCHMARKS, "tiny": False, "device": "cuda"}
+    return gpu.parts(argparse.Namespace(**options))
 
 
 @pytest.fixture
@@ -71,6 +79,58 @@ def test_the_summary_holds_numbers_against_goals(gpu, parts, tmp_path):
     assert "a CNN" not in lines[2]
     assert "not yet run" in lines[3]
     assert "| a ViT | 1,234.5 × (1 to 2) |" in (tmp_path / "results.md").read_text()
+
+
+def test_goals_of_one_network_judge_no_other(gpu):
+    """Where a goal is of one kind of network, what others reach is only shown."""
+    part = gpu.Part("seeds", (), 60, (gpu.Goal("× other", least=2000, of="vit"),))
+    result = gpu.Result("seeds", "done", 1, PAGE.replace("not installed", "7"))
+    assert gpu.numbers(part, result) == ["× other: a ViT: 1234.5 (MISSES ≥ 2000); a CNN: 7"]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("bringing up nodes...\n..F. [ 31%]\n\nFAILED test_a.py::test_b\n1 failed, 3 passed in 2.00s\n!! KeyboardInterrupt !!", "1 failed, 3 passed in 2.00s"),
+        ("warning\nbringing up nodes...\n....... [ 31%]\n", "....... [ 31%]"),
+        ("bringing up nodes...", None),
+    ],
+)  # fmt: skip
+def test_of_tests_the_line_is_shown_that_says_something(gpu, said, told):
+    """Their counts, or how far they were, but not how they began."""
+    result = gpu.Result("tests", "stopped", 1, last=said)
+    assert gpu.numbers(gpu.Part("tests", ("-m", "pytest"), 60), result) == ([told] if told else [])
+
+
+def test_time_is_kept_for_the_goals_to_come(gpu, tmp_path, monkeypatch):
+    """Where less time is left than all goals may take, each part gets its share, and what has no goal gets none of it."""
+    monkeypatch.setattr(gpu, "run", lambda part, limit, _: gpu.Result(part.name, f"{limit:.0f}", 0))
+    goal = (gpu.Goal("×", least=1),)
+    parts = [
+        gpu.Part("tests", (), 100),
+        gpu.Part("a", (), 100, goal),
+        gpu.Part("b", (), 200, goal),
+        gpu.Part("c", (), 80),
+    ]
+    results = gpu.run_all(parts, tmp_path, 200)
+    assert [result.outcome for result in results.values()] == ["50", "67", "200", "80"]
+
+
+def test_all_goals_fit_into_eight_minutes(gpu, listed):
+    """With the time of one lease, no part with a goal waits in vain for those before it."""
+    assert [part.name for part in listed][:5] == ["correctness", "hessian", "training", "seeds", "augmentation"]
+    assert [part.name for part in listed][-2:] == ["bottlenecks", "compiled"]
+    assert sum(part.seconds for part in listed if part.counts) <= 480
+    assert sum(part.seconds for part in listed[:5]) <= 480
+
+
+def test_what_must_be_installed_is_told(gpu, monkeypatch):
+    """The docstring names every dependency, and a run those that are missing."""
+    assert not gpu.missing()
+    monkeypatch.setattr(gpu.metadata, "distributions", list)
+    lacking = gpu.missing()
+    assert {"msgspec", "platformdirs", "pytest-xdist", "curvlinops-for-pytorch"} <= set(lacking)
+    assert not [name for name in lacking if name not in gpu.__doc__]
 
 
 def test_nothing_starts_without_time(gpu, parts, tmp_path):
