@@ -121,16 +121,14 @@ def _prepare_work(config: pytest.Config, profile: Profile) -> None:
     """Ask for device, images and networks."""
     option = config.option
     if any(arm.recipe.deterministic for arm in profile.arms.values()):
-        os.environ.setdefault(
-            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-        )  # which is read once, when CUDA is first asked to compute
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once, when CUDA first computes
     preflight.check_data(profile, option.data)
     if not _is_worker(config):
         place.check(option.device)
     for spec in {arm.data for arm in profile.arms.values()} if option.data or not option.plan else ():
         fingerprint(spec, option.data)
     if not _is_worker(config):
-        preflight.try_models(profile, profiles.find(option.profile))
+        closing.say(config, closing.fitted(preflight.try_models(profile, profiles.find(option.profile))))
         closing.say(config, closing.fitted(selection.lines(profile)))
 
 

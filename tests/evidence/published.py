@@ -116,6 +116,6 @@ def published(folder: Path, *, first: int = 0, seeds: int = SEEDS, **how: Any) -
 
 def again(results: Results, cases: Iterable[Case] = CASES) -> ReportPlan:
     """Return the plan by which a report is judged again."""
-    return ReportPlan(
-        replace(PROFILE, seeds=results.profile.seeds, first_seed=results.profile.first_seed), report=results
-    ).read(cases)
+    told = results.profile
+    profile = replace(PROFILE, seeds=told.seeds, first_seed=told.first_seed, deviations=told.deviations)
+    return ReportPlan(profile, report=results).read(cases)

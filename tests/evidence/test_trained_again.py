@@ -84,6 +84,26 @@ def test_one_altered_run_is_found_where_trainings_repeat(results: Results, tmp_p
     assert list(words.audited(found, results))[-1].startswith("Not credible: published numbers of vit")
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("history", ({"epoch": 1, "loss": 0.01},)), ("history", ()), ("status", "diverged"), ("parameters", 9)],
+)
+def test_what_a_report_tells_of_a_training_is_compared_where_it_repeats(
+    results: Results, tmp_path: Path, field: str, value: Any
+) -> None:
+    """A history, status or size that is not that of the training, whose network is evaluated the same, is altered."""
+    runs = tuple(structs.replace(run, **{field: value}) for run in results.runs)
+    forged = structs.replace(results, runs=runs)
+    found = audited(forged, tmp_path / "same", 3)
+    assert not found.credible
+    assert len(found.told) == 3
+    assert (
+        list(words.audited(found, forged))[-1]
+        == "Not credible: the report tells of trainings otherwise than they went."
+    )
+    assert not audited(forged, tmp_path / "elsewhere", 3, dice=77).told
+
+
 def test_other_trainings_of_the_same_seeds_pass(results: Results, tmp_path: Path) -> None:
     """Trainings that do not repeat are set against the published seeds, and are of the same kind."""
     found = audited(results, tmp_path, 9, dice=77)

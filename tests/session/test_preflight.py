@@ -33,6 +33,24 @@ def test_a_network_that_returns_too_few_logits_is_refused(monkeypatch: pytest.Mo
         try_models(override(SMOKE, ["data.size=8"]), SMOKE)
 
 
+def test_what_a_network_lacks_is_said_before_any_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind of blocks that the profile's own network has and this one lacks is named with the arm; so is what has no blocks."""
+    small = ModuleType("small")
+    layers = (nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    small.convs = lambda num_classes: nn.Sequential(*layers, nn.Linear(8, num_classes))  # type: ignore[attr-defined]
+    small.flat = lambda num_classes: nn.Sequential(nn.Flatten(), nn.Linear(768, num_classes))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "small", small)
+    assert try_models(substitute(SMOKE, ["small:convs"]), SMOKE) == [
+        "The network of vit, small:convs, has no MSA block: no claim about its MSAs is measured.",
+        "The network of vit, small:convs, has no MLP block: no claim about its MLPs is measured.",
+    ]
+    (sentence,) = try_models(substitute(SMOKE, ["small:flat"]), SMOKE)
+    assert sentence.startswith(
+        "The network of vit, small:flat, is not divided into blocks, so nothing is measured block by"
+    )
+    assert try_models(override(SMOKE, ["vit.options.depth=2"]), SMOKE) == []
+
+
 def test_a_folder_that_no_arm_reads_is_refused() -> None:
     """Drawn images need no folder, so that one is a mistake; a profile that reads images, or is changed to, takes it."""
     with pytest.raises(VitworkError, match="images of the profile smoke are drawn, so here would not be read"):

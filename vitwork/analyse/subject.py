@@ -85,7 +85,10 @@ class AnalysedImages:
     def of(self, size: int) -> tuple[DataSpec, Splits]:
         """Return images of a size, and no more of them to judge a model on than were asked for."""
         if size not in self.known:
-            self.known[size] = self._loaded(size)
+            try:
+                self.known[size] = self._loaded(size)
+            except MemoryError as error:
+                raise VitworkError(f"Images of {size} × {size} pixels do not fit into memory.") from error
         return self.known[size]
 
     def _loaded(self, size: int) -> tuple[DataSpec, Splits]:
@@ -165,6 +168,7 @@ def _ready(subject: Subject, pictures: AnalysedImages, device: str) -> Ready:
     from vitwork.device.settings import kept
     from vitwork.measurements.trained_run import TrainedRun
     from vitwork.models.trial import check_logits
+    from vitwork.models.valued import check_valued
 
     spec, splits = pictures.of(pictures.size or _size(subject))
     drawn = len(splits.train.classes)
@@ -172,6 +176,8 @@ def _ready(subject: Subject, pictures: AnalysedImages, device: str) -> Ready:
     if subject.weights == "pretrained" and (config := getattr(model, "pretrained_cfg", None)):
         mean, std = tuple(config["mean"]), tuple(config["std"])
         splits = Splits(*(replace(part, mean=mean, std=std) for part in (splits.train, splits.test)))
+    if any(value.is_meta for value in model.parameters()):
+        check_valued(model)
     model = model.to(device).eval()
     images = splits.test.normalised(slice(TRIED)).to(device)
     check_logits(model, images, 1 if subject.model is not None else _classes(subject, drawn), subject.name)
@@ -183,7 +189,7 @@ def _ready(subject: Subject, pictures: AnalysedImages, device: str) -> Ready:
         model.input_size = tuple(images.shape[1:])  # type: ignore[assignment]
     run = TrainedRun(Arm(subject.name, subject.name, {}, Recipe(), spec), 0, Path(), splits, device, at_once=64)
     run.once(("model", "end"), lambda: model)
-    classes = logits.shape[1] if subject.model is not None else _classes(subject, drawn)
+    classes = logits.shape[1]
     unlabelled = None
     if pictures.data is None and subject.trained:
         unlabelled = NotMade(Obstruction.DRAWN)

@@ -95,7 +95,8 @@ def _planned(given: argparse.Namespace) -> Plan:
     profile = override(found, given.changes, deterministic=given.deterministic)
     check_data(profile, given.data)
     import_from_here()
-    try_models(profile, found)
+    for line in try_models(profile, found):
+        print(line, file=sys.stderr)
     plan = Plan(profile, given.data)
     for number in range(given.seeds or profile.seeds):
         for name in chosen:

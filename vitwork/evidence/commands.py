@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vitwork import profiles
-from vitwork.analyse.command import positive
+from vitwork.arguments import positive
 from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.facts.checks import Agreement
@@ -25,13 +25,16 @@ from vitwork.store.store import Store, resolved, write_atomically
 
 UNJUDGED = 3
 """Exit status where nothing differs, and some verdicts cannot be judged again."""
+UNLIKE = 4
+"""Exit status where the numbers are the same, and what the report says of claims, networks or keys is not."""
 
 
 def judge(arguments: Sequence[str]) -> int:
     """Judge a report's verdicts again from its values per seed, in seconds.
 
-    The exit status is 0 where every verdict is the published one by the same numbers, 1 where one is not, and 3 where none
-    differs but some cannot be judged again.
+    The exit status is 0 where every verdict is the published one by the same numbers, 1 where one is not, 4 where the report
+    declares claims or networks otherwise than they are installed, or a record otherwise than its key, and 3 where nothing
+    differs but some verdicts cannot be judged again.
     """
     parser = _parser("judge", judge)
     _report(parser)
@@ -41,8 +44,8 @@ def judge(arguments: Sequence[str]) -> int:
     report = open_report(given.report)
     found = rejudge(_plan(report, given.claims))
     _say(words.rejudged(found, report))
-    if found.those(Agreement.DIFFERENT, Agreement.NUMBERS):
-        return 1
+    if found.differs or found.unlike:
+        return 1 if found.differs else UNLIKE
     return UNJUDGED if found.those(Agreement.LOST) else 0
 
 
@@ -65,13 +68,12 @@ def audit(arguments: Sequence[str]) -> int:
     report = open_report(given.report)
     seed = secrets.randbelow(1 << 31) if given.seed is None else given.seed
     plan = _plan(report, given.claims)
-    if moved := rejudge(plan).those(Agreement.DIFFERENT, Agreement.NUMBERS):
-        _say(
-            [
-                f"Not credible: {', '.join(found.claim for found in moved)} do not follow from the records; see vitwork judge."
-            ]
-        )
+    judged = rejudge(plan)
+    if judged.differs:
+        _say([*words.rejudged(judged, report), "Not credible: numbers do not follow from the records."])
         return 1
+    if judged.unlike:
+        _say(["The report is not of the installed claims and networks as they are declared: see vitwork judge."])
     place.share_threads(place.cores())  # one, as workers of a session have: of more threads sums are rounded otherwise
     auditor = Auditor(plan, given.data, given.runs, seed)
     drawn = ", ".join(f"{run.arm} {run.seed}" for run in auditor.drawn())

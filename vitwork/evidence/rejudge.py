@@ -1,131 +1,171 @@
-"""Published verdicts against those of the same records judged again."""
+"""Published verdicts, and what a report says beside them, against the same records judged again."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import Any
 
-from vitwork.facts.checks import Agreement, Code, Judged, Moved, Rejudged
-from vitwork.facts.claims import ClaimResult, Constant, Hypothesis, Sample
-from vitwork.facts.document import Results
+import msgspec
+from msgspec import structs
+
+from vitwork import profiles
+from vitwork.design.dataset import DataSpec
+from vitwork.design.deviation import Change, Missing
+from vitwork.design.recipe import Recipe
+from vitwork.evidence.differences import differences, unlike
+from vitwork.evidence.pool import machine_effects
+from vitwork.facts.checks import Agreement, Code, Judged, Kind, Moved, Rejudged
+from vitwork.facts.claims import ClaimResult, Hypothesis, Sample
+from vitwork.facts.document import Results, RunResult
 from vitwork.session.again import ReportPlan, judged_again
 from vitwork.session.plan import Run, Wanted, code, settings
-from vitwork.statistics.effect import Effect, Verdict
+from vitwork.statistics.effect import Verdict
 from vitwork.store.keys import digest, plain
 from vitwork.store.sources import source_hash
 
-SAME = 1e-9
-"""Relative difference below which numbers count as the same: summation may differ from processor to processor."""
-UNCHECKED = {"seeds_needed", "plain_p"}
-"""Fields of an effect that decide nothing: a plan for further seeds, and another library's p."""
-CORRECTED = {"q", "adjusted_p", "adjusted_low", "adjusted_high", "verdict"}
+CORRECTED = {
+    "q", "holm_p", "effect.adjusted_p", "effect.adjusted_low", "effect.adjusted_high", "effect.verdict", "effect.seeds_needed"
+}  # fmt: skip
 """Numbers that depend on every claim of the family: they say nothing where a part of them cannot be judged again."""
+OUTSIDE = {"id", "verdict", "registered", "rerun", "file", "files"}
+"""Fields of a claim that are not compared: what pairs and sorts claims, what only the project that made the report can
+tell, and where and how its session was started."""
+TEXTS = ("sentence", "paper", "contradicted_by", "confounds", "chapter", "ours", "examined")
+"""Fields of a claim that need no record."""
+WHOLE = ("profile", "alpha", "family", "sequential", "machine_effects")
+"""Fields of a report that are neither records nor where these come from."""
+PASSING = {Missing.FAULT, Missing.REACH, Missing.RECORD, Missing.WEIGHTS}
+"""What a claim lacks in one session and not in another."""
 
 
 def rejudge(plan: ReportPlan) -> Rejudged:
-    """Return how the verdicts of a report compare with those of its records judged by what is installed."""
-    report, again = plan.report, judged_again(plan)
-    return Rejudged(_claims(report, again), made_by(plan), (report.family, again.family), (report.alpha, again.alpha))
+    """Return how what a report says compares with what the installed claims and statistics say of its records."""
+    report, again = plan.report, _again(plan)
+    part = any(found.change is Change.CHOSEN for found in report.profile.deviations)
+    claims, whole = _claims(plan, again)
+    return Rejudged(claims, made_by(plan), tuple(_document(plan, again, whole=whole, part=part)), part)
 
 
-def _claims(report: Results, again: Results) -> tuple[Judged, ...]:
-    sides = [{hypothesis.id: hypothesis for hypothesis in results.hypotheses} for results in (report, again)]
-    now = {claim.id: claim for claim in again.claims}
+def _again(plan: ReportPlan) -> Results:
+    """Return the report as it follows from its records, with every deviation that the installed profile declares."""
+    again = judged_again(plan)
+    installed = profiles.PROFILES.get(plan.profile.name, plan.profile).deviations
+    told = again.profile.deviations
+    stated = (*told, *(found for found in installed if found not in told and found.change is Change.DECLARED))
+    effects = machine_effects(plan) if plan.report.sources else ()
+    profile = structs.replace(again.profile, deviations=stated)
+    return structs.replace(again, profile=profile, machine_effects=effects)
+
+
+def _claims(plan: ReportPlan, again: Results) -> tuple[tuple[Judged, ...], bool]:
+    """Return what became of every claim, and whether all of their family could be judged again."""
+    report, now = plan.report, {claim.id: claim for claim in again.claims}
     pairs = [(claim, now.pop(claim.id, None)) for claim in report.claims]
-    kept = {_kept(*pair) for pair in pairs}
+    kept = [_kept(before, after, plan) for before, after in pairs]
     # Of a report of chosen tests, the records may decide other claims too.
     added = any(claim.verdict is not Verdict.NOT_MEASURED for claim in now.values())
     whole = Agreement.LOST not in kept and report.family == again.family and not added
+    skipped = set() if whole else CORRECTED
     found = [
-        _judged(before, after, tuple(_moved(before, after, *sides, whole=whole)) if after is not None else ())
-        for before, after in pairs
+        _judged(*pair, outcome, (one for one in _moved(*pair, outcome, report, again) if one.field not in skipped))
+        for pair, outcome in zip(pairs, kept, strict=True)
     ]
-    return (*found, *(Judged(claim.id, Agreement.NEW, None, claim.verdict, claim.lack) for claim in now.values()))
+    new = (Judged(claim.id, Agreement.NEW, None, claim.verdict, claim.lack) for claim in now.values())
+    return (*found, *new), whole
 
 
-def _kept(before: ClaimResult, after: ClaimResult | None) -> Agreement:
+def _kept(before: ClaimResult, after: ClaimResult | None, plan: ReportPlan) -> Agreement:
     """Return what becomes of a claim as far as that does not depend on its numbers."""
     if after is None:
         return Agreement.LOST
     if before.verdict is Verdict.NOT_MEASURED and after.verdict is Verdict.NOT_MEASURED:
         return Agreement.UNMEASURED
-    if before.verdict is not Verdict.NOT_MEASURED and before.p is None and not before.hypotheses:
+    statistical = {test.case.statistical for test in plan.tests.values() if test.case.claim.id == before.id}
+    if statistical == {False}:
         return Agreement.PROPERTY
     if after.lack is not None and after.verdict is Verdict.NOT_MEASURED:
-        return Agreement.LOST
+        return Agreement.LOST if False in statistical or _rests(before, plan.report) else Agreement.DIFFERENT
     return Agreement.SAME if before.verdict is after.verdict else Agreement.DIFFERENT
 
 
-def _judged(before: ClaimResult, after: ClaimResult | None, moved: tuple[Moved, ...]) -> Judged:
-    outcome = _kept(before, after)
+def _rests(claim: ClaimResult, report: Results) -> bool:
+    """Return whether a claim has hypotheses, and all of them are about networks of the report."""
+    networks = {(run.arm, run.seed) for run in report.runs}
+    sides = [side for one in report.hypotheses_of(claim) for side in one.sides if isinstance(side, Sample)]
+    return bool(sides) and all((side.arm, seed) in networks for side in sides for seed in side.seeds)
+
+
+def _judged(before: ClaimResult, after: ClaimResult | None, outcome: Agreement, moved: Iterable[Moved]) -> Judged:
+    found = tuple(moved)
     if after is None:
-        return Judged(before.id, outcome, before.verdict, None)
-    if outcome is Agreement.SAME and moved:
-        outcome = Agreement.NUMBERS
-    shown = moved if outcome in {Agreement.NUMBERS, Agreement.DIFFERENT} else ()
-    return Judged(before.id, outcome, before.verdict, after.verdict, after.lack, shown, before.lack)
+        return Judged(before.id, outcome, before.verdict, None, moved=found)
+    numbers = any(one.kind is Kind.NUMBER for one in found)
+    outcome = Agreement.NUMBERS if numbers and outcome is not Agreement.DIFFERENT else outcome
+    return Judged(before.id, outcome, before.verdict, after.verdict, after.lack, found)
 
 
 def _moved(
-    before: ClaimResult,
-    after: ClaimResult,
-    published: Mapping[str, Hypothesis],
-    now: Mapping[str, Hypothesis],
-    *,
-    whole: bool,
+    before: ClaimResult, after: ClaimResult | None, outcome: Agreement, report: Results, again: Results
 ) -> Iterator[Moved]:
-    """Yield every number of a claim that is not what was published: what caused it first, what follows from that last."""
-    skipped = UNCHECKED if whole else UNCHECKED | CORRECTED
-    for id in dict.fromkeys((*before.hypotheses, *after.hypotheses)):
-        was, found = published.get(id), now.get(id)
-        if was is None or found is None:
-            yield Moved(id, "hypothesis", was and was.statement, found and found.statement)
-            continue
-        pairs = [*_declared(was, found), *_values(was, found), *_effect(was.effect, found.effect)]
-        yield from (Moved(id, *pair) for pair in pairs if pair[0] not in skipped and not _alike(*pair[1:]))
-    for name in sorted({"p", "q"} - skipped):
-        if not _alike(getattr(before, name), getattr(after, name)):
-            yield Moved("", name, getattr(before, name), getattr(after, name))
+    """Yield all of a claim that is not what was published: what caused it first, what follows from that last."""
+    if after is None:
+        return
+    if outcome is Agreement.LOST:
+        yield from differences(before, after, TEXTS)
+        return
+    if outcome is Agreement.UNMEASURED:
+        yield from differences(before, after, (*TEXTS, "p", "q", "holm_p"))
+        if before.lack != after.lack:
+            passing = before.lack is None or before.lack.missing in PASSING
+            yield Moved("", "lack", before.lack, after.lack, Kind.NOTE if passing else Kind.DECLARED)
+        return
+    sides = [
+        {one.id: one for one in results.hypotheses_of(claim)} for results, claim in ((report, before), (again, after))
+    ]
+    for id in dict.fromkeys(chain(*sides)):
+        was, now = (found.get(id) for found in sides)
+        if was is None or now is None:
+            yield Moved(id, "hypothesis", was and was.statement, now and now.statement)
+        else:
+            yield from differences(was, now, Hypothesis.__struct_fields__, id)
+    own = OUTSIDE | ({"lack"} if outcome is Agreement.PROPERTY else set())
+    yield from differences(before, after, (name for name in ClaimResult.__struct_fields__ if name not in own))
 
 
-def _declared(was: Hypothesis, now: Hypothesis) -> Iterator[tuple[str, object, object]]:
-    for name in ("form", "statement", "control", "quantity", "unit", "levels", "within"):
-        yield name, getattr(was, name), getattr(now, name)
+def _document(plan: ReportPlan, again: Results, *, whole: bool, part: bool) -> Iterator[Moved]:
+    """Yield what a report says as a whole that is otherwise now, then what it tells of its networks."""
+    for moved in differences(plan.report, again, WHOLE + ("quantities",) * whole):
+        yield replace(moved, kind=Kind.NOTE) if part and moved.field == "family" else moved
+    for planned in plan.runs.values():
+        if planned.key in plan.archive.runs:
+            yield from _network(plan, planned, plan.archive.runs[planned.key][0])
 
 
-def _values(was: Hypothesis, now: Hypothesis) -> Iterator[tuple[str, object, object]]:
-    yield "sides", len(was.sides), len(now.sides)
-    for before, after in zip(was.sides, now.sides, strict=False):
-        if isinstance(before, Constant) or isinstance(after, Constant):
-            yield "constant", getattr(before, "value", None), getattr(after, "value", None)
-            continue
-        yield "arm", before.arm, after.arm
-        yield f"seeds of {before.arm}", before.seeds, after.seeds
-        for seed, value in zip(before.seeds, before.values, strict=True):
-            yield f"value of {before.arm} seed {seed}", value, _value(after, seed)
+def _network(plan: ReportPlan, planned: Run, run: RunResult) -> Iterator[Moved]:
+    """Yield what a report tells of a network that the profile, changed as the report says, does not train so."""
+    name, arm = f"{planned.arm.name} seed {planned.seed}", planned.arm
+    told = {} if run.network else {"model": run.model, "options": run.options, "recipe": _typed(run.recipe, Recipe)}
+    if run.data and told:  # older reports tell no data
+        told["data"] = _typed(run.data, DataSpec)
+    for field, value in told.items():
+        own = plain(arm.options) if field == "options" else getattr(arm, field)
+        for place, before, after in unlike(field, value, own):
+            yield Moved("", f"{place} of {name}", before, after, Kind.DECLARED)
+    if run.status == "diverged" and any(
+        entry.values is not None for entry in plan.report.measurements if entry.run == run.key
+    ):
+        yield Moved("", f"status of {name}", run.status, "finished, since it has values", Kind.DECLARED)
 
 
-def _value(side: Sample, seed: int) -> float | None:
-    return dict(zip(side.seeds, side.values, strict=True)).get(seed)
-
-
-def _effect(was: Effect, now: Effect) -> Iterator[tuple[str, object, object]]:
-    yield from ((field.name, getattr(was, field.name), getattr(now, field.name)) for field in fields(Effect))
-
-
-def _alike(before: object, after: object) -> bool:
-    """Return whether two numbers, texts or tuples of them are the same; null stands for any number that is not finite."""
-    if isinstance(before, tuple) and isinstance(after, tuple):
-        return len(before) == len(after) and all(map(_alike, before, after))
-    numbers = [math.nan if value is None else value for value in (before, after)]
-    if all(isinstance(value, (int, float)) for value in numbers):
-        a, b = numbers
-        if not (math.isfinite(a) and math.isfinite(b)):  # type: ignore[arg-type]  # numbers, as was asked above
-            return not (math.isfinite(a) or math.isfinite(b))  # type: ignore[arg-type]
-        return math.isclose(a, b, rel_tol=SAME, abs_tol=1e-12)  # type: ignore[arg-type]
-    return before == after
+def _typed(told: dict[str, Any], kind: type[Recipe | DataSpec]) -> object:
+    """Return what a report tells as an arm has it; as it stands there where it cannot be that."""
+    try:
+        return msgspec.convert(told, kind)
+    except msgspec.ValidationError:
+        return told
 
 
 IDENTITY = ("sha256", "model", "options", "classes", "preprocessing")

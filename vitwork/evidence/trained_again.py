@@ -18,11 +18,13 @@ from vitwork.design.arm import Arm
 from vitwork.design.dataset import DataSpec
 from vitwork.design.recipe import Recipe
 from vitwork.errors import VitworkError
+from vitwork.evidence.differences import unlike
 from vitwork.evidence.rejudge import trained_by
 from vitwork.evidence.values import Array, columns_of, scaled, table
-from vitwork.facts.checks import ArmAudit, Audit, Code, Repeat, Repeated
+from vitwork.facts.checks import ArmAudit, Audit, Code, Moved, Repeat, Repeated
 from vitwork.facts.document import RunResult
 from vitwork.language.sentence import Reference
+from vitwork.measurements.accuracy import Evaluation
 from vitwork.report import words
 from vitwork.session.again import ReportPlan
 from vitwork.session.lookup import Lookup, Records
@@ -120,6 +122,7 @@ class Auditor:
         """
         known, fresh = Lookup(self.plan.archive), Lookup(records)
         found: list[Repeated] = []
+        told: list[Moved] = []
         samples: dict[str, ArmValues] = {}
         for arm in dict.fromkeys(run.arm for run in drawn):
             own = [run for run in drawn if run.arm == arm]
@@ -130,6 +133,7 @@ class Auditor:
                 table(known, self.plan, columns.values(), published),
                 table(fresh, work, columns.values(), [run.seed for run in own]),
             )  # fmt: skip
+            told += [part for run in own for part in self._told(run, work, records)]
             trained = [repeats(run, records.read(work.known[arm, run.seed].key) or {}) for run in own]
             compared = [value for place, same in enumerate(trained) for value in sample.compared(arm, place, same=same)]
             found += compared
@@ -137,7 +141,20 @@ class Auditor:
                 samples[arm] = sample
         other = any(trained_by(self.plan, self.plan.runs[run.key]) is not Code.INSTALLED for run in drawn)
         runs = tuple((run.arm, run.seed) for run in drawn)
-        return Audit(self.seed, runs, tuple(found), tuple(_arms(samples)), self.alpha, other)
+        return Audit(self.seed, runs, tuple(found), tuple(_arms(samples)), self.alpha, other, tuple(told))
+
+    def _told(self, run: RunResult, work: Plan, records: Records) -> Iterator[Moved]:
+        """Yield what the report tells of a training otherwise, although its network is evaluated the same, to nine digits."""
+        evaluation = self.plan.profile.measurement(Evaluation)
+        before, after = (
+            (source.read(plan.want(plan.profile.arms[run.arm], run.seed, evaluation).key) or {}).get("values")
+            for source, plan in ((self.plan.archive, self.plan), (records, work))
+        )
+        if before and after and not any(unlike("", before, after)):
+            trained = records.read(work.known[run.arm, run.seed].key) or {}
+            for name in ("status", "parameters", "history"):
+                for place, was, now in unlike(name, getattr(run, name), trained.get(name)):
+                    yield Moved("", f"{place} of {run.arm} seed {run.seed}", was, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,24 +26,34 @@ class Agreement(StrEnum):
     DIFFERENT = "another one"
     UNMEASURED = "not measured"  # in the report, nor now
     LOST = "not judged again"  # for `Judged.lack`, or since the claim is installed no more
-    PROPERTY = "not statistical"  # checked on examples, by running its test
+    PROPERTY = "not statistical"  # checked on examples, by running its test; the installed claims say which are
     NEW = "new"  # not in the report
+
+
+class Kind(StrEnum):
+    """What kind of thing differs between a report and what follows from its records."""
+
+    NUMBER = "number"
+    DECLARED = "declared"  # what was asked, and of which networks: another version of the claims, or altered
+    NOTE = "note"  # which may honestly be another one, and nothing follows from it
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A number of a hypothesis that is not what was published.
+    """A part of a report that is not what was published.
 
     Attributes:
-        hypothesis: its id; empty for numbers of the whole claim.
-        field: which number, as ``values(vit)`` or ``margin``.
+        hypothesis: its id; empty for parts of a whole claim, network or report.
+        field: which part, as ``value of vit seed 0`` or ``effect.margin``.
         before, after: as published and now.
+        kind: what it is.
     """
 
     hypothesis: str
     field: str
     before: object
     after: object
+    kind: Kind = Kind.NUMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +64,8 @@ class Judged:
         claim: its id.
         outcome: what became of its verdict.
         before, after: verdicts; None for a claim that is not there.
-        lack, lacked: what it lacks now, and lacked as published, where it is not measured.
-        moved: numbers that are not what was published.
+        lack: what it lacks now, where it is not measured.
+        moved: all of it that is not what was published.
     """
 
     claim: str
@@ -64,7 +74,6 @@ class Judged:
     after: Verdict | None
     lack: Lack | None = None
     moved: tuple[Moved, ...] = ()
-    lacked: Lack | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +83,36 @@ class Rejudged:
     Attributes:
         claims: in the order of the report, then new ones.
         code: how many records were made by which code, by what was done: ``training`` or a measurement's name.
-        family: number of claims over which the false discovery rate was controlled, as published and now.
-        alpha: that rate, as published and now.
+        moved: what of the report as a whole, and of its networks, is not what was published.
+        part: whether the report says that it is of chosen tests, so that it need not have every claim.
     """
 
     claims: tuple[Judged, ...]
     code: Mapping[str, Mapping[Code, int]]
-    family: tuple[int, int]
-    alpha: tuple[float, float]
+    moved: tuple[Moved, ...] = ()
+    part: bool = False
 
     def those(self, *outcomes: Agreement) -> tuple[Judged, ...]:
         """Return the claims with one of the outcomes."""
         return tuple(found for found in self.claims if found.outcome in outcomes)
+
+    @property
+    def differs(self) -> bool:
+        """Whether a verdict or a number is another one."""
+        return bool(self.those(Agreement.DIFFERENT, Agreement.NUMBERS)) or self._has(Kind.NUMBER)
+
+    @property
+    def unlike(self) -> bool:
+        """Whether the report tells of other claims or networks than are installed, or otherwise than the keys of its records."""
+        strange = any(count.get(Code.UNKNOWN) for count in self.code.values())
+        gone = any(found.after is None for found in self.claims)
+        new = bool(self.those(Agreement.NEW)) and not self.part
+        return strange or gone or new or self._has(Kind.DECLARED)
+
+    def _has(self, kind: Kind) -> bool:
+        return any(
+            found.kind is kind for found in (*self.moved, *(one for claim in self.claims for one in claim.moved))
+        )
 
 
 class Repeat(StrEnum):
@@ -156,6 +183,7 @@ class Audit:
         arms: of those whose trainings did not repeat.
         alpha: probability that any published number of an honest report is called not credible.
         other_code: whether the report's runs were made by other code than the one installed.
+        told: what the report tells of a training otherwise, although its network is evaluated the same.
     """
 
     seed: int
@@ -164,6 +192,7 @@ class Audit:
     arms: tuple[ArmAudit, ...]
     alpha: float
     other_code: bool
+    told: tuple[Moved, ...] = ()
 
     @property
     def altered(self) -> tuple[Repeated, ...]:
@@ -178,4 +207,4 @@ class Audit:
     @property
     def credible(self) -> bool:
         """Whether nothing speaks against the published numbers."""
-        return not (self.altered or self.doubtful)
+        return not (self.altered or self.doubtful or self.told)

@@ -7,11 +7,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from vitwork.device.parts import check_repeatable
 from vitwork.errors import VitworkError, told
+from vitwork.models.blocks.as_blocks import as_blocks
+from vitwork.models.blocks.block import Kind
 
 
-def try_network(arm: str, name: str, build: Callable[[], nn.Module], classes: int, size: int | None) -> None:
-    """Build an arm's network and pass two images.
+def try_network(arm: str, name: str, build: Callable[[], nn.Module], classes: int, size: int | None) -> nn.Module:
+    """Build an arm's network, pass two images, and return it in evaluation mode.
 
     Args:
         arm, name: of the arm and of its model, for messages.
@@ -28,9 +31,24 @@ def try_network(arm: str, name: str, build: Callable[[], nn.Module], classes: in
         raise VitworkError(f"The arm {arm}: {fault}") from fault
     except Exception as fault:  # whatever a user's own code raises
         raise VitworkError(f"{name} cannot be built: {told(fault)}") from fault
+    model.eval()
     if size:
         images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
-        check_logits(model.eval(), images, classes, name)
+        check_logits(model, images, classes, name)
+    return model
+
+
+def kinds_of(model: nn.Module, size: int) -> frozenset[Kind]:
+    """Return the kinds of a network's blocks.
+
+    Args:
+        model: that was tried.
+        size: side of the images in pixels.
+
+    Raises:
+        VitworkError: it cannot be divided into blocks.
+    """
+    return frozenset(block.kind for block in as_blocks(model, (3, size, size)))
 
 
 def check_logits(model: nn.Module, images: Tensor, classes: int, name: str) -> None:
@@ -66,3 +84,22 @@ def check_logits(model: nn.Module, images: Tensor, classes: int, name: str) -> N
         raise VitworkError(f"The logits of {name} are not finite, so there is nothing to analyse.")
     if not bool((passed == images).all()):
         raise VitworkError(f"{name} changes the images that it is given: let it work on a copy (x = x.clone()).")
+    try:
+        with torch.no_grad():
+            check_repeatable(logits, model(passed))
+    except VitworkError as why:
+        raise VitworkError(f"{name} cannot be analysed: {why}.") from why
+    if not _alike_with_gradients(model, passed, logits):
+        raise VitworkError(f"The logits of {name} depend on whether gradients are recorded, so that it is two models.")
+
+
+def _alike_with_gradients(model: nn.Module, images: Tensor, logits: Tensor) -> bool:
+    """Return whether logits are the same while gradients are recorded; of a model that then fails, curvature says so."""
+    try:
+        with torch.enable_grad():
+            check_repeatable(logits, model(images).detach())
+    except VitworkError:
+        return False
+    except Exception:  # noqa: BLE001 - whatever a user's own code raises
+        return True
+    return True

@@ -41,6 +41,9 @@ def profile_of(report: Results) -> Profile:
         )
     installed = profiles.find(report.profile.name)
     changes = report.profile.deviations
+    if not installed.loaded:  # of published networks, those of the session are told in words as well
+        told = (found for found in changes if found.change is not Change.DECLARED)
+        changes = (*installed.deviations, *told)
     own = overrides.substitute(installed, overrides.models(changes))
     profile = overrides.override(own, overrides.assignments(changes))
     effort = tuple(_as_recorded(each, report) for each in profile.effort)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from vitwork.session.surroundings import surroundings
 FEWEST_CLASSES = 10  # of all data sets but a user's own
 SIZES = {"cifar10": 32, "cifar100": 32, "imagenet": 224}
 """Sides in pixels of images that are used as they are; those of a user's folder are not known before they are read."""
+
+KINDS = {"conv": "Conv", "msa": "MSA", "mlp": "MLP"}
+"""Kinds of blocks that claims speak of, with the words for them."""
 
 
 def check_data(profile: Profile, data: Path | None) -> None:
@@ -42,24 +46,45 @@ def import_from_here() -> None:
 
 
 @surroundings()
-def try_models(profile: Profile, original: Profile) -> None:
+def try_models(profile: Profile, original: Profile) -> list[str]:
     """Build each network that is not the original profile's, or whose images have another size, and pass two images.
+
+    Returns:
+        A sentence on each network on which not all can be measured that is on the profile's own: it has no blocks of a kind, or
+        cannot be divided into any.
 
     Raises:
         VitworkError: a model cannot be imported or built, does not take its options or the images, or returns no logits.
     """
     new = [arm for arm in profile.arms.values() if _network(arm) != _network(original.arms[arm.name])]
-    if not new:
-        return
+    return [sentence for arm in new for sentence in _tried(arm, original.arms[arm.name])]
+
+
+def _tried(arm: Arm, own: Arm) -> list[str]:
+    """Try an arm's network, and return what it lacks of the profile's own."""
     # Both need torch, which a session that changes no network starts without.
     from vitwork.device.settings import kept
-    from vitwork.models.trial import try_network
+    from vitwork.models.trial import kinds_of, try_network
     from vitwork.training.training import build_model
 
-    for arm in new:
-        size = arm.data.size or SIZES.get(arm.data.source)
-        with kept():
-            try_network(arm.name, arm.model, partial(build_model, arm, FEWEST_CLASSES), FEWEST_CLASSES, size)
+    size, own_size = (each.data.size or SIZES.get(each.data.source) for each in (arm, own))
+    with kept():
+        model = try_network(arm.name, arm.model, partial(build_model, arm, FEWEST_CLASSES), FEWEST_CLASSES, size)
+    if not size or not own_size:
+        return []
+    network = f"The network of {arm.name}, {arm.model},"
+    try:
+        kinds = kinds_of(model, size)
+    except VitworkError as why:
+        return [f"{network} is not divided into blocks, so nothing is measured block by block: {str(why).rstrip('.')}."]
+    with suppress(VitworkError):  # the profile's own, which says nothing then
+        lost = kinds_of(build_model(own, FEWEST_CLASSES).eval(), own_size) - kinds
+        return [
+            f"{network} has no {word} block: no claim about its {word}s is measured."
+            for kind, word in KINDS.items()
+            if kind in lost
+        ]
+    return []
 
 
 def _network(arm: Arm) -> tuple[str, Mapping[str, Any], int | None]:

@@ -29,7 +29,11 @@ def anytime_contrast(a: Array, b: Array, question: Question, *, paired: bool, co
         return _signs(first, second, question)
     contrast = safe_contrast(first, second, penalty_of(skewed=question.skewed), paired=paired or constant)
     arms = () if paired or constant else (first, second)
-    return contrast if all(map(has_spread, (contrast.pairs, *arms))) else ExactContrast(float(contrast.estimate), 0.0, smallest=1.0)
+    return (
+        contrast
+        if all(map(has_spread, (contrast.pairs, *arms)))
+        else ExactContrast(float(contrast.estimate), 0.0, smallest=1.0)
+    )
 
 
 def _signs(a: Array, b: Array, question: Question) -> SignContrast:

@@ -15,13 +15,15 @@ from vitwork.models.blocks.composition import check_composition
 from vitwork.models.blocks.cutting import Group, Piece, cut, group, positions
 from vitwork.models.blocks.extraction import attention_of, extract, weights_module
 from vitwork.models.blocks.measuring import find_places, find_windows
-from vitwork.models.blocks.operations import WEIGHTED
+from vitwork.models.blocks.operations import UNNAMED, WEIGHTED
+from vitwork.models.blocks.torch_attention import check_batch_first, slow_path
 from vitwork.models.blocks.tracing import TracedModel, traced
 from vitwork.models.blocks.unwrapping import unwrapped
 from vitwork.models.valued import check_valued
 
 
 @kept()
+@slow_path()
 def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) -> list[Block]:
     """Divide a model into stem, blocks and head; composing them in order is the model.
 
@@ -39,11 +41,12 @@ def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) 
         Blocks in order: a stem, blocks, a head.
 
     Raises:
-        VitworkError: names the module whose structure is not understood, or the blocks composed are not the model, or
+        VitworkError: names the module whose structure or kind is not understood, or the blocks composed are not the model, or
             it has weights without values, or is no model, or the size is no three whole numbers.
     """
     model = unwrapped(model)
     check_valued(model)
+    check_batch_first(model)
     recorded = traced(model, input_size)
     pieces = cut(recorded)
     recorded.places = find_places(recorded, pieces)
@@ -115,7 +118,11 @@ def shrinks(recorded: TracedModel, found: Group) -> bool:
 
 
 def kind_of(recorded: TracedModel, found: Group, index: int, count: int) -> Kind:
-    """Name what a group does."""
+    """Name what a group does.
+
+    Raises:
+        VitworkError: it is nothing that has a name.
+    """
     if index in (0, count - 1):
         return "stem" if index == 0 else "head"
     if attends(found.tags):
@@ -124,7 +131,12 @@ def kind_of(recorded: TracedModel, found: Group, index: int, count: int) -> Kind
         return "pool"
     if found.tags & {"conv", "pool", "mix"} or (found.core is None and "pointwise" in found.tags):
         return "conv"
-    return "mlp" if found.tags & {"linear", "pointwise"} else "conv"
+    if found.tags & {"linear", "pointwise"} and not found.tags & UNNAMED:
+        return "mlp"
+    raise VitworkError(
+        f"the kind of {name_of(recorded, found, 'a block')} is not known: it has neither a convolution nor an attention (a "
+        "product with the softmax of products), and does more than an MLP"
+    )
 
 
 def layout_of(recorded: TracedModel, node: Node) -> Layout:

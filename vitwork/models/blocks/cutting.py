@@ -33,8 +33,9 @@ class Piece:
 
     @property
     def core(self) -> bool:
-        """Whether it branches around weights: residual blocks, dense blocks, inception modules."""
-        return self.skip is not None or (len(self.nodes) > 1 and bool(self.tags & WEIGHTED))
+        """Whether it branches around weights, or around what mixes places: residual blocks, dense blocks, inception modules."""
+        branches = self.skip is not None and not self.tags <= {"norm", "act"}
+        return branches or (len(self.nodes) > 1 and self.weighted)
 
     @property
     def weighted(self) -> bool:
@@ -243,11 +244,18 @@ def joins(trace: TracedModel, before: Group, current: Piece, *, stem: bool) -> b
     return before.unit is None and not (busy and (current.weighted or "pool" in current.tags))
 
 
+def becomes_tokens(trace: TracedModel, current: Group) -> bool:
+    """Whether a group does nothing but write a map of one place as a token, whose places its shape does not tell."""
+    before, after = (trace.values[node] for node in (current.source, current.output))
+    alone = positions(trace, current.source) == 1 and before.numel() == after.numel()
+    return alone and not any(piece.tags for piece in current.pieces)
+
+
 def merge_weightless(trace: TracedModel, groups: list[Group]) -> list[Group]:
     """Give groups that only rearrange or normalise, and keep the resolution, to the group before them."""
     kept = groups[:1]
     for current in groups[1:]:
-        same = as_many(trace, current.output, current.source)
+        same = as_many(trace, current.output, current.source) or becomes_tokens(trace, current)
         if same and not any(piece.weighted or "pool" in piece.tags for piece in current.pieces) and not current.core:
             kept[-1].pieces += current.pieces
         else:

@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from torch import Tensor
 from torch.fx import Node
 from torch.fx.node import map_arg
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 WEIGHTED = frozenset({"conv", "pointwise", "linear", "matmul", "mix", "sdpa"})
+UNNAMED = frozenset({"matmul", "softmax", "other"})
+"""What mixes positions by the data or in ways without a name, and is no part of an MLP."""
 ACTIVATIONS = {"relu", "relu_", "gelu", "silu", "silu_", "hardtanh", "hardtanh_", "hardswish", "hardswish_", "elu"}
 ACTIVATIONS |= {"leaky_relu", "leaky_relu_", "mish", "tanh", "clamp", "clamp_", "celu", "softplus"}
 POOLS = {"avg_pool2d", "max_pool2d_with_indices", "max_pool2d", "avg_pool1d"}
 COLLAPSES = {"_adaptive_avg_pool2d", "adaptive_max_pool2d", "adaptive_avg_pool2d", "mean", "amax", "select"}
-LINEARS = {"addmm", "mm", "linear"}
+SOFTMAXES = {"_softmax", "_safe_softmax"}
+OTHERS = ("fft", "cumsum", "roll")
 COPIES = {"clone", "_unsafe_view", "_to_copy"}
 SCALINGS = {"mul", "div", "neg", *COPIES}
+
+
+PRODUCTS = {"bmm": "mix", "baddbmm": "mix", "mm": "linear", "addmm": "linear"}
+"""What a product is called one of whose factors does not depend on the images."""
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's class is not typed
     """Notes the elementary operations executed inside.
 
+    Args:
+        given: what depends on the images.
+
     Attributes:
-        seen: their names.
+        seen: their names; ``matmul`` is a product both of whose factors depend on the images, ``mix`` one of several dimensions
+            with other factors.
         steps: how many they are, without views and copies, which compute nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, given: Iterable[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's class is not typed
         self.seen: set[str] = set()
         self.steps = 0
+        self.dynamic: dict[int, Tensor] = {}  # by their memory, and kept, so that no other tensor is given it
+        self.note(given)
+
+    def note(self, values: Iterable[Any]) -> None:
+        """Take note of what depends on the images."""
+        self.dynamic |= {storage_of(value): value for value in values if isinstance(value, Tensor)}
+
+    def depends(self, value: Any) -> bool:
+        """Whether a value depends on the images."""
+        return isinstance(value, Tensor) and storage_of(value) in self.dynamic
 
     def __torch_dispatch__(
         self, func: Any, _types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -38,9 +61,22 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's c
         name = func.overloadpacket.__name__
         if name == "convolution":
             name = "conv" if args[1].shape[2:].numel() > 1 else "pointwise"
-        self.seen.add(name)
+        elif name in PRODUCTS:
+            name = "matmul" if all(map(self.depends, args[-2:])) else PRODUCTS[name]
+        elif "scaled_dot_product" in name:
+            name = "sdpa" if any(map(self.depends, args[:2])) else "mix"
+        if name not in SOFTMAXES or self.depends(args[0]):
+            self.seen.add(name)
         self.steps += not func.is_view and name not in COPIES
-        return func(*args, **(kwargs or {}))
+        found = func(*args, **(kwargs or {}))
+        if any(map(self.depends, tree_leaves((args, kwargs)))):
+            self.note(tree_leaves(found))
+        return found
+
+
+def storage_of(value: Tensor) -> int:
+    """Return what tells the memory of a tensor from that of others; views share it."""
+    return int(value.untyped_storage()._cdata)  # noqa: SLF001 - torch has no public name for it
 
 
 def steps_of(node: Node, recorder: Recorder, dynamic: set[Node]) -> int:
@@ -52,18 +88,16 @@ def steps_of(node: Node, recorder: Recorder, dynamic: set[Node]) -> int:
     return 0 if scales else max(recorder.steps, bool(recorder.seen))
 
 
-def tags_of(seen: set[str], sources: int) -> frozenset[str]:
-    """Sum up elementary operations; `sources` counts the operands that depend on the images."""
-    tags = seen & {"conv", "pointwise"}
-    if any("scaled_dot_product" in name for name in seen):
-        tags.add("sdpa")
-    if {"_softmax", "_safe_softmax"} & seen:
+def tags_of(seen: set[str]) -> frozenset[str]:
+    """Sum up elementary operations."""
+    tags = seen & {"conv", "pointwise", "matmul", "mix", "sdpa", "linear"}
+    if SOFTMAXES & seen:
         tags.add("softmax")
-    if {"bmm", "baddbmm"} & seen:
-        tags.add("matmul" if sources > 1 else "mix")
-    for tag, names in (("pool", POOLS), ("collapse", COLLAPSES), ("linear", LINEARS), ("act", ACTIVATIONS)):
+    for tag, names in (("pool", POOLS), ("collapse", COLLAPSES), ("act", ACTIVATIONS)):
         if names & seen:
             tags.add(tag)
     if any("norm" in name for name in seen):
         tags.add("norm")
+    if any(part in name for name in seen for part in OTHERS):
+        tags.add("other")
     return frozenset(tags)

@@ -24,12 +24,14 @@ from torch.fx import Graph, Node, Proxy, Tracer
 from torch.fx.node import map_aggregate, map_arg
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _NormBase
+from torch.utils._pytree import tree_leaves
 
 from vitwork.errors import VitworkError, told
 from vitwork.models.blocks.image_size import check_size, image_size_of
-from vitwork.models.blocks.operations import Recorder, steps_of, tags_of
+from vitwork.models.blocks.operations import Recorder, steps_of, storage_of, tags_of
 from vitwork.models.blocks.places import Places, plain_weights
 from vitwork.models.blocks.replay import Replay
+from vitwork.models.blocks.torch_attention import FOLLOWED, multi_head_attention
 from vitwork.models.blocks.unchanged import unchanged
 
 BATCH = 37  # a prime that few sizes of models are multiples of: such sizes are taken for the batch's
@@ -46,7 +48,7 @@ class TracedModel:
         root: module that the graph's targets are relative to; its only child is ``model``.
         graph: the recorded operations.
         values: result of every node, tensors as fake ones.
-        tags: what a node does: conv, pointwise, linear, matmul, mix, softmax, sdpa, pool, collapse, act, norm.
+        tags: what a node does: conv, pointwise, linear, matmul, mix, softmax, sdpa, pool, collapse, act, norm, other.
         owners: dotted path of the module in whose code a node stands.
         dynamic: nodes that depend on the images.
         steps: how many elementary operations a node takes, none where it multiplies by what does not depend on the images.
@@ -169,8 +171,8 @@ class ShapeTracer(Tracer):
         return self.trace_of
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Whether a module is one node: torch's own, those without children, and those that cannot be followed."""
-        if isinstance(m, (nn.Sequential, nn.ModuleList)) and module_qualified_name not in self.opaque:
+        """Whether a module is one node: most of torch's own, those without children, and those that cannot be followed."""
+        if isinstance(m, (nn.Sequential, nn.ModuleList, *FOLLOWED)) and module_qualified_name not in self.opaque:
             return False
         simple = isinstance(m, LEAVES) or not any(True for _ in m.children())
         return simple or module_qualified_name in self.opaque or super().is_leaf_module(m, module_qualified_name)
@@ -204,7 +206,9 @@ class ShapeTracer(Tracer):
         return ShapedProxy(node, self)
 
     def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *rest: Any, **named: Any) -> Any:
-        """Record a node and evaluate it."""
+        """Record a node and evaluate it; torch's attention is followed, for its output alone."""
+        if target is F.multi_head_attention_forward:
+            return multi_head_attention(*args, **kwargs | {"need_weights": False})
         if target != "size":
             args, kwargs = map_aggregate(args, self.current), map_aggregate(kwargs, self.current)
         return self.recorded(super().create_proxy(kind, target, args, kwargs, *rest, **named))
@@ -233,23 +237,25 @@ class ShapeTracer(Tracer):
 
     def evaluate(self, node: Node) -> None:
         """Compute a node's fake value and note what it does."""
-        trace, recorder = self.trace_of, Recorder()
+        trace = self.trace_of
         for constant in node.all_input_nodes:
             if constant not in trace.values:  # fx makes nodes of tensor constants without telling
                 self.evaluate(constant)
         args = map_arg(node.args, lambda n: trace.values[n])
         kwargs = map_arg(node.kwargs, lambda n: trace.values[n])
+        sources = [n for n in node.all_input_nodes if n in trace.dynamic]
+        recorder = Recorder(tree_leaves([trace.values[n] for n in sources]))
         with self.executing(), recorder:
             trace.values[node] = self.images if node.op == "placeholder" else self.result(node, args, kwargs)
-        sources = [n for n in node.all_input_nodes if n in trace.dynamic]
         if node.op == "placeholder" or sources:
             trace.dynamic.add(node)
-        tensors = 2 if node.op == "call_module" else sum(isinstance(trace.values[n], Tensor) for n in sources)
-        tags = tags_of(recorder.seen, tensors)
+        tags = tags_of(recorder.seen)
         trace.steps[node] = steps_of(node, recorder, trace.dynamic)
         module = self.root.get_submodule(str(node.target)) if node.op == "call_module" else None
         if node.target is F.linear or isinstance(module, nn.Linear):
             tags = frozenset({"linear"})
+        if isinstance(module, nn.RNNBase):
+            tags |= {"other"}
         if node.target is F.scaled_dot_product_attention:
             tags = frozenset({"sdpa"})
         trace.tags[node] = tags
@@ -308,11 +314,6 @@ class ShapeTracer(Tracer):
                 for index in range(self.settled(obj, len))
             ]
         )
-
-
-def storage_of(value: Tensor) -> int:
-    """Return what tells the memory of a tensor from that of others; views share it."""
-    return int(value.untyped_storage()._cdata)  # noqa: SLF001 - torch has no public name for it
 
 
 @contextmanager

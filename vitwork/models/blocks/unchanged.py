@@ -57,8 +57,9 @@ def buffers_as_before(modules: Iterable[nn.Module], *, wholly: bool = True) -> I
                 if not torch.equal(value, own):
                     value.copy_(own)
         for table, own in tables if wholly else ():
-            table.clear()
-            table.update(own)
+            if isinstance(table, dict):  # a module of torch.jit's keeps its buffers to itself
+                table.clear()
+                table.update(own)
 
 
 def caches(module: nn.Module) -> dict[str, dict[Any, Any]]:

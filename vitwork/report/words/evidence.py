@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from vitwork.facts.checks import Agreement, ArmAudit, Audit, Code, Judged, Moved, Rejudged, Repeat, Repeated
+from vitwork.design.deviation import Deviation, Lack
+from vitwork.facts.checks import Agreement, ArmAudit, Audit, Code, Judged, Kind, Moved, Rejudged, Repeat, Repeated
 from vitwork.facts.document import MachineEffect, Results
 from vitwork.report.words.numbers import moment, plural, quantity
 from vitwork.report.words.origins import ranges
-from vitwork.report.words.sentences import lack
+from vitwork.report.words.sentences import deviation, lack
 
 MOST = 5
-"""Numbers of one claim, and values of one run, that are named."""
+"""Parts of one claim, and values of one run, that are named."""
 
 
 def rejudged(found: Rejudged, report: Results) -> Iterator[str]:
@@ -20,21 +22,16 @@ def rejudged(found: Rejudged, report: Results) -> Iterator[str]:
     verdicts = plural(len(report.claims), "claim")
     yield f"{verdicts} at profile {report.profile.name}, measured at commit {commit}; judged again from the report’s records."
     yield from code(found.code)
-    if found.family[0] != found.family[1]:
-        rule = "by another rule" if not found.family[0] else f"over {plural(found.family[0], 'claim')}"
-        yield f"The error rate was controlled {rule} when this was published, and is over {plural(found.family[1], 'claim')} now."
-    rates = [f"{100 * rate:g} %" for rate in found.alpha]
-    if rates[0] != rates[1]:
-        yield f"The false discovery rate was held to {rates[0]} when this was published, and is to {rates[1]} now."
     for outcome, said in COUNTED.items():
         if claims := found.those(outcome):
             yield f"{plural(len(claims), 'claim')} {said}{':' if outcome in NAMED else '.'}"
-            if outcome is Agreement.LOST:
-                yield from _lost(claims)
-            elif outcome is Agreement.UNMEASURED:
-                yield from _lacking(claims)
-            elif outcome in NAMED:
-                yield from (f"  {line}" for claim in claims for line in _claim(claim))
+            yield from (_lost(claims) if outcome is Agreement.LOST else _named(claims) if outcome in NAMED else ())
+    for kind, said in TOLD.items():
+        parts = {claim.claim: [one for one in claim.moved if one.kind is kind] for claim in found.claims}
+        parts["the report as a whole"] = [one for one in found.moved if one.kind is kind]
+        if kept := {name: own for name, own in parts.items() if own}:
+            yield f"{said}:"
+            yield from (f"  {line}" for line in (_noted(kept) if kind is Kind.NOTE else _each(kept)))
 
 
 COUNTED = {
@@ -43,10 +40,21 @@ COUNTED = {
     Agreement.DIFFERENT: "with another verdict than was published",
     Agreement.LOST: "that cannot be judged again",
     Agreement.UNMEASURED: "not measured, then as now",
-    Agreement.PROPERTY: "checked on examples, which no record holds; `vitwork run` checks them",
+    Agreement.PROPERTY: "checked on examples, which no record holds: as told; `pytest claims --from` checks them",
     Agreement.NEW: "that the report does not have",
 }
-NAMED = {Agreement.NUMBERS, Agreement.DIFFERENT, Agreement.LOST}
+NAMED = {Agreement.NUMBERS, Agreement.DIFFERENT, Agreement.LOST, Agreement.NEW}
+TOLD = {
+    Kind.NUMBER: "Other numbers than were published",
+    Kind.DECLARED: "Otherwise than the installed claims and profile declare it, since they changed or the report was altered",
+    Kind.NOTE: "Notes that are other ones by now, from which nothing follows",
+}
+
+
+def _named(claims: Iterable[Judged]) -> Iterator[str]:
+    for found in claims:
+        verdicts = [verdict for verdict in dict.fromkeys((found.before, found.after)) if verdict is not None]
+        yield f"  {found.claim}: {', now '.join(verdicts)}"
 
 
 def _lost(claims: Iterable[Judged]) -> Iterator[str]:
@@ -58,30 +66,40 @@ def _lost(claims: Iterable[Judged]) -> Iterator[str]:
     yield from (f"  {why}: {', '.join(named)}" for why, named in reasons.items())
 
 
-def _lacking(claims: Iterable[Judged]) -> Iterator[str]:
-    """Yield the claims that are not measured for another reason than was published."""
-    for found in claims:
-        reasons = [lack(one) for one in (found.lacked, found.lack) if one is not None]
-        if len(set(reasons)) > 1:
-            yield f"  {found.claim}: {reasons[0]}; now {reasons[1]}"
+def _each(parts: Mapping[str, Sequence[Moved]]) -> Iterator[str]:
+    """Yield what differs, claim by claim."""
+    for name, own in parts.items():
+        yield f"{name}:"
+        yield from (f"  {moved(item)}" for item in own[:MOST])
+        if len(own) > MOST:
+            yield f"  and {len(own) - MOST} more"
 
 
-def _claim(found: Judged) -> Iterator[str]:
-    now = f", now {found.after}" if found.after is not found.before else ""
-    yield f"{found.claim}: {found.before}{now}"
-    yield from (f"  {moved(item)}" for item in found.moved[:MOST])
-    if len(found.moved) > MOST:
-        yield f"  and {plural(len(found.moved) - MOST, 'number')} more"
+def _noted(parts: Mapping[str, Sequence[Moved]]) -> Iterator[str]:
+    """Yield which fields differ, each with how many claims it does of."""
+    counts = Counter(name for own in parts.values() for name in {one.field.partition(".")[0] for one in own})
+    yield from (f"{name} of {plural(number, 'claim')}" for name, number in counts.items())
 
 
 def moved(found: Moved) -> str:
-    """Return a number that is not what was published."""
+    """Return a part of a report that is not what was published."""
     at = f"{found.hypothesis} " if found.hypothesis else ""
-    return f"{at}{found.field}: {_number(found.before)} published, {_number(found.after)} now"
+    return f"{at}{found.field}: {_shown(found.before)} published, {_shown(found.after)} now"
 
 
-def _number(value: object) -> str:
-    return "none" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
+def _shown(value: object) -> str:
+    match value:
+        case None | () | "":
+            return "none"
+        case float():
+            return f"{value:.10g}"
+        case tuple():
+            return "; ".join(map(_shown, value))
+        case Deviation():
+            return deviation(value)
+        case Lack():
+            return lack(value)
+    return str(value)
 
 
 def code(counts: Mapping[str, Mapping[Code, int]]) -> Iterator[str]:
@@ -113,6 +131,7 @@ def audited(found: Audit, report: Results) -> Iterator[str]:
         own = [value for value in found.values if (value.arm, value.seed) == (arm, seed)]
         yield f"{arm} seed {seed}: {_repeats(own) if own else 'no claim compares a value of it'}"
         yield from (f"  {_repeated(value)}" for value in _telling(own))
+    yield from (f"{moved(part)}, although its network is evaluated the same" for part in found.told)
     yield from (_arm(arm, found.alpha) for arm in found.arms)
     yield _conclusion(found, report)
 
@@ -161,6 +180,8 @@ def _arm(found: ArmAudit, alpha: float) -> str:
 def _conclusion(found: Audit, report: Results) -> str:
     if not found.credible:
         named = dict.fromkeys([*(value.arm for value in found.altered), *(arm.arm for arm in found.doubtful)])
+        if not named:
+            return "Not credible: the report tells of trainings otherwise than they went."
         return f"Not credible: published numbers of {', '.join(named)} are not those of such trainings."
     seen, arms = {arm for arm, _ in found.runs}, {run.arm for run in report.runs}
     conclusion = "Nothing speaks against the published numbers of the arms that were drawn."

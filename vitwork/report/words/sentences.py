@@ -78,7 +78,9 @@ NEEDS = {
 def unmeasured(claims: Sequence[ClaimResult]) -> list[str]:
     """Return how many claims were not measured, and how many of them need what; nothing where all were."""
     lacks = [claim.lack for claim in claims if claim.verdict is Verdict.NOT_MEASURED]
-    return lacking(found.missing if found is not None else Missing.REACH for found in lacks)
+    said = lacking(found.missing if found is not None else Missing.REACH for found in lacks)
+    parts = [found for found in lacks if found is not None and found.missing is Missing.PART]
+    return [*said, *dict.fromkeys(f"The network of {found.arm} has no {found.what}." for found in parts)]
 
 
 def lacking(missing: Iterable[Missing]) -> list[str]:
