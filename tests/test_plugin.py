@@ -142,7 +142,9 @@ def test_verdicts_become_outcomes(base: tuple[Path, str]) -> None:
     rows = ["smaller reproduced", "theorem reproduced", "larger contradicted", "itself inconclusive"]
     assert [row.split() for row in rows] == [found for found in table if " ".join(found) in rows]  # decided first
     assert "Not measured: 1 claim, of which 1 needs an arm that the profile does not have." in lines.lines
-    assert lines.lines[-2].startswith("3 of 5 claims of the paper decided at profile tiny (1 is a property checked on examples, ")
+    assert lines.lines[-2].startswith(
+        "3 of 5 claims of the paper decided at profile tiny (1 is a property checked on examples, "
+    )
     assert re.fullmatch(
         r"Report: 1 claim is contradicted at this scale \(exit status 1\): .*report.html", lines.lines[-1]
     )

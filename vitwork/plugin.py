@@ -217,9 +217,12 @@ def _settle(config: pytest.Config, plan: Plan, store: Store) -> None:
 
 def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
     """Keep what is known so far for the process that reports: a worker may be killed at any time after."""
+    budget = options.budget_of(config)
+    limited = budget is not None and not budget.settles
     evidence = Evidence(
-        judgement, dict(plan.code), whole=config.stash[WHOLE], declared=declarations(plan), seeds=plan.profile.seeds
-    )
+        judgement, dict(plan.code), whole=config.stash[WHOLE], declared=declarations(plan),
+        seeds=plan.profile.seeds if limited else None,
+    )  # fmt: skip
     if not _is_worker(config):
         config.stash[COLLECTOR].evidence = evidence
         return evidence
@@ -345,7 +348,7 @@ def _session(config: pytest.Config, evidence: Evidence) -> Session:
     collector = config.stash.get(COLLECTOR, None) or Collector(("", False))
     profile, report = options.profile_of(config), options.report_from(config)
     budget, typed = options.budget_of(config), config.invocation_params.args
-    if budget is not None and not budget.settles:  # what time allowed
+    if evidence.seeds:  # what time allowed
         profile = overrides.with_seeds(profile, evidence.seeds, profiles.find(profile.name).seeds)
     return Session(
         profile, config.option.data, command(typed), collector.started,

@@ -44,7 +44,13 @@ def user_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
 def test_words_do_not_count(user_package: Callable[[str, str], str]) -> None:
     """Comments, docstrings, texts behind constants and layout leave the hash, and so the stored results, alone."""
     before = user_package(SOURCE, "WIDTH = 3")
-    assert user_package(SOURCE.replace("a comment", "other").replace("Another", "Words").replace("What tells", "Tells"), "WIDTH  =  3\n\n") == before
+    assert (
+        user_package(
+            SOURCE.replace("a comment", "other").replace("Another", "Words").replace("What tells", "Tells"),
+            "WIDTH  =  3\n\n",
+        )
+        == before
+    )
 
 
 def test_behaviour_counts_also_when_imported(user_package: Callable[[str, str], str]) -> None:

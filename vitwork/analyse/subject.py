@@ -189,7 +189,7 @@ def _ready(subject: Subject, pictures: AnalysedImages, device: str) -> Ready:
         model.input_size = tuple(images.shape[1:])  # type: ignore[assignment]
     run = TrainedRun(Arm(subject.name, subject.name, {}, Recipe(), spec), 0, Path(), splits, device, at_once=64)
     run.once(("model", "end"), lambda: model)
-    classes = logits.shape[1]
+    classes = logits.shape[1] if subject.model is not None else _classes(subject, drawn)
     unlabelled = None
     if pictures.data is None and subject.trained:
         unlabelled = NotMade(Obstruction.DRAWN)

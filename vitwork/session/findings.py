@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from vitwork.design.deviation import Lack, Missing
+from vitwork.design.deviation import Lack
 from vitwork.facts.claims import Hypothesis
 from vitwork.facts.document import QuantityResult
 from vitwork.language.claim import Claim, combine
@@ -45,11 +45,6 @@ class Finding(Struct, frozen=True, kw_only=True):
     lack: Lack | None = None
     controls: tuple[str, ...] = ()
     qualifies: bool = False
-
-    @property
-    def unreached(self) -> bool:
-        """Whether the session ended before the test was measured."""
-        return self.lack is not None and self.lack.missing is Missing.REACH
 
     @property
     def verdict(self) -> Verdict:

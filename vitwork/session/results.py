@@ -45,14 +45,14 @@ class Evidence(Struct, frozen=True):
         code: hash of the code that runs and measurements are keyed by, for each of its modules.
         whole: whether every test that was found is among them; one may be deselected, or its file broken.
         declared: what the tests fix of their claims, by id.
-        seeds: networks per arm that it was judged on; 0 for as many as the profile has.
+        seeds: networks per arm that every arm has by the end; None where it is not a question of time.
     """
 
     judgement: Judgement
     code: dict[str, str]
     whole: bool = True
     declared: dict[str, Declared] = {}
-    seeds: int = 0
+    seeds: int | None = None
 
     def packed(self) -> bytes:
         """Return this as one process hands it to another."""
@@ -141,7 +141,7 @@ class Session:
         """Yield why these are not the results of all claims."""
         if self.chosen or not evidence.whole:
             yield Deviation(Change.CHOSEN)
-        if any(finding.test not in self.reached or finding.unreached for finding in evidence.judgement.findings):
+        if evidence.seeds == 0 or any(finding.test not in self.reached for finding in evidence.judgement.findings):
             yield Deviation(Change.ENDED)
 
     def _provenance(self, evidence: Evidence) -> Provenance:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -86,9 +87,9 @@ def _within_time(plan: Plan, worker: Worker, budget: Budget, rounds: Path) -> Ju
             break
         seeds = min(seeds + FIRST_SEEDS, budget.seeds)
         _plan(plan, seeds)
+    _plan(plan, there)
     if not there:
         return unjudged(plan, Lack(Missing.REACH))
-    _plan(plan, there)
     return judged(plan, worker.store, worker.troubles)
 
 
@@ -113,7 +114,7 @@ def complete(plan: Plan, worker: Worker, seeds: int) -> int:
 
 def agreed(path: Path, own: str) -> str:
     """Return the answer of the first process that asked; this one's own if it is the first."""
-    mine = path.with_name(f"{path.name}-{os.getpid()}")
+    mine = path.with_name(f"{path.name}-{os.getpid()}-{threading.get_ident()}")
     write_atomically(mine, own.encode())
     with attempting("agree on", path):
         with suppress(FileExistsError):
