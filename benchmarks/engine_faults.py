@@ -33,7 +33,7 @@ from faults import Tally, put, table  # noqa: E402 - found there
 from lone_slurm import LoneSlurm, absent  # noqa: E402
 
 from tests.engines.small import RESNET, VIT, facts, lengthy, plan  # noqa: E402
-from vitwork.engines import depot, on_ray  # noqa: E402
+from vitwork.engines import file_exchange, on_ray  # noqa: E402
 from vitwork.session.bookings import booked  # noqa: E402
 from vitwork.session.engine import Choice  # noqa: E402
 from vitwork.session.plan import Plan  # noqa: E402
@@ -274,28 +274,28 @@ def ray_node_killed(bench: Bench, tally: Tally) -> None:
     bench.check("long", store, tally)
 
 
-class Careless(depot.Depot):
-    """A depot on whose ways every second file loses a bit."""
+class Careless(file_exchange.FileExchange):
+    """A exchange on whose ways every second file loses a bit."""
 
     number = 0
 
-    def _damaged(self, files: depot.Files) -> depot.Files:
+    def _damaged(self, files: file_exchange.Files) -> file_exchange.Files:
         found = {}
         for name, content in files.items():
             self.number += 1
             found[name] = bytes([content[0] ^ 1]) + content[1:] if self.number % 2 else content
         return found
 
-    def put(self, files: depot.Files) -> list[str]:
+    def put(self, files: file_exchange.Files) -> list[str]:
         return super().put(self._damaged(files))
 
-    def take(self) -> depot.Files:
+    def take(self) -> file_exchange.Files:
         return self._damaged(super().take())
 
 
 def damaged_on_the_way(bench: Bench, tally: Tally) -> None:
     store = bench.store()
-    with mock.patch.object(on_ray, "Depot", Careless), cluster() as nodes:
+    with mock.patch.object(on_ray, "FileExchange", Careless), cluster() as nodes:
         worker = Worker(store, device="cpu", engine=Choice("ray", {"address": nodes.address}))
         worker.drain(PLANS["short"]())
     tally.wrong += [lack.what for lack in worker.troubles.faults]
@@ -311,7 +311,7 @@ FAULTS: tuple[tuple[str, str, Callable[[Bench, Tally], None]], ...] = (
     ("a task is preempted", "`scontrol requeue` in the middle of a training", preempted),
     ("a task reaches its time limit", "two minutes for a training that takes longer", out_of_time),
     ("a disk is full", "a tmpfs of 120 kB as the store; another session after it has grown", full_disk),
-    ("records are damaged on their way (Ray)", "a bit of every second file, to the depot and from it", damaged_on_the_way),
+    ("records are damaged on their way (Ray)", "a bit of every second file, to the exchange and from it", damaged_on_the_way),
     ("a node has other code", "jobs import a copy in which one training module differs", other_code),
     ("a clock is ten minutes off", "a second session on the same store under `faketime`", clock_off),
     ("two sessions at once", "started together on one store", two_sessions),

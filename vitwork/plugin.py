@@ -27,17 +27,17 @@ from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.networks import selection
 from vitwork.report import words
-from vitwork.session import closing, idle, options, preflight, properties
+from vitwork.session import closing, nothing_to_do, options, preflight, properties
 from vitwork.session.baseline import Baseline, Changes
 from vitwork.session.collecting import Held, read_claims
 from vitwork.session.collector import Collector, Mistakes
 from vitwork.session.delivery import deliver
 from vitwork.session.display import Display
-from vitwork.session.elsewhere import left_out
 from vitwork.session.findings import Finding, Judgement
 from vitwork.session.forecast import NothingRuns
 from vitwork.session.invocation import by_name, command
 from vitwork.session.judge import judged, unjudged
+from vitwork.session.left_out_tests import left_out
 from vitwork.session.output import lasting
 from vitwork.session.plan import Plan
 from vitwork.session.registration import Registry, declarations
@@ -83,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Unplanned(config.stash[COLLECTOR], config.stash[HELD]))
         if options.given(config):
             prepare(config)
-        if getattr(config.option, "dist", "no") != "no" and (why := idle.no_work(config)):
+        if getattr(config.option, "dist", "no") != "no" and (why := nothing_to_do.no_work(config)):
             config.option.dist, config.stash[COLLECTOR].alone = "no", why
 
 
@@ -410,5 +410,5 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     elif why:
         closing.say(config, [f"{why} ({status})."])
     shutil.rmtree(_shared(config, store), ignore_errors=True)
-    idle.note(config, evidence.judgement.findings, collector.reached)
+    nothing_to_do.note(config, evidence.judgement.findings, collector.reached)
     return outcome

@@ -19,7 +19,7 @@ from tests.engines.small import RESNET, Weight, assert_same, lengthy, local, pla
 from tests.event_files import scalars
 from vitwork.design.dataset import DataSpec
 from vitwork.engines import on_ray
-from vitwork.engines.shipping import shipped, unloaded
+from vitwork.engines.packed_images import shipped, unloaded
 from vitwork.profiles import SMOKE
 from vitwork.session.bookings import booked
 from vitwork.session.engine import Choice

@@ -13,7 +13,7 @@ from tests.session.small import MEANS, PROFILE, Reading, case, error, sharpness
 from vitwork.facts.document import Results
 from vitwork.language.measure import Measure
 from vitwork.language.quantity import quantity
-from vitwork.session.again import ReportPlan
+from vitwork.session.from_report import ReportPlan
 from vitwork.session.judge import judged
 from vitwork.session.plan import Plan, Run
 from vitwork.session.reading import Case

@@ -9,8 +9,8 @@ import pytest
 from vitwork.evidence.rejudge import rejudge
 from vitwork.facts.checks import Agreement
 from vitwork.report.document import read
-from vitwork.session.again import ReportPlan, profile_of
 from vitwork.session.collecting import collect, read_claims
+from vitwork.session.from_report import ReportPlan, profile_of
 
 ROOT = Path(__file__).parents[2]
 REPORTS = sorted((ROOT / "reports" / "published").glob("*/results.json"))

@@ -19,10 +19,10 @@ from msgspec.structs import replace
 from benchmarks.fault_mutations import mutated
 from tests.report import synthetic
 from vitwork.errors import VitworkError
-from vitwork.report import document, earlier, history
+from vitwork.report import document, history, placement
 from vitwork.report.build import build
 from vitwork.report.document import SCHEMA_FILE, dump, read, schema_text
-from vitwork.session.elsewhere import Outline
+from vitwork.session.left_out_tests import Outline
 
 SAMPLE = {"kind": "sample", "arm": "vit", "label": "x(vit)", "seeds": [0], "values": [1.0]}
 NUMBER = {"kind": "constant", "value": 1.0}
@@ -69,7 +69,7 @@ def test_what_might_never_end_is_not_read(tmp_path, small, monkeypatch):
     assert "cannot be read: it is no regular file" in refused(Path("/dev/zero"))
     with pytest.raises(VitworkError, match="cannot be read: it is no regular file"):
         history.read(tmp_path)
-    assert earlier.standing_page(small, tmp_path) is None
+    assert placement.standing_page(small, tmp_path) is None
     assert Outline.of(tmp_path) == Outline()
     build(small, tmp_path)
     monkeypatch.setattr(document, "MOST_BYTES", 1 << 10)

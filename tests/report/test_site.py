@@ -15,7 +15,7 @@ from vitwork.errors import VitworkError
 from vitwork.report import history, words
 from vitwork.report.build import build
 from vitwork.report.figures.base import Palette
-from vitwork.report.figures.courses import courses
+from vitwork.report.figures.effect_history import courses
 from vitwork.report.site import index
 from vitwork.statistics.effect import Verdict
 

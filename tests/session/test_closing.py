@@ -6,7 +6,7 @@ import pytest
 
 from tests.report import synthetic
 from vitwork.design.deviation import Change, Deviation
-from vitwork.report import earlier
+from vitwork.report import placement
 from vitwork.report.build import build
 from vitwork.session import closing
 
@@ -57,8 +57,8 @@ def test_a_report_of_a_part_reads_what_stands_in_its_place_once(tmp_path, monkey
     whole = synthetic.results(seeds=2, claims=2, grid=5)
     part = synthetic.profile_of(whole, deviations=(*whole.profile.deviations, Deviation(Change.CHOSEN)))
     asked: list[object] = []
-    read = earlier.read
-    monkeypatch.setattr(earlier, "read", lambda folder: (asked.append(folder), read(folder))[1])
+    read = placement.read
+    monkeypatch.setattr(placement, "read", lambda folder: (asked.append(folder), read(folder))[1])
     monkeypatch.setattr(closing.options, "store_of", lambda config: tmp_path)
     monkeypatch.setattr(
         closing.options, "report_of", lambda config, store, *, part: tmp_path / f"report{'-part' * part}"

@@ -12,9 +12,9 @@ from vitwork.analyse.findings import Made
 from vitwork.analyse.table import ANALYSES, share_error
 from vitwork.report import words
 from vitwork.report.document import dump
+from vitwork.report.figure_page import sheet
 from vitwork.report.figures import OTHERS, Draw, corruptions, evaluation, reliability
 from vitwork.report.figures.base import MALFORMED, DrawnRecord, Figure, Palette, View
-from vitwork.report.sheet import sheet
 
 if TYPE_CHECKING:
     from vitwork.analyse.outcome import AnalysisOutcome

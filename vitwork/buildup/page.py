@@ -10,9 +10,9 @@ from vitwork.buildup.rule import Ruling, mean_interval
 from vitwork.facts.document import MeasurementResult
 from vitwork.report import paper_values, words
 from vitwork.report.axis import span
+from vitwork.report.figure_page import sheet
 from vitwork.report.figures import structure
 from vitwork.report.figures.base import Figure, Panel
-from vitwork.report.sheet import sheet
 from vitwork.report.svg import Plot
 
 XLABEL = "number of MSA blocks"

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from vitwork.design.deviation import Lack
-from vitwork.engines.depot import Depot, Files, Pusher, arrived, packed
-from vitwork.engines.parcel import Parcel, SealedParcel
-from vitwork.engines.shipping import Shipment, shipped, unloaded
+from vitwork.engines.file_exchange import FileExchange, Files, Pusher, arrived, packed
+from vitwork.engines.packed_images import Shipment, shipped, unloaded
+from vitwork.engines.packed_task import PackedTask, SealedTask
 from vitwork.errors import VitworkError, told
 from vitwork.session.engine import Resources, State, Task, TaskError, taken
 from vitwork.session.worker import Worker
@@ -30,26 +30,26 @@ HEAD = {"node:__internal_head__": 0.001}
 SETTINGS = {"address": str, "cpus": int, "gpus": float, "retries": int, "working_dir": str, "data": str}
 
 
-def perform(parcel: SealedParcel, depot: Any, files: Files, data: Any = None) -> dict[str, Lack]:
-    """Do a task on a node, in a folder of its own, and send what comes of it to the depot while it is worked on.
+def perform(packed_task: SealedTask, exchange: Any, files: Files, data: Any = None) -> dict[str, Lack]:
+    """Do a task on a node, in a folder of its own, and send what comes of it to the exchange while it is worked on.
 
     Args:
-        parcel: the task.
-        depot: the actor that keeps files.
-        files: what the session's store holds of the runs; what the depot holds is newer.
+        packed_task: what is to be done.
+        exchange: the actor that keeps files.
+        files: what the session's store holds of the runs; what the exchange holds is newer.
         data: the images, where they were sent along.
     """
     import ray
 
-    opened = parcel.open()
+    opened = packed_task.open()
     keys = [*opened.task.keys, *(want.key for want in opened.task.wanted)]
     if data is not None:
         opened = replace(opened, data=unloaded(data))
     with tempfile.TemporaryDirectory(prefix="vitwork-") as folder:
         store = Store(Path(folder))
         arrived(store, files)
-        arrived(store, ray.get(depot.get.remote(keys)))
-        with Pusher(store, keys, lambda files: list(ray.get(depot.put.remote(files)))):
+        arrived(store, ray.get(exchange.get.remote(keys)))
+        with Pusher(store, keys, lambda files: list(ray.get(exchange.put.remote(files)))):
             return opened.perform(store, f"ray {socket.gethostname()}-{os.getpid()}")
 
 
@@ -114,7 +114,7 @@ class Ray:
     name: str = "ray"
     remote: bool = True
     lasting: bool = False
-    depot: Any = None
+    exchange: Any = None
     shipment: Shipment | None = None
     futures: dict[str, Remote] = field(default_factory=dict)
     received: float = 0.0
@@ -141,21 +141,21 @@ class Ray:
             handed = []
             for task in tasks:
                 keys = [*task.keys, *(want.key for want in task.wanted)]
-                parcel = Parcel.of(task, self.worker, self.resources).pack()
-                reference = call.remote(parcel, self.depot, packed(self.worker.store, keys), self._data())
+                packed_task = PackedTask.of(task, self.worker, self.resources).pack()
+                reference = call.remote(packed_task, self.exchange, packed(self.worker.store, keys), self._data())
                 handed.append((task, Remote(reference, self, task)))
         self.futures |= {future.id: future for _, future in handed}
         return handed
 
     def _join(self) -> None:
-        """Join the cluster, or start one on this machine, and open the depot in it."""
+        """Join the cluster, or start one on this machine, and open the exchange in it."""
         import ray
 
         if not ray.is_initialized():
             given = {"working_dir": self.settings["working_dir"]} if "working_dir" in self.settings else {}
             ray.init(address=self.settings.get("address"), runtime_env=given, log_to_driver=False)
-        if self.depot is None:
-            self.depot = ray.remote(Depot).options(num_cpus=0, resources=HEAD).remote()
+        if self.exchange is None:
+            self.exchange = ray.remote(FileExchange).options(num_cpus=0, resources=HEAD).remote()
 
     def _data(self) -> Any:
         """Return the images where they are to be sent along: once for each node, through Ray's object store."""
@@ -184,16 +184,16 @@ class Ray:
             return bool(ray.wait([reference], timeout=0, fetch_local=False)[0])
 
     def receive(self, *, at_once: bool = False) -> None:
-        """Write what has arrived at the depot into the store; what was damaged on its way is asked for again."""
+        """Write what has arrived at the exchange into the store; what was damaged on its way is asked for again."""
         import ray
 
-        if self.depot is None or (not at_once and time.monotonic() - self.received < POLL_SECONDS):
+        if self.exchange is None or (not at_once and time.monotonic() - self.received < POLL_SECONDS):
             return
         store, tries = self.worker.store, 0
         with self._told():
-            while (files := ray.get(self.depot.take.remote())) and tries < len(files) + 5:
+            while (files := ray.get(self.exchange.take.remote())) and tries < len(files) + 5:
                 seals = arrived(store, files)
-                ray.get(self.depot.confirm.remote(seals))
+                ray.get(self.exchange.confirm.remote(seals))
                 if isinstance(store, ObjectStore):
                     for name in seals:
                         if name.startswith("records/"):
@@ -202,11 +202,11 @@ class Ray:
         self.received = time.monotonic()
 
     def forget(self, future: Remote) -> None:
-        """Let the depot go of a task's files."""
+        """Let the exchange go of a task's files."""
         self.futures.pop(future.id, None)
         keys = [*future.task.keys, *(want.key for want in future.task.wanted)]
         with self._told():
-            self.depot.forget.remote(keys)
+            self.exchange.forget.remote(keys)
 
     def cancel(self, ids: Collection[str]) -> None:
         """End tasks of this session; those of others end with their sessions."""
@@ -226,12 +226,12 @@ class Ray:
         }
 
     def close(self) -> None:
-        """Close the depot."""
-        if self.depot is not None:
+        """Close the exchange."""
+        if self.exchange is not None:
             import ray
 
-            ray.kill(self.depot)
-            self.depot = None
+            ray.kill(self.exchange)
+            self.exchange = None
 
 
 def ray(settings: Mapping[str, str], worker: Worker) -> Ray:

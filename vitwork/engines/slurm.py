@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitwork.design.deviation import Lack
 from vitwork.device import place
-from vitwork.engines.parcel import Parcel, SealedParcel
+from vitwork.engines.packed_task import PackedTask, SealedTask
 from vitwork.errors import VitworkError
 from vitwork.session.engine import Resources, State, Task, TaskError
 from vitwork.session.progress import process_runs
@@ -51,14 +51,14 @@ SHARED = {
 class Job:
     """What a job runs; submitit calls `checkpoint` before a time limit or a preemption ends it, and starts it again."""
 
-    def __call__(self, packed: SealedParcel) -> dict[str, Lack]:
+    def __call__(self, packed: SealedTask) -> dict[str, Lack]:
         """Do a task in the shared store, without a lock: that a run is done once is for the bookings and the queue to see to."""
-        parcel = packed.open()
+        task = packed.open()
         job = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
         number = "_".join(part for part in job if part) or os.environ.get("SLURM_JOB_ID") or str(os.getpid())
-        return parcel.perform(parcel.opened(), f"slurm {number}")
+        return task.perform(task.opened(), f"slurm {number}")
 
-    def checkpoint(self, packed: SealedParcel) -> Any:
+    def checkpoint(self, packed: SealedTask) -> Any:
         """Return the same task: it goes on from the training's own last checkpoint.
 
         submitit asks in a signal's handler, in the middle of a training, and exits from there.
@@ -96,7 +96,7 @@ class Submitted:
             return bool(self.job.done())
         if self.job.paths.result_pickle.exists():
             return True
-        if self.engine.states([self.id])[self.id] is not State.ENDED:
+        if self.engine.describe([self.id])[self.id] is not State.ENDED:
             self.left = None
             return False
         self.left = self.left or time.monotonic()
@@ -161,7 +161,7 @@ class Slurm:
             tasks = tasks[: max(0, (self.resources.at_once or place.cores()) - len(self.running))]
         if not tasks:
             return []
-        packed = [Parcel.of(task, self.worker, self.resources).pack() for task in tasks]
+        packed = [PackedTask.of(task, self.worker, self.resources).pack() for task in tasks]
         parts = range(0, len(packed), MOST_IN_ARRAY)
         at_once = self.resources.at_once and max(1, self.resources.at_once // len(parts))
         handed: list[tuple[Task, Submitted]] = []
@@ -200,10 +200,6 @@ class Slurm:
             subprocess.run(["scancel", *jobs[start : start + 100]], check=False, capture_output=True, timeout=60)
 
     def describe(self, ids: Collection[str]) -> dict[str, State]:
-        """Return where jobs are, as the queue tells."""
-        return self.states(ids)
-
-    def states(self, ids: Collection[str]) -> dict[str, State]:
         """Return where jobs are, asked of Slurm at most every few seconds; jobs that have left the queue have ended."""
         here = {id: int(id.removeprefix(LOCAL)) for id in ids if id.startswith(LOCAL)}
         told = {id: State.RUNNING if process_runs(pid) else State.ENDED for id, pid in here.items()}

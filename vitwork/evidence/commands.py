@@ -17,8 +17,8 @@ from vitwork.facts.checks import Agreement
 from vitwork.facts.document import Results
 from vitwork.report.source import open_report
 from vitwork.report.words import evidence as words
-from vitwork.session.again import ReportPlan, profile_of
 from vitwork.session.collecting import collect, read_claims
+from vitwork.session.from_report import ReportPlan, profile_of
 from vitwork.session.worker import Worker
 from vitwork.store.machine import commit
 from vitwork.store.store import Store, resolved, write_atomically

@@ -14,15 +14,22 @@ from vitwork.design.deviation import Change
 from vitwork.errors import VitworkError
 from vitwork.evidence.values import columns_of, scaled, table
 from vitwork.facts.claims import ClaimResult
-from vitwork.facts.document import MachineEffect, MeasurementResult, Origin, Provenance, Results, RunResult, Source
-from vitwork.session.again import ReportPlan, judged_again
+from vitwork.facts.document import (
+    PARTS,
+    MachineEffect,
+    MeasurementResult,
+    Origin,
+    Provenance,
+    Results,
+    RunResult,
+    Source,
+)
+from vitwork.session.from_report import ReportPlan, judged_again
 from vitwork.session.lookup import Lookup
 from vitwork.statistics.effect import Verdict
-from vitwork.statistics.exchange import GroupedNetworks, group_differences
+from vitwork.statistics.group_differences import GroupedNetworks, group_differences
 from vitwork.store.keys import digest, plain
 
-PARTS = {Change.CHOSEN, Change.ENDED}
-"""What marks a report of a part: with it, the pooled one is of a part, too."""
 MADE_OF = ("model", "options", "recipe", "data", "fingerprint")
 """What the runs of an arm have to share."""
 

@@ -20,7 +20,7 @@ from vitwork.evidence.pool import machine_effects
 from vitwork.facts.checks import Agreement, Code, Judged, Kind, Moved, Rejudged
 from vitwork.facts.claims import ClaimResult, Hypothesis, Sample
 from vitwork.facts.document import Results, RunResult
-from vitwork.session.again import ReportPlan, judged_again
+from vitwork.session.from_report import ReportPlan, judged_again
 from vitwork.session.plan import Run, Wanted, code, settings
 from vitwork.statistics.effect import Verdict
 from vitwork.store.keys import digest, plain

@@ -26,12 +26,12 @@ from vitwork.facts.document import RunResult
 from vitwork.language.sentence import Reference
 from vitwork.measurements.accuracy import Evaluation
 from vitwork.report import words
-from vitwork.session.again import ReportPlan
+from vitwork.session.from_report import ReportPlan
 from vitwork.session.lookup import Lookup, Records
 from vitwork.session.plan import Plan
 from vitwork.session.worker import Worker
 from vitwork.statistics.comparison import on_scale
-from vitwork.statistics.exchange import GroupedNetworks, group_differences, predicted
+from vitwork.statistics.group_differences import GroupedNetworks, group_differences, predicted
 
 ROUNDING = 1e-4
 """Relative difference of two trainings' losses, and of values, that rounding explains."""

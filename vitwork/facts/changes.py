@@ -87,7 +87,7 @@ def compare_to_baseline(old: Results, new: Results, alpha: float = 0.05) -> list
         alpha: probability that any effect is falsely reported to have left its interval (Holm over all pairs).
     """
     claims = _claims(old.claims, new.claims)
-    partly = _partly(new)
+    partly = new.part
     names = {before.id: after.id for before, after in claims}
     hypotheses = _hypotheses(old.hypotheses, new.hypotheses, names)
     chosen = Change.CHOSEN in partly
@@ -112,16 +112,11 @@ def compare_to_baseline(old: Results, new: Results, alpha: float = 0.05) -> list
 
 def untold(old: Results, new: Results) -> tuple[str, ...]:
     """Return the measured claims of `old` of which `new`, being of a part of the tests, tells nothing."""
-    partly, claims = _partly(new), _claims(old.claims, new.claims)
+    partly, claims = new.part, _claims(old.claims, new.claims)
     silent = {before.id for before, after in claims if partly and _unreached(after)}
     if Change.CHOSEN in partly:
         silent |= {claim.id for claim in old.claims} - {before.id for before, _ in claims}
     return tuple(claim.id for claim in old.claims if claim.id in silent and claim.verdict is not Verdict.NOT_MEASURED)
-
-
-def _partly(results: Results) -> set[Change]:
-    """Return why results are of a part of the tests; nothing for those of a whole session."""
-    return {found.change for found in results.profile.deviations} & {Change.CHOSEN, Change.ENDED}
 
 
 def _unreached(claim: ClaimResult) -> bool:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from vitwork.design.deviation import Deviation
+from vitwork.design.deviation import Change, Deviation
 from vitwork.facts.claims import ClaimResult, Hypothesis, Number
 from vitwork.statistics.effect import Scale
 
@@ -17,6 +17,10 @@ SCHEMA: Literal["vitwork-results/2"] = "vitwork-results/2"
 NotFinite = Literal["nan", "inf", "-inf"]
 Moment = Annotated[float, Meta(ge=0, lt=253402300800)]
 """Seconds since the epoch, before the year 10000."""
+
+
+PARTS = {Change.CHOSEN, Change.ENDED}
+"""What marks results of a part of the tests."""
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
@@ -247,6 +251,11 @@ class Results(Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...] = ()
     machine_effects: tuple[MachineEffect, ...] = ()
     quantities: tuple[QuantityResult, ...] = ()
+
+    @property
+    def part(self) -> set[Change]:
+        """Why these are results of a part of the tests, chosen or ended early; empty for those of a whole session."""
+        return {found.change for found in self.profile.deviations} & PARTS
 
     def hypotheses_of(self, claim: ClaimResult) -> list[Hypothesis]:
         """Return the hypotheses of one of these claims, in the claim's order."""

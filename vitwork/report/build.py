@@ -9,9 +9,9 @@ from vitwork.facts.document import Results
 from vitwork.report.badge import badge
 from vitwork.report.crate import METADATA, crate
 from vitwork.report.document import dump
-from vitwork.report.earlier import placed
 from vitwork.report.html import all_visible
 from vitwork.report.page import render
+from vitwork.report.placement import placed
 from vitwork.report.summary import markdown
 from vitwork.report.tables import tables
 from vitwork.store.store import replacing

@@ -9,14 +9,14 @@ from msgspec import structs
 
 from vitwork.facts.claims import ClaimResult, Hypothesis, Sample
 from vitwork.facts.document import Results, RunResult
-from vitwork.report import beside, words
+from vitwork.report import paper_comparison, words
 from vitwork.report.cite import ARXIV, bibtex
 from vitwork.report.crate import SHARED
 from vitwork.report.document import Json, dump
 from vitwork.report.figures import PAPER, GalleryFigure, effect, gallery, structure, training
 from vitwork.report.figures.base import Figure, Palette
 from vitwork.report.html import anchors, environment
-from vitwork.report.packed import Link, PageFiles
+from vitwork.report.page_files import Link, PageFiles
 from vitwork.statistics.effect import Verdict
 
 ANSWERED = {
@@ -58,7 +58,10 @@ def render(results: Results, files: Mapping[str, bytes] | None = None) -> str:
             cost=_cost(results),
             when=words.moment(results.provenance.started),
             answers=_answers(results, claims),
-            beside=[(row, claims[row.name]["anchor"] if row.name in claims else "") for row in beside.rows(results)],
+            beside=[
+                (row, claims[row.name]["anchor"] if row.name in claims else "")
+                for row in paper_comparison.rows(results)
+            ],
             beside_title=words.BESIDE,
             groups=[
                 group
@@ -104,7 +107,7 @@ def _hardware(results: Results) -> str:
 def _cost(results: Results) -> str:
     trained = sum(run.seconds or 0.0 for run in results.runs)
     measured = sum(entry.seconds or 0.0 for entry in results.measurements)
-    parts = f"{words.duration(trained)} of {'loading' if words.loaded(results) else 'training'}, {words.duration(measured)} of measuring"
+    parts = f"{words.duration(trained)} of {'loading' if results.profile.loaded else 'training'}, {words.duration(measured)} of measuring"
     return f"{parts}{_energy(results)}; this session took {words.duration(results.provenance.seconds)}"
 
 
@@ -286,7 +289,7 @@ def _with_data(figure: Figure | None, name: str, packed: PageFiles) -> Json | No
 
 def _arms(results: Results, palette: Palette, places: Mapping[str, str]) -> list[Json]:
     runs: dict[str, list[RunResult]] = {}
-    foreign, loaded = words.substitutes(results.profile), words.loaded(results)
+    foreign, loaded = words.substitutes(results.profile), results.profile.loaded
     accuracies = {
         entry.run: entry.values.get("acc")
         for entry in results.measurements

@@ -16,7 +16,7 @@ from vitwork.facts.document import Results
 from vitwork.report import findings, history, words
 from vitwork.report.document import Json, read
 from vitwork.report.figures.base import Palette
-from vitwork.report.figures.courses import courses
+from vitwork.report.figures.effect_history import courses
 from vitwork.report.history import HistoryEvent
 from vitwork.report.html import all_visible, anchors, environment, visible
 from vitwork.report.tables import NAMES, tables

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vitwork.facts.document import Results
-from vitwork.report import beside, words
+from vitwork.report import paper_comparison, words
 from vitwork.session import options
 from vitwork.session.baseline import Changes
 from vitwork.session.collector import Collector
@@ -80,7 +80,7 @@ def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[
     colour = config.pluginmanager.has_plugin("terminalreporter") and config.get_terminal_writer().hasmarkup
     every = config.get_verbosity() > 0
     shown = table(results, width(), every=every, colour=colour)
-    return [*shown, *beside.lines(results), *fitted([*changes.lines(), *words.part(results)])]
+    return [*shown, *paper_comparison.lines(results), *fitted([*changes.lines(), *words.part(results)])]
 
 
 def why(findings: Iterable[Finding], ended: Collector, changes: Changes, *, unreached: bool) -> str:
@@ -124,7 +124,7 @@ def write(config: pytest.Config, results: Results) -> Path:
     Raises:
         VitworkError: it cannot be written.
     """
-    from vitwork.report.earlier import placed, standing_page
+    from vitwork.report.placement import placed, standing_page
 
     folder = placed(results, options.report_of(config, options.store_of(config), part=words.partial(results)))
     return standing_page(results, folder) or _built(results, folder)

@@ -44,6 +44,13 @@ class Duration:
     basis: Basis
 
 
+def total(parts: Iterable[float | None]) -> float | None:
+    """Return a sum of which every part is known; None where one is not."""
+    found = list(parts)
+    known = [part for part in found if part is not None]
+    return sum(known) if len(known) == len(found) else None
+
+
 def fingerprints(specs: Iterable[DataSpec], data: Path | None) -> dict[DataSpec, str]:
     """Return the fingerprints of data sets, those of public ones without having them; empty where it is not known."""
     from vitwork.data.sources.download import PUBLISHED
@@ -84,16 +91,15 @@ def _loaded(plan: Plan, arms: Collection[str]) -> dict[str, Duration]:
     for run in plan.runs.values():
         if run.arm.name in found:
             found[run.arm.name].append(_of_network(plan, run))
-    return {arm: Duration(fmean(known), Basis.FAMILY)
-            for arm, costs in found.items() if len(known := [cost for cost in costs if cost is not None]) == len(costs)}  # fmt: skip
+    sums = {arm: total(costs) for arm, costs in found.items()}
+    return {arm: Duration(whole / len(found[arm]), Basis.FAMILY) for arm, whole in sums.items() if whole is not None}
 
 
 def _of_network(plan: Plan, run: Run) -> float | None:
     """Return what preparing the images of a published network and measuring it takes; None where a part is unknown."""
     assert run.network is not None
-    parts = [network_costs.seconds(run.network, run.arm, want.measurement) for want in plan.measurements(run)]
-    known = [part for part in parts if part is not None]
-    return network_costs.preparing(run.arm) + sum(known) if len(known) == len(parts) else None
+    parts = (network_costs.seconds(run.network, run.arm, want.measurement) for want in plan.measurements(run))
+    return total([network_costs.preparing(run.arm), *parts])
 
 
 def recorded(plan: Plan, store: Store) -> dict[str, float]:
@@ -110,9 +116,8 @@ def _known(plan: Plan, store: Store, runs: Iterable[Run]) -> Iterator[float]:
     for run in runs:
         if store.has(run.key):
             records = [store.read(key) for key in (run.key, *(want.key for want in plan.measurements(run)))]
-            known = [float(record["seconds"]) for record in records if record is not None]
-            if len(known) == len(records):
-                yield sum(known)
+            if (whole := total(None if record is None else float(record["seconds"]) for record in records)) is not None:
+                yield whole
 
 
 def _stepped(arms: Mapping[str, Arm], device: str) -> dict[str, Duration]:

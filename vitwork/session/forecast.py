@@ -16,8 +16,8 @@ from vitwork.language.sentence import Sentence
 from vitwork.networks.costs import seconds
 from vitwork.profiles.network_times import network_times
 from vitwork.report import words
-from vitwork.report.beside import CURVES
-from vitwork.session.costs import durations
+from vitwork.report.paper_comparison import CURVES
+from vitwork.session.costs import durations, total
 from vitwork.session.engine import Engine, Task
 from vitwork.session.plan import Plan, Wanted
 from vitwork.session.workload import tasks
@@ -87,9 +87,8 @@ def _minutes_a_network(wanted: Iterable[Wanted], store: Store) -> float | None:
     kinds: dict[str, list[Wanted]] = {}
     for want in wanted:
         kinds.setdefault(digest([want.measurement.name, want.measurement.parameters]), []).append(want)
-    each = [_mean_seconds(alike, store) for alike in kinds.values()]
-    known = [seconds for seconds in each if seconds is not None]
-    return sum(known) / 60 if len(known) == len(each) else None
+    whole = total(_mean_seconds(alike, store) for alike in kinds.values())
+    return None if whole is None else whole / 60
 
 
 def _mean_seconds(wanted: Iterable[Wanted], store: Store) -> float | None:
@@ -170,5 +169,4 @@ def handed(plan: Plan, store: Store, engine: Engine) -> Handed:
         ArmTasks(arm, len(group), len(group[0].runs), sum(len(task.wanted) for task in group), group[0].hours)
         for arm, group in groups.items()
     ]
-    known = [task.hours for task in found if task.hours is not None]
-    return Handed(engine.name, str(engine.resources), arms, sum(known) if len(known) == len(found) else None)
+    return Handed(engine.name, str(engine.resources), arms, total(task.hours for task in found))

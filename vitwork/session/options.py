@@ -21,7 +21,7 @@ from vitwork.errors import VitworkError
 from vitwork.facts.document import Results
 from vitwork.networks import selection
 from vitwork.report.source import open_report
-from vitwork.session import again
+from vitwork.session import from_report
 from vitwork.session.archive import Archive, ArchivedStore
 from vitwork.session.costs import fingerprints
 from vitwork.session.engine import Choice
@@ -131,7 +131,7 @@ def profile_of(config: pytest.Config) -> Profile:
             raise VitworkError(
                 f"--from {option.source} judges the report as it is: leave profile, seeds and settings out."
             )
-        return again.profile_of(report)
+        return from_report.profile_of(report)
     profile = _arms(option, profiles.find(option.profile))
     return _replicated(option, overrides.override(profile, option.changes, deterministic=option.deterministic))
 
@@ -229,7 +229,7 @@ def open_store(config: pytest.Config) -> Store:
 def plan_of(config: pytest.Config, profile: Profile, cases: Iterable[Case], lacks: Mapping[str, Lack]) -> Plan:
     """Return the plan of a session's tests; `lacks` says, by claim, what some lack whatever the profile has."""
     if (report := report_from(config)) is not None:
-        return again.ReportPlan(profile, report=report).read(cases, lacks)
+        return from_report.ReportPlan(profile, report=report).read(cases, lacks)
     plan = Plan(profile, config.option.data)
     if config.option.plan:  # which needs no data
         plan.fingerprints |= fingerprints({arm.data for arm in profile.arms.values()}, plan.data)
@@ -327,7 +327,7 @@ def given(config: pytest.Config) -> bool:
         (
             option.data, option.weights, option.store, option.report, option.seeds, option.max_seeds, option.max_minutes,
             option.baseline, option.tensorboard, option.substitutes, option.changes, option.first_seed is not None, option.source,
-            option.records,
+            option.records, option.engine_settings,
         )
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from typing import Any
 from vitwork.design.arm import Arm
 from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
-from vitwork.session.surroundings import surroundings
+from vitwork.session.environment import as_found
 
 FEWEST_CLASSES = 10  # of all data sets but a user's own
 SIZES = {"cifar10": 32, "cifar100": 32, "imagenet": 224}
@@ -45,7 +45,7 @@ def import_from_here() -> None:
         sys.path.insert(0, here)
 
 
-@surroundings()
+@as_found()
 def try_models(profile: Profile, original: Profile) -> list[str]:
     """Build each network that is not the original profile's, or whose images have another size, and pass two images.
 

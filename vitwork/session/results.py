@@ -27,7 +27,7 @@ from vitwork.facts.document import (
 from vitwork.facts.not_finite import not_finite
 from vitwork.language.claim import combine
 from vitwork.report.document import encodable
-from vitwork.report.earlier import pages_hash
+from vitwork.report.placement import pages_hash
 from vitwork.session.findings import Decided, Finding, Judgement, RecordPlace
 from vitwork.session.invocation import again, options
 from vitwork.session.lookup import Records

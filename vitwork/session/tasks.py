@@ -15,9 +15,9 @@ from vitwork.design.dataset import DataSpec
 from vitwork.design.deviation import Lack, Missing
 from vitwork.device import energy
 from vitwork.errors import UnfitError, VitworkError, said
+from vitwork.session.environment import as_found
 from vitwork.session.held_out import images_of
 from vitwork.session.plan import Run, Wanted
-from vitwork.session.surroundings import surroundings
 from vitwork.session.troubles import Troubles
 from vitwork.store.keys import plain
 from vitwork.store.machine import hardware, versions
@@ -62,7 +62,7 @@ class Tasks:
             mine = [want for want in wanted if want.run.key == run.key]
             self.complete(run, mine, lambda what, run=run: stage(f"seed {run.seed} {what}"))  # type: ignore[misc]
 
-    @surroundings()
+    @as_found()
     def complete(self, run: Run, wanted: Sequence[Wanted], stage: Stage) -> None:
         """Train `run` unless it is trained, and take the measurements that are missing; note what fails."""
         try:
@@ -96,7 +96,7 @@ class Tasks:
         self.store.write(run.key, record)
         return record
 
-    @surroundings()
+    @as_found()
     def train_together(self, runs: Sequence[Run], stage: Stage, way: Way | None) -> bool:
         """Train seeds of one arm at once; False when that cannot be done, and they are better trained one by one."""
         from vitwork.device.settings import kept

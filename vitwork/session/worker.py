@@ -17,7 +17,7 @@ from vitwork.session.bookings import Bookings, booked
 from vitwork.session.dispatch import Dispatcher
 from vitwork.session.engine import Choice, Resources, State, Task
 from vitwork.session.jobs import waiting_for, worked_on
-from vitwork.session.neighbours import Neighbours
+from vitwork.session.other_machines import OtherMachines
 from vitwork.session.plan import Plan
 from vitwork.session.progress import Reporter
 from vitwork.session.tasks import Tasks
@@ -103,7 +103,7 @@ class Local:
 
     Attributes:
         worker: this process.
-        reporter, neighbours: made when there is something to do.
+        reporter, other_machines: made when there is something to do.
         waited: runs of other sessions that were named.
     """
 
@@ -114,7 +114,7 @@ class Local:
     together: bool = False  # it is found out once the images are there
     resources: Resources = field(default_factory=Resources)
     reporter: Reporter | None = None
-    neighbours: Neighbours | None = None
+    other_machines: OtherMachines | None = None
     waited: set[str] = field(default_factory=set)
 
     def submit(self, tasks: Sequence[Task]) -> list[tuple[Task, Done]]:
@@ -147,9 +147,9 @@ class Local:
             keep_memory()
             place.share_threads(self.worker.count)
             self.reporter = Reporter(self.worker.store, self.worker.name, self.worker.planned)
-            self.neighbours = Neighbours(self.worker.store.root)
-        if self.neighbours is not None:
-            self.neighbours.look()
+            self.other_machines = OtherMachines(self.worker.store.root)
+        if self.other_machines is not None:
+            self.other_machines.look()
         return self.reporter
 
     def _unbooked(self, tasks: Sequence[Task]) -> Sequence[Task]:

@@ -10,7 +10,7 @@ from vitwork.facts.claims import ClaimResult
 from vitwork.facts.document import Results
 from vitwork.report.words.numbers import plural, sentence
 from vitwork.report.words.sentences import sizes
-from vitwork.report.words.verdicts import DECIDED, apart, decided, ended, loaded, properties, sides, tally
+from vitwork.report.words.verdicts import DECIDED, apart, decided, ended, properties, sides, tally
 from vitwork.statistics.effect import Verdict
 
 PAPER = "How Do Vision Transformers Work?"
@@ -65,7 +65,7 @@ def lead(results: Results) -> str:
     claims, _ = sides(results.claims)[0]
     counts, found = tally(claims), decided(claims)
     held, failed, open_ = counts[Verdict.REPRODUCED], counts[Verdict.CONTRADICTED], counts[Verdict.INCONCLUSIVE]
-    networks = plural(ended(results), f"{'published' if loaded(results) else 'trained'} network")
+    networks = plural(ended(results), f"{'published' if results.profile.loaded else 'trained'} network")
     became = [f"{held} {'holds' if held == 1 else 'hold'}"] * bool(held)
     became += [f"{failed} {'does' if failed == 1 else 'do'} not"] * bool(failed)
     left = f"; {open_} {'remains' if open_ == 1 else 'remain'} undecided" if open_ else ""

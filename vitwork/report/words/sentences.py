@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterable, Sequence
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.facts.changes import Event, Kind, untold
 from vitwork.facts.claims import ClaimResult, Hypothesis
-from vitwork.facts.document import ProfileResult, Results
+from vitwork.facts.document import PARTS, ProfileResult, Results
 from vitwork.report.words.effects import compared, effect, settling, why
 from vitwork.report.words.numbers import cost, duration, listed, plural, quantity, sentence, snapshot
 from vitwork.report.words.origins import pooled, registration
-from vitwork.report.words.verdicts import loaded, primaries, qualifiers, verdict
+from vitwork.report.words.verdicts import primaries, qualifiers, verdict
 from vitwork.statistics.effect import Effect, Verdict
 
 SIDES = {Verdict.REPRODUCED: "the paper’s side", Verdict.CONTRADICTED: "the other side"}
@@ -133,19 +133,18 @@ def changed(results: Results) -> bool:
 
 def partial(results: Results) -> bool:
     """Return whether results are of chosen tests, or of a session that ended before all of them."""
-    return any(found.change in {Change.CHOSEN, Change.ENDED} for found in results.profile.deviations)
+    return bool(results.part)
 
 
 def stopped(results: Results) -> bool:
     """Return whether results are of a session that ended before all of its tests."""
-    return any(found.change is Change.ENDED for found in results.profile.deviations)
+    return Change.ENDED in results.part
 
 
 def partly(results: Results) -> list[str]:
     """Return what a report of some tests, or of a session that ended early, has to say of itself; nothing for a whole one."""
-    found = {deviation.change for deviation in results.profile.deviations}
-    lines = [chosen(results.family)] if Change.CHOSEN in found else []
-    if Change.ENDED in found:
+    lines = [chosen(results.family)] if Change.CHOSEN in results.part else []
+    if stopped(results):
         lines.append(
             "This report is partial: the session ended before every test was reached. It replaces no whole report."
         )
@@ -186,7 +185,7 @@ def summary(results: Results) -> str:
         seeds.setdefault(run.arm, set()).add(run.seed)
     counts = sorted({len(found) for found in seeds.values()}) or [results.profile.seeds]
     least = f"{counts[0]} to " if len(counts) > 1 else ""
-    counted = f"{plural(counts[-1], 'network')} per arm" if loaded(results) else plural(counts[-1], "seed")
+    counted = f"{plural(counts[-1], 'network')} per arm" if results.profile.loaded else plural(counts[-1], "seed")
     size = sizes(results)
     said = [part for part in results.profile.summary.split(", ") if not (size and part.endswith(" parameters"))]
     return ", ".join(filter(None, [*said, size, f"{least}{counted}"]))
@@ -304,7 +303,7 @@ def other_profile(old: Results, new: Results) -> str:
 
 def _shape(profile: ProfileResult) -> dict[str, object]:
     """Return what makes results of a profile comparable, by name; that a session was of a part of its tests does not count."""
-    settings = {found for found in profile.deviations if found.change not in {Change.CHOSEN, Change.ENDED}}
+    settings = {found for found in profile.deviations if found.change not in PARTS}
     fields = ("summary", "pixels", "seeds", "first_seed")
     return {**{name.replace("_", " "): getattr(profile, name) for name in fields}, "deviations": settings}
 

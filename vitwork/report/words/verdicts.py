@@ -245,11 +245,6 @@ def ended(results: Results) -> int:
     return sum(run.status is not None or bool(run.network) for run in results.runs)
 
 
-def loaded(results: Results) -> bool:
-    """Return whether the profile's networks are published ones: loaded, and not trained."""
-    return results.profile.loaded
-
-
 def worked(results: Results) -> float:
     """Return the seconds that all trainings and measurements took, by the clock of each."""
     spent = [*(run.seconds for run in results.runs), *(entry.seconds for entry in results.measurements)]
@@ -280,7 +275,7 @@ def price(results: Results) -> str:
     return (
         f"{quantity(60 * decided(claims) / seconds)} claims decided per worker-minute: {decided(claims)} of "
         f"{plural(len(claims), 'claim')} of {whose} in {seconds / 60:.1f} worker-minutes of "
-        f"{'loading' if loaded(results) else 'training'} and measuring"
+        f"{'loading' if results.profile.loaded else 'training'} and measuring"
     )
 
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitwork.report.packed import LARGEST, ROOM, PageFiles
+from vitwork.report.page_files import LARGEST, ROOM, PageFiles
 
 
 def test_large_tables_are_compressed_and_kept_once():

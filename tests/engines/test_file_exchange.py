@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vitwork.engines.depot import MOST_TRIES, Depot, Files, Pusher, arrived, packed
+from vitwork.engines.file_exchange import MOST_TRIES, FileExchange, Files, Pusher, arrived, packed
 from vitwork.errors import VitworkError
 from vitwork.store.store import Store, read_sealed, write_sealed
 
@@ -26,37 +26,37 @@ def flipped(content: bytes) -> bytes:
 
 
 def test_what_a_node_writes_arrives_in_the_session(tmp_path: Path) -> None:
-    """A record and a checkpoint travel through the depot, once, and are the same there; other runs' files stay."""
-    node, session, depot = store(tmp_path / "node"), Store(tmp_path / "session"), Depot()
+    """A record and a checkpoint travel through the exchange, once, and are the same there; other runs' files stay."""
+    node, session, exchange = store(tmp_path / "node"), Store(tmp_path / "session"), FileExchange()
     node.write("f" * 20, {"status": "another"})
-    Pusher(node, [KEY], depot.put).push()
-    depot.confirm(arrived(session, depot.take()))
+    Pusher(node, [KEY], exchange.put).push()
+    exchange.confirm(arrived(session, exchange.take()))
     assert session.read(KEY) == {"status": "finished"}
     assert not session.has("f" * 20)
     assert read_sealed(session.run_folder(KEY) / "checkpoint.pt") == b"half"
-    assert depot.take() == {}
-    assert set(depot.get([KEY])) == set(packed(node, [KEY]))
-    depot.forget([KEY])
-    assert depot.get([KEY]) == {}
+    assert exchange.take() == {}
+    assert set(exchange.get([KEY])) == set(packed(node, [KEY]))
+    exchange.forget([KEY])
+    assert exchange.get([KEY]) == {}
 
 
 def test_what_arrives_damaged_is_sent_again(tmp_path: Path) -> None:
-    """Neither the depot nor the session takes a damaged file; the next try brings it whole."""
-    node, session, depot = store(tmp_path / "node"), Store(tmp_path / "session"), Depot()
+    """Neither the exchange nor the session takes a damaged file; the next try brings it whole."""
+    node, session, exchange = store(tmp_path / "node"), Store(tmp_path / "session"), FileExchange()
     way = iter([True])
 
     def put(files: Files) -> list[str]:
         damage = next(way, False)
-        return depot.put({name: flipped(content) if damage else content for name, content in files.items()})
+        return exchange.put({name: flipped(content) if damage else content for name, content in files.items()})
 
     pusher = Pusher(node, [KEY], put)
     assert not pusher.push()
-    assert depot.take() == {}
+    assert exchange.take() == {}
     pusher.finish()
-    files = depot.take()
-    depot.confirm(arrived(session, {name: flipped(content) for name, content in files.items()}))
+    files = exchange.take()
+    exchange.confirm(arrived(session, {name: flipped(content) for name, content in files.items()}))
     assert not session.has(KEY)
-    depot.confirm(arrived(session, depot.take()))
+    exchange.confirm(arrived(session, exchange.take()))
     assert session.read(KEY) == {"status": "finished"}
 
 
@@ -74,13 +74,13 @@ def test_a_way_that_damages_everything_is_named(tmp_path: Path) -> None:
 
 
 def test_the_end_of_a_training_replaces_its_checkpoint(tmp_path: Path) -> None:
-    """Once the outcome is there, no checkpoint is kept, neither in the depot nor in the session."""
-    node, session, depot = store(tmp_path / "node"), Store(tmp_path / "session"), Depot()
-    depot.put(packed(node, [KEY]))
-    arrived(session, depot.take())
+    """Once the outcome is there, no checkpoint is kept, neither in the exchange nor in the session."""
+    node, session, exchange = store(tmp_path / "node"), Store(tmp_path / "session"), FileExchange()
+    exchange.put(packed(node, [KEY]))
+    arrived(session, exchange.take())
     (node.run_folder(KEY) / "checkpoint.pt").unlink()
     write_sealed(node.run_folder(KEY) / "outcome.json", b"{}")
-    depot.put(packed(node, [KEY]))
-    arrived(session, depot.take())
+    exchange.put(packed(node, [KEY]))
+    arrived(session, exchange.take())
     assert [path.name for path in session.run_folder(KEY).iterdir()] == ["outcome.json"]
-    assert not [name for name in depot.files if "checkpoint" in name]
+    assert not [name for name in exchange.files if "checkpoint" in name]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.report import synthetic
 from vitwork.design.dataset import HELD_OUT
 from vitwork.facts.document import DatasetResult, MeasurementResult, Results
-from vitwork.report.beside import lines
+from vitwork.report.paper_comparison import lines
 from vitwork.report.paper_values import LOG_AMPLITUDE, VARIANCE
 from vitwork.statistics.effect import Effect, Verdict
 

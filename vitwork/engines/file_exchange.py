@@ -24,7 +24,7 @@ Files = dict[str, bytes]
 """Sealed files by their paths within a store."""
 
 
-class Depot:
+class FileExchange:
     """Keeps the newest files of the runs that are worked on; it lives in the cluster, beside the session or on the head.
 
     What has arrived damaged is refused, and what a session has not confirmed is handed out again. Files stay until their

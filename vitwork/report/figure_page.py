@@ -8,7 +8,7 @@ from typing import Any
 
 from vitwork.report.figures.base import Figure
 from vitwork.report.html import anchors, environment, visible
-from vitwork.report.packed import PageFiles
+from vitwork.report.page_files import PageFiles
 
 
 def sheet(template: str, figures: Mapping[str, Figure], **values: Any) -> bytes:

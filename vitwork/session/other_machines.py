@@ -37,7 +37,7 @@ def network(path: Path) -> str:
 
 
 @dataclass(slots=True)
-class Neighbours:
+class OtherMachines:
     """Looks for workers of other machines on a store that lies on a network file system, and warns once.
 
     Attributes:

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from vitwork.session import neighbours
-from vitwork.session.neighbours import Neighbours, network
+from vitwork.session import other_machines
+from vitwork.session.other_machines import OtherMachines, network
 from vitwork.session.progress import Status
 from vitwork.store.store import write_atomically
 
@@ -29,10 +29,10 @@ def test_two_machines_on_a_network_file_system_are_warned_of_once(
     if not shared.is_dir():
         pytest.skip("needs a file system in memory")
     assert network(shared) == ""
-    monkeypatch.setitem(neighbours.NETWORK, 0x01021994, "NFS")  # of file systems in memory
+    monkeypatch.setitem(other_machines.NETWORK, 0x01021994, "NFS")  # of file systems in memory
     assert network(shared) == "NFS"
-    monkeypatch.setattr(neighbours, "network", lambda _: "NFS")
-    watching = Neighbours(tmp_path)
+    monkeypatch.setattr(other_machines, "network", lambda _: "NFS")
+    watching = OtherMachines(tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         watching.look()
@@ -47,5 +47,5 @@ def test_two_machines_on_a_network_file_system_are_warned_of_once(
 def test_a_local_file_system_is_not_warned_of(tmp_path: Path) -> None:
     """Where locks hold, a status of another machine is no reason for a word; a path that is not there is none either."""
     elsewhere(tmp_path, "another-machine")
-    Neighbours(tmp_path).look()
+    OtherMachines(tmp_path).look()
     assert network(tmp_path / "nowhere") == ""

@@ -9,7 +9,7 @@ import pytest
 from tests import forked
 from vitwork.design.deviation import Lack, Missing
 from vitwork.language.claim import Claim, Paper
-from vitwork.session import idle
+from vitwork.session import nothing_to_do
 from vitwork.session.findings import Finding
 
 CONFTEST = 'pytest_plugins = ["vitwork.plugin"]\n'
@@ -64,9 +64,9 @@ def test_what_failed_is_tried_again_by_workers(
     lack: Lack | None, noted: bool, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A fault leaves something undone; an arm that the profile does not have never comes."""
-    monkeypatch.setattr(idle, "_note", lambda config: tmp_path / "note")
-    request.config.stash[idle.IMPORTED] = []
+    monkeypatch.setattr(nothing_to_do, "_note", lambda config: tmp_path / "note")
+    request.config.stash[nothing_to_do.IMPORTED] = []
     claim = Claim("larger", "Two is larger.", paper=Paper("Fig. 0", "none"))
     finding = Finding(test="test_larger", claim=claim, chapter="", statistical=True, lack=lack, qualifies=False)
-    idle.note(request.config, [finding], {"test_larger"})
+    nothing_to_do.note(request.config, [finding], {"test_larger"})
     assert (tmp_path / "note").exists() is noted

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.report import synthetic
-from vitwork.report import earlier
+from vitwork.report import placement
 from vitwork.report.build import build
 from vitwork.report.crate import FILES, METADATA
 
@@ -16,7 +16,7 @@ from vitwork.report.crate import FILES, METADATA
 @pytest.fixture(scope="module")
 def results():
     made = synthetic.results(seeds=3, claims=3, grid=5)
-    return replace(made, provenance=replace(made.provenance, pages=earlier.pages_hash()))
+    return replace(made, provenance=replace(made.provenance, pages=placement.pages_hash()))
 
 
 def later(results, **changes):
@@ -31,7 +31,7 @@ def later(results, **changes):
 def test_a_session_that_found_nothing_new_keeps_the_report(tmp_path, results):
     """It differs in its own times alone, and the report tells what the first session took."""
     page = build(results, tmp_path)
-    assert earlier.standing_page(later(results), tmp_path) == page
+    assert placement.standing_page(later(results), tmp_path) == page
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def test_a_session_that_found_nothing_new_keeps_the_report(tmp_path, results):
 def test_a_change_of_what_the_page_says_makes_it_anew(tmp_path, results, changes):
     """Code, command and commit are on the page."""
     build(results, tmp_path)
-    assert earlier.standing_page(later(results, **changes), tmp_path) is None
+    assert placement.standing_page(later(results, **changes), tmp_path) is None
 
 
 def test_other_findings_make_it_anew(tmp_path, results):
     """One claim fewer, for example."""
     build(results, tmp_path)
-    assert earlier.standing_page(replace(later(results), claims=results.claims[1:]), tmp_path) is None
+    assert placement.standing_page(replace(later(results), claims=results.claims[1:]), tmp_path) is None
 
 
 @pytest.mark.parametrize("name", [*FILES, METADATA])
@@ -61,7 +61,7 @@ def test_a_missing_file_makes_it_anew(tmp_path, results, name):
     """Somebody deleted it."""
     build(results, tmp_path)
     (tmp_path / name).unlink()
-    assert earlier.standing_page(later(results), tmp_path) is None
+    assert placement.standing_page(later(results), tmp_path) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"provenance": 3}', b"\xff\xfe"])
@@ -69,17 +69,17 @@ def test_a_file_that_is_not_ours_makes_it_anew(tmp_path, results, content):
     """Whatever lies there."""
     build(results, tmp_path)
     (tmp_path / "results.json").write_bytes(content)
-    assert earlier.standing_page(later(results), tmp_path) is None
+    assert placement.standing_page(later(results), tmp_path) is None
 
 
 def test_the_hash_covers_templates(tmp_path, monkeypatch):
     """A page is made of code and of templates."""
-    before = earlier.pages_hash()
+    before = placement.pages_hash()
     folder = tmp_path / "templates"
     folder.mkdir()
-    for file in earlier.TEMPLATES.iterdir():
+    for file in placement.TEMPLATES.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
-    monkeypatch.setattr(earlier, "TEMPLATES", Path(folder))
-    assert earlier.pages_hash() == before
+    monkeypatch.setattr(placement, "TEMPLATES", Path(folder))
+    assert placement.pages_hash() == before
     (folder / "style.css").write_text("body { color: red }")
-    assert earlier.pages_hash() != before
+    assert placement.pages_hash() != before

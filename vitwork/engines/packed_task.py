@@ -32,7 +32,7 @@ PACKAGES = ("torch", "timm", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class PackedTask:
     """A task with all that another process needs for it.
 
     Attributes:
@@ -58,17 +58,17 @@ class Parcel:
     images: str
 
     @classmethod
-    def of(cls, task: Task, worker: Worker, resources: Resources) -> Parcel:
-        """Return the parcel of a task of a session."""
+    def of(cls, task: Task, worker: Worker, resources: Resources) -> PackedTask:
+        """Return what is packed of a task of a session."""
         return cls(
             task, worker.store.root.absolute(), getattr(worker.store, "url", ""), _absolute(worker.data), worker.device,
             _absolute(worker.events), resources, worker.planned, code_of(task),
             _images(task.runs[0].arm.data, worker.data),
         )  # fmt: skip
 
-    def pack(self) -> SealedParcel:
-        """Return the parcel as bytes, which are trusted as the code is: whoever unpacks them runs what they name."""
-        return SealedParcel(tuple(sys.path), sealed(pickle.dumps(self)))
+    def pack(self) -> SealedTask:
+        """Return it as bytes, which are trusted as the code is: whoever unpacks them runs what they name."""
+        return SealedTask(tuple(sys.path), sealed(pickle.dumps(self)))
 
     def check(self) -> None:
         """Refuse to work with other code or on other images than the session has.
@@ -118,19 +118,19 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class SealedParcel:
-    """A parcel as it travels.
+class SealedTask:
+    """A packed task on its way.
 
     Attributes:
         path: where the session finds modules; what a worker lacks of it and has on its disk is added to its own.
-        content: the parcel, pickled and sealed.
+        content: it, pickled and sealed.
     """
 
     path: tuple[str, ...]
     content: bytes
 
-    def open(self) -> Parcel:
-        """Return the parcel.
+    def open(self) -> PackedTask:
+        """Return it.
 
         Raises:
             CorruptFileError: it was altered on its way.
@@ -144,7 +144,7 @@ class SealedParcel:
             raise VitworkError(
                 f"{socket.gethostname()} has other code than the session ({error}): install the same version there."
             ) from error
-        assert isinstance(found, Parcel)
+        assert isinstance(found, PackedTask)
         return found
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitwork.statistics.exchange import MOST, GroupDifference, GroupedNetworks, group_differences, predicted
+from vitwork.statistics.group_differences import MOST, GroupDifference, GroupedNetworks, group_differences, predicted
 
 KINDS = {
     "normal": lambda dice, shape: dice.standard_normal(shape),

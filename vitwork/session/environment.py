@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @contextmanager
-def surroundings() -> Iterator[None]:
+def as_found() -> Iterator[None]:
     """Give back the current folder and the environment as they were: paths of what follows would mean other files."""
     here, variables = Path.cwd(), dict(os.environ)
     try:

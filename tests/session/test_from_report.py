@@ -12,7 +12,7 @@ from vitwork.design.deviation import Change, Deviation
 from vitwork.facts.document import Results
 from vitwork.measurements.accuracy import Evaluation
 from vitwork.profiles import SMOKE
-from vitwork.session.again import profile_of
+from vitwork.session.from_report import profile_of
 
 
 def measured(results: Results, sizes: list[int]) -> Results:
