@@ -104,6 +104,23 @@ def test_more_hypotheses_need_more_evidence(tmp_path: Path) -> None:
     assert among.adjusted_p > one.adjusted_p
 
 
+def test_sentences_of_a_test_are_told_apart_by_what_they_measure(tmp_path: Path) -> None:
+    """Of two that compare one quantity of the same arms, each has the parameters in which they differ, and no others."""
+
+    def twice(measure: Measure) -> None:
+        for when in ("warmup", "end"):
+            value = measure(error, when=when)
+            assert value("vit") < value("resnet")
+        assert measure(error, when="end")("vit") < 2.5
+
+    hypotheses = found(tmp_path, case("claim", twice))["claim"].hypotheses
+    assert [one.parameters for one in hypotheses] == [
+        {"when": "warmup"},
+        {"when": "end"},
+        {},
+    ]
+
+
 def test_an_arm_of_which_every_run_diverged_has_not_learned(tmp_path: Path) -> None:
     """Its claims say so, and no accuracy of classes that nobody counted."""
     plan = planned(case("claim", smaller))

@@ -141,8 +141,7 @@ def substitute(profile: Profile, models: Sequence[str]) -> Profile:
     arms, changes = dict(profile.arms), list(profile.deviations)
     for given in models:
         name, model = _arm_and_model(given)
-        if name not in arms:
-            raise VitworkError(f"The profile {profile.name} has no arm {name!r}; it has {', '.join(arms)}.")
+        profile.check_arms([name])
         if any(found.change is Change.MODEL and found.arm == name for found in changes):
             raise VitworkError(f"--model gives the arm {name} two models; it trains one.")
         if not all(model.partition(":")):

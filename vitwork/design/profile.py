@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from vitwork.design.arm import Arm
 from vitwork.design.deviation import Deviation
 from vitwork.design.measurement import Measurement
+from vitwork.errors import VitworkError
 
 M = TypeVar("M", bound=Measurement)
 
@@ -66,6 +67,15 @@ class Profile:
     def loaded(self) -> bool:
         """Whether it has arms of published networks, which are loaded and not trained."""
         return any(arm.loaded for arm in self.arms.values())
+
+    def check_arms(self, names: Iterable[str]) -> None:
+        """Refuse names of arms that the profile does not have.
+
+        Raises:
+            VitworkError: there is one; the message lists the arms.
+        """
+        if unknown := [name for name in names if name not in self.arms]:
+            raise VitworkError(f"The profile {self.name} has no arm {unknown[0]!r}; it has {', '.join(self.arms)}.")
 
     def measurement(self, kind: type[M]) -> M:
         """Return the measurement of that kind with this profile's parameters, or with its own where it sets none."""

@@ -65,7 +65,7 @@ CIFAR10 = Profile(
     arms=all_conditions(PAPER_NETWORKS, PAPER_VARIANTS, SHORT_RECIPE, DataSpec("cifar10")),
     seeds=5,
     effort=SHORT_EFFORT,
-    deviations=declared("CIFAR-10 in place of CIFAR-100", *OTHER_NETWORKS, *SHORTER),
+    deviations=declared("CIFAR-10 in place of the paper's images", *OTHER_NETWORKS, *SHORTER),
 )
 
 CIFAR100 = Profile(

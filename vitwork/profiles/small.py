@@ -126,7 +126,7 @@ SMOKE = Profile(
         LeftOut("accuracy change under noise", parameters={"power": "equal"}),
     ),
     deviations=declared(
-        "drawn images of 16×16 pixels in place of CIFAR-100",
+        "drawn images of 16×16 pixels in place of the paper's images",
         "networks of some 50 thousand parameters in place of 5 to 33 million",
         SMALL_RESNET,
         "a ViT of three blocks that pools in place of twelve with a class token",
@@ -157,7 +157,7 @@ CIFAR10_MICRO = Profile(
         Corruptions(severities=(1, 3, 5)),
     ),
     deviations=declared(
-        "CIFAR-10 in place of CIFAR-100, average-pooled to 16×16 pixels, 4,000 training images",
+        "CIFAR-10 in place of the paper's images, average-pooled to 16×16 pixels, 4,000 training images",
         *SMALL_NETWORKS,
         "loss surfaces to 0.9 of the weights' length in place of 1",
         "nine epochs",

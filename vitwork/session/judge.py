@@ -1,8 +1,8 @@
-"""From records to verdicts: claims are judged on what lies in the store.
+"""Judges claims: turns the records in the store into verdicts.
 
-Every sentence becomes an effect, primary sentences decide their claim, and the false discovery rate is controlled over all
-claims that the profile can measure. A session is judged by one process; the others find the judgement in the store, where
-a session with nothing new finds it too.
+Every sentence becomes an effect, primary sentences decide their claim, and the false discovery rate is controlled over
+all claims that the profile can measure. One process judges a session; the others find the judgement in the store, where
+a later session with nothing new finds it too.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Asked = Callable[[float], Effect]
 
 
 def unjudged(plan: Plan, lack: Lack) -> Judgement:
-    """Return what is known of a plan's tests before they are judged: each that measures lacks this, or what it lacks anyway."""
+    """Return a judgement for tests that were not judged: each test that measures gets its own lack, or else `lack`."""
     findings = tuple(
         Finding(
             test=test.case.name, claim=test.case.claim, chapter=test.case.chapter, statistical=test.case.statistical,
@@ -61,12 +61,12 @@ def unjudged(plan: Plan, lack: Lack) -> Judgement:
 
 
 def judged(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool = False) -> Judgement:
-    """Return what the store says of a plan's tests, judged by whichever process comes first.
+    """Return the judgement of a plan's tests; the first process judges, and the others read its result.
 
     Args:
-        plan: whose runs and measurements were worked off.
-        store: where records lie.
-        troubles: what could not be done.
+        plan: the plan; its runs and measurements were carried out as far as possible.
+        store: holds the records.
+        troubles: the reasons for what could not be done.
         sequential: whether seeds are added until verdicts are settled, so that tests must be valid at every look.
     """
     key = _key(plan, store, troubles, sequential=sequential)
@@ -77,7 +77,7 @@ def judged(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool = F
                 found = Judge(plan, store, troubles, sequential).judgement()
                 made = {"key": key, "judgement": msgspec.to_builtins(found)}
                 with suppress(VitworkError):  # a full disk: the next process judges by itself
-                    write_sealed(path, json.dumps(made).encode())  # which keeps NaN and infinities, as JSON does not
+                    write_sealed(path, json.dumps(made).encode())  # Python's json keeps NaN and infinities
         if found is not None:
             break
         time.sleep(POLL_SECONDS)
@@ -85,7 +85,7 @@ def judged(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool = F
 
 
 def _read(path: Path, key: str) -> Judgement | None:
-    """Return the judgement of that key; None where there is none, or one that is damaged or of other records."""
+    """Return the judgement of that key; None if there is none, or if it is damaged or belongs to other records."""
     try:
         record = json.loads(read_sealed(path))
         return msgspec.convert(record["judgement"], Judgement) if record["key"] == key else None
@@ -94,7 +94,7 @@ def _read(path: Path, key: str) -> Judgement | None:
 
 
 def _key(plan: Plan, store: Store, troubles: Troubles, *, sequential: bool) -> str:
-    """Return the key of a judgement, which changes with all that it rests on."""
+    """Return the key of a judgement, which changes with everything that it depends on."""
     tests = [
         [
             test.case.name, test.case.claim, test.case.chapter, test.case.shown, test.seeds, test.lack, list(test.wanted),
@@ -131,7 +131,7 @@ class Judge:
     sequential: bool
 
     def judgement(self) -> Judgement:
-        """Return what was found, with one false discovery rate over the profile's claims."""
+        """Return the findings and decisions, with one false discovery rate over the profile's claims."""
         from vitwork.statistics import decide_claims
 
         lookup = Lookup(self.store)
@@ -152,7 +152,7 @@ class Judge:
         return Judgement(findings, decided, self.plan.family, quantities)
 
     def _values(self, lookup: Lookup) -> tuple[dict[str, Sides], dict[str, Lack]]:
-        """Return the numbers of every test's sentences, and why others have none."""
+        """Return the numbers of each test's sentences, and for tests without numbers the reason."""
         values: dict[str, Sides] = {}
         lacks: dict[str, Lack] = {}
         for name, test in self.plan.tests.items():
@@ -185,7 +185,7 @@ class Judge:
         )
 
     def _trouble(self, wanted: Iterable[Wanted]) -> Lack | None:
-        """Return what could not be done, faults first."""
+        """Return the first reason why one of the measurements could not be done, faults before others."""
         known = self.troubles.known
         found = [known[key] for want in wanted for key in (want.run.key, want.key) if key in known]
         return min(found, key=lambda lack: lack.missing is not Missing.FAULT, default=None)
@@ -199,7 +199,7 @@ class Judge:
 
     @staticmethod
     def _same(test: Planned, lookup: Lookup) -> Lack | None:
-        """Return which arms of a sentence trained the same networks, as where the options that tell them apart say the same."""
+        """Return a lack if two arms of a sentence trained the same networks, as when their options do not differ."""
         for sides in test.sides:
             runs = {side.reference.arm: side.wanted for side in sides if isinstance(side, PlannedSide)}
             for (one, first), (other, second) in combinations(runs.items(), 2):
@@ -210,7 +210,7 @@ class Judge:
     def _audited(
         self, lookup: Lookup, values: Mapping[str, Sides], lacks: Mapping[str, Lack]
     ) -> tuple[QuantityResult, ...]:
-        """Return how well the quantities that claims compare are measured, and the shape of their spread."""
+        """Return for each quantity that claims compare its measurement error and the shape of its spread."""
         samples: dict[Quantity, dict[str, tuple[Values, Values]]] = {}
         for name, sides in values.items():
             if name in lacks:
@@ -223,7 +223,7 @@ class Judge:
         return tuple(_audited_together(found))
 
     def _lost(self, values: Mapping[str, Sides], noisy: Collection[str]) -> dict[str, Lack]:
-        """Return the tests of which a quantity says more of its own error than of networks."""
+        """Return the tests with a quantity whose own error hides the differences between networks."""
         return {
             name: Lack(Missing.NOISE, what=side.reference.quantity.name)
             for name, sides in values.items()
@@ -232,9 +232,10 @@ class Judge:
         }
 
     def _missed(self, lacks: Mapping[str, Lack]) -> dict[str, Lack]:
-        """Return, for the tests that share a claim with one that lacks a primary sentence, what that one lacks.
+        """Return lacks for the other tests of a claim of which one test lacks a primary sentence.
 
-        What is missing makes a claim not measured, never better; a control that is missing costs itself alone.
+        A missing primary sentence makes the whole claim not measured, so it never improves a verdict. A missing control
+        has no effect on other tests.
         """
         tests = self.plan.tests
         claims = {
@@ -275,7 +276,7 @@ class Judge:
     def _effects(
         self, asked: Mapping[str, tuple[Asked, ...]], decisions: Mapping[str, Decision]
     ) -> dict[str, tuple[Effect, ...]]:
-        """Return the effects of every test, each at the level that the family left to it."""
+        """Return the effects of every test, each at the level that the correction over the family leaves to it."""
         left = {id: (iter(found.primaries), iter(found.controls)) for id, found in decisions.items()}
         effects: dict[str, tuple[Effect, ...]] = {}
         for name, questions in asked.items():
@@ -283,7 +284,7 @@ class Judge:
             if case.claim.id in left:
                 primaries, controls = left[case.claim.id]
                 effects[name] = tuple(next(controls if sentence.control else primaries) for sentence in case.sentences)
-            else:  # controls of a claim whose primary sentences were not measured
+            else:  # controls whose claim has no measured primary sentence
                 effects[name] = tuple(question(self.plan.profile.alpha) for question in questions)
         return effects
 
@@ -323,13 +324,13 @@ def _quantity(quantity: Quantity, arms: Sequence[tuple[Values, Values]]) -> Quan
     return QuantityResult(
         name=quantity.name, unit=quantity.unit, scale=quantity.scale, drawn=quantity.drawn,
         error=_known(noise.error), spread=_known(noise.spread),
-        testable=noise.testable or not quantity.drawn,  # an error that all networks share is not in their spread
+        testable=noise.testable or not quantity.drawn,  # an error shared by all networks is not in their spread
         skewness=_known(skewness.estimate), z=_known(skewness.z), skewed=bool(skewness.plain),
     )  # fmt: skip
 
 
 def _audited_together(quantities: Sequence[QuantityResult]) -> Sequence[QuantityResult]:
-    """Guard all quantities of a session that is plainly skewed as a whole, but for orders, which take no harm."""
+    """Guard all quantities if the session is plainly skewed as a whole; orders (``probability``) need no guard."""
     from vitwork.statistics import plainly_together
 
     summed = {found.name: found.z for found in quantities if found.scale != "probability" and found.z is not None}
@@ -356,14 +357,14 @@ def _hypothesis(
     quantity = sentence.first.quantity
     return Hypothesis(
         id=case.hypothesis(place), claim=case.claim.id, form=sentence.form, statement=sentence.statement,
-        parameters=case.shown, quantity=quantity.name, unit=quantity.unit,
+        parameters=case.settings(place), quantity=quantity.name, unit=quantity.unit,
         sides=tuple(map(_side, planned, values)),
         effect=effect, control=sentence.control, levels=sentence.levels, within=sentence.band, most=_most(planned),
     )  # fmt: skip
 
 
 def _most(planned: Iterable[PlannedSide | float]) -> int | None:
-    """Return how many networks the smallest arm has of which they are published, here or not; None where more can be trained."""
+    """Return the number of published networks of the smallest arm, here or not; None if more can be trained."""
     arms = [side.wanted[0].run.arm for side in planned if isinstance(side, PlannedSide) and side.wanted]
     return min((len(arm.networks) + len(arm.missing) for arm in arms if arm.loaded), default=None)
 

@@ -1,4 +1,4 @@
-"""From a test to data: its body is run once, when it is collected, and what it asserts is kept."""
+"""Reads a claim's test: runs its body once, when it is collected, and keeps the sentences that it asserts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vitwork.language.sentence import Sentence, Sheet
 from vitwork.report.document import encodable
 
 CHOOSING = {"any", "max", "min", "sorted"}
-"""Functions that compare, or choose among comparisons, where no assert shows it."""
+"""Functions that compare, or choose among comparisons, without an assert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,15 @@ class Case:
     """One test of a claim, read.
 
     Attributes:
-        name: the test's identity.
-        claim: what it decides.
+        name: pytest's name of the test.
+        claim: the claim that it decides.
         chapter: the part of the paper.
         parameters: the test's parameters.
-        sentences: what it asserts, in order.
-        statistical: whether it measures; a test without `measure` is pytest's to run, and its outcome is its verdict.
-        fault: what failed while it was read; empty for nothing.
-        label: what tells it from the tests of its claim with the same parameters; empty where there are none.
-        empty: whether it is parametrised by nothing: pytest shows such a test and never runs it.
+        sentences: the sentences that it asserts, in order.
+        statistical: whether it measures; a test without `measure` is run by pytest, and its outcome is its verdict.
+        fault: the error while it was read; empty if there was none.
+        label: distinguishes it from tests of the same claim with the same parameters; empty if there are none.
+        empty: whether it is parametrised by an empty list; pytest shows such a test and never runs it.
     """
 
     name: str
@@ -48,11 +48,8 @@ class Case:
 
     @property
     def shown(self) -> dict[str, str | int | float]:
-        """The parameters as ids and reports show them; a quantity by its name, and a number that JSON lacks by its digits."""
-        return {
-            name: value if _written(value) else str(getattr(value, "name", value))
-            for name, value in self.parameters.items()
-        }
+        """The parameters as ids and reports show them: quantities by name, numbers that JSON cannot hold as text."""
+        return {name: _shown(value) for name, value in self.parameters.items()}
 
     @property
     def qualifies(self) -> bool:
@@ -65,13 +62,34 @@ class Case:
         return f"{self.claim.id}[{given}]:{place}" if given else f"{self.claim.id}:{place}"
 
 
+    def settings(self, place: int) -> dict[str, str | int | float]:
+        """Return the parameters of the hypothesis at a place, counted from 1.
+
+        These are the test's own, and those of the measurement that tell the hypothesis from others of the test, which compare
+        the same quantity of the same arms.
+        """
+        sentence = self.sentences[place - 1]
+        own = sentence.first.parameters
+        others = [
+            other.first.parameters
+            for other in self.sentences
+            if other.first.quantity is sentence.first.quantity and other.conditions == sentence.conditions
+        ]
+        apart = {name: _shown(value) for name, value in own.items() if any(other.get(name) != value for other in others)}
+        return self.shown | apart
+
+
+def _shown(value: Any) -> str | int | float:
+    return value if _written(value) else str(getattr(value, "name", value))
+
+
 def read_test(case: Case, body: Callable[..., object], measure: Measure) -> Case:
-    """Return the case with what its test asserts.
+    """Return the case with the sentences that its test asserts.
 
     Args:
         case: the test, not read yet.
-        body: called once, with `measure` and the test's parameters.
-        measure: gets the sentences.
+        body: the test's function; called once, with `measure` and the test's parameters.
+        measure: collects the sentences.
     """
     if chosen := _choice(body, case.parameters):
         return replace(case, fault=chosen)
@@ -87,7 +105,7 @@ def read_test(case: Case, body: Callable[..., object], measure: Measure) -> Case
 
 
 def _choice(body: Callable[..., object], given: Collection[str]) -> str:
-    """Return by what a test chooses among things that may be measured; empty for nothing."""
+    """Return a message if a test chooses between values that may be measured; otherwise empty."""
     if called := _choosing(body, given):
         return f"the test calls {called}(), which compares by itself: state each comparison with assert"
     if _branches(body, given):
@@ -96,7 +114,7 @@ def _choice(body: Callable[..., object], given: Collection[str]) -> str:
 
 
 def _unclear(sheet: Sheet) -> str:
-    """Return why what a test says is not what it asserts; empty where it is."""
+    """Return a message if a test asserts something else than the sentences that it states; otherwise empty."""
     if sheet.silent:
         return f"the test states {sheet.silent[0].statement} without an assert of its own"
     if not sheet.asserted:
@@ -107,20 +125,20 @@ def _unclear(sheet: Sheet) -> str:
 
 
 def _written(value: object) -> TypeGuard[str | int | float]:
-    """Return whether a report holds a value as it is: a text, or a number that is finite and of 64 bits at most."""
+    """Return whether a report can hold a value unchanged: a text, or a finite number of at most 64 bits."""
     return isinstance(value, str) or (isinstance(value, (int, float)) and abs(value) < 1 << 63)
 
 
 def _branches(body: Callable[..., object], given: Collection[str]) -> bool:
-    """Return whether a test takes a way that depends on a comparison; False where its source is not to be had.
+    """Return whether a test branches on a comparison; False if its source is not available.
 
-    Constants and the test's own parameters are no measurements, so that it may choose by them.
+    Constants and the test's own parameters are not measurements, so a test may branch on them.
     """
     return not all(_plain(side, given) for part in _compared(body) for side in (part.left, *part.comparators))
 
 
 def _choosing(body: Callable[..., object], given: Collection[str]) -> str:
-    """Return the function by which a test chooses among things that may be measured; empty for none."""
+    """Return the name of a function of `CHOOSING` that a test calls on values that may be measured; empty for none."""
     for part in ast.walk(_tree(body)):
         match part:
             case ast.Call(func=ast.Name(id=name), args=sides) if name in CHOOSING and not all(
@@ -131,14 +149,14 @@ def _choosing(body: Callable[..., object], given: Collection[str]) -> str:
 
 
 def _compared(body: Callable[..., object]) -> list[ast.Compare]:
-    """Return the comparisons by which a test chooses its way."""
+    """Return the comparisons on which a test branches."""
     choices = (node.test for node in ast.walk(_tree(body)) if isinstance(node, (ast.If, ast.IfExp, ast.While)))
     return [part for choice in choices for part in ast.walk(choice) if isinstance(part, ast.Compare)]
 
 
 @cache  # a test is read once for each of its parameters' values
 def _tree(body: Callable[..., object]) -> ast.AST:
-    """Return the source of a test; nothing where it is not to be had."""
+    """Return the syntax tree of a test; an empty one if its source is not available."""
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(body)))
     except (OSError, TypeError, SyntaxError):
@@ -146,6 +164,6 @@ def _tree(body: Callable[..., object]) -> ast.AST:
 
 
 def _plain(node: ast.expr, given: Collection[str]) -> bool:
-    """Return whether an expression is made of constants and of such names alone."""
+    """Return whether an expression uses only constants and the given names, and calls nothing."""
     names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
     return names <= set(given) and not any(isinstance(part, ast.Call) for part in ast.walk(node))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -92,4 +93,5 @@ def rank_correlation(
     tau = rank_agreement(table, places)
     if anytime:
         return compare(tau, 0.0, "greater", 0.0, alpha, scale="probability", anytime=True)
-    return decide(rank_contrast(tau, exchangeable_variance(places)), question, n, 0)
+    effect = decide(rank_contrast(tau, exchangeable_variance(places)), question, n, 0)
+    return replace(effect, low=max(-1.0, effect.low), high=min(1.0, effect.high))  # no correlation lies beyond
