@@ -1,10 +1,10 @@
-"""What attention weights do, read from the weights themselves (beyond the paper).
+"""Statistics of attention weights: distance, entropy, rank and frequency response (beyond the paper).
 
 An attention matrix A maps a signal over tokens to averages of it. For a Fourier mode e_f of the token grid:
 
-- ``gain``: √(mean over queries of |A e_f|²), what goes in at f and comes out anywhere;
-- ``transfer``: |⟨e_f, A e_f⟩| / n, what goes in at f and comes out at f, the response of A's mean kernel;
-- ``emitted``: √(mean over white inputs of |⟨e_f, A x⟩|²/n), what comes out at f when all frequencies go in.
+- ``gain``: √(mean over queries of |A e_f|²), from an input at f to the output at all frequencies;
+- ``transfer``: |⟨e_f, A e_f⟩| / n, from an input at f to the output at f, the response of A's mean kernel;
+- ``emitted``: √(mean over white inputs of |⟨e_f, A x⟩|²/n), from an input at all frequencies to the output at f.
 
 Each is 1 for A = I. A low-pass filter has a gain that falls with f; rows that sum to one give the gain 1 at f = 0 and at
 most 1 elsewhere, so attention never amplifies a frequency relative to the mean.
@@ -33,7 +33,7 @@ SPECTRA = ("gain", "transfer", "emitted")
 
 
 def stochastic_error(weights: Tensor) -> float:
-    """Return by how much weights (…, queries, keys) miss being non-negative with rows that sum to one; 0 at best."""
+    """Return how far weights (…, queries, keys) are from non-negative rows that sum to one; 0 is exact."""
     below = (-weights).amax().clamp(min=0)
     return float(torch.maximum(below, (weights.sum(-1) - 1).abs().amax()))
 
@@ -49,8 +49,8 @@ def hull_excess(values: Tensor, outputs: Tensor, directions: Tensor) -> Tensor:
         directions: (d, c).
 
     Returns:
-        (…, d), the outputs' extent minus the hull's; nowhere positive for averages of the values, and positive in some
-        direction for a point outside.
+        (…, d), the outputs' extent minus the hull's. It is never positive for averages of the values, and positive in
+        some direction for a point outside.
     """
     return (outputs @ directions.T).amax(-2) - (values @ directions.T).amax(-2)
 
@@ -58,8 +58,8 @@ def hull_excess(values: Tensor, outputs: Tensor, directions: Tensor) -> Tensor:
 def contraction(weights: Tensor) -> Tensor:
     """Return Dobrushin's coefficient τ of row-stochastic weights (…, n, keys), (…).
 
-    τ = ½ max over two queries of Σ|difference of their rows|. The range of any signal, max − min over tokens, shrinks at
-    least by τ per application; so repeated attention with τ < 1 converges to a constant signal.
+    τ = ½ max over pairs of queries of Σ|difference of their rows|. Each application multiplies the range of any signal,
+    max − min over tokens, by at most τ; so repeated attention with τ < 1 converges to a constant signal.
     """
     weights = in_single(weights)
     coefficient: Tensor = torch.cdist(weights, weights, p=1).amax((-2, -1)) / 2
@@ -78,8 +78,8 @@ def ranges(weights: Tensor, x: Tensor, steps: int) -> Tensor:
 def effective_rank(weights: Tensor) -> Tensor:
     """Return exp of the entropy of the normalised singular values (Roy & Vetterli 2007): (…, n, m) to (…).
 
-    The singular values are roots of the eigenvalues of W Wᵀ in double precision, which measured faster than, and as
-    exact as, a singular value decomposition.
+    The singular values are square roots of the eigenvalues of W Wᵀ in double precision. In a benchmark this was faster
+    than a singular value decomposition, and as exact.
     """
     weights = weights.double()
     squares: Tensor = torch.linalg.eigvalsh(weights @ weights.mT)
@@ -122,7 +122,7 @@ def spectra(grid: Tensor) -> dict[str, Tensor]:
     n, grid = grid.shape[-1], in_single(grid)
     side = math.isqrt(n)
     by_key, by_query = _transform(grid, side), _transform(grid.mT, side)
-    # The inner product with e_f over queries turns each row's transform back by its own place.
+    # The inner product with e_f over queries multiplies each row's transform by the phase of the row's own place.
     turns = _transform(torch.eye(n, dtype=grid.dtype, device=grid.device), side).conj()
     rings = ring_weights(side, side, grid.device, grid.dtype)
     power = {
@@ -138,18 +138,18 @@ def statistics(weights: Tensor, prefix: int = 0, *, rank: bool = True) -> dict[s
 
     Args:
         weights: (b, heads, queries, keys), rows sum to one. Queries are ``prefix`` tokens and a square grid; keys are the
-            same and, at most, one more that stands for padding.
+            same tokens, followed by at most one more that stands for padding.
         prefix: leading tokens without a place; their rows count for the rank only.
-        rank: whether to compute the effective rank, which costs more than all else; NaN otherwise.
+        rank: whether to compute the effective rank, which costs more than the other statistics together; NaN if not.
 
     Returns:
         ``distance`` (b, heads): mean distance from query to key in tokens, by the weights among the grid's keys;
         ``entropy``: of a row over all keys, in nats; ``elsewhere``: share of weight on prefix and padding;
-        ``effective_rank``: of the whole matrix; ``gain``, ``transfer``, ``emitted`` (b, heads, rings): see the module,
-        for the grid's rows and columns as they are.
+        ``effective_rank``: of the whole matrix; ``gain``, ``transfer``, ``emitted`` (b, heads, rings): see the module.
+        These three use the grid's rows and columns without normalising them again.
 
     Raises:
-        ValueError: the queries after the prefix do not form a square grid, or the keys are other tokens.
+        ValueError: the queries after the prefix do not form a square grid, or the keys are not the same tokens.
     """
     side = grid_side(weights.shape, prefix)
     if side is None:
@@ -173,15 +173,15 @@ def statistics(weights: Tensor, prefix: int = 0, *, rank: bool = True) -> dict[s
 
 @dataclass(frozen=True)
 class AttentionStudy:
-    """Attention of every block that gives its weights; per block in the order of the model.
+    """Attention statistics of every block that exposes its weights, one entry per block in model order.
 
-    Errors are standard errors over images. Means over windows are taken first, where attention is windowed.
+    Errors are standard errors over images. Windowed attention is averaged over windows first.
 
     Attributes:
         blocks: the blocks' names.
         stages: their stages.
         sides: sides of the grids that attention spans (the window's, where windowed).
-        frequencies: (k,), of the rings, in units of π; corners reach √2.
+        frequencies: (k,), frequencies of the rings in units of π; the corners of the plane reach √2.
         distance: (heads,), mean distance of attention in tokens.
         distance_error: (heads,).
         uniform_distance: the distance of uniform attention over the grid, for comparison.
@@ -196,10 +196,11 @@ class AttentionStudy:
         transfer_error: (k,).
         emitted: (k,).
         emitted_error: (k,).
-        left_out: names of msa blocks that do not give their weights, whose weights are not between places (but between
-            channels, or to reduced keys), or between those of another grid than a square one or than neighbours (as
-            every eighth place of MaxViT's grid attention), or whose rows are no probabilities (as where heads are mixed after the softmax).
-        cost: what the pass took.
+        left_out: names of msa blocks that cannot be described. Some do not expose their weights. In some the weights
+            are not between places (but between channels, or to reduced keys). In some the places do not form a square
+            grid, or are not neighbours (MaxViT's grid attention takes every eighth place). In others the rows are not
+            probabilities (for example where heads are mixed after the softmax).
+        cost: images, time and memory of the pass.
     """
 
     blocks: tuple[str, ...]
@@ -225,11 +226,12 @@ class AttentionStudy:
 
 
 def _packed(block: Block, rank: bool, x: Tensor) -> Tensor:
-    """Return the statistics of a block's attention over images x, side by side: (b, heads, 4 + 3·rings)."""
+    """Return the statistics of a block's attention over images x, concatenated: (b, heads, 4 + 3·rings)."""
     assert block.attention is not None
     found = statistics(block.attention(x), block.prefix, rank=rank)
     packed = torch.cat([torch.stack([found[name] for name in ONE_NUMBER], -1), *(found[name] for name in SPECTRA)], -1)
-    # Windows are folded into the first dimension, the image's number slowest; constant weights may come once.
+    # Windows are folded into the first dimension, with the image index varying slowest. Weights that do not depend on
+    # the image may have a first dimension of 1.
     per_image = packed.expand(len(x), -1, -1) if len(packed) == 1 else packed
     return per_image.reshape(len(x), -1, *packed.shape[1:]).mean(1)
 
@@ -238,8 +240,9 @@ def _side(block: Block, image: Tensor) -> int | None:
     """Return the side of the grid that a block's attention spans, or None where `statistics` does not apply.
 
     Args:
-        block: any.
-        image: (1, …), what enters the block. Its rows, of all heads and places, tell whether they are probabilities.
+        block: any block.
+        image: (1, …), the block's input. The attention rows of all heads and places for it are checked to be
+            probabilities.
     """
     if block.attention is None:
         return None
@@ -250,7 +253,7 @@ def _side(block: Block, image: Tensor) -> int | None:
 
 
 class Attentions(Reducer):
-    """Reducer behind `describe`, for passes shared with other reducers."""
+    """Reducer that computes `describe`'s result, for passes shared with other reducers."""
 
     def __init__(self, blocks: Sequence[Block], *, images_at_once: int = 16, rank_images: int = 16) -> None:
         at_least(1, images_at_once=images_at_once)
@@ -317,14 +320,15 @@ def describe(
     Args:
         blocks: the model.
         batches: (images, targets) pairs.
-        images_at_once: images whose weights are held at a time; one image needs heads · tokens² numbers.
-        rank_images: images whose effective rank is computed, from the first on; an eigenvalue problem per head.
+        images_at_once: number of images whose weights are held at a time; one image needs heads · tokens² numbers.
+        rank_images: number of images, from the first on, whose effective rank is computed. Each costs an eigenvalue
+            problem per head.
 
     Returns:
         The statistics with standard errors over images.
 
     Raises:
-        VitworkError: there are no images, or no block gives attention weights that can be described.
+        VitworkError: there are no images, or no block exposes attention weights that can be described.
     """
     reducer = Attentions(blocks, images_at_once=images_at_once, rank_images=rank_images)
     return reducer.result(observe(blocks, batches, reducer))

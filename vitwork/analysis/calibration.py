@@ -14,20 +14,20 @@ from vitwork.analysis.targets import as_taken, check_decisive, check_shares
 
 CONFIDENT = 0.9
 OFFICIAL_BATCH = 100  # images per batch in the official evaluation, whose NLL is a mean of batch means
-OFFICIAL_EPSILON = 1e-7  # added to the denominators of the official ratios
+OFFICIAL_EPSILON = 1e-7  # added to the denominators of the ratios in the official code
 
 Array = Tensor | NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Predictions:
-    """What every metric needs, on the logits' device.
+    """Probabilities, labels and predicted classes that the metrics share, on the logits' device.
 
     Attributes:
         probabilities: softmax of the logits (n, classes).
         labels: true classes (n,).
         confidence: largest probability (n,).
-        predicted: its class (n,).
+        predicted: class of the largest probability (n,).
     """
 
     probabilities: Tensor
@@ -41,16 +41,16 @@ class _Predictions:
 
 
 def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = False) -> dict[str, Any]:
-    """Measure predictions.
+    """Return classification and calibration metrics of predictions.
 
-    With c the largest softmax probability of an example (its confidence):
+    Here c is the largest softmax probability of an example (its confidence):
 
     ====================  ==============================================================================================
-    ``acc``, ``acc_90``   share of right predictions, among all and among c > 0.9
-    ``nll``               mean over examples of -log p(label), from the logits, hence finite; nats
+    ``acc``, ``acc_90``   share of right predictions among all examples, and among those with c > 0.9
+    ``nll``               mean over examples of -log p(label) in nats, computed from the logits and so finite
     ``ece``               Σ_b (n_b / n) |accuracy_b - confidence_b| over equal bins of c, each (low, high]
     ``signed_ece``        the same with confidence_b - accuracy_b: positive when over-confident
-    ``iou``, ``iou_90``   intersection over union, mean over the classes that occur (among c > 0.9: occur there)
+    ``iou``, ``iou_90``   intersection over union, averaged over the classes that occur (``iou_90``: among c > 0.9)
     ``unc_90``            P(c ≤ 0.9 | wrong)
     ``freq_90``           P(c > 0.9)
     ``top_5``             share of labels among the five largest logits (all of them where there are fewer classes)
@@ -58,15 +58,17 @@ def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = F
     ``bins``              reliability diagram: ``edges`` (bins + 1), ``count``, ``accuracy``, ``confidence`` (bins each)
     ====================  ==============================================================================================
 
-    A ratio over no example is NaN. The official variant follows the released code instead: NLL from the stored softmax
-    as the mean of means over consecutive batches of 100 (infinite where a probability underflows), mean confidences over
-    [low, high) against counts over (low, high] (so that confidence 1.0 counts as 0), 1e-7 in denominators, and 0 for a
-    ratio over no example.
+    A ratio over no example is NaN. The official variant follows the released code instead:
+
+    - NLL is computed from the stored softmax, as the mean of the means over consecutive batches of 100; it is infinite
+      where a probability underflows.
+    - Mean confidences are taken over [low, high), counts over (low, high], so that confidence 1.0 counts as 0.
+    - 1e-7 is added to denominators, and a ratio over no example is 0.
 
     Args:
         logits: (n, classes).
-        labels: class indices (n,), or soft targets (n, classes), which `nll` uses as they are and the other metrics by
-            their largest entry.
+        labels: class indices (n,), or soft targets (n, classes). `nll` uses soft targets unchanged; the other metrics
+            use the class of their largest entry.
         bins: number of bins of confidence.
         official: compute the released code's variant.
 
@@ -74,8 +76,8 @@ def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = F
         The metrics by name: floats, and lists under ``bins``.
 
     Raises:
-        ValueError: there is no example or no bin, the shapes do not fit, or a label is no class or no whole number.
-        VitworkError: soft targets are no shares of the classes, or a largest logit is not finite.
+        ValueError: there is no example or no bin, the shapes do not fit, or a label is not a class or not an integer.
+        VitworkError: soft targets are not shares of the classes, or a largest logit is not finite.
     """
     if bins < 1:
         raise ValueError(f"a reliability diagram has one bin or more, not {bins}")
@@ -90,7 +92,7 @@ def evaluate(logits: Array, labels: Array, bins: int = 10, *, official: bool = F
     other = targets.is_complex() or targets.dtype == torch.bool
     if other or (targets.ndim == 1 and targets.is_floating_point() and bool((targets != targets.long()).any())):
         raise ValueError("labels are whole numbers, or soft targets with an entry per class")
-    targets = as_taken(targets, targets.dtype)  # torch compares no unsigned numbers of several bytes
+    targets = as_taken(targets, targets.dtype)  # torch cannot compare wide unsigned integers
     if targets.ndim == 2:
         check_shares(targets)
     if targets.ndim == 1 and bool(((targets < 0) | (targets >= scores.shape[1])).any()):
@@ -151,7 +153,7 @@ def _shares(found: _Predictions, nothing: float, epsilon: float) -> dict[str, fl
 def _iou(found: _Predictions, kept: Tensor, nothing: float) -> float:
     """Return the mean over occurring classes of TP / (TP + FP + FN), among the examples `kept`."""
     classes = found.probabilities.shape[1]
-    # The margins and the diagonal of the confusion matrix are enough.
+    # The row sums, column sums and diagonal of the confusion matrix are enough.
     chosen = (found.labels[kept & found.right], found.labels[kept], found.predicted[kept])
     hits, true, guessed = (torch.bincount(each, minlength=classes).double() for each in chosen)
     occurs = true > 0
@@ -161,7 +163,10 @@ def _iou(found: _Predictions, kept: Tensor, nothing: float) -> float:
 
 
 def _top(found: _Predictions, k: int) -> int:
-    """Return how many labels are among the k most probable classes; of equal ones the predicted, then the first, leads."""
+    """Return how many labels are among the k most probable classes.
+
+    Ties are ordered with the predicted class first, then by class index.
+    """
     classes = torch.arange(found.probabilities.shape[1], device=found.labels.device)
     own = found.probabilities.gather(1, found.labels[:, None])
     ahead = (found.probabilities > own) | ((found.probabilities == own) & (classes < found.labels[:, None]))

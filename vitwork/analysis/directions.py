@@ -16,10 +16,10 @@ FLAT = "the snapshots span fewer than two directions, so they define no plane"
 
 
 def is_filter(name: str, parameter: nn.Parameter, *, official: bool = False) -> bool:
-    """Select the weights of convolutions and linear maps: what Li et al. perturb.
+    """Select the weights of convolutions and linear maps, which Li et al. perturb.
 
-    Biases, norm parameters, class tokens and position embeddings stay at their values. With ``official``, as in the paper's
-    code, all but position embeddings that has two dimensions or more is moved, a class token too.
+    Biases, norm parameters, class tokens and position embeddings keep their values. With ``official``, as in the
+    paper's code, every parameter of two or more dimensions is moved, class tokens included, except position embeddings.
     """
     matrix = parameter.requires_grad and parameter.dim() > 1
     return matrix and ("pos_emb" not in name if official else name.endswith("weight"))
@@ -30,7 +30,7 @@ def normalised(direction: Tensor, weight: Tensor, *, official: bool = False) -> 
 
     Args:
         direction: same shape as ``weight``.
-        weight: (filters, …); a filter is all that makes one output.
+        weight: (filters, …); a filter holds the weights of one output channel.
         official: take norms along the first axis instead, as the paper's code does: this
             normalises each input position across the filters and leaves no filter's norm matched.
     """
@@ -40,10 +40,12 @@ def normalised(direction: Tensor, weight: Tensor, *, official: bool = False) -> 
 
 
 def random_pair(model: nn.Module, seed: int = 0, *, official: bool = False) -> tuple[Direction, Direction]:
-    """Return two Gaussian directions with each filter as long as the model's (drawn on the CPU: the same everywhere).
+    """Return two Gaussian directions in which each filter has the norm of the model's.
+
+    They are drawn on the CPU, so that they are the same on every device.
 
     Raises:
-        VitworkError: a filter is of complex numbers.
+        VitworkError: a filter holds complex numbers.
     """
     generator = torch.Generator().manual_seed(seed)
     filters = {
@@ -62,10 +64,10 @@ def random_pair(model: nn.Module, seed: int = 0, *, official: bool = False) -> t
 
 
 def check_alike(state: Mapping[str, Tensor], centre: Mapping[str, Tensor], names: Iterable[str]) -> None:
-    """Check that a state has the named tensors of another one, all finite, and no complex one that differs.
+    """Check that a state has the named tensors of another state, all finite, and no complex tensor that differs.
 
     Raises:
-        VitworkError: a tensor is missing, has another shape, or is not finite; or a complex one moves, named or not.
+        VitworkError: a tensor is missing, has another shape, or is not finite; or any complex tensor differs.
     """
     for name in names:
         if name not in state:
@@ -107,7 +109,8 @@ def principal_pair(states: Sequence[Mapping[str, Tensor]], centre: Mapping[str, 
             count.
 
     Raises:
-        VitworkError: the states differ from the centre in fewer than two directions, are not of the same model, or not finite.
+        VitworkError: the states differ from the centre in fewer than two directions, come from another model, or are
+            not finite.
     """
     names = [name for name, value in centre.items() if value.is_floating_point() and value.dim() > 1]
     for state in (*states, centre):
@@ -115,8 +118,8 @@ def principal_pair(states: Sequence[Mapping[str, Tensor]], centre: Mapping[str, 
     if not names or len(states) < 2:
         raise VitworkError(FLAT)
     offsets = torch.stack([torch.cat([(state[n] - centre[n]).double().flatten() for n in names]) for state in states])
-    # The Gram matrix has as few rows as there are snapshots, whatever the size of the model.
-    # Its vectors are found on the CPU and turned to one side, as each device would give them a sign of its own.
+    # The Gram matrix has only as many rows as there are snapshots, for any size of the model.
+    # Its eigenvectors are computed on the CPU and given a fixed sign, because their sign would depend on the device.
     values, vectors = (found.to(offsets) for found in torch.linalg.eigh((offsets @ offsets.T).cpu()))
     vectors = vectors * vectors.gather(0, vectors.abs().argmax(0, keepdim=True)).sign()
     if len(values) < 2 or values[-2] <= 1e-12 * values[-1]:

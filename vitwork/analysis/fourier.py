@@ -34,7 +34,7 @@ from vitwork.models.blocks.block import Block
 Direction = Literal["diagonal", "radial"]
 Window = Literal["hann"]
 
-FLOOR = 1e-6  # the official code's summand, which keeps the logarithm finite
+FLOOR = 1e-6  # added in the official code, to keep the logarithm finite
 SMALLEST = 3  # a 2 × 2 map has one frequency on the half-diagonal, so nothing to compare
 
 
@@ -45,11 +45,11 @@ def delta_log_amplitude(feature_map: Tensor) -> Tensor:
         feature_map: (b, c, h, h), or (b, n, c) tokens of a square image without class token.
 
     Returns:
-        (⌈h/2⌉,) relative log amplitudes (natural logarithm); entry k is at the frequency 2πk/h along both axes, so
-        that the last of an even h lies below the Nyquist frequency π. Entry 0 is 0.
+        (⌈h/2⌉,) relative log amplitudes (natural logarithm). Entry k is at the frequency 2πk/h along both axes, so for
+        an even h the last one lies below the Nyquist frequency π. Entry 0 is 0.
 
     Raises:
-        ValueError: the input is no feature map.
+        ValueError: the input is not a feature map.
         UnfitError: it is not square.
     """
     amplitude = diagonal_log_amplitude(as_feature_map(feature_map).detach()).mean(0)
@@ -62,7 +62,7 @@ def diagonal_log_amplitude(feature_map: Tensor, window: Window | None = None) ->
     Args:
         feature_map: (b, c, h, h).
         window: ``hann`` tapers the borders, whose discontinuity otherwise leaks into every frequency. The weighted mean
-            is taken out for all frequencies but 0, so that the window does not leak it into the first ones.
+            is subtracted for all frequencies but 0, so that the window does not leak it into the lowest ones.
 
     Returns:
         (b, ⌈h/2⌉).
@@ -122,7 +122,7 @@ def in_single(values: Tensor) -> Tensor:
 
 
 def _hann(height: int, width: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Return the periodic Hann window over positions (h, w); centred, so that no row vanishes."""
+    """Return the periodic Hann window over positions (h, w), shifted by half a position so that no row is zero."""
 
     def taper(n: int) -> Tensor:
         position = (torch.arange(n, dtype=torch.float64) + 0.5) / n
@@ -133,7 +133,7 @@ def _hann(height: int, width: int, device: torch.device, dtype: torch.dtype) -> 
 
 @lru_cache(maxsize=32)
 def _diagonal_modes(side: int, window: str | None, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Return (h·h, 2·⌈h/2⌉): cosines, then sines, of the half-diagonal's frequencies; windowed where asked."""
+    """Return (h·h, 2·⌈h/2⌉): cosines, then sines, of the half-diagonal's frequencies, windowed if given a window."""
     position, k = torch.arange(side), torch.arange(math.ceil(side / 2))
     diagonal = (position[:, None] + position).flatten()
     phase = (diagonal[:, None] * k % side).double() * (2 * math.pi / side)
@@ -182,10 +182,10 @@ class LogAmplitude:
         delta_error: per block (k,), its standard error over images.
         relative: per block (k,), the amplitude relative to the first non-zero frequency.
         relative_error: per block (k,), its standard error over images.
-        delta_changes: the change of Δ at the highest frequency across each block; resolution jumps are marked.
-        relative_changes: the same for ``relative``, of blocks whose maps have a frequency above the first.
-        left_out: names of blocks whose feature map is too small, or whose positions lie in no grid of the image.
-        cost: what the pass took.
+        delta_changes: the change of Δ at the highest frequency across each block; changes of resolution are marked.
+        relative_changes: the same for ``relative``, for blocks whose maps have a frequency above the first.
+        left_out: names of blocks whose feature map is too small, or whose positions do not lie in a grid of the image.
+        cost: images, time and memory of the pass.
     """
 
     blocks: tuple[str, ...]
@@ -204,7 +204,7 @@ class LogAmplitude:
 
 
 class Spectra(PerImage):
-    """Reducer behind `log_amplitude`, for passes shared with other reducers."""
+    """Reducer that computes `log_amplitude`'s result, for passes shared with other reducers."""
 
     def __init__(
         self,
@@ -277,19 +277,20 @@ def log_amplitude(
     Args:
         blocks: the model.
         batches: (images, targets) pairs.
-        direction: ``diagonal`` as the paper, or ``radial``: the average over all directions.
+        direction: ``diagonal`` as in the paper, or ``radial``: the average over all directions.
         window: ``hann`` as a control for what the borders contribute.
-        part: ``stream`` for blocks' outputs; ``branch`` for what a block adds to its residual connection, whose changes
-            compare the branch with what enters the block.
+        part: ``stream`` for blocks' outputs; ``branch`` for what a block adds to its residual connection. The changes
+            of a ``branch`` compare it with the block's input.
         official: label the frequencies as the official code does, stretched to 1.0 π although the last index of an even
-            side lies at (1 − 2/h) π. Its other quirk, a network left in training mode, is not offered.
+            side lies at (1 − 2/h) π. The official code's other peculiarity, a network left in training mode, is not
+            reproduced.
 
     Returns:
         Amplitudes, changes across blocks, and standard errors over images.
 
     Raises:
-        VitworkError: there are no images, no block has a feature map that is large enough, one has a diagonal that is to be
-            read and is not square, an option is unknown, or the options contradict each other.
+        VitworkError: there are no images, no block has a feature map that is large enough, a map whose diagonal is
+            measured is not square, an option is unknown, or the options contradict each other.
     """
     spectra = Spectra(blocks, direction=direction, window=window, part=part, official=official)
     return spectra.result(observe(blocks, batches, spectra))

@@ -1,4 +1,4 @@
-"""Curvature of the loss: eigenvalues, density and trace of the Hessian (paper section 2, Fig. 1c and 4).
+"""Eigenvalues, density and trace of the Hessian of the loss, and its products (paper section 2, Fig. 1c and 4).
 
 The loss is the mean cross-entropy over the examples plus ``(weight_decay / 2)·|w|²``. Draw the augmentation once and pass
 the augmented batches: every product then sees the same loss.
@@ -50,16 +50,17 @@ class Spectrum:
 
     Attributes:
         eigenvalues: (n_batches, k) float64, signed; largest magnitude first, or for ``extremes`` the ⌈k/2⌉ largest and
-            then the ⌊k/2⌋ smallest, descending. For a ``survey`` (n_batches, 2 k + 2): the k of largest magnitude, the k that
-            would be without the penalty, which moves all of them by λ, then the largest and the smallest.
-        residuals: as many, float64, ‖Hv − λv‖ for the unit vector v behind each eigenvalue λ.
+            then the ⌊k/2⌋ smallest, descending. For a ``survey`` (n_batches, 2 k + 2): the k of largest magnitude, the
+            k that have the largest magnitude without the penalty (which adds λ to every eigenvalue), then the largest
+            and the smallest.
+        residuals: as many, float64, ‖Hv − λv‖ for the unit Ritz vector v of each eigenvalue λ.
         batch_sizes: examples in each mini-batch.
-        products: Hessian-vector products spent on each mini-batch.
-        converged: whether each mini-batch met the tolerance. Of an eigenvalue that occurs several times to the last digit,
-            as where the last layer's weights are zero, not all copies need have been found.
+        products: number of Hessian-vector products computed for each mini-batch.
+        converged: whether each mini-batch met the tolerance. An eigenvalue may occur several times to the last digit,
+            for example where the last layer's weights are zero; then some of its copies may be missing.
         which: how the eigenvalues were chosen.
         batchnorm: statistics that BatchNorm used.
-        cost: what the eigenvalues took.
+        cost: images, time and memory of the computation.
     """
 
     eigenvalues: Tensor
@@ -75,7 +76,7 @@ class Spectrum:
     def nep(self) -> float:
         """Negative eigenvalue proportion: the share of the pooled eigenvalues below zero (paper Fig. 4).
 
-        Those that are zero but for rounding (`vitwork.analysis.signs`) are not below.
+        Eigenvalues that are zero up to rounding (`vitwork.analysis.signs`) do not count as below zero.
 
         Raises:
             VitworkError: the eigenvalues are not the largest in magnitude.
@@ -107,22 +108,25 @@ class Spectrum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpectrumOptions:
-    """How `top_eigenvalues` finds them.
+    """Options of `top_eigenvalues`.
 
     Attributes:
-        which: ``magnitude`` as the paper (signs mix), signed ``extremes``, or all in one ``survey``, see `Spectrum`.
-        batchnorm: ``eval`` for running statistics (as the paper), ``train`` for those of the mini-batch.
+        which: ``magnitude`` as in the paper (both signs), signed ``extremes``, or both in one ``survey``, see
+            `Spectrum`.
+        batchnorm: ``eval`` for running statistics (as in the paper), ``train`` for those of the mini-batch.
         tolerance: relative accuracy of each eigenvalue.
         select: parameters to differentiate by; the Hessian of a block keeps only the block's own.
         micro_batch: most examples in one pass with gradients, to bound memory; None passes whole mini-batches.
-        at_once: mini-batches of equal size whose products are computed at once, fewer where memory does not suffice; None
-            for one on a CPU, and on a GPU for several where that is possible and, tried on the first ones, faster.
+        at_once: number of mini-batches of equal size whose products are computed at once, fewer where memory does not
+            suffice. None means one on a CPU; on a GPU it means several where that is possible and was faster in a trial
+            on the first mini-batches.
         capacity: Krylov vectors held at once (each as large as the model).
         max_products: products per mini-batch after which to give up; see `Spectrum.converged`.
-        seed: of the start vectors, the same for every mini-batch.
+        seed: seed of the start vectors, the same for every mini-batch.
 
     Raises:
-        VitworkError: another word for an option, a number below one, a seed below zero, or a tolerance that is not between 0 and 1.
+        VitworkError: an option has an unknown value, a number is below one, the seed is below zero, or the tolerance is
+            not between 0 and 1.
     """
 
     which: Which = "magnitude"
@@ -146,13 +150,14 @@ class SpectrumOptions:
         """Start the search for an operator's eigenpairs.
 
         Raises:
-            VitworkError: there are fewer than ``k``.
+            VitworkError: the operator has fewer than ``k`` eigenvalues.
         """
         if k > operator.size:
             raise VitworkError(f"k is {k}, but the Hessian in these parameters has {operator.size} eigenvalues")
         generator = torch.Generator(operator.device).manual_seed(self.seed)
-        # A random start. One from the gradient, from the Jacobian or from the last mini-batch's eigenvectors saves a
-        # product or two, but was seen to stop before an eigenvalue that it hardly contains had appeared.
+        # The start is random. Starting from the gradient, the Jacobian or the last mini-batch's eigenvectors saves a
+        # product or two, but in tests some searches then stopped before an eigenvalue had appeared that the start
+        # hardly contains.
         start = torch.randn(operator.size, generator=generator, device=operator.device, dtype=operator.dtype)
         return search(
             operator.arranged(start),
@@ -180,8 +185,9 @@ def top_eigenvalues(
         **options: those of `SpectrumOptions`.
 
     Raises:
-        VitworkError: no batch, no trainable parameter, a loss that is not finite or does not repeat, ``k`` that is no
-            positive whole number or exceeds the number of parameters, or as `SpectrumOptions` and `HessianOperator`.
+        VitworkError: there is no batch or no trainable parameter, the loss is not finite or does not repeat, or ``k``
+            is not a positive integer or exceeds the number of parameters. Or as for `SpectrumOptions` and
+            `HessianOperator`.
     """
     _check_k(k)
     how = SpectrumOptions(**options)
@@ -235,7 +241,7 @@ def hvp(
 
     Args:
         model: a classifier from images to logits; left exactly as found.
-        batches: ``(images, targets)``; every example weighs the same, whatever its batch.
+        batches: ``(images, targets)``; every example has the same weight, in whichever batch it is.
         vector: (P,), in the order of the model's parameters, each flattened row by row.
         weight_decay: as in `top_eigenvalues`.
         batchnorm: statistics that BatchNorm uses, as in `SpectrumOptions`, like the arguments that follow.
@@ -243,10 +249,10 @@ def hvp(
         micro_batch: most examples in one pass with gradients.
 
     Returns:
-        (P,) the product. For several products on one loss keep a `HessianOperator`.
+        (P,) the product. For several products with one loss, keep a `HessianOperator`.
 
     Raises:
-        VitworkError: as `top_eigenvalues`, or the vector has another size or is not of finite real numbers.
+        VitworkError: as for `top_eigenvalues`, or the vector has another size or does not hold finite real numbers.
     """
     at_least(1, micro_batch=micro_batch)
     operator = HessianOperator(
@@ -307,10 +313,11 @@ def blockwise(
         k: eigenvalues per mini-batch; fewer where a group has fewer parameters.
         weight_decay: as for `top_eigenvalues`.
         groups: parameter names of each block; `kinds` of the model when None.
-        **options: those of `SpectrumOptions` but ``select``.
+        **options: those of `SpectrumOptions` except ``select``.
 
     Raises:
-        VitworkError: as `top_eigenvalues`, or a group names what is no parameter, or nothing, or there is none.
+        VitworkError: as for `top_eigenvalues`, or there is no group, a group is empty, or it names something that is
+            not a parameter.
     """
     _check_k(k)
     check_stateless(unwrapped(model))

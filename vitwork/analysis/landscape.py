@@ -35,7 +35,7 @@ class Curvature:
     Attributes:
         along: (pairs, 2) float64, along the first and the second direction.
         cross: (pairs,) float64, mixed derivative.
-        errors: (pairs, 2) float64, standard errors of ``along`` from the misfit of the quadratic.
+        errors: (pairs, 2) float64, standard errors of ``along`` from the residuals of the quadratic fit.
     """
 
     along: Tensor
@@ -49,7 +49,7 @@ class Curvature:
 
     @property
     def standard_error(self) -> float:
-        """Standard error of the mean over pairs of directions; from the misfit alone when there is one pair."""
+        """Standard error of the mean over pairs of directions; with one pair, from the residuals of the fit alone."""
         if len(self.along) > 1:
             return float(self.along.mean(dim=1).std() / len(self.along) ** 0.5)
         return float(self.errors.square().sum().sqrt() / 2)
@@ -67,9 +67,9 @@ class Surface:
             ``nll + weight_decay·l2``. With ``official``, the sum of the parameters' unsquared norms.
         batchnorm: statistics that BatchNorm used.
         official: whether directions and L2 are those of the paper's code.
-        moved: share of the trainable weights that a direction moves, the least of all pairs: biases, norms and weights
-            behind a parametrisation stay where they are.
-        cost: what the surface took.
+        moved: share of the trainable weights that the directions move, the smallest over all pairs. Biases, norms and
+            weights behind a parametrisation are not moved.
+        cost: images, time and memory of the computation.
     """
 
     x: Tensor
@@ -82,12 +82,12 @@ class Surface:
     cost: Cost
 
     def curvature(self, radius: float = 0.3, weight_decay: float = 0.0) -> Curvature:
-        """Fit the loss ``nll + weight_decay·l2`` where both coordinates are within ``radius`` of the middle."""
+        """Return a fit to the loss ``nll + weight_decay·l2`` where both coordinates are at most ``radius``."""
         return fit(self.x, self.y, self.nll + weight_decay * self.l2, radius)
 
 
 def fit(x: Tensor, y: Tensor, surface: Tensor, radius: float) -> Curvature:
-    """Fit quadratics to surfaces by least squares.
+    """Return the curvature of quadratics that are fitted to surfaces by least squares.
 
     Args:
         x: coordinates of columns.
@@ -96,7 +96,8 @@ def fit(x: Tensor, y: Tensor, surface: Tensor, radius: float) -> Curvature:
         radius: largest absolute coordinate that counts.
 
     Raises:
-        VitworkError: fewer than seven finite values within the radius (six coefficients and one for the error).
+        VitworkError: there are fewer than seven finite values within the radius (six coefficients and one for the
+            error).
     """
     rows, columns = torch.meshgrid(y.double(), x.double(), indexing="ij")
     inside = (rows.abs() <= radius + 1e-9) & (columns.abs() <= radius + 1e-9)
@@ -141,19 +142,20 @@ def surface(
         points: grid points per axis; odd numbers include the weights themselves.
         seeds: one pair of random filter-normalised directions each (see `vitwork.analysis.directions.random_pair`).
         directions: pairs to use instead, for example of `vitwork.analysis.directions.principal_pair`.
-        batchnorm: ``fixed`` keeps the running statistics of the middle (as the paper, which penalises networks with
-            BatchNorm); ``recalibrated`` estimates them anew at every point, on the batches.
+        batchnorm: ``fixed`` keeps the running statistics of the middle (as in the paper; this puts networks with
+            BatchNorm at a disadvantage); ``recalibrated`` estimates them again at every point, on the batches.
         official: normalise directions and sum L2 as the paper's code does.
 
     Raises:
-        VitworkError: the batches hold no example, nothing is trainable, weights are complex, of less than single precision, or
-            without values, a target is no class, the loss does not repeat, there is no direction, one that does not fit the model,
-            is not finite, moves what is frozen, or moves nothing, a seed occurs twice, too few points, an extent that is not
-            finite, or another word for ``batchnorm``.
+        VitworkError: a model, batch, direction or option does not suit, in one of these ways.
+            Data: the batches hold no example, or a target is not a class. Model: nothing is trainable, weights are
+            complex, have less than single precision or have no values, or the loss does not repeat. Directions: there
+            are none, or one does not fit the model, is not finite, moves frozen weights, or moves nothing. Options: a
+            seed occurs twice, there are too few points, the extent is not finite, or ``batchnorm`` has another value.
     """
     choice("batchnorm", batchnorm, Statistics)
     check_number("extent", extent, math.isfinite, "a finite number")
-    at_least(2 if extent else 1, points=points)  # one point of two ends would be a corner
+    at_least(2 if extent else 1, points=points)  # a single point would be a corner of the plane, not its middle
     given, model = model, unwrapped(model)
     check_stateless(model)
     parameters = {name: value.detach() for name, value in model.named_parameters()}
@@ -176,7 +178,7 @@ def surface(
             moved = _moved(parameters, pair, (x, y))
             l2 = _l2([moved[name] for name in trained], official=official)
             found.append(torch.stack([_loss(model, moved, data, batchnorm), l2]))
-    # Read at the end, so that a GPU need not be waited for at every point.
+    # Values are read at the end, so that no point waits for the GPU.
     nll, l2 = torch.stack(found).cpu().view(len(pairs), points, points, 2).unbind(-1)
     return Surface(
         axis, axis.clone(), nll.contiguous(), l2.contiguous(), batchnorm, official, share, meter.cost(examples)
@@ -202,7 +204,7 @@ def _random_pairs(model: nn.Module, seeds: Sequence[int], *, official: bool) -> 
 def _own(
     given: nn.Module, model: nn.Module, pairs: Sequence[tuple[Direction, Direction]]
 ) -> list[tuple[Direction, Direction]]:
-    """Return directions that name the weights of a model as it was given, by their names in the model inside."""
+    """Return directions with the parameter names of the given model replaced by those of the unwrapped model."""
     names = {id(value): name for name, value in model.named_parameters()}
     own = {name: names[id(value)] for name, value in given.named_parameters()}
 
@@ -213,10 +215,10 @@ def _own(
 
 
 def _share_moved(pairs: Sequence[tuple[Direction, Direction]], parameters: Mapping[str, Tensor], size: int) -> float:
-    """Return the share of so many weights that a pair's directions move, in the pair in which it is least.
+    """Return the share of ``size`` weights that a pair of directions moves, the smallest over all pairs.
 
     Raises:
-        VitworkError: a pair moves none.
+        VitworkError: a pair moves no weight.
     """
     shares = []
     for pair in pairs:

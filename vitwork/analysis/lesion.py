@@ -1,4 +1,4 @@
-"""Lesion study: what removing one unit of a trained network costs (paper, Fig. 10b)."""
+"""Lesion study: the loss of accuracy when one unit of a trained network is removed (paper, Fig. 10b)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ Replacement = Callable[[Block], Callable[[Tensor], Tensor] | None]
 
 
 def drop_branch(block: Block) -> Callable[[Tensor], Tensor] | None:
-    """Keep a block's residual connection alone, projection included; None where it has none."""
+    """Return a block's residual connection alone, projection included; None where it has none."""
     return block.skip
 
 
 def average_branch(block: Block) -> Callable[[Tensor], Tensor] | None:
-    """Keep the residual connection and the branch's mean over positions: only what varies in space is removed.
+    """Return a block's residual connection plus its branch's mean over positions; None where it does not apply.
 
-    Unlike dropping, this leaves the following layers the mean that they were trained on.
+    Only the spatial variation of the branch is removed. Unlike dropping, this leaves the following layers the mean that
+    they were trained on.
     """
     skip = block.skip
     if skip is None or block.layout in {"vector", "other"}:
@@ -52,10 +53,10 @@ class LesionStudy:
     """The cost of each unit's lesion.
 
     Attributes:
-        units: names; a unit of several blocks joins theirs by " + ".
+        units: names of the units; a unit of several blocks has their names joined by " + ".
         kinds: kind of each unit's last block.
         stages: stage of each unit's last block.
-        stage_end: whether its last block ends its stage.
+        stage_end: whether each unit's last block ends its stage.
         accuracy: accuracy of the whole network.
         nll: mean cross-entropy of the whole network, in nats.
         accuracy_change: per unit, accuracy with the lesion minus ``accuracy``.
@@ -63,7 +64,7 @@ class LesionStudy:
         nll_change: per unit, the same for ``nll``.
         nll_error: per unit, standard error over images, paired.
         left_out: names of blocks that the replacement does not apply to.
-        cost: what the study took.
+        cost: images, time and memory of the study.
     """
 
     units: tuple[str, ...]
@@ -82,7 +83,7 @@ class LesionStudy:
 
 @dataclass(frozen=True)
 class _Unit:
-    """Blocks that fall together: places in the model and what runs there instead."""
+    """Blocks that are removed together: their indices in the model and what runs instead of them."""
 
     places: dict[int, Block]
 
@@ -100,7 +101,7 @@ class _Unit:
 
 
 class _Instead(nn.Module):
-    """A function in a module's place."""
+    """Module that calls a function in place of another module."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -141,7 +142,7 @@ def _units(
 
 
 def _scores(logits: Tensor, targets: Tensor, model: str) -> Tensor:
-    """Return (b, 2): whether the class is right, and the cross-entropy, image by image; `model` says whose logits these are."""
+    """Return (b, 2): whether each image's class is right, and its cross-entropy; `model` names the model in errors."""
     check_examples(logits, targets)
     check_targets(targets, logits.shape[1])
     logits = logits.float()
@@ -162,7 +163,7 @@ def _batch_scores(
 ) -> Tensor:
     """Return the scores of one mini-batch: (b, 1 + units, 2), the whole network first.
 
-    Each lesion shares the pass up to its first block, which is half of all work.
+    Each lesion shares the pass up to its first block, which saves half of all work.
     """
     logits: list[Tensor] = [torch.empty(0)] * len(units)
     for place, block in enumerate(blocks):
@@ -171,7 +172,7 @@ def _batch_scores(
                 rest = (unit.places.get(later, blocks[later]).module for later in range(place, len(blocks)))
                 logits[number] = _finish(x, rest, images_at_once)
         x = in_parts(block.module, x, images_at_once)
-    whole = _scores(x, targets, "the model")  # first, so that no lesion is blamed for what the model does
+    whole = _scores(x, targets, "the model")  # first, so that no lesion is blamed for an error of the model
     without = (f"the model without {unit.name}" for unit in units)
     return torch.stack(
         [whole, *(_scores(each, targets, model) for each, model in zip(logits, without, strict=True))], 1
@@ -189,23 +190,23 @@ def study(
 ) -> LesionStudy:
     """Measure how accuracy and cross-entropy change when one unit is removed.
 
-    The paper does not say by what a unit is replaced; the choice is explicit here.
+    The paper does not say what replaces a unit; the choice is explicit here.
 
     Args:
         blocks: the model, ending in logits.
-        batches: (images, targets) pairs; targets are classes (b,) or soft targets (b, classes), whose largest counts as
-            the right class.
-        units: names of the blocks that fall together, per unit; None for every block that can, one at a time.
+        batches: (images, targets) pairs; targets are classes (b,) or soft targets (b, classes), whose largest entry
+            counts as the right class.
+        units: names of the blocks to remove together, per unit; None for every removable block, one at a time.
         replacement: what runs instead of a block: `drop_branch`, `average_branch`, or a function of the block that
             returns a function of its input, or None where it does not apply.
-        images_at_once: images inside a block at a time; None for the mini-batch.
+        images_at_once: number of images inside a block at a time; None for the mini-batch.
 
     Returns:
         Changes per unit with standard errors over images.
 
     Raises:
-        VitworkError: there are no images, nothing can be removed, a unit is empty or no list, a name is unknown, a target is no class, or
-            the model does not end in logits, or not in finite ones, as it is or without a unit.
+        VitworkError: there are no images, nothing can be removed, a unit is empty or not a list, a name is unknown, or
+            a target is not a class. Or the model, whole or without a unit, does not end in finite logits.
     """
     at_least(1, images_at_once=images_at_once)
     model = composed(blocks)

@@ -1,4 +1,4 @@
-"""Checks of numbers that an analysis is given."""
+"""Checks of numbers passed to an analysis."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from vitwork.errors import VitworkError
 
 
 def check_number(name: str, value: object, right: Callable[[float], bool], what: str) -> None:
-    """Refuse a real number that is not right, and what is none.
+    """Refuse a value that is not a real number, or not an acceptable one.
 
     Args:
-        name: of the number.
-        value: what was given.
-        right: whether a number is; of NaN every comparison is false.
-        what: the number is to be, in words.
+        name: name of the number, for the message.
+        value: the value to check.
+        right: whether a number is acceptable; any comparison with NaN is false.
+        what: the kind of number that is acceptable, in words.
 
     Raises:
-        VitworkError: it is something else.
+        VitworkError: the value is not an acceptable number.
     """
     if not isinstance(value, Real) or not right(float(value)):
         raise VitworkError(f"{name} is {what}, not {value!r}")

@@ -1,6 +1,6 @@
-"""Run a model block by block over images, in evaluation mode and bounded memory, and let reducers watch.
+"""Passes over images block by block, in evaluation mode and bounded memory, with reducers that see every block.
 
-One pass serves any number of reducers: each sees what enters and what leaves every block and keeps only what it needs.
+One pass serves any number of reducers: each sees every block's input and output and keeps only what it needs.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ Part = Literal["stream", "branch"]
 
 
 class Reducer:
-    """Something that watches a pass; subclasses override what they need."""
+    """Base class of objects that see every block's input and output; subclasses override what they need."""
 
     def see(self, index: int, block: Block, entering: Tensor, leaving: Tensor) -> None:
         """Take in one block's input and output for the current mini-batch; ``index`` counts blocks from 0."""
 
     def end_batch(self) -> None:
-        """Take note that every block has seen the current mini-batch."""
+        """Do what is due once every block has seen the current mini-batch."""
 
 
 @contextmanager
 def evaluating(blocks: Iterable[Block]) -> Iterator[None]:
-    """Put the blocks' modules into evaluation mode without gradients; give every module its own mode and buffers back."""
+    """Put the blocks' modules into evaluation mode without gradients; restore their modes and buffers on exit."""
     modes = {module: module.training for block in blocks for module in block.module.modules()}
     for module in modes:
         module.training = False
@@ -51,7 +51,7 @@ def evaluating(blocks: Iterable[Block]) -> Iterator[None]:
 
 
 def device_of(modules: Iterable[nn.Module]) -> torch.device:
-    """Return the device of the modules' first parameter or buffer, the CPU where there is none."""
+    """Return the device of the modules' first parameter or buffer, or the CPU if they have none."""
     for module in modules:
         for tensor in (*module.parameters(), *module.buffers()):
             return tensor.device
@@ -59,10 +59,10 @@ def device_of(modules: Iterable[nn.Module]) -> torch.device:
 
 
 def filled(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Yield the batches that hold an example.
+    """Yield the batches that hold at least one example.
 
     Raises:
-        VitworkError: at the end, if none did; before, what `paired` refuses.
+        VitworkError: `paired` refuses a batch, or no batch held an example (raised at the end).
     """
     empty = True
     for images, targets in paired(batches):
@@ -74,10 +74,10 @@ def filled(batches: Iterable[Batch]) -> Iterator[Batch]:
 
 
 def composed(blocks: Sequence[Block]) -> nn.Module:
-    """Return the model that the blocks make in order.
+    """Return the model that the blocks form in order.
 
     Raises:
-        VitworkError: they are no blocks.
+        VitworkError: they are not blocks.
     """
     others = [block for block in blocks if not isinstance(block, Block)] if isinstance(blocks, Sequence) else [blocks]
     if others:
@@ -93,11 +93,13 @@ def precision_of(model: nn.Module) -> torch.dtype | None:
 
 
 def probed(model: nn.Module, batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
-    """Yield the batches that hold an example, on a device and in a model's precision, once two images were passed twice.
+    """Yield the batches that hold an example, on a device and in a model's precision.
+
+    Before the first, two images are passed twice, to check that the model repeats.
 
     Raises:
-        VitworkError: no batch holds an example, what `paired` refuses, images are not finite, the model does not take them,
-            or it is random in evaluation mode, so that what is measured on it would be, too.
+        VitworkError: no batch holds an example, `paired` refuses a batch, images are not finite, or the model does not
+            accept them. Or the model is random in evaluation mode, which would make its measurements random, too.
     """
     for number, (images, targets) in enumerate(filled(batches)):
         x = ordinary(images.to(device, precision_of(model), non_blocking=True))
@@ -114,20 +116,20 @@ def observe(
 ) -> Cost:
     """Compose the blocks over the mini-batches and show every block's input and output to the reducers.
 
-    A mini-batch is advanced block by block as a whole, so that reducers which relate images see all of it, while the
-    inside of a block runs on at most ``images_at_once`` images (fewer where memory ends).
+    A whole mini-batch goes through one block after the other, so that reducers which compare images see all of it. The
+    inside of a block runs on at most ``images_at_once`` images (fewer where memory runs out).
 
     Args:
         blocks: the model, in order; put into evaluation mode for the pass.
         batches: (images, targets) pairs; the targets are not used.
-        reducers: what to show the pass to.
-        images_at_once: images inside a block at a time; None for the mini-batch.
+        reducers: the reducers, which see every block's input and output.
+        images_at_once: number of images inside a block at a time; None for the mini-batch.
 
     Returns:
         The images seen, the time and the peak memory.
 
     Raises:
-        VitworkError: there are no blocks or images, or none at a time, or what `probed` refuses.
+        VitworkError: there are no blocks or images, ``images_at_once`` is below one, or `probed` raises an error.
     """
     at_least(1, images_at_once=images_at_once)
     model, images = composed(blocks), 0
@@ -151,7 +153,7 @@ def as_feature_map(x: Tensor) -> Tensor:
     """Return (b, c, h, w) from (b, c, h, w) or from the tokens (b, n, c) of a square image without class token.
 
     Raises:
-        ValueError: another number of dimensions, or tokens that do not form a square.
+        ValueError: the number of dimensions is not 3 or 4, or the tokens do not form a square.
     """
     if x.dim() == 4:
         return x
@@ -174,13 +176,13 @@ def mean_and_error(values: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class BlockValues:
-    """What was measured on one block, image by image.
+    """Measurements on one block, image by image.
 
     Attributes:
         block: the block.
         size: height and width of the measured feature map.
         values: (images, k), the measurement on the block's output (or on its residual branch).
-        before: the same on what enters the block; None where that is no feature map (the image, or another layout).
+        before: the same on the block's input; None where that is not a feature map (the image, or another layout).
         jump: whether the block changes the resolution, so that before and after do not compare.
     """
 
@@ -192,17 +194,18 @@ class BlockValues:
 
 
 class PerImage(Reducer):
-    """Measure each block's feature map, image by image.
+    """Reducer that measures each block's feature map, image by image.
 
     Args:
         blocks: the model that will be observed.
         measure: maps a feature map (b, c, h, w) to (b, k).
         part: ``stream`` measures a block's output; ``branch`` measures what it adds to its residual connection, on the
             blocks that have one.
-        smallest: feature maps with a side shorter than this are left out, as are blocks whose positions lie in no grid.
+        smallest: feature maps with a side shorter than this are left out, and so are blocks whose positions do not lie
+            in a grid.
 
     Raises:
-        VitworkError: another word for ``part``.
+        VitworkError: ``part`` has another value.
     """
 
     def __init__(
@@ -245,7 +248,7 @@ class PerImage(Reducer):
             self._last = (size, values)
 
     def _enter(self, index: int, entering: Tensor) -> tuple[tuple[int, int], Tensor] | None:
-        """Return size and measurement of what enters; in a stream that is what the previous block left."""
+        """Return size and measurement of the block's input; with ``stream``, those of the previous block's output."""
         if self.part == "stream":
             return self._last
         if index == 0 or self.blocks[index - 1].layout in {"vector", "other"}:
@@ -259,7 +262,7 @@ class PerImage(Reducer):
         self._last = None
 
     def measured(self) -> tuple[BlockValues, ...]:
-        """Return what was seen, in the order of the blocks."""
+        """Return the measurements so far, in the order of the blocks."""
         return tuple(
             BlockValues(
                 self.blocks[index],
@@ -274,16 +277,17 @@ class PerImage(Reducer):
 
 @dataclass(frozen=True)
 class BlockChange:
-    """The change of a measurement from what enters a block to what it hands on (or to its residual branch).
+    """The change of a measurement from a block's input to its output (or to its residual branch).
 
     Attributes:
         name: the block's name.
         kind: the block's kind.
         stage: the block's stage.
-        jump: whether the resolution changes here, so that the change is no property of the block's operation.
-        value: mean over images, NaN where none is left.
+        jump: whether the resolution changes here, so that the change is not a property of the block's operation.
+        value: mean over images, NaN where no image has a finite change.
         error: standard error over images, paired.
-        left_out: images without a finite change, such as those whose map is constant, which both leave out.
+        left_out: number of images without a finite change, such as those whose map is constant; ``value`` and ``error``
+            leave them out.
     """
 
     name: str
@@ -296,11 +300,11 @@ class BlockChange:
 
 
 def changes(measured: Iterable[BlockValues], reading: Callable[[Tensor], Tensor]) -> tuple[BlockChange, ...]:
-    """Return the change across each block that has a before.
+    """Return the change across each block whose input was measured, too.
 
     Args:
         measured: the measurements.
-        reading: takes one number per image from (images, k): (images,).
+        reading: maps measurements (images, k) to one number per image (images,).
     """
     found = []
     for one in measured:

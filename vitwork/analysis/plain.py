@@ -1,4 +1,4 @@
-"""Compute as a model is written, whatever surrounds the call, and leave nothing of what its code sets."""
+"""Contexts that run a model free of inference mode, autocast and lasting changes of global settings."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from vitwork.device.settings import kept
 
 @contextmanager
 def as_written() -> Iterator[None]:
-    """Leave inference mode, in which there are no derivatives, and autocast, which rounds; also a decorator.
+    """Switch off inference mode, which allows no derivatives, and autocast, which rounds; also a decorator.
 
-    What the model's code sets for the whole process is set back in the end (`vitwork.device.settings.kept`).
+    Settings of the process that the model's code changes are restored at the end (`vitwork.device.settings.kept`).
     """
     with (
         kept(),
@@ -27,5 +27,5 @@ def as_written() -> Iterator[None]:
 
 
 def ordinary(value: Tensor) -> Tensor:
-    """Return a tensor that autograd can follow: a copy of one that was made in inference mode, else the tensor itself."""
+    """Return a tensor that autograd can record: a copy of a tensor from inference mode, otherwise the tensor itself."""
     return value.clone() if value.is_inference() else value

@@ -1,6 +1,6 @@
-"""What makes a model's predictions worse: noise of one frequency band, common corruptions, and conflicting cues.
+"""Accuracy under noise of one frequency band, under common corruptions, and with conflicting cues.
 
-The models are evaluated in eval mode and left as they were. Accuracies are shares, changes are differences from the
+The models are evaluated in eval mode and left unchanged. Accuracies are shares, changes are differences from the
 accuracy on the clean images (negative: worse).
 """
 
@@ -41,7 +41,7 @@ class NoiseBands:
         rms: expected root mean square of the added noise, per band, in units of the normalised image.
         standard_error: standard error of each change over images (not over trainings).
         band: amplitude, half-width and power; its frequency is that of the first band.
-        cost: what the passes took.
+        cost: images, time and memory of the passes.
     """
 
     frequencies: tuple[float, ...]
@@ -60,7 +60,7 @@ class Corrupted:
     Attributes:
         clean: metrics of `vitwork.analysis.calibration.evaluate` on the clean images.
         metrics: the same for each (corruption, severity).
-        cost: what the passes took.
+        cost: images, time and memory of the passes.
     """
 
     clean: dict[str, Any]
@@ -75,7 +75,7 @@ class Corrupted:
         """Return the mean over corruptions of this model's error, summed over severities, over the reference's (mCE).
 
         Raises:
-            VitworkError: the reference was not measured under the same corruptions, or makes no error under one.
+            VitworkError: the reference was measured under other corruptions, or makes no error under one of them.
         """
         names = sorted({name for name, _ in self.metrics})
         if self.metrics.keys() != {(name, severity) for name, severity in reference.metrics if name in names}:
@@ -88,14 +88,14 @@ class Corrupted:
 
 @dataclass(frozen=True, slots=True)
 class CueConflict:
-    """Decisions on images whose outline and texture belong to different classes.
+    """Predictions on images whose outline and texture belong to different classes.
 
     Attributes:
-        shape: share of images that are given the class of their outline.
-        texture: share that are given the class of their texture.
+        shape: share of images whose predicted class is that of their outline.
+        texture: share of images whose predicted class is that of their texture.
         bias: `shape` / (`shape` + `texture`), the shape bias of Geirhos et al. (2019); NaN where both are zero.
-        decided: number of images given either class.
-        cost: what the pass took.
+        decided: number of images whose predicted class is one of the two.
+        cost: images, time and memory of the pass.
     """
 
     shape: float
@@ -120,15 +120,15 @@ def noise_bands(
         batches: normalised images and class indices (or soft targets, of which the largest entry counts).
         frequencies: centres of the bands, in units of π per pixel.
         band: half-width, amplitude and power; its own frequency is not used. The default is `Band`'s.
-        seed: seed of the noise; every band and every image has its own.
+        seed: seed of the noise; every band and every image has noise of its own.
 
     Returns:
         The change of accuracy per band.
 
     Raises:
-        VitworkError: there are no images, no frequencies, a band that lies outside the spectrum of every image, or logits that
+        VitworkError: there are no images or no frequencies, a band lies outside the spectrum of every image, or logits
             are not finite.
-        ValueError: no frequency of such small images lies in a band, and the power is to be equal.
+        ValueError: ``band`` asks for equal power, and small images have no frequency in a band.
     """
     if len(frequencies) == 0:
         raise VitworkError("noise needs the frequency of at least one band")
@@ -183,15 +183,15 @@ def corruptions(
         severities: from 1 to 5.
         seed: seed of the corruptions.
         batch_size: images per forward pass; the corruptions do not depend on it.
-        draw: gives the uint8 images of a slice under a corruption and severity, for callers that keep them, in place of those that
-            are drawn here by the seed.
+        draw: returns the uint8 images of a slice under a corruption and severity, for callers that keep corrupted
+            images. None draws them here from the seed.
 
     Returns:
         The metrics on the clean images and per corruption and severity.
 
     Raises:
-        VitworkError: there are no images, no names or no severities, there is no such corruption or severity, or logits are not
-            finite.
+        VitworkError: there are no images, no names or no severities, a corruption or severity does not exist, or logits
+            are not finite.
     """
     at_least(1, batch_size=batch_size)
 
@@ -217,13 +217,15 @@ def corruption_sets(
     severities: Sequence[int] = SEVERITIES,
     batch_size: int = 256,
 ) -> Corrupted:
-    """Measure the metrics of `vitwork.analysis.calibration.evaluate` on corrupted images from anywhere, such as CIFAR-C or ImageNet-C files.
+    """Measure the metrics of `vitwork.analysis.calibration.evaluate` on given corrupted images.
+
+    The images may come from anywhere, for example from CIFAR-C or ImageNet-C files.
 
     Args:
         model: the model.
         clean: uint8 images (n, 3, h, w) and class indices, in batches of any size.
         normalise: turns uint8 images into the model's input.
-        read: gives the images and classes of a corruption and severity, see `vitwork.data.corruptions.published`.
+        read: returns the images and classes of a corruption and severity, see `vitwork.data.corruptions.published`.
         names: corruptions.
         severities: from 1 to 5.
         batch_size: images per forward pass.
@@ -232,8 +234,8 @@ def corruption_sets(
         The metrics on the clean images and per corruption and severity.
 
     Raises:
-        VitworkError: there are no images, no names or no severities, the model does not take the images, is random in
-            evaluation mode, or its logits are not finite.
+        VitworkError: there are no images, no names or no severities. Or the model does not accept the images, is random
+            in evaluation mode, or returns logits that are not finite.
     """
     at_least(1, batch_size=batch_size)
     if not names or not severities:
@@ -267,7 +269,9 @@ def corruption_sets(
 
 @kept()
 def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, textures: Tensor) -> CueConflict:
-    """Measure whether outline or texture decides (`vitwork.data.drawn.embedded.conflict` draws such images).
+    """Measure whether outline or texture decides a model's predictions.
+
+    `vitwork.data.drawn.embedded.conflict` draws images whose cues conflict.
 
     Args:
         model: a model trained on images whose cues agree.
@@ -276,10 +280,10 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
         textures: the class of each image's texture (n,).
 
     Returns:
-        How often each cue decided.
+        The share of images that each cue decided.
 
     Raises:
-        VitworkError: there are no images, their number is not that of the cues, or logits are not finite.
+        VitworkError: there are no images, their number differs from that of the cues, or logits are not finite.
     """
     device = device_of([model])
     meter = Meter(device)
@@ -296,7 +300,7 @@ def cue_conflict(model: nn.Module, batches: Iterable[Batch], shapes: Tensor, tex
 
 @contextmanager
 def _evaluated(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients, after which the model is as it was."""
+    """Put the model into evaluation mode without gradients; restore it on exit."""
     with torch.no_grad(), evaluation_mode(model), buffers_as_before(model.modules()):
         yield
 
@@ -306,7 +310,7 @@ def _summed_error(result: Corrupted, name: str) -> float:
 
 
 def _right(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """Return which images are classified rightly, on the model's device."""
+    """Return which images are classified correctly, on the model's device."""
     check_examples(images, targets)
     logits = in_parts(model, images)
     check_targets(targets, logits.shape[1])

@@ -20,14 +20,14 @@ from vitwork.models.blocks.block import Block
 
 SMALLEST = 4  # the unbiased estimator divides by n (n − 3)
 GROUPS = 10
-"""Parts of a mini-batch that are left out in turn for standard errors."""
+"""Number of parts of a mini-batch that are left out in turn for standard errors."""
 
 
 def gram(x: Tensor) -> Tensor:
     """Return the inner products of the centred rows of (n, …), (n, n) in double precision.
 
-    Features are taken in slices, so that the centred copy stays small; centring them first keeps single precision from
-    losing a variation that is small against the mean.
+    Features are processed in slices, so that the centred copy stays small. They are centred first, because single
+    precision would otherwise lose a variation that is small compared with the mean.
     """
     features = x.detach().flatten(1)
     if not features.is_floating_point() or features.element_size() < 4:
@@ -78,13 +78,14 @@ def u_centred(k: Tensor) -> Tensor:
 class MinibatchCKA:
     """Linear CKA between several representations, accumulated over mini-batches without bias.
 
-    CKA_ij = Σ_b n_b HSIC₁(K_i, K_j) / √(Σ_b n_b HSIC₁(K_i, K_i) · Σ_b n_b HSIC₁(K_j, K_j)); the weight n_b, the examples
-    in mini-batch b, keeps a short last batch from counting like a full one and changes nothing otherwise. The ratio may
-    leave [0, 1] slightly. Mini-batches of fewer than four examples have no unbiased estimate and are left out.
+    CKA_ij = Σ_b n_b HSIC₁(K_i, K_j) / √(Σ_b n_b HSIC₁(K_i, K_i) · Σ_b n_b HSIC₁(K_j, K_j)). The weight n_b is the
+    number of examples in mini-batch b; it keeps a short last batch from counting like a full one and changes nothing
+    otherwise. The ratio may leave [0, 1] slightly. Mini-batches of fewer than four examples have no unbiased estimate
+    and are left out.
 
     Attributes:
-        examples: how many were compared.
-        left_out: how many were not.
+        examples: number of examples that were compared.
+        left_out: number of examples that were not.
     """
 
     def __init__(self) -> None:
@@ -116,7 +117,7 @@ class MinibatchCKA:
     def jackknife(self) -> Tensor:
         """Return the same with each group of examples left out, (groups, representations, representations).
 
-        A group is a tenth of a mini-batch, or one of fewer than twenty examples as a whole.
+        A group is a tenth of a mini-batch, or the whole mini-batch if it has fewer than twenty examples.
         """
         return _normalised(self._sums() + torch.stack(self._changes)).cpu()
 
@@ -127,14 +128,14 @@ class MinibatchCKA:
 
 
 def _weighted_hsic(grams: Tensor) -> Tensor:
-    """Return n HSIC₁ between all pairs of (representations, n, n) inner products; 0 of no examples."""
+    """Return n HSIC₁ between all pairs of (representations, n, n) inner products; 0 without examples."""
     n = grams.shape[-1]
     flat = u_centred(grams).flatten(1) if n else grams.flatten(1)
     return flat @ flat.T / (n - 3)
 
 
 def _without_each_group(n: int) -> list[Tensor]:
-    """Return which of n examples are kept as each group is left out."""
+    """Return, for each group that is left out, which of n examples are kept."""
     number = GROUPS if n >= 2 * GROUPS else 1
     groups = torch.arange(n) * number // n
     return [(groups != group).nonzero().flatten() for group in range(number)]
@@ -156,8 +157,8 @@ class Similarity:
         stages: their stages.
         cka: (blocks, blocks).
         jackknife: the same with each group of images left out, (groups, blocks, blocks).
-        left_out: images of mini-batches of fewer than four, which were passed and not compared.
-        cost: what the pass took.
+        left_out: number of images in mini-batches of fewer than four, which were passed but not compared.
+        cost: images, time and memory of the pass.
     """
 
     blocks: tuple[str, ...]
@@ -174,9 +175,9 @@ class Similarity:
         Args:
             stages: stages to use instead of the model's, one per block: pseudo-stages for a single-stage network. Blocks
                 of stage 0 (the stem) do not count.
-            same_distance: compare only pairs that lie the same number of blocks apart, and average over distances by
-                their number of pairs. Neighbours are alike in any network and mostly share a stage, so the plain score is
-                positive even without stages; this one is not.
+            same_distance: compare only pairs that lie the same number of blocks apart, and average over distances,
+                weighted by their number of pairs. Neighbours are alike in any network and mostly share a stage, so the
+                plain score is positive even without stages; this score is not.
 
         Returns:
             Mean CKA of pairs within a stage minus that of pairs across stages; NaN where either kind is missing.
@@ -187,11 +188,11 @@ class Similarity:
         """Return the standard error of `within_minus_across` over images, from leaving out each group of them.
 
         Args:
-            stages: as there.
-            same_distance: as there.
+            stages: as for `within_minus_across`.
+            same_distance: as for `within_minus_across`.
 
         Returns:
-            √((g − 1) / g · Σ (sᵢ − s̄)²) of the scores sᵢ without each of g groups; NaN of a single group.
+            √((g − 1) / g · Σ (sᵢ − s̄)²) of the scores sᵢ without each of g groups; NaN for a single group.
         """
         stages = self.stages if stages is None else stages
         scores = [_block_structure(cka, stages, same_distance=same_distance) for cka in self.jackknife]
@@ -219,7 +220,7 @@ def _block_structure(cka: Tensor, stages: Sequence[int], *, same_distance: bool)
 
 
 def _gap(pairs: Sequence[tuple[bool, float]]) -> float:
-    """Return the mean value of the pairs within minus that of the others."""
+    """Return the mean value of the pairs within a stage minus that of the other pairs."""
     within = [value for same, value in pairs if same]
     across = [value for same, value in pairs if not same]
     if not within or not across:
@@ -234,12 +235,12 @@ def pseudo_stages(blocks: int, stages: int, stem: int = 1) -> tuple[int, ...]:
 
 
 def _as_handed_on(block: Block, leaving: Tensor) -> Tensor | None:
-    """Return everything that a block hands on, class token included; None for logits."""
+    """Return a block's whole output, class token included; None for logits."""
     return None if block.layout == "vector" else leaving
 
 
 class Similarities(Reducer):
-    """Reducer behind `matrix`, for passes shared with other reducers."""
+    """Reducer that computes `matrix`'s result, for passes shared with other reducers."""
 
     def __init__(
         self, blocks: Sequence[Block], select: Callable[[Block, Tensor], Tensor | None] = _as_handed_on
@@ -286,8 +287,8 @@ def matrix(
     Args:
         blocks: the model.
         batches: (images, targets) pairs of at least four images; the estimate's spread falls with the batch size.
-        select: what of a block's output (b, …) is compared; None leaves the block out. By default all of it, class token
-            included, and no logits.
+        select: returns the part of a block's output (b, …) to compare, or None to leave the block out. By default the
+            whole output is compared, class token included, and logits are left out.
 
     Returns:
         The matrix, and the score of stage-aligned block structure.

@@ -1,4 +1,4 @@
-"""Batches, targets and logits that a loss and an accuracy are defined for."""
+"""Checks of batches, targets and logits: whether a loss and an accuracy are defined for them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch.func import functional_call
 from vitwork.device.memory import is_out_of_memory
 from vitwork.errors import VitworkError, told
 
-SHARES = 1e-2  # by which the shares of the classes may miss 1: they may have been rounded to half precision
+SHARES = 1e-2  # how far the shares of the classes may sum from 1: they may have been rounded to half precision
 
 
 def check_tensors(images: object, targets: object) -> None:
-    """Refuse a batch of anything but tensors, and complex images, whose imaginary part a real model would not see.
+    """Refuse a batch that does not hold tensors, and complex images, whose imaginary part a real model would ignore.
 
     Raises:
-        VitworkError: the images or targets are something else.
+        VitworkError: the images or targets are not tensors, or the images are complex.
     """
     for name, value in (("images", images), ("targets", targets)):
         if not isinstance(value, Tensor):
@@ -30,10 +30,10 @@ def check_tensors(images: object, targets: object) -> None:
 
 
 def paired(batches: Iterable[object]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield batches, each once it is what every analysis takes: a pair of tensors, of images as large as those before.
+    """Yield batches after checking that each is a pair of tensors whose images have the size of the earlier ones.
 
     Raises:
-        VitworkError: one is something else, what `check_tensors` refuses, or images are of two sizes.
+        VitworkError: a batch is not a pair, `check_tensors` refuses it, or images have two sizes.
     """
     if not isinstance(batches, Iterable):
         raise VitworkError(f"batches are a list of pairs (images, targets), not a {type(batches).__name__}")
@@ -57,24 +57,24 @@ def paired(batches: Iterable[object]) -> Iterator[tuple[Tensor, Tensor]]:
 
 @contextmanager
 def fitting(images: Tensor) -> Iterator[None]:
-    """Turn whatever a model raises on images that it does not take, if not for want of memory, into one sentence.
+    """Turn any error that a model raises on images into one sentence, except one that means that memory ran out.
 
     Raises:
-        VitworkError: it raises something.
+        VitworkError: the model raised an error.
     """
     try:
-        with redirect_stderr(io.StringIO()):  # where torch prints the code of a block that fails
+        with redirect_stderr(io.StringIO()):  # torch prints the code of a failing block there
             yield
     except VitworkError:
         raise
-    except Exception as error:  # whatever a user's own code raises
+    except Exception as error:  # user code may raise anything
         if is_out_of_memory(error):
             raise
         raise VitworkError(f"the model fails on images {tuple(images.shape[1:])}: {told(error)}") from error
 
 
 def check_finite(images: Tensor) -> None:
-    """Refuse images that hold NaN or infinite numbers: what a model makes of them means nothing.
+    """Refuse images that hold NaN or infinite numbers, because a model's outputs for them mean nothing.
 
     Args:
         images: (b, …), in the precision in which the model sees them.
@@ -87,17 +87,18 @@ def check_finite(images: Tensor) -> None:
 
 
 def check_examples(images: Tensor, targets: Tensor) -> None:
-    """Refuse targets that are not one for each image, labels below zero, soft targets that are no shares, and what
-    `check_tensors` refuses.
+    """Check that there is one valid target for each image.
 
-    -100 says "ignore me", which would leave the mean over examples undefined.
+    Labels below zero are refused, too: torch ignores examples with the label -100, which would leave the mean over
+    examples undefined.
 
     Args:
         images: (b, …).
         targets: class indices (b,) or soft targets (b, classes).
 
     Raises:
-        VitworkError: they are something else.
+        VitworkError: there is not one target for each image, a label is below zero, soft targets are not shares, or
+            `check_tensors` refuses the batch.
     """
     check_tensors(images, targets)
     other = targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool
@@ -108,23 +109,23 @@ def check_examples(images: Tensor, targets: Tensor) -> None:
         raise VitworkError(
             f"images {tuple(images.shape)} and targets {tuple(targets.shape)} are not one target for each image"
         )
-    if indices and bool(((labels := targets.long()) < 0).any()):  # torch compares no unsigned numbers of several bytes
-        least = targets[int(labels.argmin())].item()  # unsigned, more than 63 bits hold
+    if indices and bool(((labels := targets.long()) < 0).any()):  # torch cannot compare wide unsigned integers
+        least = targets[int(labels.argmin())].item()  # an unsigned label may need more than 63 bits
         raise VitworkError(f"a label is {least}, which is no class: leave out examples that are to be ignored")
     if not indices:
         check_shares(targets)
 
 
 def are_shares(values: Tensor) -> Tensor:
-    """Return whether rows (…, n) are shares of something, (…): not negative, and together 1 but for rounding."""
+    """Return whether rows (…, n) are shares, (…): not negative, and with the sum 1 up to rounding."""
     return (values >= 0).all(-1) & ((values.sum(-1) - 1).abs() < SHARES)
 
 
 def check_shares(targets: Tensor) -> None:
-    """Refuse soft targets (b, classes) that are no shares of the classes: not negative, and together 1 but for rounding.
+    """Check that soft targets (b, classes) are shares of the classes: not negative, and with the sum 1 up to rounding.
 
     Raises:
-        VitworkError: they are none.
+        VitworkError: they are not.
     """
     if not are_shares(targets).all():
         raise VitworkError(
@@ -133,19 +134,19 @@ def check_shares(targets: Tensor) -> None:
 
 
 def as_taken(targets: Tensor, precision: torch.dtype | None) -> Tensor:
-    """Return checked targets as the cross-entropy takes them: labels of 64 bits, soft targets in a precision."""
+    """Return checked targets in the type that cross-entropy needs: 64-bit labels, or soft targets in ``precision``."""
     return targets.to(precision if targets.is_floating_point() else torch.long)
 
 
 def check_targets(targets: Tensor, classes: int) -> None:
-    """Refuse targets, known to be one for each image, that are none of a model's classes.
+    """Refuse targets that do not fit a model's classes; that there is one for each image is checked elsewhere.
 
     Args:
         targets: class indices (b,) or soft targets (b, classes).
         classes: number of the model's logits.
 
     Raises:
-        VitworkError: a label is no class, or soft targets are of another number of classes.
+        VitworkError: a label is not a class, or soft targets have another number of classes.
     """
     if targets.dim() == 2 and targets.shape[1] != classes:
         raise _misfit(targets, f" {classes} logits")
@@ -170,8 +171,8 @@ def logits_at(model: nn.Module, state: Mapping[str, Tensor], images: Tensor) -> 
         images: (b, …); the model is given a copy, into which it may write.
 
     Raises:
-        VitworkError: it returns anything but one tensor of logits, such as a tuple or a dictionary, or logits of less than
-            single precision, whose rounding hides how the loss changes.
+        VitworkError: the model does not return one tensor of logits, but for example a tuple or a dictionary. Or the
+            logits have less than single precision, whose rounding hides how the loss changes.
     """
     output: object = functional_call(model, dict(state), (images.clone(),))
     if isinstance(output, Tensor) and output.dim() == 2 and output.is_floating_point():
@@ -190,20 +191,20 @@ def logits_at(model: nn.Module, state: Mapping[str, Tensor], images: Tensor) -> 
 
 
 def check_decisive(logits: Tensor, model: str = "the model") -> None:
-    """Refuse logits (b, classes) of which the largest of an image is not finite: NaN would be a vote for the first class.
+    """Refuse logits (b, classes) if the largest of an image is not finite: NaN would count as the first class.
 
     Args:
-        logits: as a model returned them; a class that is ruled out (−inf) is fine.
-        model: what that is, for the message.
+        logits: a model's output; −inf is allowed for a class that is ruled out.
+        model: name of the model, for the message.
 
     Raises:
-        VitworkError: there is such an image.
+        VitworkError: the largest logit of an image is not finite.
     """
     if not logits.amax(1).isfinite().all():
         raise VitworkError(f"the logits of {model} are not finite, so no class can be called its choice")
 
 
 def chosen(logits: Tensor, model: str = "the model") -> Tensor:
-    """Return the class of each image's largest logit (b,), once `check_decisive` has nothing against it."""
+    """Return the class of each image's largest logit (b,), after `check_decisive`."""
     check_decisive(logits, model)
     return logits.argmax(1)

@@ -1,4 +1,4 @@
-"""The path of the weights during training, seen from where it ends (paper Fig. 1b)."""
+"""The path of the weights during training, in polar coordinates around its end (paper Fig. 1b)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Trajectory:
         angle: θ_t between w_t − w_opt and w_init − w_opt, in radians; NaN where w_t is the optimum.
         length: length of the path through the states, over ‖w_init − w_opt‖; 1 for a straight path from start to end.
         turning: sum of the angles between successive steps, in radians; 0 for a straight path.
-        cost: what it took; no image is looked at.
+        cost: time and memory of the computation; no image is used.
     """
 
     radius: tuple[float, ...]
@@ -36,7 +36,7 @@ class Trajectory:
 
 
 def learned(name: str) -> bool:
-    """Select what training moves by gradient: everything but BatchNorm's running statistics."""
+    """Select the tensors that gradients change: everything but BatchNorm's running statistics."""
     return name.rpartition(".")[2] not in {"running_mean", "running_var", "num_batches_tracked"}
 
 
@@ -46,13 +46,14 @@ def polar(
     """Return a training path in polar coordinates (paper Fig. 1b).
 
     Args:
-        states: state dicts in the order of training; read one at a time, so a generator that loads them will do.
+        states: state dicts in the order of training; read one at a time, so a generator that loads them is enough.
         initial: the state before the first step.
         optimum: the state taken as the optimum, usually the last.
         select: tensors that count, by name; integer tensors never do.
 
     Raises:
-        VitworkError: the optimum is the initial state, nothing is selected, or a state is not of the optimum's model or not finite.
+        VitworkError: the optimum is the initial state, nothing is selected, or a state comes from another model than
+            the optimum or is not finite.
     """
     meter = Meter(torch.device("cpu"))
     names = [name for name, value in optimum.items() if value.is_floating_point() and select(name)]
@@ -78,7 +79,7 @@ def polar(
             length += float(torch.linalg.vector_norm(move)) / unit
             turn = 0.0 if step is None else _angle(move, step)
             turning += 0.0 if math.isnan(turn) else turn
-            step = move if move.any() else step  # a state that is repeated turns nowhere
+            step = move if move.any() else step  # a repeated state does not turn the path
         previous = offset
     return Trajectory(tuple(radius), tuple(angle), length, turning, meter.cost(0))
 

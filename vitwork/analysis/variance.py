@@ -46,7 +46,7 @@ def spatial_variance(feature_map: Tensor) -> Tensor:
     count = positions.shape[-1]
     if count < SMALLEST:
         return feature_map.new_full((len(feature_map), 1), float("nan"))
-    # Two passes, as exact as `Tensor.var` and measured twenty times as fast on a CPU.
+    # Two passes are as exact as `Tensor.var`, and were twenty times as fast on a CPU in a benchmark.
     squares = (positions - positions.mean(-1, keepdim=True)).square_().sum(-1)
     return squares.mean(1, keepdim=True) / (count - 1)
 
@@ -62,10 +62,10 @@ class VarianceProfile:
         downsamples: whether a block changes the resolution.
         variance: per block, mean over images.
         error: per block, standard error over images.
-        changes: the change of variance across each block; resolution jumps are marked.
+        changes: the change of variance across each block; changes of resolution are marked.
         log_changes: the change of the variance's natural logarithm, which is free of the feature maps' scale.
-        left_out: names of blocks with a single position, or whose positions lie in no grid of the image.
-        cost: what the pass took.
+        left_out: names of blocks with a single position, or whose positions do not lie in a grid of the image.
+        cost: images, time and memory of the pass.
     """
 
     blocks: tuple[str, ...]
@@ -81,7 +81,7 @@ class VarianceProfile:
 
 
 class Variances(PerImage):
-    """Reducer behind `by_block`, for passes shared with other reducers."""
+    """Reducer that computes `by_block`'s result, for passes shared with other reducers."""
 
     def __init__(self, blocks: Sequence[Block], *, part: Part = "stream") -> None:
         super().__init__(blocks, spatial_variance, part, SMALLEST)
@@ -112,14 +112,14 @@ def by_block(blocks: Sequence[Block], batches: Iterable[Batch], *, part: Part = 
     Args:
         blocks: the model.
         batches: (images, targets) pairs.
-        part: ``stream`` for blocks' outputs; ``branch`` for what a block adds to its residual connection, whose changes
-            compare the branch with what enters the block.
+        part: ``stream`` for blocks' outputs; ``branch`` for what a block adds to its residual connection. The changes
+            of a ``branch`` compare it with the block's input.
 
     Returns:
         Variances and changes across blocks, with standard errors over images.
 
     Raises:
-        VitworkError: there are no images, no block gives a feature map, or ``part`` is another word.
+        VitworkError: there are no images, no block has a feature map, or ``part`` has another value.
     """
     variances = Variances(blocks, part=part)
     return variances.result(observe(blocks, batches, variances))

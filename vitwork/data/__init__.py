@@ -1,6 +1,6 @@
-"""Images: where they come from, how they are augmented, how they are corrupted.
+"""Loading, augmentation and corruption of images.
 
-Its functions are fetched when they are first used.
+The functions of this package are imported when they are first used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Small constant tensors on a device, copied there once: a copy in every step would make the host wait."""
+"""Small constant tensors on a device, copied there once, because a copy in every step would make the host wait."""
 
 from __future__ import annotations
 

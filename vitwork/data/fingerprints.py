@@ -1,4 +1,4 @@
-"""Which images an arm takes: a hash of their content. Imports no NumPy for drawn images."""
+"""A hash of the content of the images that an arm uses; NumPy is not imported for drawn images."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from vitwork.design.dataset import HELD_OUT, DataSpec
 
 
 def fingerprint(spec: DataSpec, root: Path | None = None) -> str:
-    """Return a hash of the content of the whole data set that `spec` takes its images from; of a sample, its own alone.
+    """Return a hash of the content of the whole data set that `spec` takes its images from, or of its sample only.
 
-    It is the same for every copy of the data, whatever the files' format and order (of images too many for memory, which
-    are not decoded: for every copy in the same encoding). Files are read at the first call; later calls compare names
-    and `vitwork.store.cache.stamp`.
+    It is the same for every copy of the data, in any file format and order. Images too many for memory are not decoded;
+    for these it is the same for every copy in the same encoding. Files are read at the first call; later calls compare
+    names and `vitwork.store.cache.stamp`.
 
     Raises:
-        VitworkError: as `vitwork.data.load`.
+        VitworkError: as for `vitwork.data.load`.
     """
     if spec.source == "embedded":
         return drawn.fingerprint(spec.size)

@@ -1,4 +1,4 @@
-"""Images in memory, as the rest of vitwork sees them."""
+"""Labelled image sets, and functions that normalise, resize and select images."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class ImageSet:
     """Labelled images of one size.
 
     Attributes:
-        images: uint8 (n, 3, height, width), RGB; of images too many for memory, `vitwork.data.sources.stream.Pictures`, which
-            are indexed alike.
+        images: uint8 (n, 3, height, width), RGB; for images too many for memory,
+            `vitwork.data.sources.stream.Pictures`, which are indexed in the same way.
         labels: int64 (n,), numbers of classes.
         classes: the names of the classes.
         mean, std: per-channel normalisation on the scale 0 to 1 that training and measurements use.
@@ -43,13 +43,13 @@ class ImageSet:
         return ImageSet(images, labels, self.classes, self.mean, self.std, self.fingerprint)
 
     def normalised(self, index: slice | Tensor = slice(None)) -> Tensor:
-        """Return the chosen images as the models take them: float32 (k, 3, height, width), not augmented."""
+        """Return the chosen images as models need them: float32 (k, 3, height, width), normalised, not augmented."""
         return normalise(self.images[index], self.mean, self.std)
 
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """The images that an arm is trained on and those that it is judged on."""
+    """The images that an arm is trained on and those that it is tested on."""
 
     train: ImageSet
     test: ImageSet
@@ -75,10 +75,10 @@ def measured_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float,
 
 
 def resized(images: Tensor, size: int) -> Tensor:
-    """Average-pool uint8 images (n, 3, h, w) down to `size` × `size`, or enlarge them by cubic curves; to the nearest level.
+    """Return uint8 images (n, 3, h, w) at `size` × `size`, by average pooling or bicubic enlargement, rounded.
 
     Raises:
-        VitworkError: enlarged, they do not fit into half of the machine's memory.
+        VitworkError: the enlarged images do not fit into half of the machine's memory.
     """
     if images.shape[-2:] == (size, size):
         return images
@@ -92,7 +92,7 @@ def resized(images: Tensor, size: int) -> Tensor:
     def change(part: Tensor) -> Tensor:
         levels = part.to(torch.float32)
         if enlarged:
-            # As PIL enlarges: without `antialias`, torch's curves are others, which do not keep a ramp straight.
+            # As in PIL: without `antialias`, torch uses another cubic kernel, which does not keep a ramp straight.
             return F.interpolate(levels, (size, size), mode="bicubic", antialias=True).clamp_(0, 255)
         return F.adaptive_avg_pool2d(levels, size)
 
@@ -106,9 +106,9 @@ def balanced_prefix(labels: Tensor, classes: int, count: int | None = None, frac
     Args:
         labels: int64 (n,).
         classes: number of classes.
-        count: images in all, spread over the classes as evenly as possible (the first classes take what is over);
-            None for all.
-        fraction: share of these images that is used, of each class rounded down, at least one (paper, Fig. 4).
+        count: total number of images, spread over the classes as evenly as possible (the first classes get the
+            remainder); None for all.
+        fraction: share of these images to use, rounded down for each class, but at least one (paper, Fig. 4).
 
     Returns:
         Row numbers in ascending order, int64.

@@ -1,4 +1,4 @@
-"""Where images come from. Imports torch only when images are loaded."""
+"""Loading of an arm's images from any source; torch is imported only when images are loaded."""
 
 from __future__ import annotations
 
@@ -28,29 +28,30 @@ NORMALISATION = {
     "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
-"""Mean and standard deviation that the paper's configurations use; other sources are measured."""
+"""Mean and standard deviation in the paper's configurations; for other sources they are measured."""
 
 SAMPLED = 4096
-"""Streamed images whose mean and deviation stand for all; they are in the order of a hash, so any are a fair sample."""
+"""Number of streamed images whose mean and deviation represent all: hash order makes any prefix a fair sample."""
 
 EMBEDDED_TRAIN, EMBEDDED_TEST = 2000, 1000
 
 
 def load(spec: DataSpec, root: Path | None = None) -> Splits:
-    """Load the images of an arm into memory; those that exceed it are packed once, stay on the disk and are streamed.
+    """Return the images of an arm, loaded into memory; a set that exceeds memory is packed once on disk and streamed.
 
     Args:
-        spec: which images.
+        spec: the images to load.
         root: folder that holds them: Parquet files in the layout of the Hugging Face hub, an image folder
-            (``train/<class>/…``, ``test/<class>/…`` or ``val/…``), WebDataset tar shards, or what torchvision
-            unpacks; ``hf://owner/name`` for a data set of the hub. None downloads CIFAR-10 and CIFAR-100. Drawn images (``embedded``) need none.
+            (``train/<class>/…``, ``test/<class>/…`` or ``val/…``), WebDataset tar shards, or a folder unpacked by
+            torchvision; ``hf://owner/name`` for a data set of the hub. None downloads CIFAR-10 and CIFAR-100. Drawn
+            images (``embedded``) need no folder.
 
     Returns:
         Training and test images, pooled to ``spec.size``, reduced to ``spec.train``, ``spec.test``, ``spec.fraction``.
 
     Raises:
-        VitworkError: unknown source, a folder that is missing, empty or holds nothing known, a corrupt image, no
-            network, more images asked for than there are.
+        VitworkError: the source is unknown, the folder is missing, empty or of no known layout, an image is corrupt,
+            there is no network, or there are fewer images than requested.
     """
     if spec.source == "embedded":
         return _drawn(spec)
@@ -82,7 +83,7 @@ def load(spec: DataSpec, root: Path | None = None) -> Splits:
 
 
 def fingerprint_of_files(spec: DataSpec, root: Path | None) -> str:
-    """Return the fingerprint of images in files, as `vitwork.data.fingerprint` has it."""
+    """Return the fingerprint of images in files; see `vitwork.data.fingerprint`."""
     collection = _collection(spec, root)
     if _streams(collection, spec.size):
         return pack(partial(_collection, spec, root)).fingerprint
@@ -90,7 +91,7 @@ def fingerprint_of_files(spec: DataSpec, root: Path | None) -> str:
 
 
 def open_folder(root: Path) -> Collection:
-    """Open a folder of images in whichever layout it has.
+    """Return the collection in a folder of images of any known layout.
 
     Raises:
         VitworkError: the folder is missing, empty, or of no known layout.
@@ -138,7 +139,7 @@ def _collection(spec: DataSpec, root: Path | None) -> Collection:
 
 
 def _streams(collection: Collection, size: int | None) -> bool:
-    """Tell whether images are streamed: where they do not fit into half of the machine's memory, at the size asked for."""
+    """Return whether images are streamed, because at the requested size they exceed half of the machine's memory."""
     if size is None or not collection.files:
         return False
     try:

@@ -19,18 +19,18 @@ Power = Literal["fixed", "equal"]
 class Band:
     """A band of frequencies and the noise in it.
 
-    The noise is δ = eps · (random signs), kept to the square ring of frequencies whose larger component lies between
-    `frequency` ± `half_width`; its real part is added to the normalised image, without clipping.
+    The noise is δ = eps · (random signs), restricted to the square ring of frequencies whose larger component lies
+    between `frequency` ± `half_width`. Its real part is added to the normalised image, without clipping.
 
     Attributes:
         frequency: centre of the band, in units of π per pixel (1 is the highest frequency of an image).
-        half_width: half the width of the band in the same unit. The paper says "window size 0.1π" and not whether that
-            is half of the width or all of it; the released class would add and subtract it, as here.
+        half_width: half the width of the band in the same unit. The paper says "window size 0.1π" but not whether that
+            is the half or the whole width; the released class would add and subtract it, as here.
         eps: amplitude of δ in units of the normalised image. The paper does not give it (0.007 by default in the
             released code, 0.7 in a later remark of the author).
-        power: ``fixed`` leaves δ as it is, so that the noise grows with the area of the ring, about ninefold in mean
-            square from 0.1π to 0.9π; ``equal`` scales it so that the added noise has root mean square `eps` in
-            expectation in every band, and drop and frequency can be related.
+        power: ``fixed`` does not scale δ, so that the noise grows with the area of the ring, about ninefold in mean
+            square from 0.1π to 0.9π. ``equal`` scales it so that the added noise has root mean square `eps` in
+            expectation in every band, so that drops at different frequencies are comparable.
     """
 
     frequency: float
@@ -46,7 +46,7 @@ class Band:
         """Return the expected root mean square of the noise on images of `size` pixels.
 
         Raises:
-            ValueError: no frequency of such an image lies in the band, and the power is to be equal.
+            ValueError: the power is ``equal``, and no frequency of such an image lies in the band.
         """
         natural = self.eps * float(_passed(self, size).square().mean().sqrt())
         if self.power == "fixed":
@@ -57,24 +57,24 @@ class Band:
 
 
 def add_band_noise(images: Tensor, band: Band, seed: int = 0, first: int = 0) -> Tensor:
-    """Add noise of one band.
+    """Return images with noise of one band added.
 
     Args:
         images: normalised images (b, c, h, h).
         band: the band and the amplitude.
-        seed: seed of the noise; it is the same on every device and independent of the batch size.
-        first: position in the data set of the first image, which selects its noise.
+        seed: seed of the noise; the noise is the same on every device and for every batch size.
+        first: position of the first image in the data set, which determines the noise.
 
     Returns:
-        The noisy images, in the precision of the images; noise is made in single precision at least.
+        The noisy images, in the precision of the images; noise is computed in single precision at least.
 
     Raises:
-        ValueError: the images are not square, or the band is empty where the power is to be equal.
+        ValueError: the images are not square, or the power is ``equal`` and the band is empty.
     """
     size = images.shape[-1]
     if images.shape[-2] != size:
         raise ValueError(f"band noise is defined on square images, not on {images.shape[-2]}×{size}")
-    precision = torch.promote_types(images.dtype, torch.float32)  # torch transforms nothing coarser
+    precision = torch.promote_types(images.dtype, torch.float32)  # torch cannot transform lower precisions
     signs = PositionRng(seed, first, images.device).signs(*images.shape).to(precision)
     kept: Tensor = torch.fft.ifft2(torch.fft.fft2(signs) * _ring(band, size).to(signs)).real
     return (images + kept * _gain(band, size)).to(images.dtype)
@@ -91,7 +91,7 @@ def _ring(band: Band, size: int) -> Tensor:
     """Return the ring of frequencies in `torch.fft.fft2`'s order: 1 inside, 0 outside; float64 (size, size).
 
     As in the released code, a square of side 2n covers the frequencies -n … n-1 of each axis, so the ring is not quite
-    symmetric; odd sizes, where that code fails, are treated the same.
+    symmetric. Odd sizes, where that code fails, are treated in the same way.
     """
     frequencies = torch.fft.fftfreq(size, dtype=torch.double) * size
     outer, inner = (_square(band.frequency + sign * band.half_width, size, frequencies) for sign in (1, -1))

@@ -1,8 +1,8 @@
-"""Random numbers computed from their position: the same on every device, for every batch size.
+"""Random numbers computed from their position, which are the same on every device and for every batch size.
 
-The number at position j of image i is a hash of (seed, use, i, j), by integer arithmetic that CPU and GPU carry out
-alike; nothing is drawn in sequence. Two images never share numbers, and an image meets the same corruption whether it is
-processed alone or in a batch.
+The number at position j of image i is a hash of (seed, use, i, j), by integer arithmetic that gives the same results on
+CPU and GPU; nothing is drawn in sequence. Two images never share numbers, and an image gets the same corruption whether
+it is processed alone or in a batch.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ FACTORS = (0x7FEB352D, 0x2C1B3C6D, 0x297A2D39)
 
 
 class PositionRng:
-    """A source of numbers for a batch of images.
+    """A source of random numbers for a batch of images.
 
     Each call uses fresh numbers; the same sequence of calls gives the same numbers.
 
     Args:
         seed: any integer from 0 to 2^32 - 1.
-        first: position in the data set of the first image of the batch.
-        device: where the numbers are wanted.
+        first: position of the batch's first image in the data set.
+        device: device of the numbers.
     """
 
     def __init__(self, seed: int, first: int = 0, device: torch.device | str = "cpu") -> None:
@@ -40,7 +40,7 @@ class PositionRng:
         images = torch.arange(self._first, self._first + shape[0], device=self.device)
         places = torch.arange(math.prod(shape[1:]), device=self.device)
         rows, columns = _mix(images ^ key)[:, None], _mix(places + key & MASK)
-        # Two words of the row enter, so that rows are not reorderings of one another.
+        # Two words of the row are used, so that rows are not reorderings of one another.
         return _mix(_mix(rows ^ columns) ^ _mix(rows + 1 & MASK)).reshape(shape)
 
     def uniform(self, *shape: int) -> Tensor:
@@ -54,7 +54,7 @@ class PositionRng:
     def normal(self, *shape: int) -> Tensor:
         """Return standard normal float32 numbers, by the inverse distribution function at 2^23 levels.
 
-        They are bounded by 5.3 in magnitude and equal on two devices as far as the devices' `ndtri` agree.
+        They are bounded by 5.3 in magnitude. They are equal on two devices if `ndtri` gives equal results there.
         """
         levels = (self.words(*shape) >> 9).double() + 0.5
         numbers: Tensor = torch.special.ndtri(levels * 2.0**-23)

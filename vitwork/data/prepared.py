@@ -1,4 +1,4 @@
-"""Test images as one published network wants them: resized and cut by timm's own transformation."""
+"""Test images preprocessed for a published network: resized and cropped by timm's own transformation."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from vitwork.errors import VitworkError
 
 
 def prepared(spec: DataSpec, root: Path | None, preprocessing: Preprocessing | None) -> Splits:
-    """Return the images that a published network is tested on, prepared as it wants them.
+    """Return the test images of a published network, preprocessed as it requires.
 
-    Of a sample of test images alone, these stand for the training images too: what is measured on training images, such as
-    curvature, is measured on them.
+    If there is only a sample of test images, these are used as the training images, too: quantities that are measured
+    on training images, such as curvature, are measured on them.
 
     Args:
         spec, root: as for `vitwork.data.load`.
-        preprocessing: the network's own; None for the images as they are.
+        preprocessing: the network's own preprocessing; None for unchanged images.
 
     Raises:
-        VitworkError: as `vitwork.data.load` or `vitwork.data.sample.sample`, or they do not fit into memory.
+        VitworkError: as for `vitwork.data.load` or `vitwork.data.sample.sample`, or the images do not fit into memory.
     """
     if spec.source != HELD_OUT:
         return load(spec, root)
@@ -46,7 +46,7 @@ def prepared(spec: DataSpec, root: Path | None, preprocessing: Preprocessing | N
 
 @lru_cache(maxsize=1)
 def _cut(spec: DataSpec, root: Path | None, geometry: tuple[int, float, str, str]) -> tuple[Tensor, Tensor]:
-    """Return the sample's images, uint8 (n, 3, size, size), and its labels; networks that follow may share them."""
+    """Return the sample's images, uint8 (n, 3, size, size), and its labels, cached for further networks."""
     examples = sample(spec, root)
     if len(examples) * 3 * geometry[0] ** 2 > memory() // 2:
         raise VitworkError(
@@ -57,11 +57,11 @@ def _cut(spec: DataSpec, root: Path | None, geometry: tuple[int, float, str, str
 
 
 def cut(examples: Sequence[Example], geometry: tuple[int, float, str, str]) -> Tensor:
-    """Return images resized and cut as timm does before it tests a network.
+    """Return images resized and cropped as timm does before it tests a network.
 
     Args:
         examples: encoded images.
-        geometry: side, share, way of cutting and filter, as `Preprocessing` has them.
+        geometry: side, share, mode of cropping and filter, as in `Preprocessing`.
 
     Returns:
         uint8 (n, 3, size, size).

@@ -1,4 +1,4 @@
-"""A fixed sample of test images as they were encoded, the same whatever the layout they lie in."""
+"""A fixed sample of encoded test images, which is the same for every layout of the files."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from vitwork.store.cache import cache_folder
 from vitwork.store.store import CorruptFileError, read_sealed, write_sealed
 
 VERSION = 2
-"""Raised whenever the choice changes, so that no sample that was chosen differently is read."""
+"""Increased whenever the selection changes, so that no sample that was selected differently is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a sample without its images.
+    """Facts about a sample that are stored beside its images.
 
     Attributes:
-        sizes: of the encoded images, in bytes, in their order.
-        labels: their classes, by ImageNet's numbers.
+        sizes: sizes of the encoded images in bytes, in their order.
+        labels: their classes, as ImageNet's numbers.
         where: file and row of each, for messages.
         fingerprint: hash of the encoded images and their classes.
     """
@@ -48,26 +48,26 @@ def fingerprint(spec: DataSpec, root: Path | None) -> str:
     """Return a hash of the content of the sample.
 
     Raises:
-        VitworkError: as `sample`.
+        VitworkError: as for `sample`.
     """
     return _facts(*_made(spec, root)).fingerprint
 
 
 def sample(spec: DataSpec, root: Path | None) -> list[Example]:
-    """Return the sample: of every class that there is as many images, those whose content has the smallest SHA-256.
+    """Return the sample: from every class the same number of images, those whose content has the smallest SHA-256.
 
-    An image that is there several times, of one class, counts once.
+    An image that occurs several times in one class counts once.
 
     All images are read at the first call, and the sample is kept in the cache; later calls compare names and
     `vitwork.store.cache.stamp`.
 
     Args:
-        spec: ``spec.test`` images in all, spread over the classes as evenly as possible; None for all.
+        spec: asks for ``spec.test`` images in total, spread over the classes as evenly as possible; None for all.
         root: folder of the images, or ``hf://owner/name``.
 
     Raises:
-        VitworkError: no folder is given, it is missing or of no known layout, its classes are none of ImageNet's or not
-            known without doubt, an image is empty or has no class, it has too few images, or more than fit into memory.
+        VitworkError: no folder is given, or it is missing or of no known layout. Or its classes are not ImageNet's or
+            are ambiguous, an image is empty or has no class, or there are too few images or more than fit into memory.
     """
     place, _ = made = _made(spec, root)
     facts, content = _facts(*made), read_sealed(place.with_suffix(".bin"))
@@ -80,7 +80,7 @@ def sample(spec: DataSpec, root: Path | None) -> list[Example]:
 
 @lru_cache(maxsize=4)
 def _made(spec: DataSpec, root: Path | None) -> tuple[Path, float]:
-    """Return where the sample is kept, and since when, choosing it where it is not yet."""
+    """Return the place of the stored sample and its time of writing; select and store the sample if it is missing."""
     spec.check()
     if root is None:
         raise VitworkError("These networks are tested on ImageNet's validation images: name their folder with --data.")
@@ -107,7 +107,7 @@ def _sound(place: Path) -> bool:
 
 @lru_cache(maxsize=4)
 def _facts(place: Path, written: float) -> Facts:
-    del written  # tells a sample from another that was kept there
+    del written  # distinguishes the sample from earlier ones at the same place
     found = json.loads(read_sealed(place.with_suffix(".json")))
     sizes, labels, where = (tuple(found[name]) for name in ("sizes", "labels", "where"))
     return Facts(sizes, labels, where, found["fingerprint"])
@@ -124,19 +124,19 @@ def _write(place: Path, collection: Collection, count: int | None) -> None:
         "fingerprint": hashlib.sha256(b"".join(digest for digest, _ in found)).hexdigest(),
     }
     write_sealed(place.with_suffix(".bin"), b"".join(contents))
-    write_sealed(place.with_suffix(".json"), json.dumps(facts).encode())  # last: where it is, the images are too
+    write_sealed(place.with_suffix(".json"), json.dumps(facts).encode())  # written last: if it exists, so do the images
 
 
 def _examples(collection: Collection) -> Iterator[tuple[bytes, Example]]:
-    """Yield the images, with their classes by ImageNet's numbers, and a digest of both.
+    """Yield the images, with ImageNet's numbers of their classes, and a digest of both.
 
     Raises:
-        VitworkError: an image is empty, or its label is no class's.
+        VitworkError: an image is empty, or its label is not a class.
     """
     own = numbers(collection)
     known = range(CLASSES) if own is None else own
     for example in collection.read("test"):
-        assert isinstance(example.content, bytes)  # no layout of large images holds decoded ones
+        assert isinstance(example.content, bytes)  # layouts of large images hold only encoded ones
         if not example.content:
             raise VitworkError(f"{example.where} is an empty image.")
         if example.label not in range(len(known)):
@@ -157,7 +157,7 @@ def _chosen(collection: Collection, count: int | None) -> set[bytes]:
         sizes[digest] = len(example.content)
     if not classes:
         raise VitworkError(f"{collection.where} holds no image.")
-    if not collection.classes():  # numbers alone
+    if not collection.classes():  # classes are numbers without names
         check_numbers(classes, collection.where)
     quota = _quota({label: len(set(found)) for label, found in classes.items()}, count, collection.where)
     chosen = {digest for label, found in classes.items() for digest in sorted(set(found))[: quota[label]]}
@@ -170,7 +170,7 @@ def _chosen(collection: Collection, count: int | None) -> set[bytes]:
 
 
 def _quota(available: Mapping[int, int], count: int | None, where: str) -> Mapping[int, int]:
-    """Return how many images of each class are taken; the first classes take what is over."""
+    """Return the number of images to take from each class; the first classes get the remainder."""
     if count is None:
         return available
     each, over = divmod(count, len(available))

@@ -1,10 +1,13 @@
-"""Energy of a block of work, read from the device's own counter: NVML for a GPU, RAPL for a processor.
+"""Energy of a block of work, from the device's own counter: NVML for a GPU, RAPL for a processor.
 
-A counter belongs to a device, not to a process. A block is charged an equal share of what its device used meanwhile:
-the reading divided by the number of workers of the session on that device, idle power included. So no joule is charged
-twice, and a sum over blocks never exceeds what the device used; it falls short of it when some of the workers idle.
-Seeds trained as one are charged equal parts. Other processes on the device are counted too. Work on a GPU is
-charged the GPU's energy, not the host's as well; of a training split over several devices nothing is known.
+A counter belongs to a device, not to a process. The energy of a block is an equal share of the energy that its device
+used
+meanwhile: the reading divided by the number of workers of the session on that device, including idle power. So no joule
+is counted twice, and a sum over blocks never exceeds the energy of the device; it is less when some of the workers
+idle. Seeds trained as one get equal parts.
+
+Other processes on the device are included, too. The energy of work on a GPU is that of the GPU, without the host's. For
+a training split over several devices, the energy is unknown.
 """
 
 from __future__ import annotations
@@ -21,19 +24,19 @@ from vitwork.device.nvml import nvml
 POWERCAP = Path("/sys/class/powercap")
 """Where Linux shows the counters of processor packages; often readable by root alone."""
 LARGEST_WATTS = 600.0
-"""Power that no processor package exceeds: it bounds how soon a counter can have wrapped around twice."""
+"""Power that no processor package exceeds; it limits how soon a counter can have wrapped around twice."""
 
 
 @dataclass(slots=True)
 class Energy:
-    """What a block used: `joules`, None until its end and where no counter can be read."""
+    """Energy of a block in `joules`; None until the block's end, and where no counter can be read."""
 
     joules: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A reading in joules, and the value at which the counter starts again from zero."""
+    """A counter's reading in joules, and the value at which it starts again from zero."""
 
     joules: float
     wraps: float = math.inf
@@ -44,11 +47,11 @@ def meter(device: str = "cpu", workers: int = 1) -> Iterator[Energy]:
     """Measure the energy of a block of work.
 
     Args:
-        device: the torch device that works.
-        workers: how many workers of the session share it.
+        device: the torch device of the work.
+        workers: number of workers of the session that share it.
 
     Yields:
-        What the block used, filled in at its end. Where no counter can be read, it stays None; that is never an error.
+        The energy of the block, set at its end. If no counter can be read, it stays None; that is never an error.
     """
     used, started, before = Energy(), time.monotonic(), _read(device)
     yield used
@@ -67,21 +70,21 @@ def _rise(before: Reading, after: Reading) -> float:
 def _read(device: str) -> list[Reading]:
     try:
         return _gpu(device) if device.startswith("cuda") else _packages(POWERCAP)
-    except Exception:  # noqa: BLE001 - energy is an extra: whatever a driver or a file says, the work goes on
+    except Exception:  # noqa: BLE001 - energy is an extra: no error of a driver or a file may stop the work
         return []
 
 
 def _gpu(device: str) -> list[Reading]:
     import torch
 
-    identity = torch.cuda.get_device_properties(device).uuid  # NVML's order of devices is not torch's
+    identity = torch.cuda.get_device_properties(device).uuid  # NVML orders devices otherwise than torch
     with nvml() as library:
         handle = library.nvmlDeviceGetHandleByUUID(f"GPU-{identity}")
         return [Reading(library.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3)]
 
 
 def _packages(folder: Path) -> list[Reading]:
-    """Return the counters of all processor packages; their parts (``intel-rapl:0:1``) are within them."""
+    """Return the counters of all processor packages, which include those of their parts (``intel-rapl:0:1``)."""
 
     def microjoules(path: Path) -> float:
         return float(path.read_text(encoding="ascii"))

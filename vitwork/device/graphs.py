@@ -1,7 +1,7 @@
-"""Work on a GPU captured once as a CUDA graph, and launched as a whole from then on.
+"""Capture of work on a GPU as a CUDA graph, which is launched as a whole from then on.
 
-A small network's work is some thousand kernels, and a processor takes longer to launch them than a GPU to compute them. A
-CUDA graph launches all of them at once; it repeats what was captured on the very same tensors.
+A step of a small network runs some thousand kernels, and a CPU takes longer to launch them than a GPU to compute them.
+A CUDA graph launches all of them at once; it repeats the captured work on the same tensors.
 """
 
 from __future__ import annotations
@@ -14,24 +14,26 @@ from typing import Any
 import torch
 
 Capture = Callable[[Callable[[], None]], Callable[[], object]]
-"""Maps a function that changes tensors in place to what repeats it."""
+"""Maps a function that changes tensors in place to a function that repeats it."""
 
 
 def capture_on(device: torch.device) -> Capture | None:
-    """Return what captures work on a device; None on a CPU, where launching costs little."""
+    """Return the function that captures work on a device; None on a CPU, where launching costs little."""
     return cuda_graph if device.type == "cuda" else None
 
 
 def cuda_graph(compute: Callable[[], None]) -> Callable[[], object]:
-    """Capture what a function launches on the current stream, which is not the default one, and return what replays it.
+    """Capture the work that a function launches, and return a function that replays it.
+
+    The current stream must not be the default one.
 
     Raises:
-        RuntimeError: it waits for the device, or something else in it cannot be captured.
+        RuntimeError: the function waits for the device, or something else in it cannot be captured.
     """
     graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
     torch.cuda.synchronize()
-    # Not by `torch.cuda.graph`, which hands all unused memory back to the driver each time. Other threads, which copy
-    # streamed images, may go on meanwhile.
+    # `torch.cuda.graph` is not used, because it returns all unused memory to the driver each time. Other threads, which
+    # copy streamed images, may continue meanwhile.
     graph.capture_begin(pool=pool, capture_error_mode="thread_local")
     try:
         compute()
@@ -44,7 +46,7 @@ def cuda_graph(compute: Callable[[], None]) -> Callable[[], object]:
 
 
 def _end(graph: torch.cuda.CUDAGraph, pool: Any) -> RuntimeError | None:
-    """End a capture; return the error that it failed with."""
+    """End a capture, and return its error if it failed."""
     try:
         graph.capture_end()
     except RuntimeError as failure:
@@ -54,16 +56,16 @@ def _end(graph: torch.cuda.CUDAGraph, pool: Any) -> RuntimeError | None:
 
 
 def _recover(pool: Any) -> None:
-    """Take torch out of a capture that failed: its allocator and its random generator still believe in it."""
+    """Reset torch after a failed capture: its allocator and its random generator still act as if in the capture."""
     device = torch.cuda.current_device()
     for end in (torch._C._cuda_endAllocateToPool, torch._C._cuda_releasePool):  # noqa: SLF001 - nothing public does it
-        with suppress(RuntimeError):  # where torch has done so itself
+        with suppress(RuntimeError):  # if torch has already done so
             end(device, pool)
     with suppress(RuntimeError):
         number, graph = torch.zeros(1, device="cuda"), torch.cuda.CUDAGraph()
         graph.capture_begin()
         number.zero_()
-        graph.capture_end()  # resets the generator, as any capture that succeeds
+        graph.capture_end()  # a capture that succeeds resets the generator
 
 
 @cache
@@ -74,9 +76,9 @@ def _second_stream(device: torch.device) -> torch.cuda.Stream:
 
 @contextmanager
 def aside(device: torch.device) -> Iterator[None]:
-    """Compute on a GPU's second stream, which can be captured: after all earlier work, and before all later work.
+    """Run on a GPU's second stream, which can be captured, after all earlier work and before all later work.
 
-    A capture allows no other stream in it, and torch computes a derivative on the stream of its function.
+    A capture may involve only one stream, and torch computes a derivative on the stream of the function's forward pass.
     """
     if device.type != "cuda":
         yield

@@ -1,4 +1,4 @@
-"""Time and memory of an analysis: what it took, and whether memory ran out."""
+"""Measurement of an analysis's time and peak memory, and a test whether an error means out of memory."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from vitwork.errors import said
 
 @dataclass(frozen=True)
 class Cost:
-    """What an analysis took.
+    """Images, time and peak memory of an analysis.
 
     Attributes:
-        images: images that it was made of.
-        seconds: wall-clock time; a GPU's queue is waited for.
-        peak_bytes: highest memory while it ran: allocated on the device for a GPU, the process's resident set for a CPU
-            (where the system's mark cannot be lowered, that includes what came before); None where the system does not
-            say.
+        images: number of images that it used.
+        seconds: wall-clock time, after waiting for a GPU's queue.
+        peak_bytes: highest memory while it ran: allocated memory for a GPU, the process's resident set for a CPU. Where
+            the system's peak cannot be reset, it includes earlier work; None where the system does not report it.
     """
 
     images: int
@@ -33,13 +32,13 @@ class Cost:
 
     @classmethod
     def of_all(cls, parts: Sequence[Cost]) -> Cost:
-        """Return what several analyses took that were made one after the other."""
+        """Return the total cost of several analyses that ran one after the other."""
         peaks = [part.peak_bytes for part in parts if part.peak_bytes is not None]
         return cls(sum(p.images for p in parts), sum(p.seconds for p in parts), max(peaks, default=None))
 
 
 class Meter:
-    """Measures time and peak memory from its making on; nothing else may be metered meanwhile."""
+    """Measures time and peak memory from its creation on; only one meter may be in use at a time."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -47,24 +46,24 @@ class Meter:
         self._start = time.perf_counter()
 
     def cost(self, images: int) -> Cost:
-        """Return what was spent so far on so many images."""
+        """Return the cost so far, for a number of images."""
         wait(self.device)
         return Cost(images, time.perf_counter() - self._start, peak_memory(self.device))
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Let the peak start at what is in use now; on a CPU this is possible on Linux only."""
+    """Reset the peak to the memory in use now; for a CPU this is possible on Linux only."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:  # another system, or not allowed here
+    except OSError:  # another system, or not permitted
         return
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """Return the highest memory since the last reset in bytes: of the GPU's allocator, or of the process."""
+    """Return the highest memory since the last reset, in bytes: of the GPU's allocator, or of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     own = _peak_of_own()
@@ -79,10 +78,10 @@ def peak_memory(device: torch.device) -> int | None:
 
 
 def _peak_of_own() -> int | None:
-    """Return this program's own peak where the system keeps one.
+    """Return this process's own peak where the system records one.
 
-    What `getrusage` says is inherited from the process that started this program, however large that was, and is not
-    lowered by `reset_peak_memory`.
+    The peak from `getrusage` is inherited from the process that started this one, however large that was, and
+    `reset_peak_memory` does not lower it.
     """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
@@ -93,11 +92,11 @@ def _peak_of_own() -> int | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an error means that memory ran out.
+    """Return whether an error means that memory ran out.
 
     A GPU's allocator has an error of its own, but PyTorch's CPU allocator raises a plain RuntimeError.
     """
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    lacks = ("can't allocate memory", "not enough memory", "bad_alloc", "ALLOC_FAILED")  # the last of cuBLAS and cuDNN
+    lacks = ("can't allocate memory", "not enough memory", "bad_alloc", "ALLOC_FAILED")  # last: cuBLAS and cuDNN
     return isinstance(error, RuntimeError) and any(words in said(error) for words in lacks)

@@ -1,4 +1,4 @@
-"""NVIDIA's management library, where nvidia-ml-py is installed."""
+"""Access to NVIDIA's management library (NVML), where nvidia-ml-py is installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @contextmanager
 def nvml() -> Iterator[Any]:
-    """Start the library, and stop it in the end.
+    """Start the library, and stop it on exit.
 
     Raises:
         ImportError, pynvml.NVMLError: there is no such library, or no driver.

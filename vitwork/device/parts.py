@@ -1,4 +1,4 @@
-"""Work on a batch in parts, where images do not depend on one another."""
+"""Applying a function to a batch in parts, with a check that images do not depend on one another."""
 
 from __future__ import annotations
 
@@ -10,46 +10,49 @@ from torch import Tensor
 from vitwork.device.memory import is_out_of_memory
 from vitwork.errors import VitworkError, told
 
-# Temporaries stay within a few times this many elements, whatever the batch (16 MiB in float32, which also suits a CPU's
-# cache).
+# Temporaries hold at most a few times this many elements, for any batch size (16 MiB in float32, which also suits a
+# CPU's cache).
 ELEMENTS_AT_ONCE = 1 << 22
-COMPARED = 64  # images of a batch in parts that are passed together once; more where two parts have more
-# Roundings of an output by which passes of images in other batches differ: in half precision what is added up is rounded once,
-# in single and double every sum is, in another order for another number of images.
+COMPARED = 64  # images of a batch in parts that are passed together once for the check; more if two parts have more
+# Number of roundings by which outputs may differ between batch sizes. In half precision a sum is rounded once; in
+# single and double precision every addition is rounded, and the order of additions depends on the number of images.
 ROUNDINGS, SUMMED = 2, 32
-ALIKE = 1e-4  # as `apart` has it: passes of equal size differ by rounding alone, and mixed images by far more
-# A deterministic model repeats to the last bit on a CPU and to rounding on a GPU; dropout moves it far more.
+ALIKE = 1e-4  # largest value of `apart`: independent images differ by rounding alone, dependent ones by far more
+# A deterministic model repeats to the last bit on a CPU and up to rounding on a GPU; dropout changes it far more.
 REPEATABLE = 1e-5
 
 
 def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None = None) -> Tensor:
-    """Apply a function to a batch, in parts where that is asked for or the whole does not fit.
+    """Apply a function to a batch, in parts if `at_once` asks for it or the whole does not fit into memory.
 
-    The function is given copies: a model may write into its images, and a block into its input, which are needed again.
+    The function gets copies: a model may write into its images, and a block into its input, which are needed again.
 
     Args:
         function: maps (b, …) to (b, …).
-        x: the batch; left as it is.
-        at_once: rows per call at most, except for one call of twice as many, or of `COMPARED` small ones, by which parts are
-            checked; None for as many as fit.
+        x: the batch; not changed.
+        at_once: most rows per call. One call has twice as many, or `COMPARED` small ones, to check the parts. None for
+            as many as fit.
 
     Returns:
         ``function(x)``; a call that runs out of memory is repeated on two halves, down to one row.
 
     Raises:
-        VitworkError: there have to be parts, but a row depends on the other rows.
+        VitworkError: parts are needed, but a row depends on the other rows.
         torch.OutOfMemoryError, RuntimeError, MemoryError: one row alone does not fit.
     """
     return _parts(lambda part: function(part.clone()), x, at_once, independent=False)
 
 
 def bounded(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply a function that treats images alone, and writes into none, on parts of at most ``ELEMENTS_AT_ONCE`` elements."""
+    """Apply a function on parts of at most ``ELEMENTS_AT_ONCE`` elements.
+
+    It must treat each image independently and not write into its input.
+    """
     return _parts(function, x, max(1, ELEMENTS_AT_ONCE // max(1, x[0].numel())), independent=True)
 
 
 def _parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None, *, independent: bool) -> Tensor:
-    """Apply a function; unless each row is known to be made of its own row only, compare parts with more rows at once."""
+    """Apply a function in parts; unless rows are known to be independent, compare them with a call on more rows."""
     if at_once is None or len(x) <= at_once:
         try:
             return function(x)
@@ -65,18 +68,19 @@ def _parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int | None,
 
 
 def _check_apart(function: Callable[[Tensor], Tensor], x: Tensor, found: Tensor, most: int) -> None:
-    """Refuse a function that makes of many rows at once another thing than of the same rows in parts.
+    """Refuse a function whose outputs for many rows at once differ from those for the same rows in parts.
 
-    Where not even two rows fit, that is not known, and not refused.
+    If not even two rows fit into memory, the check is skipped.
 
     Args:
         function: maps (b, …) to (b, …).
         x: the batch.
-        found: what it made of it in parts.
-        most: how many rows it is given at once, fewer where they do not fit.
+        found: its outputs in parts.
+        most: number of rows at once, fewer if they do not fit.
 
     Raises:
-        VitworkError: it does, so that parts of a batch would give other numbers than the whole, or it is random.
+        VitworkError: outputs differ, so that parts of a batch would give other numbers than the whole, or the function
+            is random.
     """
     refused = f"a batch of {len(x)} cannot be passed in parts"
     while len(rows := _spread(x, most)) > 1:
@@ -88,7 +92,7 @@ def _check_apart(function: Callable[[Tensor], Tensor], x: Tensor, found: Tensor,
                 check_repeatable(together, function(x[rows]))
         except VitworkError:
             raise
-        except Exception as error:  # whatever a user's own code raises
+        except Exception as error:  # user code may raise anything
             if not is_out_of_memory(error):
                 raise VitworkError(f"{refused}: {len(rows)} of its images fail ({told(error)})") from error
         else:
@@ -97,23 +101,24 @@ def _check_apart(function: Callable[[Tensor], Tensor], x: Tensor, found: Tensor,
 
 
 def _spread(x: Tensor, most: int) -> list[int]:
-    """Return some rows of a batch, from the first to the last, of which two differ; none where it is one image throughout."""
+    """Return indices of rows, from the first to the last, of which two differ; empty if all rows are equal."""
     others = (x != x[:1]).reshape(len(x), -1).any(1).nonzero().flatten().tolist()
     rows = [int(row) for row in torch.linspace(0, len(x) - 1, min(most, len(x)), dtype=torch.float64).round()]
     return rows if set(rows) & set(others) else [*rows[:-1], *others[-1:]] if others else []
 
 
 def apart(found: Tensor, wanted: Tensor) -> float:
-    """Return by how much outputs differ at most beyond rounding, as a share of what they vary in the batch.
+    """Return the largest difference of outputs beyond rounding, as a share of their variation over the batch.
 
-    What is the same for all images, such as 10⁹ taken from some classes or a number added to all, must not hide what differs.
-    An output is compared with the largest variation that is not more than 100 times its own: one that hardly varies by chance
-    would else have to be more exact than any is. Infinities and numbers that are missing have to be where they are wanted.
+    A part that is the same for all images, such as 10⁹ subtracted from some classes or a constant added to all, must
+    not hide a difference. Each output is compared with the largest variation that is at most 100 times its own.
+    Otherwise an output that by chance hardly varies would have to be more exact than any can be. Infinities and NaN
+    have to be at the same positions.
 
     Args:
-        found, wanted: (n, …), of at least two different rows.
+        found, wanted: (n, …), with at least two different rows.
     """
-    exact = not (wanted.is_floating_point() or wanted.is_complex())  # whole numbers, and what is true or not
+    exact = not (wanted.is_floating_point() or wanted.is_complex())  # integers and booleans
     kind = None if exact else torch.finfo(wanted.dtype)
     found, wanted = (_real(value).reshape(len(value), -1).cpu().double() for value in (found, wanted))
     finite = wanted.isfinite()
@@ -133,19 +138,19 @@ def apart(found: Tensor, wanted: Tensor) -> float:
 
 
 def _real(value: Tensor) -> Tensor:
-    """Return a tensor's real numbers, two for each complex one."""
+    """Return a tensor as real numbers, two for each complex one."""
     return torch.view_as_real(value.resolve_conj()) if value.is_complex() else value
 
 
 def same(found: Tensor, wanted: Tensor) -> Tensor:
-    """Return where two tensors hold the same, or no number both."""
+    """Return where two tensors are equal, or both NaN."""
     return (found == wanted) | (found.isnan() & wanted.isnan())
 
 
 def _rounding(size: Tensor, varies: Tensor, kind: torch.finfo | None) -> Tensor:
-    """Return by how much passes of images in other batches differ, by output; whole numbers by nothing.
+    """Return the rounding difference between passes in batches of other sizes, per output; 0 for integers.
 
-    A small output may be what is left of sums as large as those of the others that vary.
+    A small output may result from sums as large as those of the other varying outputs.
     """
     if kind is None:
         return torch.zeros_like(size)
@@ -155,14 +160,14 @@ def _rounding(size: Tensor, varies: Tensor, kind: torch.finfo | None) -> Tensor:
 
 
 def check_repeatable(first: Tensor, second: Tensor) -> None:
-    """Refuse a model whose outputs, or losses, on the same images, passed twice, differ.
+    """Refuse a model whose outputs or losses differ between two passes of the same images.
 
     Raises:
         VitworkError: they differ by more than rounding.
     """
     if first.dim() and len(first) > 1:
         repeats = apart(second, first) <= ALIKE
-    else:  # of one image nothing varies; a loss may be smaller than the rounding of what it is made of
+    else:  # one image has no variation; a loss may be smaller than the rounding of its terms
         size = torch.where(first.isfinite(), first, 0.0).abs().max()
         bound = REPEATABLE * size + (0 if first.dim() else SUMMED * torch.finfo(first.dtype).eps)
         repeats = bool((same(first, second) | ((first - second).abs() <= bound)).all())

@@ -1,6 +1,6 @@
-"""Where work is done: the processor cores and devices that this process may use, and a worker's share of them.
+"""The CPU cores and devices that this process may use, and a worker's share of them.
 
-Imports torch only when a device is asked about.
+Torch is imported only for questions about a device.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from vitwork.errors import VitworkError
 
 
 def cores() -> int:
-    """Return the processor cores that this process may use."""
+    """Return the number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -23,7 +23,7 @@ def devices() -> int:
 
 
 def pick(device: str, index: int = 0) -> str:
-    """Return the device of the worker at that place: ``auto`` is one GPU after the other, or the processor."""
+    """Return the device of the worker `index`: ``auto`` assigns the GPUs in turn, or the CPU if there are none."""
     if device != "auto":
         return device
     count = devices()
@@ -31,25 +31,25 @@ def pick(device: str, index: int = 0) -> str:
 
 
 def sharing(device: str, index: int, workers: int) -> int:
-    """Return how many of the workers are on the device that `pick` gives the one at `index`."""
+    """Return the number of workers on the device that `pick` assigns to the worker `index`."""
     if device != "auto" or not (count := devices()):
         return workers
     return len(range(index % count, workers, count))
 
 
 def share_threads(workers: int) -> None:
-    """Take this worker's share of the processor: more threads than cores slow everyone down."""
+    """Limit torch's threads to this worker's share of the cores: more threads than cores slow all workers down."""
     import torch
 
     share = cores() // workers
-    torch.set_num_threads(max(1, min(torch.get_num_threads(), share)))  # fewer where OMP_NUM_THREADS says so
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), share)))  # fewer if OMP_NUM_THREADS says so
 
 
 def check(device: str) -> str:
-    """Return a device that was asked for, unchanged.
+    """Return the name of a device unchanged, after a check.
 
     Raises:
-        VitworkError: it is neither ``auto`` nor one that torch can compute on here.
+        VitworkError: it is neither ``auto`` nor a device that torch can compute on here.
     """
     if device not in {"auto", "cpu"}:
         import torch

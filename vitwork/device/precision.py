@@ -1,4 +1,4 @@
-"""The one place that says to how many digits a GPU rounds the factors of products and convolutions."""
+"""Contexts that set the precision to which a GPU rounds the factors of products and convolutions (TF32)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import torch
 
 @contextmanager
 def tf32(*, allowed: bool) -> Iterator[None]:
-    """Let single precision keep 10 bits of its factors inside the context, or all 23; torch's default for convolutions is 10."""
+    """Allow TF32 inside the context, which keeps 10 bits of single-precision factors, or require all 23.
+
+    torch's default for convolutions is 10.
+    """
     products, convolutions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
     try:
@@ -21,9 +24,9 @@ def tf32(*, allowed: bool) -> Iterator[None]:
 
 @contextmanager
 def single_precision() -> Iterator[None]:
-    """Compute single precision as such inside the context.
+    """Compute in full single precision inside the context.
 
-    Fewer digits are too few for second derivatives, and for the difference between two numbers measured on two machines.
+    A lower precision does not suffice for second derivatives, or for comparing numbers measured on two machines.
     """
     with tf32(allowed=False):
         yield

@@ -15,16 +15,17 @@ from vitwork.device.graphs import Capture
 from vitwork.errors import said
 
 LOG = logging.getLogger(__name__)
-LARGEST_SHARE = 0.1  # of the tensors that may differ; where something is drawn at random, most do
+LARGEST_SHARE = 0.1  # share of tensors that may differ; after a random draw, most do
 
 Result = TypeVar("Result", bound="Tensor | None")
 
 
 def weakly(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what calls a method without keeping its object alive.
+    """Return a function that calls a method without keeping its object alive.
 
-    For an object that holds a `Replayed` of its own methods: with its last name it is freed, and a GPU's memory with it,
-    which garbage collection does not know to be scarce.
+    It is for objects that hold a `Replayed` of their own methods. Such an object is then freed with its last reference,
+    and its GPU memory with it. Garbage collection might come too late, since it does not know that GPU memory is
+    scarce.
     """
     reference = WeakMethod(method)
 
@@ -39,15 +40,16 @@ def weakly(method: Callable[..., Any]) -> Callable[..., Any]:
 class Replayed(Generic[Result]):
     """A function of tensors, captured after some calls with the same shapes and replayed from then on.
 
-    The capture is checked when it is made: from the same state, a replay has to change the state and to return what the
-    computation does. Where that fails, or something cannot be captured, all calls are computed.
+    The capture is checked at once: from the same state, a replay has to give the same state and result as the
+    computation. If the check fails, or something cannot be captured, all calls are computed.
 
     Args:
-        compute: the function; it must read nothing back and always take the same way. It may return a tensor.
+        compute: the function. It must not read values back, and its control flow must always be the same. It may return
+            a tensor.
         capture: makes the graph; None to compute every call.
         state: returns all tensors that the function changes in place and whose values matter later.
-        warm_up: calls before the capture, in which libraries choose kernels and compilers compile.
-        tolerance: largest difference between a replay and a computation, relative to what the latter changed.
+        warm_up: number of calls before the capture, in which libraries choose kernels and compilers compile.
+        tolerance: largest difference between a replay and a computation, relative to the change by the computation.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Replayed(Generic[Result]):
         self.refused = ""
 
     def __call__(self, *inputs: Tensor) -> Result:
-        """Compute, or replay where the inputs have the captured shapes; the result is the caller's own."""
+        """Compute, or replay if the inputs have the captured shapes; later calls do not change the result."""
         if self.capture is None or self.refused:
             return self.compute(*inputs)
         shapes = _shapes(inputs)
@@ -94,7 +96,7 @@ class Replayed(Generic[Result]):
             self.results = [torch.empty_like(value) for value in returned]
             replay = capture(self._compute)
             _copy(state, before)
-            if drawn is not None:  # dropout's numbers are to be those of the computation
+            if drawn is not None:  # so that dropout draws the computation's numbers again
                 torch.cuda.set_rng_state(drawn, self.inputs[0].device)
             replay()
             start = [*before, *(torch.zeros_like(value) for value in returned)]
@@ -102,7 +104,7 @@ class Replayed(Generic[Result]):
                 self.replay = replay
             else:
                 self.refused = "a replay differed"
-        except RuntimeError as error:  # it waits for the device, or memory does not suffice
+        except RuntimeError as error:  # the function waits for the device, or memory does not suffice
             self.refused = said(error).partition("\n")[0] or type(error).__name__
         finally:
             _copy(state, computed)
@@ -117,20 +119,20 @@ class Replayed(Generic[Result]):
 
     @property
     def note(self) -> str:
-        """How steps are computed, in words; empty before that is decided, and where there is nothing to say."""
+        """Whether steps are replayed, in words; empty before this is known, and where all calls are computed anyway."""
         if self.refused:
             return f"steps not recorded ({self.refused})"
         return "steps replayed as one graph" if self.replay is not None else ""
 
 
 def alike(before: Sequence[Tensor], one: Sequence[Tensor], other: Sequence[Tensor], tolerance: float) -> bool:
-    """Say whether two computations from the same state arrive at the same values, up to rounding; waits for the device.
+    """Return whether two computations from the same state give the same values up to rounding; waits for the device.
 
-    A few tensors may differ: a bias without influence moves by nothing but rounding.
+    A few tensors may differ: a bias without effect on the output changes by rounding only.
 
     Args:
-        before: the state that both began with.
-        one, other: what each arrived at.
+        before: the initial state of both.
+        one, other: the final state of each.
         tolerance: largest distance between them, relative to that from `before` to `one`.
     """
     differ = [_distance(b, c) > tolerance * _distance(a, b) for a, b, c in zip(before, one, other, strict=True)]
@@ -138,14 +140,14 @@ def alike(before: Sequence[Tensor], one: Sequence[Tensor], other: Sequence[Tenso
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
-    """Return the Euclidean distance; numbers that are not finite in both are equal, in one of both infinitely far."""
+    """Return the Euclidean distance; two non-finite numbers have distance 0, a finite and a non-finite one infinity."""
     apart = torch.where(a.isfinite() == b.isfinite(), torch.nan_to_num(a - b), torch.inf)
     distance: Tensor = torch.linalg.vector_norm(apart, dtype=torch.float64)
     return distance
 
 
 def _draws(device: torch.device) -> Tensor | None:
-    """Return the state of a GPU's own random generator, from which a replay draws as well; None on a CPU."""
+    """Return the state of a GPU's random generator, which a replay uses, too; None on a CPU."""
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
 

@@ -1,4 +1,4 @@
-"""What holds for a whole process, torch's settings above all, and code of a user's may change: kept, and given back as it was."""
+"""Saving and restoring of process-wide settings, mainly torch's, that user code may change."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _set_autocast(values: list[tuple[str, bool, torch.dtype]]) -> None:
 
 
 def _umask() -> int:
-    mask = os.umask(0)  # there is no other way of asking
+    mask = os.umask(0)  # the only way to read it
     os.umask(mask)
     return mask
 
@@ -55,7 +55,7 @@ def _set_streams(streams: tuple[Any, Any]) -> None:
 
 
 def _set_path(before: list[str]) -> None:
-    """Give back the folders of modules that are gone; those that were added stay, since what was imported may rely on them."""
+    """Restore removed folders of the module path; added ones stay, since imported modules may rely on them."""
     if not set(before) <= set(sys.path):
         sys.path[:] = [*before, *(entry for entry in sys.path if entry not in before)]
 
@@ -65,7 +65,7 @@ HOOKED: tuple[ModuleType, ...] = (nn.modules.module, optimizer)
 
 
 def _hooks() -> list[tuple[dict[Any, Any], dict[Any, Any]]]:
-    """Return what holds global hooks, each with its content."""
+    """Return the dictionaries of global hooks, each with its content."""
     found = (value for module in HOOKED for name, value in vars(module).items() if name.startswith("_global_"))
     return [(hooks, dict(hooks)) for hooks in found if isinstance(hooks, dict)]
 
@@ -77,7 +77,7 @@ def _set_hooks(found: list[tuple[dict[Any, Any], dict[Any, Any]]]) -> None:
 
 
 def _function_modes() -> list[Any]:
-    """Return the modes that were entered, but for the default device, which is a setting of its own."""
+    """Return the active function modes, except that of the default device, which is a separate setting."""
     entered = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]  # torch's
     return [mode for mode in entered if not isinstance(mode, DeviceContext)]
 
@@ -87,7 +87,7 @@ def _leave(
 ) -> Callable[[Sequence[Any]], None]:
     def leave(before: Sequence[Any]) -> None:
         for mode in reversed(entered()[len(before) :]):
-            kind.__exit__(mode, None, None, None)  # and not the mode's own code
+            kind.__exit__(mode, None, None, None)  # not the mode's own `__exit__`
 
     return leave
 
@@ -96,7 +96,7 @@ OWNERS: tuple[Any, ...] = (
     torch, torch.Tensor, nn, nn.functional, nn.init,
     *(found for _, found in inspect.getmembers(nn, inspect.isclass) if issubclass(found, nn.Module)),
 )  # fmt: skip
-"""What functions are taken from that models are made of."""
+"""Modules and classes that hold the functions that models use."""
 
 
 def _functions() -> list[dict[str, Any]]:
@@ -115,8 +115,8 @@ def _set_functions(found: list[dict[str, Any]]) -> None:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    (sys.getrecursionlimit, sys.setrecursionlimit),  # first, for the others to have room
-    # Before anything is asked of torch, since modes may answer it.
+    (sys.getrecursionlimit, sys.setrecursionlimit),  # first, so that the others have enough stack
+    # Before any other setting of torch is read, since an active mode may intercept that.
     (_get_current_dispatch_mode_stack, _leave(TorchDispatchMode, _get_current_dispatch_mode_stack)),
     (_function_modes, _leave(TorchFunctionMode, _function_modes)),
     (_umask, os.umask),
@@ -130,30 +130,32 @@ SETTINGS: tuple[Setting, ...] = (
     (torch.get_num_threads, torch.set_num_threads),
     (_deterministic, lambda found: torch.use_deterministic_algorithms(found[0], warn_only=found[1])),
     (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    *SWITCHES,  # after the precision, which is a word for some of them
+    *SWITCHES,  # after the precision, which sets some of them
     (_autocast, _set_autocast),
     (torch.is_anomaly_enabled, torch.set_anomaly_enabled),
 )
-"""How each setting is asked for and set."""
+"""The functions that read and set each setting."""
 
 
 def _ask(asked: Callable[[], Any]) -> Any:
     try:
         return asked()
-    except RuntimeError as mixed:  # two ways of setting it, of which torch knows but one at a time
+    except RuntimeError as mixed:  # set in two ways, of which torch can read only one at a time
         return mixed
 
 
 LEAVING = Event()
-"""Set once something outside has told the process to end, whose end is then not the doing of the code that it runs."""
+"""Set once the process was asked from outside to end, so that its end is not attributed to the code that it runs."""
 
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Run code of a user's, such as a model: settings that it leaves changed would change what is computed after it.
+    """Restore all settings on exit from a context that runs user code, such as a model.
+
+    Settings that the code leaves changed would affect later computations.
 
     Raises:
-        VitworkError: the code ends the program, by ``sys.exit`` for example.
+        VitworkError: the code ends the program, for example by ``sys.exit``.
     """
     found = [_ask(asked) for asked, _ in SETTINGS]
     try:

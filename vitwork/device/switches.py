@@ -1,4 +1,4 @@
-"""What code of a user's may switch for a whole process, and what each is asked for and set by: libraries, and Python itself."""
+"""Process-wide switches of libraries and of Python that user code may change, with functions that read and set them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from torch.backends import cuda, cudnn, mkldnn, opt_einsum
 from torch.utils import deterministic
 
 Setting = tuple[Callable[[], Any], Callable[[Any], object]]
-"""How something is asked for, and set."""
+"""The functions that read and set a setting."""
 
 FLAGS: tuple[tuple[Any, str], ...] = (
     (cudnn, "enabled"), (cudnn, "benchmark"), (cudnn, "benchmark_limit"), (cudnn, "deterministic"), (cudnn, "allow_tf32"),
     (mkldnn, "enabled"), (mkldnn, "deterministic"), (mkldnn, "allow_tf32"),
     (cuda.matmul, "allow_tf32"), (cuda.matmul, "allow_fp16_accumulation"),
     (cuda.matmul, "allow_fp16_reduced_precision_reduction"), (cuda.matmul, "allow_bf16_reduced_precision_reduction"),
-    # After the words of old for the same, which set these too; each after the one that it is by default.
+    # After the older switches for the same, which set these, too; each after the one that it inherits its default from.
     (backends, "fp32_precision"), (cuda.matmul, "fp32_precision"),
     *((getattr(owner, operator) if operator else owner, "fp32_precision") for owner, operators in (
         (cudnn, ("", "conv", "rnn")), (mkldnn, ("", "conv", "rnn", "matmul"))) for operator in operators),
@@ -53,7 +53,7 @@ def _flag(owner: Any, name: str) -> Setting:
 
 
 def _flushes() -> bool:
-    """Return whether numbers that are too small for their exponent are taken for zero, which torch sets but does not tell."""
+    """Return whether denormal numbers are flushed to zero, which torch can set but not report."""
     return sys.float_info.min / 2 == 0.0
 
 
@@ -67,12 +67,12 @@ def _leave_saving(before: Any) -> None:
 
 
 def _fused() -> int:
-    """Return whether timm's attention is torch's; before timm is imported, what it will be then."""
+    """Return whether timm uses torch's fused attention; before timm is imported, whether it will."""
     return getattr(sys.modules.get(TIMM), "_USE_FUSED_ATTN", int(os.environ.get("TIMM_FUSED_ATTN", "1")))
 
 
 def _set_warnings(before: list[Any]) -> None:
-    warnings.resetwarnings()  # so that what was decided by the filters is forgotten
+    warnings.resetwarnings()  # so that cached decisions of the filters are dropped
     warnings.filters[:] = before  # type: ignore[index]  # a list
 
 
@@ -81,14 +81,14 @@ def _handlers() -> dict[signal.Signals, Any]:
 
 
 def _set_handlers(before: dict[signal.Signals, Any]) -> None:
-    if threading.current_thread() is threading.main_thread():  # no other may
+    if threading.current_thread() is threading.main_thread():  # no other thread may set them
         for number, handler in before.items():
-            if handler is not None:  # it was not set from Python, and cannot be
+            if handler is not None:  # None: it was not set from Python, and cannot be
                 signal.signal(number, handler)
 
 
 SWITCHES: tuple[Setting, ...] = (
-    (lambda: list(warnings.filters), _set_warnings),  # first, since torch warns of some that are set
+    (lambda: list(warnings.filters), _set_warnings),  # first, since torch warns when some are set
     *(_flag(owner, name) for owner, name in FLAGS),
     *((getattr(cuda, f"{kernel}_sdp_enabled"), getattr(cuda, f"enable_{kernel}_sdp")) for kernel in ATTENTION),
     (cuda.fp16_bf16_reduction_math_sdp_allowed, cuda.allow_fp16_bf16_reduction_math_sdp),

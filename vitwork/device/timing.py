@@ -9,13 +9,13 @@ import torch
 
 
 def wait(device: torch.device) -> None:
-    """Wait until a GPU has done all that it was given."""
+    """Wait until a GPU has finished all work in its queue."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Return what some work takes, from an empty queue to an empty queue."""
+    """Return the time of some work in seconds, from an empty queue to an empty queue."""
     wait(device)
     started = time.perf_counter()
     work()

@@ -1,4 +1,4 @@
-"""How well a run classifies: accuracy, likelihood and calibration on the test images, likelihood on training images."""
+"""Accuracy, likelihood and calibration of a run on test images, and its likelihood on training images."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ if TYPE_CHECKING:
 
 
 COMPARED = 2
-"""Batches of training images that are also seen without augmentation, to know what it adds to the spread over images."""
+"""Number of training batches also evaluated without augmentation, to estimate its part of the spread over images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation(Measurement):
-    """The metrics of `calibration.evaluate` on the test images, and the NLL of augmented training images where it is known
-    how they were augmented.
+    """The metrics of `calibration.evaluate` on the test images, and the NLL of augmented training images.
+
+    The latter is measured only where the augmentation of training is known.
 
     Attributes:
-        when: at which snapshot.
-        batch_size: images at once.
-        training_images: how many training images, drawn at random, the NLL is averaged over; None for all.
+        when: the snapshot to measure at.
+        batch_size: number of images at once.
+        training_images: number of training images, drawn at random, that the NLL is averaged over; None for all.
     """
 
     name: ClassVar[str] = "evaluation"
@@ -41,11 +42,11 @@ class Evaluation(Measurement):
     training_images: int | None = None
 
     def passes(self, there: Counts) -> int:
-        """Return the number of test images, and of the training images that are averaged over."""
+        """Return the number of test images plus that of the training images that are averaged over."""
         return there.test + min(self.training_images or there.augmented, there.augmented)
 
     def measure(self, run: TrainedRun) -> Record:
-        """Return the metrics, the training NLL, and what their standard errors and chance need."""
+        """Return the metrics, the training NLL, and the values from which standard errors and chance level follow."""
         import torch
         from torch.nn import functional as F
 
@@ -68,8 +69,8 @@ class Evaluation(Measurement):
     def _training(self, run: TrainedRun, model: nn.Module) -> Record:
         """Return the NLL of augmented training images, with its standard error.
 
-        All runs are trained on the same images. Where all of these are seen, no image is drawn, and the error is that of their
-        augmentation alone, which is no larger than the spread of what it changes.
+        All runs are trained on the same images. Where all of them are used, no images are sampled, and the error is
+        that of their augmentation alone. It is at most the spread of the changes that augmentation makes.
         """
         import torch
         from torch.nn import functional as F
@@ -104,13 +105,13 @@ def _accuracy_error(record: Record) -> float:
 
 @quantity(Evaluation, unit="%", error=_accuracy_error)
 def accuracy(record: Record) -> float:
-    """Return the share of test images classified right."""
+    """Return the share of test images classified correctly."""
     return 100.0 * float(record["acc"])
 
 
 @quantity(Evaluation, unit="%", error=_accuracy_error)
 def error(record: Record) -> float:
-    """Return the share of test images classified wrong."""
+    """Return the share of test images classified incorrectly."""
     return 100.0 - 100.0 * float(record["acc"])
 
 
@@ -135,7 +136,7 @@ def training_nll(record: Record) -> float:
 
 
 def _ece_error(record: Record) -> float:
-    """Return the standard error over images of the ECE, by those of the accuracies of its bins."""
+    """Return the standard error over images of the ECE, from the standard errors of its bins' accuracies."""
     images: int = record["images"]
     bins = zip(record["bins"]["count"], record["bins"]["accuracy"], strict=True)
     return math.sqrt(sum((count / images * binomial(share, count)) ** 2 for count, share in bins if count))

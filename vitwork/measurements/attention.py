@@ -1,4 +1,4 @@
-"""What a run's attention weights do, read from the weights themselves (beyond the paper)."""
+"""Distance, entropy, frequency gain and rank of a run's attention weights (beyond the paper)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Attention(Measurement):
     """Distance, entropy, frequency gain and effective rank of every block's attention over test images.
 
     Attributes:
-        when: at which snapshot.
+        when: the snapshot to measure at.
         images: number of test images.
-        rank_images: how many of them the effective rank is averaged over.
+        rank_images: number of these images that the effective rank is averaged over.
     """
 
     name: ClassVar[str] = "attention"
@@ -32,7 +32,7 @@ class Attention(Measurement):
     rank_images: int = 16
 
     def measure(self, run: TrainedRun) -> Record:
-        """Return one number per block, and the distance of every head."""
+        """Return one number of each kind per block, and the distance of every head."""
         from vitwork.analysis.attention import describe
 
         found = describe(run.blocks(self.when), run.test_batches(limit=self.images), rank_images=self.rank_images)
@@ -47,23 +47,23 @@ class Attention(Measurement):
 
 
 def _ends(record: Record, column: str) -> list[tuple[float, float]]:
-    """Return each block's values at the lowest frequency but 0 and at π (or just below)."""
+    """Return each block's values at the lowest non-zero frequency and at π (or just below)."""
     ends = []
     for frequencies, values in zip(record["frequencies"], record[column], strict=True):
         highest = max(place for place, frequency in enumerate(frequencies) if frequency <= 1.0)
-        if highest > 1:  # a grid of two places a side has a single frequency
+        if highest > 1:  # a grid with two places per side has a single frequency
             ends.append((values[1], values[highest]))
     return ends
 
 
 def _gain_error(record: Record) -> float:
-    """Return the standard error over images of the mean logarithm, at most."""
+    """Return an upper bound on the standard error over images of the mean logarithm."""
     pairs = zip(_ends(record, "gain"), _ends(record, "gain_error"), strict=True)
     return together(sum(map(ratio, errors, gains)) for gains, errors in pairs)
 
 
 @quantity(Attention, name="high- over low-frequency gain of attention", unit="log ratio", error=_gain_error)
 def gain_slope(record: Record) -> float:
-    """Return the logarithm of the gain at π (or just below) over that at the lowest frequency but 0, mean over blocks."""
+    """Return the mean over blocks of log(gain at π, or just below, over gain at the lowest non-zero frequency)."""
     slopes = [log(ratio(high, low)) for low, high in _ends(record, "gain")]
     return sum(slopes) / len(slopes) if slopes else math.nan

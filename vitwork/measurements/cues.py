@@ -1,4 +1,4 @@
-"""What decides where cues conflict: outline or texture, drawn or as phases and amplitudes of images (after Fig. 2)."""
+"""Predictions on conflicting cues: drawn outline and texture, or Fourier phases and amplitudes (after Fig. 2)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CueConflict(Measurement):
-    """How often the outline and how often the texture decides on drawn images where the two disagree.
+    """How often the outline and how often the texture determines the prediction on drawn images where the two disagree.
 
     Attributes:
-        when: at which snapshot.
+        when: the snapshot to measure at.
         images: number of drawn images, and of test images whose cues agree.
     """
 
@@ -35,14 +35,14 @@ class CueConflict(Measurement):
     images: int = 900
 
     def lack(self, arm: Arm) -> Lack | None:
-        """Say where the cues of images cannot be set against each other, besides what every measurement lacks."""
+        """Return what an arm lacks to be measured: images whose cues can conflict, or as for the base class."""
         if arm.data.source != "embedded":
             why = "needs images whose cues can be set against each other: drawn ones"
             return Lack(Missing.UNFIT, arm.name, why)
         return Measurement.lack(self, arm)  # `super()` without arguments does not work in dataclasses with slots
 
     def measure(self, run: TrainedRun) -> Record:
-        """Return the shares of decisions for outline and texture, and the accuracy where they agree."""
+        """Return the shares of predictions of outline and of texture, and the accuracy where the two agree."""
         import torch
 
         from vitwork.analysis import robustness
@@ -74,18 +74,19 @@ def _bias_error(record: Record) -> float:
 
 @quantity(CueConflict, name="shape bias", unit="%", error=_bias_error)
 def shape_bias(record: Record) -> float:
-    """Return the share of decisions for the outline among those for the outline or the texture (Geirhos et al. 2019)."""
+    """Return the share of predictions of the outline's class among those of either cue's (Geirhos et al. 2019)."""
     return 100.0 * float(record["shape_bias"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseConflict(Measurement):
-    """How often the phases and how often the amplitudes decide on images mixed of two: those of other classes' spectra.
+    """How often Fourier phases and how often amplitudes determine the prediction, on images that mix two classes.
 
-    The phases of an image's Fourier transform keep its outlines, the amplitudes its texture (Oppenheim & Lim 1981).
+    Each image has the phases of one image and the amplitudes of an image of another class. The phases of an image's
+    Fourier transform keep its outlines, the amplitudes its texture (Oppenheim & Lim 1981).
 
     Attributes:
-        when: at which snapshot.
+        when: the snapshot to measure at.
         images: number of test images; None for all.
     """
 
@@ -95,7 +96,7 @@ class PhaseConflict(Measurement):
     images: int | None = None
 
     def measure(self, run: TrainedRun) -> Record:
-        """Return the shares of decisions for the class of the phases and for that of the amplitudes."""
+        """Return the shares of predictions of the class of the phases and of the class of the amplitudes."""
         import torch
 
         from vitwork.analysis import robustness
@@ -117,10 +118,10 @@ class PhaseConflict(Measurement):
 
 
 def others(labels: Sequence[int]) -> list[int]:
-    """Return, for each image, the place of the next one of another class, the first following the last.
+    """Return, for each image, the index of the next image of another class; the first image follows the last.
 
     Raises:
-        UnfitError: there is one class alone.
+        UnfitError: there is only one class.
     """
     if len(set(labels)) < 2:
         raise UnfitError("Cues conflict between images of two classes or more.")
@@ -142,5 +143,5 @@ def mixed_cues(phases: Tensor, amplitudes: Tensor) -> Tensor:
 
 @quantity(PhaseConflict, name="bias to phases over amplitudes", unit="%", error=_bias_error)
 def phase_bias(record: Record) -> float:
-    """Return the share of decisions for the class of the phases among those for it or for that of the amplitudes."""
+    """Return the share of predictions of the phases' class among those of the phases' or the amplitudes' class."""
     return 100.0 * float(record["shape_bias"])

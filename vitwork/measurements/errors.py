@@ -1,4 +1,4 @@
-"""Standard errors of quantities as they were measured: over images and over mini-batches."""
+"""Standard errors of quantities over images and over mini-batches."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ Batches = Sequence[Sequence[float]]
 
 
 def exact(_: Record) -> float:
-    """Return 0, the standard error of what follows from the weights alone: nothing is sampled."""
+    """Return 0, the standard error of a quantity that follows from the weights alone, without sampling."""
     return 0.0
 
 
 def binomial(share: float, images: int) -> float:
-    """Return the standard error of a share of so many images; NaN of none."""
+    """Return the standard error of a share among `images` images; NaN for 0 images."""
     return math.sqrt(share * (1.0 - share) / images) if images else math.nan
 
 
 def together(errors: Iterable[float]) -> float:
     """Return the largest standard error that the mean of numbers with these errors can have.
 
-    Blocks, bands and corruptions are measured on the same images, so that their errors do not average out.
+    Blocks, bands and corruptions are measured on the same images, so their errors do not average out.
     """
     found = list(errors)
     return sum(found) / len(found) if found else math.nan
 
 
 def jackknife(value: Callable[[Batches], float], batches: Batches) -> float:
-    """Return the standard error of a number that is made of mini-batches, from leaving out each; NaN of a single one.
+    """Return the standard error of a number computed from mini-batches, by leaving out each; NaN for a single one.
 
-    Of a mean this is the usual standard error.
+    For a mean this equals the usual standard error.
     """
     n = len(batches)
     if n < 2:

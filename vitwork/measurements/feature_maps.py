@@ -1,4 +1,4 @@
-"""What a run's blocks do to spatial frequencies and variance (paper, Fig. 2a, 8 and 9)."""
+"""Spatial frequencies and variance of the feature maps of a run's blocks (paper, Fig. 2a, 8 and 9)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BLOCKS = ("blocks", "kinds", "stages", "downsamples", "left_out", "cost")
 def _passed(
     run: TrainedRun, when: str, images: int, direction: Direction = "diagonal", window: Window = None
 ) -> tuple[fourier.LogAmplitude, VarianceProfile]:
-    """Return spectra and variances of the blocks' feature maps, from one pass over test images that is made once."""
+    """Return spectra and variances of the blocks' feature maps, from one pass over test images that both share."""
     from vitwork.analysis.fourier import Spectra
     from vitwork.analysis.observe import observe
     from vitwork.analysis.variance import Variances
@@ -44,10 +44,10 @@ class LogAmplitude(Measurement):
     """Δ log amplitude per block and frequency, and its change across every block, over test images.
 
     Attributes:
-        when: at which snapshot.
+        when: the snapshot to measure at.
         images: number of test images.
-        direction: ``diagonal`` as the paper, or ``radial``: the mean over all directions.
-        window: ``hann`` tapers the maps' borders, a control for what these contribute; None as the paper.
+        direction: ``diagonal`` as in the paper, or ``radial``: the mean over all directions.
+        window: ``hann`` tapers the maps' borders, a control for their contribution; None as in the paper.
     """
 
     name: ClassVar[str] = "log_amplitude"
@@ -73,7 +73,7 @@ class Variance(Measurement):
     """The spatial variance of every block's feature map, and its change across every block.
 
     Attributes:
-        when: at which snapshot.
+        when: the snapshot to measure at.
         images: number of test images.
     """
 
@@ -91,19 +91,19 @@ class Variance(Measurement):
 
 
 def _spans(count: int, start: float, stop: float) -> range:
-    """Return the places whose middles lie between two shares of the depth: of twelve blocks, the first third is four."""
+    """Return the indices of blocks with centres in a part of the depth: the first third of twelve blocks is four."""
     inside = [place for place in range(count) if start <= (place + 0.5) / count < stop]
     return range(inside[0], inside[-1] + 1) if inside else range(0)
 
 
 def _chosen(changes: list[Record], kind: str, start: float = 0.0, stop: float = 1.0) -> list[Record]:
-    """Return the changes across blocks of a kind that keep the resolution, of those in a part of the depth."""
+    """Return the changes across blocks of a kind that keep the resolution and lie in a part of the depth."""
     of_kind = [change for change in changes if change["kind"] == kind]
     return [of_kind[place] for place in _spans(len(of_kind), start, stop) if not of_kind[place]["jump"]]
 
 
 def _behind_another(record: Record, changes: list[Record], kind: str) -> list[Record]:
-    """Return the changes across blocks of a kind behind another block of their stage."""
+    """Return the changes across blocks of a kind that follow another block of their stage."""
     before = dict(zip(record["blocks"][1:], record["stages"], strict=False))
     return [change for change in _chosen(changes, kind) if before.get(change["name"]) == change["stage"]]
 
@@ -117,14 +117,14 @@ def _error(changes: list[Record]) -> float:
 
 
 def _filter(name: str, kind: str, start: float = 0.0, stop: float = 1.0) -> Quantity:
-    """Make the quantity of the mean high-frequency change across blocks of a kind in a part of the depth."""
+    """Return the quantity of the mean high-frequency change across blocks of a kind in a part of the depth."""
 
     def value(record: Record, relative_to: str) -> float:
         """Return the mean change of the highest frequency's log amplitude."""
         return _mean(_chosen(record["changes"][relative_to], kind, start, stop), kind)
 
     def error(record: Record, relative_to: str) -> float:
-        """Return its standard error over images, at most."""
+        """Return an upper bound on the standard error of `value` over images."""
         return _error(_chosen(record["changes"][relative_to], kind, start, stop))
 
     return quantity(LogAmplitude, f"high-frequency change of {name}", "log amplitude", error=error)(value)
@@ -149,7 +149,7 @@ def conv_change(record: Record, relative_to: str) -> float:
 
 
 def _highest(record: Record, relative_to: str, of: str = "") -> list[float]:
-    """Return the log amplitude at each block's highest frequency, or its error; a map that has none above zero is left out."""
+    """Return the log amplitude at each block's highest frequency, or its error, if the map has one above zero."""
     key, least = ("delta", 2) if relative_to == "DC" else ("relative", 3)
     sizes, values = record[key], record[key + of]
     return [found[-1] for size, found in zip(sizes, values, strict=True) if len(size) >= least]
@@ -174,7 +174,7 @@ def deep_minus_stem(record: Record, relative_to: str) -> float:
 
 
 def _at(record: Record, frequency: float, of: str = "") -> list[float]:
-    """Return each block's log amplitude relative to the mean at a frequency in π, or its error, between its map's frequencies."""
+    """Return each block's log amplitude relative to the mean, or its error, interpolated at a frequency (in π)."""
     import numpy as np
 
     pairs = zip(record["frequencies"], record["delta" + of], strict=True)
@@ -193,7 +193,7 @@ def _deep_error_at(record: Record, frequency: float) -> float:
     error=_deep_error_at,
 )
 def deep_minus_stem_at(record: Record, frequency: float) -> float:
-    """Return the log amplitude at a frequency in π in the deeper half of the blocks minus that after the stem."""
+    """Return the log amplitude at a frequency (in units of π) in the deeper half of the blocks minus the stem's."""
     found = _at(record, frequency)
     return mean(_deep(found), "block") - float(found[0])
 
@@ -240,7 +240,7 @@ def stage_msa_variance_change(record: Record, place: Literal["first", "last"]) -
 
 
 def _slope_weights(count: int) -> list[float]:
-    """Return the weights of the least-squares slope over the normalised depth of so many blocks."""
+    """Return the weights of the least-squares slope over the normalised depth of `count` blocks."""
     depths = [ratio(place, count - 1) for place in range(count)]
     centre = mean(depths, "block")
     squares = sum((depth - centre) ** 2 for depth in depths)
@@ -265,7 +265,7 @@ def variance_trend(record: Record) -> float:
 
 
 def _by_stage(record: Record, values: list[float]) -> list[list[float]]:
-    """Return the values of each stage's blocks, the stem left out."""
+    """Return the values of each stage's blocks, without the stem."""
     stages: dict[int, list[float]] = {}
     for stage, value in zip(record["stages"], values, strict=True):
         if stage > 0:
@@ -278,9 +278,9 @@ def _log_variances(record: Record) -> list[list[float]]:
 
 
 def _smallest_lead(record: Record) -> tuple[float, float]:
-    """Return the smallest lead of a stage's last block over the highest of the others, and its standard error, at most.
+    """Return the smallest lead of a stage's last block over the highest of its others, and a bound on its error.
 
-    The blocks see the same images, so that their errors do not average out.
+    The blocks are measured on the same images, so their errors do not average out.
     """
     stages = zip(_log_variances(record), _by_stage(record, _log_errors(record)), strict=True)
     leads = []
@@ -300,12 +300,12 @@ def _smallest_lead(record: Record) -> tuple[float, float]:
     error=lambda record: _smallest_lead(record)[1],
 )
 def lead_of_stage_end(record: Record) -> float:
-    """Return by how much the last block's log variance exceeds all others of its stage, in the stage where it least does."""
+    """Return how far the last block's log variance exceeds all others of its stage, as the minimum over stages."""
     return _smallest_lead(record)[0]
 
 
 def _smallest_fall(record: Record) -> tuple[float, float]:
-    """Return the smallest fall from the last block of a stage to the first of the next, and its standard error, at most."""
+    """Return the smallest fall from a stage's last block to the next one's first, and a bound on its standard error."""
     logs, errors = _log_variances(record), _by_stage(record, _log_errors(record))
     falls = [before[-1] - after[0] for before, after in pairwise(logs)]
     if not falls:
@@ -320,5 +320,5 @@ def _smallest_fall(record: Record) -> tuple[float, float]:
     error=lambda record: _smallest_fall(record)[1],
 )
 def fall_between_stages(record: Record) -> float:
-    """Return by how much the log variance falls from the last block of a stage to the first of the next, where it least does."""
+    """Return the smallest fall of log variance from a stage's last block to the next stage's first, over all stages."""
     return _smallest_fall(record)[0]

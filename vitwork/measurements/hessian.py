@@ -1,4 +1,4 @@
-"""Curvature of a run's training loss: the paper's Hessian max-eigenvalue spectra (Fig. 1c, 4, 7b)."""
+"""Top Hessian eigenvalues of a run's training loss (paper, Fig. 1c, 4 and 7b)."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 Which = Literal["magnitude", "extremes"]
 PRODUCTS = 18
-"""Products with the Hessian by which the eigenvalues of a mini-batch were found in reports/published, of trained networks at
-the end: 15 to 18 in the median of an arm."""
+"""Typical number of Hessian products per mini-batch: in reports/published, for trained networks at the end, the median
+of an arm was 15 to 18."""
 
 COLUMNS = ("eigenvalues", "residuals", "products", "converged", "which")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HessianMeasurement(Measurement):
-    """What the analyses of second derivatives share: mini-batches of augmented training data, each with its Hessian.
+    """Base class of measurements on mini-batches of augmented training data, each with a Hessian of its own.
 
     Attributes:
-        when: at which snapshot.
+        when: the snapshot to measure at.
         batchnorm: ``eval`` for running statistics, ``train`` for those of the mini-batch.
-        batches, batch_size: how many mini-batches of how many images.
+        batches, batch_size: number of mini-batches, and of images in each.
     """
 
     when: str = "end"
@@ -50,7 +50,7 @@ class HessianMeasurement(Measurement):
         return min(self.batches * self.batch_size, there.train)
 
     def _loss(self, run: TrainedRun, *, clean: bool = False) -> dict[str, Any]:
-        """Return the arguments by which every analysis knows the loss: NLL + L2, on augmented images unless asked."""
+        """Return the arguments that define the loss for an analysis: NLL + L2, on augmented images unless `clean`."""
         drawn = run.clean_batches if clean else run.training_batches
         return {
             "model": run.model(self.when),
@@ -62,31 +62,31 @@ class HessianMeasurement(Measurement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EigenvalueMeasurement(HessianMeasurement):
-    """What the analyses of single eigenvalues share.
+    """Base class of measurements of single eigenvalues.
 
     Attributes:
-        k: eigenvalues per mini-batch.
-        max_products: products with the Hessian after which a mini-batch is given up.
+        k: number of eigenvalues per mini-batch.
+        max_products: number of Hessian products after which to give up on a mini-batch.
     """
 
     k: int = 5
     max_products: int = 500
 
     def passes(self, there: Counts) -> int:
-        """Return the number of images in the mini-batches, each as often as a product is likely to be made with it."""
+        """Return the number of images in the mini-batches, times the products that each will probably need."""
         return HessianMeasurement.passes(self, there) * min(self.max_products, PRODUCTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spectrum(EigenvalueMeasurement):
-    """The top eigenvalues of NLL + L2, and those of the NLL alone, all found at once; a control takes images not augmented.
+    """The top eigenvalues of NLL + L2, and those of the NLL alone, from one computation.
 
     Attributes:
-        which: by ``magnitude`` as the paper (signs mix), or signed ``extremes``.
+        which: by ``magnitude`` as in the paper (both signs), or signed ``extremes``.
         tolerance: relative accuracy of each eigenvalue.
-        examples: ``clean`` for the same images as they are, with their classes.
+        examples: ``augmented``, or as a control ``clean`` for the same images without augmentation, with their classes.
         solver: ours (Lanczos' method), or the paper's: ``pyhessian``, power iteration at its default tolerance, which does
-            not say what converged.
+            not report which eigenvalues converged.
     """
 
     name: ClassVar[str] = "spectrum"
@@ -98,7 +98,7 @@ class Spectrum(EigenvalueMeasurement):
     solver: Literal["lanczos", "pyhessian"] = "lanczos"
 
     def lack(self, arm: Arm) -> Lack | None:
-        """Say where clean images would hardly differ from the recipe's own, besides what every measurement lacks."""
+        """Return what an arm lacks to be measured: strong augmentation for ``clean``, or as for the base class."""
         augmentation = arm.recipe.augmentation
         strong = augmentation.randaugment or augmentation.mixup or augmentation.cutmix
         if self.examples == "clean" and not strong:
@@ -109,11 +109,11 @@ class Spectrum(EigenvalueMeasurement):
     def measure(self, run: TrainedRun) -> Record:
         """Return the eigenvalues of every mini-batch, and whether they converged.
 
-        Those of the NLL alone (``nll``) and the two ends of the spectrum (``ends``) are in the record, too, where all were
-        chosen by magnitude.
+        With ``magnitude``, the record also holds the eigenvalues of the NLL alone (``nll``) and the two ends of the
+        spectrum (``ends``).
 
         Raises:
-            VitworkError: PyHessian is asked for what it cannot do.
+            VitworkError: the options need more than PyHessian can compute.
         """
         from vitwork.analysis import hessian
 
@@ -131,7 +131,7 @@ class Spectrum(EigenvalueMeasurement):
         record = {**columns(found, *COLUMNS), "batch_size": self.batch_size, "which": self.which}
         if not surveyed:
             return record
-        # The penalty adds its coefficient to every eigenvalue, so that those without it need no search of their own.
+        # The penalty adds its coefficient to every eigenvalue, so eigenvalues without it need no separate search.
         alone = found.eigenvalues[:, self.k : -2] - loss["weight_decay"]
         return {
             **record,
@@ -142,7 +142,7 @@ class Spectrum(EigenvalueMeasurement):
         }
 
     def _by_pyhessian(self, model: nn.Module, batches: Iterable[Any], weight_decay: float, batchnorm: str) -> Record:
-        """Return a spectrum by the paper's instrument; the model is left as it is."""
+        """Return a spectrum computed with the paper's tool, PyHessian; the model is not changed."""
         from vitwork.measurements.power_iteration import top_eigenvalues
 
         if self.which != "magnitude" or batchnorm != "eval":
@@ -156,11 +156,12 @@ class Spectrum(EigenvalueMeasurement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedSpectrum(EigenvalueMeasurement):
-    """The spectra at the snapshots between which the training loss crosses a level, so that networks compare at one loss.
+    """The spectra at the two snapshots between which the training loss crosses a level, to compare at equal loss.
 
     Attributes:
-        level: the loss, in units of chance's (the logarithm of the number of classes), which every network can reach.
-        images: how many augmented training images the loss is averaged over.
+        level: the loss, in units of the loss at chance (the logarithm of the number of classes). Every network can
+            reach it.
+        images: number of augmented training images that the loss is averaged over.
         tolerance: as for `Spectrum`.
     """
 
@@ -171,12 +172,12 @@ class MatchedSpectrum(EigenvalueMeasurement):
     tolerance: float = 1e-3
 
     def lack(self, arm: Arm) -> Lack | None:
-        """Say where a recipe keeps too few snapshots to be followed down to a loss."""
+        """Return what an arm lacks to be measured: enough snapshots to follow the loss down to the level."""
         kept = arm.recipe.snapshots
         return None if "end" in kept and len(kept) > 3 else Lack(Missing.SNAPSHOT, arm.name, "during training")
 
     def measure(self, run: TrainedRun) -> Record:
-        """Return the losses down to the level, and the spectra at the last snapshot above it and the first below."""
+        """Return the losses down to the level, and the spectra at the last snapshot above it and the first below it."""
         epochs = epochs_of(run.arm.recipe)
         order = sorted(epochs, key=lambda when: epochs[when])
         level = self.level * math.log(len(run.splits.train.classes))
@@ -220,12 +221,12 @@ class MatchedSpectrum(EigenvalueMeasurement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blockwise(EigenvalueMeasurement):
-    """What `Spectrum` is, for each diagonal block of the Hessian, one per kind of layer."""
+    """The top eigenvalues of each diagonal block of the Hessian, one block per kind of layer."""
 
     name: ClassVar[str] = "blockwise"
 
     def measure(self, run: TrainedRun) -> Record:
-        """Return a spectrum by kind of layer."""
+        """Return a spectrum for each kind of layer."""
         from vitwork.analysis import hessian
 
         found = hessian.blockwise(**self._loss(run), k=self.k, max_products=self.max_products)
@@ -236,21 +237,21 @@ def _by_batch(record: Record, of: str = "eigenvalues") -> Batches:
     """Return each mini-batch's eigenvalues, or those of the loss alone (``nll``), or the ``ends`` of the spectrum.
 
     Raises:
-        AbsentError: they were chosen otherwise, or some are not known well enough for a claim.
+        AbsentError: they were not chosen by magnitude, or some mini-batches did not converge, so no claim can use them.
     """
     if record["which"] != "magnitude":
         raise AbsentError("eigenvalues chosen by magnitude")
     if of not in record:
         raise AbsentError("eigenvalues of Lanczos' method")
     batches: Batches = record[of]
-    converged = record["converged"]  # None of an instrument that does not say
+    converged = record["converged"]  # None for a solver that does not report it
     if converged is not None and (failed := len(batches) - sum(converged)):
         raise AbsentError(f"eigenvalues that converged in {failed} of {len(batches)} mini-batches")
     return batches
 
 
 def negative(eigenvalue: float, largest: float) -> bool:
-    """Say whether an eigenvalue is below zero beyond rounding, next to the largest magnitude found with it."""
+    """Return whether an eigenvalue is below zero beyond rounding, relative to the largest magnitude in its batch."""
     return eigenvalue < -ROUNDING * largest
 
 
@@ -269,7 +270,7 @@ def _nep(batches: Batches) -> float:
 
 
 def _reach(batches: Batches) -> float:
-    """Return the mean over mini-batches of the smallest eigenvalue's depth over the largest's height."""
+    """Return the mean over mini-batches of −λmin / λmax, with 0 for λmin if it is not negative."""
     return mean(
         (
             ratio(-min(batch) if negative(min(batch), max(map(abs, batch))) else 0.0, max(0.0, *batch))
@@ -286,7 +287,7 @@ def ape(record: Record) -> float:
 
 
 def _nep_quantity(name: str, of: str) -> Quantity:
-    """Make the quantity of the share of negative ones among the pooled eigenvalues of a loss."""
+    """Return the quantity of the share of negative eigenvalues among the pooled eigenvalues of a loss."""
 
     def value(record: Record) -> float:
         """Return the negative eigenvalue proportion: the share of the pooled eigenvalues below zero."""
@@ -314,7 +315,7 @@ nep_of_nll = _nep_quantity("NEP of the NLL alone", "nll")
     drawn=True,
 )
 def negativity(record: Record) -> float:
-    """Return how far the spectrum reaches below zero, relative to above, from its smallest and its largest eigenvalue.
+    """Return how far the spectrum extends below zero relative to above zero: |λmin| / λmax, mean over mini-batches.
 
     NaN where a mini-batch has no eigenvalue above zero.
     """
@@ -340,7 +341,7 @@ def _log_ape(batches: Batches) -> float:
 
 
 def _ape_at_loss_error(record: Record) -> float:
-    """Return its standard error over mini-batches, at most: both spectra are of the same images."""
+    """Return an upper bound on the error of `ape_at_loss` over mini-batches: both spectra use the same images."""
     logs = sum(weight * jackknife(_log_ape, _by_batch(spectrum)) for weight, spectrum in _at_loss(record))
     return logs * ape_at_loss.value(record)
 

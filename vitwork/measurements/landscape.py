@@ -1,4 +1,4 @@
-"""The loss around a run's weights and the path that led to them (paper, Fig. 1a and 1b)."""
+"""The loss surface around a run's weights, and the path of the weights during training (paper, Fig. 1a and 1b)."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surface(Measurement):
-    """NLL and L2 of augmented training data on a plane through the weights, and their curvature.
+    """NLL and L2 of augmented training data on planes through the weights, and their curvature.
 
-    The directions are drawn anew for every seed, so that the spread over runs holds that over directions. Every plane has
-    images of its own, so that the planes of a run differ by all that its numbers would if they were measured again.
+    Every seed has other directions, so the spread over runs includes that over directions. Every plane has images of
+    its own, so the spread over a run's planes includes all the variation that a repeated measurement would show.
 
     Attributes:
-        when: at which snapshot.
+        when: the snapshot to measure at.
         batchnorm: ``fixed`` running statistics, or ``recalibrated`` at every point.
         planes: pairs of directions; the surface is the mean over them.
-        images: number of training images, drawn and augmented once and shared out among the planes; all where there are fewer.
+        images: number of training images, drawn and augmented once and divided among the planes; all if there are
+            fewer.
         extent: largest coordinate, in units of the directions.
         points: grid points per axis, odd.
         radius: largest coordinate that the quadratic fit uses.
@@ -55,7 +56,7 @@ class Surface(Measurement):
         return min(self.images, there.train) * self.points**2
 
     def lack(self, arm: Arm) -> Lack | None:
-        """Say where there are fewer images than planes, besides what every measurement lacks."""
+        """Return what an arm lacks to be measured: as many images as planes, or as for the base class."""
         images = arm.data.test if arm.data.source == HELD_OUT else arm.data.train
         if images is not None and images < self.planes:
             return Lack(Missing.UNFIT, arm.name, _shared_out(images, self.planes))
@@ -65,8 +66,8 @@ class Surface(Measurement):
         """Return the loss at every point, its curvature at the weights and its rise to the border in each plane.
 
         Raises:
-            VitworkError: the grid does not hold the weights and other points, or too few for the fit, or there are fewer
-                images than planes.
+            VitworkError: the grid does not contain the weights and other points, has too few points for the fit, or
+                there are fewer images than planes.
         """
         import torch
 
@@ -84,7 +85,7 @@ class Surface(Measurement):
             raise VitworkError(_shared_out(images, self.planes))
         share = images // self.planes
         batches = -(-share // 250)
-        batch_size = share // batches  # so that no plane takes what is another's
+        batch_size = share // batches  # so that planes share no image
         drawn = run.training_batches(self.planes * batches, batch_size)
         found = [
             landscape.surface(
@@ -92,7 +93,7 @@ class Surface(Measurement):
                 drawn[plane * batches : (plane + 1) * batches],
                 extent=self.extent,
                 points=self.points,
-                # Not the bare seed, with which the weights began: a direction would resemble what they still are.
+                # Not the run's seed itself, from which the weights were drawn: a direction would resemble the weights.
                 seeds=(derive(run.seed, f"surface {plane}"),),
                 batchnorm=self.batchnorm,
             )
@@ -120,7 +121,7 @@ def _shared_out(images: int, planes: int) -> str:
 
 
 def to_border(surface: Sequence[Sequence[float]]) -> float:
-    """Return how far a surface lies above its middle: the median over its border."""
+    """Return the median of a surface over its border minus its value in the middle."""
     size = len(surface)
     ends = (0, size - 1)
 
@@ -137,7 +138,7 @@ def _over_planes(values: Sequence[float]) -> float:
 
 
 def _between_planes(values: Sequence[float]) -> float:
-    """Return the standard error of a mean over planes; NaN of a single one."""
+    """Return the standard error of a mean over planes; NaN for a single plane."""
     return jackknife(lambda planes: _over_planes([value for plane in planes for value in plane]), [[v] for v in values])
 
 
@@ -187,7 +188,7 @@ class Trajectory(Measurement):
     figure: ClassVar[str] = "trajectory"
 
     def lack(self, arm: Arm) -> Lack | None:
-        """Say where a recipe keeps too few snapshots for a path."""
+        """Return what an arm lacks to be measured: enough snapshots for a path."""
         kept = arm.recipe.snapshots
         enough = "init" in kept and "end" in kept and len(kept) > 3
         return None if enough else Lack(Missing.SNAPSHOT, arm.name, "during training")
@@ -208,7 +209,7 @@ class Trajectory(Measurement):
 
 @quantity(Trajectory, name="length of the path", scale="log-ratio", error=exact)
 def length(record: Record) -> float:
-    """Return the length of the path over the distance of its ends; 1 for a straight one."""
+    """Return the length of the path divided by the distance of its ends; 1 for a straight path."""
     return float(record["length"])
 
 
@@ -220,11 +221,11 @@ def turning(record: Record) -> float:
 
 @quantity(Trajectory, name="largest distance from the end on the way", scale="log-ratio", error=exact)
 def farthest(record: Record) -> float:
-    """Return the largest distance from the final weights after the start, relative to that of the start."""
+    """Return the largest distance from the final weights after the start, relative to the distance at the start."""
     return float(max(record["radius"][1:]))
 
 
 @quantity(Trajectory, name="largest step away from the end", error=exact)
 def largest_retreat(record: Record) -> float:
-    """Return the largest growth of the distance from the final weights between two snapshots; negative if it only falls."""
+    """Return the largest increase of the distance to the final weights between snapshots; negative if it only falls."""
     return float(max(after - before for before, after in pairwise(record["radius"])))

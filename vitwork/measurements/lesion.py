@@ -1,4 +1,4 @@
-"""What removing one block of a trained network costs (paper, Fig. 10b)."""
+"""Loss of accuracy when one block of a trained network is removed (paper, Fig. 10b)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Lesion(Measurement):
     """The change of test accuracy and NLL when each block's residual branch is dropped, one at a time.
 
     Attributes:
-        when: at which snapshot.
+        when: the snapshot to measure at.
         images: number of test images; None for all.
     """
 
@@ -29,7 +29,7 @@ class Lesion(Measurement):
     images: int | None = None
 
     def measure(self, run: TrainedRun) -> Record:
-        """Return one change per block."""
+        """Return one change of accuracy and of NLL per block."""
         from vitwork.analysis.lesion import study
 
         found = study(run.blocks(self.when), run.test_batches(limit=self.images))
@@ -44,7 +44,7 @@ def _mean_loss(record: Record, chosen: list[bool]) -> float:
 
 
 def _error(record: Record, chosen: list[bool]) -> float:
-    """Return its standard error over images, at most."""
+    """Return an upper bound on the standard error of `_mean_loss` over images."""
     return 100.0 * together(error for error, taken in zip(record["accuracy_error"], chosen, strict=True) if taken)
 
 
@@ -94,7 +94,7 @@ def loss_at_stage_start(record: Record) -> float:
 
 
 def _boundaries(record: Record) -> list[int]:
-    """Return the places of the first blocks of all stages but the first."""
+    """Return the indices of the first blocks of all stages but the first."""
     return [place for place, first in enumerate(_stage_starts(record)) if first and place]
 
 
@@ -105,7 +105,7 @@ def _jump_error(record: Record) -> float:
 
 @quantity(Lesion, name="further loss at a stage's start than at the end before it", unit="pp", error=_jump_error)
 def jump_between_stages(record: Record) -> float:
-    """Return how much more accuracy the first block of a stage costs than the last one of the stage before, on average."""
+    """Return the accuracy lost without a stage's first block minus that without the last before it, on average."""
     change = record["accuracy_change"]
     return 100.0 * mean((change[place - 1] - change[place] for place in _boundaries(record)), "second stage")
 

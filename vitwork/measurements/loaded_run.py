@@ -1,4 +1,4 @@
-"""A published network as measurements see it: a run that has ended, whose weights were loaded."""
+"""A published network in the form that measurements need: a finished run with loaded weights."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from vitwork.models.published.loading import load
 from vitwork.store.keys import plain
 
 AT_ONCE = 64
-"""Largest batch of test images: published networks take larger ones than those that are trained here."""
+"""Largest batch of test images; smaller than for networks trained here, since published networks use larger images."""
 OF_THE_FILE = {"path", "weights"}
-"""What a record does not say of a network: where its file lies here, and the sample of it by which copies are known."""
+"""Fields of a network that a record leaves out: the path of its file, and the sample that identifies copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class LoadedRun(TrainedRun):
     """One published network of an arm.
 
     Attributes:
-        network: what is loaded.
+        network: the published network.
     """
 
     network: Network = field(kw_only=True)
@@ -37,7 +37,7 @@ class LoadedRun(TrainedRun):
         """Return the weights and buffers, on the CPU.
 
         Raises:
-            UnfitError: it is asked for what was before the end.
+            UnfitError: `when` is a snapshot before the end.
         """
         return {name: value.cpu() for name, value in self.model(when).state_dict().items()}
 
@@ -45,7 +45,7 @@ class LoadedRun(TrainedRun):
         """Return the network in evaluation mode; measurements leave it as it is.
 
         Raises:
-            UnfitError: it is asked for what was before the end.
+            UnfitError: `when` is a snapshot before the end.
             VitworkError: the weights cannot be loaded.
         """
         if when != "end":
@@ -54,7 +54,7 @@ class LoadedRun(TrainedRun):
 
 
 def described(network: Network, device: str) -> dict[str, Any]:
-    """Load a network and return what its run's record says of it: what was loaded, how it wants its images, how large it is.
+    """Load a network and return the facts for its run's record: its weights, its preprocessing and its size.
 
     Raises:
         VitworkError: the weights cannot be loaded.
@@ -73,10 +73,10 @@ def described(network: Network, device: str) -> dict[str, Any]:
 
 
 def loaded_run(arm: Arm, network: Network, root: Path | None, device: str) -> LoadedRun:
-    """Return a published network with the images that it is tested on, prepared as it wants them.
+    """Return a published network with its test images, preprocessed as it requires.
 
     Raises:
-        VitworkError: the images cannot be had, or are of more classes than the network tells apart.
+        VitworkError: the images are not available, or have more classes than the network has logits.
     """
     splits = prepared(arm.data, root, network.preprocessing)
     if len(splits.test.classes) != network.classes:

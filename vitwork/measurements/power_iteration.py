@@ -1,4 +1,4 @@
-"""The paper's instrument for top eigenvalues: PyHessian's power iteration with its default tolerance."""
+"""The paper's method for top eigenvalues: PyHessian's power iteration with its default tolerance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vitwork.device.unfused_attention import math_attention
 def top_eigenvalues(model: nn.Module, batch: tuple[Tensor, Tensor], k: int, weight_decay: float) -> list[float]:
     """Return the k eigenvalues of largest magnitude of NLL + L2 on a mini-batch, largest magnitude first.
 
-    PyHessian takes BatchNorm's running statistics, starts from random vectors, and stops after 100 products or where an
+    PyHessian uses BatchNorm's running statistics, starts from random vectors, and stops after 100 products or when an
     eigenvalue changes by less than a thousandth.
     """
     from pyhessian import hessian

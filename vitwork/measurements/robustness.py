@@ -1,4 +1,4 @@
-"""What spoils a run's predictions: noise of one band and corruptions (paper, Fig. 2b and 12b)."""
+"""Accuracy of a run under noise of one frequency band and under corruptions (paper, Fig. 2b and 12b)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 HIGH, LOW = (0.7, 0.9), (0.2, 0.5)
 """Bands in which the paper's two claims are tested, in units of π."""
 KEPT = 1 << 21
-"""Numbers in the images that are corrupted, up to which a process keeps them for its next network."""
+"""Largest number of values in corrupted images that a process keeps for its next network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseBands(Measurement):
-    """The change of test accuracy under noise of each band; amplitude 0.7, the author's later remark.
+    """The change of test accuracy under noise of each band, with amplitude 0.7 as the author remarked later.
 
     Attributes:
-        when: at which snapshot.
+        when: the snapshot to measure at.
         power: ``fixed`` amplitude per frequency, or ``equal`` power in every band.
         images: number of test images; None for all.
     """
@@ -39,7 +39,7 @@ class NoiseBands(Measurement):
     images: int | None = None
 
     def measure(self, run: TrainedRun) -> Record:
-        """Return one change per band."""
+        """Return one change of accuracy per band."""
         from vitwork.analysis import robustness
         from vitwork.data.noise_bands import Band
 
@@ -61,7 +61,7 @@ def _mean(record: Record, between: tuple[float, float]) -> float:
 
 
 def _error(record: Record, between: tuple[float, float]) -> float:
-    """Return the standard error over images of the mean change, at most."""
+    """Return an upper bound on the standard error over images of the mean change."""
     return together(_inside(record, "standard_error", between))
 
 
@@ -92,7 +92,7 @@ class Corruptions(Measurement):
     """The accuracy under each of the fifteen corruptions; every run sees the same corrupted images.
 
     Attributes:
-        when: at which snapshot.
+        when: the snapshot to measure at.
         images: number of test images, from the first on; None for all.
         severities: from 1 to 5.
     """
@@ -140,7 +140,7 @@ class Corruptions(Measurement):
 
 @lru_cache(maxsize=1024)
 def _corrupted(images: Tensor, places: tuple[int, int], device: str, name: str, severity: int) -> Tensor:
-    """Return the images at these places of a set, corrupted; a process draws them once for all its networks."""
+    """Return corrupted images, at the given places of a set; a process draws them once for all its networks."""
     from vitwork.data.corruptions.corrupt import corrupt
 
     return corrupt(images[slice(*places)].to(device), name, severity, first=places[0])
@@ -151,7 +151,7 @@ def _accuracies(record: Record) -> list[float]:
 
 
 def _corrupted_error(record: Record) -> float:
-    """Return the standard error over images of the mean accuracy, at most."""
+    """Return an upper bound on the standard error over images of the mean accuracy."""
     return 100.0 * together(binomial(share, record["images"]) for share in _accuracies(record))
 
 

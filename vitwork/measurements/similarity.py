@@ -1,4 +1,4 @@
-"""How alike a run's blocks represent images: CKA, within stages and across them (paper, Fig. 10a and D.3)."""
+"""Similarity (CKA) of the representations of a run's blocks, within and across stages (paper, Fig. 10a and D.3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vitwork.measurements.trained_run import TrainedRun
 
 ENDINGS = {"all": "", "at equal distance": "_at_equal_distance"}
-"""Of the names in a record, by which pairs of blocks are compared."""
+"""Endings of names in a record, by the pairs of blocks that are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,9 @@ class Similarity(Measurement):
     """CKA between all blocks, and how much more alike blocks of one stage are than blocks of two.
 
     Attributes:
-        when: at which snapshot.
+        when: the snapshot to measure at.
         images: number of test images, in mini-batches of 250.
-        pseudo_stages: into how many equal parts a network of a single stage is cut for the score.
+        pseudo_stages: number of equal parts into which a network of a single stage is divided for the score.
     """
 
     name: ClassVar[str] = "similarity"
@@ -52,11 +52,11 @@ class Similarity(Measurement):
 
 
 def _error(record: Record, pairs: str = "all") -> float:
-    """Return the standard error over images; NaN of records that hold none."""
+    """Return the standard error over images; NaN for records without it."""
     return float(record.get("standard_error" + ENDINGS[pairs], math.nan))
 
 
 @quantity(Similarity, name="CKA within minus across stages", error=_error)
 def block_structure(record: Record, pairs: str = "all") -> float:
-    """Return the score of stage-aligned blocks, over all pairs or comparing pairs ``at equal distance`` only."""
+    """Return the score of stage-aligned blocks, over ``all`` pairs or only over pairs ``at equal distance``."""
     return float(record["within_minus_across" + ENDINGS[pairs]])

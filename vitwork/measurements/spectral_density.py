@@ -1,4 +1,4 @@
-"""The whole spectrum of a run's training loss: the density of its eigenvalues, and their sum."""
+"""The density of the Hessian eigenvalues of a run's training loss, and their sum (the trace)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Density(HessianMeasurement):
     """The density of all eigenvalues of NLL + L2, as nodes and weights.
 
     Attributes:
-        steps: of Lanczos' method, per probe.
-        probes: random vectors per mini-batch.
+        steps: number of Lanczos steps per probe.
+        probes: number of random vectors per mini-batch.
     """
 
     name: ClassVar[str] = "density"
@@ -29,7 +29,7 @@ class Density(HessianMeasurement):
     probes: int = 4
 
     def measure(self, run: TrainedRun) -> Record:
-        """Return nodes and weights, by which the density is known."""
+        """Return nodes and weights, which represent the density."""
         from vitwork.analysis import hessian
 
         found = hessian.density(**self._loss(run), steps=self.steps, probes=self.probes)
@@ -38,10 +38,10 @@ class Density(HessianMeasurement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HessianTrace(HessianMeasurement):
-    """The trace of the Hessian of NLL + L2, estimated from some products with it.
+    """The trace of the Hessian of NLL + L2, estimated from Hessian-vector products.
 
     Attributes:
-        products: how many.
+        products: number of products.
     """
 
     name: ClassVar[str] = "trace"

@@ -1,4 +1,4 @@
-"""A trained run as measurements see it: its model at any snapshot, and its data."""
+"""A trained run in the form that measurements need: its model at any snapshot, and its data."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class FirstImages:
-    """The first images of a set, normalised batch by batch and anew in every pass, so that one batch is held at a time.
+    """The first images of a set, normalised batch by batch in every pass, so that memory holds one batch at a time.
 
     Attributes:
         source: the set.
-        count: how many of its images.
-        size: of a batch.
-        device: where batches are handed over.
+        count: number of images.
+        size: number of images in a batch.
+        device: device of the batches.
     """
 
     source: ImageSet
@@ -52,11 +52,11 @@ class TrainedRun:
     Attributes:
         arm: the condition.
         seed: the run's seed.
-        folder: where its snapshots lie.
-        splits: the images it was trained and is tested on.
-        device: where measurements are made.
+        folder: folder of its snapshots.
+        splits: the images for training and testing.
+        device: device for measurements.
         at_once: largest batch of test images.
-        kept: what measurements share, see `once`.
+        kept: results that measurements share, see `once`.
     """
 
     arm: Arm
@@ -68,7 +68,7 @@ class TrainedRun:
     kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, key: Hashable, make: Callable[[], Result]) -> Result:
-        """Return ``make()``, made for the first measurement that asks for `key` and shared with the others."""
+        """Return ``make()``, called for the first measurement that asks for `key` and shared with later ones."""
         if key not in self.kept:
             self.kept[key] = make()
         shared: Result = self.kept[key]
@@ -79,7 +79,7 @@ class TrainedRun:
         return load_snapshot(self.folder, when, "cpu")
 
     def model(self, when: str | int = "end") -> nn.Module:
-        """Return the network in evaluation mode, as it was at a snapshot; measurements leave it as it is."""
+        """Return the network of a snapshot in evaluation mode; measurements must not change it."""
 
         def build() -> nn.Module:
             model = build_model(self.arm, len(self.splits.train.classes))
@@ -110,7 +110,7 @@ class TrainedRun:
         return list(self.augmented(batches, batch_size))
 
     def clean_batches(self, batches: int, batch_size: int) -> list[Batch]:
-        """Return the images of `training_batches` as they are, normalised, with their classes."""
+        """Return the images of `training_batches` without augmentation, normalised, with their classes."""
         train = self.splits.train
         return [
             (train.normalised(places).to(self.device), train.labels[places].to(self.device))

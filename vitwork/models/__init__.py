@@ -1,4 +1,4 @@
-"""Models by name, published weights, and any model as a sequence of blocks. Torch is imported on first use."""
+"""Building models by name, loading published weights, dividing models into blocks; torch is imported on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks that `torch.vmap` can batch on every device."""
+"""Replacements of functions that let `torch.vmap` batch networks on every device."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from torch.overrides import TorchFunctionMode
 
 
 class Batchable(TorchFunctionMode):
-    """Put functions, within it, so that a GPU computes them for several copies of a network at once.
+    """Context that replaces functions so that a GPU can compute them for several copies of a network at once.
 
-    A batched convolution hands on images whose channels come last in memory, which cuDNN's BatchNorm does not take under
-    `torch.vmap`; and it is taken apart before autocast sees it, which leaves its bias in single precision.
+    The output of a batched convolution is channels-last in memory, which cuDNN's BatchNorm does not accept under
+    `torch.vmap`. And `torch.vmap` decomposes the convolution before autocast sees it, so its bias stays in single
+    precision.
     """
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Call the replacement, or the function itself where there is none."""
+        """Call the function's replacement, or the function itself if it has none."""
         del types
         call: Callable[..., Any] = _REPLACEMENTS.get(func, func)
         return call(*args, **(kwargs or {}))

@@ -1,4 +1,4 @@
-"""A first pass of a network that nobody here knows, before anything costs time."""
+"""A first forward pass of an unknown network, to find errors before any long computation."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def try_network(arm: str, name: str, build: Callable[[], nn.Module], classes: in
     """Build an arm's network, pass two images, and return it in evaluation mode.
 
     Args:
-        arm, name: of the arm and of its model, for messages.
+        arm, name: names of the arm and of its model, for messages.
         build: makes the model.
-        classes: that it has to tell apart, at least.
-        size: side of the images in pixels; None where it is not known, and nothing is passed.
+        classes: least number of classes of its logits.
+        size: side of the images in pixels; None if it is not known, and then nothing is passed.
 
     Raises:
-        VitworkError: it cannot be built, does not take the images, or returns no logits.
+        VitworkError: the network cannot be built, does not accept the images, or does not return logits.
     """
     try:
         model = build()
     except VitworkError as fault:
         raise VitworkError(f"The arm {arm}: {fault}") from fault
-    except Exception as fault:  # whatever a user's own code raises
+    except Exception as fault:  # user code may raise anything
         raise VitworkError(f"{name} cannot be built: {told(fault)}") from fault
     model.eval()
     if size:
@@ -42,7 +42,7 @@ def kinds_of(model: nn.Module, size: int) -> frozenset[Kind]:
     """Return the kinds of a network's blocks.
 
     Args:
-        model: that was tried.
+        model: a model from `try_network`.
         size: side of the images in pixels.
 
     Raises:
@@ -52,22 +52,22 @@ def kinds_of(model: nn.Module, size: int) -> frozenset[Kind]:
 
 
 def check_logits(model: nn.Module, images: Tensor, classes: int, name: str) -> None:
-    """Pass a few images, which also gives lazy layers their weights.
+    """Pass a few images and check the model's logits; this also gives lazy layers their weights.
 
     Args:
-        model: in evaluation mode.
-        images: (b, 3, h, w), normalised; left as they are.
-        classes: that it has to tell apart, at least.
-        name: of the model, for messages.
+        model: the model, in evaluation mode.
+        images: (b, 3, h, w), normalised; not changed.
+        classes: least number of classes of its logits.
+        name: name of the model, for messages.
 
     Raises:
-        VitworkError: what it returns are not such logits, and why.
+        VitworkError: the output is not such logits; the message says why.
     """
     passed = images.clone()
     try:
         with torch.no_grad():
             logits = model(passed)
-    except Exception as error:  # whatever a user's own code raises
+    except Exception as error:  # user code may raise anything
         height, width = images.shape[2:]
         raise VitworkError(f"{name} fails on images of {height} × {width} pixels: {told(error)}") from error
     if not isinstance(logits, torch.Tensor):
@@ -94,12 +94,15 @@ def check_logits(model: nn.Module, images: Tensor, classes: int, name: str) -> N
 
 
 def _alike_with_gradients(model: nn.Module, images: Tensor, logits: Tensor) -> bool:
-    """Return whether logits are the same while gradients are recorded; of a model that then fails, curvature says so."""
+    """Return whether logits stay the same while gradients are recorded.
+
+    If the model then fails, return True: measurements of curvature will report the failure.
+    """
     try:
         with torch.enable_grad():
             check_repeatable(logits, model(images).detach())
     except VitworkError:
         return False
-    except Exception:  # noqa: BLE001 - whatever a user's own code raises
+    except Exception:  # noqa: BLE001 - user code may raise anything
         return True
     return True

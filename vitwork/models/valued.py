@@ -1,4 +1,4 @@
-"""Whether a model's weights have values."""
+"""A check that a model's weights have values."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from vitwork.errors import VitworkError
 
 
 def check_valued(model: nn.Module) -> None:
-    """Refuse a model that has weights without values: of a lazy layer that was never passed, or on the meta device.
+    """Refuse a model that has weights without values: in a lazy layer that was never run, or on the meta device.
 
     Raises:
-        VitworkError: it has such weights, and the name of the first.
+        VitworkError: the model has such weights; the message names the first.
     """
     for name, value in (*model.named_parameters(), *model.named_buffers()):
         if is_lazy(value) or value.is_meta:

@@ -1,4 +1,4 @@
-"""Where results are kept that can be made anew on any machine: downloads, decoded images, digests of sources."""
+"""The cache folder, for data that any machine can make again: downloads, decoded images, digests of sources."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ def cache_folder() -> Path:
 
 
 def stamp(path: Path) -> tuple[int, int, int, int]:
-    """Return what tells without reading that a file is the one that was read: size, time of writing, inode, time of change.
+    """Return values that identify a file's content without reading it: size, modification time, inode, change time.
 
-    Size and time of writing are the same in files of one archive, and whoever writes can set the time. The file system
-    itself sets the last one, at whatever is written, set or renamed, and no two files that exist have one inode. On
-    Windows, where it is the time of creation, a file that is written anew in place, at its size and time, is not noticed.
+    Size and modification time can be equal for files from one archive, and programs can set the modification time. The
+    file system itself sets the change time, at every write, rename or change of attributes, and no two existing files
+    share an inode. On Windows the last value is the time of creation, so a file that is rewritten in place with the
+    same size and modification time is not noticed.
 
     Raises:
-        VitworkError: there is no such file, or it cannot be looked at.
+        VitworkError: there is no such file, or its status cannot be read.
     """
     try:
         status = path.stat()

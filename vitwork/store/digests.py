@@ -13,14 +13,14 @@ from vitwork.store.cache import cache_folder, stamp
 from vitwork.store.store import write_atomically
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
-"""A SHA-256 as it is written."""
+"""Form of a SHA-256 in hexadecimal digits."""
 
 
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file.
 
     Raises:
-        VitworkError: it cannot be read.
+        VitworkError: the file cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -30,12 +30,12 @@ def file_digest(path: Path) -> str:
 
 
 def known_digest(path: Path, *, anew: bool = False) -> str:
-    """Return the SHA-256 of a file; of one that has not changed since, as far as its stamp shows, as it was read.
+    """Return the SHA-256 of a file, from an earlier reading if the file's stamp has not changed since.
 
-    With `anew`, the file is read in any case, and what is found replaces what was known.
+    With `anew`, the file is read in any case, and the result replaces the earlier one.
 
     Raises:
-        VitworkError: it cannot be read.
+        VitworkError: the file cannot be read.
     """
     named = hashlib.sha256(str(path.resolve()).encode(errors="surrogateescape")).hexdigest()[:32]
     record, facts = cache_folder() / "digests" / f"{named}.json", list(stamp(path))
@@ -48,7 +48,7 @@ def known_digest(path: Path, *, anew: bool = False) -> str:
 
 
 def _kept(record: Path, facts: list[int]) -> str:
-    """Return the SHA-256 that was noted of a file of this stamp; empty where none was."""
+    """Return the recorded SHA-256 of a file with this stamp; empty if there is none."""
     with suppress(OSError, ValueError, KeyError):
         kept = json.loads(record.read_text(encoding="utf-8"))
         if kept["facts"] == facts and DIGEST.fullmatch(kept["sha256"]):

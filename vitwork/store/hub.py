@@ -10,20 +10,20 @@ from vitwork.errors import VitworkError, told
 from vitwork.store.digests import DIGEST, known_digest
 
 ABANDONED = 3600
-"""Seconds after which a part of a file to which nothing was added belongs to no download under way."""
+"""Age in seconds from which an unchanged partial file no longer belongs to a running download."""
 
 
 def stated(path: Path) -> str:
-    """Return the SHA-256 that the hub states of a file in its cache; empty where it states none, as of small ones."""
+    """Return the SHA-256 that the hub states for a file in its cache; empty if it states none, as for small files."""
     name = path.resolve().name
     return name if DIGEST.fullmatch(name) else ""
 
 
 def intact(path: Path) -> bool:
-    """Return whether a file in the hub's cache is what the hub says, as far as it says anything.
+    """Return whether a file in the hub's cache has the SHA-256 that the hub states, if it states one.
 
     Raises:
-        VitworkError: it cannot be read.
+        VitworkError: the file cannot be read.
     """
     return stated(path) in {"", known_digest(path)}
 
@@ -36,31 +36,32 @@ def downloaded(
     revision: str | None = None,
     anew: bool = False,
 ) -> Path:
-    """Return a file of the hub, downloaded into the hub's cache unless it is there.
+    """Return the path of a file of the hub, downloaded into the hub's cache unless it is there.
 
-    A download begins at the beginning: what another one left of its file in more than an hour is removed.
+    A download always starts from the beginning: a partial file that an interrupted download left, unchanged for more
+    than an hour, is removed.
 
     Args:
         repository: ``owner/name``.
-        file: its path there.
-        kind: of the repository.
+        file: path of the file in the repository.
+        kind: type of the repository.
         revision: branch, tag or commit; None for ``main``.
-        anew: whether it is downloaded though it is there.
+        anew: whether to download the file although it is in the cache.
 
     Raises:
-        VitworkError: why it cannot be had, in words that can follow a colon.
+        VitworkError: the file cannot be obtained; the message gives the reason in words that can follow a colon.
     """
     from huggingface_hub import hf_hub_download
 
     clear(repository, kind)
     try:
         return Path(hf_hub_download(repository, file, repo_type=kind, revision=revision, force_download=anew))
-    except Exception as error:  # its own, and those of what it connects with
+    except Exception as error:  # the hub client's, and those of its network libraries
         raise VitworkError(reason(error)) from error
 
 
 def clear(repository: str, kind: Literal["model", "dataset"]) -> None:
-    """Remove parts of files that were broken off, which huggingface_hub neither continues nor removes."""
+    """Remove partial files of interrupted downloads, which huggingface_hub neither continues nor removes."""
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
@@ -69,19 +70,19 @@ def clear(repository: str, kind: Literal["model", "dataset"]) -> None:
         try:
             if time.time() - path.stat().st_mtime > ABANDONED:
                 path.unlink()
-        except OSError:  # another process did, or may
+        except OSError:  # another process removed it, or still uses it
             continue
 
 
 def reason(error: Exception) -> str:
-    """Return why the hub did not give what was asked for, in one sentence."""
+    """Return in one sentence why a request to the hub failed."""
     from huggingface_hub import constants
     from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
 
-    # A ValueError is its own refusal to have a file anew that is there and damaged.
+    # huggingface_hub raises a ValueError if it cannot download again a file that is there but damaged.
     if constants.HF_HUB_OFFLINE and isinstance(error, LocalEntryNotFoundError | OfflineModeIsEnabled | ValueError):
         return "HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) is set, which forbids downloads."
     hint = ""
-    if isinstance(error, RepositoryNotFoundError):  # of gated ones too
+    if isinstance(error, RepositoryNotFoundError):  # also for gated repositories
         hint = " If it is gated or private, accept its terms on its page and log in: `hf auth login`, or HF_TOKEN."
     return f"{told(error).rstrip('.')}.{hint}"

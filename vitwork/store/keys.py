@@ -11,7 +11,7 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """Return `value` as JSON has it: dataclasses and mappings as objects, sequences as arrays, paths as text."""
+    """Return `value` in the types of JSON: dataclasses and mappings as objects, sequences as arrays, paths as text."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):

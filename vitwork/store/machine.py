@@ -1,4 +1,4 @@
-"""What a session ran on: versions, processor, accelerators. Imports no torch where there is no GPU."""
+"""Versions, processor and accelerators that a session ran on; torch is not imported on machines without a GPU."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from vitwork.device.nvml import nvml
 
 PACKAGES = ("vitwork", "torch", "torchvision", "timm", "numpy", "scipy", "pytest", "pytest-xdist")
 CPUINFO = Path("/proc/cpuinfo")
-"""Where Linux describes every core."""
+"""File in which Linux describes every core."""
 VECTORS = ("avx512f", "avx2", "avx", "sve", "asimd")
-"""Instructions on vectors, widest first: processors of one name may differ in them, and then round differently."""
+"""Vector instruction sets, widest first: processors of the same name may differ in them, and then round differently."""
 DRIVER = Path("/proc/driver/nvidia/version")
-"""Where Linux names the loaded NVIDIA driver."""
+"""File in which Linux names the loaded NVIDIA driver."""
 
 
 def versions() -> dict[str, str]:
@@ -31,7 +31,7 @@ def versions() -> dict[str, str]:
     return found | {package: version for package in PACKAGES if (version := _version(package))}
 
 
-@cache  # what is installed while a process runs is not what it imported
+@cache  # a package installed later is not the one that the process imported
 def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
@@ -40,7 +40,7 @@ def _version(package: str) -> str:
 
 
 def hardware() -> dict[str, Any]:
-    """Return processor, its widest vectors, cores, memory (bytes), operating system and accelerators."""
+    """Return processor, its widest vector instructions, cores, memory (bytes), operating system and accelerators."""
     return {
         "processor": _told_of_processor("model name") or platform.processor() or platform.machine(),
         "vectors": next((name for name in VECTORS if name in _told_of_processor("flags", "Features").split()), None),
@@ -52,9 +52,10 @@ def hardware() -> dict[str, Any]:
 
 
 def accelerators() -> dict[str, str | None]:
-    """Return the GPUs by name, the driver's version and the CUDA runtime's; None for each where no GPU can be seen.
+    """Return the GPUs by name, and the versions of the driver and the CUDA runtime; each is None if no GPU is visible.
 
-    NVML tells where nvidia-ml-py is installed; else torch does, which is imported only where a driver is loaded.
+    They come from NVML if nvidia-ml-py is installed, otherwise from torch, which is imported only if a driver is
+    loaded.
     """
     try:
         names, driver = _ask_nvml() if importlib.util.find_spec("pynvml") else _ask_torch()
@@ -92,7 +93,7 @@ def _cuda_runtime() -> str | None:
 
 
 def _told_of_processor(*names: str) -> str:
-    """Return what Linux says of the first core under the first of the names that it has; empty for nothing, and elsewhere."""
+    """Return Linux's entry for the first core under the first of the names that exists; otherwise an empty string."""
     lines = CPUINFO.read_text(encoding="utf-8").splitlines() if CPUINFO.is_file() else []
     told = (line.partition(":") for line in lines)
     return next((text.strip() for name, _, text in told if name.strip() in names), "")
@@ -110,12 +111,12 @@ def commits_of(path: Path) -> list[tuple[str, float]]:
 
 
 def content_at(path: Path, commit: str) -> bytes:
-    """Return what a file held in a git commit; nothing where git has it not."""
+    """Return the content of a file in a git commit; empty if git does not have it."""
     return _git(path.parent, "show", f"{commit}:./{path.name}").encode()
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """Return what git says in a folder; an empty string where it fails."""
+    """Return the output of git in a folder; an empty string if it fails."""
     try:
         done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=10)
     except (OSError, subprocess.TimeoutExpired):

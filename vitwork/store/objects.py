@@ -1,7 +1,8 @@
-"""A store on an object store (``s3://``, ``gs://``, any URL of fsspec): records and what trainings keep at their end.
+"""A store on an object store (``s3://``, ``gs://``, any URL of fsspec) for records and final snapshots of trainings.
 
-Work is done in a local folder, which is a store like any other. Records are fetched when they are asked for and sent when
-they are written, after the snapshots that they speak of; the first record under a key stays where the service can tell.
+Work is done in a local folder, which is an ordinary store. Records are downloaded when they are read and uploaded when
+they are written, after the snapshots that they refer to. The first record under a key is kept, if the service can check
+that.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from vitwork.store.seals import sound
 from vitwork.store.store import Store, checked, resolved, write_atomically
 
 LIST_SECONDS = 10.0
-"""Age from which the list of what lies there is asked for anew."""
+"""Age in seconds from which the list of records on the service is requested again."""
 UNFINISHED = "checkpoint.pt"
-"""What a training leaves for itself until it ends."""
+"""File that a training keeps only until it ends."""
 
 
 def is_url(where: Path | str) -> bool:
@@ -30,7 +31,7 @@ def is_url(where: Path | str) -> bool:
 
 
 def where(text: str) -> Path | str:
-    """Return a store's place as a user typed it: a folder, or a URL."""
+    """Return a store's place from the text that a user typed: a folder, or a URL."""
     return text if is_url(text) else file_or_folder(text)
 
 
@@ -39,17 +40,17 @@ def opened(place: Path | str, working: Path) -> Store:
 
     Args:
         place: a folder, or the URL of an object store.
-        working: folder in which the work on a URL's store is done, in a folder of its own.
+        working: folder for the local work on an object store, which gets its own folder in it.
 
     Raises:
-        VitworkError: it cannot be read or written.
+        VitworkError: the store cannot be read or written.
     """
     root = working_folder(place, working)
     return ObjectStore(str(place), root) if is_url(place) else Store(root)
 
 
 def working_folder(place: Path | str, working: Path) -> Path:
-    """Return the folder in which the work on a store is done; the arguments are those of `opened`."""
+    """Return the local folder for the work on a store; the arguments are those of `opened`."""
     return resolved(working) / f"objects-{digest(str(place))[:8]}" if is_url(place) else resolved(Path(place))
 
 
@@ -57,7 +58,7 @@ class ObjectStore(Store):
     """A store whose records and final snapshots lie under a URL.
 
     Args:
-        url: of the folder that holds them.
+        url: URL of the folder that holds them.
         root: local folder for the work.
 
     Raises:
@@ -83,23 +84,23 @@ class ObjectStore(Store):
             raise VitworkError(f"The store {url} cannot be used ({told(error)}).") from error
 
     def _attempt(self, what: str, *arguments: Any, **options: Any) -> Any:
-        """Call the service; what it refuses is one sentence."""
+        """Call the service, and turn its errors into one sentence."""
         try:
             return getattr(self.remote, what)(*arguments, **options)
         except (FileNotFoundError, FileExistsError):
             raise
-        except Exception as error:  # every service has kinds of its own
+        except Exception as error:  # every service has its own error types
             raise VitworkError(f"The store {self.url} cannot be used ({told(error)}).") from error
 
     def _names_in(self, what: str, place: str, **options: Any) -> list[str]:
-        """Return the names in a folder, none where there is none: services keep no empty folders."""
+        """Return the names in a folder; empty if the folder does not exist, since services keep no empty folders."""
         try:
             return list(self._attempt(what, place, **options))
         except FileNotFoundError:
             return []
 
     def _known(self) -> frozenset[str]:
-        """Return the keys of the records there, asked for again after a while."""
+        """Return the keys of the records on the service, requested again after `LIST_SECONDS`."""
         if not self.listed or time.monotonic() - self.listed > LIST_SECONDS:
             self.remote.invalidate_cache()
             found = self._names_in("find", f"{self.base}/records")
@@ -110,14 +111,14 @@ class ObjectStore(Store):
         return f"{self.base}/{path.relative_to(self.root).as_posix()}"
 
     def _record_path(self, key: str) -> Path:
-        """Return the local file of a record, fetched first where only the service has it."""
+        """Return the local file of a record, downloaded first if only the service has it."""
         path = super()._record_path(key)
         if not path.exists() and key in self._known():
             self._fetch(path)
         return path
 
     def run_folder(self, key: str) -> Path:
-        """Return the local folder of a run, with the snapshots of one that ended elsewhere."""
+        """Return the local folder of a run, with its snapshots downloaded if it ended on another machine."""
         folder = super().run_folder(key)
         if key in self._known() and not (folder / "outcome.json").exists():
             for name in self._names_in("ls", self._there(folder), detail=False):
@@ -125,7 +126,7 @@ class ObjectStore(Store):
         return folder
 
     def _fetch(self, path: Path) -> None:
-        """Bring a sealed file here; one that is damaged there is as if it were not."""
+        """Download a sealed file; one that is damaged on the service is treated as missing."""
         try:
             content = self._attempt("cat_file", self._there(path))
         except FileNotFoundError:
@@ -134,12 +135,12 @@ class ObjectStore(Store):
             write_atomically(path, content)
 
     def write(self, key: str, record: Mapping[str, Any]) -> None:
-        """Write a record here, then there."""
+        """Write a record locally, then to the service."""
         super().write(key, record)
         self.publish(key)
 
     def publish(self, key: str) -> None:
-        """Send a record that lies here, after what its run has kept; where there is one already, that one is kept."""
+        """Upload a local record, after the snapshots of its run; if the service has one already, that one is kept."""
         path, folder = super()._record_path(key), super().run_folder(key)
         if folder.is_dir():
             for file in sorted(folder.iterdir()):
@@ -149,7 +150,7 @@ class ObjectStore(Store):
             self._fetch(path)
 
     def _send(self, path: Path) -> bool:
-        """Send a file unless a sound one lies there; return whether it was sent."""
+        """Upload a file unless the service has an intact one; return whether it was uploaded."""
         name = self._there(path)
         try:
             self._put(name, path.read_bytes(), mode="create")
@@ -160,7 +161,7 @@ class ObjectStore(Store):
         return True
 
     def _put(self, name: str, content: bytes, **options: str) -> None:
-        """Write a file, and its folder first where files need one."""
+        """Write a file on the service, after creating its folder if the service needs one."""
         try:
             self._attempt("pipe_file", name, content, **options)
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Sealed bytes on their way between machines: content and its SHA-256, as sealed files hold them."""
+"""Sealed bytes for transfer between machines: content followed by its SHA-256, as in sealed files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def sealed(content: bytes) -> bytes:
 
 
 def sound(data: bytes, name: str = "") -> bool:
-    """Return whether bytes hold what was sealed; those of a file, whose path ends with a name, under that name."""
+    """Return whether sealed bytes are intact; with `name`, those of a file that was sealed under that name."""
     return data[-SEAL_SIZE:] == seal_of(memoryview(data)[:-SEAL_SIZE], name.rpartition("/")[2])
 
 
@@ -19,7 +19,7 @@ def unsealed(data: bytes, what: str) -> bytes:
     """Return the content of sealed bytes.
 
     Raises:
-        CorruptFileError: they are truncated or altered.
+        CorruptFileError: the bytes are truncated or altered.
     """
     if not sound(data):
         raise CorruptFileError(f"{what} was altered on its way.")

@@ -1,6 +1,6 @@
-"""Digests of source code, by which stored results become void when the code behind them changes.
+"""Digests of source code, so that stored results become invalid when their code changes.
 
-Parsing some ninety files takes seconds, so what a file's content gives is kept on disk under the content's own digest.
+Parsing about ninety files takes seconds, so the result for each file is kept on disk under the digest of its content.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from vitwork.store.keys import digest
 from vitwork.store.store import write_atomically
 
 MOST_KEPT = 4096
-"""Files of which digests are kept on disk; what is not used is forgotten once there are more."""
+"""Number of files whose digests are kept on disk; unused ones are dropped once there are more."""
 
 LIBRARIES = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-"""Folders of installed packages and of Python, whose modules are no one's own."""
+"""Folders of installed packages and of Python, whose modules belong neither to this project nor to a user."""
 
 Parsed = tuple[str, list[str]]
-"""Digest of a file's code, and the names that it imports: ``package.module``, or ``package.module:name``."""
+"""Digest of a file's code, and the names that the file imports: ``package.module``, or ``package.module:name``."""
 
 
 @cache
 def source_hash(module: str) -> str:
     """Return a digest of the code that `module` runs: its own and that of every module of this project it imports.
 
-    Comments, docstrings and layout do not count, so that only a change of behaviour makes stored results void.
-    Modules of users (``mypkg.net``) are hashed in the same way together with what they import of their own package, of their
-    folder and of this project, and with the packages they lie in.
+    Comments, docstrings and layout do not count, so that only a change of behaviour makes stored results invalid.
+    Modules of users (``mypkg.net``) are hashed in the same way, together with the packages they lie in, and with
+    everything they import from their own package, from their folder and from this project.
     """
     closure: dict[str, str] = {}
     pending = [module]
@@ -51,10 +51,10 @@ def source_hash(module: str) -> str:
 
 
 def _belongs(root: str, first: str) -> bool:
-    """Return whether the top-level module `root` is code of this project or of the user whose module is `first`."""
+    """Return whether the top-level module `root` belongs to this project, or to the user whose module is `first`."""
     if root in (first, "vitwork"):
         return True
-    if first == "vitwork":  # whose neighbours are no part of it, and finding packages takes time
+    if first == "vitwork":  # its neighbours do not belong to it, and finding packages takes time
         return False
     folder = _folder(root)
     return folder is not None and folder == _folder(first) and folder not in LIBRARIES
@@ -69,14 +69,14 @@ def _folder(root: str) -> Path | None:
 
 @cache  # most modules are reached from several
 def _reached(module: str, path: Path) -> tuple[str, ...]:
-    """Return the modules that `module`, whose file is `path`, may run; with a user's, the package it lies in."""
+    """Return the modules that `module`, with the file `path`, may run; for user modules also their package."""
     found = [found for entry in _parsed(path)[1] for found in _modules(_absolute(entry, module, path))]
     outside = "." in module and not module.startswith("vitwork.")
     return (*found, *([module.rpartition(".")[0]] if outside else []))
 
 
 def forget() -> None:
-    """Read sources anew from now on: they have changed."""
+    """Drop what is cached in this process, so that changed sources are read again."""
     for function in (source_hash, _parsed, _reached, _source_path, _folder):
         function.cache_clear()
 
@@ -106,7 +106,7 @@ def _parsed(path: Path) -> Parsed:
 
 
 class _Kept:
-    """What was parsed before, on disk: one file for each version of Python, whose syntax trees differ."""
+    """Parsing results on disk: one file for each version of Python, since syntax trees differ between versions."""
 
     entries: dict[str, Parsed] | None = None
     new = False
@@ -121,7 +121,7 @@ class _Kept:
             cls.entries = {}
             with suppress(
                 OSError, ValueError, TypeError, AttributeError
-            ):  # none yet, or damaged: it is only a shortcut
+            ):  # missing or damaged: the stored results only save time
                 found = json.loads(cls.path().read_text(encoding="utf-8"))
                 cls.entries = {str(key): (str(code), list(map(str, names))) for key, (code, names) in found.items()}
         return cls.entries
@@ -142,7 +142,7 @@ class _Kept:
 
 
 def _imports(tree: ast.AST) -> list[str]:
-    """Return what `tree` imports, inside functions too; a relative import begins with its dots."""
+    """Return all imports in `tree`, also those inside functions; a relative import begins with its dots."""
     found: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -181,7 +181,7 @@ def _modules(entry: str) -> list[str]:
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
-    """Return a tree without its statements that are texts alone: docstrings, and those behind what they tell of."""
+    """Return a tree without statements that are bare strings: docstrings, and descriptions that follow constants."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             node.body = [statement for statement in node.body if not _is_text(statement)] or [ast.Pass()]

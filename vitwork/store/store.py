@@ -1,7 +1,7 @@
 """Results on disk: sealed files, records, leases.
 
-Every file is written beside its place and renamed, and carries the SHA-256 of its content, so that a reader meets a
-whole file or none, and notices one that was truncated or altered.
+Every file is written under a temporary name and renamed, so that a reader sees a complete file or none. It holds the
+SHA-256 of its content, so that a reader notices a file that was truncated or altered.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SEAL_SIZE = len(SEAL) + 32
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}", re.DOTALL)
 """Name of a file that is being written."""
 ABANDONED_SECONDS = 24 * 3600.0
-"""Age from which what is unfinished was left by a process that was killed."""
+"""Age from which unfinished files count as left behind by a killed process."""
 
 
 class CorruptFileError(VitworkError):
@@ -39,16 +39,16 @@ class CorruptFileError(VitworkError):
 
 
 class SnapshotError(VitworkError):
-    """A snapshot of a run is gone or damaged, so that the run has to be trained again."""
+    """A snapshot of a run is missing or damaged, so that the run has to be trained again."""
 
 
 @contextmanager
 def attempting(what: str, path: Path) -> Iterator[None]:
-    """Say in one sentence what the operating system refused.
+    """Turn errors of the operating system into one sentence.
 
     Raises:
-        FileNotFoundError: as it is, since it says that there is nothing rather than that something is wrong.
-        VitworkError: anything else.
+        FileNotFoundError: unchanged, since it means that a file does not exist rather than that something is wrong.
+        VitworkError: any other error of the operating system.
     """
     try:
         yield
@@ -59,10 +59,10 @@ def attempting(what: str, path: Path) -> Iterator[None]:
 
 
 def checked(path: Path) -> Path:
-    """Return a path that a user gave.
+    """Return a path from a user after a check.
 
     Raises:
-        VitworkError: it holds a NUL character, which no file's name can.
+        VitworkError: it holds a NUL character, which file names cannot contain.
     """
     if "\0" in str(path):
         raise VitworkError(f"{str(path)!r} is no path: it holds a NUL character.")
@@ -70,7 +70,7 @@ def checked(path: Path) -> Path:
 
 
 def resolved(path: Path) -> Path:
-    """Return a path that a user gave, without links; one that cannot be followed is found out when it is opened.
+    """Return a path from a user with links resolved; a link that cannot be followed raises an error only when opened.
 
     Raises:
         VitworkError: it holds a NUL character.
@@ -82,7 +82,7 @@ def read_regular(path: Path, most: int) -> bytes:
     """Return the content of a file of at most `most` bytes.
 
     Raises:
-        OSError: there is none that can be read, or it is larger, or no regular file: a FIFO or a device might never end.
+        OSError: the file cannot be read, is larger, or is not a regular file: a FIFO or a device might never end.
     """
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
@@ -94,11 +94,11 @@ def read_regular(path: Path, most: int) -> bytes:
 
 @contextmanager
 def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
-    """Give a file to write, which takes the place of `path` when it is whole; until then, and else, `path` is untouched.
+    """Yield a file to write, which replaces `path` once it is complete; until then and on errors, `path` is unchanged.
 
     Args:
-        path: its folder is made where it is missing.
-        flush: whether the content is to outlive a power failure.
+        path: path of the file; its folder is created if it is missing.
+        flush: whether the content must survive a power failure.
 
     Raises:
         VitworkError: the folder cannot be written or the disk is full.
@@ -107,7 +107,7 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # as readable as the user's umask says
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # permissions follow the user's umask
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
@@ -123,7 +123,7 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
 
 
 def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
-    """Write `content` so that `path` holds all of it or is untouched; `flush` as in `replacing`.
+    """Write `content` so that `path` holds all of it or is unchanged; `flush` as in `replacing`.
 
     Raises:
         VitworkError: the folder cannot be written or the disk is full.
@@ -139,7 +139,7 @@ def write_sealed(path: Path, content: bytes) -> None:
 
 
 def seal_of(content: bytes | memoryview, name: str = "") -> bytes:
-    """Return what seals a content under a file's name: a file that a copy gave the name of another is no sound one."""
+    """Return the seal of a content under a file's name, so that a file copied to another name is detected."""
     found = hashlib.sha256(name.encode(errors="surrogateescape") + b"\0")
     found.update(content)
     return SEAL + found.digest()
@@ -150,8 +150,8 @@ def read_sealed(path: Path) -> bytes:
 
     Raises:
         FileNotFoundError: there is no such file.
-        CorruptFileError: the file is truncated, altered, was never sealed, is another file under this name, or no regular
-            file, such as a folder, a FIFO or a link to itself.
+        CorruptFileError: the file is truncated, altered, was never sealed, was sealed under another name, or is not a
+            regular file but for example a folder, a FIFO or a link to itself.
         VitworkError: the file cannot be read.
     """
     try:
@@ -168,16 +168,16 @@ def read_sealed(path: Path) -> bytes:
 
 
 def make_way(path: Path) -> None:
-    """Set aside a folder where a file of ours belongs, as a mount makes of a missing file; what it holds may be somebody's."""
+    """Rename a folder that lies where a file should be, as a mount of a missing file creates; its content is kept."""
     if path.is_dir():
         Store.set_aside(path, CorruptFileError(f"{path} is a folder."))
 
 
 def check_writable(folder: Path) -> None:
-    """Make a folder, and try to write to it.
+    """Create a folder, and try to write to it.
 
     Raises:
-        VitworkError: it cannot be made or written.
+        VitworkError: it cannot be created or written.
     """
     probe = folder / f".writable-{os.getpid()}"
     try:
@@ -191,10 +191,10 @@ class Store:
     """Content-addressed results: one folder per run and one record per measurement, shared by any number of processes.
 
     Args:
-        root: folder of the store; made when missing.
+        root: folder of the store; created if it is missing.
 
     Raises:
-        VitworkError: the folder cannot be made or written.
+        VitworkError: the folder cannot be created or written.
     """
 
     def __init__(self, root: Path) -> None:
@@ -215,7 +215,7 @@ class Store:
             return path.is_file()
 
     def check(self, key: str) -> None:
-        """Set the record under `key` aside if it is damaged, so that `has` tells what is to be made anew."""
+        """Set the record under `key` aside if it is damaged, so that `has` shows that it has to be made again."""
         path = self._record_path(key)
         try:
             read_sealed(path)
@@ -225,7 +225,7 @@ class Store:
             self.set_aside(path, error)
 
     def seal(self, key: str) -> str:
-        """Return the digest that the record under `key` was sealed with, unchecked; empty for none."""
+        """Return the digest in the seal of the record under `key`, unchecked; empty if there is no record."""
         path = self._record_path(key)
         if not path.is_file():
             return ""
@@ -237,7 +237,7 @@ class Store:
             return ""
 
     def read(self, key: str) -> dict[str, Any] | None:
-        """Return the record under `key`, or None; one that is damaged is set aside, and then there is none."""
+        """Return the record under `key`, or None if there is none; a damaged record is set aside and counts as none."""
         path = self._record_path(key)
         try:
             record: dict[str, Any] = json.loads(read_sealed(path))
@@ -249,12 +249,12 @@ class Store:
         return record
 
     def write(self, key: str, record: Mapping[str, Any]) -> None:
-        """Write a record under `key`; numbers survive exactly, NaN and infinities included."""
+        """Write a record under `key`; numbers are stored exactly, including NaN and infinities."""
         write_sealed(self._record_path(key), json.dumps(record).encode())
 
     @staticmethod
     def set_aside(path: Path, why: Exception) -> None:
-        """Move a damaged file out of the way, keep it for inspection, and warn."""
+        """Rename a damaged file, so that it is kept for inspection, and warn."""
         aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
         try:
             with attempting("set aside", path):
@@ -264,7 +264,7 @@ class Store:
         warnings.warn(f"{why} It was set aside as {aside.name} and is made anew.", stacklevel=3)
 
     def sweep(self) -> None:
-        """Remove what killed processes left behind: unfinished files and the folders of sessions, once they are a day old."""
+        """Remove unfinished files and session folders that killed processes left behind, once they are a day old."""
         oldest = time.time() - ABANDONED_SECONDS
         for folder, _, names in os.walk(self.root):
             found = [name for name in names if TEMPORARY.fullmatch(name)]
@@ -279,9 +279,9 @@ class Store:
 
     @contextmanager
     def lease(self, key: str) -> Iterator[bool]:
-        """Try to be the one process that works on `key`; yields whether it succeeded, without waiting.
+        """Try to get the exclusive right to work on `key`, and yield at once whether that succeeded.
 
-        The operating system ends the lease with its process, so work of a killed process can be taken over at once.
+        The operating system ends a lease with its process, so another process can at once take over from a killed one.
         """
         path = self.root / "leases" / f"{key}.lock"
         lock = FileLock(path)

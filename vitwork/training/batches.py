@@ -1,4 +1,4 @@
-"""Training batches in a seeded order, from images on the device or, where they are too many, from memory or disk."""
+"""Training batches in a seeded order, from images on the device or, if there are too many, from memory or disk."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 Augment = Callable[[Tensor, Tensor, torch.Generator, int], tuple[Tensor, Tensor]]
 
-# Augmented together: as many batches as this holds. A CPU's caches like it small; a GPU takes as long for few as for many.
-# But each seed trained at the same time as others needs memory of its own for it, some 600 bytes a pixel.
+# As many batches are augmented together as this number of pixels holds. On a CPU, few pixels fit its caches; a GPU
+# takes as long for few as for many. But every seed of several trained at once needs its own memory for it, about 600
+# bytes per pixel.
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**21}
-RESIDENT_SHARE = 0.3  # of the device's free memory: larger data sets stay where they are and are streamed
+RESIDENT_SHARE = 0.3  # of the device's free memory: larger data sets are not moved but streamed
 
 
 def fits(images: Tensor | Pictures, device: torch.device) -> bool:
-    """Return whether images are best kept on `device`."""
+    """Return whether images should be kept on `device`."""
     if isinstance(images, Pictures):
         return False
     if device.type != "cuda":
@@ -37,21 +38,21 @@ def fits(images: Tensor | Pictures, device: torch.device) -> bool:
 
 
 class TrainingBatches:
-    """Training batches; every epoch is a new order that depends on the seed and the epoch alone.
+    """Training batches; every epoch has a new order that depends only on the seed and the epoch.
 
-    The order is drawn on the CPU, so that all arms of a seed share it on every device. Augmentation draws from a
-    generator of its own: what a model draws does not change what is done to the images.
+    The order is drawn on the CPU, so that all arms of a seed share it on every device. Augmentation has a random
+    generator of its own: random draws of a model do not change the augmentation.
 
     Args:
-        images: the training images; those that are on the disk are read ahead.
-        augment: maps (uint8 images, labels, generator, number of mini-batches that they are) to (normalised images,
-            soft targets).
+        images: the training images; images on disk are read ahead.
+        augment: maps (uint8 images, labels, generator, number of mini-batches in them) to (normalised images, soft
+            targets).
         batch_size: images per step, over all processes; the last batch of an epoch may be smaller.
         seed: the run's seed.
-        device: where the batches go.
+        device: device of the batches.
         share: (rank, processes); each process takes every n-th image of each batch.
-        resident: whether all images are kept on the device; None for: where they fit.
-        resized_crop: whether images on the disk are cropped at random from whole pictures as they are read.
+        resident: whether to keep all images on the device; None keeps them there if they fit.
+        resized_crop: whether images on disk are cropped at random from whole pictures as they are read.
 
     Raises:
         VitworkError: a batch cannot be divided among the processes.
@@ -89,7 +90,7 @@ class TrainingBatches:
 
     @property
     def streamed(self) -> bool:
-        """Whether the images come from elsewhere than the device that trains."""
+        """Whether the images come from outside the device that trains."""
         return self.images.device.type != self.device.type or isinstance(self.images, Pictures)
 
     def __len__(self) -> int:
@@ -101,12 +102,12 @@ class TrainingBatches:
         return torch.randperm(len(self.labels), generator=generators.generator("cpu", self.seed, "order", epoch))
 
     def _group_starts(self) -> list[int]:
-        """Return the first batches of the groups that are augmented together; a smaller last batch is one of its own."""
+        """Return the first batch of each group that is augmented together; a smaller last batch is its own group."""
         whole = len(self.labels) // self.batch_size
         return [*range(0, whole, self.group), *range(whole, len(self))]
 
     def _read(self, groups: list[Tensor], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the images and labels of each group on the device; where they are streamed, copied without waiting."""
+        """Yield the images and labels of each group on the device; streamed images are copied without waiting."""
         pixels: Iterator[Tensor]
         if isinstance(self.images, Pictures):
             crops = (self.seed, "crop", epoch) if self.resized_crop else None
@@ -126,7 +127,7 @@ class TrainingBatches:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the batches of an epoch from batch `start` on as (images, soft targets).
 
-        A few batches are augmented together; `state` gives what it takes to start within such a group.
+        A few batches are augmented together; `state` returns what is needed to start within such a group.
         """
         rank, processes = self.share
         order = self.order(epoch)
@@ -144,5 +145,5 @@ class TrainingBatches:
             yield from pairs[max(0, start - first) :]
 
     def state(self, start: int) -> Tensor:
-        """Return the generator's state from which the epoch under way continues with batch `start`."""
+        """Return the generator's state from which the current epoch continues with batch `start`."""
         return self.generator.get_state() if start in self._group_starts() else self.group_state

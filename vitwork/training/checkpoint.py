@@ -39,7 +39,7 @@ def read_tensors(path: Path, device: torch.device | str = "cpu") -> Any:
 
 
 def set_aside(path: Path) -> None:
-    """Rename a damaged file, so that it is redone and can still be looked at, and say so."""
+    """Rename a damaged file, so that it is made again and can still be inspected, and warn."""
     aside = path.with_name(f"{path.name}.corrupt")
     path.replace(aside)
     warnings.warn(f"{path} is damaged; it was set aside as {aside.name} and is redone.", stacklevel=2)
@@ -66,8 +66,9 @@ def load_snapshot(folder: Path, when: str | int, device: torch.device | str = "c
 
     Args:
         folder: the run's folder.
-        when: ``init``, ``warmup``, ``end``, a number of epochs after warm-up; with ``-ema`` for the averaged weights.
-        device: where the tensors go.
+        when: ``init``, ``warmup``, ``end``, or a number of epochs after warm-up; with ``-ema`` for the averaged
+            weights.
+        device: device of the tensors.
 
     Raises:
         SnapshotError: the run has no such snapshot, or it was altered.

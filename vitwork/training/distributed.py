@@ -1,4 +1,4 @@
-"""Data parallel over processes that torchrun started; alone, everything here does nothing."""
+"""Data-parallel training over processes that torchrun started; in a single process, nothing here has an effect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The processes of a training: this one's number, and how many there are."""
+    """The processes of a training: this one's rank, and their number."""
 
     rank: int = 0
     processes: int = 1
@@ -47,7 +47,7 @@ class World:
         return bool(self.gather(value)[0]) if self.processes > 1 else value
 
     def leader_first(self, call: Callable[[], T]) -> T:
-        """Return this process's result of `call`, which may change files: the leading process goes first."""
+        """Return this process's result of `call`, which may change files; the leading process calls it first."""
         if self.processes == 1:
             return call()
         if self.leads:
@@ -58,10 +58,11 @@ class World:
         return call()
 
     def parallel(self, model: nn.Module, device: torch.device) -> nn.Module:
-        """Return what computes the model's outputs; its gradients are means over processes."""
+        """Return a module that computes the model's outputs and whose gradients are means over processes."""
         if self.processes == 1:
             return model
-        # Buffers are each process's own: its draws of stochastic depth, and statistics, of which the leading one's are kept.
+        # Each process has its own buffers: draws of stochastic depth, and statistics. The leading process's statistics
+        # are kept.
         devices = [device] if device.type == "cuda" else None
         return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)
 
@@ -74,7 +75,7 @@ def joined(device: torch.device) -> Iterator[World]:
         return
     own, gpu = not dist.is_initialized(), device.type == "cuda"
     if gpu:
-        torch.cuda.set_device(device)  # where gathering Python objects puts them
+        torch.cuda.set_device(device)  # gathered Python objects go to this device
     if own:
         dist.init_process_group("nccl" if gpu else "gloo", device_id=device if gpu else None)
     try:
@@ -85,7 +86,7 @@ def joined(device: torch.device) -> Iterator[World]:
 
 
 def local_device(device: str) -> torch.device:
-    """Return this process's GPU where several processes share a machine, else `device`."""
+    """Return this process's GPU where several processes share a machine, otherwise `device`."""
     found = torch.device(device)
     if found.type == "cuda" and dist.is_torchelastic_launched():
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))

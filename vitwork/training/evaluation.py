@@ -20,7 +20,7 @@ BATCH = 500
 def evaluate_model(
     model: nn.Module, images: ImageSet, device: torch.device, memory: torch.memory_format
 ) -> dict[str, float]:
-    """Return ``accuracy`` and ``nll`` (nats per image) of a model in evaluation mode, which it is put into."""
+    """Put a model into evaluation mode, and return its ``accuracy`` and ``nll`` (nats per image)."""
     model.eval()
     nll = torch.zeros((), device=device)
     correct = torch.zeros((), device=device)

@@ -1,4 +1,4 @@
-"""Random generators: seeded per purpose, saved, and given back to the caller as they were."""
+"""Random generators seeded per purpose, and saving and restoring of the global generators."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def seed_all(seed: int) -> None:
 
 
 def torch_state(device: torch.device) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Return the states of torch's global generators alone, which takes microseconds and no wait for a GPU."""
+    """Return the states of torch's global generators only, which takes microseconds and does not wait for a GPU."""
     return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
 
@@ -66,7 +66,7 @@ def set_torch_state(state: tuple[torch.Tensor, torch.Tensor | None], device: tor
 
 @contextmanager
 def untouched(device: torch.device | str) -> Iterator[None]:
-    """Give all global generators back as they were."""
+    """Restore all global generators on exit."""
     device = torch.device(device)
     before = global_state(device)
     try:
@@ -77,7 +77,7 @@ def untouched(device: torch.device | str) -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed all global generators; on leaving, give them back as they were."""
+    """Seed all global generators, and restore them on exit."""
     with untouched(device):
         seed_all(seed)
         yield

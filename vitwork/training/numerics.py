@@ -1,4 +1,4 @@
-"""How a training is computed: device, precision, memory layout, compilation, determinism; said in one line."""
+"""Numerical settings of a training: device, precision, memory layout, compilation and determinism."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vitwork.device.precision import tf32
 
 
 def layout(model: nn.Module) -> torch.memory_format:
-    """Return channels-last when most of the weights are convolutions (about 1.2 times faster on a CPU), else default."""
+    """Return channels-last if most weights are convolutions (about 1.2 times faster on a CPU), or else the default."""
     convolutions = sum(module.weight.numel() for module in model.modules() if isinstance(module, nn.Conv2d))
     mostly = 2 * convolutions > sum(parameter.numel() for parameter in model.parameters())
     return torch.channels_last if mostly else torch.contiguous_format
@@ -30,20 +30,20 @@ def autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[obj
 
 
 def own_stream(device: torch.device) -> torch.cuda.Stream | None:
-    """Return a queue of its own for a training on a GPU, where steps can be recorded and trainings go side by side."""
+    """Return a separate stream for a training on a GPU, on which steps can be captured and trainings can overlap."""
     return torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
 
 def on(queue: torch.cuda.Stream | None) -> AbstractContextManager[object]:
-    """Return the context in which work goes to a queue; None for where it goes anyway."""
+    """Return a context in which work goes to a stream; with None, the current stream stays."""
     return nullcontext() if queue is None else torch.cuda.stream(queue)
 
 
 @contextmanager
 def fixed(recipe: Recipe) -> Iterator[None]:
-    """Fix what decides the digits of a computation, and restore it.
+    """Fix the settings that affect the digits of a computation, and restore them on exit.
 
-    Single precision means single precision: no TF32. A deterministic recipe uses deterministic kernels only.
+    Single precision is computed in full, without TF32. A deterministic recipe uses deterministic kernels only.
     """
     benchmark = torch.backends.cudnn.benchmark
     deterministic = torch.are_deterministic_algorithms_enabled()
@@ -61,22 +61,22 @@ def fixed(recipe: Recipe) -> Iterator[None]:
 
 
 def keep_memory() -> None:
-    """Let glibc keep what this process frees, for good.
+    """Make glibc keep memory that this process frees, for the rest of the process.
 
-    By default it returns large tensors to the system and fetches them back at the next step, page by page, which took a
-    ViT on a CPU about a tenth of its time.
+    By default glibc returns large tensors to the system and gets them back at the next step, page by page. This took
+    about a tenth of the time of a ViT on a CPU.
     """
     if sys.platform != "linux":
         return
     library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt"):  # musl has none
+    if hasattr(library, "mallopt"):  # musl lacks it
         trim_threshold, mmap_threshold = -1, -3  # as malloc.h numbers them
         library.mallopt(mmap_threshold, 32 << 20)
         library.mallopt(trim_threshold, 2**31 - 1)
 
 
 def describe(recipe: Recipe, device: torch.device, memory: torch.memory_format, *notes: str) -> str:
-    """Return the mode of a training in words, as kept with the run; `notes` are said as they are."""
+    """Return the numerical settings of a training in words, as stored with the run; `notes` are appended unchanged."""
     parts = [
         torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         recipe.precision,

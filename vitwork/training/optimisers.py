@@ -1,4 +1,4 @@
-"""Optimisers: AdamW and SGD by recipe, sharpness-aware steps, weight averages. Nothing here reads a value back."""
+"""AdamW and SGD by recipe, sharpness-aware steps and weight averages, without reading values back from the device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vitwork.device.graphs import Capture
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
-    """Return the parameters in groups: those that weight decay touches and, for ``matrices``, those it spares."""
+    """Return the parameters in groups: those with weight decay and, for ``matrices``, those without."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if recipe.decay == "all":
         return [{"params": parameters, "weight_decay": recipe.weight_decay}]
@@ -35,9 +35,9 @@ class LearningRate:
     """The learning rate of an optimiser.
 
     Args:
-        optimiser: whose rate it is.
-        device: of the parameters.
-        changing: whether it is kept on the device, where a replayed step sees it change; else it is a plain number.
+        optimiser: the optimiser.
+        device: device of the parameters.
+        changing: whether to keep the rate on the device, where a replayed step sees it change, or as a plain number.
     """
 
     def __init__(self, optimiser: torch.optim.Optimizer, device: torch.device, *, changing: bool) -> None:
@@ -45,19 +45,19 @@ class LearningRate:
         self.value = torch.zeros((), device=device) if changing else None
 
     def set(self, rate: float) -> None:
-        """Use this learning rate from now on."""
+        """Set the learning rate."""
         value = rate if self.value is None else self.value.fill_(rate)
-        for group in self.optimiser.param_groups:  # made anew when a checkpoint is loaded
+        for group in self.optimiser.param_groups:  # loading a checkpoint replaces them
             group["lr"] = value
 
 
 def state(optimiser: torch.optim.Optimizer) -> list[Tensor]:
-    """Return all tensors that an optimiser keeps of its steps so far."""
+    """Return all tensors of an optimiser's state."""
     return [value for kept in optimiser.state.values() for value in kept.values() if isinstance(value, Tensor)]
 
 
 def capturing(optimiser: torch.optim.Optimizer, capture: Capture | None) -> Capture | None:
-    """Return `capture` for steps of this optimiser: torch must know that all that it keeps is on the device."""
+    """Return `capture` for steps of this optimiser: torch must know that the optimiser's state is on the device."""
     if capture is None:
         return None
 
@@ -109,11 +109,11 @@ def sharpness_aware(parameters: Sequence[nn.Parameter], radius: float, gradients
 
 
 class Average:
-    """Exponential moving average of a model's weights and floating-point buffers, kept with them.
+    """Exponential moving average of a model's weights and floating-point buffers, on the same device.
 
     Args:
-        model: followed; its present state is the start.
-        decay: weight of the past per step.
+        model: the model to average; its present state is the start.
+        decay: weight of the previous average per step.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:

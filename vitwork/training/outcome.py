@@ -1,4 +1,4 @@
-"""What a training reports while it runs and when it ends."""
+"""Progress of a running training, and the outcome of a finished one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ class Progress:
     """How far a training is.
 
     Attributes:
-        epoch, epochs: the epoch under way (from 1, warm-up included) of how many.
-        step, steps: optimiser steps done of how many.
+        epoch, epochs: the current epoch (from 1, warm-up included), and their number.
+        step, steps: optimiser steps done, and their number.
         loss: mean training loss of the epoch so far.
-        accuracy: share of the epoch's training images so far whose largest target was predicted.
+        accuracy: share of the epoch's training images so far for which the class of the largest target was predicted.
         images_per_second: training speed since the training started or resumed.
-        seconds_left: what the remaining steps take at that speed.
+        seconds_left: time for the remaining steps at that speed.
     """
 
     epoch: int
@@ -45,7 +45,7 @@ class Outcome:
             the last entry of a finished run adds ``test_accuracy`` and ``test_nll`` (and ``ema_…`` with an average).
         seconds: time spent in training, all attempts together.
         images_per_second: training images per second of that time.
-        mode: device, precision, memory layout, compilation, threads: what may change the last digits.
+        mode: device, precision, memory layout, compilation and threads, which may change the last digits.
         parameters: number of trainable parameters.
     """
 

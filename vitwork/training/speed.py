@@ -1,4 +1,4 @@
-"""How long arms train on this machine, from a step of one and the work of all; for plans, which nothing rests on."""
+"""Estimates of training time on this machine, for plans only: a timed step of one arm, and operation counts of all."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from vitwork.training.training import build_model
 CLASSES = 10
 STEPS = 3
 AFFORDED = 2e10
-"""Operations of a step that is timed on a processor, at most: a second or less. A step of few images on a small network would be
-all overhead, so it has as many as that allows, and a batch of the recipe's at most; a GPU takes that batch."""
+"""Most operations of a step that is timed on a CPU, which takes a second or less. A step with few images on a small
+network would be all overhead. So it has as many images as this allows, up to the recipe's batch; a GPU always uses that
+batch."""
 ENOUGH = 2.0
-"""Seconds of steps after which a plan waits for no further one: the kernels that a number format has may be slow."""
+"""Seconds of timed steps after which no further one is timed: kernels of some number formats are slow."""
 
 
 def operations(arm: Arm, side: int) -> int:
-    """Return the floating-point operations of a training step on one image of that side; nothing is computed.
+    """Return the floating-point operations of a training step on one image of the given side, without computing it.
 
-    They are three times those of the forward pass, since a layer's gradients by its input and by its weights take as many each
-    as its output. Only the first layer's input has none, which is below 1 % in the arms that profiles have.
+    They are three times those of the forward pass: a layer's gradients with respect to its input and to its weights
+    each take as many operations as its output. Only the first layer's input needs no gradient, which is below 1 % in
+    the arms of the profiles.
     """
     with kept(), torch.device("meta"), torch.inference_mode():
         model = build_model(arm, CLASSES).eval()
@@ -37,10 +39,10 @@ def operations(arm: Arm, side: int) -> int:
 
 
 def seconds_per_image(arm: Arm, side: int, device: str, work: int) -> float:
-    """Return what an optimiser step on noise takes by image: the quickest after the first of an untrained network, thrown away.
+    """Return the time per image of the fastest optimiser step on noise, with an untrained network that is discarded.
 
-    The first counts where it took so long that what it sets up is little of it, which is never so on a GPU. `work` is what
-    `operations` counts of the arm.
+    The first step is not counted, unless it took so long that its set-up is a small part of it (never on a GPU). `work`
+    is the arm's number of `operations`.
     """
     place = torch.device(device)
     afforded = max(2, int(AFFORDED / work)) if place.type == "cpu" else arm.recipe.batch_size
@@ -52,7 +54,7 @@ def seconds_per_image(arm: Arm, side: int, device: str, work: int) -> float:
             x, targets = _batch(count, side)
         least = 1 if place.type == "cpu" else 2
         while len(seconds) < least or (len(seconds) <= STEPS and sum(seconds) < ENOUGH):
-            # not within the device's context, which slows down every call
+            # Outside the context of a default device, which slows down every call.
             started = time.perf_counter()
             step(x, targets, 0.0)
             step.tally.read()  # waits for the device

@@ -1,4 +1,4 @@
-"""Runs of one arm as one batched computation: their weights are stacked, and every step is one step for all seeds."""
+"""Training of several seeds of an arm as one batched computation: weights are stacked, and a step serves all seeds."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from vitwork.training.training import FINITE_EVERY, Training, on_stream
 class Stacked:
     """Runs of one arm that are at the same step, trained as one.
 
-    A seed that diverges fills its own slice with NaN and nobody else's. What a model draws outside stochastic depth
-    (dropout) is drawn anew and does not repeat the solo runs' draws.
+    A seed that diverges fills only its own slice with NaN. Random numbers that a model draws outside stochastic depth
+    (dropout) differ from those of the solo runs.
 
     Args:
         runs: one per seed; each keeps its own batches, draws, history and folder.
 
     Raises:
-        VitworkError: the recipe has a part that is not batched.
+        VitworkError: the recipe has a part that cannot be batched.
     """
 
     def __init__(self, runs: Sequence[Training]) -> None:
@@ -54,7 +54,7 @@ class Stacked:
         self.optimiser = self._stacked_optimiser()
         self.sums = torch.stack([run.step.tally.sums for run in runs])
         for run, sums in zip(runs, self.sums, strict=True):
-            run.step.tally.sums = sums  # a row of ours, so that each run knows how far it is
+            run.step.tally.sums = sums  # a row of the stacked sums, so that each run knows its progress
         capture = step.capture_for(self.recipe, self.device)
         self.rate = optimisers.LearningRate(self.optimiser, self.device, changing=capture is not None)
         self.last_rate = 0.0
@@ -87,7 +87,7 @@ class Stacked:
 
     @torch.no_grad()
     def write_back(self) -> None:
-        """Copy weights, statistics and optimiser states to the runs, which can then go on alone."""
+        """Copy weights, statistics and optimiser states to the runs, which can then continue alone."""
         for index, run in enumerate(self.runs):
             for name, own in [*run.model.named_parameters(), *run.model.named_buffers()]:
                 own.copy_((self.parameters.get(name, self.buffers.get(name)))[index])  # type: ignore[index]
@@ -114,9 +114,9 @@ class Stacked:
             gradient.mul_(factors.view(-1, *[1] * (gradient.ndim - 1)))
 
     def _update(self, x: Tensor, targets: Tensor) -> None:
-        """Do all that a step does on the device, on images (seeds, b, c, h, w) and targets (seeds, b, classes)."""
+        """Do the device's part of a step, on images (seeds, b, c, h, w) and targets (seeds, b, classes)."""
         self.optimiser.zero_grad(set_to_none=True)
-        # The fused attention kernels do not see under vmap that a relative-position bias needs its gradient.
+        # Under vmap, the fused attention kernels do not notice that a relative-position bias needs a gradient.
         with math_attention(), Batchable():
             losses, logits = vmap(self._forward, randomness="different")(self.parameters, self.buffers, x, targets)
             torch.autograd.backward(losses.sum())
@@ -150,7 +150,7 @@ class Stacked:
         return [run for run in self.runs if run.finite]
 
     def epoch(self) -> Iterator[None]:
-        """Train to the end of the epoch under way, pausing after each step."""
+        """Train to the end of the current epoch, pausing after each step."""
         lead = self.runs[0]
         epoch, start = divmod(lead.done, len(lead.batches))
         for run in self.runs:
@@ -170,7 +170,7 @@ class Stacked:
         self.save_if_due()
 
     def save_if_due(self) -> None:
-        """Write the checkpoints that are due, of weights that were written back."""
+        """Write the checkpoints that are due; `write_back` has to come first."""
         for run in self.living():
             run.save_if_due()
 
@@ -187,5 +187,5 @@ class Stacked:
             run.finite = run.finish()
 
     def steps(self) -> Iterator[None]:
-        """Train to the end, pausing after each step; each run's `finite` then says how it ended."""
+        """Train to the end, pausing after each step; each run's `finite` then tells whether it diverged."""
         return on_stream(self._steps(), self.stream)

@@ -1,4 +1,4 @@
-"""One optimiser step; nothing in it reads a value back from the device, so that it can be captured and replayed."""
+"""One optimiser step, which reads no value back from the device, so that it can be captured and replayed."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from vitwork.training import numerics, optimisers
 from vitwork.training.distributed import World
 
 WARM_UP = 3  # steps before the capture
-LARGEST_DIFFERENCE = 0.1  # of what a replayed step does to a tensor from what a computed one does, relative
+LARGEST_DIFFERENCE = 0.1  # relative, between the changes that a replayed and a computed step make to a tensor
 
 
 def capture_for(recipe: Recipe, device: torch.device, processes: int = 1) -> Capture | None:
-    """Return what captures steps, or None where they are better computed one by one.
+    """Return a function that captures steps, or None where every step should be computed.
 
-    Not on a CPU; not by several processes, whose steps wait for each other; not for debugging; and not where torch.compile
-    captures by itself.
+    Steps are not captured on a CPU, in several processes (whose steps wait for each other), for debugging, or where
+    torch.compile captures them itself.
     """
     suits = recipe.compile in {"", "default"} and not recipe.deterministic and processes == 1
     return graphs.capture_on(device) if suits else None
 
 
 def replayed(update: Callable[..., None], state: Callable[[], list[Tensor]], capture: Capture | None) -> Replayed[None]:
-    """Return a method that takes a step, replayed once it is captured, for the object that the method belongs to."""
+    """Return `update`, a method that takes a step, in a form that is replayed once it is captured."""
     return Replayed(weakly(update), capture, state=weakly(state), warm_up=WARM_UP, tolerance=LARGEST_DIFFERENCE)
 
 
 @contextmanager
 def frozen_statistics(model: nn.Module) -> Iterator[None]:
-    """Keep batch normalisation from following the batches seen meanwhile; it still normalises by them."""
+    """Stop updates of BatchNorm's running statistics inside the context; it still normalises by each batch."""
     layers = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     momenta = [layer.momentum for layer in layers]
     try:
@@ -51,14 +51,14 @@ def frozen_statistics(model: nn.Module) -> Iterator[None]:
 
 
 class Tally:
-    """Sums over the training images of an epoch, kept on the device until somebody asks.
+    """Sums over the training images of an epoch, kept on the device until they are read.
 
     Args:
-        device: where the sums are kept.
+        device: device of the sums.
 
     Attributes:
-        sums: of losses and of correct predictions.
-        seen: images that they are sums over, which the caller of `add` counts.
+        sums: sums of losses and of correct predictions.
+        seen: number of images in the sums, which the caller of `add` counts.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -67,7 +67,7 @@ class Tally:
 
     @torch.no_grad()
     def add(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
-        """Add a batch to the sums: its mean loss, and how often the largest target was predicted."""
+        """Add a batch's mean `loss`, and how often the class of the largest target was predicted, to the sums."""
         correct = (logits.argmax(1) == targets.argmax(1)).sum()
         self.sums += torch.stack([loss.detach() * len(logits), correct]).to(self.sums.dtype)
 
@@ -78,7 +78,7 @@ class Tally:
         return loss / max(seen, 1), correct / max(seen, 1)
 
     def reset(self) -> None:
-        """Start a new epoch."""
+        """Set the sums to zero for a new epoch."""
         self.sums.zero_()
         self.seen = 0
 
@@ -87,11 +87,11 @@ class Step:
     """Forward, loss, backward, clipping and update by recipe.
 
     Args:
-        model: whose weights are trained.
-        recipe: how.
-        device: where the model is.
-        forward: what computes logits, when it is not the model itself (data-parallel).
-        capture: what captures the step, to be replayed from then on; None to compute each step.
+        model: the model to train.
+        recipe: the recipe.
+        device: device of the model.
+        forward: computes logits, if that is not the model itself (data-parallel).
+        capture: captures the step, which is replayed from then on; None to compute every step.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Step:
         return loss, logits
 
     def _update(self, x: Tensor, targets: Tensor) -> None:
-        """Do all that a step does on the device."""
+        """Do the device's part of a step."""
         self.optimiser.zero_grad(set_to_none=True)
         loss, logits = self._gradients(x, targets)
         self.tally.add(loss, logits, targets)  # before another forward pass may reuse their memory

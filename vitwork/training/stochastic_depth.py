@@ -1,7 +1,7 @@
 """Stochastic depth drawn outside the model, once per step for all blocks, from a generator of the run.
 
-One draw per step is cheaper than one per block, leaves nothing random inside a compiled or captured step, and lets
-several seeds trained together see the very draws of their solo runs.
+One draw per step is cheaper than one per block, and leaves nothing random inside a compiled or captured step. It also
+gives several seeds trained together the same draws as in their solo runs.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ class GivenDropPath(nn.Module):
     """Drops its input for the images that `factors` marks with 0.
 
     Args:
-        probability: of dropping an image's branch.
-        scaled: whether what is kept is scaled up, so that its mean stays.
+        probability: probability of dropping an image's branch.
+        scaled: whether kept branches are scaled up, so that the mean stays the same.
     """
 
     factors: Tensor
@@ -35,12 +35,12 @@ class GivenDropPath(nn.Module):
 
 
 class StochasticDepth:
-    """All stochastic-depth layers of a model, replaced by ones that are given what to drop.
+    """All stochastic-depth layers of a model, replaced by layers whose random draws come from outside.
 
     Args:
-        model: changed in place; its parameters and buffers that are saved stay as they are.
+        model: the model, changed in place; its parameters and saved buffers stay the same.
         batch: largest number of images in a step.
-        generator: where the draws come from, on the model's device.
+        generator: source of the draws, on the model's device.
     """
 
     def __init__(self, model: nn.Module, batch: int, generator: torch.Generator) -> None:
@@ -59,7 +59,7 @@ class StochasticDepth:
             layer.factors = factors
 
     def draw(self, batch: int) -> None:
-        """Decide for the next step's images which branches are dropped; in place, so that graphs see it."""
+        """Draw which branches are dropped for the next step's images, in place, so that captured graphs see it."""
         if self.layers:
             kept = torch.rand(len(self.keep), batch, generator=self.generator, device=self.generator.device) < self.keep
             self.factors[:, :batch] = kept / self.scale

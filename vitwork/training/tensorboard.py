@@ -1,4 +1,4 @@
-"""TensorBoard event files of a training, for those who watch it there; needs the extra ``vitwork[tensorboard]``."""
+"""TensorBoard event files of a training; needs the extra ``vitwork[tensorboard]``."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class EventFiles(AbstractContextManager["EventFiles"]):
     """Writes progress and outcome of a training as scalars; use as `train(…, progress=events.progress)`.
 
     Args:
-        folder: where TensorBoard will look; None writes nothing.
-        then: another receiver of progress, called as well.
+        folder: folder of the event files; None writes nothing.
+        then: another function that is called with the progress, too.
 
     Raises:
         VitworkError: tensorboard is not installed.
@@ -42,7 +42,7 @@ class EventFiles(AbstractContextManager["EventFiles"]):
         self.then = then
 
     def progress(self, progress: Progress) -> None:
-        """Write how far a training is."""
+        """Write the progress of a training."""
         for name in ("loss", "accuracy", "images_per_second"):
             self._write(f"train/{name}", getattr(progress, name), progress.step)
         if self.then is not None:

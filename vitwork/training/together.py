@@ -1,8 +1,10 @@
-"""Several seeds of an arm in one program, in whichever way is fastest here.
+"""Training of several seeds of an arm in one process, in the way that is fastest on this machine.
 
-One training of a small network leaves most of a GPU idle. Three ways are known, and tried for a few steps before a training:
-one seed after another; side by side, each on a stream of its own, so that the GPU fills one's gaps with another's work; and
-stacked, as one batched computation. On a CPU one after another is fastest, and nothing is tried.
+One training of a small network leaves most of a GPU idle. There are three ways, which are timed for a few steps before
+a
+training: alone, one seed after another; side by side, each on its own stream, so that the GPU fills one seed's gaps
+with another's work; and stacked, as one batched computation. On a CPU one after another is fastest, and nothing is
+timed.
 """
 
 from __future__ import annotations
@@ -34,13 +36,13 @@ if TYPE_CHECKING:
 Way = Literal["alone", "side by side", "stacked"]
 
 WAYS: tuple[Way, ...] = ("alone", "side by side", "stacked")
-TRIED_STEPS = 30  # of each way, timed, after as many that warm it up
+TRIED_STEPS = 30  # timed for each way, after the same number of warm-up steps
 
 
 def interleaved(runs: Sequence[Training]) -> Iterator[None]:
-    """Train runs side by side, one step of each after the other; each ends exactly as it does alone.
+    """Train runs side by side, one step of each after the other; each gives exactly the result of a solo run.
 
-    A model may draw from torch's global generators (dropout does): each run has states of its own.
+    A model may draw from torch's global generators (dropout does), so each run has its own states of them.
     """
     for run in runs:
         run.sharing, run.way, run.started = len(runs), "side by side", time.perf_counter()
@@ -56,7 +58,7 @@ def interleaved(runs: Sequence[Training]) -> Iterator[None]:
 
 
 def steps(runs: Sequence[Training], way: Way) -> Iterator[None]:
-    """Train runs of one arm to the end, pausing after a step of all of them (of one, where they go alone)."""
+    """Train runs of one arm to the end, pausing after a step of all of them (of one, for ``alone``)."""
     if way == "stacked":
         return stacked.Stacked(runs).steps()
     if way == "side by side":
@@ -65,10 +67,10 @@ def steps(runs: Sequence[Training], way: Way) -> Iterator[None]:
 
 
 def seconds_per_step(runs: Sequence[Training], way: Way) -> float:
-    """Return what a step of all runs takes when they are trained in a way.
+    """Return the time of a step of all runs when they are trained in a given way.
 
     Raises:
-        VitworkError, RuntimeError: recipe or model cannot be batched, or memory suffices for fewer seeds only.
+        VitworkError, RuntimeError: recipe or model cannot be batched, or memory suffices only for fewer seeds.
     """
     try:
         under_way = steps(runs, way)
@@ -77,20 +79,20 @@ def seconds_per_step(runs: Sequence[Training], way: Way) -> float:
         timed = itertools.islice(under_way, TRIED_STEPS)
         return seconds(lambda: collections.deque(timed, maxlen=0), runs[0].device) / TRIED_STEPS
     except (RuntimeError, VitworkError):
-        wait(runs[0].device)  # for what still writes to tensors that are freed now
+        wait(runs[0].device)  # until nothing writes to tensors that are freed now
         raise
 
 
 def fastest(make: Callable[[int], Training], count: int) -> Way:
-    """Try all ways on trainings that are thrown away, and return the one with the shortest step.
+    """Time all ways on trainings that are then discarded, and return the one with the shortest step.
 
     Args:
-        make: returns the training number i, which has not begun and writes nothing.
-        count: how many are to be trained at once.
+        make: returns training number i, which has not begun and writes nothing.
+        count: number of seeds to train at once.
     """
     taken: dict[Way, float] = {}
     for way in WAYS:
-        tried = 1 if way == "alone" else count  # one after another, each has the device to itself
+        tried = 1 if way == "alone" else count  # then each has the device to itself
         try:
             taken[way] = seconds_per_step([make(number) for number in range(tried)], way) * count / tried
         except (RuntimeError, VitworkError):
@@ -99,9 +101,9 @@ def fastest(make: Callable[[int], Training], count: int) -> Way:
 
 
 def pays(device: torch.device | str, images: ImageSet) -> bool:
-    """Return whether seeds may be better trained at once: on a GPU, and from images in memory.
+    """Return whether training several seeds at once may be faster: on a GPU, with images in memory.
 
-    A stream of images is read once for each seed.
+    A stream of images would be read once for each seed.
     """
     return torch.device(device).type == "cuda" and isinstance(images.images, torch.Tensor)
 
@@ -118,19 +120,20 @@ def train_seeds(
     checkpoint_seconds: float = 30.0,
     way: Way | None = None,
 ) -> dict[int, Outcome]:
-    """Train several seeds of an arm; each ends as its solo run does (side by side), or so up to rounding (stacked).
+    """Train several seeds of an arm, with the results of solo runs: exactly (side by side) or up to rounding (stacked).
 
     Args:
         arm, splits, device, progress, every, checkpoint_seconds: as for `vitwork.training.train.train`.
         seeds: the seeds.
-        folders: each seed's folder; what `train` left there is continued, and the other way round.
-        way: how they are trained; None for the fastest, which a GPU is asked by trying.
+        folders: each seed's folder. A training that `train` began there is continued, and `train` can continue this
+            one.
+        way: how they are trained; None for the fastest, which on a GPU is found by timing all ways.
 
     Returns:
-        Each seed's outcome; its seconds are its share of those of all seeds at once.
+        Each seed's outcome; its seconds are its share of the time of all seeds at once.
 
     Raises:
-        VitworkError: as `vitwork.training.train.train`, or the recipe cannot be stacked.
+        VitworkError: as for `vitwork.training.train.train`, or the recipe cannot be stacked.
     """
     device = torch.device(device)
     schedule.check_recipe(arm.recipe)
@@ -169,7 +172,7 @@ def train_seeds(
 
 
 def _groups(runs: Sequence[Training], way: Way) -> list[list[Training]]:
-    """Return which runs go at once: seeds that an earlier attempt left at different steps cannot be stacked."""
+    """Return groups of runs to train at once: seeds that an earlier attempt left at other steps cannot be stacked."""
     groups: dict[int, list[Training]] = {}
     for run in runs:
         groups.setdefault(run.done if way == "stacked" else 0, []).append(run)

@@ -1,4 +1,4 @@
-"""Training of one arm with one seed: resumable, divergence-aware, the same result however often it was interrupted."""
+"""Training of one arm with one seed, resumable with the same result, with divergence as a possible outcome."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["build_model", "load_snapshot", "make_augment", "train"]
 
 
 def stored_outcome(run: Training) -> Outcome | None:
-    """Return the outcome of a run that already ended in this folder with all its snapshots sound, else None."""
+    """Return the outcome of a run that already ended in this folder with all its snapshots intact, otherwise None."""
     try:
         content = json.loads(read_sealed(run.folder / "outcome.json"))
     except FileNotFoundError:
@@ -43,7 +43,7 @@ def stored_outcome(run: Training) -> Outcome | None:
 
 
 def taken_up(run: Training) -> Outcome | None:
-    """Return the outcome of a run that has ended, or let it continue from what an earlier attempt left."""
+    """Return the outcome of a run that has ended; otherwise restore it from an earlier attempt and return None."""
     outcome = run.world.leader_first(lambda: stored_outcome(run))
     if outcome is None:
         path = run.folder / "checkpoint.pt"
@@ -54,7 +54,7 @@ def taken_up(run: Training) -> Outcome | None:
 
 
 def reporter(run: Training, progress: Callable[[Progress], None] | None, every: float) -> Callable[[], None]:
-    """Return what the training calls after each step: it passes progress on every so many seconds."""
+    """Return a function to call after each step, which reports progress every `every` seconds."""
     last = time.monotonic()
 
     def report() -> None:
@@ -77,24 +77,24 @@ def train(
     every: float = 2.0,
     checkpoint_seconds: float = 30.0,
 ) -> Outcome:
-    """Train an arm with a seed, continuing what an earlier attempt left in `folder`.
+    """Train an arm with a seed, continuing an earlier attempt in `folder`.
 
-    Two runs with the same seed see the same images in the same order, whatever their arms. On a CPU the result is
+    Two runs with the same seed see the same images in the same order, for any arms. On a CPU the result is
     bit-identical however often the training was killed and resumed.
 
     Args:
         arm: model, recipe and data.
-        seed: decides initial weights, data order, augmentation and stochastic depth.
+        seed: determines initial weights, data order, augmentation and stochastic depth.
         splits: the arm's images.
         folder: receives ``init.pt``, ``warmup.pt``, ``end.pt``, ``epoch-N.pt`` as the recipe asks, ``checkpoint.pt``
             while it trains, and ``outcome.json`` when it has ended.
-        device: where to train.
+        device: device for the training.
         progress: called every `every` seconds.
         every: seconds between two reports.
         checkpoint_seconds: least time between two checkpoints; 0 for one after each step.
 
     Returns:
-        How it ended. A loss that is not finite ends the run as ``diverged``; it is not an error.
+        The outcome. A loss that is not finite ends the run as ``diverged``; it is not an error.
 
     Raises:
         VitworkError: the folder cannot be written or holds another run, or the recipe cannot be carried out.

@@ -1,4 +1,4 @@
-"""A training under way: its state, its steps, and what it leaves on disk."""
+"""The state of a running training, its steps, and its files on disk."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from vitwork.training.stochastic_depth import StochasticDepth
 if TYPE_CHECKING:
     from vitwork.data.images import ImageSet, Splits
 
-FINITE_EVERY = 64  # steps between looks at the loss: rare enough not to hold a GPU up, often enough to stop early
+FINITE_EVERY = 64  # steps between checks of the loss: rare enough not to delay a GPU, often enough to stop early
 
 
 def build_model(arm: Arm, num_classes: int) -> nn.Module:
@@ -42,7 +42,7 @@ def build_model(arm: Arm, num_classes: int) -> nn.Module:
 
 
 def make_augment(arm: Arm, images: ImageSet) -> Augment:
-    """Return the arm's augmentation for a training set, label smoothing included."""
+    """Return the arm's augmentation for a training set, including label smoothing."""
     from vitwork.data.augmentation import Augmenter
     from vitwork.data.sources.stream import Pictures, remaining
 
@@ -56,9 +56,9 @@ def make_augment(arm: Arm, images: ImageSet) -> Augment:
 
 
 def on_stream(steps: Iterator[None], stream: torch.cuda.Stream | None) -> Iterator[None]:
-    """Take steps whose work goes to a stream, and what comes between them elsewhere."""
+    """Run steps on a stream, and the code between them on the caller's stream."""
     if stream is not None:
-        stream.wait_stream(torch.cuda.current_stream(stream.device))  # for what was prepared there
+        stream.wait_stream(torch.cuda.current_stream(stream.device))  # for data prepared there
     left = True
     while left:
         with numerics.on(stream):
@@ -68,13 +68,13 @@ def on_stream(steps: Iterator[None], stream: torch.cuda.Stream | None) -> Iterat
 
 
 class Training:
-    """A training under way: all that changes during it, and the folder that it is saved to.
+    """A running training: everything that changes during it, and the folder that it is saved to.
 
     Args:
-        arm, seed: what is trained.
+        arm, seed: the arm and the seed to train.
         splits: training and test images.
-        folder: for snapshots, the checkpoint and the outcome.
-        device: where it is trained.
+        folder: folder for snapshots, the checkpoint and the outcome.
+        device: device of the training.
         world: the processes that train it together.
         checkpoint_seconds: least time between two checkpoints; they never take more than about a twentieth of it.
     """
@@ -115,13 +115,13 @@ class Training:
         self.finite = True
         self.history: list[dict[str, Any]] = []
         self.seconds = 0.0
-        self.sharing, self.way = 1, ""  # number of runs trained at once, which share their time, and in which way
+        self.sharing, self.way = 1, ""  # number of runs trained at once, which share their time, and the way
         self.started = self.saved = time.perf_counter()
         self.started_at = 0
         self.interval = checkpoint_seconds
         data = arm.data, splits.train.fingerprint, self.total
         self.identity = repr((arm.model, dict(arm.options), self.recipe, seed, *data))
-        self.torch_state = generators.torch_state(device)  # from which the first step draws
+        self.torch_state = generators.torch_state(device)  # for the draws of the first step
 
     @property
     def images_done(self) -> int:
@@ -131,7 +131,7 @@ class Training:
 
     @property
     def spent(self) -> float:
-        """Seconds of training, all attempts together."""
+        """Seconds of training over all attempts."""
         return self.seconds + (time.perf_counter() - self.started) / self.sharing
 
     def state(self) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class Training:
         """Continue from a saved state.
 
         Raises:
-            VitworkError: it belongs to another run.
+            VitworkError: the state belongs to another run.
         """
         if state["identity"] != self.identity:
             raise VitworkError(f"{self.folder} holds the checkpoint of another run; give this one a folder of its own.")
@@ -196,7 +196,7 @@ class Training:
         self.interval = max(self.interval, 20 * (self.saved - before)) if self.interval else 0.0
 
     def take_snapshots(self) -> None:
-        """Keep the weights where the recipe asks for it."""
+        """Save the weights as a snapshot if the recipe asks for one at this point."""
         for name in self.snapshots.get(self.done, []) if self.world.leads else []:
             checkpoint.save_snapshot(self.folder, name, self.model.state_dict())
             if self.step.average is not None:
@@ -204,7 +204,7 @@ class Training:
 
     @property
     def kept(self) -> list[str]:
-        """Names of all snapshots that the run leaves."""
+        """Names of all snapshots that the run saves."""
         names = [name for names in self.snapshots.values() for name in names]
         return names if self.step.average is None else [*names, *(f"{name}-ema" for name in names)]
 
@@ -218,7 +218,7 @@ class Training:
         return Progress(epoch, self.epochs, self.done, self.total, loss, accuracy, rate, left / max(rate, 1e-9))
 
     def epoch(self) -> Iterator[None]:
-        """Train to the end of the epoch under way, or until the loss is not finite, pausing after each step."""
+        """Train to the end of the current epoch, or until the loss is not finite, pausing after each step."""
         epoch, start = divmod(self.done, len(self.batches))
         self.model.train()
         rate = 0.0
@@ -229,7 +229,7 @@ class Training:
             self.done += 1
             if self.done % FINITE_EVERY == 0 and not math.isfinite(self.step.tally.read(self.world)[0]):
                 break
-            # The end of an epoch is saved with its history, below; several processes agree only now and then.
+            # The end of an epoch is saved with its history, below. Several processes agree only every few steps.
             if self.done % len(self.batches) and (self.world.processes == 1 or self.done % FINITE_EVERY == 0):
                 self.save_if_due()
             yield
@@ -238,7 +238,7 @@ class Training:
             self.save_if_due()
 
     def end_epoch(self, rate: float) -> bool:
-        """Add an epoch to the history, which may be cut short; False when its loss is not finite."""
+        """Add an epoch, possibly an incomplete one, to the history; return whether its loss is finite."""
         loss, accuracy = self.step.tally.read(self.world)
         epoch = math.ceil(self.done / len(self.batches))
         self.history.append({"epoch": epoch, "loss": loss, "accuracy": accuracy, "lr": rate})
@@ -253,11 +253,11 @@ class Training:
         self.finite = self.finite and self.finish()
 
     def steps(self) -> Iterator[None]:
-        """Train to the end, pausing after each step; `finite` then says whether loss and weights stayed finite."""
+        """Train to the end, pausing after each step; `finite` then tells whether loss and weights stayed finite."""
         return on_stream(self._steps(), self.stream)
 
     def finish(self) -> bool:
-        """Test the trained weights and keep them; False when they are not finite."""
+        """Test and save the trained weights; return whether they are finite."""
         results = {"test": evaluate_model(self.model, self.test, self.device, self.step.memory)}
         if self.step.average is not None:
             trained = {key: value.clone() for key, value in self.model.state_dict().items()}
@@ -272,7 +272,7 @@ class Training:
         return True
 
     def mode(self) -> str:
-        """Return how the run is computed, in words."""
+        """Return the numerical settings of the run in words."""
         notes = [self.step.update.note] if self.step.update.note else []
         notes += ["images streamed"] if self.batches.streamed else []
         notes += [f"{self.world.processes} processes"] if self.world.processes > 1 else []
@@ -282,7 +282,7 @@ class Training:
         return numerics.describe(self.recipe, self.device, self.step.memory, *notes)
 
     def outcome(self) -> Outcome:
-        """Write and return how the run ended; its checkpoint is no longer needed."""
+        """Write and return the outcome of the run, and remove its checkpoint."""
         seconds = self.spent
         outcome = Outcome(
             status="finished" if self.finite else "diverged",

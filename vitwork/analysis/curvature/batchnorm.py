@@ -1,4 +1,4 @@
-"""BatchNorm, made explicit: which statistics a measurement uses, and how they are computed anew."""
+"""Which BatchNorm statistics a measurement uses, and how they are estimated again."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def _layers(model: nn.Module) -> list[_BatchNorm]:
 
 @contextmanager
 def evaluation_mode(model: nn.Module, batchnorm: BatchNorm = "eval") -> Iterator[None]:
-    """Switch off everything random and all checkpointing, and let caches begin empty; restore all that on leaving.
+    """Switch off randomness and checkpointing, and empty caches, inside the context; restore everything on exit.
 
     Args:
         model: the model to measure.
         batchnorm: ``train`` lets BatchNorm layers, and nothing else, use the statistics of each batch.
 
     Raises:
-        VitworkError: another word for ``batchnorm``.
+        VitworkError: ``batchnorm`` has another value.
     """
     choice("batchnorm", batchnorm, BatchNorm)
     modes = [(module, module.training) for module in model.modules()]
@@ -50,9 +50,9 @@ def evaluation_mode(model: nn.Module, batchnorm: BatchNorm = "eval") -> Iterator
 
 
 def _savings(model: nn.Module) -> Iterator[tuple[nn.Module, str, dict[Any, Any] | bool]]:
-    """Find how modules save work or memory in ways that break second derivatives.
+    """Yield the attributes by which modules save work or memory in ways that break second derivatives.
 
-    Checkpointed parts are computed anew in the backward pass, when fused attention is on again.
+    Checkpointed parts are recomputed in the backward pass, when fused attention is on again.
     """
     for module in model.modules():
         for name, value in caches(module).items():
@@ -62,10 +62,10 @@ def _savings(model: nn.Module) -> Iterator[tuple[nn.Module, str, dict[Any, Any] 
 
 
 def mixes_examples(model: nn.Module, batchnorm: BatchNorm = "eval") -> bool:
-    """Say whether one example's output depends on the rest of its batch.
+    """Return whether one example's output depends on the rest of its batch.
 
     Raises:
-        VitworkError: another word for ``batchnorm``.
+        VitworkError: ``batchnorm`` has another value.
     """
     choice("batchnorm", batchnorm, BatchNorm)
     layers = _layers(model)
@@ -73,15 +73,15 @@ def mixes_examples(model: nn.Module, batchnorm: BatchNorm = "eval") -> bool:
 
 
 def recalibrate(model: nn.Module, state: dict[str, Tensor], inputs: Iterable[Tensor]) -> None:
-    """Estimate the running statistics anew, as the mean over batches of their statistics, weighted by their sizes.
+    """Replace the running statistics by the mean of the batches' statistics, weighted by batch size.
 
     Args:
         model: the model; only read.
         state: parameters and buffers by name; its running statistics are overwritten, in place.
-        inputs: batches of images; all but the last should be of one size.
+        inputs: batches of images; all but the last should have the same size.
 
     Raises:
-        VitworkError: a batch does not fit into memory; it is not split, because that would change its statistics.
+        VitworkError: a batch does not fit into memory. It is not split, because that would change its statistics.
     """
     layers = [layer for layer in _layers(model) if layer.running_mean is not None]
     momenta = [layer.momentum for layer in layers]
@@ -91,7 +91,7 @@ def recalibrate(model: nn.Module, state: dict[str, Tensor], inputs: Iterable[Ten
             for images in inputs if layers else ():
                 seen += len(images)
                 for layer in layers:
-                    layer.momentum = len(images) / seen  # the first batch replaces what was there
+                    layer.momentum = len(images) / seen  # the first batch replaces the old statistics
                 _pass_whole(model, state, images)
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
@@ -100,7 +100,7 @@ def recalibrate(model: nn.Module, state: dict[str, Tensor], inputs: Iterable[Ten
 
 def _pass_whole(model: nn.Module, state: dict[str, Tensor], images: Tensor) -> None:
     try:
-        functional_call(model, state, (images.clone(),))  # the model may write into what it is given
+        functional_call(model, state, (images.clone(),))  # the model may write into its input
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

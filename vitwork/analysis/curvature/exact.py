@@ -1,4 +1,4 @@
-"""The one check that gradients are those of the loss, and products those with its Hessian."""
+"""A numerical check that gradients and Hessian-vector products are right."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from vitwork.analysis.curvature.vectors import derivative, flat
 from vitwork.device.memory import is_out_of_memory
 from vitwork.errors import VitworkError, told
 
-MOVED = 1e-2  # away from the weights, relative to them: at a fresh network's zeros a ReLU has no derivative
-STEPS = (1e-6, 1e-8, 1e-10, 1e-11, 1e-4)  # of finite differences, by turns: a kink of a ReLU lies within few of them
-CLOSE = 1e-2  # a wrong second derivative misses by far more, rounding and finite differences by far less
+MOVED = 1e-2  # distance from the weights, relative to them: at a fresh network's zeros a ReLU has no derivative
+# Steps of finite differences, tried in this order: few of them step across a ReLU's kink.
+STEPS = (1e-6, 1e-8, 1e-10, 1e-11, 1e-4)
+CLOSE = 1e-2  # relative: a wrong second derivative errs by far more, rounding and finite differences by far less
 
-SINGLE = 10 * torch.finfo(torch.float32).eps  # part of a loss by which a model errs that is single inside
+# Relative rounding of a loss: in a model with parts in single precision, and in double precision throughout.
+SINGLE = 10 * torch.finfo(torch.float32).eps
 DOUBLE = 1e3 * torch.finfo(torch.float64).eps
-FINE = ((1e-6, DOUBLE), (1e-8, DOUBLE))  # steps relative to the weights, with such parts; in double precision
+# Steps relative to the weights, each with the relative rounding allowed; the fine ones need double precision.
+FINE = ((1e-6, DOUBLE), (1e-8, DOUBLE))
 COARSE = ((1e-3, SINGLE), (1e-2, SINGLE))
 
 Gradient = Callable[[Sequence[Tensor], bool], Tensor]
@@ -25,22 +28,24 @@ Loss = Callable[[Sequence[Tensor]], Tensor]
 
 
 def check_exact(loss: Loss, gradient: Gradient, parameters: Sequence[Tensor], name: str) -> None:
-    """Refuse products that are not what the gradient changes by along a direction, or not symmetric.
+    """Check Hessian-vector products against changes of the gradient, and the gradient against changes of the loss.
 
-    torch differentiates some operations wrongly a second time, and users' own backward passes are often not differentiable:
-    products then lack a part, which no solver notices. In double precision finite differences tell, and what agrees with
-    them is symmetric, too. A model that insists on another precision is tested for symmetry alone: uᵀHv = vᵀHu.
+    The second derivatives of some torch operations are wrong, and custom backward passes are often not differentiable.
+    Products then lack a part, which no solver notices. In double precision they are compared with finite differences of
+    the gradient; products that agree with those are also symmetric. A model that cannot run in double precision is
+    tested for symmetry alone: uᵀHv = vᵀHu.
 
-    Behind a `detach` or in `no_grad`, gradient and products are zero alike; so the loss itself has to rise as the gradient says.
+    Behind a `detach` or in `no_grad`, gradient and products are both zero. So the change of the loss itself is compared
+    with the gradient, too.
 
     Args:
-        loss: of parameters in any precision.
-        gradient: flat, of parameters in any precision and of whether to keep its graph.
-        parameters: where to look.
-        name: the model's, for messages.
+        loss: maps parameters, in any precision, to the loss.
+        gradient: maps parameters, in any precision, and whether to keep the graph to the flat gradient.
+        parameters: the weights near which the check is made.
+        name: the model's name, for messages.
 
     Raises:
-        VitworkError: the products or the gradient are wrong, or there are none.
+        VitworkError: the products or the gradient are wrong, or the loss cannot be differentiated twice.
     """
     generator = torch.Generator().manual_seed(0)
 
@@ -87,7 +92,7 @@ def _products(gradient: Gradient, at: Sequence[Tensor], *directions: Tensor) -> 
 
 
 def _is_derivative(gradient: Gradient, at: Sequence[Tensor], u: Sequence[Tensor]) -> bool:
-    """Say whether the product with u is a difference of gradients, for one of the steps, as far as rounding tells."""
+    """Return whether, for one of the steps, the product with u equals a difference of gradients up to rounding."""
     (product,) = _products(gradient, at, flat(u, u))
 
     def agrees(step: float) -> bool:
@@ -101,20 +106,20 @@ def _is_derivative(gradient: Gradient, at: Sequence[Tensor], u: Sequence[Tensor]
 
 
 def _rises(loss: Loss, gradient: Gradient, at: Sequence[Tensor], u: Sequence[Tensor]) -> bool:
-    """Say whether the loss rises as its gradient says, for one of the steps, as far as rounding tells."""
+    """Return whether, for one of the steps, the loss changes as its gradient predicts up to rounding."""
     way = [(_size(x) + MOVED).to(x.dtype) * noise for x, noise in zip(at, u, strict=True)]
     slopes = gradient([value.clone().requires_grad_() for value in at], False) * flat(way, way)
 
     def agrees(step: float, rounding: float) -> bool:
         ahead, behind = (loss([x + sign * step * by for x, by in zip(at, way, strict=True)]) for sign in (1, -1))
         rise = (ahead - behind) / (2 * step)
-        # The loss of a network that is sure of all images is rounded as its logits are, which are not small.
+        # Where a network is sure of all images its loss is small, but is rounded like its logits, which are not small.
         return (
             not (rise - slopes.sum()).abs()
             > CLOSE * torch.maximum(rise.abs(), slopes.norm()) + rounding * (1 + ahead) / step
         )
 
-    # Where the gradient is zero, the finest step would only be lost in what is single inside.
+    # Where the gradient is zero, the finest step would be lost in the rounding of parts in single precision.
     fine = FINE[: 2 if slopes.any() else 1] if at[0].dtype == torch.float64 else ()
     return any(agrees(*each) for each in (*fine, *COARSE))
 

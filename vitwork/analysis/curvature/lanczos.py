@@ -1,4 +1,4 @@
-"""Eigenvalues of a symmetric operator that can only be multiplied with, by Lanczos with full re-orthogonalisation."""
+"""Eigenvalues of a symmetric operator from matrix-vector products, by Lanczos with full re-orthogonalisation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Which = Literal["magnitude", "extremes", "survey"]
 Choose = Callable[[Tensor, int], Tensor]
 
 _ROUGHLY = 0.1  # relative accuracy of the two values after the wanted ones
-_CAUTION = 2  # residuals by which a Ritz value on its way may still move
+_CAUTION = 2  # number of residuals by which a Ritz value that has not converged may still move
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,10 @@ class Eigenpairs:
     Attributes:
         values: (k,) float64; by magnitude, largest first; for ``extremes`` the largest, then the smallest, descending; for
             ``survey`` (2 k + 2,), see `wanted`.
-        residuals: as many, float64, ‖A y − θ y‖ of the unit Ritz vectors; an eigenvalue lies within it of each value.
+        residuals: as many, float64, ‖A y − θ y‖ of the unit Ritz vectors; an eigenvalue lies within this distance of
+            each value.
         vectors: as many rows of n, unit Ritz vectors in the operator's precision.
-        products: operator products spent.
+        products: number of operator products computed.
         converged: whether every value met the tolerance.
     """
 
@@ -42,10 +43,10 @@ class Eigenpairs:
 
 
 def wanted(values: Tensor, k: int, which: Which, shift: float = 0.0) -> Tensor:
-    """Return the indices of the wanted ``k`` of some eigenvalues, in the order in which they are reported.
+    """Return the indices of the ``k`` eigenvalues that ``which`` selects, in the order in which they are reported.
 
-    A ``survey`` wants several at once, most of which coincide: the ``k`` largest in magnitude, the ``k`` largest of the
-    operator less ``shift`` times the identity, the largest and the smallest.
+    A ``survey`` selects several sets at once, most of which coincide: the ``k`` largest in magnitude, the ``k`` largest
+    in magnitude of the operator minus ``shift`` times the identity, the largest and the smallest.
     """
     if which == "magnitude":
         return values.abs().argsort(descending=True, stable=True)[:k]
@@ -63,7 +64,7 @@ def _once(indices: Tensor) -> Tensor:
 
 
 class Krylov:
-    """An orthonormal basis grown by an operator, with the operator's projection on it.
+    """An orthonormal basis of a Krylov space, with the operator's projection on it.
 
     Each new product is orthogonalised against the whole basis twice, and its coefficients are the new column of the
     projection. After `restart` the basis holds Ritz vectors and the recurrence goes on from them (thick restart, Wu &
@@ -71,8 +72,8 @@ class Krylov:
 
     Args:
         start: first direction, any length above zero.
-        capacity: most basis vectors held at once, fewer where memory ends; it is taken as the basis grows.
-        least: basis vectors to have room for from the start.
+        capacity: most basis vectors held at once, fewer if memory runs out. The memory is allocated as the basis grows.
+        least: number of basis vectors to allocate memory for at the start.
         generator: draws a fresh direction when the space is exhausted (an eigenvalue may be multiple).
     """
 
@@ -92,7 +93,8 @@ class Krylov:
     def _orthogonalise(self, vector: Tensor, recent: int = 0) -> Tensor:
         """Remove the basis from a vector in place; return what was removed, as coefficients.
 
-        A first pass over the ``recent`` basis vectors takes out what is large; the second, over all, the rounding.
+        A first pass, over the basis vectors from index ``recent`` on, removes the large components. A second pass, over
+        all vectors, removes what rounding has left.
         """
         first = self.basis[recent : self.steps]
         removed = first @ vector
@@ -105,18 +107,19 @@ class Krylov:
 
     @property
     def direction(self) -> Tensor:
-        """The unit vector whose product is wanted next."""
+        """The unit vector to multiply by the operator next."""
         return self.basis[self.steps]
 
     def grow(self, vector: Tensor) -> None:
-        """Grow the basis by one vector, made of the operator's product with `direction`, which is overwritten.
+        """Add one vector to the basis, from the operator's product with `direction`; the product is overwritten.
 
         Raises:
             VitworkError: the product is not finite.
         """
         self.steps += 1
         self.products += 1
-        # By symmetry a new product touches the last two basis vectors only, but all of them just after a restart.
+        # By symmetry a new product has components along the last two basis vectors only, but along all of them just
+        # after a restart.
         column = self._orthogonalise(vector, 0 if self.since_break == 0 else max(0, self.steps - 2))
         norm = torch.linalg.vector_norm(vector)
         found = torch.cat([column, norm[None]]).cpu().double()  # the one wait for the device per product
@@ -128,7 +131,7 @@ class Krylov:
         scale = float(self.projection[: self.steps, : self.steps].abs().max())
         self.since_break += 1
         if self.coupling <= 10 * self.eps * scale:
-            # A random direction that is an eigenvector by itself: so is every direction that is left.
+            # If a random direction is itself an eigenvector, so is every direction that is left.
             self.exhausted |= self.since_break == 1
             self._begin_anew(vector)
         else:
@@ -137,7 +140,7 @@ class Krylov:
             self._make_room()
 
     def _make_room(self) -> None:
-        """Let the basis grow by half; where there is no memory for that, it has reached its capacity."""
+        """Enlarge the basis by half; where memory does not suffice, set the capacity to the present size."""
         rows = min(self.capacity, 3 * self.steps // 2) + 1
         try:
             larger = self.basis.new_empty(rows, self.basis.shape[1])
@@ -162,11 +165,11 @@ class Krylov:
         return values, self.coupling * vectors[-1].abs(), vectors
 
     def combine(self, coefficients: Tensor) -> Tensor:
-        """Return the Ritz vectors (rows) of some coefficient columns."""
+        """Return the Ritz vectors (rows) that columns of coefficients give."""
         return coefficients.T.to(self.basis) @ self.basis[: self.steps]
 
     def restart(self, choose: Choose, k: int) -> None:
-        """Shrink the basis to the wanted ``k`` Ritz vectors, and go on from the last direction."""
+        """Reduce the basis to the ``k`` Ritz vectors that ``choose`` selects, and continue from the last direction."""
         values, _, vectors = self.ritz()
         keep = _once(choose(values, k))
         kept = self.combine(vectors[:, keep])
@@ -179,10 +182,10 @@ class Krylov:
 
 
 def _errors(values: Tensor, residuals: Tensor, keep: Tensor) -> Tensor:
-    """Bound the error of some Ritz values.
+    """Return bounds on the errors of the kept Ritz values.
 
-    It is at most the residual r, and at most r² over the gap to the rest of the spectrum (Parlett 1998, §11.7), which
-    the other Ritz values estimate.
+    An error is at most the residual r, and at most r² over the gap to the rest of the spectrum (Parlett 1998, §11.7).
+    The gap is estimated from the other Ritz values.
     """
     distance = (values[keep][:, None] - values[None, :]).abs()
     distance[torch.arange(len(keep)), keep] = float("inf")
@@ -190,19 +193,20 @@ def _errors(values: Tensor, residuals: Tensor, keep: Tensor) -> Tensor:
 
 
 def _settled(space: Krylov, k: int, choose: Choose, tolerance: float) -> bool:
-    """Say whether the wanted Ritz values are known to the relative tolerance, and no wanted eigenvalue is missing.
+    """Return whether the wanted Ritz values are known to the relative tolerance, and no wanted eigenvalue is missing.
 
-    One that is missing is on its way through the other Ritz values. So two of these must be roughly known, and none may
-    still reach past a wanted one. No such rule is certain: a start vector may lack an eigenvector altogether.
+    A missing eigenvalue shows first as one of the other Ritz values, which then moves until it has converged. So two of
+    these must be roughly known, and none may still be able to move past a wanted one. No such rule is certain: the
+    start vector may have no component along an eigenvector.
     """
     values, residuals, _ = space.ritz()
     chosen = _once(choose(values, k))
     known = torch.cat([chosen, choose(values, k + 2)])
     tolerances = torch.full((len(known),), _ROUGHLY, dtype=torch.float64)
     tolerances[: len(chosen)] = tolerance
-    # Values at the noise of the arithmetic (a Hessian of low rank) have no relative accuracy to reach.
+    # Values as small as the rounding error (from a Hessian of low rank) cannot reach a relative accuracy.
     noise = 50 * space.eps * values.abs().max()
-    if (residuals[chosen] <= noise).all():  # no product can add to that; a small basis may never know the others
+    if (residuals[chosen] <= noise).all():  # more products would not help; a small basis may never resolve the others
         return True
     met = _errors(values, residuals, known) <= tolerances * values[known].abs()
     reach = _CAUTION * (residuals - torch.maximum(noise, tolerance * values[chosen].abs().min())).clamp_(min=0)
@@ -225,18 +229,18 @@ def search(
 ) -> Generator[Tensor, Tensor, Eigenpairs]:
     """Find the wanted ``k`` eigenpairs of a symmetric operator whose products the caller computes.
 
-    Yields the vectors to be multiplied, is sent their products (which it overwrites), and returns the `Eigenpairs`. So
-    several searches can share one computation of all their products.
+    The generator yields the vectors to multiply, is sent their products (which it overwrites), and returns the
+    `Eigenpairs`. So several searches can share one computation of all their products.
 
     Args:
-        start: (n,) start vector; a generic one, as a direction that it lacks cannot be found.
+        start: (n,) start vector. It should be random, since eigenvectors orthogonal to it cannot be found.
         k: eigenpairs wanted, at most n.
         which: ``magnitude``, signed ``extremes``, or both in one ``survey``; see `Eigenpairs`.
-        shift: of the survey, see `wanted`.
+        shift: shift of the survey, see `wanted`.
         tolerance: relative accuracy of the eigenvalues.
         capacity: basis vectors held before a restart; at least ``2 k + 2`` are used, in a survey ``4 k + 4``.
-        max_products: products after which to stop all the same.
-        generator: for fresh directions, a fixed seed when None.
+        max_products: number of products after which to stop, converged or not.
+        generator: draws fresh directions; None for one with a fixed seed.
 
     Raises:
         ValueError: ``k`` is not between 1 and n.
@@ -251,7 +255,7 @@ def search(
     while True:
         space.grow((yield space.direction))
         complete = space.steps == start.numel()  # then the projection is the whole operator
-        # After a break, a multiple eigenvalue needs a second step from the fresh direction to show.
+        # After a break, a multiple eigenvalue appears only at the second step from the fresh direction.
         enough = space.steps >= fewest and (space.since_break > 1 or space.exhausted)
         settled = complete or (enough and _settled(space, k, choose, tolerance))
         if settled or space.products >= max(max_products, k):
@@ -267,11 +271,11 @@ def search(
 def carry_out(
     apply: Callable[[list[Tensor]], Sequence[Tensor]], searches: Sequence[Generator[Tensor, Tensor, Eigenpairs]]
 ) -> list[Eigenpairs]:
-    """Carry searches out side by side until the last has ended.
+    """Run searches side by side until the last has ended, and return their results.
 
     Args:
-        apply: maps the vectors of all searches to their products; those of searches that have ended are not used.
-        searches: one per vector.
+        apply: maps the vectors of all searches to their products; products for searches that have ended are not used.
+        searches: the searches, one per vector.
     """
     vectors = [next(search) for search in searches]
     found: dict[int, Eigenpairs] = {}

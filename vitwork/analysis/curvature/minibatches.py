@@ -1,4 +1,4 @@
-"""The Hessians of several mini-batches at once, for devices that one small mini-batch leaves idle."""
+"""Hessian-vector products of several mini-batches at once, for devices that one small mini-batch does not keep busy."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ AT_ONCE = 16  # mini-batches tried at once on a GPU
 class StackedHessians:
     """Multiplies, for each of several mini-batches, a vector by the Hessian of that mini-batch's loss.
 
-    The weights are repeated once per mini-batch. Then the gradient of the sum of all losses holds each mini-batch's gradient
-    by its own copy, and one backward pass through it gives all products.
+    The weights are repeated once per mini-batch. The gradient of the sum of all losses then holds each mini-batch's
+    gradient with respect to its own copy, and one backward pass through it gives all products.
 
     Args:
-        operator: of the first mini-batch: what is differentiated by what, and how.
+        operator: the first mini-batch's operator, which defines the loss, the parameters and the precision.
         batches: ``(images, targets)`` of equal shapes.
     """
 
@@ -75,27 +75,27 @@ def _repeated(value: Tensor, count: int) -> Tensor:
 
 
 def stacked(operator: HessianOperator, batches: Sequence[Batch], *, forced: bool = False) -> StackedHessians | None:
-    """Return the Hessians of mini-batches as one computation where that is possible and pays, else None.
+    """Return the Hessians of mini-batches as one computation where that is possible and faster, otherwise None.
 
     Args:
-        operator: of the first mini-batch.
+        operator: the first mini-batch's operator.
         batches: the mini-batches, of equal shapes.
-        forced: whether it is done even where it does not pay.
+        forced: whether to do so even where it is not faster.
 
     Raises:
-        torch.OutOfMemoryError, RuntimeError: memory does not suffice for so many.
+        torch.OutOfMemoryError, RuntimeError: memory does not suffice for so many mini-batches.
     """
     generator = torch.Generator(operator.device).manual_seed(0)
     shape = len(batches), operator.size
     vectors = list(torch.randn(shape, generator=generator, device=operator.device, dtype=operator.dtype))
     try:
-        alone = operator(vectors[0])  # first, so that it knows how many classes there are
+        alone = operator(vectors[0])  # first, so that the operator knows the number of classes
         together = StackedHessians(operator, batches)
         first = together(vectors)[0]
     except (RuntimeError, NotImplementedError) as error:
         if is_out_of_memory(error):
             raise
-        # A model that cannot be batched: its way depends on the data, or a function has no batched form.
+        # The model cannot be batched: its control flow depends on the data, or a function has no batched form.
         LOG.info("mini-batches go one by one: %s", error)
         return None
     if not alike([torch.zeros_like(alone)], [alone], [first], AGREEMENT):
@@ -105,7 +105,7 @@ def stacked(operator: HessianOperator, batches: Sequence[Batch], *, forced: bool
         return together
     ways: list[Callable[[], object]] = [lambda: together(vectors), lambda: operator(vectors[0])]
     for way in ways:
-        way()  # for the second time, when a GPU captures it
+        way()  # the second call, at which a GPU captures the graph
     several, one = (seconds(way, operator.device) for way in ways)
     return together if several < len(batches) * one else None
 
@@ -118,14 +118,14 @@ def each(
     *,
     forced: bool,
 ) -> Iterator[tuple[Eigenpairs, Batch]]:
-    """Search the eigenpairs of each mini-batch's Hessian, several at once where that pays; yield them in order.
+    """Yield the eigenpairs of each mini-batch's Hessian in order, computing several at once where that is faster.
 
     Args:
         batches: the mini-batches.
-        operator_of: makes the Hessian of one.
+        operator_of: makes the Hessian of one mini-batch.
         begin: starts a search.
-        many: how many at once; fewer where shapes differ or memory does not suffice.
-        forced: whether so many even where it does not pay.
+        many: number of mini-batches at once; fewer where shapes differ or memory does not suffice.
+        forced: whether to compute so many at once even where it is not faster.
     """
     source = paired(batches)
     waiting: list[Batch] = []
@@ -137,7 +137,7 @@ def each(
         except RuntimeError as error:
             if len(group) == 1 or not is_out_of_memory(error):
                 raise
-        # Past the handler, so that what failed, which its traceback holds, is free.
+        # Outside the handler, because its traceback would keep the failed computation's tensors in memory.
         if not found:
             many = len(group) // 2
             continue
@@ -158,7 +158,7 @@ def _solve(
     *,
     forced: bool,
 ) -> list[Eigenpairs]:
-    """Return the eigenpairs of all of a group, or of the first alone where that is better."""
+    """Return the eigenpairs of all mini-batches of a group, or of the first alone where `stacked` gives None."""
     operator = operator_of(group[0])
     together = stacked(operator, group, forced=forced) if len(group) > 1 else None
     if together is None:

@@ -1,4 +1,4 @@
-"""The Hessian of a model's loss as a linear operator that is never formed."""
+"""The Hessian of a model's loss as a linear operator, without forming the matrix."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ Batch = tuple[Tensor, Tensor]
 Select = Callable[[str, nn.Parameter], bool]
 Result = TypeVar("Result")
 
-AGREEMENT = 1e-3  # of a product with the same product computed in another way, relative; rounding is far below
+AGREEMENT = 1e-3  # relative difference allowed between two ways to compute one product; rounding is far below
 
 
 def trainable(name: str, parameter: nn.Parameter) -> bool:
-    """Select the parameters that training moves (the default of every measurement)."""
+    """Select the parameters that training changes (the default of every measurement)."""
     del name
     return parameter.requires_grad
 
@@ -45,13 +45,13 @@ def trainable(name: str, parameter: nn.Parameter) -> bool:
 class HessianOperator:
     """Multiplies vectors by the Hessian of ``mean cross-entropy + (weight_decay / 2)·|w|²`` at a model's weights.
 
-    The mean is over the examples of all batches, so a short last batch counts for what it holds. Products are exact
-    (Pearlmutter 1994): the derivative of ``gradient · v`` by a second backward pass. A loss that fits one forward pass
-    keeps its graph, and every product costs about two gradients (a GPU replays it from the third on); else the passes are
-    rebuilt one micro-batch at a time.
+    The mean is over the examples of all batches, so a short last batch counts by its number of examples. Products are
+    exact (Pearlmutter 1994): the derivative of ``gradient · v`` by a second backward pass. A loss that fits one forward
+    pass keeps its graph, and every product costs about two gradients (a GPU replays it from the third on). Otherwise
+    the passes are rebuilt one micro-batch at a time.
 
-    Vectors hold the parameters one after the other, each in the order in which it lies in memory, which for convolution
-    kernels is not torch's: `arranged` and `by_rows` translate.
+    Vectors hold the parameters one after the other, each in its order in memory. For convolution kernels this is not
+    torch's order: `arranged` and `by_rows` convert between the two.
 
     The model itself is only read: products run on detached copies of its parameters and buffers. Its mode is changed
     while a pass runs and restored after.
@@ -62,16 +62,19 @@ class HessianOperator:
         weight_decay: coefficient λ of the penalty ``(λ/2)·|w|²`` over the selected parameters.
         select: chooses parameters by name and value; the Hessian is that of the loss in these alone.
         batchnorm: ``eval`` uses running statistics, ``train`` those of each batch.
-        micro_batch: most examples in one pass with gradients; None passes whole batches, and halves them when memory runs out.
-        probe: check first that the loss is finite and repeats (two forward passes of the first micro-batch), and that
-            gradient and products are right (a product, up to nine gradients and up to six losses of one example).
+        micro_batch: most examples in one pass with gradients; None passes whole batches, and halves them when memory
+            runs out.
+        probe: check first that the loss is finite and repeats (two forward passes of the first micro-batch). Check also
+            that gradient and products are right (a product, up to nine gradients and up to six losses of one example).
 
     Raises:
-        VitworkError: no parameter selected, or one that is not real or of less than single precision, or two precisions, or
-            weights without values, a penalty that is negative or not finite, a model of torch.jit's, no example, images that
-            are not finite, targets that are no classes of the model's, a model that does not return logits or writes into its
-            weights, a loss that does not repeat or depends on weights that its gradient does not, products that are wrong, or a
-            batch that would have to be split although its examples depend on each other (splitting would change the loss).
+        VitworkError: a parameter, option, model or batch does not suit, in one of these ways.
+            Parameters: none is selected, one is not real or has less than single precision, precisions differ, or
+            weights have no values. Penalty: it is negative or not finite. Data: there is no example, images are not
+            finite, or targets are not classes of the model. Model: it comes from torch.jit, does not return logits, or
+            writes into its weights; its loss does not repeat, or depends on weights that its gradient does not depend
+            on; or products are wrong. Or a batch would have to be split although its examples depend on each other
+            (splitting would change the loss).
     """
 
     def __init__(
@@ -115,7 +118,7 @@ class HessianOperator:
         """Return a vector in torch's order (`torch.nn.utils.parameters_to_vector`) in the order of this operator.
 
         Raises:
-            VitworkError: it is of another size.
+            VitworkError: the vector has another size.
         """
         if vector.shape != (self.size,):
             raise VitworkError(f"a vector {tuple(vector.shape)} does not fit a Hessian in {self.size} parameters")
@@ -123,7 +126,7 @@ class HessianOperator:
         return flat((x.view(p.shape) for x, p in zip(pieces, self.parameters, strict=True)), self.parameters)
 
     def by_rows(self, vector: Tensor) -> Tensor:
-        """Return a vector in the order of this operator in torch's."""
+        """Return a vector that is in this operator's order in torch's order, the inverse of `arranged`."""
         pieces = torch.split(vector, [p.numel() for p in self.parameters])
         shaped = [x.view(stored(p, p.dim()).shape) for x, p in zip(pieces, self.parameters, strict=True)]
         return torch.cat([(x.movedim(-1, -3) if x.dim() == 4 else x).reshape(-1) for x in shaped])
@@ -153,7 +156,7 @@ class HessianOperator:
             yield from zip(torch.split(images, size), torch.split(targets, size), strict=True)
 
     def _check_apart(self, images: Tensor, size: int) -> None:
-        """Refuse a model whose losses of a batch's images, of whatever class, are others where they are passed in parts."""
+        """Refuse a model whose losses, for any class, change when a batch's images are passed in parts."""
 
         def losses(x: Tensor) -> Tensor:
             with passing(self.model, self.batchnorm, self.device):
@@ -163,7 +166,7 @@ class HessianOperator:
             in_parts(losses, images, size)
 
     def _bounded(self, compute: Callable[[], Result]) -> Result:
-        """Compute; when memory runs out, halve the largest passes and compute again."""
+        """Return what `compute` returns; when memory runs out, halve the largest passes and compute again."""
         while True:
             try:
                 with single_precision():
@@ -172,12 +175,12 @@ class HessianOperator:
                 size = max(len(targets) for _, targets in self.chunks)
                 if size == 1 or not is_out_of_memory(error):
                     raise
-            # Past the handler, so that the failed pass's tensors, which its traceback holds, are free.
+            # Outside the handler, because its traceback would keep the failed pass's tensors in memory.
             self._kept = None
             self.chunks = list(self._split(self.chunks, (size + 1) // 2))
 
     def _losses(self, images: Tensor, targets: Tensor, at: Sequence[Tensor] | None = None) -> Tensor:
-        """Return every example's loss at the model's parameters, or at others, in the precision of these."""
+        """Return every example's loss at the model's parameters, or at the parameters ``at`` and in their precision."""
         logits = self._logits(images, at)
         check_targets(targets, logits.shape[1])
         return F.cross_entropy(logits, targets, reduction="none")
@@ -192,8 +195,8 @@ class HessianOperator:
         if at:
             state = {k: value.to(at[0].dtype) if value.is_floating_point() else value for k, value in state.items()}
         lone = len(images) == 1
-        # The stride of a batch of one is anything, and some of torch's kernels for derivatives go by a wrong one: two
-        # copies of the image have its mean logits, and its statistics in BatchNorm.
+        # The stride of a batch dimension of one is arbitrary, and some of torch's derivative kernels rely on a wrong
+        # one. So two copies of the image are passed: their mean logits and their BatchNorm statistics are the image's.
         logits = logits_at(self.model, state, torch.cat([images, images]) if lone else images)
         self.classes = logits.shape[1]
         return logits.mean(0, keepdim=True) if lone else logits
@@ -201,7 +204,7 @@ class HessianOperator:
     def _gradient_of(self, chunk: Batch, *, create_graph: bool) -> Tensor:
         with passing(self.model, self.batchnorm, self.device):
             loss = self._losses(*chunk).sum() / self.examples
-            if not loss.requires_grad:  # it does not depend on what is selected
+            if not loss.requires_grad:  # it does not depend on the selected parameters
                 return torch.zeros(self.size, dtype=self.dtype, device=self.device)
             found = torch.autograd.grad(loss, self.parameters, create_graph=create_graph, allow_unused=True)
             return flat(found, self.parameters)
@@ -265,7 +268,7 @@ class HessianOperator:
 
 @contextmanager
 def passing(model: nn.Module, batchnorm: BatchNorm, device: torch.device) -> Iterator[None]:
-    """Let a model's passes be differentiable twice, exact, and without anything random."""
+    """Make a model's passes twice differentiable, exact and free of randomness inside the context."""
     with (
         evaluation_mode(model, batchnorm),
         math_attention(),
@@ -276,9 +279,9 @@ def passing(model: nn.Module, batchnorm: BatchNorm, device: torch.device) -> Ite
 
 
 def replayed_derivative(gradient: Tensor, parameters: Sequence[Tensor]) -> Replayed[Tensor]:
-    """Return what maps a vector to its `derivative`, to be called `aside`, where the gradient was computed.
+    """Return a function that maps a vector to its `derivative`; it has to be called `aside`, as the gradient was.
 
-    A GPU captures it at its second use, since many are used once, and replays it from the third on.
+    A GPU captures it at its second use, since many are used only once, and replays it from the third on.
     """
     multiply = partial(derivative, gradient, parameters, keep=True)
     return Replayed(multiply, graphs.capture_on(gradient.device), warm_up=1, tolerance=AGREEMENT)

@@ -26,8 +26,8 @@ class Density:
         weights: (probes, steps) float64, each row sums to 1.
         size: number of parameters, hence of eigenvalues.
         noise: nodes closer to zero than this are zero to the arithmetic's precision.
-        products: Hessian-vector products spent.
-        cost: what the density took.
+        products: number of Hessian-vector products computed.
+        cost: images, time and memory of the computation.
     """
 
     nodes: Tensor
@@ -57,9 +57,9 @@ class Trace:
 
     Attributes:
         value: the estimate.
-        standard_error: of the random part; 0 when the trace is exact, NaN from a single sample.
-        products: Hessian-vector products spent.
-        cost: what the trace took.
+        standard_error: standard error of the random part; 0 when the trace is exact, NaN from a single sample.
+        products: number of Hessian-vector products computed.
+        cost: images, time and memory of the computation.
     """
 
     value: float
@@ -95,15 +95,15 @@ def density(
         model: a classifier from images to logits; left exactly as found.
         batches: ``(images, targets)``; every example weighs the same.
         weight_decay: adds its value to every eigenvalue.
-        steps: Lanczos steps per probe; memory is as many vectors of the model's size.
+        steps: Lanczos steps per probe; memory holds as many vectors of the model's size.
         probes: independent probes; two or more give standard errors.
         batchnorm: as in `vitwork.analysis.hessian.SpectrumOptions`, like the arguments that follow.
         select: parameters to differentiate by.
         micro_batch: most examples in one pass with gradients.
-        seed: of the probes.
+        seed: seed of the probes.
 
     Raises:
-        VitworkError: as `top_eigenvalues`, or no probe or no step.
+        VitworkError: as for `top_eigenvalues`, or ``probes`` or ``steps`` is below one.
     """
     at_least(1, steps=steps, probes=probes, micro_batch=micro_batch)
     at_least(0, seed=seed)
@@ -142,21 +142,21 @@ def trace(
 ) -> Trace:
     """Return the trace of the Hessian of the mean loss over all batches, by Hutch++ (Meyer et al. 2021, Algorithm 1).
 
-    A third of the products finds the directions that carry most of the trace, a third measures these exactly, and the
-    last third estimates the rest from random signs; the standard error is that of the rest.
+    A third of the products finds the directions that carry most of the trace, a third computes their part exactly, and
+    the last third estimates the rest from random signs. The standard error is that of the rest.
 
     Args:
         model: a classifier from images to logits; left exactly as found.
         batches: ``(images, targets)``; every example weighs the same.
         weight_decay: adds its value times the number of parameters.
-        products: Hessian-vector products to spend, six or more for a standard error.
+        products: number of Hessian-vector products to compute, six or more for a standard error.
         batchnorm: as in `vitwork.analysis.hessian.SpectrumOptions`, like the arguments that follow.
         select: parameters to differentiate by.
         micro_batch: most examples in one pass with gradients.
-        seed: of the random signs.
+        seed: seed of the random signs.
 
     Raises:
-        VitworkError: as `top_eigenvalues`, or fewer than three products.
+        VitworkError: as for `top_eigenvalues`, or there are fewer than three products.
     """
     at_least(1, products=products, micro_batch=micro_batch)
     at_least(0, seed=seed)

@@ -1,4 +1,4 @@
-"""Checks that a model is a smooth function of its weights, and leaves them as they are when it is passed."""
+"""Checks that a model is a smooth function of its weights and does not change them in a forward pass."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from vitwork.models.valued import check_valued
 
 
 def check_stateless(model: nn.Module) -> None:
-    """Refuse a model that torch.jit traced or scripted, since it cannot be passed with other weights than its own.
+    """Refuse a model that torch.jit traced or scripted, since it cannot be run with other weights.
 
     Raises:
-        VitworkError: it is one, or has no weights yet.
+        VitworkError: the model comes from torch.jit, or has weights without values.
     """
     check_valued(model)
     if isinstance(model, torch.jit.ScriptModule):
@@ -26,15 +26,16 @@ def check_stateless(model: nn.Module) -> None:
 
 
 def check_weights(weights: Iterable[tuple[str, Tensor]]) -> None:
-    """Refuse weights along which a loss cannot be followed finely: complex ones, or of less than single precision.
+    """Refuse weights along which small changes of a loss cannot be measured: complex, or below single precision.
 
-    In half precision the loss, its gradient and the products with its Hessian are rounded by more than what is sought.
+    In half precision the loss, its gradient and the products with its Hessian are rounded by more than the differences
+    to be measured.
 
     Args:
-        weights: with their names.
+        weights: (name, weight) pairs.
 
     Raises:
-        VitworkError: there is such a one.
+        VitworkError: a weight is complex or has less than single precision.
     """
     for name, value in weights:
         kind = str(value.dtype).removeprefix("torch.")
@@ -48,14 +49,14 @@ def check_weights(weights: Iterable[tuple[str, Tensor]]) -> None:
 
 @contextmanager
 def unwritten(weights: Iterable[tuple[str, Tensor]], buffers: Iterable[Tensor] = ()) -> Iterator[None]:
-    """Refuse a model that writes into its weights when it is passed, and give them their values back.
+    """Refuse a model that writes into its weights inside the context, and restore their values.
 
     Args:
-        weights: with their names.
-        buffers: what gets its values back with them.
+        weights: (name, weight) pairs.
+        buffers: buffers whose values are restored, too.
 
     Raises:
-        VitworkError: at the end, if one has changed.
+        VitworkError: at the end, if a weight has changed.
     """
     held = [(name, value.detach(), value.detach().clone()) for name, value in weights]
     rest = [(value, value.clone()) for value in buffers]

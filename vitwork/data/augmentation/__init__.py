@@ -1,4 +1,4 @@
-"""Augmentation in batches, on the device that holds the images, in distribution that of timm's PIL pipeline.
+"""Augmentation in batches, on the images' device, with the distribution of timm's PIL pipeline.
 
 Crop, mirror, RandAugment and erasing are drawn for each image. Mixup and cutmix are drawn once for a mini-batch, as in
 the official recipe (timm's batch mode).
@@ -21,12 +21,12 @@ __all__ = ["Augmenter"]
 
 
 class Augmenter:
-    """Turns uint8 images and class numbers into what a training step takes.
+    """Turns uint8 images and class numbers into the input of a training step: augmented images and soft targets.
 
-    The host never waits for the device: every draw is made there, from the caller's generator.
+    The host never waits for the device: every random draw is made there, from the caller's generator.
 
     Args:
-        augmentation: what is done.
+        augmentation: the augmentation to apply.
         num_classes: number of classes.
         mean, std: per-channel normalisation on the scale 0 to 1.
         label_smoothing: share of a target that is spread over all classes.
@@ -55,8 +55,8 @@ class Augmenter:
             images: uint8 (b, 3, h, w).
             labels: int64 (b,).
             generator: source of all draws, on the images' device.
-            groups: number of mini-batches of equal size that stand one after another in the batch; each has its own
-                draw of mixup or cutmix and mixes only within itself. Several at once cost less than one by one.
+            groups: number of mini-batches of equal size that follow one another in the batch. Each has its own draw of
+                mixup or cutmix and mixes only within itself. Several at once cost less than one by one.
 
         Returns:
             Normalised images, float32 (b, 3, h, w), and targets, float32 (b, classes).
@@ -66,7 +66,7 @@ class Augmenter:
         """
         if len(images) % groups:
             raise VitworkError(f"{len(images)} images cannot be divided into {groups} mini-batches of equal size.")
-        # Levels from 0 to 255 do not fit the eight bits of bfloat16's fraction, should the caller be under autocast.
+        # Under a caller's autocast, levels from 0 to 255 would not fit into the eight bits of bfloat16's fraction.
         with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
             return self._augmented(images, labels, generator, groups)
 
@@ -86,7 +86,7 @@ class Augmenter:
         return self._mix(x, targets, groups, generator) if settings.mixup or settings.cutmix else (x, targets)
 
     def _place(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Crop and mirror."""
+        """Return the images, cropped and mirrored at random."""
         settings = self.augmentation
         uniform = torch.rand(3, len(images), generator=generator, device=images.device)
         if settings.resized_crop:

@@ -1,4 +1,4 @@
-"""Changing colours as PIL does: look-up tables, mixing with grey, sharpening. All levels are uint8.
+"""Colour operations as in PIL: look-up tables, mixing with grey, sharpening; all levels are uint8.
 
 Eight of RandAugment's operations map every channel by a table of 256 levels; they differ in the table only.
 """
@@ -13,7 +13,7 @@ GREY = (19595, 38470, 7471)
 """Weights of red, green and blue in PIL's luminance, in 1/65536."""
 
 SMOOTH_CENTRE, SMOOTH_SUM = 5, 13
-"""PIL's smoothing filter: weight of the centre, where its eight neighbours weigh 1, and the sum of all."""
+"""PIL's smoothing filter: weight of the centre, whose eight neighbours have the weight 1, and the sum of weights."""
 
 
 def look_up(images: Tensor, tables: Tensor) -> Tensor:
@@ -35,23 +35,23 @@ def blend(degenerate: Tensor, images: Tensor, factor: Tensor) -> Tensor:
 
 
 def colour(images: Tensor, factor: Tensor) -> Tensor:
-    """Scale the saturation by `factor` (b,)."""
+    """Return the images with their saturation scaled by `factor` (b,)."""
     return blend(luminance(images), images, factor)
 
 
 def sharpness(images: Tensor, factor: Tensor) -> Tensor:
-    """Move the images (b, 3, h, w) away from (`factor` above 1) or towards their smoothed version."""
+    """Return images (b, 3, h, w) moved away from (`factor` above 1) or towards their smoothed version."""
     levels = images.to(torch.float32)
     smooth = F.avg_pool2d(levels, 3, stride=1, divisor_override=1)
     centre = levels[..., 1:-1, 1:-1]
     inner = ((smooth + (SMOOTH_CENTRE - 1) * centre) / SMOOTH_SUM + 0.5).floor_()
     degenerate = levels.clone()
-    degenerate[..., 1:-1, 1:-1] = inner  # PIL leaves the border as it is
+    degenerate[..., 1:-1, 1:-1] = inner  # PIL does not change the border
     return blend(degenerate, levels, factor)
 
 
 def auto_contrast(images: Tensor) -> Tensor:
-    """Return tables (b, 3, 256) that stretch each channel to 0 to 255; a channel of one level stays as it is."""
+    """Return tables (b, 3, 256) that stretch each channel to 0 to 255; a channel with a single level is unchanged."""
     flat = images.flatten(2)
     low, high = (bound.to(torch.float64).unsqueeze(-1) for bound in flat.aminmax(dim=2))
     # In float64 and in PIL's order, because the result is rounded down.
@@ -66,7 +66,7 @@ def equalize(images: Tensor) -> Tensor:
     flat = images.flatten(2).to(torch.int64)
     bins = torch.arange(flat.shape[0] * 3, device=images.device).view(-1, 3, 1) * 256 + flat
     counts = flat.new_zeros(flat.shape[0] * 3 * 256, dtype=torch.int32)
-    # Over one dimension, because only that has a deterministic form on a GPU.
+    # Over one dimension, because only this form is deterministic on a GPU.
     counts.scatter_add_(0, bins.flatten(), torch.ones_like(bins, dtype=torch.int32).flatten())
     counts = counts.view(-1, 3, 256)
     highest = flat.amax(2, keepdim=True)
@@ -102,7 +102,7 @@ def solarize_add(images: Tensor, addition: Tensor) -> Tensor:
 def contrast(images: Tensor, factor: Tensor) -> Tensor:
     """Return tables (b, 1, 256) that scale the distance from the mean luminance by `factor` (b,)."""
     grey = luminance(images).flatten(1)
-    # An integer sum, because a float mean could fall on the other side of a half.
+    # An integer sum, because a float mean could round differently near a half.
     total = grey.to(torch.int32).sum(1)
     mean = (2 * total + grey.shape[1]) // (2 * grey.shape[1])
     return blend(mean.view(-1, 1, 1), _levels(images).expand(len(images), 1, 256), factor)

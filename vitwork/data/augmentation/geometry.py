@@ -1,4 +1,4 @@
-"""Moving pixels about: crops, mirrors, affine maps. Results are those of PIL and torchvision, a batch at a time."""
+"""Crops, mirrors and affine maps of image batches, with the results of PIL and torchvision."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from vitwork.data.constants import constant
 
 LINEAR = (0.0, 0.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 CUBIC = (0.0, -1.0, 2.0, -1.0, 1.0, 0.0, -2.0, 1.0, 0.0, 1.0, 1.0, -1.0, 0.0, 0.0, -1.0, 1.0)
-"""Interpolation weights of four neighbouring pixels: four polynomials of the place between the second and the third,
-each by its coefficients of power 0 to 3. Cubic convolution has the parameter -1, which PIL takes for affine maps."""
+"""Interpolation weights of four neighbouring pixels: four polynomials of the position between the second and the third,
+each given by its coefficients of power 0 to 3. The parameter of cubic convolution is -1, as in PIL's affine maps."""
 
 SNAP = 5e-4
-"""Added before rounding down, so that a level that is whole in exact arithmetic is not lost to float32."""
+"""Added before rounding down, so that float32 errors do not lower a level that is whole in exact arithmetic."""
 
 
 def crop_and_flip(images: Tensor, top: Tensor, left: Tensor, flipped: Tensor, padding: int) -> Tensor:
-    """Pad the images with black, cut their own size out at a place, and mirror some left to right.
+    """Return images padded with black, cropped to their own size, and some of them mirrored left to right.
 
     Args:
         images: uint8 (b, c, h, w).
-        top, left: place of the crop within the padded image, int64 (b,).
+        top, left: position of the crop in the padded image, int64 (b,).
         flipped: which images are mirrored, bool (b,).
         padding: pixels on every side.
     """
@@ -36,14 +36,14 @@ def crop_and_flip(images: Tensor, top: Tensor, left: Tensor, flipped: Tensor, pa
 
 
 def slide(images: Tensor, offset: Tensor, bicubic: Tensor, fill: Tensor) -> Tensor:
-    """Move every row of every image sideways: shears and translations, which PIL computes as general affine maps.
+    """Return images with every row moved sideways: shears and translations, which PIL computes as general affine maps.
 
-    One row has one offset and so one set of four weights, which is what makes this cheaper than `affine`.
+    A row has one offset and so one set of four weights, which makes this cheaper than `affine`.
 
     Args:
         images: uint8 (b, 3, h, w).
         offset: float32 (b, h): the output pixel x of a row shows the row's point x + offset.
-        bicubic: bool (b,): cubic interpolation with PIL's parameter -1 for affine maps, else linear.
+        bicubic: bool (b,): cubic interpolation with PIL's parameter -1 for affine maps, otherwise linear.
         fill: uint8 (3,), colour of points outside the image.
 
     Returns:
@@ -66,13 +66,13 @@ def slide(images: Tensor, offset: Tensor, bicubic: Tensor, fill: Tensor) -> Tens
 
 
 def affine(images: Tensor, matrix: Tensor, bicubic: Tensor, fill: Tensor) -> Tensor:
-    """Resample each image under its own affine map, as ``PIL.Image.transform`` does.
+    """Return each image resampled under its own affine map, as ``PIL.Image.transform`` does.
 
     Args:
         images: uint8 (b, 3, h, w).
         matrix: float32 (b, 6), PIL's coefficients a to f: the output pixel (x, y) shows the input's point
             (ax + by + c, dx + ey + f), with pixel centres at halves.
-        bicubic: bool (b,): cubic interpolation with PIL's parameter -1 for affine maps, else linear.
+        bicubic: bool (b,): cubic interpolation with PIL's parameter -1 for affine maps, otherwise linear.
         fill: uint8 (3,), colour of points outside the image.
 
     Returns:
@@ -89,11 +89,11 @@ def affine(images: Tensor, matrix: Tensor, bicubic: Tensor, fill: Tensor) -> Ten
     columns, across_weights = _taps(x.flatten(1), bicubic, width)
     rows, down_weights = _taps(y.flatten(1), bicubic, height)
     start = torch.arange(b, device=device).view(-1, 1, 1) * (height * width)
-    # Pixels come last, so that these products run along them; a bag needs its taps last.
+    # Pixels are the last dimension, so that these products run along them; `embedding_bag` needs the taps last.
     places = ((rows * width + start).unsqueeze(2) + columns.unsqueeze(1)).flatten(1, 2)
     weights = (down_weights.unsqueeze(2) * across_weights.unsqueeze(1)).flatten(1, 2)
     pixels = images.permute(0, 2, 3, 1).reshape(-1, channels).to(torch.float32)
-    # A bag of sixteen weighted pixels is one fused kernel where gathering them first would be many.
+    # An `embedding_bag` of sixteen weighted pixels is one fused kernel; gathering them first would take many.
     mixed = F.embedding_bag(
         places.mT.reshape(-1, 16), pixels, per_sample_weights=weights.mT.reshape(-1, 16), mode="sum"
     )
@@ -110,7 +110,7 @@ def rotation(degrees: Tensor, height: int, width: int) -> Tensor:
 
 
 def _taps(points: Tensor, bicubic: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """Return the four pixels of a line that each point (b, n) is mixed from, and their weights, (b, 4, n) each."""
+    """Return the four pixels of a line that determine each point (b, n), and their weights, (b, 4, n) each."""
     shifted = points - 0.5
     first = shifted.floor()
     reach = torch.arange(-1, 3, device=points.device).view(4, 1)
@@ -122,6 +122,6 @@ def _weights(d: Tensor, bicubic: Tensor) -> Tensor:
     """Return the weights (b, 4, n) of the four pixels about points `d` (b, n), 0 to 1, beyond the second of them."""
     polynomials = constant(LINEAR + CUBIC, torch.float32, d.device).view(2, 4, 4, 1)
     constants, linear, squared, cubed = polynomials.index_select(0, bicubic.to(torch.int64)).unbind(2)
-    # By Horner's rule and not by a matrix product, which an accelerator may round to fewer digits.
+    # By Horner's rule, because an accelerator may round a matrix product to fewer digits.
     d = d.unsqueeze(1)
     return torch.addcmul(constants, d, torch.addcmul(linear, d, torch.addcmul(squared, d, cubed)))

@@ -29,19 +29,19 @@ def own_share(
     switch: float,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Draw how much of each group of images is its own and how much its partners'.
+    """Draw the share that images of each group keep; the rest comes from their partners.
 
     Args:
         groups: number of draws.
         size: height and width of the images.
-        mixup, cutmix: Beta parameters; 0 turns one off, not both.
-        probability: of mixing at all.
-        switch: of cutmix where both are on.
+        mixup, cutmix: Beta parameters; 0 switches one of the two off, not both.
+        probability: probability of mixing at all.
+        switch: probability of cutmix if both are on.
         generator: source of all draws; its device is that of the result.
 
     Returns:
         The images' own share at each pixel, float32 (groups, height, width), and its mean (groups,), which is the
-        labels' own share: for cutmix the area outside the box after the image's border cut it.
+        labels' own share. For cutmix it is the area outside the box, after cutting the box at the image's border.
     """
     device = generator.device
     height, width = size
@@ -57,19 +57,19 @@ def own_share(
 
 
 def mix(images: Tensor, targets: Tensor, shares: Tensor, means: Tensor) -> tuple[Tensor, Tensor]:
-    """Mix each image of a group with its mirror place in the group.
+    """Return images and targets with each image of a group mixed with the one at the mirrored position in the group.
 
     Args:
         images: float32 (groups, k, 3, h, w).
         targets: float32 (groups, k, classes).
-        shares, means: as from `own_share`.
+        shares, means: results of `own_share`.
     """
     mixed = torch.lerp(images.flip(1), images, shares.view(len(shares), 1, 1, *shares.shape[1:]))
     return mixed, torch.lerp(targets.flip(1), targets, means.view(-1, 1, 1))
 
 
 def erase(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Set a random box of each normalised image (b, 3, h, w) to 0, with the given probability."""
+    """Return normalised images (b, 3, h, w) in which, with the given probability, a random box is set to 0."""
     b, _, height, width = images.shape
     device = images.device
     uniform = torch.rand(2, ATTEMPTS, b, generator=generator, device=device)
@@ -98,7 +98,7 @@ def _beta(alpha: float, count: int, generator: torch.Generator) -> Tensor:
 
 
 def _span(uniform: Tensor, side: Tensor, length: int) -> Tensor:
-    """Return which pixels of a line lie within ``side · length`` about a uniformly drawn centre, bool (groups, length)."""
+    """Return which pixels of a line are within ``side · length`` about a random centre, bool (groups, length)."""
     extent = (side * length).floor()
     centre = (uniform * length).floor()
     start = (centre - (extent / 2).floor()).clamp(min=0)

@@ -1,9 +1,9 @@
-"""RandAugment as timm reads ``rand-m9-n2-mstd1.0``, for a batch of images at once.
+"""RandAugment as timm defines ``rand-m9-n2-mstd1.0``, for a batch of images at once.
 
-timm draws, for each of an image's `operations` turns, one of fifteen operations and carries it out with probability one
-half, at a level from N(magnitude, std) cut to 0 to 10. In the default (not "increasing") reading, posterise and solarise
-become weaker with the level, and saturation, contrast, brightness and sharpness grow from .1 to 1.9 times. Affine maps
-interpolate linearly or cubically at random and fill with the data set's mean colour.
+timm draws, for each of an image's `operations` turns, one of fifteen operations and applies it with probability one
+half, at a level from N(magnitude, std) cut to 0 to 10. In the default (not "increasing") variant, posterise and
+solarise become weaker with the level, and saturation, contrast, brightness and sharpness grow from .1 to 1.9 times.
+Affine maps use linear or cubic interpolation at random, and fill with the data set's mean colour.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vitwork.data.augmentation.rows import on_rows
 from vitwork.design.recipe import RandAugment
 
 APPLIED = 0.5
-"""Probability of carrying an operation out."""
+"""Probability of applying an operation."""
 
 HIGHEST_LEVEL = 10.0
 
@@ -54,9 +54,9 @@ class Turn(NamedTuple):
     """One operation for each image.
 
     Attributes:
-        kinds: places in `OPERATIONS`, int64 (b,); a number beyond the last leaves the image as it is.
+        kinds: indices in `OPERATIONS`, int64 (b,); with an index beyond the last, the image stays unchanged.
         levels: strength from 0 to 10, float32 (b,).
-        signed: the level with the sign that affine operations take, float32 (b,).
+        signed: the level with a sign, for affine operations, float32 (b,).
         bicubic: whether affine operations interpolate cubically, bool (b,).
     """
 
@@ -67,7 +67,7 @@ class Turn(NamedTuple):
 
 
 def rand_augment(images: Tensor, settings: RandAugment, fill: Tensor, generator: torch.Generator) -> Tensor:
-    """Augment every image by its own draws.
+    """Return the images, each augmented with its own random draws.
 
     Args:
         images: uint8 (b, 3, h, w).
@@ -83,7 +83,7 @@ def rand_augment(images: Tensor, settings: RandAugment, fill: Tensor, generator:
     normal = torch.randn(settings.operations, b, generator=generator, device=images.device)
     levels = (settings.magnitude + settings.std * normal).clamp_(0, HIGHEST_LEVEL)
     kinds = (uniform[:, 0] * len(OPERATIONS)).to(torch.int64).clamp_(max=len(OPERATIONS) - 1)
-    kinds = torch.where(uniform[:, 1] < APPLIED, kinds, len(OPERATIONS))  # beyond the last: none
+    kinds = torch.where(uniform[:, 1] < APPLIED, kinds, len(OPERATIONS))  # beyond the last: no operation
     images = images.clone()
     for turn in range(settings.operations):
         signed = torch.where(uniform[turn, 2] > 0.5, -levels[turn], levels[turn])
@@ -92,7 +92,7 @@ def rand_augment(images: Tensor, settings: RandAugment, fill: Tensor, generator:
 
 
 def apply_operations(images: Tensor, turn: Turn, fill: Tensor) -> None:
-    """Carry out one operation on each image, uint8 (b, 3, h, w), in place; `fill`, uint8 (3,), colours what is outside."""
+    """Apply one operation to each image, uint8 (b, 3, h, w), in place; `fill`, uint8 (3,), is the colour outside."""
     kinds, levels, signed, bicubic = turn
     on_rows(kinds == OPERATIONS.index("rotate"), images, partial(rotate, fill=fill), images, signed, bicubic)
     for names, function in ((ALONG_ROWS, slide_rows), (ALONG_COLUMNS, slide_columns)):
@@ -105,12 +105,12 @@ def apply_operations(images: Tensor, turn: Turn, fill: Tensor) -> None:
 
 
 def rotate(images: Tensor, level: Tensor, bicubic: Tensor, fill: Tensor) -> Tensor:
-    """Rotate by 3 degrees a level about the centre."""
+    """Return images rotated about the centre by 3 degrees per level."""
     return geometry.affine(images, geometry.rotation(level * 3, *images.shape[-2:]), bicubic, fill)
 
 
 def slide_rows(images: Tensor, level: Tensor, shear: Tensor, bicubic: Tensor, fill: Tensor) -> Tensor:
-    """Shear by 0.03 a level where `shear`, bool (b,), holds, else translate by 4.5 % of the width a level."""
+    """Return images sheared by 0.03 per level where `shear`, bool (b,), else translated by 4.5 % of width per level."""
     height, width = images.shape[-2:]
     rows = torch.arange(height, device=images.device) + 0.5
     offset = torch.where(shear.view(-1, 1), (level * 0.03).view(-1, 1) * rows, (level * (0.045 * width)).view(-1, 1))
@@ -118,7 +118,7 @@ def slide_rows(images: Tensor, level: Tensor, shear: Tensor, bicubic: Tensor, fi
 
 
 def slide_columns(images: Tensor, level: Tensor, shear: Tensor, bicubic: Tensor, fill: Tensor) -> Tensor:
-    """Do to columns what `slide_rows` does to rows."""
+    """Return images with their columns sheared or translated; see `slide_rows`."""
     return slide_rows(images.transpose(2, 3), level, shear, bicubic, fill).transpose(2, 3)
 
 

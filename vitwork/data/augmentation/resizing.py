@@ -1,4 +1,4 @@
-"""Random resized crops as timm and PIL make them, a batch at a time."""
+"""Random resized crops of image batches, as in timm and PIL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ATTEMPTS = 10
 
 
 class Crop(NamedTuple):
-    """Places and sizes of crops in pixels, whole numbers as float32 (b,)."""
+    """Positions and sizes of crops in pixels, integers as float32 (b,)."""
 
     top: Tensor
     left: Tensor
@@ -23,10 +23,10 @@ class Crop(NamedTuple):
 
 
 def draw_crops(count: int, height: int, width: int, generator: torch.Generator) -> Crop:
-    """Draw crops of a share of 8 to 100 % of the area and an aspect ratio of 3/4 to 4/3.
+    """Draw crops of 8 to 100 % of the area, with an aspect ratio of 3/4 to 4/3.
 
-    Crops that do not fit are drawn again, up to ten times; then the largest central crop within the aspect ratios is
-    taken.
+    Crops that do not fit are drawn again, up to ten times. After that, the largest central crop within the range of
+    aspect ratios is used.
     """
     device = generator.device
     uniform = torch.rand(2, ATTEMPTS, count, generator=generator, device=device)
@@ -48,12 +48,12 @@ def draw_crops(count: int, height: int, width: int, generator: torch.Generator) 
 
 
 def resized_crop(images: Tensor, crop: Crop, bicubic: Tensor) -> Tensor:
-    """Resize each crop to the size that the images (b, 3, h, w), uint8, had, with PIL's anti-aliased filters.
+    """Return the crops, each resized to the size of the images with PIL's anti-aliased filters.
 
     Args:
         images: uint8 (b, 3, h, w).
-        crop: what is cut out of each.
-        bicubic: bool (b,): cubic filter (parameter -1/2), else triangular.
+        crop: the crop of each image.
+        bicubic: bool (b,): cubic filter (parameter -1/2), otherwise triangular.
     """
     height, width = images.shape[-2:]
     across = _weights(crop.left, crop.columns, width, bicubic)
@@ -68,7 +68,7 @@ def _whole(levels: Tensor) -> Tensor:
 
 
 def _weights(start: Tensor, extent: Tensor, length: int, bicubic: Tensor) -> Tensor:
-    """Return how much each pixel of a line adds to each pixel of the resized crop, (b, new, old)."""
+    """Return the weight of each pixel of a line in each pixel of the resized crop, (b, new, old)."""
     pixel = torch.arange(length, device=start.device)
     scale = (extent / length).view(-1, 1, 1)
     start, extent = start.view(-1, 1, 1), extent.view(-1, 1, 1)

@@ -1,9 +1,9 @@
 """The 15 common corruptions at 5 severities (Hendrycks & Dietterich 2019) on batches of images, on any device.
 
-A corruption draws its numbers from `vitwork.data.position_rng` and computes in double precision, so that a seed gives the same
-images on CPU and GPU and for every batch size. The images are not those of the CIFAR-C and ImageNet-C files (other random
-numbers; frost is drawn, not photographed; ImageNet-C is compressed as JPEG once more), for which there are readers in
-`vitwork.data.corruptions.published`.
+A corruption draws its numbers from `vitwork.data.position_rng` and computes in double precision, so that a seed gives
+the same images on CPU and GPU and for every batch size. The images differ from those of the CIFAR-C and ImageNet-C
+files: the random numbers are others, frost is drawn rather than photographed, and ImageNet-C is compressed as JPEG once
+more. Readers of these files are in `vitwork.data.corruptions.published`.
 """
 
 from __future__ import annotations
@@ -41,24 +41,24 @@ FUNCTIONS: dict[str, Corruption] = {
 }
 CORRUPTIONS = tuple(FUNCTIONS)
 
-# Images are corrupted so many numbers at a time: 32 MiB in double precision, of which a corruption holds several copies.
+# Number of values that are corrupted at a time: 32 MiB in double precision, of which a corruption holds several copies.
 NUMBERS_AT_ONCE = 1 << 22
 
 __all__ = ["CORRUPTIONS", "SEVERITIES", "corrupt"]
 
 
 def corrupt(images: Tensor, name: str, severity: int, seed: int = 0, first: int = 0) -> Tensor:
-    """Corrupt images.
+    """Return corrupted images.
 
     Args:
         images: uint8 (n, 3, size, size).
         name: one of `CORRUPTIONS`.
         severity: from 1 to 5; the strength also depends on the images' size, see `vitwork.data.corruptions.severity`.
         seed: seed of the corruption.
-        first: position in the data set of the first image, which selects its random numbers.
+        first: position of the first image in the data set, which determines the random numbers.
 
     Returns:
-        The corrupted images, uint8, values rounded down as in the original generators.
+        The corrupted images, uint8, with values rounded down as in the original generators.
 
     Raises:
         VitworkError: there is no such corruption or severity.
@@ -70,7 +70,7 @@ def corrupt(images: Tensor, name: str, severity: int, seed: int = 0, first: int 
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
         raise ValueError(f"expected uint8 images (n, 3, size, size), got {images.dtype} {tuple(images.shape)}")
     strength = setting(name, severity, images.shape[-1])
-    if not len(images):  # of which some versions of torch take no Fourier transform
+    if not len(images):  # some versions of torch cannot Fourier transform an empty batch
         return images.clone()
     parts, position = [], first
     for part in torch.split(images, max(1, NUMBERS_AT_ONCE // images.shape[1:].numel())):

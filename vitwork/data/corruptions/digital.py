@@ -1,4 +1,4 @@
-"""Digital corruptions. Each maps images on the scale 0 … 255 (float64, (b, 3, h, w)) to the same scale."""
+"""Digital corruptions, each from images on the scale 0 … 255 (float64, (b, 3, h, w)) to the same scale."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from vitwork.data.position_rng import PositionRng
 
 
 def contrast(images: Tensor, share: float, _: PositionRng) -> Tensor:
-    """Shrink the distance of each pixel from the channel's mean to `share` of it."""
+    """Return images with the distance of each pixel from the channel's mean reduced to `share` of it."""
     mean = images.mean(dim=(-2, -1), keepdim=True)
     return mean + share * (images - mean)
 
 
 def pixelate(images: Tensor, share: float, _: PositionRng) -> Tensor:
-    """Shrink to `share` of the size and enlarge again, by Pillow's box rule, rounded after every pass as there."""
+    """Return images shrunk to `share` of the size and enlarged again, with Pillow's box filter and rounding."""
     size = images.shape[-1]
     small = int(size * share)
     for source, target in ((size, small), (small, size)):
@@ -27,10 +27,10 @@ def pixelate(images: Tensor, share: float, _: PositionRng) -> Tensor:
 
 
 def elastic_transform(images: Tensor, stretch: tuple[float, float, float], random: PositionRng) -> Tensor:
-    """Warp by a random affine map, then by smooth random displacements.
+    """Return images warped by a random affine map, then by smooth random displacements.
 
-    `stretch` is the displacements' amplitude and smoothness and the largest move of the three points that fix the
-    affine map, as shares of the image's side.
+    `stretch` holds the displacements' amplitude and smoothness, and the largest move of the three points that determine
+    the affine map, as shares of the image's side.
     """
     batch, _, size, _ = images.shape
     amplitude, sigma, move = (size * share for share in stretch)

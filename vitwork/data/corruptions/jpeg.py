@@ -1,8 +1,8 @@
-"""JPEG compression of image batches by tensor operations: what a decoder shows after baseline coding.
+"""JPEG compression of image batches by tensor operations, with the result of decoding after baseline coding.
 
-Entropy coding loses nothing and is left out. Colour conversion, 4:2:0 subsampling with its alternating rounding, the
-8×8 cosine transform, quantisation with the standard's example tables at a given quality, and the triangular
-("fancy") upsampling follow the IJG library, in double precision where that uses fixed point.
+Entropy coding is lossless and left out. These steps follow the IJG library, in double precision where it uses fixed
+point: colour conversion, 4:2:0 subsampling with its alternating rounding, the 8×8 cosine transform, quantisation with
+the standard's example tables at a given quality, and the triangular ("fancy") upsampling.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TO_YCC = ((0.299, 0.587, 0.114), (-0.168735892, -0.331264108, 0.5), (0.5, -0.418
 
 
 def jpeg_compression(images: Tensor, quality: int, _: PositionRng | None = None) -> Tensor:
-    """Return what remains of images (b, 3, h, w) on the scale 0 … 255 at a quality from 1 to 100, in whole levels."""
+    """Return images (b, 3, h, w) on the scale 0 … 255 after compression at a quality from 1 to 100, in whole levels."""
     height, width = images.shape[-2:]
     # Edges repeat up to whole 16×16 units.
     padded = F.pad(images, (0, -width % 16, 0, -height % 16), mode="replicate")
@@ -56,7 +56,7 @@ def jpeg_compression(images: Tensor, quality: int, _: PositionRng | None = None)
 
 
 def _rounded(values: Tensor) -> Tensor:
-    """Round halves up, also those that a sum in another order leaves just below: devices sum in orders of their own."""
+    """Return rounded values, with halves up, also those slightly below a half: devices sum in different orders."""
     return torch.floor(values + (0.5 + HALF))
 
 
@@ -67,14 +67,14 @@ def _steps(table: tuple[tuple[int, ...], ...], quality: int) -> Tensor:
 
 
 def _coded(plane: Tensor, steps: Tensor) -> Tensor:
-    """Return planes (…, h, w) after transform, quantisation and back, in whole levels."""
+    """Return planes (…, h, w) after transform, quantisation and inverse transform, in whole levels."""
     line = torch.arange(BLOCK, dtype=plane.dtype, device=plane.device)
     basis = torch.cos(math.pi / BLOCK * (line + 0.5) * line[:, None]) * math.sqrt(2 / BLOCK)
     basis[0] /= math.sqrt(2)
     *lead, height, width = plane.shape
     blocks = plane.reshape(*lead, height // BLOCK, BLOCK, width // BLOCK, BLOCK).transpose(-3, -2) - 128
     levels = (basis @ blocks @ basis.T) / steps
-    # Half a step rounds away from zero.
+    # Half a step is rounded away from zero.
     levels = torch.sign(levels) * _rounded(levels.abs())
     back = _rounded(basis.T @ (levels * steps) @ basis + 128).clamp(0, 255)
     return back.transpose(-3, -2).flatten(-4, -3).flatten(-2, -1)
@@ -96,7 +96,7 @@ def _doubled(plane: Tensor) -> Tensor:
 
 
 def _spread(plane: Tensor, axis: int) -> Tensor:
-    """Return 3·near + far along an axis, twice as long; beyond the edge lies the edge."""
+    """Return 3·near + far along an axis, which becomes twice as long; beyond the edge, the edge is repeated."""
     size = plane.shape[axis]
     places = torch.arange(size, device=plane.device)
     before = plane.index_select(axis, (places - 1).clamp(min=0))

@@ -1,4 +1,4 @@
-"""Noise and blur corruptions. Each maps images on the scale 0 … 255 (float64, (b, 3, h, w)) to the same scale."""
+"""Noise and blur corruptions, each from images on the scale 0 … 255 (float64, (b, 3, h, w)) to the same scale."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vitwork.data.corruptions.resampling import (
 from vitwork.data.position_rng import PositionRng
 
 ROUNDING = 1e-3
-"""Values this little below a whole level count as that level, so that truncation does not hinge on rounding errors."""
+"""Values less than this below a whole level count as that level: truncation must not depend on rounding errors."""
 
 
 def truncated(images: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ def gaussian_noise(images: Tensor, deviation: float, random: PositionRng) -> Ten
 
 
 def shot_noise(images: Tensor, photons: float, random: PositionRng) -> Tensor:
-    """Poisson noise of `photons` at full intensity, by inversion: one table for the 256 levels."""
+    """Return images with Poisson noise of `photons` at full intensity, by inversion with one table for 256 levels."""
     table = _poisson_table(photons).to(images.device)
     levels = images.long()
     # Row L of the table is L + distribution function, so the flattened table is sorted and one search serves all.
@@ -51,21 +51,22 @@ def _poisson_table(photons: float) -> Tensor:
 
 
 def impulse_noise(images: Tensor, amount: float, random: PositionRng) -> Tensor:
-    """Salt and pepper: each value of each channel is replaced with probability `amount`."""
+    """Return images with salt-and-pepper noise: each value of each channel is replaced with probability `amount`."""
     hit, salt = random.uniform(*images.shape) < amount, random.uniform(*images.shape) < 0.5
     return torch.where(hit, 255.0 * salt, images)
 
 
 def defocus_blur(images: Tensor, lens: tuple[float, float], _: PositionRng) -> Tensor:
-    """Blur by a disk; `lens` is its radius and the deviation of the blur of its edge."""
+    """Return images blurred by a disk; `lens` holds its radius and the standard deviation of its edge's blur."""
     return filtered(images, disk_kernel(*lens))
 
 
 def glass_blur(images: Tensor, glass: tuple[float, int, int], random: PositionRng) -> Tensor:
-    """Blur, displace pixels, blur again; `glass` is the blur's deviation, the largest displacement, the repetitions.
+    """Return images after a blur, displacement of pixels and another blur.
 
-    The generator means to swap neighbours but, as its two array views alias, copies one onto the other; the released
-    data carry that, and so does this.
+    `glass` holds the blur's standard deviation, the largest displacement and the number of repetitions. The original
+    generator means to swap neighbours but, as its two array views alias, copies one onto the other. The released data
+    contain this error, and so does this function.
     """
     sigma, reach, repetitions = glass
     blur = gaussian_matrix(images.shape[-1], sigma)
@@ -77,11 +78,11 @@ def glass_blur(images: Tensor, glass: tuple[float, int, int], random: PositionRn
 
 
 def _origin(batch: int, size: int, reach: int, random: PositionRng) -> Tensor:
-    """Return the flat index from which each pixel's value comes after one pass of copying, (batch, size²).
+    """Return the flat index of the pixel that each pixel's value comes from after one pass of copying, (batch, size²).
 
-    The pass runs from the last pixel to the first; a pixel takes the value that a random neighbour has at that moment:
-    the neighbour's own origin if it was visited before, else the neighbour itself. Following the chains by doubling
-    replaces the pass.
+    The pass runs from the last pixel to the first. A pixel gets the value that a random neighbour has at that moment:
+    that of the neighbour's own origin if it was visited before, otherwise the neighbour's. Here the chains are followed
+    by doubling instead of in a pass.
     """
     line = torch.arange(size, device=random.device)
     visited = (line > reach) & (line <= size - reach)
@@ -98,13 +99,13 @@ def _origin(batch: int, size: int, reach: int, random: PositionRng) -> Tensor:
 
 
 def motion_blur(images: Tensor, line: tuple[float, float], random: PositionRng) -> Tensor:
-    """Blur along a random direction within 45 degrees of the horizontal; `line` is radius and deviation."""
+    """Return images blurred along a random direction within 45° of the horizontal; `line` is radius and deviation."""
     angle = random.uniform(len(images)) * 90 - 45
     return torch.floor(motion_blurred(images, *line, angle) + 0.5)
 
 
 def zoom_blur(images: Tensor, zoom: tuple[float, float], _: PositionRng) -> Tensor:
-    """Mean of the image and its enlargements; `zoom` is the end and step of the factors, which begin at 1."""
+    """Return the mean of each image and its enlargements; `zoom` is the end and step of the factors, from 1 on."""
     stop, step = zoom
     factors = np.arange(1, stop, step).tolist()
     total = sum((separable(images, zoom_matrix(images.shape[-1], factor)) for factor in factors), start=images)

@@ -19,13 +19,13 @@ from vitwork.errors import VitworkError, at_least, told
 
 
 def cifar_c(folder: Path, name: str, severity: int, batch_size: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
-    """Read one corruption and severity of CIFAR-10-C or CIFAR-100-C, batch by batch.
+    """Yield the images of one corruption and severity of CIFAR-10-C or CIFAR-100-C, batch by batch.
 
-    The benchmark holds one array (50000, 32, 32, 3) for each corruption, the severities one after the other, and one array
-    of labels.
+    The benchmark holds one array (50000, 32, 32, 3) for each corruption, with one severity after the other, and one
+    array of labels.
 
     Args:
-        folder: where ``labels.npy`` and the corruptions' files are.
+        folder: folder of ``labels.npy`` and the corruptions' files.
         name: the corruption, for example ``gaussian_noise``.
         severity: from 1 to 5.
         batch_size: images per batch.
@@ -34,8 +34,8 @@ def cifar_c(folder: Path, name: str, severity: int, batch_size: int = 256) -> It
         Images, uint8 (b, 3, 32, 32), and labels, int64 (b,).
 
     Raises:
-        VitworkError: there is no such severity, a file is missing, is no plain array or does not have the benchmark's
-            shape, or labels are not class numbers.
+        VitworkError: there is no such severity, a file is missing, is not a plain array or does not have the
+            benchmark's shape, or labels are not class numbers.
     """
     check_severity(severity)
     at_least(1, batch_size=batch_size)
@@ -64,35 +64,35 @@ def cifar_c(folder: Path, name: str, severity: int, batch_size: int = 256) -> It
 
 def _array(path: Path) -> np.ndarray:
     try:
-        # Mapped, so that one batch at a time is read; a pickle in the file is refused.
+        # Memory-mapped, so that one batch at a time is read; a pickle in the file is refused.
         return np.asarray(np.lib.format.open_memmap(check_regular(path), mode="r"))
     except VitworkError:
         raise
-    except Exception as error:  # of damaged headers, there are errors of any kind
+    except Exception as error:  # damaged headers raise errors of any kind
         raise VitworkError(f"Cannot read {path} as a NumPy array: {told(error)}.") from error
 
 
 def imagenet_c(folder: Path, name: str, severity: int, batch_size: int = 64) -> Iterator[tuple[Tensor, Tensor]]:
-    """Read one corruption and severity of ImageNet-C, batch by batch, as stored: 224 pixels, no further resizing.
+    """Yield the images of one corruption and severity of ImageNet-C by batches, as stored: 224 pixels, not resized.
 
     Args:
-        folder: where ``<corruption>/<severity>/<class>/<image>`` or ``<group>/<corruption>/…`` begins.
+        folder: folder that contains ``<corruption>/<severity>/<class>/<image>`` or ``<group>/<corruption>/…``.
         name: the corruption.
         severity: from 1 to 5.
         batch_size: images per batch.
 
     Yields:
-        Images, uint8 (b, 3, h, w), and class indices in the order of the class folders' names (of their numbers, if all are
-        called by numbers), int64 (b,).
+        Images, uint8 (b, 3, h, w), and class indices, int64 (b,), in the order of the class folders' names, or of their
+        numbers if all names are numbers.
 
     Raises:
-        VitworkError: there is no such severity or folder, or two; there is no image in it or in a class; the class folders
-            are not those of every other severity and corruption that is there; something lies in no class folder, is no
-            picture or cannot be read, or sizes differ.
+        VitworkError: there is no such severity, no such folder, or two such folders; there is no image in it or in a
+            class; or the class folders differ from those of another severity or corruption. Or a file lies outside the
+            class folders, is not a picture or cannot be read, or sizes differ.
     """
     check_severity(severity)
     at_least(1, batch_size=batch_size)
-    inside = name not in {"", ".."} and Path(name).name == name  # else it would be looked for elsewhere
+    inside = name not in {"", ".."} and Path(name).name == name  # otherwise it would lead to another folder
     named = f"{escape(name)}/{severity}"
     places = [*folder.glob(named), *folder.glob(f"*/{named}")] if inside else []
     places = [place for place in places if not is_hidden(place.relative_to(folder))]
@@ -115,8 +115,8 @@ def imagenet_c(folder: Path, name: str, severity: int, batch_size: int = 64) -> 
 
 
 def _check_classes(folder: Path, place: Path, classes: set[str]) -> None:
-    """Check that all severities of all corruptions have the same class folders: one that is missing shifts labels."""
-    # Where a corruption is looked for, no severity stands: below it, class folders may be numbers.
+    """Check that all severities of all corruptions have the same class folders: a missing one would shift labels."""
+    # The pattern for a corruption's folder excludes severities, since class folders below one may be numbers, too.
     pattern = f"{'*/' * (len(place.relative_to(folder).parts) - 2)}[!1-5]*/[1-5]"
     for other in sorted(path for path in folder.glob(pattern) if path.is_dir()):
         if is_hidden(other.relative_to(folder)):
@@ -132,5 +132,5 @@ def _pixels(path: Path) -> Tensor:
         return torch.from_numpy(np.array(rgb_in(path, str(path)))).permute(2, 0, 1)
     except VitworkError:
         raise
-    except Exception as error:  # decoders of damaged pictures raise errors of any kind
+    except Exception as error:  # decoders raise errors of any kind on damaged pictures
         raise VitworkError(f"Cannot read the image {path}: {told(error)}.") from error

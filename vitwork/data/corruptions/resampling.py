@@ -1,7 +1,7 @@
 """Blurs, zooms and warps of image batches in double precision, as matrices and gathers.
 
-Separable linear maps are small matrices built once on the CPU, applied along rows and columns: any border rule and any
-radius.
+Separable linear maps are small matrices that are built once on the CPU and applied along rows and columns. They allow
+any border rule and any radius.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ Matrix = NDArray[np.float64]
 
 
 def separable(images: Tensor, matrix: Matrix) -> Tensor:
-    """Apply `matrix` (out, in) along both image axes of (…, in, in)."""
+    """Return images (…, in, in) with `matrix` (out, in) applied along both image axes."""
     weights = torch.from_numpy(matrix).to(images)
     return weights @ images @ weights.T
 
 
 def fold(index: Tensor, size: int, border: Border) -> Tensor:
-    """Return indices inside [0, size) for indices anywhere.
+    """Return indices inside [0, size) for any indices, by a border rule.
 
-    ``nearest`` repeats the edge (a a | a b c), ``reflect`` mirrors at the image's edge (b a | a b c), ``mirror`` at
-    the centre of its last pixel (c b | a b c).
+    ``nearest`` repeats the edge (a a | a b c), ``reflect`` mirrors at the image's edge (b a | a b c), and ``mirror``
+    mirrors at the centre of the image's last pixel (c b | a b c).
 
     Raises:
         VitworkError: there is no such border.
@@ -75,7 +75,7 @@ def zoom_matrix(size: int, factor: float) -> Matrix:
 
 @lru_cache(maxsize=64)
 def box_matrix(size: int, target: int) -> Matrix:
-    """Return the matrix of Pillow's box resampling: each target pixel is the mean of the pixels whose centres it holds."""
+    """Return the matrix of Pillow's box resampling: each target pixel is the mean of pixels with centres inside it."""
     scale = size / target
     reach = max(scale, 1.0)
     centres = (np.arange(target)[:, None] + 0.5) * scale
@@ -87,10 +87,10 @@ def box_matrix(size: int, target: int) -> Matrix:
 def disk_kernel(radius: float, blur: float) -> Tensor:
     """Return a disk of `radius` pixels, blurred by a narrow Gaussian against aliasing.
 
-    Its entries sum to one, but to about 1.01 where the disk touches the border of its array (radius 8 and above), as the
-    generators' library mirrors the array there.
+    Its entries sum to one. Where the disk touches the border of its array (radius 8 and above) they sum to about 1.01,
+    because the library of the original generators mirrors the array there.
     """
-    # The generators use 17×17 and a 3×3 blur up to radius 8, above it the disk's own size and a 5×5 blur.
+    # The generators use 17×17 and a 3×3 blur up to radius 8; above that, the disk's own size and a 5×5 blur.
     reach, half = (8, 1) if radius <= 8 else (int(radius), 2)
     line = np.arange(-reach, reach + 1)
     disk = (line[:, None] ** 2 + line**2 <= radius**2).astype(float)
@@ -108,13 +108,13 @@ def _band(size: int, weights: Matrix) -> Matrix:
 
 
 def filtered(images: Tensor, kernel: Tensor) -> Tensor:
-    """Return each channel of (b, c, h, w) filtered by a symmetric square `kernel`, borders mirrored."""
+    """Return each channel of (b, c, h, w) filtered by a symmetric square `kernel`, with mirrored borders."""
     height, width = images.shape[-2:]
     reach = kernel.shape[0] // 2
     rows = fold(torch.arange(-reach, height + reach, device=images.device), height, "mirror")
     columns = fold(torch.arange(-reach, width + reach, device=images.device), width, "mirror")
     padded = images[:, :, rows[:, None], columns]
-    # In double precision a Fourier product is exact enough, and a direct convolution many times slower on a CPU.
+    # In double precision a Fourier product is exact enough; a direct convolution is many times slower on a CPU.
     shape = (len(rows), len(columns))
     product = torch.fft.rfft2(padded) * torch.fft.rfft2(kernel.to(images), s=shape)
     result: Tensor = torch.fft.irfft2(product, s=shape)
@@ -124,7 +124,8 @@ def filtered(images: Tensor, kernel: Tensor) -> Tensor:
 def motion_blurred(images: Tensor, radius: float, sigma: float, angle: Tensor) -> Tensor:
     """Return images blurred along a line, as ImageMagick's motion blur does.
 
-    Half a Gaussian of 2·radius + 1 whole-pixel steps trails from each pixel in the direction of `angle`; edges repeat.
+    Each pixel is smeared in the direction of `angle` by half a Gaussian of 2·radius + 1 whole-pixel steps; edges
+    repeat.
 
     Args:
         images: (b, c, h, w).
@@ -148,7 +149,7 @@ def motion_blurred(images: Tensor, radius: float, sigma: float, angle: Tensor) -
 
 
 def sampled(images: Tensor, rows: Tensor, columns: Tensor, border: Border) -> Tensor:
-    """Return images (b, c, h, w) read at fractional places (b, h, w), linearly between pixels."""
+    """Return images (b, c, h, w) sampled at fractional positions (b, h, w), with linear interpolation."""
     b, _, h, w = images.shape
     batch = torch.arange(b, device=images.device)[:, None, None]
     top, left = torch.floor(rows), torch.floor(columns)

@@ -1,7 +1,7 @@
-"""How strong each corruption is: Hendrycks & Dietterich (2019), as their released generators set it.
+"""Parameters of the corruptions by severity, as in the released generators of Hendrycks & Dietterich (2019).
 
-One row per corruption, one entry per severity from 1 to 5, for images of 32 (CIFAR-C), 64 (Tiny-ImageNet-C) and 224
-pixels (ImageNet-C). The meaning of an entry's numbers is documented at the corruption that takes them.
+There is one row per corruption and one entry per severity from 1 to 5, for images of 32 (CIFAR-C), 64 (Tiny-ImageNet-C)
+and 224 pixels (ImageNet-C). The meaning of an entry's numbers is documented at the corruption that uses them.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ MIDDLE: Table = {
     "jpeg_compression": (65, 58, 50, 40, 25),
 }
 
-# The generator for 224 pixels scales its elastic transformation by 244 by mistake; the released images carry it.
+# The generator for 224 pixels scales its elastic transformation by 244 by mistake; the released images contain this
+# error.
 SLIP = 244 / 224
 
 LARGE: Table = {
@@ -111,8 +112,8 @@ def setting(name: str, severity: int, size: int) -> Any:
     Args:
         name: the corruption.
         severity: from 1 to 5.
-        size: side of the images in pixels; a size without a table of its own takes that of the next larger one (of 224
-            above).
+        size: side of the images in pixels. A size without its own table uses that of the next larger size, or that of
+            224 for sizes above.
     """
     table = min((known for known in SIZES if known >= size), default=SIZES[-1])
     return TABLES[table][name][severity - 1]

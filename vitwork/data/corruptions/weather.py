@@ -1,4 +1,4 @@
-"""Weather corruptions. Each maps images on the scale 0 … 255 (float64, (b, 3, h, w)) to the same scale."""
+"""Weather corruptions, each from images on the scale 0 … 255 (float64, (b, 3, h, w)) to the same scale."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ ICE = (0.88, 0.95, 1.0)
 
 
 def brightness(images: Tensor, amount: float, _: PositionRng) -> Tensor:
-    """Raise the value of each pixel's hue-saturation-value form, up to full intensity.
+    """Return images with the value of each pixel (in hue, saturation, value) raised, up to full intensity.
 
-    Hue and saturation fixed, the channels grow in proportion to the value, so no conversion is needed; black turns grey.
+    With hue and saturation fixed, the channels grow in proportion to the value, so no conversion is needed; black
+    becomes grey.
     """
     value = images.amax(dim=1, keepdim=True)
     raised = (value + 255 * amount).clamp(max=255)
@@ -24,7 +25,7 @@ def brightness(images: Tensor, amount: float, _: PositionRng) -> Tensor:
 
 
 def fog(images: Tensor, mist: tuple[float, float], random: PositionRng) -> Tensor:
-    """Add a random cloud and rescale to the image's maximum; `mist` is its strength and its smoothness."""
+    """Return images with a random cloud added, rescaled to their maximum; `mist` is its strength and smoothness."""
     strength, decay = mist
     size = images.shape[-1]
     cloud = plasma(len(images), size, decay, random)[:, None]
@@ -33,10 +34,10 @@ def fog(images: Tensor, mist: tuple[float, float], random: PositionRng) -> Tenso
 
 
 def snow(images: Tensor, fall: tuple[float, ...], random: PositionRng) -> Tensor:
-    """Whiten the image and let flakes fall over it.
+    """Return whitened images with falling snowflakes.
 
-    `fall` is the flakes' mean and deviation, their enlargement, the threshold below which there is none, radius and
-    deviation of their motion blur, and the weight of the image that is not whitened.
+    `fall` holds the flakes' mean and standard deviation, their enlargement, the threshold below which there is no
+    flake, radius and standard deviation of their motion blur, and the weight of the image that is not whitened.
     """
     mean, deviation, factor, threshold, radius, sigma, weight = fall
     size = images.shape[-1]
@@ -51,18 +52,18 @@ def snow(images: Tensor, fall: tuple[float, ...], random: PositionRng) -> Tensor
 
 
 def frost(images: Tensor, ice: tuple[float, float], random: PositionRng) -> Tensor:
-    """Lay ice over the image; `ice` is the weight of the image and of the ice.
+    """Return images covered with ice; `ice` is the weight of the image and of the ice.
 
     The original blends in crops of six photographs of frost. Here ice is drawn (see `_ice`), so absolute accuracies
-    under frost are not comparable with those on CIFAR-C or ImageNet-C files; the readers in
-    `vitwork.data.corruptions.published` take those.
+    under frost are not comparable with those on CIFAR-C or ImageNet-C files. `vitwork.data.corruptions.published` reads
+    those files.
     """
     keep, cover = ice
     return keep * images + cover * _ice(len(images), images.shape[-1], random)
 
 
 def _ice(batch: int, size: int, random: PositionRng) -> Tensor:
-    """Return drawn ice on the scale 0 … 255, (batch, 3, size, size): a pale film crossed by bright, thin crystals."""
+    """Return drawn ice on the scale 0 … 255, (batch, 3, size, size): a pale film with bright, thin crystals."""
     film = plasma(batch, size, 2.0, random)
     crystals = sum((1 - (2 * plasma(batch, size, 1.7, random) - 1).abs()) ** 8 for _ in range(2))
     layer = (0.55 * film + 0.6 * crystals).clamp(0, 1)[:, None]
@@ -72,8 +73,9 @@ def _ice(batch: int, size: int, random: PositionRng) -> Tensor:
 def plasma(batch: int, size: int, decay: float, random: PositionRng) -> Tensor:
     """Return random clouds by the diamond-square algorithm on a torus, (batch, size, size) in [0, 1].
 
-    The map is a power of two wide and cut to `size`. As in the generators, the random part of every new point is
-    uniform with half-width 100 times a roughness that starts at 100 and falls by `decay` from scale to scale.
+    The width of the map is a power of two, and the map is cut to `size`. As in the generators, the random part of every
+    new point is uniform, with half-width 100 times a roughness that starts at 100 and is divided by `decay` at every
+    scale.
     """
     full = 1 << (size - 1).bit_length()
     field = torch.zeros(batch, full, full, dtype=torch.double, device=random.device)

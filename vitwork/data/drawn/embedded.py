@@ -1,15 +1,17 @@
-"""Images that are drawn, not downloaded: the data set of the `smoke` profile.
+"""The drawn images of the `smoke` profile's data set, which needs no download.
 
-Every image shows one object before a shaded background. Its *outline* (a low-frequency cue, `vitwork.data.drawn.shapes`) and
-the *texture* that covers it (a high-frequency cue: periods of 2.5 to 3.5 pixels, that is 0.57π to 0.8π, at every image
-size; `vitwork.data.drawn.textures`) are chosen separately. In ordinary images both are those of the class; `conflict` pairs
-the outline of one class with the texture of another. Each cue is mixed, by a random share of up to one half, with that
-of a random class, so that some images are ambiguous. Position, size and rotation of the object, direction and
-period of the texture, the colours of object and background, smaller objects of random outline and texture behind it, and
-noise on each pixel vary from image to image and say nothing of the class. A horizontal mirror changes no class.
+Every image shows one object in front of a shaded background. Its *outline* (a low-frequency cue,
+`vitwork.data.drawn.shapes`) and its *texture* (a high-frequency cue, `vitwork.data.drawn.textures`) are chosen
+separately. The texture has periods of 2.5 to 3.5 pixels, that is 0.57π to 0.8π, at every image size. In ordinary images
+both cues are those of the class; `conflict` pairs the outline of one class with the texture of another. Each cue is
+mixed, by a random share of up to 0.3, with that of a random class, so that some images are ambiguous.
 
-Images depend on seed, split and position only: the first images of a longer drawing are the shorter drawing. They are the
-same on every platform (see `vitwork.data.drawn.exact_rng`).
+These vary from image to image and are independent of the class: position, size and rotation of the object, direction
+and period of the texture, the colours of object and background, smaller objects of random outline and texture behind
+it, and noise on each pixel. A horizontal mirror does not change the class.
+
+Images depend only on seed, split and position: the first images of a longer drawing are the shorter drawing. They are
+the same on every platform (see `vitwork.data.drawn.exact_rng`).
 """
 
 from __future__ import annotations
@@ -32,10 +34,11 @@ Labels = NDArray[np.int64]
 
 BLOCK = 250  # images drawn at once; a multiple of the class count, so that every block is balanced
 DISTRACTORS = 2
-# The ranges below were set by the accuracy of small networks after six epochs on 1,600 images of 16×16, before any claim was
-# measured on them (docs/registration.md): a ViT shall learn clearly more than chance in the time there is, and a
-# pre-activation ResNet shall not saturate. Measured, one training each: ViT (dim 48, three blocks) 35 %, ResNet (widths 8 to
-# 32) 77 % after five epochs. Fainter textures keep the ViT at chance, stronger outlines hide them.
+# The ranges below were chosen by the accuracy of small networks after six epochs on 1,600 images of 16×16, before any
+# claim was measured on them (docs/registration.md): a ViT should learn clearly more than chance in the available time,
+# and a pre-activation ResNet should not saturate. Measured with one training each: ViT (dim 48, three blocks) 35 %,
+# ResNet (widths 8 to 32) 77 % after five epochs. With fainter textures the ViT stays at chance; stronger outlines hide
+# the textures.
 AMBIGUITY = (0.0, 0.3)  # share of another class's outline, and of its texture, that is mixed in
 TEXTURE_CONTRAST = (0.3, 0.5)  # share of the intensity range, one standard deviation
 OUTLINE_CONTRAST = (0.2, 0.45)
@@ -44,13 +47,13 @@ PERIOD = (2.5, 3.5)  # pixels
 
 
 class PoseRange(NamedTuple):
-    """How far the pose of an object varies.
+    """Ranges of an object's pose.
 
     Attributes:
         radius: half of its width, as a share of half the image.
-        spread: largest distance of its centre from the image's, along each axis, in the same unit.
+        spread: largest distance of its centre from the image's centre along each axis, in the same unit.
         turn: rotation in full turns.
-        darker: share of the objects that are darker than their ground.
+        darker: share of the objects that are darker than their background.
     """
 
     radius: tuple[float, float]
@@ -78,10 +81,10 @@ class Drawing(NamedTuple):
 
 
 def draw_images(n: int, size: int = 16, seed: int = 0, split: Split = "train") -> Drawing:
-    """Draw labelled images whose outline and texture agree.
+    """Return drawn, labelled images whose outline and texture agree.
 
     Args:
-        n: number of images; classes take turns, so every prefix is balanced to within one image.
+        n: number of images; classes alternate, so every prefix is balanced to within one image.
         size: side in pixels.
         seed: seed of the drawing.
         split: part of the data set; splits share no random number.
@@ -94,7 +97,7 @@ def draw_images(n: int, size: int = 16, seed: int = 0, split: Split = "train") -
 
 
 def conflict(n: int, size: int = 16) -> Drawing:
-    """Draw images whose outline belongs to one class and whose texture to another, all ordered pairs equally often."""
+    """Return drawn images with the outline of one class and the texture of another, all ordered pairs equally often."""
     count = len(CLASSES)
     index = np.arange(n, dtype=np.int64)
     shapes = index % count
@@ -103,7 +106,7 @@ def conflict(n: int, size: int = 16) -> Drawing:
 
 
 def draw_cues(shapes: Labels, textures: Labels, *, size: int = 16, seed: int = 0, split: Split = "test") -> Drawing:
-    """Draw one image for each pair of outline and texture.
+    """Return one drawn image for each pair of outline and texture.
 
     Args:
         shapes, textures: classes, int64 (n,).
@@ -122,7 +125,7 @@ def draw_cues(shapes: Labels, textures: Labels, *, size: int = 16, seed: int = 0
     for start in range(0, len(shapes), BLOCK):
         part = slice(start, start + BLOCK)
         stream = ExactRng((seed, SPLITS.index(split), size, start // BLOCK))
-        # A whole block is drawn even where fewer images are wanted, so that a prefix does not depend on n.
+        # A whole block is drawn even if fewer images are needed, so that a prefix does not depend on n.
         drawn = _paint(_padded(shapes[part]), _padded(textures[part]), size, stream)
         images[part] = drawn[: len(shapes[part])]
     return Drawing(images, shapes, textures)
@@ -166,7 +169,7 @@ def _put(canvas: Floats, shapes: Labels, textures: Labels, place: PoseRange, str
 
 
 def _cover(shapes: Labels, size: int, place: PoseRange, stream: ExactRng) -> Floats:
-    """Return the share of each pixel that the posed outline covers, (n, size, size): the edges are anti-aliased."""
+    """Return the share of each pixel that the posed outline covers, (n, size, size), with anti-aliased edges."""
     n = len(shapes)
     x, y = _grid(size)
     centre = (2 * stream.uniform(2, n, 1, 1) - 1) * np.float32(place.spread)
@@ -198,7 +201,7 @@ def _pattern(textures: Labels, size: int, stream: ExactRng) -> Floats:
 
 
 def _each(drawers: Sequence[Callable[..., Floats]], kinds: Labels, *planes: Floats) -> Floats:
-    """Return what each image's own drawer makes of its planes, (n, h, w)."""
+    """Return the result of each image's own drawing function on its planes, (n, h, w)."""
     result = np.empty_like(planes[0])
     for kind, drawer in enumerate(drawers):
         chosen = kinds == kind
@@ -207,7 +210,7 @@ def _each(drawers: Sequence[Callable[..., Floats]], kinds: Labels, *planes: Floa
 
 
 def _admixture(n: int, stream: ExactRng) -> tuple[Floats, Labels]:
-    """Return by how much each image's cue is drawn towards another class's, and which, (n, 1, 1) and (n,)."""
+    """Return the share of another class's cue to mix into each image's cue, and that class, (n, 1, 1) and (n,)."""
     share = _between(stream.uniform(n, 1, 1), AMBIGUITY)
     return share, (stream.uniform(n) * len(CLASSES)).astype(np.int64)
 

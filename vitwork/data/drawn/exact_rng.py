@@ -1,8 +1,8 @@
-"""Random numbers and a wave that are the same to the last bit on every platform.
+"""Random numbers and a sine-like wave that are the same to the last bit on every platform.
 
-Only operations that IEEE 754 rounds exactly are used (sum, product, quotient, root, floor), and random bits come from
-the bit generator itself, whose stream numpy guarantees. Sines, exponentials and numpy's distributions carry no such
-promise: they differ in the last bit between processors or numpy versions.
+Only operations that IEEE 754 rounds exactly are used (sum, product, quotient, root, floor). Random bits come from the
+bit generator itself, whose stream numpy guarantees. Sines, exponentials and numpy's distributions have no such
+guarantee: they differ in the last bit between processors or numpy versions.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[Any]
-"""float32 throughout; numpy's stubs widen float32 with a Python number to float64, numpy itself does not."""
+"""float32 throughout; numpy's type stubs widen float32 with a Python number to float64, but numpy itself does not."""
 
 
 class ExactRng:
     """A reproducible source of numbers.
 
     Args:
-        key: non-negative integers that name the stream, for example seed, split and position.
+        key: non-negative integers that identify the stream, for example seed, split and position.
     """
 
     def __init__(self, key: Sequence[int]) -> None:
@@ -33,7 +33,7 @@ class ExactRng:
         return ((raw >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
 
     def normal(self, *shape: int) -> Floats:
-        """Return nearly normal float32 numbers (sum of four uniforms; mean 0, variance 1, bounded by 3.5)."""
+        """Return approximately normal float32 numbers (sum of four uniforms; mean 0, variance 1, bounded by 3.5)."""
         raw = self._bits.random_raw(int(np.prod(shape)))
         total = np.zeros(raw.shape, np.float32)
         for shift in (0, 16, 32, 48):
@@ -44,7 +44,7 @@ class ExactRng:
 
 
 def wave(turns: Floats) -> Floats:
-    """Return nearly sin(2π·turns), by Bhaskara's rational approximation (error below 0.0017)."""
+    """Return approximately sin(2π·turns), by Bhaskara's rational approximation (error below 0.0017)."""
     phase = turns - np.floor(turns)
     half = 2 * phase
     rising = half < 1

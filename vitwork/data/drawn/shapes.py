@@ -1,4 +1,4 @@
-"""Ten outlines as signed fields: negative inside, zero on the outline, growing about as the distance to it."""
+"""Ten outlines as signed fields: negative inside, zero on the outline, and growing roughly like the distance to it."""
 
 from __future__ import annotations
 
@@ -71,4 +71,4 @@ SHAPES: tuple[Callable[[Floats, Floats], Floats], ...] = (
     ell,
     chevron,
 )
-"""Fields over object coordinates (a, b); the objects fill about the unit disc."""
+"""Fields over object coordinates (a, b); the objects roughly fill the unit disc."""

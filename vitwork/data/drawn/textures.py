@@ -1,7 +1,7 @@
-"""Ten patterns of high spatial frequency, with zero mean and unit mean square, unchanged in kind by a mirror.
+"""Ten patterns of high spatial frequency, with zero mean and unit mean square; mirroring does not change the pattern.
 
-A pattern is a function of `u`, `v` (coordinates in periods, horizontal and vertical) and `field` (independent numbers,
-uniform in [0, 1), one per pixel, for the irregular ones), all of shape (n, h, w).
+A pattern is a function of `u`, `v` (coordinates in periods, horizontal and vertical) and `field`, all of shape (n, h,
+w). `field` holds independent numbers, uniform in [0, 1), one per pixel, for the irregular patterns.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def columns(u: Floats, v: Floats, field: Floats) -> Floats:
 
 
 def diagonals(u: Floats, v: Floats, field: Floats) -> Floats:
-    """Rising or falling with equal chance, as one number of `field` says for each image."""
+    """Return rising or falling diagonals with equal probability, by one number of `field` per image."""
     sign = np.where(field[:, :1, :1] < 0.5, -1, 1).astype(np.float32)
     return wave((u + sign * v) / SQRT2) * SQRT2
 

@@ -1,4 +1,4 @@
-"""Decoded data sets, kept so that the many processes of a run decode a data set once."""
+"""A cache of decoded data sets, so that the many processes of a run decode a data set once."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from vitwork.store.store import CorruptFileError, read_sealed, write_sealed
 T = TypeVar("T")
 
 VERSION = 5
-"""Raised whenever decoding, or what it refuses, changes, so that nothing that was decoded differently is read."""
+"""Increased whenever decoding or its checks change, so that data that were decoded differently are not read."""
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path` against other processes.
+    """Hold a lock on the file `path`, which excludes other processes.
 
     Raises:
         VitworkError: the lock file cannot be written.
@@ -48,12 +48,12 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def content_fingerprint(collection: Collection, size: int | None) -> str:
-    """Return the content fingerprint; files that did not change since they were decoded are not read again."""
+    """Return the content fingerprint; files that have not changed since they were decoded are not read again."""
     return _cached(collection, size, lambda place: str(_facts(place)["fingerprint"]))
 
 
 def decoded(collection: Collection, size: int | None) -> Decoded:
-    """Return the decoded collection, from the cache where it is there."""
+    """Return the decoded collection, from the cache if it is there."""
     return _cached(collection, size, _read)
 
 
@@ -62,7 +62,7 @@ def _cached(collection: Collection, size: int | None, read: Callable[[Path], T])
     try:
         return read(_found(places, size))
     except (OSError, CorruptFileError):
-        pass  # dealt with below, by the process that holds the lock
+        pass  # handled below, by the process that holds the lock
     with locked(places[0].with_suffix(".lock")):
         try:
             return read(_found(places, size))
@@ -76,19 +76,19 @@ def _cached(collection: Collection, size: int | None, read: Callable[[Path], T])
 
 
 def _places(collection: Collection, size: int | None) -> tuple[Path, Path]:
-    """Return where the images are kept if none needs fitting, and where if some do."""
+    """Return two places for the decoded images: one if no image needs resizing, the other if some do."""
     folder = cache_folder() / "decoded"
     key = _key(collection)
     return folder / key, folder / f"{key}-{size}"
 
 
 def place_of(collection: Collection) -> Path:
-    """Return the folder of what is kept of a collection's encoded images."""
+    """Return the cache folder for a collection's encoded images."""
     return cache_folder() / "packed" / _key(collection)
 
 
 def _key(collection: Collection) -> str:
-    """Return a hash of what decoded images depend on, as far as the files' names and stamps show."""
+    """Return a hash of everything that decoded images depend on, by the files' names and stamps."""
     parts = [f"{VERSION} {collection.where}", *(f"{path} {stamp(path)}" for path in collection.files)]
     named = "\n".join(parts).encode(errors="surrogateescape")  # a name need not be text
     return hashlib.sha256(named).hexdigest()[:32]
@@ -125,7 +125,7 @@ def _write(place: Path, data: Decoded) -> None:
         "side": data.side,
         "splits": list(data.images),
     }
-    # Written last: where it is, the arrays are too.
+    # Written last: if it exists, so do the arrays.
     write_sealed(place.with_suffix(".json"), json.dumps(facts).encode())
 
 

@@ -1,4 +1,4 @@
-"""Labelled images as files hold them, before decoding."""
+"""Collections of labelled, encoded images in files, and the assignment of files to splits."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ SPLIT_WORDS = {
 }
 
 MOST_CLASSES = 10**6
-"""More than any data set has: a larger label is no class's number, and as many classes would not fit into memory."""
+"""More than any data set has: a larger label is not a class number, and so many classes would not fit into memory."""
 
 SHARD = re.compile(
     r"(?<![a-z0-9])(?<!of[-_.])(?<!fold[^a-z0-9])(?<!split[^a-z0-9])(?<!cv[^a-z0-9])(|part|shard|chunk|"
     + "|".join(SPLIT_WORDS)
     + r")(\d+|(?=[a-f]*\d)[0-9a-f]{8,})(?![a-z0-9])"
 )
-"""The number, or the hash, that tells files of one split apart: ``00001`` in ``train-00001-of-00003``, 2 in ``part2``.
+"""The number or hash that distinguishes files of one split: ``00001`` in ``train-00001-of-00003``, 2 in ``part2``.
 
-Numbers of folds (``train_fold_1``) are none: folds overlap, so each is a set of its own.
+Numbers of folds (``train_fold_1``) do not match: folds overlap, so each is a set of its own.
 """
 
 FOLD = re.compile(r"(?<![a-z])(fold|cv)s?[^a-z0-9]?\d")
-"""How files and folders are called that hold a fold of a cross-validation."""
+"""Names of files and folders that hold a fold of a cross-validation."""
 
 OF_ALL = re.compile(r"(\d+)[-_.]of[-_.](\d+)(?![a-z0-9])")
-"""A file's number, from 0 or 1 on, and how many there are, where its name says so: 1 and 3 in ``train-00001-of-00003``."""
+"""A file's number, from 0 or 1 on, and the number of files, if its name has both: 1, 3 in ``train-00001-of-00003``."""
 
 
 class Example(NamedTuple):
@@ -52,7 +52,7 @@ class Example(NamedTuple):
         content: the encoded image, or its decoded pixels (height, width, 3).
         label: number of its class.
         where: file and row, for messages.
-        key: what its file calls it: one of a split's samples is it by key and content; empty where files are samples.
+        key: its name in the file; key and content together identify a sample of a split. Empty if files are samples.
     """
 
     content: bytes | Pixels
@@ -64,7 +64,7 @@ class Example(NamedTuple):
 Part: TypeAlias = Callable[[], Iterator[Example]]
 Groups: TypeAlias = dict[str, tuple[Path, ...]]
 Grouping: TypeAlias = Callable[[Path, Iterable[Path]], Groups]
-"""Tells which of the files or folders below a root belong to which split."""
+"""Returns which of the files or folders below a root belong to which split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class Collection:
     """A data set that can be read.
 
     Attributes:
-        where: what messages call it.
-        files: the files whose change is a change of the data; empty where the content is fixed by its name.
-        classes: function that reads the names of the classes; it returns none where the classes have only numbers.
+        where: its name in messages.
+        files: the files that determine the data; empty if the collection's name determines its content.
+        classes: function that reads the names of the classes; its result is empty if the classes have only numbers.
         splits: for ``train`` and ``test``, the parts that can be read one by one, each a function that starts reading.
     """
 
@@ -84,10 +84,10 @@ class Collection:
     splits: Mapping[str, Sequence[Part]]
 
     def read(self, split: str) -> Iterator[Example]:
-        """Read a split from its first part to its last.
+        """Yield the images of a split from its first part to its last.
 
         Raises:
-            VitworkError: a sample is there twice, as where a shard was copied.
+            VitworkError: a sample occurs twice, for example because a shard was copied.
         """
         seen: set[int] = set()
         for example in chain.from_iterable(part() for part in self.splits[split]):
@@ -100,10 +100,10 @@ class Collection:
 
 
 def class_number(value: object, where: str) -> int:
-    """Return a label that can be a class's number.
+    """Return a label as a class number.
 
     Raises:
-        VitworkError: it is no whole number, or larger than any number of classes; the message begins with `where`.
+        VitworkError: it is not an integer, or larger than any number of classes; the message begins with `where`.
     """
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MOST_CLASSES:
         raise VitworkError(f"{where} has the label {str(value)[:40]}, which is not a class number.")
@@ -111,16 +111,16 @@ def class_number(value: object, where: str) -> int:
 
 
 def numbers_of(names: Iterable[str]) -> list[int] | None:
-    """Return the numbers that classes are called by; None where one of them is called otherwise."""
+    """Return the class names as numbers; None if one of them is not a number."""
     names = list(names)
     return [int(name) for name in names] if all(name.isdecimal() for name in names) else None
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of class folders in the order that numbers the classes: of numbers by number, else of names as texts.
+    """Return the names of class folders in the order of their classes: by number if all are numbers, otherwise as text.
 
     Raises:
-        VitworkError: two of them are one number.
+        VitworkError: two names are the same number.
     """
     names = sorted(names)
     found = dict(zip(numbers_of(names) or range(len(names)), names, strict=True))
@@ -130,16 +130,18 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def split_of(path: Path) -> str | None:
-    """Return the split that a file's or folder's relative path names (``train``, ``test``, ``validation``), or None."""
+    """Return the split (``train``, ``test``, ``validation``) in a file's or folder's relative path, or None."""
     words = (word for part in path.parts for word in re.split(r"[^a-z]+", part.lower()))
     return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
 
 
 def held_out(root: Path, paths: Iterable[Path]) -> Groups:
-    """Return the files or folders of test images alone: of validation, else of the test, else those that name no split.
+    """Return the files or folders of test images only.
+
+    They are those of validation, otherwise of the test split, otherwise those whose names contain no split.
 
     Raises:
-        VitworkError: there are none, or they belong to several sets or are not all there.
+        VitworkError: there are none, they belong to several sets, or some are missing.
     """
     groups = _by_split(root, paths)
     members = groups.get("validation") or groups.get("test") or groups.get("")
@@ -150,10 +152,11 @@ def held_out(root: Path, paths: Iterable[Path]) -> Groups:
 
 
 def train_and_test(root: Path, paths: Iterable[Path]) -> Groups:
-    """Group files or folders below `root` by split; a validation split serves where there is no test split.
+    """Return files or folders below `root` by split; without a test split, a validation split is used for it.
 
     Raises:
-        VitworkError: no training or no test images, or a split's files belong to several sets or are not all there.
+        VitworkError: there are no training or no test images, or a split's files belong to several sets or some are
+            missing.
     """
     groups = _by_split(root, paths)
     found = {"train": groups.get("train", []), "test": groups.get("test") or groups.get("validation", [])}
@@ -165,10 +168,10 @@ def train_and_test(root: Path, paths: Iterable[Path]) -> Groups:
 
 
 def _by_split(root: Path, paths: Iterable[Path]) -> dict[str, list[Path]]:
-    """Group files or folders by the split that their names say, under no name where they say none.
+    """Return files or folders by the split in their names, with an empty name where there is no split.
 
     Raises:
-        VitworkError: there are splits, and folds of images beside them, which would be left out.
+        VitworkError: there are folds of images beside the splits, which would be left out.
     """
     groups: dict[str, list[Path]] = {}
     for path in sorted(paths):
@@ -182,15 +185,15 @@ def _by_split(root: Path, paths: Iterable[Path]) -> dict[str, list[Path]]:
 
 
 def _check_one_set(root: Path, split: str, members: list[Path]) -> None:
-    """Check that files differ by their shards' numbers alone, folders not at all, and that no number is missing.
+    """Check that files of a split differ only in shard numbers, with none missing, and that folders do not differ.
 
-    Numbers that differ are all those from 0 or 1 on: sizes, years and versions, which tell whole sets apart, are not.
+    Shards' numbers count from 0 or 1. Sizes, years and versions do not: these distinguish whole sets.
     """
     names = [path.relative_to(root) for path in members]
     series = [path if path.is_dir() else path.with_name(SHARD.sub("\\1\0", path.name.lower())) for path in members]
     alike = {str(name).lower(): name for name in names}
     for name, its in zip(names, series, strict=True):
-        other = alike[str(name).lower()]  # where only the case of letters differs
+        other = alike[str(name).lower()]  # another name if two differ only in upper and lower case
         if its != series[0] or other != name:
             raise VitworkError(
                 f"{root} has two sets of {split} images, {names[0] if other == name else other} and {name}: leave one of them, "
@@ -205,7 +208,7 @@ def _check_one_set(root: Path, split: str, members: list[Path]) -> None:
             raise VitworkError(f"{root} has {len(names)} files of {split} images where {said}.")
         columns.append(tuple(OF_ALL.findall(name.name.lower())[0][0] for name in names))
     for column in columns:
-        if all(map(str.isdecimal, column)):  # others are hashes
+        if all(map(str.isdecimal, column)):  # all other columns are hashes
             found = set(map(int, column))
             first = min({1, *found})
             if lacking := set(range(first, first + len(names))) - found:

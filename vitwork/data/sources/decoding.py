@@ -1,4 +1,4 @@
-"""From files to arrays: decode, put into an order that no file format decides, and fingerprint."""
+"""Decoding of images to arrays, in an order that does not depend on the files, with a fingerprint."""
 
 from __future__ import annotations
 
@@ -33,37 +33,37 @@ from vitwork.data.sources.collection import Collection, Example, Pixels
 from vitwork.errors import VitworkError
 
 NATIVE_SIDE = 64
-"""Images up to this side are kept as they are and pooled when they are loaded; larger ones are fitted at decoding."""
+"""Images up to this side are stored unchanged and pooled when loaded; larger ones are resized when decoded."""
 
 MODES = frozenset({"1", "L", "LA", "LAB", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"})
-"""Modes of PIL with eight bits a channel, or one: its conversion to RGB keeps black and white."""
+"""Modes of PIL with eight bits per channel, or one: its conversion to RGB keeps black and white."""
 
 FULL_RANGE = frozenset({"PNG", "JPEG2000", "PPM"})
-"""Formats of which PIL scales grey levels of more than 8 bits to the whole of 16, whatever white they say."""
+"""Formats whose grey levels of more than 8 bits PIL scales to the full range of 16 bits, for any stated white."""
 
 WHITE_IS_ZERO, SIGNED, IN_PLANES = 0, 2, 2
-"""What TIFF calls these by, in three of its tags."""
+"""TIFF's codes for these, in three of its tags."""
 
 CODESTREAM = b"\xff\x4f\xff\x51"
-"""How the pixels of a file of JPEG 2000 begin; their sizes and bits follow."""
+"""Beginning of the pixels in a JPEG 2000 file; their sizes and bits follow."""
 
 PNG_PARTS = 8
-"""Where the parts of a PNG begin: each its length, its kind, its content and its checksum."""
+"""Offset of the first chunk in a PNG; each chunk has a length, a type, content and a checksum."""
 
 PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Numbers of each of its pixels, by what it calls their colours."""
+"""Number of values per pixel of a PNG, by its code for the colour type."""
 
 PNG_PASSES = (
     (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)
 )  # fmt: skip
-"""Of one that is interlaced: first column and row of each pass, and steps to the right and down."""
+"""For an interlaced PNG: first column and row of each pass, and steps to the right and down."""
 
 TILE, END = b"\xff\x90", b"\xff\xd9"
-"""How a part of a tile begins there, and what follows the last one."""
+"""Markers of JPEG 2000 at the beginning of a tile part, and after the last one."""
 
 
 class TooLargeError(VitworkError):
-    """Decoded, the images do not fit into half of the machine's memory."""
+    """The decoded images do not fit into half of the machine's memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ class Decoded:
     Attributes:
         images, labels: for each split, uint8 (n, 3, h, w) and int64 (n,).
         classes: names of the classes.
-        side: shortest side of the largest image before fitting.
-        fingerprint: SHA-256 of labels and pixels, equal for every copy of the data whatever its files and their order.
+        side: shortest side of the largest image before resizing.
+        fingerprint: SHA-256 of labels and pixels, equal for every copy of the data in any files and order.
     """
 
     images: dict[str, Pixels]
@@ -85,15 +85,15 @@ class Decoded:
 
 
 def decode(collection: Collection, size: int | None) -> Decoded:
-    """Decode all images of a collection.
+    """Return all images of a collection, decoded.
 
-    Rows are ordered by a hash of their content: the order does not depend on how the files were written, and the
+    Rows are ordered by a hash of their content, so the order does not depend on how the files were written, and the
     images of any prefix are a fair sample.
 
     Args:
-        collection: what to decode.
-        size: side to fit images larger than `NATIVE_SIDE` to, and smaller ones where they are of several sizes; None
-            keeps every image as it is.
+        collection: the collection to decode.
+        size: side to which images larger than `NATIVE_SIDE` are resized, and smaller ones if they have several sizes;
+            None keeps every image unchanged.
 
     Raises:
         VitworkError: an image is corrupt, images differ in size and `size` is None, or labels and classes disagree.
@@ -138,12 +138,12 @@ def picture_of(example: Example) -> Image.Image:
         return rgb_in(io.BytesIO(example.content), example.where)
     except VitworkError:
         raise
-    except Exception as error:  # decoders of damaged pictures raise errors of any kind
+    except Exception as error:  # decoders raise errors of any kind on damaged pictures
         raise VitworkError(f"The image in {example.where} is corrupt or of an unknown kind.") from error
 
 
 class _Readers:
-    """How many threads read a picture now, and what PIL's flag was before the first of them."""
+    """Number of threads that read a picture now, and the value of PIL's flag before the first of them."""
 
     lock = Lock()
     count = 0
@@ -152,7 +152,7 @@ class _Readers:
 
 @contextmanager
 def _cut_refused() -> Iterator[None]:
-    """Have PIL refuse pictures that are cut, whatever code of a user's set: their rest would be grey, and kept in caches."""
+    """Make PIL refuse truncated pictures, even if user code allows them: their rest would be grey, also in caches."""
     with _Readers.lock:
         if not _Readers.count:
             _Readers.before = ImageFile.LOAD_TRUNCATED_IMAGES
@@ -168,21 +168,21 @@ def _cut_refused() -> Iterator[None]:
 
 
 def rgb_in(file: Path | IO[bytes], where: str) -> Image.Image:
-    """Return the picture in a file as RGB, fully read; decoders of damaged ones raise errors of any kind.
+    """Return the picture in a file as RGB, fully read; decoders raise errors of any kind on damaged pictures.
 
     Raises:
-        VitworkError: as `as_rgb`.
+        VitworkError: as for `as_rgb`.
     """
     with _cut_refused(), Image.open(file) as picture:
         return as_rgb(picture, where)
 
 
 def as_rgb(picture: Image.Image, where: str) -> Image.Image:
-    """Return a picture of PIL as RGB, from black to white in whatever mode it has; transparency is left out.
+    """Return a PIL picture of any mode as RGB, with black and white preserved; transparency is dropped.
 
     Raises:
-        VitworkError: its mode has no white that is known, as 32-bit numbers have none, or PIL takes its levels for others, or
-            reads it though it was cut off.
+        VitworkError: its mode has no known white, as for 32-bit numbers. Or PIL misinterprets its levels, or reads it
+            although it is truncated.
     """
     codes = _codes(picture) if isinstance(picture, Jpeg2KImageFile) else None
     if codes is not None and not _is_whole(codes):
@@ -191,7 +191,7 @@ def as_rgb(picture: Image.Image, where: str) -> Image.Image:
         raise VitworkError(
             f"The image in {where} is damaged: a part of it does not have its checksum, or pixels are missing."
         )
-    if ends := _ends(picture):  # PIL would take all beyond 255 for white
+    if ends := _ends(picture):  # PIL would turn all levels above 255 into white
         black, white = ends
         levels = (np.asarray(picture).astype(np.float64) - black) * 255 / (white - black)
         return Image.fromarray(np.rint(levels).astype(np.uint8)).convert("RGB")
@@ -201,15 +201,15 @@ def as_rgb(picture: Image.Image, where: str) -> Image.Image:
         )
     if odd := _misread(picture, codes):
         raise VitworkError(f"The image in {where} has {odd}, which are not read here; store it with 8 bits a channel.")
-    if picture.mode == "P":  # PIL warns where a palette's transparency is left out at once
+    if picture.mode == "P":  # PIL warns if a palette's transparency is dropped in one step
         picture = picture.convert("RGBA")
     return picture.convert("RGB")
 
 
 def _is_sound(picture: PngImageFile) -> bool:
-    """Tell whether all parts of a PNG that was opened have their checksums, to its end, and its pixels are as many as it says.
+    """Return whether all chunks of an opened PNG, up to its end, have valid checksums and all its pixels are there.
 
-    PIL does not compare all checksums, and what pixels are missing is black.
+    PIL does not compare all checksums, and leaves missing pixels black.
     """
     assert picture.fp is not None
     file, place = picture.fp, picture.fp.tell()
@@ -224,18 +224,18 @@ def _is_sound(picture: PngImageFile) -> bool:
         parts.append((kind, content))
     file.seek(place)
     wanted = _pixel_bytes(parts[0][1])
-    # One byte more shows that there is more, whatever a small file may grow to.
+    # Reading one byte more shows whether there is more, without unpacking a small file that expands to a huge one.
     return len(zlib.decompressobj().decompress(_pixels(parts), wanted + 1)) == wanted
 
 
 def _pixels(parts: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return the compressed pixels of a PNG: parts of one kind in a row, behind which PIL reads no further ones."""
+    """Return the compressed pixels of a PNG: its first run of consecutive pixel chunks; PIL ignores later ones."""
     rows = groupby(parts, key=lambda part: part[0])
     return next((b"".join(content for _, content in row) for kind, row in rows if kind == b"IDAT"), b"")
 
 
 def _pixel_bytes(header: bytes) -> int:
-    """Return how many bytes the pixels of a PNG take: in one pass or seven, each row behind a byte that says its filter."""
+    """Return the number of bytes of a PNG's pixels: in one pass or seven, each row after a byte for its filter."""
     width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     passes = PNG_PASSES if interlaced else ((0, 0, 1, 1),)
     sizes = ((-((x - width) // right), -((y - height) // down)) for x, y, right, down in passes)
@@ -243,8 +243,8 @@ def _pixel_bytes(header: bytes) -> int:
 
 
 def _misread(picture: Image.Image, codes: bytes | None) -> str:
-    """Return what a file has that PIL takes for unsigned levels of 8 bits; empty where it has nothing of the kind."""
-    # PIL moves the bits of JPEG 2000 up, so that white is grey.
+    """Return in words which levels PIL would misread as unsigned ones of 8 bits; empty if there are none."""
+    # PIL does not scale fewer than 8 bits of JPEG 2000 to the full range, so white becomes grey.
     if codes is not None and (bits := _fewest_bits(codes)) < 8:
         return f"levels of {bits} bit{'s' * (bits > 1)}"
     if not isinstance(picture, TiffImageFile):
@@ -256,8 +256,8 @@ def _misread(picture: Image.Image, codes: bytes | None) -> str:
 
 
 def _ends(picture: Image.Image) -> tuple[int, int] | None:
-    """Return black and white of a grey picture of 9 to 16 bits; None for others, and where its format does not say them."""
-    if isinstance(picture, TiffImageFile) and picture.mode.startswith("I;16"):  # PIL keeps numbers as they are stored
+    """Return the levels of black and white of a grey picture of 9 to 16 bits; None for other or unknown formats."""
+    if isinstance(picture, TiffImageFile) and picture.mode.startswith("I;16"):  # PIL does not change the stored numbers
         white = 2 ** _bits(picture) - 1
         return (white, 0) if picture.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO else (0, white)
     return (0, 65535) if picture.format in FULL_RANGE and picture.mode.startswith("I") else None
@@ -268,19 +268,19 @@ def _bits(picture: TiffImageFile) -> int:
 
 
 def _codes(picture: Jpeg2KImageFile) -> bytes:
-    """Return what follows `CODESTREAM` in a file of JPEG 2000 that was opened and not read yet."""
+    """Return the bytes after `CODESTREAM` in a JPEG 2000 file that is open but not yet read."""
     assert picture.fp is not None
     picture.fp.seek(0)
     return picture.fp.read().partition(CODESTREAM)[2]
 
 
 def _is_whole(codes: bytes) -> bool:
-    """Tell whether the segments lead from one to the next up to the end; PIL leaves those tiles black that are missing."""
+    """Return whether the segments follow one another up to the end marker; PIL leaves missing tiles black."""
     at = int.from_bytes(codes[:2])
     while (marker := codes[at : at + 2]) not in {END, b""}:
         if marker == TILE:
             length = int.from_bytes(codes[at + 6 : at + 10])
-            at = at + length if length else codes.find(END, at)  # the last part may go without its length
+            at = at + length if length else codes.find(END, at)  # the last part may omit its length
         else:
             at += 2 + int.from_bytes(codes[at + 2 : at + 4])
     return marker == END
@@ -293,7 +293,7 @@ def _fewest_bits(codes: bytes) -> int:
 
 
 def fit(picture: Image.Image, size: int) -> Image.Image:
-    """Return the centre square of a picture, reduced to `size` by averaging over boxes or enlarged by cubic curves."""
+    """Return the centre square of a picture, reduced to `size` with a box filter or enlarged with a bicubic filter."""
     side = min(picture.size)
     left, top = (picture.width - side) / 2, (picture.height - side) / 2
     filtered = Image.Resampling.BOX if side >= size else Image.Resampling.BICUBIC
@@ -340,11 +340,11 @@ def _decode_split(
 
 
 def checked_classes(collection: Collection, labels: dict[str, NDArray[np.int64]]) -> tuple[str, ...]:
-    """Return the names of the classes, numbers where they have none.
+    """Return the names of the classes, or their numbers if they have no names.
 
     Raises:
-        VitworkError: a label is outside the classes, two classes have one name, or, of classes without names, one has no
-            training images though a label is as large: nothing says that there is such a class.
+        VitworkError: a label is outside the classes, or two classes have the same name. Or classes have no names, and
+            one below the largest label has no training images, so that nothing shows that the class exists.
     """
     highest = max(int(numbers.max()) for numbers in labels.values())
     lowest = min(int(numbers.min()) for numbers in labels.values())
@@ -366,7 +366,7 @@ def checked_classes(collection: Collection, labels: dict[str, NDArray[np.int64]]
 
 
 def memory() -> int:
-    """Return the machine's memory in bytes; where it is unknown, more than anyone has."""
+    """Return the machine's memory in bytes; a very large number if it is unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 by download: torchvision's copy, or the one on the Hugging Face hub."""
+"""Downloads of CIFAR-10 and CIFAR-100, from torchvision's source or from the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PUBLISHED = {
     "cifar10": "cd79d825d2f4982f83f9fdb5095caf51654802f807fc75cb702abdd83257072b",
     "cifar100": "cf6714ffe295abead020a0b6ebe48867a368e4d4e7d63318538fa37f338738af",
 }
-"""Content fingerprints of whole data sets, measured on copies whose channel statistics are the published ones."""
+"""Content fingerprints of whole data sets, computed from copies that have the published channel statistics."""
 
 
 def check_download(source: str, content: str) -> None:
@@ -42,11 +42,11 @@ def check_download(source: str, content: str) -> None:
 def open_download(source: str) -> Collection:
     """Return a data set that is downloaded when it is first read.
 
-    torchvision's copy comes first; torchvision checks its archive against the published checksum. Where it cannot be
-    had and huggingface_hub is installed, the hub's copy is taken.
+    torchvision's copy is tried first; torchvision checks its archive against the published checksum. If it is not
+    available and huggingface_hub is installed, the hub's copy is used.
 
     Raises:
-        VitworkError: the source has no download. Reading raises it when neither copy can be had.
+        VitworkError: the source has no download. Reading raises it if neither copy is available.
     """
     if source not in DOWNLOADS:
         raise VitworkError(f"The source {source} has no download; name the folder that holds its images with --data.")
@@ -55,10 +55,10 @@ def open_download(source: str) -> Collection:
 
 
 def open_torchvision(root: Path, source: str) -> Collection:
-    """Open the folder into which torchvision unpacked `source`; torchvision checks every file's checksum.
+    """Return the data set in a folder that torchvision unpacked; torchvision checks every file's checksum.
 
     Raises:
-        VitworkError: reading raises it when files are missing or altered.
+        VitworkError: reading raises it if files are missing or altered.
     """
     splits = {split: [partial(_unpacked, source, split, root)] for split in ("train", "test")}
     found = (path for path in sorted(root.glob("cifar-10*-*/*")) if not is_hidden(Path(path.name)))
@@ -69,12 +69,12 @@ def open_torchvision(root: Path, source: str) -> Collection:
 def _read(source: str, split: str) -> Iterator[Example]:
     try:
         return _examples(_torchvision(source, split, _folder(), download=True), f"{source} ({split})")
-    except Exception as error:  # noqa: BLE001 - of the network, of a body that was cut, of what unpacks it
+    except Exception as error:  # noqa: BLE001 - from the network, a truncated body, or unpacking
         return _hub(source, error).read(split)
 
 
 def _class_names(source: str) -> tuple[str, ...]:
-    # Asked after the images were read, so one of the two copies is on the disk.
+    # Called after the images were read, so one of the two copies is on the disk.
     try:
         return _names(_torchvision(source, "train", _folder()))
     except Exception as error:  # noqa: BLE001 - as above
@@ -84,7 +84,7 @@ def _class_names(source: str) -> tuple[str, ...]:
 def _unpacked(source: str, split: str, root: Path) -> Iterator[Example]:
     try:
         return _examples(_torchvision(source, split, root), str(root))
-    except Exception as error:  # also those of unpickling
+    except Exception as error:  # also errors of unpickling
         raise VitworkError(f"{root} does not hold {source} as torchvision unpacks it: files miss or differ.") from error
 
 
@@ -109,7 +109,7 @@ def _names(dataset: Any) -> tuple[str, ...]:
 
 
 def _hub(source: str, reason: Exception) -> Collection:
-    """Return the hub's copy; `reason` is why torchvision's could not be had."""
+    """Return the hub's copy; `reason` is the error with torchvision's copy."""
     try:
         return open_parquet(hub_folder(Path(f"{SCHEME}//{DOWNLOADS[source][1]}")))
     except VitworkError as error:

@@ -1,4 +1,4 @@
-"""Image folders without splits: one folder for each class. For what trains nothing."""
+"""Image folders without splits, with one folder for each class, for uses without training."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from vitwork.errors import VitworkError
 
 
 def is_undivided(root: Path) -> bool:
-    """Tell whether a folder holds nothing that is divided into splits: class folders, if anything, or no images at all."""
+    """Return whether a folder has no splits: it holds class folders, or no images at all."""
     return root.is_dir() and not holds_class_folders(root) and not files_below(root, ARCHIVES, 1)
 
 
 def open_flat(root: Path) -> Collection:
-    """Open ``<class>/*`` as a collection whose images are all of one split, called ``train``, with classes as `in_order`.
+    """Return ``<class>/*`` as a collection with a single split ``train``, with classes in the order of `in_order`.
 
     Raises:
-        VitworkError: there are no images, one lies in no class folder, or a class folder holds none.
+        VitworkError: there are no images, one lies outside the class folders, or a class folder is empty.
     """
     classes = in_order(folder.name for folder in folders_in(root))
     images = images_in((root,), classes)

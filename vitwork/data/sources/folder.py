@@ -1,4 +1,4 @@
-"""Image folders: one folder for each split, in it one for each class."""
+"""Image folders with one folder for each split and, inside it, one for each class."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ COPY = re.compile(
     r"copy of (?P<of>.+)|(?P<own>.+?)(~\d*|[ _.-]+(bak|orig|old|backup|copy)([ _-]*\(?\d+\)?)?|[ _]?\(\d+\))",
     re.IGNORECASE,
 )
-"""How tools and people call the copy of a folder."""
+"""Names that tools and people give to the copy of a folder."""
 PART = 64
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".gif"}
 )
-"""How the names of pictures end, in lower case."""
+"""Suffixes of pictures, in lower case."""
 ARCHIVES = {".parquet": "Parquet files", ".tar": "tar shards"}
-"""How the names of files that hold many pictures end, and what they are called; what is looked for first."""
+"""Suffixes of files that hold many pictures, and their names in messages; the first is looked for first."""
 UNREAD = frozenset({".7z", ".arrow", ".feather", ".h5", ".hdf5", ".pq", ".rar", ".tfrecord", ".tgz", ".zip"})
-"""How the names of other files that hold many pictures end."""
+"""Suffixes of other files that hold many pictures, which are not read."""
 ASIDE = frozenset({".csv", ".idx", ".index", ".json", ".md5", ".sha1", ".sha256", ".sha512", ".txt"})
-"""How the names of files end that say something of the file whose name they bear: ``train-0.tar.md5``."""
+"""Suffixes of files that describe the file whose name they contain: ``train-0.tar.md5``."""
 
 
 def files_of(root: Path, suffix: str) -> list[Path]:
-    """Return the files in a folder, and those below it, that hold images in one layout.
+    """Return the files in a folder and below it that hold images in one layout.
 
     Raises:
-        VitworkError: there are pictures, or files of another layout or of none that is read, which would be left out.
+        VitworkError: there are also pictures, or files of another or of an unsupported layout, which would be left out.
     """
     everything = files_below(root, None)
     found = [path for path in everything if path.suffix.lower() in SUFFIXES | ARCHIVES.keys()]
@@ -47,17 +47,18 @@ def files_of(root: Path, suffix: str) -> list[Path]:
 
 
 def check_beside(root: Path, wanted: Iterable[Path], files: Iterable[Path]) -> None:
-    """Check that nothing that may be a part of a split lies beside the files or folders of it that are read.
+    """Check that no unread file that may be a part of a split lies beside the files or folders that are read.
 
-    An archive beside the folder of its own name is where that came from.
+    An archive beside a folder of the same name is allowed: the folder was unpacked from it.
 
     Args:
-        root: where the names of splits begin.
-        wanted: what is read.
-        files: all files that there are.
+        root: folder that the names of splits are relative to.
+        wanted: the files or folders that are read.
+        files: all existing files.
 
     Raises:
-        VitworkError: there is an archive or a table that is not read, or one that is compressed or not wholly downloaded.
+        VitworkError: there is an archive or a table that is not read, or one that is compressed or incompletely
+            downloaded.
     """
     splits = {split_of(path.relative_to(root)) for path in wanted}
     for path in files:
@@ -71,9 +72,10 @@ def check_beside(root: Path, wanted: Iterable[Path], files: Iterable[Path]) -> N
 
 
 def holds_class_folders(root: Path) -> bool:
-    """Tell whether a folder has sub-folders named after splits: they hold folders, or nothing else, or there are several splits.
+    """Return whether a folder has sub-folders that are splits, by their names.
 
-    What holds pictures alone, as other folders beside it do, is the folder of a class that is called by such a word.
+    They must contain folders, or be the only content, or belong to several splits. A sub-folder that holds only
+    pictures, as its neighbours do, is a class folder that happens to have the name of a split.
     """
     folders = folders_in(root)
     named = [path for path in folders if split_of(Path(path.name))]
@@ -82,12 +84,12 @@ def holds_class_folders(root: Path) -> bool:
 
 
 def open_image_folder(root: Path) -> Collection:
-    """Open ``train/<class>/*`` with ``test/<class>/*`` or ``val/<class>/*``; classes are numbered as `in_order` has them.
+    """Return ``train/<class>/*`` with ``test/<class>/*`` or ``val/<class>/*``, with classes in the order of `in_order`.
 
     Raises:
-        VitworkError: a split is missing, is there twice or holds no image, a class of the test images is not in
-            training, two classes are one number, a picture lies in no class folder, something beside them may hold more, or is no
-            picture where one should be, or cannot be read.
+        VitworkError: a split is missing, occurs twice or holds no image; a test class is not in training; or two
+            classes are the same number. Or a picture lies outside the class folders, another file may hold more images,
+            or a file among the pictures is not a picture or cannot be read.
     """
     groups = train_and_test(root, folders_in(root))
     classes = _names(groups["train"])
@@ -117,7 +119,7 @@ def open_image_folder(root: Path) -> Collection:
 
 
 def open_classes(root: Path, classes: tuple[str, ...]) -> Collection:
-    """Open ``<class>/*``: a folder of test images alone, with the classes that it has."""
+    """Return ``<class>/*``, a folder of test images only, as a collection with the given classes."""
     images = images_in((root,), classes)
     return Collection(str(root), tuple(path for path, _ in images), lambda: classes, {"test": _parts(images)})
 
@@ -127,11 +129,11 @@ def _names(folders: tuple[Path, ...]) -> tuple[str, ...]:
 
 
 def images_in(folders: tuple[Path, ...], classes: tuple[str, ...]) -> list[tuple[Path, int]]:
-    """Return the pictures in all class folders of some folders, with the places of their classes among `classes`.
+    """Return the pictures in all class folders of some folders, with the indices of their classes in `classes`.
 
     Raises:
-        VitworkError: a picture lies in no class folder, something in a class folder is no picture that is read here, or
-            cannot be read; or something beside the class folders may hold more.
+        VitworkError: a picture lies outside the class folders, a file in a class folder is not a supported picture or
+            cannot be read, or a file beside the class folders may hold more images.
     """
     number = {name: place for place, name in enumerate(classes)}
     images: list[tuple[Path, int]] = []
@@ -148,7 +150,7 @@ def _check_strays(folder: Path) -> None:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    """Return the pictures of a class, in its folder and those below it."""
+    """Return the pictures of a class, in its folder and below it."""
     paths = files_below(folder, None)
     if strange := next((path for path in paths if path.suffix.lower() not in SUFFIXES), None):
         kinds = ", ".join(sorted(SUFFIXES))
@@ -157,7 +159,7 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _parts(images: list[tuple[Path, int]]) -> list[Part]:
-    """Return parts of mixed classes, so that readers who take some of the parts meet all classes."""
+    """Return parts of mixed classes, so that readers of only some of the parts get images of all classes."""
     mixed = random.Random(0).sample(images, len(images))
     return [partial(_read, mixed[start : start + PART]) for start in range(0, len(mixed), PART)]
 

@@ -1,4 +1,4 @@
-"""ImageNet's validation images as they come from their makers: one flat folder, and the classes in a file beside it."""
+"""ImageNet's validation images as distributed: one flat folder, with the classes in a file beside it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vitwork.data.sources.listing import files_below, lines_of
 from vitwork.errors import VitworkError
 
 WORDNET = re.compile(r"n\d{8}")
-"""What ImageNet calls a class, after WordNet."""
+"""ImageNet's identifier of a class, from WordNet."""
 FILES = (
     "LOC_val_solution.csv",
     "imagenet_2012_validation_synset_labels.txt",
@@ -25,9 +25,9 @@ FILES = (
     "ground_truth.txt",
     "ILSVRC2012_validation_ground_truth.txt",
 )
-"""What files of classes are called: as Kaggle, TensorFlow, Caffe and ImageNet itself hand them out."""
+"""Names of files of classes, as distributed by Kaggle, TensorFlow, Caffe and ImageNet itself."""
 PLACES = (".", "..", "data", "../data", "ILSVRC2012_devkit_t12/data", "../ILSVRC2012_devkit_t12/data")
-"""Where they lie, seen from the images."""
+"""Their places relative to the images."""
 META = "meta.mat"
 """ImageNet's own list of classes, whose numbers are not in the order of their names."""
 AT_ONCE = 64
@@ -44,7 +44,7 @@ def classes() -> tuple[str, ...]:
 
 
 def classes_called(name: str) -> AbstractSet[int]:
-    """Return the numbers of the classes that a name may mean: by its WordNet name, or a word as of ``tench, Tinca tinca``."""
+    """Return the numbers of the classes that a name may mean: a WordNet name, or a word of ``tench, Tinca tinca``."""
     return set().union(*(_words().get(word, ()) for word in _separate(name)))
 
 
@@ -60,17 +60,17 @@ def _words() -> Mapping[str, AbstractSet[int]]:
 
 
 def _separate(name: str) -> list[str]:
-    """Return the synonyms that a class is called by; folders have underscores in place of spaces."""
+    """Return the synonyms in a class's name; folders have underscores in place of spaces."""
     return [word.strip().lower().replace("_", " ") for word in name.split(",")]
 
 
 def check_numbers(found: Iterable[int], where: str) -> None:
-    """Refuse numbers of classes that stand for themselves and are not in ImageNet's order of its thousand.
+    """Refuse class numbers without names that cannot be ImageNet's numbers of its thousand classes.
 
-    Numbers without a gap from 0 or 1 on, fewer than the thousand, are what other lists of classes have.
+    Numbers without a gap from 0 or 1 on, but fewer than a thousand, belong to another list of classes.
 
     Raises:
-        VitworkError: they are another list's, or larger than the last class's.
+        VitworkError: they belong to another list, or are larger than the last class's number.
     """
     numbers = sorted(set(found))
     if strange := [number for number in numbers if number not in range(CLASSES)]:
@@ -84,13 +84,14 @@ def check_numbers(found: Iterable[int], where: str) -> None:
 
 
 def open_flat(root: Path) -> Collection:
-    """Open a folder of images that has a file of their classes in it or beside it.
+    """Return the collection in a folder of images that has a file of their classes in it or beside it.
 
-    Each line has an image's name and its class, or its class alone, in the order of the images' names. A class is a WordNet
-    name or a number: from 0 in the order of the names, or one of ImageNet's own where ``meta.mat`` lies beside it.
+    Each line holds an image's name and its class, or only its class, in the order of the images' names. A class is a
+    WordNet name or a number: from 0 in the order of the names, or one of ImageNet's own numbers if ``meta.mat`` lies
+    beside it.
 
     Raises:
-        VitworkError: there is no such file, or it does not say of every image what it shows.
+        VitworkError: there is no such file, or it does not give the class of every image.
     """
     images = files_below(root, SUFFIXES, 0)
     truths = [path for place, name in product(PLACES, FILES) if (path := root / place / name).is_file()]
@@ -130,7 +131,7 @@ def _labels(truth: Path, images: Sequence[Path]) -> list[int]:
 
 
 def _readable(truth: Path, images: Sequence[Path]) -> list[int]:
-    """Return what `_labels` does; nothing where a file is of other images, or lacks what names its classes."""
+    """Return the result of `_labels`; empty if a file is for other images, or its classes cannot be identified."""
     try:
         return _labels(truth, images)
     except VitworkError:
@@ -138,7 +139,7 @@ def _readable(truth: Path, images: Sequence[Path]) -> list[int]:
 
 
 def _named(truth: Path, lines: Sequence[tuple[int, Sequence[str]]]) -> dict[str, int]:
-    """Return the classes of images by the images' names, without what they end in."""
+    """Return the classes of images by the images' names without suffixes."""
     number, found = {str(place): place for place in range(len(classes()))}, dict[str, int]()
     for place, words in lines:
         if len(words) < 2:
@@ -152,7 +153,7 @@ def _named(truth: Path, lines: Sequence[tuple[int, Sequence[str]]]) -> dict[str,
 
 
 def _numbers(truth: Path) -> dict[str, int]:
-    """Return ImageNet's own numbers of the classes, where its list lies beside the file of classes; else none."""
+    """Return ImageNet's own numbers of the classes if its list lies beside the file of classes; otherwise empty."""
     path = truth.with_name(META)
     if not path.is_file():
         return {}
@@ -161,7 +162,7 @@ def _numbers(truth: Path) -> dict[str, int]:
     try:
         rows = loadmat(path, squeeze_me=True)["synsets"]
         own = {str(row["WNID"]): int(row["ILSVRC2012_ID"]) for row in rows}
-    except Exception as error:  # of damaged files, there are errors of any kind
+    except Exception as error:  # damaged files raise errors of any kind
         raise VitworkError(f"{path} cannot be read as ImageNet's list of classes.") from error
     return {str(own[name]): place for place, name in enumerate(classes()) if name in own}
 

@@ -1,4 +1,4 @@
-"""Test images alone, in whichever layout they lie, with the numbers of ImageNet's classes."""
+"""Test images in any layout, without training images, with ImageNet's class numbers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from vitwork.errors import VitworkError
 
 
 def open_held_out(root: Path) -> Collection:
-    """Open a folder of test images: Parquet files, tar shards, class folders, or a flat folder with a file of classes.
+    """Return a folder of test images as a collection.
 
-    Of a folder with several splits, validation is taken, and the test where there is none.
+    The layout is Parquet files, tar shards, class folders, or a flat folder with a file of classes. From a folder with
+    several splits, validation is used, or the test split if there is no validation split.
 
     Raises:
-        VitworkError: the folder is empty or of no known layout, or has training images alone.
+        VitworkError: the folder is empty or of no known layout, or has only training images.
     """
     if files_below(root, {".parquet"}, 1):
         return open_parquet(root, held_out)
@@ -45,13 +46,14 @@ def open_held_out(root: Path) -> Collection:
 
 
 def numbers(collection: Collection) -> Sequence[int] | None:
-    """Return the number that ImageNet gives to each class of a collection; None where its labels are those numbers.
+    """Return ImageNet's number of each class of a collection; None if its labels are those numbers.
 
-    Classes are known by their WordNet names (``n01440764``), by the words that ImageNet has for them (``tench``), or by
-    numbers that folders are called by. A thousand of which most are called as ImageNet's at their place are in its order.
+    Classes are identified by their WordNet names (``n01440764``), by ImageNet's words for them (``tench``), or by
+    folder names that are numbers. A thousand classes, most of which have the name of ImageNet's class at the same
+    position, are in ImageNet's order.
 
     Raises:
-        VitworkError: they are called otherwise, or two of them mean one class.
+        VitworkError: they have other names, or two of them mean the same class.
     """
     names, known = collection.classes(), ground_truth.classes()
     if not names or names == known:

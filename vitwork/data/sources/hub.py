@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub, in the hub's own cache."""
+"""Downloads of data sets from the Hugging Face hub, into the hub's own cache."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SCHEME = "hf:"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What ``hf://owner/name@revision/folder`` names.
+    """The parts of an address ``hf://owner/name@revision/folder``.
 
     Attributes:
         name: ``owner/name``.
         revision: branch, tag or commit.
-        folder: that holds the data set, where the repository has several.
+        folder: folder of the data set, if the repository has several.
     """
 
     name: str
@@ -39,10 +39,10 @@ class Address:
 
     @classmethod
     def of(cls, root: Path) -> Address:
-        """Read an address; ``hf://datasets/…``, as the hub itself writes it, is the same.
+        """Return the parsed address; ``hf://datasets/…``, as the hub itself writes it, means the same.
 
         Raises:
-            VitworkError: it names no repository.
+            VitworkError: it does not contain a repository.
         """
         parts = root.parts[1:]
         owner, name, *folders = parts[parts[:1] == ("datasets",) :] + ("",) * 3
@@ -60,9 +60,10 @@ class Files:
     """The files of a data set at one commit of its repository.
 
     Attributes:
-        commit: of the repository.
-        paths: of the files in it.
-        unasked: why the hub did not say that these are all of them, which are what the cache has; empty where it did.
+        commit: commit of the repository.
+        paths: paths of the files in it.
+        unasked: why the hub's list of files was not available, so that these are the files in the cache; empty if the
+            list comes from the hub.
     """
 
     commit: str
@@ -78,17 +79,18 @@ def is_address(root: Path) -> bool:
 def hub_folder(root: Path, grouping: Grouping | None = None) -> Path:
     """Return the folder of a data set of the Hugging Face hub, downloaded once.
 
-    The hub is asked what there is the first time; from then on it is the same commit. Each file is compared with the
-    SHA-256 that the hub states, and downloaded again where it is another one. What cannot be asked for is looked up in the
-    hub's cache, whoever put it there, and serves where the names of its files say how many there are.
+    The hub's list of files is read the first time; from then on the same commit is used. Each file is compared with the
+    SHA-256 that the hub states, and downloaded again if it differs. If the hub cannot be reached, files in the hub's
+    cache are used, however they got there, provided that their names tell the number of files.
 
     Args:
-        root: ``hf://owner/name``, and what `Address` has besides.
-        grouping: says which files are wanted; None for all that the data set is kept as.
+        root: ``hf://owner/name``, with the optional parts of `Address`.
+        grouping: selects the files; None for all files of the data set.
 
     Raises:
-        VitworkError: huggingface_hub is not installed, the hub or the data set cannot be reached, it is not kept as Parquet
-            files or tar shards of one folder, is perhaps a part, or `grouping` refuses it.
+        VitworkError: huggingface_hub is not installed, or the hub or the data set cannot be reached. Or the data set
+            does not consist of Parquet files or tar shards in one folder, may be incomplete, or is refused by
+            `grouping`.
     """
     try:
         import huggingface_hub  # noqa: F401
@@ -109,7 +111,7 @@ def hub_folder(root: Path, grouping: Grouping | None = None) -> Path:
 
 
 def _noted(note: Path) -> Files | None:
-    """Return what was downloaded as a whole; None where nothing was, or what is noted is nothing of the kind."""
+    """Return the recorded files of a complete download; None if there is no valid record."""
     with suppress(OSError, ValueError):
         match json.loads(note.read_text(encoding="utf-8")):
             case [str(commit), [str(), *_] as paths] if all(isinstance(path, str) for path in paths):
@@ -118,10 +120,10 @@ def _noted(note: Path) -> Files | None:
 
 
 def _listed(address: Address) -> Files:
-    """Return all files of a repository, or of its copy in the cache where the hub does not say.
+    """Return all files of a repository, or of its copy in the cache if the hub cannot be reached.
 
     Raises:
-        VitworkError: there is neither.
+        VitworkError: neither is available.
     """
     from huggingface_hub import HfApi, snapshot_download
 
@@ -139,13 +141,13 @@ def _listed(address: Address) -> Files:
 
 
 def _chosen(address: Address, files: Files, grouping: Grouping | None) -> Files:
-    """Return those files that the data set is kept as, of one folder and of the kind that is looked for first.
+    """Return the files of the data set, from one folder and of the first type in `ARCHIVES` that exists.
 
-    What names the classes in that folder follows them.
+    Files with class names in that folder follow them.
 
     Raises:
-        VitworkError: there are none, they are of several folders, `grouping` refuses them, or neither the hub nor their names
-            say how many there are.
+        VitworkError: there are none, they lie in several folders, `grouping` refuses them, or neither the hub nor their
+            names tell their number.
     """
     below = [path for path in map(PurePosixPath, sorted(files.paths)) if path.is_relative_to(address.folder)]
     kinds = ([path for path in below if path.suffix.lower() == kind and not is_hidden(path)] for kind in ARCHIVES)
@@ -176,15 +178,15 @@ def _chosen(address: Address, files: Files, grouping: Grouping | None) -> Files:
 
 
 def _home(path: PurePosixPath) -> PurePosixPath:
-    """Return the folder of the data set that a file belongs to, above those that are named after its splits."""
+    """Return the folder of the data set that a file belongs to, above folders that are named after its splits."""
     return PurePosixPath(*takewhile(lambda part: split_of(Path(part)) is None, path.parent.parts))
 
 
 def _downloaded(address: Address, files: Files) -> Files:
-    """Download what is not there yet, and return the files with the commit that the revision is.
+    """Download missing files, and return the files with the commit of the revision.
 
     Raises:
-        VitworkError: they cannot be had.
+        VitworkError: the files cannot be obtained.
     """
     from huggingface_hub import snapshot_download
 
@@ -192,16 +194,16 @@ def _downloaded(address: Address, files: Files) -> Files:
     wanted = list(map(escape, files.paths))
     try:
         copy = snapshot_download(address.name, repo_type="dataset", revision=address.revision, allow_patterns=wanted)
-    except Exception as error:  # its own, and those of what it connects with
+    except Exception as error:  # the hub client's, and those of its network libraries
         raise VitworkError(f"The hub's data set {address.name} cannot be had: {reason(error)}") from error
     return replace(files, commit=Path(copy).name)
 
 
 def _here(address: Address, commit: str, path: str) -> Path:
-    """Return where a file lies in the cache, downloaded where it is not there or not as the hub has it.
+    """Return the path of a file in the cache, downloaded if it is missing or differs from the hub's.
 
     Raises:
-        VitworkError: it cannot be had, or is not what the hub says.
+        VitworkError: the file cannot be obtained, or differs from what the hub states.
     """
     from huggingface_hub import try_to_load_from_cache
 

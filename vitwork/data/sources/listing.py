@@ -1,4 +1,4 @@
-"""What a folder holds: without what tools leave there, and without what could be read for ever."""
+"""Listing of a folder's files, without those that tools leave there and those whose reading may never end."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ LEFT_BY_TOOLS = frozenset(
         "thumbs.db",
     }
 )
-"""Names, in lower case, of what file systems, archivers, viewers and tools of versions put beside people's files."""
+"""Names, in lower case, of files and folders that file systems, archivers, viewers and version control create."""
 
 HIDDEN = (".", "_vti_")
-"""How names begin that hide a file on Unix, and those of FrontPage's folders."""
+"""Beginnings of names of hidden files on Unix, and of FrontPage's folders."""
 
 
 def is_hidden(path: PurePath) -> bool:
-    """Tell whether a part of a relative path is hidden or left by a tool; such files belong to no data set."""
+    """Return whether a part of a relative path is hidden or left by a tool; such files belong to no data set."""
     names = (part.lower() for part in path.parts if part != "..")
     return any(name in LEFT_BY_TOOLS or name.startswith(HIDDEN) for name in names)
 
 
 def visible(folder: Path) -> list[os.DirEntry[str]]:
-    """Return what a folder holds, sorted by name, without what is hidden.
+    """Return the entries of a folder, sorted by name, without hidden ones.
 
     Raises:
-        VitworkError: it cannot be listed.
+        VitworkError: the folder cannot be listed.
     """
     try:
         with os.scandir(folder) as entries:
@@ -73,22 +73,22 @@ def folders_in(folder: Path) -> list[Path]:
     """Return the folders directly in a folder, sorted by name, without hidden ones.
 
     Raises:
-        VitworkError: it cannot be listed, or holds a link to itself.
+        VitworkError: the folder cannot be listed, or contains a link to itself.
     """
     return [Path(entry) for entry in visible(folder) if _is_folder(entry)]
 
 
 def files_below(root: Path, suffixes: Container[str] | None, depth: int | None = None) -> list[Path]:
-    """Return the visible files with one of `suffixes`, in lower case with their dots, in a folder and those below it.
+    """Return the visible files with one of `suffixes`, in lower case with their dots, in a folder and below it.
 
     Args:
-        root: where to begin.
-        suffixes: which files are asked for; None for all.
-        depth: how far to go down; None for as far as there are folders, those that links lead to among them.
+        root: the folder.
+        suffixes: suffixes of the files; None for all files.
+        depth: number of levels to go down; None for all levels, including folders behind links.
 
     Raises:
-        VitworkError: a folder cannot be listed or is a link to one above it, or what bears such a name is no regular
-            file: a FIFO or a device might never end.
+        VitworkError: a folder cannot be listed or is a link to one above it, or a file with such a name is not a
+            regular file: a FIFO or a device might never end.
     """
     return sorted(_files(root, suffixes, depth, ()))
 
@@ -119,27 +119,27 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def lines_of(path: Path, errors: str = "strict") -> list[str]:
-    """Return the lines of a text file, without blanks around them and without empty ones at the end.
+    """Return the lines of a text file, without surrounding blanks and without empty lines at the end.
 
-    They end as files' lines do, not at further signs of Unicode, which a name may have.
+    Lines end only at line feeds and carriage returns, not at other Unicode line separators, which names may contain.
 
     Args:
-        path: of a regular file in UTF-8, with or without the mark that editors put first.
-        errors: what is done with other bytes, as for `open`.
+        path: path of a regular file in UTF-8, with or without a byte order mark.
+        errors: treatment of invalid bytes, as for `open`.
 
     Raises:
-        VitworkError: it is no regular file.
-        OSError, UnicodeDecodeError: it cannot be read, or is no text.
+        VitworkError: it is not a regular file.
+        OSError, UnicodeDecodeError: it cannot be read, or is not text.
     """
     text = check_regular(path).read_text(encoding="utf-8-sig", errors=errors)
     return [line.strip() for line in io.StringIO(text.rstrip())]
 
 
 def check_regular(path: Path) -> Path:
-    """Return a path that is sure to be a regular file's.
+    """Return a path after a check that it is a regular file.
 
     Raises:
-        VitworkError: there is nothing, or something that might never end when it is read.
+        VitworkError: there is no file, or it is something that might never end when read.
     """
     try:
         regular = stat.S_ISREG(path.stat().st_mode)

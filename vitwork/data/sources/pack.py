@@ -1,8 +1,8 @@
-"""The encoded images of a data set too large for memory, in one file that any of them can be read from.
+"""One file with all encoded images of a data set too large for memory, for reading any of them.
 
-The file is written once, into the cache folder, and takes as much of the disk as the data set itself. What is gained is
-that every layout can be read in any order: an epoch is a permutation of all images, the same for any number of
-processes, and a training resumes at any of them.
+The file is written once, into the cache folder, and needs as much disk space as the data set itself. In return, data of
+any layout can be read in any order: an epoch is a permutation of all images, the same for any number of processes, and
+a training can resume at any image.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from vitwork.errors import VitworkError
 from vitwork.store.store import CorruptFileError, make_way, read_sealed, replacing, write_sealed
 
 CHECKED = 8
-"""Bytes of each image's hash that are kept, to notice an altered file when the image is read."""
+"""Number of bytes of each image's hash that are kept, to detect an altered file when the image is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Packed:
         spans: place and length of each image in bytes, int64 (n, 2), in the order of a hash of their content.
         labels: int64 (n,).
         digests: the beginning of each image's hash, uint8 (n, 8).
-        opening: opens the collection that it was packed from.
+        opening: returns the collection that it was packed from.
     """
 
     path: Path
@@ -56,10 +56,10 @@ class Packed:
             return f"{self.path}, row {row}"
 
     def read(self, rows: Iterable[int]) -> list[Example]:
-        """Return the encoded images of the given rows; where one was altered since it was packed, all are packed again.
+        """Return the encoded images of the given rows; if one was altered since packing, all are packed again.
 
         Raises:
-            VitworkError: what they were packed from has changed too, or cannot be read.
+            VitworkError: the files that they were packed from have changed, too, or cannot be read.
         """
         rows = list(rows)
         try:
@@ -105,16 +105,16 @@ class Pack:
 
 
 def exceeds_memory(collection: Collection) -> bool:
-    """Tell whether a collection was packed, or is too large for half of the machine's memory while it is encoded."""
+    """Return whether a collection was packed, or whether even its encoded images exceed half of the memory."""
     packed = (place_of(collection) / "facts.json").is_file()
     return packed or sum(path.stat().st_size for path in collection.files) > memory() // 2
 
 
 def pack(opening: Callable[[], Collection]) -> Pack:
-    """Return a packed collection, which is packed at the first call and when its pack was damaged.
+    """Return a packed collection; it is packed at the first call, and again if its pack is damaged.
 
     Args:
-        opening: opens the collection.
+        opening: returns the collection.
 
     Raises:
         VitworkError: a file cannot be read or written, or labels and classes disagree.
@@ -167,7 +167,7 @@ def _write(collection: Collection, place: Path) -> None:
         "classes": checked_classes(collection, labels),
         "fingerprint": f"encoded-{total.hexdigest()}",
     }
-    # Written last: where it is, the rest is too.
+    # Written last: if it exists, so does the rest.
     write_sealed(place / "facts.json", json.dumps(facts).encode())
 
 

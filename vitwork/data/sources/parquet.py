@@ -1,4 +1,4 @@
-"""Parquet files in the layout of the Hugging Face hub: `image` {bytes, path} and `label`."""
+"""Reading of Parquet files in the layout of the Hugging Face hub: `image` {bytes, path} and `label`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from vitwork.data.sources.listing import check_regular
 from vitwork.errors import VitworkError
 
 IMAGE_COLUMNS = ("image", "img")
-LABEL_COLUMNS = ("fine_label", "label")  # CIFAR-100 has coarse labels too
+LABEL_COLUMNS = ("fine_label", "label")  # CIFAR-100 also has coarse labels
 ROWS_AT_ONCE = 1024
 HIDDEN = -1  # the label of an image whose class is not given
 
 
 def open_parquet(root: Path, grouping: Grouping = train_and_test) -> Collection:
-    """Open a folder of Parquet files whose names, or whose folders' names, name the split.
+    """Return the collection in a folder of Parquet files, whose names or folder names contain the split.
 
-    `grouping` says which splits are asked for. Test images whose labels are kept back (-1, as ImageNet's on the hub) are
-    left out: then validation serves.
+    `grouping` selects the splits. Test images with hidden labels (-1, as for ImageNet on the hub) are left out, and
+    validation is used instead.
 
     Raises:
-        VitworkError: a split is missing, is there twice or lacks a file, or images lie there in another layout too. Reading
-            raises it for a file that is no Parquet file, has not one column of images and one of labels or not the rows that it says, for a row without image or class
-            number, and for files that call their classes or the column of labels differently.
+        VitworkError: a split is missing, occurs twice or lacks a file, or there are also images in another layout.
+            Reading raises it for a file that is not a Parquet file, does not have one column of images and one of
+            labels, or has another number of rows than it states. It also raises it for a row without image or class
+            number, and for files with different names of classes or of the label column.
     """
     groups = grouping(root, (path for path in files_of(root, ".parquet") if _labelled(root, path)))
     splits = {split: [partial(_read, path) for path in group] for split, group in groups.items()}
@@ -39,7 +40,7 @@ def open_parquet(root: Path, grouping: Grouping = train_and_test) -> Collection:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open a file; whatever its reading raises becomes one sentence: of damaged files, there are errors of any kind."""
+    """Open a file, and turn any error of reading it into one sentence, since damaged files raise errors of any kind."""
     import pyarrow.parquet as pq
 
     check_regular(path)
@@ -65,7 +66,7 @@ def _columns(file: Any, path: Path) -> tuple[str, str]:
 
 
 def _labelled(root: Path, path: Path) -> bool:
-    """Tell whether a file is to be read: all but one of test images none of which has a label."""
+    """Return whether to read a file: any file except one of test images without any label."""
     if split_of(path.relative_to(root)) != "test":
         return True
     with _opened(path) as file:
@@ -90,7 +91,7 @@ def _class_names(paths: tuple[Path, ...]) -> tuple[str, ...]:
 
 
 def _names(path: Path) -> tuple[str, tuple[str, ...]]:
-    """Return the column of labels, and the names of the classes from the hub's metadata, none where there are none."""
+    """Return the label column, and the names of the classes from the hub's metadata (empty if it has none)."""
     with _opened(path) as file:
         _, label = _columns(file, path)
         try:

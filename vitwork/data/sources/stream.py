@@ -1,4 +1,4 @@
-"""Images that stay on the disk and are decoded as they are needed, ahead of time by worker processes."""
+"""Streaming of images that stay on disk and are decoded when needed, ahead of time by worker processes."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Images on disk, indexed as a uint8 tensor (n, 3, size, size) of their centre squares would be.
+    """Images on disk, indexed like a uint8 tensor (n, 3, size, size) of their centre squares.
 
     Attributes:
-        packed: the file that they are in.
-        size: side of the images that come out.
-        rows: which of its images these are, int64 (n,).
+        packed: the packed data set that holds them.
+        size: side of the decoded images.
+        rows: indices of these images in it, int64 (n,).
     """
 
     packed: Packed
@@ -43,16 +43,16 @@ class Pictures:
 
     @property
     def shape(self) -> torch.Size:
-        """The shape of the tensor that this stands for."""
+        """The shape of the tensor that this represents."""
         return torch.Size((len(self), 3, self.size, self.size))
 
     @property
     def device(self) -> torch.device:
-        """Where images come out."""
+        """Device of the decoded images."""
         return torch.device("cpu")
 
     def to(self, device: str | torch.device) -> Pictures:  # noqa: ARG002 - as a tensor's
-        """Return these pictures: they stay on the disk, whatever the device."""
+        """Return these pictures unchanged: they stay on disk for any device."""
         return self
 
     def __getitem__(self, chosen: slice | Tensor) -> Tensor:
@@ -66,7 +66,7 @@ class Pictures:
     def crops(self, chosen: Tensor, draw: tuple[object, ...]) -> Tensor:
         """Return random resized crops of the chosen pictures, uint8 (k, 3, size, size).
 
-        A picture's crop depends on its row and on `draw` alone, not on the process that cuts it or the time.
+        A picture's crop depends only on its row and on `draw`, not on the process or the time.
         """
         rows = self.rows[chosen].tolist()
         pictures = self._pictures(chosen)
@@ -80,7 +80,7 @@ class Pictures:
         try:
             return picture_of(example)
         except VitworkError:
-            return picture_of(example._replace(where=self.packed.origin(row)))  # raises it again, and names the file
+            return picture_of(example._replace(where=self.packed.origin(row)))  # raises again, with the file's name
 
     def _crop(self, picture: Image.Image, draw: tuple[object, ...]) -> Image.Image:
         seed = hashlib.sha256(repr(draw).encode()).digest()[:8]
@@ -98,7 +98,7 @@ class Pictures:
 
 
 def remaining(augmentation: Augmentation) -> Augmentation:
-    """Return what is left to do to images that a stream has cropped: all but the random resized crop."""
+    """Return the augmentation without the random resized crop, for images that a stream has already cropped."""
     if not augmentation.resized_crop:
         return augmentation
     return replace(augmentation, resized_crop=False, crop_padding=0)
@@ -108,8 +108,8 @@ class DecodedBatches(Dataset[Tensor]):
     """Chosen pictures, batch by batch.
 
     Args:
-        pictures: where they come from.
-        draw: decides their random resized crops; None for centre squares.
+        pictures: source of the pictures.
+        draw: determines their random resized crops; None for centre squares.
     """
 
     def __init__(self, pictures: Pictures, draw: tuple[object, ...] | None) -> None:
@@ -125,13 +125,13 @@ def read(
     """Yield batches of pictures in their order, the same for any number of workers.
 
     Args:
-        pictures: where they come from.
-        batches: for each batch, the places of its pictures.
-        draw: decides their random resized crops; None for centre squares.
-        workers: processes that decode ahead; 0 decodes in this one, when asked.
-        pinned: whether the batches lie in memory that a GPU copies from without waiting.
+        pictures: source of the pictures.
+        batches: for each batch, the indices of its pictures.
+        draw: determines their random resized crops; None for centre squares.
+        workers: number of processes that decode ahead; 0 decodes in this process, on demand.
+        pinned: whether the batches lie in pinned memory, from which a GPU copies without waiting.
     """
-    # The loader draws a number at its start; from a generator of its own, so that resuming draws nothing more.
+    # The loader draws a number at its start; its own generator keeps a resumed training from drawing an additional one.
     loader: DataLoader[Tensor] = DataLoader(
         DecodedBatches(pictures, draw),
         sampler=batches,
@@ -144,7 +144,7 @@ def read(
 
 
 def decoders(device: torch.device) -> int:
-    """Return how many processes decode for a training on `device`: on a CPU none, because its cores train."""
+    """Return the number of decoding processes for a training on `device`: 0 on a CPU, because its cores train."""
     if device.type == "cpu":
         return 0
     return max(1, place.cores() // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))

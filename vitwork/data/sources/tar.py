@@ -1,4 +1,4 @@
-"""WebDataset tar shards: files of one sample share a name, ``<key>.jpg`` and ``<key>.cls``."""
+"""Reading of WebDataset tar shards, in which files of one sample share a name: ``<key>.jpg`` and ``<key>.cls``."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ PACKED: tuple[tuple[bytes, Callable[..., Any]], ...] = (
     (b"BZh", bz2.open),
     (b"\xfd7zXZ\0", lzma.open),
 )
-"""How compressed shards begin, and what unpacks them and compares their checksums, as `tarfile` alone does not."""
+"""First bytes of compressed shards, and functions that unpack them and verify checksums, unlike `tarfile` alone."""
 
 RECORD = 10240
-"""Programs fill archives up to a multiple of this, with zeros behind the two blocks of zeros that end them."""
+"""Programs pad archives to a multiple of this, with zeros after the two blocks of zeros at the end."""
 
 LONGER_RECORDS = tuple(2**power for power in range(14, 21))
-"""What they can be told to fill up to instead."""
+"""Other sizes that programs can be told to pad to."""
 
 WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
-"""How whole numbers are written; Python would read ``0_1`` and the digits of any script as well."""
+"""Form of integers; Python would also accept ``0_1`` and the digits of any script."""
 
 NO_END = "has no end: it was cut off"
 JOINED = "behind its end there is more: it has a hole, or two archives were joined"
 
 
 class Member(tarfile.TarInfo):
-    """A file of an archive. `tarfile` takes a broken header for the archive's end; here it is an error, as is no end."""
+    """A file of an archive; a broken header, which `tarfile` takes for the end, and a missing end are errors here."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> Member:
-        """Read the next header.
+        """Return the next header.
 
         Raises:
             EOFHeaderError: the archive ends here.
@@ -60,21 +60,22 @@ class Member(tarfile.TarInfo):
             raise tarfile.ReadError(NO_END) from None
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(f"a broken header ({error})") from error
-        if member.size < 0:  # `tarfile` would go back, and read for ever
+        if member.size < 0:  # `tarfile` would go back, and read forever
             raise tarfile.ReadError(f"{member.name} has a negative size")
         return member
 
 
 def open_tar(root: Path, grouping: Grouping = train_and_test) -> Collection:
-    """Open a folder of tar shards whose names, or whose folders' names, name the split.
+    """Return the collection in a folder of tar shards, whose names or folder names contain the split.
 
-    `grouping` says which splits are asked for. A sample's label is the number in its ``.cls`` file, or ``label`` in its
-    ``.json`` file. Class names are read from ``classnames.txt`` or ``classes.txt``, one a line, where there is one.
+    `grouping` selects the splits. A sample's label is the number in its ``.cls`` file, or ``label`` in its ``.json``
+    file. Class names are read from ``classnames.txt`` or ``classes.txt``, one per line, if one of these exists.
 
     Raises:
-        VitworkError: a split is missing or is there twice, or images lie there in another layout too. Reading raises it for a
-            shard that is damaged, cut off, empty or two joined to one, for a sample that is there twice, is hidden, has not exactly one image, no class number or
-            two, and for class names with a comment or an empty line, or in two files that disagree.
+        VitworkError: a split is missing or occurs twice, or there are also images in another layout. Reading raises it
+            for a shard that is damaged, truncated, empty or two joined into one, and for a sample that occurs twice, is
+            hidden, does not have exactly one image, or has no class number or two. It also raises it for class names
+            with a comment or an empty line, or in two files that disagree.
     """
     groups = grouping(root, files_of(root, ".tar"))
     splits = {split: [partial(_read, shard) for shard in shards] for split, shards in groups.items()}
@@ -123,7 +124,7 @@ def _read(shard: Path) -> Iterator[Example]:
 
 
 def _files(shard: Path) -> Iterator[tuple[str, str, bytes]]:
-    """Yield the files of a shard as name of the sample, suffix and content."""
+    """Yield the files of a shard, each as name of the sample, suffix and content."""
     key = None
     try:
         with check_regular(shard).open("rb") as file:
@@ -144,7 +145,7 @@ def _files(shard: Path) -> Iterator[tuple[str, str, bytes]]:
                 _check_end(stream)
     except VitworkError:
         raise
-    except Exception as error:  # of damaged archives, there are errors of any kind
+    except Exception as error:  # damaged archives raise errors of any kind
         said = str(error) if isinstance(error, tarfile.TarError) else told(error)
         reason = said if said == NO_END else f"cannot be read as a tar file ({said})"
         raise VitworkError(f"{shard} {reason} after sample {key}.") from error
@@ -159,7 +160,7 @@ def _parted(shard: Path, path: PurePosixPath) -> tuple[str, str]:
 
 
 def _check_hidden(shard: Path, path: PurePosixPath) -> None:
-    """Check that a hidden file is no picture that bears a sample's name: tools hide folders, or begin names with ``._``."""
+    """Check that a hidden file is not a picture of a sample: tools hide folders, or create names with ``._``."""
     if path.name.startswith("._") or is_hidden(path.parent):
         return
     if path.name.startswith(".") and f".{path.name.rpartition('.')[2].lower()}" in SUFFIXES:
@@ -177,7 +178,7 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 
 def _check_end(stream: Any) -> None:
-    """Check that only zeros follow the first block of them, no more than fill the archive up: else samples are missing."""
+    """Check that only zeros follow the first block of zeros, up to the padding; otherwise samples are missing."""
     length = 0
     while block := stream.read(2**16):
         length += len(block)
@@ -205,7 +206,7 @@ def _label(parts: dict[str, bytes], where: str) -> int:
 
 
 def _check_agreement(label: int, content: bytes, where: str) -> None:
-    """Check that a JSON file beside a ``.cls`` file gives no other number; it may give a name, or none at all."""
+    """Check that a JSON file beside a ``.cls`` file does not give another number; it may give a name or no label."""
     try:
         other = _label_in(content, where)
     except (KeyError, TypeError, ValueError, RecursionError):
@@ -215,13 +216,13 @@ def _check_agreement(label: int, content: bytes, where: str) -> None:
 
 
 def _label_in(content: bytes, where: str) -> Any:
-    """Return the label of a JSON file, whatever it is.
+    """Return the label of a JSON file, of any type.
 
     Raises:
-        VitworkError: there are several.
-        KeyError, TypeError, ValueError, RecursionError: there is none, or it is no JSON.
+        VitworkError: there are several labels.
+        KeyError, TypeError, ValueError, RecursionError: there is no label, or the content is not JSON.
     """
-    fields = json.loads(content, object_pairs_hook=tuple)  # a dictionary would keep the last of several
+    fields = json.loads(content, object_pairs_hook=tuple)  # a dictionary would keep only the last label
     if not isinstance(fields, tuple):
         raise TypeError("no object")
     labels = [value for name, value in fields if name == "label"]
@@ -231,10 +232,10 @@ def _label_in(content: bytes, where: str) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    """Return a text as the whole number that it is, and anything but a text as it is.
+    """Return a string as an integer, and any other value unchanged.
 
     Raises:
-        ValueError: a text is no whole number.
+        ValueError: a string is not an integer.
     """
     if not isinstance(value, str):
         return value

@@ -1,4 +1,4 @@
-"""Any model as an ordered list of blocks, by its structure."""
+"""Division of any model into an ordered list of blocks, by its structure."""
 
 from __future__ import annotations
 
@@ -25,24 +25,28 @@ from vitwork.models.valued import check_valued
 @kept()
 @slow_path()
 def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) -> list[Block]:
-    """Divide a model into stem, blocks and head; composing them in order is the model.
+    """Divide a model into stem, blocks and head, whose composition in order equals the model.
 
-    The model's code is recorded once, in evaluation mode, and cut where a single tensor carries everything. Residual
-    branches become blocks of their own, so that an MSA and an MLP sub-layer stand apart. Blocks share the model's
-    parameters and modules (also their training mode), and hold for the image size of the recording. Where the positions of
-    their outputs lie in the image is measured; a block whose positions lie in no grid has the layout ``other``. The model is
-    left as it was; where its layers rewrite their weights when it changes its mode, blocks are those of the mode it is in.
+    The model's forward pass is recorded once, in evaluation mode, and cut wherever all later operations depend on a
+    single tensor. Residual branches become blocks of their own, so that MSA and MLP sub-layers are separate blocks.
+    Blocks share the model's parameters and modules (also their training mode), and are valid for the image size of the
+    recording.
+
+    The code measures where the positions of the outputs lie in the image; a block whose positions do not lie in a grid
+    has the layout ``other``. The model is left unchanged. Some layers rewrite their weights when the model changes its
+    mode; blocks are then those of its present mode.
 
     Args:
         model: any module from images (b, 3, h, w) to logits (b, classes).
-        input_size: (channels, height, width); by default what the model says, else 32 or 224 pixels.
+        input_size: (channels, height, width); by default the size that the model states, otherwise 32 or 224 pixels.
 
     Returns:
         Blocks in order: a stem, blocks, a head.
 
     Raises:
-        VitworkError: names the module whose structure or kind is not understood, or the blocks composed are not the model, or
-            it has weights without values, or is no model, or the size is no three whole numbers.
+        VitworkError: the structure or kind of a module is not understood (the message names it), or the composition of
+            the blocks differs from the model. Or the model is not a module or has weights without values, or the size
+            is not three integers.
     """
     model = unwrapped(model)
     check_valued(model)
@@ -65,7 +69,7 @@ def as_blocks(model: nn.Module, input_size: tuple[int, int, int] | None = None) 
 
 
 def check_separable(recorded: TracedModel, found: Group) -> None:
-    """Refuse a group that mixes several attentions, or an attention and an MLP, in one inseparable span."""
+    """Refuse a group that holds several attentions, or an attention and an MLP, which cannot be separated."""
     attentions = [node for node in found.nodes if attends(recorded.tags[node])]
     opaque = [node for node in attentions if node.op == "call_module" and "act" in recorded.tags[node]]
     if len(attentions) > 1 or opaque:
@@ -76,12 +80,12 @@ def check_separable(recorded: TracedModel, found: Group) -> None:
 
 
 def attends(tags: frozenset[str]) -> bool:
-    """Whether operations apply attention weights that depend on the data."""
+    """Return whether operations apply attention weights that depend on the data."""
     return "sdpa" in tags or {"softmax", "matmul"} <= tags
 
 
 def describe(recorded: TracedModel, groups: list[Group], pieces: list[Piece]) -> list[Block]:
-    """Make the blocks; their stages are settled later."""
+    """Return the blocks; their stages are set later, by `number_stages`."""
     kinds = [kind_of(recorded, found, i, len(groups)) for i, found in enumerate(groups)]
     attentions = [
         attention_of(recorded, found) if kind == "msa" else None for found, kind in zip(groups, kinds, strict=True)
@@ -113,15 +117,15 @@ def describe(recorded: TracedModel, groups: list[Group], pieces: list[Piece]) ->
 
 
 def shrinks(recorded: TracedModel, found: Group) -> bool:
-    """Whether a group loses resolution."""
+    """Return whether a group reduces the resolution."""
     return positions(recorded, found.output) < positions(recorded, found.source)
 
 
 def kind_of(recorded: TracedModel, found: Group, index: int, count: int) -> Kind:
-    """Name what a group does.
+    """Return the kind of a group's block.
 
     Raises:
-        VitworkError: it is nothing that has a name.
+        VitworkError: the group is of no known kind.
     """
     if index in (0, count - 1):
         return "stem" if index == 0 else "head"
@@ -140,14 +144,14 @@ def kind_of(recorded: TracedModel, found: Group, index: int, count: int) -> Kind
 
 
 def layout_of(recorded: TracedModel, node: Node) -> Layout:
-    """Return how to read a tensor; ``other`` where that could not be measured."""
+    """Return the layout of a tensor; ``other`` where it could not be measured."""
     if recorded.values[node].dim() == 2:
         return "vector"
     return recorded.places[node].layout if node in recorded.places else "other"
 
 
 def number_stages(blocks: list[Block]) -> list[Block]:
-    """Number stages from 1 after the stem; each loss of resolution begins a new one, and the head joins the last."""
+    """Number stages from 1 after the stem; each loss of resolution begins a stage, and the head belongs to the last."""
     stages, stage = [0], 1
     for i, block in enumerate(blocks[1:-1], start=1):
         stage += block.downsamples and i > 1
@@ -158,7 +162,7 @@ def number_stages(blocks: list[Block]) -> list[Block]:
 
 
 def name_of(recorded: TracedModel, found: Group, otherwise: str) -> str:
-    """Name a group after the innermost module that holds its weights."""
+    """Return the name of a group: the path of the innermost module that holds its weights."""
     owners = [recorded.owners[node] for node in found.nodes if recorded.tags[node] & WEIGHTED]
     return common_path(owners or [recorded.owners[found.output]]) or found.unit or otherwise
 
@@ -170,7 +174,7 @@ def common_path(paths: list[str]) -> str:
 
 
 def unique_names(blocks: list[Block]) -> list[Block]:
-    """Number blocks that would share a name."""
+    """Return the blocks with numbers added to names that occur more than once."""
     seen: dict[str, int] = {}
     named = []
     for block in blocks:

@@ -1,4 +1,4 @@
-"""A model as a sequence of blocks: the unit that analyses observe, compare and remove."""
+"""The block, a part of a model that analyses observe, compare and remove."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ class Block:
 
     Attributes:
         name: dotted module path where there is one, unique in the model.
-        kind: what it does; ``pool`` changes resolution between stages, ``head`` ends in logits.
+        kind: its type of operation; ``pool`` changes resolution between stages, ``head`` ends in logits.
         stage: 0 for the stem, then 1, 2, …; the head carries the last stage's number.
         module: maps the previous block's output to this one's; shares the model's parameters.
-        layout: how to read its output: ``nchw``, ``nhwc``, ``tokens`` (b, prefix + h·w, c), ``vector`` (logits), or
-            ``other`` where its positions lie in no grid of the image that is numbered row by row.
+        layout: dimensions of its output: ``nchw``, ``nhwc``, ``tokens`` (b, prefix + h·w, c), ``vector`` (logits), or
+            ``other`` where its positions do not lie in a grid of the image that is numbered row by row.
         prefix: leading tokens without a place in the image (class token).
-        grid: rows and columns of its output's places; None where there are none, and for a square of tokens.
+        grid: rows and columns of its output's places; None where there are no places, and for a square of tokens.
         downsamples: whether its output has a lower resolution than its input.
         stage_end: whether it is the last block of its stage.
-        skip: the residual connection alone, projection kept; None where the block has none.
-        attention: gives the attention weights (b, heads, queries, keys) for the block's input, for ``msa`` kinds whose
-            structure is understood, else None. Rows sum to one, unless the model changes them after its softmax. Windowed attention folds windows into b, whose places are neighbours. Queries and keys
-            are ``prefix`` tokens and places; at most one key more stands for padding.
-        window: rows and columns of these places; None for a square.
+        skip: the residual connection alone, projection included; None where the block has none.
+        attention: returns the attention weights (b, heads, queries, keys) for the block's input, for ``msa`` kinds
+            whose structure is understood; otherwise None. Rows sum to one, unless the model changes them after its
+            softmax. Windowed attention folds windows into b; the places of a window are neighbours. Queries and keys
+            are
+            ``prefix`` tokens and places; at most one more key stands for padding.
+        window: rows and columns of the places that attention spans; None for a square.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The check that blocks, composed, are the model: in values, on two batch sizes, at two sets of weights."""
+"""A check that the composition of blocks equals the model, on two batch sizes and at two sets of weights."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from vitwork.models.blocks.block import Block
 from vitwork.models.blocks.places import state_of
 from vitwork.models.blocks.unchanged import unchanged
 
-EXACT = 1e-4  # of what logits vary, beyond rounding; the same operations in the same order differ by far less
+EXACT = 1e-4  # share of the logits' variation, beyond rounding; equal operations in equal order differ by far less
 
 
 def check_composition(model: nn.Module, blocks: Sequence[Block], images: Tensor, shapes: Sequence[torch.Size]) -> None:
-    """Refuse blocks whose composition is not the model.
+    """Refuse blocks whose composition differs from the model.
 
-    At fresh weights much of a model may be multiplied by zero; so it is passed at others, near its own, as well.
+    At fresh weights much of a model may be multiplied by zero. So the check is repeated at other weights near its own.
 
     Args:
-        model: what was recorded.
-        blocks: what was made of it.
-        images: shaped, typed and placed as in the recording.
-        shapes: of the blocks' outputs in the recording.
+        model: the model that was recorded.
+        blocks: its blocks.
+        images: images with the shape, type and device of the recording.
+        shapes: shapes of the blocks' outputs in the recording.
 
     Raises:
-        VitworkError: they differ, and by how much, or a block fails or hands on another shape, or the model makes something
-            else of the same images and random numbers when it is passed again.
+        VitworkError: outputs differ (the message says by how much), or a block fails or returns another shape. Or the
+            model's output changes when it is run again on the same images and random numbers.
     """
     own = {id(value): value.detach() for value in model.parameters()}
     generator = torch.Generator().manual_seed(0)
@@ -41,7 +41,7 @@ def check_composition(model: nn.Module, blocks: Sequence[Block], images: Tensor,
     with torch.no_grad(), torch.random.fork_rng(devices):
         for count, weights in ((2, own), (3, moved)):
             x = torch.randn(count, *images.shape[1:], generator=generator).to(images)
-            with unchanged(model):  # by turns, since a model may keep what it makes of its weights
+            with unchanged(model):  # one after the other, since a model may cache values computed from its weights
                 wanted, again = (seeded(model, x, weights) for _ in range(2))
             check_repeatable(wanted, again)
             torch.manual_seed(0)
@@ -50,14 +50,14 @@ def check_composition(model: nn.Module, blocks: Sequence[Block], images: Tensor,
 
 
 def seeded(model: nn.Module, x: Tensor, weights: Mapping[int, Tensor]) -> Tensor:
-    """Return what a model makes of images at given weights and the same random numbers."""
+    """Return a model's outputs for images at given weights, with random numbers from a fixed seed."""
     torch.manual_seed(0)
     logits: Tensor = functional_call(model, state_of(model, weights), (x.clone(),))
     return logits
 
 
 def near(value: Tensor, generator: torch.Generator) -> Tensor:
-    """Return weights a tenth of their size away, and away from zero."""
+    """Return weights that differ by a tenth of their size and are not zero."""
     if not value.is_floating_point():
         return value
     noise = torch.randn(value.shape, generator=generator).to(value)
@@ -65,10 +65,10 @@ def near(value: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def passed(blocks: Sequence[Block], x: Tensor, weights: Mapping[int, Tensor], shapes: Sequence[torch.Size]) -> Tensor:
-    """Return what the blocks make of images at given weights."""
+    """Return the outputs of the composed blocks for images at given weights."""
     for block, shape in zip(blocks, shapes, strict=True):
         try:
-            with redirect_stderr(io.StringIO()):  # where torch prints the code that fails
+            with redirect_stderr(io.StringIO()):  # torch prints failing code there
                 x = functional_call(block.module, state_of(block.module, weights), (x,))
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise VitworkError(f"the structure of {block.name} is not understood: {told(error)[:200]}") from error
@@ -78,7 +78,7 @@ def passed(blocks: Sequence[Block], x: Tensor, weights: Mapping[int, Tensor], sh
 
 
 def check_logits(model: nn.Module, found: Tensor, wanted: Tensor) -> None:
-    """Refuse logits that are not those wanted; where the model overflows, there is nothing to compare."""
+    """Refuse logits that differ from the expected ones; where the model overflows, there is nothing to compare."""
     share = apart(found, wanted)
     if share > EXACT:
         raise VitworkError(

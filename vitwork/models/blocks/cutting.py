@@ -1,4 +1,4 @@
-"""Cut a recorded model where a single tensor carries everything, and group the pieces into blocks."""
+"""Cutting of a recorded model where all later operations depend on a single tensor, and grouping into blocks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vitwork.models.blocks.tracing import BATCH, LEAVES, TracedModel
 
 @dataclass
 class Piece:
-    """Nodes between two cuts: one operation, or a span that branches and comes together again."""
+    """Nodes between two cuts: one operation, or several that branch and join again."""
 
     nodes: list[Node]
     source: Node
@@ -28,12 +28,12 @@ class Piece:
 
     @property
     def output(self) -> Node:
-        """The node that carries everything."""
+        """The last node, on which all later operations depend."""
         return self.nodes[-1]
 
     @property
     def core(self) -> bool:
-        """Whether it branches around weights, or around what mixes places: residual blocks, dense blocks, inception modules."""
+        """Whether it branches around weights or mixing of places: residual blocks, dense blocks, inception modules."""
         branches = self.skip is not None and not self.tags <= {"norm", "act"}
         return branches or (len(self.nodes) > 1 and self.weighted)
 
@@ -45,7 +45,7 @@ class Piece:
 
 @dataclass
 class Group:
-    """Pieces that make one block."""
+    """Pieces that form one block."""
 
     pieces: list[Piece] = field(default_factory=list)
 
@@ -56,12 +56,12 @@ class Group:
 
     @property
     def unit(self) -> str | None:
-        """Where its main piece stands."""
+        """The repeated element of the model that its main piece lies in."""
         return (self.core or self.pieces[-1]).unit
 
     @property
     def tags(self) -> frozenset[str]:
-        """What its operations do."""
+        """The tags of all its operations."""
         return frozenset().union(*(piece.tags for piece in self.pieces))
 
     @property
@@ -71,22 +71,25 @@ class Group:
 
     @property
     def source(self) -> Node:
-        """Node whose value the group takes."""
+        """Node whose value is the group's input."""
         return self.pieces[0].source
 
     @property
     def output(self) -> Node:
-        """Node whose value the group gives."""
+        """Node whose value is the group's output."""
         return self.pieces[-1].output
 
 
 def has_tensor(value: Any) -> bool:
-    """Whether a value is, or is a tuple that holds, a tensor."""
+    """Return whether a value is a tensor, or a tuple or list that holds one."""
     return isinstance(value, Tensor) or (isinstance(value, (tuple, list)) and any(has_tensor(part) for part in value))
 
 
 def positions(trace: TracedModel, node: Node) -> int:
-    """Return the number of places of a tensor: 1 for vectors; where it is not known, what the shape suggests, for cutting alone."""
+    """Return the number of places of a tensor: 1 for vectors.
+
+    Where the number was not measured, it is guessed from the shape, for use in cutting alone.
+    """
     shape = trace.values[node].shape
     if node in trace.places:
         return prod(trace.places[node].grid)
@@ -97,12 +100,12 @@ def positions(trace: TracedModel, node: Node) -> int:
 
 
 def as_many(trace: TracedModel, one: Node, other: Node) -> bool:
-    """Whether two tensors have as many places."""
+    """Return whether two tensors have the same number of places."""
     return positions(trace, one) == positions(trace, other)
 
 
 def operand_flow(trace: TracedModel) -> tuple[Node, list[Node], Node]:
-    """Return the images' node, the tensor nodes between in order, and the node whose value the model returns."""
+    """Return the images' node, the tensor nodes after it in order, and the node whose value the model returns."""
     output = next(node for node in trace.graph.nodes if node.op == "output")
     result = output.args[0]
     if not isinstance(result, Node) or not isinstance(trace.values[result], Tensor):
@@ -118,7 +121,7 @@ def operand_flow(trace: TracedModel) -> tuple[Node, list[Node], Node]:
 
 
 def unit_of(trace: TracedModel, path: str) -> str | None:
-    """Find the repeated element that a path lies in: the innermost member of a list that is no list or leaf itself."""
+    """Return the repeated element that a path lies in: the innermost list member that is not itself a list or leaf."""
     parts = path.split(".")
     for end in range(len(parts), 0, -1):
         parent: nn.Module = trace.root.get_submodule(".".join(["model", *parts[: end - 1]]))
@@ -131,7 +134,7 @@ def unit_of(trace: TracedModel, path: str) -> str | None:
 
 
 def cut(trace: TracedModel) -> list[Piece]:
-    """Split the model's flow at every node after which only that node's value, an image a row, is used."""
+    """Split the model at every node after which only that node's value, with one row per image, is used."""
     images, flow, result = operand_flow(trace)
     index = {node: i for i, node in enumerate(flow)}
     last_use = [
@@ -153,14 +156,14 @@ def cut(trace: TracedModel) -> list[Piece]:
 
 
 def piece(trace: TracedModel, nodes: list[Node], source: Node) -> Piece:
-    """Describe the nodes between two cuts."""
+    """Return the piece that the nodes between two cuts form."""
     tags = frozenset().union(*(trace.tags[node] for node in nodes))
     owner = trace.owners[nodes[-1]]
     return Piece(nodes, source, tags, unit_of(trace, owner), owner, residual(trace, nodes))
 
 
 def group(trace: TracedModel, pieces: list[Piece]) -> list[Group]:
-    """Gather pieces into stem, blocks and head."""
+    """Group pieces into stem, blocks and head."""
     first, last = stem_end(pieces), head_start(trace, pieces)
     groups = [Group(pieces[:first])]
     for current in pieces[first:last]:
@@ -172,16 +175,17 @@ def group(trace: TracedModel, pieces: list[Piece]) -> list[Group]:
 
 
 def prepares(before: Group, current: Piece) -> bool:
-    """Whether a group only normalises and activates what a branching piece of the same module then takes."""
+    """Return whether a group only normalises and activates the input of a branching piece of the same module."""
     weightless = before.core is None and not any(piece.weighted or "pool" in piece.tags for piece in before.pieces)
     return weightless and current.core and current.unit is not None and current.unit == before.unit
 
 
 def stem_end(pieces: list[Piece]) -> int:
-    """Count the pieces before the first block.
+    """Return the number of pieces before the first block.
 
-    A model with branching blocks starts them at the first, or at the first repeated element beside one (MobileNet's
-    first block does not branch). A plain convolution network's stem ends where its second convolution begins.
+    In a model with branching blocks, the first block is the first branching piece, or an earlier repeated element of
+    the same list (MobileNet's first block does not branch). A plain convolution network's stem ends where its second
+    convolution begins.
     """
     cores = [i for i, piece in enumerate(pieces) if piece.core]
     if not cores:
@@ -195,7 +199,10 @@ def stem_end(pieces: list[Piece]) -> int:
 
 
 def head_start(trace: TracedModel, pieces: list[Piece]) -> int:
-    """Find the first piece of the head: what leads without weights to the vector from which on all are vectors."""
+    """Return the index of the head's first piece.
+
+    The head holds the last pieces whose outputs are vectors, and the weightless pieces directly before them.
+    """
     shapes = [trace.values[piece.output].shape for piece in pieces]
     start = len(pieces)
     while start > 0 and placeless(trace, pieces[start - 1]):
@@ -217,7 +224,7 @@ def head_start(trace: TracedModel, pieces: list[Piece]) -> int:
 
 
 def placeless(trace: TracedModel, current: Piece) -> bool:
-    """Whether a piece gives a vector, a single token, or works on a map of one place."""
+    """Return whether a piece's output is a vector or a single token, or whether it works on a map of one place."""
     shape = trace.values[current.output].shape
     alone = positions(trace, current.output) == positions(trace, current.source) == 1
     single = len(shape) == 4 and alone and not current.core
@@ -225,7 +232,7 @@ def placeless(trace: TracedModel, current: Piece) -> bool:
 
 
 def joins(trace: TracedModel, before: Group, current: Piece, *, stem: bool) -> bool:
-    """Whether a piece continues the group before it."""
+    """Return whether a piece continues the group before it."""
     if current.core or stem:
         return False
     shape, previous = trace.values[current.output].shape, trace.values[before.output].shape
@@ -245,14 +252,14 @@ def joins(trace: TracedModel, before: Group, current: Piece, *, stem: bool) -> b
 
 
 def becomes_tokens(trace: TracedModel, current: Group) -> bool:
-    """Whether a group does nothing but write a map of one place as a token, whose places its shape does not tell."""
+    """Return whether a group only reshapes a map of one place to a token; the shape does not show the token's place."""
     before, after = (trace.values[node] for node in (current.source, current.output))
     alone = positions(trace, current.source) == 1 and before.numel() == after.numel()
     return alone and not any(piece.tags for piece in current.pieces)
 
 
 def merge_weightless(trace: TracedModel, groups: list[Group]) -> list[Group]:
-    """Give groups that only rearrange or normalise, and keep the resolution, to the group before them."""
+    """Return the groups, with those that only rearrange or normalise at one resolution merged into the one before."""
     kept = groups[:1]
     for current in groups[1:]:
         same = as_many(trace, current.output, current.source) or becomes_tokens(trace, current)

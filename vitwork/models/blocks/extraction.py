@@ -1,4 +1,4 @@
-"""Parts of a recorded graph as modules that share the model's parameters."""
+"""Extraction of parts of a recorded graph as modules that share the model's parameters."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ PRODUCTS = (operator.matmul, torch.matmul, torch.bmm, "matmul", "bmm")
 
 
 def extract(recorded: TracedModel, source: Node, output: Node, redirect: Mapping[Node, Node]) -> GraphModule:
-    """Make a module that computes `output` from `source`, with some nodes' values replaced by those of others.
+    """Return a module that computes `output` from `source`, with some nodes' values replaced by those of others.
 
-    What does not depend on the images is computed anew inside. Batch sizes taken from earlier tensors are read off
-    the module's own input.
+    Values that do not depend on the images are computed again inside. Batch sizes that the code takes from earlier
+    tensors are taken from the module's own input.
     """
     end = redirect.get(output, output)
     graph, placed = copy_until(recorded, source, [end], redirect)
@@ -34,7 +34,7 @@ def extract(recorded: TracedModel, source: Node, output: Node, redirect: Mapping
 def copy_until(
     recorded: TracedModel, source: Node, ends: list[Node], redirect: Mapping[Node, Node]
 ) -> tuple[Graph, dict[Node, Any]]:
-    """Copy all that `ends` need, back to `source`, into a new graph; also say where each node went."""
+    """Return a new graph with all nodes that `ends` need, back to `source`, and a map from nodes to their copies."""
     graph = Graph()
     placed: dict[Node, Any] = {source: graph.placeholder("x")}
     for node in wanted(recorded, source, ends, redirect):
@@ -46,7 +46,7 @@ def copy_until(
 
 
 def wanted(recorded: TracedModel, source: Node, ends: list[Node], redirect: Mapping[Node, Node]) -> list[Node]:
-    """List in order the nodes that `ends` need, back to `source`."""
+    """Return in order the nodes that `ends` need, back to `source`."""
     found: set[Node] = set()
     waiting = list(ends)
     while waiting:
@@ -64,7 +64,7 @@ def wanted(recorded: TracedModel, source: Node, ends: list[Node], redirect: Mapp
 
 
 def is_foreign_size(recorded: TracedModel, node: Node, source: Node) -> bool:
-    """Whether a node is a size, not a tensor, that comes from before `source`."""
+    """Return whether a node is a size, not a tensor, and comes from before `source`."""
     if node not in recorded.dynamic or has_tensor(recorded.values[node]):
         return False
     reads_size = node.op == "call_method" and node.target == "size"
@@ -83,18 +83,18 @@ def own_size(recorded: TracedModel, graph: Graph, value: Any, source: Node, x: N
 
 
 def scaled(own: int, size: int, batch: int) -> int:
-    """Rescale a recorded size from the recorded batch to the one at hand."""
+    """Return a recorded size rescaled from the recorded batch size to the present one."""
     return own * size // batch
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionNodes:
-    """Where a group computes attention weights.
+    """Nodes from which a group computes attention weights.
 
     Attributes:
-        given: what they are computed from, or they themselves, by name.
-        query, key: operands of the product before the softmax; None where it is no plain one.
-        transposed: whether keys are in the last dimension, not in the last but one.
+        given: the values that the weights are computed from, or the weights themselves, by name.
+        query, key: operands of the product before the softmax; None where there is no plain product.
+        transposed: whether keys are in the last dimension rather than in the second to last.
     """
 
     given: Mapping[str, Any]
@@ -104,7 +104,7 @@ class AttentionNodes:
 
 
 def attention_of(recorded: TracedModel, found: Group) -> AttentionNodes | None:
-    """Find a group's attention weights; None where they are hidden in one module."""
+    """Return the nodes of a group's attention weights; None where they are hidden in one module."""
     for node in found.nodes:
         if node.target is F.scaled_dot_product_attention:
             names = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
@@ -127,7 +127,7 @@ def node_or_none(value: Any) -> Node | None:
 
 
 def weights_module(recorded: TracedModel, found: Group, given: Mapping[str, Any]) -> GraphModule:
-    """Extend a group's graph up to its attention by the computation of the weights."""
+    """Return a module that computes a group's attention weights from its input."""
     ends = [value for value in given.values() if isinstance(value, Node)]
     graph, placed = copy_until(recorded, found.source, ends, {})
     arguments = {key: placed[value] if isinstance(value, Node) else value for key, value in given.items()}

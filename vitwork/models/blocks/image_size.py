@@ -1,4 +1,4 @@
-"""The size of the images that a model takes."""
+"""The size of the images that a model accepts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vitwork.errors import VitworkError, told
 
 
 def image_size_of(model: nn.Module, images: Callable[[tuple[int, ...]], Tensor]) -> tuple[int, ...]:
-    """Find the image size that a model takes: what it says itself, else 32 or 224 pixels, whichever it accepts."""
+    """Return the image size of a model: the size it states, otherwise the one of 32 and 224 pixels that it accepts."""
     stated = getattr(model, "input_size", None)
     sizes = [getattr(module, "img_size", None) for module in model.modules()]
     embedded = next(((size, size) if isinstance(size, int) else size for size in sizes if size), None)
@@ -23,7 +23,7 @@ def image_size_of(model: nn.Module, images: Callable[[tuple[int, ...]], Tensor])
     for side in (32, 224):
         try:
             model(images((3, side, side)))
-        except Exception as error:  # noqa: BLE001  # whatever a model raises, it does not take this size
+        except Exception as error:  # noqa: BLE001  # any error means that the model does not accept this size
             reasons.append(f"{side} pixels ({told(error)[:120]})")
         else:
             return (3, side, side)
@@ -31,10 +31,10 @@ def image_size_of(model: nn.Module, images: Callable[[tuple[int, ...]], Tensor])
 
 
 def check_size(input_size: object) -> None:
-    """Refuse what is no image size (channels, height, width).
+    """Refuse a value that is not an image size (channels, height, width).
 
     Raises:
-        VitworkError: it is something else.
+        VitworkError: the value is not an image size.
     """
     sides = input_size if isinstance(input_size, (tuple, list)) else ()
     if len(sides) != 3 or not all(isinstance(side, Integral) and int(side) > 0 for side in sides):

@@ -1,4 +1,4 @@
-"""Measure where the positions of a recorded model's tensors lie in the image."""
+"""Measurement of where the positions of a recorded model's tensors lie in the image."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ Reading = Callable[[Tensor, Tensor], Any]
 
 
 def look(recorded: TracedModel, pieces: Sequence[Piece], readings: Mapping[Node, Reading]) -> dict[Node, Any]:
-    """Return what functions of a tensor and of the stripes find at nodes of the model without its residual branches.
+    """Run a model without its residual branches on stripes, and return the value of each node's reading.
 
-    It is nothing where the model does not run on stripes, or with plain weights.
+    A reading is a function of a node's tensor and of the stripes. The result is empty if the model does not run on
+    stripes or with plain weights.
     """
     source = pieces[0].source
     redirect: dict[Node, Node] = {}
@@ -55,7 +56,7 @@ def look(recorded: TracedModel, pieces: Sequence[Piece], readings: Mapping[Node,
 
 
 def find_places(recorded: TracedModel, pieces: Sequence[Piece]) -> dict[Node, Places]:
-    """Return the places of the tensors between pieces, those that have any."""
+    """Return the places of those tensors between pieces that have places."""
     images = pieces[0].source
     ends = [piece.output for piece in pieces if recorded.values[piece.output].dim() in {3, 4}]
     found = look(recorded, pieces, dict.fromkeys(ends, places_of))
@@ -66,7 +67,7 @@ def find_places(recorded: TracedModel, pieces: Sequence[Piece]) -> dict[Node, Pl
 def find_windows(
     recorded: TracedModel, pieces: Sequence[Piece], attentions: Sequence[AttentionNodes | None]
 ) -> list[Places | None]:
-    """Return between which places attentions' weights are; None where queries and keys are others, or differ."""
+    """Return the places of each attention's queries and keys; None where they have no places or different ones."""
     readings: dict[Node, Reading] = {}
     for each in attentions:
         if each and each.query and each.key:

@@ -1,4 +1,4 @@
-"""What the operations of a recorded graph do, told by the elementary ones that they execute."""
+"""Classification of a recorded graph's operations by the elementary operations that they execute."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 WEIGHTED = frozenset({"conv", "pointwise", "linear", "matmul", "mix", "sdpa"})
 UNNAMED = frozenset({"matmul", "softmax", "other"})
-"""What mixes positions by the data or in ways without a name, and is no part of an MLP."""
+"""Operations that mix positions by the data or in an unknown way, and that are not part of an MLP."""
 ACTIVATIONS = {"relu", "relu_", "gelu", "silu", "silu_", "hardtanh", "hardtanh_", "hardswish", "hardswish_", "elu"}
 ACTIVATIONS |= {"leaky_relu", "leaky_relu_", "mish", "tanh", "clamp", "clamp_", "celu", "softplus"}
 POOLS = {"avg_pool2d", "max_pool2d_with_indices", "max_pool2d", "avg_pool1d"}
@@ -25,34 +25,34 @@ SCALINGS = {"mul", "div", "neg", *COPIES}
 
 
 PRODUCTS = {"bmm": "mix", "baddbmm": "mix", "mm": "linear", "addmm": "linear"}
-"""What a product is called one of whose factors does not depend on the images."""
+"""Names of products with one factor that does not depend on the images."""
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's class is not typed
-    """Notes the elementary operations executed inside.
+    """Records the elementary operations executed inside the context.
 
     Args:
-        given: what depends on the images.
+        given: values that depend on the images.
 
     Attributes:
-        seen: their names; ``matmul`` is a product both of whose factors depend on the images, ``mix`` one of several dimensions
-            with other factors.
-        steps: how many they are, without views and copies, which compute nothing.
+        seen: names of the operations. ``matmul`` is a product both of whose factors depend on the images; ``mix`` is a
+            batched product where a factor does not.
+        steps: number of operations, without views and copies, which compute nothing.
     """
 
     def __init__(self, given: Iterable[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's class is not typed
         self.seen: set[str] = set()
         self.steps = 0
-        self.dynamic: dict[int, Tensor] = {}  # by their memory, and kept, so that no other tensor is given it
+        self.dynamic: dict[int, Tensor] = {}  # by memory; the tensors are kept, so that their memory is not reused
         self.note(given)
 
     def note(self, values: Iterable[Any]) -> None:
-        """Take note of what depends on the images."""
+        """Mark values as dependent on the images."""
         self.dynamic |= {storage_of(value): value for value in values if isinstance(value, Tensor)}
 
     def depends(self, value: Any) -> bool:
-        """Whether a value depends on the images."""
+        """Return whether a value depends on the images."""
         return isinstance(value, Tensor) and storage_of(value) in self.dynamic
 
     def __torch_dispatch__(
@@ -75,12 +75,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's c
 
 
 def storage_of(value: Tensor) -> int:
-    """Return what tells the memory of a tensor from that of others; views share it."""
+    """Return a number that identifies the memory of a tensor; views share it."""
     return int(value.untyped_storage()._cdata)  # noqa: SLF001 - torch has no public name for it
 
 
 def steps_of(node: Node, recorder: Recorder, dynamic: set[Node]) -> int:
-    """Count a node's elementary operations, views as one; none where it multiplies by what does not depend on the images."""
+    """Return the number of a node's elementary operations, where a node of views alone counts as one.
+
+    A node that only multiplies by a value that does not depend on the images counts as zero.
+    """
     operands: list[Node] = []
     map_arg((node.args, node.kwargs), operands.append)
     alone = node.op != "call_module" and sum(operand in dynamic for operand in operands) == 1
@@ -89,7 +92,7 @@ def steps_of(node: Node, recorder: Recorder, dynamic: set[Node]) -> int:
 
 
 def tags_of(seen: set[str]) -> frozenset[str]:
-    """Sum up elementary operations."""
+    """Return the tags of a set of elementary operations."""
     tags = seen & {"conv", "pointwise", "matmul", "mix", "sdpa", "linear"}
     if SOFTMAXES & seen:
         tags.add("softmax")

@@ -1,8 +1,8 @@
-"""Where the positions of a tensor lie in the image: measured, not read off shapes.
+"""Measurement of where the positions of a tensor lie in the image, without guessing from shapes.
 
-Stripes that move over the image, row by row and column by column, show from which stripes each position has its value.
-Residual branches are left out for that, since a sum ties every position of the branch to that of its other operand. What is
-left of a model is local, and its weights are replaced by plain averages, so that the answer belongs to the architecture.
+Images with one stripe each, for all rows and columns, show which stripes determine the value of each position. Residual
+branches are left out for this, since a sum gives every position of the branch the place of its other operand. The rest
+of a model is local. Its weights are replaced by plain averages, so that the result is a property of the architecture.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from torch import Tensor, nn
 
 from vitwork.models.blocks.block import Layout
 
-STRIPES = 16  # most stripes along a side; places that are smaller than a stripe are told apart by shares of two
-FAINT = 1e-8  # energy, relative to the largest, of a position that does not depend on the image
-SPREAD = 0.25  # standard deviation of the image from which a position depends on no place in it: 0.29 is even
-UNEVEN = 0.35  # of the distance of two rows, that places of one row may lie apart
-AMID = 0.25  # share of a window's positions that lie between another's where they alternate: a half in 2 × 2 of every second row
+STRIPES = 16  # most stripes along a side; smaller places differ by their shares of two stripes
+FAINT = 1e-8  # energy, relative to the largest, below which a position does not depend on the image
+SPREAD = 0.25  # standard deviation from which a position belongs to no place in the image; an even spread has 0.29
+UNEVEN = 0.35  # how far apart the places of one row may lie, as a share of the distance of two rows
+# Share of a window's positions between those of another from which the two alternate; for 2 × 2 of every second row it
+# is 0.5.
+AMID = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Places of a tensor's positions.
+    """Where a tensor's positions lie in the image.
 
     Attributes:
         layout: ``nchw``, ``nhwc`` or ``tokens``.
@@ -42,11 +44,11 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """From which stripes positions have their values.
+    """The stripes that determine the values of positions.
 
     Attributes:
         rows, columns: (…,) mean coordinate of these stripes, from 0 to 1 over the image.
-        seen: (…,) whether a position belongs to a place at all.
+        seen: (…,) whether a position belongs to any place.
     """
 
     rows: Tensor
@@ -55,10 +57,10 @@ class Sight:
 
 
 def stripes(images: Tensor) -> Tensor:
-    """Return an even image and copies of it with one stripe each, rows first: (1 + rows + columns, c, h, w).
+    """Return a uniform image and copies of it with one stripe each, rows first: (1 + rows + columns, c, h, w).
 
     Args:
-        images: shaped and typed as the model's input.
+        images: images with the shape and type of the model's input.
     """
     _, channels, height, width = images.shape
     sign = torch.tensor([1.0, -1.0]).repeat(channels)[:channels, None, None]
@@ -71,7 +73,9 @@ def stripes(images: Tensor) -> Tensor:
 
 
 def sight(values: Tensor, images: Tensor, others: tuple[int, ...]) -> Sight:
-    """Read off how a tensor answers to `stripes`, as energies summed over all dimensions in which nothing has a place.
+    """Return the mean stripe of each position, from a tensor's responses to `stripes`.
+
+    Responses are squared and summed over the dimensions that have no places.
 
     Args:
         values: (1 + rows + columns, …).
@@ -94,7 +98,7 @@ def sight(values: Tensor, images: Tensor, others: tuple[int, ...]) -> Sight:
 
 
 def ordered(coordinate: Tensor) -> bool:
-    """Whether a coordinate (rows, columns) grows from row to row and is the same along each."""
+    """Return whether a coordinate (rows, columns) grows from row to row and is constant along each row."""
     uneven = (coordinate.amax(1) - coordinate.amin(1)).max()
     rows = len(coordinate)
     if rows == 1:
@@ -104,7 +108,7 @@ def ordered(coordinate: Tensor) -> bool:
 
 
 def is_grid(rows: Tensor, columns: Tensor) -> bool:
-    """Whether positions (rows, columns) lie as they are numbered."""
+    """Return whether positions (rows, columns) lie in the order in which they are numbered."""
     return ordered(rows) and ordered(columns.T)
 
 
@@ -132,7 +136,7 @@ def of_tokens(found: Sight) -> Places | None:
 
 
 def places_of(values: Tensor, images: Tensor) -> Places | None:
-    """Return where a tensor's positions lie, None where they lie in no grid that is numbered row by row."""
+    """Return where a tensor's positions lie; None where they do not lie in a grid that is numbered row by row."""
     if len(values) != len(images):
         return None
     if values.dim() == 4:
@@ -152,10 +156,10 @@ def places_of_columns(values: Tensor, images: Tensor) -> Places | None:
 
 
 def _of_operand(values: Tensor, images: Tensor) -> Places | None:
-    """Return where the last dimension but one lies.
+    """Return where the positions of the second to last dimension lie.
 
-    Heads are the third dimension from behind, windows all before, the image's number slowest. One window stands for all:
-    the first, or one amidst them, whose surroundings are whole.
+    The third to last dimension holds the heads; all earlier ones hold windows, with the image index varying slowest.
+    One window is measured for all: the first, or a middle one, which has neighbours on all sides.
     """
     count = len(images)
     heads = values[:, None] if values.dim() == 3 else values
@@ -169,9 +173,10 @@ def _of_operand(values: Tensor, images: Tensor) -> Places | None:
 
 
 def _in_window(windows: Sight, at: int) -> Places | None:
-    """Return the places of the tokens (windows, heads, n) of one window, if they are neighbours and all heads see the same.
+    """Return the places of one window's tokens (windows, heads, n) if they are neighbours and the same for all heads.
 
-    Else heads are windows, or groups of others, or positions of other windows lie between this one's, as on a coarse grid.
+    Otherwise return None: heads are in fact windows or groups of other tokens, or positions of other windows lie
+    between this one's, as on a coarse grid.
     """
     found = Sight(windows.rows[at], windows.columns[at], windows.seen[at])
     seen = found.seen.all(0)
@@ -187,12 +192,12 @@ def _in_window(windows: Sight, at: int) -> Places | None:
 
 
 def _neighbours(coordinates: Tensor, at: int, places: Places) -> bool:
-    """Tell whether a window's places are neighbours: the places of no other one alternate with them.
+    """Return whether a window's places are neighbours: no other window's places alternate with them.
 
     Args:
         coordinates: (2, windows, n), rows and columns. Windows with the same places are heads.
-        at: the window.
-        places: its places.
+        at: index of the window.
+        places: the window's places.
     """
     own = coordinates[:, at, None]
     first, last = own.aminmax(dim=-1, keepdim=True)
@@ -205,7 +210,7 @@ def _neighbours(coordinates: Tensor, at: int, places: Places) -> bool:
 
 
 def plain_weights(model: nn.Module) -> dict[int, Tensor]:
-    """Return parameters by identity: kernels become tents times random matrices, matrices random ones."""
+    """Return replacements of parameters by `id`: random matrices, times tent functions for convolution kernels."""
     generator, made = torch.Generator().manual_seed(0), {}
     for parameter in model.parameters():
         value = parameter.detach()
@@ -220,9 +225,9 @@ def plain_weights(model: nn.Module) -> dict[int, Tensor]:
 
 
 def state_of(module: nn.Module, parameters: Mapping[int, Tensor]) -> dict[str, Tensor]:
-    """Return copies of the parameters, replaced by identity, and of the buffers, by their names in a module.
+    """Return copies of a module's parameters and buffers by name, with replacements of parameters by their `id`.
 
-    They are copies since a module may write into its weights when it is passed.
+    They are copies because a module may write into its weights in a forward pass.
     """
     own = {name: parameters.get(id(value), value).detach().clone() for name, value in module.named_parameters()}
     return own | {name: value.clone() for name, value in module.named_buffers()}

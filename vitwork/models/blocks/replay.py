@@ -1,4 +1,4 @@
-"""What a recorded graph gives for another number of images than it was recorded with."""
+"""Values of a recorded graph for another number of images than it was recorded with."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.fx.node import map_arg
 
 
 class Replay:
-    """The values of nodes for other images, made when they are asked for and kept.
+    """Values of nodes for other images, computed on demand and kept.
 
     Args:
-        images: what the model is given in the place of the recording's images.
-        execute: returns the value of a node other than the images', of its arguments.
+        images: the model's input in place of the recording's images.
+        execute: returns the value of a node, other than the images' node, from its arguments.
     """
 
     def __init__(self, images: Tensor, execute: Callable[[Node, Any, Any], Any]) -> None:

@@ -1,4 +1,4 @@
-"""Find the residual connection among the terms of a sum."""
+"""Search for the residual connection among the terms of a sum."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ADDITIONS = {"add", "iadd", "add_"}
 
 
 def addends(node: Node, inside: set[Node], dynamic: set[Node], times: float = 1) -> list[tuple[Node, float]]:
-    """Flatten a sum of image-dependent terms, each with its factor: x + 2 (a + b) → [(x, 1), (a, 2), (b, 2)]."""
+    """Return the image-dependent terms of a nested sum with their factors: x + 2 (a + b) → [(x, 1), (a, 2), (b, 2)]."""
     is_sum = node in inside and getattr(node.target, "__name__", node.target) in ADDITIONS
     terms = [term for term in node.all_input_nodes if term in dynamic]
     alpha, scaled = node.kwargs.get("alpha", 1), node.kwargs.get("other", node.args[-1] if node.args else None)
@@ -25,7 +25,7 @@ def addends(node: Node, inside: set[Node], dynamic: set[Node], times: float = 1)
 
 
 def way_to(node: Node, inside: set[Node], trace: TracedModel) -> tuple[int, int]:
-    """Count the weighted and all operations between a piece's input and one of its nodes."""
+    """Return the numbers of weighted operations and of all operations between a piece's input and one of its nodes."""
     seen, waiting = set(), [node]
     while waiting:
         current = waiting.pop()
@@ -36,11 +36,11 @@ def way_to(node: Node, inside: set[Node], trace: TracedModel) -> tuple[int, int]
 
 
 def residual(trace: TracedModel, nodes: list[Node]) -> Node | None:
-    """Return the term of a closing sum that is the residual connection; None where there is none, or it cannot be told.
+    """Return the term of a piece's final sum that is the residual connection; None where no term clearly is.
 
-    It is the term that is the input, or a multiple of it; else the one with fewer weighted operations, in no more operations
-    at all, than any other, whatever the order in which they are written. A term that is less than the sum, and repeated over
-    it, is no connection.
+    It is the term that equals the input or a multiple of it. Otherwise it is the term with fewer weighted operations
+    than any other, and with no more operations in total, in whichever order the terms are written. A term that is
+    smaller than the sum and is broadcast to it is not a residual connection.
     """
     end, inside = nodes[-1], set(nodes)
     terms = [(*way_to(term, inside, trace), term, times) for term, times in addends(end, inside, trace.dynamic)]
@@ -52,7 +52,7 @@ def residual(trace: TracedModel, nodes: list[Node]) -> Node | None:
 
 
 def multiplied(trace: TracedModel, term: Node, times: float, end: Node) -> Node:
-    """Add a node that is a term as often as the sum that ends in another node takes it."""
+    """Add a node that multiplies a term by its factor in the sum that ends in another node, and return it."""
     with trace.graph.inserting_before(end):
         made = trace.graph.call_function(operator.mul, (term, times))
     trace.values[made], trace.owners[made], trace.tags[made] = trace.values[term], trace.owners[end], frozenset()

@@ -1,4 +1,4 @@
-"""torch's own attention, run so that a recording sees what it does, whichever way torch would take."""
+"""Contexts and replacements that make a recording see the operations inside torch's own attention."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch.nn import functional as F
 from vitwork.errors import VitworkError
 
 FOLLOWED = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)
-"""Layers of torch whose code is followed like a user's; all others are one operation each."""
+"""Layers of torch whose code is traced like user code; every other layer of torch is one operation."""
 
 
 def _written_out() -> FunctionType:
-    """Return `F.multi_head_attention_forward` as it is, but taking stand-ins for tensors instead of handing the call to them."""
+    """Return `F.multi_head_attention_forward` in a form that runs on proxies instead of passing the call to them."""
     own = F.multi_head_attention_forward
     return FunctionType(own.__code__, vars(F) | {"has_torch_function": lambda _: False}, argdefs=own.__defaults__)
 
@@ -27,7 +27,7 @@ multi_head_attention = _written_out()
 
 @contextmanager
 def slow_path() -> Iterator[None]:
-    """Keep torch from its fast path, which in evaluation mode makes one operation of a whole layer; also a decorator."""
+    """Switch off torch's fast path, which in evaluation mode runs a whole layer as one operation; also a decorator."""
     enabled = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -37,10 +37,10 @@ def slow_path() -> Iterator[None]:
 
 
 def check_batch_first(model: nn.Module) -> None:
-    """Refuse torch's encoder layers on tokens (n, b, c), inside of which nothing can be cut.
+    """Refuse torch's encoder layers on tokens (n, b, c), because they cannot be divided into blocks.
 
     Raises:
-        VitworkError: the model has one.
+        VitworkError: the model has such a layer.
     """
     for name, module in model.named_modules():
         if isinstance(module, nn.TransformerEncoderLayer) and not module.self_attn.batch_first:

@@ -1,8 +1,8 @@
-"""Record a model's forward pass as a graph, with the shapes that flow along it.
+"""Recording of a model's forward pass as a graph, with the shapes of all values.
 
-torch.fx follows the Python code with stand-ins for tensors. These stand-ins carry shapes (computed on fake tensors, so
-nothing is calculated), which lets code that branches on sizes be followed; only the batch size stays symbolic. Where code makes
-a number, a length or a choice of a stand-in, the recording holds it for good: it has to be the same for any number of images.
+torch.fx runs the Python code with proxies for tensors. These proxies know their shapes (from fake tensors, so nothing
+is computed), so code that branches on sizes can be traced; only the batch size stays symbolic. Where code turns a proxy
+into a number, a length or a choice, the recording fixes its value, which has to be the same for any number of images.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ from vitwork.models.blocks.replay import Replay
 from vitwork.models.blocks.torch_attention import FOLLOWED, multi_head_attention
 from vitwork.models.blocks.unchanged import unchanged
 
-BATCH = 37  # a prime that few sizes of models are multiples of: such sizes are taken for the batch's
-# Images for which what is recorded has to hold as well; the second is a multiple of all numbers that count in parts.
+BATCH = 37  # a prime that few sizes in models are multiples of: a multiple of it is taken for a batch size
+# Other numbers of images for which the recording has to be valid; the second is divisible by all small numbers of
+# parts.
 OTHERS = (1, 720720)
 LEAVES = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.Linear, nn.Conv1d, nn.Conv2d, nn.MultiheadAttention)
 
@@ -47,12 +48,14 @@ class TracedModel:
     Attributes:
         root: module that the graph's targets are relative to; its only child is ``model``.
         graph: the recorded operations.
-        values: result of every node, tensors as fake ones.
-        tags: what a node does: conv, pointwise, linear, matmul, mix, softmax, sdpa, pool, collapse, act, norm, other.
-        owners: dotted path of the module in whose code a node stands.
+        values: result of every node, with fake tensors for tensors.
+        tags: types of a node's operations: conv, pointwise, linear, matmul, mix, softmax, sdpa, pool, collapse, act,
+            norm, other.
+        owners: dotted path of the module whose code created a node.
         dynamic: nodes that depend on the images.
-        steps: how many elementary operations a node takes, none where it multiplies by what does not depend on the images.
-        places: where the positions of tensors lie, of those that are known.
+        steps: number of a node's elementary operations; 0 where it multiplies by a value that does not depend on the
+            images.
+        places: where the positions of tensors lie, for tensors where this is known.
     """
 
     root: nn.Module
@@ -66,7 +69,7 @@ class TracedModel:
 
     @cached_property
     def plain_weights(self) -> dict[int, Tensor]:
-        """Plain averages in the place of the parameters, by identity."""
+        """Plain averages that replace the parameters, by the parameters' `id`."""
         return plain_weights(self.root)
 
 
@@ -83,18 +86,18 @@ class Root(nn.Module):
 
 
 class ShapedProxy(Proxy):
-    """A stand-in whose shape is known."""
+    """A proxy whose shape is known."""
 
     tracer: ShapeTracer
 
     @property
     def value(self) -> Any:
-        """Result of the node, tensors as fake ones."""
+        """Result of the node, with fake tensors for tensors."""
         return self.tracer.trace_of.values[self.node]
 
     @property
     def shape(self) -> Any:
-        """Sizes; numbers but for the batch size and its multiples."""
+        """Sizes; all are numbers except the batch size and its multiples."""
         value = self.value
         if self.node not in self.tracer.trace_of.dynamic:
             return value.shape
@@ -105,7 +108,7 @@ class ShapedProxy(Proxy):
         )
 
     def size(self, dim: int | None = None) -> Any:
-        """As `shape`."""
+        """Return `shape`, or one of its sizes."""
         return self.shape if dim is None else self.shape[dim]
 
     def dim(self) -> int:
@@ -129,7 +132,7 @@ class ShapedProxy(Proxy):
 
     @property
     def mT(self) -> Any:  # noqa: N802 - torch's name
-        """The last two dimensions exchanged, where the code says so, not where the result is used."""
+        """The transpose of the last two dimensions, recorded where the code asks for it, not where it is used."""
         return self.tracer.create_proxy("call_function", getattr, (self, "mT"), {})
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -143,12 +146,12 @@ class ShapedProxy(Proxy):
 
 
 def written(value: Tensor, _writer: Any) -> Tensor:
-    """Return a tensor once something has written into it."""
+    """Return a tensor after another node has written into it."""
     return value
 
 
 class ShapeTracer(Tracer):
-    """torch.fx's tracer, evaluating every node on fake tensors as it is made."""
+    """torch.fx's tracer, extended to evaluate every new node on fake tensors."""
 
     proxy_buffer_attributes = True
 
@@ -166,12 +169,12 @@ class ShapeTracer(Tracer):
         self.trace_of = TracedModel(Root(model), Graph())
 
     def run(self) -> TracedModel:
-        """Trace the model."""
+        """Return the traced model."""
         self.trace_of.graph = self.trace(self.trace_of.root)
         return self.trace_of
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Whether a module is one node: most of torch's own, those without children, and those that cannot be followed."""
+        """Return whether a module is one node: most of torch's own, those without children, and untraceable ones."""
         if isinstance(m, (nn.Sequential, nn.ModuleList, *FOLLOWED)) and module_qualified_name not in self.opaque:
             return False
         simple = isinstance(m, LEAVES) or not any(True for _ in m.children())
@@ -180,7 +183,7 @@ class ShapeTracer(Tracer):
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        """Follow a module, remembering where we are and where it fails."""
+        """Trace a module, keeping track of its path and of where tracing fails."""
         if self.evaluating:
             return forward(*args, **kwargs)
         self.stack.append(self.path_of_module(m))
@@ -193,7 +196,7 @@ class ShapeTracer(Tracer):
             self.stack.pop()
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
-        """Stand in for parameters and buffers, except while evaluating."""
+        """Return proxies of parameters and buffers, except while nodes are evaluated."""
         if self.evaluating:
             return attr_val
         found = super().getattr(attr, attr_val, parameter_proxy_cache)
@@ -202,11 +205,11 @@ class ShapeTracer(Tracer):
         return found
 
     def proxy(self, node: Node) -> Proxy:
-        """Make the stand-in of a node."""
+        """Return the proxy of a node."""
         return ShapedProxy(node, self)
 
     def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *rest: Any, **named: Any) -> Any:
-        """Record a node and evaluate it; torch's attention is followed, for its output alone."""
+        """Record a node and evaluate it; torch's attention is traced, for its output alone."""
         if target is F.multi_head_attention_forward:
             return multi_head_attention(*args, **kwargs | {"need_weights": False})
         if target != "size":
@@ -214,11 +217,11 @@ class ShapeTracer(Tracer):
         return self.recorded(super().create_proxy(kind, target, args, kwargs, *rest, **named))
 
     def recorded(self, proxy: Any) -> Any:
-        """Evaluate a new node, and note into what it has written."""
+        """Evaluate a new node, and record which tensors it has written into."""
         values = self.trace_of.values
         self.born[proxy.node] = len(self.born)
         held = [values[node] for node in proxy.node.all_input_nodes if isinstance(values.get(node), FakeTensor)]
-        versions = [value._version for value in held]  # noqa: SLF001 - torch's only word on whether a tensor was written to
+        versions = [value._version for value in held]  # noqa: SLF001 - nothing public tells of a write
         self.evaluate(proxy.node)
         for value, version in zip(held, versions, strict=True):
             if value._version != version:  # noqa: SLF001
@@ -226,7 +229,7 @@ class ShapeTracer(Tracer):
         return proxy
 
     def current(self, given: Any) -> Any:
-        """Tie a stand-in to what has written into its memory since, be it through a view, so that it is not forgotten."""
+        """Return a proxy that depends on the last write to its memory, also through a view, so the write is kept."""
         value = self.trace_of.values.get(given.node) if isinstance(given, Proxy) else None
         if not isinstance(value, FakeTensor):
             return given
@@ -236,10 +239,10 @@ class ShapeTracer(Tracer):
         return self.recorded(super().create_proxy("call_function", written, (given, self.proxy(writer)), {}))
 
     def evaluate(self, node: Node) -> None:
-        """Compute a node's fake value and note what it does."""
+        """Compute a node's fake value and record its tags."""
         trace = self.trace_of
         for constant in node.all_input_nodes:
-            if constant not in trace.values:  # fx makes nodes of tensor constants without telling
+            if constant not in trace.values:  # fx adds nodes of tensor constants silently
                 self.evaluate(constant)
         args = map_arg(node.args, lambda n: trace.values[n])
         kwargs = map_arg(node.kwargs, lambda n: trace.values[n])
@@ -264,7 +267,7 @@ class ShapeTracer(Tracer):
 
     @contextmanager
     def executing(self) -> Iterator[None]:
-        """Let the model's code run on fake tensors inside, and not be recorded."""
+        """Run the model's code on fake tensors inside the context, without recording it."""
         self.evaluating = True
         try:
             with self.fake:
@@ -273,7 +276,7 @@ class ShapeTracer(Tracer):
             self.evaluating = False
 
     def result(self, node: Node, args: Any, kwargs: Any) -> Any:
-        """Execute one node other than the images'."""
+        """Return the value of one node other than the images' node."""
         if node.op == "get_attr":
             module, _, name = str(node.target).rpartition(".")
             return getattr(self.root.get_submodule(module), name)
@@ -286,12 +289,12 @@ class ShapeTracer(Tracer):
         return args[0]
 
     def settled(self, given: Proxy, reading: Callable[[Any], Any]) -> Any:
-        """Return what the model's code reads off a stand-in and goes by from then on, if it reads the same off any batch.
+        """Return a fixed value that the model's code takes from a proxy, if it is the same for other batch sizes.
 
-        Batches that the model does not take say nothing.
+        Batch sizes that the model does not accept are ignored.
 
         Raises:
-            VitworkError: it does not.
+            VitworkError: the value depends on the number of images.
         """
         own = reading(self.trace_of.values[given.node])
         found = [own]
@@ -303,11 +306,11 @@ class ShapeTracer(Tracer):
         return own
 
     def to_bool(self, obj: Proxy) -> bool:
-        """Decide a branch by the known value."""
+        """Return the known value as a boolean, which decides a branch."""
         return bool(self.settled(obj, bool))
 
     def iter(self, obj: Proxy) -> Iterator[Any]:
-        """Go through a sequence of known length."""
+        """Iterate over a sequence of known length."""
         return iter(
             [
                 self.create_proxy("call_function", operator.getitem, (obj, index), {})
@@ -318,14 +321,14 @@ class ShapeTracer(Tracer):
 
 @contextmanager
 def followed() -> Iterator[None]:
-    """Let `len` of a stand-in follow the batch, which Python's own cannot, and torch keep its log of failures to itself."""
+    """Make `len` of a proxy return the symbolic batch size, which Python's cannot, and silence torch's error log."""
     plain, log = builtins.len, logging.getLogger("torch._subclasses.fake_tensor")
 
     def length(of: Any) -> Any:
         return of.shape[0] if isinstance(of, ShapedProxy) and isinstance(of.value, Tensor) else plain(of)
 
     silent, log.disabled = log.disabled, True
-    builtins.len = length  # a stand-in for a stand-in
+    builtins.len = length  # so that the length of a proxy is a proxy
     try:
         yield
     finally:
@@ -333,10 +336,11 @@ def followed() -> Iterator[None]:
 
 
 def traced(model: nn.Module, input_size: tuple[int, ...] | None = None) -> TracedModel:
-    """Record a model's graph in evaluation mode; modules that cannot be followed become one node.
+    """Return a model's graph, recorded in evaluation mode; modules that cannot be traced become one node each.
 
     Raises:
-        VitworkError: the model takes no image of a known size, or its own code cannot be followed, or the size is none.
+        VitworkError: the model accepts images of no known size, its own code cannot be traced, or ``input_size`` is not
+            an image size.
     """
     if input_size is not None:
         check_size(input_size)

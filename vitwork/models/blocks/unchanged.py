@@ -1,4 +1,4 @@
-"""Let a model run without leaving a trace in it."""
+"""Contexts in which a model can run without lasting changes to its modules."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 @contextmanager
 def unchanged(model: nn.Module, *, wholly: bool = True) -> Iterator[None]:
-    """Evaluation mode and empty caches inside; after it modules have again what they had: mode, buffers, whatever they keep.
+    """Set evaluation mode and empty caches inside the context; restore modes, buffers and all other attributes on exit.
 
-    The mode is set as analyses set it, without `eval()`, in which some layers rewrite their weights (loralib's merge).
+    The mode is set without `eval()`, as in the analyses, because some layers rewrite their weights there (loralib's
+    merge).
 
     Args:
         model: the model.
-        wholly: otherwise real tensors that its code has put into its modules stay, for a recording that names them.
+        wholly: restore everything. If False, real tensors that the code has added to modules stay, for a recording that
+            refers to them.
     """
     held = [
         (module, dict(vars(module)), {name: dict(own) for name, own in vars(module).items() if isinstance(own, dict)})
@@ -45,7 +47,7 @@ def unchanged(model: nn.Module, *, wholly: bool = True) -> Iterator[None]:
 
 @contextmanager
 def buffers_as_before(modules: Iterable[nn.Module], *, wholly: bool = True) -> Iterator[None]:
-    """Give buffers back what they held, whatever a pass writes into them or, if `wholly`, puts in their place."""
+    """Restore the values of buffers on exit and, if `wholly`, the buffers themselves where a pass has replaced them."""
     tables = [(table, dict(table)) for table in (vars(module)["_buffers"] for module in modules)]
     buffers = {id(value): value for _, own in tables for value in own.values() if is_real(value) and not value.is_meta}
     held = [(value, value.detach().clone()) for value in buffers.values()]
@@ -57,19 +59,19 @@ def buffers_as_before(modules: Iterable[nn.Module], *, wholly: bool = True) -> I
                 if not torch.equal(value, own):
                     value.copy_(own)
         for table, own in tables if wholly else ():
-            if isinstance(table, dict):  # a module of torch.jit's keeps its buffers to itself
+            if isinstance(table, dict):  # torch.jit modules hide their buffers
                 table.clear()
                 table.update(own)
 
 
 def caches(module: nn.Module) -> dict[str, dict[Any, Any]]:
-    """Return the dictionaries in which a module keeps what it made of its weights, by name, as timm's attentions do.
+    """Return the dictionaries, by name, in which a module caches values computed from its weights, as in timm.
 
-    What they hold may be of other weights by now, or made without gradients.
+    The cached values may belong to earlier weights, or may have been computed without gradients.
     """
     return {name: own for name, own in vars(module).items() if name.endswith("cache") and isinstance(own, dict)}
 
 
 def is_real(value: Any) -> bool:
-    """Whether a value is a tensor that holds numbers."""
+    """Return whether a value is a tensor that holds numbers, not a fake one."""
     return isinstance(value, Tensor) and not isinstance(value, FakeTensor)

@@ -1,4 +1,4 @@
-"""The model inside what was put around it to run it."""
+"""Removal of wrappers around a model, such as compiled and parallel forms."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from vitwork.errors import VitworkError
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """Return the model itself where it was compiled or spread over devices: these forms have no second derivative.
+    """Return the model inside a compiled or parallel form, since these forms have no second derivative.
 
     Raises:
-        VitworkError: it is no module.
+        VitworkError: it is not a module.
     """
     if not isinstance(model, nn.Module):
         raise VitworkError(f"a model is a torch.nn.Module (vitwork.models.create builds one), not {model!r:.60}")
     while True:
         if isinstance(model, (DataParallel, DistributedDataParallel)):
             model = model.module
-        elif isinstance(model, torch.jit.ScriptModule):  # holds its modules in another way, and wraps none
+        elif isinstance(model, torch.jit.ScriptModule):  # holds its modules in another way, and is not a wrapper
             return model
         elif isinstance(inner := vars(model).get("_modules", {}).get("_orig_mod"), nn.Module):
             model = inner  # of `torch.compile`

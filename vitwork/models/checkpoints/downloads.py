@@ -25,19 +25,19 @@ PUBLISHED: Mapping[str, str] = {  # the paper's CIFAR-100 files
 
 
 def place(address: str, folder: Path | None = None) -> Path:
-    """Return where the copy of a file lies once it is downloaded; the arguments are those of `fetch`."""
+    """Return the path of a file's local copy, downloaded or not; the arguments are those of `fetch`."""
     name = re.sub(r"[^\w.-]", "_", address.rsplit("/", maxsplit=1)[-1])[-128:]
     digest = hashlib.sha256(address.encode(errors="replace")).hexdigest()[:12]
     return (folder or cache_folder() / "checkpoints") / digest / name
 
 
 def record_of(path: Path) -> Path:
-    """Return where the SHA-256 of a copy is kept, as it was first downloaded."""
+    """Return the path of the record that holds the SHA-256 of a copy's first download."""
     return path.with_name(path.name + ".sha256")
 
 
 def recorded(path: Path) -> str | None:
-    """Return the SHA-256 that is kept of a copy; None where none is."""
+    """Return the recorded SHA-256 of a copy; None where none was recorded."""
     record = record_of(path)
     return record.read_text(errors="replace").strip() if record.is_file() else None
 
@@ -46,14 +46,15 @@ def fetch(address: str, folder: Path | None = None) -> Path:
     """Return the local copy of a file, downloaded once.
 
     The SHA-256 of the first download is kept beside the copy and checked every time. A copy that has changed is set
-    aside and fetched again; an address that answers with another file than at first is refused.
+    aside and downloaded again. If the address then returns another file than at first, it is refused.
 
     Args:
         address: ``https://…``.
-        folder: where copies lie, ``checkpoints`` in the cache folder unless given.
+        folder: folder of the copies; ``checkpoints`` in the cache folder by default.
 
     Raises:
-        VitworkError: the address is not of https, it cannot be downloaded as a whole, or its file has changed.
+        VitworkError: the address is not https, the file cannot be downloaded completely, or it has changed at its
+            address.
     """
     if not address.startswith("https://"):
         raise VitworkError(f"{address} is not downloaded: only https:// keeps others from altering what is on its way.")
@@ -82,12 +83,12 @@ def _digest(content: bytes) -> str:
 
 
 class _Encrypted(HTTPRedirectHandler):
-    """Follows no redirection that leads away from https."""
+    """Refuses redirections to addresses that are not https."""
 
     def redirect_request(  # noqa: PLR0917 - as `urllib` calls it
         self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Request | None:
-        """Return the request of the next address, as `urllib` asks for it."""
+        """Return the request for the next address, as `urllib` expects it."""
         if not newurl.startswith("https://"):
             fp.close()
             raise URLError(f"it leads on to {newurl}, which is not https")
@@ -103,7 +104,7 @@ def _download(address: str) -> bytes:
         if isinstance(error, HTTPError):
             error.close()
         raise VitworkError(f"{address} could not be downloaded: {told(error)}.") from error
-    if stated == (None, None):  # else `urllib` notices it
+    if stated == (None, None):  # otherwise `urllib` notices it
         raise VitworkError(
             f"{address} does not say how long its file is: a part of it could not be told from the whole."
         )

@@ -1,6 +1,6 @@
-"""From the official code's and timm 0.5.4's parameter names to ours and today's timm's.
+"""Translation of parameter names of the official code and of timm 0.5.4 to ours and those of today's timm.
 
-Which names a state dict has is read off its keys, so that depths, widths, windows and kernels need no entry here.
+The keys of a state dict show which names it uses, so that depths, widths, windows and kernels need no entry here.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ TRANSFORMER: Rules = (
     (r"^transformers\.(\d+)\.ff\.net\.3\.", r"blocks.\1.mlp.fc2."),
 )
 
-OFFICIAL = (  # what the official ViTs have, all of them
+OFFICIAL = (  # parts that all official ViTs have
     r"embedding\.0\.(?:patch_embedding\.1\.)?weight$",
     r"transformers\.\d+\.norm1\.(?:1\.)?weight$",
     r"transformers\.\d+\.attn\.to_out\.0\.weight$",
@@ -65,7 +65,7 @@ OFFICIAL = (  # what the official ViTs have, all of them
 
 
 def rename(key: str, rules: Rules) -> str:
-    """Apply the first rule that matches."""
+    """Return a key after the first rule that matches."""
     for pattern, replacement in rules:
         renamed, count = re.subn(pattern, replacement, key)
         if count:
@@ -74,10 +74,10 @@ def rename(key: str, rules: Rules) -> str:
 
 
 def collected(pairs: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
-    """Return renamed tensors.
+    """Return renamed tensors as a dictionary.
 
     Raises:
-        ValueError: two of them have the same name, and one would be lost.
+        ValueError: two tensors have the same name, so that one would be lost.
     """
     state: dict[str, Tensor] = {}
     for name, value in pairs:
@@ -88,25 +88,26 @@ def collected(pairs: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def is_official_transformer(state: State, target: State) -> bool:
-    """Whether keys are those of the official ViT or convolutional-MSA ViT, all kinds of them, and the model's are timm's."""
+    """Return whether keys are those of any official ViT or convolutional-MSA ViT, and the model's keys are timm's."""
     official = all(any(re.match(sign, key) for key in state) for sign in OFFICIAL)
     return official and "patch_embed.proj.weight" in target
 
 
 def translate(state: State, target: State) -> dict[str, Tensor]:
-    """Rename a state dict to the keys of our models, and reshape what is stored in another form.
+    """Return a state dict with the keys of our models, with tensors reshaped where they are stored in another form.
 
     Args:
-        state: in official names, in timm 0.5.4's, or in today's.
-        target: state dict of the model that shall take it.
+        state: state dict with the names of the official code, of timm 0.5.4 or of today's timm.
+        target: state dict of the model that will load it.
 
     Returns:
-        The renamed state; keys that no rule knows stay, for the caller to report.
+        The renamed state. Keys that no rule matches stay unchanged, for the caller to report.
 
     Raises:
-        ValueError: two keys mean the same; this and other errors of Python and torch: tensors that cannot be reshaped.
+        ValueError: two keys mean the same tensor, or a tensor cannot be reshaped. For the latter, Python and torch may
+            raise other errors, too.
     """
-    if state.keys() <= target.keys():  # today's names, or a model that calls its parts as the official code did
+    if state.keys() <= target.keys():  # today's names, or a model that names its parts as the official code does
         return dict(state)
     if any(key.startswith("layer0.") for key in state) and any(key.startswith("stages.") for key in target):
         return residual(state)
@@ -116,7 +117,7 @@ def translate(state: State, target: State) -> dict[str, Tensor]:
 
 
 def residual(state: State) -> dict[str, Tensor]:
-    """Translate the official ResNet, pre-activation ResNet and AlterNet."""
+    """Return a translated state dict of the official ResNet, pre-activation ResNet or AlterNet."""
     within: dict[str, set[str]] = {}
     for key in state:
         found = re.match(r"layer([1-9]\d*)\.(\d+)\.(.*)", key)
@@ -135,7 +136,7 @@ def residual(state: State) -> dict[str, Tensor]:
 
 
 def transformer(state: State, target: State) -> dict[str, Tensor]:
-    """Translate the official ViT and convolutional-MSA ViT; 1×1 convolutions become linear layers."""
+    """Return a translated state dict of an official (convolutional-MSA) ViT; 1×1 convolutions become linear layers."""
     last = max((int(key.split(".")[1]) for key in state if re.match(r"classifier\.\d+\.weight", key)), default=0)
     norm = "fc_norm" if "fc_norm.weight" in target else "norm"
     head: Rules = ((rf"^classifier\.{last}\.", "head."), (rf"^classifier\.{last - 1}\.", f"{norm}."))
@@ -154,7 +155,10 @@ def transformer(state: State, target: State) -> dict[str, Tensor]:
 
 
 def modern(state: State) -> dict[str, Tensor]:
-    """Translate timm 0.5.4: stages ended with their pooling where today they begin with it; buffers were stored."""
+    """Return a translated state dict of timm 0.5.4, which stored buffers and put pooling at the end of a stage.
+
+    Today's timm puts it at the beginning of the next stage.
+    """
     shift_pit = "transformers.0.pool.conv.weight" in state
     shift_swin = "layers.0.downsample.reduction.weight" in state
     renamed = []

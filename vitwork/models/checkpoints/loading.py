@@ -1,4 +1,4 @@
-"""Published and own weights into models of today, without executing anything that a file holds."""
+"""Loading of stored weights into models, without executing any code from a file."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from vitwork.models.checkpoints.keys import is_official_transformer, translate
 from vitwork.models.valued import check_valued
 from vitwork.models.zoo.creation import create
 
-HOLDERS = ("state_dict", "model", "model_state_dict")  # names under which files hold weights, the first one first
-SAFETENSORS = ".safetensors"  # by which torch knows these files
+HOLDERS = ("state_dict", "model", "model_state_dict")  # names under which files hold weights, preferred ones first
+SAFETENSORS = ".safetensors"  # suffix of these files
 ZIP = b"PK\3\4"
 ZIP_END, ZIP_END_SIZE = b"PK\5\6", 22  # of the record that ends a zip file, before its comment
-WRAPPERS = re.compile(r"(?:module\.|_orig_mod\.)*")  # of parallel or averaged models, of compiled ones
-OWN = re.compile(r"(?!timm:).*:")  # names of users' functions, whose norms are their own
-AVERAGED = re.compile(WRAPPERS.pattern + "n_averaged")  # how many models were averaged
+WRAPPERS = re.compile(r"(?:module\.|_orig_mod\.)*")  # prefixes of parallel or averaged models, and of compiled ones
+OWN = re.compile(r"(?!timm:).*:")  # names of user functions, whose norms are left unchanged
+AVERAGED = re.compile(WRAPPERS.pattern + "n_averaged")  # the number of averaged models
 
 
 def load_checkpoint(
     name: str, path_or_state_dict: str | Path | Mapping[str, Any], num_classes: int, **options: Any
 ) -> nn.Module:
-    """Build a model and give it stored weights.
+    """Return a model with stored weights.
 
     Args:
         name: as for `create`.
@@ -41,7 +41,7 @@ def load_checkpoint(
             file of that name, or a state dict; in official key names, timm 0.5.4's, or today's.
         num_classes: classes of the stored classifier.
         **options: as for `create`. Official ViTs get the official code's epsilon of LayerNorm unless ``norm_eps`` (timm:
-            ``norm_layer``) is given; a model of your own keeps its own.
+            ``norm_layer``) is given; a model from your own function keeps its epsilon.
 
     Returns:
         The model, in evaluation mode, on the CPU.
@@ -49,8 +49,9 @@ def load_checkpoint(
     Raises:
         DamagedError: the file is truncated, damaged, holds code, belongs to another architecture, or has different weights
             where the model has one tensor for several keys.
-        VitworkError: it is missing, cannot be read, or is no path and no state dict, or the model has weights without values as it is built, keeps what is no
-            tensor in its state dict, or fails at taking one.
+        VitworkError: the file is missing or cannot be read, or the argument is neither a path nor a state dict. Or the
+            new model has weights without values, has values in its state dict that are not tensors, or fails to load
+            one.
     """
     if isinstance(path_or_state_dict, Mapping):
         label, stored = "the state dict", dict(path_or_state_dict)
@@ -68,25 +69,25 @@ def load_checkpoint(
     state = unwrapped(state, target)
     try:
         translated = translate(state, target)
-    except (LookupError, TypeError, ValueError, RuntimeError) as error:  # of keys and shapes that no model has
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:  # from keys and shapes that no model has
         reason = f"of another architecture than {name} with these options: {told(error)}"
         raise DamagedError(label, reason) from error
     check_architecture(translated, target, label, name)
     try:
         model.load_state_dict(translated, strict=False)
-    except Exception as error:  # whatever a user's own code raises
+    except Exception as error:  # user code may raise anything
         raise VitworkError(f"{name} fails at taking the weights of {label}: {told(error)}") from error
     check_held(translated, model.state_dict(), label, name)
     chosen = OWN.match(name) or {"norm_eps", "norm_layer"} & options.keys()
     if is_official_transformer(state, target) and not chosen:
         for module in model.modules():
             if isinstance(module, nn.LayerNorm):
-                module.eps = 1e-5  # the official code's, where timm's ViT has 1e-6
+                module.eps = 1e-5  # as in the official code; timm's ViT has 1e-6
     return model.eval()
 
 
 def locate(name: str, place: str) -> Path:
-    """Return the file that a path, an address or ``published`` means, downloaded if need be."""
+    """Return the path of the file that a path, an address or ``published`` means, after a download if needed."""
     if place == "published":
         if name not in PUBLISHED:
             raise VitworkError(f"there is no published file for {name}, only for {', '.join(PUBLISHED)}")
@@ -95,37 +96,39 @@ def locate(name: str, place: str) -> Path:
 
 
 def read(path: Path) -> Any:
-    """Read a file of tensors and plain values.
+    """Return the content of a file of tensors and plain values.
 
     Raises:
-        DamagedError: the file is truncated, damaged, no checkpoint, or would execute code.
+        DamagedError: the file is truncated, damaged, not a checkpoint, or would execute code.
         VitworkError: it is missing or cannot be read.
     """
     try:
         check_parts(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # on pickles of other makers, which are refused below
+            warnings.simplefilter("ignore", UserWarning)  # about pickles from other programs, which are refused below
             return loaded(path)
     except VitworkError:
         raise
     except PermissionError as error:
         raise VitworkError(f"{path} cannot be read: {error.strerror}") from error
-    except Exception as error:  # of damaged files, there are errors of any kind
+    except Exception as error:  # damaged files raise errors of any kind
         if "unsupported global" in str(error).lower() or names_functions(path):
             reason = "refused: it holds Python objects other than tensors, which could run code"
             raise DamagedError(path, reason) from error
-        if "operand 149" in str(error):  # a frame, which pickles have from protocol 4 on
+        if "operand 149" in str(error):  # a frame, which pickles of protocol 4 and later have
             reason = "not readable without executing it: torch does so with pickles of protocol 3 at most, as it writes itself"
             raise DamagedError(path, reason) from error
         raise DamagedError(path, "truncated or no checkpoint") from error
 
 
 def loaded(path: Path) -> Any:
-    """Read a file as torch does, to its end: of the format before zip files, torch leaves what it does not need.
+    """Return the content of a file that torch loads, after a check that nothing follows it.
+
+    Of files in the format before zip, torch does not read what it does not need.
 
     Raises:
-        DamagedError: more follows.
-        Exception: of any kind, for any other damage.
+        DamagedError: more data follows.
+        Exception: for any other damage, of any type.
     """
     if path.suffix == SAFETENSORS or begins(path, ZIP):
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -139,21 +142,21 @@ def loaded(path: Path) -> Any:
 
 
 def begins(path: Path, how: bytes) -> bool:
-    """Whether a file begins with the given bytes."""
+    """Return whether a file begins with the given bytes."""
     with path.open("rb") as file:
         return file.read(len(how)) == how
 
 
 def check_parts(path: Path) -> None:
-    """Compare the parts of a zip file, as torch writes them, with their checksums and names, which torch does not look at.
+    """Check the parts of a zip file from torch against their checksums and names, which torch does not check.
 
-    Of two archives in one file, torch and `zipfile` may read different ones.
+    If a file holds two archives, torch and `zipfile` may read different ones.
 
     Raises:
-        DamagedError: one of its parts is damaged, or there twice, or something lies before or behind the archive.
+        DamagedError: a part is damaged or occurs twice, or there is data before or after the archive.
         VitworkError: there is no such file.
     """
-    if not path.is_file():  # no FIFO either, which might never end
+    if not path.is_file():  # refuses a FIFO, too, which might never end
         raise VitworkError(f"there is no checkpoint {path}")
     if not begins(path, ZIP):
         return
@@ -172,7 +175,7 @@ def check_parts(path: Path) -> None:
 
 
 def is_alone(parts: zipfile.ZipFile, path: Path) -> bool:
-    """Whether a zip file begins with its own first part, and ends with its own end and comment."""
+    """Return whether a zip file holds nothing before its first part and nothing after its end record and comment."""
     with path.open("rb") as file:
         file.seek(-ZIP_END_SIZE - len(parts.comment), os.SEEK_END)
         end = file.read(ZIP_END_SIZE)
@@ -181,19 +184,20 @@ def is_alone(parts: zipfile.ZipFile, path: Path) -> bool:
 
 
 def names_functions(path: Path) -> bool:
-    """Whether a file that torch does not know is a pickle that names functions; it is read as text, not executed."""
+    """Return whether a file that torch cannot load is a pickle that names functions; it is parsed, not executed."""
     try:
         with path.open("rb") as file:
             return any(operation.name in {"GLOBAL", "STACK_GLOBAL", "INST"} for operation, _, _ in genops(file))
-    except Exception:  # noqa: BLE001 - no pickle, or the end of one is missing
+    except Exception:  # noqa: BLE001 - not a pickle, or its end is missing
         return False
 
 
 def state_dict_in(stored: Any, label: str) -> dict[str, Tensor]:
-    """Find the state dict in what a file holds.
+    """Return the state dict in a file's content.
 
     Raises:
-        DamagedError: there is none, or two that differ, or one of its tensors has no plain numbers.
+        DamagedError: there is no state dict, there are two that differ, or one of its tensors does not hold plain
+            numbers.
     """
     first, *others = inside(stored, len(HOLDERS))
     state = plain(first, label)
@@ -204,17 +208,20 @@ def state_dict_in(stored: Any, label: str) -> dict[str, Tensor]:
 
 
 def inside(stored: Any, deepest: int) -> list[Any]:
-    """Return what lies under the names that files hold weights by, or else the whole; a file may hold itself, so not too deep."""
+    """Return the values under the usual names for weights, or the whole content if there are none.
+
+    The depth is limited because content may refer to itself.
+    """
     held = [stored.get(key) for key in HOLDERS] if isinstance(stored, Mapping) and deepest else []
     found = [inside(each, deepest - 1) for each in held if isinstance(each, Mapping)]
     return [one for several in found for one in several] or [stored]
 
 
 def plain(stored: Any, label: str) -> dict[str, Tensor]:
-    """Return a state dict.
+    """Return stored content as a state dict.
 
     Raises:
-        DamagedError: it is none, or one of its tensors has no plain numbers.
+        DamagedError: it is not a state dict, or one of its tensors does not hold plain numbers.
     """
     if not isinstance(stored, Mapping) or not stored:
         raise DamagedError(label, "no state dict of tensors")
@@ -229,19 +236,19 @@ def plain(stored: Any, label: str) -> dict[str, Tensor]:
 
 
 def alike(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
-    """Whether two state dicts hold the same."""
+    """Return whether two state dicts are equal."""
     return one.keys() == other.keys() and all(torch.equal(value, other[key]) for key, value in one.items())
 
 
 def no_tensor(stored: Mapping[Any, Any]) -> str | None:
-    """Return which value is the first that is no tensor, as of a ``get_extra_state``, in words; None where all are."""
+    """Describe the first value that is not a tensor, for example of ``get_extra_state``; None if all are tensors."""
     return next((f"{key} is a {type(v).__name__}" for key, v in stored.items() if not isinstance(v, Tensor)), None)
 
 
 def unwrapped(state: Mapping[str, Tensor], target: Collection[str]) -> dict[str, Tensor]:
-    """Strip the prefixes of parallel, compiled and averaged models from all keys, but for those that the model's own have.
+    """Return a state without the key prefixes of parallel, compiled and averaged models, except the model's own.
 
-    How many models were averaged is left out, unless the model has a tensor of this name itself.
+    The number of averaged models is left out, unless the model itself has a tensor of this name.
     """
     added = wrappers(state).removesuffix(wrappers(target))
     return {
@@ -252,16 +259,16 @@ def unwrapped(state: Mapping[str, Tensor], target: Collection[str]) -> dict[str,
 
 
 def wrappers(keys: Iterable[str]) -> str:
-    """Return the names of wrappers that all keys begin with, but for how many models were averaged, which is outside them."""
+    """Return the prefix of wrappers that all keys share; the number of averaged models lies outside and is ignored."""
     weights = (key for key in keys if not AVERAGED.fullmatch(key))
     return min((found[0] for key in weights if (found := WRAPPERS.match(key))), key=len, default="")
 
 
 def check_architecture(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str, name: str) -> None:
-    """Refuse weights of another architecture, naming the first differences.
+    """Refuse weights of another architecture; the message names the first differences.
 
     Raises:
-        DamagedError: keys, shapes or kinds of numbers differ, or numbers are not finite or variances negative.
+        DamagedError: keys, shapes or types of numbers differ, numbers are not finite, or variances are negative.
     """
     missing = [key for key in target if key not in state and not key.endswith("num_batches_tracked")]
     unknown = [key for key in state if key not in target]
@@ -289,10 +296,10 @@ def check_architecture(state: Mapping[str, Tensor], target: Mapping[str, Tensor]
 
 
 def check_held(state: Mapping[str, Tensor], held: Mapping[str, Tensor], label: str, name: str) -> None:
-    """Refuse weights that a model does not hold once it was given them: it has one tensor where they are two, or alters them.
+    """Refuse weights that a model does not hold after loading: it has one tensor for two of them, or changes them.
 
     Raises:
-        DamagedError: a tensor in the loaded model is not the one that was stored under its key.
+        DamagedError: a tensor in the loaded model differs from the one that was stored under its key.
     """
     for key, value in state.items():
         if not torch.equal(held[key], value.to(held[key].dtype)):
@@ -304,9 +311,12 @@ def check_held(state: Mapping[str, Tensor], held: Mapping[str, Tensor], label: s
 
 
 def is_exact(value: Tensor, wanted: Tensor) -> bool:
-    """Whether numbers mean the same as `wanted`'s kind: integers and bytes as weights lack their scale, integers have ends."""
+    """Return whether numbers keep their meaning in the type of `wanted`.
+
+    Integers and bytes as weights lack their scale, and integer types have a limited range.
+    """
     if value.is_complex() or value.is_quantized or (value.is_floating_point() and value.element_size() < 2):
         return False
     if wanted.is_floating_point():
         return value.is_floating_point()
-    return bool(value.tolist() == value.to(wanted.dtype).tolist())  # Python compares numbers exactly, of whatever kinds
+    return bool(value.tolist() == value.to(wanted.dtype).tolist())  # Python compares numbers of any types exactly

@@ -1,1 +1,1 @@
-"""Networks that others have trained: which there are, where their weights lie, and how they are loaded."""
+"""Published pretrained networks: which exist, where their weights are stored, and how they are loaded."""

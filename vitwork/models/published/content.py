@@ -1,4 +1,4 @@
-"""What files of weights hold: each is loaded once, to see whether it is the network that it should be, and which one it is."""
+"""Checks of weight files: each is loaded once, to see that it fits its network and whether it is a copy of another."""
 
 from __future__ import annotations
 
@@ -25,35 +25,36 @@ from vitwork.store.sources import source_hash
 from vitwork.store.store import write_atomically
 
 SAMPLED = 16
-"""Numbers of each tensor that are compared, at most: networks of two trainings differ in all of their tensors."""
+"""Most values of each tensor that are compared: networks of two trainings differ in all of their tensors."""
 
 RELATIVE = torch.finfo(torch.bfloat16).eps
-"""Between roundings of one number, by whatever formats and in whatever order: a step of the coarsest of them."""
+"""Largest relative difference of one number rounded to several formats in any order: a step of the coarsest format."""
 
 ABSOLUTE = torch.finfo(torch.float16).eps * torch.finfo(torch.float16).tiny
 """The step of half precision near zero, where its steps no longer shrink with the number."""
 
 
 def found(network: Network, folder: Path | None = None) -> Network:
-    """Return a network as `located` and `identified` know it.
+    """Return a network with the place, SHA-256 and sample of its weights, as `located` and `identified` add them.
 
     Args:
         network, folder: as for `located`.
 
     Raises:
-        DamagedError: what is there cannot be used.
+        DamagedError: the file cannot be used.
         VitworkError: the file cannot be read.
     """
     return identified(located(network, folder))
 
 
 def identified(network: Network) -> Network:
-    """Return a network whose weights are here with a sample of these weights; one without as it is.
+    """Return a network with a sample of its weights if these are on this machine; otherwise the network unchanged.
 
-    A file is loaded the first time alone: what it holds is kept under its SHA-256, with what else decides it.
+    A file is loaded only the first time: its sample is then kept under the file's SHA-256 and all else that affects it.
 
     Raises:
-        DamagedError: it cannot be loaded: it is damaged or of another architecture, or its numbers are not finite.
+        DamagedError: the file cannot be loaded: it is damaged or of another architecture, or its numbers are not
+            finite.
     """
     if network.path is None:
         return network
@@ -76,17 +77,17 @@ def _surroundings() -> tuple[Any, ...]:
 
 
 def sample(model: nn.Module) -> bytes:
-    """Return numbers of every tensor of a network in single precision, in the order of the names: evenly spaced, the first too.
+    """Return evenly spaced values of every tensor of a network, in single precision and in the order of the names.
 
-    Counters and indices, which are no floating numbers, are left out: evaluation does not read them, or the architecture
-    decides them.
+    The first value of each tensor is included. Counters and indices, which are not floating-point numbers, are left
+    out: evaluation does not read them, or the architecture determines them.
     """
     values = [value.flatten() for _, value in sorted(model.state_dict().items()) if value.is_floating_point()]
     return torch.cat([value[:: -(-len(value) // SAMPLED) or 1].float().cpu() for value in values]).numpy().tobytes()
 
 
 def same(one: Network, other: Network) -> bool:
-    """Return whether two networks, each with a sample of its weights, are the same but for the precision they were saved in."""
+    """Return whether two networks, by samples of their weights, differ at most in the precision of their files."""
     first, second = (np.frombuffer(network.weights, np.float32) for network in (one, other))
     if len(first) != len(second):
         return False
@@ -94,7 +95,10 @@ def same(one: Network, other: Network) -> bool:
 
 
 def copies(networks: Iterable[Network]) -> dict[str, str]:
-    """Return the networks whose weights are those of one before, with the name of that one; none that are not here."""
+    """Return the names of networks that have the weights of an earlier one, mapped to that one's name.
+
+    Networks whose weights are not on this machine are left out.
+    """
     originals: list[Network] = []
     found: dict[str, str] = {}
     for network in networks:

@@ -1,4 +1,4 @@
-"""Published weights into networks: what a run's key says is what is loaded, or nothing is."""
+"""Loading of published weights into networks, only if they are the weights that a run's key names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vitwork.models.zoo.creation import create
 from vitwork.store.digests import known_digest
 
 LONGEST = 300
-"""Letters of a reason that torch gives, which may list every weight of a network."""
+"""Most characters of an error message of torch, which may list every weight of a network."""
 
 
 def load(network: Network) -> nn.Module:
@@ -30,18 +30,18 @@ def load(network: Network) -> nn.Module:
 
     Raises:
         DamagedError: its weights are damaged, or of another architecture.
-        VitworkError: they are not here, or have changed since they were found.
+        VitworkError: they are not on this machine, or have changed since they were located.
     """
     path = network.path
     if path is None or not network.sha256:
         raise VitworkError(f"The weights of {network.name} are not here.")
-    if known_digest(path, anew=True) != network.sha256:  # and the next session knows it as it is
+    if known_digest(path, anew=True) != network.sha256:  # so that the next session knows the file as it is now
         raise VitworkError(f"{path} has changed since the session began: start it again.")
     return built(network, path)
 
 
 def built(network: Network, path: Path) -> nn.Module:
-    """Return a network in evaluation mode on the CPU, filled with what a file holds, whatever that is.
+    """Return a network in evaluation mode on the CPU with the weights of a file; its SHA-256 is not checked.
 
     Raises:
         DamagedError: the weights are damaged, or of another architecture.
@@ -64,10 +64,10 @@ def _tensors(network: Network) -> dict[str, object]:
 
 
 def _from_timm(network: Network) -> nn.Module:
-    """Build and fill a network as timm does with a file of the hub, conversions of old keys included."""
+    """Return a network with its weights, loaded as timm loads a file of the hub, including conversion of old keys."""
     import timm
 
-    state = _tensors(network)  # read here, because timm would take a damaged file for other errors
+    state = _tensors(network)  # read here, because timm would report a damaged file as another error
     try:
         model: nn.Module = timm.create_model(
             network.model.removeprefix(TIMM),
@@ -76,7 +76,7 @@ def _from_timm(network: Network) -> nn.Module:
             num_classes=network.classes,
             **network.options,
         )
-    except Exception as error:  # of keys and shapes that the architecture does not have, errors are of any kind
+    except Exception as error:  # unknown keys and shapes raise errors of any kind
         reason = shorten(said(error), LONGEST, placeholder=" …") or type(error).__name__
         raise DamagedError(
             network.path, f"of another architecture than {network.name}: {reason.rstrip('.')}"
@@ -86,13 +86,14 @@ def _from_timm(network: Network) -> nn.Module:
 
 
 def _check(state: Mapping[str, object], filled: Mapping[str, Tensor], network: Network) -> None:
-    """Refuse what timm loads without a word: numbers of a kind that have lost their scale, and those that are not finite.
+    """Refuse weights that timm loads without an error: numbers of a type that lost their scale, or that are not finite.
 
-    What timm converts has another name or shape in the model; of that, the numbers that arrived are checked alone.
+    Weights that timm converts have another name or shape in the model; for these, only the loaded values are checked.
 
     Raises:
-        DamagedError: a weight is no number of the model's kind, is not finite, or is a variance below zero; or it has another
-            number of elements than the model's of its name, so that it was resampled, as position embeddings are.
+        DamagedError: a weight does not have the model's type, is not finite, or is a variance below zero. Or its number
+            of elements differs from that of the model's tensor of that name, so that it was resampled, as position
+            embeddings are.
     """
     for key, value in state.items():
         if isinstance(value, Tensor) and key in filled and value.numel() != filled[key].numel():
@@ -114,8 +115,8 @@ class Size:
     """How large a network is.
 
     Attributes:
-        parameters: their number.
-        bytes: of its parameters and buffers as they are published, in single precision.
+        parameters: number of parameters.
+        bytes: size of its parameters and buffers as they are published, in single precision.
     """
 
     parameters: int
@@ -123,7 +124,7 @@ class Size:
 
 
 class _Unfilled(TorchFunctionMode):
-    """Leaves out what fills tensors: those of the meta device hold nothing, and going through it takes most of a network's time."""
+    """Context that skips functions that fill tensors: on the meta device these have no effect but take most time."""
 
     FILLING = frozenset({"add_", "clamp_", "copy_", "erfinv_", "fill_", "mul_", "normal_", "uniform_", "zero_"})
 
@@ -132,12 +133,12 @@ class _Unfilled(TorchFunctionMode):
     ) -> Any:
         named = options or {}
         if getattr(function, "__name__", "") in self.FILLING:
-            return values[0] if values else named["tensor"]  # as torch.nn.init names it
+            return values[0] if values else named["tensor"]  # its name in torch.nn.init
         return function(*values, **named)
 
 
 def size_of(network: Network) -> Size:
-    """Return how large a network is, without memory for it."""
+    """Return the size of a network, without allocating memory for it."""
     with kept(), torch.device("meta"), _Unfilled():
         if network.model.startswith(TIMM):
             import timm

@@ -1,4 +1,4 @@
-"""Which of timm's published networks belong to a family: a rule over timm's own metadata, applied to the installed timm."""
+"""The rule that decides which published networks of the installed timm belong to a family, from timm's metadata."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from vitwork.errors import VitworkError
 
 TIMM = "timm:"
 NAME = re.compile(r"\w[\w.-]*")
-"""What a network may be called: its file of weights is called so too, and no name leads out of a folder."""
+"""Allowed names of a network: its file of weights has the same name, so a name must not lead out of a folder."""
 CLASSES = 1000
 BASE = "in1k"
 MORE = re.compile(
     r"in12k|in2[12]k|in22ft1k|yfcc\w*|ig1b|jft\w*|laion\w*|openai|clip|dino\w*|mae|fcmae|mim|m38m|metaclip\w*|lvd\w*|bamboo"
     r"|cc12m|datacomp\w*|dfn\w*|webli|seer|swag|eupe|pt\d*k|bit|merged\w*|ssl|swsl|goog"
 )
-"""Words of a tag, or of an architecture's name, that mean other data than ImageNet-1k's labelled training images."""
+"""Words in a tag or an architecture's name that mean other data than ImageNet-1k's labelled training images."""
 DISTILLED = re.compile(r"distilled|dist|ssld")
 """Words that mean a network that learned from another one."""
 VARIANT = re.compile(r"window\d+(to\d+)?|pruned|teacher|gap")
-"""Words by which names of one training differ, besides the images' side: the window that was fitted to it, what was taken away
-from a trained network, what it was tuned for, and the mean over tokens in place of a trained head's pooling."""
+"""Words by which names of networks from one training differ, besides the image size: a window fitted to it, pruning,
+tuning as a teacher, and the mean over tokens in place of a trained head's pooling."""
 TUNED = re.compile(r"_(ft|lc|stage\d)_")
-"""Stands in a tag between what a network was pre-trained on and what it was tuned to, wholly or with a linear classifier alone."""
+"""Separates, in a tag, the data of pre-training from that of fine-tuning (of all weights or a linear classifier)."""
 USUAL = 224  # side of the images that most of the networks were trained on, in pixels
 
 
 @dataclass(frozen=True, slots=True)
 class RelatedNetworks:
-    """Networks that are not independent: one that was tuned several times, in resolution or to the labels. It counts once.
+    """Networks from one pre-training, fine-tuned several times to resolutions or labels, which count as one.
 
     Attributes:
-        network: stands for the group: that whose images are nearest to 224 pixels a side.
+        network: the one that represents the group: its image side is nearest to 224 pixels.
         others: names of the others.
     """
 
@@ -46,11 +46,12 @@ class RelatedNetworks:
 
 @cache
 def groups(family: Family) -> tuple[RelatedNetworks, ...]:
-    """Return the groups of networks that belong to a family, by the name of what stands for them.
+    """Return the groups of networks that belong to a family, sorted by the name of the network that represents each.
 
-    A network belongs to it if its architecture's and its tag's name match the family's, if it tells the 1000 classes of
-    ImageNet apart, if its images are not too large, and if the words of its name say what the family says of data and
-    distillation. Names that differ in the images' side, the window or tuning alone make one group, as `root_of` has it.
+    A network belongs to the family if the names of its architecture and tag match the family's, if it classifies the
+    1000 classes of ImageNet, and if its images are not too large. The words of its name must also agree with the family
+    about data and distillation. Names that differ only in image size, window or fine-tuning form one group; see
+    `root_of`.
     """
     import timm
 
@@ -69,7 +70,7 @@ def _name(group: RelatedNetworks) -> str:
 
 
 def is_of(family: Family, name: str) -> bool:
-    """Return whether a network's architecture is one that a family's rule asks for."""
+    """Return whether a network's architecture matches a family's rule."""
     return re.fullmatch(family.architectures, name.partition(".")[0]) is not None
 
 
@@ -92,13 +93,13 @@ def kind_of(name: str) -> tuple[bool, bool]:
 
 @cache
 def root_of(name: str) -> str:
-    """Return what names of one training share: no resolution, no window, and of a tuned network its pre-training alone.
+    """Return the common name of networks from one training: without resolution, window and fine-tuning.
 
-    A number is a resolution where it is that of the network's images, and else a width, as in ``regnety_160``.
+    A number is a resolution if it is the side of the network's images, otherwise a width, as in ``regnety_160``.
     """
     architecture, _, tag = name.partition(".")
     before, *tuned = TUNED.split(tag, 1)
-    if tuned:  # tuned again, the same pre-training is called by a number: augreg2 after augreg
+    if tuned:  # after another fine-tuning, the same pre-training has a number: augreg2 after augreg
         before = "_".join(re.sub(r"(?<=[a-z])\d$", "", word) for word in before.split("_"))
     config = _config(name)
     side = re.compile(rf"(r|\d+to)?{config.input_size[-1]}") if config else VARIANT
@@ -110,7 +111,10 @@ def root_of(name: str) -> str:
 
 
 def of_one_training(one: Network, other: Network) -> bool:
-    """Return whether two networks are one, or of one training, by what timm calls them; names of a user's own say nothing else."""
+    """Return whether two networks are the same or come from one training, by their names in timm.
+
+    Of names that timm does not know, only equality counts.
+    """
     known = bool(one.origin and other.origin)
     return one.name == other.name or (known and root_of(one.name) == root_of(other.name))
 
@@ -120,14 +124,14 @@ def _words(name: str) -> list[str]:
 
 
 def published(name: str) -> Network:
-    """Return what timm says of a network.
+    """Return a network as timm's metadata describes it.
 
     Args:
-        name: ``ARCHITECTURE.TAG``, or the architecture alone for its first tag. A tag that timm does not know means
-            weights of a user's own, whose images are prepared as the architecture's.
+        name: ``ARCHITECTURE.TAG``, or the architecture alone for its first tag. A tag that timm does not know stands
+            for the user's own weights, with images prepared as for the architecture.
 
     Raises:
-        VitworkError: it is no name, such as a path, or timm has no such architecture.
+        VitworkError: it is not a name but for example a path, or timm has no such architecture.
     """
     import timm
 
@@ -162,7 +166,7 @@ def _config(name: str) -> Any:
 
 
 def _architecture(name: str) -> Any:
-    """Return the first configuration of an architecture; one without published weights has a plain one."""
+    """Return the first configuration of an architecture; without published weights it is a default one."""
     from timm.models import PretrainedCfg
 
     return _config(name) or PretrainedCfg()
@@ -178,7 +182,7 @@ def _preprocessing(config: Any) -> Preprocessing:
 
 
 def year_of(papers: str | Iterable[str] | None) -> int:
-    """Return the year of the first of some papers on arXiv, whose numbers begin with it; 0 where none is stated."""
+    """Return the year of the earliest of some arXiv papers, whose numbers begin with it; 0 where none is stated."""
     listed = [papers] if isinstance(papers, str) else list(papers or ())
     found = re.search(r"arXiv:(\d{2})\d{2}\.", listed[0]) if listed else None
     return 2000 + int(found[1]) if found else 0

@@ -1,4 +1,4 @@
-"""What may be spelt wrongly where the weights of a network are not found."""
+"""Suggestions of misspelt names where the weights of a network are not found."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from vitwork.models.published.membership import TIMM
 from vitwork.models.published.weights import SUFFIX
 
 FAR = 0.6
-"""How much of two names has to agree for one to be called the nearest."""
+"""How similar two names have to be for one to be suggested as the nearest."""
 ALIKE = 0.9
-"""How much of the names of a file and of a network has to agree: a letter or two of a tag may be others."""
+"""How similar the names of a file and of a network have to be: a letter or two of a tag may differ."""
 
 
 def misspelt(network: Network, folder: Path | None) -> str:
-    """Return, in words, what may be spelt wrongly where a network's weights are not: its name, or that of a file; else nothing.
+    """Return, in words, whether the name of a network or of a file may be misspelt; otherwise an empty string.
 
     Args:
-        network: whose weights were not found.
-        folder: of a user's weights; None for the hub's cache, whose files nobody names by hand.
+        network: the network whose weights were not found.
+        folder: folder of the user's weights; None for the hub's cache, whose files nobody names by hand.
     """
     import timm
 
     if network.model.startswith(TIMM) and not network.origin:
-        # The file of a user's own weights is called as they like, and its siblings are called nearly so.
+        # Users name files of their own weights freely, and files of related weights have similar names.
         near = get_close_matches(network.name, timm.list_pretrained(), 1, ALIKE if folder else FAR)
         hint = f": the nearest is {near[0]}" if near else ""
         return f"no name of timm's{hint}" if near or not folder else ""

@@ -1,4 +1,4 @@
-"""Where published weights lie, and how they get there: a folder of the user's, or the hub's cache."""
+"""Finding and downloading published weights, in a folder of the user or in the hub's cache."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from vitwork.store.digests import known_digest
 from vitwork.store.hub import downloaded, stated
 
 FILE = "model.safetensors"
-"""What the hub calls the weights of a network."""
+"""The hub's file name for the weights of a network."""
 SUFFIX = ".safetensors"
 
 
 def located(network: Network, folder: Path | None = None, *, anew: bool = False) -> Network:
-    """Return the network with the place and the SHA-256 of its weights, or without them where they are not here.
+    """Return the network with the path and the SHA-256 of its weights, or without them if they are not on this machine.
 
     Args:
-        network: as it is known.
-        folder: of a user's, which holds ``NAME.safetensors``; None for the hub's cache, or what was downloaded.
-        anew: whether files are read again that have not changed as far as their size and time show.
+        network: the network without its weights.
+        folder: folder of the user, which holds ``NAME.safetensors``; None for the hub's cache and earlier downloads.
+        anew: whether to read files again although their size and time have not changed.
 
     Raises:
-        DamagedError: what is there is no whole file of weights, or not what the hub says.
+        DamagedError: the file is not a complete file of weights, or is not the file that the hub states.
         VitworkError: the file cannot be read.
     """
     path = _in_folder(network, folder) if folder else _cached(network)
@@ -59,7 +59,7 @@ def _cached(network: Network) -> Path | None:
 
 
 def _checked(network: Network, path: Path, *, anew: bool) -> Network:
-    """Return the network with its weights, unless these are not what they should be, as far as it shows without loading them."""
+    """Return the network with its weights, after the checks that are possible without loading them."""
     from safetensors import SafetensorError, safe_open
 
     found, stated = known_digest(path, anew=anew), _stated(path)
@@ -68,31 +68,34 @@ def _checked(network: Network, path: Path, *, anew: bool) -> Network:
     if path.suffix == SUFFIX:
         try:
             with safe_open(str(path), framework="numpy"):
-                pass  # the header says how long the file is, and this is compared
+                pass  # opening compares the file's length with its header
         except (SafetensorError, OSError) as error:
             raise DamagedError(path, f"truncated or no file of weights: {told(error).rstrip('.')}") from error
     return replace(network, path=path, sha256=found)
 
 
 def _stated(path: Path) -> str:
-    """Return the SHA-256 of what was published: the hub's cache names files by it; of an address it is kept beside the file."""
+    """Return the SHA-256 of the published file.
+
+    The hub's cache names files by it; for a download from an address it is kept beside the file.
+    """
     with suppress(OSError):
         return stated(path) or downloads.recorded(path) or ""
     return ""
 
 
 def _unbound(network: Network, path: Path) -> bool:
-    """Return whether a file lies where a download would, of which nothing tells what it was when it was downloaded."""
+    """Return whether a file lies at the place of a download, but without a record of the SHA-256 of its download."""
     return _is_address(network) and path == downloads.place(network.origin) and not downloads.record_of(path).is_file()
 
 
 def fetch(network: Network) -> Network:
-    """Return the network with its weights here and verified: downloaded where they are not here, or damaged.
+    """Return the network with verified weights, which are downloaded if they are missing or damaged.
 
-    Whole files are kept; one that was broken off begins anew.
+    Complete files are kept; an interrupted download starts again.
 
     Raises:
-        VitworkError: they have no address, cannot be downloaded, or are not what the hub says that they are.
+        VitworkError: the weights have no address, cannot be downloaded, or differ from what the hub states.
     """
     if not network.origin:
         raise VitworkError(f"{network.name} has no address: its weights can only be given as a file.")

@@ -1,4 +1,4 @@
-"""Every model by name: presets of the builders, as data."""
+"""The table of all named models: each is a builder with preset options."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Entry:
     """A named model.
 
     Attributes:
-        build: makes it, from a number of classes and options.
+        build: makes the model from a number of classes and options.
         preset: options that the name stands for.
-        source: where its code comes from.
+        source: where the model's code comes from.
         options: dataclass that holds the options, where they are too many for parameters.
     """
 
@@ -30,7 +30,7 @@ class Entry:
 
     @property
     def accepted(self) -> dict[str, Any]:
-        """The options by name, and what they are unless given."""
+        """The options by name, with their default values."""
         found = inspect.signature(self.options or self.build).parameters.values()
         return {one.name: self.preset.get(one.name, one.default) for one in found if one.name != "num_classes"}
 

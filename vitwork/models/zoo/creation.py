@@ -1,4 +1,4 @@
-"""Models by name."""
+"""Creation of models by name: this project's, timm's, or from a function of the user."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from vitwork.models.zoo.matching import matched_widths, measured_size
 
 
 def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
-    """Build a model, with fresh weights from torch's global generator.
+    """Return a model by name, with fresh weights from torch's global generator.
 
     Args:
         name: one of `vitwork models`; ``timm:NAME`` for timm's (``pretrained=True`` for its weights); or
             ``package.module:function`` for your own, called with ``num_classes`` and the options.
-        num_classes: classes.
-        **options: what the builder takes; `vitwork.models.zoo.catalogue` names each builder. ``match=(name, options)``
+        num_classes: number of classes.
+        **options: options of the builder; `vitwork.models.zoo.catalogue` names each builder. ``match=(name, options)``
             scales the widths to that model's parameter count, ``match_by="flops"`` to its FLOPs.
 
     Returns:
-        The model in training mode on the CPU; ``input_size`` on it says (channels, height, width) where known.
+        The model in training mode on the CPU; its attribute ``input_size`` is (channels, height, width) where known.
 
     Raises:
-        VitworkError: there is no such name or option, an option is of another kind, sizes do not fit together, or the classes
-            are no whole number above 0.
+        VitworkError: there is no such name or option, an option has the wrong type, sizes do not fit together, or
+            ``num_classes`` is not an integer above 0.
     """
     whole(1, num_classes=num_classes)
     if not isinstance(name, str):
@@ -46,18 +46,18 @@ def create(name: str, num_classes: int = 10, **options: Any) -> nn.Module:
         )
     try:
         return from_catalogue(name, num_classes, options)
-    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:  # of options of another kind or number
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:  # from options of a wrong type or value
         raise VitworkError(f"{name} cannot be built with {options}: {told(error)}") from error
 
 
 def _near(name: str, known: Iterable[str], otherwise: str) -> str:
-    """Ask whether a name like the one that was given was meant, where there is one."""
+    """Return a question that suggests a known name similar to the given one, or `otherwise` if there is none."""
     near = get_close_matches(name, known, n=3)
     return f"did you mean {' or '.join(near)}?" if near else otherwise
 
 
 def from_catalogue(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:
-    """Build one of `vitwork models`."""
+    """Return one of the models that `vitwork models` lists."""
     if "match" in options:
         options = matched(name, num_classes, dict(options))
     entry = ENTRIES[name]
@@ -71,7 +71,7 @@ def from_catalogue(name: str, num_classes: int, options: dict[str, Any]) -> nn.M
 
 
 def matched(name: str, num_classes: int, options: dict[str, Any]) -> dict[str, Any]:
-    """Replace the option ``match=(other, its options)`` by widths that give `name` that model's size."""
+    """Return options with ``match=(other, its options)`` replaced by widths that give `name` that model's size."""
     other, others = options.pop("match")
     measure = options.pop("match_by", "parameters")
     size = int(options.get("image_size", 32))
@@ -86,7 +86,7 @@ def matched(name: str, num_classes: int, options: dict[str, Any]) -> dict[str, A
 
 
 def from_timm(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:
-    """Build timm's `name`; ``drop_path`` means timm's ``drop_path_rate`` and ``image_size`` its ``img_size``.
+    """Return timm's model `name`; ``drop_path`` is passed as ``drop_path_rate`` and ``image_size`` as ``img_size``.
 
     Models without stochastic depth are built without it.
     """
@@ -107,7 +107,7 @@ def from_timm(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module
 
 @kept()
 def from_function(name: str, num_classes: int, options: dict[str, Any]) -> nn.Module:
-    """Call a user's ``package.module:function``; ``drop_path`` is passed only to functions that take it."""
+    """Return the model from a user's ``package.module:function``; only functions that take ``drop_path`` get it."""
     module, _, function = name.partition(":")
     try:
         build = getattr(importlib.import_module(module), function)
@@ -116,7 +116,7 @@ def from_function(name: str, num_classes: int, options: dict[str, Any]) -> nn.Mo
         raise VitworkError(f"{name} cannot be imported: {said(error)}") from error
     except Exception as error:  # whatever the user's own code raises
         raise VitworkError(f"{name} cannot be imported: {told(error)}") from error
-    if accepted is None:  # said without what it holds, which may be secret
+    if accepted is None:  # the message leaves out its value, which may be secret
         raise VitworkError(f"{name} is of the type {type(build).__name__}, not a function that builds a model")
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
     given = {k: v for k, v in options.items() if k != "drop_path" or k in accepted or open_ended}

@@ -1,4 +1,4 @@
-"""Architectures that timm has, at CIFAR and ImageNet geometry."""
+"""Architectures that timm provides, for image sizes of CIFAR and ImageNet."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def twins(
     window_size: int | None = None,
     drop_path: float = 0.0,
 ) -> nn.Module:
-    """Twins-SVT: windowed MSA and MSA on a reduced map by turns.
+    """Twins-SVT: windowed MSA and MSA on a reduced map alternate.
 
     Args:
         num_classes: classes.

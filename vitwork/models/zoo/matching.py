@@ -1,4 +1,4 @@
-"""Convolution controls of the same size: widths scaled until parameters or FLOPs agree, computed and not typed in."""
+"""Computation of widths at which a model has the number of parameters or FLOPs of another one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ Measure = Literal["parameters", "flops"]
 
 
 def parameters(model: nn.Module) -> int:
-    """Count a model's parameters."""
+    """Return a model's number of parameters."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def flops(model: nn.Module, image_size: int) -> int:
-    """Count the floating-point operations of one image's forward pass: two per multiply-add of products and convolutions."""
+    """Return the floating-point operations of one image's forward pass, counted in products and convolutions.
+
+    A multiply-add counts as two.
+    """
     device = next(model.parameters()).device
     counter = FlopCounterMode(display=False)
     modes = [(module, module.training) for module in model.modules()]
@@ -32,7 +35,7 @@ def flops(model: nn.Module, image_size: int) -> int:
 
 
 def measured_size(build: Callable[[], nn.Module], measure: Measure, image_size: int) -> int:
-    """Measure a model without storage for its weights."""
+    """Return a model's size, without storage for its weights."""
     with torch.device("meta"):
         model = build()
         return parameters(model) if measure == "parameters" else flops(model, image_size)
@@ -45,7 +48,7 @@ def matched_widths(
     measure: Measure = "parameters",
     image_size: int = 32,
 ) -> tuple[int, ...]:
-    """Scale widths by one factor so that the model's size comes nearest to `target`.
+    """Return widths scaled by one factor so that the model's size comes nearest to `target`.
 
     Args:
         build: makes the model of given widths.
@@ -55,7 +58,7 @@ def matched_widths(
         image_size: side of the images, for FLOPs.
 
     Returns:
-        Widths at the best factor of a bisection between 1/8 and 8, each moved by one channel where that is nearer.
+        Widths at the best factor of a bisection between 1/8 and 8, each changed by one channel if that comes nearer.
 
     Raises:
         VitworkError: the target lies outside that range.
@@ -80,7 +83,7 @@ def matched_widths(
         else:
             high = middle
     best = min((scaled(low), scaled(high)), key=distance)
-    for stage in reversed(range(len(best))):  # rounding leaves a rest, which single channels make up for
+    for stage in reversed(range(len(best))):  # rounding leaves a difference, which single channels reduce
         near = [(*best[:stage], best[stage] + step, *best[stage + 1 :]) for step in (0, -1, 1) if best[stage] + step]
         best = min(near, key=distance)
     return best

@@ -38,7 +38,7 @@ class ConvAct(nn.Module):
 
 
 def hidden_head(dim: int, side: int, hidden: int, num_classes: int) -> nn.Sequential:
-    """Average to side×side, then two hidden layers with dropout and the classifier."""
+    """Return a head that averages to side×side, followed by two hidden layers with dropout and the classifier."""
     return nn.Sequential(
         nn.AdaptiveAvgPool2d(side),
         nn.Flatten(),
@@ -61,11 +61,11 @@ def prevgg(
     image_size: int = 32,
     drop_path: float = 0.0,
 ) -> nn.Module:
-    """Pre-activation VGG: BN, ReLU, convolution from the images on, as officially.
+    """Pre-activation VGG: BN, ReLU, convolution in every layer from the images on, as in the official code.
 
     Args:
         num_classes: classes.
-        depths, widths: convolutions and channels of each stage; stages are parted by 2×2 max pooling.
+        depths, widths: convolutions and channels of each stage; 2×2 max pooling separates stages.
         hidden: size of the head's hidden layers.
         image_size: side of the images in pixels (the network takes any).
         drop_path: without effect: there is no residual branch to drop.

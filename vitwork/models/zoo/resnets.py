@@ -1,4 +1,4 @@
-"""ResNet kinds and AlterNet at any depth and width."""
+"""ResNet variants and AlterNet at any depth and width."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MIXERS: dict[str, Weights] = {"msa": "dynamic", "static": "static", "pool": "uni
 
 
 def with_blur(stages: Sequence[nn.Sequential], blur: bool | Sequence[int]) -> Sequence[nn.Sequential]:
-    """Append a `staged.Blur` to stages: all but the last for True, else where the sequence is not 0."""
+    """Return stages with a `staged.Blur` appended: to all but the last for True, or where the sequence is not 0."""
     chosen = [bool(blur)] * (len(stages) - 1) + [False] if isinstance(blur, bool) else [bool(flag) for flag in blur]
     for stage, smooth in zip(stages, chosen, strict=True):
         if smooth:
@@ -41,7 +41,7 @@ def resnet(
     base_width: int = 64,
     gate: str | None = None,
 ) -> nn.Module:
-    """Post-activation ResNet of timm's blocks with the stem that the image size asks for.
+    """Post-activation ResNet of timm's blocks, with a stem that depends on the image size.
 
     Args:
         num_classes: classes.
@@ -79,11 +79,12 @@ def resnet(
 
 
 def layout(depths: Sequence[int], msas: Sequence[int], placement: Placement) -> list[list[bool]]:
-    """Say for every block of every stage whether it is an MSA block.
+    """Return for every block of every stage whether it is an MSA block.
 
-    ``stage-end`` alternates backwards from each stage's last block (the paper's rule); ``stage-start`` alternates onwards
-    from each stage's second block, since the first changes width and resolution; ``model-end`` makes the last blocks of
-    the whole network MSAs, as many in all; ``appended`` puts `msas` MSA blocks after the `depths` convolution blocks of each stage.
+    ``stage-end`` alternates backwards from each stage's last block (the paper's rule). ``stage-start`` alternates
+    forwards from each stage's second block, since the first changes width and resolution. ``model-end`` makes the last
+    blocks of the whole network MSAs, the same number in total. ``appended`` puts `msas` MSA blocks after the `depths`
+    convolution blocks of each stage.
     """
     if len(depths) != len(msas):
         raise VitworkError(f"msas has {len(msas)} stages but depths has {len(depths)}")
@@ -106,16 +107,16 @@ def layout(depths: Sequence[int], msas: Sequence[int], placement: Placement) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlterNetOptions:
-    """Size of an AlterNet, and where its MSA blocks stand.
+    """Size of an AlterNet, and the positions of its MSA blocks.
 
     Attributes:
         depths, widths: blocks and bottleneck channels of each stage, any number of stages.
-        msas: MSA blocks of each stage; None for none (the baseline with the same blocks).
+        msas: MSA blocks of each stage; None for no MSAs (the baseline with the same blocks).
         bottleneck: 1×1, 3×3, 1×1 blocks in place of two 3×3.
         image_size: side of the images; up to 64 the stem is one 3×3 convolution.
         drop_path: stochastic depth of the last block, linear in depth.
         blur: spatial smoothing, as in `resnet`.
-        placement: where the MSA blocks stand, see `layout`.
+        placement: positions of the MSA blocks, see `layout`.
         window_size: side of a window in places; 4 for small images and 7 for large ones unless given.
         heads: heads of each stage; 3, 6, 12, … unless given.
         head_dim: channels of a head.

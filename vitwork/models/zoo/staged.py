@@ -1,4 +1,4 @@
-"""Residual networks in stages: ResNet kinds, pre-activation ResNet and AlterNet share this frame."""
+"""Stems, stages, blocks and heads that ResNet variants, pre-activation ResNet and AlterNet share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SMALL_IMAGE = 64  # images up to this side get the CIFAR stem: one 3×3 convolut
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a block stands: its stage (from 0), input and bottleneck channels, stride and drop-path probability."""
+    """A block's position: its stage (from 0), input and bottleneck channels, stride and drop-path probability."""
 
     stage: int
     dim: int
@@ -27,7 +27,7 @@ class Place:
 
 
 def residual_drop(probability: float) -> nn.Module:
-    """Stochastic depth, or nothing for probability 0."""
+    """Return stochastic depth, or an identity for probability 0."""
     return DropPath(probability) if probability > 0 else nn.Identity()
 
 
@@ -129,7 +129,7 @@ class Blur(nn.Module):
 
 
 class StagedNet(nn.Module):
-    """Stem, stages of blocks, head: the composition of its parts and nothing else."""
+    """A network of stem, stages of blocks and head, run in this order."""
 
     def __init__(self, stem: nn.Module, stages: Sequence[nn.Module], head: nn.Module) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class StagedNet(nn.Module):
 
 
 def stem(width: int, image_size: int, *, activate: bool) -> nn.Sequential:
-    """3×3 convolution for small images, 7×7 with stride 2 and max pooling for large ones; BN and ReLU if `activate`."""
+    """Return a 3×3 convolution for small images, or 7×7 with stride 2 and max pooling; BN and ReLU if `activate`."""
     small = image_size <= SMALL_IMAGE
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     kernel, stride = (3, 1) if small else (7, 2)
@@ -155,7 +155,7 @@ def stem(width: int, image_size: int, *, activate: bool) -> nn.Sequential:
 
 
 def head(dim: int, num_classes: int, *, activate: bool) -> nn.Sequential:
-    """Global average pooling and a linear layer, after BN and ReLU if `activate`."""
+    """Return global average pooling and a linear layer, after BN and ReLU if `activate`."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     if activate:
         layers["norm"], layers["act"] = nn.BatchNorm2d(dim), nn.ReLU()
@@ -171,7 +171,7 @@ def stages(
     drop_path: float,
     block: Callable[[Place, int], nn.Module],
 ) -> list[nn.Sequential]:
-    """Build every stage by `block(place, index in its stage)`; the first block of later stages halves the map."""
+    """Return all stages, built by `block(place, index in stage)`; the first block of later stages halves the map."""
     total, made, dim, built = sum(depths), 0, widths[0], []
     for stage, (depth, width) in enumerate(zip(depths, widths, strict=True)):
         blocks = []

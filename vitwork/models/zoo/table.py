@@ -1,4 +1,4 @@
-"""Every named model with its size: what `vitwork models` prints and `docs/models.md` holds."""
+"""The table of named models and their sizes, which `vitwork models` prints and `docs/models.md` contains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Row:
         image_size: side of the images in pixels.
         parameters: number of parameters, with 10 classes at 32 pixels and 1000 at 224.
         flops: floating-point operations of one image's forward pass, two per multiply-add.
-        source: where its code comes from.
+        source: where the model's code comes from.
     """
 
     name: str
@@ -33,11 +33,11 @@ class Row:
 
 
 def rows(image_sizes: Sequence[int] = IMAGE_SIZES, names: Sequence[str] | None = None) -> list[Row]:
-    """Measure every named model, without storage for weights.
+    """Return the size of every named model, measured without storage for weights.
 
     Args:
         image_sizes: sides of the images in pixels.
-        names: which models, all unless given.
+        names: names of the models; None for all.
 
     Returns:
         One row per model and image size.
@@ -54,7 +54,7 @@ def rows(image_sizes: Sequence[int] = IMAGE_SIZES, names: Sequence[str] | None =
 
 
 def lines(image_sizes: Sequence[int] = (32,)) -> list[str]:
-    """Lay the table out for a terminal: a heading and one line per model and image size."""
+    """Return the table formatted for a terminal: a heading and one line per model and image size."""
     cells = [
         ("name", "image", "parameters", "FLOPs", "code"),
         *(
@@ -70,7 +70,7 @@ def lines(image_sizes: Sequence[int] = (32,)) -> list[str]:
 
 
 def markdown(table: Sequence[Row]) -> str:
-    """Write the table as Markdown."""
+    """Return the table as Markdown."""
     lines = [
         "# Models",
         "",

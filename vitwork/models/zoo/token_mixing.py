@@ -1,4 +1,4 @@
-"""Token mixers: attention over any neighbourhood, and its data-independent controls."""
+"""Token mixers: attention over any neighbourhood, and controls whose weights do not depend on the data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Border = Literal["mask", "zero"]
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Which positions of a square map mix with which: all of them, unless a size is given.
+    """Which positions of a square map mix with which: all with all, unless a size is given.
 
     Attributes:
         kernel_size: each position sees the square of this side around it (convolutional MSA).
@@ -37,7 +37,7 @@ class Reach:
             raise VitworkError(f"kernel_size must be odd to keep the size of the map, not {self.kernel_size}")
 
     def within(self, side: int) -> Tensor:
-        """Return boolean (side², side²) for a map of `side` tokens in height and width; rows are queries."""
+        """Return which positions mix, boolean (side², side²), for a map of `side` × `side` tokens; rows are queries."""
         row, column = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
         places = torch.stack([row.flatten(), column.flatten()])
         offset = places[:, :, None] - places[:, None, :]
@@ -49,7 +49,7 @@ class Reach:
         return torch.ones(side * side, side * side, dtype=torch.bool)
 
     def beyond(self, allowed: Tensor) -> Tensor | None:
-        """Return how many places of each position's kernel lie beyond the border, where these are padded with zeros."""
+        """Return how many places of each position's kernel lie beyond the border if zeros pad these; otherwise None."""
         if self.border != "zero" or self.kernel_size is None or self.window_size is not None:
             return None
         return self.kernel_size**2 - allowed.sum(1)
@@ -59,7 +59,7 @@ EVERYWHERE = Reach()
 
 
 def relative_index(side: int, prefix: int = 0) -> Tensor:
-    """Number the offset from each query to each key, (2·side−1)² of them; pairs with prefix tokens get three more."""
+    """Return an index of each offset from query to key: (2·side−1)² offsets, and three more for prefix tokens."""
     row, column = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     places = torch.stack([row.flatten(), column.flatten()])
     offset = places[:, None, :] - places[:, :, None] + side - 1
@@ -72,10 +72,10 @@ def relative_index(side: int, prefix: int = 0) -> Tensor:
 
 
 def mixing_bias(allowed: Tensor, prefix: int, missing: Tensor | None = None) -> Tensor:
-    """Turn a neighbourhood into logits to add: 0 inside, −inf outside; prefix tokens see and are seen by all.
+    """Return a neighbourhood as a bias of logits: 0 inside, −inf outside; prefix tokens attend to and from all tokens.
 
-    `missing` counts, per query, the places of its kernel that lie outside the map. They act as one more key with zero
-    query-key product and zero value, whose weight is that of all of them: the official zero padding.
+    `missing` is, per query, the number of places of its kernel that lie outside the map. They act as one more key with
+    zero query-key product and zero value, whose weight is the sum of theirs: the official zero padding.
     """
     bias = torch.zeros(allowed.shape).masked_fill(~allowed, float("-inf"))
     if missing is not None:
@@ -86,17 +86,17 @@ def mixing_bias(allowed: Tensor, prefix: int, missing: Tensor | None = None) -> 
 class TokenMixing(nn.Module):
     """Mix tokens (b, prefix + side², dim) by attention, by a learned constant matrix, or by averaging.
 
-    The three differ only in where the mixing weights come from: queries and keys (``dynamic``), learned logits per
-    head and relative offset (``static``), or nowhere (``uniform``). Values, output projection and neighbourhood are
-    the same, so that an arm with static weights removes data specificity and nothing else.
+    The three differ only in the source of the mixing weights: queries and keys (``dynamic``), learned logits per head
+    and relative offset (``static``), or no source, with equal weights (``uniform``). Values, output projection and
+    neighbourhood are the same, so an arm with static weights removes only the dependence of the weights on the data.
 
     Args:
         dim: channels of a token.
         heads: number of heads.
-        head_dim: channels per head; need not multiply to `dim`.
+        head_dim: channels per head; `heads` · `head_dim` need not equal `dim`.
         side: height and width of the token map.
         prefix: leading tokens without a place.
-        weights: where the mixing weights come from.
+        weights: source of the mixing weights.
         reach: which positions mix.
         qkv_bias: bias of the input projection.
     """
@@ -134,13 +134,13 @@ class TokenMixing(nn.Module):
                 nn.init.zeros_(linear.bias)
 
     def forward(self, x: Tensor, **_: Any) -> Tensor:
-        """Mix; keyword arguments (timm's attention masks) have no meaning here."""
+        """Return the mixed tokens; keyword arguments (timm's attention masks) are ignored."""
         b, n, _c = x.shape
         parts = self.qkv(x).reshape(b, n, self.parts, self.heads, self.head_dim).permute(2, 0, 3, 1, 4)
         if self.null_key:
             parts = torch.cat([parts, torch.zeros_like(parts[:, :, :, :1])], dim=3)
         if self.weights == "dynamic":
-            query, key, value = parts.unbind()  # whose gradients are stacked; each index would make a tensor of zeros
+            query, key, value = parts.unbind()  # its gradient is one stack; indexing would make a tensor of zeros each
             mixed = F.scaled_dot_product_attention(query[:, :, :n], key, value, attn_mask=self.bias)
         else:
             mixed = self.constant_weights() @ parts[0]

@@ -1,4 +1,4 @@
-"""Vision transformers: timm's, with our token mixers where the paper asks for other than global attention."""
+"""Vision transformers of timm, with our token mixers where the paper uses other attention than global attention."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ WEIGHTS: dict[str, Weights] = {"static": "static", "pool": "uniform"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VitOptions:
-    """Size and kind of a ViT.
+    """Size and type of a ViT.
 
     Attributes:
         dim: channels of a token.
         depth: number of MSA-MLP pairs.
         heads: number of heads.
-        head_dim: channels of a head, dim / heads unless given; need not multiply to `dim`.
+        head_dim: channels of a head, dim / heads unless given; `heads` · `head_dim` need not equal `dim`.
         mlp_ratio: hidden over token channels in the MLP.
         image_size, patch_size: in pixels; patches are 2 for small images and 16 for large ones unless given.
         head: class token, global average pooling (then norm), or multi-head attention pooling.
         attention: ``global``, ``conv`` (sliding kernel), ``window`` (non-overlapping), or the controls ``static``
-            (learned constant weights) and ``pool`` (mean), both over the window if given, else over the kernel.
+            (learned constant weights) and ``pool`` (mean), both over the window if given, otherwise over the kernel.
         kernel_size: side of the kernel in tokens, odd; None with ``static`` or ``pool`` for the whole map.
         window_size: side of a window in tokens, 4 unless given.
         border: what a kernel sees beyond the map: nothing (``mask``) or zero keys and values (``zero``, official).
-        positions: whether tokens learn where they are; without, attention knows no place.
+        positions: whether tokens have learned position embeddings; without them, attention ignores places.
         drop_path: stochastic depth of the last block, linear in depth.
         qkv_bias: bias of queries, keys and values.
         norm_eps: epsilon of the layer norms; timm's 1e-6 is what the published files were trained with.
@@ -85,7 +85,7 @@ class VitOptions:
 
     @property
     def reach(self) -> Reach:
-        """Which tokens mix with which; static and pooled mixing use the window if one is given, else the kernel."""
+        """Which tokens mix with which; static and pooled mixing use the window if given, otherwise the kernel."""
         if self.attention == "global":
             return Reach(border=self.border)
         if self.attention == "window":
@@ -109,7 +109,7 @@ class VitOptions:
 
 
 def vit(num_classes: int, options: VitOptions) -> nn.Module:
-    """Pre-norm ViT with learned absolute positions, or none, and no query, key and value bias."""
+    """Pre-norm ViT with learned absolute position embeddings or none; by default without query, key and value bias."""
     model = VisionTransformer(
         img_size=options.image_size,
         patch_size=options.patch,

@@ -1,4 +1,4 @@
-"""Residual networks of timm's blocks, some of which mix by windowed MSA: AlterNets made of any ResNet with activations last."""
+"""AlterNets made from any ResNet of timm's blocks with activations last, by replacing blocks with windowed MSA."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vitwork.models.zoo.staged import Place, PostActMixing, StagedNet
 from vitwork.models.zoo.token_mixing import Windows
 
 NAME = f"{__name__}:with_msas"
-"""What `vitwork.models.create` knows `with_msas` by."""
+"""Name of `with_msas` for `vitwork.models.create`."""
 
 
 def with_msas(
@@ -28,22 +28,22 @@ def with_msas(
     head_dim: int = 64,
     **options: Any,
 ) -> nn.Module:
-    """Replace residual convolution blocks by MSA blocks, alternately from the end of each stage (paper, Section 4).
+    """Return a ResNet with MSA in place of convolution blocks, alternately from each stage's end (paper, Section 4).
 
     A replaced block keeps its number of channels and its stochastic depth. Its MSA block is the one for networks with
     activations last (`vitwork.models.zoo.staged.PostActMixing`).
 
     Args:
         num_classes: classes.
-        base: ``timm:NAME`` of a ResNet of timm's, or a ``resnet_*`` of `vitwork models`.
+        base: ``timm:NAME`` of a ResNet in timm, or a ``resnet_*`` of `vitwork models`.
         msas: MSA blocks of each stage, at most half of its blocks, so that its first block stays a convolution block.
         window_size: side of a window in places; it has to divide the maps of all stages with MSAs.
         heads: heads of each stage; 3, 6, 12, … unless given.
         head_dim: channels of a head.
-        **options: of the base.
+        **options: options of the base.
 
     Raises:
-        VitworkError: the base is no such network, or the numbers do not fit its stages.
+        VitworkError: the base is not such a network, or the numbers do not fit its stages.
     """
     model = create(base, num_classes, **options)
     stages = stages_of(model, base)
@@ -58,7 +58,7 @@ def stages_of(model: nn.Module, name: str) -> list[nn.Sequential]:
     """Return a network's stages, each a sequence of timm's residual blocks.
 
     Raises:
-        VitworkError: it has no such stages.
+        VitworkError: the network has no such stages.
     """
     found: list[Any] = []
     if isinstance(model, ResNet):
@@ -74,7 +74,7 @@ def stages_of(model: nn.Module, name: str) -> list[nn.Sequential]:
 
 
 def _mixing(block: Any, stage: int, windows: Windows) -> nn.Module:
-    """Return the MSA block in place of a block that keeps channels and resolution."""
+    """Return the MSA block that replaces a block that keeps channels and resolution."""
     dim = block.conv1.in_channels
     mixing = PostActMixing(Place(stage, dim, dim // block.expansion, 1, 0.0), block.expansion, windows)
     mixing.drop_path = block.drop_path or nn.Identity()
