@@ -1,4 +1,4 @@
-"""What a session of claims asks for before any worker starts."""
+"""Checks what a session of claims needs before any worker starts."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from vitwork.plugin import prepare
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Stop a session that cannot succeed with one sentence."""
+    """Stop a session that cannot succeed, with a one-sentence error."""
     prepare(config)

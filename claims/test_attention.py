@@ -38,7 +38,7 @@ def test_softmax_attention_is_an_average(tokens: int, channels: int, temperature
 
     width, shrinks = ranges(weights, values, steps=8), contraction(weights)
     assert (width[1:] <= shrinks * width[:-1] + ROUNDING).all()
-    # an average in which every weight is positive shrinks strictly, so that repetition ends in a constant
+    # an average with only positive weights shrinks strictly, so repeating it ends in a constant
     assert shrinks < 1 - tokens * weights.min() + ROUNDING
 
 
@@ -64,16 +64,16 @@ def test_msas_mix_places_by_the_data_and_all_channels_of_a_head_alike(
     torch.manual_seed(seed)
     dim, inner = heads * head_dim, heads * head_dim
     mixing = TokenMixing(dim, heads, head_dim, side).double().eval()
-    torch.nn.init.eye_(mixing.proj.weight)  # so that what leaves are the mixed values, head by head
+    torch.nn.init.eye_(mixing.proj.weight)  # so that the output is the mixed values, head by head
     torch.nn.init.normal_(mixing.qkv.weight)
     x, other = torch.randn(2, 1, side * side, dim, dtype=torch.float64)
     alone, both = mixing(x), mixing(x + other) - mixing(other)
-    assert not torch.allclose(alone, both)  # data-specific: not linear in what is mixed
+    assert not torch.allclose(alone, both)  # data-specific: not linear in the values that it mixes
     order = torch.cat([head * head_dim + torch.randperm(head_dim) for head in range(heads)])
     with torch.no_grad():
         values = mixing.qkv.weight[2 * inner :]
         values.copy_(values[order].clone())
-    assert torch.allclose(mixing(x), alone[..., order])  # channel-agnostic: values swapped within a head stay so
+    assert torch.allclose(mixing(x), alone[..., order])  # channel-agnostic: commutes with swapping values within a head
 
 
 @specific
@@ -90,7 +90,7 @@ def test_convs_mix_places_regardless_of_the_data_and_each_channel_its_own_way(
     assert torch.allclose(conv(x), conv(x + other) - conv(other))  # data-agnostic: linear
     assert not torch.allclose(
         conv(x.roll(1, 1)), conv(x).roll(1, 1)
-    )  # channel-specific: swapped channels mix otherwise
+    )  # channel-specific: swapped channels are mixed differently
 
 
 @claim(

@@ -1,6 +1,6 @@
-"""Do the claims of "How Do Vision Transformers Work?" hold? A suite of statistical tests, and its parts as a library.
+"""A suite that tests whether the claims of "How Do Vision Transformers Work?" hold, and its parts as a library.
 
-Importing this package imports nothing else; its functions are fetched when they are first used.
+Importing this package imports nothing else; its functions are imported when they are first used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m vitwork` is `vitwork`: what torchrun starts."""
+"""Makes `python -m vitwork` the command `vitwork`, in the form that torchrun starts."""
 
 import sys
 

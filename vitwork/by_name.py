@@ -1,11 +1,11 @@
-"""What pytest loads in every environment that has vitwork: it gives ``pytest --pyargs vitwork.claims`` the suite's options.
+"""Gives ``pytest --pyargs vitwork.claims`` the suite's options; pytest loads this wherever vitwork is installed.
 
-pytest reads options before it looks for tests, so a plugin that the claims name themselves would come too late. A session
-of anything else gets nothing of it, and neither torch nor the rest of the package is imported.
+pytest reads options before it looks for tests, so a plugin that the claims name themselves would be loaded too late.
+Other sessions are not affected, and neither torch nor the rest of the package is imported for them.
 
-Earlier still, before it knows any plugin's options, pytest looks for its root, its settings and the first conftest.py from the
-words that are no options to it. A path that follows one of ours as a word of its own is one, and nothing that a plugin can do
-comes before: a session that it leads elsewhere ends in the one sentence that says what to type.
+pytest fixes its root, its settings file and the first conftest.py from positional words before plugins add options.
+So ``--data DIR`` (without ``=``) makes DIR look like a test path. A plugin cannot prevent this, so it is detected: a
+session that pytest leads to the wrong place ends in one sentence that asks for ``--data=DIR``.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ import pytest
 
 PLUGIN = "vitwork.plugin"
 PATHS = ("--baseline", "--data", "--from", "--records", "--report", "--store", "--tensorboard", "--weights")
-"""Our options whose values are paths."""
+"""The suite's options whose values are paths."""
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: Sequence[str]
 ) -> Generator[None]:
-    """Load the suite's plugin where the installed claims are asked for by name, and refuse what pytest misunderstood.
+    """Load the suite's plugin if the installed claims are named as a package, and refuse misread paths.
 
     Raises:
-        pytest.UsageError: the path after one of our options was taken for a place of tests, and the session would be another.
+        pytest.UsageError: pytest took the path after one of our options for a test path, so its root would be wrong.
     """
     if any(str(word).partition("::")[0].startswith("vitwork.claims") for word in args):
         early_config.pluginmanager.import_plugin(PLUGIN)
@@ -37,7 +37,7 @@ def pytest_load_initial_conftests(
     apart = {
         value: option
         for option, value in pairwise(map(str, args))
-        if option in PATHS and os.path.exists(value)  # noqa: PTH110 - which is False, too, for what can be no path
+        if option in PATHS and os.path.exists(value)  # noqa: PTH110 - also False for a text that cannot be a path
     }
     if apart and _misled(early_config, parser, args, apart):
         instead = " ".join(f"{option}={value}" for value, option in apart.items())
@@ -47,14 +47,14 @@ def pytest_load_initial_conftests(
 
 
 def _misled(config: pytest.Config, parser: pytest.Parser, args: Sequence[str], apart: dict[str, str]) -> bool:
-    """Return whether values of our options led a session of ours away from where it is without them.
+    """Return whether values of our options made pytest choose another root or settings file than it would without them.
 
     Args:
-        config, parser: of the session, its first conftest.py loaded.
-        args: of the session.
-        apart: options by their values.
+        config, parser: pytest's objects of the session, after the first conftest.py was loaded.
+        args: the session's arguments.
+        apart: our options by their values.
     """
-    # Without the plugin the conftest.py that names it was missed, if the options are ours.
+    # If the plugin is not loaded although our options are used, pytest missed the conftest.py that names it.
     if not config.pluginmanager.has_plugin(PLUGIN):
         _, unknown = parser.parse_known_and_unknown_args(args)
         return not set(unknown).isdisjoint(apart.values())
@@ -66,6 +66,6 @@ def _misled(config: pytest.Config, parser: pytest.Parser, args: Sequence[str], a
 
 
 def _found(places: Sequence[str]) -> tuple[Path, Path | None]:
-    """Return the root and the file of settings that pytest finds from places of tests."""
+    """Return the root and the settings file that pytest finds from test paths."""
     config = pytest.Config.fromdictargs({}, ["--noconftest", "--assert=plain", "--capture=no", *places])
     return config.rootpath, config.inipath

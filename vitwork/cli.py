@@ -1,4 +1,4 @@
-"""The command line: everything around a session of claims. Imports torch only in the commands that compute."""
+"""The command line of vitwork: `run`, `plan`, `models` and other modules' commands. Imports torch only to compute."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ COMMANDS: dict[str, Command] = {"run": run, "plan": plan, "analyse": analyse, "m
 
 
 def command(name: str) -> Command | None:
-    """Return a command of this module, or one that an installed package adds under ``vitwork.commands``, or None."""
+    """Return a command of this module, or of an installed package's entry point in ``vitwork.commands``, or None."""
     if name in COMMANDS:
         return COMMANDS[name]
     added: list[Command] = [point.load() for point in entry_points(group="vitwork.commands", name=name)]
@@ -57,7 +57,7 @@ def command(name: str) -> Command | None:
 
 
 def usage() -> str:
-    """Return how the commands are called, and a line for each."""
+    """Return the usage text, with a line for each command."""
     names = [*COMMANDS, *sorted(entry_points(group="vitwork.commands").names)]
     lines = [f"  {name:9}{(inspect.getdoc(command(name)) or '').partition(chr(10))[0]}" for name in names]
     return "\n".join(
@@ -66,9 +66,9 @@ def usage() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; a mistake of the user, or what the operating system refuses, ends in one sentence and exit status 2."""
+    """Run a command; a user's mistake or an error of the operating system ends in one sentence and exit status 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # what a terminal's encoding lacks is written as Python escapes it
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what the encoding lacks is written as Python escapes
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with lasting(patient=False):
@@ -78,9 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader, such as `head`, wants no more
+    except BrokenPipeError:  # the reader, such as `head`, has ended
         discard(sys.stdout)
-        return 141  # what a shell says of a program that a closed pipe ended
+        return 141  # the shell's exit status for a program that a closed pipe ended
     except OSError as error:
         discard(sys.stdout)
         print(f"vitwork: {told(error)}.", file=sys.stderr)
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: Sequence[str]) -> int:
-    """Run the command that the first word names, or say what there is."""
+    """Run the command that the first word names, or print the usage text."""
     if not given:
         print(usage(), file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""Errors that a user can act on, and checks of what a user may misspell."""
+"""Errors that a user can act on, and checks of values that a user may misspell."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from numbers import Integral
 from typing import get_args
 
 OBEYED = re.compile(r"[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Signs that a terminal obeys instead of showing, ends of lines and turns of the direction of writing among them; names of files may have
-them, and so what is said of these."""
+"""Characters that a terminal obeys instead of showing, including line ends and changes of writing direction. File names
+may contain them, and so may messages about files."""
 
 
 class VitworkError(Exception):
-    """A condition that the user can mend; its message is one clear sentence, shown without a traceback."""
+    """An error that the user can fix; its message is one clear sentence, shown without a traceback."""
 
     def __str__(self) -> str:
         return shown(super().__str__())
 
 
 class UnfitError(VitworkError):
-    """An analysis that a network, by its kind, does not allow."""
+    """An analysis is not possible on this kind of network."""
 
 
 class DamagedError(VitworkError):
-    """What lies where weights belong cannot be used: `place` is what `reason` says."""
+    """A file or folder in the place of weights cannot be used: `place` names it, and `reason` says what is wrong."""
 
     def __init__(self, place: object, reason: str) -> None:
         super().__init__(place, reason)
@@ -34,20 +34,20 @@ class DamagedError(VitworkError):
 
 
 def shown(text: str) -> str:
-    """Return a text with those signs written out that a terminal would obey."""
+    """Return a text with the characters of `OBEYED` written out as escapes."""
     return OBEYED.sub(lambda sign: ascii(sign[0])[1:-1], text)
 
 
 def said(error: BaseException) -> str:
-    """Return what an error says; nothing of one of a user's own that fails at saying it."""
+    """Return an error's message; empty if a user's exception class fails to produce one."""
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - it is code of a user's
+    except Exception:  # noqa: BLE001 - it is a user's code
         return ""
 
 
 def told(error: BaseException) -> str:
-    """Return the kind of an error and the first line of what it says: what fits into one sentence. Our own say enough."""
+    """Return an error's type and the first line of its message, to fit into one sentence; our own need no type."""
     first = said(error).strip().partition("\n")[0]
     if isinstance(error, VitworkError) and first:
         return first
@@ -55,15 +55,15 @@ def told(error: BaseException) -> str:
 
 
 def choice(name: str, value: object, allowed: object) -> None:
-    """Check an option that is one of a few words: a misspelt one would silently mean something else.
+    """Check an option that allows a few words, because a misspelt word would silently mean something else.
 
     Args:
         name: the option's name.
-        value: what was given.
-        allowed: the `Literal` type of the words.
+        value: the given value.
+        allowed: the `Literal` type of the allowed words.
 
     Raises:
-        VitworkError: the value is none of the words.
+        VitworkError: the value is not one of the words.
     """
     words = get_args(allowed)
     if value not in words:
@@ -71,7 +71,7 @@ def choice(name: str, value: object, allowed: object) -> None:
 
 
 def at_least(least: int, **values: int | None) -> None:
-    """Check whole numbers, given by their names, of which None stands for a default.
+    """Check whole numbers, given by name; None stands for a default.
 
     Raises:
         VitworkError: a number is smaller, or not whole.
@@ -80,7 +80,7 @@ def at_least(least: int, **values: int | None) -> None:
 
 
 def whole(least: int, **values: object) -> None:
-    """Check whole numbers, given by their names, none of which has a default.
+    """Check whole numbers, given by name, that have no default.
 
     Raises:
         VitworkError: a number is smaller, not whole, or None.

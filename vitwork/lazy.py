@@ -1,4 +1,4 @@
-"""Names that a package offers and fetches from its modules when they are first used, so that importing it costs nothing."""
+"""Lets a package import its public names from its modules when they are first used, so that importing it is cheap."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
     Args:
         package: its name.
-        homes: by name, the module inside the package that the name is fetched from.
+        homes: for each name, the module inside the package that defines it.
     """
 
     def fetch(name: str) -> Any:
@@ -25,10 +25,10 @@ def attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
 
 def names(package: str) -> Callable[[], list[str]]:
-    """Return a package's ``__dir__``, by which a notebook completes names: what it holds so far, and all that it offers.
+    """Return a package's ``__dir__``, which notebooks complete names with: those already imported, and ``__all__``.
 
     Args:
-        package: its name; it states what it offers in ``__all__``.
+        package: its name; it lists its public names in ``__all__``.
     """
     module = sys.modules[package]
     return lambda: sorted({*vars(module), *module.__all__})

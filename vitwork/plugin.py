@@ -1,9 +1,9 @@
 """The pytest plugin: options, the `measure` fixture, the session's work, verdicts as outcomes.
 
-Every process reads the collected tests once and so knows the same plan. Each worker (or the only process) helps to bring
-the plan into the store, finds or makes the session's judgement there, and delivers the verdicts of its share of the tests.
-The process that reports gets what was planned and found for the whole session, so that no verdict depends on which tests
-ran: what a session that ended early did not find makes a claim not measured.
+Every process reads the collected tests once and so makes the same plan. Each worker (or the only process) helps to
+carry the plan out, reads or makes the session's judgement in the store, and delivers the verdicts of its share of the
+tests. The reporting process gets the plan and the findings of the whole session, so that no verdict depends on which
+tests ran. If a session ends early, claims with missing findings count as not measured.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ HELD: pytest.StashKey[Held] = pytest.StashKey()
 WHOLE: pytest.StashKey[bool] = pytest.StashKey()
 CHANGES: pytest.StashKey[Changes] = pytest.StashKey()
 HOLDS: pytest.StashKey[bool] = pytest.StashKey()
-"""Of a test, whether the property that it checks holds."""
+"""Key of a test's stash: whether the property that it checks holds."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,12 +72,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:timm.*")
     config.stash[HELD] = Held()
     surroundings = ExitStack()
-    surroundings.enter_context(lasting(patient=True))  # before pytest's terminal takes them
+    surroundings.enter_context(lasting(patient=True))  # before pytest's terminal reporter takes the streams
     config.add_cleanup(surroundings.close)
     if _is_worker(config):
         config.pluginmanager.register(Mistakes())
     else:
-        surroundings.enter_context(interruptible())  # workers end with the process that reports
+        surroundings.enter_context(interruptible())  # workers end with the reporting process
         config.stash[COLLECTOR] = Collector(commit(config.rootpath))
         config.pluginmanager.register(config.stash[COLLECTOR])
         config.pluginmanager.register(Unplanned(config.stash[COLLECTOR], config.stash[HELD]))
@@ -88,9 +88,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def prepare(config: pytest.Config) -> None:
-    """Ask for profile, data and store before any worker starts, so that a mistake costs one sentence and no time.
+    """Check profile, data and store before any worker starts, so that a mistake ends in one sentence at once.
 
-    A session that only lists its tests needs none of them, and leaves no store behind.
+    A session that only lists its tests needs none of them, and creates no store.
 
     Raises:
         pytest.UsageError: one of them cannot be used.
@@ -118,10 +118,10 @@ def prepare(config: pytest.Config) -> None:
 
 
 def _prepare_work(config: pytest.Config, profile: Profile) -> None:
-    """Ask for device, images and networks."""
+    """Check device, images and networks."""
     option = config.option
     if any(arm.recipe.deterministic for arm in profile.arms.values()):
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once, when CUDA first computes
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA reads it once, when it first computes
     preflight.check_data(profile, option.data)
     if not _is_worker(config):
         place.check(option.device)
@@ -140,7 +140,7 @@ def _is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let `-k` choose a claim by its own name as well, which is what tables and reports show; its test returns nothing."""
+    """Let `-k` also choose a claim by its id, which tables and reports show, and let its test return nothing."""
     if (marker := item.get_closest_marker("claim")) is not None:
         item.extra_keyword_matches.add(marker.args[0].id)
         item.add_marker(pytest.mark.filterwarnings("error::pytest.PytestReturnNotNoneWarning"))
@@ -150,7 +150,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Note all tests of a file before any is left out, whatever chooses: a name, an option, a conftest or a plugin."""
+    """Note all tests of a file before a name, an option, a conftest or a plugin leaves any out."""
     report = yield
     if report.passed:
         collector.config.stash[HELD].look_through(collector, report.result)
@@ -186,13 +186,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
-    """Work and judge before the first test; where the workers can be seen, show what they do meanwhile."""
+    """Work and judge before the first test; show the workers' progress meanwhile if the output allows it."""
     config = session.config
     display = _display(config)
     try:
         broken = session.testsfailed and not config.option.continue_on_collection_errors
         if PLAN in config.stash and options.works(config) and not broken:
-            with lasting(patient=True):  # pytest's capturing has set the plain ones back
+            with lasting(patient=True):  # pytest's capturing has restored the plain streams
                 _settle(config, config.stash[PLAN], config.stash[STORE])
         return (yield)
     finally:
@@ -207,7 +207,7 @@ def _settle(config: pytest.Config, plan: Plan, store: Store) -> None:
         else:
             report = options.report_from(config)
             judgement = judged(plan, store, Troubles(), sequential=report is not None and report.sequential)
-    except (VitworkError, OSError) as fault:  # the store was taken away, for example: every test says so
+    except (VitworkError, OSError) as fault:  # the store was removed, for example: every test reports it
         judgement = unjudged(plan, Lack(Missing.FAULT, what=str(fault)))
     config.stash[FINDINGS] = {finding.test: finding for finding in judgement.findings}
     evidence = _keep(config, plan, judgement)
@@ -216,7 +216,7 @@ def _settle(config: pytest.Config, plan: Plan, store: Store) -> None:
 
 
 def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
-    """Keep what is known so far for the process that reports: a worker may be killed at any time after."""
+    """Keep what is known so far for the reporting process, because a worker may be killed at any time."""
     budget = options.budget_of(config)
     limited = budget is not None and not budget.settles
     evidence = Evidence(
@@ -229,14 +229,14 @@ def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
     encoded = evidence.packed()
     config.workeroutput["vitwork"] = encoded  # type: ignore[attr-defined]  # xdist's
     path = _shared(config, config.stash[STORE]) / "evidence"
-    if FINDINGS in config.stash or not path.exists():  # a worker that takes another's place does not know more at first
-        with suppress(VitworkError):  # a full disk: what a worker says as it ends is enough unless all are killed
+    if FINDINGS in config.stash or not path.exists():  # a worker that replaces another one does not know more at first
+        with suppress(VitworkError):  # a full disk: what a worker sends as it ends is enough, unless all are killed
             write_sealed(path, encoded)
     return evidence
 
 
 def _display(config: pytest.Config) -> Display:
-    """Return what shows the workers' progress until the first test begins; nothing in a worker, or where pytest is quiet."""
+    """Return the display of progress until the first test; it is not started in a worker or under ``-q``."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     writer = config.get_terminal_writer() if terminal is not None and terminal.isatty else None
     display = Display(options.store_of(config), writer, lambda line: closing.say(config, [line]))
@@ -264,7 +264,7 @@ def _worker(config: pytest.Config, store: Store, shared: Path) -> Worker:
 
 
 def _shared(config: pytest.Config, store: Store) -> Path:
-    """Return the folder by which the processes of this session agree."""
+    """Return the folder through which the processes of this session agree."""
     name = config.workerinput["testrunuid"] if _is_worker(config) else config.stash[COLLECTOR].name  # type: ignore[attr-defined]
     return store.root / "sessions" / digest(name)
 
@@ -274,7 +274,7 @@ def _shared(config: pytest.Config, store: Store) -> Path:
 
 @pytest.fixture
 def measure(request: pytest.FixtureRequest) -> None:
-    """Measure a quantity on arms; a test that asks for it is read when it is collected, and its verdict delivered later."""
+    """Measure a quantity on arms; a test with this fixture is read when collected, and delivers its verdict later."""
     if request.node.get_closest_marker("claim") is None:
         pytest.fail("A test that takes `measure` states a claim: decorate it with @claim.", pytrace=False)
 
@@ -285,7 +285,7 @@ def _finding(item: pytest.Item) -> Finding | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Deliver the verdict of a test that measures, in place of calling it; a property that held before holds."""
+    """Deliver the verdict of a test that measures instead of calling it, and pass a property that held before."""
     finding = _finding(pyfuncitem)
     if finding is None:
         return None
@@ -301,7 +301,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, Any, pytest.TestReport]:
-    """Note the verdict of a test that measures nothing, which is what its own code found; for JUnit files, too."""
+    """Note the verdict of a test that measures nothing, which is the outcome of its own code, also for JUnit files."""
     finding = _finding(item)
     checks = finding is not None and not finding.statistical
     holds = properties.outcome(call) if checks and call.when == "call" else None
@@ -321,7 +321,7 @@ def pytest_runtest_makereport(
         with suppress(VitworkError):  # a full disk: the property is checked again next time
             properties.hold(item, item.config.stash[STORE])
     report: pytest.TestReport = yield
-    if finding is not None and call.when == "call":  # what xdist hands on
+    if finding is not None and call.when == "call":  # the attributes that xdist sends on
         vars(report)["holds"] = holds
         if finding.statistical and finding.lack is None:
             vars(report)["claim_verdict"] = str(finding.verdict)
@@ -332,7 +332,7 @@ def pytest_runtest_makereport(
 def pytest_report_teststatus(
     report: pytest.TestReport, config: pytest.Config
 ) -> Generator[None, tuple[str, str, Any], tuple[str, str, Any]]:
-    """Where pytest is quiet, print no letter for a verdict, and count contradicted claims apart from failures."""
+    """Under ``-q``, print no letter for a verdict, and count contradicted claims separately from failures."""
     status = yield
     if config.get_verbosity() >= 0 or not any(name == "claim" for name, _ in getattr(report, "user_properties", ())):
         return status
@@ -348,7 +348,7 @@ def _session(config: pytest.Config, evidence: Evidence) -> Session:
     collector = config.stash.get(COLLECTOR, None) or Collector(("", False))
     profile, report = options.profile_of(config), options.report_from(config)
     budget, typed = options.budget_of(config), config.invocation_params.args
-    if evidence.seeds:  # what time allowed
+    if evidence.seeds:  # as many as time allowed
         profile = overrides.with_seeds(profile, evidence.seeds, profiles.find(profile.name).seeds)
     return Session(
         profile, config.option.data, command(typed), collector.started,
@@ -359,7 +359,7 @@ def _session(config: pytest.Config, evidence: Evidence) -> Session:
 
 
 def _evidence(config: pytest.Config) -> Evidence | None:
-    """Return what the session planned and found; where all workers were killed, what they left of it in the store."""
+    """Return the session's plan and findings; if all workers were killed, the part that they left in the store."""
     collector = config.stash.get(COLLECTOR, None)
     if collector is None:
         return None
@@ -374,15 +374,15 @@ def _evidence(config: pytest.Config) -> Evidence | None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
-    """After everything else has been said, print the verdicts and make the report."""
+    """Print the verdicts after all other output, and make the report."""
     config, succeeds = session.config, session.exitstatus == pytest.ExitCode.OK
     if COLLECTOR in config.stash and config.stash[COLLECTOR].evidence is not None:
         closing.spare_hypothesis(config)
     outcome = yield
     evidence = _evidence(config) if options.works(config) else None
-    if evidence is None or session.exitstatus == pytest.ExitCode.USAGE_ERROR:  # pytest says what was typed wrongly
+    if evidence is None or session.exitstatus == pytest.ExitCode.USAGE_ERROR:  # pytest itself reports the mistake
         return outcome
-    prepare(config)  # where only the workers had collected tests
+    prepare(config)  # in case only the workers collected tests
     store = config.stash[STORE]
     results = _session(config, evidence).results(evidence, store)
     changes = config.stash[BASELINE].changes(results) if BASELINE in config.stash else Changes((), results)
@@ -396,7 +396,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     status = words.exit_status(session.exitstatus, exited=collector.exited)
     interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED and not collector.exited
     why = words.interrupted() if interrupted else why
-    closing.say(config, closing.verdicts(config, results, changes))  # what fails to be written has been seen
+    closing.say(config, closing.verdicts(config, results, changes))  # printed before writing, which may fail
     try:
         page = closing.write(config, results)
     except VitworkError as error:

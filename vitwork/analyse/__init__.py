@@ -1,7 +1,7 @@
-"""Every analysis on one model or several, of the user's, ours or timm's: ``vitwork analyse`` and `vitwork.analyse`.
+"""Runs all analyses on models, a user's, ours or timm's: ``vitwork analyse`` and `vitwork.analyse`.
 
-The room may be called itself, because a package's attribute and its submodule of the same name are one: ``vitwork.analyse(model)``
-is ``vitwork.analyse.analyse(model)``. Imports torch only to compute.
+The package itself can be called, because an attribute and a submodule with the same name are one object:
+``vitwork.analyse(model)`` is ``vitwork.analyse.analyse(model)``. Imports torch only to compute.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["AnalysisOutcome", "analyse"]
 
 
 class _Room(ModuleType):
-    """A module that is called as its main function is."""
+    """A module that can be called like its main function."""
 
     def __call__(self, *arguments: Any, **named: Any) -> AnalysisOutcome:
         return analyse(*arguments, **named)

@@ -1,4 +1,4 @@
-"""All analyses on models, one after the other, with an estimate of the time and within a budget."""
+"""Runs analyses on models one after the other, with an estimate of the time and within a time limit."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """What is about to be done, and how long it takes, about.
+    """The next analysis, with estimated times.
 
     Attributes:
-        model: its name.
-        analysis: the analysis; empty while the model is built.
-        place, count: of this analysis among all.
-        seconds: that it takes; None where nothing is known yet.
-        left: seconds until all that is known of is done; None as above.
+        model: name of the model.
+        analysis: name of the analysis; empty while the model is built.
+        place, count: place of this analysis, and the number of all analyses.
+        seconds: estimated seconds of this analysis; None if nothing is known yet.
+        left: estimated seconds until everything known is done; None if nothing is known yet.
     """
 
     model: str
@@ -53,26 +53,27 @@ class Coming:
 
 @dataclass(slots=True)
 class Clock:
-    """How long analyses of one model take: images that they pass, the time of one, and how wrong that was so far.
+    """Estimates the time of analyses of one model: images passed, times the time of one, times the error so far.
 
-    How wrong says nothing of another model: a tiny one takes many times as long as its passes do, a large one hardly longer.
+    The error does not carry over to another model: a tiny model takes many times as long as its passes alone, a large
+    one hardly longer.
 
     Attributes:
-        expected, taken: seconds of the analyses that were made.
+        expected, taken: estimated and measured seconds of the analyses made so far.
     """
 
     expected: float = 0.0
     taken: float = 0.0
 
     def seconds(self, model: Ready, measurement: Measurement) -> float:
-        """Return what an analysis takes, about."""
+        """Return the estimated seconds of an analysis."""
         whole, _ = measurement.having({"images": len(model.run.splits.test)})
         counted = measurement if measurement.parameters.get("images", 1) is not None else whole
         passes = ANALYSES[measurement.name].passes(counted, model.blocks)
         return passes * model.pass_seconds * (self.taken / self.expected if self.expected else 1.0)
 
     def note(self, expected: float, taken: float) -> None:
-        """Learn from an analysis that was made."""
+        """Note the estimated and the measured seconds of an analysis."""
         scale = self.taken / self.expected if self.expected else 1.0
         self.expected, self.taken = self.expected + expected / scale, self.taken + taken
 
@@ -84,12 +85,12 @@ class Analysing:
     Attributes:
         subjects: the models.
         pictures: their images.
-        measurements: by analysis.
+        measurements: the measurements by analysis.
         device: a torch device.
-        minutes: no analysis starts that would end later than this, about; None for no limit.
-        say: is told what comes next.
-        done: models so far.
-        clock: of the model that is analysed.
+        minutes: no analysis starts that is expected to end later than this; None for no limit.
+        say: called with the next analysis before it starts.
+        done: the models analysed so far.
+        clock: time estimates for the present model.
     """
 
     subjects: Sequence[Subject]
@@ -110,12 +111,12 @@ class Analysing:
             raise VitworkError(f"minutes is a number above 0, not {self.minutes!r}")
 
     def prepare(self) -> None:
-        """Build every model once, so that what is wrong with any is known before the first is analysed.
+        """Build every model once, so that errors in any of them appear before the first is analysed.
 
-        Of several, none is kept meanwhile: the memory is needed for the one that is analysed.
+        If there are several, none is kept, because the memory is needed for the model that is analysed.
 
         Raises:
-            VitworkError: a model or the images cannot be had, or a model does not take the images.
+            VitworkError: a model or the images are not available, or a model does not take the images.
         """
         for number, subject in enumerate(self.subjects):
             self.say(Coming(subject.name, "", self._place(number, 0), self._count))
@@ -124,10 +125,10 @@ class Analysing:
             del built  # before the next is built
 
     def run(self) -> Iterator[tuple[Analysed, str, Made | NotMade]]:
-        """Make every analysis on every model, and yield each as it comes, with its model; `prepare` finds mistakes before.
+        """Make every analysis on every model, and yield each with its model when it is done; call `prepare` first.
 
         Raises:
-            VitworkError: a model or the images cannot be had, or a model does not take the images.
+            VitworkError: a model or the images are not available, or a model does not take the images.
         """
         for number, subject in enumerate(self.subjects):
             if self._only is None:
@@ -152,11 +153,11 @@ class Analysing:
         expected = self.clock.seconds(model, self.measurements[name])
         rest = sum(self.clock.seconds(model, self.measurements[later]) for later in names[names.index(name) :])
         each = sum(self.clock.seconds(model, one) for one in self.measurements.values())
-        waiting = len(self.subjects) - len(self.done)  # of other models this one's time is the best guess
+        waiting = len(self.subjects) - len(self.done)  # this model's time is the best guess for the others
         self.say(Coming(model.subject.name, name, place, self._count, expected, rest + waiting * each))
         if self.minutes is not None:
             spare = 60.0 * self.minutes - (time.monotonic() - self.started)
-            spare /= 1 + waiting  # as much for every model that waits
+            spare /= 1 + waiting  # the same share for every waiting model
             if expected > spare:
                 return NotMade(Obstruction.TIME, seconds=(expected, max(0.0, spare)))
         found = attempt(ANALYSES[name], self.measurements[name], model.run, model.unlabelled)
@@ -181,24 +182,25 @@ def analyse(
     """Run every analysis on one model or several.
 
     Args:
-        models: names as `vitwork.models.create` takes them (``timm:NAME``, ``package.module:function``), or modules, which are
-            left as they are; of a mapping, by the names that they shall have.
-        data: folder of images (split, or a folder for each class), images at hand, or None for images that are drawn.
-        weights: of models by name: ``pretrained`` (timm's), ``published`` (the paper's), or a file for each; None for random
-            ones, of which every output says so first.
-        classes: of models by name; those of the images unless given, 1000 of pre-trained ones.
+        models: names as `vitwork.models.create` takes them (``timm:NAME``, ``package.module:function``), or modules,
+            which are not changed; in a mapping, the keys are their names.
+        data: folder of images (with splits, or a folder for each class), loaded images, or None for random images.
+        weights: for models given by name: ``pretrained`` (timm's), ``published`` (the paper's), or a file for each;
+            None for random weights, which every output then states first.
+        classes: number of classes of models given by name; by default that of the images, and 1000 for pre-trained
+            ones.
         only: names of analyses, or of `vitwork.analysis`' modules (``fourier``, ``hessian``, …); None for all.
         changes: ``ANALYSIS.PARAMETER=VALUE`` each, as on the command line.
         images: most images per analysis.
-        size: side of the images in pixels; what each model takes unless given.
-        minutes: no analysis starts that would end later than this, about.
+        size: side of the images in pixels; by default the size that each model takes.
+        minutes: no analysis starts that is expected to end later than this.
         device: a torch device, or ``auto``.
 
     Returns:
         Numbers with their standard errors, what these are over, and all records.
 
     Raises:
-        VitworkError: a model, its weights or the images cannot be had or do not fit, or a name or value is none.
+        VitworkError: a model, its weights or the images are not available or do not fit, or a name or value is invalid.
     """
     at_least(1, images=images, size=size, classes=classes)
     names = chosen(only)
@@ -216,7 +218,7 @@ def analyse(
 
 
 def outcome(analysing: Analysing, asked: dict[str, Any]) -> AnalysisOutcome:
-    """Return what was found so far."""
+    """Return the results so far."""
     return AnalysisOutcome(tuple(analysing.done), asked, _made_by())
 
 
@@ -228,15 +230,15 @@ def _made_by() -> dict[str, Any]:
 
 
 def measurements(names: Sequence[str], images: int, changes: Iterable[str]) -> dict[str, Measurement]:
-    """Return the measurements of these names, some of their parameters changed.
+    """Return the measurements of these analyses, with changed parameters.
 
     Args:
-        names: of analyses.
-        images: most images that each is given.
+        names: names of the analyses.
+        images: most images per analysis.
         changes: ``ANALYSIS.PARAMETER=VALUE`` each.
 
     Raises:
-        VitworkError: a change names no analysis or parameter that there is, or an analysis that is not made, or its value
+        VitworkError: a change names an unknown analysis or parameter, or an analysis that is not made, or its value
             does not fit.
     """
     changed = {name: analysis.of(images) for name, analysis in ANALYSES.items()}

@@ -1,4 +1,4 @@
-"""The command ``vitwork analyse``: its options, its order and its files."""
+"""The command ``vitwork analyse``: its options, its output and its files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def analyse(arguments: Sequence[str]) -> int:
     print(weights_of([(model.name, model.said, model.trained) for model in models]), flush=True)
     shown = ""
     for model, name, found in analysing.run():
-        # Each time and before the output, so that what is done outlives an interruption or a closed pipe.
+        # After each analysis and before the output, so that results survive an interruption or a closed pipe.
         _save(outcome(analysing, _asked(given)), files)
         if shown != model.model:
             print(f"\n{model.model}: {model.weights}, {model.parameters:,} parameters")
@@ -48,7 +48,7 @@ def analyse(arguments: Sequence[str]) -> int:
 
 
 def _each(weights: list[str]) -> list[str] | str | None:
-    """Return the weights of each model; one word or file stands for itself."""
+    """Return the list of weights, or a single one itself, or None."""
     return weights[0] if len(weights) == 1 else weights or None
 
 
@@ -58,13 +58,13 @@ def _save(found: AnalysisOutcome, files: Sequence[Path]) -> None:
 
 
 def _asked(given: argparse.Namespace) -> dict[str, object]:
-    """Return what was asked for, without places on this machine."""
+    """Return the options of the command, without paths on this machine."""
     asked = {name: value for name, value in vars(given).items() if name not in {"json", "csv", "html", "data"}}
     return {**asked, "data": given.data and given.data.name}
 
 
 def _say(coming: Coming) -> None:
-    """Say what comes next, beside the output: on a terminal in a line that is written over, else before each analysis."""
+    """Show the next analysis on stderr: on a terminal in a line that is overwritten, otherwise a line per analysis."""
     terminal = sys.stderr.isatty()
     if terminal or coming.analysis:
         _clear()

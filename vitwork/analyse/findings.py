@@ -1,4 +1,4 @@
-"""What one analysis found on one model: its record, and its main numbers, each with a standard error."""
+"""The result of one analysis on one model: its record, and its main numbers, each with a standard error."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 MOST_PLACES = 6
-"""Decimals beyond which a number is printed with its power of ten."""
+"""Most decimals of a printed number; beyond that it is printed with a power of ten."""
 COUNTED = {"%", "pp"}
-"""Units of what is counted: that all images or mini-batches are alike there says nothing of the next one."""
+"""Units of counted quantities: even if all images or mini-batches agree in one, the next may differ."""
 
 
 class Number(Struct, frozen=True):
@@ -30,10 +30,10 @@ class Number(Struct, frozen=True):
     Attributes:
         quantity: its name with its parameters.
         unit: empty for none.
-        value: None where there is none.
-        error: standard error; None where it is not known. `Made.over` says what it is over.
+        value: the number; None if there is none.
+        error: standard error; None if it is not known. `Made.over` says what it is over.
         lacks: why there is no value.
-        note: what the value means, where it is peculiar.
+        note: what a peculiar value means.
     """
 
     quantity: str
@@ -45,7 +45,7 @@ class Number(Struct, frozen=True):
 
     @property
     def shown(self) -> str:
-        """The number as it is printed: with two digits of its error, and no digit that the error leaves open."""
+        """The number as printed: with two digits of its error, and without digits that the error leaves uncertain."""
         if self.value is None:
             return self.lacks
         if self.error is None:
@@ -57,11 +57,11 @@ class Number(Struct, frozen=True):
 
 
 class Made(Struct, frozen=True):
-    """An analysis that was made: its numbers, with which parameters, what it took, and all that it found.
+    """An analysis that was made: its numbers, parameters, time and memory, and its full record.
 
     Attributes:
         figure: key of the figure that draws `values` (`vitwork.report.figures`).
-        peak_bytes: highest memory; None where the system does not say.
+        peak_bytes: peak memory; None if the system does not report it.
         over: what the errors of its numbers are over.
     """
 
@@ -80,10 +80,10 @@ def attempt(
     """Make one analysis.
 
     Args:
-        analysis: what the table says of it.
-        measurement: its measurement with the parameters that were asked for.
+        analysis: its entry in the table of analyses.
+        measurement: its measurement with the chosen parameters.
         run: the model.
-        unlabelled: why its images are not of the classes that it tells apart; None where they are.
+        unlabelled: why the images do not belong to the model's classes; None if they do.
     """
     import torch
 
@@ -91,7 +91,7 @@ def attempt(
     from vitwork.device.precision import single_precision
     from vitwork.device.settings import kept
 
-    if lack := analysis.measurement.lack(run.arm):  # what other parameters ask of a recipe matters to claims only
+    if lack := analysis.measurement.lack(run.arm):  # parameters may need a recipe, which only claims have
         return NotMade(Obstruction.UNFIT, lack.what)
     if analysis.labelled and unlabelled:
         return unlabelled
@@ -99,9 +99,9 @@ def attempt(
     try:
         with kept(), single_precision():
             values = measurement.measure(run)
-    except (VitworkError, ValueError) as why:  # a ValueError says what an analysis cannot take
+    except (VitworkError, ValueError) as why:  # a ValueError says which input an analysis cannot take
         return NotMade(Obstruction.UNFIT, said(why) or type(why).__name__)
-    except Exception as error:  # one analysis that fails must not take the others down
+    except Exception as error:  # one failed analysis must not end the others
         if is_out_of_memory(error):
             return NotMade(Obstruction.MEMORY)
         LOG.info("%s failed", measurement.name, exc_info=True)

@@ -1,4 +1,4 @@
-"""What analyses found on one model or several: a table, a frame, drawings, files."""
+"""The results of analyses on one model or several, as a table, a pandas frame, figures and files."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from vitwork.store.store import check_writable, write_atomically
 SCHEMA = "vitwork-analyses/2"
 ENDINGS = (".json", ".csv", ".html")
 LABELS, COLUMN = 44, 18
-"""Characters of a table's first two columns, and those that a model needs for its numbers."""
+"""Widths in characters of a table's first two columns together, and of a model's column."""
 
 
 @dataclass(slots=True)
 class Analysed:
-    """One model, and what the analyses that were made found on it.
+    """One model with the results of its analyses.
 
     Attributes:
         model: its name.
-        weights: where they come from, in words.
-        trained: whether they are somebody's, not random ones.
-        parameters: how many it has.
+        weights: source of its weights, in words.
+        trained: whether its weights are trained ones, not random.
+        parameters: number of its parameters.
         images: source, fingerprint, side and number of its images.
-        analyses: by name, in the order in which they were made.
+        analyses: results by name, in the order in which they were made.
     """
 
     model: str
@@ -51,7 +51,7 @@ class Analysed:
 
     @property
     def failed(self) -> bool:
-        """Whether an analysis failed for a reason that nobody foresaw."""
+        """Whether an analysis failed with an unexpected error."""
         return any(isinstance(found, NotMade) and found.reason is Obstruction.FAULT for found in self.analyses.values())
 
     @property
@@ -67,11 +67,11 @@ class Analysed:
 
 @dataclass(frozen=True)
 class AnalysisOutcome:
-    """What `vitwork.analyse` found: prints as a table, draws with `plot`, and is a pandas frame as `frame`.
+    """The results of `vitwork.analyse`: prints as a table, draws with `plot`, and gives a pandas frame as `frame`.
 
     Attributes:
-        models: each with its numbers and records.
-        asked: what was asked for.
+        models: the models, each with its numbers and records.
+        asked: the arguments of the call.
         made_by: versions and hardware.
     """
 
@@ -81,16 +81,16 @@ class AnalysisOutcome:
 
     @property
     def first_line(self) -> str:
-        """Where the weights come from, for the first line of every output."""
+        """The sources of the weights, for the first line of every output."""
         return weights_of([(one.model, one.weights, one.trained) for one in self.models])
 
     @property
     def warning(self) -> str:
-        """Which models have no weights of anybody's, for the page's banner; empty where all have."""
+        """A warning that names the models with random weights, for the page's banner; empty if there are none."""
         return weights_of([(one.model, one.weights, one.trained) for one in self.models if not one.trained])
 
     def __str__(self) -> str:
-        """Return the weights, a table with a column for each model, and what was not measured, at the terminal's width."""
+        """Return the weights, a table with a column per model, and what was not measured, at the terminal's width."""
         width = terminal_columns()
         why = [line for reason in self.reasons for line in textwrap.wrap(reason, width, subsequent_indent="  ")]
         errors = [line for text in self.errors for line in ["", *textwrap.wrap(text, width)]]
@@ -107,7 +107,7 @@ class AnalysisOutcome:
 
     @property
     def errors(self) -> list[str]:
-        """What the standard errors are over, in a sentence; none where there is no number."""
+        """A sentence on what the standard errors are over; empty if there is no number."""
         found: dict[str, dict[str, None]] = {}
         for one in self.models:
             for name, made in one.measured:
@@ -117,7 +117,7 @@ class AnalysisOutcome:
 
     @property
     def reasons(self) -> list[str]:
-        """Why analyses could not be made, a sentence for each model and reason."""
+        """Sentences on why analyses could not be made, one for each model and reason."""
         found: dict[tuple[str, str], list[str]] = {}
         for one in self.models:
             for name, made in one.analyses.items():
@@ -127,7 +127,7 @@ class AnalysisOutcome:
 
     @property
     def rows(self) -> list[list[str]]:
-        """The table as text: a head, then a row for each quantity with a cell for each model."""
+        """The table as text: a header, then a row for each quantity with a cell for each model."""
         keys = dict.fromkeys(key for one in self.models for key in one.numbers)
         made = {name for name, _ in keys}
         others = dict.fromkeys(name for one in self.models for name in one.analyses if name not in made)
@@ -165,7 +165,7 @@ class AnalysisOutcome:
         return pd.DataFrame(rows, columns=columns).astype({"value": float, "error": float})
 
     def plot(self) -> Any:
-        """Draw every quantity that is a number, with its standard error, a panel for each; returns matplotlib's figure."""
+        """Draw every quantity that has a value, with its standard error, in its own panel of matplotlib's figure."""
         import matplotlib.pyplot as plt
 
         keys = [key for key in dict.fromkeys(key for one in self.models for key in one.numbers)
@@ -193,7 +193,7 @@ class AnalysisOutcome:
         return figure
 
     def csv(self) -> str:
-        """Return a row for each model: what it is, then every quantity and its standard error."""
+        """Return a row for each model: its description, then every quantity and its standard error."""
         keys = list(dict.fromkeys(key for one in self.models for key in one.numbers))
         head = ["model", "weights", "parameters", "image_size", "images"]
         for name, quantity in keys:
@@ -211,7 +211,7 @@ class AnalysisOutcome:
 
     @property
     def record(self) -> dict[str, Any]:
-        """Everything as JSON has it, records included; the weights come first."""
+        """Everything as JSON, records included; the sources of the weights come first."""
         return {
             "weights": self.first_line,
             "schema": SCHEMA,
@@ -221,16 +221,16 @@ class AnalysisOutcome:
         }
 
     def save(self, path: Path | str) -> Path:
-        """Write a file by its ending: ``.json`` with all records, ``.csv`` with a row for each model, ``.html`` with figures.
+        """Write a file: ``.json`` with all records, ``.csv`` with a row for each model, or ``.html`` with figures.
 
         Raises:
-            VitworkError: it has another ending, its folder does not exist, or it cannot be written.
+            VitworkError: the file has another ending, its folder does not exist, or it cannot be written.
         """
         from vitwork.analyse.page import page
 
         path = check_file(path)
         writers = {
-            # The first line tells of the weights; numbers that are not finite are null, as JSON has it.
+            # The first line states the weights; numbers that are not finite are null in JSON.
             ".json": lambda: msgspec.json.format(dump(self.record), indent=1).replace(b"{\n ", b"{", 1),
             ".csv": lambda: self.csv().encode(),
             ".html": lambda: page(self),
@@ -240,7 +240,7 @@ class AnalysisOutcome:
 
 
 def _recorded(one: Analysed) -> dict[str, Any]:
-    """Return a model as JSON has it, where the reason of an analysis that was not made is a sentence, too."""
+    """Return a model as JSON, with a sentence on the reason for every analysis that was not made."""
     analyses = {name: _told(found) if isinstance(found, NotMade) else found for name, found in one.analyses.items()}
     return {**{each.name: getattr(one, each.name) for each in fields(one)}, "analyses": analyses}
 
@@ -252,10 +252,10 @@ def _told(found: NotMade) -> dict[str, Any]:
 
 
 def check_file(path: Path | str) -> Path:
-    """Return where `AnalysisOutcome.save` can write.
+    """Return a path to which `AnalysisOutcome.save` can write.
 
     Raises:
-        VitworkError: the path ends otherwise or is a folder's, or its folder does not exist or cannot be written.
+        VitworkError: the path has another ending or is a folder, or its folder does not exist or cannot be written.
     """
     path = Path(path)
     if path.suffix not in ENDINGS:
@@ -269,10 +269,10 @@ def check_file(path: Path | str) -> Path:
 
 
 def weights_of(models: Sequence[tuple[str, str, bool]]) -> str:
-    """Return where the weights of models come from, in one line, random ones first.
+    """Return the sources of the models' weights in one line, random ones first.
 
     Args:
-        models: of each its name, what is said of its weights, and whether they are trained.
+        models: name of each model, the source of its weights in words, and whether they are trained.
     """
     said: dict[tuple[bool, str], list[str]] = {}
     for model, weights, trained in models:
@@ -282,7 +282,7 @@ def weights_of(models: Sequence[tuple[str, str, bool]]) -> str:
 
 
 def lines(name: str, found: Made | NotMade) -> list[str]:
-    """Return one analysis of one model as it is printed: its time and memory, then its numbers."""
+    """Return the printed lines of one analysis of one model: its time and memory, then its numbers."""
     if isinstance(found, NotMade):
         return [f"{name:14} {words.analyses.alone(found)}"]
     first = f"{name:14} {words.analyses.taken(found.seconds, found.peak_bytes, found.over)}"
@@ -293,8 +293,8 @@ def lines(name: str, found: Made | NotMade) -> list[str]:
 
 
 def shown(number: Number, made: Made) -> str:
-    """Return a number as it is printed; a share of images that are all alike, which has no error, as a count of them."""
-    images = made.values.get("images")  # noqa: PD011 - of a record
+    """Return a number as printed; a share of 0 or 100 % of the images, which has no error, as a count of them."""
+    images = made.values.get("images")  # noqa: PD011 - values of a record
     alike = number.unit == "%" and number.error is None and number.value in (0.0, 100.0)
     if alike and isinstance(images, int) and made.over == "images":
         return f"{images if number.value else 0} of {words.plural(images, 'image')}"
@@ -320,7 +320,7 @@ def _value(one: Analysed, key: tuple[str, str]) -> float | None:
 
 
 def _aligned(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
-    """Yield the lines of a table; models that do not fit beside each other follow below, and long cells are folded."""
+    """Yield the lines of a table; models that do not fit side by side follow below, and long cells are wrapped."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

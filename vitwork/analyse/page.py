@@ -1,4 +1,4 @@
-"""The page of analyses: one table, and the report's own figures with all models side by side."""
+"""The HTML page of analyses: one table, and the report's figures with all models side by side."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ DRAWN: dict[str, dict[str, Draw]] = {
     "corruptions": {"Corruptions": corruptions.by_kind},
     "cue_conflict": {"Outline against texture": OTHERS["cue_conflict"].draw},
 }
-"""What draws the records of a kind, by the figure's title."""
+"""Functions that draw the records of a kind, by the figure's title."""
 
 
 def page(found: AnalysisOutcome) -> bytes:
-    """Return the page of what was found so far."""
+    """Return the page of the results so far."""
     head, *rows = found.rows
     return sheet(
         "analyse.html.j2",
@@ -67,7 +67,7 @@ def page(found: AnalysisOutcome) -> bytes:
 
 
 def _figures(found: AnalysisOutcome) -> Iterator[tuple[str, Figure]]:
-    """Yield the figures of every analysis that has one, drawn from the records of all models, with their titles."""
+    """Yield title and figure of every analysis that has figures, drawn from the records of all models."""
     palette = Palette({one.model: place for place, one in enumerate(found.models)})
     for name in ANALYSES:
         made = [(one.model, record) for one in found.models if isinstance(record := one.analyses.get(name), Made)]

@@ -1,4 +1,4 @@
-"""The models that are analysed, and their images."""
+"""Builds the models to analyse, and loads their images."""
 
 from __future__ import annotations
 
@@ -25,21 +25,22 @@ if TYPE_CHECKING:
     from vitwork.measurements.trained_run import TrainedRun
 
 Weights = str | Path | None
-"""Of a model by its name: a file or an address, ``pretrained`` for timm's, ``published`` for the paper's, or none: random ones."""
+"""Weights of a model given by name: a file or an address, ``pretrained`` (timm's), ``published`` (the paper's), or None
+for random ones."""
 
-TRIED = 8  # images of the first pass, from whose time the estimates are made
+TRIED = 8  # images of the first pass, whose time is the basis of estimates
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A model that is to be analysed.
+    """A model to analyse.
 
     Attributes:
-        name: what it is called, unlike any other.
-        weights: where they come from.
-        model: the model itself, where it is at hand.
-        classes: of the model, where they are not those of the images.
-        build: its name for `vitwork.models.create`; empty of a model at hand.
+        name: its unique name.
+        weights: the source of its weights.
+        model: the model itself, if it was given as a module.
+        classes: number of its classes, if it is not that of the images.
+        build: its name for `vitwork.models.create`; empty for a module.
     """
 
     name: str
@@ -50,12 +51,12 @@ class Subject:
 
     @property
     def trained(self) -> bool:
-        """Whether somebody's weights were asked for; of a model at hand nobody knows."""
+        """Whether trained weights were chosen; True for a module, whose weights are not known."""
         return self.weights is not None or self.model is not None
 
     @property
     def said(self) -> str:
-        """Where the weights come from, in words."""
+        """The source of the weights, in words."""
         own = ":" in self.build and not self.build.startswith("timm:")
         given = None if self.weights is None else str(self.weights)
         return words.analyses.weights(given, at_hand=self.model is not None, own=own)
@@ -66,10 +67,10 @@ class AnalysedImages:
     """The images of an analysis, loaded once for each size.
 
     Attributes:
-        data: folder of images, images at hand, or None for drawn ones.
+        data: folder of images, loaded images, or None for random ones.
         count: most images per analysis.
-        size: side in pixels; None for what each model takes.
-        known: by size.
+        size: side in pixels; None for the size that each model takes.
+        known: images loaded so far, by size.
     """
 
     data: Path | Splits | None
@@ -78,12 +79,12 @@ class AnalysedImages:
     known: dict[int, tuple[DataSpec, Splits]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what holds no images in splits."""
+        """Refuse data that is neither a folder nor images in splits."""
         if not (self.data is None or isinstance(self.data, Path) or hasattr(self.data, "test")):
             raise VitworkError(f"Images are a folder or vitwork.data.Splits, not {type(self.data).__name__}.")
 
     def of(self, size: int) -> tuple[DataSpec, Splits]:
-        """Return images of a size, and no more of them to judge a model on than were asked for."""
+        """Return images of a size, with at most `count` test images."""
         if size not in self.known:
             try:
                 self.known[size] = self._loaded(size)
@@ -107,7 +108,7 @@ class AnalysedImages:
 
 
 def _read(spec: DataSpec, folder: Path | None) -> Splits:
-    """Load images; those of a folder without splits are all of both, since nothing is trained on them."""
+    """Load images; those of a folder without splits are used for both splits, because nothing is trained on them."""
     from vitwork.data import load
     from vitwork.data.images import ImageSet, Splits, measured_statistics, resized
     from vitwork.data.sources.cache import decoded
@@ -133,12 +134,12 @@ class Ready:
     """A model with its images, ready to be measured.
 
     Attributes:
-        subject: what was asked for.
-        run: the model as measurements take one.
-        unlabelled: why its images are not of the classes that it tells apart; None where they are.
-        parameters: of the model.
-        blocks: number of its blocks, 0 where it has none that can be told apart.
-        pass_seconds: that one image's pass takes, about.
+        subject: the model's description.
+        run: the model in the form that measurements take.
+        unlabelled: why the images do not belong to the model's classes; None if they do.
+        parameters: number of the model's parameters.
+        blocks: number of its blocks; 0 if it cannot be divided into blocks.
+        pass_seconds: estimated seconds for passing one image.
     """
 
     subject: Subject
@@ -153,7 +154,7 @@ def ready(subject: Subject, pictures: AnalysedImages, device: str = "auto") -> R
     """Build a model, load its images, and pass a few of them.
 
     Raises:
-        VitworkError: the model or the images cannot be had, or the model does not take the images.
+        VitworkError: the model or the images are not available, or the model does not take the images.
     """
     from vitwork.device.settings import kept
 
@@ -185,7 +186,7 @@ def _ready(subject: Subject, pictures: AnalysedImages, device: str) -> Ready:
     with torch.inference_mode():
         logits = model(images)
     seconds = (time.perf_counter() - started) / len(images)
-    if not hasattr(model, "input_size"):  # for those who trace its code; its own may mean something else
+    if not hasattr(model, "input_size"):  # used for tracing its code; an attribute of its own may mean something else
         model.input_size = tuple(images.shape[1:])  # type: ignore[assignment]
     run = TrainedRun(Arm(subject.name, subject.name, {}, Recipe(), spec), 0, Path(), splits, device, at_once=64)
     run.once(("model", "end"), lambda: model)
@@ -198,7 +199,7 @@ def _ready(subject: Subject, pictures: AnalysedImages, device: str) -> Ready:
     try:
         with kept():
             blocks = len(run.blocks())
-    except Exception:  # noqa: BLE001 - each analysis that needs blocks says why it has none
+    except Exception:  # noqa: BLE001 - each analysis that needs blocks reports the reason
         blocks = 0
     return Ready(subject, run, unlabelled, sum(p.numel() for p in model.parameters()), blocks, seconds)
 
@@ -212,9 +213,9 @@ def _built(subject: Subject, drawn: int) -> nn.Module:
 
     from vitwork.models import create, load_checkpoint
 
-    torch.manual_seed(0)  # for weights that are not stored
+    torch.manual_seed(0)  # for random weights
     if subject.model is not None:
-        return copy.deepcopy(subject.model)  # the caller's keeps its mode and its device
+        return copy.deepcopy(subject.model)  # the caller's model keeps its mode and its device
     check_name(subject.build)
     classes = _classes(subject, drawn)
     if subject.weights == "pretrained":
@@ -225,7 +226,7 @@ def _built(subject: Subject, drawn: int) -> nn.Module:
 
 
 def _pretrained(name: str, classes: int) -> nn.Module:
-    """Build a model of timm's with its own weights; a hub that does not answer is one sentence."""
+    """Build a model of timm with timm's weights; if the hub does not answer, the error is one sentence."""
     from vitwork.models import create
 
     hub = logging.getLogger("huggingface_hub")
@@ -244,10 +245,10 @@ def _pretrained(name: str, classes: int) -> nn.Module:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is none of ours but one of timm's, or like one.
+    """Refuse a name that is not one of ours but is one of timm's, or similar to one.
 
     Raises:
-        VitworkError: it is, and what was probably meant.
+        VitworkError: the name is refused; the message says what was probably meant.
     """
     from difflib import get_close_matches
 
@@ -267,7 +268,7 @@ def check_name(name: str) -> None:
 
 
 def _size(subject: Subject) -> int:
-    """Return the side of the images that a model says it takes, 32 where it says nothing."""
+    """Return the side of the images that a model declares to take; 32 if it declares nothing."""
     import torch
 
     from vitwork.models import create
@@ -278,7 +279,7 @@ def _size(subject: Subject) -> int:
         try:
             with torch.device("meta"):
                 model = create(subject.build)
-        except VitworkError:  # a builder that reads values, which are not there, or a mistake, of which this one speaks
+        except VitworkError:  # the builder reads values, which are absent here, or has an error, which this call raises
             model = create(subject.build)
     stated = getattr(model, "input_size", None) or (getattr(model, "pretrained_cfg", None) or {}).get("input_size")
     return int(stated[-1]) if isinstance(stated, (tuple, list)) else 32
@@ -289,16 +290,16 @@ def subjects(
     weights: Weights | Sequence[Weights] = None,
     classes: int | None = None,
 ) -> tuple[Subject, ...]:
-    """Return what is to be analysed.
+    """Return the models to analyse.
 
     Args:
-        models: one or several: names for `vitwork.models.create`, or modules (of a mapping, by the names that they shall have).
-        weights: ``pretrained`` or ``published`` for all of them, else a file or an address for each.
-        classes: of every model that is built.
+        models: one or several names for `vitwork.models.create`, or modules; in a mapping, the keys are their names.
+        weights: ``pretrained`` or ``published`` for all of them, otherwise a file or an address for each.
+        classes: number of classes of every model that is built.
 
     Raises:
-        VitworkError: there is no model or no such file of weights, there are not as many weights as models, or the models
-            have none to be given.
+        VitworkError: there is no model or no such file of weights, the numbers of weights and models differ, or weights
+            are given for modules.
     """
     if isinstance(models, Mapping):
         named: list[tuple[str, nn.Module | None]] = list(models.items())
@@ -330,7 +331,7 @@ def subjects(
 
 
 def _check_weights(name: str, weights: Weights) -> None:
-    """Refuse what needs no import to be known."""
+    """Refuse weights that can be recognised as wrong without importing torch."""
     if weights == "pretrained" and not name.startswith("timm:"):
         raise VitworkError(f"{name} has no pre-trained weights: only names that begin with timm: have them.")
     file = weights not in (None, "pretrained", "published") and "://" not in str(weights)
@@ -339,7 +340,7 @@ def _check_weights(name: str, weights: Weights) -> None:
 
 
 def _own_names(names: Sequence[str], weights: Sequence[Weights]) -> list[str]:
-    """Return a name of its own for each model: those of one name get that of their file of weights, or else a number."""
+    """Return a unique name for each model: equal names are followed by the file of weights, otherwise by a number."""
     of_files = [
         f"{name} {Path(str(one)).name}" if one is not None and names.count(name) > 1 else name
         for name, one in zip(names, weights, strict=True)

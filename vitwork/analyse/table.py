@@ -1,4 +1,4 @@
-"""What can be analysed: measurements, how much each is given, the quantities it shows, and about how long it takes."""
+"""The table of analyses: their measurements, numbers of images, quantities to show, and estimated times."""
 
 from __future__ import annotations
 
@@ -25,28 +25,30 @@ from vitwork.measurements import (
 from vitwork.measurements.errors import together
 
 PRODUCT = 4.0
-"""A product with the Hessian in passes of its mini-batch: two backward passes, each as long as two forward ones."""
+"""Forward passes of a mini-batch that cost as much as a product with the Hessian: two backward passes, each as long as
+two forward ones."""
 
 STEPS = 4.0
-"""Products by which Lanczos' method finds an eigenvalue, about."""
+"""Approximate number of products with which Lanczos' method finds an eigenvalue."""
 
 
 UNCHANGED = "exactly 0: these blocks change nothing, as branches do whose last layer begins at zero"
-"""Of a change from block to block: untrained networks often begin so."""
+"""Note on a change of exactly 0 from block to block, as in many untrained networks."""
 
 
 WITHIN_A_STAGE = "conv block that keeps the resolution behind another of its stage"
-"""What changes across Convs are the mean over: the first block of a stage is compared with another stage's, and does not count."""
+"""The blocks over which changes across Convs are averaged. A stage's first block is left out, because the block before
+it belongs to another stage."""
 
 
 class ShownQuantity(NamedTuple):
     """A quantity of a record.
 
     Attributes:
-        quantity: what is shown.
-        parameters: of the quantity.
-        error: its standard error where the quantity's own will not do: called as ``error(record, **parameters)``.
-        counted: what it is the mean over, where a network without it is told more by this than by the quantity.
+        quantity: the quantity to show.
+        parameters: parameters of the quantity.
+        error: its standard error, if the quantity's own is not suitable; called as ``error(record, **parameters)``.
+        counted: the parts that it is the mean over, for a clearer message about a network that lacks them.
     """
 
     quantity: Quantity
@@ -55,7 +57,7 @@ class ShownQuantity(NamedTuple):
     counted: str = ""
 
     def error_of(self, record: Record) -> float:
-        """Return the standard error; NaN where nothing gives one."""
+        """Return the standard error; NaN if it is not known."""
         given = self.error or self.quantity.error
         return float(given(record, **self.parameters)) if given else math.nan
 
@@ -68,17 +70,17 @@ class ShownQuantity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """A measurement as it is offered.
+    """A measurement offered as an analysis.
 
     Attributes:
-        family: module of `vitwork.analysis` that it belongs to, by which several are chosen at once.
-        measurement: with its parameters, but for the number of images.
-        shown: quantities of its record.
-        passes: images that it passes through the model, about, of a measurement and the model's number of blocks.
-        labelled: whether images must be of the classes that the model tells apart.
-        most: largest number of images that it is given.
+        family: module of `vitwork.analysis` that it belongs to; choosing it chooses all of its analyses.
+        measurement: the measurement with its parameters, except for the number of images.
+        shown: the quantities of its record to show.
+        passes: computes about how many images it passes, from a measurement and the model's number of blocks.
+        labelled: whether images must belong to the model's classes.
+        most: largest number of images that it gets.
         over: what its standard errors are over.
-        undefined: why a quantity of it may be no number.
+        undefined: why one of its quantities may be undefined.
         zero: what a value of exactly 0 on all images means.
     """
 
@@ -93,14 +95,14 @@ class Analysis:
     zero: str = ""
 
     def of(self, images: int) -> Measurement:
-        """Return the measurement with a number of images, as far as it takes one."""
+        """Return the measurement with a number of images, if it has such a parameter."""
         count = min(images, self.most)
         given, _ = self.measurement.having({"images": count, "training_images": count})
         return given
 
 
 def settable(measurement: Measurement) -> dict[str, Any]:
-    """Return the parameters that can be set: a model alone has no snapshots to choose from."""
+    """Return the parameters that can be set, without the snapshot, because a model alone has none to choose from."""
     return {name: value for name, value in measurement.parameters.items() if name != "when"}
 
 
@@ -108,10 +110,10 @@ def chosen(names: str | Iterable[str] | None = None) -> list[str]:
     """Return the analyses of these names or families, each once and in this order.
 
     Args:
-        names: one by one, or as a command line has them, between commas; None for all analyses.
+        names: a sequence of names, or one text with commas as on a command line; None for all analyses.
 
     Raises:
-        VitworkError: there is none of a name, or no name.
+        VitworkError: a name is unknown, or there is no name.
     """
     if names is None:
         return list(ANALYSES)
@@ -138,20 +140,20 @@ def _shown(*quantities: Quantity, **parameters: Any) -> tuple[ShownQuantity, ...
 
 
 def share_error(share: float, count: int) -> float:
-    """Return the standard error of a share of so many: half of Wilson's interval (1927) of one standard error.
+    """Return the standard error of a share of `count` images: half of Wilson's interval (1927) of one standard error.
 
-    Next to the binomial one it is never 0: a share of 0 or 1 of a few images is not certain. NaN of none.
+    Unlike the binomial one it is never 0, because a share of 0 or 1 of a few images is not certain. NaN for 0 images.
     """
     return math.sqrt(share * (1.0 - share) / count + 0.25 / count**2) / (1.0 + 1.0 / count) if count else math.nan
 
 
 def _share(quantity: Quantity, share: str, count: str) -> ShownQuantity:
-    """Return a percentage of a record's share of so many."""
+    """Return a percentage whose standard error follows from a share and a count in the record."""
     return ShownQuantity(quantity, error=lambda record: 100.0 * share_error(record[share], record[count]))
 
 
 def _corrupted_error(record: Record) -> float:
-    """Return the standard error of the mean accuracy under corruptions in percent, at most: all see the same images."""
+    """Return an upper bound in percent on the standard error of the mean accuracy under corruptions of one sample."""
     shares = (share for severities in record["accuracy"] for share in severities)
     return 100.0 * together(share_error(share, record["images"]) for share in shares)
 
@@ -161,7 +163,7 @@ def _kept_error(record: Record) -> float:
 
 
 def _ape_error(record: Record, kind: str) -> float:
-    """Return the standard error of a diagonal block's APE over mini-batches: that of a spectrum."""
+    """Return the standard error of a diagonal block's APE over mini-batches, computed as for a spectrum."""
     error = hessian.ape.error
     return float(error(record[kind])) if error and kind in record else float("nan")
 
@@ -267,7 +269,7 @@ ANALYSES = {
             tuple(
                 ShownQuantity(robustness.change, {"between": between}) for between in (robustness.LOW, robustness.HIGH)
             ),
-            lambda m, _: 10.0 * m.images,  # nine bands and none
+            lambda m, _: 10.0 * m.images,  # nine frequency bands, and no noise
         ),
         Analysis(
             "robustness",
@@ -288,4 +290,4 @@ ANALYSES = {
         ),
     )
 }
-"""What there is, by name, in the order in which it is made."""
+"""All analyses by name, in the order in which they are made."""

@@ -1,4 +1,4 @@
-"""The command ``vitwork buildup``: its options, its order and its files. Imports torch only to compute."""
+"""The command ``vitwork buildup``: its options, its output and its files. Imports torch only to compute."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def buildup(arguments: Sequence[str]) -> int:
         try:
             for step in search.steps():
                 found = _outcome(given.model, search, (*found.steps, step))
-                _write(given.out, found)  # each time, so that what is found outlives an interruption
+                _write(given.out, found)  # after each step, so that results survive an interruption
                 print(found.line(step), flush=True)
         except KeyboardInterrupt:
             print(f"\n{found.answer}", flush=True)
@@ -81,13 +81,13 @@ def buildup(arguments: Sequence[str]) -> int:
 
 
 def _scaled(given: argparse.Namespace) -> tuple[Profile, Arm]:
-    """Return the profile and the arm without MSA blocks yet, on training images of which some are held out."""
+    """Return the profile and the arm that a search starts from, with some of the training images held out."""
     known = profiles.find(given.profile)
     arm = known.arms.get(given.model)
-    if arm is None:  # a model by its name: the scale's recipe and images are the same for all of its arms
+    if arm is None:  # a model given by name: recipe and images are the same for all arms of the profile
         first = next(iter(known.arms.values()))
         arm = Arm(given.model, given.model, {}, first.recipe, first.data)
-    arm = replace(arm, recipe=replace(arm.recipe, snapshots=("end",)))  # nothing looks at another moment
+    arm = replace(arm, recipe=replace(arm.recipe, snapshots=("end",)))  # no other snapshot is used
     profile = override(replace(known, arms={arm.name: arm}), given.changes, deterministic=given.deterministic)
     arm = profile.arms[arm.name]
     data = replace(arm.data, source="folder") if given.data and arm.data.source == "embedded" else arm.data
@@ -124,16 +124,16 @@ def _outcome(name: str, search: Search, steps: tuple[TriedBlock, ...]) -> Search
 
 
 def _check_free(folder: Path, found: SearchOutcome) -> None:
-    """Refuse to write over a finished search of something else.
+    """Refuse to overwrite a finished search of something else.
 
     Raises:
-        VitworkError: the folder holds one.
+        VitworkError: the folder holds such a search.
     """
     try:
         held = msgspec.json.decode((folder / DOCUMENT).read_bytes())
         name, profile = held["model"], held["profile"]
         other = (held["key"], held["rates"]) != (found.key, asdict(found.rates))
-    except (OSError, ValueError, TypeError, KeyError):  # nothing there, or nothing that can be lost
+    except (OSError, ValueError, TypeError, KeyError):  # there is no search that could be lost
         return
     if held.get("finished") and other:
         raise VitworkError(

@@ -1,4 +1,4 @@
-"""Networks that can be built up: which blocks of an all-convolution network may become MSA blocks. Imports torch to ask."""
+"""Networks for a build-up: which blocks of an all-convolution network may become MSA blocks. Imports torch to ask."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from vitwork.design.arm import Arm
 from vitwork.errors import VitworkError
 
 Msas = tuple[int, ...]
-"""MSA blocks of each stage; they alternate with convolution blocks from the stage's last block backwards."""
+"""Number of MSA blocks per stage; they alternate with convolution blocks, from the stage's last block backwards."""
 
-LARGE_IMAGE = 64  # beyond it windows have seven places a side, as in the zoo
+LARGE_IMAGE = 64  # for larger images windows have seven places per side, as in the zoo
 MIXERS = ("window_size", "heads", "head_dim")
 
 
 @dataclass(frozen=True, slots=True)
 class BuildableNetwork:
-    """An all-convolution network, and how it is made with MSA blocks.
+    """An all-convolution network, and how it is built with MSA blocks.
 
     Attributes:
-        arm: recipe and data, with the model of any number of MSA blocks but for `msas`.
+        arm: recipe and data, with the model for any number of MSA blocks, whose option `msas` is added later.
         base: model and options without MSA blocks.
-        depths: blocks of each stage.
+        depths: number of blocks per stage.
     """
 
     arm: Arm
@@ -32,21 +32,21 @@ class BuildableNetwork:
 
     @property
     def none(self) -> Msas:
-        """No MSA block anywhere: where a search starts."""
+        """No MSA blocks at all, with which a search starts."""
         return (0,) * len(self.depths)
 
     def model(self, msas: Msas) -> tuple[str, Mapping[str, Any]]:
-        """Return name and options, for `vitwork.models.create`, of the network with so many MSA blocks."""
+        """Return name and options, for `vitwork.models.create`, of the network with these MSA blocks."""
         return (self.arm.model, {**self.arm.options, "msas": msas}) if any(msas) else self.base
 
     def with_msas(self, msas: Msas) -> Arm:
-        """Return the arm of the network with so many MSA blocks."""
+        """Return the arm of the network with these MSA blocks."""
         model, options = self.model(msas)
         return replace(self.arm, name=" ".join([self.arm.name, named(msas, self.depths)]), model=model, options=options)
 
 
 def named(msas: Msas, depths: tuple[int, ...]) -> str:
-    """Return which blocks are MSA blocks, as the paper names them: ``c4#4 c4#2`` are the fourth and second of stage 4."""
+    """Return the MSA blocks by the paper's names: ``c4#4 c4#2`` are the fourth and the second block of stage 4."""
     blocks = [
         f"c{stage + 1}#{depths[stage] - 2 * place}"
         for stage in reversed(range(len(msas)))
@@ -59,11 +59,12 @@ def network(arm: Arm, size: int) -> BuildableNetwork:
     """Return how an arm's network is built up, from the same network without MSA blocks.
 
     Args:
-        arm: a pre-activation ResNet or AlterNet of the zoo, or one with activations last, the zoo's or timm's.
+        arm: a pre-activation ResNet or AlterNet of the zoo, or a ResNet with activations last, the zoo's or timm's.
         size: side of the images in pixels.
 
     Raises:
-        VitworkError: there is no such model, it is another network, whose convolutions nothing here replaces, or one without a stage of two blocks.
+        VitworkError: there is no such model, it is of another kind, whose convolutions cannot be replaced here, or it
+            has no stage of two blocks.
     """
     found = _found(arm, size)
     if max(found.depths) < 2:
@@ -104,12 +105,12 @@ def _of_blocks(arm: Arm, size: int, *, zoo: bool) -> BuildableNetwork:
 
 
 def _sized(options: dict[str, Any], arm: Arm, size: int) -> dict[str, Any]:
-    """Tell the builder of images that are large, unless the arm says their size itself."""
+    """Add the options for large images, unless the arm sets them itself."""
     return options if size <= LARGE_IMAGE or "image_size" in arm.options else {**options, "image_size": size}
 
 
 def refusal(network: BuildableNetwork, msas: Msas, classes: int, size: int) -> str:
-    """Return why a network with these MSA blocks cannot be, empty where it can: its window divides every map that it meets."""
+    """Return why a network with these MSA blocks is impossible; empty if its window divides all of its feature maps."""
     from functools import partial
 
     from vitwork.device.settings import kept

@@ -1,4 +1,4 @@
-"""What a search found: the architecture as a call, its path, its cost."""
+"""The outcome of a search: the architecture as a call, the path to it, and the cost."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class SearchOutcome:
     """A search so far, or at its end.
 
     Attributes:
-        name: of what is built up, as the user gave it.
+        name: name of the network that is built up, as the user gave it.
         network: how it is built up.
         profile: the scale.
-        classes: of the images.
+        classes: number of classes of the images.
         rates: the declared error rates.
-        steps: blocks that were tried, in order.
+        steps: the tried blocks, in order.
         configurations: networks by their MSA blocks, in the order of the search.
         wall: seconds that this call took.
-        key: of what is searched: the run that it starts from, and so of recipe, images and code.
-        ended: whether the search came to its end.
+        key: key of the search: that of its first run, which depends on recipe, images and code.
+        ended: whether the search reached its end.
     """
 
     name: str
@@ -48,7 +48,7 @@ class SearchOutcome:
 
     @property
     def finished(self) -> bool:
-        """Whether the search came to its end, and nothing was left undecided for want of time."""
+        """Whether the search reached its end, and left nothing undecided for lack of time."""
         return self.ended and not self._out_of_time
 
     @property
@@ -57,14 +57,14 @@ class SearchOutcome:
 
     @property
     def call(self) -> str:
-        """The architecture as Python that can be pasted."""
+        """The architecture as Python code to paste."""
         model, options = self.network.model(self.msas)
         given = "".join(f"    {name}={value!r},\n" for name, value in options.items())
         return f'from vitwork.models import create\n\nnetwork = create(\n    "{model}",\n    {self.classes},\n{given})'
 
     @property
     def answer(self) -> str:
-        """What was found, in a sentence."""
+        """The result in a sentence."""
         judged = [step.found.ruling for step in self.steps if step.found.ruling is not Ruling.UNFINISHED]
         if not self.finished:
             return words.buildup.unfinished(len(judged), out_of_time=self._out_of_time)
@@ -79,7 +79,7 @@ class SearchOutcome:
 
     @property
     def cost(self) -> str:
-        """What the search cost, from the store: earlier calls included."""
+        """The cost of the search, including earlier calls, from the store."""
         found = self.configurations.values()
         joules = [one.joules for one in found]
         return words.buildup.spent(
@@ -90,14 +90,14 @@ class SearchOutcome:
         )
 
     def line(self, step: TriedBlock) -> str:
-        """Return one step in a line."""
+        """Return a line that describes one step."""
         block, found = _added(step, self.network.depths), step.found
         if found.gain is None:
             return words.buildup.untested(block, str(found.ruling), found.why)
         return words.buildup.tested(block, found.ruling or "", found.gain, found.seeds, self.trained(step))
 
     def trained(self, step: TriedBlock) -> int:
-        """Return how many networks with a step's block there are; its ruling may have taken fewer, the first that decided."""
+        """Return the number of networks with a step's block; its ruling may rest on fewer, the first that decided."""
         return len(self.configurations[step.tried].accuracies) if step.tried in self.configurations else 0
 
     @property
@@ -110,7 +110,7 @@ class SearchOutcome:
 
     @property
     def record(self) -> dict[str, Any]:
-        """The search as JSON has it."""
+        """The search as JSON."""
         return {
             "schema": SCHEMA,
             "key": self.key,
@@ -138,7 +138,7 @@ class SearchOutcome:
 
 
 def blocks(msas: Msas, depths: tuple[int, ...]) -> list[list[bool]]:
-    """Say for every block of every stage whether it is an MSA block: every second one from the last backwards."""
+    """Return for every block of every stage whether it is an MSA block: every second one from the last backwards."""
     return [
         [(depth - 1 - place) % 2 == 0 and (depth - 1 - place) // 2 < count for place in range(depth)]
         for count, depth in zip(msas, depths, strict=True)

@@ -1,4 +1,4 @@
-"""The page of a search: its path drawn as the paper's Fig. 12a, beside the paper's own, and the network it ends with."""
+"""The HTML page of a search: its path as in the paper's Fig. 12a, beside the paper's own, and the final network."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _kept(found: SearchOutcome, msas: Msas) -> bool:
 
 
 def _ours(found: SearchOutcome) -> str:
-    """Return accuracy against the number of MSA blocks; what was kept is joined."""
+    """Return a plot of accuracy against the number of MSA blocks, with the kept steps joined by a line."""
     means = {msas: mean_interval(one.accuracies) for msas, one in found.configurations.items()}
     every = [edge for mean, low, high in means.values() for edge in (mean, low, high) if math.isfinite(edge)]
     every += [value for one in found.configurations.values() for value in one.accuracies if math.isfinite(value)]
@@ -98,7 +98,7 @@ def _ours(found: SearchOutcome) -> str:
 
 
 def _published() -> str:
-    """Return the paper's path."""
+    """Return a plot of the paper's path."""
     steps = paper_values.BUILD_UP
     plot = Plot("The paper's build-up path", (-0.4, 5.9), span([step[2] for step in steps]), XLABEL, "test accuracy (%)", height=260)  # fmt: skip
     plot.line([(step[0], step[2]) for step in steps if step[3]], 0)

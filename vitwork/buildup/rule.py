@@ -1,8 +1,9 @@
-"""The build-up rule: which block is tried next, and when it is kept.
+"""The build-up rule: decides which block is tried next, and whether it is kept.
 
-A search starts without MSA blocks at the end of the last stage. It tries the last convolution block that alternation allows; if
-that helps it stays and the next one of the stage is tried, else the search goes on at the end of the stage before (paper,
-Section 4 and Fig. 12a). "Helps" is a sequential test over seeds, which may be judged after every seed.
+A search starts without MSA blocks, at the end of the last stage. It replaces the last convolution block that
+alternation allows. If that helps, the block is kept and the next one of the stage is tried. Otherwise the search goes
+on at the end of the stage before (paper, Section 4 and Fig. 12a). "Helps" is a sequential test over seeds, which is
+valid after every seed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from vitwork.statistics.sequential import anytime_contrast
 
 
 class Ruling(StrEnum):
-    """What became of a block that was tried."""
+    """The outcome for a tried block."""
 
     KEPT = "kept"
     DROPPED = "dropped: it does not gain as much as is asked for"
@@ -37,11 +38,11 @@ class Rates:
     """The error rates of a search, declared before it starts, and how much it may cost.
 
     Attributes:
-        alpha: probability, at most, that a search keeps any block that does not raise the mean accuracy; shared equally among
-            all blocks that it could try.
-        beta: probability, at most, that a block which gains `least` is dropped for want of evidence of a gain that large.
+        alpha: largest probability that a search keeps any block that does not raise the mean accuracy; shared equally
+            among all blocks that it could try.
+        beta: largest probability that a block that gains `least` is dropped because no gain that large is shown.
         least: smallest gain worth having, in percentage points.
-        seeds: networks per configuration after which a block that is not shown to help is not kept.
+        seeds: networks per configuration after which a block that was not shown to help is dropped.
     """
 
     alpha: float = 0.05
@@ -64,11 +65,11 @@ class BlockJudgement:
     """How a block was judged.
 
     Attributes:
-        ruling: what became of it; None while more seeds may decide.
-        seeds: pairs of networks that were looked at.
-        gain: of mean validation accuracy in percentage points, with an interval that holds at any number of seeds; None where
-            nothing was trained.
-        why: of a block that cannot be built, the reason.
+        ruling: the outcome; None while more seeds may decide.
+        seeds: number of pairs of networks that were used.
+        gain: gain in mean validation accuracy in percentage points, with an interval that is valid at any number of
+            seeds; None if nothing was trained.
+        why: the reason why a block cannot be built; empty for others.
     """
 
     ruling: Ruling | None
@@ -79,11 +80,11 @@ class BlockJudgement:
 
 @dataclass(frozen=True, slots=True)
 class TriedBlock:
-    """A block that was tried.
+    """A tried block.
 
     Attributes:
         before, tried: MSA blocks of each stage without it and with it.
-        found: how it was judged.
+        found: its judgement.
     """
 
     before: Msas
@@ -92,24 +93,24 @@ class TriedBlock:
 
     @property
     def after(self) -> Msas:
-        """The MSA blocks with which the search goes on."""
+        """The MSA blocks with which the search continues."""
         return self.tried if self.found.ruling is Ruling.KEPT else self.before
 
 
 def most_tried(depths: Sequence[int]) -> int:
-    """Return how many blocks a search could try at most: every second one of each stage."""
+    """Return the largest number of blocks that a search could try: every second one of each stage."""
     return max(1, sum(depth // 2 for depth in depths))
 
 
 def judged(tried: Sequence[float], before: Sequence[float], rates: Rates, among: int) -> BlockJudgement:
     """Judge a block by the accuracies of networks with it and without it, one per seed, in the order of the seeds.
 
-    The answer is that of the first number of seeds that decides, so that it does not depend on how many were trained at once.
+    The smallest number of seeds that decides gives the answer, so it does not depend on how many were trained together.
 
     Args:
-        tried, before: accuracies in percent, NaN of a network that diverged.
+        tried, before: accuracies in percent; NaN for a network that diverged.
         rates: the declared error rates.
-        among: blocks among which `rates.alpha` is shared.
+        among: number of blocks among which `rates.alpha` is shared.
     """
     level, n = rates.alpha / among, min(len(tried), len(before), rates.seeds)
     ruling = Ruling.UNDECIDED if n == rates.seeds else None
@@ -132,10 +133,10 @@ def _above(a: Sequence[float], b: Sequence[float], margin: float) -> tuple[float
 
 
 def search(depths: Sequence[int], ask: Callable[[Msas, Msas], BlockJudgement]) -> Iterator[TriedBlock]:
-    """Yield the blocks that are tried, in order, until every stage was visited or one is left unfinished.
+    """Yield the tried blocks, in order, until every stage was visited or a block is left undecided.
 
     Args:
-        depths: blocks of each stage.
+        depths: number of blocks per stage.
         ask: judges the MSA blocks of the second argument against those of the first.
     """
     now: Msas = (0,) * len(depths)
@@ -152,7 +153,7 @@ def search(depths: Sequence[int], ask: Callable[[Msas, Msas], BlockJudgement]) -
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the mean over seeds with Student's 95 % interval; infinite edges for a single network, NaN for none."""
+    """Return the mean over seeds with Student's 95 % interval: infinite for a single network, NaN for none."""
     from scipy.special import stdtrit
 
     known = np.asarray([value for value in values if math.isfinite(value)])

@@ -1,4 +1,4 @@
-"""A search on real networks: what the rule asks is trained, through the store, until it is answered."""
+"""A build-up search on real networks: trains the networks that the rule needs, through the store, until it decides."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Configuration:
     """Networks with the same MSA blocks, one per seed.
 
     Attributes:
-        accuracies: on the validation images in percent, by seed; NaN of a network that diverged.
-        seconds: that their training took, on the machine that did it.
-        joules: that it took, where all of them were metered; None where not.
-        parameters: of one network.
+        accuracies: accuracies on the validation images in percent, by seed; NaN for a network that diverged.
+        seconds: time of their training, on the machines that did it.
+        joules: energy of their training; None unless it was measured for all of them.
+        parameters: number of parameters of one network.
     """
 
     accuracies: tuple[float, ...]
@@ -40,13 +40,13 @@ class Search:
     """One search by the build-up rule.
 
     Attributes:
-        network: what is built up.
-        profile: the scale, of which the images' fingerprints and the keys of runs are made.
+        network: the network that is built up.
+        profile: the scale, on which the images' fingerprints and the keys of runs depend.
         rates: declared error rates and the number of seeds.
-        team: who trains.
-        classes, size: of the images.
-        minutes: no round of networks starts once these have passed, and one under way is finished; None for no limit.
-        say: is told what is about to be trained.
+        team: the workers that train.
+        classes, size: number of classes, and side of the images in pixels.
+        minutes: time after which no round of networks starts; a round under way is finished. None for no limit.
+        say: called with a description of the next training.
         trained: number of seeds by MSA blocks, in the order of the search.
     """
 
@@ -64,7 +64,7 @@ class Search:
     _keys: Plan = field(init=False)
 
     def __post_init__(self) -> None:
-        """Keep one plan, which makes every key once."""
+        """Create the plan that is used for all runs, so that every key is computed once."""
         self._keys = Plan(self.profile, self.team.data)
 
     @property
@@ -73,11 +73,11 @@ class Search:
         return self._run(self.network.none, 0).key
 
     def steps(self) -> Iterator[TriedBlock]:
-        """Yield every block that was tried, once it is judged."""
+        """Yield every tried block as soon as it is judged."""
         return search(self.network.depths, self._judged)
 
     def _judged(self, before: Msas, tried: Msas) -> BlockJudgement:
-        """Judge a block, training as many seeds as that takes."""
+        """Judge a block, and train as many seeds as that needs."""
         if why := refusal(self.network, tried, self.classes, self.size):
             return BlockJudgement(Ruling.REFUSED, why=why)
         seeds, found = 0, BlockJudgement(None)
@@ -91,11 +91,11 @@ class Search:
 
     @property
     def _first(self) -> int:
-        """The seeds that are trained before the first look: enough to decide, and a whole round for every worker."""
+        """Number of seeds trained before the first judgement: enough to decide, and a whole round for every worker."""
         return -(-FEWEST_SEEDS // self.team.size) * self.team.size
 
     def _train(self, before: Msas, tried: Msas, seeds: int) -> bool:
-        """Bring so many seeds of both into the store; False where the time is up."""
+        """Train a number of seeds of both configurations; return False if the time is up."""
         runs = {run.key: run for seed in range(seeds) for run in (self._run(before, seed), self._run(tried, seed))}
         plan = Plan(self.profile, self.team.data, runs=runs)
         if missing := len(plan.missing(self.team.store)):
@@ -113,11 +113,11 @@ class Search:
         return self._keys.run(self._arms[msas], seed)
 
     def configurations(self) -> dict[Msas, Configuration]:
-        """Return what was trained so far, in the order of the search."""
+        """Return the configurations trained so far, in the order of the search."""
         return {msas: self.configuration(msas, seeds) for msas, seeds in self.trained.items()}
 
     def configuration(self, msas: Msas, seeds: int) -> Configuration:
-        """Return so many networks with these MSA blocks, from the store."""
+        """Return a number of networks with these MSA blocks, from the store."""
         records = [self.team.store.read(self._run(msas, seed).key) or {} for seed in range(seeds)]
         joules = [record["joules"] for record in records]
         return Configuration(
@@ -129,5 +129,5 @@ class Search:
 
 
 def _accuracy(record: Mapping[str, Any]) -> float:
-    """Return the accuracy of a stored run on the images that judge it, in percent; NaN where it diverged."""
+    """Return the accuracy of a stored run on the held-out images, in percent; NaN if it diverged."""
     return 100.0 * record["history"][-1]["test_accuracy"] if record["status"] == "finished" else math.nan

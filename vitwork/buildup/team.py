@@ -1,4 +1,4 @@
-"""Several processes that train the missing runs of a plan side by side, through the store that they share."""
+"""Several processes that train the missing runs of a plan side by side, through a shared store."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from vitwork.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """So many workers; a team of one works in this process.
+    """A number of workers; a single worker runs in this process.
 
     Attributes:
-        store: where runs go.
+        store: receives the runs.
         data: folder of the images, or None.
         device: ``auto``, ``cpu`` or a torch device.
-        size: how many workers.
-        pool: the processes of a larger team.
+        size: number of workers.
+        pool: the processes of a team of several.
     """
 
     store: Store
@@ -42,14 +42,14 @@ class Team:
         """Train every run of the plan that the store lacks.
 
         Raises:
-            VitworkError: a run failed; a training that diverged is no failure.
+            VitworkError: a run failed; a training that diverged is not a failure.
         """
         workers = [
             Worker(self.store, self.data, f"gw{index}", index, self.size, self.device) for index in range(self.size)
         ]
         if self.pool is None:
             faults = _drained(workers[0], plan)
-        else:  # each takes runs until none is left, so that as many calls keep as many processes busy
+        else:  # each call takes runs until none is left, so one call per process keeps all of them busy
             under_way = [self.pool.submit(_drained, worker, plan) for worker in workers]
             faults = [fault for one in under_way for fault in one.result()]
         if faults:
@@ -58,7 +58,7 @@ class Team:
 
 @contextmanager
 def team(store: Store, data: Path | None, device: str, size: int) -> Iterator[Team]:
-    """Start so many workers, which end with the block, or with this process."""
+    """Start a number of workers, which end with the `with` block, or with this process."""
     if size == 1:
         yield Team(store, data, device)
         return
@@ -67,9 +67,9 @@ def team(store: Store, data: Path | None, device: str, size: int) -> Iterator[Te
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that started it has ended: a killed one cannot tell its workers to.
+    """End this process when its parent has ended, because a killed parent cannot end its workers.
 
-    What is under way is lost, as by any kill; the store holds whole results only.
+    Work in progress is lost, as with any kill; the store holds only complete results.
     """
 
     def watch() -> None:
@@ -81,6 +81,6 @@ def _end_with_parent() -> None:
 
 
 def _drained(worker: Worker, plan: Plan) -> list[Lack]:
-    """Work as one of a team, and return what failed."""
+    """Work as one member of a team, and return what failed."""
     worker.drain(plan)
     return worker.troubles.faults

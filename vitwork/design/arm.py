@@ -1,4 +1,4 @@
-"""An arm: a condition compared, made of model, recipe and data, or of published networks."""
+"""Arms: the conditions that claims compare, made of model, recipe and data, or of published networks."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from vitwork.design.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A condition compared: networks that are trained here, or published ones that are loaded.
+    """A condition that claims compare: networks that are trained here, or published ones that are loaded.
 
     Attributes:
-        name: what claims call it, for example ``vit-local-5``.
-        model: name for `vitwork.models.create`; empty where networks are loaded, of which each has its own.
-        options: keyword arguments for it.
+        name: its name in claims, for example ``vit-local-5``.
+        model: name for `vitwork.models.create`; empty if networks are loaded, because each has its own.
+        options: keyword arguments for the model.
         recipe: how it is trained.
-        data: what it is trained and tested on.
-        family: the rule by which published networks belong to it; None where it is trained, or they are named.
-        networks: published networks, one for each seed; as a session is planned, those alone whose weights are here.
-        missing: those whose weights are not here, or damaged.
+        data: the images that it is trained and tested on.
+        family: the rule that selects its published networks; None if it is trained, or if the networks are named.
+        networks: published networks, one for each seed; in a session's plan only those whose weights are here.
+        missing: published networks whose weights are not here, or damaged.
     """
 
     name: str
@@ -42,11 +42,11 @@ class Arm:
 
     @property
     def augmented(self) -> bool:
-        """Whether it is known how its training images were augmented."""
+        """Whether the augmentation of its training images is known."""
         return self.recipe != LOADED
 
     def is_one_with(self, other: Arm) -> bool:
-        """Whether its networks are another arm's: names, and which snapshots are kept, change none; of published ones, any."""
+        """Whether another arm has the same networks: only name and snapshots differ, or they share a published one."""
         if self.loaded or other.loaded:
             return not {network.name for network in self.networks}.isdisjoint(
                 network.name for network in other.networks
@@ -56,5 +56,5 @@ class Arm:
 
     @property
     def complete(self) -> bool:
-        """Whether so many of its networks are here that it can be compared."""
+        """Whether enough of its networks are here to compare it."""
         return len(self.networks) >= min(FEWEST, len(self.networks) + len(self.missing))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from vitwork.errors import VitworkError
 
 HELD_OUT = "imagenet-validation"
-"""The source of which there are test images alone: a fixed sample, which each published network prepares in its own way."""
+"""The source that has only test images: a fixed sample, which each published network preprocesses in its own way."""
 
 SOURCES = ("embedded", "cifar10", "cifar100", "imagenet", HELD_OUT, "folder")
 
@@ -18,7 +18,7 @@ class DataSpec:
 
     Attributes:
         source: ``embedded``, ``cifar10``, ``cifar100``, ``imagenet``, ``imagenet-validation`` or ``folder``.
-        size: side of the images in pixels; larger originals are average-pooled down to it, None keeps theirs.
+        size: side of the images in pixels, to which larger originals are average-pooled; None keeps the original size.
         train, test: number of images of each split, taken from its start with equal class counts; None for all.
         fraction: share of each class's training images that is used (paper, Fig. 4: 0.06).
     """
@@ -30,7 +30,7 @@ class DataSpec:
     fraction: float = 1.0
 
     def check(self) -> None:
-        """Refuse data that cannot be had.
+        """Refuse data that cannot exist.
 
         Raises:
             VitworkError: there is no such source, or a number is outside its range.

@@ -1,4 +1,4 @@
-"""How a session differs from the paper's setting, and what keeps a claim from being measured: facts, not sentences."""
+"""Differences from the paper's setting, and reasons why a claim is not measured, as facts without wording."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from enum import StrEnum
 
 
 class Change(StrEnum):
-    """What differs."""
+    """The kind of difference."""
 
     DECLARED = "declared"  # `text`, by the profile or the claim
-    SETTING = "setting"  # `field` is `value` for `arm`, or for all arms where it is empty
-    SEEDS = "seeds"  # every arm has `value` networks, not as many as the profile's own
+    SETTING = "setting"  # `field` is `value` for `arm`, or for all arms if `arm` is empty
+    SEEDS = "seeds"  # every arm has `value` networks, which is not the profile's own number
     NETWORKS = "networks"  # the published networks of `arm` are `networks`, not those of the profile's rule
     MODEL = "model"  # the network of `arm` is `value`, not the profile's own
     CHOSEN = "chosen"  # only some tests were chosen, and the correction covers their hypotheses alone
@@ -24,11 +24,11 @@ class Deviation:
 
     Attributes:
         change: what kind of difference.
-        text: in words, of those that a profile or a claim declares.
-        arm: that is changed; empty for all.
-        field: of its recipe, data or options that is changed.
-        value: what it is now.
-        networks: the names of those that `arm` has now.
+        text: the difference in words, if a profile or a claim declares it.
+        arm: the changed arm; empty for all.
+        field: the changed field of its recipe, data or options.
+        value: the new value.
+        networks: the names of the networks that `arm` has now.
     """
 
     change: Change
@@ -45,22 +45,22 @@ def declared(*texts: str) -> tuple[Deviation, ...]:
 
 
 class Missing(StrEnum):
-    """What kind of thing a claim lacks."""
+    """The kind of thing that a claim lacks."""
 
     ARM = "arm"  # the profile does not train `arm`
     SNAPSHOT = "snapshot"  # the recipe of `arm` keeps no snapshot at `what`
-    LOADED = "loaded"  # the networks of `arm` are published ones, of which there is no snapshot at `what`
+    LOADED = "loaded"  # the networks of `arm` are published ones, which have no snapshot at `what`
     WEIGHTS = "weights"  # too few weights of the published networks of `arm` are here: those of `what` are not
     PART = "part"  # the network of `arm` has no `what`
     LEARNING = "learning"  # the networks of `arm` have not learned: their accuracy is `what`
-    SAME = "same"  # the networks of `arm` are those of the arm `what`, with which they are to be compared
+    SAME = "same"  # the networks of `arm` are also those of `what`, the arm that they should be compared with
     LEFT_OUT = "left out"  # the profile does not measure the quantity `what`
-    NOISE = "noise"  # the quantity `what` says more of its own error than of networks
+    NOISE = "noise"  # the error of the quantity `what` is too large compared with its spread over networks
     UNFIT = "unfit"  # a measurement does not suit the network, recipe or images of `arm`, for the reason `what`
-    RECORD = "record"  # the record of the measurement `what` of `arm` is gone
+    RECORD = "record"  # the record of the measurement `what` of `arm` no longer exists
     REACH = "reach"  # a test did not run to its end in this session
-    EMPTY = "empty"  # the test `what` has no parameters: the list that it would run over is empty
-    FAULT = "fault"  # something failed: `what` says what, in the failing code's own words
+    EMPTY = "empty"  # the test `what` is parametrised by an empty list
+    FAULT = "fault"  # something failed: `what` is the message of the failing code
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class Lack:
     """Why a test could not be measured; only a `Missing.FAULT` is an error.
 
     Attributes:
-        missing: what kind of thing is lacking.
-        arm: that lacks it, or that is lacking.
+        missing: the kind of thing that is lacking.
+        arm: the arm that lacks it, or that is itself lacking.
         what: the snapshot, part, quantity or reason.
     """
 

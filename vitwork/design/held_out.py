@@ -1,4 +1,4 @@
-"""Data whose training images are divided: most are trained on, the others judge, and no test image is looked at."""
+"""Data sets with held-out training images: most are trained on, the others evaluate, and no test image is used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vitwork.errors import VitworkError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut(DataSpec):
-    """A data set judged on training images that are held out, for whatever is chosen by what it scores.
+    """A data set evaluated on held-out training images, for choices between networks by their accuracy.
 
     Attributes:
         validation: number of training images held out, in equal class counts, on top of ``train``.
@@ -20,7 +20,7 @@ class HeldOut(DataSpec):
 
     @classmethod
     def of(cls, spec: DataSpec, validation: int) -> HeldOut:
-        """Return a data set with so many of its training images held out."""
+        """Return a data set with a number of its training images held out."""
         if validation < 1:
             raise VitworkError(f"validation is 1 or more, not {validation}")
         return cls(**{field.name: getattr(spec, field.name) for field in fields(DataSpec)}, validation=validation)

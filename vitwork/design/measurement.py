@@ -1,4 +1,4 @@
-"""What a measurement is: an analysis of one trained run, as a frozen dataclass of its parameters."""
+"""Measurements: analyses of one trained run, as frozen dataclasses of their parameters."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from vitwork.store.keys import digest
 from vitwork.store.sources import source_hash
 
 Record = dict[str, Any]
-"""What a measurement returns and the store keeps: numbers, texts, lists and mappings of them, as JSON has them."""
+"""The values that a measurement returns and the store keeps: numbers, texts, lists and mappings of them, as in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many images there are to measure.
+    """The numbers of images that can be measured.
 
     Attributes:
         train: training images.
-        augmented: those of them of which it is known how they were augmented.
+        augmented: training images with known augmentation.
         test: test images.
     """
 
@@ -35,7 +35,7 @@ class Measurement(ABC):
     """An analysis of one trained run; a subclass has its parameters as fields, each with a default.
 
     Attributes:
-        name: what records are filed under.
+        name: the name under which records are stored.
         figure: key of the figure that shows its records (`vitwork.report.figures`); empty for none.
     """
 
@@ -44,17 +44,17 @@ class Measurement(ABC):
 
     @abstractmethod
     def measure(self, run: Any) -> Record:
-        """Analyse a `vitwork.measurements.trained_run.TrainedRun`, in evaluation mode, and return numbers to be stored."""
+        """Analyse a `vitwork.measurements.trained_run.TrainedRun` in evaluation mode, and return numbers to store."""
 
     def lack(self, arm: Arm) -> Lack | None:
-        """Say what `arm` would need to be measured so; None where it lacks nothing."""
+        """Return what `arm` lacks for this measurement; None if nothing."""
         when = getattr(self, "when", None)
         return snapshot_lack(arm, when) if when is not None else None
 
     def passes(self, there: Counts) -> int:
-        """Return how many images are passed through the network, each as often as it is, of those that there are.
+        """Return the number of images passed through the network, with repeated passes, given the images in `there`.
 
-        Sessions foresee by it what takes how long: nothing depends on it that is measured.
+        Sessions estimate times from it; no measured value depends on it.
         """
         return min(getattr(self, "images", None) or there.test, there.test)
 
@@ -68,12 +68,12 @@ class Measurement(ABC):
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def having(self, given: dict[str, Any]) -> tuple[Self, dict[str, Any]]:
-        """Return this measurement with those of the given parameters that are its own, and the others."""
+        """Return this measurement with the given parameters that belong to it, and the remaining parameters."""
         own = {field.name for field in fields(self)}
         rest = {name: value for name, value in given.items() if name not in own}
         return replace(self, **{name: value for name, value in given.items() if name in own}), rest
 
 
 def snapshot_lack(arm: Arm, when: str | int) -> Lack | None:
-    """Say that a recipe keeps no snapshot at that moment; None where it does."""
+    """Return a lack if an arm's recipe keeps no snapshot at that moment; None if it does."""
     return None if when in arm.recipe.snapshots else Lack(Missing.SNAPSHOT, arm.name, str(when))

@@ -1,4 +1,4 @@
-"""What a command line asks for: a profile with some settings changed."""
+"""Applies a command line's changes to the settings of a profile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vitwork.errors import VitworkError
 PARTS = ("recipe", "data", "options")
 
 COUNTS = {"data.test", "data.train", "data.fraction"}
-"""What can be changed of networks that are loaded: how many images they see."""
+"""Fields that can be changed for loaded networks: the numbers of their images."""
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "--set": {
@@ -33,14 +33,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--deterministic": {"action": "store_true", "help": "for debugging: fp32 and deterministic kernels only"},
 }
-"""The options of every command that `override` serves, as argparse and pytest take them."""
+"""The options of every command that uses `override`, in the form that argparse and pytest take."""
 
 DEBUGGING = ("deterministic=true", "precision=fp32", "compile=")
 """Changes that make a run on a GPU repeatable, at the price of speed."""
 
 
 def with_seeds(profile: Profile, number: int, usual: int) -> Profile:
-    """Return a profile with so many seeds, noted among its deviations where the profile's own number is another one."""
+    """Return a profile with a number of seeds; a number other than `usual` is noted among its deviations."""
     others = tuple(found for found in profile.deviations if found.change is not Change.SEEDS)
     told = (Deviation(Change.SEEDS, value=str(number)),) if number != usual else ()
     return replace(profile, seeds=number, deviations=(*others, *told))
@@ -53,12 +53,12 @@ def override(profile: Profile, assignments: Sequence[str], *, deterministic: boo
         profile: the profile to start from.
         assignments: ``[ARM.]PATH=VALUE``, carried out in order. Without ARM all arms are changed. PATH is a recipe's
             field (``recipe.lr``, or ``lr`` alone; ``augmentation.mixup``), ``recipe`` for one of the paper's by name, a field
-            of the data (``data.train``), or an option of the model (``options.dim``), whose value is read as Python
-            writes it, or else is a word.
-        deterministic: make `DEBUGGING`'s changes too.
+            of the data (``data.train``), or an option of the model (``options.dim``), whose value is read as a Python
+            literal, or as a word if it is none.
+        deterministic: make the changes in `DEBUGGING` too.
 
     Raises:
-        VitworkError: an assignment names no arm or field that there is, or its value does not fit.
+        VitworkError: an assignment names an unknown arm or field, or its value does not fit.
     """
     arms, changes = dict(profile.arms), list(profile.deviations)
     for assignment in (*assignments, *(DEBUGGING if deterministic else ())):
@@ -66,7 +66,7 @@ def override(profile: Profile, assignments: Sequence[str], *, deterministic: boo
         arms |= {name: _changed(arms[name], field, text) for name in ([arm] if arm else arms)}
         changes.append(Deviation(Change.SETTING, arm=arm, field=field, value=text))
     arms = {name: _shortened(changed, profile.arms[name]) for name, changed in arms.items()}
-    for changed in arms.values():  # at the end, because changes may only fit together
+    for changed in arms.values():  # at the end, because some changes only fit together
         schedule.check_recipe(changed.recipe)
         changed.data.check()
         _check_snapshots(changed)
@@ -92,7 +92,7 @@ def _parsed(assignment: str, profile: Profile) -> tuple[str, str, str]:
 
 
 def _shortened(arm: Arm, own: Arm) -> Arm:
-    """Return an arm without those of the profile's own snapshots that fewer epochs leave behind; what is asked for stays."""
+    """Return an arm without the profile's snapshots that lie beyond a reduced number of epochs; a user's own stay."""
     recipe = arm.recipe
     if recipe.snapshots != own.recipe.snapshots:
         return arm
@@ -110,10 +110,11 @@ def _check_snapshots(arm: Arm) -> None:
 
 
 def _check_images(loaded: Sequence[Arm]) -> None:
-    """Refuse what would give loaded networks unlike images, or numbers of training images where there are none.
+    """Refuse changes that give loaded networks different images, or a number of training images if there are none.
 
     Raises:
-        VitworkError: arms differ in their data, or of test images alone more than their number is changed.
+        VitworkError: arms differ in their data, or more than the number of images is changed for a source that has only
+            test images.
     """
     specs = {arm.data for arm in loaded}
     if len(specs) > 1:
@@ -131,12 +132,12 @@ def substitute(profile: Profile, models: Sequence[str]) -> Profile:
 
     Args:
         profile: the profile to start from.
-        models: ``[ARM=]MODEL`` each, with MODEL as `vitwork.models.create` takes it: ``module:function`` for a model of
-            the user's, or ``timm:NAME``. Without ARM the Transformer ``vit`` is replaced. Options of the arm's own model
-            are dropped; give others by ``--set ARM.options.NAME=VALUE``.
+        models: ``[ARM=]MODEL`` each, with MODEL as `vitwork.models.create` takes it: ``module:function`` for a user's
+            model, or ``timm:NAME``. Without ARM the Transformer ``vit`` is replaced. Options of the arm's own model
+            are dropped; set others by ``--set ARM.options.NAME=VALUE``.
 
     Raises:
-        VitworkError: there is no such arm, or what is given cannot be a model.
+        VitworkError: there is no such arm, or MODEL cannot be the name of a model.
     """
     arms, changes = dict(profile.arms), list(profile.deviations)
     for given in models:

@@ -1,4 +1,4 @@
-"""What a profile is: the scale at which claims are tested, as frozen data."""
+"""Profiles: the scales at which claims are tested, as frozen data."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ M = TypeVar("M", bound=Measurement)
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A quantity that a profile does not measure; a control that needs it says so, and a claim is not measured.
+    """A quantity that a profile does not measure: a control that needs it reports that, and a claim is not measured.
 
     Attributes:
         quantity: its name.
-        parameters: of its measurement, with which it is left out; none for all.
+        parameters: parameters of its measurement for which it is left out; empty for all.
     """
 
     quantity: str
@@ -37,14 +37,14 @@ class Profile:
     """A scale at which claims are tested.
 
     Attributes:
-        name: what ``--profile`` takes.
+        name: its name for ``--profile``.
         summary: data, sizes and length in one line.
-        expected: how long it takes, and on what.
+        expected: how long it takes, and on which machine.
         arms: the conditions that can be compared, by name.
         seeds: trained networks per arm.
-        first_seed: number of the first of them.
+        first_seed: number of the first seed.
         effort: measurements whose parameters depend on the scale, at most one of each kind.
-        left_out: quantities that it does not measure.
+        left_out: quantities that the profile does not measure.
         deviations: differences from the paper's setting.
         alpha: false discovery rate over the claims that the profile can measure.
         competence: how many times better than chance an arm's networks have to be, by the lower 95 % bound of their
@@ -78,7 +78,7 @@ class Profile:
             raise VitworkError(f"The profile {self.name} has no arm {unknown[0]!r}; it has {', '.join(self.arms)}.")
 
     def measurement(self, kind: type[M]) -> M:
-        """Return the measurement of that kind with this profile's parameters, or with its own where it sets none."""
+        """Return the measurement of that kind with this profile's parameters, or its defaults if there are none."""
         for measurement in self.effort:
             if type(measurement) is kind:
                 return measurement

@@ -1,4 +1,4 @@
-"""Published networks: what a family of them is, and what is known of each before it is loaded."""
+"""Published networks: rules that define their families, and what is known about each network before it is loaded."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, Literal
 from vitwork.design.recipe import Augmentation, Recipe
 
 FEWEST = 5
-"""Networks that an arm goes on with where weights of others are missing; all, where fewer were published."""
+"""Fewest networks that an arm needs if weights are missing; if fewer were published, it needs all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How a network wants its images, as timm's data configuration says.
+    """How a network's images are preprocessed, as in timm's data configuration.
 
     Attributes:
         size: side of the square that the network takes, in pixels.
@@ -34,7 +34,7 @@ class Preprocessing:
 
     @property
     def geometry(self) -> tuple[int, float, str, str]:
-        """What decides the pixels: networks that agree in it see the same ones."""
+        """The settings that decide the pixels: networks with equal settings see the same ones."""
         return self.size, self.crop, self.mode, self.interpolation
 
 
@@ -43,17 +43,17 @@ class Network:
     """One published network.
 
     Attributes:
-        name: what its file of weights is called, without suffix.
+        name: name of its file of weights, without suffix.
         model: name for `vitwork.models.create`.
-        options: keyword arguments for it.
-        classes: that it tells apart.
-        preprocessing: how it wants its images; None for those of the arm's data as they are.
-        licence: of the weights; empty where it is not stated.
-        origin: repository of the hub, or address of the file; empty for weights of a user's own.
-        year: of the paper that it is from, 0 where it is not stated.
-        path: where its weights lie; None where they are not here.
-        sha256: of the file of weights; empty where it is not here.
-        weights: a sample of the weights as they are loaded, by which copies are known; empty where they were not.
+        options: keyword arguments for the model.
+        classes: number of its classes.
+        preprocessing: how its images are preprocessed; None to take those of the arm's data unchanged.
+        licence: licence of the weights; empty if it is not stated.
+        origin: repository on the hub, or address of the file; empty for a user's own weights.
+        year: year of its paper; 0 if it is not stated.
+        path: file of its weights; None if they are not here.
+        sha256: hash of the file of weights; empty if it is not here.
+        weights: a sample of the loaded weights, by which copies are recognised; empty if they were not loaded.
     """
 
     name: str
@@ -70,15 +70,15 @@ class Network:
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        """All that a measurement of it depends on, besides the images: nothing about training, nor where the file lies.
+        """Everything that a measurement of it depends on besides the images; not the training or the file's place.
 
-        Of weights that are not here nothing but the network's name is known.
+        If the weights are not here only the network's name is known.
         """
         return self.sha256 or self.name, self.model, dict(self.options), self.classes, self.preprocessing
 
     @property
     def draws(self) -> int:
-        """The seed of what measurements draw, such as directions and noise: each network's own, whatever its place."""
+        """The seed of random draws in measurements, such as directions and noise; it does not depend on the place."""
         return int(self.sha256[:8], 16)
 
 
@@ -87,8 +87,8 @@ class Absent:
     """A published network whose weights are not here, or cannot be used as they are.
 
     Attributes:
-        name: of the network.
-        reason: what is wrong with what lies where its weights belong; empty where nothing lies there.
+        name: name of the network.
+        reason: what is wrong with the file in the place of its weights; empty if there is no file.
     """
 
     name: str
@@ -105,10 +105,10 @@ class Family:
     Attributes:
         architectures: regular expression that the architecture's whole name matches.
         tags: regular expression that the whole tag of the weights matches.
-        data: ``in1k`` for networks trained on ImageNet-1k alone, ``more`` for those pre-trained on more and tuned on it.
+        data: ``in1k`` for networks trained only on ImageNet-1k, ``more`` for those pre-trained on more and tuned on it.
         distilled: whether the networks were distilled from others.
         largest: side of the largest images that they may take, in pixels.
-        asked: whether a claim of this suite asks for them.
+        asked: whether a claim of this suite uses them.
     """
 
     architectures: str
@@ -127,4 +127,4 @@ LOADED = Recipe(
     snapshots=("end",),
     augmentation=Augmentation(crop_padding=0, flip=0.0),
 )
-"""Stands for the recipe of a network that was not trained here: one snapshot, images as they are, the NLL alone."""
+"""The recipe of a network that was not trained here: one snapshot, no augmentation, and only the NLL as loss."""

@@ -1,4 +1,4 @@
-"""Recipes: everything that decides how an arm is trained, as frozen data."""
+"""Recipes: all settings that decide how an arm is trained, as frozen data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class RandAugment:
-    """RandAugment as timm reads ``rand-m9-n2-mstd1.0``: `operations` per image at magnitude N(`magnitude`, `std`)."""
+    """RandAugment as in timm's ``rand-m9-n2-mstd1.0``: `operations` per image, of magnitude N(`magnitude`, `std`)."""
 
     magnitude: float = 9.0
     operations: int = 2
@@ -17,7 +17,7 @@ class RandAugment:
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """What is done to a training image; all draws are per image.
+    """The augmentation of training images; all random draws are per image.
 
     Attributes:
         crop_padding: zero padding in pixels before a random crop of the original size; 0 for no crop.

@@ -1,4 +1,4 @@
-"""The paper's four recipes, as the configurations of the official repository have them."""
+"""The paper's four recipes, as in the configurations of the official repository."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEIT_300 = Recipe(
     snapshots=("init", "warmup", 100, 200, "end"),
     augmentation=Augmentation(randaugment=RandAugment(magnitude=9, operations=2, std=1.0), mixup=1.0, cutmix=0.8),
 )
-"""What nearly all of the paper's CIFAR networks were trained with, CNNs and ViTs alike."""
+"""The recipe of nearly all of the paper's CIFAR networks, CNNs as well as ViTs."""
 
 WEAK = replace(DEIT_300, name="weak", label_smoothing=0.0, clip=None, augmentation=Augmentation())
 """The same without RandAugment, mixing, label smoothing and clipping."""

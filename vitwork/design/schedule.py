@@ -1,4 +1,4 @@
-"""Learning rate and snapshots as functions of the optimiser step."""
+"""Computes learning rate and snapshots as functions of the optimiser step, and checks recipes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vitwork.errors import VitworkError, choice
 
 
 def total_epochs(recipe: Recipe) -> int:
-    """Return the epochs of a training: the warm-up comes on top."""
+    """Return all epochs of a training, including the warm-up."""
     return recipe.warmup_epochs + recipe.epochs
 
 
@@ -19,7 +19,7 @@ def check_recipe(recipe: Recipe) -> None:
     """Refuse a recipe that cannot be carried out.
 
     Raises:
-        VitworkError: a number is outside its range, or a word is none of those that there are.
+        VitworkError: a number is outside its range, or a word is not one of the allowed ones.
     """
     for field, kind in get_type_hints(Recipe).items():
         value = getattr(recipe, field)

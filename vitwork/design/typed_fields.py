@@ -1,4 +1,4 @@
-"""Fields of frozen dataclasses set from text, as on a command line, each in its own type."""
+"""Sets fields of frozen dataclasses from text, as on a command line, each converted to its type."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def replaced(record: T, field: str, text: str) -> T:
 
     Args:
         record: the instance to start from.
-        field: its name, with dots where it lies in a field that is a dataclass itself.
-        text: the value: ``none`` where the field may be none, several values separated by commas.
+        field: the field's name, with dots if it lies in a field that is itself a dataclass.
+        text: the value: ``none`` if the field may be None, several values separated by commas.
 
     Raises:
         VitworkError: there is no such field, or the value is not of its type.
@@ -40,13 +40,13 @@ def _replaced(record: Any, path: list[str], text: str, field: str) -> Any:
     nested = next((option for option in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(option)), None)
     if nested is None:
         raise VitworkError(f"There is no field {field!r}: {path[0]} is one value.")
-    # A part that is switched off, such as randaugment, is switched on with its defaults by setting one of its fields.
+    # Setting a field of a part that is off (None), such as randaugment, switches the part on with its defaults.
     inner = inner if inner is not None else typing.cast(Any, nested)()
     return dataclasses.replace(record, **{path[0]: _replaced(inner, path[1:], text, field)})
 
 
 def _hints(kind: Any) -> dict[str, Any]:
-    """Return the types of a dataclass' fields, by name; class variables are no fields."""
+    """Return the types of a dataclass' fields, by name, without class variables."""
     hints = typing.get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
@@ -62,7 +62,7 @@ def _value(text: str, hint: Any, field: str) -> Any:
 
 
 def _readers(hint: Any) -> list[Any]:
-    """Return functions that read a text as `hint`, or raise ValueError or KeyError; to be tried in this order."""
+    """Return functions to try in order, which read a text as `hint`, or raise ValueError or KeyError."""
     origin, options = typing.get_origin(hint), typing.get_args(hint)
     if origin in {typing.Union, types.UnionType}:
         return [read for option in sorted(options, key=lambda option: option is str) for read in _readers(option)]
@@ -84,7 +84,7 @@ def _readers(hint: Any) -> list[Any]:
 
 
 def _described(hint: Any) -> str:
-    """Return what a field takes, in words."""
+    """Return in words which values a field takes."""
     origin, options = typing.get_origin(hint), typing.get_args(hint)
     if origin in {typing.Union, types.UnionType}:
         return " or ".join(_described(option) for option in options)

@@ -1,1 +1,1 @@
-"""Engines beside the local one: who trains and measures what a session misses."""
+"""Engines besides the local one: they train and measure what a session lacks on other machines."""

@@ -30,14 +30,14 @@ from vitwork.store.objects import opened, where, working_folder
 from vitwork.store.store import Store, checked
 
 WORKING = Path(".vitwork")
-"""Store where no other is named, and folder for the work on one at a URL."""
+"""The default store, and the local working folder for a store at a URL."""
 
 
 def train(arguments: Sequence[str]) -> int:
     """Train every missing run of a profile, here or by an engine; processes of one machine may share the store.
 
-    Started by torchrun, its processes split each training among them. An engine whose jobs go on by themselves gets them,
-    and the command ends.
+    Started by torchrun, its processes split each training among them. If the engine's jobs outlive the command, it
+    hands the runs over and ends.
     """
     given = _train_options().parse_args(arguments)
     for path in (given.data, given.tensorboard):
@@ -81,7 +81,7 @@ def _train_options() -> argparse.ArgumentParser:
 
 
 def _planned(given: argparse.Namespace) -> Plan:
-    """Return the plan of the trainings that are asked for.
+    """Return the plan of the trainings that the options choose.
 
     Raises:
         VitworkError: an option's value cannot be used.
@@ -89,9 +89,8 @@ def _planned(given: argparse.Namespace) -> Plan:
     at_least(1, **{"--seeds": given.seeds})
     found = profiles.find(given.profile)
     chosen = given.arms.split(",") if given.arms else list(found.arms)
-    if unknown := [name for name in chosen if name not in found.arms]:
-        raise VitworkError(f"The profile {found.name} has no arm {unknown[0]!r}; it has {', '.join(found.arms)}.")
-    found = replace(found, arms={name: found.arms[name] for name in chosen})  # what is changed need not fit the others
+    found.check_arms(chosen)
+    found = replace(found, arms={name: found.arms[name] for name in chosen})  # changes need not fit the other arms
     profile = override(found, given.changes, deterministic=given.deterministic)
     check_data(profile, given.data)
     import_from_here()
@@ -105,7 +104,7 @@ def _planned(given: argparse.Namespace) -> Plan:
 
 
 def _told(plan: Plan, worker: Worker) -> int:
-    """Print what diverged and what failed, and return the exit status."""
+    """Print which runs diverged or failed, and return the exit status."""
     for run in plan.runs.values():
         record = worker.store.read(run.key) or {}
         if record.get("status") == "diverged":
@@ -151,7 +150,7 @@ def _jobs(root: Path) -> list[str]:
 
 
 def _cancel(store: Store) -> int:
-    """Cancel all jobs of a store, and give their runs back."""
+    """Cancel all jobs of a store, and remove the bookings of their runs."""
     bookings = booked(store.root)
     for name in dict.fromkeys(booking.engine for booking in bookings):
         jobs = {booking.job for booking in bookings if booking.engine == name and booking.job}

@@ -1,4 +1,4 @@
-"""Where sealed files wait on their way between Ray's nodes and a session: nobody needs a shared file system."""
+"""Exchanges sealed files between Ray's nodes and a session, so that they need no shared file system."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from vitwork.store.seals import sound
 from vitwork.store.store import SEAL_SIZE, TEMPORARY, Store, write_atomically
 
 PUSH_SECONDS = 2.0
-"""Between two looks of a node at what has changed in its folder."""
+"""Seconds between two checks of a node for changes in its folder."""
 MOST_TRIES = 5
 MOST_BYTES = 1 << 28
-"""That are asked for at once."""
+"""Most bytes that one request asks for."""
 UNFINISHED = "checkpoint.pt"
 ENDED = "outcome.json"
 
@@ -25,10 +25,10 @@ Files = dict[str, bytes]
 
 
 class FileExchange:
-    """Keeps the newest files of the runs that are worked on; it lives in the cluster, beside the session or on the head.
+    """Keeps the newest files of the runs in progress; an actor in the cluster, beside the session or on the head node.
 
-    What has arrived damaged is refused, and what a session has not confirmed is handed out again. Files stay until their
-    runs are forgotten, so that another node can go on where one was lost.
+    It refuses files that arrive damaged, and sends files again that a session has not confirmed. Files stay until their
+    runs are forgotten, so that another node can go on if one is lost.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class FileExchange:
         self.delivered: dict[str, bytes] = {}
 
     def put(self, files: Files) -> list[str]:
-        """Take files in, and return the names of those that arrived damaged."""
+        """Store files, and return the names of those that arrived damaged."""
         for name, content in files.items():
             if sound(content, name):
                 self.files[name] = content
@@ -63,17 +63,17 @@ class FileExchange:
         self.delivered.update(seals)
 
     def forget(self, keys: Collection[str]) -> None:
-        """Let go of the files of runs and measurements."""
+        """Remove the files of runs and measurements."""
         for name in self.get(keys):
             self.files.pop(name)
             self.delivered.pop(name, None)
 
 
 def gather(store: Store, keys: Collection[str]) -> dict[str, Path]:
-    """Return the files that a store holds of runs and measurements, by their paths within it."""
+    """Return a store's files of runs and measurements, by their paths within the store."""
     found: dict[str, Path] = {}
     for key in keys:
-        record = store._record_path(key)  # noqa: SLF001 - where a record lies is the store's to say
+        record = store._record_path(key)  # noqa: SLF001 - only the store knows where a record lies
         folder = store.run_folder(key)
         paths = [record, *(folder.iterdir() if folder.is_dir() else ())]
         whole = (path for path in paths if path.suffix in {".pt", ".json"} and not TEMPORARY.fullmatch(path.name))
@@ -82,13 +82,13 @@ def gather(store: Store, keys: Collection[str]) -> dict[str, Path]:
 
 
 def packed(store: Store, keys: Collection[str]) -> Files:
-    """Return the contents of the sound files that a store holds of runs and measurements."""
+    """Return the contents of a store's undamaged files of runs and measurements."""
     contents = {name: path.read_bytes() for name, path in gather(store, keys).items()}
     return {name: content for name, content in contents.items() if sound(content, name)}
 
 
 def arrived(store: Store, files: Files) -> dict[str, bytes]:
-    """Write files that arrived whole into a store, and return their seals; the others are to be sent again."""
+    """Write the files that arrived undamaged into a store, and return their seals; the others must be sent again."""
     seals: dict[str, bytes] = {}
     for name, content in files.items():
         if not sound(content, name):
@@ -102,11 +102,11 @@ def arrived(store: Store, files: Files) -> dict[str, bytes]:
 
 
 class Pusher:
-    """Sends what changes in a node's store, every few seconds and once more at the end.
+    """Sends changes in a node's store, every few seconds and once more at the end.
 
     Args:
-        store: of the node.
-        keys: of runs and measurements that are worked on.
+        store: the node's store.
+        keys: keys of the runs and measurements in progress.
         put: sends files, and returns the names of those that arrived damaged.
     """
 
@@ -117,7 +117,7 @@ class Pusher:
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
-        self.push()  # what is known there already need not be sent twice, but says that this node holds it
+        self.push()  # known files need not be sent twice, but this shows that the node holds them
         self.thread.start()
         return self
 
@@ -129,7 +129,7 @@ class Pusher:
 
     def _run(self) -> None:
         while not self.ended.wait(PUSH_SECONDS):
-            with suppress(OSError):  # a file was replaced or removed as it was read: the next look finds what is there
+            with suppress(OSError):  # a file was replaced or removed as it was read: the next check finds it
                 self.push()
 
     def push(self) -> bool:
@@ -150,7 +150,7 @@ class Pusher:
         """Send what is left.
 
         Raises:
-            VitworkError: it arrives damaged again and again.
+            VitworkError: a file arrives damaged every time.
         """
         if not any(self.push() for _ in range(MOST_TRIES)):
             raise VitworkError(f"Files of a task arrive damaged, {MOST_TRIES} times in a row.")

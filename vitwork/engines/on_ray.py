@@ -26,18 +26,18 @@ from vitwork.store.store import Store
 POLL_SECONDS = 1.0
 RETRIES = 3
 HEAD = {"node:__internal_head__": 0.001}
-"""The resource that Ray's head node alone has."""
+"""The resource that only Ray's head node has."""
 SETTINGS = {"address": str, "cpus": int, "gpus": float, "retries": int, "working_dir": str, "data": str}
 
 
 def perform(packed_task: SealedTask, exchange: Any, files: Files, data: Any = None) -> dict[str, Lack]:
-    """Do a task on a node, in a folder of its own, and send what comes of it to the exchange while it is worked on.
+    """Carry out a task on a node, in its own folder, and send results to the exchange during the work.
 
     Args:
-        packed_task: what is to be done.
+        packed_task: the task.
         exchange: the actor that keeps files.
-        files: what the session's store holds of the runs; what the exchange holds is newer.
-        data: the images, where they were sent along.
+        files: the session's files of the runs; files in the exchange are newer.
+        data: the images, if they were sent along.
     """
     import ray
 
@@ -58,9 +58,9 @@ class Remote:
     """A task in the cluster.
 
     Attributes:
-        reference: of its result.
-        engine: that handed it over.
-        task: what it does.
+        reference: Ray's reference to its result.
+        engine: the engine that handed it over.
+        task: the task.
     """
 
     reference: Any
@@ -69,11 +69,11 @@ class Remote:
 
     @property
     def id(self) -> str:
-        """Ray's number of the task."""
+        """Ray's id of the task."""
         return str(self.reference.task_id().hex())
 
     def done(self) -> bool:
-        """Return whether the task has ended, and all that it sent has arrived."""
+        """Return whether the task has ended and all its files have arrived."""
         ended = self.engine.ended(self.reference)
         self.engine.receive(at_once=ended)
         return ended
@@ -82,7 +82,7 @@ class Remote:
         """Return what could not be done, by key.
 
         Raises:
-            TaskError: the task failed, or its node was lost more often than it is retried.
+            TaskError: the task failed, or its node was lost and no retries are left.
         """
         import ray
 
@@ -105,7 +105,7 @@ class Ray:
     Attributes:
         worker: the session's process.
         resources: what each task gets.
-        settings: address, retries, working_dir and data, as far as they were given.
+        settings: those of address, retries, working_dir and data that were given.
     """
 
     worker: Worker
@@ -121,11 +121,11 @@ class Ray:
 
     @property
     def together(self) -> bool:
-        """Whether all seeds of an arm make one task: where it has a whole GPU; parts of one are shared by tasks."""
+        """Whether all seeds of an arm make one task: if a task has a whole GPU. Tasks with a part of one share it."""
         return self.resources.gpus >= 1
 
     def submit(self, tasks: Sequence[Task]) -> list[tuple[Task, Remote]]:
-        """Hand tasks over, with what the store holds of their runs.
+        """Hand over tasks together with the store's files of their runs.
 
         Raises:
             VitworkError: the cluster cannot be reached.
@@ -158,7 +158,7 @@ class Ray:
             self.exchange = ray.remote(FileExchange).options(num_cpus=0, resources=HEAD).remote()
 
     def _data(self) -> Any:
-        """Return the images where they are to be sent along: once for each node, through Ray's object store."""
+        """Return the images if they must be sent along, through Ray's object store, once for each node."""
         if self.settings.get("data") != "send" or self.worker.data is None:
             return None
         if self.shipment is None:
@@ -184,7 +184,7 @@ class Ray:
             return bool(ray.wait([reference], timeout=0, fetch_local=False)[0])
 
     def receive(self, *, at_once: bool = False) -> None:
-        """Write what has arrived at the exchange into the store; what was damaged on its way is asked for again."""
+        """Write files from the exchange into the store; files that were damaged on the way are requested again."""
         import ray
 
         if self.exchange is None or (not at_once and time.monotonic() - self.received < POLL_SECONDS):
@@ -202,14 +202,14 @@ class Ray:
         self.received = time.monotonic()
 
     def forget(self, future: Remote) -> None:
-        """Let the exchange go of a task's files."""
+        """Let the exchange remove a task's files."""
         self.futures.pop(future.id, None)
         keys = [*future.task.keys, *(want.key for want in future.task.wanted)]
         with self._told():
             self.exchange.forget.remote(keys)
 
     def cancel(self, ids: Collection[str]) -> None:
-        """End tasks of this session; those of others end with their sessions."""
+        """Cancel tasks of this session; other sessions' tasks end with their sessions."""
         import ray
 
         for id in ids:
@@ -217,7 +217,7 @@ class Ray:
                 ray.cancel(self.futures[id].reference, force=True)
 
     def describe(self, ids: Collection[str]) -> dict[str, State]:
-        """Return where tasks of this session are; of others, only their sessions know."""
+        """Return the states of this session's tasks; other tasks' states are known only to their sessions."""
         return {
             id: (State.ENDED if self.ended(self.futures[id].reference) else State.RUNNING)
             if id in self.futures

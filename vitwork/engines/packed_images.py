@@ -1,4 +1,4 @@
-"""A folder of images on its way to nodes that do not have it: packed once by the session, unpacked once by each node."""
+"""Sends a folder of images to nodes that lack it: the session packs it once, and each node unpacks it once."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Shipment:
     """A packed folder.
 
     Attributes:
-        digest: of its content.
-        held: by it the nodes get the bytes.
+        digest: digest of its content.
+        held: the reference by which nodes get the bytes.
     """
 
     digest: str
@@ -39,10 +39,10 @@ def shipped(folder: Path, put: Callable[[bytes], Any]) -> Shipment:
 
 
 def unloaded(shipment: Shipment) -> Path:
-    """Return the folder on this node, unpacked by whichever of its processes comes first.
+    """Return the folder on this node; the node's first process unpacks it.
 
     Raises:
-        CorruptFileError: it was altered on its way.
+        CorruptFileError: the folder was altered on its way.
     """
     import ray
 

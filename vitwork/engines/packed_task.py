@@ -1,4 +1,4 @@
-"""A task on its way to another process: packed, sealed, and done there only by the same code on the same images."""
+"""Packs a task for another process, which carries it out only with the same code and the same images."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from vitwork.store.sources import source_hash
 from vitwork.store.store import Store
 
 PACKAGES = ("torch", "timm", "numpy")
-"""Packages whose versions have to be equal, but for the part that names a build."""
+"""Packages whose versions must be equal, except for the part that names a build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ class PackedTask:
     """A task with all that another process needs for it.
 
     Attributes:
-        task: what is to be done.
-        store: folder of the session's store, or of its work on one at `url`.
-        url: of an object store; empty for none.
-        data, device, events: as a worker has them.
+        task: the task.
+        store: folder of the session's store; for a store at `url`, the local working folder.
+        url: address of an object store; empty for none.
+        data, device, events: as in `vitwork.session.worker.Worker`.
         resources: what the task gets.
         planned: how many runs the session plans.
-        code: digests of the code that decides what comes out, by module, and versions of packages.
+        code: digests of the code that decides the outcome, by module, and versions of packages.
         images: fingerprint of the images.
     """
 
@@ -59,7 +59,7 @@ class PackedTask:
 
     @classmethod
     def of(cls, task: Task, worker: Worker, resources: Resources) -> PackedTask:
-        """Return what is packed of a task of a session."""
+        """Return a session's task with all that another process needs for it."""
         return cls(
             task, worker.store.root.absolute(), getattr(worker.store, "url", ""), _absolute(worker.data), worker.device,
             _absolute(worker.events), resources, worker.planned, code_of(task),
@@ -67,11 +67,11 @@ class PackedTask:
         )  # fmt: skip
 
     def pack(self) -> SealedTask:
-        """Return it as bytes, which are trusted as the code is: whoever unpacks them runs what they name."""
+        """Return the task as sealed bytes; they must be trusted like code, because unpacking runs what they name."""
         return SealedTask(tuple(sys.path), sealed(pickle.dumps(self)))
 
     def check(self) -> None:
-        """Refuse to work with other code or on other images than the session has.
+        """Refuse to work if code or images differ from the session's.
 
         Raises:
             VitworkError: something differs.
@@ -86,15 +86,15 @@ class PackedTask:
             raise VitworkError(f"{socket.gethostname()} has other images than the session: give it the same.")
 
     def opened(self) -> Store:
-        """Return the session's store, where this process can reach it."""
+        """Return the session's store, as this process reaches it."""
         return ObjectStore(self.url, self.store) if self.url else Store(self.store)
 
     def perform(self, store: Store, name: str) -> dict[str, Lack]:
-        """Do the task, and return what could not be done, by key.
+        """Carry out the task, and return what could not be done, by key.
 
         Args:
-            store: where results go.
-            name: of this process, for those who watch.
+            store: receives the results.
+            name: name of this process in status files.
         """
         troubles = Troubles()
         try:
@@ -119,27 +119,27 @@ class PackedTask:
 
 @dataclass(frozen=True, slots=True)
 class SealedTask:
-    """A packed task on its way.
+    """A packed task as it is sent.
 
     Attributes:
-        path: where the session finds modules; what a worker lacks of it and has on its disk is added to its own.
-        content: it, pickled and sealed.
+        path: the session's module search path; a worker adds those folders that it has on its disk.
+        content: the task, pickled and sealed.
     """
 
     path: tuple[str, ...]
     content: bytes
 
     def open(self) -> PackedTask:
-        """Return it.
+        """Return the packed task.
 
         Raises:
-            CorruptFileError: it was altered on its way.
-            VitworkError: it names what this process does not have.
+            CorruptFileError: the task was altered on its way.
+            VitworkError: the task names a module or an object that this process does not have.
         """
         content = unsealed(self.content, "A task")
         sys.path += [entry for entry in self.path if entry not in sys.path and Path(entry or ".").exists()]
         try:
-            found = pickle.loads(content)  # noqa: S301 - by the session itself, whose code runs here
+            found = pickle.loads(content)  # noqa: S301 - made by the session itself, whose code runs here
         except (ImportError, AttributeError) as error:
             raise VitworkError(
                 f"{socket.gethostname()} has other code than the session ({error}): install the same version there."
@@ -149,7 +149,7 @@ class SealedTask:
 
 
 def code_of(task: Task) -> dict[str, str]:
-    """Return what decides a task's outcome: digests of code by module, and versions of packages."""
+    """Return what a task's outcome depends on: digests of code by module, and versions of packages."""
     modules = {*code(task.runs[0].arm), *(type(want.measurement).__module__ for want in task.wanted)}
     return {module: source_hash(module) for module in sorted(modules)} | _versions()
 
@@ -161,10 +161,10 @@ def _versions() -> dict[str, str]:
 
 @cache
 def _images(spec: DataSpec, data: Path | None) -> str:
-    """Return the fingerprint of images, which takes long for a large folder."""
+    """Return the fingerprint of images; cached, because it takes long for a large folder."""
     return fingerprint(spec, data)
 
 
 def _absolute(path: Path | None) -> Path | None:
-    """Return a path as it is anywhere on a machine; what names no file of it, such as ``hf://``, stays as it is."""
+    """Return an absolute path; a text that is not a local path, such as ``hf://``, stays as it is."""
     return path.absolute() if path is not None and path.exists() else path

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     import submitit
 
 LOCAL = "local-"
-"""How the ids of processes of this machine begin."""
+"""Prefix of the ids of processes on this machine."""
 MOST_IN_ARRAY = 1000
-"""Jobs of one array, as many as Slurm takes unless it is told otherwise."""
+"""Most jobs in one array: Slurm's default limit."""
 MOST_TIMEOUTS = 1000
-"""How often a job that reaches its time limit goes on."""
+"""How often a job is continued after it reached its time limit."""
 ASK_SECONDS = 2.0
-"""Least time between two questions to Slurm."""
+"""Least seconds between two queries of Slurm."""
 GRACE_SECONDS = 10.0
-"""How long a job that has left the queue may take to show its result through the shared file system."""
+"""Seconds that a result may take to appear in the shared file system after its job left the queue."""
 DEFAULTS = {"timeout_min": "240", "cpus_per_task": "1", "name": "vitwork"}
 SHARED = {
     "timeout_min",
@@ -45,23 +45,23 @@ SHARED = {
     "tasks_per_node",
     "stderr_to_stdout",
 }
-"""Settings that submitit has for every kind of cluster; others are Slurm's."""
+"""Settings that submitit has for every kind of cluster; all others are Slurm's."""
 
 
 class Job:
     """What a job runs; submitit calls `checkpoint` before a time limit or a preemption ends it, and starts it again."""
 
     def __call__(self, packed: SealedTask) -> dict[str, Lack]:
-        """Do a task in the shared store, without a lock: that a run is done once is for the bookings and the queue to see to."""
+        """Carry out a task in the shared store, without a lock: bookings and the queue ensure that it is done once."""
         task = packed.open()
         job = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
         number = "_".join(part for part in job if part) or os.environ.get("SLURM_JOB_ID") or str(os.getpid())
         return task.perform(task.opened(), f"slurm {number}")
 
     def checkpoint(self, packed: SealedTask) -> Any:
-        """Return the same task: it goes on from the training's own last checkpoint.
+        """Return the same task, which will continue from the last checkpoint of the training.
 
-        submitit asks in a signal's handler, in the middle of a training, and exits from there.
+        submitit calls this in a signal handler, in the middle of a training, and exits from there.
         """
         from submitit.helpers import DelayedSubmission
 
@@ -73,12 +73,12 @@ class Job:
 
 @dataclass(slots=True)
 class Submitted:
-    """A job.
+    """A submitted job.
 
     Attributes:
-        job: as submitit has it.
-        engine: that handed it over.
-        left: when it was first seen to have left the queue without a result; None while it has not.
+        job: submitit's object.
+        engine: the engine that submitted it.
+        left: when the job was first found to have left the queue without a result; None before that.
     """
 
     job: submitit.Job[dict[str, Lack]]
@@ -87,11 +87,11 @@ class Submitted:
 
     @property
     def id(self) -> str:
-        """The job's number, with that in its array; of a process of this machine, its own."""
+        """The job's number with its place in the array; for a process on this machine, `LOCAL` and its number."""
         return f"{LOCAL * (self.engine.cluster == 'local')}{self.job.job_id}"
 
     def done(self) -> bool:
-        """Return whether the job has left a result, or the queue."""
+        """Return whether the job has a result, or left the queue more than `GRACE_SECONDS` ago."""
         if self.engine.cluster == "local":
             return bool(self.job.done())
         if self.job.paths.result_pickle.exists():
@@ -120,12 +120,12 @@ class Submitted:
 
 @dataclass(slots=True)
 class Slurm:
-    """Hands tasks to Slurm, or for a trial to processes of this machine.
+    """Hands tasks to Slurm or, to try it out, to processes on this machine.
 
     Attributes:
         worker: the session's process.
         cluster: ``slurm`` or ``local``.
-        parameters: of submitit.
+        parameters: submitit's parameters.
         resources: what each task gets.
     """
 
@@ -142,19 +142,19 @@ class Slurm:
 
     @property
     def together(self) -> bool:
-        """Whether all seeds of an arm make one task: where they are trained at once."""
+        """Whether all seeds of an arm make one task, which is so if they are trained together."""
         return self.resources.gpus > 0
 
     @property
     def folder(self) -> Path:
-        """Where submitit keeps what it submits, results and logs."""
+        """The folder in which submitit keeps submitted tasks, results and logs."""
         return self.worker.store.root.absolute() / "jobs"
 
     def submit(self, tasks: Sequence[Task]) -> list[tuple[Task, Submitted]]:
         """Submit tasks as arrays.
 
         Raises:
-            VitworkError: Slurm refuses.
+            VitworkError: Slurm refuses the jobs.
         """
         if self.cluster == "local":
             self.running = [job for job in self.running if not job.done()]
@@ -173,7 +173,7 @@ class Slurm:
                     if len(some) > 1:
                         stack.enter_context(executor.batch())
                     jobs = [executor.submit(Job(), each) for each in some]
-            except Exception as error:  # submitit's own kinds, one for each thing that Slurm refuses
+            except Exception as error:  # submitit raises different types
                 raise VitworkError(f"Slurm takes no jobs: {' '.join(str(error).split())}.") from error
             handed += zip(tasks[start : start + MOST_IN_ARRAY], (Submitted(job, self) for job in jobs), strict=True)
         self.asked = 0.0
@@ -190,7 +190,7 @@ class Slurm:
         return executor
 
     def cancel(self, ids: Collection[str]) -> None:
-        """Cancel jobs, those of other sessions too."""
+        """Cancel jobs, also those of other sessions."""
         for id in ids:
             if id.startswith(LOCAL):
                 with suppress(OSError):
@@ -200,7 +200,7 @@ class Slurm:
             subprocess.run(["scancel", *jobs[start : start + 100]], check=False, capture_output=True, timeout=60)
 
     def describe(self, ids: Collection[str]) -> dict[str, State]:
-        """Return where jobs are, asked of Slurm at most every few seconds; jobs that have left the queue have ended."""
+        """Return the states of jobs, querying Slurm at most every few seconds; jobs not in the queue have ended."""
         here = {id: int(id.removeprefix(LOCAL)) for id in ids if id.startswith(LOCAL)}
         told = {id: State.RUNNING if process_runs(pid) else State.ENDED for id, pid in here.items()}
         if len(told) == len(ids):
@@ -211,11 +211,11 @@ class Slurm:
         return {id: told.get(id) or self.known.get(id, ended) for id in ids}
 
     def close(self) -> None:
-        """Nothing is held: jobs go on by themselves."""
+        """Do nothing: jobs go on without the session."""
 
 
 ERROR = ""
-"""Stands among the states where the queue could not be asked."""
+"""Key in the states that marks a failed query of the queue."""
 
 
 def queue() -> dict[str, State]:
@@ -236,7 +236,7 @@ def queue() -> dict[str, State]:
 
 
 def slurm(settings: Mapping[str, str], worker: Worker) -> Slurm:
-    """Return the engine with submitit's parameters; ``cluster=local`` tries them in processes of this machine.
+    """Return the engine with submitit's parameters; with ``cluster=local`` it runs tasks in processes on this machine.
 
     Raises:
         VitworkError: submitit is not installed, or a setting cannot be used.

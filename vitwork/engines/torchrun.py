@@ -1,4 +1,4 @@
-"""A plan's trainings by all processes that torchrun started, one run after another, each split over all of them."""
+"""Trains a plan with all processes that torchrun started: one run after another, each split over all processes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from vitwork.training.train import train
 
 
 def drain(plan: Plan, worker: Worker) -> None:
-    """Train every run of a plan that is missing and that nobody else works on; measurements are left to others.
+    """Train every missing run of a plan that no other session works on; nothing is measured.
 
     Every process calls this. The first one holds the leases, writes the records and reports.
 
     Raises:
-        VitworkError: a run cannot be trained; nothing goes on, because the processes would no longer agree.
+        VitworkError: a run cannot be trained; the work stops, because the processes would no longer agree.
     """
     tasks = worker.tasks
     device = distributed.local_device(tasks.device)

@@ -24,17 +24,17 @@ from vitwork.store.machine import commit
 from vitwork.store.store import Store, resolved, write_atomically
 
 UNJUDGED = 3
-"""Exit status where nothing differs, and some verdicts cannot be judged again."""
+"""Exit status if nothing differs, but some verdicts cannot be judged again."""
 UNLIKE = 4
-"""Exit status where the numbers are the same, and what the report says of claims, networks or keys is not."""
+"""Exit status if the numbers are the same, but the report's claims, networks or keys differ."""
 
 
 def judge(arguments: Sequence[str]) -> int:
     """Judge a report's verdicts again from its values per seed, in seconds.
 
-    The exit status is 0 where every verdict is the published one by the same numbers, 1 where one is not, 4 where the report
-    declares claims or networks otherwise than they are installed, or a record otherwise than its key, and 3 where nothing
-    differs but some verdicts cannot be judged again.
+    The exit status is 0 if every verdict and its numbers are as published, and 1 if one is not. It is 4 if the report's
+    claims or networks differ from the installed ones, or a record does not match its key. It is 3 if nothing differs
+    but some verdicts cannot be judged again.
     """
     parser = _parser("judge", judge)
     _report(parser)
@@ -50,7 +50,7 @@ def judge(arguments: Sequence[str]) -> int:
 
 
 def audit(arguments: Sequence[str]) -> int:
-    """Train and measure runs of a report again, drawn at random; the exit status is 1 when a number is not credible."""
+    """Train and measure randomly drawn runs of a report again; the exit status is 1 if a number is not credible."""
     parser = _parser("audit", audit)
     _report(parser)
     parser.add_argument("--runs", type=positive, default=3, help="how many runs (default: 3)")
@@ -74,7 +74,7 @@ def audit(arguments: Sequence[str]) -> int:
         return 1
     if judged.unlike:
         _say(["The report is not of the installed claims and networks as they are declared: see vitwork judge."])
-    place.share_threads(place.cores())  # one, as workers of a session have: of more threads sums are rounded otherwise
+    place.share_threads(place.cores())  # one thread, as in a session's workers: more would round sums differently
     auditor = Auditor(plan, given.data, given.runs, seed)
     drawn = ", ".join(f"{run.arm} {run.seed}" for run in auditor.drawn())
     _say([f"Drawn with --seed {seed}: {drawn}."])
@@ -86,7 +86,7 @@ def audit(arguments: Sequence[str]) -> int:
 
 
 def pool(arguments: Sequence[str]) -> int:
-    """Join the seeds of several reports into one; the exit status is 1 when it matters where networks were trained."""
+    """Join the seeds of several reports into one; the exit status is 1 if it matters where networks were trained."""
     parser = _parser("pool", pool)
     parser.add_argument("reports", nargs="+", help="folders of reports, their results.json, or addresses of either")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the joint report goes")
@@ -105,7 +105,7 @@ def pool(arguments: Sequence[str]) -> int:
 
 
 def register(arguments: Sequence[str]) -> int:
-    """Write what a profile's claims fix, to be committed before they are measured: hypotheses, margins, seeds, hashes."""
+    """Write the file that registers a profile's claims before they are measured: hypotheses, margins, seeds, hashes."""
     parser = _parser("register", register)
     parser.add_argument("--profile", required=True, help=f"one of {', '.join(profiles.PROFILES)}")
     parser.add_argument("--seeds", metavar="N", help="trained networks per arm, in place of the profile's number")
@@ -162,7 +162,7 @@ def _plan(report: Results, claims: Sequence[Path]) -> ReportPlan:
 
 
 def _say(lines: Iterable[str]) -> None:
-    """Print lines; what a report holds may be from anyone, and shall not steer a terminal."""
+    """Print lines without control characters, because a report may come from anyone."""
     from vitwork.report.html import visible
 
     print("\n".join(str(visible(line)) for line in lines))

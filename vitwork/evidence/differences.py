@@ -1,4 +1,4 @@
-"""Where two accounts of the same thing differ, field by field: of a claim, a hypothesis or a whole report."""
+"""Compares two versions of a claim, a hypothesis or a whole report, field by field."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from vitwork.facts.checks import Kind, Moved
 from vitwork.facts.claims import Sample
 
 SAME = 1e-9
-"""Relative difference below which numbers count as the same: summation may differ from processor to processor."""
+"""Relative difference below which numbers count as equal, because sums may be rounded differently by each processor."""
 NOTES = {"examined"}
-"""Fields that say what was looked into after a report was made."""
+"""Fields with notes on what was examined after a report was made."""
 DECLARED = {
     "sentence", "paper", "contradicted_by", "deviations", "confounds", "chapter", "ours", "lack", "unmeasured", "arms",
     "hypotheses", "measurements", "form", "statement", "control", "parameters", "quantity", "unit", "arm", "label",
     "levels", "within", "most", "profile", "alpha", "family", "sequential", "model", "options", "recipe", "data", "status",
 }  # fmt: skip
-"""Fields that say what was asked and of which networks, as claims and profiles declare it; all others are numbers."""
+"""Fields that claims and profiles declare, such as sentences, margins and arms; all others are numbers."""
 
 
 def differences(before: object, after: object, names: Iterable[str], id: str = "") -> Iterator[Moved]:
-    """Yield what two accounts tell otherwise.
+    """Yield the differences between two versions.
 
     Args:
-        before, after: as published and now; of one type.
-        names: the fields that are compared.
-        id: of the hypothesis.
+        before, after: the published and the new version, of the same type.
+        names: the fields to compare.
+        id: id of the hypothesis; empty if none.
     """
     for name in names:
         kind = Kind.NOTE if name in NOTES else Kind.DECLARED if name in DECLARED else Kind.NUMBER
         for place, was, now in unlike(name, getattr(before, name), getattr(after, name)):
-            told = Kind.DECLARED if place in DECLARED else kind  # the names of a side's arm, among its numbers
+            told = Kind.DECLARED if place in DECLARED else kind  # the names of an arm stand among the numbers of a side
             yield Moved(id, place, was, now, told)
 
 
 def unlike(name: str, before: Any, after: Any) -> Iterator[tuple[str, object, object]]:
-    """Yield the smallest parts that differ, by where they are, with what they are in both."""
+    """Yield the place of each smallest part that differs, with both of its values."""
     if isinstance(before, Sample) and isinstance(after, Sample):
         yield from _sides(before, after)
     elif type(before) is type(after) and (fields := _fields(before)):
@@ -57,7 +57,7 @@ def unlike(name: str, before: Any, after: Any) -> Iterator[tuple[str, object, ob
 
 
 def _apart(before: Any, after: Any) -> tuple[object, object]:
-    """Return two parts without the items that both have, as far as that leaves any."""
+    """Return two parts without the items that both have; unchanged if nothing would be left."""
     if not (isinstance(before, tuple) and isinstance(after, tuple)):
         return before, after
     own = tuple(found for found in before if found not in after), tuple(found for found in after if found not in before)
@@ -80,7 +80,7 @@ def _sides(before: Sample, after: Sample) -> Iterator[tuple[str, object, object]
 
 
 def alike(before: object, after: object) -> bool:
-    """Return whether two numbers, or other things, are the same; null stands for any number that is not finite."""
+    """Return whether two values are equal, numbers to within `SAME`; null stands for any number that is not finite."""
     a, b = (math.nan if value is None else value for value in (before, after))
     if not (isinstance(a, (int, float)) and isinstance(b, (int, float))):
         return before == after

@@ -1,4 +1,4 @@
-"""Seeds of several reports of one profile joined into one report, and whether it matters where they come from."""
+"""Joins the seeds of several reports of one profile into one report, and tests whether their source matters."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from vitwork.statistics.group_differences import GroupedNetworks, group_differen
 from vitwork.store.keys import digest, plain
 
 MADE_OF = ("model", "options", "recipe", "data", "fingerprint")
-"""What the runs of an arm have to share."""
+"""Fields that must be equal in all runs of an arm."""
 
 
 def pooled(reports: Mapping[str, Results]) -> Results:
     """Return the records of several reports as one, not judged yet.
 
     Args:
-        reports: by the names that users know them by.
+        reports: the reports, by the names that users know them by.
 
     Raises:
-        VitworkError: they are not of the same claims, arms, recipes, images and code, or two hold the same seed of an arm or the
-            same record.
+        VitworkError: the reports differ in claims, arms, recipes, images or code, or two hold the same seed of an arm
+            or the same record.
     """
     reports = {name: _of_any_number(report) for name, report in reports.items()}
     parts = [found for report in reports.values() for found in report.profile.deviations if found.change in PARTS]
@@ -70,13 +70,13 @@ def pooled(reports: Mapping[str, Results]) -> Results:
 
 
 def _of_any_number(report: Results) -> Results:
-    """Return a report without the number of seeds among its changed settings: pooling changes it."""
+    """Return a report without a changed number of seeds among its deviations, because pooling changes that number."""
     deviations = tuple(found for found in report.profile.deviations if found.change is not Change.SEEDS)
     return structs.replace(report, profile=structs.replace(report.profile, deviations=deviations))
 
 
 def _check(name: str, first: Results, other: str, second: Results) -> None:
-    """Refuse two reports that cannot be one."""
+    """Refuse two reports that cannot be joined."""
     both = f"{name} and {other} cannot be pooled"
     if first.profile.name != second.profile.name:
         raise VitworkError(f"{both}: they are of the profiles {first.profile.name} and {second.profile.name}.")
@@ -102,7 +102,7 @@ def _check(name: str, first: Results, other: str, second: Results) -> None:
 
 
 def _shared(first: Results, second: Results) -> str:
-    """Return which network two reports share, by its seed or by a record of it; empty for none."""
+    """Return a network that two reports share, by its seed or by one of its records; empty for none."""
     if runs := {(run.arm, run.seed) for run in first.runs} & {(run.arm, run.seed) for run in second.runs}:
         arm, seed = min(runs)
         return f"{arm} seed {seed}; --first-seed measures other seeds"
@@ -111,20 +111,20 @@ def _shared(first: Results, second: Results) -> str:
 
 
 def _changes(report: Results) -> set[Any]:
-    """Return what a session changed of its profile."""
+    """Return the changes that a session made to its profile."""
     return {
         found for found in report.profile.deviations if found.change in {Change.SETTING, Change.NETWORKS, Change.MODEL}
     }
 
 
 def _differing(first: RunResult, second: RunResult) -> str:
-    """Return in what two runs of an arm differ beside their seed; empty for nothing."""
+    """Return the field in which two runs of an arm differ besides their seed; empty for none."""
     pairs = ((name, plain(getattr(first, name)), plain(getattr(second, name))) for name in MADE_OF)
     return next((name for name, before, after in pairs if before != after), "")
 
 
 def _parameters(entries: Iterable[MeasurementResult]) -> dict[tuple[str, str], set[str]]:
-    """Return with which parameters each measurement was made of each arm."""
+    """Return the parameters of each measurement, by arm and measurement."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for entry in entries:
         found[entry.arm, entry.name].add(digest(entry.parameters))
@@ -132,7 +132,7 @@ def _parameters(entries: Iterable[MeasurementResult]) -> dict[tuple[str, str], s
 
 
 def _located(report: Results) -> Results:
-    """Return a report whose records all tell their machine: that of the report where they do not."""
+    """Return a report whose records all name a machine; records that name none get the report's."""
     own = Origin(versions=report.provenance.versions, hardware=report.provenance.hardware)
     key = digest(plain(structs.asdict(own)))
     return structs.replace(
@@ -144,7 +144,7 @@ def _located(report: Results) -> Results:
 
 
 def _sources(report: Results) -> tuple[Source, ...]:
-    """Return the reports that a report was pooled from; itself where it was not."""
+    """Return the sources of a pooled report; for any other report, the report itself as the only source."""
     if report.sources:
         return report.sources
     seeds: dict[str, set[int]] = defaultdict(set)
@@ -163,7 +163,7 @@ def _union(sources: Iterable[Source]) -> dict[str, set[int]]:
 
 
 def _joined(found: Sequence[Provenance], names: Iterable[str]) -> Provenance:
-    """Return where pooled numbers come from; what differs between sources with all of its values."""
+    """Return the joint provenance of pooled numbers; fields that differ between sources list all values."""
     return Provenance(
         command=" ".join(["vitwork pool", *names]),
         commit=found[0].commit if len({one.commit for one in found}) == 1 else "",
@@ -179,7 +179,7 @@ def _joined(found: Sequence[Provenance], names: Iterable[str]) -> Provenance:
 
 
 def _all(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return mappings as one: a value that is the same in all as it is, others as text one after the other."""
+    """Return mappings merged into one: equal values are kept, and different ones joined as text."""
     joined = {}
     for name in dict.fromkeys(key for one in found for key in one):
         values = list(dict.fromkeys(one.get(name) for one in found))
@@ -188,11 +188,11 @@ def _all(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def judge(plan: ReportPlan, reports: Sequence[Results]) -> Results:
-    """Return pooled results with their verdicts, and with whether it matters where a network was trained.
+    """Return pooled results with verdicts, and with tests of whether it matters where a network was trained.
 
     Args:
-        plan: of the pooled records.
-        reports: that they come from. What their sessions checked on examples is taken from them where they agree.
+        plan: the plan of the pooled records.
+        reports: the pooled reports; properties that their sessions checked on examples are taken over if they agree.
     """
     found = judged_again(plan)
     properties = [{claim.id: claim for claim in report.claims if _property(claim)} for report in reports]
@@ -215,7 +215,7 @@ def _checked(claim: ClaimResult, properties: Sequence[Mapping[str, ClaimResult]]
 
 
 def machine_effects(plan: ReportPlan) -> tuple[MachineEffect, ...]:
-    """Return for every arm of several sources whether its networks differ by source."""
+    """Return for every arm with several sources whether its networks differ by source."""
     sources, lookup = plan.report.sources, Lookup(plan.archive)
     networks, columns = {}, {}
     for arm in _union(sources):

@@ -1,4 +1,4 @@
-"""Published verdicts, and what a report says beside them, against the same records judged again."""
+"""Compares published verdicts, and all else in a report, with a new judgement of the same records."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from vitwork.store.sources import source_hash
 CORRECTED = {
     "q", "holm_p", "effect.adjusted_p", "effect.adjusted_low", "effect.adjusted_high", "effect.verdict", "effect.seeds_needed"
 }  # fmt: skip
-"""Numbers that depend on every claim of the family: they say nothing where a part of them cannot be judged again."""
+"""Numbers that depend on every claim of the family; they are not compared if some claims cannot be judged again."""
 OUTSIDE = {"id", "verdict", "registered", "rerun", "file", "files"}
-"""Fields of a claim that are not compared: what pairs and sorts claims, what only the project that made the report can
-tell, and where and how its session was started."""
+"""Fields of a claim that are not compared: those that pair and sort claims, those that only the project of the report
+knows, and those that say where and how its session was started."""
 TEXTS = ("sentence", "paper", "contradicted_by", "confounds", "chapter", "ours", "examined")
-"""Fields of a claim that need no record."""
+"""Fields of a claim that do not depend on records."""
 WHOLE = ("profile", "alpha", "family", "sequential", "machine_effects")
-"""Fields of a report that are neither records nor where these come from."""
+"""Fields of a report that are neither records nor their provenance."""
 PASSING = {Missing.FAULT, Missing.REACH, Missing.RECORD, Missing.WEIGHTS}
-"""What a claim lacks in one session and not in another."""
+"""Lacks that may differ between two sessions of the same claims."""
 
 
 def rejudge(plan: ReportPlan) -> Rejudged:
-    """Return how what a report says compares with what the installed claims and statistics say of its records."""
+    """Return how a report compares with a new judgement of its records by the installed claims and statistics."""
     report, again = plan.report, _again(plan)
     part = any(found.change is Change.CHOSEN for found in report.profile.deviations)
     claims, whole = _claims(plan, again)
@@ -50,7 +50,7 @@ def rejudge(plan: ReportPlan) -> Rejudged:
 
 
 def _again(plan: ReportPlan) -> Results:
-    """Return the report as it follows from its records, with every deviation that the installed profile declares."""
+    """Return the report that follows from the records, with every deviation that the installed profile declares."""
     again = judged_again(plan)
     installed = profiles.PROFILES.get(plan.profile.name, plan.profile).deviations
     told = again.profile.deviations
@@ -61,11 +61,11 @@ def _again(plan: ReportPlan) -> Results:
 
 
 def _claims(plan: ReportPlan, again: Results) -> tuple[tuple[Judged, ...], bool]:
-    """Return what became of every claim, and whether all of their family could be judged again."""
+    """Return the outcome of every claim, and whether all claims of the family could be judged again."""
     report, now = plan.report, {claim.id: claim for claim in again.claims}
     pairs = [(claim, now.pop(claim.id, None)) for claim in report.claims]
     kept = [_kept(before, after, plan) for before, after in pairs]
-    # Of a report of chosen tests, the records may decide other claims too.
+    # The records of a report of chosen tests may decide other claims too.
     added = any(claim.verdict is not Verdict.NOT_MEASURED for claim in now.values())
     whole = Agreement.LOST not in kept and report.family == again.family and not added
     skipped = set() if whole else CORRECTED
@@ -78,7 +78,7 @@ def _claims(plan: ReportPlan, again: Results) -> tuple[tuple[Judged, ...], bool]
 
 
 def _kept(before: ClaimResult, after: ClaimResult | None, plan: ReportPlan) -> Agreement:
-    """Return what becomes of a claim as far as that does not depend on its numbers."""
+    """Return the outcome of a claim before its numbers are compared."""
     if after is None:
         return Agreement.LOST
     if before.verdict is Verdict.NOT_MEASURED and after.verdict is Verdict.NOT_MEASURED:
@@ -92,7 +92,7 @@ def _kept(before: ClaimResult, after: ClaimResult | None, plan: ReportPlan) -> A
 
 
 def _rests(claim: ClaimResult, report: Results) -> bool:
-    """Return whether a claim has hypotheses, and all of them are about networks of the report."""
+    """Return whether a claim has hypotheses that are all about networks of the report."""
     networks = {(run.arm, run.seed) for run in report.runs}
     sides = [side for one in report.hypotheses_of(claim) for side in one.sides if isinstance(side, Sample)]
     return bool(sides) and all((side.arm, seed) in networks for side in sides for seed in side.seeds)
@@ -110,7 +110,7 @@ def _judged(before: ClaimResult, after: ClaimResult | None, outcome: Agreement, 
 def _moved(
     before: ClaimResult, after: ClaimResult | None, outcome: Agreement, report: Results, again: Results
 ) -> Iterator[Moved]:
-    """Yield all of a claim that is not what was published: what caused it first, what follows from that last."""
+    """Yield all parts of a claim that differ from the published ones, causes before consequences."""
     if after is None:
         return
     if outcome is Agreement.LOST:
@@ -136,7 +136,7 @@ def _moved(
 
 
 def _document(plan: ReportPlan, again: Results, *, whole: bool, part: bool) -> Iterator[Moved]:
-    """Yield what a report says as a whole that is otherwise now, then what it tells of its networks."""
+    """Yield the differences in the report as a whole, then those in its networks."""
     for moved in differences(plan.report, again, WHOLE + ("quantities",) * whole):
         yield replace(moved, kind=Kind.NOTE) if part and moved.field == "family" else moved
     for planned in plan.runs.values():
@@ -145,10 +145,10 @@ def _document(plan: ReportPlan, again: Results, *, whole: bool, part: bool) -> I
 
 
 def _network(plan: ReportPlan, planned: Run, run: RunResult) -> Iterator[Moved]:
-    """Yield what a report tells of a network that the profile, changed as the report says, does not train so."""
+    """Yield the differences between a report's network and the one that the profile trains with the same changes."""
     name, arm = f"{planned.arm.name} seed {planned.seed}", planned.arm
     told = {} if run.network else {"model": run.model, "options": run.options, "recipe": _typed(run.recipe, Recipe)}
-    if run.data and told:  # older reports tell no data
+    if run.data and told:  # older reports do not hold the data
         told["data"] = _typed(run.data, DataSpec)
     for field, value in told.items():
         own = plain(arm.options) if field == "options" else getattr(arm, field)
@@ -161,7 +161,7 @@ def _network(plan: ReportPlan, planned: Run, run: RunResult) -> Iterator[Moved]:
 
 
 def _typed(told: dict[str, Any], kind: type[Recipe | DataSpec]) -> object:
-    """Return what a report tells as an arm has it; as it stands there where it cannot be that."""
+    """Return a recipe or data from a report in its own type; unchanged if it cannot be converted."""
     try:
         return msgspec.convert(told, kind)
     except msgspec.ValidationError:
@@ -169,11 +169,11 @@ def _typed(told: dict[str, Any], kind: type[Recipe | DataSpec]) -> object:
 
 
 IDENTITY = ("sha256", "model", "options", "classes", "preprocessing")
-"""What `vitwork.design.published.Network.identity` is made of, in its order."""
+"""Fields of `vitwork.design.published.Network.identity`, in its order."""
 
 
 def made_by(plan: ReportPlan) -> dict[str, dict[Code, int]]:
-    """Return how many of the records that were judged were made by which code, as their keys tell."""
+    """Return how many of the judged records were made by which code, as their keys show."""
     counts: dict[str, Counter[Code]] = {"training": Counter()}
     archive = plan.archive
     for run in plan.runs.values():
@@ -186,9 +186,12 @@ def made_by(plan: ReportPlan) -> dict[str, dict[Code, int]]:
 
 
 def trained_by(plan: ReportPlan, planned: Run) -> Code:
-    """Return which code trained or loaded a run: the hash with which its key follows from model, recipe, data and seed, or weights."""
+    """Return which code trained or loaded a run.
+
+    It is the code whose hash gives the run's key together with model, recipe, data and seed, or with the weights.
+    """
     known, arm, run = plan.report.provenance, planned.arm, plan.archive.runs[planned.key][0]
-    images = [run.data or plain(arm.data), run.fingerprint or known.dataset.fingerprint]  # older reports tell no data
+    images = [run.data or plain(arm.data), run.fingerprint or known.dataset.fingerprint]  # older reports lack the data
     own = code(arm)
     if run.network:
         parts = [[run.network[name] for name in IDENTITY], settings(arm), *images]
@@ -202,7 +205,7 @@ def trained_by(plan: ReportPlan, planned: Run) -> Code:
 
 
 def _measured_by(plan: ReportPlan, want: Wanted) -> Code:
-    """Return which code made a record: that of its run, and of the measurement with whose hash the key follows."""
+    """Return which code made a record, of its run and of the measurement: the code whose hashes give its key."""
     entry = plan.archive.measurements[want.key][0]
     module, parts = type(want.measurement).__module__, [entry.run, entry.name, entry.parameters]
     if entry.key == digest([*parts, source_hash(module)]):

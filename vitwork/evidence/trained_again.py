@@ -1,4 +1,4 @@
-"""Runs of a published report trained and measured again. Imports torch only to work."""
+"""Trains and measures runs of a published report again, and compares the values. Imports torch only to work."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ from vitwork.statistics.comparison import on_scale
 from vitwork.statistics.group_differences import GroupedNetworks, group_differences, predicted
 
 ROUNDING = 1e-4
-"""Relative difference of two trainings' losses, and of values, that rounding explains."""
+"""Largest relative difference of two trainings' losses, and of values, that rounding explains."""
 SHARE_OF_SPREAD = 0.01
-"""Difference in standard deviations over seeds that rounding explains of a value of another training."""
+"""Largest difference of a value that rounding explains in another training, in standard deviations over seeds."""
 SAME_TRAINING = 0.25
-"""The same, where every loss of the training repeats: rounding may turn one image, or one eigenvalue's last step."""
+"""The same if every loss of the training repeats: rounding may change the class of one image, or the last step of the
+iteration for one eigenvalue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,10 @@ class Auditor:
     """Trains runs of a report again, and compares.
 
     Attributes:
-        plan: of the report's claims.
+        plan: the plan of the report's claims.
         data: folder of the images, or None.
-        runs: how many runs.
-        seed: of the draw.
+        runs: how many runs are drawn.
+        seed: seed of the draw.
         alpha: probability that an honest report is called not credible.
     """
 
@@ -60,7 +61,7 @@ class Auditor:
     alpha: float = 0.05
 
     def drawn(self) -> list[RunResult]:
-        """Return the runs that are to be trained again: arms in turn in an order that is drawn, and seeds of each likewise.
+        """Return the runs to train again: arms take turns in a random order, and each arm's seeds are drawn at random.
 
         Raises:
             VitworkError: the report has fewer runs.
@@ -78,13 +79,13 @@ class Auditor:
         return turns[: self.runs]
 
     def _known(self) -> Iterator[RunResult]:
-        """Yield the report's runs that claims read; an arm that was renamed since has its name of now."""
+        """Yield the report's runs that claims use; an arm that was renamed since has its present name."""
         for run in self.plan.report.runs:
             if run.status is not None and (planned := self.plan.runs.get(run.key)) is not None:
                 yield run if run.arm in self.plan.profile.arms else structs.replace(run, arm=planned.arm.name)
 
     def work(self, drawn: Iterable[RunResult]) -> Plan:
-        """Return the plan of the runs and of all that was measured of them, with the recipes that the report tells.
+        """Return the plan of the drawn runs and all their measurements, with the recipes in the report.
 
         Raises:
             VitworkError: the images are not those of the report.
@@ -104,7 +105,7 @@ class Auditor:
         return plan
 
     def _arm(self, run: RunResult) -> Arm:
-        """Return an arm as the report tells of it; its data by the profile where an older report does not tell."""
+        """Return an arm as the report describes it; for an older report without the data, with the profile's data."""
         try:
             recipe = msgspec.convert(run.recipe, Recipe)
             data = msgspec.convert(run.data, DataSpec) if run.data else self.plan.profile.arms[run.arm].data
@@ -113,12 +114,12 @@ class Auditor:
         return Arm(run.arm, run.model or "", _tuples(run.options), recipe, data)
 
     def compared(self, drawn: Sequence[RunResult], work: Plan, records: Records) -> Audit:
-        """Return what the new records say of the published ones.
+        """Return the comparison of the new records with the published ones.
 
         Args:
             drawn: the runs.
-            work: what was trained and measured again.
-            records: where that lies.
+            work: the plan that was trained and measured again.
+            records: holds the new records.
         """
         known, fresh = Lookup(self.plan.archive), Lookup(records)
         found: list[Repeated] = []
@@ -144,7 +145,7 @@ class Auditor:
         return Audit(self.seed, runs, tuple(found), tuple(_arms(samples)), self.alpha, other, tuple(told))
 
     def _told(self, run: RunResult, work: Plan, records: Records) -> Iterator[Moved]:
-        """Yield what the report tells of a training otherwise, although its network is evaluated the same, to nine digits."""
+        """Yield differences in the report of a training whose network has the same evaluation to nine digits."""
         evaluation = self.plan.profile.measurement(Evaluation)
         before, after = (
             (source.read(plan.want(plan.profile.arms[run.arm], run.seed, evaluation).key) or {}).get("values")
@@ -159,12 +160,12 @@ class Auditor:
 
 @dataclass(frozen=True, slots=True)
 class ArmValues:
-    """What claims compare of an arm's networks, published and trained again.
+    """The values of an arm's networks that claims compare, published and trained again.
 
     Attributes:
         columns: the values by name.
-        published, audited: seeds.
-        before, after: a row per seed and a column per value; NaN for a value that cannot be had.
+        published, audited: seeds of the published networks, and of those trained again.
+        before, after: a row per seed and a column per value; NaN for a value that is not available.
     """
 
     columns: Mapping[str, Reference]
@@ -177,8 +178,8 @@ class ArmValues:
         """Yield every value of the audited network at a place.
 
         Args:
-            arm: its arm.
-            place: among the audited ones.
+            arm: the network's arm.
+            place: its place among the audited networks.
             same: whether its training repeated the published one.
         """
         seed = self.audited[place]
@@ -205,7 +206,7 @@ def repeated(before: float, after: float, spread: float, *, same: bool) -> Repea
     """Return how a value of a run that was trained again compares with the published one.
 
     Args:
-        before, after: as published and now.
+        before, after: the published and the new value.
         spread: standard deviation over the published seeds.
         same: whether every loss of the training is the published one to within rounding.
     """
@@ -219,7 +220,7 @@ def repeated(before: float, after: float, spread: float, *, same: bool) -> Repea
 
 
 def repeats(run: RunResult, record: Mapping[str, Any]) -> bool:
-    """Return whether a training is the published one: whether all of its losses are, to within rounding."""
+    """Return whether a training repeats the published one: whether all of its losses agree to within rounding."""
     before, after = ([epoch.get("loss") for epoch in history] for history in (run.history, record.get("history", ())))
     return (
         bool(before)
@@ -232,7 +233,7 @@ def repeats(run: RunResult, record: Mapping[str, Any]) -> bool:
 
 
 def _arms(samples: Mapping[str, ArmValues]) -> Iterator[ArmAudit]:
-    """Yield what the audited networks of every arm say that did not repeat."""
+    """Yield for every arm whose trainings did not repeat how far its audited networks are from the published ones."""
     for arm, found in group_differences({arm: sample.networks for arm, sample in samples.items()}).items():
         farthest = "" if found.farthest is None else list(samples[arm].columns)[found.farthest]
         published, audited = len(samples[arm].published), len(samples[arm].audited)
@@ -254,7 +255,7 @@ def audit(auditor: Auditor, worker: Worker) -> Audit:
 
 
 def _tuples(value: Any) -> Any:
-    """Return options of a model with tuples, which JSON has as lists."""
+    """Return options of a model with tuples in place of JSON's lists."""
     if isinstance(value, list):
         return tuple(map(_tuples, value))
     return {name: _tuples(item) for name, item in value.items()} if isinstance(value, dict) else value

@@ -1,4 +1,4 @@
-"""What claims compare of an arm's networks, as a table: a row per network and a column per value."""
+"""Tables of the values that claims compare: for one arm, a row per network and a column per value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 
 def columns_of(plan: Plan, arm: str) -> dict[str, Reference]:
-    """Return what claims compare of an arm, each once, by a name that tells it from the others."""
+    """Return the values of an arm that claims compare, each once, by a unique name."""
     sides: dict[str, Reference] = {}
     for test in plan.tests.values():
         for sentence in test.case.sentences if test.lack is None else ():
@@ -34,7 +34,7 @@ def columns_of(plan: Plan, arm: str) -> dict[str, Reference]:
 
 
 def table(lookup: Lookup, plan: Plan, sides: Iterable[Reference], seeds: Sequence[int]) -> Array:
-    """Return a row per seed and a column per value; NaN where a value cannot be had."""
+    """Return a row per seed and a column per value; NaN for a value that is not available."""
     return np.array([[_number(lookup, plan, side, seed) for side in sides] for seed in seeds], dtype=np.float64)
 
 

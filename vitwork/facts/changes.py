@@ -1,8 +1,8 @@
-"""What changed between two results documents: verdicts, effects, names and costs, as facts.
+"""The changes between two results documents, in verdicts, effects, names and costs, as facts without wording.
 
-The probability that any effect is falsely reported to have left its interval is at most ``alpha``, so that a
-continuous-integration job that looks at fifty effects rarely raises a false alarm. Numerical libraries are imported only to
-test, because everything that words a change imports this module.
+The probability that any effect is falsely reported to have left its interval is at most ``alpha``, so a
+continuous-integration job that checks fifty effects rarely raises a false alarm. Numerical libraries are imported only
+for tests of effects, because all modules that word a change import this one.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from vitwork.statistics.change import SampledEffect
 
 ALIKE = 0.9
-"""How much of the sentences of a renamed claim has to agree."""
+"""Share of the sentences of a renamed claim that must agree."""
 SLOWER = 2.0
-"""Factor of a claim's cost in seconds from which it is reported."""
+"""Factor from which an increase of a claim's cost in seconds is reported."""
 
 
 class Kind(StrEnum):
@@ -54,10 +54,10 @@ class Event:
 
     Attributes:
         kind: what happened.
-        claim: id of the claim in the new results (the old id when it vanished).
-        hypothesis: id of the hypothesis in the new results (the old id when it vanished), empty when the claim as a whole changed.
-        before, after: both verdicts; of a renamed claim its ids, of a slower one its seconds; None for other kinds.
-        change: of an effect that left its interval, the difference of the effects, new minus old, with ``adjusted_p``
+        claim: id of the claim in the new results (the old id if it vanished).
+        hypothesis: id of the hypothesis in the new results (the old id if it vanished); empty for the whole claim.
+        before, after: both verdicts; the ids of a renamed claim, or the seconds of a slower one; None for other kinds.
+        change: for an effect that left its interval, the difference of the effects, new minus old, with ``adjusted_p``
             over all pairs.
     """
 
@@ -70,16 +70,16 @@ class Event:
 
     @property
     def breaking(self) -> bool:
-        """Whether something no longer holds; slowness and lost power are not of that kind."""
+        """Whether something no longer holds; slowness and lost power do not count as breaking."""
         return self.kind in BREAKING
 
 
 def compare_to_baseline(old: Results, new: Results, alpha: float = 0.05) -> list[Event]:
     """Return what changed from ``old`` to ``new``, breaking events first.
 
-    Claims are matched by id, those left over by nearly equal sentences; hypotheses by id and by what they compare.
-
-    Of tests that were not chosen, or that the session did not reach, nothing is said; `untold` names their claims.
+    Claims are matched by id, and the remaining ones by nearly equal sentences. Hypotheses are matched by id and by what
+    they compare. Tests that were not chosen, or that the session did not reach, give no event; `untold` names their
+    claims.
 
     Args:
         old: the baseline.
@@ -111,7 +111,7 @@ def compare_to_baseline(old: Results, new: Results, alpha: float = 0.05) -> list
 
 
 def untold(old: Results, new: Results) -> tuple[str, ...]:
-    """Return the measured claims of `old` of which `new`, being of a part of the tests, tells nothing."""
+    """Return the measured claims of `old` that are missing from `new` because it covers only part of the tests."""
     partly, claims = new.part, _claims(old.claims, new.claims)
     silent = {before.id for before, after in claims if partly and _unreached(after)}
     if Change.CHOSEN in partly:
@@ -120,21 +120,22 @@ def untold(old: Results, new: Results) -> tuple[str, ...]:
 
 
 def _unreached(claim: ClaimResult) -> bool:
-    """Return whether a claim was not measured since not all of its tests were chosen, or ran to their end."""
+    """Return whether a claim was not measured because a test of it was not chosen, or did not run to its end."""
     lack = claim.lack
     return claim.verdict is Verdict.NOT_MEASURED and lack is not None and lack.missing is Missing.REACH
 
 
 def paired(old: Results, new: Results) -> list[tuple[Hypothesis, Hypothesis]]:
-    """Return the hypotheses that both results have, also those of claims that were renamed, each as it was and as it is."""
+    """Return the pairs of old and new hypotheses that both results have, also those of renamed claims."""
     names = {before.id: after.id for before, after in _claims(old.claims, new.claims)}
     return _hypotheses(old.hypotheses, new.hypotheses, names)
 
 
 def still_contradicted(old: Results, new: Results) -> frozenset[str]:
-    """Return the hypotheses of `new` that are contradicted, as each was in its own entry of `old`.
+    """Return the hypotheses of `new` that are contradicted and were contradicted in their own entries of `old`.
 
-    An entry is a hypothesis' own where it compares the same for a claim of nearly the same sentence that was contradicted, too.
+    An entry of `old` is a hypothesis' own if it makes the same comparison for a claim with nearly the same sentence
+    that was contradicted too.
     """
     pairs = _claims(old.claims, new.claims)
     claims = {before.id: after.id for before, after in pairs}
@@ -155,7 +156,7 @@ def still_contradicted(old: Results, new: Results) -> frozenset[str]:
 def _unpaired(
     before: ClaimResult, after: ClaimResult, pairs: Sequence[tuple[Hypothesis, Hypothesis]]
 ) -> Iterator[Event]:
-    """Yield the comparisons of a claim that are in one of the results only."""
+    """Yield events for the comparisons of a claim that only one of the results has."""
     kept, known = {was.id for was, _ in pairs}, {now.id for _, now in pairs}
     yield from (Event(Kind.VANISHED, after.id, id) for id in before.hypotheses if id not in kept)
     yield from (Event(Kind.NEW, after.id, id) for id in after.hypotheses if id not in known)
@@ -167,18 +168,18 @@ def _valued(found: Hypothesis) -> bool:
 
 
 def _likeness(before: ClaimResult, after: ClaimResult) -> float:
-    """Return how much of two claims' sentences agrees, from 0 to 1."""
+    """Return the share of two claims' sentences that agrees, from 0 to 1."""
     return SequenceMatcher(None, before.sentence, after.sentence).ratio()
 
 
 def _compares_alike(was: Hypothesis, now: Hypothesis, claims: dict[str, str]) -> bool:
-    """Return whether two hypotheses compare the same, by their parts and in words."""
+    """Return whether two hypotheses make the same comparison, by their parts and by their statements."""
     before = _structure(was, claims.get(was.claim, was.claim))
     return (before, was.statement) == (_structure(now, now.claim), now.statement)
 
 
 def _claims(old: Sequence[ClaimResult], new: Sequence[ClaimResult]) -> list[tuple[ClaimResult, ClaimResult]]:
-    """Pair claims by id, then those left over by the most alike sentence."""
+    """Pair claims by id, then the remaining ones by the most similar sentence."""
     by_id = {claim.id: claim for claim in new}
     pairs = [(claim, by_id.pop(claim.id)) for claim in old if claim.id in by_id]
     paired = {before.id for before, _ in pairs}
@@ -195,10 +196,10 @@ def _claims(old: Sequence[ClaimResult], new: Sequence[ClaimResult]) -> list[tupl
 def _hypotheses(
     old: Iterable[Hypothesis], new: Iterable[Hypothesis], claims: dict[str, str]
 ) -> list[tuple[Hypothesis, Hypothesis]]:
-    """Pair hypotheses that compare the same thing, those of the same id first, then those whose id alone is the same.
+    """Pair hypotheses that make the same comparison, those of the same id first, then those that share only the id.
 
     Args:
-        old, new: of both results.
+        old, new: the hypotheses of both results.
         claims: new ids of the claims, by their old ones.
     """
     keys: tuple[Callable[[Hypothesis, str], Hashable], ...] = (
@@ -223,7 +224,7 @@ def _hypotheses(
 
 
 def _structure(found: Hypothesis, claim: str) -> Hashable:
-    """Return what a hypothesis compares, within its claim."""
+    """Return a key of the comparison that a hypothesis makes within its claim."""
     sides = tuple(side.value if isinstance(side, Constant) else side.arm for side in found.sides)
     alternative = found.effect.alternative
     return claim, found.form, found.quantity, tuple(sorted(found.parameters.items())), sides, alternative
@@ -232,7 +233,7 @@ def _structure(found: Hypothesis, claim: str) -> Hashable:
 def _names(
     old: Iterable[ClaimResult], new: Iterable[ClaimResult], pairs: Sequence[tuple[ClaimResult, ClaimResult]]
 ) -> list[Event]:
-    """Return the claims that got another name, and those that are in one of the results only."""
+    """Return events for renamed claims and for claims that only one of the results has."""
     kept, known = {before.id for before, _ in pairs}, {after.id for _, after in pairs}
     events = [
         Event(Kind.RENAMED, after.id, "", before.id, after.id) for before, after in pairs if before.id != after.id
@@ -242,7 +243,7 @@ def _names(
 
 
 def _turned(before: Verdict, after: Verdict, claim: str, hypothesis: str = "") -> list[Event]:
-    """Return the event of another verdict, if it is another one."""
+    """Return the event of a changed verdict; empty if it is unchanged."""
     if before is after:
         return []
     kind = Kind.FLIPPED
@@ -271,10 +272,10 @@ def _moved(pairs: Iterable[tuple[Hypothesis, Hypothesis]], alpha: float) -> list
 
 
 def sampled(hypothesis: Hypothesis) -> SampledEffect:
-    """Return a hypothesis as `effect_change` takes it.
+    """Return a hypothesis in the form that `effect_change` takes.
 
-    Of an order (whose weakest step may be another one in other results) and of a rank correlation only the interval
-    serves.
+    For an order, whose weakest step may be another one in other results, and for a rank correlation only the interval
+    is used.
     """
     from vitwork.statistics.change import SampledEffect
     from vitwork.statistics.structured import slope_weights

@@ -1,4 +1,4 @@
-"""What was found when a published report was checked, as facts: judged again, and audited. `vitwork.report.words` has their words."""
+"""The outcomes of checking a published report (judging again, auditing) as facts; `vitwork.report.words` words them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from vitwork.statistics.effect import Verdict
 
 
 class Code(StrEnum):
-    """Which code made a record, as its key tells."""
+    """Which code made a record, as its key shows."""
 
     INSTALLED = "installed"
-    OTHER = "other"  # that of which the report holds the hash
-    UNKNOWN = "unknown"  # the key does not follow from what the report tells of the record
+    OTHER = "other"  # the code whose hash is in the report
+    UNKNOWN = "unknown"  # the key does not follow from what the report says about the record
 
 
 class Agreement(StrEnum):
-    """What became of a published verdict that was judged again."""
+    """How a published verdict compares with its new judgement."""
 
     SAME = "the same"
     NUMBERS = "the same, by other numbers"
     DIFFERENT = "another one"
-    UNMEASURED = "not measured"  # in the report, nor now
-    LOST = "not judged again"  # for `Judged.lack`, or since the claim is installed no more
-    PROPERTY = "not statistical"  # checked on examples, by running its test; the installed claims say which are
+    UNMEASURED = "not measured"  # neither in the report nor now
+    LOST = "not judged again"  # for `Judged.lack`, or because the claim is no longer installed
+    PROPERTY = "not statistical"  # checked on examples, by running its test; the installed claims decide which
     NEW = "new"  # not in the report
 
 
@@ -34,19 +34,19 @@ class Kind(StrEnum):
     """What kind of thing differs between a report and what follows from its records."""
 
     NUMBER = "number"
-    DECLARED = "declared"  # what was asked, and of which networks: another version of the claims, or altered
-    NOTE = "note"  # which may honestly be another one, and nothing follows from it
+    DECLARED = "declared"  # a sentence, margin or arm: another version of the claims, or altered
+    NOTE = "note"  # may differ for honest reasons, and nothing follows from it
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A part of a report that is not what was published.
+    """A part of a report that differs from what was published.
 
     Attributes:
-        hypothesis: its id; empty for parts of a whole claim, network or report.
-        field: which part, as ``value of vit seed 0`` or ``effect.margin``.
-        before, after: as published and now.
-        kind: what it is.
+        hypothesis: id of its hypothesis; empty for parts of a whole claim, network or report.
+        field: which part, such as ``value of vit seed 0`` or ``effect.margin``.
+        before, after: the published and the new value.
+        kind: what kind of part it is.
     """
 
     hypothesis: str
@@ -58,14 +58,14 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A claim as it was published and as it is judged again.
+    """A claim as published and as judged again.
 
     Attributes:
         claim: its id.
-        outcome: what became of its verdict.
-        before, after: verdicts; None for a claim that is not there.
-        lack: what it lacks now, where it is not measured.
-        moved: all of it that is not what was published.
+        outcome: how the two verdicts compare.
+        before, after: the published and the new verdict; None if the claim is missing.
+        lack: what it lacks now, if it is not measured.
+        moved: all parts of it that differ from what was published.
     """
 
     claim: str
@@ -82,9 +82,9 @@ class Rejudged:
 
     Attributes:
         claims: in the order of the report, then new ones.
-        code: how many records were made by which code, by what was done: ``training`` or a measurement's name.
-        moved: what of the report as a whole, and of its networks, is not what was published.
-        part: whether the report says that it is of chosen tests, so that it need not have every claim.
+        code: how many records were made by which code, for ``training`` and for each measurement's name.
+        moved: differences in the report as a whole, and in its networks.
+        part: whether the report says that it covers only chosen tests, so that it need not have every claim.
     """
 
     claims: tuple[Judged, ...]
@@ -93,17 +93,17 @@ class Rejudged:
     part: bool = False
 
     def those(self, *outcomes: Agreement) -> tuple[Judged, ...]:
-        """Return the claims with one of the outcomes."""
+        """Return the claims with one of these outcomes."""
         return tuple(found for found in self.claims if found.outcome in outcomes)
 
     @property
     def differs(self) -> bool:
-        """Whether a verdict or a number is another one."""
+        """Whether a verdict or a number differs."""
         return bool(self.those(Agreement.DIFFERENT, Agreement.NUMBERS)) or self._has(Kind.NUMBER)
 
     @property
     def unlike(self) -> bool:
-        """Whether the report tells of other claims or networks than are installed, or otherwise than the keys of its records."""
+        """Whether the report's claims or networks differ from the installed ones, or from the keys of its records."""
         strange = any(count.get(Code.UNKNOWN) for count in self.code.values())
         gone = any(found.after is None for found in self.claims)
         new = bool(self.those(Agreement.NEW)) and not self.part
@@ -120,7 +120,7 @@ class Repeat(StrEnum):
 
     IDENTICAL = "identical"
     ROUNDING = "equal within rounding"
-    ANOTHER = "another training"  # of the same seed, since rounding differs from machine to machine
+    ANOTHER = "another training"  # of the same seed, because rounding differs between machines
     ALTERED = "altered"  # although the training is the same one to within rounding
 
 
@@ -131,11 +131,11 @@ class Repeated:
     Attributes:
         arm, seed: the run.
         quantity: what is measured, with its parameters.
-        unit: of the values.
-        before, after: as published and now.
+        unit: unit of the values.
+        before, after: the published and the new value.
         repeat: how they compare.
-        interval: in which a further network's value lies in 95 of 100 cases, by the published seeds; None where these have
-            no spread.
+        interval: 95 % prediction interval of a further network's value, from the published seeds; None if these have no
+            spread.
     """
 
     arm: str
@@ -150,16 +150,16 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class ArmAudit:
-    """The networks of an arm that were trained anew, against those that were published.
+    """The networks of an arm that were trained again, compared with the published ones.
 
     Attributes:
-        arm: whose.
-        published, audited: how many networks.
+        arm: name of the arm.
+        published, audited: numbers of published networks, and of networks trained again.
         values: how many values per network are compared.
-        p: probability of networks so far out, where they are of the same kind.
-        adjusted_p: of ones so far out in any arm.
-        least: the smallest p that so few networks could have shown.
-        farthest: the value that lies farthest out.
+        p: probability of a difference at least this large if all networks are of the same kind.
+        adjusted_p: probability of a difference at least this large in any arm.
+        least: the smallest p that is possible with this number of networks.
+        farthest: the value that differs most.
     """
 
     arm: str
@@ -177,13 +177,13 @@ class Audit:
     """Runs of a report trained and measured again.
 
     Attributes:
-        seed: of the draw of the runs.
-        runs: arm and seed of each.
+        seed: seed of the draw of the runs.
+        runs: arm and seed of each run.
         values: every value of these runs that a claim compares.
-        arms: of those whose trainings did not repeat.
+        arms: the arms whose trainings did not repeat.
         alpha: probability that any published number of an honest report is called not credible.
-        other_code: whether the report's runs were made by other code than the one installed.
-        told: what the report tells of a training otherwise, although its network is evaluated the same.
+        other_code: whether the report's runs were made by other code than the installed one.
+        told: differences in the report of a training, although its network has the same evaluation.
     """
 
     seed: int
@@ -196,15 +196,15 @@ class Audit:
 
     @property
     def altered(self) -> tuple[Repeated, ...]:
-        """The values that another training does not explain."""
+        """The values whose difference another training does not explain."""
         return tuple(found for found in self.values if found.repeat is Repeat.ALTERED)
 
     @property
     def doubtful(self) -> tuple[ArmAudit, ...]:
-        """The arms whose published networks are not of the kind that were trained here."""
+        """The arms whose published networks differ from those trained here."""
         return tuple(found for found in self.arms if found.adjusted_p <= self.alpha)
 
     @property
     def credible(self) -> bool:
-        """Whether nothing speaks against the published numbers."""
+        """Whether there is no evidence against the published numbers."""
         return not (self.altered or self.doubtful or self.told)

@@ -1,4 +1,4 @@
-"""A claim with its verdict, and the hypotheses that decide it, as typed parts of the results document."""
+"""Claims with their verdicts, and the hypotheses that decide them, as typed parts of the results document."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Number = float | None
 
 
 class Sample(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sample"):
-    """One side of a hypothesis: a value per seed of one arm, on the quantity's own scale; null for no finite value.
+    """One side of a hypothesis: a value per seed of one arm, in the quantity's own unit; null for no finite value.
 
     Attributes:
-        arm: name.
-        label: the arm as the sentence has it.
-        seeds: of the trained networks.
-        values: one for each of them.
+        arm: name of the arm.
+        label: the arm as the sentence shows it.
+        seeds: seeds of the trained networks.
+        values: one value per seed.
     """
 
     arm: str
@@ -50,17 +50,18 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
     """One comparison that a claim rests on.
 
     Attributes:
-        id: claim id, parameters and position, unique in a session; where tests of a claim share these, with the test's name.
+        id: claim id, parameters and position, and the test's name if tests of a claim share these; unique in a session.
         claim: id of the claim.
         control: what it controls for; empty for a primary hypothesis, which decides.
         form: kind of sentence.
-        statement: the sentence as a formula, for readers; nothing is read out of it.
+        statement: the sentence as a formula, for readers; no program reads it.
         parameters: the test's parameters.
         quantity, unit: what is compared.
-        sides: the samples in the order of the sentence, two of a comparison or a sameness; of these the second may be a constant.
-        levels: where the sides of a trend lie, or their claimed ranks in a correlation.
+        sides: the samples in the order of the sentence; a comparison or a sameness has two, and the second may be a
+            constant.
+        levels: positions of the sides of a trend, or their claimed ranks in a correlation.
         within: largest difference (or factor) that a sameness allows.
-        most: published networks that the smallest arm has, here or not; null where more can be trained.
+        most: number of published networks of the smallest arm, here or not; null if more can be trained.
         effect: the outcome.
     """
 
@@ -87,7 +88,7 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
 
 
 class Registration(StrEnum):
-    """How a claim compares with what was registered of it."""
+    """How a claim compares with its registration."""
 
     REGISTERED = "registered"
     CHANGED = "changed after data were seen"
@@ -96,14 +97,14 @@ class Registration(StrEnum):
 
 
 class Registered(Struct, frozen=True, kw_only=True):
-    """What was registered of a claim.
+    """The registration of a claim.
 
     Attributes:
         state: how the claim compares with it.
-        changed: what differs, as ``hypotheses`` or ``seeds``.
-        commit: of git, that was the last one before the claim's first run ended, else the first one at all; empty where the file
-            is not committed.
-        committed: its time, in seconds since the epoch.
+        changed: the fields that differ, such as ``hypotheses`` or ``seeds``.
+        commit: the last git commit of the file before the claim's first run ended, otherwise its first commit; empty if
+            the file is not committed.
+        committed: time of the commit, in seconds since the epoch.
     """
 
     state: Registration
@@ -118,22 +119,22 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     Attributes:
         id, sentence, paper, contradicted_by, deviations, confounds: as declared (`vitwork.language.claim.Claim`).
         chapter: the part of the paper.
-        examined: what was looked into after the data of the profile's published report had been seen.
-        ours: whether it is a claim of ours that the paper does not make.
-        registered: how it compares with what was registered before the data; None where nothing was.
-        verdict: what its primary hypotheses say together.
-        p, q, holm_p: its p-value, and corrected over the profile's claims for the false discovery rate and by Holm; null
-            where it was not measured or measures nothing.
+        examined: what was examined after the data of the profile's published report had been seen.
+        ours: whether this project added the claim; the paper does not make it.
+        registered: how it compares with its registration before the data; None if it was not registered.
+        verdict: the joint verdict of its primary hypotheses.
+        p, q, holm_p: its p-value, and the p-value corrected over the profile's claims for the false discovery rate and
+            by Holm; null if it was not measured or measures nothing.
         unmeasured: conditions of its controls that could not be measured.
-        lack: why it was not measured; None where it was.
-        hypotheses: ids, in order; empty for a property that is checked without statistics.
-        measurements: keys of the records that it rests on.
-        arms: names.
-        cost_seconds: of all runs and measurements that it rests on, also where other claims share them.
-        cost_joules: likewise; None where the energy of any is unknown.
-        rerun: the command that tests this claim alone.
-        file: where the first of its tests stands.
-        files: where its tests stand.
+        lack: why it was not measured; None if it was.
+        hypotheses: ids of its hypotheses, in order; empty for a property that is checked without statistics.
+        measurements: keys of the records behind its numbers.
+        arms: names of its arms.
+        cost_seconds: seconds of all runs and measurements behind it, including those shared with other claims.
+        cost_joules: energy of the same runs and measurements; None if that of any is unknown.
+        rerun: the command that tests only this claim.
+        file: file of the first of its tests.
+        files: files of its tests.
     """
 
     id: str

@@ -1,6 +1,7 @@
-"""The results of a session as one typed document, ``results.json``: what reports, comparisons and baselines read.
+"""The results of a session as one typed document, ``results.json``, which reports, comparisons and baselines read.
 
-NaN and infinities are null in JSON. The published schema, ``vitwork/report/results.schema.json``, is made of these types.
+NaN and infinities are null in JSON. The published schema, ``vitwork/report/results.schema.json``, is made from these
+types.
 """
 
 from __future__ import annotations
@@ -20,28 +21,28 @@ Moment = Annotated[float, Meta(ge=0, lt=253402300800)]
 
 
 PARTS = {Change.CHOSEN, Change.ENDED}
-"""What marks results of a part of the tests."""
+"""Deviations that mark results as covering only part of the tests."""
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
     """One training, or one published network. Fields of a run that did not end are null.
 
     Attributes:
-        key: of the run in the store.
-        arm, seed: which condition, and which of its trainings.
-        model, options: the architecture by name, and what it was made with.
+        key: key of the run in the store.
+        arm, seed: name of the arm, and the number of its training.
+        model, options: name of the architecture, and its options.
         recipe: how it was trained.
         parameters: number of trainable weights.
         status: how it ended.
-        seconds, joules: that it took.
-        images_per_second: that it trained on.
+        seconds, joules: time and energy of the training.
+        images_per_second: speed of the training.
         mode: device, precision and kernels.
         history: for every epoch its number, mean loss, accuracy on the training images and learning rate.
-        data, fingerprint: which images it was trained on, and the hash of the data set that they are of; with model,
-            options, recipe, seed and the hashes of the code they make the key. Empty in documents that do not tell them.
+        data, fingerprint: the images it was trained on, and the hash of their data set. Together with model, options,
+            recipe, seed and the hashes of the code they give the key. Empty in documents without them.
         finished: seconds since the epoch.
-        origin: key of the machine in `Results.origins`; empty where it is not known.
-        network: of a published one, what was loaded: name, SHA-256 of the weights, how its images were prepared, licence.
+        origin: key of the machine in `Results.origins`; empty if unknown.
+        network: for a published network, what was loaded: name, SHA-256 of the weights, image preparation, licence.
     """
 
     key: str
@@ -68,16 +69,16 @@ class MeasurementResult(Struct, frozen=True, kw_only=True):
     """One record of one run. Fields of a measurement that was not made are null.
 
     Attributes:
-        key: of the record in the store.
+        key: key of the record in the store.
         run: key of the run.
-        arm, seed: of that run.
-        name: of the measurement.
-        figure: how it is drawn.
+        arm, seed: arm and seed of that run.
+        name: name of the measurement.
+        figure: key of the figure that draws it.
         parameters: what was measured, and how much of it.
-        seconds, joules: that it took.
-        values: what was found, each kind of measurement with fields of its own (docs/analyses.md).
-        not_finite: what null stands for in `values`, by its place (``/angle/0``), so that they are the record's to the bit.
-        origin: as of a run.
+        seconds, joules: time and energy of the measurement.
+        values: the measured values; each kind of measurement has its own fields (docs/analyses.md).
+        not_finite: the number that null stands for in `values`, by its place (``/angle/0``), to restore them exactly.
+        origin: key of the machine in `Results.origins`; empty if unknown.
     """
 
     key: str
@@ -95,18 +96,19 @@ class MeasurementResult(Struct, frozen=True, kw_only=True):
 
 
 class QuantityResult(Struct, frozen=True, kw_only=True):
-    """What a session says of one quantity over all its networks: how well it is measured, and the shape of its spread.
+    """One quantity over all networks of a session: its measurement error, and the shape of its spread.
 
     Attributes:
-        name, unit: of the quantity.
-        scale: the declared scale, on which error, spread and skewness are.
-        error: root mean square over networks of the measurement's own standard error; null where none is known.
+        name, unit: name and unit of the quantity.
+        scale: the declared scale, on which error, spread and skewness are given.
+        error: root mean square over networks of the measurement's own standard error; null if none is known.
         spread: standard deviation over seeds, pooled within arms.
         drawn: whether every network is measured on images of its own, so that the spread contains the error.
-        testable: whether it is tested: one whose error is in the spread, and above half of it, is not.
-        skewness: of the residuals, pooled over arms, and z: in units of its standard error; null where too few differ.
-        skewed: whether that is plain, so that tests take the fuller guard.
-        together: whether they take it only because the session's quantities are plainly skewed together.
+        testable: whether it is tested; not if its error is contained in the spread and exceeds half of it.
+        skewness: skewness of the residuals, pooled over arms; null if too few values differ.
+        z: the same in units of its standard error.
+        skewed: whether the quantity is plainly skewed, so that its tests use the stronger guard.
+        together: whether they use it only because the session's quantities are plainly skewed together.
     """
 
     name: str
@@ -126,11 +128,11 @@ class ProfileResult(Struct, frozen=True, kw_only=True):
     """The scale of the session and how it differs from the paper's setting.
 
     Attributes:
-        name: what ``--profile`` takes.
+        name: name of the profile for ``--profile``.
         summary: data, sizes and length in one line.
         seeds: trained networks per arm.
-        deviations: from the paper's setting.
-        pixels: side of the images, where every arm has the same and it is not that of their source.
+        deviations: deviations from the paper's setting.
+        pixels: side of the images, if it is the same in all arms and not that of their source.
         first_seed: the number of the first seed.
         loaded: whether networks are published ones, which are loaded and not trained.
     """
@@ -148,7 +150,7 @@ class DatasetResult(Struct, frozen=True, kw_only=True):
     """The images.
 
     Attributes:
-        name: of the sources.
+        name: names of the data sources.
         fingerprint: hash of their content.
     """
 
@@ -164,7 +166,7 @@ class Origin(Struct, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """One of the reports that results were pooled from, with the seeds that each of its arms has there."""
+    """One of the reports that results were pooled from, with the seeds of each of its arms."""
 
     provenance: Provenance
     seeds: dict[str, tuple[int, ...]]
@@ -174,11 +176,11 @@ class MachineEffect(Struct, frozen=True, kw_only=True):
     """Whether the pooled reports' networks of one arm differ by report.
 
     Attributes:
-        arm: whose.
-        networks: of each report that has some, in the order of the sources.
-        p: probability of so large a difference where the reports do not matter.
-        adjusted_p: so large a one in any arm.
-        least: the smallest p that so few networks could have shown.
+        arm: name of the arm.
+        networks: numbers of networks of the reports that have some, in the order of the sources.
+        p: probability of a difference at least this large if the reports do not matter.
+        adjusted_p: probability of a difference at least this large in any arm.
+        least: the smallest p that is possible with this number of networks.
         largest: the quantity that differs most.
     """
 
@@ -195,13 +197,13 @@ class Provenance(Struct, frozen=True, kw_only=True):
 
     Attributes:
         command: the command line.
-        commit: of git, empty outside it; dirty: whether the tree had changes.
+        commit: the git commit, empty outside of git; dirty: whether the tree had changes.
         dataset: the images.
-        code: hash of the code by which runs and measurements were keyed, by module.
-        pages: hash of the code and templates that made the report; empty where none was made.
-        versions, hardware: of the machine that made the document.
+        code: hashes of the code that is part of the keys of runs and measurements, by module.
+        pages: hash of the code and templates that made the report; empty if no report was made.
+        versions, hardware: software versions and hardware of the machine that made the document.
         started, finished: seconds since the epoch.
-        seconds: between them.
+        seconds: time between start and end.
     """
 
     command: str
@@ -221,20 +223,20 @@ class Results(Struct, frozen=True, kw_only=True):
     """Everything that a session found.
 
     Attributes:
-        schema: by which the document is read.
+        schema: version of the document's format.
         profile: the scale.
         provenance: where the numbers come from.
-        claims: with their verdicts.
-        hypotheses: that the claims rest on.
+        claims: the claims with their verdicts.
+        hypotheses: the hypotheses that decide the claims or qualify them.
         runs: the trainings.
-        measurements: of those runs.
+        measurements: the measurements of those runs.
         alpha: false discovery rate over the profile's claims.
-        family: how many claims that profile can measure.
+        family: number of claims that the profile can measure.
         sequential: whether seeds were added until verdicts were settled.
         origins: the machines, by key.
-        sources: the reports that these results were pooled from; none for those of one session.
-        machine_effects: of pooled results, whether it matters where a network was trained; of the arms of several reports.
-        quantities: those that claims compare.
+        sources: the reports that these results were pooled from; empty for the results of one session.
+        machine_effects: for pooled results, whether it matters where networks were trained, by arm of several reports.
+        quantities: the quantities that claims compare.
     """
 
     schema: Literal["vitwork-results/2"] = SCHEMA
@@ -254,10 +256,10 @@ class Results(Struct, frozen=True, kw_only=True):
 
     @property
     def part(self) -> set[Change]:
-        """Why these are results of a part of the tests, chosen or ended early; empty for those of a whole session."""
+        """Why these results cover only part of the tests (chosen, or ended early); empty for a whole session."""
         return {found.change for found in self.profile.deviations} & PARTS
 
     def hypotheses_of(self, claim: ClaimResult) -> list[Hypothesis]:
-        """Return the hypotheses of one of these claims, in the claim's order."""
+        """Return the hypotheses of one of the claims, in the claim's order."""
         known = {hypothesis.id: hypothesis for hypothesis in self.hypotheses}
         return [known[id] for id in claim.hypotheses]

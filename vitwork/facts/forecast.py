@@ -1,4 +1,4 @@
-"""What is known of a session before anything trains: facts, not sentences."""
+"""What is known about a session before anything trains, as facts without wording."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from vitwork.design.profile import Profile
 class NoWork(StrEnum):
     """Why a session has nothing to train or to measure."""
 
-    ASKED = "asked"  # it only plans, or reads what others measured
-    DONE = "done"  # the last session left nothing undone, and nothing that it was seen to read has changed
+    ASKED = "asked"  # it only plans, or judges a report's measurements
+    DONE = "done"  # the last session left nothing undone, and nothing that it read has changed
 
 
 class Basis(Enum):
     """Where a duration comes from."""
 
-    STORE = auto()  # runs of this arm that lie in the store, measured
-    REPORT = auto()  # a published report of the profile, measured on the machine that it names
-    FAMILY = auto()  # a published network of each family, measured at random weights on the machine that a file names
-    STEP = auto()  # a training step on this machine and the work of each network; measuring it afterwards is left out
+    STORE = auto()  # measured: runs of this arm in the store
+    REPORT = auto()  # measured on the machine that the profile's published report names
+    FAMILY = auto()  # a network of each family, measured with random weights on the machine that a file names
+    STEP = auto()  # a training step on this machine, scaled by each network's operations; without the measurements
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class ArmWork:
 
     Attributes:
         arm: its name.
-        runs, missing: that are planned, and of them those that the store lacks.
-        seconds: that a run takes, about; None where nothing is known.
+        runs, missing: numbers of planned runs, and of those that the store lacks.
+        seconds: estimated seconds of a run; None if nothing is known.
     """
 
     arm: str
@@ -44,14 +44,14 @@ class ArmWork:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All that is to be trained and measured.
+    """The training and measuring that a session needs.
 
     Attributes:
-        arms: one by one.
-        seconds: that the missing runs take, as far as their lengths are known.
-        at_once: runs that are made side by side.
-        unknown: missing runs of unknown length.
-        bases: where the lengths come from, with the machine that they were measured on; empty where it is this one.
+        arms: the work of each arm.
+        seconds: seconds of the missing runs whose length is known.
+        at_once: number of runs that are made side by side.
+        unknown: number of missing runs of unknown length.
+        bases: sources of the lengths, with the machine on which they were measured; empty if it is this one.
     """
 
     arms: tuple[ArmWork, ...]
@@ -68,16 +68,17 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """What the hypotheses of a session can see.
+    """The effects that the hypotheses of a session can detect.
 
     Attributes:
-        hypotheses: their number, by claim.
-        smallest: by claim, the effect that would be decided in standard deviations over seeds; infinite where nothing would be.
-        first: by which two arms must differ for the first decision, in the same unit.
-        most: seeds or networks of an arm, at most.
-        family: claims over which the error rate is kept.
-        beside: of networks that stand alone, the claims whose numbers are set beside the paper's.
-        curves: of them, the measurements of which the paper has curves.
+        hypotheses: number of hypotheses, by claim.
+        smallest: by claim, the smallest effect that would be decided, in standard deviations over seeds; infinite if
+            none would be.
+        first: the difference of two arms needed for the first decision, in the same unit.
+        most: largest number of seeds or networks of an arm.
+        family: number of claims over which the error rate is controlled.
+        beside: for published networks, the claims whose numbers are shown beside the paper's.
+        curves: for published networks, the measurements of which the paper has curves.
     """
 
     hypotheses: Mapping[str, int]
@@ -91,14 +92,14 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a session will cost and what it can see.
+    """The cost of a session and the effects that it can detect.
 
     Attributes:
-        profile: of the session.
-        work: what is to be done.
-        minutes: of published networks, what each claim takes on one of them; None where a part of it is unknown.
-        power: what its hypotheses can see.
-        lacks: what claims lack that cannot be measured, by claim.
+        profile: the session's profile.
+        work: the training and measuring that it needs.
+        minutes: for published networks, minutes of each claim per network; None if a part is unknown.
+        power: the effects that its hypotheses can detect.
+        lacks: what the claims that cannot be measured lack, by claim.
     """
 
     profile: Profile
@@ -114,8 +115,8 @@ class ArmTasks:
 
     Attributes:
         arm: its name.
-        tasks, seeds, measurements: how many tasks, seeds in each, and measurements in all of them.
-        hours: that a task takes; None where nothing is known.
+        tasks, seeds, measurements: numbers of tasks, of seeds in each, and of measurements in all of them.
+        hours: estimated hours of a task; None if nothing is known.
     """
 
     arm: str
@@ -127,13 +128,13 @@ class ArmTasks:
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What an engine is handed.
+    """The tasks that an engine gets.
 
     Attributes:
         engine: its name.
-        resources: of each task.
-        arms: whose tasks these are, those of the longest first.
-        hours: of all tasks; None where that of any is unknown.
+        resources: resources of each task.
+        arms: the tasks by arm, longest first.
+        hours: hours of all tasks together; None if those of any are unknown.
     """
 
     engine: str

@@ -1,4 +1,4 @@
-"""Numbers that JSON does not have, written beside a document, so that what is read is what was written."""
+"""Keeps numbers that JSON cannot hold (NaN, infinities) beside a record, so that it can be restored exactly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vitwork.facts.document import NotFinite
 
 
 def not_finite(values: Any) -> dict[str, NotFinite]:
-    """Return which numbers of a record are NaN or infinite, by their place (``/angle/0``), since JSON has null for them."""
+    """Return the numbers of a record that are NaN or infinite, by their place (``/angle/0``); JSON shows null."""
     return {place: cast("NotFinite", str(number)) for place, number in _numbers(values) if not math.isfinite(number)}
 
 

@@ -1,4 +1,4 @@
-"""Why an analysis of a model was not made: facts, not sentences."""
+"""Reasons why an analysis of a model was not made, as facts without wording."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from msgspec import Struct
 
 
 class Obstruction(StrEnum):
-    """What kind of thing kept an analysis from being made."""
+    """The kind of reason why an analysis was not made."""
 
-    UNFIT = "unfit"  # it does not suit the model or its images, for the reason `what`, in its own words
-    DRAWN = "drawn"  # it needs images of the classes that the model tells apart, and none were given
-    CLASSES = "classes"  # it needs images of the classes that the model tells apart, and `classes` differ
+    UNFIT = "unfit"  # it does not suit the model or its images, for the reason in `what`
+    DRAWN = "drawn"  # it needs images of the model's classes, and none were given
+    CLASSES = "classes"  # it needs images of the model's classes, and the numbers in `classes` differ
     MEMORY = "memory"  # it does not fit into memory
-    TIME = "time"  # it would end after the time that was given
-    FAULT = "fault"  # something failed that nobody foresaw: `what` says what, in the failing code's own words
+    TIME = "time"  # it would end after the given time
+    FAULT = "fault"  # an unexpected error: `what` is its message
 
 
 class NotMade(Struct, frozen=True, omit_defaults=True):
     """Why an analysis could not be made.
 
     Attributes:
-        reason: what kind of thing kept it from being made.
-        what: the reason in the words of the code that gave it.
-        error: of a fault, the kind of exception.
-        classes: how many the images have, and the model.
-        seconds: that the analysis takes, about, and that are left for it.
+        reason: the kind of reason.
+        what: the message of the code that gave the reason.
+        error: for a fault, the type of the exception.
+        classes: numbers of classes of the images and of the model.
+        seconds: estimated seconds of the analysis, and the seconds that were left.
     """
 
     reason: Obstruction

@@ -1,4 +1,4 @@
-"""What a claim is: one statement of the paper, with the paper's own evidence."""
+"""Claims: statements of the paper, each with the paper's own evidence."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ Test = TypeVar("Test", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What the paper reports for a claim.
+    """The paper's evidence for a claim.
 
     Attributes:
         where: figure, section or appendix, for readers.
         values: the paper's numbers, as text.
         setup: the paper's data set, models and recipe.
-        read_from: how the numbers were obtained where the paper prints none ("density curve", "vector plot").
+        read_from: how the numbers were obtained if the paper prints none ("density curve", "vector plot").
         networks: trained networks per arm behind the numbers.
-        effect: the paper's effect in the first primary sentence, in its unit and direction (the factor of a ratio; points
-            of a percentage); None where the paper gives no number for it.
-        section: the section that the claim belongs to, each of which answers one question of the paper: 2 what makes networks
-            optimise better, 3 whether attention acts like convolution, 4 how to combine both; 0 for claims of other papers.
-        figures: numbers of the paper's figures that show it, for example ``("1c", "4")``.
+        effect: the paper's effect for the first primary sentence, in its unit and direction (a factor for a ratio,
+            percentage points for a percentage); None if the paper gives no number.
+        section: the section of the paper that the claim belongs to; 0 for claims of other papers. Each section answers
+            one question: 2 what makes networks optimise better, 3 whether attention acts like convolution, 4 how to
+            combine both.
+        figures: numbers of the paper's figures that show the effect, for example ``("1c", "4")``.
     """
 
     where: str
@@ -42,11 +43,11 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class OtherImages:
-    """A difference from the paper's setting that is none where the networks were trained on the paper's images.
+    """A difference from the paper's setting that exists only if networks were trained on other images than the paper's.
 
     Attributes:
-        text: in words.
-        paper: the data sources (`vitwork.design.dataset`) whose images those are.
+        text: the difference in words.
+        paper: the data sources (`vitwork.design.dataset`) that hold the paper's images.
     """
 
     text: str
@@ -66,11 +67,11 @@ class Claim:
         sentence: the statement in plain words.
         paper: the paper's own evidence.
         contradicted_by: the outcome that would contradict the claim.
-        deviations: differences from the paper's setting that hold at every profile, or where images are others.
+        deviations: differences from the paper's setting, at every profile or only on other images than the paper's.
         confounds: other explanations that the design does not exclude.
-        ours: a claim of ours that the paper does not make.
-        any_network: about any network, trained or not; other claims compare only networks that have learned.
-        examined: what was looked into after the data of a profile had been seen, by profile; no part of the declaration.
+        ours: whether this project added the claim; the paper does not make it.
+        any_network: whether it is about any network, trained or not; others compare only networks that have learned.
+        examined: by profile, what was examined after its data had been seen; not part of the declaration.
     """
 
     id: str
@@ -84,7 +85,7 @@ class Claim:
     examined: Mapping[str, str] = field(default_factory=dict)
 
     def differences(self, sources: Collection[str] = ()) -> tuple[str, ...]:
-        """Return the deviations of arms whose images are from some data sources, in words; all of them where none is named."""
+        """Return the deviations in words for arms with images of some data sources; all of them if none is named."""
         return tuple(
             found if isinstance(found, str) else found.text
             for found in self.deviations
@@ -103,14 +104,15 @@ def claim(
     ours: bool = False,
     any_network: bool = False,
 ) -> Callable[[Test], Test]:
-    """Declare that the decorated test decides a claim of the paper; the arguments are the fields of `Claim`, but for what was
-    looked into later, which stands in `examined.toml` beside the file.
+    """Declare that the decorated test decides a claim of the paper.
+
+    The arguments are the fields of `Claim`, except `examined`, which is read from `examined.toml` beside the file.
 
     Returns:
         A decorator that marks the test function; the pytest plugin reads the mark.
 
     Raises:
-        TypeError: a field is not of its type, and no report could hold it.
+        TypeError: a field does not have its type, so that no report could hold it.
     """
     given = Claim(id, sentence, paper, contradicted_by, deviations, confounds, ours, any_network)
     try:
@@ -119,7 +121,7 @@ def claim(
         raise TypeError(f"The claim {id!r} cannot be declared: {error}") from error
 
     def mark(test: Test) -> Test:
-        import pytest  # here, so that those who only want the vocabulary do not load it
+        import pytest  # here, so that importing the vocabulary does not load pytest
 
         marked: Test = pytest.mark.claim(declared)(test)
         return marked
@@ -130,9 +132,9 @@ def claim(
 def combine(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the verdict of a claim from those of its hypotheses.
 
-    One contradicted hypothesis contradicts the claim, whatever the others would say, and every one must be reproduced to
-    reproduce it. Else a hypothesis that was not measured leaves the whole claim not measured: what is missing never
-    makes a verdict better.
+    One contradicted hypothesis contradicts the claim, regardless of the others, and all must be reproduced to reproduce
+    it. Otherwise one hypothesis that was not measured makes the whole claim not measured, so that missing values never
+    improve a verdict.
     """
     found = set(verdicts)
     if Verdict.CONTRADICTED in found:

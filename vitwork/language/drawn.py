@@ -1,4 +1,4 @@
-"""Properties on drawn examples: what holds for every network is checked on many, without training any."""
+"""Checks properties on randomly drawn examples: statements about every network, checked without training."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 
 def drawn(*, examples: int = 30, **ranges: tuple[int, int] | tuple[float, float]) -> Callable[..., Callable[[], None]]:
-    """Check a test on drawn arguments, the same in every session.
+    """Run a test on randomly drawn arguments, the same in every session.
 
     Args:
-        examples: how many.
-        ranges: the least and the largest value of every argument, two integers or two floats.
+        examples: number of examples.
+        ranges: the smallest and the largest value of every argument, two integers or two floats.
 
     Returns:
-        A decorator, whose test takes no arguments. hypothesis is imported when that test runs: its import takes longer than a
-        session needs to find that the property was checked before.
+        A decorator that makes a test without arguments. hypothesis is imported only when that test runs, because its
+        import takes longer than a session needs to find that the property was checked before.
     """
 
     def decorate(test: Callable[..., None]) -> Callable[[], None]:

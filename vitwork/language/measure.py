@@ -1,4 +1,4 @@
-"""What a claim's test is given: `Measure` makes references."""
+"""`Measure`, the argument of a claim's test, which makes references to quantities."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Kind = TypeVar("Kind", bound=Measurement)
 
 
 class Efforts(Protocol):
-    """What knows how thoroughly each kind of measurement is made, such as a profile."""
+    """Holds the arms and the parameters of each kind of measurement; profiles are the main example."""
 
     @property
     def arms(self) -> Mapping[str, Any]:
@@ -30,15 +30,15 @@ class Measure:
     """Makes references: ``measure(quantity, **parameters)(arm)``.
 
     Attributes:
-        efforts: gives the parameters that the test does not give.
-        sheet: gets the sentences that the test makes and asserts.
+        efforts: provides the parameters that the test does not set.
+        sheet: collects the sentences that the test makes and asserts.
     """
 
     efforts: Efforts
     sheet: Sheet = field(default_factory=Sheet)
 
     def present(self, *arms: str) -> tuple[str, ...]:
-        """Return those of the arms that there are at this scale, for a sentence over as many as there are."""
+        """Return those of the given arms that exist at this scale, for a sentence over all that exist."""
         return tuple(arm for arm in arms if arm in self.efforts.arms)
 
     def share(self, arm: str) -> float:
@@ -49,11 +49,11 @@ class Measure:
         """Return a function from an arm's name to a reference to `quantity`, measured with `parameters`.
 
         Raises:
-            TypeError: neither the measurement nor the quantity has such a parameter; of the function, where it is given no
-                name.
+            TypeError: neither the measurement nor the quantity has such a parameter; or the returned function is called
+                with something else than an arm's name.
         """
         measurement, options = self.efforts.measurement(quantity.measurement).having(parameters)
-        inspect.signature(quantity.value).bind({}, **options)  # a misspelt name is found now, not after training
+        inspect.signature(quantity.value).bind({}, **options)  # finds a misspelt name now, not after training
 
         def reference(arm: str) -> Reference:
             if not isinstance(arm, str):

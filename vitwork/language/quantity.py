@@ -1,4 +1,4 @@
-"""What a quantity is: the one number per trained network that claims compare, made of a measurement's record."""
+"""Quantities: the numbers that claims compare, one per trained network, each computed from a measurement's record."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from vitwork.statistics.effect import Scale
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """The number per trained network that claims compare.
+    """A number per trained network that claims compare.
 
     Attributes:
-        name: what statements call it.
-        measurement: the kind of measurement whose record it is made of.
-        value: called as ``value(record, **parameters)``.
+        name: its name in statements.
+        measurement: the kind of measurement whose record it is computed from.
+        value: computes it; called as ``value(record, **parameters)``.
         unit: unit of the number, empty for none.
         scale: how arms are compared: by ``difference`` of means, by ``log-ratio`` (of geometric means, for positive
             quantities) or by the ``probability`` that a run of one exceeds a run of the other.
-        trials: of a percentage of counted trials, how many a measurement makes per network; None for other numbers.
-        error: called as ``value`` is; the measurement's own standard error, None where it is not known.
+        trials: for a percentage of counted trials, the number of trials per network; None for other numbers.
+        error: computes the measurement's own standard error, called like ``value``; None if it is not known.
         drawn: whether every run is measured on images of its own, so that their choice adds to the spread over networks;
             images that all runs share add nothing to a comparison.
-        augmented: whether it is read on training images as the recipe augments them.
+        augmented: whether it is measured on training images as the recipe augments them.
     """
 
     name: str
@@ -52,7 +52,7 @@ def quantity(
     drawn: bool = False,
     augmented: bool = False,
 ) -> Callable[[Callable[..., float]], Quantity]:
-    """Make a quantity of a function of (record, parameters…)."""
+    """Make a quantity from a function of (record, parameters…)."""
 
     def make(value: Callable[..., float]) -> Quantity:
         return Quantity(
@@ -63,14 +63,14 @@ def quantity(
 
 
 class AbsentError(VitworkError):
-    """A network has nothing of what a quantity is about; the message says what."""
+    """A network lacks the parts that a quantity is about; the message names them."""
 
 
 def mean(values: Iterable[float], of: str) -> float:
-    """Return the mean of values, one for each of a network's parts.
+    """Return the mean of values, one for each of a network's parts of a kind.
 
     Raises:
-        AbsentError: there are none of these parts.
+        AbsentError: the network has no such parts.
     """
     found = list(values)
     if not found:
@@ -79,7 +79,7 @@ def mean(values: Iterable[float], of: str) -> float:
 
 
 def ratio(part: float, whole: float) -> float:
-    """Return the quotient of two numbers, NaN where it is not defined."""
+    """Return the quotient of two numbers; NaN if it is undefined."""
     return float(part / whole) if whole else math.nan
 
 
@@ -89,7 +89,7 @@ def log(value: float) -> float:
 
 
 def columns(result: object, *names: str) -> Record:
-    """Return fields of an analysis' result as records have them: sequences as lists, tensors as numbers."""
+    """Return fields of an analysis' result in the form of records: sequences as lists, tensors as numbers."""
     return {name: _listed(getattr(result, name)) for name in names}
 
 

@@ -1,8 +1,8 @@
-"""What a claim's test asserts: references to quantities, and comparisons of them.
+"""References to quantities, and the sentences that compare them, which a claim's test asserts.
 
-A test is read once, when it is collected. ``measure(quantity)("vit")`` is a `Reference`: it says what is meant and holds no
-number. Comparing references makes a `Sentence`, and asserting a sentence notes it. The judge looks the numbers up later,
-and again whenever seeds are added. What states nothing that can be judged is refused while the test is read.
+A test is read once, when it is collected. ``measure(quantity)("vit")`` is a `Reference`: it names a quantity of an arm
+and holds no number. Comparing references makes a `Sentence`, and asserting a sentence notes it. The judge looks up the
+numbers later, and again whenever seeds are added. Expressions that cannot be judged are refused while the test is read.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Form = Literal["comparison", "trend", "order", "correlation", "sameness"]
 
 @dataclass(slots=True)
 class Sheet:
-    """What a test states.
+    """The sentences of a test.
 
     Attributes:
         made: every sentence, in order.
-        asserted: those that it asserts, in order; one as often as it is asserted.
+        asserted: the asserted sentences, in order, each as often as it is asserted.
     """
 
     made: list[Sentence] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Sheet:
         return [sentence for sentence in self.made if id(sentence) not in known]
 
     def withdraw(self, sentence: Sentence) -> None:
-        """Forget that a sentence was made: another one takes its place."""
+        """Remove a sentence, because another one replaces it."""
         self.made = [other for other in self.made if other is not sentence]
 
 
@@ -50,16 +50,16 @@ class Reference:
     """A quantity of an arm: one number per trained network, once they are measured.
 
     ``reference < other`` and ``reference > other`` are sentences. ``reference + 2`` and ``0.5 * reference`` declare a
-    margin: an amount where quantities are compared by difference, a factor where they are compared by ratio.
+    margin: an amount if quantities are compared by difference, a factor if they are compared by ratio.
 
     Attributes:
         quantity: what is compared.
         arm: name of the arm.
-        measurement: the analysis whose record the quantity is made of, with all its parameters.
+        measurement: the analysis whose record the quantity is computed from, with all its parameters.
         options: parameters of the quantity itself.
-        sheet: gets the sentences that are made of this reference.
+        sheet: collects the sentences made from this reference.
         margin: declared margin; a natural logarithm for factors.
-        qualifier: what tells this reference from a sentence's other ones of the same arm.
+        qualifier: distinguishes this reference from others of the same arm in a sentence.
     """
 
     quantity: Quantity
@@ -77,7 +77,7 @@ class Reference:
 
     @property
     def label(self) -> str:
-        """The quantity and the arm as formulas have them."""
+        """The quantity and the arm as formulas show them."""
         amount = factor = ""
         if self.margin and self.quantity.scale == "difference":
             amount = f" {'+' if self.margin > 0 else '−'} {abs(self.margin):g}"
@@ -87,7 +87,7 @@ class Reference:
 
     @property
     def place(self) -> str:
-        """The arm, with what tells this reference from a sentence's other ones of the same arm."""
+        """The arm, with the qualifier that distinguishes this reference from others of the same arm."""
         return f"{self.arm} ({self.qualifier})" if self.qualifier else self.arm
 
     def __lt__(self, other: Reference | float) -> Inequality:
@@ -119,7 +119,7 @@ class Reference:
             raise TypeError(f"{self.quantity.name} is compared by {self.quantity.scale}; no margin can be {verb} it")
 
     def __eq__(self, other: object) -> NoReturn:
-        """Refuse: whether two names mean the same network is no statement, and equal numbers need a band."""
+        """Raise an error: comparing names is not a statement, and a claim of equal numbers needs a band (`same`)."""
         raise TypeError(f"{self.label} is compared by == or !=, which states nothing: say same(…, within=…)")
 
     __hash__ = object.__hash__
@@ -129,7 +129,7 @@ class Reference:
         return self.label
 
     def __bool__(self) -> bool:
-        """Refuse: a test may state sentences about a quantity, not depend on it."""
+        """Raise an error: a test may state sentences about a quantity, but not branch on it."""
         raise TypeError(f"{self.label} has no truth value; compare it with something")
 
 
@@ -138,7 +138,7 @@ class Sentence(ABC):
 
     Attributes:
         form: kind of sentence.
-        control: what the sentence controls for; empty for one that is the paper's own reading and decides.
+        control: what the sentence controls for; empty for the paper's own reading, which decides.
     """
 
     __slots__ = ()
@@ -148,7 +148,7 @@ class Sentence(ABC):
     @property
     @abstractmethod
     def sides(self) -> tuple[Reference | float, ...]:
-        """The references in the order of the sentence; a constant may stand last."""
+        """The references in the order of the sentence; the last side may be a constant."""
 
     @property
     @abstractmethod
@@ -162,7 +162,7 @@ class Sentence(ABC):
         """Return the effect and its verdict.
 
         Args:
-            values: of the sides, in their order: one number per seed, or the constant.
+            values: for each side, in order, one number per seed, or the constant.
             alpha: two-sided error rate.
             sequential: judge validly after every seed, at the price of some power.
             skewed: guard against skewness that the session's own data show.
@@ -170,16 +170,16 @@ class Sentence(ABC):
 
     @abstractmethod
     def smallest(self, seeds: int, alpha: float) -> float:
-        """Return the smallest effect that so many seeds per arm show, in standard deviations over seeds, at `alpha`."""
+        """Return the smallest effect that this number of seeds per arm can show at `alpha`, in standard deviations."""
 
     @property
     def levels(self) -> tuple[float, ...] | None:
-        """Where the sides of a trend lie."""
+        """The positions of the sides of a trend; None for other sentences."""
         return None
 
     @property
     def band(self) -> float | None:
-        """The largest difference, or factor, that a sameness allows."""
+        """The largest difference, or factor, that a sameness allows; None for other sentences."""
         return None
 
     @property
@@ -198,11 +198,11 @@ class Sentence(ABC):
         return self.references[0]
 
     def __post_init__(self) -> None:
-        """Note that the test makes this; one that it does not assert would vanish."""
+        """Note that the test makes this sentence, so that one that it never asserts can be reported."""
         self.first.sheet.made.append(self)
 
     def __bool__(self) -> bool:
-        """Note that the test asserts this; `assert` offers Python objects no other way to know."""
+        """Note that the test asserts this; Python objects have no other way to detect an `assert`."""
         self.first.sheet.asserted.append(self)
         return True
 
@@ -264,10 +264,10 @@ def control(sentence: Some, condition: str) -> Some:
 
     Args:
         sentence: the claim's sentence under another condition.
-        condition: what differs, as it follows a verdict: "reproduced, but not with BatchNorm in train mode".
+        condition: what differs, worded to follow a verdict: "reproduced, but not with BatchNorm in train mode".
 
     Raises:
-        TypeError: the condition is not in words, without which the sentence would decide.
+        TypeError: the condition is not a non-empty text; without one the sentence would decide.
     """
     if not isinstance(condition, str) or not condition:
         raise TypeError(f"the condition of a control is in words, not {condition!r}")
@@ -276,19 +276,19 @@ def control(sentence: Some, condition: str) -> Some:
 
 
 def sample_and_other(values: Sequence[Values | float]) -> tuple[Values, Values | float]:
-    """Return the values of both sides, of which only the second may be a constant."""
+    """Return the values of both sides; only the second may be a constant."""
     first, second = values
     assert isinstance(first, tuple)
     return first, second
 
 
 def paired(a: Reference, b: Reference | float) -> bool:
-    """Return whether both sides are taken on the same networks, seed by seed."""
+    """Return whether both sides are measured on the same networks, seed by seed."""
     return isinstance(b, Reference) and a.arm == b.arm
 
 
 def worded(side: Reference | float) -> str:
-    """Return a side as formulas have it."""
+    """Return a side as formulas show it."""
     return side.label if isinstance(side, Reference) else f"{side:g}"
 
 
@@ -297,10 +297,10 @@ def number(value: object, role: str) -> float:
 
     Args:
         value: the number.
-        role: what it is, as a sentence begins.
+        role: what the number is, as the start of an error message.
 
     Raises:
-        TypeError: it is no number, or not finite.
+        TypeError: the value is not a number, or not finite.
     """
     if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
         raise TypeError(f"{role} is a finite number, not {value!r}")
@@ -308,7 +308,7 @@ def number(value: object, role: str) -> float:
 
 
 def told_apart(*sides: Reference) -> tuple[Reference, ...]:
-    """Return references; where only parameters tell some apart, their labels name these."""
+    """Return references; those that differ only in parameters get labels that name the parameters."""
     return tuple(replace(side, qualifier=_qualifier(side, sides)) for side in sides)
 
 

@@ -1,4 +1,4 @@
-"""Sentences of more than one comparison: trends, orders, rank correlations, and claims of no difference.
+"""Sentences beyond simple comparisons: trends, orders, rank correlations, and claims of no difference.
 
 A test asserts them like comparisons: ``assert falling(ape("vit-1-head"), ape("vit-2-heads"), ape("vit-4-heads"))``.
 """
@@ -24,12 +24,12 @@ from vitwork.language.sentence import (
 from vitwork.statistics.effect import Alternative, Effect
 
 INTERACTION = (0.25, -0.25, -0.25, 0.25)
-"""Levels of four arms whose slope is the difference of the differences of two pairs."""
+"""Levels of four arms for which the slope is the difference between the differences of two pairs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OverArms(Sentence):
-    """A sentence whose sides are arms, in an order that means something.
+    """A sentence whose sides are arms in a meaningful order.
 
     Attributes:
         arms: references to one quantity.
@@ -49,8 +49,8 @@ class Trend(OverArms):
 
     Attributes:
         arms: in the order of the levels.
-        places: where the arms lie.
-        alternative: ``less`` when it falls.
+        places: positions of the arms.
+        alternative: ``less`` for a falling trend, ``greater`` for a rising one.
     """
 
     places: tuple[float, ...]
@@ -68,7 +68,7 @@ class Trend(OverArms):
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """Where the arms lie."""
+        """The positions of the arms."""
         return self.places
 
     def judge(
@@ -84,7 +84,7 @@ class Trend(OverArms):
         )  # fmt: skip
 
     def smallest(self, seeds: int, alpha: float) -> float:
-        """Return the smallest difference of the outermost levels, were the trend linear."""
+        """Return the smallest detectable difference between the outermost levels, assuming a linear trend."""
         from vitwork.statistics import detectable
         from vitwork.statistics.structured import slope_weights
 
@@ -95,7 +95,7 @@ class Trend(OverArms):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Order(OverArms):
-    """References of which each is smaller than the next: one hypothesis, true when every step is.
+    """References of which each is smaller than the next, as one hypothesis that is true if every step is.
 
     Attributes:
         arms: in the claimed order.
@@ -119,7 +119,7 @@ class Order(OverArms):
         return ordering(samples, "less", alpha, scale=self.first.quantity.scale, anytime=sequential, skewed=skewed)
 
     def smallest(self, seeds: int, alpha: float) -> float:
-        """Return the smallest difference that every step needs."""
+        """Return the smallest detectable difference, which every step needs."""
         from vitwork.statistics import detectable
 
         return detectable(seeds, alpha, power=0.8 ** (1 / (len(self.arms) - 1)))
@@ -127,7 +127,7 @@ class Order(OverArms):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Interaction(Trend):
-    """One difference that is larger than another: a slope over four arms, whose levels give each its sign."""
+    """The claim that one difference is larger than another: a slope over four arms, whose levels give the signs."""
 
     @property
     def statement(self) -> str:
@@ -136,7 +136,7 @@ class Interaction(Trend):
         return f"{a} − {b} > {c} − {d}"
 
     def smallest(self, seeds: int, alpha: float) -> float:
-        """Return the smallest difference of differences, in which the error of four arms stands."""
+        """Return the smallest detectable difference of differences; its error contains that of four arms."""
         from vitwork.statistics import detectable
 
         return detectable(seeds, alpha, arms=4)
@@ -171,7 +171,7 @@ class Correlation(OverArms):
     def judge(
         self, values: Sequence[Values | float], alpha: float, *, sequential: bool = False, skewed: bool = False
     ) -> Effect:
-        """Return the mean rank correlation, which skewness does not touch."""
+        """Return the mean rank correlation, which skewness does not affect."""
         from vitwork.statistics import rank_correlation
 
         del skewed
@@ -179,7 +179,7 @@ class Correlation(OverArms):
         return rank_correlation(samples, alpha=alpha, levels=self.ranks, anytime=sequential)
 
     def smallest(self, seeds: int, alpha: float) -> float:
-        """Return about the smallest difference between neighbouring ranks: that of two arms."""
+        """Return approximately the smallest detectable difference between neighbouring ranks: that of two arms."""
         from vitwork.statistics import detectable
 
         return detectable(seeds, alpha)
@@ -190,8 +190,8 @@ class Sameness(Sentence):
     """Two references, or a reference and a constant, that differ by less than a declared amount.
 
     Attributes:
-        left, right: what is the same.
-        within: the largest difference that counts as none; a factor for a quantity compared by log-ratio.
+        left, right: the sides that are claimed to be the same.
+        within: the largest difference that counts as no difference; a factor for a quantity compared by log-ratio.
     """
 
     left: Reference
@@ -213,7 +213,7 @@ class Sameness(Sentence):
 
     @property
     def band(self) -> float:
-        """The largest difference that counts as none."""
+        """The largest difference that counts as no difference."""
         return self.within
 
     def judge(
@@ -230,7 +230,7 @@ class Sameness(Sentence):
         )  # fmt: skip
 
     def smallest(self, seeds: int, alpha: float) -> float:
-        """Return the smallest band that equal sides are shown to lie in; each edge has to be cleared."""
+        """Return the smallest band within which equal sides can be shown to lie; both edges must be cleared."""
         from vitwork.statistics import detectable
 
         alone = not isinstance(self.right, Reference) or paired(self.left, self.right)
@@ -242,18 +242,18 @@ def falling(*arms: Reference, levels: Sequence[float] | None = None) -> Trend:
 
     Args:
         arms: references to one quantity.
-        levels: where the arms lie (heads, patch sizes, data); equal steps by default. Give logarithms for sizes that
+        levels: positions of the arms (heads, patch sizes, data); equal steps by default. Give logarithms for sizes that
             grow by factors. NaN for an arm that the scale lacks.
 
     Raises:
-        TypeError: the references are to different quantities, or carry a margin; a level is no number, or infinite.
-        ValueError: there are fewer than two, or not one level for each, or all levels are alike.
+        TypeError: the references are to different quantities, or carry a margin; a level is not a number, or infinite.
+        ValueError: there are fewer than two arms, not one level for each, or all levels are equal.
     """
     return _trend(arms, levels, "less")
 
 
 def rising(*arms: Reference, levels: Sequence[float] | None = None) -> Trend:
-    """Claim that a quantity rises over the arms, in the order given; arguments are those of `falling`."""
+    """Claim that a quantity rises over the arms, in the order given; takes the arguments of `falling`."""
     return _trend(arms, levels, "greater")
 
 
@@ -269,12 +269,12 @@ def _trend(arms: tuple[Reference, ...], levels: Sequence[float] | None, alternat
 def ordered(*arms: Reference) -> Order:
     """Claim that each reference is smaller than the next, as one hypothesis.
 
-    A chain ``a < b < c`` states one hypothesis for each step, of which each pays for the others in the correction for
-    multiplicity; an order is decided as a whole and pays once.
+    A chain ``a < b < c`` states one hypothesis per step, and each makes the correction for multiplicity stricter for
+    the others. An order is decided as a whole and counts once.
 
     Raises:
         TypeError: the references are to different quantities, or carry a margin.
-        ValueError: there are fewer than two.
+        ValueError: there are fewer than two arms.
     """
     _check_alike(arms)
     return Order(told_apart(*arms))
@@ -292,10 +292,10 @@ def interacting(more: tuple[Reference, Reference], less: tuple[Reference, Refere
 
 
 def correlated(*groups: Sequence[Reference]) -> Correlation:
-    """Claim that a quantity rises from group to group, by rank: not every step need be seen.
+    """Claim that a quantity rises from group to group, by rank; not every step has to be significant.
 
     Args:
-        groups: references to one quantity, one or more of each rank.
+        groups: references to one quantity, one or more for each rank.
 
     Raises:
         TypeError: the references are to different quantities, or carry a margin.
@@ -312,10 +312,10 @@ def correlated(*groups: Sequence[Reference]) -> Correlation:
 def same(a: Reference, b: Reference | float, *, within: float) -> Sameness:
     """Claim that two references differ by less than `within`: in their unit, or as a factor where ratios are compared.
 
-    Not to have found a difference does not show this; the interval has to lie inside the band.
+    Finding no difference does not show this; the interval must lie inside the band.
 
     Raises:
-        TypeError: the references are to different quantities, or carry a margin; a number is none, or not finite.
+        TypeError: the references are to different quantities, or carry a margin; `b` or `within` is no finite number.
         ValueError: the band is empty.
     """
     _check_alike((a, b if isinstance(b, Reference) else a))

@@ -1,4 +1,4 @@
-"""The command ``vitwork networks``: which published networks stand behind each arm, and getting their weights."""
+"""The command ``vitwork networks``: lists the published networks of each arm, and fetches their weights."""
 
 from __future__ import annotations
 
@@ -58,8 +58,7 @@ def networks(arguments: Sequence[str]) -> int:
     chosen = list(own or profile.arms)
     if given.arms is not None:
         chosen = list(dict.fromkeys(name.strip() for name in given.arms.split(",")))
-    if unknown := [name for name in chosen if name not in profile.arms]:
-        raise VitworkError(f"The profile {profile.name} has no arm {unknown[0]!r}; it has {', '.join(profile.arms)}.")
+    profile.check_arms(chosen)
     if given.fetch and given.weights:
         raise VitworkError("Weights are fetched into the cache of the hub: leave --weights or --fetch out.")
     check_folder(given.weights)
@@ -76,12 +75,12 @@ def networks(arguments: Sequence[str]) -> int:
 
 
 def _asked(arm: Arm) -> bool:
-    """Return whether a claim asks for the networks of an arm."""
+    """Return whether a claim uses the networks of an arm."""
     return arm.family is None or arm.family.asked
 
 
 def table(profile: Profile, arm: Arm, weights: Path | None) -> Iterator[str]:
-    """Yield what an arm consists of: a line for itself, and one for each network with what is known of it."""
+    """Yield the lines of an arm: one for the arm, and one for each network with its properties."""
     if (original := _original(profile, arm)) != arm.name:
         yield f"{arm.name}: the networks of {original}"
         return
@@ -115,7 +114,7 @@ def rule(family: Family) -> str:
 
 
 def _known(network: Network, weights: Path | None) -> tuple[Network, str, str]:
-    """Return a network as `looked_up` returns it, whether its weights are here, and what may be the reason if not."""
+    """Return a network as `looked_up` does, whether its weights are here, and a possible reason if not."""
     network, wrong = looked_up(network, weights)
     if isinstance(wrong, DamagedError):
         return network, "damaged", f"{wrong}."
@@ -123,12 +122,12 @@ def _known(network: Network, weights: Path | None) -> tuple[Network, str, str]:
 
 
 def _original(profile: Profile, arm: Arm) -> str:
-    """Return the first arm of the same networks."""
+    """Return the first arm with the same networks."""
     return next(name for name in profile.arms if same_networks(profile, name, arm.name))
 
 
 def merged(arm: Arm) -> dict[str, tuple[str, ...]]:
-    """Return the networks that are not independent of one that stands for them, by its name."""
+    """Return, by the name of a chosen network, the networks that are not independent of it and that it stands for."""
     if arm.family is None:
         return {}
     from vitwork.models.published.membership import groups
@@ -137,7 +136,7 @@ def merged(arm: Arm) -> dict[str, tuple[str, ...]]:
 
 
 def _summary(found: Sequence[Network], sizes: Sequence[Size], double: Collection[str]) -> str:
-    """Return how many networks there are but for those of the same weights, and in what they differ besides the arm."""
+    """Return the number of networks, without copies of the same weights, their sizes, and the years of their papers."""
     if not found:
         return "none in the installed timm"
     years = sorted({network.year for network in found if network.year})
@@ -151,7 +150,7 @@ def _summary(found: Sequence[Network], sizes: Sequence[Size], double: Collection
 
 
 def _range(ordered: Sequence[str]) -> str:
-    """Return the ends of ordered numbers, as they are shown; one where they are the same."""
+    """Return the range of ordered numbers as shown; a single number if both ends are the same."""
     return " to ".join(dict.fromkeys((ordered[0], ordered[-1])))
 
 
@@ -162,9 +161,9 @@ def _size(network: Network) -> Size:
 
 
 def fetched(profile: Profile, arms: Sequence[str]) -> int:
-    """Fetch what is not here or damaged, and verify what is; what fails is named, and the rest goes on. Return the exit status.
+    """Fetch missing or damaged weights, verify the others, name those that fail, and return the exit status.
 
-    Once the hub does not answer, it is asked for nothing more: each question takes half a minute of tries.
+    Once the hub does not answer, no more requests are sent, because each takes half a minute of retries.
     """
     from vitwork.models.published.content import identified
     from vitwork.models.published.weights import fetch
@@ -192,7 +191,7 @@ def fetched(profile: Profile, arms: Sequence[str]) -> int:
 
 
 def _unanswered(error: BaseException | None) -> bool:
-    """Return whether an error comes of a hub that cannot be reached; where questions are forbidden, none takes time."""
+    """Return whether an error means that the hub cannot be reached; False in offline mode, which costs no time."""
     from huggingface_hub import constants
     from huggingface_hub.errors import LocalEntryNotFoundError
 

@@ -1,4 +1,4 @@
-"""What a published network will take that was never measured here: as one of its family took."""
+"""Estimates the time of measurements on a published network from a timed network of the same family."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ IMAGES = {"cifar10": (50_000, 10_000), "cifar100": (50_000, 10_000), HELD_OUT: (
 
 
 def seconds(network: Network, arm: Arm, measurement: Measurement) -> float | None:
-    """Return the seconds of one core that a measurement takes on a network; None where nothing like it was timed.
+    """Return the seconds of one core that a measurement takes on a network; None if nothing similar was timed.
 
-    They are those of the network of its family that was timed, by how much more is asked for and by the operations that an
-    image takes. Overheads that do not grow with either are scaled as well.
+    The seconds of the timed network of the same family are scaled by the amount of measurement and by the operations
+    per image. Overheads that grow with neither are scaled as well.
     """
     times = network_times()
     work = _work(times, network)
@@ -31,12 +31,12 @@ def seconds(network: Network, arm: Arm, measurement: Measurement) -> float | Non
 
 
 def preparing(arm: Arm) -> float:
-    """Return the seconds that the images of an arm take to be decoded and cut; those that are in memory take none."""
+    """Return the seconds of decoding and cropping the images of an arm; 0 for images that are in memory."""
     return network_times().preparing * _images(arm)[1] if arm.data.source == HELD_OUT else 0.0
 
 
 def amount(measurement: Measurement, arm: Arm) -> int:
-    """Return how much is measured of an arm; of test images alone, these stand for the training images too."""
+    """Return how many images a measurement of an arm passes; without training images, test images take their place."""
     train, test = _images(arm)
     return measurement.passes(Counts(train or test, train if arm.augmented else 0, test))
 
@@ -48,7 +48,7 @@ def _images(arm: Arm) -> tuple[int, int]:
 
 
 def _work(times: NetworkTimes, network: Network) -> Work | None:
-    """Return what is known of a network, or of another one of its architecture where it is a user's own."""
+    """Return the known times of a network; for a user's own network, those of another one of its architecture."""
     if network.name in times.networks:
         return times.networks[network.name]
     architecture = network.name.partition(".")[0]

@@ -1,6 +1,6 @@
-"""Which published networks a session compares: the profile's rules applied to the installed timm, and whose weights are here.
+"""Selects a session's published networks: applies the profile's rules to the installed timm, and looks for weights.
 
-timm is imported, and torch by it, when a profile has such networks.
+timm, and with it torch, is imported only if a profile has such networks.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from vitwork.errors import DamagedError, VitworkError
 from vitwork.store.keys import digest
 
 NAMED = 8
-"""Networks that a sentence names; of more, it gives the number."""
+"""Most networks that a sentence names; for more, it gives their number."""
 
 
 def members(arm: Arm) -> tuple[Network, ...]:
-    """Return the published networks of an arm, whether their weights are here or not: those named, or of its family.
+    """Return the published networks of an arm: those it names, or its family's, whether their weights are here or not.
 
-    Those of a family are in the order of a hash of their names, so that the first ones are a fair sample of it.
+    The networks of a family are ordered by a hash of their names, so that the first ones are a fair sample of it.
     """
     if arm.family is None:
         return arm.networks
@@ -35,17 +35,17 @@ def members(arm: Arm) -> tuple[Network, ...]:
 
 
 def check_folder(weights: Path | None) -> None:
-    """Refuse a folder of weights that is none.
+    """Refuse a path of weights that is not a folder.
 
     Raises:
-        VitworkError: it does not exist or is not a folder.
+        VitworkError: the path does not exist or is not a folder.
     """
     if weights is not None and not weights.is_dir():
         raise VitworkError(f"The folder of weights {weights} does not exist or is not a folder.")
 
 
 def as_if_here(profile: Profile) -> Profile:
-    """Return a profile whose arms have all networks that belong to them, none of which can be loaded."""
+    """Return a profile whose arms list all networks that belong to them; none of them can be loaded."""
     arms = {
         name: replace(arm, family=None, networks=found) for name, arm in profile.arms.items() if (found := members(arm))
     }
@@ -59,20 +59,20 @@ def located(
     *,
     planned: bool = False,
 ) -> Profile:
-    """Return a profile whose arms have the networks whose weights are here, and know the others by name.
+    """Return a profile whose arms have the networks whose weights are here, and list the others as missing.
 
-    Arms to which nothing belongs, at the installed timm, are left out. The same weights under several names count once. What
-    lies where weights belong and cannot be used is missing.
+    Arms without any network in the installed timm are left out. The same weights under several names count once.
+    Weights that cannot be used count as missing.
 
     Args:
         profile: the profile.
-        weights: folder that holds them; None for the hub's cache.
-        own: networks that take the place of an arm's own, by arm.
-        planned: whether what is not here is to be counted as if it were, since nothing is loaded.
+        weights: folder of the weights; None for the hub's cache.
+        own: a user's networks that replace an arm's own, by arm.
+        planned: whether missing weights count as present, because nothing is loaded.
 
     Raises:
-        VitworkError: of the networks that a user names for an arm too few are here, or none at all are, or one would be compared
-            with itself.
+        VitworkError: too few of the networks that a user names for an arm are here, or no weights at all are here, or a
+            network would be compared with itself.
     """
     if not profile.loaded:
         if weights is not None:
@@ -121,9 +121,9 @@ def located(
 
 
 def looked_up(network: Network, weights: Path | None) -> tuple[Network, DamagedError | str | None]:
-    """Return a network as it is known once its weights are loaded, and what is wrong where they cannot be.
+    """Return a network with the details that its weights add, and the reason if they cannot be loaded.
 
-    That is the damage, or of weights that are not here what may be the reason, in words; None where they are here.
+    The reason is the damage, or, for weights that are not here, a possible explanation in words; None if they are here.
     """
     from vitwork.models.published.content import found
     from vitwork.models.published.spelling import misspelt
@@ -148,7 +148,7 @@ def _located(arm: Arm, known: Sequence[tuple[Network, Absent | None]], *, planne
 
 
 def with_own(arm: Arm, own: Sequence[Network] | None) -> Arm:
-    """Return an arm with networks of a user's own in place of its own; as it is where there are none."""
+    """Return an arm with a user's networks in place of its own; unchanged if there are none."""
     return replace(arm, family=None, networks=tuple(own)) if own else arm
 
 
@@ -157,13 +157,13 @@ def _without(arm: Arm, names: Collection[str]) -> Arm:
 
 
 def _told(copies: Mapping[str, str]) -> list[str]:
-    """Return which networks are copies of one, in words."""
+    """Return sentences that say which networks are copies of another."""
     groups = {original: [name for name, of in copies.items() if of == original] for original in copies.values()}
     return [f"counted once, as the same weights: {original}, {_named(names)}" for original, names in groups.items()]
 
 
 def foreign(profile: Profile, models: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Yield, in words, which networks a user puts into arms whose rules do not ask for their architectures."""
+    """Yield sentences about networks that a user puts into an arm whose rule does not include their architecture."""
     from vitwork.models.published.membership import is_of
 
     arms: dict[tuple[str, ...], list[str]] = {}
@@ -176,7 +176,7 @@ def foreign(profile: Profile, models: Mapping[str, Sequence[str]]) -> Iterator[s
 
 
 def _check_apart(profile: Profile, arms: Mapping[str, Arm], own: Collection[str]) -> None:
-    """Refuse the same weights in an arm of a user's own and in another, unless the arms' rules have networks in common.
+    """Refuse the same weights in an arm of a user's networks and in another arm, unless the arms' rules share networks.
 
     Raises:
         VitworkError: a comparison of two arms would compare a network with itself, or with another one of its training.
@@ -194,7 +194,7 @@ def _check_apart(profile: Profile, arms: Mapping[str, Arm], own: Collection[str]
 
 
 def _check_trainings(profile: Profile, arms: Mapping[str, Iterable[Network]], own: Collection[str]) -> None:
-    """Refuse networks of one training in an arm of a user's own and in another, unless the arms' rules have networks in common.
+    """Refuse networks of one training in an arm of a user's networks and in another, unless their rules share networks.
 
     Raises:
         VitworkError: a comparison of two arms would compare a training with itself.
@@ -211,7 +211,7 @@ def _check_trainings(profile: Profile, arms: Mapping[str, Iterable[Network]], ow
 
 
 def _apart(profile: Profile, arms: Iterable[str], own: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of arms, one at least of a user's own networks, that may have none in common: their rules have none."""
+    """Yield the pairs of arms that must not share networks: one has a user's networks, and their rules share none."""
     names = {arm: {network.name for network in members(profile.arms[arm])} for arm in arms} if own else {}
     for arm, other in combinations(names, 2):
         if {arm, other} & set(own) and not names[arm] & names[other]:
@@ -219,7 +219,7 @@ def _apart(profile: Profile, arms: Iterable[str], own: Collection[str]) -> Itera
 
 
 def _lacking(arms: Mapping[str, Arm], absent: Mapping[str, Collection[Absent]]) -> list[str]:
-    """Return, in words, whose weights are not here: of arms that have none the arm alone, and those with a reason by name."""
+    """Return sentences on missing weights: by arm if it has none at all, and by network if a reason is known."""
     empty = [name for name, arm in arms.items() if not any(network.path for network in arm.networks)]
     known = {one for name in arms for one in absent[name] if one.reason}
     of_others = {one for name in arms if name not in empty for one in absent[name]}
@@ -238,16 +238,16 @@ def _where(weights: Path | None) -> str:
 
 
 def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, ...]]:
-    """Return the networks of a user's own, by arm; an arm that is the same under another name has them too.
+    """Return a user's networks by arm; an arm that is the same under another name gets them too.
 
     Args:
-        profile: has published networks.
+        profile: a profile of published networks.
         models: ``[ARM=]timm:NAME[,timm:NAME …]`` each; without ARM the Transformer ``vit`` is meant, and ``timm:`` may
-            stand once.
+            be written only once.
 
     Raises:
-        VitworkError: there is no such arm, the name is none of timm's, a network tells other classes apart than those of the
-            arm, or two networks are one, or of one training, in one arm or in two.
+        VitworkError: there is no such arm, timm does not have the name, a network has other classes than those of the
+            arm, or two networks are the same, or of one training, in one arm or in two.
     """
     from vitwork.models.published.membership import TIMM, published
 
@@ -255,8 +255,7 @@ def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, .
     for entry in models:
         arm, _, listed = (part.strip() for part in entry.rpartition("="))
         arm = arm or "vit"
-        if arm not in profile.arms:
-            raise VitworkError(f"The profile {profile.name} has no arm {arm!r}; it has {', '.join(profile.arms)}.")
+        profile.check_arms([arm])
         if not listed.startswith(TIMM):
             raise VitworkError(f"The networks of {profile.name} are loaded: write ARM=timm:NAME,NAME…, not {entry!r}.")
         if arm in own:
@@ -277,16 +276,16 @@ def given(profile: Profile, models: Sequence[str]) -> dict[str, tuple[Network, .
 
 
 def same_networks(profile: Profile, one: str, other: str) -> bool:
-    """Return whether two arms of published networks are one, under two names."""
+    """Return whether two names stand for the same arm of published networks."""
     first, second = profile.arms[one], profile.arms[other]
     return (first.family, first.networks) == (second.family, second.networks)
 
 
 def _check_classes(networks: Sequence[Network], arm: Arm) -> None:
-    """Refuse a network that tells other classes apart than an arm's own do, on whose images it would be tested.
+    """Refuse a network with other classes than an arm's own networks, because it would be tested on the arm's images.
 
     Raises:
-        VitworkError: there is one.
+        VitworkError: there is such a network.
     """
     usual = {network.classes for network in members(arm)}
     if usual and (other := next((network for network in networks if network.classes not in usual), None)):
@@ -296,10 +295,10 @@ def _check_classes(networks: Sequence[Network], arm: Arm) -> None:
 
 
 def _check_independent(networks: Sequence[Network], entry: str) -> None:
-    """Refuse a network that is named twice, by whatever name, and two of timm's that are tunings of one training.
+    """Refuse a network that is given twice, also under two names, and two of timm's networks tuned from one training.
 
     Raises:
-        VitworkError: they would count as two.
+        VitworkError: one network or training would count as two.
     """
     from vitwork.models.published.membership import of_one_training
 
@@ -311,7 +310,7 @@ def _check_independent(networks: Sequence[Network], entry: str) -> None:
 
 
 def lines(profile: Profile) -> list[str]:
-    """Return what stands behind each arm of published networks, in a sentence each; none for other profiles."""
+    """Return a sentence on the networks of each arm of published networks; empty for other profiles."""
     if not profile.loaded:
         return []
     counts = (f"{name} {count}{few(count)}" for name, arm in profile.arms.items() if (count := len(arm.networks)))
@@ -326,8 +325,8 @@ def lines(profile: Profile) -> list[str]:
 
 
 def few(networks: int) -> str:
-    """Return what is to be said of an arm of so many networks; nothing where there are enough to decide small effects."""
-    from vitwork.statistics.power import FEWEST_SEEDS  # with NumPy, which most processes of a session never need
+    """Return a warning about an arm of few networks; empty if there are enough to decide small effects."""
+    from vitwork.statistics.power import FEWEST_SEEDS  # imports NumPy, which most processes of a session never need
 
     if networks < 2:
         return " (alone it decides nothing)" if networks else ""

@@ -36,12 +36,12 @@ def compare(before: str | Path | Loaded, now: str | Path | Loaded, alpha: float 
     """Return what changed between two results.
 
     Args:
-        before: results, or what `vitwork.load` takes.
-        now: likewise.
-        alpha: probability of one false alarm.
+        before: the earlier results, or an argument of `vitwork.load`.
+        now: the later results, or an argument of `vitwork.load`.
+        alpha: probability of any false alarm.
 
     Raises:
-        VitworkError: one of them cannot be had.
+        VitworkError: one of them cannot be loaded.
     """
     old, new = (found if isinstance(found, Loaded) else load(found) for found in (before, now))
     return Comparison(old, new, alpha)
@@ -52,7 +52,7 @@ class Comparison:
 
     Attributes:
         before, now: the results.
-        changes: what happened, breaking changes first.
+        changes: the changes, breaking ones first.
     """
 
     def __init__(self, before: Loaded, now: Loaded, alpha: float = 0.05) -> None:
@@ -71,18 +71,18 @@ class Comparison:
 
     @cached_property
     def claims(self) -> pd.DataFrame:
-        """A row per claim of either: its verdict, p and q before and now."""
+        """A row per claim of either result: its verdict, p and q before and now."""
         sides = {"before": self.before.claims, "now": self.now.claims}
         return pd.concat({name: found[["verdict", "p", "q"]] for name, found in sides.items()}, axis=1)
 
     @cached_property
     def hypotheses(self) -> pd.DataFrame:
-        """A row per hypothesis of either: its effect and interval before and now."""
+        """A row per hypothesis of either result: its effect and interval before and now."""
         sides = {"before": self.before.hypotheses, "now": self.now.hypotheses}
         return pd.concat({name: found[["verdict", "estimate", "low", "high"]] for name, found in sides.items()}, axis=1)
 
     def plot(self) -> Figure:
-        """Draw the effects now against those before, with their intervals."""
+        """Draw the new effects against the earlier ones, with their intervals."""
         from vitwork.notebook.plots import against
 
         return against(self)

@@ -1,7 +1,7 @@
-"""Results as tidy pandas frames: a row per thing, a column per number. Every column is described in `COLUMNS`.
+"""Results as tidy pandas frames: a row per item, a column per number. Every column is described in `COLUMNS`.
 
-What has no fixed fields (parameters, options, recipes) is spread over columns, ``recipe.lr``; lists are numbered,
-``options.depths.0``. Numbers that are not known are NaN.
+Values without fixed fields (parameters, options, recipes) are spread over columns, such as ``recipe.lr``; items of
+lists are numbered, such as ``options.depths.0``. Unknown numbers are NaN.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vitwork.report import words
 
 Row = dict[str, Any]
 DEPTH = 3
-"""Indices of a measured array that have a column; what is deeper keeps its further indices in the quantity's name."""
+"""Most indices of a measured array that have columns; deeper arrays have further indices in the quantity's name."""
 
 COLUMNS: dict[str, dict[str, str]] = {
     "claims": {
@@ -114,7 +114,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "text": "names of blocks, kinds and the like; empty for numbers",
     },
 }
-"""What the columns mean, by frame; ``recipe.*``, ``options.*`` and ``parameter.*`` stand for themselves."""
+"""The meaning of the columns, by frame; ``recipe.*``, ``options.*`` and ``parameter.*`` need no description."""
 
 
 def claims(results: Results) -> pd.DataFrame:
@@ -180,7 +180,8 @@ def _values(found: Hypothesis) -> Iterator[Row]:
 def runs(results: Results) -> pd.DataFrame:
     """Return a row per training, with a column for each field of its recipe and each option of its model.
 
-    Runs that a session planned and never made are none: nothing is known of them, and the claims say what they lack.
+    Runs that a session planned but never made are left out: nothing is known about them, and the claims say what they
+    lack.
     """
     return _frame("runs", (_run(run) for run in results.runs if run.status is not None), index="key")
 
@@ -200,9 +201,9 @@ def history(results: Results) -> pd.DataFrame:
 
 
 def measurements(results: Results) -> pd.DataFrame:
-    """Return a row per number that was measured, and one per name that stands beside numbers.
+    """Return a row per measured number, and one per text among the numbers.
 
-    A column ``parameter.NAME`` for each parameter of the measurements tells records of one name apart.
+    A column ``parameter.NAME`` for each parameter of the measurements distinguishes records of the same name.
     """
     return _frame("measurements", (row for entry in results.measurements for row in _measured(entry)))
 
@@ -211,7 +212,7 @@ def _measured(entry: MeasurementResult) -> Iterator[Row]:
     known = {name: getattr(entry, name) for name in ("key", "run", "arm", "seed", "name")}
     known["when"] = str(entry.parameters.get("when", ""))
     known |= spread("parameter", {name: value for name, value in entry.parameters.items() if name != "when"})
-    for path, indices, value in _leaves(entry.values or {}):  # noqa: PD011 - no frame
+    for path, indices, value in _leaves(entry.values or {}):  # noqa: PD011 - not a frame
         place = dict(zip("ijk", indices, strict=False))
         text = value if isinstance(value, str) else ""
         yield {**known, "quantity": path, **place, "value": None if text else value, "text": text}
@@ -231,7 +232,7 @@ def _leaves(value: Any, path: str = "", indices: tuple[int, ...] = ()) -> Iterat
 
 
 def spread(prefix: str, value: Any) -> Row:
-    """Return what has no fixed fields as columns: names joined by dots, places in lists numbered."""
+    """Return a value without fixed fields as columns, with names joined by dots and items of lists numbered."""
     if isinstance(value, Mapping):
         items: Iterable[tuple[Any, Any]] = value.items()
     elif isinstance(value, (list, tuple)):
@@ -242,7 +243,7 @@ def spread(prefix: str, value: Any) -> Row:
 
 
 def _frame(name: str, rows: Iterable[Row], index: str = "") -> pd.DataFrame:
-    """Return rows as a frame of the documented columns, then those that are spread."""
+    """Return rows as a frame with the documented columns first, then the spread ones."""
     found = list(rows)
     columns = list(COLUMNS[name])
     further = dict.fromkeys(key for row in found for key in row if "." in key)
@@ -252,7 +253,7 @@ def _frame(name: str, rows: Iterable[Row], index: str = "") -> pd.DataFrame:
     for column in columns:
         if frame[column].isna().all():
             frame[column] = frame[column].astype(float)
-    for column in further:  # numbers and names in one list, as in a recipe's snapshots: a column has one type
+    for column in further:  # a list with numbers and names, as a recipe's snapshots: a column has one type
         if {str} < set(map(type, frame[column].dropna())):
             frame[column] = frame[column].map(str, na_action="ignore")
     return frame.set_index(index) if index else frame

@@ -1,4 +1,4 @@
-"""`vitwork.load`: results of a session in a notebook."""
+"""`vitwork.load`: loads the results of a session in a notebook."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def load(place: str | Path) -> Loaded:
         place: ``results.json``, a folder that holds it, a report's page, or the address of any of them.
 
     Raises:
-        VitworkError: it cannot be had, or is not a results document that this version reads.
+        VitworkError: it cannot be loaded, or is not a results document that this version reads.
     """
     if not isinstance(place, (str, Path)) or not str(place):
         raise VitworkError(f"Name a results.json, a folder that holds it, or the address of either, not {place!r}.")
@@ -38,7 +38,7 @@ def load(place: str | Path) -> Loaded:
 class Loaded:
     """The results of a session: `claims`, `hypotheses`, `values`, `runs`, `history` and `measurements` are pandas frames.
 
-    Their columns are described in docs/results.md. Printed, it is the table that the session ended in.
+    Their columns are described in docs/results.md. Printing it shows the table that the session printed at its end.
 
     Attributes:
         results: the document itself, typed.
@@ -94,7 +94,7 @@ class Loaded:
         return LoadedClaim(found, self)
 
     def plot(self) -> Figure:
-        """Draw p of every claim, by verdict, with the level of the first decision."""
+        """Draw p of every claim, grouped by verdict, with the level of the first decision."""
         from vitwork.notebook.plots import overview
 
         return overview(self)
@@ -112,7 +112,7 @@ class LoadedClaim:
 
     Attributes:
         result: the claim itself, typed.
-        loaded: the results that it is of.
+        loaded: the results that it belongs to.
     """
 
     def __init__(self, result: ClaimResult, loaded: Loaded) -> None:
@@ -120,17 +120,17 @@ class LoadedClaim:
 
     @property
     def id(self) -> str:
-        """Its name."""
+        """The claim's id."""
         return self.result.id
 
     @property
     def sentence(self) -> str:
-        """What is claimed."""
+        """The claim in words."""
         return self.result.sentence
 
     @property
     def verdict(self) -> str:
-        """What the evidence says."""
+        """The claim's verdict."""
         return str(self.result.verdict)
 
     @property
@@ -141,7 +141,7 @@ class LoadedClaim:
 
     @property
     def values(self) -> pd.DataFrame:
-        """What was measured: a row per trained network of every side of every hypothesis."""
+        """The measured values: a row per trained network of every side of every hypothesis."""
         found = self.loaded.values  # noqa: PD011 - a frame of ours
         return found[found["claim"] == self.id].reset_index(drop=True)
 
@@ -149,7 +149,7 @@ class LoadedClaim:
         """Draw the values per seed of every side of its hypotheses.
 
         Raises:
-            VitworkError: it has no hypotheses.
+            VitworkError: the claim has no hypotheses.
         """
         from vitwork.notebook.plots import samples
 

@@ -1,4 +1,4 @@
-"""Figures of loaded results by matplotlib, which is imported when one is drawn."""
+"""Figures of loaded results with matplotlib, which is imported when a figure is drawn."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLOURS = {
     str(Verdict.NOT_MEASURED): "#777777",
 }
 ROW = 0.22
-"""Inches of a line of text."""
+"""Height of a line of text in inches."""
 
 
 class NotebookFigure(Figure):
@@ -37,7 +37,7 @@ class NotebookFigure(Figure):
 
 
 def overview(loaded: Loaded) -> Figure:
-    """Draw p of every claim that was measured, by verdict; the line is the level at which all of them are corrected."""
+    """Draw p of every measured claim, grouped by verdict; the line is the level after correction over all claims."""
     found = loaded.claims.dropna(subset=["p"]).sort_values("p", ascending=False)
     figure = NotebookFigure(figsize=(8, max(2.0, ROW * len(found) + 1)), layout="constrained")
     axes = figure.subplots()
@@ -56,7 +56,7 @@ def overview(loaded: Loaded) -> Figure:
 
 
 def samples(claim: LoadedClaim) -> Figure:
-    """Draw every trained network's value, a row of axes per hypothesis and a column of points per arm."""
+    """Draw every trained network's value, with a row of axes per hypothesis and a column of points per arm."""
     hypotheses = claim.hypotheses
     if hypotheses.empty:
         raise VitworkError(f"The claim {claim.id} has no hypotheses to draw: {claim.verdict}.")
@@ -85,7 +85,7 @@ def samples(claim: LoadedClaim) -> Figure:
 
 
 def _told(hypothesis: pd.Series) -> str:
-    """Return what tells a hypothesis from others of its sentence: its control, and its test's parameters."""
+    """Return the text that distinguishes a hypothesis from others of its sentence: its control and test parameters."""
     control = hypothesis["control"]
     given = hypothesis.filter(like="parameter.").dropna()
     said = [f"{name.removeprefix('parameter.')} {value}" for name, value in given.items() if value != control]
@@ -93,7 +93,7 @@ def _told(hypothesis: pd.Series) -> str:
 
 
 def against(comparison: Comparison) -> Figure:
-    """Draw effects now against those before, with their intervals; each in units of its half-width before."""
+    """Draw new effects against earlier ones, with their intervals, each in units of its earlier half-width."""
     found = comparison.hypotheses.dropna()
     figure = NotebookFigure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()

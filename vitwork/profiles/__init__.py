@@ -1,4 +1,4 @@
-"""Profiles: at which scales the claims are tested."""
+"""The profiles of the suite, that is, the scales at which the claims are tested."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ PROFILES: dict[str, Profile] = {
 def registered(name: str) -> tuple[str, ...]:
     """Return the ids of the claims that a profile can measure, over which its false discovery rate is controlled.
 
-    The list is written by ``python docs/claim_sheet.py`` from the claims; none for a profile of a user's own.
+    ``python docs/claim_sheet.py`` writes the list from the claims; empty for a user's own profile.
     """
     return tuple(json.loads((Path(__file__).parent / "registered.json").read_text(encoding="utf-8")).get(name, ()))
 
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Seconds that a run of each arm took, trained and measured, on a machine."""
+    """Seconds that training and measuring a run of each arm took on a machine."""
 
     machine: str
     seconds: dict[str, float]
@@ -50,9 +50,9 @@ class Timings:
 
 @cache
 def timings(name: str) -> Timings | None:
-    """Return what the published report of a profile took; None where there is none.
+    """Return the times of a profile's published report; None if there is none.
 
-    The file is written by ``python docs/from_reports.py``.
+    ``python docs/from_reports.py`` writes the file.
     """
     known = json.loads((Path(__file__).parent / "timings.json").read_text(encoding="utf-8"))
     return Timings(**known[name]) if name in known else None
@@ -62,7 +62,7 @@ def find(name: str) -> Profile:
     """Return the profile of that name.
 
     Raises:
-        VitworkError: there is none; the message names those that exist.
+        VitworkError: there is no such profile; the message names those that exist.
     """
     if name not in PROFILES:
         raise VitworkError(f"There is no profile {name!r}; choose one of {', '.join(PROFILES)}.")

@@ -1,4 +1,4 @@
-"""The arms of profiles: which networks, recipes and parts of the data the claims compare, at any scale."""
+"""The arms of profiles: the networks, recipes and parts of the data that claims compare, at any scale."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from vitwork.design.dataset import DataSpec
 from vitwork.design.recipe import Recipe
 
 FOLLOWED = ("resnet", "vit")
-"""Arms whose path a claim follows: only they keep snapshots between warm-up and end, since those take much space."""
+"""Arms whose path of training a claim follows: only they keep snapshots between warm-up and end, to save space."""
 
 BY_BIAS = (("resnet", "resnext"), ("swin", "vit-local-3"), ("pit", "vit"), ("mixer",))
 """Arms from the strongest inductive bias to the weakest: convolutions, local MSAs, global MSAs, an MLP-Mixer."""
 
 ACCEPTED = (0, 1, 1, 2)
-"""MSAs of each stage where the paper's build-up ends."""
+"""MSAs per stage at the end of the paper's build-up."""
 
 BUILD_UP = ((0, 0, 0, 0), (0, 0, 0, 1), (0, 0, 0, 2), (0, 0, 1, 2), ACCEPTED, (0, 0, 2, 2), (0, 2, 1, 2), (1, 1, 1, 2))
-"""MSAs of each stage along the paper's build-up (Fig. 12a): the accepted steps, then the rejected ones."""
+"""MSAs per stage along the paper's build-up (Fig. 12a): the accepted steps, then the rejected ones."""
 
 Model = tuple[str, Mapping[str, Any]]
 """Name and options of a network, for `vitwork.models.create`."""
@@ -43,17 +43,17 @@ class Networks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variants:
-    """What the further arms of a profile are made of: networks of other families, and other sizes of its own ones.
+    """The networks of a profile's further arms: other families, and other sizes of its own networks.
 
     Attributes:
         larger_vit, pit, swin, resnext, mixer: name and options.
-        fewer_blocks: depth of the Transformers whose heads differ, half of the usual one as in the paper.
+        fewer_blocks: depth of the Transformers that differ in heads: half of the usual depth, as in the paper.
         patches: sides of a small and of a large patch, in pixels.
         head_dims: channels of narrow, usual and wide heads.
-        even_heads: heads of every stage of an AlterNet whose heads do not grow by stage, with about as many parameters.
-        built_up: an AlterNet of four stages with blocks enough for every placement of the build-up.
-        shares: shares of the training images that are called small and least.
-        weak, strong: what recipes of weak and of strong augmentation change.
+        even_heads: number of heads in every stage of an AlterNet with equal heads and about as many parameters.
+        built_up: an AlterNet of four stages with enough blocks for every placement of the build-up.
+        shares: shares of the training images for the arms with small and with least data.
+        weak, strong: changes to the recipe for weak and for strong augmentation.
     """
 
     larger_vit: Model
@@ -95,7 +95,7 @@ def local_conditions(networks: Networks, recipe: Recipe, data: DataSpec) -> dict
 
 
 def as_large_as_alternet(networks: Networks, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
-    """Return a control: the convolutional network with as many parameters as the AlterNet."""
+    """Return a control arm: the convolutional network with as many parameters as the AlterNet."""
     (cnn, options), (alternet, alternet_options) = networks.cnn, networks.alternet
     match = (alternet, {**alternet_options, "msas": networks.msas})
     return {"resnet-matched": Arm("resnet-matched", cnn, {**options, "match": match}, _unfollowed(recipe), data)}
@@ -112,7 +112,7 @@ def _unfollowed(recipe: Recipe) -> Recipe:
 
 
 def further_conditions(networks: Networks, variants: Variants, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
-    """Return the arms of all other claims about one data set: what they change is in their names."""
+    """Return the arms of all other claims about one data set; their names say what they change."""
     usual = _unfollowed(recipe)
     models = _other_networks(networks, variants)
     arms = [
@@ -185,7 +185,7 @@ def _less_data(networks: Networks, variants: Variants, usual: Recipe, data: Data
 
 
 def all_conditions(networks: Networks, variants: Variants, recipe: Recipe, data: DataSpec) -> dict[str, Arm]:
-    """Return the arms of every claim that is about one data set."""
+    """Return the arms of every claim about one data set."""
     return (
         conditions(networks, recipe, data)
         | local_conditions(networks, recipe, data)
@@ -195,7 +195,7 @@ def all_conditions(networks: Networks, variants: Variants, recipe: Recipe, data:
 
 
 def elsewhere(arms: Mapping[str, Arm], data: DataSpec, suffix: str) -> dict[str, Arm]:
-    """Return the arms by bias, trained on other data, under names of their own."""
+    """Return the arms of `BY_BIAS`, trained on other data, under names with a suffix."""
     chosen = (arms[name] for group in BY_BIAS for name in group)
     made = (replace(arm, name=f"{arm.name}-{suffix}", recipe=_unfollowed(arm.recipe), data=data) for arm in chosen)
     return {arm.name: arm for arm in made}

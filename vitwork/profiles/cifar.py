@@ -21,7 +21,7 @@ PAPER_NETWORKS = Networks(
     vit=("vit_ti", {"image_size": 32, "patch_size": 4, "head": "gap"}),
     msas=ACCEPTED,
 )
-"""The paper's networks at 32×32; patch 4, as where it compares local with global attention (Fig. 7)."""
+"""The paper's networks at 32×32, with patch 4 as in its comparison of local with global attention (Fig. 7)."""
 
 PAPER_VARIANTS = Variants(
     larger_vit=("vit_s", PAPER_NETWORKS.vit[1]),
@@ -53,7 +53,7 @@ SHORTER = ("35 epochs in place of 305", "bf16 autocast")
 
 
 def _with_cifar10(recipe: Recipe) -> dict[str, Arm]:
-    """Return the arms on CIFAR-100, and those of the claim that the paper repeats on CIFAR-10."""
+    """Return the arms on CIFAR-100, and on CIFAR-10 those of the claim that the paper repeats there."""
     arms = all_conditions(PAPER_NETWORKS, PAPER_VARIANTS, recipe, DataSpec("cifar100"))
     return arms | elsewhere(arms, DataSpec("cifar10"), "cifar10")
 

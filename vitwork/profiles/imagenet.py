@@ -37,7 +37,7 @@ IMAGENET = Profile(
     name="imagenet",
     summary="ImageNet-1K at 224 pixels, the paper's networks and its ImageNet recipe of 305 epochs",
     expected="GPU-months; by torchrun, shared among machines by one store, or some arms of it (vitwork train --arms)",
-    # The same runs under names that claims about ImageNet, or about strong augmentation, use.
+    # The same runs under the names in claims about ImageNet or about strong augmentation.
     arms=ARMS
     | {
         f"{name}-{kind}": replace(ARMS[name], name=f"{name}-{kind}")

@@ -1,4 +1,4 @@
-"""What measuring published networks took, at random weights: a file that plans read."""
+"""Reads the times of measurements on published networks with random weights, which plans use."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ FILE = Path(__file__).parent / "network_times.json"
 
 
 class Timed(msgspec.Struct, frozen=True):
-    """What a measurement of one network took.
+    """The time of a measurement of one network.
 
     Attributes:
-        name: of the measurement.
-        parameters: with which it was made, smaller ones than a profile's.
-        amount: how much of it that was, as `vitwork.networks.costs.amount` counts.
-        seconds: of one core.
+        name: name of the measurement.
+        parameters: its parameters, smaller than a profile's.
+        amount: how much was measured, in the unit of `vitwork.networks.costs.amount`.
+        seconds: seconds on one core.
     """
 
     name: str
@@ -29,11 +29,11 @@ class Timed(msgspec.Struct, frozen=True):
 
 
 class Work(msgspec.Struct, frozen=True):
-    """A network beside the one of its family that was timed.
+    """A network relative to the timed network of its family.
 
     Attributes:
-        like: name of that one.
-        share: its floating-point operations on an image, as a multiple of that one's.
+        like: name of the timed network.
+        share: its floating-point operations on an image, as a multiple of the timed network's.
     """
 
     like: str
@@ -41,13 +41,13 @@ class Work(msgspec.Struct, frozen=True):
 
 
 class NetworkTimes(msgspec.Struct, frozen=True):
-    """What published networks take.
+    """The times of published networks.
 
     Attributes:
-        machine: where they were timed, and how.
-        preparing: seconds to decode an image and to cut it to 224 pixels a side.
-        timed: measurements by the network that they were made on.
-        networks: by name, all that the profiles have.
+        machine: the machine and the way of timing.
+        preparing: seconds to decode an image and to crop it to a side of 224 pixels.
+        timed: timed measurements, by network.
+        networks: all networks of the profiles, by name.
     """
 
     machine: str
@@ -58,5 +58,5 @@ class NetworkTimes(msgspec.Struct, frozen=True):
 
 @cache
 def network_times() -> NetworkTimes:
-    """Return what was measured; the file is written by ``python benchmarks/published.py --write``."""
+    """Return the measured times; ``python benchmarks/published.py --write`` writes the file."""
     return msgspec.json.decode(FILE.read_bytes(), type=NetworkTimes)

@@ -1,4 +1,4 @@
-"""Profiles that train nothing: all networks that the field has published, and the paper's own."""
+"""Profiles that train nothing: all networks in timm that fit an arm, and the paper's own networks."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ FAMILIES: Mapping[str, Family] = {
     "resnet-one-recipe": Family(r"resnet50", tags=r"a[123]_in1k"),
     "vit-one-recipe": Family(r"deit3_(small|medium|base)_patch16_\d+", largest=384),
 }
-"""The arms. The first seven stand for what the paper compares; then controls: more data, distillation, large kernels, and
-networks of one recipe: DeiT III takes after the one by which A1 to A3 were made."""
+"""The families of the arms. The first seven stand for the networks that the paper compares. Controls follow: more data,
+distillation, large kernels, and networks with the same recipe (DeiT III's is modelled on that of A1 to A3)."""
 
 IMAGES = DataSpec(HELD_OUT, test=2000)
 EFFORT = (
@@ -67,7 +67,7 @@ PUBLISHED = Profile(
     name="published",
     summary="every network of a family that timm publishes, on 2,000 of ImageNet's validation images; nothing is trained",
     expected="some hours on a GPU (an estimate), days on two CPU cores; the weights are 12 GB",
-    # The same networks under names that claims about published ones alone use.
+    # The same networks under the names in claims that are only about published ones.
     arms=_ARMS | {f"{name}-published": replace(_ARMS[name], name=f"{name}-published") for name in ("resnet", "vit")},
     seeds=20,
     effort=EFFORT,

@@ -77,12 +77,13 @@ MICRO_VARIANTS = Variants(
         "augmentation": replace(DEIT_300.augmentation, crop_padding=2),
     },
 )
-"""The families of other bias at that size, and a network of four stages for the build-up, whose maps and windows are half as
-wide as at 32 pixels. The least share, 580 images, lies as far below the small one as 2 % below 6 % in logarithms."""
+"""Families of other bias at that size, and a network of four stages for the build-up, whose maps and windows are half
+as wide as at 32 pixels. On a logarithmic scale the least share, 580 images, is as far below the small share as 2 % is
+below 6 %."""
 
 SMOKE_NETWORKS = networks((8, 16, 32), dim=48, depth=3, heads=3)
-"""The same, smaller: what two cores train eleven times each in minutes. Set by fit and time alone, as the recipe is: the ViT
-learns clearly more than chance, and the ResNet does not reach its ceiling (docs/registration.md)."""
+"""Smaller networks, of which two cores train eleven each in minutes. Sizes and recipe were chosen by fit and time
+alone: the ViT learns clearly more than chance, and the ResNet does not reach its ceiling (docs/registration.md)."""
 
 SMOKE_RECIPE = replace(
     MICRO_RECIPE, name="smoke", epochs=5, batch_size=32, lr=2e-3, snapshots=("init", "warmup", 1, 2, 3, 4, "end")
@@ -183,4 +184,4 @@ CIFAR100_MICRO = replace(
     deviations=declared("CIFAR-100 average-pooled to 16×16 pixels, 4,000 training images")
     + CIFAR10_MICRO.deviations[1:],
 )
-"""The paper's own data at that scale; nothing but the images, their classes and the number of seeds differs from `CIFAR10_MICRO`."""
+"""The paper's own data at that scale; only images, classes and the number of seeds differ from `CIFAR10_MICRO`."""

@@ -1,7 +1,8 @@
-"""Records that a report holds, read as a store is: for judging them again, and so that a report counts as measured.
+"""Reads the records in a report as if they lay in a store: to judge them again, or to use them in place of measuring.
 
-A report's runs have no weights. Where a measurement is missing that a report does not hold, its run is trained here, and
-from then on all records of that run are this store's own: another machine's training of the same seed may be another one.
+A report's runs have no weights. If a measurement is needed that the report does not hold, its run is trained here. From
+then on only this store's own records of that run count, because training the same seed on another machine may give
+another network.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Archive:
     """The records of reports by key, as they were when they were measured.
 
     Args:
-        reports: whose records these are; of a record in several, the first one's.
+        reports: hold the records; if several hold the same key, the first report's record is used.
     """
 
     def __init__(self, reports: Iterable[Results]) -> None:
@@ -30,14 +31,14 @@ class Archive:
         self.measurements: dict[str, tuple[MeasurementResult, Results]] = {}
         for results in reports:
             for run in results.runs:
-                if run.status is not None:  # else it was planned and not trained
+                if run.status is not None:  # otherwise it was planned and not trained
                     self.runs.setdefault(run.key, (run, results))
             for entry in results.measurements:
                 if entry.seconds is not None:
                     self.measurements.setdefault(entry.key, (entry, results))
 
     def run_of(self, key: str) -> str | None:
-        """Return the key of the run that a record is of, its own for a run's; None where there is no such record."""
+        """Return the key of the run that a record belongs to (a run's record has its own); None if there is none."""
         if key in self.measurements:
             return self.measurements[key][0].run
         return key if key in self.runs else None
@@ -56,19 +57,19 @@ class Archive:
 
 
 def _origin(found: RunResult | MeasurementResult, results: Results) -> dict[str, Any]:
-    """Return the machine of a record; where a report tells of one machine only, that one."""
+    """Return the machine of a record; if the report names only one machine, that one."""
     provenance = results.provenance
     known = results.origins.get(found.origin)
     return structs.asdict(known or Origin(versions=provenance.versions, hardware=provenance.hardware))
 
 
 class ArchivedStore(Store):
-    """A store that holds a report's records, too.
+    """A store that also holds the records of reports.
 
     Args:
         root: folder of its own runs and records.
-        archive: read where the run that a record is of is not this store's own.
-        alone: whether records of the store's own do not count.
+        archive: read for the records of runs that are not in this store itself.
+        alone: whether only the archive counts, and the store's own records do not.
     """
 
     def __init__(self, root: Path, archive: Archive, *, alone: bool = False) -> None:
@@ -91,7 +92,7 @@ class ArchivedStore(Store):
         return None if self.alone else super().read(key)
 
     def seal(self, key: str) -> str:
-        """Return what changes when the record under `key` does; empty for none."""
+        """Return a text that changes when the record under `key` does; empty if there is no record."""
         if self._archived(key):
             return digest(self.archive.read(key))
         return "" if self.alone else super().seal(key)

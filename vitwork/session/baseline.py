@@ -1,4 +1,4 @@
-"""An earlier session as baseline: the question is no longer whether a claim holds, but whether that changed."""
+"""An earlier session as baseline: tests then ask whether a verdict changed, not whether the claim holds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Baseline:
         """Read a results file.
 
         Raises:
-            VitworkError: there is no such file, it is no results file, it is of another profile, or holds no claims.
+            VitworkError: the file does not exist, is not a results file, is of another profile, or holds no claims.
         """
         results = read(path)
         if not results.claims:
@@ -35,7 +35,7 @@ class Baseline:
         return cls(results)
 
     def changes(self, now: Results) -> Changes:
-        """Return what changed since, judged over all hypotheses of the session at once."""
+        """Return what changed since the baseline, judged over all hypotheses of the session at once."""
         events = tuple(compare_to_baseline(self.results, now, now.alpha))
         return Changes(events, now, still_contradicted(self.results, now), words.other_profile(self.results, now))
 
@@ -46,9 +46,9 @@ class Changes:
 
     Attributes:
         events: breaking ones first.
-        now: the results in which they are found.
-        contradicted: hypotheses that are contradicted, as each was in its own entry of the baseline.
-        limits: what the comparison cannot tell, in words.
+        now: the results in which the changes were found.
+        contradicted: hypotheses that are contradicted now and were contradicted in their own entries of the baseline.
+        limits: sentences that say what the comparison cannot decide.
     """
 
     events: tuple[Event, ...]
@@ -57,7 +57,7 @@ class Changes:
     limits: str = ""
 
     def excuse(self, finding: Finding) -> bool:
-        """Return whether a test is contradicted in nothing but what was contradicted in the baseline."""
+        """Return whether everything that is contradicted in a test was already contradicted in the baseline."""
         return all(
             hypothesis.id in self.contradicted
             for hypothesis in finding.hypotheses
@@ -65,7 +65,7 @@ class Changes:
         )
 
     def failing(self, finding: Finding) -> list[str]:
-        """Return why a test fails: changes of its hypotheses, or of its claim where the test is newly skipped."""
+        """Return why a test fails: changes of its hypotheses, or of its claim if the test is newly skipped."""
         own = {hypothesis.id for hypothesis in finding.hypotheses}
         skipped = finding.claim.id if finding.lack is not None else None
         return [
@@ -76,12 +76,12 @@ class Changes:
 
     @property
     def notices(self) -> list[Event]:
-        """What there is to say of whole claims, and of comparisons that no test of today makes."""
+        """The changes of whole claims, and of comparisons that no present test makes."""
         made = {hypothesis.id for hypothesis in self.now.hypotheses}
         return [event for event in self.events if event.hypothesis not in made]
 
     def lines(self) -> list[str]:
-        """Return the notices in words, after what the comparison cannot tell."""
+        """Return the limits of the comparison, then the notices, in words."""
         return [self.limits] * bool(self.limits) + [
             f"{event.kind} since the baseline: {event.claim}: {words.event(event, self.now)}" for event in self.notices
         ]

@@ -1,8 +1,8 @@
-"""Which runs of a store were handed to an engine: a small file for each, made by an atomic rename.
+"""Records which runs of a store were handed to an engine: a small file for each, made by an atomic rename.
 
-A booking is a folder that holds one file, since renaming a folder onto one that is not empty fails on every file system, also
-on those where several machines would get the same lock. How old a booking is is asked of the file system's clock, never of a
-machine's.
+A booking is a folder that holds one file, because renaming a folder onto a non-empty one fails on every file system.
+That includes file systems on which several machines would get the same lock. The age of a booking is measured by the
+file system's clock, never by a machine's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import msgspec
 from vitwork.store.store import attempting, write_atomically
 
 SILENT_SECONDS = 120.0
-"""Age from which a booking without a job, of a session that says nothing any more, counts for nothing."""
+"""Age after which a booking without a job is ignored, if its session has stopped renewing it."""
 FILE = "booking.json"
 
 
@@ -33,9 +33,9 @@ class Booking:
         key: of the run.
         run: arm and seed, for people.
         engine: the engine's name.
-        host, session: who handed it over.
+        host, session: the machine and the session that handed the run over.
         lasting: whether the job goes on without its session.
-        job: by which the engine knows it; empty until it was submitted.
+        job: the engine's id of the job; empty until the job is submitted.
     """
 
     key: str
@@ -61,7 +61,7 @@ class Bookings:
         self.session = f"{os.getpid()}-{secrets.token_hex(4)}"
 
     def take(self, key: str, run: str) -> bool:
-        """Book a run; return whether it is this session's.
+        """Book a run; return whether the booking is this session's.
 
         Raises:
             VitworkError: the store cannot be written.
@@ -74,7 +74,7 @@ class Bookings:
         with attempting("booking", own):
             try:
                 own.rename(self.folder / key)
-            except FileNotFoundError:  # answered twice by the network, or swept away: what lies there decides
+            except FileNotFoundError:  # repeated by the network, or removed: the booking found below decides
                 pass
             except OSError:
                 if not (self.folder / key / FILE).is_file():
@@ -84,18 +84,18 @@ class Bookings:
         return found is not None and found.session == self.session
 
     def tell(self, key: str, job: str) -> None:
-        """Note the job that does a booked run."""
+        """Write the job that does a run into its booking."""
         if (booking := self.read(key)) is not None:
             write_atomically(self.folder / key / FILE, msgspec.json.encode(replace(booking, job=job)), flush=False)
 
     def beat(self, keys: Collection[str]) -> None:
-        """Show that this session still stands behind its bookings."""
+        """Renew bookings of this session, so that they do not count as abandoned."""
         for key in keys:
             with suppress(OSError):
                 os.utime(self.folder / key / FILE)
 
     def drop(self, keys: Collection[str]) -> None:
-        """Give bookings up, whoever made them."""
+        """Remove bookings, of any session."""
         for key in keys:
             aside = self.folder / f".{key}.{secrets.token_hex(4)}"
             with suppress(OSError):  # another session was faster
@@ -103,7 +103,7 @@ class Bookings:
                 shutil.rmtree(aside, ignore_errors=True)
 
     def read(self, key: str) -> Booking | None:
-        """Return the booking of a run; None for none."""
+        """Return the booking of a run, or None."""
         with suppress(OSError, msgspec.MsgspecError):
             return msgspec.json.decode((self.folder / key / FILE).read_bytes(), type=Booking)
         return None
@@ -116,7 +116,7 @@ class Bookings:
                     yield booking
 
     def silent(self, bookings: Collection[Booking]) -> list[Booking]:
-        """Return those that nobody has stood behind for a while, by the clock of the file system.
+        """Return the bookings that no session has renewed for `SILENT_SECONDS`, by the file system's clock.
 
         Raises:
             VitworkError: the store cannot be written.

@@ -1,4 +1,4 @@
-"""What is said at the end of a session: its plan, verdicts, what changed, why the exit status is what it is, and where the report lies."""
+"""Prints the end of a session: plan or verdicts, changes, the reason for the exit status, and the report's path."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from vitwork.statistics.effect import Verdict
 from vitwork.store.store import Store
 
 WIDTH = 160
-"""Columns of an output that is no terminal."""
+"""Columns of an output that is not a terminal."""
 
 
 EXPLAINED = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR)
-"""Statuses beside which it is said what failed: that of failed tests, that of success, which only somebody can have chosen then,
-and that of a session that broke off, as xdist's does where a test calls `pytest.exit`."""
+"""Exit statuses beside which failures are explained: of failed tests, of success (which a user's code must have set if
+something failed), and of a session that broke off, as with xdist when a test calls `pytest.exit`."""
 
 
 def say(config: pytest.Config, lines: Iterable[str]) -> None:
-    """Write lines where pytest writes."""
+    """Write lines to pytest's output."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     for line in lines:
         (terminal.write_line if terminal else print)(line)
 
 
 def spare_hypothesis(config: pytest.Config) -> None:
-    """Leave out the summary of hypothesis where it would only import the library, which takes as long as all our verdicts.
+    """Leave out the summary of hypothesis if no test drew examples, neither here nor, by their reports, in a worker.
 
-    That is so where no test drew examples: neither in this process nor, by their reports, in a worker.
+    The summary would only import the library, which takes as long as all our verdicts.
     """
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     reports = (report for found in terminal.stats.values() for report in found) if terminal is not None else ()
@@ -50,12 +50,12 @@ def spare_hypothesis(config: pytest.Config) -> None:
 
 
 def width() -> int:
-    """Return the columns of the terminal; `WIDTH` where the output is none."""
+    """Return the columns of the terminal; `WIDTH` if the output is not a terminal."""
     return shutil.get_terminal_size((WIDTH, 24)).columns
 
 
 def fitted(lines: Iterable[str]) -> list[str]:
-    """Return lines, those that are wider than the terminal wrapped; names are not broken."""
+    """Return lines wrapped to the terminal's width; names are not broken."""
     from vitwork.report.terminal import wrapped
 
     columns = width()
@@ -63,7 +63,7 @@ def fitted(lines: Iterable[str]) -> list[str]:
 
 
 def forecast(config: pytest.Config, plan: Plan, store: Store) -> list[str]:
-    """Return what a session that only plans has to say."""
+    """Return the lines that a session prints if it only plans."""
     engine = options.engine_of(config).make(Worker(store))
     every = config.get_verbosity() > 0
     device = None if engine.remote else config.option.device
@@ -72,7 +72,7 @@ def forecast(config: pytest.Config, plan: Plan, store: Store) -> list[str]:
 
 
 def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[str]:
-    """Return the table of a session and what it leaves to say; its counts alone where pytest was asked to be quiet."""
+    """Return the table of verdicts and the notes below it; the counts alone under pytest's ``-q``."""
     from vitwork.report.terminal import table, totals
 
     if config.get_verbosity() < 0:
@@ -84,15 +84,15 @@ def verdicts(config: pytest.Config, results: Results, changes: Changes) -> list[
 
 
 def why(findings: Iterable[Finding], ended: Collector, changes: Changes, *, unreached: bool) -> str:
-    """Return what failed in a session, in words; nothing where nothing did.
+    """Return what failed in a session, in words; empty if nothing failed.
 
-    What was found counts, and not how its test ended, which a mark of pytest's can make another end.
+    The findings count, not the outcomes of the tests, because marks of pytest can change an outcome.
 
     Args:
         findings: of the session.
         ended: how its tests ended.
-        changes: since the baseline; none where there is none.
-        unreached: whether the session ended before all of its tests, and nothing else says so.
+        changes: since the baseline; empty without a baseline.
+        unreached: whether the session ended before all of its tests ran, and no other line reports that.
     """
     known = {finding.test: finding for finding in findings}
     changed = {test for test, finding in known.items() if changes.failing(finding)}
@@ -111,7 +111,7 @@ def why(findings: Iterable[Finding], ended: Collector, changes: Changes, *, unre
 
 
 def _contradicts(finding: Finding, held: Mapping[str, bool], changes: Changes) -> bool:
-    """Return whether a test contradicts its claim, as it did not in the baseline already; a property where it ran and failed."""
+    """Return whether a test contradicts its claim and did not in the baseline; a property does if its test failed."""
     if not finding.statistical:
         return held.get(finding.test) is False
     decides = finding.lack is None and not finding.qualifies
@@ -122,7 +122,7 @@ def write(config: pytest.Config, results: Results) -> Path:
     """Write the report and return the path of its page.
 
     Raises:
-        VitworkError: it cannot be written.
+        VitworkError: the report cannot be written.
     """
     from vitwork.report.placement import placed, standing_page
 
@@ -131,6 +131,6 @@ def write(config: pytest.Config, results: Results) -> Path:
 
 
 def _built(results: Results, folder: Path) -> Path:
-    from vitwork.report import build  # with all that draws, which a session with nothing new does without
+    from vitwork.report import build  # imports all drawing code, which a session with nothing new does not need
 
     return build.write(results, folder)

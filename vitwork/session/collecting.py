@@ -1,4 +1,4 @@
-"""From files of claims to cases: what pytest collects, read."""
+"""Turns the tests of claims that pytest collects into cases, and notes which claims the files hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from _pytest.compat import NOTSET  # public as what a test of an empty set of parameters is given
+from _pytest.compat import NOTSET  # public: pytest passes it to a test that is parametrised by an empty list
 
 from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
@@ -23,10 +23,10 @@ from vitwork.session.reading import Case, read_test
 
 
 def read_claims(items: Iterable[pytest.Item], profile: Profile) -> list[Case]:
-    """Return the tests of claims among those that were collected, read at a profile.
+    """Return the tests of claims among the collected items, read at a profile.
 
     Raises:
-        VitworkError: two claims have one id.
+        VitworkError: two claims have the same id.
     """
     tests = (item for item in items if isinstance(item, pytest.Function) and item.get_closest_marker("claim"))
     cases = [_read(item, Measure(profile)) for item in tests]
@@ -42,7 +42,7 @@ def read_claims(items: Iterable[pytest.Item], profile: Profile) -> list[Case]:
 
 
 def told_apart(cases: Sequence[Case]) -> list[Case]:
-    """Return the tests, those of a claim that would give their hypotheses the same ids with a label of their own."""
+    """Return the tests, with a label added to those of one claim whose hypotheses would otherwise have the same ids."""
     found = list(cases)
     labels: tuple[Callable[[Case], str], ...] = (lambda case: case.name.partition("::")[2], lambda case: case.name)
     for label in labels:
@@ -53,12 +53,12 @@ def told_apart(cases: Sequence[Case]) -> list[Case]:
 
 @dataclass(slots=True)
 class Held:
-    """What the files that pytest looked through hold of claims, whichever of their tests are chosen.
+    """All claims in the files that pytest collected from, also those whose tests were not chosen.
 
     Attributes:
-        files: that were looked through, resolved.
-        tests: the claim of each test that pytest sees in them, by its name.
-        declared: the claim of each function that is marked with one, by its name; settings may hide it from pytest.
+        files: the files that pytest collected from, resolved.
+        tests: the claim of each test that pytest sees in them, by the test's name.
+        declared: the claim of each function with a claim's mark, by its name; settings may hide it from pytest.
         seen: names of the functions that pytest sees.
     """
 
@@ -68,7 +68,7 @@ class Held:
     seen: set[str] = field(default_factory=set)
 
     def look_through(self, collector: pytest.Collector, found: Iterable[pytest.Item | pytest.Collector]) -> None:
-        """Note what a file or class holds; `found` is what pytest makes of it before anything is left out."""
+        """Note the claims in a file or class; `found` is what pytest collects from it before it deselects anything."""
         if isinstance(collector, pytest.Module):
             self.files.add(collector.path.resolve())
             self.declared |= {f"{collector.nodeid}::{name}": id for name, id in _declared_in(collector.obj)}
@@ -84,13 +84,13 @@ class Held:
         return {*self.tests.values(), *self.declared.values()}
 
     def left_out(self, chosen: Collection[str]) -> dict[str, str]:
-        """Return the claims that have a test which is not among the chosen ones, with its name."""
+        """Return the claims that have a test which was not chosen, with that test's name."""
         hidden = {name: id for name, id in self.declared.items() if name not in self.seen}
         return {id: name for name, id in (self.tests | hidden).items() if name not in chosen}
 
 
 def _declared_in(holder: object, above: Sequence[pytest.Mark] = ()) -> Iterator[tuple[str, str]]:
-    """Yield the names of a module's, or a class's, functions that are marked with a claim, and the claims."""
+    """Yield name and claim of every function with a claim's mark in a module or class."""
     for name, found in vars(holder).items():
         marks = [*above, *(mark for mark in getattr(found, "pytestmark", ()) if mark.name == "claim")]
         if inspect.isclass(found) and found.__module__ == getattr(holder, "__name__", None):
@@ -113,7 +113,7 @@ def _read(item: pytest.Function, measure: Measure) -> Case:
 
 
 class _Collected:
-    """A plugin that keeps what is collected."""
+    """A plugin that keeps the collected tests."""
 
     def __init__(self) -> None:
         self.items: list[pytest.Item] = []
@@ -125,13 +125,13 @@ class _Collected:
 
 
 def collect(places: Sequence[Path] = ()) -> list[pytest.Item]:
-    """Return the tests in files and folders, not read yet; a project's own profiles are known afterwards. None of them runs.
+    """Collect the tests in files and folders without reading or running them; this also loads a project's own profiles.
 
     Args:
-        places: the files and folders; none for the suite's own claims, which no settings of a project reach.
+        places: the files and folders; empty for the suite's own claims, to which no project's settings apply.
 
     Raises:
-        VitworkError: they cannot be collected, or hold no claim.
+        VitworkError: the tests cannot be collected, or none of them belongs to a claim.
     """
     collected, said = _Collected(), io.StringIO()
     called = [*PLUGIN, *map(str, places)] if places else session([])

@@ -1,4 +1,4 @@
-"""What the process that reports has to know of a session: the evidence, which tests ran, and how they ended."""
+"""Collects what the reporting process needs of a session: the evidence, which tests ran, and how they ended."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from vitwork.report import words
 from vitwork.session.results import Evidence
 
 MISTAKE = "vitwork: mistake"
-"""What the output of a worker has a user's mistake under."""
+"""Key of a user's mistake in the output of a worker."""
 
 
 class Collector:
-    """Keeps what the process that reports has to know, as a plugin of pytest.
+    """A plugin of pytest that keeps what the reporting process needs of a session.
 
     Attributes:
         started: seconds since the epoch.
         revision: the project's commit, and whether its tree had changes.
-        name: of the session, by which its processes agree.
-        evidence: what was planned and found; None before anything is known.
-        begun, reached: tests that began, and that ended.
-        given_back: reports of the crashes of workers before a test, by the test, which another worker is to take over.
-        held: whether the property that a test checks holds, by the test's name; of those that ran to their end.
-        failed: tests that failed, also before or after their own code.
+        name: name of the session, the same in all of its processes.
+        evidence: the plan and the findings; None before anything is known.
+        begun, reached: tests that began, and tests that ended.
+        given_back: crash reports of tests that xdist queued again, by test.
+        held: by test name, whether the property that it checks holds; only for tests that ran to their end.
+        failed: tests that failed, also in setup or teardown.
         exited: whether ``pytest.exit`` ended the session with an exit status of its own.
         at_first_test: called when the first test begins.
-        alone: why the workers that were asked for are left out; None where they are not.
+        alone: why the session does not start the requested workers; None if it does, or if none were requested.
     """
 
     def __init__(self, revision: tuple[str, bool]) -> None:
@@ -51,7 +51,7 @@ class Collector:
         self.alone: NoWork | None = None
 
     def pytest_report_header(self) -> str | None:
-        """Say why the workers that were asked for do not appear."""
+        """Say why the requested workers are not started."""
         return f"vitwork: {words.no_workers(self.alone)}" if self.alone else None
 
     @pytest.hookimpl(tryfirst=True)  # before anything of the test is printed
@@ -62,37 +62,37 @@ class Collector:
         self.begun.add(nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep a test's outcome; the reports of xdist's workers pass here too, and those of tests that a worker died in."""
+        """Keep a test's outcome; xdist passes its workers' reports here too, and those of crashed tests."""
         if report.when == "teardown":
             self.reached.add(report.nodeid)
         if (holds := getattr(report, "holds", None)) is not None:
             self.held[report.nodeid] = holds
         if report.failed:
             self.failed.add(report.nodeid)
-            if report.when == "teardown" and self.held.get(report.nodeid):  # which may be a part of the check
+            if report.when == "teardown" and self.held.get(report.nodeid):  # the teardown may be a part of the check
                 del self.held[report.nodeid]
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Note that the session ends with a status that somebody's code chose; Ctrl-C passes here too."""
+        """Note whether the session ends with a status that a user's code chose; pytest calls this for Ctrl-C too."""
         self.exited = getattr(excinfo.value, "returncode", None) is not None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Learn what the workers of xdist call this session."""
+        """Take over the name that xdist gives this session in its workers."""
         self.name = str(node.workerinput["testrunuid"])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport, sched: Any) -> None:
-        """Give a test that a worker died before back to the others: xdist takes it for one that the worker died in."""
+        """Queue a test again if its worker died before it began; xdist assumes that the worker died during the test."""
         if crashitem not in self.begun:
-            with suppress(NotImplementedError):  # a way of sharing tests out that takes none back
+            with suppress(NotImplementedError):  # a scheduler of xdist that takes no tests back
                 sched.mark_test_pending(crashitem)
                 self.given_back[crashitem] = copy.copy(report)
                 report.outcome = "rerun"  # type: ignore[assignment]  # as pytest-rerunfailures calls it
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
-        """Report the crashes before tests that no worker was left to take over: they are failures after all."""
+        """Report the queued tests that no worker was left to run: their crashes are failures after all."""
         try:
             return (yield)
         finally:
@@ -101,15 +101,15 @@ class Collector:
                     session.config.hook.pytest_runtest_logreport(report=report)
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
-        """Name the outcome of a test that was given back."""
+        """Name the outcome of a test that was queued again."""
         return ("rerun", "R", "RERUN") if report.outcome == "rerun" and report.when == "???" else None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over what a worker of xdist found; all find the same, and one that was killed says nothing.
+        """Take over the evidence of a worker of xdist; all workers have the same, and a killed one sends nothing.
 
         Raises:
-            pytest.UsageError: the worker found a mistake in what was typed, which ends every other one as well.
+            pytest.UsageError: the worker found a mistake in the command line, which ends every other worker too.
         """
         if mistake := getattr(node, "workeroutput", {}).get(MISTAKE):
             raise pytest.UsageError(mistake)
@@ -118,11 +118,11 @@ class Collector:
 
 
 class Mistakes:
-    """Tells the process that reports of mistakes that only workers see, such as a ``-k`` that cannot be read; as their plugin."""
+    """A plugin of workers: sends the reporting process mistakes that only they see, such as an unreadable ``-k``."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_collection(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Hand on what is wrong; xdist itself only says that a worker ended with tests left to do."""
+        """Send the error message; xdist itself only reports that a worker ended with tests left to do."""
         try:
             return (yield)
         except pytest.UsageError as error:

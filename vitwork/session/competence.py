@@ -1,4 +1,4 @@
-"""Have the networks of an arm learned? Claims about trained networks compare only those that have."""
+"""Decides whether the networks of an arm have learned; claims about trained networks compare only arms that have."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Competence:
     """The test accuracy of an arm over seeds, against chance.
 
     Attributes:
-        accuracies: one per seed that has a value, as shares.
-        classes: that are told apart; 0 where every run diverged.
+        accuracies: one per seed that has a value, from 0 to 1.
+        classes: number of classes; 0 if every run diverged.
     """
 
     accuracies: tuple[float, ...]
@@ -25,10 +25,10 @@ class Competence:
 
     @classmethod
     def of(cls, evaluations: Sequence[Wanted], lookup: Lookup) -> Competence:
-        """Read the accuracies of an arm's runs; one that diverged has learned nothing and counts as chance.
+        """Read the accuracies of an arm's runs; a run that diverged counts as chance.
 
         Raises:
-            LackError: a record is gone, or was made by code that did not note what is needed.
+            LackError: a record is missing, or was made by code that did not store what is needed.
         """
         records = [lookup.record(want) for want in evaluations]
         arm = evaluations[0].run.arm.name
@@ -38,12 +38,12 @@ class Competence:
             return cls(tuple(float(record["acc"]) if record is not None else chance for record in records), classes)
         except KeyError as field:
             raise LackError(Lack(Missing.FAULT, arm, f"the evaluation of {arm} does not tell {field}")) from field
-        except (TypeError, ValueError, ZeroDivisionError) as fault:  # a report may be from anyone
+        except (TypeError, ValueError, ZeroDivisionError) as fault:  # a report may come from anyone
             raise LackError(Lack(Missing.FAULT, arm, f"the evaluation of {arm} cannot be read: {fault}")) from fault
 
     @property
     def low(self) -> float:
-        """The lower bound of the one-sided 95 % interval of the mean; the least of fewer than two values."""
+        """The lower bound of the one-sided 95 % interval of the mean; with fewer than two values, the smallest one."""
         from scipy.special import stdtrit
 
         n = len(self.accuracies)
@@ -54,7 +54,7 @@ class Competence:
         return mean - float(stdtrit(n - 1, 0.95)) * spread / math.sqrt(n)
 
     def lack(self, arm: str, times_chance: float) -> Lack | None:
-        """Say that the arm's networks have not learned; None where they have."""
+        """Return a lack that says that the arm's networks have not learned; None if they have."""
         if not self.classes:
             return Lack(Missing.LEARNING, arm, f"all of its {len(self.accuracies)} trainings diverged")
         if self.low > times_chance / self.classes:

@@ -1,6 +1,6 @@
-"""What a run of each arm will take: as it took in this store, in a published report, on a network like it, or by a step here.
+"""Estimates how long a run of each arm takes: from this store, a published report, a similar network, or a timed step.
 
-Imports torch only where a step has to be timed.
+Imports torch only if a step has to be timed.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ from vitwork.store.sources import source_hash
 from vitwork.store.store import Store, write_atomically
 
 TRAINING_IMAGES = {"embedded": 2000, "cifar10": 50_000, "cifar100": 50_000, "imagenet": 1_281_167}
-"""Of whole data sets; those of a user's folder are not known before they are read."""
+"""Training images of whole data sets; the number in a user's folder is unknown until the folder is read."""
 
 MOST_READ = 5
-"""Runs of an arm whose records are read for its mean."""
+"""Runs of an arm whose records are read to compute its mean time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """Seconds that one run of an arm takes, and where that comes from."""
+    """Seconds that one run of an arm takes, and the source of that number."""
 
     seconds: float
     basis: Basis
 
 
 def total(parts: Iterable[float | None]) -> float | None:
-    """Return a sum of which every part is known; None where one is not."""
+    """Return the sum; None if a part is unknown."""
     found = list(parts)
     known = [part for part in found if part is not None]
     return sum(known) if len(known) == len(found) else None
 
 
 def fingerprints(specs: Iterable[DataSpec], data: Path | None) -> dict[DataSpec, str]:
-    """Return the fingerprints of data sets, those of public ones without having them; empty where it is not known."""
+    """Return the fingerprints of data sets, empty if unknown; public ones are known without having the images."""
     from vitwork.data.sources.download import PUBLISHED
 
     return {
@@ -62,13 +62,13 @@ def fingerprints(specs: Iterable[DataSpec], data: Path | None) -> dict[DataSpec,
 
 
 def durations(plan: Plan, store: Store, device: str | None = "auto") -> dict[str, Duration]:
-    """Return what a run of each planned arm takes; an arm whose images are unknown has none.
+    """Return how long a run of each planned arm takes; arms whose images are unknown are left out.
 
     Args:
-        plan: says which arms.
-        store: has the runs that were made before.
-        device: on which a step is timed for the arms that were never timed; None where other machines train, of which a step
-            here says nothing: these arms have none, either.
+        plan: names the arms.
+        store: holds earlier runs.
+        device: the device on which a step is timed for arms without any earlier time. None if other machines train: a
+            step here says nothing about them, so these arms are left out too.
     """
     arms = {run.arm.name: run.arm for run in plan.runs.values()}
     timed = {name: Duration(seconds, Basis.STORE) for name, seconds in recorded(plan, store).items()}
@@ -78,7 +78,7 @@ def durations(plan: Plan, store: Store, device: str | None = "auto") -> dict[str
         unchanged = own is not None and own.arms.get(name) == arm
         if name not in timed and reference is not None and unchanged and name in reference.seconds:
             timed[name] = Duration(reference.seconds[name], Basis.REPORT)
-    if plan.profile.loaded:  # whose networks are not trained
+    if plan.profile.loaded:  # its networks are not trained
         return _loaded(plan, arms.keys() - timed.keys()) | timed
     if device is None:
         return timed
@@ -86,7 +86,7 @@ def durations(plan: Plan, store: Store, device: str | None = "auto") -> dict[str
 
 
 def _loaded(plan: Plan, arms: Collection[str]) -> dict[str, Duration]:
-    """Return the mean seconds of measuring a published network, of the arms of which every measurement is known."""
+    """Return the mean seconds of measuring a published network, for arms whose measurements all have a known time."""
     found: dict[str, list[float | None]] = {arm: [] for arm in arms}
     for run in plan.runs.values():
         if run.arm.name in found:
@@ -96,14 +96,14 @@ def _loaded(plan: Plan, arms: Collection[str]) -> dict[str, Duration]:
 
 
 def _of_network(plan: Plan, run: Run) -> float | None:
-    """Return what preparing the images of a published network and measuring it takes; None where a part is unknown."""
+    """Return the seconds of preparing a published network's images and measuring it; None if a part is unknown."""
     assert run.network is not None
     parts = (network_costs.seconds(run.network, run.arm, want.measurement) for want in plan.measurements(run))
     return total([network_costs.preparing(run.arm), *parts])
 
 
 def recorded(plan: Plan, store: Store) -> dict[str, float]:
-    """Return the mean seconds that training and measuring a run took in this store, for the arms of which some did."""
+    """Return the mean seconds that training and measuring a run took in this store, for the arms with runs in it."""
     arms: dict[str, list[Run]] = {}
     for run in plan.runs.values():
         arms.setdefault(run.arm.name, []).append(run)
@@ -112,7 +112,7 @@ def recorded(plan: Plan, store: Store) -> dict[str, float]:
 
 
 def _known(plan: Plan, store: Store, runs: Iterable[Run]) -> Iterator[float]:
-    """Yield what those runs took of which everything is known."""
+    """Yield the seconds of every run whose training and measurements all have a known time."""
     for run in runs:
         if store.has(run.key):
             records = [store.read(key) for key in (run.key, *(want.key for want in plan.measurements(run)))]
@@ -121,7 +121,7 @@ def _known(plan: Plan, store: Store, runs: Iterable[Run]) -> Iterator[float]:
 
 
 def _stepped(arms: Mapping[str, Arm], device: str) -> dict[str, Duration]:
-    """Return what trainings take by a step of the first arm and the floating-point operations of each."""
+    """Return the seconds of trainings, from a timed step of the first arm and the floating-point operations of each."""
     sides = {
         name: arm.data.size or SIZES.get(arm.data.source, SIZE if arm.data.source == "embedded" else 0)
         for name, arm in arms.items()
@@ -145,19 +145,19 @@ def _stepped(arms: Mapping[str, Arm], device: str) -> dict[str, Duration]:
 
 
 def _operations(arm: Arm, side: int, libraries: Mapping[str, str]) -> int:
-    """Return the floating-point operations of a training step on one image of that side, counted once for each network.
+    """Return the floating-point operations of a training step on one image of that size, counted once for each network.
 
-    Counting takes up to a second, so counts are kept in the cache folder under all that they depend on.
+    Counting takes up to a second, so counts are kept in the cache folder, keyed by all that they depend on.
 
     Args:
-        arm: says which network, and whether SAM trains it.
-        side: pixels.
-        libraries: versions of what networks are built with.
+        arm: gives the network, and whether SAM trains it.
+        side: side of the image in pixels.
+        libraries: versions of the libraries that networks are built with.
     """
     sources = [source_hash(module) for module in ("vitwork.training.speed", *code(arm))]
     parts = [arm.model, arm.options, bool(arm.recipe.sam), side, sources, libraries]
     kept = cache_folder() / "operations" / digest(parts)
-    with suppress(OSError, ValueError):  # none yet, or damaged: it is only a shortcut
+    with suppress(OSError, ValueError):  # no count yet, or a damaged one: it is only a shortcut
         return int(kept.read_bytes())
     from vitwork.training.speed import operations
 

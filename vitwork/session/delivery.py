@@ -14,12 +14,12 @@ from vitwork.statistics.effect import Verdict
 
 
 def deliver(finding: Finding, changes: Changes | None) -> None:
-    """End a test as its finding says; returns where it is reproduced.
+    """End a test with the outcome of its finding; returns if the finding is reproduced.
 
     Args:
-        finding: of the test.
-        changes: what changed since the baseline. Against one a test fails where something changed, and a claim that is
-            contradicted in its own entry there ends as expected; None where there is no baseline.
+        finding: the test's finding.
+        changes: what changed since the baseline; None without a baseline. With one, a test fails if something changed,
+            and a claim that the baseline already contradicts in its own entry is expected to fail.
     """
     if finding.lack is not None and finding.lack.missing is Missing.FAULT:
         pytest.fail(f"not measured: {words.lack(finding.lack)}", pytrace=False)
@@ -38,12 +38,12 @@ def deliver(finding: Finding, changes: Changes | None) -> None:
 
 
 def _expect(reason: str) -> NoReturn:
-    """End a test as failed where that was expected; nobody reads the traceback, for which pytest would parse the test's file."""
+    """End a test as an expected failure, without a traceback, for which pytest would parse the test's file."""
     raise pytest.xfail.Exception(reason, pytrace=False)
 
 
 def _reasons(finding: Finding) -> str:
-    """Return the hypotheses that bear the verdict, each with its reason."""
+    """Return the hypotheses behind the verdict, each with its reason."""
     return "; ".join(
         f"{hypothesis.statement}: {words.reason(hypothesis)}"
         for hypothesis in finding.hypotheses

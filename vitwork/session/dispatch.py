@@ -1,4 +1,4 @@
-"""Brings a plan into the store by means of an engine: hands over what is missing, and waits."""
+"""Completes a plan through an engine: hands over the runs that the store lacks, and waits for their results."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from vitwork.store.store import Store
 
 POLL_SECONDS = 0.2
 LOOK_SECONDS = 5.0
-"""Between two looks at what other sessions have brought into the store."""
+"""Seconds between two checks of what other sessions have added to the store."""
 MOST_ATTEMPTS = 3
-"""How often a task that is lost is handed over."""
+"""How often a task is handed over before it is given up as lost."""
 
 Handed = tuple[Task, Future]
 
 
 @dataclass(slots=True)
 class Dispatcher:
-    """Hands the runs that a plan misses to an engine.
+    """Hands the runs that a plan lacks to an engine.
 
     Attributes:
-        engine: does them.
-        store: where results come to lie.
-        troubles: gets what could not be done.
+        engine: carries the runs out.
+        store: receives the results.
+        troubles: receives the reasons for what could not be done.
         say: prints a line; None prints nothing.
         pending: tasks that were handed over and have not ended.
-        attempts: how often a run's task was lost.
-        lost: why tasks of runs were lost.
-        waited: runs of other sessions that were named.
+        attempts: how often each run's task was lost.
+        lost: reasons why tasks were lost, by run.
+        waited: runs of other sessions that a printed line has named.
     """
 
     engine: Engine
@@ -56,20 +56,20 @@ class Dispatcher:
         self.bookings = Bookings(self.store.root, self.engine.name, lasting=self.engine.lasting)
 
     def drain(self, plan: Plan, until: float = math.inf) -> None:
-        """Work until every run of the plan is trained and measured, or known not to be.
+        """Work until every run of the plan is trained and measured, or known to be impossible.
 
-        Where the session is interrupted, the tasks of an engine that ends with it are cancelled.
+        If the session is interrupted, tasks are cancelled unless the engine's tasks outlive the session.
 
         Args:
             plan: holds the runs.
-            until: when no run is begun any more, by `time.monotonic`; those that are under way are waited for.
+            until: time by `time.monotonic` after which no run is begun; runs under way are waited for.
 
         Raises:
             VitworkError: the engine or the store cannot be used.
         """
         if not (waiting := self._waiting(plan)):
             return
-        reporter = None  # the local engine has its own, which tells more
+        reporter = None  # the local engine has its own, which shows more
         if self.engine.remote:
             reporter = Reporter(self.store, self.engine.name, len(plan.runs))
         try:
@@ -83,7 +83,7 @@ class Dispatcher:
                 reporter.end()
 
     def _leave(self) -> None:
-        """End the tasks that end with the session, and say that the others go on."""
+        """Cancel the tasks that end with the session, and say that the others go on."""
         if not self.pending:
             return
         if not self.engine.lasting:
@@ -120,7 +120,7 @@ class Dispatcher:
             started = False
 
     def submit(self, plan: Plan) -> Sequence[Handed]:
-        """Hand over what is missing and leave; return what was handed over."""
+        """Hand over what is missing without waiting; return the tasks that were handed over."""
         self._submit(plan, self._waiting(plan))
         return self.pending
 
@@ -129,7 +129,7 @@ class Dispatcher:
         return plan.missing(self.store, self.troubles.known)
 
     def _submit(self, plan: Plan, waiting: Sequence[Run]) -> bool:
-        """Hand over what nobody does; return whether anything was taken."""
+        """Hand over the runs that nobody works on; return whether the engine took any."""
         busy = set(_keys(self.pending))
         free = [run for run in waiting if run.key not in busy]
         if self.engine.remote:
@@ -151,7 +151,7 @@ class Dispatcher:
         return bool(taken)
 
     def _book(self, runs: Sequence[Run]) -> list[Run]:
-        """Return the runs that this session may hand over; jobs of others are named once, and bookings of nobody dropped."""
+        """Return the runs that this session may hand over; name jobs of others once, and drop abandoned bookings."""
         mine: list[Run] = []
         others: list[Booking] = []
         for run in runs:
@@ -191,7 +191,7 @@ class Dispatcher:
         return [task for task, _ in ended]
 
     def _count(self, ended: Sequence[Task], waiting: Collection[str]) -> None:
-        """Count the runs of tasks that have ended and are missing still, and give up those that were tried often enough."""
+        """Count an attempt for each run that is missing although its task ended; give up after `MOST_ATTEMPTS`."""
         for task in ended if self.engine.remote else ():
             for run in task.runs:
                 if run.key not in waiting:

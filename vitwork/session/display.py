@@ -1,4 +1,4 @@
-"""Shows a terminal what the workers of a session do: what trains, how far the plan is, how long it will take."""
+"""Shows the progress of a session's workers on a terminal: what trains, how much of the plan is done, the time left."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ BAR = 30
 
 
 class Display(threading.Thread):
-    """Redraws a few lines at the end of a terminal, or writes a line now and then where the output is none.
+    """Redraws a few lines at the end of a terminal; if the output is not a terminal, prints a line every few seconds.
 
     Args:
         store_root: the store whose workers are watched.
-        writer: of a terminal; None where the output is none.
+        writer: pytest's writer of the terminal; None if the output is not a terminal.
         write: prints a line.
-        seconds: between two lines.
+        seconds: time between two lines.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Display(threading.Thread):
         self.ended = threading.Event()
 
     def run(self) -> None:
-        """Show until `stop` is called; nothing where nobody works."""
+        """Show progress until `stop` is called; nothing while nobody works."""
         if self.writer is not None:
             self._draw(self.writer)
         while not self.ended.wait(self.seconds):
@@ -48,7 +48,7 @@ class Display(threading.Thread):
                 self.write(line)
 
     def stop(self) -> None:
-        """End it, and wait until its lines are gone from a terminal."""
+        """End the display, and wait until its lines are gone from the terminal."""
         self.ended.set()
         if self.is_alive() and threading.current_thread() is not self:
             self.join()
@@ -58,7 +58,7 @@ class Display(threading.Thread):
         live, shown = None, False
         while not self.ended.wait(LIVE_SECONDS):
             found = statuses(self.store_root)
-            if live is None and found:  # rich takes a moment to import, which a session with nothing to do does not pay
+            if live is None and found:  # rich is slow to import, and only needed now
                 from rich.console import Console
                 from rich.live import Live
 
@@ -75,7 +75,7 @@ class Display(threading.Thread):
 
 
 def drawn(found: list[Status]) -> RenderableType:
-    """Return how far the plan is with a bar and the time left, and below it a line for each worker."""
+    """Return a progress bar of the plan with the time left, and below it a line for each worker."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""What does the work of a plan: the protocol of an engine, and how one is found by its name."""
+"""The protocol of an engine, which does the work of a plan, and the lookup of engines by name."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ OWN = {
     "slurm": "vitwork.engines.slurm:slurm",
     "ray": "vitwork.engines.on_ray:ray",
 }
-"""Named here, since they are there in a source tree that nobody has installed, too."""
+"""The suite's own engines; named here so that they are also found in a source tree that is not installed."""
 
 
 class TaskError(VitworkError):
-    """A task ended without telling what it did: it was killed, or its machine was lost."""
+    """A task ended without a result: it was killed, or its machine was lost."""
 
 
 class State(StrEnum):
-    """Where a task is; `UNKNOWN` while the engine cannot be asked."""
+    """The state of a task; `UNKNOWN` while the engine cannot be reached."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -40,12 +40,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One arm with the seeds that are trained together, and their measurements.
+    """Runs of one arm that are handed over together, with their measurements.
 
     Attributes:
-        runs: of one arm.
+        runs: the runs, all of one arm.
         wanted: their measurements.
-        hours: what it will take, from what the store recorded; None where nothing is known.
+        hours: estimated from what the store recorded; None if nothing is known.
     """
 
     runs: tuple[Run, ...]
@@ -71,8 +71,8 @@ class Resources:
     Attributes:
         cpus: processor cores.
         gpus: graphics processors, or a share of one.
-        hours: after which a task is ended; None for no limit.
-        at_once: most tasks that run at a time; None for as many as there is room for.
+        hours: time limit of a task; None for no limit.
+        at_once: most tasks that run at a time; None for as many as the machines can take.
     """
 
     cpus: int = 1
@@ -92,7 +92,7 @@ class Future(Protocol):
     """A task that was handed over.
 
     Attributes:
-        id: by which its engine knows it, in this process and in others.
+        id: the engine's name for it, the same in this process and in others.
     """
 
     @property
@@ -112,13 +112,13 @@ class Future(Protocol):
 
 
 class Engine(Protocol):
-    """Does tasks somewhere.
+    """Carries out tasks, on this machine or on others.
 
     Attributes:
-        name: by which users choose it.
-        remote: whether tasks are done by other processes than those of the session, for which their runs are booked.
+        name: the name by which users choose it.
+        remote: whether other processes than the session's carry tasks out, so that their runs have to be booked.
         lasting: whether tasks go on when the session ends.
-        together: whether a task holds all missing seeds of its arm, or one.
+        together: whether a task holds all missing seeds of its arm, or only one.
         resources: what each task gets.
     """
 
@@ -129,19 +129,19 @@ class Engine(Protocol):
     resources: Resources
 
     def submit(self, tasks: Sequence[Task]) -> Sequence[tuple[Task, Future]]:
-        """Hand tasks over, longest first, and return those that were taken; the others are offered again."""
+        """Hand over tasks, given longest first, and return those that were taken; the others are offered again."""
         ...
 
     def cancel(self, ids: Collection[str]) -> None:
-        """End tasks."""
+        """Cancel tasks."""
         ...
 
     def describe(self, ids: Collection[str]) -> Mapping[str, State]:
-        """Return where tasks are, those of other sessions too."""
+        """Return the states of tasks, also of other sessions' tasks."""
         ...
 
     def close(self) -> None:
-        """Let go of what the engine holds; what was handed over goes on where it lasts."""
+        """Release what the engine holds; tasks go on if the engine is `lasting`."""
         ...
 
 
@@ -150,8 +150,8 @@ class Choice:
     """An engine as a user names it: ``slurm``, or ``ray://head:10001`` for one at an address.
 
     Attributes:
-        name: of the engine.
-        settings: what its makers take, as text.
+        name: name of the engine.
+        settings: the engine's own settings, as text.
     """
 
     name: str = "local"
@@ -159,7 +159,7 @@ class Choice:
 
     @classmethod
     def of(cls, text: str, settings: Sequence[str] = ()) -> Choice:
-        """Return what ``--engine TEXT --engine-set KEY=VALUE`` choose.
+        """Return the choice that ``--engine TEXT --engine-set KEY=VALUE`` makes.
 
         Raises:
             VitworkError: there is no such engine, or a setting is not of the form KEY=VALUE.
@@ -173,10 +173,10 @@ class Choice:
         return cls(name, {**({"address": text} if sign else {}), **dict(pairs)})
 
     def make(self, worker: Worker) -> Engine:
-        """Return the engine, for the results and on the images of a process of the session.
+        """Return the engine, with the store and the images of a process of the session.
 
         Raises:
-            VitworkError: it is not installed, or a setting cannot be used.
+            VitworkError: the engine is not installed, or a setting cannot be used.
         """
         make: Callable[[Mapping[str, str], Worker], Engine] = _point(self.name).load()
         return make(self.settings, worker)
@@ -188,17 +188,17 @@ def names() -> tuple[str, ...]:
 
 
 def _point(name: str) -> EntryPoint:
-    if name in OWN:  # found without a look at every installed package, which takes every process of a session a while
+    if name in OWN:  # needs no search through all installed packages, which would delay every process of a session
         return EntryPoint(name, OWN[name], GROUP)
     *_, found = entry_points(group=GROUP, name=name)  # of several, the one that `names` found last
     return found
 
 
 def taken(settings: Mapping[str, str], known: Mapping[str, Callable[[str], object]]) -> dict[str, object]:
-    """Return an engine's settings with their types.
+    """Return an engine's settings, each converted to its type.
 
     Raises:
-        VitworkError: one is not known, or its value cannot be read.
+        VitworkError: a setting is unknown, or its value cannot be read.
     """
     found: dict[str, object] = {}
     for key, value in settings.items():

@@ -1,4 +1,4 @@
-"""The folder and the variables that a process runs in, which code of a user's may change."""
+"""Restores a process' current folder and environment variables after a user's code may have changed them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def as_found() -> Iterator[None]:
-    """Give back the current folder and the environment as they were: paths of what follows would mean other files."""
+    """Restore the current folder and the environment at the end, or later relative paths would mean other files."""
     here, variables = Path.cwd(), dict(os.environ)
     try:
         yield

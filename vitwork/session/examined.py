@@ -1,4 +1,4 @@
-"""What was looked into after the data of a published report had been seen: notes beside the files of claims."""
+"""Reads `examined.toml`: notes beside the claims on what was examined after a published report's data had been seen."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import msgspec
 from vitwork.errors import VitworkError
 
 NAME = "examined.toml"
-"""A table for each claim, by its id, with a text for each profile."""
+"""Name of the file; it has a table for each claim, named by the claim's id, with a text for each profile."""
 
 
 @cache
 def examined(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the notes of a folder's claims, by claim and profile; none where it has no such file.
+    """Return the notes of a folder's claims, by claim and profile; empty if it has no such file.
 
     Raises:
         VitworkError: the file cannot be read, or holds something else.

@@ -1,4 +1,4 @@
-"""What was found for the tests and claims of a session, as data that processes hand to each other."""
+"""The findings of a session's tests and claims, as data that processes can exchange."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vitwork.statistics.effect import Verdict
 
 
 class RecordPlace(Struct, frozen=True):
-    """Where a number comes from: the key of its record, and the run with its arm and seed."""
+    """The source of a number: the key of its record, and the run with its arm and seed."""
 
     key: str
     run: str
@@ -23,15 +23,15 @@ class RecordPlace(Struct, frozen=True):
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """What was found for one test.
+    """The finding of one test.
 
     Attributes:
-        test: its identity.
-        claim, chapter: what it decides.
+        test: pytest's name of the test.
+        claim, chapter: the claim that it decides, and that claim's chapter.
         statistical: whether it measures.
-        hypotheses: its sentences with their effects; none where something is lacking.
-        places: the records that it rests on.
-        lack: why it was not measured; None where it was.
+        hypotheses: its sentences with their effects; empty if it was not measured.
+        places: the records behind its numbers.
+        lack: why it was not measured; None if it was.
         controls: conditions of its controls.
         qualifies: whether it states controls only, which never decide.
     """
@@ -54,7 +54,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Decided(Struct, frozen=True):
-    """The verdict of a claim with its p-value, and corrected over the family by Benjamini-Hochberg (q) and by Holm."""
+    """The verdict of a claim with its p-value, also corrected over the family by Benjamini-Hochberg (q) and by Holm."""
 
     verdict: Verdict
     p: float
@@ -63,13 +63,13 @@ class Decided(Struct, frozen=True):
 
 
 class Judgement(Struct, frozen=True):
-    """What was found for a session.
+    """The findings of a session.
 
     Attributes:
         findings: one for each test, in the order of the session.
-        decisions: of the claims that were measured, by id.
+        decisions: the decisions on the measured claims, by id.
         family: how many claims the profile can measure.
-        quantities: what the session says of the quantities that claims compare.
+        quantities: error, spread and skewness of the quantities that claims compare.
     """
 
     findings: tuple[Finding, ...]

@@ -1,4 +1,4 @@
-"""What a session will cost and what it can see, computed before anything trains."""
+"""Forecasts the cost of a session and the smallest effects that it can detect, before anything trains."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from vitwork.store.store import Store
 
 
 class NothingRuns:
-    """A plugin that ends a session well before its first test, since it only plans."""
+    """A plugin that ends a session successfully before its first test, because it only plans."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self) -> bool:
@@ -37,15 +37,15 @@ class NothingRuns:
 def plan_lines(
     plan: Plan, store: Store, workers: int = 1, device: str | None = "auto", *, every: bool = False
 ) -> list[str]:
-    """Return what `forecast` finds as it is printed; with `every`, each claim that lacks something with all that it lacks."""
+    """Return the printed lines of a forecast; with `every`, all that each claim lacks is listed."""
     return words.plan.lines(forecast(plan, store, workers, device), every=every)
 
 
 def forecast(plan: Plan, store: Store, workers: int = 1, device: str | None = "auto") -> Forecast:
-    """Return runs, the time they will take, and per claim the smallest effect that would be decided.
+    """Return the runs, the time they will take, and for each claim the smallest effect that would be decided.
 
-    How long a run takes is what `vitwork.session.costs.durations` says. The smallest effect is in standard deviations over
-    seeds, at 80 % power, at the level that the first decision of the profile's claims takes.
+    Times come from `vitwork.session.costs.durations`. The smallest effect is in standard deviations over seeds, at 80 %
+    power, at the level that the first decision of the profile's claims has to reach.
     """
     minutes = _by_network(plan, store) if plan.profile.loaded else {}
     return Forecast(plan.profile, _work(plan, store, workers, device), minutes, _power(plan), _lacks(plan))
@@ -65,7 +65,7 @@ def _work(plan: Plan, store: Store, workers: int, device: str | None) -> Work:
 
 
 def _machine(basis: Basis, profile: str) -> str:
-    """Return the machine that durations were measured on; empty where that is this one."""
+    """Return the machine on which durations were measured; empty if it is this one."""
     if basis is Basis.REPORT:
         reference = profiles.timings(profile)
         assert reference is not None
@@ -74,7 +74,7 @@ def _machine(basis: Basis, profile: str) -> str:
 
 
 def _by_network(plan: Plan, store: Store) -> dict[str, float | None]:
-    """Return the minutes that each claim takes on a network of its arms: as in this store, or as on one of their families."""
+    """Return the minutes that each claim takes per network: as in this store, or as on a network of the same family."""
     claims: dict[str, list[Wanted]] = {}
     for test in plan.tests.values():
         if test.lack is None and test.sides:  # an example is checked without networks
@@ -83,7 +83,7 @@ def _by_network(plan: Plan, store: Store) -> dict[str, float | None]:
 
 
 def _minutes_a_network(wanted: Iterable[Wanted], store: Store) -> float | None:
-    """Return the mean minutes on a network; None where a measurement was made on none, nor on any of their families."""
+    """Return the mean minutes per network; None if a measurement has no time from these networks or their families."""
     kinds: dict[str, list[Wanted]] = {}
     for want in wanted:
         kinds.setdefault(digest([want.measurement.name, want.measurement.parameters]), []).append(want)
@@ -92,7 +92,7 @@ def _minutes_a_network(wanted: Iterable[Wanted], store: Store) -> float | None:
 
 
 def _mean_seconds(wanted: Iterable[Wanted], store: Store) -> float | None:
-    """Return what one measurement takes on average: as recorded, or where none was made, as on networks like these."""
+    """Return the mean seconds of one measurement: as recorded, or, if there is no record, as on similar networks."""
     group = list(wanted)
     taken = [float(record["seconds"]) for want in group if (record := store.read(want.key))]
     if not taken:
@@ -130,13 +130,13 @@ def _power(plan: Plan) -> Power:
 
 
 def _beside(plan: Plan, claims: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return which of the paper's numbers and curves are set beside those of networks that stand alone."""
+    """Return the claims whose numbers, and the measurements whose curves, are compared with the paper's."""
     stated = {test.case.claim.id for test in plan.tests.values() if test.case.claim.paper.effect is not None}
     return [claim for claim in claims if claim in stated], _curves(plan)
 
 
 def _curves(plan: Plan) -> list[str]:
-    """Return the measurements of which the paper has curves of the same arms and images."""
+    """Return the measurements for which the paper shows curves of the same arms and images."""
     wanted = {(want.run.arm.data.source, want.measurement.name, want.run.arm.name) for want in plan.wanted.values()}
     return sorted({name for source, name, arm in wanted if arm in CURVES.get(source, {}).get(name, ({},))[0]})
 
@@ -146,7 +146,7 @@ def _compares_arms(sentence: Sentence) -> bool:
 
 
 def _lacks(plan: Plan) -> dict[str, list[Lack]]:
-    """Return what claims lack that are not measured, by claim."""
+    """Return what the claims that are not measured lack, by claim."""
     lacks: dict[str, list[Lack]] = {}
     for test in plan.tests.values():
         if test.lack is not None and not test.case.qualifies:
@@ -155,12 +155,12 @@ def _lacks(plan: Plan) -> dict[str, list[Lack]]:
 
 
 def task_lines(plan: Plan, store: Store, engine: Engine) -> list[str]:
-    """Return what `handed` finds as it is printed."""
+    """Return the printed lines of `handed`."""
     return words.plan.handed(handed(plan, store, engine))
 
 
 def handed(plan: Plan, store: Store, engine: Engine) -> Handed:
-    """Return what an engine would be handed: tasks by their arm, longest first, their resources and hours."""
+    """Return what an engine would get: tasks by arm, longest first, with their resources and hours."""
     found = tasks(plan, store, plan.missing(store), together=engine.together)
     groups: dict[str, list[Task]] = {}
     for task in found:

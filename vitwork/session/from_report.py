@@ -1,4 +1,4 @@
-"""The claims judged again from the records that a report holds. Trains nothing and reads no images."""
+"""Judges the claims again from the records in a report. Trains nothing and reads no images."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from vitwork.store.keys import digest, plain
 
 
 def profile_of(report: Results) -> Profile:
-    """Return the installed profile of a report's name, with what the report's session changed of it changed again.
+    """Return the installed profile that a report names, with the changes of the report's session applied to it.
 
     Raises:
-        VitworkError: there is no such profile, it has nothing any more that was changed, or the report's hypotheses rest on
-            more networks than the report says there are.
+        VitworkError: there is no such profile, it no longer has what the session changed, or the report's hypotheses
+            rest on more networks than the report states.
     """
     sides = (side for hypothesis in report.hypotheses for side in hypothesis.sides if isinstance(side, Sample))
     most = max((len(side.seeds) for side in sides), default=0)
@@ -41,7 +41,7 @@ def profile_of(report: Results) -> Profile:
         )
     installed = profiles.find(report.profile.name)
     changes = report.profile.deviations
-    if not installed.loaded:  # of published networks, those of the session are told in words as well
+    if not installed.loaded:  # with published networks, the report also describes the session's networks in words
         told = (found for found in changes if found.change is not Change.DECLARED)
         changes = (*installed.deviations, *told)
     own = overrides.substitute(installed, overrides.models(changes))
@@ -57,16 +57,16 @@ def profile_of(report: Results) -> Profile:
         first_seed=report.profile.first_seed,
         deviations=(*changes, *(found for found in differing if found not in changes)),
     )
-    if profile.loaded or report.sequential or report.sources:  # how many there are is nobody's setting
+    if profile.loaded or report.sequential or report.sources:  # their number is not a setting
         return profile
     return overrides.with_seeds(profile, report.profile.seeds, installed.seeds)
 
 
 def _as_recorded(effort: Measurement, report: Results) -> Measurement:
-    """Return the effort with which a report's records were measured, where the profile had another one then.
+    """Return a measurement with the parameters of a report's records, which the profile may have set differently then.
 
-    A number that all records of the measurement have is the effort's. Words, such as a snapshot's name, and numbers in which
-    records differ, are set by tests.
+    A number that is the same in all records of the measurement came from the profile. Words, such as a snapshot's name,
+    and numbers that differ between records were set by tests.
     """
     records = [entry.parameters for entry in report.measurements if entry.name == effort.name]
     recorded = {}
@@ -79,7 +79,7 @@ def _as_recorded(effort: Measurement, report: Results) -> Measurement:
 
 
 def _differing(installed: Iterable[Measurement], recorded: Iterable[Measurement]) -> tuple[Deviation, ...]:
-    """Return what measurements were made with otherwise than the installed profile makes them."""
+    """Return the parameters of the recorded measurements that differ from the installed profile's."""
     texts = []
     for own, other in zip(installed, recorded, strict=True):
         for name, value in own.parameters.items():
@@ -90,9 +90,9 @@ def _differing(installed: Iterable[Measurement], recorded: Iterable[Measurement]
 
 
 def _holding(arm: Arm, report: Results) -> Arm:
-    """Return an arm with the published networks that a report has runs of, in the order in which its session had them.
+    """Return an arm with the published networks for which a report has runs, in the order of its session.
 
-    None where one could not be loaded: the session measured no claim about the arm then.
+    If one of them could not be loaded the arm has none, because the session then measured no claim about the arm.
     """
     changes = report.profile.deviations
     own = {found.arm: found.networks for found in changes if found.change is Change.NETWORKS}
@@ -107,13 +107,15 @@ def _holding(arm: Arm, report: Results) -> Arm:
 
 @dataclass(slots=True)
 class ReportPlan(Plan):
-    """A plan whose runs and measurements are those of a report: found by what they are, since keys hash code and images.
+    """A plan whose runs and measurements are a report's.
+
+    They are looked up by arm, seed and parameters, because keys are hashes of code and images.
 
     Attributes:
-        report: whose records are judged.
-        archive: these records.
+        report: the report whose records are judged.
+        archive: its records.
         trained, loaded: keys of runs, by arm and seed, and by the name of a published network.
-        alike: keys of runs by what was trained, since arms that differ in their names alone share their runs.
+        alike: keys of runs by what was trained, because arms that differ only in their names share their runs.
         measured: keys of records, by run, measurement and parameters.
         judged: numbers of seeds of a sequential report's hypotheses, by their ids.
     """
@@ -127,7 +129,7 @@ class ReportPlan(Plan):
     judged: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        """File the report's records by what they are."""
+        """Index the report's records by arm, seed and parameters."""
         self.archive = Archive([self.report])
         self.trained = {(run.arm, run.seed): run.key for run in self.report.runs}
         self.loaded = {run.network["name"]: run.key for run in self.report.runs if run.network}
@@ -143,7 +145,7 @@ class ReportPlan(Plan):
         }
 
     def hash_of(self, module: str) -> str:
-        """Return the hash of the code that made the report's records, which may be another than what is installed."""
+        """Return the hash of the code that made the report's records, which may not be the installed code."""
         return self.report.provenance.code.get(module) or Plan.hash_of(self, module)
 
     def seeds(self, case: Case) -> int:
@@ -151,7 +153,7 @@ class ReportPlan(Plan):
         return self.judged.get(case.hypothesis(1), self.profile.seeds)
 
     def numbers(self, arm: str, seeds: int) -> Sequence[int]:
-        """Return the numbers of an arm's seeds; of pooled reports those that any of them has."""
+        """Return the numbers of an arm's seeds; for pooled reports, those of any of them."""
         pooled = {seed for source in self.report.sources for seed in source.seeds.get(arm, ())}
         return sorted(pooled) or Plan.numbers(self, arm, seeds)
 
@@ -174,9 +176,9 @@ class ReportPlan(Plan):
 
 
 def judged_again(plan: ReportPlan) -> Results:
-    """Return what the installed claims and statistics say of a report's records.
+    """Return the results of the installed claims and statistics on a report's records.
 
-    Tests that measure nothing are not run, so that their claims are not measured.
+    Tests that measure nothing are not run, so their claims count as not measured.
     """
     report = plan.report
     found = Judge(plan, plan.archive, Troubles(), report.sequential).judgement()

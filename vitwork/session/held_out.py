@@ -1,4 +1,4 @@
-"""The images of a run, as its arm's data says: whole, or with training images held out."""
+"""Loads the images of a run as its arm's data specifies: all of them, or with training images held out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def images_of(spec: DataSpec, root: Path | None) -> Splits:
-    """Load the images of an arm; of `HeldOut` data, those that judge are training images.
+    """Load the images of an arm; for `HeldOut` data, the evaluation images are held-out training images.
 
     Raises:
         VitworkError: as `vitwork.data.load`, or the images are too many for memory and cannot be divided.
@@ -26,14 +26,14 @@ def images_of(spec: DataSpec, root: Path | None) -> Splits:
 
 
 def divided(splits: Splits, validation: int) -> Splits:
-    """Hold training images out; the test images are left behind.
+    """Hold training images out for evaluation; the test images are dropped.
 
     Args:
         splits: as loaded.
         validation: how many images are held out: the first of each class, in equal counts.
 
     Raises:
-        VitworkError: a class has too few images, nothing is left to train on, or the images are streamed from the disk.
+        VitworkError: a class has too few images, no images are left to train on, or the images are streamed from disk.
     """
     from vitwork.data.images import Splits, balanced_prefix
     from vitwork.data.sources.stream import Pictures

@@ -1,4 +1,4 @@
-"""How the suite's own claims are called from any folder, and what is said of a call."""
+"""Builds the pytest commands that run the suite's own claims from any folder, and the commands that reports show."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 
 NAME = "vitwork.claims"
-"""The claims as a package, where vitwork is installed from its wheel."""
+"""Name of the claims as a package, if vitwork is installed from its wheel."""
 PLUGIN = ("-p", "vitwork.plugin", "-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
-"""What gives a session the suite's options and fixture, whether or not a conftest.py names the plugin."""
+"""Arguments that give a session the suite's options and fixture, whether or not a conftest.py names the plugin."""
 FOLDER = "DIR"
-"""Stands for a folder in a command, as in the documentation."""
+"""Placeholder for a folder in a command, as in the documentation."""
 WORD = re.compile(r"(--?[\w-]+=)?(.*?)(::.*)?", re.DOTALL)
-"""A word of a command: an option that its value follows, a path or another value, and a test within a file."""
+"""Parts of a command's word: ``--option=`` if there is one, a path or another value, and ``::test`` within a file."""
 ALONE = (*PLUGIN, "-c", os.devnull, "--rootdir", ".")
-"""What lets a session depend on nothing but the options that are given: no settings of a project that stands around it."""
+"""Arguments that make a session depend only on the given options, and not on the settings of a surrounding project."""
 
 
 class PlainUsage:
-    """A plugin of ``vitwork run``: an option that cannot be read is one sentence, and files of settings are not spoken of."""
+    """A plugin of ``vitwork run`` that reports a bad option in one sentence and does not mention settings files."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_cmdline_parse(self) -> Generator[None, pytest.Config, pytest.Config]:
-        """Keep of pytest's own message what is wrong.
+        """Shorten pytest's message to the sentence that says what is wrong.
 
         Raises:
-            pytest.UsageError: an option is unknown, or its value no value of it.
+            pytest.UsageError: an option is unknown, or its value is not allowed.
         """
         try:
             return (yield)
@@ -48,7 +48,7 @@ class PlainUsage:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_header(self) -> Generator[None, list[str | list[str]], list[str | list[str]]]:
-        """Leave out the empty file that stands for no settings."""
+        """Leave the empty settings file out of the header."""
         said = yield
         return [
             part if isinstance(part, str) else [line for line in part if not line.startswith("configfile: ")]
@@ -60,7 +60,7 @@ def claims() -> Path:
     """Return the folder of the claims: in the installed package, or beside it in the project's repository.
 
     Raises:
-        VitworkError: there is none.
+        VitworkError: there is no such folder.
     """
     package = Path(__file__).parents[1]
     for folder in (package / "claims", package.parent / "claims"):
@@ -70,25 +70,25 @@ def claims() -> Path:
 
 
 def arguments(given: Iterable[str]) -> list[str]:
-    """Return pytest's arguments for a session of the claims with the options that are given."""
+    """Return pytest's arguments for a session of the claims with the given options."""
     return [*ALONE, *given, str(claims())]
 
 
 def by_name(given: Sequence[str | os.PathLike[str]]) -> bool:
-    """Return whether a session asked for the suite's claims by name and not by their files."""
+    """Return whether a command names the suite's claims as a package (`NAME`) and not by their files."""
     words = list(map(str, given))
     return _alone(words) or any(word.partition("::")[0].startswith(NAME) for word in words)
 
 
 def command(given: Sequence[str | os.PathLike[str]]) -> str:
-    """Return what was typed for a session; of absolute paths only the last part, which says nothing of a machine."""
+    """Return a session's command line; absolute paths keep only their last part, which reveals nothing of a machine."""
     words = list(map(str, given))
     typed = words[len(ALONE) : -1] if _alone(words) else words
     return " ".join(["vitwork run" if _alone(words) else "pytest", *map(_shortened, typed)])
 
 
 def _shortened(word: str) -> str:
-    """Return a word with the last part of a path in it that is not of the working folder."""
+    """Return a word in which a path outside the working folder is shortened to its last part."""
     option, path, test = WORD.fullmatch(word).groups(default="")  # type: ignore[union-attr]  # matches any text
     own = path.removeprefix("file://")
     away = own.startswith("~") or any(system(own).is_absolute() for system in (PurePosixPath, PureWindowsPath))
@@ -96,14 +96,14 @@ def _shortened(word: str) -> str:
 
 
 def again(tests: Iterable[str], *, by_name: bool) -> str:
-    """Return the command that runs some tests anew, each named by its file and function."""
+    """Return the command that runs some tests again, each named by its file and function."""
     if not by_name:
         return " ".join(["pytest", *tests])
     return f'vitwork run -k "{" or ".join(test.rpartition("::")[2] for test in tests)}"'
 
 
 def options(profile: Profile, *, data: bool, weights: bool, sequential: bool) -> str:
-    """Return the options of a session at a profile as it was changed, whose folders are for the reader to name.
+    """Return the options that reproduce a session at a changed profile; folders are placeholders to fill in.
 
     Args:
         profile: with its changes among its deviations.
@@ -111,7 +111,7 @@ def options(profile: Profile, *, data: bool, weights: bool, sequential: bool) ->
         sequential: whether seeds are added until verdicts are settled.
     """
     changes = profile.deviations
-    # Arms that are alike under several names have the same networks, which `--model` names once.
+    # Arms that differ only in name have the same networks, which `--model` names once.
     networks = {found.networks: found.arm for found in reversed(changes) if found.change is Change.NETWORKS}
     own = [f"{arm}=timm:{','.join(names)}" for names, arm in networks.items()]
     usual = profiles.PROFILES.get(profile.name, profile).first_seed

@@ -1,4 +1,4 @@
-"""What becomes of the runs that a store's bookings name, asked of their engines."""
+"""Asks engines for the states of the runs that a store's bookings name."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from vitwork.store.store import Store
 
 
 def states(found: Sequence[Booking], store: Store) -> dict[str, State]:
-    """Return where the runs of bookings are, by key; `UNKNOWN` for those whose engine cannot be asked."""
-    from vitwork.session.worker import Worker  # which hands runs over itself
+    """Return the states of booked runs, by key; `UNKNOWN` if the engine cannot be reached."""
+    from vitwork.session.worker import Worker  # which imports this module
 
     told: dict[str, State] = {}
     for name in dict.fromkeys(booking.engine for booking in found):
@@ -21,17 +21,17 @@ def states(found: Sequence[Booking], store: Store) -> dict[str, State]:
         }
         try:
             described = Choice(name).make(Worker(store)).describe(set(jobs.values())) if jobs else {}
-        except (VitworkError, ValueError):  # no such engine here
+        except (VitworkError, ValueError):  # the engine is not installed here
             described = {}
         told |= {key: described.get(job, State.UNKNOWN) for key, job in jobs.items()}
     return {booking.key: told.get(booking.key, State.UNKNOWN) for booking in found}
 
 
 def worked_on(bookings: Bookings, found: Sequence[Booking], store: Store) -> list[Booking]:
-    """Return the bookings that somebody works on.
+    """Return the bookings that are still valid.
 
-    Those of a job that goes on without its session stand until the job has ended; others, until their session has been
-    silent for a while.
+    The booking of a job that goes on without its session is valid until the job ends. Others are valid until their
+    session has not renewed them for a while.
     """
     known = states(found, store)
     jobs = [booking for booking in found if booking.job and booking.lasting]

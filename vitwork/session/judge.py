@@ -49,7 +49,7 @@ Asked = Callable[[float], Effect]
 
 
 def unjudged(plan: Plan, lack: Lack) -> Judgement:
-    """Return a judgement for tests that were not judged: each test that measures gets its own lack, or else `lack`."""
+    """Return a judgement for tests that were not judged: each test that measures gets its own lack, or `lack`."""
     findings = tuple(
         Finding(
             test=test.case.name, claim=test.case.claim, chapter=test.case.chapter, statistical=test.case.statistical,

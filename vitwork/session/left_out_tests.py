@@ -1,4 +1,4 @@
-"""What a session leaves out: tests of its files that were not chosen, and files that earlier reports know of."""
+"""Finds the tests that a session leaves out: those not chosen from its files, and those in files of earlier reports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vitwork.store.store import read_regular
 
 
 class Told(Struct, frozen=True):
-    """What a report tells of a claim's tests: their files, below the folder of its project."""
+    """A claim of a report with the files of its tests, relative to the folder of its project."""
 
     id: str
     files: tuple[str, ...] = ()
@@ -25,13 +25,13 @@ class Told(Struct, frozen=True):
 
 
 class Outline(Struct, frozen=True):
-    """What matters here of results."""
+    """The part of a results document that is needed here."""
 
     claims: tuple[Told, ...] = ()
 
     @classmethod
     def of(cls, report: Path) -> Outline:
-        """Read a report's folder; empty where there is none, or none that can be read."""
+        """Read a report's folder; empty if there is no report, or it cannot be read."""
         try:
             return msgspec.json.decode(read_regular(report / "results.json", MOST_BYTES), type=cls)
         except (OSError, ValueError, RecursionError):
@@ -39,18 +39,18 @@ class Outline(Struct, frozen=True):
 
 
 def left_out(config: pytest.Config, held: Held, chosen: Collection[str]) -> tuple[dict[str, Lack], bool]:
-    """Return what claims lack of which not all tests were chosen, and whether the session is one of a part of the tests.
+    """Return a lack for each claim of which a test was left out, and whether the session covers only part of the tests.
 
-    It is one, too, where the report that it would replace, or judges again, tells of claims that it leaves out.
+    It also covers only part of them if it leaves out claims of the report that it would replace, or judges again.
 
     Args:
-        config: of the session.
-        held: what the files hold that it looked through.
-        chosen: names of its tests.
+        config: pytest's configuration of the session.
+        held: the claims in the files that the session collected from.
+        chosen: names of the session's tests.
     """
     store, judged = options.store_of(config), options.report_from(config)
     places = store / f"report-{options.profile_of(config).name}", options.report_of(config, store, part=False)
-    known = {place: Outline.of(place).claims for place in set(places)}  # mostly one and the same, of some megabytes
+    known = {place: Outline.of(place).claims for place in set(places)}  # usually one report of some megabytes
     usual, replaced = known[places[0]], [*known[places[1]]]
     replaced += [Told(claim.id, claim.files, claim.file) for claim in (judged.claims if judged is not None else ())]
     folders = options.projects(config)
@@ -61,14 +61,14 @@ def left_out(config: pytest.Config, held: Held, chosen: Collection[str]) -> tupl
 
 
 def elsewhere(claims: Iterable[Told], folders: Collection[Path], looked_through: set[Path]) -> dict[str, str]:
-    """Return, by claim, a file that holds tests of it and was not looked through.
+    """Return, by claim, a file with tests of it that the session did not collect from.
 
-    A file that is gone holds none, and one that was looked through says itself what it holds.
+    Files that no longer exist are left out.
 
     Args:
-        claims: as earlier reports tell of them.
-        folders: that the files may be relative to.
-        looked_through: files, resolved.
+        claims: the claims of earlier reports.
+        folders: folders that the files may be relative to.
+        looked_through: the files that the session collected from, resolved.
     """
     found = {}
     for claim in claims:

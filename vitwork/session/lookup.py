@@ -1,4 +1,4 @@
-"""From references to numbers: the values of a sentence's sides, read from the store."""
+"""Looks up the numbers of references: reads the values of a sentence's sides from the store."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from vitwork.session.plan import Wanted
 
 
 class Records(Protocol):
-    """Where records lie: a store, or a report's archive."""
+    """A source of records: a store, or a report's archive."""
 
     def read(self, key: str) -> dict[str, Any] | None:
         """Return the record under `key`, or None."""
 
 
 class LackError(Exception):
-    """A number cannot be had."""
+    """A number is not available, for the reason in `lack`."""
 
     def __init__(self, lack: Lack) -> None:
         super().__init__(lack.what)
@@ -34,9 +34,9 @@ class Lookup:
     """Reads numbers of records.
 
     Attributes:
-        store: where records lie.
-        records: values of records that were read, by key; many sentences use one record.
-        histories: epochs of trainings whose records were read, by the run's key, for the same reason.
+        store: holds the records.
+        records: values of the records read so far, by key; many sentences use the same record.
+        histories: epochs of the trainings read so far, by the run's key, kept for the same reason.
     """
 
     store: Records
@@ -47,20 +47,20 @@ class Lookup:
         """Return a number per seed, NaN for a run that diverged.
 
         Raises:
-            LackError: a record is gone, a network lacks what the quantity is about, or the quantity failed.
+            LackError: a record is missing, a network lacks the parts that the quantity needs, or the quantity failed.
         """
         return tuple(self._number(side.quantity.value, side, want) for want in wanted)
 
     def errors(self, side: Reference, wanted: Sequence[Wanted]) -> Values:
-        """Return the measurements' own standard errors; NaN where a quantity does not know its own."""
+        """Return the measurements' own standard errors; NaN if the quantity has none."""
         error = side.quantity.error
         return tuple(math.nan if error is None else self._number(error, side, want) for want in wanted)
 
     def record(self, want: Wanted) -> dict[str, Any] | None:
-        """Return a record's values, None for those of a run that diverged.
+        """Return a record's values; None for a run that diverged.
 
         Raises:
-            LackError: the record is gone, or holds something else than values by name.
+            LackError: the record is missing, or does not hold values by name.
         """
         if want.key not in self.records:
             record = self.store.read(want.key)
@@ -74,12 +74,12 @@ class Lookup:
         return values
 
     def trained_alike(self, one: Wanted, other: Wanted) -> bool:
-        """Return whether two trainings went the same way to the last digit, losses and accuracies of every epoch."""
+        """Return whether two trainings have exactly the same losses and accuracies in every epoch."""
         first, second = (self._history(want) for want in (one, other))
         return bool(first) and first == second
 
     def _history(self, want: Wanted) -> list[dict[str, Any]]:
-        """Return the epochs of a run that finished; none where nothing is known of it."""
+        """Return the epochs of a run that finished; empty if they are unknown."""
         key = want.run.key
         if key not in self.histories:
             record = self.store.read(key) or {}

@@ -1,8 +1,9 @@
-"""Whether a session would find all of its work done, so that it needs no workers.
+"""Decides whether a session has no work left, so that it needs no workers.
 
-To start four workers that read the claims takes longer than to judge them all. A session that left nothing undone leaves a
-note of all that it read; while none of it changes, the next one of the same words has nothing to do. The note only decides
-who works, never what is worked on: should it be wrong, one process does what is to be done.
+Starting four workers that read the claims takes longer than judging all claims. A session that left nothing undone
+writes a note with a digest of everything that it read. As long as nothing of that changes, the next session with the
+same command line has nothing to do. The note only decides who works, never what work is done: if it is wrong, one
+process does the work.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from vitwork.store.objects import is_url
 from vitwork.store.store import read_regular, write_atomically
 
 LONGEST = 100
-"""Bytes of a note, at most."""
+"""Largest size of a note in bytes."""
 IMPORTED = pytest.StashKey[list[Path]]()
-"""A user's files that were imported before any claim was: conftests, and what they import."""
+"""A user's files that were imported before any claim: conftests, and what they import."""
 
 
 def no_work(config: pytest.Config) -> NoWork | None:
-    """Return why a session has nothing to train or measure, as far as the last one's note shows; None if it may have."""
+    """Return why a session has nothing to train or measure, by the last session's note; None if it may have work."""
     if config.option.plan or config.option.source is not None:
         return NoWork.ASKED
     config.stash[IMPORTED] = _imported(config.rootpath)
@@ -47,11 +48,11 @@ def no_work(config: pytest.Config) -> NoWork | None:
 
 
 def note(config: pytest.Config, findings: Iterable[Finding], reached: set[str]) -> None:
-    """Leave a note where a session left nothing undone: all of its tests were claims', and none failed to be measured.
+    """Write a note if a session left nothing undone: all of its tests belong to claims, and no measurement failed.
 
     Args:
-        config: of the session.
-        findings: of its tests.
+        config: pytest's configuration of the session.
+        findings: the findings of its tests.
         reached: names of all tests that ran.
     """
     found = {finding.test: finding.lack for finding in findings}
@@ -66,26 +67,27 @@ def _note(config: pytest.Config) -> Path:
 
 
 def _read_by(config: pytest.Config) -> str:
-    """Return a digest of what decides what there is to do: what was typed, code, claims, images and records.
+    """Return a digest of everything that decides which work is left: command line, code, claims, images and records.
 
     Raises:
-        VitworkError: a part of it cannot be looked at, or is not on this machine.
+        VitworkError: a part of it cannot be read, or is not on this machine.
     """
     option, profile = config.option, options.profile_of(config)
     own = any(not module.startswith("vitwork.") for arm in profile.arms.values() for module in code(arm))
     elsewhere = own or option.substitutes or profile.loaded or option.engine != "local" or is_url(option.store)
     if elsewhere or options.budget_of(config) is not None:
         raise VitworkError("what there is to do depends on more than the files that are known here")
-    records = sorted((options.store_of(config) / "records").glob("*"))  # a folder changes with what lies in it
+    records = sorted((options.store_of(config) / "records").glob("*"))  # a folder's time stamp changes with its content
     typed = [*config.invocation_params.args, os.environ.get("PYTEST_ADDOPTS", "")]
     files = [[str(path), *stamp(path)] for path in (*_sources(config), *records)]
     return digest([str(config.invocation_params.dir), typed, files, _images(profile, option.data)])
 
 
 def _sources(config: pytest.Config) -> Iterator[Path]:
-    """Return the files of vitwork, of the claims, of pytest's settings, and of records that count as measured.
+    """Return the files of vitwork, of the claims, of pytest's settings, and of the reports given by ``--records``.
 
-    Conftests above the claims and what they import, such as profiles, are there when a session begins.
+    Conftests above the claims and what they import, such as profiles, are included: they are imported before the
+    session begins.
     """
     for name in (str(Path(vitwork.__file__).parent), *config.args):
         path = config.invocation_params.dir / name.partition("::")[0]
@@ -98,7 +100,7 @@ def _sources(config: pytest.Config) -> Iterator[Path]:
 
 
 def _imported(root: Path) -> list[Path]:
-    """Return the files under a project's root, but not of its environment, that are imported by now."""
+    """Return the files under a project's root that are imported by now, without those of its virtual environment."""
     files = {Path(found) for module in list(sys.modules.values()) if (found := getattr(module, "__file__", None))}
     return sorted(path for path in files if path.is_relative_to(root) and not path.is_relative_to(sys.prefix))
 

@@ -1,4 +1,4 @@
-"""The options of a session of claims, and the profile and budget that they ask for."""
+"""The command-line options of a session of claims, and the profile, store and budget that follow from them."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from vitwork.store.store import Store, checked
 MOST_SEEDS = 20
 """Seeds per arm with ``--seeds auto`` unless ``--max-seeds`` says otherwise."""
 LARGEST = 1000
-"""Seeds per arm that can be asked for: so many are still planned within a minute."""
+"""Most seeds per arm that can be chosen; planning that many still takes less than a minute."""
 LAST = 2**32 - 1
-"""Number of a seed that can be asked for first: tables have integers of 64 bits."""
+"""Largest number that can be chosen for the first seed; tables have integers of 64 bits."""
 
 
 ENGINE: dict[str, dict[str, Any]] = {
@@ -52,7 +52,7 @@ ENGINE: dict[str, dict[str, Any]] = {
         "help": "a setting of the engine, as partition=gpu, gpus_per_node=1 or array_parallelism=8 of slurm, gpus=0.5 of ray",
     },
 }
-"""The options of every command that hands work to an engine, as argparse and pytest take them."""
+"""The options of every command that hands work to an engine, in the form that argparse and pytest take."""
 
 
 def add(parser: pytest.Parser) -> None:
@@ -118,7 +118,7 @@ def add(parser: pytest.Parser) -> None:
 
 
 def profile_of(config: pytest.Config) -> Profile:
-    """Return the profile that the options ask for, with what they change noted among its deviations.
+    """Return the profile that the options choose, with their changes noted among its deviations.
 
     Raises:
         VitworkError: an option's value cannot be used.
@@ -146,7 +146,7 @@ def _arms(option: argparse.Namespace, profile: Profile) -> Profile:
 
 
 def _replicated(option: argparse.Namespace, profile: Profile) -> Profile:
-    """Return a profile with as many seeds as the options ask for."""
+    """Return a profile with the number of seeds that the options set."""
     auto, limited = option.seeds == "auto", option.max_minutes is not None
     profile = numbered(profile, None if auto else option.seeds, option.first_seed)
     if option.max_seeds is not None and not auto:
@@ -169,12 +169,12 @@ def numbered(profile: Profile, seeds: str | None, first: int | None) -> Profile:
     """Return a profile with other seeds.
 
     Args:
-        profile: whose seeds stay where nothing is given.
-        seeds: number of seeds per arm, as it was typed.
-        first: number of the first one.
+        profile: the profile; its own seeds are kept if nothing is given.
+        seeds: number of seeds per arm, as typed.
+        first: number of the first seed.
 
     Raises:
-        VitworkError: there are no such seeds, or the profile's networks are loaded and have none.
+        VitworkError: a number is not allowed, or the profile's networks are loaded and have no seeds.
     """
     if first is not None and not 0 <= first <= LAST:
         raise VitworkError(f"--first-seed takes a number from 0 to {LAST:,}, not {first}.")
@@ -192,7 +192,7 @@ def numbered(profile: Profile, seeds: str | None, first: int | None) -> Profile:
 
 
 def report_from(config: pytest.Config) -> Results | None:
-    """Return the report that is to be judged again; None where a session measures, or judges what lies in a store.
+    """Return the report to judge again; None if the session measures, or judges the records of a store.
 
     Raises:
         VitworkError: there is no such report.
@@ -210,10 +210,10 @@ _opened = cache(open_report)
 
 
 def open_store(config: pytest.Config) -> Store:
-    """Return the session's store, with the records of the reports that count as measured.
+    """Return the session's store, together with the records of the reports that ``--records`` names.
 
     Raises:
-        VitworkError: it cannot be made or written, or there is no such report.
+        VitworkError: the store cannot be created or written, or there is no such report.
     """
     root, report = store_of(config), report_from(config)
     if report is not None:
@@ -227,17 +227,17 @@ def open_store(config: pytest.Config) -> Store:
 
 
 def plan_of(config: pytest.Config, profile: Profile, cases: Iterable[Case], lacks: Mapping[str, Lack]) -> Plan:
-    """Return the plan of a session's tests; `lacks` says, by claim, what some lack whatever the profile has."""
+    """Return the plan of a session's tests; `lacks` holds, by claim, what is lacking independently of the profile."""
     if (report := report_from(config)) is not None:
         return from_report.ReportPlan(profile, report=report).read(cases, lacks)
     plan = Plan(profile, config.option.data)
-    if config.option.plan:  # which needs no data
+    if config.option.plan:  # planning needs no data
         plan.fingerprints |= fingerprints({arm.data for arm in profile.arms.values()}, plan.data)
     return plan.read(cases, lacks)
 
 
 def budget_of(config: pytest.Config) -> Budget | None:
-    """Return what may be spent on further seeds; None for a fixed number."""
+    """Return the budget for further seeds; None for a fixed number of seeds."""
     option = config.option
     if option.seeds == "auto":
         return Budget(option.max_seeds or MOST_SEEDS, option.max_minutes)
@@ -248,7 +248,7 @@ def budget_of(config: pytest.Config) -> Budget | None:
 
 
 def store_of(config: pytest.Config) -> Path:
-    """Return the folder of the store, or of the work on one at a URL."""
+    """Return the folder of the store; for a store at a URL, the local working folder."""
     return working_folder(_place(config), _own(config))
 
 
@@ -266,16 +266,16 @@ def engine_of(config: pytest.Config) -> Choice:
     """Return the engine that does the work.
 
     Raises:
-        VitworkError: there is none of that name.
+        VitworkError: there is no engine of that name.
     """
     return Choice.of(config.option.engine, config.option.engine_settings)
 
 
 def check_paths(config: pytest.Config) -> None:
-    """Refuse paths that no file can have, or that pytest-xdist cannot tell its workers.
+    """Refuse paths that no file can have, or that pytest-xdist cannot send to its workers.
 
     Raises:
-        VitworkError: one holds a NUL character, or with workers one is not UTF-8.
+        VitworkError: a path holds a NUL character, or, with workers, is not UTF-8.
     """
     option = config.option
     for given in (option.data, option.weights, option.store, option.report, option.baseline, option.tensorboard):
@@ -288,7 +288,7 @@ def check_paths(config: pytest.Config) -> None:
 
 
 def report_of(config: pytest.Config, store: Path, *, part: bool) -> Path:
-    """Return the folder that the report is meant for: unless one is named, one for each kind of session."""
+    """Return the report's folder: the one named by the options, or one for each kind of session."""
     option = config.option
     changed = (
         option.substitutes or option.changes or option.seeds or option.first_seed is not None or option.deterministic
@@ -301,26 +301,27 @@ def report_of(config: pytest.Config, store: Path, *, part: bool) -> Path:
 def projects(config: pytest.Config) -> list[Path]:
     """Return the folders that the files of an earlier report's claims are relative to.
 
-    Beside pytest's root, which may be a folder of the project where pytest is started there, that is the store's place.
+    These are pytest's root and, if the root lies inside it, the folder that holds the store. The root may be only a
+    subfolder of the project if pytest was started there.
     """
     around = store_of(config).parent
     return [config.rootpath, *([around] if config.rootpath.is_relative_to(around) else [])]
 
 
 def at_once(config: pytest.Config) -> int:
-    """Return how many runs a session works on at a time: one, or with workers as many as there are cores for."""
-    workers = getattr(config.option, "numprocesses", None)  # that of xdist, where it is there
+    """Return how many runs a session works on at a time: one, or the smaller of the numbers of workers and cores."""
+    workers = getattr(config.option, "numprocesses", None)  # an option of xdist, if it is installed
     return min(workers or 1, place.cores())
 
 
 def works(config: pytest.Config) -> bool:
-    """Return whether the session runs tests, and does not only show them, their fixtures or their costs."""
+    """Return whether the session runs tests, instead of only showing them, their fixtures or their costs."""
     option = config.option
     return not (option.collectonly or option.plan or getattr(option, "setuponly", False))
 
 
 def given(config: pytest.Config) -> bool:
-    """Return whether any option of ours was given."""
+    """Return whether any of vitwork's options was given."""
     option = config.option
     plain = ("smoke", "auto", False, False, "local")
     return (option.profile, option.device, option.plan, option.deterministic, option.engine) != plain or any(
@@ -333,7 +334,7 @@ def given(config: pytest.Config) -> bool:
 
 
 def chosen(config: pytest.Config) -> bool:
-    """Return whether the session is one of chosen tests."""
+    """Return whether the command line chooses among the tests."""
     option = config.option
     options = (
         option.keyword,

@@ -1,4 +1,4 @@
-"""Whether machines share a store whose file locks may not hold between them."""
+"""Warns if several machines work on one store, on a file system whose locks may not hold between them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ NETWORK = {
     0x01021997: "9p",
     0x65735546: "FUSE",
 }
-"""File systems that several machines may share, by the number that Linux knows them by (statfs(2))."""
+"""Names of file systems that several machines may share, by Linux's type numbers (statfs(2))."""
 
 
 def network(path: Path) -> str:
-    """Return the name of the network file system that a path lies on; empty for a local one, or where it is not told."""
+    """Return the name of the network file system that a path lies on; empty for a local or an unknown one."""
     buffer = ctypes.create_string_buffer(256)
     statfs = getattr(ctypes.CDLL(None), "statfs", None)
     if statfs is None or statfs(bytes(path), buffer) != 0:
@@ -38,7 +38,7 @@ def network(path: Path) -> str:
 
 @dataclass(slots=True)
 class OtherMachines:
-    """Looks for workers of other machines on a store that lies on a network file system, and warns once.
+    """Looks for workers of other machines on a store on a network file system, and warns once.
 
     Attributes:
         root: folder of the store.
@@ -51,7 +51,7 @@ class OtherMachines:
         self.kind = network(self.root)
 
     def look(self) -> None:
-        """Warn where another machine works on the store now."""
+        """Warn if another machine works on the store now."""
         if not self.kind:
             return
         others = {status.host for status in statuses(self.root)} - {socket.gethostname()}

@@ -1,4 +1,4 @@
-"""The standard streams while other people's code runs, and where nothing takes what is printed."""
+"""Standard streams that survive a user's code closing them, a full disk and a closed pipe."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, TextIO, cast
 
 
 class Output:
-    """A standard stream that code of a user's cannot close.
+    """A standard stream that a user's code cannot close.
 
     Attributes:
-        stream: what is written to.
-        patient: whether the work goes on once the stream takes no more, since a disk is full or a pipe closed; nothing is written
-            from then on, and one sentence says so.
+        stream: the stream that is written to.
+        patient: whether work goes on once the stream cannot be written, because a disk is full or a pipe closed.
+            Nothing is written from then on, and one sentence says so.
     """
 
     def __init__(self, stream: TextIO, *, patient: bool) -> None:
@@ -26,7 +26,7 @@ class Output:
         """Write a text and return its length.
 
         Raises:
-            OSError: the stream takes no more, and is not patient.
+            OSError: the stream cannot be written, and `patient` is false.
         """
         self._attempt(lambda: self.stream.write(text))
         return len(text)
@@ -36,11 +36,11 @@ class Output:
         self.write("".join(lines))
 
     def flush(self) -> None:
-        """Hand on what was written; raises what `write` raises."""
+        """Flush the stream; raises what `write` raises."""
         self._attempt(self.stream.flush)
 
     def close(self) -> None:
-        """Leave the stream open, which the process needs to the end."""
+        """Do nothing: the process needs the stream to its end."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
@@ -60,7 +60,7 @@ class Output:
 
 
 def discard(stream: TextIO) -> None:
-    """Let what a stream holds and cannot write go nowhere: else Python's own last flush would fail as well."""
+    """Discard what a stream holds and cannot write; otherwise Python's own last flush would fail too."""
     try:
         stream.flush()
     except OSError:
@@ -70,7 +70,7 @@ def discard(stream: TextIO) -> None:
 
 @contextmanager
 def lasting(*, patient: bool) -> Iterator[None]:
-    """Let the standard streams be `Output`; what they hold is written in the end."""
+    """Replace the standard streams by `Output`, and flush them at the end."""
     before = sys.stdout, sys.stderr
     made = [cast("TextIO", Output(stream, patient=patient)) for stream in before]
     sys.stdout, sys.stderr = made

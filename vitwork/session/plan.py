@@ -1,4 +1,4 @@
-"""The runs and measurements that a set of claims needs, each once."""
+"""Plans the runs and measurements that a set of claims needs, each once."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from vitwork.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One network of one arm: a training with one seed, or a published network, by its place in the arm.
+    """One network of one arm: a training with one seed, or a published network, whose `seed` is its place in the arm.
 
-    `key` changes with anything that could change its outcome.
+    `key` changes with anything that could change the outcome.
     """
 
     arm: Arm
@@ -40,13 +40,13 @@ class Run:
 
     @property
     def network(self) -> Network | None:
-        """The published network; None of a training."""
+        """The published network; None for a training."""
         return self.arm.networks[self.seed] if self.arm.loaded else None
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One measurement of one run, filed under `key`."""
+    """One measurement of one run; its record is stored under `key`."""
 
     run: Run
     measurement: Measurement
@@ -63,14 +63,14 @@ class PlannedSide:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A test with the measurements that its sentences rest on.
+    """A test with the measurements that its sentences need.
 
     Attributes:
         case: the test.
-        seeds: networks per arm that it is judged on, as far as there are so many.
-        evaluations: of the arms that have to be competent, a measurement per seed.
-        sides: of each sentence; a constant stands for itself.
-        lack: why it cannot be measured; None where it can.
+        seeds: networks per arm on which it is judged, or fewer if an arm has fewer.
+        evaluations: for each arm that must have learned, an evaluation per seed.
+        sides: the sides of each sentence; a constant stands for itself.
+        lack: why it cannot be measured; None if it can.
     """
 
     case: Case
@@ -81,7 +81,7 @@ class Planned:
 
     @property
     def everything(self) -> dict[str, Wanted]:
-        """The measurements by key, those of competence included."""
+        """The measurements by key, including the evaluations."""
         return {**self.wanted, **{want.key: want for wanted in self.evaluations.values() for want in wanted}}
 
     @property
@@ -93,18 +93,18 @@ class Planned:
 
 @dataclass(slots=True)
 class Plan:
-    """What has to be in the store before the claims can be judged.
+    """All runs and measurements that must be in the store before the claims can be judged.
 
     Attributes:
         profile: the scale.
-        data: folder of the images, or None for those the project provides or downloads.
-        tests: by name, in the order of the session.
-        runs: by key, in the order in which they are worked on.
+        data: folder of the images, or None for images that the project provides or downloads.
+        tests: the tests by name, in the order of the session.
+        runs: the runs by key, in the order in which they are worked on.
         wanted: measurements by key.
-        known: runs by the name of the arm and the seed, whose keys take long to make.
-        fingerprints: of the data, by specification; a large folder takes long to look through.
-        taken: the measurements of each run, by its key.
-        declared: claims of the files that tests were chosen from.
+        known: runs by the arm's name and the seed, kept because computing their keys takes long.
+        fingerprints: fingerprints of the data, by specification, kept because reading a large folder takes long.
+        taken: the measurements of each run, by the run's key.
+        declared: claims in the files from which tests were chosen.
     """
 
     profile: Profile
@@ -118,11 +118,11 @@ class Plan:
     declared: set[str] = field(default_factory=set)
 
     def read(self, cases: Iterable[Case], lacks: Mapping[str, Lack] = MappingProxyType({})) -> Self:
-        """Plan tests, each for as many seeds as `seeds` says, and return the plan.
+        """Plan tests, each for as many seeds as `seeds` returns, and return the plan.
 
         Args:
             cases: the tests.
-            lacks: what claims lack whatever the profile has, by their ids.
+            lacks: what claims lack independently of the profile, by their ids.
         """
         found = list(cases)
         lacks = {**lacks, **lost(found, self.profile)}
@@ -131,18 +131,18 @@ class Plan:
         return self
 
     def seeds(self, case: Case) -> int:  # noqa: ARG002 - a plan of a report asks what each was judged on
-        """Return for how many seeds a test is planned."""
+        """Return the number of seeds for which a test is planned."""
         return self.profile.seeds
 
     def add(self, case: Case, seeds: int, lack: Lack | None = None) -> None:
-        """Plan a test for so many seeds, in place of what was planned for it before; seeds are taken in order.
+        """Plan a test for a number of seeds, replacing its earlier plan; seeds are taken in order.
 
-        A test that lacks something plans nothing.
+        For a test that lacks something nothing is planned.
 
         Args:
             case: the test.
-            seeds: networks per arm, as far as there are so many.
-            lack: what its claim lacks, so that measuring this part of it would say nothing.
+            seeds: networks per arm, or fewer if an arm has fewer.
+            lack: what its claim lacks, so that measuring this test would be of no use.
         """
         if lack := lacking(case, self.profile) or lack:
             self.tests[case.name] = Planned(case, seeds, lack=lack)
@@ -167,11 +167,11 @@ class Plan:
         return tuple(self.want(self.profile.arms[arm], seed, measurement) for seed in self.numbers(arm, seeds))
 
     def fewest(self, sentence: Sentence) -> int:
-        """Return the networks of the smallest arm of a sentence, which bounds what it can see."""
+        """Return the number of networks of a sentence's smallest arm, which limits the effect that it can detect."""
         return min(len(self.numbers(side.arm, self.profile.seeds)) for side in sentence.references)
 
     def numbers(self, arm: str, seeds: int) -> Sequence[int]:
-        """Return the numbers of an arm's seeds: so many, or the places of its published networks where there are fewer."""
+        """Return the numbers of an arm's seeds; for published networks their places, fewer if the arm has fewer."""
         found = self.profile.arms[arm]
         return (
             range(min(seeds, len(found.networks)))
@@ -180,10 +180,10 @@ class Plan:
         )
 
     def run(self, arm: Arm, seed: int) -> Run:
-        """Add the run of an arm and a seed unless it is planned; arms that differ in their name alone share their runs.
+        """Add the run of an arm and a seed unless it is planned; arms that differ only in their names share their runs.
 
         Raises:
-            VitworkError: the arm's networks are loaded, and there are not so many, or it is not known yet which they are.
+            VitworkError: the arm's networks are loaded, and it has fewer of them, or they are not known yet.
         """
         if arm.loaded and seed >= len(arm.networks):
             raise VitworkError(
@@ -204,7 +204,7 @@ class Plan:
         return self.known[arm.name, seed]
 
     def want(self, arm: Arm, seed: int, measurement: Measurement) -> Wanted:
-        """Add a measurement, and the run that it is taken on, unless they are planned already."""
+        """Add a measurement, and the run that it measures, unless they are already planned."""
         run = self.run(arm, seed)
         key = measurement.key(run.key)
         if key not in self.wanted:
@@ -213,16 +213,16 @@ class Plan:
         return self.wanted[key]
 
     def check(self, store: Store) -> None:
-        """Set damaged records aside before anything is judged missing."""
+        """Move damaged records out of the way, so that they count as missing."""
         for key in (*self.runs, *self.wanted):
             store.check(key)
 
     def missing(self, store: Store, given_up: Collection[str] = ()) -> list[Run]:
-        """Return the runs that are not trained or lack a measurement: seed by seed, so that all arms grow together.
+        """Return the runs that are not trained or lack a measurement, seed by seed, so that all arms grow together.
 
         Args:
-            store: what there is.
-            given_up: keys of runs and measurements that are not to be tried again.
+            store: holds the finished runs and measurements.
+            given_up: keys of runs and measurements that will not be tried again.
         """
         wanted = [wanted for wanted in self.wanted.values() if wanted.key not in given_up]
         lacking = {wanted.run.key for wanted in wanted if not store.has(wanted.key)}
@@ -235,10 +235,10 @@ class Plan:
 
     @property
     def family(self) -> int:
-        """How many claims the profile can measure: all that are registered for it, not only those that were chosen.
+        """Number of claims that the profile can measure: all that are registered for it, not only the chosen ones.
 
-        Where none of the session's claims is registered, as in a project with claims of its own, they are the family, and
-        with them all those of the same files that were not chosen, which were not read and may be measurable.
+        If none of the session's claims is registered, as in a project with claims of its own, the family is these
+        claims together with all unchosen claims of the same files, which were not read and may be measurable.
         """
         cases = [test.case for test in self.tests.values()]
         asked, read = set(measurable(cases, self.profile)), {case.claim.id for case in cases}
@@ -247,7 +247,7 @@ class Plan:
 
     @property
     def code(self) -> Mapping[str, str]:
-        """The hash of the code that runs and measurements are keyed by, for each of its modules."""
+        """Hashes of the code that is part of the keys of runs and measurements, by module."""
         modules = {module for run in self.runs.values() for module in code(run.arm)}
         modules |= {type(want.measurement).__module__ for want in self.wanted.values()}
         return {module: self.hash_of(module) for module in sorted(modules)}
@@ -258,7 +258,7 @@ class Plan:
 
 
 def lacking(case: Case, profile: Profile) -> Lack | None:
-    """Return why a test cannot be measured at a profile; None where it can."""
+    """Return why a test cannot be measured at a profile; None if it can."""
     if case.empty:
         return Lack(Missing.EMPTY, what=case.name)
     if case.fault:
@@ -277,19 +277,19 @@ def lacking(case: Case, profile: Profile) -> Lack | None:
 
 
 def leaves_out(case: Case, profile: Profile) -> bool:
-    """Return whether a profile does not measure a quantity of a test."""
+    """Return whether a profile leaves out a quantity of a test."""
     return any(_left_out(side, profile) for sentence in case.sentences for side in sentence.references)
 
 
 def _left_out(side: Reference, profile: Profile) -> Lack | None:
-    """Return that a profile leaves a quantity out; None where it does not."""
+    """Return a lack if a profile leaves a quantity out; otherwise None."""
     name, parameters = side.quantity.name, side.measurement.parameters
     left_out = any(found.matches(name, parameters) for found in profile.left_out)
     return Lack(Missing.LEFT_OUT, what=name) if left_out else None
 
 
 def _lack(side: Reference, arm: Arm) -> Lack | None:
-    """Return why a quantity cannot be had of an arm; None where it can."""
+    """Return why a quantity cannot be measured on an arm; None if it can."""
     if not arm.complete:
         return Lack(Missing.WEIGHTS, arm.name, ", ".join(map(str, arm.missing)))
     if side.quantity.augmented and not arm.augmented:
@@ -301,12 +301,12 @@ def _lack(side: Reference, arm: Arm) -> Lack | None:
 
 
 def settings(arm: Arm) -> list[Any]:
-    """Return what a recipe says to measurements of loaded networks: how training images are augmented, and the penalty."""
+    """Return the parts of a recipe that measurements of loaded networks use: augmentation, smoothing, weight decay."""
     return [arm.recipe.augmentation, arm.recipe.label_smoothing, arm.recipe.weight_decay]
 
 
 def lost(cases: Iterable[Case], profile: Profile) -> dict[str, Lack]:
-    """Return, by the ids of their claims, why primary sentences cannot be measured at a profile: then no part of a claim is."""
+    """Return, by claim, why a primary sentence cannot be measured at a profile; then no part of the claim can be."""
     found = ((case, lacking(case, profile)) for case in cases if case.statistical and not case.qualifies)
     return {case.claim.id: lack for case, lack in reversed(list(found)) if lack is not None}
 
@@ -319,7 +319,7 @@ def measurable(cases: Iterable[Case], profile: Profile) -> tuple[str, ...]:
 
 
 def code(arm: Arm) -> list[str]:
-    """Return the modules whose code decides what a training, or loading, gives: ours, and that of a user's model."""
+    """Return the modules whose code decides the outcome of training or loading: ours, and that of a user's model."""
     if arm.loaded:
         return ["vitwork.measurements.loaded_run"]
     own = ":" in arm.model and not arm.model.startswith("timm:")

@@ -1,4 +1,4 @@
-"""What is checked before any worker starts, so that a mistake costs one sentence and no training."""
+"""Checks before any worker starts, so that a user's mistake ends in one sentence before any training."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from vitwork.design.profile import Profile
 from vitwork.errors import VitworkError
 from vitwork.session.environment import as_found
 
-FEWEST_CLASSES = 10  # of all data sets but a user's own
+FEWEST_CLASSES = 10  # of all data sets except a user's own
 SIZES = {"cifar10": 32, "cifar100": 32, "imagenet": 224}
-"""Sides in pixels of images that are used as they are; those of a user's folder are not known before they are read."""
+"""Sides in pixels of images that are used unscaled; the size of a user's images is unknown until they are read."""
 
 KINDS = {"conv": "Conv", "msa": "MSA", "mlp": "MLP"}
-"""Kinds of blocks that claims speak of, with the words for them."""
+"""Kinds of blocks that claims compare, with their names in sentences."""
 
 
 def check_data(profile: Profile, data: Path | None) -> None:
     """Refuse a folder of images that no arm of a profile would read.
 
     Raises:
-        VitworkError: there is one, and the images of every arm are drawn.
+        VitworkError: a folder is given, but the images of every arm are generated.
     """
     if data is not None and all(arm.data.source == "embedded" for arm in profile.arms.values()):
         raise VitworkError(
@@ -38,7 +38,7 @@ def check_data(profile: Profile, data: Path | None) -> None:
 def import_from_here() -> None:
     """Let ``package.module:function`` be found in the current folder first, as ``python -m`` does.
 
-    To be called before any key is made, because keys hold the source of the user's modules.
+    Call this before any key is computed, because keys depend on the source of the user's modules.
     """
     here = str(Path.cwd())
     if here not in sys.path:
@@ -50,8 +50,8 @@ def try_models(profile: Profile, original: Profile) -> list[str]:
     """Build each network that is not the original profile's, or whose images have another size, and pass two images.
 
     Returns:
-        A sentence on each network on which not all can be measured that is on the profile's own: it has no blocks of a kind, or
-        cannot be divided into any.
+        A sentence for each network that allows fewer measurements than the profile's own, because it lacks a kind of
+        block or cannot be divided into blocks.
 
     Raises:
         VitworkError: a model cannot be imported or built, does not take its options or the images, or returns no logits.
@@ -61,8 +61,8 @@ def try_models(profile: Profile, original: Profile) -> list[str]:
 
 
 def _tried(arm: Arm, own: Arm) -> list[str]:
-    """Try an arm's network, and return what it lacks of the profile's own."""
-    # Both need torch, which a session that changes no network starts without.
+    """Try an arm's network, and return the kinds of blocks that it lacks compared with the profile's own."""
+    # Both import torch, which a session that changes no network does not need yet.
     from vitwork.device.settings import kept
     from vitwork.models.trial import kinds_of, try_network
     from vitwork.training.training import build_model
@@ -77,7 +77,7 @@ def _tried(arm: Arm, own: Arm) -> list[str]:
         kinds = kinds_of(model, size)
     except VitworkError as why:
         return [f"{network} is not divided into blocks, so nothing is measured block by block: {str(why).rstrip('.')}."]
-    with suppress(VitworkError):  # the profile's own, which says nothing then
+    with suppress(VitworkError):  # the profile's own network cannot be divided, so nothing is compared
         lost = kinds_of(build_model(own, FEWEST_CLASSES).eval(), own_size) - kinds
         return [
             f"{network} has no {word} block: no claim about its {word}s is measured."

@@ -1,4 +1,4 @@
-"""Live progress: every worker keeps one small file, anyone may read them."""
+"""Live progress: every worker keeps one small status file, which any process may read."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from vitwork.store.store import ABANDONED_SECONDS, Store, write_atomically
 
 STALE_SECONDS = 120.0
 BEAT_SECONDS = 20.0
-MOST_BYTES = 1 << 16  # of a status
+MOST_BYTES = 1 << 16  # of a status file
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
 Time = Annotated[float, msgspec.Meta(ge=0, lt=1e11)]
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What one worker is doing: which run, which stage of it, and how far the whole plan is and was when it began."""
+    """What one worker is doing: the run, its stage, and how much of the plan is done now and was when it began."""
 
     worker: str
     run: str
@@ -42,22 +42,22 @@ class Status:
 
     @property
     def line(self) -> str:
-        """The status in one line; the process tells apart the workers of several sessions, which share their names."""
+        """The status in one line; the process number distinguishes workers of the same name in several sessions."""
         elsewhere = "" if self.host == socket.gethostname() else f" on {self.host}"
         line = f"{self.worker} ({self.pid}{elsewhere}) {self.run}: {self.stage}"
-        return "".join(sign if sign.isprintable() else "\ufffd" for sign in line)  # a terminal obeys the others
+        return "".join(sign if sign.isprintable() else "\ufffd" for sign in line)  # others may control the terminal
 
     @property
     def lives(self) -> bool:
-        """Whether the worker spoke lately, and its process is still there if it is one of this machine."""
+        """Whether the worker reported recently and, if it runs on this machine, its process still exists."""
         if abs(time.time() - self.updated) >= STALE_SECONDS:  # a clock elsewhere may be ahead by some seconds
             return False
         return self.host != socket.gethostname() or process_runs(self.pid)
 
 
 def process_runs(pid: int) -> bool:
-    """Return whether a process of this machine runs; one that ended but whose parent has not noticed does not."""
-    if os.name != "posix":  # where the question would end the process
+    """Return whether a process of this machine runs; a zombie, whose parent has not noticed its end, does not."""
+    if os.name != "posix":  # there os.kill would end the process
         return True
     try:
         os.kill(pid, 0)
@@ -70,7 +70,7 @@ def process_runs(pid: int) -> bool:
 
 
 class Reporter:
-    """Writes one worker's status, and shows while it stays the same that the worker lives.
+    """Writes one worker's status, and renews it while it does not change, to show that the worker is alive.
 
     Losing an update is harmless, so nothing is flushed to disk.
     """
@@ -87,13 +87,13 @@ class Reporter:
         threading.Thread(target=self._beat, daemon=True).start()
 
     def report(self, run: str, stage: str, done: int) -> None:
-        """Say what is being done now."""
+        """Report what the worker is doing now."""
         now, host = time.time(), socket.gethostname()
         self.begun = done if self.begun is None else self.begun
         self._write(Status(self.worker, run, stage, done, self.total, self.started, now, os.getpid(), host, self.begun))
 
     def _write(self, status: Status | None = None) -> None:
-        """Write a status, or the last one anew; a store that is full for a moment costs an update, not the work."""
+        """Write a status, or the last one again; if the store is full for a moment, only an update is lost."""
         with self.writing, suppress(OSError, VitworkError):
             status = status or (self.last and replace(self.last, updated=time.time()))
             if status is None or self.ended.is_set():
@@ -102,16 +102,16 @@ class Reporter:
             write_atomically(self.path, msgspec.json.encode(status), flush=False)
 
     def _beat(self) -> None:
-        """Say again and again what was said last: a measurement can take minutes."""
+        """Renew the last status regularly, because a measurement can take minutes."""
         while not self.ended.wait(BEAT_SECONDS):
             self._write()
 
     def stage(self, run: str, done: Callable[[], int]) -> Callable[[str], None]:
-        """Return a function that reports stages of one run."""
+        """Return a function that reports the stages of one run."""
         return lambda stage: self.report(run, stage, done())
 
     def end(self) -> None:
-        """Remove the status: nothing is being done any more."""
+        """Remove the status, because the work has ended."""
         with self.writing:
             self.ended.set()
             with suppress(OSError):  # the file grows stale
@@ -120,16 +120,16 @@ class Reporter:
 
 def _remove_abandoned(folder: Path) -> None:
     for path in folder.glob("*"):
-        with suppress(OSError):  # another worker was faster, or may not
+        with suppress(OSError):  # another worker was faster, or removing is not allowed
             if time.time() - path.lstat().st_mtime > ABANDONED_SECONDS:
                 path.unlink()
 
 
 def statuses(store_root: Path) -> list[Status]:
-    """Return what the workers of a store are doing; those that fell silent or were killed are left out."""
+    """Return what the workers of a store are doing, without those that stopped reporting or were killed."""
     found = []
     for path in sorted((store_root / "progress").glob("*.json")):
-        with suppress(OSError, ValueError, RecursionError):  # no status, whatever else it is
+        with suppress(OSError, ValueError, RecursionError):  # not a status file
             if not path.is_file() or path.stat().st_size > MOST_BYTES:
                 continue
             status = msgspec.json.decode(path.read_bytes(), type=Status)
@@ -139,7 +139,7 @@ def statuses(store_root: Path) -> list[Status]:
 
 
 def left(found: list[Status]) -> tuple[int, int, float | None]:
-    """Return how many runs of the plan are done, of how many, and the seconds left; None before these workers did one."""
+    """Return the plan's finished runs, all its runs, and the seconds left; None before these workers finish a run."""
     done = max(status.done for status in found)
     own = done - min(status.begun for status in found)
     total = max(done, *(status.total for status in found))
@@ -148,7 +148,7 @@ def left(found: list[Status]) -> tuple[int, int, float | None]:
 
 
 def summary(found: list[Status]) -> str:
-    """Return how far the plan is, as one line, or an empty one when nobody works."""
+    """Return the progress of the plan in one line; empty if nobody works."""
     if not found:
         return ""
     done, total, seconds = left(found)

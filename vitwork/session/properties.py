@@ -1,6 +1,6 @@
-"""Tests of claims that measure nothing: a property that held holds as long as the code behind it is the same.
+"""Caches the outcome of tests without measurements until their code or the library versions change.
 
-Checking a property takes torch, whose import alone takes longer than a session that has nothing to do.
+Checking such a property needs torch, whose import alone takes longer than a session that has nothing to do.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from vitwork.store.sources import source_hash
 from vitwork.store.store import Store
 
 UNTOLD = (pytest.skip.Exception, pytest.xfail.Exception, pytest.PytestReturnNotNoneWarning)
-"""Ways in which a test leaves its own code without an answer: a value that it returns is looked at by nobody."""
+"""Exceptions after which a test has no outcome: it was skipped, or it returned a value, which nobody checks."""
 
 
 def outcome(call: pytest.CallInfo[None]) -> bool | None:
-    """Return whether the property holds that a test checked, whatever marks make of its end; None where it did not tell."""
+    """Return whether a property holds, even if marks change the test's outcome; None if the test did not decide."""
     if call.excinfo is None:
         return True
     return None if call.excinfo.errisinstance(UNTOLD) else False
 
 
 def held(item: pytest.Function, store: Store) -> bool:
-    """Return whether a property held before, with the same code and the same versions of everything it uses."""
+    """Return whether a property held before, with the same code and library versions."""
     return store.has(_key(item))
 
 
 def hold(item: pytest.Function, store: Store) -> None:
-    """Note that a property holds."""
+    """Store that a property holds."""
     if not held(item, store):
         store.write(_key(item), {"property": item.nodeid})
 

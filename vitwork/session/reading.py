@@ -61,7 +61,6 @@ class Case:
         given = self.label or ",".join(f"{name}={value}" for name, value in self.shown.items())
         return f"{self.claim.id}[{given}]:{place}" if given else f"{self.claim.id}:{place}"
 
-
     def settings(self, place: int) -> dict[str, str | int | float]:
         """Return the parameters of the hypothesis at a place, counted from 1.
 
@@ -75,7 +74,9 @@ class Case:
             for other in self.sentences
             if other.first.quantity is sentence.first.quantity and other.conditions == sentence.conditions
         ]
-        apart = {name: _shown(value) for name, value in own.items() if any(other.get(name) != value for other in others)}
+        apart = {
+            name: _shown(value) for name, value in own.items() if any(other.get(name) != value for other in others)
+        }
         return self.shown | apart
 
 
@@ -97,7 +98,7 @@ def read_test(case: Case, body: Callable[..., object], measure: Measure) -> Case
         body(measure=measure, **case.parameters)
     except KeyboardInterrupt:
         raise
-    except BaseException as fault:  # noqa: BLE001 - sys.exit and pytest.skip too: one faulty test must not take the session down; it fails by itself
+    except BaseException as fault:  # noqa: BLE001 - sys.exit and pytest.skip too: one faulty test must not end the session; it fails by itself
         return replace(case, fault=encodable(f"{type(fault).__name__} in the test: {said(fault)}"))
     if unclear := _unclear(measure.sheet):
         return replace(case, fault=unclear)

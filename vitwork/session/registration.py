@@ -1,4 +1,4 @@
-"""What is fixed of every claim before its data, kept in a file under git, and how a session compares with it."""
+"""Registrations: files under git that fix each claim before its data exist, and how a session compares with them."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from vitwork.store.machine import commits_of, content_at
 
 SCHEMA: Literal["vitwork-registration/1"] = "vitwork-registration/1"
 FOLDER = Path("reports", "registered")
-"""Where registrations lie, below the folder of the project."""
+"""Folder of the registrations, relative to the project's folder."""
 
 
 class Declared(Struct, frozen=True, kw_only=True):
-    """What is fixed of one claim.
+    """Everything that a registration fixes for one claim.
 
     Attributes:
         sentence, contradicted_by: in words.
         hypotheses: every comparison with its direction, margin, scale, and the measurement that its numbers come from.
-        arms: digest of model, options, recipe and data of every arm that is compared, by name.
-        seeds, first_seed: of every arm.
-        decision: error rate, number of claims over which it is controlled, and what counts as having learned.
-        code: hash of the code that trains and measures, by module.
+        arms: digests of model, options, recipe and data of the compared arms, by name.
+        seeds, first_seed: number of seeds per arm, and the number of the first one.
+        decision: error rate, number of claims over which it is controlled, and the accuracy that counts as learned.
+        code: hashes of the code that trains and measures, by module.
     """
 
     sentence: str
@@ -49,7 +49,7 @@ class Declared(Struct, frozen=True, kw_only=True):
     code: dict[str, str]
 
     def differing(self, other: Declared) -> tuple[str, ...]:
-        """Return the names of what differs; hypotheses may stand in another order."""
+        """Return the names of the fields that differ; the order of the hypotheses does not count."""
         one, two = (
             {**structs.asdict(each), "hypotheses": sorted(map(digest, each.hypotheses))} for each in (self, other)
         )
@@ -60,10 +60,10 @@ class Book(Struct, frozen=True, kw_only=True):
     """The content of a registration's file.
 
     Attributes:
-        profile: its name.
-        date: when it was written, as ISO 8601 has it; what proves the time is the file's commit.
-        commit, dirty: of the code that was read, and whether it had changes.
-        claims: by id, those that the profile can measure.
+        profile: name of the profile.
+        date: when the file was written, in ISO 8601; only the file's commit proves the time.
+        commit, dirty: the git commit of the code, and whether the tree had changes.
+        claims: the claims that the profile can measure, by id.
     """
 
     profile: str
@@ -76,12 +76,12 @@ class Book(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Version:
-    """A registration's file as a git commit has it.
+    """A registration's file in a git commit.
 
     Attributes:
-        path: of the file.
-        commit: its name.
-        seconds: its time, since the epoch.
+        path: the file.
+        commit: hash of the commit.
+        seconds: time of the commit, in seconds since the epoch.
     """
 
     path: Path
@@ -90,7 +90,7 @@ class Version:
 
     @cached_property
     def claims(self) -> Mapping[str, Declared]:
-        """What was registered, by claim; nothing where the file was no registration."""
+        """The registered claims by id; empty if the file was not a registration."""
         try:
             return msgspec.json.decode(content_at(self.path, self.commit), type=Book).claims
         except msgspec.MsgspecError:
@@ -99,11 +99,11 @@ class Version:
 
 @dataclass(frozen=True)
 class Registry:
-    """What was registered of a profile's claims; empty where nothing was.
+    """The registration of a profile's claims; empty if there is none.
 
     Attributes:
-        claims: by id.
-        path: of the file.
+        claims: the registered claims by id.
+        path: the file.
     """
 
     claims: Mapping[str, Declared] = field(default_factory=dict)
@@ -111,18 +111,18 @@ class Registry:
 
     @cached_property
     def versions(self) -> list[Version]:
-        """The file as every commit has it that changed it, newest first.
+        """The file in every commit that changed it, newest first.
 
-        Git is asked by the process that reports alone: every other one only sees that the file can be read.
+        Only the reporting process calls git; all others only check that the file can be read.
         """
         return [Version(self.path, *found) for found in commits_of(self.path)] if self.path is not None else []
 
     @classmethod
     def of(cls, project: Path, profile: str) -> Self:
-        """Read what is registered of a profile in a project.
+        """Read a project's registration of a profile.
 
         Raises:
-            VitworkError: there is a file, and it is no registration.
+            VitworkError: the file exists but is not a registration.
         """
         path = project / FOLDER / f"{profile}.json"
         try:
@@ -134,12 +134,14 @@ class Registry:
         return cls(book.claims, path)
 
     def compared(self, claim: ClaimResult, now: Declared | None, runs: Iterable[RunResult]) -> ClaimResult:
-        """Return a claim with how it compares with what was registered when its first run ended, where anything was.
+        """Return the claim, annotated with how it differs from the registration committed before its first run ended.
+
+        A claim without a registration is returned unchanged.
 
         Args:
-            claim: as a session found it.
-            now: what its tests fix today; None where the profile cannot measure it.
-            runs: of the session.
+            claim: the session's result.
+            now: what the claim's tests fix today; None if the profile cannot measure it.
+            runs: the runs of the session.
         """
         if (before := self.claims.get(claim.id)) is None or now is None:
             return claim
@@ -161,14 +163,14 @@ class Registry:
 
 
 def outlined(profile: Profile, cases: Iterable[Case]) -> Plan:
-    """Return a plan of tests without their runs, whose keys hash images that need not be there yet."""
+    """Return a plan of tests without their runs, because keys of runs depend on images that may not be here yet."""
     plan = Plan(profile)
     plan.tests |= {case.name: Planned(case, profile.seeds, lack=lacking(case, profile)) for case in cases}
     return plan
 
 
 def declarations(plan: Plan) -> dict[str, Declared]:
-    """Return what a plan's tests fix of their claims, by id; of the claims of which they can measure every test."""
+    """Return by id what a plan's tests fix for their claims, for the claims of which every test can be measured."""
     cases: dict[str, list[Case]] = {}
     for test in plan.tests.values():
         if not leaves_out(test.case, plan.profile):
@@ -202,7 +204,7 @@ def _declared(plan: Plan, cases: Sequence[Case], decision: dict[str, float]) -> 
 
 
 def _hypothesis(sentence: Sentence) -> dict[str, Any]:
-    """Return what a sentence fixes, as JSON has it."""
+    """Return what a sentence fixes, as JSON."""
     quantity = sentence.first.quantity
     return {
         "statement": sentence.statement,

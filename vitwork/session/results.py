@@ -1,4 +1,4 @@
-"""The results of a session: the document made of what was judged and of what lies in the store."""
+"""Builds the results document of a session from its judgement and the records in the store."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from vitwork.store.machine import hardware, versions
 
 
 class Evidence(Struct, frozen=True):
-    """What one process found for the whole session, as it reaches the process that reports.
+    """What one process found for the whole session, in the form sent to the reporting process.
 
     Attributes:
-        judgement: of the whole session.
-        code: hash of the code that runs and measurements are keyed by, for each of its modules.
-        whole: whether every test that was found is among them; one may be deselected, or its file broken.
-        declared: what the tests fix of their claims, by id.
-        seeds: networks per arm that every arm has by the end; None where it is not a question of time.
+        judgement: the judgement of the whole session.
+        code: hashes of the code that is part of the keys of runs and measurements, by module.
+        whole: whether every collected test is included; tests may be deselected, or their files broken.
+        declared: what the tests fix for their claims, by id.
+        seeds: networks that every arm has by the end; None if the number did not depend on time.
     """
 
     judgement: Judgement
@@ -55,29 +55,28 @@ class Evidence(Struct, frozen=True):
     seeds: int | None = None
 
     def packed(self) -> bytes:
-        """Return this as one process hands it to another."""
+        """Return this as text to send to another process."""
         return msgspec.msgpack.encode(encodable(msgspec.to_builtins(self)))
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What is known of a session beside its findings.
+    """What is known about a session besides its findings.
 
     Attributes:
         profile: the scale, with its deviations.
         data: folder of the images, or None.
-        command: what was typed.
+        command: the command line.
         started: seconds since the epoch.
         commit, dirty: the project's git commit at that time, and whether the tree had changes.
-        held: whether the properties hold that tests check, by the test's name; of tests that did not run to their end it is
-            not known.
-        reached: names of all tests that the session came to.
-        chosen: whether only some tests were asked for.
-        by_name: whether the suite's own claims were asked for by name and not by their files.
-        weights: whether a folder of weights was named.
+        held: by test name, whether the property that it checks holds; only for tests that ran to their end.
+        reached: names of all tests that the session reached.
+        chosen: whether only some tests were chosen.
+        by_name: whether the suite's own claims were named as a package and not by their files.
+        weights: whether a folder of weights was given.
         sequential: whether seeds were added until verdicts were settled.
-        measured: where the numbers come from, for a session that judges those of a report; None where they are its own.
-        registry: what was registered of the claims.
+        measured: provenance of the numbers, if the session judges a report; None if it measured them itself.
+        registry: the registration of the claims.
     """
 
     profile: Profile
@@ -130,11 +129,11 @@ class Session:
         return sides.pop() if len(sides) == 1 else None
 
     def _sources(self, arms: Iterable[str]) -> set[str]:
-        """Return where the images of arms are from; of all arms of the profile where none is named."""
+        """Return the data sources of arms; of all arms of the profile if none is given."""
         return {self.profile.arms[name].data.source for name in (set(arms) or self.profile.arms)}
 
     def _fingerprint(self, arm: str) -> str:
-        """Return the hash of the data that an arm is trained on; empty where the numbers are a report's."""
+        """Return the hash of the data that an arm is trained on; empty if the numbers come from a report."""
         return fingerprint(self.profile.arms[arm].data, self.data) if self.measured is None else ""
 
     def _partial(self, evidence: Evidence) -> Iterator[Deviation]:
@@ -164,7 +163,7 @@ class Session:
         )
 
     def claims(self, judgement: Judgement, costs: Costs) -> tuple[ClaimResult, ...]:
-        """Return the claims, each made of the tests that decide it."""
+        """Return the claims, each from the tests that decide it."""
         groups: dict[str, list[Finding]] = {}
         for finding in judgement.findings:
             groups.setdefault(finding.claim.id, []).append(finding)
@@ -216,7 +215,7 @@ class Session:
         return finding.lack or (Lack(Missing.REACH) if unknown else None)
 
     def _property(self, finding: Finding) -> Verdict | None:
-        """Return what a test that measures nothing says; None for one that measures."""
+        """Return the verdict of a test that measures nothing; None for one that measures."""
         if finding.statistical:
             return None
         if finding.test in self.held and not self.held[finding.test]:
@@ -225,14 +224,14 @@ class Session:
 
 
 def _decided(group: Sequence[Finding], decided: Decided | None) -> list[Verdict]:
-    """Return what the tests that measure and decide say together; nothing where a claim has none of them."""
+    """Return the verdict of the tests that measure and decide; empty if a claim has none of them."""
     if decided is not None:
         return [decided.verdict]
     return [Verdict.NOT_MEASURED] if any(finding.statistical and not finding.qualifies for finding in group) else []
 
 
 def _unmeasured(group: Sequence[Finding]) -> tuple[str, ...]:
-    """Return the conditions of the controls that lacked something, each once."""
+    """Return the conditions of the controls that could not be measured, each once."""
     return tuple(
         dict.fromkeys(control for finding in group if finding.lack is not None for control in finding.controls)
     )
@@ -240,7 +239,7 @@ def _unmeasured(group: Sequence[Finding]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What runs and measurements took, by key; the energy of those of which it is known."""
+    """The time and, where known, the energy that runs and measurements took, by key."""
 
     seconds: Mapping[str, float]
     joules: Mapping[str, float]
@@ -255,7 +254,10 @@ class Costs:
         )
 
     def of_places(self, places: Iterable[RecordPlace]) -> dict[str, Any]:
-        """Return the costs of all that some records rest on; a part of the energy would read like all of it."""
+        """Return the costs of all runs and measurements behind some records.
+
+        The energy is None unless it is known for all of them, because a part of it would be read as the whole.
+        """
         keys = {key for place in places for key in (place.key, place.run)}
         whole = bool(keys) and keys <= self.joules.keys()
         return {
@@ -265,7 +267,7 @@ class Costs:
 
 
 def _origin(record: Mapping[str, Any], origins: dict[str, Origin]) -> str:
-    """Return the key of the machine that a record tells of, kept among `origins`; empty where it tells of none."""
+    """Return the key of the machine that a record names, and add it to `origins`; empty if it names none."""
     if not (told := record.get("origin")):
         return ""
     origins[key := digest(told)] = Origin(**told)
@@ -299,7 +301,7 @@ def _measurement(store: Records, place: RecordPlace, origins: dict[str, Origin])
     record = store.read(place.key) or {}
     values = record.get("values")
     if not isinstance(values, dict | None):
-        record, values = {}, None  # what a user's measurement returned once; its claims say that it is a fault
+        record, values = {}, None  # returned by a user's measurement; its claims report the fault
     return MeasurementResult(
         key=place.key,
         run=place.run,

@@ -1,4 +1,4 @@
-"""How many seeds a session has: a fixed number, what its time allows, or what it takes to settle verdicts."""
+"""Decides how many seeds a session trains: a fixed number, as many as time allows, or until verdicts are settled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vitwork.statistics.effect import Verdict
 from vitwork.store.store import attempting, write_atomically
 
 FIRST_SEEDS = 3
-"""Seeds with which every arm begins where their number is not fixed, and those by which it grows where time limits it."""
+"""Seeds per arm at the start if their number is not fixed, and added in each round if time limits it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Budget:
 
     Attributes:
         seeds: largest number of seeds per arm.
-        minutes: nothing further is begun once this time has passed; None for no limit.
+        minutes: time after which nothing further is begun; None for no limit.
         settles: whether only undecided tests get further seeds, so that tests must be valid at every look.
     """
 
@@ -37,18 +37,18 @@ class Budget:
     settles: bool = True
 
     def ends(self) -> float:
-        """Return when nothing further is begun, by `time.monotonic`, for a session that begins now."""
+        """Return the time by `time.monotonic` after which nothing is begun, for a session that begins now."""
         return math.inf if self.minutes is None else time.monotonic() + 60 * self.minutes
 
 
 def settle(plan: Plan, worker: Worker, budget: Budget | None, rounds: Path) -> Judgement:
-    """Bring a plan into the store and judge it.
+    """Carry a plan out and judge it.
 
-    All workers of a session go through the same rounds: what they know is in the store, and what ends a round is decided
-    once, by whoever asks first.
+    All workers of a session go through the same rounds. What they know is in the store, and the end of a round is
+    decided once, by the first worker that asks.
 
     Args:
-        plan: holds the session's tests, for as many seeds as the first round has.
+        plan: holds the session's tests, with the number of seeds of the first round.
         worker: this process.
         budget: None for the profile's fixed number of seeds.
         rounds: folder in which the session's workers agree.
@@ -60,7 +60,7 @@ def settle(plan: Plan, worker: Worker, budget: Budget | None, rounds: Path) -> J
 
 
 def _settled(plan: Plan, worker: Worker, budget: Budget, rounds: Path) -> Judgement:
-    """Add a seed to the tests that are undecided until all are decided or the budget is spent."""
+    """Add a seed to every undecided test until all are decided or the budget is spent."""
     ends, number = budget.ends(), 0
     while True:
         found = _worked(plan, worker, sequential=True)
@@ -74,9 +74,9 @@ def _settled(plan: Plan, worker: Worker, budget: Budget, rounds: Path) -> Judgem
 
 
 def _within_time(plan: Plan, worker: Worker, budget: Budget, rounds: Path) -> Judgement:
-    """Add seeds to all arms until there are enough or time is up, and judge those that every arm has.
+    """Add seeds to all arms until there are enough or time is up, and judge the seeds that every arm has.
 
-    Time does not depend on what is measured, so that tests hold as for a number that was fixed before.
+    The time does not depend on what is measured, so tests are as valid as with a number fixed in advance.
     """
     ends, seeds = budget.ends(), plan.profile.seeds
     while True:
@@ -100,24 +100,24 @@ def _worked(plan: Plan, worker: Worker, *, sequential: bool = False) -> Judgemen
 
 
 def _plan(plan: Plan, seeds: int) -> None:
-    """Plan all tests for so many seeds."""
+    """Plan all tests for a number of seeds."""
     plan.profile = replace(plan.profile, seeds=seeds)
     for test in list(plan.tests.values()):
         plan.add(test.case, seeds, test.lack)
 
 
 def complete(plan: Plan, worker: Worker, seeds: int) -> int:
-    """Return how many of so many seeds, in their order, all arms have with their measurements, or are known to lack."""
+    """Return how many of the first `seeds` seeds are complete in all arms: measured, or known to be impossible."""
     missing = plan.missing(worker.store, worker.troubles.known)
     return min((run.seed - plan.profile.first_seed for run in missing), default=seeds)
 
 
 def agreed(path: Path, own: str) -> str:
-    """Return the answer of the first process that asked; this one's own if it is the first."""
+    """Return the answer of the first process that called this; `own` if this process is the first."""
     mine = path.with_name(f"{path.name}-{os.getpid()}-{threading.get_ident()}")
     write_atomically(mine, own.encode())
     with attempting("agree on", path):
         with suppress(FileExistsError):
-            os.link(mine, path)  # fails when there is one already, and never leaves half a file
+            os.link(mine, path)  # fails if the file exists, and never leaves half a file
         mine.unlink()
         return path.read_bytes().decode()

@@ -1,4 +1,4 @@
-"""What there is to do for one run: train it, alone or with other seeds of its arm, and measure it."""
+"""Carries out one run: trains it, alone or with other seeds of its arm, and measures it."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ Stage = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """Does what a run needs, and stores it.
+    """Trains and measures runs, and stores the results.
 
     Attributes:
-        store: where results go.
-        troubles: gets what could not be done.
+        store: receives the results.
+        troubles: receives the reasons for what could not be done.
         data: folder of the images, or None.
         device: a torch device.
-        sharing: how many processes share it, for its energy.
+        sharing: how many processes share the device, among which its energy is divided.
         events: folder of TensorBoard event files, or None for none.
     """
 
@@ -54,7 +54,7 @@ class Tasks:
     events: Path | None = None
 
     def perform(self, runs: Sequence[Run], wanted: Sequence[Wanted], stage: Stage, way: Way | None = None) -> None:
-        """Do all that runs of one arm need, those that are trained at once together; note what fails."""
+        """Train and measure runs of one arm, together if that is possible; note what fails."""
         new = [run for run in runs if not self.store.has(run.key)]
         if len(new) > 1 and self.trains_together(new[0], way):
             self.train_together(new, stage, way)
@@ -68,7 +68,7 @@ class Tasks:
         try:
             record = self.store.read(run.key) or (self._load(run, stage) if run.network else self._train(run, stage))
             self._measure(run, record, wanted, stage)
-        except Exception as error:  # noqa: BLE001 - one run's fault must not take the other runs down
+        except Exception as error:  # noqa: BLE001 - one run's fault must not end the other runs
             self.troubles.add(run.key, _fault(error, run))
 
     def _train(self, run: Run, stage: Stage) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Tasks:
         return self.record(run, outcome, None if started else used.joules)
 
     def _load(self, run: Run, stage: Stage) -> dict[str, Any]:
-        """Load a published network once, so that one that cannot be loaded is known before it is measured."""
+        """Load a published network once, to find out before measuring whether it can be loaded."""
         from vitwork.measurements.loaded_run import described
 
         assert run.network is not None
@@ -98,7 +98,7 @@ class Tasks:
 
     @as_found()
     def train_together(self, runs: Sequence[Run], stage: Stage, way: Way | None) -> bool:
-        """Train seeds of one arm at once; False when that cannot be done, and they are better trained one by one."""
+        """Train seeds of one arm together; return False if that is impossible, so that they are trained one by one."""
         from vitwork.device.settings import kept
         from vitwork.training.together import train_seeds
 
@@ -115,7 +115,7 @@ class Tasks:
                     progress=lambda progress: stage(str(progress)),
                     way=way,
                 )
-        except Exception as error:  # noqa: BLE001 - whatever it is, training one by one may do, or names the run at fault
+        except Exception as error:  # noqa: BLE001 - training one by one may work, or names the run at fault
             stage(f"not trained together ({type(error).__name__})")
             return False
         for run, resumed in zip(runs, started, strict=True):
@@ -126,7 +126,7 @@ class Tasks:
         return True
 
     def trains_together(self, run: Run, way: Way | None) -> bool:
-        """Return whether the seeds of a run's arm are better trained at once; published networks are not trained."""
+        """Return whether the seeds of a run's arm should be trained together; never for published networks."""
         if run.network is not None:
             return False
         if way is not None:
@@ -136,7 +136,7 @@ class Tasks:
         return pays(self.device, splits(run.arm.data, self.data).train)
 
     def _started(self, run: Run) -> bool:
-        """Return whether an earlier attempt left something: of a training in parts, only the last part's energy is known."""
+        """Return whether an earlier attempt left files; then the energy is known only for the training's last part."""
         folder = self.store.run_folder(run.key)
         return folder.is_dir() and any(folder.iterdir())
 
@@ -152,7 +152,7 @@ class Tasks:
     def events_of(
         self, run: Run, then: Callable[[Progress], None] | None = None, *, written: bool = True
     ) -> EventFiles:
-        """Return the event files of a run, none where they are not asked for or another process writes them."""
+        """Return the event files of a run; without any if they are not wanted or another process writes them."""
         from vitwork.training.tensorboard import EventFiles
 
         folder = self.events if written else None
@@ -170,15 +170,15 @@ class Tasks:
                 made = self._measured(trained, record, want, stage)
             except UnfitError as why:
                 self.troubles.add(want.key, Lack(Missing.UNFIT, run.arm.name, str(why)))
-            except Exception as error:  # noqa: BLE001 - one measurement's fault must not take the others down
+            except Exception as error:  # noqa: BLE001 - one measurement's fault must not end the others
                 self.troubles.add(want.key, _fault(error, run))
             else:
                 self.store.write(want.key, made)
         del trained
-        gc.collect()  # a network that was divided into blocks is in cycles, which Python leaves in memory for long
+        gc.collect()  # a network divided into blocks is in reference cycles, which Python would keep for long
 
     def _run(self, run: Run) -> TrainedRun:
-        """Return a run as measurements see it."""
+        """Return a run in the form that measurements take."""
         from vitwork.measurements.loaded_run import loaded_run
         from vitwork.measurements.trained_run import TrainedRun
 
@@ -188,7 +188,7 @@ class Tasks:
         return TrainedRun(run.arm, run.seed, folder, splits(run.arm.data, self.data), self.device)
 
     def _measured(self, trained: TrainedRun, record: dict[str, Any], want: Wanted, stage: Stage) -> dict[str, Any]:
-        """Return the record of one measurement; of a run that lost a snapshot, what is lost is trained first."""
+        """Return the record of one measurement; a lost snapshot of the run is trained again first."""
         started = time.perf_counter()
         with self._energy() as used:
             try:
@@ -212,7 +212,7 @@ class Tasks:
 
 
 def _values(trained: TrainedRun, record: dict[str, Any], want: Wanted) -> dict[str, Any] | None:
-    """Return what a measurement finds; None of a run that diverged."""
+    """Return the values of a measurement; None for a run that diverged."""
     from vitwork.device.precision import single_precision
     from vitwork.device.settings import kept
     from vitwork.training.generators import untouched
@@ -237,7 +237,7 @@ def _fault(error: Exception, run: Run) -> Lack:
 
 @cache
 def _origin() -> dict[str, Any]:
-    """Return what the numbers of this machine depend on beside the code."""
+    """Return the hardware and versions on which this machine's numbers depend, besides the code."""
     return {"versions": versions(), "hardware": hardware()}
 
 

@@ -1,4 +1,4 @@
-"""A process that is told to end (SIGTERM), as by a scheduler that takes its machine back or by `kill`."""
+"""Handles SIGTERM, which `kill` sends, or a scheduler that takes a machine back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vitwork.session.collector import Collector
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let SIGTERM interrupt the process as Ctrl-C does, so that it says what it has done; where somebody else sees to it, they do."""
+    """Let SIGTERM interrupt the process as Ctrl-C does, so that it reports, unless another handler is installed."""
     free = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     if not free or threading.current_thread() is not threading.main_thread():
         yield
@@ -26,8 +26,8 @@ def interruptible() -> Iterator[None]:
     told = threading.Event()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        """Interrupt once: what tells a group of processes to end, as `timeout` does, may tell one of them twice."""
-        if not told.is_set():  # and no other handler instead, since what keeps a user's code gives back the one before
+        """Interrupt once: a program that signals a group of processes, as `timeout` does, may signal one twice."""
+        if not told.is_set():  # not a second handler, because code that guards a user's code restores the first one
             told.set()
             signal.default_int_handler(number, frame)
 
@@ -39,24 +39,24 @@ def interruptible() -> Iterator[None]:
 
 
 class Unplanned:
-    """Says of a session that ended before its tests were read, as with all of its workers, why it has no report; a plugin of pytest.
+    """A plugin of pytest that says why a session has no report if it ended before its tests were read.
 
     Attributes:
         collector: knows what was planned.
         held: the claims that this process read.
-        interrupted: whether the session was.
+        interrupted: whether the session was interrupted.
     """
 
     def __init__(self, collector: Collector, held: Held) -> None:
         self.collector, self.held, self.interrupted = collector, held, False
 
     def pytest_keyboard_interrupt(self) -> None:
-        """Note it; ``pytest.exit`` passes here too."""
+        """Note the interruption; pytest calls this for ``pytest.exit`` too."""
         self.interrupted = True
 
-    @pytest.hookimpl(trylast=True)  # after pytest's own words
+    @pytest.hookimpl(trylast=True)  # after pytest's own output
     def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """Say so, where the session is one of ours."""
+        """Print the reason, if the session has claims or options of vitwork."""
         unsaid = self.interrupted and not self.collector.exited and self.collector.evidence is None
         if unsaid and options.works(config) and (options.given(config) or self.held.claims):
             status = words.exit_status(pytest.ExitCode.INTERRUPTED, exited=False)

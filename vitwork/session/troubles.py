@@ -1,4 +1,4 @@
-"""What a session could not do, shared by its processes: no run or measurement is tried twice."""
+"""Shares what a session could not do among its processes, so that no run or measurement is tried twice."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from vitwork.store.store import write_atomically
 
 @dataclass(slots=True)
 class Troubles:
-    """Why runs and measurements could not be had, by key.
+    """The reasons why runs and measurements could not be made, by key.
 
     Attributes:
-        folder: where the processes of a session tell each other; None for a process of its own.
-        known: what is known so far.
+        folder: folder through which the processes of a session share the reasons; None for a single process.
+        known: the reasons known so far.
     """
 
     folder: Path | None = None
     known: dict[str, Lack] = field(default_factory=dict)
 
     def add(self, key: str, lack: Lack) -> None:
-        """Note why a run or a measurement could not be had."""
+        """Note why a run or a measurement could not be made."""
         self.known[key] = lack
         if self.folder is not None:
             with suppress(VitworkError):  # a full disk: other processes will find out for themselves
@@ -44,5 +44,5 @@ class Troubles:
 
     @property
     def faults(self) -> list[Lack]:
-        """What failed, without what networks do not allow by their kind."""
+        """The failures, without measurements that a kind of network does not allow."""
         return [lack for lack in self.known.values() if lack.missing is Missing.FAULT]

@@ -1,4 +1,4 @@
-"""Bring a plan into the store: whoever is idle takes the next run that nobody works on. Imports torch only to work."""
+"""A worker of a session: takes the next free run until the plan is done. Imports torch only to work."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def place_among(name: str) -> int:
-    """Return a worker's place among all from its name, ``gw3`` as xdist numbers them or one that a user gave it."""
+    """Return a worker's place among all workers from its name, which is xdist's (``gw3``) or one that a user chose."""
     number = name.removeprefix("gw")
     return int(number) if number.isdecimal() else zlib.crc32(name.encode())
 
@@ -39,14 +39,14 @@ class Worker:
     """One process that works on a plan.
 
     Attributes:
-        store: where results go.
+        store: receives the results.
         data: folder of the images, or None.
-        name, index, count: this worker's name and place among how many.
+        name, index, count: this worker's name, its place, and the number of workers.
         device: ``auto``, ``cpu`` or a torch device.
         way: how seeds of an arm are trained; None for the fastest.
         events: folder of TensorBoard event files, or None for none.
-        troubles: gets what could not be done.
-        engine: does the work.
+        troubles: receives the reasons for what could not be done.
+        engine: carries out the work.
         say: prints a line; None prints nothing.
         planned: how many runs the session plans.
     """
@@ -66,14 +66,14 @@ class Worker:
 
     @property
     def tasks(self) -> Tasks:
-        """What this worker does for a run, on its share of the machine."""
+        """The `Tasks` that this worker uses to train and measure runs, on its share of the machine."""
         return Tasks(
             self.store, self.troubles, self.data, place.pick(self.device, self.index),
             place.sharing(self.device, self.index, self.count), self.events,
         )  # fmt: skip
 
     def drain(self, plan: Plan, until: float = math.inf) -> None:
-        """Work until every run of the plan is trained and measured, by this process or another; begin none after `until`.
+        """Work until every run of the plan is trained and measured, here or elsewhere; begin no run after `until`.
 
         Raises:
             VitworkError: the engine cannot be used.
@@ -84,44 +84,44 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A task that was done as it was handed over; what failed was noted by the worker itself."""
+    """A task that was carried out when it was handed over; the worker itself noted what failed."""
 
     id: str
 
     def done(self) -> bool:
-        """Return that it is."""
+        """Return True."""
         return True
 
     def result(self) -> dict[str, Lack]:
-        """Return nothing new."""
+        """Return no failures, because the worker has already noted them."""
         return {}
 
 
 @dataclass(slots=True)
 class Local:
-    """The engine of one machine: every process of a session does what no other has leased, one task at a time.
+    """The engine of one machine: each process of a session takes tasks that no other has leased, one at a time.
 
     Attributes:
         worker: this process.
-        reporter, other_machines: made when there is something to do.
-        waited: runs of other sessions that were named.
+        reporter, other_machines: created when there is something to do.
+        waited: runs of other sessions that a printed line has named.
     """
 
     worker: Worker
     name: str = "local"
     remote: bool = False
     lasting: bool = False
-    together: bool = False  # it is found out once the images are there
+    together: bool = False  # decided later, when the images are there
     resources: Resources = field(default_factory=Resources)
     reporter: Reporter | None = None
     other_machines: OtherMachines | None = None
     waited: set[str] = field(default_factory=set)
 
     def submit(self, tasks: Sequence[Task]) -> list[tuple[Task, Done]]:
-        """Do the first task that nobody else works on.
+        """Carry out the first task that nobody else works on.
 
-        Where the seeds of an arm are trained at once, all that are free are trained; they are measured one by one, by
-        whoever takes them next.
+        If the seeds of an arm are trained together, all free ones are trained. They are measured one by one, by the
+        process that takes them next.
         """
         reporter = self._begin()
         doing = self.worker.tasks
@@ -153,7 +153,7 @@ class Local:
         return self.reporter
 
     def _unbooked(self, tasks: Sequence[Task]) -> Sequence[Task]:
-        """Return the tasks that no other session has handed to an engine; its jobs are named once."""
+        """Return the tasks that no other session has handed to an engine; name such jobs once."""
         store = self.worker.store
         if not (found := booked(store.root)):
             return tasks
@@ -165,7 +165,7 @@ class Local:
         return [task for task in tasks if task.runs[0].key not in busy]
 
     def _lease(self, doing: Tasks, tasks: Sequence[Task], leases: ExitStack) -> list[Task]:
-        """Return the first task that is free, and with it those that are trained at once with it, all leased."""
+        """Return the first free task and those that are trained together with it, all leased."""
         store, taken = self.worker.store, list[Task]()
         for task in tasks:
             (run,) = task.runs
@@ -177,14 +177,14 @@ class Local:
         return taken
 
     def cancel(self, ids: Collection[str]) -> None:
-        """Nothing is left to end: tasks are done when they are handed over."""
+        """Do nothing: tasks are already done when they are handed over."""
 
     def describe(self, ids: Collection[str]) -> dict[str, State]:
-        """Return that all have ended."""
+        """Return the state "ended" for all tasks."""
         return dict.fromkeys(ids, State.ENDED)
 
     def close(self) -> None:
-        """Say nothing any more of what this process does."""
+        """Stop reporting the progress of this process."""
         if self.reporter is not None:
             self.reporter.end()
 
@@ -193,7 +193,7 @@ def local(settings: Mapping[str, str], worker: Worker) -> Local:
     """Return the engine of this machine.
 
     Raises:
-        VitworkError: there is a setting; it takes none.
+        VitworkError: a setting is given; this engine takes none.
     """
     if settings:
         raise VitworkError(

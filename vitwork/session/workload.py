@@ -1,4 +1,4 @@
-"""The tasks that an engine is handed: runs of one arm, longest first by what such runs took."""
+"""Makes the tasks that an engine gets: runs of one arm, longest first, by the time that such runs took."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vitwork.store.store import Store
 def tasks(plan: Plan, store: Store, runs: Iterable[Run], *, together: bool) -> list[Task]:
     """Return the tasks of runs, longest first.
 
-    What was never timed counts by the images that its training passes, after the pace of the arms that were; so a run of
-    unknown cost has a place in the order, but no hours that are shown.
+    The length of a run that was never timed is estimated from the number of images in its training, at the pace of
+    timed arms. Such a run has a place in the order, but its hours are not shown.
 
     Args:
         plan: holds the runs.
-        store: knows what runs took.
-        runs: what is to be done.
-        together: whether all runs of an arm make one task; else each is its own, and all arms grow together.
+        store: holds the times of earlier runs.
+        runs: the runs to carry out.
+        together: whether all runs of an arm make one task; otherwise each run is a task, and all arms grow together.
     """
     groups: dict[object, list[Run]] = {}
     for run in runs:

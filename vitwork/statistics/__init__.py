@@ -1,4 +1,4 @@
-"""Verdicts whose error rates are known. The seed is the unit of replication; numpy and scipy only, loaded on first use.
+"""Decisions with known error rates. The seed is the unit of replication; only numpy and scipy, loaded on first use.
 
 Error rates, coverage and power by simulation: docs/statistics.md.
 """

@@ -40,13 +40,13 @@ def rank_agreement(arms: ArrayLike, levels: Sequence[float] | None = None) -> Ar
     signs = np.sign(places[second] - places[first])
     used = signs != 0.0
     left, right = table[first[used]], table[second[used]]
-    agreement = (right > left).astype(np.float64) - (right < left)  # no difference, which infinities do not have
+    agreement = (right > left).astype(np.float64) - (right < left)  # a difference would be NaN for infinities
     tau: Array = np.tensordot(signs[used], agreement, axes=1) / used.sum()
     return tau
 
 
 def exchangeable_variance(levels: Sequence[float]) -> float:
-    """Return the variance of one seed's tau when all orders of the arms are as likely (Kendall, with ties of ranks)."""
+    """Return the variance of one seed's tau if all orders of the arms are equally likely (Kendall, with tied ranks)."""
     _, ties = np.unique(np.asarray(levels, dtype=np.float64), return_counts=True)
     k = int(ties.sum())
     pairs = (k * (k - 1) - (ties * (ties - 1)).sum()) / 2.0
@@ -55,9 +55,9 @@ def exchangeable_variance(levels: Sequence[float]) -> float:
 
 
 def rank_contrast(tau: Array, variance: float) -> StudentContrast:
-    """Contrast the mean of the seeds' taus (on the last axis), with no smaller an error than arms without order have.
+    """Contrast the mean of the seeds' taus (on the last axis), with an error no smaller than for arms without order.
 
-    Seeds may agree in every rank; their own spread is then zero and would say that the mean is known without error.
+    If all seeds agree in every rank, their own spread is zero, and the mean would seem to be known without error.
     """
     found = linear([tau], [1.0])
     error = np.maximum(found.error, math.sqrt(variance / tau.shape[-1]))

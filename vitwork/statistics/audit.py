@@ -1,4 +1,4 @@
-"""Audit of what the decisions assume: are quantities plainly skewed on their scales, by the data of the session itself."""
+"""Checks an assumption of the decisions: whether a session's quantities are plainly skewed on their scales."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from vitwork.statistics.comparison import Values, on_scale, vector
 from vitwork.statistics.effect import Scale
 
 CRITICAL = 2.6
-"""Standard errors of skewness from which on a quantity is plainly skewed by itself (chosen by simulation, docs/statistics.md)."""
+"""Skewness in standard errors from which a quantity is plainly skewed by itself (by simulation, docs/statistics.md)."""
 
 TOGETHER = 0.02
-"""Error rate at which the other quantities of a session are called plainly skewed together (chosen likewise)."""
+"""Error rate at which a session's other quantities count as plainly skewed together (also chosen by simulation)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Skewness:
 
     Attributes:
         estimate: mean over arms of the sample skewness, which few seeds pull towards 0.
-        z: the same in units of its standard error for normal data; NaN where no arm has three different values.
+        z: the same in units of its standard error for normal data; NaN if no arm has three different values.
         residuals: values that took part.
-        plain: whether the quantity is plainly skewed by itself, so that its tests take the fuller guard.
+        plain: whether the quantity is plainly skewed by itself, so that its tests use the stronger guard.
     """
 
     estimate: float
@@ -38,10 +38,10 @@ class Skewness:
 
 
 def audit_skewness(arms: Sequence[Values], scale: Scale = "difference") -> Skewness:
-    """Judge the skewness of one quantity by its values over seeds in all arms of a session.
+    """Judge the skewness of one quantity from its values over seeds in all arms of a session.
 
-    Every arm is centred and scaled by itself, so that neither differences between arms nor unequal spreads count. Runs
-    without a finite value on the scale are left out. An order (``probability``) takes no harm from skewness.
+    Every arm is centred and scaled by itself, so that neither differences between arms nor unequal spreads matter. Runs
+    without a finite value on the scale are left out. Skewness does not affect an order (``probability``).
 
     Args:
         arms: one sample per arm.
@@ -58,15 +58,16 @@ def audit_skewness(arms: Sequence[Values], scale: Scale = "difference") -> Skewn
 
 
 def plainly(z: Any) -> Any:
-    """Return whether skewness so many standard errors from none is plain."""
+    """Return whether a skewness of `z` standard errors is plain."""
     return np.abs(z) > CRITICAL
 
 
 def plainly_together(z: ArrayLike) -> Any:
-    """Return whether the quantities of a session are plainly skewed together, those left out that are so by themselves.
+    """Return whether the quantities of a session are plainly skewed together, without those that are so by themselves.
 
-    A few seeds of a few arms show little of one quantity's skewness. The sum of z² over quantities shows that of the
-    session; for normal data of independent quantities it is χ² with a degree of freedom for each. One quantity is none together.
+    A few seeds of a few arms show little of one quantity's skewness. The sum of z² over quantities shows the skewness
+    of the whole session. For normal data of independent quantities it is χ² distributed with one degree of freedom for
+    each. A single quantity never counts as skewed together.
 
     Args:
         z: skewness in standard errors, quantities on the last axis; NaN takes no part.

@@ -1,4 +1,4 @@
-"""Judge change instead of truth: how far an effect lies from where an earlier session found it."""
+"""Tests whether an effect changed between two sessions."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class SampledEffect:
 
     Attributes:
         effect: the outcome.
-        samples: values per seed whose weighted sum of means the effect is, not yet on its scale; none where the effect
-            is no such sum, so that only intervals compare.
+        samples: values per seed, not yet on the effect's scale, whose weighted sum of means is the effect. Empty if the
+            effect is not such a sum, so that only intervals can be compared.
         weights: one per sample.
         paired: whether the two samples are the same networks measured in two ways, seed by seed.
         constant: the number that a single sample is compared with.
@@ -39,10 +39,10 @@ class SampledEffect:
 
 
 def effect_change(old: SampledEffect, new: SampledEffect, alpha: float = 0.05) -> Effect | None:
-    """Return the difference of one hypothesis' effects, new minus old; None where it cannot be tested.
+    """Return the difference of one hypothesis' effects, new minus old; None if it cannot be tested.
 
-    The seeds of both sessions decide where they can (a linear contrast of up to four samples, or more for a trend), else
-    the two intervals. Equal values give no change: an unchanged store compares equal.
+    The seeds of both sessions decide if possible (a linear contrast of up to four samples, or more for a trend),
+    otherwise the two intervals. Equal values give no change, so an unchanged store compares equal.
 
     Args:
         old: the hypothesis as an earlier session found it.
@@ -60,7 +60,7 @@ def effect_change(old: SampledEffect, new: SampledEffect, alpha: float = 0.05) -
 
 
 def _of_samples(old: SampledEffect, new: SampledEffect) -> StudentContrast | None:
-    """Return the contrast of the seeds; None when there are too few, or some are not finite, or all alike."""
+    """Return the contrast of the seeds; None if there are too few, some are not finite, or all are equal."""
     scale = new.effect.scale
     if scale == "probability" or old.constant != new.constant or not (old.samples and new.samples):
         return None
@@ -81,7 +81,7 @@ def _weighted(finding: SampledEffect) -> list[tuple[Array, float]]:
 
 
 def _of_intervals(old: Effect, new: Effect) -> StudentContrast | None:
-    """Return the contrast that two intervals allow; None when one of them is not finite, or of too few seeds."""
+    """Return the contrast from two intervals; None if one of them is not finite, or from too few seeds."""
     from scipy.special import stdtrit
 
     errors, sizes = [], []

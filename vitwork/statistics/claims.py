@@ -1,9 +1,9 @@
-"""From hypotheses to the verdicts of claims, with one false discovery rate over all that a profile registers.
+"""Decides claims from their hypotheses, with one false discovery rate over all claims registered for a profile.
 
 A claim has primary hypotheses, which are the paper's reading and decide, and controls, which qualify. "Reproduced" is an
-intersection-union test: the largest one-sided p of the primaries, uncorrected. "Contradicted" takes the smallest one on
-the other side times their number. The claim's p is twice the smaller of the two, so that either error is covered, and
-Benjamini and Hochberg's procedure decides over the family. Where seeds arrive one by one p-values are reciprocals of
+intersection-union test: the largest one-sided p of the primaries, uncorrected. "Contradicted" takes the smallest p on
+the other side, times the number of primaries. The claim's p is twice the smaller of the two, which covers either error,
+and Benjamini and Hochberg's procedure decides over the family. If seeds arrive one by one, p-values are reciprocals of
 e-values, and the same procedure is e-BH.
 """
 
@@ -45,11 +45,11 @@ class Decision:
     Attributes:
         verdict: reproduced, contradicted or inconclusive.
         p: twice the smaller of the one-sided p-values of either verdict, at most 1.
-        q: after Benjamini and Hochberg over the family; the claim is decided where it is at most alpha.
-        holm_p: after Holm over the family, the column "also by Holm".
-        level: the two-sided error rate that the family leaves to a claim, and to which the adjusted intervals belong.
-        primaries, controls: effects, in order. Their own verdicts are at ``level``: a claim is reproduced where every
-            primary is, and contradicted where any is. Controls are judged at the same level, uncorrected.
+        q: p corrected by Benjamini and Hochberg over the family; the claim is decided if it is at most alpha.
+        holm_p: p corrected by Holm over the family, for the column "also by Holm".
+        level: the two-sided error rate that the family leaves to a claim, and at which intervals are adjusted.
+        primaries, controls: effects, in order. Their own verdicts are at ``level``: a claim is reproduced if every
+            primary is, and contradicted if any is. Controls are judged at the same level, uncorrected.
     """
 
     verdict: Verdict
@@ -65,7 +65,7 @@ def claim_p(p_for: ArrayLike, p_against: ArrayLike) -> tuple[Array, Array, Array
     """Return the p-values of "reproduced", of "contradicted" and of the claim, from those of its primaries.
 
     Args:
-        p_for, p_against: one-sided p-values, primaries on the last axis; NaN, where data never decide, counts as 1.
+        p_for, p_against: one-sided p-values, primaries on the last axis; NaN (data that never decide) counts as 1.
     """
     paper, other = (np.nan_to_num(np.asarray(p, dtype=np.float64), nan=1.0) for p in (p_for, p_against))
     reproduced = paper.max(axis=-1)
@@ -74,9 +74,10 @@ def claim_p(p_for: ArrayLike, p_against: ArrayLike) -> tuple[Array, Array, Array
 
 
 def family_level(q: ArrayLike, size: int, alpha: float) -> Array:
-    """Return the error rate to which the procedure held every claim: alpha times the share that is decided.
+    """Return the error rate that the procedure applied to every claim: alpha times the share of decided claims.
 
-    A claim is decided exactly where its p is at most this level; with no claim decided it is what the first one faces.
+    A claim is decided exactly if its p is at most this level. With no claim decided it is the level for a first
+    decision.
     """
     decided = (np.asarray(q) <= alpha).sum(axis=-1)
     return np.asarray(alpha * np.maximum(decided, 1) / size)
@@ -87,12 +88,12 @@ def decide_claims(cases: Mapping[str, MeasuredClaim], size: int, alpha: float = 
 
     Args:
         cases: measured claims by id, every one with at least one primary.
-        size: number of claims in the registered family; what was not measured counts as p = 1, so that a verdict found
-            in a part of the family is never lost by the correction when the rest is measured.
+        size: number of claims in the registered family. Claims that were not measured count as p = 1, so that the
+            correction never removes a verdict of a part of the family when the rest is measured.
         alpha: false discovery rate.
 
     Raises:
-        VitworkError: when more claims were measured than are registered.
+        VitworkError: more claims were measured than are registered.
     """
     if not cases:
         return {}
@@ -120,15 +121,15 @@ def decide_claims(cases: Mapping[str, MeasuredClaim], size: int, alpha: float = 
 
 
 def _at(ask: Hypothesis, effect: Effect, level: float, count: int = 1) -> Effect:
-    """Return an effect with verdict and interval at a level, of which the other side is corrected for the primaries.
+    """Return an effect with verdict and interval at a level; the side against the paper is corrected for the primaries.
 
-    Either edge of the interval is at the level at which it would decide, so that the interval is clear of the margin
-    exactly where the effect is decided.
+    Each edge of the interval is at the level at which it would decide, so the interval excludes the margin exactly if
+    the effect is decided.
     """
     if math.isnan(effect.p_for):
         return replace(effect, verdict=Verdict.INCONCLUSIVE)
     if effect.alternative == "two-sided" and not effect.by_band:
-        level /= 2.0  # both sides are the paper's
+        level /= 2.0  # both sides are on the paper's side
     paper, other = ask(level), ask(level / count)
     verdict = Verdict.INCONCLUSIVE
     if paper.verdict is Verdict.REPRODUCED:

@@ -1,4 +1,4 @@
-"""Compare two arms, one value per seed, and answer reproduced, contradicted or inconclusive."""
+"""Compares two arms, with one value per seed, and decides: reproduced, contradicted or inconclusive."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from vitwork.statistics.sequential import anytime_contrast
 Array = NDArray[np.float64]
 Values = Sequence[float | None] | NDArray[np.floating]
 NEUTRAL: dict[Scale, float] = {"difference": 0.0, "log-ratio": 0.0, "probability": 0.5}
-"""The effect between arms that are alike."""
+"""The effect between arms without a difference."""
 SMALLEST, LARGEST = 1e-50, 1e50
-"""Of numbers that are summed up: tests take sixth powers, and double precision has 1e-308 to 1e308. Single has 1e-45 to 1e38."""
+"""Range of numbers that are summed: tests take sixth powers, and double precision spans 1e-308 to 1e308. Single
+precision spans 1e-45 to 1e38."""
 
 
 def compare(
@@ -43,11 +44,11 @@ def compare(
     """Decide whether ``a`` lies on the paper's side of ``b``.
 
     The seed is the unit: images, batches and layers must have been reduced to one value per seed. A run that diverged
-    takes part as NaN or an infinity; the decision is then made by order with every NaN in its least favourable place.
-    Two arms that differ in no seed are decided by exact permutation, and at no other margin than 0; one such arm beside one
-    whose seeds differ never, since it tells nothing of its spread; a rate that is zero in every network of an arm by its
-    counts. Fewer than three seeds per arm never decide. Error rates under normal, skewed, heavy-tailed and unequal-variance
-    data are in docs/statistics.md.
+    takes part as NaN or an infinity; the decision is then made by order, with every NaN in its least favourable place.
+    If the seeds of both arms do not differ within their arms, an exact permutation test decides, and only at a margin
+    of 0. If this holds for only one arm nothing is decided, because that arm shows nothing of its spread. A rate that
+    is zero in every network of an arm is decided by its counts. Fewer than three seeds per arm never decide. Error
+    rates under normal, skewed, heavy-tailed and unequal-variance data are in docs/statistics.md.
 
     Args:
         a: one value per seed of the first arm.
@@ -60,14 +61,14 @@ def compare(
         scale: ``difference`` of means, ``log-ratio`` (difference of mean logarithms; the choice for positive quantities
             that are skewed or whose spread grows with their size) or ``probability`` that a run of ``a`` exceeds one of
             ``b`` (order alone, no assumption on shape; six seeds at least).
-        anytime: decide validly after every seed, as often as one likes. Values stand in the order of their seeds, the
-            i-th of both arms form a pair and those without a partner wait; p-values are reciprocals of e-values and the
-            interval belongs to a confidence sequence.
+        anytime: decide validly after every seed, any number of times. Values are in the order of their seeds; the i-th
+            values of both arms form a pair, and values without a partner wait. p-values are reciprocals of e-values,
+            and the interval belongs to a confidence sequence.
         skewed: the quantity is plainly skewed on its scale (`vitwork.statistics.audit`), and p is guarded against that.
-        rate: the quantity is a rate, counted so; None for any other.
+        rate: how the quantity is counted, if it is a rate; None for others.
 
     Raises:
-        VitworkError: when the question itself makes no sense (unknown scale, pairs of different number).
+        VitworkError: the question is not valid (unknown scale, pairs of different number).
     """
     question = replace(ask(alternative, margin, alpha, scale), skewed=skewed, rate=rate)
     constant = np.ndim(b) == 0  # type: ignore[arg-type]
@@ -102,7 +103,7 @@ def compare(
 
 
 def _counted(a: Array, b: Array, question: Question, *, constant: bool) -> CountContrast | None:
-    """Return the bound from counts of a rate that is zero, or full, in every network: of one arm, or of both."""
+    """Return the contrast from counts for a rate that is zero, or full, in every network of one arm or of both."""
     rate = question.rate
     if rate is None or question.scale != "difference":
         return None
@@ -113,7 +114,7 @@ def _counted(a: Array, b: Array, question: Question, *, constant: bool) -> Count
 
 
 def _half_counted(a: Array, b: Array, question: Question) -> HalfCountContrast | None:
-    """Return the contrast of a rate that varies in one arm, and is zero or full in every network of the other."""
+    """Return the contrast of a rate that varies in one arm and is zero or full in every network of the other."""
     rate = question.rate
     if rate is None or question.scale != "difference" or _lost(a) or _lost(b):
         return None
@@ -129,7 +130,7 @@ def ask(alternative: Alternative, margin: float, alpha: float, scale: Scale) -> 
     """Return the question, with the scale's own value for a margin of 0.
 
     Raises:
-        VitworkError: when the scale is unknown.
+        VitworkError: the scale is unknown.
     """
     if scale not in NEUTRAL:
         raise VitworkError(f"scale must be one of {', '.join(NEUTRAL)}, not {scale!r}")
@@ -137,15 +138,15 @@ def ask(alternative: Alternative, margin: float, alpha: float, scale: Scale) -> 
 
 
 def vector(values: Values) -> Array:
-    """Return values as a vector of float64; None is a run without a value."""
+    """Return values as a vector of float64; None stands for a run without a value."""
     return np.asarray([math.nan if value is None else value for value in values], dtype=np.float64).reshape(-1)
 
 
 def on_scale(values: Array, scale: EffectScale) -> Array:
-    """Return logarithms for a log-ratio (that of zero is -inf and judged by order), else the values.
+    """Return logarithms for a log-ratio (that of zero is -inf and judged by order), otherwise the values.
 
-    What is summed up is an infinity beyond `LARGEST`, judged by order too, and zero below `SMALLEST`: means and their errors would
-    not be right. For a probability the values are only ordered.
+    Numbers that are summed become an infinity, judged by order too, beyond `LARGEST`, and zero below `SMALLEST`,
+    because means and their errors would be wrong. For a probability the values are only ordered.
     """
     if scale == "probability":
         return values
@@ -158,7 +159,7 @@ def on_scale(values: Array, scale: EffectScale) -> Array:
 
 
 def _unfit(a: Array, b: Array, scale: Scale) -> Obstacle | None:
-    """Return why the samples cannot be compared on the scale, if they cannot."""
+    """Return why the samples cannot be compared on the scale; None if they can."""
     if not a.size or not b.size:
         return Obstacle.NO_RUNS
     if any(np.isnan(sample).all() for sample in (a, b)):
@@ -169,7 +170,7 @@ def _unfit(a: Array, b: Array, scale: Scale) -> Obstacle | None:
 
 
 def _estimate(a: Array, b: Array, scale: Scale) -> float:
-    """Return the effect among runs that have a number, NaN where an arm has none."""
+    """Return the effect among runs that have a number; NaN if an arm has none."""
     a, b = a[np.isfinite(a)], b[np.isfinite(b)]
     if not a.size or not b.size:
         return math.nan

@@ -1,8 +1,8 @@
-"""What a comparison is decided with: an estimate, a p-value on either side of any value of the effect, and its inversion.
+"""Contrasts decide comparisons: they have an estimate, p-values on either side of any value of the effect, an interval.
 
 Every contrast answers the same three questions (`estimate`, `sided`, `interval`), so that one decision rule serves
-differences, ranks and samples without spread. Arrays of samples are accepted along leading axes; the
-simulations of error rates therefore run the very code that decides claims.
+differences, ranks and samples without spread. Arrays of samples are accepted along leading axes, so that the
+simulations of error rates run the same code that decides claims.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Guard = tuple[Any, Any]
 
 @dataclass(frozen=True)
 class Penalty:
-    """How much `guard` asks for skewness (chosen by simulation, docs/statistics.md).
+    """Size of the factors by which `guard` corrects p for skewness (chosen by simulation, docs/statistics.md).
 
     Attributes:
         blind: factor on p, on top of 1, when one side carries the whole standard error.
@@ -37,20 +37,20 @@ class Penalty:
     leaning: float
 
     def typical(self, *, alone: bool) -> float:
-        """Return the factor that plans reckon with: a lean of a third, and half of the imbalance unless ``alone``."""
+        """Return the factor used for planning: a lean of a third, and half of the imbalance unless ``alone``."""
         return 1.0 + (self.blind + self.leaning / 3.0) * (1.0 if alone else 0.5)
 
 
 PLAIN = Penalty(1.0, 0.0)
-"""For quantities that are not plainly skewed on their scale: p is at most doubled, where one side has all the error."""
+"""For quantities that are not plainly skewed on their scale: p is at most doubled, if one side has all the error."""
 
 SKEWED = Penalty(150.0, 300.0)
-"""For plainly skewed values, which may be as skewed as a log-normal with σ = 1 (skewness 6), in the far tail that a family
-of claims asks for."""
+"""For plainly skewed values, which may be as skewed as a log-normal with σ = 1 (skewness 6), at the small levels that a
+family of claims requires."""
 
 
 def penalty_of(*, skewed: bool) -> Penalty:
-    """Return the penalty of a quantity that is plainly skewed on its scale, or not (`vitwork.statistics.audit`)."""
+    """Return the penalty of a quantity, plainly skewed on its scale or not (`vitwork.statistics.audit`)."""
     return SKEWED if skewed else PLAIN
 
 
@@ -93,7 +93,7 @@ class Sided(ABC):
 
 
 class Unguarded:
-    """A contrast of order alone, which skewness does not mislead."""
+    """A contrast of order alone, which skewness does not affect."""
 
     guard: ClassVar[Guard] = (1.0, 1.0)
 
@@ -103,19 +103,19 @@ def guard(
 ) -> Guard:  # fmt: skip
     """Return the factors on p that keep a weighted sum of means at its level when the data are skewed.
 
-    Skewness cancels between arms of like spread and opposite weight, but not when one side carries the standard
-    error, as in every one-sample and paired comparison. The factor is ``1 + imbalance * (blind + leaning * lean)``:
-    the imbalance in [0, 1] is the normalised difference of the squared standard errors of the two sides; the lean, cut
-    to [0, 1], is the skewness of the weighted sum in units of its standard error under normality, positive when the long
-    tail lies on the side of the tested value, where the sample may have missed it. Below about eight seeds a sample's
-    skewness says little, and the blind part protects.
+    Skewness cancels between arms of equal spread and opposite weight, but not when one side carries the standard error,
+    as in every one-sample and paired comparison. The factor is ``1 + imbalance * (blind + leaning * lean)``. The
+    imbalance in [0, 1] is the normalised difference of the squared standard errors of the two sides. The lean, cut to
+    [0, 1], is the skewness of the weighted sum in units of its standard error under normality. It is positive when the
+    long tail lies on the side of the tested value, where the sample may have missed it. Below about eight seeds a
+    sample's skewness says little, and the blind part protects.
 
     Args:
-        weights: of the means.
+        weights: weights of the means.
         sizes: seeds per sample, numbers or arrays.
         second: central second moments of the samples (divided by n).
         third: central third moments.
-        penalty: how much is asked.
+        penalty: the size of the guard's two parts.
     """
     parts = list(zip(weights, sizes, second, third, strict=True))
     errors: Any = sum(w**2 * m2 / (n - 1.0) for w, n, m2, _ in parts)
@@ -196,14 +196,14 @@ def student(a: ArrayLike, b: ArrayLike | None = None, penalty: Penalty = PLAIN) 
 
 @dataclass(frozen=True, slots=True)
 class ExactContrast(Sided, Unguarded):
-    """Samples whose values are all alike in each arm: nothing but the relabelling of seeds carries information.
+    """Samples whose values are all equal in each arm, so that only relabelling the seeds carries information.
 
-    Relabelling tests whether two arms are alike, and so one value of the effect only. Against any other value, or a
-    constant, such samples say nothing of a mean: a rare value that would move it may not have been drawn.
+    Relabelling tests whether two arms are equal, and so only one value of the effect. Against any other value, or a
+    constant, such samples say nothing about a mean: a rare value that would move it may not have been drawn.
 
     Attributes:
         estimate: the one value of the effect that the data show.
-        neutral: the effect between arms that are alike.
+        neutral: the effect between arms without a difference.
         smallest: the smallest two-sided p-value that the permutations of this design can give; 1 for a constant.
     """
 
@@ -223,7 +223,7 @@ class ExactContrast(Sided, Unguarded):
         return (least, 1.0) if self.estimate < value else (1.0, least)
 
     def interval(self, alpha: float) -> tuple[float, float]:
-        """Return the side of the neutral effect that the data show when they can reject it, else the whole line."""
+        """Return the side of the neutral effect that the data show if they can reject it, otherwise the whole line."""
         if self.p(self.neutral) > alpha:
             return -math.inf, math.inf
         return (self.neutral, math.inf) if self.estimate > self.neutral else (-math.inf, self.neutral)

@@ -1,4 +1,4 @@
-"""From a contrast to a verdict: the one rule that every hypothesis is decided by."""
+"""Turns a contrast into a verdict, by the one rule that decides every hypothesis."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from vitwork.statistics.power import MOST_SEEDS, seeds_needed
 from vitwork.statistics.rates import Rate
 
 GEOMETRIC = frozenset({Test.ORDER, Test.PERMUTATION, Test.SIGN_BETS, Test.COUNTS})
-"""Tests whose p falls about geometrically with the seeds, and whose intervals say nothing of a standard error."""
+"""Tests whose p falls roughly geometrically with the seeds, and whose intervals show no standard error."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of the data, fixed before they are seen.
+    """The question to the data, fixed before they are seen.
 
     Attributes:
         alternative: the paper's side of ``margin``.
@@ -42,20 +42,20 @@ class Question:
             raise VitworkError(f"alpha must lie between 0 and 1, not {self.alpha}")
 
     def side(self, *, below: bool) -> Verdict:
-        """Return the verdict of a decided difference from the margin, below it or above."""
+        """Return the verdict of an effect that is decided to lie below or above the margin."""
         if self.alternative == "two-sided" or below == (self.alternative == "less"):
             return Verdict.REPRODUCED
         return Verdict.CONTRADICTED
 
     def sides(self, below: float, above: float) -> tuple[float, float]:
-        """Return the one-sided p-values of the paper's side and of the other, from those of either direction."""
+        """Return the one-sided p-values of the paper's side and of the other, from those below and above the margin."""
         if self.alternative == "two-sided":
             return min(1.0, 2.0 * min(below, above)), 1.0
         return (below, above) if self.alternative == "less" else (above, below)
 
 
 def undecided(question: Question, n_a: int, n_b: int, obstacle: Obstacle, estimate: float = math.nan) -> Effect:
-    """Return the effect of data that no test applies to."""
+    """Return the effect of data to which no test applies."""
     return Effect(
         estimate, -math.inf, math.inf, n_a, n_b, math.nan, Verdict.INCONCLUSIVE, question.alternative,
         question.margin, question.alpha, question.scale, obstacle=obstacle,
@@ -67,7 +67,7 @@ def decide(contrast: Contrast, question: Question, n_a: int, n_b: int) -> Effect
 
     Args:
         contrast: the tested effect.
-        question: what was asked.
+        question: the question to the data.
         n_a: seeds of the first arm.
         n_b: seeds of the second arm, 0 for a constant.
     """
@@ -89,8 +89,9 @@ def decide(contrast: Contrast, question: Question, n_a: int, n_b: int) -> Effect
 def edged(paper: Effect, other: Effect) -> tuple[float, float]:
     """Return the interval of one hypothesis that was judged at two levels.
 
-    The edge that has to clear the margin on the paper's side is the first's, the one on the other side the second's. Of
-    a band both edges take part on either side; those count on whose side of its edge the estimate lies.
+    The edge that has to clear the margin on the paper's side is taken from the first effect, the other edge from the
+    second. With a band, both of its edges take part on either side, and the edges count on whose side the estimate
+    lies.
     """
     if paper.by_band:
         nearer = paper if inclined(paper) is Verdict.REPRODUCED else other
@@ -99,7 +100,7 @@ def edged(paper: Effect, other: Effect) -> tuple[float, float]:
 
 
 def inclined(effect: Effect) -> Verdict:
-    """Return the verdict that the estimate leans to."""
+    """Return the verdict towards which the estimate leans."""
     if effect.by_band and effect.band is not None:
         inside = abs(effect.estimate - effect.margin) < effect.band
         return Verdict.REPRODUCED if inside else Verdict.CONTRADICTED
@@ -109,15 +110,15 @@ def inclined(effect: Effect) -> Verdict:
 def settling_seeds(effect: Effect, alpha: float) -> int | None:
     """Return the seeds per arm that would show the estimated effect at ``alpha`` with 80 % power.
 
-    For an equivalence it is the distance from the nearer edge of the band that has to be shown. Where only the order of
-    the runs, their permutations or counts decide, p falls about geometrically with the seeds. The answer is a plan, not a
-    promise, since the estimate itself is uncertain.
+    For an equivalence, the distance from the nearer edge of the band has to be shown. If only the order of the runs,
+    their permutations or counts decide, p falls roughly geometrically with the seeds. The answer is a plan, not a
+    promise, because the estimate itself is uncertain.
     """
     n = min(effect.n_a, effect.n_b or effect.n_a)
     if n < 2:
         return None
     if effect.steps > 1 and inclined(effect) is Verdict.CONTRADICTED:
-        alpha /= effect.steps  # what a single step has to reach against the order
+        alpha /= effect.steps  # the level that a single step has to reach against the order
     tested, (below, above) = _tested(effect), effect.penalty
     distance = abs(effect.estimate - tested)
     half, penalty = (

@@ -1,4 +1,4 @@
-"""What a test found: verdict and effect, as facts. How they are worded is `vitwork.report.words`' business."""
+"""The outcome of a test, verdict and effect, as facts; `vitwork.report.words` words them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EffectScale = Literal[Scale, "slope"]
 
 
 class Verdict(StrEnum):
-    """What the evidence says of a hypothesis or a claim."""
+    """What the evidence says about a hypothesis or a claim."""
 
     REPRODUCED = "reproduced"
     CONTRADICTED = "contradicted"
@@ -25,19 +25,19 @@ class Verdict(StrEnum):
 class Test(StrEnum):
     """Which test gave an effect its p-value and interval."""
 
-    __test__ = False  # or pytest collects it
+    __test__ = False  # otherwise pytest collects it
 
     NONE = "none"
     WELCH = "Welch t"
     ONE_SAMPLE = "one-sample t"
     SUPERIORITY = "probability of superiority"
-    ORDER = "order of the runs"  # where some diverged: each in its least favourable place
-    PERMUTATION = "exact permutation"  # where no seed differs from another of its arm
+    ORDER = "order of the runs"  # if some diverged: each in its least favourable place
+    PERMUTATION = "exact permutation"  # if no seed differs from another of its arm
     SAFE_T = "safe t"  # valid at any stopping time
     SIGN_BETS = "betting on signs"  # valid at any stopping time
     COUNTS = "bound from counts"  # of rates that are zero, or full, in every network
     RANKS = "t of rank correlations"
-    INTERVALS = "t of two intervals"  # of a change, where the seeds themselves do not serve
+    INTERVALS = "t of two intervals"  # for a change that the seeds themselves cannot decide
 
 
 class Obstacle(StrEnum):
@@ -55,7 +55,7 @@ class Effect:
     """The outcome of one comparison; the seed is the unit of replication.
 
     Attributes:
-        estimate: the effect on ``scale``; NaN when nothing could be estimated.
+        estimate: the effect on ``scale``; NaN if nothing could be estimated.
         low, high: two-sided ``1 - alpha`` interval on the same scale.
         n_a, n_b: seeds per arm; ``n_b`` is 0 for a comparison with a constant.
         p: two-sided p-value against the margin (before any correction for multiplicity); NaN without a test.
@@ -63,23 +63,24 @@ class Effect:
         alternative: the paper's side.
         margin: the value of the effect that separates the sides, fixed before the data.
         alpha: two-sided error rate of the decision.
-        scale: what ``estimate`` is; a ``log-ratio`` is a natural logarithm.
+        scale: the scale of ``estimate``; a ``log-ratio`` is a natural logarithm.
         test: the test that was used.
         penalty: factors on p that guard against skewness, for values below and above the estimate (1 for none).
-        band: half-width around ``margin`` inside which the arms count as alike; None where none was declared.
+        band: half-width around ``margin`` inside which the arms count as equal; None if no band was declared.
         by_band: whether ``p`` and ``verdict`` belong to the two edges of the band rather than to the margin.
         lost: runs of either arm without a finite value, which are judged by order.
-        steps, weakest: of an order of several arms, how many steps it has and which one (from 1) the numbers are of;
-            ``p`` is then that of the whole order.
-        obstacle: why the data never decide; None where they can.
-        adjusted_p: p-value after correction over the session: Holm's of a hypothesis, or q of the claim it decides;
-            equals ``p`` before that.
-        seeds_needed: seeds per arm that would probably settle an inconclusive verdict; None when unknown.
-        p_for, p_against: one-sided p-values, small where the effect is shown on the paper's side of the margin and on
-            the other; NaN where data never decide.
-        plain_p: scipy's two-sided p of the textbook test (Welch, one sample or pairs), for trust; NaN where there is none.
-        adjusted_low, adjusted_high: the interval at the level that a family of claims left to this hypothesis
-            (`vitwork.statistics.claims`): clear of the margin exactly where the hypothesis is decided. NaN before that.
+        steps, weakest: for an order of several arms, the number of steps, and the step (from 1) that the numbers
+            describe; ``p`` is then that of the whole order.
+        obstacle: why the data can never decide; None if they can.
+        adjusted_p: p-value after correction over the session: Holm's for a hypothesis, or q of the claim that it
+            decides; equals ``p`` before that.
+        seeds_needed: seeds per arm that would probably settle an inconclusive verdict; None if unknown.
+        p_for, p_against: one-sided p-values, small if the effect is shown on the paper's side of the margin and on
+            the other; NaN if data can never decide.
+        plain_p: scipy's two-sided p of the textbook test (Welch, one sample or pairs), for comparison; NaN for none.
+        adjusted_low, adjusted_high: the interval at the level that the correction over a family of claims leaves to
+            this hypothesis (`vitwork.statistics.claims`); it excludes the margin exactly if the hypothesis is decided.
+            NaN before the correction.
     """
 
     estimate: float
@@ -111,6 +112,6 @@ class Effect:
 
     @property
     def deciding(self) -> tuple[float, float]:
-        """The interval that decides: adjusted to the family where there is one."""
+        """The interval that decides: the one adjusted to the family, if there is one."""
         adjusted = not (math.isnan(self.adjusted_low) or math.isnan(self.adjusted_high))
         return (self.adjusted_low, self.adjusted_high) if adjusted else (self.low, self.high)

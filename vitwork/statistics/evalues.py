@@ -1,12 +1,12 @@
 """E-processes: evidence that may be judged after every seed.
 
-An e-process is a non-negative process whose expectation under the hypothesis never exceeds one at any stopping time.
-By Ville's inequality it passes 1 / alpha with probability at most alpha, however the number of seeds was chosen. Its
-present value is an e-value, and 1 / that is a p-value: Holm's procedure applies to it as it is, and the procedure of
-Benjamini and Hochberg is then e-BH, valid under any dependence (Wang & Ramdas, JRSS-B 84, 2022).
+An e-process is a non-negative process whose expectation under the hypothesis never exceeds one at any stopping time. By
+Ville's inequality it exceeds 1 / alpha with probability at most alpha, however the number of seeds is chosen. Its
+present value is an e-value, and the reciprocal is a p-value. Holm's procedure applies to it unchanged, and the
+procedure of Benjamini and Hochberg is then e-BH, valid under any dependence (Wang & Ramdas, JRSS-B 84, 2022).
 
 The i-th seeds of the two arms form a pair, in the order of their numbers, so that arms of unequal variance need no
-approximation; seeds that the store already holds are used in that order and never chosen.
+approximation. Seeds that the store already holds are used in that order and never selected.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class SafeContrast(Sided):
 
     @property
     def guard(self) -> Guard:
-        """The factors after the last seed."""
+        """The guard's factors after the last seed."""
         below, above = (factors[..., -1] for factors in self.guards)
         return below, above
 
@@ -114,7 +114,7 @@ class SafeContrast(Sided):
         return np.minimum(1.0, 2.0 * np.minimum(below, above))
 
     def sided(self, value: float) -> tuple[Any, Any]:
-        """Return the present one-sided p-values, which hold whenever one looks: guard / e-value."""
+        """Return the present one-sided p-values, which are valid at any time: guard / e-value."""
         below, above = self.sided_path(value)
         return below[..., -1], above[..., -1]
 
@@ -129,7 +129,7 @@ class SafeContrast(Sided):
 
 
 def critical_t(log_threshold: ArrayLike, n: float) -> Any:
-    """Return the t at which the one-sided e-value of ``n`` pairs reaches a threshold; infinite where none does."""
+    """Return the t at which the one-sided e-value of ``n`` pairs reaches a threshold; infinite if none does."""
     low = np.zeros(np.shape(log_threshold))
     high = np.full_like(low, MOST_T)
     never = log_sided(high, n) < log_threshold
@@ -148,7 +148,7 @@ def safe_linear(samples: Sequence[ArrayLike], weights: Sequence[float], penalty:
     Args:
         samples: seeds on the last axis.
         weights: one per sample.
-        penalty: what the guard asks for skewness.
+        penalty: size of the guard against skewness.
     """
     arrays = [np.asarray(sample, dtype=np.float64) for sample in samples]
     n = min(array.shape[-1] for array in arrays)
@@ -156,7 +156,7 @@ def safe_linear(samples: Sequence[ArrayLike], weights: Sequence[float], penalty:
     moments = [_running_moments(array) for array in arrays]
     parts = [weight * array for weight, array in zip(weights, arrays, strict=True)]
     combined, size = np.sum(parts, axis=0), np.sum(np.abs(parts), axis=0).max(axis=-1, keepdims=True)
-    alike = np.abs(combined - combined[..., :1]) <= 1e-12 * size  # by rounding, which is no spread
+    alike = np.abs(combined - combined[..., :1]) <= 1e-12 * size  # differences by rounding are no spread
     combined = np.where(alike, combined[..., :1], combined)
     sizes = [np.arange(FEWEST_SEEDS, n + 1, dtype=np.float64)] * len(arrays)
     second, third = [m2 for m2, _ in moments], [m3 for _, m3 in moments]
@@ -166,7 +166,7 @@ def safe_linear(samples: Sequence[ArrayLike], weights: Sequence[float], penalty:
 def safe_contrast(
     a: ArrayLike, b: ArrayLike | None = None, penalty: Penalty = PLAIN, *, paired: bool = False
 ) -> SafeContrast:
-    """Contrast seeds that arrive in order; ``b`` None for one sample, ``paired`` when the design itself pairs."""
+    """Contrast seeds that arrive in order; ``b`` is None for one sample, ``paired`` if the design itself pairs."""
     if b is None:
         return safe_linear([a], [1.0], penalty)
     return safe_linear([np.subtract(a, b)], [1.0], penalty) if paired else safe_linear([a, b], [1.0, -1.0], penalty)
@@ -186,11 +186,11 @@ class SignContrast(Unguarded, Sided):
     """The share of pairs in which ``a`` exceeds ``b`` under optional stopping; needs no assumption on shapes.
 
     The e-process bets on the signs with the Krichevsky-Trofimov mixture. Pairs without a number count against
-    whatever is to be shown.
+    the side that is tested.
 
     Attributes:
-        least, most: 1 where a exceeds b, 0 where not, 1/2 for ties; unknown pairs 0 in ``least`` and 1 in ``most``.
-        shown: what to report as the estimate; the share itself when None.
+        least, most: 1 if a exceeds b, 0 if not, 1/2 for ties; unknown pairs are 0 in ``least`` and 1 in ``most``.
+        shown: the estimate to report; None for the share itself.
     """
 
     least: Array
@@ -201,17 +201,17 @@ class SignContrast(Unguarded, Sided):
 
     @property
     def estimate(self) -> float:
-        """The share so far, or what was asked to be shown."""
+        """The share so far, or `shown`."""
         return float((self.least.mean() + self.most.mean()) / 2.0) if self.shown is None else self.shown
 
     def sided(self, value: float) -> tuple[float, float]:
-        """Return the present p-values of the share's being below one half and above it; other values are not tested."""
+        """Return the present p-values for a share below one half and above it; other values are not tested."""
         if value != self.margin:
             return 1.0, 1.0
         return self._p(1.0 - self.most), self._p(self.least)
 
     def _p(self, wins: Array) -> float:
-        """Return 1 / the e-value of bets on wins alone: the mixture over shares above one half."""
+        """Return the reciprocal e-value of bets on wins alone: the mixture over shares above one half."""
         from scipy.special import betainc, betaln
 
         won, lost = float(wins.sum()) + 0.5, float((1.0 - wins).sum()) + 0.5

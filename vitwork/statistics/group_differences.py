@@ -1,10 +1,10 @@
-"""Are networks that were trained apart of one kind? An exact test over all of their values at once, by relabelling networks.
+"""Tests whether separately trained groups of networks differ: an exact test over all values, by relabelling networks.
 
-Where it does not matter by whom a network was trained, every way to share the networks out among the groups is as likely as
-the one that was found, whatever the distribution of the values and however they depend on each other within a network. Per
-value, the groups' means are compared on the scale of the spread over all networks. An arm is judged by the mean of these
-over its values, which sees many small differences, and by the largest, which sees a single large one, each at half of the
-error rate. Over several arms the smallest p is corrected exactly, since arms are independent.
+If it does not matter who trained a network, every way to divide the networks into groups is as likely as the observed
+one. This holds for any distribution of the values and any dependence between them within a network. For each value, the
+groups' means are compared in units of the spread over all networks. An arm is judged by the mean of these differences
+over its values, which detects many small ones, and by the largest, which detects a single large one, each at half of
+the error rate. Over several arms the smallest p is corrected exactly, because arms are independent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from vitwork.statistics.effect import EffectScale
 
 Array = NDArray[np.float64]
 MOST = 20_000
-"""Ways to share networks out that are looked at; of more, so many are drawn."""
+"""Most ways to divide the networks that are tried; if there are more, this many are drawn at random."""
 TIE = 1e-9
 
 
@@ -32,8 +32,8 @@ class GroupedNetworks:
     """The networks of one arm.
 
     Attributes:
-        values: a row per network and a column per value, each on its scale; NaN for what a network does not have.
-        groups: by whom each was trained, as numbers.
+        values: a row per network and a column per value, each on its scale; NaN for a value that a network lacks.
+        groups: number of each network's group, which stands for who trained it.
     """
 
     values: Array
@@ -45,12 +45,12 @@ class GroupDifference:
     """How far the groups of an arm's networks differ.
 
     Attributes:
-        networks: in each group.
-        values: how many were compared: those that every network has and that have any spread.
-        p: probability of such groups where they do not matter.
-        adjusted_p: of such groups in any of the arms.
-        least: the smallest p that so few networks can have.
-        farthest: the column that differs most; None where no value was compared.
+        networks: numbers of networks in the groups.
+        values: number of compared values: those that every network has and that have any spread.
+        p: probability of a difference at least this large if the groups do not matter.
+        adjusted_p: probability of a difference at least this large in any of the arms.
+        least: the smallest p that is possible with this number of networks.
+        farthest: the column that differs most; None if no value was compared.
     """
 
     networks: tuple[int, ...]
@@ -63,12 +63,12 @@ class GroupDifference:
 
 @dataclass(frozen=True, slots=True)
 class _Distances:
-    """How far groups lie apart under every way to share networks out, the one that was found first.
+    """The distances between groups for every way to divide the networks; the observed way comes first.
 
     Attributes:
-        mean, largest: over the values that are compared.
-        found: of each of these values, as it was found.
-        kept: their columns.
+        mean, largest: mean and maximum over the compared values.
+        found: the observed distance for each of these values.
+        kept: the columns of these values.
     """
 
     mean: Array
@@ -78,10 +78,10 @@ class _Distances:
 
 
 def group_differences(arms: Mapping[str, GroupedNetworks]) -> dict[str, GroupDifference]:
-    """Return for every arm whether it matters by whom its networks were trained.
+    """Return for every arm whether it matters who trained its networks.
 
-    Calling an arm different where its ``adjusted_p`` is at most alpha is wrong for any arm with a probability of at most
-    alpha; with so few networks that ``least`` exceeds it, never.
+    If arms with an ``adjusted_p`` of at most alpha are called different, any of these calls is wrong with a probability
+    of at most alpha. With so few networks that ``least`` exceeds alpha no arm is called different.
     """
     made = {name: _distances(networks) for name, networks in arms.items()}
     means, largest = [found.mean for found in made.values()], [found.largest for found in made.values()]
@@ -99,7 +99,7 @@ def group_differences(arms: Mapping[str, GroupedNetworks]) -> dict[str, GroupDif
 
 
 def _distances(networks: GroupedNetworks) -> _Distances:
-    has = np.isfinite(networks.values).any(axis=1)  # one that diverged has no values
+    has = np.isfinite(networks.values).any(axis=1)  # a network that diverged has no values
     values, groups = networks.values[has], networks.groups[has]
     varied = [bool(np.isfinite(column).all()) and has_spread(column) for column in values.T]
     kept = np.flatnonzero(varied) if len(values) > 1 else np.array([], dtype=np.intp)
@@ -113,13 +113,13 @@ def _halved(*p: float) -> float:
 
 
 def _tail(arms: Sequence[Array], own: Array) -> float:
-    """Return the probability that the statistic of any arm is as large as the one that was found, which stands first."""
+    """Return the probability that the statistic of any arm is as large as the observed one, which comes first."""
     below = [float((values < own[0] * (1.0 - TIE)).mean()) for values in arms]
     return 1.0 - math.prod(below)
 
 
 def _ways(groups: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the ways to share networks out among groups of the same sizes, a row each, the one that was found first."""
+    """Return the ways to divide networks into groups of the same sizes, a row each; the observed way comes first."""
     names, counts = np.unique(groups, return_counts=True)
     total = math.factorial(len(groups)) // math.prod(map(math.factorial, counts.tolist()))
     if total <= MOST:
@@ -134,7 +134,7 @@ def _ways(groups: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _places(free: Collection[int], counts: Sequence[int]) -> Iterator[list[tuple[int, ...]]]:
-    """Yield all ways to give groups of some sizes places among those that are free."""
+    """Yield all ways to give groups of the given sizes places among the free ones."""
     if not counts:
         yield []
         return
@@ -144,7 +144,7 @@ def _places(free: Collection[int], counts: Sequence[int]) -> Iterator[list[tuple
 
 
 def _between(values: Array, ways: NDArray[np.intp]) -> Array:
-    """Return how far groups lie apart: squares of their means' distances from the common mean over the variance."""
+    """Return the distances between groups: squared distances of their means from the common mean, over the variance."""
     scaled = (values - values.mean(axis=0)) / values.std(axis=0, ddof=1)
     squares = np.zeros((len(ways), scaled.shape[1]))
     for group in np.unique(ways):
@@ -154,10 +154,10 @@ def _between(values: Array, ways: NDArray[np.intp]) -> Array:
 
 
 def predicted(values: Sequence[float], scale: EffectScale = "difference") -> tuple[float, float] | None:
-    """Return the interval in which one more network's value lies in 95 of 100 cases; None where values have no spread.
+    """Return the 95 % prediction interval for the value of one more network; None if values have no spread.
 
     Args:
-        values: of the networks known so far.
+        values: values of the networks known so far.
         scale: logarithms are taken for a ``log-ratio``.
     """
     from scipy.special import stdtrit

@@ -1,4 +1,4 @@
-"""One error rate for a family: the false discovery rate of claims, and Holm's for any wrong decision at all."""
+"""Corrections for multiplicity: the false discovery rate over claims, and Holm's family-wise error rate."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Array = NDArray[np.float64]
 def bh_adjust(p: ArrayLike, size: int) -> Array:
     """Return the q-values of Benjamini and Hochberg's procedure over a registered family; families lie on the last axis.
 
-    What was not measured counts as p = 1, as does NaN, so that measuring less never makes a q smaller. For reciprocals of
+    Unmeasured members count as p = 1, as does NaN, so that measuring less never makes a q smaller. For reciprocals of
     e-values this is e-BH.
 
     Args:
-        p: p-values of what was measured.
+        p: p-values of the measured members.
         size: number of members of the family, measured or not.
 
     Raises:
-        VitworkError: when more was measured than the family has.
+        VitworkError: more was measured than the family has.
     """
     values = np.nan_to_num(np.asarray(p, dtype=np.float64), nan=1.0)
     count = values.shape[-1]
@@ -73,7 +73,7 @@ def _judged(effect: Effect, adjusted: float, alpha: float) -> Effect:
     if math.isnan(effect.p):
         return effect
     if adjusted <= alpha and not _barred(effect):
-        undecided = effect.verdict is Verdict.INCONCLUSIVE  # where the family's alpha is wider than the effect's own
+        undecided = effect.verdict is Verdict.INCONCLUSIVE  # if the family's alpha is larger than the effect's own
         verdict = inclined(effect) if undecided else effect.verdict
         return replace(effect, verdict=verdict, adjusted_p=adjusted, seeds_needed=None)
     needed = settling_seeds(effect, alpha * effect.p / adjusted if effect.p > 0.0 else alpha)

@@ -1,4 +1,4 @@
-"""Measurement error beside the spread over seeds: whether a quantity says more of networks than of its own noise."""
+"""Compares a quantity's measurement error with its spread over seeds, to decide whether the quantity can be tested."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vitwork.statistics.comparison import Values, on_scale, vector
 from vitwork.statistics.effect import Scale
 
 LARGEST_SHARE = 0.5
-"""Of the spread over seeds that a quantity's own standard error may have, for the quantity to be tested."""
+"""Largest ratio of a quantity's own standard error to its spread over seeds at which the quantity is tested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Noise:
     """A quantity's own error against its spread over networks.
 
     Attributes:
-        error: root mean square of the measurements' standard errors over networks; NaN where none is known.
+        error: root mean square of the measurements' standard errors over networks; NaN if none is known.
         spread: standard deviation over seeds, pooled within arms; it contains the error.
         testable: whether the error is at most half of the spread, or unknown.
     """
@@ -35,7 +35,7 @@ def measured_noise(arms: Sequence[Values], errors: Sequence[Values], scale: Scal
 
     Args:
         arms: one sample per arm, as they are measured.
-        errors: the standard error of every value, None where unknown; in units of the values, also for a ``log-ratio``.
+        errors: the standard error of every value, None if unknown; in units of the values, also for a ``log-ratio``.
         scale: the quantity's scale, on which both are compared.
     """
     squares, within, freedom = [], 0.0, 0

@@ -1,4 +1,4 @@
-"""The textbook's p beside ours, from scipy: for trust, it decides nothing."""
+"""The p-value of the textbook test from scipy, shown beside ours for comparison; it decides nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 
 def plain_p(a: Array, b: Array, margin: float, *, paired: bool, constant: bool) -> float:
-    """Return scipy's two-sided p of Welch's test, or of one sample or pairs; NaN where it gives none.
+    """Return scipy's two-sided p of Welch's test, or of the test for one sample or pairs; NaN if it gives none.
 
     Args:
         a, b: values on the scale of the comparison; ``b`` is a vector of one for a constant.
@@ -30,7 +30,7 @@ def plain_p(a: Array, b: Array, margin: float, *, paired: bool, constant: bool) 
     from scipy import stats
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # samples without spread: no p
+        warnings.simplefilter("ignore")  # samples without spread have no p
         if constant:
             p = float(stats.ttest_1samp(a, float(b[0]) + margin).pvalue)
         elif paired:

@@ -1,4 +1,4 @@
-"""How many seeds a verdict takes, and the smallest effect that a number of seeds can show."""
+"""Computes how many seeds a verdict needs, and the smallest effect that a number of seeds can show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from vitwork.statistics.contrasts import PLAIN
 
 FEWEST_SEEDS = 3
-"""Fewer seeds per arm never decide: below three the error rates of docs/statistics.md were not established."""
+"""Fewer seeds per arm never decide: the error rates in docs/statistics.md hold from three seeds on."""
 POWER = 0.8
 MOST_SEEDS = 1000
 
@@ -17,15 +17,15 @@ def detectable(
 ) -> float:
     """Return the smallest effect, in standard deviations of one arm, that ``n`` seeds per arm show with ``power``.
 
-    Uses the central-t approximation (critical value plus power quantile) with ``n - 1`` degrees of freedom, the ones
-    that decisions use. For Holm's procedure over m hypotheses, ``alpha / m`` is what the first decision faces.
+    Uses the central-t approximation (critical value plus power quantile) with ``n - 1`` degrees of freedom, as
+    decisions do. For Holm's procedure over m hypotheses, the first decision is made at ``alpha / m``.
 
     Args:
         n: seeds per arm.
         alpha: two-sided error rate of the decision.
         power: wanted probability of a decision.
         penalty: factor on p (`vitwork.statistics.contrasts.guard`). By default that of a typical imbalance of two arms,
-            halfway between none and full, or the full one where there is only one.
+            halfway between none and full; with only one arm that of full imbalance.
         arms: 2 for a comparison of two arms, 1 for one against a constant or for pairs; in general the variance of the
             effect's estimate in units of the variance of one arm's mean.
     """

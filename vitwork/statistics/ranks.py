@@ -1,4 +1,4 @@
-"""Decisions from order alone: the probability of superiority, also where runs diverged and have no number."""
+"""Decisions from order alone: the probability of superiority, also if runs diverged and have no number."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class OrderContrast(Unguarded, Sided):
     """An effect of which only the side of the margin can be judged, because some runs diverged.
 
     Attributes:
-        estimate: the effect among runs that finished; descriptive, it decides nothing. NaN when there are none.
+        estimate: the effect among runs that finished, only for description; NaN if there are none.
         superiority: order of the arms after the margin was added to ``b``; carries the decision.
         margin: the only value that can be tested.
     """
@@ -102,7 +102,7 @@ class OrderContrast(Unguarded, Sided):
     test: ClassVar[Test] = Test.ORDER
 
     def sided(self, value: float) -> tuple[float, float]:
-        """Return the one-sided p-values at the margin; other values cannot be rejected, and the estimate has no say."""
+        """Return the one-sided p-values at the margin, without the estimate; other values cannot be rejected."""
         return self.superiority.sided(0.5) if value == self.margin else (1.0, 1.0)
 
     def interval(self, alpha: float) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Rates that are zero, or full, in every network of an arm: what the counts bound where no spread can."""
+"""Contrasts for rates that are zero, or full, in every network of an arm: counts give a bound that a spread cannot."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Rate:
     """A quantity that counts successes among trials within each network, such as a share of negative eigenvalues.
 
     Attributes:
-        trials: counted per network.
+        trials: number of trials per network.
         whole: the value of a rate of one, 100 for percentages.
-        dispersion: bound, declared before the data, on the networks' own rates: their standard deviation over networks
-            in units of their mean. 0 takes all trials of all networks as independent (Clopper-Pearson on the pooled
-            counts), infinity assumes nothing, so that a network in a hundred may have a rate of one.
+        dispersion: bound, declared before the data, on the standard deviation of the networks' own rates in units of
+            their mean. 0 takes all trials of all networks as independent (Clopper-Pearson on the pooled counts).
+            Infinity assumes nothing, so that one network in a hundred may have a rate of one.
     """
 
     trials: int
@@ -35,8 +35,8 @@ class Rate:
     def none_at(self, rate: float) -> float:
         """Return the largest probability that a network shows no success although the networks' mean is ``rate``.
 
-        Among all distributions of the networks' rates with this mean and at most the declared dispersion it is reached
-        by the one of two points, zero and a peak (a Chebyshev-Markov bound, since (1 - rate)^trials is completely
+        Among all distributions of the networks' rates with this mean and at most the declared dispersion, the two-point
+        distribution at zero and a peak reaches it (a Chebyshev-Markov bound, because (1 - rate)^trials is completely
         monotone). Networks are the replicates: no number of trials brings it below the share of rates at zero.
         """
         if rate <= 0.0:
@@ -57,18 +57,18 @@ class Rate:
 
 @dataclass(frozen=True)
 class CountContrast(Sided, Unguarded):
-    """A rate that is zero in every network, or full in every one, against a constant or against another arm's like it.
+    """A rate that is zero, or full, in every network, against a constant or against another arm with such a rate.
 
-    The p-value is the largest probability of the data, ``none_at(rate) ** networks``; of two arms it is that of the one whose
-    rate would have to be large, were the other's zero. Its reciprocal is an e-value at any stopping time, and so it holds
-    after every seed, too.
+    The p-value is the largest probability of the data, ``none_at(rate) ** networks``. For two arms it is that of the
+    arm whose rate would have to be large if the other's were zero. Its reciprocal is an e-value at any stopping time,
+    so it is also valid after every seed.
 
     Attributes:
-        rate: what is counted.
-        networks: without any success, or with nothing but successes where ``full``.
+        rate: how the quantity is counted.
+        networks: number of networks without any success or, if ``full``, with nothing but successes.
         full: whether every rate is one.
-        constant: what the rate is compared with; the effect is the difference from it. The other arm's rate, where there is one.
-        others: networks of the other arm; 0 for a constant.
+        constant: the constant, or the other arm's rate; the effect is the difference from it.
+        others: number of networks of the other arm; 0 for a constant.
     """
 
     rate: Rate
@@ -80,12 +80,12 @@ class CountContrast(Sided, Unguarded):
 
     @property
     def estimate(self) -> float:
-        """The value that all networks share, less the constant."""
+        """The common value of all networks, minus the constant."""
         return (self.rate.whole if self.full else 0.0) - self.constant
 
     @property
     def _bounding(self) -> tuple[int, int]:
-        """Networks that bound the effect from below, and from above: none where nothing is counted on that side."""
+        """Numbers of networks that bound the effect from below and from above; 0 if nothing is counted on that side."""
         return (self.networks, self.others) if self.full else (self.others, self.networks)
 
     def sided(self, value: float) -> tuple[float, float]:
@@ -102,15 +102,16 @@ class CountContrast(Sided, Unguarded):
 
 @dataclass(frozen=True)
 class HalfCountContrast(Sided):
-    """A rate that varies in one arm, and is zero in every network of the other, or full.
+    """A rate that varies in one arm, and is zero, or full, in every network of the other.
 
-    The mean of the other arm lies off what its networks show by some t >= 0, to one side. On that side of the effect it takes
-    both arms: for every t the two p-values, of the varying arm at t and ``none_at(t) ** networks`` of the other, are joined
-    by Bonferroni's rule, and the least favourable t is taken. On the other side t only helps, and the varying arm decides alone.
+    The mean of the other arm differs from the value of its networks by some t >= 0, in one direction. On that side of
+    the effect both arms are needed. For every t the p-values of the varying arm at t and of the other arm, ``none_at(t)
+    ** networks``, are combined by Bonferroni's rule, and the least favourable t is taken. On the other side t only
+    helps, and the varying arm decides alone.
 
     Attributes:
-        rate: what is counted.
-        networks: of the arm that shows no success, or nothing but successes.
+        rate: how the quantity is counted.
+        networks: number of networks of the arm that shows no success, or nothing but successes.
         shown: the effect as the networks show it, tested by the spread of the varying arm.
         upward: whether t raises the effect.
     """
@@ -128,7 +129,7 @@ class HalfCountContrast(Sided):
 
     @property
     def guard(self) -> Guard:
-        """That of the varying arm, which has all the spread."""
+        """The guard of the varying arm, which has all the spread."""
         return self.shown.guard
 
     def sided(self, value: float) -> tuple[float, float]:

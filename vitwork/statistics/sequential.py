@@ -1,4 +1,4 @@
-"""The test for seeds that arrive one by one: which e-process judges them after every seed."""
+"""Chooses the e-process that judges seeds that arrive one by one, after every seed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Array = NDArray[np.float64]
 
 
 def anytime_contrast(a: Array, b: Array, question: Question, *, paired: bool, constant: bool) -> Contrast:
-    """Return the e-process that the data allow; seeds without a partner are left out, and those without spread decide nothing.
+    """Return the e-process that the data allow, without seeds that lack a partner; data without spread decide nothing.
 
     Args:
         a, b: values in the order of seeds, on the question's scale; ``b`` is a vector of one for a constant.
-        question: what is asked.
+        question: the question to the data.
         paired: whether the design itself pairs the seeds.
         constant: whether ``b`` is a constant.
     """
@@ -37,7 +37,7 @@ def anytime_contrast(a: Array, b: Array, question: Question, *, paired: bool, co
 
 
 def _signs(a: Array, b: Array, question: Question) -> SignContrast:
-    """Return the pairs' signs, with pairs that have no number on either side in turn."""
+    """Return the contrast of the pairs' signs, with pairs without a number counted once for either side."""
     shift = 0.0 if question.scale == "probability" else question.margin
     gap = np.where(a == b + shift, 0.5, (a > b + shift).astype(np.float64))
     unknown = np.isnan(a) | np.isnan(b)

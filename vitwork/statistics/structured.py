@@ -1,4 +1,4 @@
-"""Hypotheses over more than two arms, and of no difference: trends, orders, equivalence."""
+"""Tests of hypotheses over more than two arms (trends, orders), and of no difference (equivalence)."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def trend(
 ) -> Effect:
     """Decide whether a quantity falls (``less``) or rises (``greater``) over ordered arms, by regression over seeds.
 
-    The slope is the least-squares slope of the arms' means on their levels, every arm weighing the same; it is tested
-    as one linear contrast of independent arms. Runs without a finite value leave the trend undecided.
+    The slope is the least-squares slope of the arms' means on their levels, with equal weight for every arm. It is
+    tested as one linear contrast of independent arms. Runs without a finite value leave the trend undecided.
 
     Args:
         arms: one sample per arm, in the order of the levels.
@@ -39,7 +39,7 @@ def trend(
         alpha: two-sided error rate.
         levels: positions of the arms; 0, 1, 2, … by default. Give logarithms for sizes that grow by factors.
         scale: ``difference`` for the slope of the values, ``log-ratio`` for that of their logarithms.
-        anytime: decide validly after every seed, by an e-process of the slope that the i-th seeds of all arms have.
+        anytime: decide validly after every seed, by an e-process of the slopes over the i-th seeds of all arms.
         skewed: the quantity is plainly skewed on its scale.
     """
     if scale not in ("difference", "log-ratio"):
@@ -66,7 +66,7 @@ def slope_weights(count: int, levels: Sequence[float] | None = None) -> list[flo
     """Return the weights whose sum of weighted means is the least-squares slope over the levels.
 
     Raises:
-        VitworkError: when there are fewer than two arms, or not one level for each, or all levels are alike.
+        VitworkError: there are fewer than two arms, not one level for each, or all levels are equal.
     """
     places = np.asarray(range(count) if levels is None else levels, dtype=np.float64)
     if count < 2 or places.size != count or np.ptp(places) == 0.0:
@@ -88,7 +88,7 @@ def ordering(
 
     Reproduced when every step is (an intersection-union test: each step at alpha, no correction needed). Contradicted
     when any step is, at alpha divided by the number of steps. The effect reported is that of the weakest step: the one
-    that is shown least, or the one that speaks most against the order where that says more.
+    with the least evidence for the order, or the one with the most evidence against it if that is stronger.
 
     Args:
         arms: one sample per arm, in the claimed order.
@@ -118,7 +118,7 @@ def ordering(
 
 
 def _joint(effect: Effect, p_for: float, p_against: float, alpha: float) -> Effect:
-    """Return an effect that several tests decide together."""
+    """Return an effect decided by several tests together."""
     p, verdict = min(1.0, 2.0 * min(p_for, p_against)), Verdict.INCONCLUSIVE
     if p <= alpha:
         verdict = Verdict.REPRODUCED if p_for <= p_against else Verdict.CONTRADICTED
@@ -159,7 +159,7 @@ def equivalent(
         skewed: the quantity is plainly skewed on its scale.
 
     Raises:
-        VitworkError: when the band is empty, or reaches a probability of 0.
+        VitworkError: the band is empty, or reaches a probability of 0.
     """
     options = {"paired": paired, "scale": scale, "anytime": anytime, "skewed": skewed}
     plain = compare(a, b, "two-sided", 0.0, alpha, **options)  # type: ignore[arg-type]
