@@ -1,8 +1,8 @@
-"""Draws ``docs/architecture.svg``: the rooms of ``vitwork``, their floors, and the imports between them.
+"""Draws ``docs/architecture.svg``: the packages of ``vitwork``, their layers, and the imports between them.
 
-``python docs/architecture.py`` writes the picture. Imports are read from the source, floors from the import contract in
-``pyproject.toml``. Rooms stand on a diagonal, so that every arrow has a row and a column of its own: it leaves its room
-sideways and turns, where the number stands, towards the room that it imports.
+``python docs/architecture.py`` writes the picture. Imports are read from the source, layers from the import contract in
+``pyproject.toml``. Packages stand on a diagonal, so that every arrow has a row and a column of its own: it leaves its package
+sideways and turns, where the number stands, towards the package that it imports.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PICTURE = Path(__file__).with_suffix(".svg")
 
 Arrows = dict[tuple[str, str], int]
-"""How many imports lead from one room into another."""
+"""How many imports lead from one package into another."""
 
 ROW, COLUMN, BOX_WIDTH, BOX_HEIGHT, EDGE = 40, 66, 104, 26, 14  # pixels
 
@@ -46,17 +46,17 @@ TIP = (
 
 NOTE = (
     "A number counts the imports that lead",
-    "from the room in its row to the room in its column.",
-    "Rooms in one band share a floor.",
+    "from the package in its row to the package in its column.",
+    "Packages in one band share a layer.",
     "A red number would lead upwards.",
 )
 
 
-def floors() -> list[list[str]]:
-    """Return the rooms of each floor, from the top, as the contract on layers has them."""
+def layers() -> list[list[str]]:
+    """Return the packages of each layer, from the top, as the contract on layers has them."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
-    (layers,) = (contract["layers"] for contract in settings["contracts"] if contract["type"] == "layers")
-    return [re.findall(r"\w+", layer) for layer in layers]
+    (found,) = (contract["layers"] for contract in settings["contracts"] if contract["type"] == "layers")
+    return [re.findall(r"\w+", layer) for layer in found]
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -71,17 +71,17 @@ def imported(tree: ast.AST) -> Iterator[str]:
         yield from imported(node)
 
 
-def arrows(package: Path) -> Arrows:
-    """Count the imports between rooms: the modules and packages directly inside ``package``."""
-    rooms = {path.stem for path in package.iterdir()}
+def arrows(root: Path) -> Arrows:
+    """Count the imports between packages: the modules and packages directly inside ``root``."""
+    packages = {path.stem for path in root.iterdir()}
     found: Counter[tuple[str, str]] = Counter()
-    for path in sorted(package.rglob("*.py")):
-        room = path.relative_to(package).parts[0].removesuffix(".py")
+    for path in sorted(root.rglob("*.py")):
+        package = path.relative_to(root).parts[0].removesuffix(".py")
         for name in imported(ast.parse(path.read_text(encoding="utf-8"))):
             first, _, rest = name.partition(".")
             target = rest.partition(".")[0]
-            if first == package.name and target in rooms - {room}:
-                found[room, target] += 1
+            if first == root.name and target in packages - {package}:
+                found[package, target] += 1
     return dict(sorted(found.items()))
 
 
@@ -102,23 +102,23 @@ def arrow(start: int, end: int, count: int) -> tuple[str, str]:
     )
 
 
-def box(room: str, place: int) -> str:
-    """Return a room as a box with its name."""
+def box(package: str, place: int) -> str:
+    """Return a package as a box with its name."""
     x, y = centre(place)
     left, top = x - BOX_WIDTH // 2, y - BOX_HEIGHT // 2
     return (
         f'<rect class="box" x="{left}" y="{top}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5"/>'
-        f'<text x="{x}" y="{y}">{room}</text>'
+        f'<text x="{x}" y="{y}">{package}</text>'
     )
 
 
-def draw(floors: list[list[str]], arrows: Arrows) -> str:
+def draw(layers: list[list[str]], arrows: Arrows) -> str:
     """Return the picture as SVG."""
-    place = {room: number for number, room in enumerate(room for floor in floors for room in floor)}
+    place = {package: number for number, package in enumerate(package for layer in layers for package in layer)}
     width, height = 2 * EDGE + (len(place) - 1) * COLUMN + BOX_WIDTH, 2 * EDGE + len(place) * ROW
     bands = (
-        f'<rect class="band" x="0" y="{EDGE + place[floor[0]] * ROW}" width="{width}" height="{len(floor) * ROW}"/>'
-        for floor in floors[::2]
+        f'<rect class="band" x="0" y="{EDGE + place[layer[0]] * ROW}" width="{width}" height="{len(layer) * ROW}"/>'
+        for layer in layers[::2]
     )
     lines, counts = zip(
         *(arrow(place[start], place[end], count) for (start, end), count in arrows.items()), strict=True
@@ -129,13 +129,13 @@ def draw(floors: list[list[str]], arrows: Arrows) -> str:
     )
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">',
-        f"<title>The rooms of vitwork: {len(place)} on {len(floors)} floors, with {len(arrows)} arrows</title>",
+        f"<title>The packages of vitwork: {len(place)} on {len(layers)} layers, with {len(arrows)} arrows</title>",
         f"<style>{STYLE}</style>",
         TIP,
         f'<rect class="page" width="{width}" height="{height}"/>',
         *bands,
         *sorted(lines, key=lambda line: 'class="up"' in line),  # what is wrong lies on top
-        *(box(room, number) for room, number in place.items()),
+        *(box(package, number) for package, number in place.items()),
         *counts,
         *notes,
         "</svg>",
@@ -145,7 +145,7 @@ def draw(floors: list[list[str]], arrows: Arrows) -> str:
 
 def picture() -> str:
     """Return the picture of the source as it is."""
-    return draw(floors(), arrows(ROOT / "vitwork"))
+    return draw(layers(), arrows(ROOT / "vitwork"))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 
-WITH_TORCH = (  # rooms, folders and modules
+WITH_TORCH = (  # packages, folders and modules
     *("analysis", "device", "models", "training"),
     *("data.augmentation", "data.constants", "data.corruptions", "data.images", "data.noise_bands"),
     *("data.position_rng", "data.prepared", "data.sources.stream"),
@@ -51,7 +51,7 @@ def test_the_committed_picture_is_that_of_the_source(script):
 
 
 def test_arrows_count_imports_between_rooms(script, tmp_path):
-    """Imports inside functions count; those for annotations, within a room, and of other packages do not."""
+    """Imports inside functions count; those for annotations, within a package, and of other packages do not."""
     package = tmp_path / "house"
     (package / "upper").mkdir(parents=True)
     (package / "lower.py").write_text("import json\n", encoding="utf-8")
@@ -67,7 +67,7 @@ def test_arrows_count_imports_between_rooms(script, tmp_path):
 
 
 def test_an_arrow_upwards_is_marked(script):
-    """An import against the floors is drawn as such; one with them is not."""
+    """An import against the layers is drawn as such; one with them is not."""
     drawn = script["draw"]([["upper"], ["lower"]], {("upper", "lower"): 3})
     assert 'class="up"' not in drawn
     assert ">3</text>" in drawn
