@@ -217,8 +217,7 @@ def _settle(config: pytest.Config, plan: Plan, store: Store) -> None:
 
 def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
     """Keep what is known so far for the reporting process, because a worker may be killed at any time."""
-    budget = options.budget_of(config)
-    limited = budget is not None and not budget.settles
+    limited = FINDINGS in config.stash and _limit(config) is not None
     evidence = Evidence(
         judgement, dict(plan.code), whole=config.stash[WHOLE], declared=declarations(plan),
         seeds=plan.profile.seeds if limited else None,
@@ -233,6 +232,12 @@ def _keep(config: pytest.Config, plan: Plan, judgement: Judgement) -> Evidence:
         with suppress(VitworkError):  # a full disk: what a worker sends as it ends is enough, unless all are killed
             write_sealed(path, encoded)
     return evidence
+
+
+def _limit(config: pytest.Config) -> int | None:
+    """Return how many seeds a session asks for whose time is limited; None for any other."""
+    budget = options.budget_of(config)
+    return None if budget is None or budget.settles else budget.seeds
 
 
 def _display(config: pytest.Config) -> Display:
@@ -348,8 +353,8 @@ def _session(config: pytest.Config, evidence: Evidence) -> Session:
     collector = config.stash.get(COLLECTOR, None) or Collector(("", False))
     profile, report = options.profile_of(config), options.report_from(config)
     budget, typed = options.budget_of(config), config.invocation_params.args
-    if evidence.seeds:  # as many as time allowed
-        profile = overrides.with_seeds(profile, evidence.seeds, profiles.find(profile.name).seeds)
+    if (asked := _limit(config)) is not None:
+        profile = overrides.with_seeds(profile, evidence.seeds or asked, profiles.find(profile.name).seeds)
     return Session(
         profile, config.option.data, command(typed), collector.started,
         *collector.revision, collector.held, collector.reached, options.chosen(config), by_name(typed), config.option.weights is not None,
@@ -401,6 +406,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
         page = closing.write(config, results)
     except VitworkError as error:
         raise pytest.UsageError(str(error)) from error
+    if (asked := _limit(config)) is not None and evidence.seeds is not None and evidence.seeds < asked:
+        closing.say(config, [words.time_up(evidence.seeds, asked)])
     if BASELINE in config.stash:
         breaking = sum(event.breaking for event in changes.events)
         said = words.against_baseline(str(config.option.baseline), breaking, len(changes.events) - breaking)

@@ -214,6 +214,29 @@ class Succeeds(Measurement):
         return {"seed": float(run.seed)}
 
 
+def test_what_is_trained_is_measured_when_time_is_up(tmp_path: Path, solo: Store) -> None:
+    """No network is begun any more, and none that was trained in time is lost."""
+    store, planned = Store(tmp_path / "store"), plan(seeds=2)
+    wanted = [planned.want(arm, seed, Succeeds()) for arm in ARMS for seed in range(2)]
+    for want in wanted[:3]:
+        shutil.copytree(solo.run_folder(want.run.key), store.run_folder(want.run.key))
+        record = solo.read(want.run.key)
+        assert record is not None
+        store.write(want.run.key, record)
+    Worker(store, device="cpu").drain(planned, until=0.0)
+    assert [store.has(want.key) for want in wanted] == [True, True, True, False]
+    assert not store.has(wanted[3].run.key)
+
+
+def test_seeds_that_are_trained_as_one_are_measured_at_once(tmp_path: Path) -> None:
+    """A session that is ended while the next arm trains has lost nothing of this one."""
+    store, planned = Store(tmp_path / "store"), plan(ARMS[:1])
+    wanted = [planned.want(ARMS[0], seed, Succeeds()) for seed in range(3)]
+    worker = Worker(store, device="cpu", way="stacked")
+    Local(worker).submit(tasks(planned, store, planned.runs.values(), together=False))
+    assert all(store.has(want.key) for want in wanted)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamesNothing(Measurement):
     name: ClassVar[str] = "names nothing"

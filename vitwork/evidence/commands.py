@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vitwork import profiles
-from vitwork.arguments import positive
+from vitwork.arguments import file_or_folder, positive
 from vitwork.device import place
 from vitwork.errors import VitworkError
 from vitwork.facts.checks import Agreement
@@ -55,10 +55,12 @@ def audit(arguments: Sequence[str]) -> int:
     _report(parser)
     parser.add_argument("--runs", type=positive, default=3, help="how many runs (default: 3)")
     parser.add_argument("--seed", type=int, help="of the draw of the runs (default: a new one)")
-    parser.add_argument("--data", type=Path, help="folder of images, or hf://owner/name")
+    parser.add_argument("--data", type=file_or_folder, help="folder of images, or hf://owner/name")
     parser.add_argument("--device", type=place.check, default="auto", help="auto, cpu or a torch device")
     parser.add_argument(
-        "--store", type=Path, help="folder in which an audit goes on where it was stopped (default: none is kept)"
+        "--store",
+        type=file_or_folder,
+        help="folder in which an audit goes on where it was stopped (default: none is kept)",
     )
     given = parser.parse_args(arguments)
     from vitwork.evidence.rejudge import rejudge
@@ -89,7 +91,9 @@ def pool(arguments: Sequence[str]) -> int:
     """Join the seeds of several reports into one; the exit status is 1 if it matters where networks were trained."""
     parser = _parser("pool", pool)
     parser.add_argument("reports", nargs="+", help="folders of reports, their results.json, or addresses of either")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the joint report goes")
+    parser.add_argument(
+        "--out", type=file_or_folder, required=True, metavar="FOLDER", help="where the joint report goes"
+    )
     _claims(parser)
     given = parser.parse_args(arguments)
     from vitwork.evidence import pool as pooling
@@ -144,7 +148,7 @@ def _claims(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--claims",
         nargs="+",
-        type=Path,
+        type=file_or_folder,
         default=[here] if here.is_dir() else [],
         help="files or folders of claims (default: the folder claims, where there is one, else those that are installed)",
     )

@@ -99,17 +99,15 @@ class Dispatcher:
         started = fresh = True
         while waiting or self.pending:
             late = time.monotonic() > until
-            if fresh and not late:
-                started = self._submit(plan, waiting)
+            if fresh:
+                started = self._submit(plan, [run for run in waiting if not late or self.store.has(run.key)])
             ended = self._collect()
             now = time.monotonic()
             fresh = started or bool(ended) or not self.engine.remote or now - looked > LOOK_SECONDS
             if fresh:
-                waiting, looked = self._waiting(plan), now
+                waiting, looked = self._waiting(plan, late=late), now
                 self._count(ended, {run.key for run in waiting})
                 waiting = [run for run in waiting if run.key not in self.troubles.known]
-            if late:
-                waiting = [run for run in waiting if self._worked_on(run.key)]
             if reporter is not None and fresh:
                 reporter.report("tasks", f"{len(self.pending)} handed over", len(plan.runs) - len(waiting))
             if now - beat > BEAT_SECONDS:
@@ -124,9 +122,11 @@ class Dispatcher:
         self._submit(plan, self._waiting(plan))
         return self.pending
 
-    def _waiting(self, plan: Plan) -> list[Run]:
+    def _waiting(self, plan: Plan, *, late: bool = False) -> list[Run]:
+        """Return the runs that are missing; if it is late, only those that are trained or that somebody works on."""
         self.troubles.refresh()
-        return plan.missing(self.store, self.troubles.known)
+        missing = plan.missing(self.store, self.troubles.known)
+        return [run for run in missing if not late or self.store.has(run.key) or self._worked_on(run.key)]
 
     def _submit(self, plan: Plan, waiting: Sequence[Run]) -> bool:
         """Hand over the runs that nobody works on; return whether the engine took any."""

@@ -120,8 +120,7 @@ class Local:
     def submit(self, tasks: Sequence[Task]) -> list[tuple[Task, Done]]:
         """Carry out the first task that nobody else works on.
 
-        If the seeds of an arm are trained together, all free ones are trained. They are measured one by one, by the
-        process that takes them next.
+        If the seeds of an arm are trained together, all free ones are, and then they are measured one by one.
         """
         reporter = self._begin()
         doing = self.worker.tasks
@@ -132,10 +131,11 @@ class Local:
                 return []
             named = Task(tuple(runs))
             stage = reporter.stage(named.name, lambda: reporter.total - len(tasks))
-            if len(runs) < 2 or not doing.train_together(runs, stage, self.worker.way):
-                for task in taken:
-                    stage = reporter.stage(task.name, lambda: reporter.total - len(tasks))
-                    doing.complete(task.runs[0], task.wanted, stage)
+            if len(runs) > 1:
+                doing.train_together(runs, stage, self.worker.way)
+            for task in taken:  # which trains what could not be trained together
+                stage = reporter.stage(task.name, lambda: reporter.total - len(tasks))
+                doing.complete(task.runs[0], task.wanted, stage)
         return [(named, Done(self.worker.name))]
 
     def _begin(self) -> Reporter:

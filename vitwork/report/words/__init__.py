@@ -27,15 +27,26 @@ from vitwork.report.words.effects import (
     effect_unit,
     factor,
     formula,
+    found_of,
+    from_zero,
     margin,
     marked,
     method,
+    networks,
     reason,
     shown,
     told,
     why,
 )
-from vitwork.report.words.endings import against_baseline, ending, exit_status, interrupted, last_line, no_workers
+from vitwork.report.words.endings import (
+    against_baseline,
+    ending,
+    exit_status,
+    interrupted,
+    last_line,
+    no_workers,
+    time_up,
+)
 from vitwork.report.words.figures import TITLES, figure_title, left_out
 from vitwork.report.words.numbers import (
     cost,
@@ -52,8 +63,9 @@ from vitwork.report.words.numbers import (
     size,
     snapshot,
 )
-from vitwork.report.words.origins import pooled, registered, registration
+from vitwork.report.words.origins import command, pooled, registered, registration
 from vitwork.report.words.sentences import (
+    FIXED,
     changed,
     chosen,
     claim_reason,
@@ -87,6 +99,7 @@ from vitwork.report.words.verdicts import (
     counted,
     decided,
     ended,
+    image_error,
     older,
     p_values,
     price,
@@ -104,6 +117,7 @@ from vitwork.report.words.verdicts import (
 __all__ = [
     "BESIDE",
     "DECIDED",
+    "FIXED",
     "OURS",
     "PAPER",
     "QUESTIONS",
@@ -124,6 +138,7 @@ __all__ = [
     "changed",
     "chosen",
     "claim_reason",
+    "command",
     "compared",
     "correction",
     "cost",
@@ -144,7 +159,10 @@ __all__ = [
     "figure_title",
     "fixed",
     "formula",
+    "found_of",
+    "from_zero",
     "headline",
+    "image_error",
     "interrupted",
     "lack",
     "lacking",
@@ -156,6 +174,7 @@ __all__ = [
     "marked",
     "method",
     "moment",
+    "networks",
     "no_match",
     "no_workers",
     "older",
@@ -194,6 +213,7 @@ __all__ = [
     "tally",
     "tested",
     "throughput",
+    "time_up",
     "told",
     "unchanged",
     "unmeasured",

@@ -75,3 +75,10 @@ def exit_status(number: int, *, exited: bool) -> str:
 def last_line(page: Path, why: str, *, interrupted: bool) -> str:
     """Return the last line of a session: where its report lies, and why it ends as it does; nothing of a session that is well."""
     return f"{why}; report so far: {page}" if interrupted else f"Report: {f'{why}: ' if why else ''}{page}"
+
+
+def time_up(seeds: int, asked: int) -> str:
+    """Return how far a session of limited time came."""
+    if not seeds:
+        return f"Time was up before every arm had a network: 0 of {asked} seeds. The same command goes on from there."
+    return f"Time was up: every arm has {seeds} of {plural(asked, 'network')}. The same command goes on from there."
