@@ -98,6 +98,9 @@ def test_the_lead_is_one_sentence_and_the_rest_is_counted_apart() -> None:
     whole = synthetic.claim_of(synthetic.results(seeds=2, claims=7, grid=5), 0, ours=True)
     said = words.lead(whole)
     assert said == "On 16 trained networks 3 claims could be decided: 2 hold and 1 does not; 2 remain undecided."
+    held = next(n for n, claim in enumerate(whole.claims) if claim.verdict is Verdict.REPRODUCED and not claim.ours)
+    theorem = words.lead(synthetic.claim_of(whole, held, hypotheses=()))
+    assert "2 claims could be decided, and 1 on examples, without training: 2 hold" in theorem
     assert words.tested(whole) == (
         "5 of 6 claims of the paper put to the test, 3 decided; 1 of 1 claim of ours put to the test, 1 decided"
     )

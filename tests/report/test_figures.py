@@ -24,6 +24,7 @@ from vitwork.report import paper_values, words
 from vitwork.report.figures import (
     OTHERS,
     PAPER,
+    _controls,
     attention,
     corruptions,
     cue_conflict,
@@ -42,9 +43,10 @@ from vitwork.report.figures import (
 )
 from vitwork.report.figures.base import DrawnRecord, Palette, View
 from vitwork.report.figures.colours import colour
-from vitwork.report.figures.points import SIZE, STEP, cloud, nested
+from vitwork.report.figures.points import SIZE, STEP, cloud, clouds, nested
 from vitwork.report.figures.spectrum import mode, smooth
 from vitwork.report.figures.surface import profile
+from vitwork.report.svg import SERIES, mark
 from vitwork.statistics.effect import Effect, Test, Verdict
 
 ARMS = ("vit-1-head", "vit-2-heads", "vit-4-heads")
@@ -194,13 +196,13 @@ def test_fine_surfaces_are_thinned(dice):
     assert len(figure.rows) == 41 * 41
 
 
-def test_robustness_and_the_paper_s_are_in_one_plane(dice):
-    """A mark per network, one for their mean, and the paper's eight on the same axes; by kind, means in per cent."""
+def test_robustness_stands_beside_the_papers(dice):
+    """A mark per network, one for their mean, and the paper's eight; by kind, means in per cent."""
     values = synthetic._corruptions(dice, "vit")
     view = View(tuple(_record("vit", seed, values) for seed in range(3)), Palette({"vit": 0}), number="12b")
     found = np.array(values["accuracy"])
-    (panel,) = corruptions.robustness(view).panels
-    tips = [tip.text for tip in parse(panel.svg).iter("title")]
+    panels = corruptions.robustness(view).panels
+    tips = [tip.text for panel in panels for tip in parse(panel.svg).iter("title")]
     mean = f"{words.quantity(100 * values['clean'])}, {words.quantity(100 * found.mean())}"
     assert tips[:4] == ["vit, seed 0", "vit, seed 1", "vit, seed 2", f"vit: {mean}"]
     assert len(tips) == 4 + len(paper_values.ACCURACY_ROBUSTNESS)
@@ -257,12 +259,13 @@ def test_the_build_up_stands_at_the_number_of_msas(dice):
     """Which the network's own options tell, whatever the arm is called."""
     entries = tuple(_record(arm, 0, synthetic._evaluation(dice, "alternet")) for arm in ("a", "b"))
     options = {"a": {"msas": [0, 1, 1, 2]}, "b": {}}
-    (panel,) = evaluation.build_up(View(entries, Palette(), options, "12a")).panels
-    plotted = parse(panel.svg)
+    ours, paper = evaluation.build_up(View(entries, Palette(), options, "12a")).panels
+    plotted = parse(ours.svg)
     marks = [path for path in plotted.iter("path") if path.attrib["class"].startswith("mark")]
     left = [float(path.attrib["d"][1:].split(" ")[0].split("L")[0]) for path in marks]
     assert left[1] < left[0]  # none of b, four of a
-    assert sum(path.attrib["class"].startswith("other") for path in plotted.iter("path")) == len(paper_values.BUILD_UP)
+    steps = [path for path in parse(paper.svg).iter("path") if path.attrib["class"].startswith("other")]
+    assert len(steps) == len(paper_values.BUILD_UP)
 
 
 @pytest.mark.parametrize(("loss", "apart"), [(0.02, False), (0.2, True)])
@@ -345,9 +348,64 @@ def test_a_strip_counts_the_values_that_it_leaves_out():
 def test_a_loss_too_large_to_be_drawn_is_left_out_by_name(full):
     """The curves of the other networks keep their scale."""
     wild = replace(full.runs[0], history=({"epoch": 1, "loss": 1e300},))
-    figure = training.draw((wild, *full.runs[1:]), Palette())
+    figure = training.draw((wild, *full.runs[1:]))
     assert figure.note.endswith(f"Left out, with numbers beyond 1e+100: {wild.arm}, seed {wild.seed}.")
-    assert figure.panels == training.draw(full.runs[1:], Palette()).panels
+    assert figure.panels == training.draw(full.runs[1:]).panels
+
+
+def test_a_training_curve_has_the_colour_of_its_model(full):
+    """Forty arms have no forty colours: the legend names the models."""
+    models = dict.fromkeys(run.model for run in full.runs)
+    assert [name for _, name in training.draw(full.runs).legend] == list(models)
+
+
+def test_no_two_arms_share_colour_and_mark(dice):
+    """Later series repeat the colours, each with another mark than before."""
+    drawn = {(series % SERIES, mark(0, 0, series)) for series in range(SERIES**2)}
+    assert len(drawn) == SERIES**2
+
+
+@pytest.mark.parametrize(("far", "panels"), [(0.0, 1), (50.0, 2)])
+def test_the_papers_values_have_a_panel_of_their_own_where_they_squeeze_ours(far, panels):
+    """Differences between our arms would be a spot in the corner."""
+    ours = {arm: [(place, place, arm)] for arm, place in (("vit", 1.0), ("resnet", 3.0))}
+    paper = {arm: [(place + far, place + far, arm)] for arm, place in (("vit", 1.0), ("resnet", 3.0))}
+    assert len(clouds("Error", ("x", "y"), ours, Palette(), paper)) == panels
+
+
+def test_what_decides_is_drawn_above_its_controls(full):
+    """A control that lies where its claim's arm does would hide it."""
+    entries = tuple(_record(arm, 0, {}) for arm in ("vit", "vit-no-positions"))
+    palette = Palette({"vit": 0, "vit-no-positions": 1})
+    assert View(entries, palette, controls=frozenset({"vit-no-positions"})).layers == ["vit-no-positions", "vit"]
+    plain = full.hypotheses[0]
+    control = replace(plain, id="own", control="c", sides=(replace(plain.sides[0], arm="own"), *plain.sides[1:]))
+    claim = replace(full.claims[0], hypotheses=(plain.id, "own"))
+    assert _controls(replace(full, hypotheses=(plain, control)), [claim]) == {"own"}
+
+
+def test_a_plane_of_single_networks_speaks_of_no_means():
+    """There is one mark of each arm."""
+    one, two = (View(tuple(_record("vit", seed, {}) for seed in range(n)), Palette()) for n in (1, 2))
+    assert evaluation.explained(one) == "One network per arm."
+    assert "the mean of an arm (n = 2 networks per arm)" in evaluation.explained(two)
+
+
+def test_a_row_is_named_without_the_margin_that_its_values_lack():
+    """Points of `NEP(vit)` are not those of `NEP(vit) + 5`; a minus within a name stays."""
+    for label, said in (
+        ("NEP(vit) + 5", "NEP(vit)"),
+        ("APE(vit, end)", "APE(vit, end)"),
+        ("0.5 · APE(vit)", "APE(vit)"),
+    ):
+        assert effect._unshifted(label) == said
+
+
+def test_small_intervals_name_every_margin_where_they_differ():
+    """One margin stands there once, several in the order of the rows."""
+    first, second = found(margin=5.0), found(margin=0.0)
+    assert "5" in drawn(effect.tiny([first, first]))[0]
+    assert "5, 0" in drawn(effect.tiny([first, second]))[0]
 
 
 def test_attention_is_drawn_by_depth_and_by_frequency(dice):
@@ -552,12 +610,12 @@ def test_an_interaction_is_drawn_as_a_difference_of_differences():
     ("scale", "within", "edges"), [("difference", 2.0, [-2.0, 2.0]), ("log-ratio", 1.25, [0.8, 1.25])]
 )
 def test_a_claim_of_no_difference_shows_both_edges(scale: str, within: float, edges: list[float]):
-    """A band has two dashed edges and the paper's side between them; a margin has one."""
+    """A band has two dashed edges and the claim's side between them; a margin has one."""
     outcome = found(estimate=0.01, low=-0.1, high=0.1, alternative="two-sided", scale=scale)
     entry = hypothesis(within=within, effect=outcome)
     said, classes = drawn(effect.interval(entry))
     assert classes.count("dashrule") == 2
-    assert "paper’s side" in said
+    assert "claim’s side" in said
     assert effect._band(entry, 1.0 if scale == "log-ratio" else 0.0, log=scale == "log-ratio") == pytest.approx(edges)
     assert drawn(effect.interval(hypothesis()))[1].count("dashrule") == 1
 

@@ -48,9 +48,18 @@ def test_a_verdict_stands_with_its_comparison_and_what_qualifies_it() -> None:
     found = report("one", "|λ|(vit) < 1", {STEPS: Verdict.CONTRADICTED}, unmeasured=(TRAIN,))
     effect = words.effect(found.hypotheses[0].effect, found.hypotheses[0].unit)
     sentence = found.claims[0].sentence
-    said = f"**reproduced** {effect}; but not {STEPS}; not measured {TRAIN}"
+    said = f"**reproduced** {effect}; control: but not {STEPS}; control: not measured {TRAIN}"
     assert row(page([found])) == [f"{sentence}<br>`¦λ¦(vit) < 1`", said]
     assert row(summary([found])) == [sentence, said]
+
+
+def test_a_comparison_among_several_is_named_on_the_first_screen() -> None:
+    """A sentence about two arms would let its effect pass for theirs, where it is one arm's against a number."""
+    found = report("one", "largest distance(resnet) > 1", {})
+    twice = replace(found.hypotheses[0], id="other")
+    claim = replace(found.claims[0], hypotheses=(found.hypotheses[0].id, "other"))
+    found = replace(found, claims=(claim,), hypotheses=(found.hypotheses[0], twice))
+    assert row(summary([found]))[0].endswith("<br>`largest distance(resnet) > 1`")
 
 
 def test_another_comparison_than_the_first_reports_is_named_in_its_cell() -> None:

@@ -32,7 +32,9 @@ def test_hidden_characters_are_made_visible_in_keys_and_values():
 def test_results_are_shown_with_the_same_facts():
     """Only texts change, also those of records; a record that never ends is refused in one sentence."""
     results = synthetic.results(seeds=2, claims=2, grid=5)
-    assert all_visible(results) == results
+    shown = all_visible(results)
+    assert replace(shown, hypotheses=results.hypotheses) == results
+    assert [one.statement for one in shown.hypotheses] == [one.statement for one in results.hypotheses]
     record = replace(results.measurements[0], values={"\u202e": ["\x07"]})
     found = all_visible(replace(results, measurements=(record,)))
     assert found.measurements[0].values == {"\ufffd": ["\ufffd"]}
@@ -49,3 +51,4 @@ def test_anchors_are_plain_and_all_different(names):
     found = anchors("claim", names)
     assert len(set(found.values())) == len(names)
     assert all(re.fullmatch(r"claim-[a-z0-9-]*", place) for place in found.values())
+    assert anchors("claim", names * 2) == found  # an arm of several claims keeps its own

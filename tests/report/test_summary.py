@@ -62,6 +62,8 @@ def test_a_row_has_verdict_qualifiers_and_q():
     """The effects are of what decides; earlier results have no q."""
     some = synthetic.results(seeds=2, claims=3, grid=5)
     row = next(line for line in markdown(some).splitlines() if "hessian-vit-smaller" in line).replace("\\", "")
-    assert f"| reproduced; but not {synthetic.BATCHNORM}; not measured at matched training loss |" in row
+    assert (
+        f"| reproduced; control: but not {synthetic.BATCHNORM}; control: not measured at matched training loss |" in row
+    )
     assert "| ×0.368 [0.223, 0.607]<br>×0.368 [0.223, 0.607] | 0.006 | no |" in row
     assert "| – | – |" in markdown(synthetic.earlier(some))

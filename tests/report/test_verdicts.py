@@ -87,20 +87,20 @@ def test_a_control_that_was_not_measured_is_named(some):
 @pytest.mark.parametrize(
     ("effect", "stated", "unit", "said"),
     [
-        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), 1.5, "%", "the paper’s +1.5 points are excluded at this scale, not reached"),
-        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), -1.5, "nats", "the paper’s −1.5 nats are excluded at this scale, not reached"),
-        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), -1.5, "log variance", "the paper’s −1.5 log variance is excluded at this scale, not reached"),
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), 1.5, "%", "the effect here is weaker than the paper’s +1.5 points"),
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), -1.5, "nats", "the effect here is weaker than the paper’s −1.5 nats"),
+        (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), -1.5, "log variance", "the effect here is weaker than the paper’s −1.5 log variance"),
         (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), 0.5, "%", ""),
         (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U), None, "%", ""),
         (Effect(-0.9, -1.9, 0.1, 5, 5, 0.5, U), -0.05, "%", ""),
-        (Effect(-0.9, -1.9, 0.1, 5, 5, 0.5, U), 0.5, "%", "the paper’s +0.5 points are excluded at this scale, not reached"),
-        (Effect(-3.0, -4.0, -2.0, 5, 5, 0.5, U), -1.5, "%", "the paper’s −1.5 points are excluded at this scale, exceeded"),
+        (Effect(-0.9, -1.9, 0.1, 5, 5, 0.5, U), 0.5, "%", "the effect here is weaker than the paper’s +0.5 points"),
+        (Effect(-3.0, -4.0, -2.0, 5, 5, 0.5, U), -1.5, "%", "the effect here is stronger than the paper’s −1.5 points"),
         (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U, scale="log-ratio"), 0.12, "",
-         "the paper’s ×0.12 is excluded at this scale, not reached"),
+         "the effect here is weaker than the paper’s ×0.12"),
         (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U, scale="log-ratio"), 0.5, "", ""),
         (Effect(math.nan, -math.inf, math.inf, 5, 5, math.nan, U), 1.5, "%", ""),
         (Effect(-0.2, -1.0, 0.6, 5, 5, 0.5, U, adjusted_low=-2.0, adjusted_high=2.0), 1.5, "%",
-         "the paper’s +1.5 points are excluded at this scale, not reached"),
+         "the effect here is weaker than the paper’s +1.5 points"),
     ],
 )  # fmt: skip
 def test_an_undecided_effect_excludes_the_papers_number(some, effect, stated, unit, said):
@@ -119,7 +119,7 @@ def test_the_comparison_that_excludes_a_number_is_named_where_there_are_several(
         replace(some.hypotheses[0], statement=said, effect=effect, unit="%") for said in ("a < b", "c < d")
     )
     assert words.qualifiers(claim, [first, second]) == (
-        "the paper’s +1.5 points are excluded for a < b at this scale, not reached",
+        "the effect here for a < b is weaker than the paper’s +1.5 points",
     )
 
 
@@ -163,7 +163,8 @@ def test_workers_that_share_cores_cost_no_more_than_these(some, finished, second
 
 def test_several_controls_that_were_not_measured_are_counted(some):
     """A profile that cannot have them would fill the page with their names, which stand in the claim when it is opened."""
-    assert qualified(some, R, {}, (LOSS, TRAIN)) == "reproduced at smoke; 2 controls not measured here"
+    assert qualified(some, R, {}, (LOSS, TRAIN)) == f"reproduced at smoke; not measured {LOSS} and {TRAIN}"
+    assert qualified(some, R, {}, (LOSS, TRAIN, POWER)) == "reproduced at smoke; 3 controls not measured here"
 
 
 @pytest.mark.parametrize(
@@ -186,6 +187,8 @@ def test_an_effect_within_twice_the_error_of_shared_images_says_so(some, changed
     effect = Effect(7.0, 6.0, 8.0, 5, 5, 0.001, R, margin=5.0)
     hypothesis = replace(some.hypotheses[0], quantity="error", unit="%", effect=effect)
     assert words.qualifiers(replace(some.claims[0], verdict=R), [hypothesis], [quantity]) == ((BELOW,) if below else ())
+    said = "The effect is 2 pp from its margin, and twice the error of the test images is 2.2 pp."
+    assert words.image_error(replace(some.claims[0], verdict=R), [hypothesis], [quantity]) == (said if below else "")
     assert words.qualifiers(replace(some.claims[0], verdict=U), [hypothesis], [quantity]) == ()
 
 
@@ -200,7 +203,8 @@ def test_how_fast_models_trained_is_told_without_a_verdict(some):
         for speed in found
     )
     said = words.throughput(replace(some, runs=runs))
-    assert ", in images per second: preresnet 1000, vit_ti 400 to 450 in 2 arms (medians" in said
+    assert said.startswith("Images per second (throughput-comparable; ")
+    assert "similar speed): preresnet 1000, vit_ti 400 to 450 in 2 arms (medians" in said
     assert words.throughput(replace(some, runs=runs[3:])) == ""
     assert words.throughput(replace(some, runs=())) == ""
 

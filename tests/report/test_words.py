@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tests.report import synthetic
 from vitwork.design.deviation import Change, Deviation, Lack, Missing, declared
 from vitwork.facts.changes import Event, Kind
-from vitwork.facts.claims import Hypothesis, Registered, Registration
+from vitwork.facts.claims import Constant, Hypothesis, Registered, Registration
 from vitwork.report import words
 from vitwork.statistics.effect import Effect, Obstacle, Test, Verdict
 
@@ -124,7 +124,7 @@ def test_registration_names_few_claims_and_counts_the_rest():
     changed = Registered(state=Registration.CHANGED, changed=("contradicted_by", "code"), commit="", committed=None)
     said = words.registration(replace(some, claims=tuple(replace(claim, registered=changed) for claim in some.claims)))
     assert said.startswith(
-        "0 of 8 claims registered before their data; changed after data were seen (contradicted by, code): "
+        "0 of 8 claims registered before their data; changed after data were seen (what would contradict it, code): "
     )
     assert said.endswith(", 3 more")
 
@@ -135,28 +135,28 @@ SAME = {"alternative": "two-sided", "band": math.log(1.25), "scale": "log-ratio"
 @pytest.mark.parametrize(
     ("effect", "said"),
     [
-        (found(**REPRODUCED), "clear of 0 on the paper’s side"),
-        (found(**REPRODUCED, margin=-0.5), "clear of −0.5 on the paper’s side"),
+        (found(**REPRODUCED), "clear of 0 on the claim’s side"),
+        (found(**REPRODUCED, margin=-0.5), "clear of −0.5 on the claim’s side"),
         (found(**CONTRADICTED, scale="log-ratio"), "clear of ×1 on the other side"),
         (found(**{**REPRODUCED, "alternative": "two-sided", "band": 3.0}), "inside the band 0 ± 3"),
-        (found(**REPRODUCED, adjusted_low=-4.0, adjusted_high=-0.5), "clear of 0 on the paper’s side"),
+        (found(**REPRODUCED, adjusted_low=-4.0, adjusted_high=-0.5), "clear of 0 on the claim’s side"),
         (found(**{**REPRODUCED, **SAME}), "inside the band ×0.8 to ×1.25"),
         (found(**{**CONTRADICTED, **SAME, "by_band": False}), "outside the band ×0.8 to ×1.25"),
         (found(**SAME), "not clear of the band ×0.8 to ×1.25; many more networks would hardly settle it"),
         (found(seeds_needed=8, scale="log-ratio", margin=math.log(0.5)),
          "not clear of ×0.5; about 8 networks per arm would probably settle it"),
         (found(p=0.01, adjusted_p=0.2, seeds_needed=8),
-         "decided alone, but not with all comparisons counted; about 8 networks per arm would probably settle it"),
+         "alone it would lie on the other side, but not with all comparisons counted; about 8 networks per arm would probably settle it"),
         (found(p=0.01, adjusted_low=-9.0, adjusted_high=2.0, seeds_needed=8),
-         "decided alone, but not with all claims counted; about 8 networks per arm would probably settle it"),
-        (found(p=0.01, adjusted_low=-9.0, adjusted_high=2.0), "decided alone, but not with all claims counted"),
+         "alone it would lie on the other side, but not with all claims counted; about 8 networks per arm would probably settle it"),
+        (found(p=0.01, adjusted_low=-9.0, adjusted_high=2.0), "alone it would lie on the other side, but not with all claims counted"),
         (found(high=INFINITY, lost=(2, 0), test=Test.ORDER),
          "the order of the runs does not clear 0 (2 and 0 runs without a finite value, judged by order)"),
         (found(low=-INFINITY, high=INFINITY, n_b=0, p=1.0, test=Test.PERMUTATION),
          "not clear of 0 (no network differs, so that they show no spread to judge by)"),
         (found(low=-INFINITY, high=INFINITY, p=1.0, margin=5.0, test=Test.PERMUTATION),
          "not clear of 5 (no network differs, so that they show no spread to judge by)"),
-        (found(**REPRODUCED, steps=2, weakest=1), "the weakest of 2 steps is number 1: clear of 0 on the paper’s side"),
+        (found(**REPRODUCED, steps=2, weakest=1), "the weakest of 2 steps is number 1: clear of 0 on the claim’s side"),
         (found(p=NAN, obstacle=Obstacle.NO_RUNS), "an arm has no runs"),
     ],
 )  # fmt: skip
@@ -174,9 +174,9 @@ def test_every_obstacle_has_its_words():
 @pytest.mark.parametrize(
     ("effect", "said"),
     [
-        (found(**REPRODUCED), "−2 [−3, −1] pp, 5 and 5 networks, p = 0.001, p after Holm = 0.01: clear of 0 on the paper’s side"),
+        (found(**REPRODUCED), "−2 [−3, −1] pp, 5 and 5 networks, p = 0.001, p after Holm = 0.01: clear of 0 on the claim’s side"),
         (found(**REPRODUCED, adjusted_low=-4.0, adjusted_high=-0.5),
-         "−2.0 [−4.0, −0.5] pp, 5 and 5 networks, p = 0.001, q of the claim = 0.01: clear of 0 on the paper’s side"),
+         "−2.0 [−4.0, −0.5] pp, 5 and 5 networks, p = 0.001, q of the claim = 0.01: clear of 0 on the claim’s side"),
         (found(n_b=0, seeds_needed=9), "−2 [−5, +1] pp, 5 networks, p = 0.1: not clear of 0; about 9 networks per arm would probably settle it"),
     ],
 )  # fmt: skip
@@ -216,10 +216,10 @@ def claim(verdict: Verdict = Verdict.INCONCLUSIVE, lack: Lack | None = None) -> 
 @pytest.mark.parametrize(
     ("effect", "said"),
     [
-        (found(**REPRODUCED), "the whole interval lies on the paper’s side of the margin."),
+        (found(**REPRODUCED), "the whole interval lies on the claim’s side of the margin."),
         (found(**CONTRADICTED), "the whole interval lies on the other side of the margin."),
         (found(high=INFINITY), "the interval reaches both sides of the margin."),
-        (found(low=-3.0, high=-1.0), "its interval lies on the paper’s side, but not when all comparisons of the session are counted."),
+        (found(low=-3.0, high=-1.0), "its interval lies on the claim’s side, but not when all comparisons of the session are counted."),
         (found(**{**REPRODUCED, "alternative": "two-sided", "band": 3.0}), "inside the band 0 ± 3."),
         (found(p=NAN, low=-INFINITY, high=INFINITY, obstacle=Obstacle.FEW_SEEDS), "so few networks never decide."),
         (found(low=-INFINITY, high=INFINITY, test=Test.PERMUTATION), "not clear of 0 (no network differs)."),
@@ -236,9 +236,9 @@ def test_several_comparisons_are_counted():
     """How many speak for and against a claim comes first, then the first that bears its verdict."""
     mixed = [comparison(found(**REPRODUCED)), comparison(found())]
     text = words.claim_reason(claim(), mixed)
-    assert text.startswith("Of 2 comparisons (all are needed), 1 supports the paper and 1 is undecided. APE")
+    assert text.startswith("Of 2 comparisons (all are needed), 1 supports the claim and 1 is undecided. APE")
     assert words.claim_reason(claim(Verdict.REPRODUCED), mixed[:1] * 2).startswith(
-        "Both comparisons support the paper."
+        "Both comparisons support the claim."
     )
 
 
@@ -265,7 +265,7 @@ def test_a_claim_without_comparisons_says_what_it_lacks_or_that_it_holds():
     """A part that was not measured is named with what was."""
     lack = Lack(Missing.ARM, "swin")
     needs = "eeds the arm swin, which the profile does not have"
-    assert words.claim_reason(claim(Verdict.NOT_MEASURED, lack), []) == f"Not measured: n{needs}"
+    assert words.claim_reason(claim(Verdict.NOT_MEASURED, lack), []) == f"N{needs}."
     assert "it holds there" in words.claim_reason(claim(Verdict.REPRODUCED), [])
     assert words.claim_reason(claim(lack=lack), [comparison(found())]).endswith(
         f"Another test was not measured: n{needs}."
@@ -370,7 +370,7 @@ def test_a_change_of_the_wording_alone_is_no_change_of_the_comparison() -> None:
     """It is said so, in the list and beside the claim; every other change stays as it is."""
     some = synthetic.results(seeds=2, claims=1, grid=3)
     for changed, said in ((("sentence",), "wording changed, same comparison"),
-                          (("sentence", "contradicted_by"), "changed after data were seen (sentence, contradicted by)")):  # fmt: skip
+                          (("sentence", "contradicted_by"), "changed after data were seen (wording, what would contradict it)")):  # fmt: skip
         registered = Registered(state=Registration.CHANGED, changed=changed)
         claim = replace(some.claims[0], registered=registered)
         assert words.registered(claim) == said
@@ -397,9 +397,9 @@ def test_changes_of_verdicts_say_why():
     results = synthetic.results(seeds=3, claims=7, grid=3)
     first, lacking = results.claims[0], results.claims[6]
     text = words.event(Event(Kind.DECIDED, first.id, first.hypotheses[0], "inconclusive", "reproduced"), results)
-    assert text == "inconclusive before, reproduced now: ×0.368 [0.223, 0.607]; clear of ×1 on the paper’s side"
+    assert text == "inconclusive before, reproduced now: ×0.368 [0.223, 0.607]; clear of ×1 on the claim’s side"
     text = words.event(Event(Kind.FLIPPED, first.id, "", "contradicted", "reproduced"), results)
-    assert text.startswith("contradicted before, reproduced now: Both comparisons support the paper.")
+    assert text.startswith("contradicted before, reproduced now: Both comparisons support the claim.")
     text = words.event(Event(Kind.SKIPPED, lacking.id, "", "reproduced", "not measured"), results)
     assert text == "reproduced before, not measured now: needs the arm swin, which the profile does not have"
     assert words.event(Event(Kind.FLIPPED, "gone", "", "a", "b"), results) == "a before, b now"
@@ -421,6 +421,40 @@ def test_a_change_of_a_qualified_verdict_says_its_qualifiers():
     third = results.claims[2]
     text = words.event(Event(Kind.DECIDED, third.id, "", "inconclusive", "reproduced"), results)
     assert f"reproduced now: Reproduced at synthetic, but not {synthetic.BATCHNORM}; not measured at matched" in text
+
+
+def test_the_reason_of_a_claim_quotes_the_comparison_that_its_row_quotes():
+    """The strongest against it, or the weakest for it, whichever stands first in its test."""
+    first, second = (
+        replace(comparison(found(**CONTRADICTED, p_against=p)), statement=statement)
+        for p, statement in ((0.01, "a < b"), (0.001, "c < d"))
+    )
+    assert "C < d (after warm-up): " in words.claim_reason(claim(Verdict.CONTRADICTED), [first, second])
+
+
+def test_a_comparison_with_a_number_is_stated_as_one_with_that_margin():
+    """As between two arms: the effect from zero, and the number as what it has to clear; once, however often it is asked for."""
+    sides = (comparison(found()).sides[0], Constant(value=5.0))
+    asked = found(estimate=6.5, low=3.0, high=10.0, alternative="greater", verdict=Verdict.REPRODUCED)
+    stated = words.from_zero(replace(comparison(asked), sides=sides, unit="%"))
+    assert words.found_of(stated) == "+11.5 [+8.0, +15.0] pp, more than the 5 points claimed"
+    assert words.from_zero(stated) == stated
+    assert words.from_zero(comparison(asked)) == comparison(asked)
+
+
+def test_networks_that_are_measured_twice_count_once():
+    """A comparison of two quantities of one arm has as many networks as that arm."""
+    both = comparison(found())
+    one = replace(both, sides=(both.sides[0], both.sides[0]))
+    count = len(both.sides[0].values)
+    assert (words.networks(both), words.networks(one)) == ((count, count), (count,))
+    assert f"n = {count}; " in f"{words.decision(one)}; "
+
+
+def test_a_command_shows_files_without_their_folders():
+    """They are of no machine of the reader's; names of tests and options stay."""
+    said = words.command("pytest claims/test_a.py::test_b --from=/home/me/store/results.json --store x")
+    assert said == "pytest test_a.py::test_b --from=results.json --store x"
 
 
 @pytest.mark.parametrize(

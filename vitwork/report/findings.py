@@ -166,41 +166,60 @@ def _contradicted(id: str, reports: Sequence[Results]) -> bool:
 
 
 def _table(reports: Sequence[Results], sentences: dict[str, str], *, statements: bool) -> Iterator[str]:
-    """Yield a table of claims by report: verdicts, effects, and of what these are where `statements` are asked for."""
+    """Yield a table of claims by report: verdicts, effects, and of what these are.
+
+    That is left out, unless `statements` are asked for, of claims of one comparison, which their sentence states.
+    """
     yield f"| claim of the paper | {' | '.join(f'`{found.profile.name}`' for found in reports)} |"
     yield f"|---|{'---|' * len(reports)}"
     for id, sentence in sentences.items():
-        rows = [_found(id, found) for found in reports]
-        usual = next((row.statement for row in rows if statements and row.statement), "")
-        cells = (row.cell(usual) if statements else row.cell(row.statement) for row in rows)
+        rows = [decision(id, found) for found in reports]
+        usual = stated(rows, every=statements)
+        cells = (row.cell(usual or row.statement) for row in rows)
         yield f"| {sentence}{usual and f'<br>{_formula(usual)}'} | {' | '.join(cells)} |"
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """What a report found of a claim: the comparison that bears a verdict, and the verdict, effect and qualifiers in words."""
+class Decision:
+    """What a report found of a claim.
 
-    verdict: str
+    Attributes:
+        verdict: the claim's.
+        statement: the comparison that bears a verdict that decides; empty without one.
+        several: whether the claim rests on others, too.
+        effect: its effect, with the margin where that is not nothing.
+        qualifiers: what is said beside the verdict.
+    """
+
+    verdict: Verdict
     statement: str = ""
+    several: bool = False
     effect: str = ""
     qualifiers: tuple[str, ...] = ()
 
     def cell(self, known: str) -> str:
         """Return all of it but a statement that is known."""
         compared = f" {_formula(self.statement)}:" if self.statement not in ("", known) else ""
-        return "; ".join([f"{self.verdict}{compared}{self.effect and f' {self.effect}'}", *self.qualifiers])
+        verdict = f"**{self.verdict}**" if self.verdict in words.DECIDED else str(self.verdict)
+        return "; ".join([f"{verdict}{compared}{self.effect and f' {self.effect}'}", *self.qualifiers])
 
 
-def _found(id: str, results: Results) -> _Found:
+def decision(id: str, results: Results) -> Decision:
+    """Return what a report found of a claim, with effect and qualifiers where it is decided."""
     claim: ClaimResult | None = next((each for each in results.claims if each.id == id), None)
     if claim is None or claim.verdict not in words.DECIDED:
-        return _Found(str(Verdict.NOT_MEASURED if claim is None else claim.verdict))
-    found = results.hypotheses_of(claim)
-    verdict, qualifiers = f"**{claim.verdict}**", words.qualifiers(claim, found, results.quantities)
+        return Decision(Verdict.NOT_MEASURED if claim is None else claim.verdict)
+    found = list(map(words.from_zero, results.hypotheses_of(claim)))
+    qualifiers = words.qualifiers(claim, found, results.quantities)
     if (borne := words.bearing(claim.verdict, found)) is None:
-        return _Found(verdict, qualifiers=qualifiers)
-    effect = ", ".join(filter(None, [words.effect(borne.effect, borne.unit), words.margin(borne)]))
-    return _Found(verdict, _compared(borne), effect, qualifiers)
+        return Decision(claim.verdict, qualifiers=qualifiers)
+    several = len(words.primaries(found)) > 1
+    return Decision(claim.verdict, _compared(borne), several, words.found_of(borne), qualifiers)
+
+
+def stated(found: Iterable[Decision], *, every: bool = False) -> str:
+    """Return the comparison to stand beside a claim's sentence: where there are several, unless `every` one is asked for."""
+    return next((one.statement for one in found if one.statement and (every or one.several)), "")
 
 
 def _compared(hypothesis: Hypothesis) -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from msgspec import structs
 
 from vitwork.errors import VitworkError
 from vitwork.facts.document import Results
@@ -38,15 +39,16 @@ def visible(value: Any) -> Any:
 
 
 def all_visible(results: Results) -> Results:
-    """Return results as pages show them: `visible` in every text.
+    """Return results as pages show them: `visible` in every text, and every comparison with a number `from_zero`.
 
     Raises:
         VitworkError: a record is nested too deeply.
     """
     try:
-        return msgspec.convert(visible(msgspec.to_builtins(results)), Results)
+        shown = msgspec.convert(visible(msgspec.to_builtins(results)), Results)
     except RecursionError as error:
         raise VitworkError("The results are nested too deeply to be shown.") from error
+    return structs.replace(shown, hypotheses=tuple(map(words.from_zero, shown.hypotheses)))
 
 
 @cache
@@ -90,7 +92,7 @@ def asset(name: str) -> Asset:
 def anchors(kind: str, names: Iterable[str]) -> dict[str, str]:
     """Return an id of the page for each name: letters, digits and hyphens only, all different."""
     found: dict[str, str] = {}
-    for name in names:
+    for name in dict.fromkeys(names):
         stem = f"{kind}-{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-')[:80]}"
         taken = set(found.values())
         found[name] = next(

@@ -53,7 +53,6 @@ def render(results: Results, files: Mapping[str, bytes] | None = None) -> str:
             correction=words.correction(results),
             tally=words.tally(paper),
             ours=words.counted(ours),
-            price=words.price(results),
             hardware=_hardware(results),
             cost=_cost(results),
             when=words.moment(results.provenance.started),
@@ -77,7 +76,7 @@ def render(results: Results, files: Mapping[str, bytes] | None = None) -> str:
             anchors=arm_anchors,
             arms=_arms(results, palette, arm_anchors),
             throughput=words.throughput(results),
-            curves=_with_data(training.draw(results.runs, palette), "figure-training", packed),
+            curves=_with_data(training.draw(results.runs), "figure-training", packed),
             provenance=_provenance(results),
             citations=bibtex(results, (files or {}).get("results.json") or dump(results)),
             arxiv=ARXIV,
@@ -108,7 +107,7 @@ def _cost(results: Results) -> str:
     trained = sum(run.seconds or 0.0 for run in results.runs)
     measured = sum(entry.seconds or 0.0 for entry in results.measurements)
     parts = f"{words.duration(trained)} of {'loading' if results.profile.loaded else 'training'}, {words.duration(measured)} of measuring"
-    return f"{parts}{_energy(results)}; this session took {words.duration(results.provenance.seconds)}"
+    return f"{parts}{_energy(results)}"
 
 
 def _energy(results: Results) -> str:
@@ -124,15 +123,18 @@ def _energy(results: Results) -> str:
 def _provenance(results: Results) -> list[tuple[str, str]]:
     found = results.provenance
     dataset = found.dataset
+    prints = ", ".join(dict.fromkeys(dataset.fingerprint.split(", ")))  # a pooled or joined report has one of each part
     return [
         ("Claims", words.tested(results)),
         ("Registration", words.sentence(words.registration(results))),
         ("Pooling", words.pooled(results)),
-        ("Command", found.command),
+        ("Command", words.command(found.command)),
         ("Commit", f"{found.commit or 'outside git'}{', with uncommitted changes' if found.dirty else ''}"),
         ("Started", words.moment(found.started)),
         ("Finished", words.moment(found.finished)),
-        ("Data", f"{dataset.name}, fingerprint {dataset.fingerprint}" if dataset.name else ""),
+        ("This session", words.duration(found.seconds)),
+        ("Decisions", words.price(results)),
+        ("Data", f"{dataset.name}, fingerprint {prints}" if dataset.name else ""),
         ("Seeds", ", ".join(map(str, sorted({run.seed for run in results.runs})))),
         (
             "Hardware",
@@ -150,7 +152,7 @@ def _provenance(results: Results) -> list[tuple[str, str]]:
 def _claims(results: Results, palette: Palette, packed: PageFiles, plates: Sequence[GalleryFigure]) -> dict[str, Json]:
     """Return what the page shows of every claim, by id."""
     places = anchors("claim", [claim.id for claim in results.claims])
-    deviations, foreign = _deviations(results), words.substitutes(results.profile)
+    deviations, foreign = results.profile.deviations, words.substitutes(results.profile)
     made = {}
     for claim in results.claims:
         found = results.hypotheses_of(claim)
@@ -159,7 +161,7 @@ def _claims(results: Results, palette: Palette, packed: PageFiles, plates: Seque
             "anchor": places[claim.id],
             "csv": packed.table(SEED_COLUMNS, _seed_rows(found)),
             # what a profile changes in its trainings changes nothing for a claim that rests on none
-            "all_deviations": [*(deviations if claim.arms else []), *claim.deviations],
+            "profile_deviations": len(deviations) if claim.arms else 0,
             "foreign": {arm: foreign[arm] for arm in claim.arms if arm in foreign},
             "plates": [(_anchor(plate), _numbered(plate)) for plate in plates if claim.id in plate.claims],
         }
@@ -247,7 +249,9 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis], palette: Palett
         ],
         "controls": [_hypothesis(hypothesis, palette) for hypothesis in hypotheses if hypothesis.control],
         "tiny": effect.tiny(effects),
-        "headline": words.effect(borne.effect, borne.unit) if borne else "",
+        "headline": words.found_of(borne) if borne else "",
+        "image_error": words.image_error(claim, hypotheses, results.quantities),
+        "reruns": not (claim.lack and claim.lack.missing in words.FIXED),
         "rank": words.rank(claim.verdict, len(deciding)) if borne else "",
         "n": "–".join(str(size) for size in (sizes[:1] + sizes[-1:] if len(sizes) > 1 else sizes)),
         "whole_cost": words.spent(claim, whole=True),

@@ -123,22 +123,23 @@ def _table(reports: Sequence[_Report]) -> dict[str, list[Json]]:
     """Return a row for each claim that a report measured, by chapter: its sentence, and a cell for each report."""
     chapters: dict[str, list[Json]] = {}
     for claim in _ordered(reports):
-        cells = [_judged(report, claim.id) for report in reports]
-        if any(cell["verdict"] is not Verdict.NOT_MEASURED for cell in cells):
-            row = {"id": claim.id, "sentence": claim.sentence, "cells": cells}
+        found = [findings.decision(claim.id, report.results) for report in reports]
+        if any(one.verdict is not Verdict.NOT_MEASURED for one in found):
+            statement = findings.stated(found)
+            cells = [_judged(report, claim.id, one, statement) for report, one in zip(reports, found, strict=True)]
+            row = {"id": claim.id, "sentence": claim.sentence, "statement": statement, "cells": cells}
             chapters.setdefault(words.OURS if claim.ours else claim.chapter, []).append(row)
     return chapters
 
 
-def _judged(report: _Report, id: str) -> Json:
-    """Return a claim's verdict in a report, with the effect that bears it where it is decided."""
-    if (claim := report.claims.get(id)) is None:
-        return {"verdict": Verdict.NOT_MEASURED, "link": "", "effect": ""}
-    borne = (
-        words.bearing(claim.verdict, report.results.hypotheses_of(claim)) if claim.verdict in words.DECIDED else None
-    )
-    shown = words.effect(borne.effect, borne.unit) if borne is not None else ""
-    return {"verdict": claim.verdict, "link": f"{report.link}#{report.anchors[id]}", "effect": shown}
+def _judged(report: _Report, id: str, found: findings.Decision, statement: str) -> Json:
+    """Return a claim's verdict in a report, with the effect that bears it, of another comparison than `statement` by name."""
+    other = f"{found.statement}: " if found.effect and statement and found.statement != statement else ""
+    return {
+        "verdict": found.verdict,
+        "link": f"{report.link}#{report.anchors[id]}" if id in report.claims else "",
+        "said": [text for text in (f"{other}{found.effect}", *found.qualifiers) if text],
+    }
 
 
 def shown_events(events: Iterable[HistoryEvent]) -> list[HistoryEvent]:
@@ -202,6 +203,6 @@ def _numbers(hypothesis: Hypothesis, statement: str) -> str:
     found = hypothesis.effect
     if not math.isfinite(found.estimate):
         return ""
-    n = "\u00a0+\u00a0".join(str(count) for count in (found.n_a, found.n_b) if count)
+    n = "\u00a0+\u00a0".join(map(str, words.networks(hypothesis)))
     other = "" if hypothesis.statement == statement else f"{hypothesis.statement}: "
     return f"{other}{words.effect(found, hypothesis.unit)}, n\u00a0=\u00a0{n}"

@@ -20,7 +20,7 @@ BEFORE = {"start": 0.0, "middle": 0.5, "end": 1.0}
 """The part of a text that stands before its place, by anchor."""
 Stroke = Literal["line", "thin", "dash", "contour", "dashrule"]
 SERIES = 8
-"""Colours in the style sheet; later series repeat them."""
+"""Colours in the style sheet; later series repeat them with other marks."""
 LETTER = 6.4
 """Width of a letter in pixels, rather too wide: the reader's own font draws the text."""
 
@@ -306,10 +306,10 @@ def mark(x: float, y: float, shape: int, size: float = 3.2) -> str:
 
     Args:
         x, y: centre.
-        shape: index of the outline.
+        shape: index of the series; one whose colour is that of an earlier one has another outline.
         size: about half its width.
     """
-    outline = OUTLINES[shape % len(OUTLINES)]
+    outline = OUTLINES[(shape + shape // SERIES) % len(OUTLINES)]
     if not outline:
         return f"M{number(x - size)} {number(y)}a{size} {size} 0 1 0 {2 * size} 0a{size} {size} 0 1 0 {-2 * size} 0"
     corners = (f"{number(x + dx * size)} {number(y + dy * size)}" for dx, dy in outline)

@@ -12,7 +12,7 @@ from vitwork.design.deviation import Missing
 from vitwork.facts.claims import ClaimResult, Hypothesis
 from vitwork.facts.document import Results
 from vitwork.report import words
-from vitwork.statistics.effect import Effect, Verdict
+from vitwork.statistics.effect import Verdict
 
 HEADER = ("claim", "verdict", "effect [interval]", "n", "p", "q", "compares")
 GAP = 2
@@ -93,7 +93,7 @@ def totals(results: Results) -> list[str]:
 def _rows(results: Results, claims: Iterable[ClaimResult], *, every: bool) -> Iterator[Row]:
     verdicts = list(Verdict)
     for claim in sorted(claims, key=lambda claim: verdicts.index(claim.verdict)):
-        found = results.hypotheses_of(claim)
+        found = list(map(words.from_zero, results.hypotheses_of(claim)))
         folded = claim.verdict is Verdict.NOT_MEASURED and not every
         if not folded or (claim.lack is not None and claim.lack.missing is Missing.FAULT):
             yield _claim(claim, found)
@@ -113,7 +113,7 @@ def _claim(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> Row:
     effect = counts = bare = ""
     if (bearing := words.bearing(claim.verdict, hypotheses)) is not None:
         effect, bare = (words.effect(bearing.effect, unit) for unit in (bearing.unit, ""))
-        counts = _seeds(bearing.effect)
+        counts = _seeds(bearing)
         said.append(": ".join(filter(None, [words.rank(claim.verdict, len(deciding)), words.compared(bearing)])))
     p, q = (words.probability(value) if value is not None else "" for value in (claim.p, claim.q))
     return claim.id, claim.verdict, effect, counts, p, q, "; ".join(said), bare
@@ -124,11 +124,12 @@ def _hypothesis(hypothesis: Hypothesis) -> Row:
     control = f"control: {hypothesis.control}: " if hypothesis.control else ""
     p = "" if math.isnan(effect.p) else words.probability(effect.p)
     shown, bare = (words.effect(effect, unit) for unit in (hypothesis.unit, ""))
-    return "", effect.verdict, shown, _seeds(effect), p, "", f"{control}{words.compared(hypothesis)}", bare
+    return "", effect.verdict, shown, _seeds(hypothesis), p, "", f"{control}{words.compared(hypothesis)}", bare
 
 
-def _seeds(effect: Effect) -> str:
-    return f"{effect.n_a}" + (f"+{effect.n_b}" if effect.n_b else "")
+def _seeds(hypothesis: Hypothesis) -> str:
+    found = hypothesis.effect
+    return f"{found.n_a}" + (f"+{found.n_b}" if found.n_b and len(words.networks(hypothesis)) > 1 else "")
 
 
 def _drawn(rows: Sequence[Row], width: int, *, whole: bool, colour: bool) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from vitwork.facts.claims import ClaimResult
+from vitwork.facts.claims import ClaimResult, Sample
 from vitwork.facts.document import MeasurementResult, Results
 from vitwork.report import words
 from vitwork.report.axis import LARGEST
@@ -128,7 +128,9 @@ def gallery(results: Results, palette: Palette) -> list[GalleryFigure]:
         naming = [claim for claim in claims if name in claim.paper.figures]
         keys = _keys(naming, records, kind)
         seen.update(keys)
-        shown += _drawn(name, draw, View(_entries(keys, records), palette, options, name), _using(naming, keys))
+        controls = _controls(results, naming)
+        view = View(_entries(keys, records), palette, options, name, controls)
+        shown += _drawn(name, draw, view, _using(naming, keys))
     for name, (kind, draw) in OTHERS.items():
         keys = [key for key in _keys(claims, records, kind) if key not in seen]
         shown += _drawn(name, draw, View(_entries(keys, records), palette, options), _using(claims, keys))
@@ -141,6 +143,15 @@ def _keys(claims: Iterable[ClaimResult], records: dict[str, MeasurementResult], 
     """Return the keys of the records of a kind that claims rest on, in the order of the document."""
     wanted = {key for claim in claims for key in claim.measurements}
     return [key for key, record in records.items() if key in wanted and record.figure == kind]
+
+
+def _controls(results: Results, claims: Iterable[ClaimResult]) -> frozenset[str]:
+    """Return the arms that are in the controls of claims alone."""
+    found = [one for claim in claims for one in results.hypotheses_of(claim)]
+    arms: dict[bool, set[str]] = {True: set(), False: set()}
+    for one in found:
+        arms[bool(one.control)] |= {side.arm for side in one.sides if isinstance(side, Sample)}
+    return frozenset(arms[True] - arms[False])
 
 
 def _entries(keys: Iterable[str], records: dict[str, MeasurementResult]) -> tuple[DrawnRecord, ...]:

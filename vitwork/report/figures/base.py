@@ -101,17 +101,24 @@ class View:
         palette: colours by arm.
         options: of the network, by arm.
         number: of the paper's figure, whose values are drawn as well; empty for another.
+        controls: arms that no comparison which decides has.
     """
 
     entries: tuple[DrawnRecord, ...]
     palette: Palette
     options: Mapping[str, Json] = field(default_factory=dict)
     number: str = ""
+    controls: frozenset[str] = frozenset()
 
     @property
     def arms(self) -> list[str]:
         """The arms in the order of the palette."""
         return sorted(dict.fromkeys(entry.arm for entry in self.entries), key=self.palette.__getitem__)
+
+    @property
+    def layers(self) -> list[str]:
+        """The arms in the order in which lines are drawn: what decides lies above its controls."""
+        return sorted(self.arms, key=lambda arm: arm not in self.controls)
 
     def of(self, arm: str) -> list[DrawnRecord]:
         """Return the records of an arm, by seed."""
@@ -161,6 +168,11 @@ class View:
 
     def _part(self, entries: Iterable[DrawnRecord]) -> View:
         return replace(self, entries=tuple(entries))
+
+    @property
+    def single(self) -> bool:
+        """Whether every arm has one network alone, which is its own mean."""
+        return all(len({entry.seed for entry in self.of(arm)}) == 1 for arm in self.arms)
 
     def seeds(self) -> str:
         """Say how many networks per arm are drawn."""

@@ -8,8 +8,8 @@ from vitwork.report import paper_values
 from vitwork.report.axis import span
 from vitwork.report.document import Json
 from vitwork.report.figures.base import Figure, Panel, View, finite_mean, seed_means
-from vitwork.report.figures.evaluation import PAPER, POINTS, published
-from vitwork.report.figures.points import NOTE, ROW, cloud, curve
+from vitwork.report.figures.evaluation import PAPER, explained, published
+from vitwork.report.figures.points import NOTE, ROW, clouds, curve
 from vitwork.report.svg import Plot, fitted
 from vitwork.report.words import quantity
 
@@ -24,9 +24,8 @@ def robustness(view: View) -> Figure | None:
         for arm in part.arms
     }
     paper = published(paper_values.ACCURACY_ROBUSTNESS)
-    drawn = cloud("Robustness against accuracy", PLANE, ours, part.palette, paper)
-    panel = Panel("Robustness and accuracy", drawn)
-    return _figure(view, part, (panel,), POINTS.format(part.seeds()) + PAPER)
+    panels = clouds("Robustness and accuracy", PLANE, ours, part.palette, paper)
+    return _figure(view, part, panels, explained(part) + PAPER)
 
 
 def by_kind(view: View) -> Figure | None:

@@ -32,7 +32,7 @@ def by_depth(
     view: View, values: Values, heading: str, ylabel: str, published: Published, *, log: bool = False
 ) -> Panel:
     """Return what `values` takes of every record, by depth, with the paper's values."""
-    rows = {arm: [list(values(entry.values)) for entry in view.of(arm)] for arm in view.arms}
+    rows = {arm: [list(values(entry.values)) for entry in view.of(arm)] for arm in view.layers}
     paper = known(view, published)
     every = [value for row in chain(*rows.values(), paper.values()) for value in row]
     plot = Plot(
@@ -57,7 +57,7 @@ def across(view: View, values: Values, kind: str, ylabel: str, published: Publis
     Where the resolution falls, values before and after cannot be compared: such blocks are left out.
     """
     rows = {}
-    for arm in view.arms:
+    for arm in view.layers:
         first = view.of(arm)[0].values
         places = _places(_kinds(first), first["downsamples"], kind)
         if places:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from vitwork.facts.claims import Hypothesis, Sample
@@ -16,7 +17,11 @@ from vitwork.statistics.effect import Effect, Test
 ROW = 26.0
 ROW_OF_ONE_ARM = 40.0
 """Where rows are of one arm, their names are sentences, which stand above the points."""
+MOST_NAME = 190.0
+"""Pixels that names of arms take at most, so that their points have room."""
 AXES = {"log-ratio": "ratio of geometric means", "difference": "difference of means", "slope": "change of the mean"}
+SIDE, BAND = "claim’s side", "±"
+"""What stands on that side of a margin, and in place of the margin of a claim of no difference."""
 INTERACTION_AXES = {"log-ratio": "ratio of ratios of geometric means", "slope": "difference of differences of means"}
 
 
@@ -39,18 +44,23 @@ def seeds(hypothesis: Hypothesis, palette: Palette) -> str:
         f"{hypothesis.quantity}{unit}, one point per network{_beyond(every)}",
         log_x=log,
         height=46 + (ROW_OF_ONE_ARM if one_arm else ROW) * len(samples),
-        margin=(14 if one_arm else min(150, max(96, 10 + LETTER * max(map(len, names)))), 4, 10, 36),
+        margin=(14 if one_arm else min(MOST_NAME, max(96, 10 + LETTER * max(map(len, names)))), 4, 10, 36),
     )
     for place, side in enumerate(samples):
         row = len(samples) - 1 - place
         if one_arm:
-            plot.text(plot.margin[0], plot.sy(row) - 12, side.label, "start", "row")
+            plot.text(plot.margin[0], plot.sy(row) - 12, _unshifted(side.label), "start", "row")
         else:
             plot.text(plot.margin[0] - 6, plot.sy(row) + 3.5, fitted(side.arm, plot.margin[0] - 6), "end", "row")
         _strip(plot, side, row, palette[side.arm], log=log)
     for constant in constants:
         plot.rule(x=constant, kind="dashrule")
     return plot.render(grid=False)
+
+
+def _unshifted(label: str) -> str:
+    """Return the name of a side without the margin that a sentence puts on it, which its values do not have."""
+    return re.sub(r"^\S+ · |(?<=\)) [+−] \S+$", "", label)
 
 
 def _beyond(values: Sequence[float]) -> str:
@@ -106,7 +116,7 @@ def interval(hypothesis: Hypothesis, paper: float | None = None) -> str:
     for edge in band:
         plot.rule(x=edge, kind="dashrule")
     if len(band) == 2:
-        plot.text((plot.sx(band[0]) + plot.sx(band[1])) / 2, 12, "paper’s side", "middle")
+        plot.text((plot.sx(band[0]) + plot.sx(band[1])) / 2, 12, SIDE, "middle")
     elif found.alternative != "two-sided":
         _name_side(plot, plot.sx(margin), below=found.alternative == "less")
     left, right = (plot.x[0] if low is None else low), (plot.x[1] if high is None else high)
@@ -130,8 +140,8 @@ def _axis(hypothesis: Hypothesis) -> str:
 
 
 def _name_side(plot: Plot, at: float, *, below: bool) -> None:
-    """Write which side of the margin, at a pixel, is the paper's."""
-    words = "← paper’s side" if below else "paper’s side →"
+    """Write which side of the margin, at a pixel, is the claim's."""
+    words = f"← {SIDE}" if below else f"{SIDE} →"
     inside = plot.margin[0] + 70 < at if below else at < plot.width - plot.margin[2] - 70
     anchor = ("end" if below else "start") if inside else "middle"
     plot.text(at + ((-5 if below else 5) if inside else 0), 12, words, anchor)
@@ -151,23 +161,24 @@ def _band(hypothesis: Hypothesis, margin: float, *, log: bool) -> list[float]:
 
 
 def tiny(effects: Sequence[Effect], width: float = 96) -> str:
-    """Return small intervals one below the other, each in units of its own reach, the paper's side on the right.
+    """Return small intervals one below the other, each in units of its own reach, the claim's side on the right.
 
-    The margin is written below its line, where all have the same.
+    The margin is written below its line, and all of them in order where they differ.
     """
     rows = [found for found in effects if math.isfinite(found.estimate)][:6]
     if not rows:
         return ""
     step, middle = 7.0, width / 2
     foot = step * len(rows) + 3
-    margins = {marked(found.margin, found.scale) for found in rows if found.band is None}
+    margins = [marked(found.margin, found.scale) if found.band is None else BAND for found in rows]
     parts = [f'<path class="zero" d="M{number(middle)} 0V{number(foot)}"/>']
-    if named := len(margins) == 1:
-        parts.append(f'<text x="{number(middle)}" y="{number(foot + 10)}" text-anchor="middle">{margins.pop()}</text>')
-    parts.append(f'<text x="{number(width + 4)}" y="{number(foot / 2 + 4)}">paper’s side →</text>')
+    if (named := ", ".join(margins if len(set(margins)) > 1 else margins[:1])) != BAND:
+        at = max(middle, LETTER * len(named) / 2)
+        parts.append(f'<text x="{number(at)}" y="{number(foot + 10)}" text-anchor="middle">{named}</text>')
+    parts.append(f'<text class="side" x="{number(width + 4)}" y="{number(foot / 2 + 4)}">{SIDE} →</text>')
     for place, found in enumerate(rows):
         parts += _tiny_row(found, step * place + 5, middle)
-    return _small(parts, width + 90, foot + (13 if named else 7))
+    return _small(parts, width + 90, foot + (7 if named == BAND else 13))
 
 
 def _tiny_row(found: Effect, y: float, middle: float) -> list[str]:

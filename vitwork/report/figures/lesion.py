@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from vitwork.report import paper_values
 from vitwork.report.axis import Point, span
 from vitwork.report.figures.base import DrawnRecord, Figure, Panel, View, seed_means
+from vitwork.report.figures.points import READABLE
 from vitwork.report.figures.structure import KINDS, SERIES
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity
 
 Unit = tuple[str, str, int]  # name, kind, stage
-READABLE = 0.25
-"""The part of a common scale that the paper's bars need at least."""
 
 
 def draw(view: View) -> Figure | None:

@@ -14,7 +14,9 @@ from vitwork.report.svg import Plot
 def draw(view: View) -> Figure | None:
     """Return the change of accuracy by band, with the paper's."""
     part = view.plain().last()
-    changes = {arm: [[100 * y for y in entry.values["accuracy_change"]] for entry in part.of(arm)] for arm in part.arms}
+    changes = {
+        arm: [[100 * y for y in entry.values["accuracy_change"]] for entry in part.of(arm)] for arm in part.layers
+    }
     bands = {arm: part.of(arm)[0].values["frequencies"] for arm in part.arms}
     paper = known(part, paper_values.NOISE_BANDS)
     plot = Plot(

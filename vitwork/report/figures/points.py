@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from vitwork.report import paper_values
 from vitwork.report.axis import span
-from vitwork.report.figures.base import Palette, Point, View, finite_mean, seed_means
+from vitwork.report.figures.base import Palette, Panel, Point, View, finite_mean, seed_means
 from vitwork.report.svg import Plot, fitted
 from vitwork.report.words import quantity
 
@@ -16,7 +16,10 @@ Cloud = Mapping[str, Sequence[Point]]
 ROW = 22.0
 SIZE, STEP, NEAR = 4.0, 2.8, 6.0
 """Half the width of an arm's mark, what is added for each mark drawn over it, and below which distance one is, in pixels."""
+READABLE = 0.25
+"""The part of a common scale that values of one side need at least, or each side has a drawing of its own."""
 NOTE = "Thin lines are networks, thick ones their means ({})."
+IN_PAPER = "The paper’s, on a scale of its own"
 PAPER = " Dashed lines and hollow marks are the paper’s values, of one network each."
 
 
@@ -135,3 +138,27 @@ def cloud(
         if px is not None and py is not None:
             plot.tag(px, py, name)
     return plot.render()
+
+
+def squeezed(one: Sequence[float | None], other: Sequence[float | None], *, log: bool = False) -> bool:
+    """Return whether values of one side would take too small a part of an axis that holds those of the other, too."""
+    sides = [[math.log(v) if log else v for v in side if v is not None and (v > 0 or not log)] for side in (one, other)]
+    if not all(len(side) > 1 for side in sides):
+        return False
+    both = [*sides[0], *sides[1]]
+    return max(sides[0]) - min(sides[0]) < READABLE * (max(both) - min(both))
+
+
+def clouds(
+    heading: str, labels: tuple[str, str], ours: Cloud, palette: Palette, paper: Cloud, *, log: bool = False
+) -> tuple[Panel, ...]:
+    """Return points in a plane as `cloud` draws them, the paper's in a panel of their own where they would squeeze ours."""
+    mine, theirs = ([point for points in side.values() for point in points] for side in (ours, paper))
+    apart = squeezed([p[0] for p in mine], [p[0] for p in theirs])
+    apart = apart or squeezed([p[1] for p in mine], [p[1] for p in theirs], log=log)
+    if not apart:
+        return (Panel(heading, cloud(heading, labels, ours, palette, paper, log=log)),)
+    return (
+        Panel(heading, cloud(heading, labels, ours, palette, log=log)),
+        Panel(IN_PAPER, cloud(f"{heading}, in the paper", labels, {}, palette, paper, log=log)),
+    )

@@ -9,8 +9,8 @@ import numpy as np
 from vitwork.report import paper_values
 from vitwork.report.axis import span
 from vitwork.report.figures.base import DrawnRecord, Figure, Panel, Point, Row, View, finite_mean, known
-from vitwork.report.figures.evaluation import POINTS
-from vitwork.report.figures.points import NOTE, PAPER, cloud, curve, theirs
+from vitwork.report.figures.evaluation import explained
+from vitwork.report.figures.points import NOTE, PAPER, clouds, curve, theirs
 from vitwork.report.svg import Plot
 from vitwork.report.words import quantity, snapshot
 
@@ -49,10 +49,10 @@ def plane(view: View) -> Figure | None:
         name = paper_values.NETWORKS[arm] + (f",{rest}" if rest else "")
         paper.setdefault(arm, []).append((*pair, name))
     labels = ("negative eigenvalues, NEP (%)", "mean positive eigenvalue, APE")
-    drawn = cloud("APE against NEP", labels, ours, part.palette, paper, log=True)
     tail = " Hollow marks are the paper’s, of one network each." if paper else ""
-    panel = Panel(f"Sharpness against non-convexity {snapshot(when)}", drawn)
-    return _figure(view, part, (panel,), POINTS.format(part.seeds()) + tail)
+    heading = f"Sharpness against non-convexity {snapshot(when)}"
+    panels = clouds(heading, labels, ours, part.palette, paper, log=True)
+    return _figure(view, part, panels, explained(part) + tail)
 
 
 def _figure(view: View, part: View, panels: tuple[Panel, ...], note: str) -> Figure:
@@ -103,7 +103,7 @@ def _course(
     moments = [when for when in view.moments() if when in PLACES]
     rows = {
         arm: [[value(found[when]) if when in found else None for when in moments] for found in _by_seed(view, arm)]
-        for arm in view.arms
+        for arm in view.layers
     }
     every = [y for seeds in rows.values() for row in seeds for y in row]
     every += [y for points in paper.values() for _, y in points]

@@ -1,4 +1,4 @@
-"""Training curves: loss by epoch, a thin line per run and a thick one for the mean of an arm."""
+"""Training curves: loss by epoch, a thin line per run and a thick one for the mean of an arm, in a colour per model."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from vitwork.report.svg import Plot
 from vitwork.report.words import left_out
 
 
-def draw(runs: Sequence[RunResult], palette: Palette) -> Figure | None:
+def draw(runs: Sequence[RunResult]) -> Figure | None:
     """Return the training curves of all runs; None where no history was kept."""
+    models = {run.arm: run.model or run.arm for run in runs}
+    palette = Palette()
     arms: dict[str, list[list[tuple[float, float | None]]]] = {}
     beyond: list[tuple[str, int]] = []
     for run in runs:
@@ -29,14 +31,14 @@ def draw(runs: Sequence[RunResult], palette: Palette) -> Figure | None:
     plot = Plot("Training loss by epoch", span(epochs), span(losses), "epoch", "training loss (nats)")
     for arm, curves in arms.items():
         for curve in curves:
-            plot.line(curve, palette[arm], "thin")
+            plot.line(curve, palette[models[arm]], "thin")
         middle = seed_means([loss for _, loss in curve] for curve in curves)
-        plot.line(zip([epoch for epoch, _ in curves[0]], middle, strict=False), palette[arm])
+        plot.line(zip([epoch for epoch, _ in curves[0]], middle, strict=False), palette[models[arm]])
     rows = tuple((run.arm, run.seed, epoch.get("epoch"), epoch.get("loss")) for run in runs for epoch in run.history)
     return Figure(
         (Panel("Loss on the training data", plot.render()),),
-        f"A thin line per network, a thick one for the mean of an arm.{left}",
-        palette.legend(arms),
+        f"A thin line per network, a thick one for the mean of an arm, in the colour of its model.{left}",
+        palette.legend(dict.fromkeys(models[arm] for arm in arms)),
         ("arm", "seed", "epoch", "loss"),
         rows,
     )

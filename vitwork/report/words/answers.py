@@ -10,7 +10,7 @@ from vitwork.facts.claims import ClaimResult
 from vitwork.facts.document import Results
 from vitwork.report.words.numbers import plural, sentence
 from vitwork.report.words.sentences import sizes
-from vitwork.report.words.verdicts import DECIDED, apart, decided, ended, properties, sides, tally
+from vitwork.report.words.verdicts import DECIDED, apart, decided, ended, properties, sides, tally, untrained
 from vitwork.statistics.effect import Verdict
 
 PAPER = "How Do Vision Transformers Work?"
@@ -63,13 +63,15 @@ def headline(results: Results) -> str:
 def lead(results: Results) -> str:
     """Return in a sentence on how many networks how many claims were decided and hold, and how many are left open."""
     claims, _ = sides(results.claims)[0]
-    counts, found = tally(claims), decided(claims)
+    counts, found, examples = tally(claims), decided(claims), untrained(claims)
     held, failed, open_ = counts[Verdict.REPRODUCED], counts[Verdict.CONTRADICTED], counts[Verdict.INCONCLUSIVE]
     networks = plural(ended(results), f"{'published' if results.profile.loaded else 'trained'} network")
     became = [f"{held} {'holds' if held == 1 else 'hold'}"] * bool(held)
     became += [f"{failed} {'does' if failed == 1 else 'do'} not"] * bool(failed)
     left = f"; {open_} {'remains' if open_ == 1 else 'remain'} undecided" if open_ else ""
-    said = f"{plural(found, 'claim') if found else 'no claim'} could be decided{': ' if became else ''}{' and '.join(became)}"
+    without = f", and {examples} on examples, without training" if examples else ""
+    on_networks = plural(found - examples, "claim") if found > examples else "no claim"
+    said = f"{on_networks} could be decided{without}{': ' if became else ''}{' and '.join(became)}"
     return f"On {networks} {said}{left}."
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
-from vitwork.facts.claims import Hypothesis, Sample
+from msgspec import structs
+
+from vitwork.facts.claims import Constant, Hypothesis, Sample
 from vitwork.facts.document import QuantityResult
 from vitwork.report.words.numbers import plural, probability, quantity, settings
 from vitwork.statistics.effect import Effect, Obstacle, Test, Verdict
@@ -23,6 +26,33 @@ OBSTACLES = {
     Obstacle.NO_SPREAD: "no network differs from another of its arm",
 }
 """Why no test applies."""
+SIDES = {Verdict.REPRODUCED: "the claim’s side", Verdict.CONTRADICTED: "the other side"}
+
+
+def from_zero(hypothesis: Hypothesis) -> Hypothesis:
+    """Return a comparison with a number as one with zero and that number as its margin, as margins between arms are stated."""
+    found, other = hypothesis.effect, hypothesis.sides[-1]
+    if (
+        not isinstance(other, Constant)
+        or not other.value
+        or found.scale != "difference"
+        or found.margin
+        or found.band is not None
+    ):
+        return hypothesis
+    moved = ("estimate", "low", "high", "adjusted_low", "adjusted_high", "margin")
+    effect = replace(found, **{name: getattr(found, name) + other.value for name in moved})
+    return structs.replace(hypothesis, effect=effect)
+
+
+def networks(hypothesis: Hypothesis) -> tuple[int, ...]:
+    """Return how many networks with a finite value each arm has; what is measured twice on one arm has each network once."""
+    counts: dict[str, int] = {}
+    for side in hypothesis.sides:
+        if isinstance(side, Sample):
+            known = sum(value is not None for value in side.values)
+            counts[side.arm] = max(known, counts.get(side.arm, 0))
+    return tuple(counts.values())
 
 
 def factor(scale: str) -> bool:
@@ -111,10 +141,17 @@ def formula(hypothesis: Hypothesis) -> str:
 
 
 def told(hypothesis: Hypothesis) -> str:
-    """Return those of a comparison's parameters that its statement does not have already: an arm or a quantity stands in it."""
-    given = hypothesis.parameters.items()
+    """Return those of a comparison's parameters that are not said already.
+
+    An arm or a quantity stands in its statement, and a condition is its control's name.
+    """
+    given, said = hypothesis.parameters.items(), hypothesis.statement
     return settings(
-        {name: value for name, value in given if name == "when" or not _stands(value, hypothesis.statement)}
+        {
+            name: value
+            for name, value in given
+            if value != hypothesis.control and (name == "when" or not _stands(value, said))
+        }
     )
 
 
@@ -129,9 +166,16 @@ def margin(hypothesis: Hypothesis) -> str:
     if not found.margin or found.band is not None or found.verdict is Verdict.INCONCLUSIVE:
         return ""
     unit = "points" if (unit := effect_unit(hypothesis.unit, found)) == "pp" else unit
+    if abs(found.margin) == 1:
+        unit = unit.removesuffix("s")
     stated = " ".join(filter(None, [marked(found.margin, found.scale), unit]))
     side = "less" if found.estimate < found.margin else "more"
     return f"{side} than the {stated} {'allowed' if found.alternative == 'less' else 'claimed'}"
+
+
+def found_of(hypothesis: Hypothesis) -> str:
+    """Return estimate and interval, and where the margin is not nothing, on which side of it a decided effect lies."""
+    return ", ".join(filter(None, [effect(hypothesis.effect, hypothesis.unit), margin(hypothesis)]))
 
 
 def reason(hypothesis: Hypothesis) -> str:
@@ -139,8 +183,9 @@ def reason(hypothesis: Hypothesis) -> str:
     found = hypothesis.effect
     if found.obstacle is not None:
         return why(hypothesis)
-    networks = f"{found.n_a} and {found.n_b} networks" if found.n_b else plural(found.n_a, "network")
-    return f"{effect(found, hypothesis.unit)}, {', '.join([networks, *_p_values(found)])}: {why(hypothesis)}"
+    apart = found.n_b and len(networks(hypothesis)) > 1
+    counted = f"{found.n_a} and {found.n_b} networks" if apart else plural(found.n_a, "network")
+    return f"{effect(found, hypothesis.unit)}, {', '.join([counted, *_p_values(found)])}: {why(hypothesis)}"
 
 
 def adjusted(found: Effect) -> bool:
@@ -171,14 +216,16 @@ def _placed(found: Effect, most: int | None) -> str:
     paper = found.verdict is Verdict.REPRODUCED
     if found.band is not None:
         return f"{'inside' if paper else 'outside'} {_separating(found)}"
-    return f"clear of {_separating(found)} on {'the paper’s' if paper else 'the other'} side"
+    return f"clear of {_separating(found)} on {SIDES[found.verdict]}"
 
 
 def _undecided(found: Effect, most: int | None) -> str:
     place, (low, high) = _separating(found), found.deciding
     said = f"the order of the runs does not clear {place}" if found.test is Test.ORDER else f"not clear of {place}"
     if found.p <= found.alpha:
-        said = f"decided alone, but not with all {'claims' if adjusted(found) else 'comparisons'} counted"
+        counted = "claims" if adjusted(found) else "comparisons"
+        side = SIDES[Verdict.REPRODUCED if found.p_for < found.p_against else Verdict.CONTRADICTED]
+        said = f"alone it would lie on {side}, but not with all {counted} counted"
     if found.seeds_needed:
         return f"{said}; {settling(found.seeds_needed, most)}"
     return (
@@ -235,14 +282,13 @@ def _guard(found: Effect) -> str:
     below, above = found.penalty
     if found.band is None:
         below = above = below if found.margin < found.estimate else above
-    factors = dict.fromkeys((quantity(below, 2), quantity(above, 2)))
+    factors = dict.fromkeys(f"{float(f'{one:.2g}'):g}" for one in (below, above))
     return "" if below == above == 1.0 else f", p × {' or '.join(factors)} as a guard against skewness"
 
 
 def decision(hypothesis: Hypothesis) -> str:
-    """Return how a hypothesis was decided: why, the paper's side, n, p and method."""
-    found = hypothesis.effect
-    counts = [sum(value is not None for value in side.values) for side in hypothesis.sides if isinstance(side, Sample)]
+    """Return how a hypothesis was decided: why, the claim's side, n, p and method."""
+    found, counts = hypothesis.effect, networks(hypothesis)
     parts = [why(hypothesis), _claimed(hypothesis), f"n = {' + '.join(map(str, counts))}", *_p_values(found)]
     return "; ".join([*parts, *filter(None, [method(found), _plain(hypothesis)])])
 
@@ -254,14 +300,14 @@ def _plain(hypothesis: Hypothesis) -> str:
 
 
 def _claimed(hypothesis: Hypothesis) -> str:
-    """Return which effects the paper claims."""
+    """Return which effects are claimed."""
     found = hypothesis.effect
     if hypothesis.within is not None:
         band = "a factor of " if factor(found.scale) else "±"
-        return f"the paper’s side is a difference within {band}{quantity(hypothesis.within)}"
+        return f"the claim’s side is a difference within {band}{quantity(hypothesis.within)}"
     if found.alternative == "two-sided":
-        return f"the paper’s side is any effect other than {marked(found.margin, found.scale)}"
-    return f"the paper’s side is {found.alternative} than {marked(found.margin, found.scale)}"
+        return f"the claim’s side is any effect other than {marked(found.margin, found.scale)}"
+    return f"the claim’s side is {found.alternative} than {marked(found.margin, found.scale)}"
 
 
 def audit(found: QuantityResult) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from vitwork.facts.claims import ClaimResult, Registration
@@ -10,6 +11,15 @@ from vitwork.report.words.numbers import listed, moment, plural
 
 WORDING = ("sentence",)
 """What differs where a claim compares what it compared: the test of it is the same."""
+FIELDS = {
+    "sentence": "wording",
+    "contradicted_by": "what would contradict it",
+    "hypotheses": "comparisons",
+    "seeds": "number of seeds",
+    "first_seed": "first seed",
+    "decision": "error rate and claims counted",
+}
+"""What is registered of a claim, by the name of its field."""
 
 
 def registered(claim: ClaimResult) -> str:
@@ -25,13 +35,14 @@ def _state(state: Registration, changed: Sequence[str]) -> str:
     """Return how a claim compares with what was registered, with what differs, from the names of its fields."""
     if state is Registration.CHANGED and tuple(changed) == WORDING:
         return "wording changed, same comparison"
-    differs = f" ({', '.join(changed)})" if changed else ""
-    return f"{state}{differs}".replace("_", " ")
+    differs = f" ({', '.join(FIELDS.get(name, name) for name in changed)})" if changed else ""
+    return f"{state}{differs}"
 
 
 def registration(results: Results) -> str:
     """Return how many claims were registered before their data, and name others, if few; empty where none was registered.
 
+    Those that measure nothing, or nothing that the profile has, have no data and are not counted.
     Every claim says so of itself in its details.
     """
     groups: dict[tuple[Registration, tuple[str, ...]], list[str]] = {}
@@ -40,11 +51,18 @@ def registration(results: Results) -> str:
             groups.setdefault((found.state, found.changed), []).append(claim.id)
     if not groups:
         return ""
+    total = sum(map(len, groups.values()))
+    measurable = " that the profile can measure" if total < len(results.claims) else ""
     before = groups.pop((Registration.REGISTERED, ()), [])
-    parts = [f"{len(before)} of {plural(len(results.claims), 'claim')} registered before their data"]
+    parts = [f"{len(before)} of {plural(total, 'claim')}{measurable} registered before their data"]
     for (state, changed), ids in groups.items():
         parts.append(f"{_state(state, changed)}: {listed(ids, ', ')}")
     return "; ".join(parts)
+
+
+def command(given: str) -> str:
+    """Return a command with the names of its files alone: the folders are of no other machine."""
+    return re.sub(r"(?<=[\s=])[^\s=]*/(?=[^\s/])", "", given)
 
 
 def pooled(results: Results) -> str:

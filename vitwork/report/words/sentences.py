@@ -12,13 +12,12 @@ from vitwork.design.deviation import Change, Deviation, Lack, Missing
 from vitwork.facts.changes import Event, Kind, untold
 from vitwork.facts.claims import ClaimResult, Hypothesis
 from vitwork.facts.document import PARTS, ProfileResult, Results
-from vitwork.report.words.effects import compared, effect, settling, why
+from vitwork.report.words.effects import SIDES, compared, effect, found_of, settling, why
 from vitwork.report.words.numbers import cost, duration, listed, plural, quantity, sentence, snapshot
 from vitwork.report.words.origins import pooled, registration
-from vitwork.report.words.verdicts import primaries, qualifiers, verdict
+from vitwork.report.words.verdicts import bearing, primaries, qualifiers, verdict
 from vitwork.statistics.effect import Effect, Verdict
 
-SIDES = {Verdict.REPRODUCED: "the paper’s side", Verdict.CONTRADICTED: "the other side"}
 SUBSTITUTES = {Change.MODEL: "model", Change.NETWORKS: "networks"}
 """What stands in place of a profile's own, by the change that says so."""
 
@@ -57,6 +56,10 @@ def lack(found: Lack) -> str:
     }[found.missing]
 
 
+FIXED = frozenset(
+    {Missing.ARM, Missing.SNAPSHOT, Missing.LOADED, Missing.PART, Missing.SAME, Missing.LEFT_OUT, Missing.UNFIT}
+)
+"""What a profile lacks however often it is run."""
 NEEDS = {
     Missing.ARM: "an arm that the profile does not have",
     Missing.SNAPSHOT: "a snapshot that a recipe does not keep",
@@ -199,25 +202,25 @@ def sizes(results: Results) -> str:
 
 
 def claim_reason(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
-    """Return how many of the comparisons that decide speak for and against a claim, and the first that bears its verdict."""
+    """Return how many of the comparisons that decide speak for and against a claim, and the one that bears its verdict."""
     deciding = primaries(hypotheses)
     if not deciding:
         return _undecidable(claim, controls=bool(hypotheses))
     found = [hypothesis.effect.verdict for hypothesis in deciding]
-    bearing = deciding[found.index(claim.verdict) if claim.verdict in found else 0]
+    borne = bearing(claim.verdict, deciding) or deciding[0]
     missing = f"Another test was not measured: {lack(claim.lack)}." if claim.lack is not None else ""
-    parts = (_counted(found), _said(bearing), missing, "" if missing else _settled(claim, deciding))
+    parts = (_counted(found), _said(borne), missing, "" if missing else _settled(claim, deciding))
     return " ".join(part for part in parts if part)
 
 
 def _undecidable(claim: ClaimResult, *, controls: bool) -> str:
     """Return what a claim without a comparison that decides lacks, or what its examples say."""
     if claim.lack is not None and claim.verdict is Verdict.NOT_MEASURED:
-        return f"Not measured: {lack(claim.lack)}"
+        return f"{sentence(lack(claim.lack))}."
     if controls:
         return "Only controls were measured, which never decide."
     if claim.verdict is Verdict.NOT_MEASURED:
-        return "Not measured: its test was not run."
+        return "Its test was not run."
     holds = "it holds" if claim.verdict is Verdict.REPRODUCED else "it fails"
     return f"A property that is checked on examples, without statistics: {holds} there."
 
@@ -227,7 +230,7 @@ def _counted(verdicts: Sequence[Verdict]) -> str:
     if len(verdicts) == 1:
         return ""
     names = (
-        (Verdict.REPRODUCED, "supports the paper", "support the paper"),
+        (Verdict.REPRODUCED, "supports the claim", "support the claim"),
         (Verdict.CONTRADICTED, "speaks against it", "speak against it"),
         (Verdict.INCONCLUSIVE, "is undecided", "are undecided"),
     )
@@ -241,7 +244,7 @@ def _counted(verdicts: Sequence[Verdict]) -> str:
 
 def _said(hypothesis: Hypothesis) -> str:
     """Return one comparison as a sentence."""
-    return f"{compared(hypothesis)}: {effect(hypothesis.effect, hypothesis.unit)}; {_side(hypothesis)}."
+    return f"{sentence(compared(hypothesis))}: {found_of(hypothesis)}; {_side(hypothesis)}."
 
 
 def _settled(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from statistics import median
+from typing import NamedTuple
 
 from vitwork.facts.claims import ClaimResult, Hypothesis
 from vitwork.facts.document import QuantityResult, Results, RunResult
@@ -19,6 +20,8 @@ DECIDED = (Verdict.REPRODUCED, Verdict.CONTRADICTED)
 AGAINST = {(Verdict.REPRODUCED, Verdict.CONTRADICTED): "but not",
            (Verdict.CONTRADICTED, Verdict.REPRODUCED): "but reproduced"}  # fmt: skip
 """What a control says that contradicts its claim's verdict."""
+NAMED = 2
+"""Controls that were not measured and are named; more are counted."""
 BELOW = "below twice the error of the test images"
 """What is said of an effect that is so near to its margin."""
 OBJECTIONS = tuple(AGAINST.values())
@@ -34,9 +37,14 @@ def counted(claims: Sequence[ClaimResult]) -> str:
     return ", ".join(f"{count} {verdict}" for verdict, count in tally(claims).items() if count)
 
 
+def untrained(claims: Iterable[ClaimResult]) -> int:
+    """Return how many decided claims rest on no trained network."""
+    return sum(not claim.hypotheses for claim in claims if claim.verdict in DECIDED)
+
+
 def properties(claims: Sequence[ClaimResult]) -> str:
     """Return in brackets how many decided claims rest on no trained network; empty of none."""
-    number = sum(not claim.hypotheses for claim in claims if claim.verdict in DECIDED)
+    number = untrained(claims)
     what = "is a property" if number == 1 else "are properties"
     return f" ({number} {what} checked on examples, without training)" if number else ""
 
@@ -67,7 +75,7 @@ def primaries(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
 
 
 def bearing(verdict: Verdict, hypotheses: Iterable[Hypothesis]) -> Hypothesis | None:
-    """Return the hypothesis that bears a claim's verdict: the strongest against the paper, or the weakest for it.
+    """Return the hypothesis that bears a claim's verdict: the strongest against it, or the weakest for it.
 
     None for a claim that was not measured, or that is decided without comparisons.
     """
@@ -92,7 +100,8 @@ def verdict(
     claim: ClaimResult, hypotheses: Iterable[Hypothesis], profile: str, quantities: Sequence[QuantityResult] = ()
 ) -> str:
     """Return a verdict with its scale and qualifiers: ``reproduced at smoke, but not with BatchNorm in train mode``."""
-    said = (f"{', ' if objects else '; '}{what}" for what, objects in _qualified(claim, list(hypotheses), quantities))
+    found = _qualified(claim, list(hypotheses), quantities)
+    said = (f"{', ' if one.text.startswith(OBJECTIONS) else '; '}{one.text}" for one in found)
     return "".join([f"{claim.verdict} at {profile}", *said])
 
 
@@ -104,27 +113,50 @@ def qualifiers(
     That are controls which do not share it, a number of the paper that is excluded, and, where the `quantities` of the
     session are given, that the effect is within the error of the images.
     """
-    return tuple(what for what, _ in _qualified(claim, list(hypotheses), quantities))
-
-
-def within_error(hypothesis: Hypothesis, quantities: Iterable[QuantityResult]) -> bool:
-    """Return whether an effect is nearer to its margin than twice the error of one network on images that all networks share.
-
-    Such an error is no part of the spread over networks, by which the effect is decided. Effects on another scale than their
-    quantity's, such as rank correlations, are not compared.
-    """
-    found = hypothesis.effect
-    return any(
-        not quantity.drawn and bool(quantity.error) and abs(found.estimate - found.margin) < 2 * (quantity.error or 0.0)
-        for quantity in quantities
-        if (quantity.name, quantity.scale) == (hypothesis.quantity, found.scale) and found.band is None
+    return tuple(
+        f"control: {said.text}" if said.control else said.text
+        for said in _qualified(claim, list(hypotheses), quantities)
     )
 
 
-def _qualified(
-    claim: ClaimResult, found: Sequence[Hypothesis], quantities: Sequence[QuantityResult]
-) -> list[tuple[str, bool]]:
-    """Return what is said beside a verdict, and of each whether it speaks against it."""
+def within_error(hypothesis: Hypothesis, quantities: Iterable[QuantityResult]) -> float | None:
+    """Return twice the error of one network on images that all networks share, where an effect is nearer than that to its margin.
+
+    None where it is farther, or the error is not known. Such an error is no part of the spread over networks, by which the effect is decided. Effects on another scale than their
+    quantity's, such as rank correlations, are not compared.
+    """
+    found = hypothesis.effect
+    if found.band is not None:
+        return None
+    twice = [
+        2 * one.error
+        for one in quantities
+        if (one.name, one.scale) == (hypothesis.quantity, found.scale) and one.error and not one.drawn
+    ]
+    return next((error for error in twice if abs(found.estimate - found.margin) < error), None)
+
+
+def image_error(claim: ClaimResult, found: Sequence[Hypothesis], quantities: Sequence[QuantityResult]) -> str:
+    """Return how near the effect that decides a claim is to its margin beside twice the error of the images; empty where farther."""
+    borne, twice = _below(claim, found, quantities)
+    if borne is None or twice is None:
+        return ""
+    unit = f" {unit}" if (unit := effect_unit(borne.unit, borne.effect)) else ""
+    far = quantity(abs(borne.effect.estimate - borne.effect.margin))
+    return (
+        f"The effect is {far}{unit} from its margin, and twice the error of the test images is {quantity(twice)}{unit}."
+    )
+
+
+class _Said(NamedTuple):
+    """What is said beside a verdict, and whether a control says it."""
+
+    text: str
+    control: bool = False
+
+
+def _qualified(claim: ClaimResult, found: Sequence[Hypothesis], quantities: Sequence[QuantityResult]) -> list[_Said]:
+    """Return what is said beside a verdict: of controls first, those that speak against it before others."""
     if claim.verdict is Verdict.NOT_MEASURED:
         return []
     conditions: dict[str, list[Hypothesis]] = {}
@@ -135,26 +167,28 @@ def _qualified(
     for condition, controls in conditions.items():
         if (control := combine(one.effect.verdict for one in controls)) is not claim.verdict:
             said.setdefault(_kind(claim.verdict, control), []).append(f"{condition}{_where(control, controls)}")
-    if len(claim.unmeasured) == 1:
+    if len(claim.unmeasured) <= NAMED:
         said.setdefault("not measured", []).extend(claim.unmeasured)
     stated = [
-        (f"{kind} {(' or ' if kind == 'but not' else ' and ').join(named)}", kind in OBJECTIONS)
+        _Said(f"{kind} {(' or ' if kind == 'but not' else ' and ').join(named)}", control=True)
         for kind, named in said.items()
         if named
     ]
     unmeasured = len(claim.unmeasured)
     others = (
-        f"{unmeasured} controls not measured here" if unmeasured > 1 else "",
+        f"{unmeasured} controls not measured here" if unmeasured > NAMED else "",
         _excluded(claim, found),
-        BELOW if _below(claim, found, quantities) else "",
+        BELOW if _below(claim, found, quantities)[1] else "",
     )
-    return [*stated, *((other, False) for other in others if other)]
+    return [*stated, *(_Said(other) for other in others if other)]
 
 
-def _below(claim: ClaimResult, found: Sequence[Hypothesis], quantities: Sequence[QuantityResult]) -> bool:
-    """Return whether the comparison that decides a claim is within the error of the images."""
+def _below(
+    claim: ClaimResult, found: Sequence[Hypothesis], quantities: Sequence[QuantityResult]
+) -> tuple[Hypothesis | None, float | None]:
+    """Return the comparison that decides a claim, and twice the error of the images where it is within that."""
     borne = bearing(claim.verdict, found) if claim.verdict in DECIDED else None
-    return borne is not None and within_error(borne, quantities)
+    return borne, None if borne is None else within_error(borne, quantities)
 
 
 def _where(verdict: Verdict, controls: Sequence[Hypothesis]) -> str:
@@ -176,7 +210,7 @@ def _kind(verdict: Verdict, control: Verdict) -> str:
 
 
 def _excluded(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
-    """Return that an undecided effect is not the paper's, where the paper gives a number; else nothing."""
+    """Return that an undecided effect is another one than the paper's, where the paper gives a number; else nothing."""
     stated, deciding = claim.paper.effect, primaries(hypotheses)
     first = next(iter(deciding), None)
     if claim.verdict is not Verdict.INCONCLUSIVE or stated is None or first is None:
@@ -186,15 +220,11 @@ def _excluded(claim: ClaimResult, hypotheses: Sequence[Hypothesis]) -> str:
     if not (value < found.low or value > found.high):
         return ""
     unit = "points" if first.unit == "%" else first.unit
-    number = (
-        f"{quantity(stated, sign=True)} {unit} {'are' if unit.endswith('s') else 'is'}"
-        if effect_unit(first.unit, found)
-        else f"{marked(value, found.scale)} is"
-    )
+    number = f"{quantity(stated, sign=True)} {unit}" if effect_unit(first.unit, found) else marked(value, found.scale)
     which = f" for {first.statement}" if len(deciding) > 1 else ""
     effect, paper = found.estimate - found.margin, value - found.margin
-    exceeded = (effect > 0) == (paper > 0) and abs(effect) > abs(paper)
-    return f"the paper’s {number} excluded{which} at this scale, {'exceeded' if exceeded else 'not reached'}"
+    stronger = (effect > 0) == (paper > 0) and abs(effect) > abs(paper)
+    return f"the effect here{which} is {'stronger' if stronger else 'weaker'} than the paper’s {number}"
 
 
 def p_values(claim: ClaimResult, results: Results) -> str:
@@ -301,6 +331,6 @@ def throughput(results: Results) -> str:
         for model, found in sorted(models.items(), key=lambda item: -max(item[1]))
     )
     return (
-        f"throughput-comparable (appendix A.1: the networks train at similar speed), in images per second: {', '.join(ranges)} "
+        f"Images per second (throughput-comparable; appendix A.1: the networks train at similar speed): {', '.join(ranges)} "
         "(medians over networks, each by its own clock). No verdict: speed depends on the machine and on what else runs there"
     )
