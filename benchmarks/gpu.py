@@ -133,7 +133,7 @@ def parts(options: argparse.Namespace) -> list[Part]:
             Goal("against official", least=5), Goal("against timm", least=3), Goal("against timm's train.py", least=3),
             Goal("of a matrix product's", least=40), more=loops,
         ),
-        benchmark("bottlenecks", 45, f"--scale {paper} --steps 20", "--steps 1", Goal("GPU idle")),
+        benchmark("bottlenecks", 40, f"--scale {paper} --steps 20", "--steps 1", Goal("GPU idle")),
         benchmark("seeds", 80, "--images 2880", "--images 96 --tried 1", Goal(f"{seeds} seeds together", least=3, of="ViT"),
                   more=together, script="training"),
         benchmark("augmentation", 60, "--images 19200 --rounds 2", "--images 480 --rounds 1", Goal("× official", least=50),

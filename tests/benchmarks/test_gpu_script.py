@@ -117,11 +117,12 @@ def test_time_is_kept_for_the_goals_to_come(gpu, tmp_path, monkeypatch):
 
 
 def test_all_goals_fit_into_eight_minutes(gpu, listed):
-    """With the time of one lease, no part with a goal waits in vain for those before it."""
-    assert [part.name for part in listed][:5] == ["correctness", "hessian", "training", "seeds", "augmentation"]
-    assert [part.name for part in listed][-2:] == ["bottlenecks", "compiled"]
+    """With the time of one lease, no part with a goal waits in vain for those before it; what holds training back follows it."""
+    names = ["correctness", "hessian", "training", "bottlenecks", "seeds", "augmentation"]
+    assert [part.name for part in listed][:6] == names
+    assert [part.name for part in listed][-1] == "compiled"
     assert sum(part.seconds for part in listed if part.counts) <= 480
-    assert sum(part.seconds for part in listed[:5]) <= 480
+    assert sum(part.seconds for part in listed[:6]) <= 480
 
 
 def test_what_must_be_installed_is_told(gpu, monkeypatch):
