@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from statistics import median
 
+from vitwork.design.deviation import Change
 from vitwork.facts.document import Results
 from vitwork.report.document import read
 from vitwork.report.findings import page, summary
@@ -37,9 +38,14 @@ def timings(results: list[Results]) -> str:
     """Return the file of timings: median seconds of a core for a run, trained and measured, by profile and arm.
 
     The median, since a run that shared its cores with other work takes several times as long. Of an arm that is not complete
-    nothing is said.
+    nothing is said, and nothing of a session that changed settings or models.
     """
-    return json.dumps({found.profile.name: _timed(found) for found in results if found.runs}, indent=1) + "\n"
+    own = [found for found in results if found.runs and not _changed(found)]
+    return json.dumps({found.profile.name: _timed(found) for found in own}, indent=1) + "\n"
+
+
+def _changed(results: Results) -> bool:
+    return any(found.change in {Change.SETTING, Change.MODEL} for found in results.profile.deviations)
 
 
 def _timed(results: Results) -> dict[str, object]:
