@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 
 from tests.session.small import MEANS, PROFILE, Reading, case, error, sharpness
-from vitwork.facts.document import Results
+from vitwork.design.deviation import Lack
+from vitwork.facts.claims import ClaimResult
+from vitwork.facts.document import MeasurementResult, Results
 from vitwork.language.measure import Measure
 from vitwork.language.quantity import quantity
 from vitwork.session.from_report import ReportPlan
@@ -20,9 +23,11 @@ from vitwork.session.reading import Case
 from vitwork.session.registration import Registry, declarations
 from vitwork.session.results import Evidence, Session
 from vitwork.session.troubles import Troubles
+from vitwork.statistics.effect import Verdict
 from vitwork.store.keys import plain
 from vitwork.store.store import Store
 
+UNDECIDED = {"p": None, "q": None, "holm_p": None}
 SEEDS = 9
 LAYERS = 12
 PROFILE = replace(PROFILE, seeds=SEEDS)
@@ -119,3 +124,29 @@ def again(results: Results, cases: Iterable[Case] = CASES) -> ReportPlan:
     told = results.profile
     profile = replace(PROFILE, seeds=told.seeds, first_seed=told.first_seed, deviations=told.deviations)
     return ReportPlan(profile, report=results).read(cases)
+
+
+def changed(results: Results, entry: str, key: Callable[[Any], bool], **changes: Any) -> Results:
+    """Return results in which some entries have other fields."""
+    entries = tuple(structs.replace(one, **changes) if key(one) else one for one in getattr(results, entry))
+    return structs.replace(results, **{entry: entries})
+
+
+def unmeasured(results: Results, id: str, lack: Lack | None, verdict: Verdict = Verdict.NOT_MEASURED) -> ClaimResult:
+    """Return a further claim, as a session that measures nothing for it tells it."""
+    first = results.claims[0]
+    return structs.replace(
+        first, id=id, verdict=verdict, lack=lack, hypotheses=(), measurements=(), arms=(), cost_seconds=0.0, **UNDECIDED,
+        rerun=first.rerun.replace(first.id, id), file=id, files=(id,),
+    )  # fmt: skip
+
+
+def without(results: Results, gone: Callable[[MeasurementResult], bool]) -> Results:
+    """Return a report without some records, also where its claims list them."""
+    kept = tuple(entry for entry in results.measurements if not gone(entry))
+    keys = {entry.key for entry in kept}
+    claims = tuple(
+        structs.replace(claim, measurements=tuple(key for key in claim.measurements if key in keys))
+        for claim in results.claims
+    )
+    return structs.replace(results, measurements=kept, claims=claims)

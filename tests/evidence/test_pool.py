@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import structs
 
-from tests.evidence.published import again, published
+from tests.evidence.published import CASES, again, published
+from tests.session.small import case
 from vitwork.design.deviation import Change, Deviation
 from vitwork.errors import VitworkError
 from vitwork.evidence.pool import judge, pooled
@@ -18,6 +20,7 @@ from vitwork.facts.document import Results
 from vitwork.report import words
 from vitwork.report.document import dump, read
 from vitwork.report.words import evidence as said
+from vitwork.statistics.effect import Verdict
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +96,28 @@ def test_a_machine_that_measures_otherwise_is_found(reports: dict[str, Results],
     found = joined({**reports, "b": other})
     assert [effect.arm for effect in found.machine_effects if effect.adjusted_p <= 0.05] == ["resnet"]
     assert words.pooled(found) == "Pooled from 2 reports; it matters for resnet where networks were trained"
+
+
+def test_a_verdict_without_hypotheses_is_a_propertys_only_if_the_claim_is_one(reports: dict[str, Results]) -> None:
+    """Which claims are checked on examples the installed ones say; of these the pooled report takes the verdict alone."""
+    theorem = replace(case("theorem", lambda measure: None), statistical=False, fault="", sentences=())
+    bare = {"hypotheses": (), "p": None, "q": None, "holm_p": None}
+    told = structs.replace(reports["a"].claims[0], id="theorem", sentence="forged", verdict=Verdict.REPRODUCED, **bare)
+    forged = {
+        name: structs.replace(
+            report,
+            claims=(*(structs.replace(claim, verdict=Verdict.CONTRADICTED, **bare) for claim in report.claims), told),
+            hypotheses=(),
+        )
+        for name, report in reports.items()
+    }
+    found = judge(again(pooled(forged), (*CASES, theorem)), list(forged.values()))
+    assert {claim.id: claim.verdict for claim in found.claims} == {
+        "smaller": Verdict.REPRODUCED,
+        "alike": Verdict.INCONCLUSIVE,
+        "theorem": Verdict.REPRODUCED,
+    }
+    assert found.claims[-1].sentence == "A sentence."
 
 
 def changed(results: Results, seed: int | None = None, **run: Any) -> Results:

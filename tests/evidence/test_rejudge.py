@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from tests.evidence.published import CASES, again, published
+from tests.evidence.published import CASES, UNDECIDED, again, changed, unmeasured, without
 from tests.session.small import case, error
 from vitwork.design.deviation import Change, Deviation, Lack, Missing
-from vitwork.evidence.rejudge import OUTSIDE, WHOLE, rejudge
+from vitwork.evidence.rejudge import WHOLE, rejudge
 from vitwork.facts.checks import Agreement, Code, Kind
 from vitwork.facts.claims import ClaimResult, Hypothesis
 from vitwork.facts.document import ProfileResult, Results
@@ -23,17 +22,6 @@ from vitwork.language.measure import Measure
 from vitwork.report.document import dump, read
 from vitwork.report.words import evidence as words
 from vitwork.statistics.effect import Effect, Verdict
-
-UNDECIDED = {"p": None, "q": None, "holm_p": None}
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Return a report as it is read from disk."""
-    folder = tmp_path_factory.mktemp("report")
-    path = folder / "results.json"
-    path.write_bytes(dump(published(folder / "store")))
-    return read(path)
 
 
 def outcomes(results: Results, cases=CASES) -> dict[str, Agreement]:
@@ -52,12 +40,6 @@ def test_an_honest_report_is_judged_the_same(results: Results) -> None:
     assert (found.moved, found.differs, found.unlike) == ((), False, False)
 
 
-def changed(results: Results, entry: str, key: Callable[[Any], bool], **changes: Any) -> Results:
-    """Return results in which some entries have other fields."""
-    entries = tuple(structs.replace(one, **changes) if key(one) else one for one in getattr(results, entry))
-    return structs.replace(results, **{entry: entries})
-
-
 def test_another_verdict_is_named(results: Results) -> None:
     """A published verdict that the records do not bear is another one, with the numbers that differ."""
     forged = changed(results, "claims", lambda claim: claim.id == "alike", verdict=Verdict.REPRODUCED, p=0.001)
@@ -73,10 +55,7 @@ def test_another_reason_not_to_be_measured_is_named(results: Results) -> None:
         assert measure(error)("swin") < 1.0
 
     lacks = {"lacking": Lack(Missing.ARM, "pit"), "as before": Lack(Missing.ARM, "swin")}
-    claims = tuple(
-        structs.replace(results.claims[0], id=id, verdict=Verdict.NOT_MEASURED, lack=lack, hypotheses=(), **UNDECIDED)
-        for id, lack in lacks.items()
-    )
+    claims = tuple(unmeasured(results, id, lack) for id, lack in lacks.items())
     report = structs.replace(results, claims=(*results.claims, *claims))
     found = rejudge(again(report, (*CASES, *(case(id, elsewhere) for id in lacks))))
     lines = list(words.rejudged(found, report))
@@ -125,10 +104,12 @@ def test_an_arm_that_was_renamed_is_known_by_what_was_trained(results: Results, 
 
 
 def test_what_cannot_be_judged_again_says_why(results: Results) -> None:
-    """A record that is gone, and a claim that is not installed, leave a verdict that is not judged again."""
-    gone = structs.replace(results, measurements=results.measurements[1:])
+    """Records of a kind that are gone, and a claim that is not installed, leave a verdict that is not judged again."""
+    gone = without(results, lambda entry: (entry.arm, entry.name) == ("vit", "reading"))
     assert outcomes(gone) == {"smaller": Agreement.LOST, "alike": Agreement.SAME}
-    assert rejudge(again(gone)).claims[0].lack == Lack(Missing.RECORD, "vit", "reading")
+    found = rejudge(again(gone))
+    assert found.claims[0].lack == Lack(Missing.RECORD, "vit", "reading")
+    assert (found.gaps, found.differs, found.unlike) == ((), False, False)
     assert outcomes(results, CASES[1:]) == {"smaller": Agreement.LOST, "alike": Agreement.SAME}
 
 
@@ -202,12 +183,13 @@ def other(value: Any) -> Any:
     return "another"
 
 
-@pytest.mark.parametrize("field", sorted({*ClaimResult.__struct_fields__} - OUTSIDE - {"hypotheses"}))
+@pytest.mark.parametrize(
+    "field", sorted({*ClaimResult.__struct_fields__} - {"id", "verdict", "registered", "hypotheses"})
+)
 def test_every_field_of_a_claim_is_compared(results: Results, field: str) -> None:
     """What a report says of a claim is what the installed one declares and what follows from the records, or it is named."""
-    forged = changed(
-        results, "claims", lambda one: one.id == "smaller", **{field: other(getattr(results.claims[0], field))}
-    )
+    another = Lack(Missing.FAULT) if field == "lack" else other(getattr(results.claims[0], field))
+    forged = changed(results, "claims", lambda one: one.id == "smaller", **{field: another})
     found = rejudge(again(forged))
     (moved,) = [moved for moved in found.claims[0].moved if moved.field.partition(".")[0] == field]
     assert (moved.kind is Kind.NOTE) == (field == "examined")
@@ -275,9 +257,7 @@ def test_a_property_is_as_told_and_nothing_else_of_it(results: Results) -> None:
     """The verdict of a claim that is checked on examples is taken as told, while its sentence is compared."""
     theorem = replace(case("theorem", lambda measure: None), statistical=False, fault="", sentences=())
     cases = (*CASES, theorem)
-    told = structs.replace(
-        results.claims[0], id="theorem", hypotheses=(), **UNDECIDED, measurements=(), arms=(), cost_seconds=0.0
-    )  # fmt: skip
+    told = unmeasured(results, "theorem", None, Verdict.REPRODUCED)
     report = structs.replace(results, claims=(*results.claims, told))
     assert outcomes(report, cases)["theorem"] is Agreement.PROPERTY
     assert not rejudge(again(report, cases)).unlike

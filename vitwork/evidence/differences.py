@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -22,6 +23,8 @@ DECLARED = {
     "levels", "within", "most", "profile", "alpha", "family", "sequential", "model", "options", "recipe", "data", "status",
 }  # fmt: skip
 """Fields that claims and profiles declare, such as sentences, margins and arms; all others are numbers."""
+UNORDERED = {"profile.deviations"}
+"""Fields whose order says nothing: a session that ended early, and a judgement, add their own deviations last."""
 
 
 def differences(before: object, after: object, names: Iterable[str], id: str = "") -> Iterator[Moved]:
@@ -41,6 +44,8 @@ def differences(before: object, after: object, names: Iterable[str], id: str = "
 
 def unlike(name: str, before: Any, after: Any) -> Iterator[tuple[str, object, object]]:
     """Yield the place of each smallest part that differs, with both of its values."""
+    if name in UNORDERED and Counter(before) == Counter(after):
+        return
     if isinstance(before, Sample) and isinstance(after, Sample):
         yield from _sides(before, after)
     elif type(before) is type(after) and (fields := _fields(before)):
@@ -49,11 +54,16 @@ def unlike(name: str, before: Any, after: Any) -> Iterator[tuple[str, object, ob
     elif isinstance(before, dict) and isinstance(after, dict):
         for key in {**before, **after}:
             yield from unlike(f"{name}.{key}", before.get(key), after.get(key))
-    elif isinstance(before, (list, tuple)) and isinstance(after, (list, tuple)) and len(before) == len(after):
+    elif isinstance(before, (list, tuple)) and isinstance(after, (list, tuple)) and _paired(name, before, after):
         for place, pair in enumerate(zip(before, after, strict=True), start=1):
             yield from unlike(f"{name}.{getattr(pair[0], 'name', place)}", *pair)
     elif not alike(before, after):
         yield name, *_apart(before, after)
+
+
+def _paired(name: str, before: Sequence[Any], after: Sequence[Any]) -> bool:
+    """Return whether the items of two sequences are compared one by one."""
+    return len(before) == len(after) and name not in UNORDERED
 
 
 def _apart(before: Any, after: Any) -> tuple[object, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from vitwork.facts.document import (
 )
 from vitwork.session.from_report import ReportPlan, judged_again
 from vitwork.session.lookup import Lookup
+from vitwork.session.plan import Plan
 from vitwork.statistics.effect import Verdict
 from vitwork.statistics.group_differences import GroupedNetworks, group_differences
 from vitwork.store.keys import digest, plain
@@ -195,23 +196,29 @@ def judge(plan: ReportPlan, reports: Sequence[Results]) -> Results:
         reports: the pooled reports; properties that their sessions checked on examples are taken over if they agree.
     """
     found = judged_again(plan)
-    properties = [{claim.id: claim for claim in report.claims if _property(claim)} for report in reports]
+    own = properties(plan)
+    told = {id: {claim.verdict for report in reports for claim in report.claims if claim.id == id} for id in own}
     return structs.replace(
         found,
-        claims=tuple(_checked(claim, properties) for claim in found.claims),
+        claims=tuple(_checked(claim, told.get(claim.id, set())) for claim in found.claims),
         origins=plan.report.origins,
         sources=plan.report.sources,
         machine_effects=machine_effects(plan),
     )
 
 
-def _property(claim: ClaimResult) -> bool:
-    return claim.p is None and not claim.hypotheses and claim.verdict is not Verdict.NOT_MEASURED
+def properties(plan: Plan) -> set[str]:
+    """Return the claims none of whose tests measures: those that are checked on examples."""
+    tests = [test.case for test in plan.tests.values()]
+    return {case.claim.id for case in tests} - {case.claim.id for case in tests if case.statistical}
 
 
-def _checked(claim: ClaimResult, properties: Sequence[Mapping[str, ClaimResult]]) -> ClaimResult:
-    told = [found[claim.id] for found in properties if claim.id in found]
-    return told[0] if len({one.verdict for one in told}) == 1 else claim
+def _checked(claim: ClaimResult, told: Collection[Verdict]) -> ClaimResult:
+    """Return a claim with the verdict that reports tell of it, if they agree; of what they say nothing else is taken."""
+    match [verdict for verdict in told if verdict is not Verdict.NOT_MEASURED]:
+        case [verdict]:
+            return structs.replace(claim, verdict=verdict, lack=None)
+    return claim
 
 
 def machine_effects(plan: ReportPlan) -> tuple[MachineEffect, ...]:

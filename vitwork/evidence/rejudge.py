@@ -13,10 +13,11 @@ from msgspec import structs
 
 from vitwork import profiles
 from vitwork.design.dataset import DataSpec
-from vitwork.design.deviation import Change, Missing
+from vitwork.design.deviation import Change, Deviation, Missing
 from vitwork.design.recipe import Recipe
+from vitwork.evidence import records, reruns
 from vitwork.evidence.differences import differences, unlike
-from vitwork.evidence.pool import machine_effects
+from vitwork.evidence.pool import machine_effects, properties
 from vitwork.facts.checks import Agreement, Code, Judged, Kind, Moved, Rejudged
 from vitwork.facts.claims import ClaimResult, Hypothesis, Sample
 from vitwork.facts.document import Results, RunResult
@@ -30,30 +31,55 @@ CORRECTED = {
     "q", "holm_p", "effect.adjusted_p", "effect.adjusted_low", "effect.adjusted_high", "effect.verdict", "effect.seeds_needed"
 }  # fmt: skip
 """Numbers that depend on every claim of the family; they are not compared if some claims cannot be judged again."""
-OUTSIDE = {"id", "verdict", "registered", "rerun", "file", "files"}
-"""Fields of a claim that are not compared: those that pair and sort claims, those that only the project of the report
-knows, and those that say where and how its session was started."""
+OUTSIDE = {"id", "verdict", "registered", "lack", *reruns.FIELDS}
+"""Fields of a claim that are not compared as they stand: those that pair and sort claims, those that only the project of
+the report knows, and those that may be told in several ways (`_reason`, `reruns`)."""
 TEXTS = ("sentence", "paper", "contradicted_by", "confounds", "chapter", "ours", "examined")
 """Fields of a claim that do not depend on records."""
 WHOLE = ("profile", "alpha", "family", "sequential", "machine_effects")
 """Fields of a report that are neither records nor their provenance."""
-PASSING = {Missing.FAULT, Missing.REACH, Missing.RECORD, Missing.WEIGHTS}
-"""Lacks that may differ between two sessions of the same claims."""
+FOUND = {Missing.LEARNING, Missing.SAME, Missing.NOISE}
+"""Lacks that are found in records which are all there, so that a verdict in spite of them is another one."""
+BY_SESSION = {
+    Missing.RECORD: {Missing.FAULT, Missing.UNFIT, Missing.REACH, Missing.RECORD},
+    Missing.REACH: {Missing.REACH},
+    Missing.FAULT: {Missing.FAULT},
+    Missing.WEIGHTS: {Missing.WEIGHTS},
+}
+"""What a report may say that a claim lacks, by what it is found to lack: a session knows why it has no record, which of a
+claim's tests it did not run, how a failing test words it here, and what is wrong with a file of weights."""
+MEANT = {
+    Change.DECLARED: ("text",), Change.SETTING: ("arm", "field", "value"), Change.SEEDS: ("value",),
+    Change.NETWORKS: ("arm", "networks"), Change.MODEL: ("arm", "value"), Change.CHOSEN: (), Change.ENDED: (),
+}  # fmt: skip
+"""Fields that say something of each kind of deviation; all others are empty."""
 
 
 def rejudge(plan: ReportPlan) -> Rejudged:
     """Return how a report compares with a new judgement of its records by the installed claims and statistics."""
-    report, again = plan.report, _again(plan)
-    part = any(found.change is Change.CHOSEN for found in report.profile.deviations)
-    claims, whole = _claims(plan, again)
-    return Rejudged(claims, made_by(plan), tuple(_document(plan, again, whole=whole, part=part)), part)
+    part = Change.CHOSEN in plan.report.part
+    own = records.of_chosen(plan) if part else plan
+    again = _again(own)
+    claims, whole = _claims(own, again)
+    if part:  # the records of chosen tests may decide other claims, too
+        told = {claim.id for claim in plan.report.claims}
+        claims = (*claims, *_new(claim for claim in judged_again(plan).claims if claim.id not in told))
+    ids = {found.claim for found in claims if found.outcome is Agreement.LOST}
+    lost = [claim for claim in plan.report.claims if claim.id in ids]
+    return Rejudged(
+        claims, made_by(own), tuple(_document(own, again, whole=whole, part=part)), part, records.gaps(own, lost),
+        () if any(found.after is None for found in claims) else records.unneeded(own, lost),
+    )  # fmt: skip
 
 
 def _again(plan: ReportPlan) -> Results:
     """Return the report that follows from the records, with every deviation that the installed profile declares."""
     again = judged_again(plan)
     installed = profiles.PROFILES.get(plan.profile.name, plan.profile).deviations
-    told = again.profile.deviations
+    told = tuple(
+        Deviation(found.change, **{name: getattr(found, name) for name in MEANT[found.change]})
+        for found in again.profile.deviations
+    )
     stated = (*told, *(found for found in installed if found not in told and found.change is Change.DECLARED))
     effects = machine_effects(plan) if plan.report.sources else ()
     profile = structs.replace(again.profile, deviations=stated)
@@ -65,16 +91,19 @@ def _claims(plan: ReportPlan, again: Results) -> tuple[tuple[Judged, ...], bool]
     report, now = plan.report, {claim.id: claim for claim in again.claims}
     pairs = [(claim, now.pop(claim.id, None)) for claim in report.claims]
     kept = [_kept(before, after, plan) for before, after in pairs]
-    # The records of a report of chosen tests may decide other claims too.
     added = any(claim.verdict is not Verdict.NOT_MEASURED for claim in now.values())
     whole = Agreement.LOST not in kept and report.family == again.family and not added
     skipped = set() if whole else CORRECTED
     found = [
-        _judged(*pair, outcome, (one for one in _moved(*pair, outcome, report, again) if one.field not in skipped))
+        _judged(*pair, outcome, (one for one in _moved(plan, *pair, outcome, again) if one.field not in skipped))
         for pair, outcome in zip(pairs, kept, strict=True)
     ]
-    new = (Judged(claim.id, Agreement.NEW, None, claim.verdict, claim.lack) for claim in now.values())
-    return (*found, *new), whole
+    return (*found, *_new(now.values())), whole
+
+
+def _new(claims: Iterable[ClaimResult]) -> tuple[Judged, ...]:
+    """Return the outcomes of claims that a report does not have."""
+    return tuple(Judged(claim.id, Agreement.NEW, None, claim.verdict, claim.lack) for claim in claims)
 
 
 def _kept(before: ClaimResult, after: ClaimResult | None, plan: ReportPlan) -> Agreement:
@@ -83,11 +112,14 @@ def _kept(before: ClaimResult, after: ClaimResult | None, plan: ReportPlan) -> A
         return Agreement.LOST
     if before.verdict is Verdict.NOT_MEASURED and after.verdict is Verdict.NOT_MEASURED:
         return Agreement.UNMEASURED
-    statistical = {test.case.statistical for test in plan.tests.values() if test.case.claim.id == before.id}
-    if statistical == {False}:
+    if before.id in properties(plan):
         return Agreement.PROPERTY
     if after.lack is not None and after.verdict is Verdict.NOT_MEASURED:
-        return Agreement.LOST if False in statistical or _rests(before, plan.report) else Agreement.DIFFERENT
+        own = [test for test in plan.tests.values() if test.case.claim.id == before.id]
+        told = after.lack.missing in FOUND and all(test.lack is None for test in own)
+        checked = any(not test.case.statistical for test in own)
+        lost = not told and (checked or _rests(before, plan.report))
+        return Agreement.LOST if lost else Agreement.DIFFERENT
     return Agreement.SAME if before.verdict is after.verdict else Agreement.DIFFERENT
 
 
@@ -103,25 +135,39 @@ def _judged(before: ClaimResult, after: ClaimResult | None, outcome: Agreement, 
     if after is None:
         return Judged(before.id, outcome, before.verdict, None, moved=found)
     numbers = any(one.kind is Kind.NUMBER for one in found)
-    outcome = Agreement.NUMBERS if numbers and outcome is not Agreement.DIFFERENT else outcome
+    outcome = Agreement.NUMBERS if numbers and outcome not in {Agreement.DIFFERENT, Agreement.LOST} else outcome
     return Judged(before.id, outcome, before.verdict, after.verdict, after.lack, found)
 
 
 def _moved(
-    before: ClaimResult, after: ClaimResult | None, outcome: Agreement, report: Results, again: Results
+    plan: ReportPlan, before: ClaimResult, after: ClaimResult | None, outcome: Agreement, again: Results
 ) -> Iterator[Moved]:
     """Yield all parts of a claim that differ from the published ones, causes before consequences."""
     if after is None:
         return
+    yield from reruns.told_of_tests(plan, before)
     if outcome is Agreement.LOST:
         yield from differences(before, after, TEXTS)
+        yield from records.values_of_records(plan, before)
         return
-    if outcome is Agreement.UNMEASURED:
+    yield from _reason(before, after, outcome)
+    if outcome is Agreement.UNMEASURED and before.lack != after.lack:  # its session had other records, or none
         yield from differences(before, after, (*TEXTS, "p", "q", "holm_p"))
-        if before.lack != after.lack:
-            passing = before.lack is None or before.lack.missing in PASSING
-            yield Moved("", "lack", before.lack, after.lack, Kind.NOTE if passing else Kind.DECLARED)
         return
+    yield from _hypotheses(before, after, plan.report, again)
+    yield from differences(before, after, (name for name in ClaimResult.__struct_fields__ if name not in OUTSIDE))
+
+
+def _reason(before: ClaimResult, after: ClaimResult, outcome: Agreement) -> Iterator[Moved]:
+    """Yield the reason why a claim is not measured if it is another one."""
+    told, found = before.lack, after.lack
+    if told == found or (outcome is Agreement.PROPERTY and told is None):
+        return
+    known = told is not None and found is not None and told.missing in BY_SESSION.get(found.missing, ())
+    yield Moved("", "lack", told, found, Kind.NOTE if known else Kind.DECLARED)
+
+
+def _hypotheses(before: ClaimResult, after: ClaimResult, report: Results, again: Results) -> Iterator[Moved]:
     sides = [
         {one.id: one for one in results.hypotheses_of(claim)} for results, claim in ((report, before), (again, after))
     ]
@@ -131,14 +177,14 @@ def _moved(
             yield Moved(id, "hypothesis", was and was.statement, now and now.statement)
         else:
             yield from differences(was, now, Hypothesis.__struct_fields__, id)
-    own = OUTSIDE | ({"lack"} if outcome is Agreement.PROPERTY else set())
-    yield from differences(before, after, (name for name in ClaimResult.__struct_fields__ if name not in own))
 
 
 def _document(plan: ReportPlan, again: Results, *, whole: bool, part: bool) -> Iterator[Moved]:
-    """Yield the differences in the report as a whole, then those in its networks."""
+    """Yield the differences in the report as a whole, then those in its images, records and networks."""
     for moved in differences(plan.report, again, WHOLE + ("quantities",) * whole):
         yield replace(moved, kind=Kind.NOTE) if part and moved.field == "family" else moved
+    yield from records.told_of_images(plan)
+    yield from records.told_of_records(plan)
     for planned in plan.runs.values():
         if planned.key in plan.archive.runs:
             yield from _network(plan, planned, plan.archive.runs[planned.key][0])

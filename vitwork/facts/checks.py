@@ -77,6 +77,20 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """A network of a report, or one record of it.
+
+    Attributes:
+        arm, seed: the network.
+        measurement: name of the record's measurement; empty for the network itself.
+    """
+
+    arm: str
+    seed: int
+    measurement: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rejudged:
     """A report judged again.
 
@@ -85,12 +99,16 @@ class Rejudged:
         code: how many records were made by which code, for ``training`` and for each measurement's name.
         moved: differences in the report as a whole, and in its networks.
         part: whether the report says that it covers only chosen tests, so that it need not have every claim.
+        gaps: records that are missing although other networks of the same arm have them.
+        unneeded: networks and records that none of the report's claims needs.
     """
 
     claims: tuple[Judged, ...]
     code: Mapping[str, Mapping[Code, int]]
     moved: tuple[Moved, ...] = ()
     part: bool = False
+    gaps: tuple[Trace, ...] = ()
+    unneeded: tuple[Trace, ...] = ()
 
     def those(self, *outcomes: Agreement) -> tuple[Judged, ...]:
         """Return the claims with one of these outcomes."""
@@ -98,16 +116,16 @@ class Rejudged:
 
     @property
     def differs(self) -> bool:
-        """Whether a verdict or a number differs."""
-        return bool(self.those(Agreement.DIFFERENT, Agreement.NUMBERS)) or self._has(Kind.NUMBER)
+        """Whether a verdict or a number differs, or a record is missing that other networks of its arm have."""
+        return bool(self.gaps or self.those(Agreement.DIFFERENT, Agreement.NUMBERS)) or self._has(Kind.NUMBER)
 
     @property
     def unlike(self) -> bool:
-        """Whether the report's claims or networks differ from the installed ones, or from the keys of its records."""
+        """Whether the report's claims, networks or records are not those that the installed claims declare and need."""
         strange = any(count.get(Code.UNKNOWN) for count in self.code.values())
         gone = any(found.after is None for found in self.claims)
         new = bool(self.those(Agreement.NEW)) and not self.part
-        return strange or gone or new or self._has(Kind.DECLARED)
+        return strange or gone or new or bool(self.unneeded) or self._has(Kind.DECLARED)
 
     def _has(self, kind: Kind) -> bool:
         return any(

@@ -6,14 +6,26 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from vitwork.design.deviation import Deviation, Lack
-from vitwork.facts.checks import Agreement, ArmAudit, Audit, Code, Judged, Kind, Moved, Rejudged, Repeat, Repeated
+from vitwork.facts.checks import (
+    Agreement,
+    ArmAudit,
+    Audit,
+    Code,
+    Judged,
+    Kind,
+    Moved,
+    Rejudged,
+    Repeat,
+    Repeated,
+    Trace,
+)
 from vitwork.facts.document import MachineEffect, Results
 from vitwork.report.words.numbers import moment, plural, quantity
 from vitwork.report.words.origins import ranges
 from vitwork.report.words.sentences import deviation, lack
 
 MOST = 5
-"""Parts of one claim, and values of one run, that are named."""
+"""Parts of one claim, values of one run, and records of one kind that are named."""
 
 
 def rejudged(found: Rejudged, report: Results) -> Iterator[str]:
@@ -26,6 +38,8 @@ def rejudged(found: Rejudged, report: Results) -> Iterator[str]:
         if claims := found.those(outcome):
             yield f"{plural(len(claims), 'claim')} {said}{':' if outcome in NAMED else '.'}"
             yield from (_lost(claims) if outcome is Agreement.LOST else _named(claims) if outcome in NAMED else ())
+    yield from _traces(found.gaps, "missing, though other networks of the same arm have it: the report is not whole")
+    yield from _traces(found.unneeded, "that no claim of the report needs")
     for kind, said in TOLD.items():
         parts = {claim.claim: [one for one in claim.moved if one.kind is kind] for claim in found.claims}
         parts["the report as a whole"] = [one for one in found.moved if one.kind is kind]
@@ -64,6 +78,21 @@ def _lost(claims: Iterable[Judged]) -> Iterator[str]:
         why = lack(found.lack) if found.lack is not None else "not among the installed claims"
         reasons.setdefault(why, []).append(f"{found.claim} ({found.before})")
     yield from (f"  {why}: {', '.join(named)}" for why, named in reasons.items())
+
+
+def _traces(found: Sequence[Trace], said: str) -> Iterator[str]:
+    """Yield networks and records of a report by name; nothing where there are none."""
+    if not found:
+        return
+    records = sum(bool(one.measurement) for one in found)
+    counted = [
+        plural(number, name) for name, number in (("network", len(found) - records), ("record", records)) if number
+    ]
+    yield f"{' and '.join(counted)} {said}:"
+    for one in found[:MOST]:
+        yield f"  {f'{one.measurement} of ' if one.measurement else ''}{one.arm} seed {one.seed}"
+    if len(found) > MOST:
+        yield f"  and {len(found) - MOST} more"
 
 
 def _each(parts: Mapping[str, Sequence[Moved]]) -> Iterator[str]:
