@@ -94,9 +94,18 @@ def unneeded(plan: ReportPlan, lost: Iterable[ClaimResult]) -> tuple[Trace, ...]
         *(
             Trace(entry.arm, entry.seed, entry.name)
             for entry in report.measurements
-            if entry.key not in needed and entry.arm not in broken
+            if entry.key not in needed and entry.arm not in broken and entry.seconds is not None  # there is a record
         ),
     )
+
+
+def with_records(results: Results) -> list[ClaimResult]:
+    """Return the claims of a report without the measurements of which it says itself that there is no record."""
+    absent = {entry.key for entry in results.measurements if entry.seconds is None}
+    return [
+        structs.replace(claim, measurements=tuple(key for key in claim.measurements if key not in absent))
+        for claim in results.claims
+    ]
 
 
 def told_of_records(plan: ReportPlan) -> Iterator[Moved]:

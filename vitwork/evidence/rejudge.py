@@ -88,8 +88,8 @@ def _again(plan: ReportPlan) -> Results:
 
 def _claims(plan: ReportPlan, again: Results) -> tuple[tuple[Judged, ...], bool]:
     """Return the outcome of every claim, and whether all claims of the family could be judged again."""
-    report, now = plan.report, {claim.id: claim for claim in again.claims}
-    pairs = [(claim, now.pop(claim.id, None)) for claim in report.claims]
+    report, now = plan.report, {claim.id: claim for claim in records.with_records(again)}
+    pairs = [(claim, now.pop(claim.id, None)) for claim in records.with_records(report)]
     kept = [_kept(before, after, plan) for before, after in pairs]
     added = any(claim.verdict is not Verdict.NOT_MEASURED for claim in now.values())
     whole = Agreement.LOST not in kept and report.family == again.family and not added
