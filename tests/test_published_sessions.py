@@ -21,7 +21,7 @@ from vitwork.statistics.effect import Verdict
 
 ROOT = Path(__file__).parents[1]
 CLAIM = ("claims/test_frequency.py", "-k", "msa-lowpass")
-NETWORKS = 6
+NETWORKS = 9
 
 
 def filtering(sign: float, strength: float = 0.1):
