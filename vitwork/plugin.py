@@ -353,13 +353,13 @@ def pytest_report_teststatus(
 def _session(config: pytest.Config, evidence: Evidence) -> Session:
     collector = config.stash.get(COLLECTOR, None) or Collector(("", False))
     profile, report = options.profile_of(config), options.report_from(config)
-    budget, typed = options.budget_of(config), config.invocation_params.args
+    typed = config.invocation_params.args
     if (asked := _limit(config)) is not None:
         profile = overrides.with_seeds(profile, evidence.seeds or asked, profiles.find(profile.name).seeds)
     return Session(
         profile, config.option.data, command(typed), collector.started,
         *collector.revision, collector.held, collector.reached, options.chosen(config), by_name(typed), config.option.weights is not None,
-        sequential=report.sequential if report else budget is not None and budget.settles,
+        sequential=report.sequential if report else config.option.seeds == "auto",
         measured=report.provenance if report else None, registry=Registry.of(config.rootpath, profile.name),
     )  # fmt: skip
 

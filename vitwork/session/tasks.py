@@ -97,8 +97,8 @@ class Tasks:
         return record
 
     @as_found()
-    def train_together(self, runs: Sequence[Run], stage: Stage, way: Way | None) -> bool:
-        """Train seeds of one arm together; return False if that is impossible, so that they are trained one by one."""
+    def train_together(self, runs: Sequence[Run], stage: Stage, way: Way | None) -> None:
+        """Train seeds of one arm together; if that is impossible, leave them to be trained one by one."""
         from vitwork.device.settings import kept
         from vitwork.training.together import train_seeds
 
@@ -117,13 +117,12 @@ class Tasks:
                 )
         except Exception as error:  # noqa: BLE001 - training one by one may work, or names the run at fault
             stage(f"not trained together ({type(error).__name__})")
-            return False
+            return
         for run, resumed in zip(runs, started, strict=True):
             joules = None if resumed or used.joules is None else used.joules / len(runs)
             self.record(run, outcomes[run.seed], joules)
             with self.events_of(run) as events:
                 events.outcome(outcomes[run.seed])
-        return True
 
     def trains_together(self, run: Run, way: Way | None) -> bool:
         """Return whether the seeds of a run's arm should be trained together; never for published networks."""
