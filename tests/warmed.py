@@ -129,6 +129,7 @@ def begin(place: str) -> None:
     sys.stdin = open(0, closefd=False)  # noqa: SIM115, the old one has the server's buffer
     np.random.seed()  # noqa: NPY002, the global generator; that of `random` is seeded by every fork
     torch.default_generator.seed()
+    torch.set_num_threads(torch.get_num_threads())  # replaces the pool that a fork breaks; autograd's threads race to
     start_workers_warm(place)
 
 

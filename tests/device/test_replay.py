@@ -88,6 +88,7 @@ def test_a_result_belongs_to_the_caller():
 
 def test_a_result_that_differs_in_its_replay_is_computed():
     """A map that draws is not replayed, though it changes nothing in place."""
+    torch.manual_seed(0)  # draws that are by chance within the tolerance of each other would be replayed
     double = doubling(lambda vector: vector * 2 * (1 + 0.1 * torch.rand(())))
     for number in range(1, 6):
         result = double(torch.full((3,), 1.0 * number))
